@@ -1,0 +1,128 @@
+"""Every exception of nnctl and the exit code it ends the process with.
+
+    NnctlError                1   a defect of ours
+    ├── UsageError            2   the command line
+    │   └── SpecError         2   the spec, with one `Diagnostic` a problem
+    ├── DataError             3   a data set that is missing, broken or unreachable
+    ├── RunError              2   a run folder that is missing, in the way or damaged
+    ├── DivergedError         4   the cost stopped being a number
+    ├── GradcheckFailed       5   an analytic gradient is wrong
+    └── Interrupted     130/143   SIGINT or SIGTERM, after saving
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Location:
+    """A stretch of one line of a text: `line` and `column` count from 1, `width` in characters."""
+
+    path: str
+    line: int
+    column: int
+    width: int = 1
+    text: str = ""
+    """The whole source line, without its newline."""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One problem, as a compiler prints it.
+
+    `message` says what is wrong in one line, `expected` what would be right,
+    `hint` the likely fix ("did you mean 'relu'?"), `related` another place that
+    matters with the words to print beside it (the first of two equal keys).
+    """
+
+    message: str
+    location: Location | None = None
+    expected: str = ""
+    hint: str = ""
+    related: tuple[tuple[Location, str], ...] = ()
+
+    def render(self) -> str:
+        lines = [f"{self.location}: error: {self.message}" if self.location else f"error: {self.message}"]
+        if self.location:
+            lines += _excerpt(self.location)
+        if self.expected:
+            lines.append(f"  expected {self.expected}")
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        for location, words in self.related:
+            lines.append(f"{location}: note: {words}")
+            lines += _excerpt(location)
+        return "\n".join(lines)
+
+
+def _excerpt(location: Location) -> list[str]:
+    if not location.text.strip():
+        return []
+    number = str(location.line)
+    gutter = " " * len(number)
+    # Tabs keep their width in the caret's line only if they are repeated there.
+    before = "".join("\t" if c == "\t" else " " for c in location.text[: location.column - 1])
+    return [f"  {number} | {location.text}", f"  {gutter} | {before}{'^' * max(1, location.width)}"]
+
+
+class NnctlError(Exception):
+    """The root of the tree. `str()` of it is what the user reads."""
+
+    exit_code = 1
+
+
+class UsageError(NnctlError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """All problems found in a spec, in the order of the file."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(d.render() for d in self.diagnostics))
+
+
+class DataError(NnctlError):
+    """A data set is missing, broken or cannot be fetched."""
+
+    exit_code = 3
+
+
+class RunError(NnctlError):
+    """A run folder is missing, damaged, or already there."""
+
+    exit_code = 2
+
+
+class DivergedError(NnctlError):
+    """A tensor of the training step is no longer finite."""
+
+    exit_code = 4
+
+
+class GradcheckFailed(NnctlError):
+    """An analytic derivative disagrees with the numeric one."""
+
+    exit_code = 5
+
+
+class Interrupted(NnctlError):
+    """A signal asked the process to stop; the checkpoint has been saved."""
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
+
+    @property
+    def signal_name(self) -> str:
+        return signal.Signals(self.signal_number).name

@@ -1,0 +1,299 @@
+"""The base class of each kind of component, and what a component may ask of the compiler.
+
+Components describe; the compiler builds. A component that takes part in the
+graph has a `build` method that receives a `Builder`, or a formula: a method
+written once in array-API idiom against a namespace `xp` (`body(xp, z)`), from
+which every backend gets its code.
+
+A formula obeys four rules, so that it runs on NumPy in float32, float64 and
+complex128, on CuPy, and under the tracer:
+  - functions come from `xp`, and only those in `nnctl.ops.primitives`;
+  - comparisons are `xp.greater(a, b)`, `xp.less`, `xp.equal`, never operators;
+  - no Python branch on an array, no loop over one, no in-place assignment;
+  - constants are Python floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
+
+from nnctl.spec.fields import NonEmptyStr
+from nnctl.spec.registry import Component
+
+Array: TypeAlias = Any
+"""Whatever `xp` computes with: a NumPy or CuPy array, or a tracer."""
+Namespace: TypeAlias = Any
+"""The functions of `nnctl.ops.primitives` for one kind of `Array`."""
+
+
+class Dimension(Protocol):
+    """One axis length: an int, or a multiple of the symbolic batch size."""
+
+    def __mul__(self, other: int) -> Dimension: ...
+    def __str__(self) -> str: ...
+
+
+class Tensor(Protocol):
+    """A value in the graph under construction; arithmetic on it adds nodes."""
+
+    @property
+    def shape(self) -> tuple[Any, ...]: ...
+    def __add__(self, other: Any) -> Any: ...
+    def __radd__(self, other: Any) -> Any: ...
+    def __sub__(self, other: Any) -> Any: ...
+    def __rsub__(self, other: Any) -> Any: ...
+    def __mul__(self, other: Any) -> Any: ...
+    def __rmul__(self, other: Any) -> Any: ...
+    def __truediv__(self, other: Any) -> Any: ...
+    def __rtruediv__(self, other: Any) -> Any: ...
+    def __neg__(self) -> Any: ...
+
+
+class Builder(Protocol):
+    """What the graph builder offers to components."""
+
+    @property
+    def training(self) -> bool:
+        """True in the training step, False in evaluation and prediction."""
+
+    @property
+    def convention(self) -> str:
+        """`torch`, `keras` or `book`, where a rule differs."""
+
+    def apply(self, op: str, *inputs: Any, **attributes: Any) -> Any:
+        """One node of a structured op of the table, e.g. `apply("matmul", x, w)`."""
+
+    def elementwise(self, component: Any, *inputs: Any) -> Any:
+        """One node from a component's `body`, broadcasting its inputs."""
+
+    def parameter(
+        self,
+        name: str,
+        shape: Sequence[int],
+        *,
+        kind: str,
+        fans: tuple[int, int],
+        initializer: Initializer | None = None,
+        regularizer: Regularizer | None = None,
+    ) -> Any:
+        """A trained array, named `<layer>.<name>`.
+
+        kind: "weight" or "bias": which root-level defaults apply where
+        `initializer` or `regularizer` is None (biases are not regularized
+        unless the layer asks). fans: (fan_in, fan_out).
+        """
+
+    def uniform(self, name: str, shape: Sequence[Any]) -> Any:
+        """Counter-based uniforms on (0, 1), new each step: the same on every backend."""
+
+    def normal(self, name: str, shape: Sequence[Any]) -> Any:
+        """Counter-based standard normals, new each step."""
+
+    def build(self, layer: Layer, *inputs: Any) -> Any:
+        """Build a nested layer under the current layer's name."""
+
+
+class Activation(Component):
+    """f in a = f(z)."""
+
+    kind: ClassVar[str] = "activation"
+
+    def build(self, builder: Builder, z: Any) -> Any:
+        raise NotImplementedError
+
+
+class ElementwiseActivation(Activation):
+    """An activation given by its formula and its derivative."""
+
+    def build(self, builder: Builder, z: Any) -> Any:
+        return builder.elementwise(self, z)
+
+    def body(self, xp: Namespace, z: Array) -> Array:
+        """a = f(z)."""
+        raise NotImplementedError
+
+    def derivative(self, xp: Namespace, z: Array, a: Array) -> Array:
+        """f'(z), from whichever of z and a is cheaper."""
+        raise NotImplementedError
+
+
+class Cost(Component):
+    """C of one example; the objective is its mean over the batch, plus the penalties.
+
+    `targets`: what it compares with: "labels" (class indices) or "values"
+    (numbers, or one-hot rows made from labels).
+    `outputs`: names of the output activations it makes sense with, empty for
+    any; `wrong_outputs` maps an activation to the sentence that corrects it.
+    """
+
+    kind: ClassVar[str] = "cost"
+    targets: ClassVar[str] = "values"
+    outputs: ClassVar[tuple[str, ...]] = ()
+
+    def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
+        """(cost of each example (batch,), weight of each example (batch,) or None for 1)."""
+        raise NotImplementedError
+
+
+class ElementwiseCost(Cost):
+    """A cost that is a sum (or mean) over the output units of a formula."""
+
+    mean: ClassVar[bool] = False
+    """True: the mean over a row's elements; False: their sum."""
+
+    def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
+        terms = builder.elementwise(self, output, target)
+        axes = tuple(range(1, len(terms.shape)))
+        return builder.apply("mean" if self.mean else "sum", terms, axes=axes), None
+
+    def body(self, xp: Namespace, a: Array, y: Array) -> Array:
+        """The cost of one unit with activation a and target y."""
+        raise NotImplementedError
+
+    def derivative(self, xp: Namespace, a: Array, y: Array) -> Array:
+        """∂body/∂a."""
+        raise NotImplementedError
+
+
+class Initializer(Component):
+    """First values of a parameter."""
+
+    kind: ClassVar[str] = "initializer"
+
+    def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
+        """float64 array of `shape`, from a `numpy.random.Generator`."""
+        raise NotImplementedError
+
+
+class Regularizer(Component):
+    """A penalty on weights, or a constraint on them, or both.
+
+    The objective gains strength/n · Σ body(w), n the number of training
+    examples; `project` moves the updated weights back into the allowed set.
+    """
+
+    kind: ClassVar[str] = "regularizer"
+    penalizes: ClassVar[bool] = True
+    projects: ClassVar[bool] = False
+
+    def body(self, xp: Namespace, w: Array) -> Array:
+        """The penalty of one weight, before the division by n."""
+        raise NotImplementedError
+
+    def derivative(self, xp: Namespace, w: Array) -> Array:
+        """d body/dw."""
+        raise NotImplementedError
+
+    def project(self, builder: Builder, w: Any) -> Any:
+        """The nearest allowed weights (w has shape (..., units))."""
+        raise NotImplementedError
+
+
+class Clipping(Component):
+    """A bound on the gradients, applied before the update."""
+
+    kind: ClassVar[str] = "clipping"
+
+    def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
+        """The bounded gradients, in the same order."""
+        raise NotImplementedError
+
+
+class Optimizer(Component):
+    """A first-order rule w ← w − …, written once for one weight.
+
+    `slots` are its memories of each weight, as (name, first value). `scheduled`
+    names the fields that vary from step to step and so reach `update` as
+    arguments (0-d arrays) and not as constants.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+    scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        """Names and first values of the memories, e.g. (("m", 0.0), ("v", 0.0))."""
+        return ()
+
+    def update(
+        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array
+    ) -> tuple[Array, ...]:
+        """(new w, new slots…). t: the step, counted from 1."""
+        raise NotImplementedError
+
+    def decays(self) -> bool:
+        """Whether `weight_decay` applies to biases too (the libraries' rule); the book's L2 never does."""
+        return True
+
+
+class Schedule(Component):
+    """The learning rate as a factor of the optimizer's, a pure function of time.
+
+    `unit` is what `t` counts: "epoch" or "step" (from 0).
+    """
+
+    kind: ClassVar[str] = "schedule"
+    unit: ClassVar[str] = "epoch"
+
+    def factor(self, t: int, total: int) -> float:
+        """The factor at time t of a run of `total` units."""
+        raise NotImplementedError
+
+    def momentum(self, t: int, total: int) -> float | None:
+        """The momentum at time t, None to leave the optimizer's own."""
+        return None
+
+
+class MonitoredSchedule(Schedule):
+    """A schedule that answers to a metric. Its memory is a JSON mapping, kept in the checkpoint."""
+
+    def initial(self) -> dict[str, Any]:
+        """The memory before the first evaluation; holds at least {"factor": 1.0}."""
+        raise NotImplementedError
+
+    def observe(self, memory: Mapping[str, Any], value: float, higher_is_better: bool) -> dict[str, Any]:
+        """The memory after an evaluation that measured `value`."""
+        raise NotImplementedError
+
+
+class DataSource(Component):
+    """Where examples come from."""
+
+    kind: ClassVar[str] = "data"
+
+
+class Transform(Component):
+    """A rescaling of the inputs by statistics of the training set."""
+
+    kind: ClassVar[str] = "transform"
+
+
+class Metric(Component):
+    """A number reported beside the cost, the mean over examples of what `build` gives."""
+
+    kind: ClassVar[str] = "metric"
+    higher_is_better: ClassVar[bool] = True
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        """The metric of each example, (batch,). target: labels (batch,) or values (batch, …)."""
+        raise NotImplementedError
+
+
+class Backend(Component):
+    """What runs the plan."""
+
+    kind: ClassVar[str] = "backend"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer(Component):
+    """A part of the net. `inputs` names the layers it reads; None: the one before it."""
+
+    kind: ClassVar[str] = "layer"
+    name: Annotated[NonEmptyStr | None, "what other layers, errors and metrics call it"] = None
+    inputs: Annotated[tuple[NonEmptyStr, ...] | None, "names of the layers it reads; the one before it if absent"] = None
+
+    def build(self, builder: Builder, *inputs: Any) -> Any:
+        """The output, from the inputs, each (batch, …)."""
+        raise NotImplementedError

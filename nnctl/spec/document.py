@@ -1,0 +1,84 @@
+"""The root of a spec: what one YAML file says, resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import MinLen
+
+from nnctl.spec.components import (
+    Backend,
+    Cost,
+    DataSource,
+    Initializer,
+    Layer,
+    Metric,
+    Optimizer,
+    Regularizer,
+    Schedule,
+)
+from nnctl.spec.backends import Auto
+from nnctl.spec.fields import NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
+from nnctl.spec.optimizers import Sgd
+from nnctl.spec.schedules import Constant
+
+Convention = Literal["torch", "keras", "book"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """Stop when the monitored number has not improved in `patience` evaluations."""
+
+    monitor: Annotated[NonEmptyStr, "a column of the metrics, e.g. validation_accuracy"] = "validation_cost"
+    patience: Annotated[PositiveInt, "evaluations without improvement before stopping"] = 10
+    min_delta: Annotated[NonNegativeFloat, "the least change that counts as improvement"] = 0.0
+    restore_best: Annotated[bool, "end with the best weights instead of the last"] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSchedule:
+    """How long, in what batches, at what rate, and how often the net is evaluated."""
+
+    epochs: Annotated[PositiveInt, "passes over the training set"] = 10
+    batch_size: Annotated[PositiveInt | Literal["full"], "examples a step; 1 is online, full is the whole set"] = 32
+    learning_rate: Annotated[Schedule, "how the optimizer's learning rate changes in time"] = field(
+        default_factory=Constant
+    )
+    early_stopping: Annotated[EarlyStopping | None, "when to stop before the last epoch"] = None
+    evaluate_every: Annotated[PositiveInt | None, "training examples between evaluations; once an epoch if absent"] = None
+    evaluate_on: Annotated[PositiveInt | None, "evaluate on this many examples of each split; all if absent"] = None
+    shuffle: Annotated[bool, "a new order of the examples each epoch"] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What `nnctl sweep` searches."""
+
+    grid: Annotated[dict[str, tuple[object, ...]], "path: [values]; every combination is tried"] = field(default_factory=dict)
+    random: Annotated[dict[str, object], "path: distribution; `trials` draws"] = field(default_factory=dict)
+    trials: Annotated[PositiveInt | None, "how many random draws"] = None
+    seeds: Annotated[PositiveInt, "runs of each combination with different seeds"] = 1
+    monitor: Annotated[NonEmptyStr, "the column that ranks trials"] = "validation_cost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A whole spec, every default filled in."""
+
+    nnctl: Annotated[Literal[1], "version of the spec language"] = 1
+    name: Annotated[NonEmptyStr | None, "of the run's folder; the file's name if absent"] = None
+    description: Annotated[str, "for people"] = ""
+    seed: Annotated[NonNegativeInt, "of initial weights, shuffles, splits and dropout"] = 0
+    convention: Annotated[Convention, "whose rule holds where libraries differ"] = "torch"
+    data: Annotated[DataSource, "where examples come from"]
+    layers: Annotated[tuple[Layer, ...], MinLen(1), "the net, from input to output"]
+    cost: Annotated[Cost, "what training makes small"]
+    initializer: Annotated[Initializer | None, "of every weight; by convention if absent"] = None
+    bias_initializer: Annotated[Initializer | None, "of every bias; by convention if absent"] = None
+    regularizer: Annotated[Regularizer | None, "on every weight"] = None
+    optimizer: Annotated[Optimizer, "the update rule"] = field(default_factory=Sgd)
+    schedule: Annotated[TrainingSchedule, "how long and how often"] = field(default_factory=TrainingSchedule)
+    metrics: Annotated[tuple[Metric, ...], "numbers reported beside the cost; accuracy comes with labels"] = ()
+    backend: Annotated[Backend, "what runs the plan"] = field(default_factory=Auto)
+    sweep: Annotated[Sweep | None, "what `nnctl sweep` searches"] = None

@@ -1,0 +1,20 @@
+"""The types that components' fields are made of: a Python type, its bounds, its words.
+
+A field is `Annotated[<one of these>, "what it is"]`; the string becomes the
+description in the JSON Schema, in `explain` and in error messages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+
+PositiveInt = Annotated[int, Gt(0)]
+NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Ge(0), Lt(1)]
+"""At least 0, below 1: a dropout rate, a momentum, a decay."""
+Share = Annotated[float, Ge(0), Le(1)]
+NonEmptyStr = Annotated[str, MinLen(1)]

@@ -1,0 +1,25 @@
+"""What the compiler must know of a data set: shapes and kinds, no numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DataSignature:
+    """Shapes of one example.
+
+    input_shape: without the batch axis: (8, 8, 1) for a grey image, (2,) for a point.
+    input_dtype: how the inputs are stored; "uint8" and "real" enter the net as real numbers.
+    classes: the class names where targets are labels (int64 indices), None where they are values.
+    target_shape: of one example's target values; () for labels.
+    statistics_shape: shape of the shift and the scale in x ← (x − shift)·scale applied to
+        each batch, () or input_shape; None where the inputs enter as they are.
+    """
+
+    input_shape: tuple[int, ...]
+    input_dtype: Literal["uint8", "real", "index"] = "real"
+    classes: tuple[str, ...] | None = None
+    target_shape: tuple[int, ...] = ()
+    statistics_shape: tuple[int, ...] | None = None
