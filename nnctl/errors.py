@@ -2,7 +2,8 @@
 
     NnctlError                1   a defect of ours
     ├── UsageError            2   the command line
-    │   └── SpecError         2   the spec, with one `Diagnostic` a problem
+    │   ├── SpecError         2   the spec, with one `Diagnostic` a problem
+    │   └── ShapeError        2   layers that do not fit together, or not the data
     ├── DataError             3   a data set that is missing, broken or unreachable
     ├── RunError              2   a run folder that is missing, in the way or damaged
     ├── DivergedError         4   the cost stopped being a number
@@ -89,6 +90,20 @@ class SpecError(UsageError):
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(d.render() for d in self.diagnostics))
+
+
+class ShapeError(UsageError):
+    """Shapes that do not fit. `layer` is the path of the layer in the spec, set by the graph builder."""
+
+    def __init__(self, message: str, hint: str = "", layer: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        self.layer = layer
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        where = f"{self.layer}: " if self.layer else ""
+        return where + self.message + (f"\n  {self.hint}" if self.hint else "")
 
 
 class DataError(NnctlError):

@@ -15,11 +15,11 @@ complex128, on CuPy, and under the tracer:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
-from nnctl.spec.fields import NonEmptyStr
+from nnctl.spec.fields import NonEmptyStr, Unit
 from nnctl.spec.registry import Component
 
 Array: TypeAlias = Any
@@ -67,6 +67,9 @@ class Builder(Protocol):
 
     def elementwise(self, component: Any, *inputs: Any) -> Any:
         """One node from a component's `body`, broadcasting its inputs."""
+
+    def formula(self, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
+        """One node from `function(xp, *inputs)`, which obeys the rules of formulas."""
 
     def parameter(
         self,
@@ -131,9 +134,13 @@ class Cost(Component):
     kind: ClassVar[str] = "cost"
     targets: ClassVar[str] = "values"
     outputs: ClassVar[tuple[str, ...]] = ()
+    wrong_outputs: ClassVar[Mapping[str, str]] = {}
 
     def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
-        """(cost of each example (batch,), weight of each example (batch,) or None for 1)."""
+        """(cost of each example (batch,), weight of each example (batch,) or None for 1).
+
+        The cost holds the weight already: the batch's mean is Σ cost / Σ weight.
+        """
         raise NotImplementedError
 
 
@@ -170,8 +177,8 @@ class Initializer(Component):
 class Regularizer(Component):
     """A penalty on weights, or a constraint on them, or both.
 
-    The objective gains strength/n · Σ body(w), n the number of training
-    examples; `project` moves the updated weights back into the allowed set.
+    The objective gains 1/n · Σ body(w), n the number of training examples; the
+    body holds the strength λ. `project` moves the updated weights back into the allowed set.
     """
 
     kind: ClassVar[str] = "regularizer"
@@ -228,28 +235,32 @@ class Optimizer(Component):
 
 
 class Schedule(Component):
-    """The learning rate as a factor of the optimizer's, a pure function of time.
-
-    `unit` is what `t` counts: "epoch" or "step" (from 0).
-    """
+    """The learning rate as a factor of the optimizer's, a pure function of time counted from 0."""
 
     kind: ClassVar[str] = "schedule"
-    unit: ClassVar[str] = "epoch"
 
-    def factor(self, t: int, total: int) -> float:
+    @property
+    def unit(self) -> Unit:
+        """What t and total count."""
+        return "epoch"
+
+    def factor_at(self, t: int, total: int) -> float:
         """The factor at time t of a run of `total` units."""
         raise NotImplementedError
 
-    def momentum(self, t: int, total: int) -> float | None:
+    def momentum_at(self, t: int, total: int) -> float | None:
         """The momentum at time t, None to leave the optimizer's own."""
         return None
 
 
 class MonitoredSchedule(Schedule):
-    """A schedule that answers to a metric. Its memory is a JSON mapping, kept in the checkpoint."""
+    """A schedule that answers to a metric. Its memory is a JSON mapping, kept in the checkpoint.
+
+    `memory["factor"]` multiplies the learning rate; `memory["stop"]` true asks training to end.
+    """
 
     def initial(self) -> dict[str, Any]:
-        """The memory before the first evaluation; holds at least {"factor": 1.0}."""
+        """The memory before the first evaluation; holds at least {"factor": 1.0, "stop": False}."""
         raise NotImplementedError
 
     def observe(self, memory: Mapping[str, Any], value: float, higher_is_better: bool) -> dict[str, Any]:

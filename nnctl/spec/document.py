@@ -19,11 +19,9 @@ from nnctl.spec.components import (
     Schedule,
 )
 from nnctl.spec.backends import Auto
-from nnctl.spec.fields import NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
+from nnctl.spec.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
 from nnctl.spec.optimizers import Sgd
 from nnctl.spec.schedules import Constant
-
-Convention = Literal["torch", "keras", "book"]
 
 
 @dataclass(frozen=True, kw_only=True)

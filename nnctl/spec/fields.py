@@ -6,7 +6,7 @@ description in the JSON Schema, in `explain` and in error messages.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
@@ -18,3 +18,7 @@ Fraction = Annotated[float, Ge(0), Lt(1)]
 """At least 0, below 1: a dropout rate, a momentum, a decay."""
 Share = Annotated[float, Ge(0), Le(1)]
 NonEmptyStr = Annotated[str, MinLen(1)]
+Convention = Literal["torch", "keras", "book"]
+"""Whose rule holds where the libraries and the texts differ."""
+Unit = Literal["epoch", "step"]
+"""What a schedule counts in."""

@@ -13,13 +13,13 @@ sources arrive the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 ENTRY_POINT_GROUP = "nnctl.components"
 
@@ -39,6 +39,15 @@ _BUILTIN_MODULES = (
 _registry: dict[str, dict[str, type[Component]]] = {}
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Fields that do not go together: the one to point at, what is wrong, the likely fix."""
+
+    field: str
+    message: str
+    hint: str = ""
+
+
 class Component:
     """Base of every class that a spec names by `type`; each kind has one direct subclass."""
 
@@ -46,6 +55,42 @@ class Component:
     """What it is: "layer", "activation", …"""
     type: ClassVar[str]
     """The name it is registered under; set by `register`."""
+    formula: ClassVar[str] = ""
+    """What it computes, in one line for people."""
+    by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
+
+    def for_convention(self, convention: str) -> Self:
+        """A copy, nested components included, in which no field waits for a convention.
+
+        A component's own `convention` field, where it has one and it is set, goes before the argument.
+        """
+        changes: dict[str, Any] = {}
+        names = [f.name for f in fields(cast(Any, self))] if is_dataclass(self) else []
+        if "convention" in names:
+            convention = getattr(self, "convention") or convention  # noqa: B009
+            changes["convention"] = convention
+        for name in names:
+            value = getattr(self, name)
+            if value is None and name in self.by_convention:
+                rules = self.by_convention[name]
+                changes[name] = rules.get(convention, rules["torch"])
+            elif isinstance(value, Component):
+                changes[name] = value.for_convention(convention)
+            elif isinstance(value, tuple):
+                changes[name] = tuple(v.for_convention(convention) if isinstance(v, Component) else v for v in value)
+        return replace(cast(Any, self), **changes) if changes else self
+
+    def settled(self, name: str) -> Any:
+        """The value of a field that `for_convention` fills. Raises TypeError where it has not."""
+        value = getattr(self, name)
+        if value is None:
+            raise TypeError(f"{self.kind} {self.type}: {name} hangs on the convention; call for_convention first")
+        return value
+
+    def problems(self) -> Sequence[Problem]:
+        """What is wrong with the fields together, each being valid alone."""
+        return ()
 
 
 C = TypeVar("C", bound=Component)

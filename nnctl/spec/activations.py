@@ -1,0 +1,1 @@
+"""The activations that a spec can name."""

@@ -1,0 +1,1 @@
+"""The clipping that a spec can name."""

@@ -1,0 +1,1 @@
+"""The costs that a spec can name."""

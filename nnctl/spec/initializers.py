@@ -1,0 +1,1 @@
+"""The initializers that a spec can name."""

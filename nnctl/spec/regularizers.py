@@ -1,0 +1,1 @@
+"""The regularizers that a spec can name."""
