@@ -1,0 +1,250 @@
+"""Formulas as data: the trace of an elementwise body, which can be evaluated, differentiated, printed.
+
+An `Expression` is a straight line of primitives without branches: argument
+references are ints (the inputs come first, then one value a line) or Python
+floats. Equal lines are written once, and what constants decide is decided
+while tracing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from nnctl.ops.primitives import PRIMITIVES
+
+Ref: TypeAlias = int | float
+"""An int names a value, a float is a constant."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One primitive applied to earlier values."""
+
+    primitive: str
+    arguments: tuple[Ref, ...]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """`arity` inputs, the lines that compute with them, and which values are the results."""
+
+    arity: int
+    lines: tuple[Line, ...]
+    results: tuple[Ref, ...]
+
+    def evaluate(self, xp: Any, *inputs: Any) -> tuple[Any, ...]:
+        """The results, line by line, with the functions of `xp`."""
+        values = list(inputs)
+        for line in self.lines:
+            values.append(getattr(xp, line.primitive)(*(_value(values, a) for a in line.arguments)))
+        return tuple(_value(values, r) for r in self.results)
+
+    @cached_property
+    def used_inputs(self) -> tuple[int, ...]:
+        """Which inputs the results depend on."""
+        needed = {r for r in self.results if isinstance(r, int)}
+        for index in range(len(self.lines) - 1, -1, -1):
+            if self.arity + index in needed:
+                needed.update(a for a in self.lines[index].arguments if isinstance(a, int))
+        return tuple(i for i in range(self.arity) if i in needed)
+
+    def gradient(self, argument: int) -> Expression:
+        """Σ_r g_r · ∂result_r/∂argument as an expression of (g_0, …, inputs…): reverse mode over the lines."""
+        recorder = Recorder(len(self.results) + self.arity)
+        gradients = [recorder.value(i) for i in range(len(self.results))]
+        inputs = [recorder.value(len(self.results) + i) for i in range(self.arity)]
+        values: list[Any] = list(inputs)
+        for line in self.lines:
+            values.append(recorder.call(line.primitive, *(_value(values, a) for a in line.arguments)))
+        adjoints: list[Any] = [0.0] * len(values)
+        for result, gradient in zip(self.results, gradients, strict=True):
+            if isinstance(result, int):
+                adjoints[result] = adjoints[result] + gradient
+        for index in range(len(self.lines) - 1, -1, -1):
+            line, output = self.lines[index], values[self.arity + index]
+            adjoint = adjoints[self.arity + index]
+            if isinstance(adjoint, float):
+                continue
+            arguments = [_value(values, a) for a in line.arguments]
+            for reference, partial in zip(line.arguments, PRIMITIVES[line.primitive].partials, strict=True):
+                if partial is None or not isinstance(reference, int):
+                    continue
+                adjoints[reference] = adjoints[reference] + adjoint * partial(recorder, output, *arguments)
+        return recorder.finish([adjoints[argument]])
+
+    def render(self, names: Sequence[str]) -> str:
+        """The results as one formula over the inputs' names, shared parts repeated."""
+        texts = list(names)
+        for line in self.lines:
+            arguments = [_text(texts, a) for a in line.arguments]
+            text = PRIMITIVES[line.primitive].notation.format(*arguments)
+            texts.append(f"({text})" if PRIMITIVES[line.primitive].notation[0] in "{-1" else text)
+        rendered = [_text(texts, r) for r in self.results]
+        return ", ".join(r[1:-1] if _enclosed(r) else r for r in rendered)
+
+
+def _enclosed(text: str) -> bool:
+    """Whether the first parenthesis closes at the very end."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return False
+    depth = 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return position == len(text) - 1
+    return False
+
+
+def _value(values: Sequence[Any], reference: Ref) -> Any:
+    return values[reference] if isinstance(reference, int) else reference
+
+
+def _text(texts: Sequence[str], reference: Ref) -> str:
+    return texts[reference] if isinstance(reference, int) else f"{reference:.10g}"
+
+
+class Traced:
+    """A value of an expression under construction."""
+
+    __slots__ = ("recorder", "reference")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, recorder: Recorder, reference: int) -> None:
+        self.recorder = recorder
+        self.reference = reference
+
+    def __add__(self, other: Any) -> Any:
+        return self.recorder.call("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.recorder.call("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.recorder.call("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.recorder.call("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.recorder.call("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.recorder.call("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.recorder.call("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.recorder.call("divide", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.recorder.call("power", self, other)
+
+    def __neg__(self) -> Any:
+        return self.recorder.call("negative", self)
+
+    def _refuse(self, *_: Any) -> bool:
+        raise TypeError("a formula may not branch on or compare an array: use xp.where, xp.greater, xp.less, xp.equal")
+
+    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _refuse
+
+
+class Recorder:
+    """The namespace `xp` under which a body's calls become lines."""
+
+    def __init__(self, arity: int) -> None:
+        self.arity = arity
+        self.lines: list[Line] = []
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in PRIMITIVES:
+            raise AttributeError(f"formulas have no function {name!r}; there are {', '.join(PRIMITIVES)}")
+        return lambda *arguments: self.call(name, *arguments)
+
+    def value(self, reference: int) -> Traced:
+        """The input or line `reference`."""
+        return Traced(self, reference)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Record a primitive, or decide it at once where constants allow."""
+        if len(arguments) != PRIMITIVES[name].arity:
+            raise TypeError(f"{name} takes {PRIMITIVES[name].arity} arguments, got {len(arguments)}")
+        references = tuple(a.reference if isinstance(a, Traced) else float(a) for a in arguments)
+        folded = _fold(name, references)
+        if folded is not None:
+            return self.value(folded) if isinstance(folded, int) else folded
+        # repr tells -0.0 from 0.0, which are equal as keys but not as numbers.
+        key = (name, *(repr(r) for r in references))
+        if key not in self._known:
+            self.lines.append(Line(name, references))
+            self._known[key] = self.arity + len(self.lines) - 1
+        return self.value(self._known[key])
+
+    def finish(self, results: Iterable[Any]) -> Expression:
+        """The expression of `results`, without the lines that none of them needs."""
+        references = [r.reference if isinstance(r, Traced) else float(r) for r in results]
+        needed = {r for r in references if isinstance(r, int)}
+        for index in range(len(self.lines) - 1, -1, -1):
+            if self.arity + index in needed:
+                needed.update(a for a in self.lines[index].arguments if isinstance(a, int))
+        renumbered: dict[int, int] = {i: i for i in range(self.arity)}
+        kept: list[Line] = []
+        for index, line in enumerate(self.lines):
+            if self.arity + index in needed:
+                renumbered[self.arity + index] = self.arity + len(kept)
+                kept.append(
+                    Line(line.primitive, tuple(renumbered[a] if isinstance(a, int) else a for a in line.arguments))
+                )
+        return Expression(
+            self.arity, tuple(kept), tuple(renumbered[r] if isinstance(r, int) else r for r in references)
+        )
+
+
+def trace(body: Callable[..., Any], arity: int) -> Expression:
+    """The expression of `body(xp, *inputs)`; a tuple gives several results.
+
+    Raises TypeError where the body does what a formula may not.
+    """
+    recorder = Recorder(arity)
+    results = body(recorder, *(recorder.value(i) for i in range(arity)))
+    return recorder.finish(results if isinstance(results, tuple) else (results,))
+
+
+def _fold(name: str, arguments: tuple[Ref, ...]) -> Ref | None:
+    """What a call comes to when its constants alone decide, else None.
+
+    0·x is taken as 0: such products only arise from derivatives of parts that do not matter.
+    """
+    constants = [a for a in arguments if isinstance(a, float)]
+    if len(constants) == len(arguments):
+        match name:
+            case "add":
+                return constants[0] + constants[1]
+            case "subtract":
+                return constants[0] - constants[1]
+            case "multiply":
+                return constants[0] * constants[1]
+            case "divide" if constants[1] != 0.0:
+                return constants[0] / constants[1]
+            case "negative":
+                return -constants[0]
+            case "square":
+                return constants[0] * constants[0]
+        return None
+    a, b = (*arguments, None)[:2]
+    match name:
+        case "add" if a == 0.0 and isinstance(a, float):
+            return b
+        case "add" | "subtract" if b == 0.0 and isinstance(b, float):
+            return a
+        case "multiply" if 0.0 in constants:
+            return 0.0
+        case "multiply" if a == 1.0 and isinstance(a, float):
+            return b
+        case "multiply" | "divide" if b == 1.0 and isinstance(b, float):
+            return a
+    return None

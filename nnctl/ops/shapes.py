@@ -1,0 +1,87 @@
+"""Shapes with symbolic axes, and the types of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+DType: TypeAlias = Literal["real", "index", "uint8"]
+"""What a value holds. "real" is the precision that the plan is lowered for."""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """An axis known only when a plan is made: `times` multiples of the size called `name`."""
+
+    name: str
+    times: int = 1
+
+    def __mul__(self, other: int) -> Symbol:
+        return Symbol(self.name, self.times * other)
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        return self.name if self.times == 1 else f"{self.times}·{self.name}"
+
+
+Dim: TypeAlias = int | Symbol
+Shape: TypeAlias = tuple[Dim, ...]
+
+BATCH = Symbol("batch")
+"""Examples in one step."""
+ROWS = Symbol("rows")
+"""Examples in a data set."""
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape and element type of a value."""
+
+    shape: Shape
+    dtype: DType = "real"
+
+    def __str__(self) -> str:
+        return f"{self.dtype}{show(self.shape)}"
+
+
+def show(shape: Sequence[Dim]) -> str:
+    """A shape as people write it: (batch, 784)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def resolve(value: Any, sizes: Mapping[str, int]) -> Any:
+    """`value` with every symbol in it, however deep in tuples, replaced by its size."""
+    if isinstance(value, Symbol):
+        return value.times * sizes[value.name]
+    if isinstance(value, tuple):
+        return tuple(resolve(v, sizes) for v in value)
+    return value
+
+
+def product(shape: Sequence[Dim]) -> Dim:
+    """The number of elements: an int, or a multiple of the one symbolic axis."""
+    total: Dim = 1
+    for dim in shape:
+        if isinstance(dim, Symbol):
+            if isinstance(total, Symbol):
+                raise ValueError(f"shape {show(shape)} has more than one symbolic axis")
+            total = dim * total
+        else:
+            total = total * dim
+    return total
+
+
+def broadcast(shapes: Sequence[Shape]) -> Shape:
+    """The common shape of elementwise operands, by NumPy's rule. Raises ValueError naming both shapes."""
+    rank = max((len(s) for s in shapes), default=0)
+    result: list[Dim] = [1] * rank
+    for shape in shapes:
+        for axis, dim in enumerate(shape, start=rank - len(shape)):
+            if dim == 1 or dim == result[axis]:
+                continue
+            if result[axis] != 1:
+                raise ValueError(f"shapes {' and '.join(show(s) for s in shapes)} do not broadcast")
+            result[axis] = dim
+    return tuple(result)
