@@ -17,10 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 from nnctl.spec.fields import NonEmptyStr, Unit
 from nnctl.spec.registry import Component
+from nnctl.spec.signature import DataSignature
 
 Array: TypeAlias = Any
 """Whatever `xp` computes with: a NumPy or CuPy array, or a tracer."""
@@ -273,11 +275,32 @@ class DataSource(Component):
 
     kind: ClassVar[str] = "data"
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits there will be: "train", then "validation" and "test" where they exist."""
+        raise NotImplementedError
+
+    def signature(self, folder: Path) -> DataSignature:
+        """What the compiler must know, without a download; `folder` is what paths are relative to.
+
+        Raises DataError where a file has to be looked at and is missing or broken.
+        """
+        raise NotImplementedError
+
 
 class Transform(Component):
     """A rescaling of the inputs by statistics of the training set."""
 
     kind: ClassVar[str] = "transform"
+
+    @property
+    def per_feature(self) -> bool:
+        """Whether its shift and scale have the shape of one input; () otherwise."""
+        raise NotImplementedError
+
+    def affine(self, statistics: Any) -> tuple[Any, Any]:
+        """(shift, scale) in x ← (x − shift)·scale, from the training inputs' `nnctl.data.statistics.Statistics`."""
+        raise NotImplementedError
 
 
 class Metric(Component):

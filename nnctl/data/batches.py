@@ -1,0 +1,26 @@
+"""The order of the examples in an epoch, and its division into batches."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.streams import Purpose, permutation
+
+
+def epoch_order(seed: int, epoch: int, n: int, shuffle: bool) -> NDArray[np.int64]:
+    """Indices of the n training examples in the order of this epoch, (n,).
+
+    A pure function of (seed, epoch, n): a resumed run needs no memory of it.
+    epoch: from 0. Without `shuffle` it is 0…n−1.
+    """
+    if not shuffle:
+        return np.arange(n, dtype=np.int64)
+    return permutation(n, seed, Purpose.SHUFFLE, epoch)
+
+
+def batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
+    """`order` cut into views of `batch_size` indices; the last is smaller where they do not divide."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

@@ -1,0 +1,169 @@
+"""The base of every data source: what a spec may say of any of them, and what each must answer.
+
+No array library is imported here: a spec is validated, completed and explained
+without loading a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Gt, Lt, MinLen
+
+from nnctl.errors import DataError
+from nnctl.spec.components import DataSource, Transform
+from nnctl.spec.fields import NonNegativeInt
+from nnctl.spec.signature import DataSignature
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
+"""A number of examples, or a share of them between 0 and 1."""
+SplitRule = Literal["stratified", "random", "ordered"]
+TargetType = Literal["labels", "values"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a source holds, before the class filter and the transforms.
+
+    classes: names in the order of the label indices, None where targets are values.
+    scale: the factor that brings stored inputs to the unit range, None for 1.
+    examples: how many, its own test set included; None where that takes a full read.
+    """
+
+    input_shape: tuple[int, ...]
+    input_dtype: Literal["uint8", "real", "index"] = "real"
+    classes: tuple[str, ...] | None = None
+    target_shape: tuple[int, ...] = ()
+    scale: float | None = None
+    examples: int | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All that a source holds.
+
+    inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) int64 or
+    values (n, *target_shape) float32; test_inputs and test_targets: the source's own test set.
+    """
+
+    description: Description
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    test_inputs: NDArray[Any] | None = None
+    test_targets: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(DataSource):
+    """Where examples come from, and how they are divided.
+
+    The order of things: the class filter, then the test split, the validation
+    split, the subset of what is left for training, and last the transforms, from
+    the statistics of that training set. A split keeps the source's order.
+    """
+
+    own_test_set: ClassVar[bool] = False
+    """Whether the source comes with a test set; `test` then takes from that."""
+
+    validation: Annotated[
+        Portion | None, "examples held out for validation, a number or a share; none if absent or 0"
+    ] = None
+    test: Annotated[
+        Portion | None,
+        "examples held out for the test, a number or a share; of the source's own test set where it has one",
+    ] = None
+    split: Annotated[
+        SplitRule,
+        "how examples are held out: stratified (each class in proportion; random where targets are values), "
+        "random, or ordered (training first, then validation, then test, as they lie in the file)",
+    ] = "stratified"
+    subset: Annotated[Portion | None, "train on this many examples only, drawn by the same rule"] = None
+    classes: Annotated[
+        Annotated[tuple[str | int, ...], MinLen(1)] | None,
+        "keep these classes only, numbered in this order; all if absent",
+    ] = None
+    target_type: Annotated[
+        TargetType | None,
+        "labels (class indices) or values (numbers; of labels, 0 or 1 for two classes and one-hot rows for more); "
+        "as the data is if absent",
+    ] = None
+    transforms: Annotated[tuple[Transform, ...], "rescalings of the inputs, in this order"] = ()
+    seed: Annotated[NonNegativeInt | None, "of the splits and of generated data; the spec's if absent"] = None
+
+    def describe(self, folder: Path) -> Description:
+        """What the source holds, from as little reading as its type allows. Raises DataError."""
+        raise NotImplementedError
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """Everything it holds. `folder`: what paths are relative to. Raises DataError."""
+        raise NotImplementedError
+
+    def where(self, folder: Path) -> str:
+        """Where its data lies, or how to get it, in a few words."""
+        raise NotImplementedError
+
+    def signature(self, folder: Path) -> DataSignature:
+        """Shapes and kinds of what training will see. Raises DataError where a file is needed and bad."""
+        return self.signature_of(self.describe(folder))
+
+    def signature_of(self, description: Description) -> DataSignature:
+        """The signature of described data after the class filter, `target_type` and the transforms."""
+        classes = description.classes
+        target_shape = description.target_shape
+        if classes is not None:
+            classes = select_classes(classes, self.classes)
+            if self.target_type == "values":
+                target_shape = (1,) if len(classes) == 2 else (len(classes),)
+                classes = None
+        elif self.classes is not None:
+            raise DataError(f"classes cannot be selected: the targets of this {self.type} data are values, not labels")
+        elif self.target_type == "labels":
+            raise DataError(f"target_type: labels is impossible: the targets of this {self.type} data are values")
+        statistics_shape: tuple[int, ...] | None = None
+        if any(transform.per_feature for transform in self.transforms):
+            statistics_shape = description.input_shape
+        elif self.transforms or description.scale is not None:
+            statistics_shape = ()
+        if statistics_shape is not None and description.input_dtype == "index":
+            raise DataError(f"transforms rescale numbers, and the inputs of this {self.type} data are indices")
+        return DataSignature(
+            input_shape=description.input_shape,
+            input_dtype=description.input_dtype,
+            classes=classes,
+            target_shape=target_shape,
+            statistics_shape=statistics_shape,
+        )
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits there will be."""
+        validation = ("validation",) if self.validation else ()
+        test = ("test",) if self.test or (self.own_test_set and self.test is None) else ()
+        return ("train", *validation, *test)
+
+
+def select_classes(names: Sequence[str], chosen: Sequence[str | int] | None) -> tuple[str, ...]:
+    """The chosen class names, in the order chosen; all where `chosen` is None.
+
+    Raises DataError where a chosen class is unknown or chosen twice.
+    """
+    if chosen is None:
+        return tuple(names)
+    selected: list[str] = []
+    for name in map(str, chosen):
+        if name not in names:
+            close = get_close_matches(name, names, 1)
+            shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+            hint = f"did you mean {close[0]!r}?" if close else f"the classes are {shown}"
+            raise DataError(f"classes: there is no class {name!r} in the data\n  {hint}")
+        if name in selected:
+            raise DataError(f"classes: {name!r} is listed twice")
+        selected.append(name)
+    return tuple(selected)
