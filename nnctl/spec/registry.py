@@ -66,7 +66,7 @@ class Component:
         A component's own `convention` field, where it has one and it is set, goes before the argument.
         """
         changes: dict[str, Any] = {}
-        names = [f.name for f in fields(cast(Any, self))] if is_dataclass(self) else []
+        names: list[str] = [f.name for f in fields(cast(Any, self))] if is_dataclass(self) else []
         if "convention" in names:
             convention = getattr(self, "convention") or convention  # noqa: B009
             changes["convention"] = convention
