@@ -1,0 +1,70 @@
+"""The tree of commands. Each has a module of its name, which imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from nnctl import __version__
+from nnctl.cli import BROKEN_PIPE
+
+COMMANDS = (
+    "schema",
+    "completion",
+)
+"""In the order of `nnctl --help`. `nnctl.cli.<name>` holds the function `<name>`, or `app` for a tree of its own."""
+HIDDEN = ("complete",)
+"""For programs, not for people: left out of the help."""
+
+
+class Root(TyperGroup):
+    """The root of the tree."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of `COMMANDS`; Typer's own puts sub-trees first."""
+        order = {name: place for place, name in enumerate(COMMANDS)}
+        return sorted(self.commands, key=lambda name: order.get(name, len(order)))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. A reader that has gone is not Typer's exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise typer.Exit(BROKEN_PIPE) from None
+
+
+def command() -> Any:
+    """The whole tree as Typer's command object; `.main(args)` runs it, `.commands` are its branches."""
+    # Without rich's boxes help is twice as fast, and reads the same in a pipe.
+    app = typer.Typer(
+        cls=Root,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in (*COMMANDS, *HIDDEN):
+        module = import_module(f"nnctl.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name=name, hidden=name in HIDDEN)(getattr(module, name))
+    return typer.main.get_command(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"nnctl {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Turn a declarative YAML spec into a trained neural network."""

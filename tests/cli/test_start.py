@@ -1,0 +1,72 @@
+"""The frame of the command line, as a process: start-up, streams, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import nnctl
+from nnctl.cli.app import COMMANDS
+
+HEAVY = ("numpy", "scipy", "pydantic", "numba", "rich", "yaml", "PIL", "pooch")
+# Typer coerces the values of options with pydantic, so a command that runs has imported it.
+RUNNING = tuple(name for name in HEAVY if name != "pydantic")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "nnctl", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "absent"),
+    [
+        ("pass", HEAVY),
+        ("import nnctl.cli", HEAVY),
+        ("import nnctl.cli as c; c.main(['--help'])", HEAVY),
+        ("import nnctl.cli as c; c.main(['--version'])", HEAVY),
+        ("import nnctl.cli as c; c.main(['train', '--help'])", RUNNING),
+        ("import nnctl.cli as c; c.main(['completion', 'bash'])", RUNNING),
+        ("import nnctl.cli as c; c.main(['complete', 'setting', 'layers.'])", ("numpy", "scipy", "rich")),
+    ],
+)
+def test_nothing_heavy_is_imported(call: str, absent: tuple[str, ...]) -> None:
+    program = f"import nnctl\n{call}\nimport sys; print(sorted(set({absent!r}) & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"nnctl {nnctl.__version__}\n", "")
+
+
+def test_help_lists_the_commands_in_our_order() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    listed = done.stdout.partition("Commands:\n")[2].split("\n")
+    assert tuple(line.split()[0] for line in listed if line.strip()) == COMMANDS
+    assert run("-h").stdout == done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_in_one_sentence(command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: nnctl {command}")
+    listed = next(line for line in run("--help").stdout.split("\n") if line.startswith(f"  {command} "))
+    assert not listed.endswith("...")
+
+
+def test_unknown_command_is_a_usage_error() -> None:
+    done = run("trian")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "train" in done.stderr
+
+
+def test_unknown_option_is_a_usage_error() -> None:
+    done = run("schema", "--pretty")
+    assert done.returncode == 2
+    assert "--pretty" in done.stderr
