@@ -1,0 +1,100 @@
+"""What a training run reports while it runs: frozen events, from which sinks make lines.
+
+A run yields `Started`, then `Progress` and `Evaluated` in turn with `Saving` and
+`Saved` between them, then perhaps `Stopped`, `Tested` where there is a test split,
+and `Finished`. A run that had finished before yields `Finished` alone.
+
+An event is yielded before anything that depends on it happens: when a checkpoint
+counts a row, its `Evaluated` has been handled by whoever iterates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Value: TypeAlias = int | float | str | None
+Record: TypeAlias = Mapping[str, Value]
+"""One row of the metrics. Every row of a run has the columns of `Started.columns`, in that order."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Data and net are loaded; training begins, or goes on at `step`.
+
+    history: the rows that earlier parts of the run have written.
+    folder: of the run, None where it keeps nothing.
+    """
+
+    name: str
+    folder: str | None
+    columns: tuple[str, ...]
+    backend: str
+    backend_reason: str
+    parameters: int
+    examples: int
+    batch_size: int
+    epochs: int
+    steps: int
+    step: int = 0
+    history: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Some steps are done. `cost` is the mean training cost since the last row."""
+
+    step: int
+    epoch: float
+    examples: int
+    """Training examples seen since the run began, repetitions counted."""
+    cost: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A row of the metrics. `improved`: the monitored column is better than ever before."""
+
+    record: Record
+    improved: bool = False
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A checkpoint is about to be written: what was reported must be on disk before it."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The last checkpoint of the run is that of `step`."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Training ends before its last epoch."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The last row: the test split, measured with the weights that the run ends with."""
+
+    record: Record
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is complete. `before`: it was so already, and nothing was done."""
+
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    folder: str | None = None
+    before: bool = False
+
+
+Event: TypeAlias = Started | Progress | Evaluated | Saving | Saved | Stopped | Tested | Finished

@@ -1,0 +1,355 @@
+"""The training loop: a generator of events over an engine.
+
+Steps run in stretches of about a tenth of a second, so that progress is shown and
+signals are answered. What a run computes does not depend on how it is cut into
+stretches: means are summed one step after the other in float64, and where an epoch
+or an evaluation ends follows from the timetable alone.
+
+`train_…` of a row are means over the steps since the row before, weighted by their
+examples, of the cost without penalty, each measured before its step's update.
+`validation_…` are measured with the weights of the row's step, on the examples of
+`schedule.evaluate_on`; `test_…` always on the whole split, in the last row.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.batches import epoch_order
+from nnctl.errors import DivergedError, Interrupted, RunError
+from nnctl.spec.components import MonitoredSchedule
+from nnctl.spec.document import Spec
+from nnctl.training.checkpoints import Checkpoint
+from nnctl.training.engine import Engine, Steps
+from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
+from nnctl.training.monitor import Monitor, metric_of, require_column
+from nnctl.training.rates import Rates, first_of
+from nnctl.training.signals import StopRequest
+from nnctl.training.timetable import Timetable
+
+STRETCH_SECONDS = 0.1
+SAVE_SECONDS = 1.0
+"""At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
+SAVE_SHARE = 20.0
+
+
+class Store(Protocol):
+    """Where checkpoints are kept."""
+
+    def save(self, name: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint as `last` or `best`, replacing the one before."""
+
+    def load(self, name: str) -> Checkpoint:
+        """Give back a checkpoint that was saved. Raises RunError."""
+
+
+class Loop:
+    """One run's training, from its first step or from a checkpoint.
+
+    engine: with the splits bound. sizes: examples of each split that there is, "train"
+    at least. identity: what the checkpoints say of the run besides its state (the
+    resolved spec, the data's fingerprint). store: None keeps checkpoints in memory.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        spec: Spec,
+        sizes: Mapping[str, int],
+        *,
+        store: Store | None = None,
+        identity: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        stretch: int | None = None,
+    ) -> None:
+        schedule = spec.schedule
+        self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
+        self.identity = dict(identity or {})
+        self.timetable = Timetable.of(
+            sizes["train"], schedule.batch_size, schedule.epochs, schedule.evaluate_every
+        )
+        self.rates = Rates(
+            schedule.learning_rate.for_convention(spec.convention),
+            spec.optimizer.for_convention(spec.convention),
+            self.timetable,
+        )
+        self.columns = self._columns()
+        self.monitor = self._monitor()
+        self.step = 0
+        self.stopped: str | None = None
+        self.history: list[Record] = []
+        self._sums = dict.fromkeys(("weight", *engine.metric_names), 0.0)
+        self._best: Checkpoint | None = None
+        self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._fixed_stretch = stretch
+        self._most = stretch or 1
+        self._clock = clock
+        self._began = self._saved_at = clock()
+        self._save_cost = 0.0
+        self._subset = self._evaluation_subset()
+
+    def _columns(self) -> tuple[str, ...]:
+        metrics = self.engine.metric_names
+        penalty = ("penalty",) if self.engine.penalty() is not None else ()
+        measured = [f"{split}_{metric}" for split in ("validation", "test") if split in self.sizes for metric in metrics]
+        train = [f"train_{metric}" for metric in metrics]
+        return ("event", "epoch", "step", "seconds", "learning_rate", *train, *penalty, *measured)
+
+    def _monitor(self) -> Monitor | None:
+        stopping = self.spec.schedule.early_stopping
+        if stopping is not None:
+            column = stopping.monitor
+            require_column(column, self.columns, "early stopping")
+        elif "validation" in self.sizes:
+            column = "validation_accuracy" if "accuracy" in self.engine.metric_names else "validation_cost"
+        else:
+            return None
+        return Monitor.of(column, self.engine.higher_is_better(metric_of(column)), stopping)
+
+    def _plateau_column(self) -> str:
+        asked = getattr(self.rates.schedule, "monitor", None)
+        if isinstance(asked, str):
+            require_column(asked, self.columns, "the learning rate's schedule")
+            return asked
+        if self.monitor is not None:
+            return self.monitor.column
+        return "train_cost"
+
+    def _evaluation_subset(self) -> NDArray[np.int64] | None:
+        wanted, size = self.spec.schedule.evaluate_on, self.sizes.get("validation", 0)
+        if wanted is None or wanted >= size:
+            return None
+        seeds = np.random.SeedSequence([self.spec.seed, int.from_bytes(b"evaluate_on")])
+        order = np.random.Generator(np.random.Philox(seeds)).permutation(size)
+        return np.sort(order[:wanted]).astype(np.int64)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on the run, earlier parts included."""
+        return self._clock() - self._began
+
+    @property
+    def done(self) -> bool:
+        """Whether no step is left to do."""
+        return self.stopped is not None or self.step >= self.timetable.steps
+
+    def restore(self, checkpoint: Checkpoint, history: Sequence[Record], seconds: float) -> None:
+        """Continue from a checkpoint. history: the rows it counts. seconds: spent before."""
+        progress = checkpoint.progress
+        self.engine.load_state(checkpoint.tensors)
+        self.step = progress["step"]
+        self.stopped = progress["stopped"]
+        self._sums = dict(progress["sums"])
+        self.rates.memory = progress["schedule"]
+        if self.monitor is not None:
+            self.monitor = self.monitor.restored(progress["monitor"])
+        self.history = list(history)
+        self._began = self._clock() - seconds
+
+    def checkpoint(self) -> Checkpoint:
+        """The state of the run between two steps."""
+        progress = {
+            **self.identity,
+            "seed": self.spec.seed,
+            "examples": self.sizes["train"],
+            "step": self.step,
+            "epoch": self.timetable.epochs_done(self.step),
+            "rows": len(self.history),
+            "sums": dict(self._sums),
+            "schedule": self.rates.memory,
+            "monitor": self.monitor.memory() if self.monitor is not None else None,
+            "stopped": self.stopped,
+        }
+        return Checkpoint(progress, self.engine.state())
+
+    def run(self, stop: StopRequest | None = None) -> Iterator[Event]:
+        """Train to the end. Raises Interrupted after saving, DivergedError without."""
+        self._saved_at = self._clock()
+        while not self.done:
+            due = self.timetable.next_evaluation(self.step)
+            self._train_stretch()
+            yield self._progress()
+            if self.step == due:
+                yield from self._evaluate()
+            if stop and stop.signal_number is not None:
+                yield from self._save()
+                raise self._interrupted(stop.signal_number)
+            if self._save_is_due():
+                yield from self._save()
+        yield from self._save()
+        if self.stopped is not None:
+            yield Stopped(self.stopped)
+        weights = self._choose_weights()
+        tested = self._test(weights) if "test" in self.sizes else None
+        if tested is not None:
+            yield Tested(tested)
+        yield Finished(self._summary(weights, tested))
+
+    def _train_stretch(self) -> None:
+        count, first, behind = self.timetable.stretch(self.step, self._most)
+        epoch = self.timetable.epoch_of(self.step)
+        if self._order is None or self._order[0] != epoch:
+            order = epoch_order(self.spec.seed, epoch, self.sizes["train"], self.spec.schedule.shuffle)
+            self._order = (epoch, order)
+        indices = self._order[1][first:behind].reshape(count, -1)
+        scheduled = self.rates.values(self.step, count)
+        before = self._clock()
+        steps = self.engine.train(indices, scheduled, self.step)
+        spent = self._clock() - before
+        self._add(steps)
+        self.step += steps.completed
+        if steps.completed < count:
+            raise self._diverged(indices[steps.completed], first_of(scheduled, steps.completed))
+        if self._fixed_stretch is None and count == self._most:
+            # Grows by doubling, so that one lucky measurement cannot make a stretch of minutes.
+            fitting = count * STRETCH_SECONDS / spent if spent > 0 else math.inf
+            self._most = max(1, int(min(fitting, 2 * count)))
+        elif spent > 2 * STRETCH_SECONDS:
+            self._most = max(1, int(count * STRETCH_SECONDS / spent))
+
+    def _add(self, steps: Steps) -> None:
+        weights = steps.metrics["weight"][: steps.completed]
+        for name in self._sums:
+            terms = weights if name == "weight" else weights * steps.metrics[name][: steps.completed]
+            # accumulate adds one after the other; sum() would add in pairs and depend on the stretch.
+            self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms)))[-1])
+
+    def _mean(self, name: str) -> float:
+        return self._sums[name] / self._sums["weight"] if self._sums["weight"] else math.nan
+
+    def _progress(self) -> Progress:
+        done = self.timetable
+        return Progress(self.step, float(done.epochs_done(self.step)), done.seen(self.step), self._mean("cost"))
+
+    def _row(self, event: str, step: int, values: Mapping[str, Value]) -> Record:
+        row: dict[str, Value] = dict.fromkeys(self.columns)
+        row |= {"event": event, "epoch": self.timetable.epochs_done(step), "step": step}
+        row |= {"seconds": round(self.seconds, 6), **values}
+        return row
+
+    def _evaluate(self) -> Iterator[Event]:
+        # The step before this evaluation is the last that trained at this rate.
+        values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
+        values |= {f"train_{name}": self._mean(name) for name in self.engine.metric_names}
+        if "penalty" in self.columns:
+            values["penalty"] = self.engine.penalty()
+        if "validation" in self.sizes:
+            values |= self._measure("validation", self._subset)
+        self._sums = dict.fromkeys(self._sums, 0.0)
+        record = self._row("evaluation", self.step, values)
+        self.history.append(record)
+        improved = self._observe(record)
+        yield Evaluated(record, improved)
+
+    def _observe(self, record: Record) -> bool:
+        if isinstance(self.rates.schedule, MonitoredSchedule):
+            column = self._plateau_column()
+            self.rates.observe(_number(record[column]), self.engine.higher_is_better(metric_of(column)))
+            if self.rates.exhausted:
+                self.stopped = f"the learning rate has reached its floor without {column} improving"
+        if self.monitor is None:
+            return False
+        self.monitor = self.monitor.observe(_number(record[self.monitor.column]), self.step)
+        if self.monitor.exhausted:
+            self.stopped = self.monitor.reason
+        if self.monitor.best_step != self.step:
+            return False
+        self._best = self.checkpoint()
+        return True
+
+    def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> dict[str, Value]:
+        measured = self.engine.evaluate(split, subset)
+        if not math.isfinite(measured["cost"]):
+            raise DivergedError(
+                f"the cost on the {split} split is {measured['cost']} after step {self.step} "
+                f"(epoch {self.timetable.epochs_done(self.step):g})\n"
+                f"  every step's cost was finite: the net overflows on examples it was not trained on\n"
+                f"{self._advice(self.rates.learning_rate(max(self.step - 1, 0)))}"
+            )
+        return {f"{split}_{name}": float(value) for name, value in measured.items()}
+
+    def _save_is_due(self) -> bool:
+        return self._clock() - self._saved_at >= max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
+
+    def _save(self) -> Iterator[Event]:
+        if self.store is None:
+            return
+        yield Saving(self.step)
+        before = self._clock()
+        # Best first. Killed between the two, `best` is ahead of `last`; the steps from
+        # `last` on are the same again and meet the same best.
+        self._save_best()
+        self.store.save("last", self.checkpoint())
+        self._saved_at = self._clock()
+        self._save_cost = self._saved_at - before
+        yield Saved(self.step)
+
+    def _save_best(self) -> None:
+        if self.store is not None and self._best is not None:
+            self.store.save("best", self._best)
+            self._best = None
+
+    def _interrupted(self, number: int) -> Interrupted:
+        where = f"at step {self.step} of {self.timetable.steps} (epoch {self.timetable.epochs_done(self.step):.4g})"
+        saved = "the checkpoint is saved, --resume goes on from it" if self.store is not None else "nothing was saved"
+        return Interrupted(number, f"stopped {where}; {saved}")
+
+    def _diverged(self, indices: NDArray[Any], scheduled: Mapping[str, float]) -> DivergedError:
+        self._save_best()
+        epoch = self.timetable.epoch_of(self.step) + 1
+        return DivergedError(
+            f"the cost is no longer finite at step {self.step + 1} (epoch {epoch})\n"
+            f"{self.engine.diagnose(indices, scheduled, self.step)}\n"
+            f"{self._advice(scheduled['learning_rate'])}"
+        )
+
+    def _advice(self, learning_rate: float) -> str:
+        return (
+            f"  the learning rate was {learning_rate:g}: try {learning_rate / 10:g} "
+            f"(--set optimizer.learning_rate=…), or clip the gradients"
+        )
+
+    def _choose_weights(self) -> str:
+        """Put the weights in place that the run ends with; "best" or "last"."""
+        stopping = self.spec.schedule.early_stopping
+        if stopping is None or not stopping.restore_best or self.monitor is None or self.monitor.best_step is None:
+            return "last"
+        best = self._best if self.store is None else self.store.load("best")
+        if best is None or best.progress["step"] != self.monitor.best_step:
+            raise RunError(f"the best checkpoint is not that of step {self.monitor.best_step}: was it replaced?")
+        self.engine.load_state(best.tensors)
+        return "best"
+
+    def _test(self, weights: str) -> Record:
+        step = self.monitor.best_step if weights == "best" and self.monitor is not None else None
+        return self._row("test", self.step if step is None else step, self._measure("test"))
+
+    def _summary(self, weights: str, tested: Record | None) -> dict[str, Any]:
+        best_step = self.monitor.best_step if self.monitor is not None else None
+        best = next((row for row in self.history if row["step"] == best_step), None)
+        return {
+            "name": self.spec.name,
+            "seed": self.spec.seed,
+            "backend": self.engine.backend_name,
+            "examples": self.sizes,
+            "parameters": sum(math.prod(shape) for shape in self.engine.parameters.values()),
+            "epochs": self.timetable.epochs_done(self.step),
+            "steps": self.step,
+            "seconds": round(self.seconds, 6),
+            "stopped": self.stopped,
+            "weights": weights,
+            "monitor": self.monitor.column if self.monitor is not None else None,
+            "best": dict(best) if best is not None else None,
+            "last": dict(self.history[-1]) if self.history else None,
+            "test": dict(tested) if tested is not None else None,
+        }
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

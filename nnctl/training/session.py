@@ -1,0 +1,262 @@
+"""One run from its spec to its folder: what `nnctl train` and every trial of a sweep go through."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnctl import __version__
+from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.errors import RunError
+from nnctl.spec.load import Loaded, dump_spec, load_spec, spec_to_dict
+from nnctl.training import checkpoints
+from nnctl.training.checkpoints import Checkpoint
+from nnctl.training.durable import write_durably
+from nnctl.training.engine import Engine
+from nnctl.training.events import Event, Finished, Record, Saved, Started
+from nnctl.training.folder import RunFolder, claim, claim_next, latest
+from nnctl.training.loop import Loop
+from nnctl.training.signals import StopRequest
+
+IGNORED_CHANGES = ("name", "description", "sweep")
+"""Keys that may differ between a run and the spec that resumes it: they change no number."""
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """Checkpoints in a run folder."""
+
+    folder: RunFolder
+
+    def save(self, name: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, replacing the one before."""
+        checkpoints.save(self.folder.checkpoint(name), checkpoint)
+
+    def load(self, name: str) -> Checkpoint:
+        """Give it back. Raises RunError."""
+        return checkpoints.load(self.folder.checkpoint(name))
+
+
+def open_folder(name: str, *, out: Path | None, resume: bool) -> RunFolder:
+    """The folder of a run: a new one, or with `resume` the one to go on with, where there is one.
+
+    Raises RunError where a new run would meet an old one.
+    """
+    if resume:
+        found = RunFolder(out) if out is not None else latest(name)
+        if found is not None and found.exists():
+            return found
+    return claim(out) if out is not None else claim_next(name)
+
+
+def train(
+    loaded: Loaded, folder: RunFolder, *, stop: StopRequest | None = None, stretch: int | None = None
+) -> Iterator[Event]:
+    """Train a spec in a folder from `open_folder`, or go on with what it holds.
+
+    stretch: steps between two looks at the clock and at `stop`, for tests; no
+    result depends on it. Raises RunError, DataError, DivergedError, Interrupted.
+    """
+    if folder.exists():
+        _refuse_changes(folder, loaded)
+    with ExitStack() as stack:
+        if not folder.exists():
+            write_durably(folder.spec, dump_spec(loaded.spec).encode())
+            folder.write_json(folder.origin, _origin(loaded))
+        stack.enter_context(folder.lock())
+        summary = folder.finished()
+        last = _last_checkpoint(folder)
+        if summary is not None and (last is None or _complete(loaded, last)):
+            yield Finished(summary, str(folder.path), before=True)
+            return
+        folder.summary.unlink(missing_ok=True)
+        write_durably(folder.spec, dump_spec(loaded.spec).encode())
+        yield from _train(loaded, folder, last, stop, stretch)
+
+
+def _train(
+    loaded: Loaded, folder: RunFolder, last: Checkpoint | None, stop: StopRequest | None, stretch: int | None
+) -> Iterator[Event]:
+    spec = loaded.spec
+    data = load_dataset(spec.data, loaded.folder, spec.seed)
+    if last is not None and last.progress["data"] != data.fingerprint:
+        raise RunError(
+            f"{folder.path}: the data is not what this run began with\n"
+            f"  put the data back as it was, or train a new run"
+        )
+    engine = load_engine(loaded, data)
+    if last is not None and last.progress["backend"] != engine.backend_name:
+        raise RunError(
+            f"{folder.path}: this run was trained by the backend {last.progress['backend']}, "
+            f"and here it would go on with {engine.backend_name}\n"
+            f"  --set backend={last.progress['backend']} goes on exactly; only a new run can change the backend"
+        )
+    identity = {
+        "data": data.fingerprint,
+        "backend": engine.backend_name,
+        "signature": asdict(data.signature),
+        "spec": spec_to_dict(spec),
+    }
+    # Through JSON once, so that what is compared and stored has one form.
+    identity = json.loads(json.dumps(identity))
+    loop = Loop(engine, spec, sizes(data), store=FolderStore(folder), identity=identity, stretch=stretch)
+    if last is not None:
+        rows = keep_rows(folder.metrics, last.progress["rows"])
+        _check_best(folder, last, loop)
+        loop.restore(last, rows, _seconds(folder, rows))
+    else:
+        keep_rows(folder.metrics, 0)
+    yield Started(
+        name=spec.name or folder.path.name,
+        folder=str(folder.path),
+        columns=loop.columns,
+        backend=engine.backend_name,
+        backend_reason=engine.backend_reason,
+        parameters=sum(math.prod(shape) for shape in engine.parameters.values()),
+        examples=loop.timetable.examples,
+        batch_size=loop.timetable.batch,
+        epochs=loop.timetable.epochs,
+        steps=loop.timetable.steps,
+        step=loop.step,
+        history=tuple(loop.history),
+    )
+    for event in loop.run(stop):
+        if isinstance(event, Saved):
+            folder.write_json(folder.progress, {"step": event.step, "seconds": round(loop.seconds, 6)})
+        if isinstance(event, Finished):
+            folder.write_json(folder.summary, event.summary)
+            yield Finished(event.summary, str(folder.path))
+        else:
+            yield event
+
+
+def load_engine(loaded: Loaded, data: Dataset, *, backend: str | None = None) -> Engine:
+    """A net of the spec with its data bound: the splits "train", "validation" and "test" that there are."""
+    spec = loaded.spec
+    engine = Engine(spec, data.signature, seed=spec.seed, examples=len(data.train.targets), backend=backend)
+    if data.shift is not None and data.scale is not None:
+        engine.normalize(data.shift, data.scale)
+    for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        if split is not None:
+            engine.bind(name, split.inputs, split.targets)
+    return engine
+
+
+def sizes(data: Dataset) -> dict[str, int]:
+    """Examples of each split that there is."""
+    splits = {"train": data.train, "validation": data.validation, "test": data.test}
+    return {name: len(split.targets) for name, split in splits.items() if split is not None}
+
+
+def keep_rows(path: Path, count: int) -> list[Record]:
+    """Cut a metrics file to its first `count` rows and return them.
+
+    What follows them was written after the checkpoint that counts them, and will
+    be written again. Raises RunError where there are fewer.
+    """
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    kept = [line for line in lines[:count] if line.endswith(b"\n")]
+    if len(kept) < count:
+        raise RunError(
+            f"{path}: has {len(kept)} whole rows, the last checkpoint counts {count}: it was cut or replaced\n"
+            f"  restore it from a copy, or train a new run"
+        )
+    try:
+        rows = [json.loads(line) for line in kept]
+    except ValueError as error:
+        raise RunError(f"{path}: a row is not JSON: {error}\n  restore the file from a copy") from error
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(sum(len(line) for line in kept))
+    return rows
+
+
+def _last_checkpoint(folder: RunFolder) -> Checkpoint | None:
+    path = folder.checkpoint("last")
+    return checkpoints.load(path) if path.exists() else None
+
+
+def _complete(loaded: Loaded, last: Checkpoint) -> bool:
+    epochs = loaded.spec.schedule.epochs
+    return last.progress["stopped"] is not None or bool(last.progress["epoch"] >= epochs)
+
+
+def _check_best(folder: RunFolder, last: Checkpoint, loop: Loop) -> None:
+    """Raise RunError where the best checkpoint is not one that resuming will stand by.
+
+    A process killed between writing the two leaves a best ahead of `last`, and the
+    same steps reach it again: unless the number of epochs, which some schedules look at, changed.
+    """
+    if loop.monitor is None or last.progress["monitor"]["best_step"] is None:
+        return
+    best = FolderStore(folder).load("best").progress
+    expected = last.progress["monitor"]["best_step"]
+    ahead = best["step"] > last.progress["step"] and best["spec"] == loop.identity["spec"]
+    if best["step"] != expected and not ahead:
+        raise RunError(
+            f"{folder.checkpoint('best')}: is of step {best['step']}, the last checkpoint names step {expected}\n"
+            f"  resume once with the epochs that the run had, then raise them"
+        )
+
+
+def _seconds(folder: RunFolder, rows: Sequence[Record]) -> float:
+    if folder.progress.exists():
+        return float(folder.read_json(folder.progress)["seconds"])
+    seconds = rows[-1]["seconds"] if rows else 0.0
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
+
+
+def _origin(loaded: Loaded) -> dict[str, Any]:
+    return {
+        "folder": str(Path(loaded.folder).resolve()),
+        "nnctl": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _refuse_changes(folder: RunFolder, loaded: Loaded) -> None:
+    before, now = _flat(spec_to_dict(load_spec(folder.spec).spec)), _flat(spec_to_dict(loaded.spec))
+    changed = [
+        key
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key, _ABSENT) != now.get(key, _ABSENT) and key.partition(".")[0] not in IGNORED_CHANGES
+    ]
+    epochs = "schedule.epochs"
+    if epochs in changed and now[epochs] > before[epochs]:
+        changed.remove(epochs)
+    if not changed:
+        return
+    lines = [f"  {key}: {before.get(key, _ABSENT)} in the run, {now.get(key, _ABSENT)} now" for key in changed]
+    hint = "epochs can be raised, not lowered; " if epochs in changed else "only epochs can be raised; "
+    raise RunError(
+        "\n".join([f"{folder.path}: cannot be resumed, the spec has changed:", *lines])
+        + f"\n  {hint}without --resume a new run starts"
+    )
+
+
+_ABSENT = "absent"
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(tree, Mapping) and tree:
+        items = [(str(key), value) for key, value in tree.items()]
+    elif isinstance(tree, list | tuple) and tree:
+        items = [(str(index), value) for index, value in enumerate(tree)]
+    else:
+        return {path: tree}
+    flat: dict[str, Any] = {}
+    for key, value in items:
+        flat |= _flat(value, f"{path}.{key}" if path else key)
+    return flat

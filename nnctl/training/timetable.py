@@ -1,0 +1,74 @@
+"""Where a training step lies: its epoch, its batch, and when the next evaluation is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The steps of a run, counted from 0 over all epochs.
+
+    An epoch is `examples` examples in batches of `batch`; its last batch holds
+    what is left. All methods are pure, so an interrupted run finds its place
+    again from the number of the step alone.
+    """
+
+    examples: int
+    batch: int
+    epochs: int
+    every: int | None = None
+    """Training examples between evaluations; None: an evaluation at the end of each epoch."""
+
+    @classmethod
+    def of(cls, examples: int, batch_size: int | Literal["full"], epochs: int, every: int | None) -> Timetable:
+        """Make the timetable of a schedule; a batch is never larger than the training set."""
+        batch = examples if batch_size == "full" else min(batch_size, examples)
+        return cls(examples, batch, epochs, every)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The number of batches, the smaller last one included."""
+        return -(-self.examples // self.batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps in the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch that `step` belongs to, from 0."""
+        return step // self.steps_per_epoch
+
+    def seen(self, step: int) -> int:
+        """Training examples seen before `step`, repetitions counted."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        return epoch * self.examples + min(within * self.batch, self.examples)
+
+    def epochs_done(self, step: int) -> int | float:
+        """Epochs done before `step`: an int where they are whole."""
+        epochs, rest = divmod(self.seen(step), self.examples)
+        return epochs + rest / self.examples if rest else epochs
+
+    def next_evaluation(self, step: int) -> int:
+        """The first step count above `step` at which an evaluation is due; the end of the run at the latest."""
+        if self.every is None:
+            return min((self.epoch_of(step) + 1) * self.steps_per_epoch, self.steps)
+        target = (self.seen(step) // self.every + 1) * self.every
+        epoch, rest = divmod(target, self.examples)
+        return min(epoch * self.steps_per_epoch + -(-rest // self.batch), self.steps)
+
+    def stretch(self, step: int, most: int) -> tuple[int, int, int]:
+        """The next steps that run in one go: (how many, first, behind last position in the epoch's order).
+
+        They have batches of one size, lie in one epoch, and end at the next
+        evaluation at the latest; at least one, at most `most`.
+        """
+        within = step % self.steps_per_epoch
+        whole = self.examples // self.batch
+        first = within * self.batch
+        if within >= whole:
+            return 1, first, self.examples
+        count = max(1, min(most, whole - within, self.next_evaluation(step) - step))
+        return count, first, first + count * self.batch
