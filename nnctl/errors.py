@@ -93,12 +93,16 @@ class SpecError(UsageError):
 
 
 class ShapeError(UsageError):
-    """Shapes that do not fit. `layer` is the path of the layer in the spec, set by the graph builder."""
+    """Shapes that do not fit.
 
-    def __init__(self, message: str, hint: str = "", layer: str = "") -> None:
+    `layer` is the layer's name, `path` its place in the spec ("layers.2"); the graph builder sets both.
+    """
+
+    def __init__(self, message: str, hint: str = "", layer: str = "", path: str = "") -> None:
         self.message = message
         self.hint = hint
         self.layer = layer
+        self.path = path
         super().__init__(message)
 
     def __str__(self) -> str:
