@@ -1,0 +1,111 @@
+# bash completion for nnctl; made by `nnctl completion bash`, do not edit.
+
+_nnctl_commands() {
+    case "$1" in
+    "") echo 'schema completion' ;;
+    esac
+}
+
+_nnctl_options() {
+    case "$1" in
+    "") echo '--version -h --help' ;;
+    "schema") echo '-h --help' ;;
+    "completion") echo '-h --help' ;;
+    esac
+}
+
+_nnctl_value() {
+    case "$1 $2" in
+    " --version") echo 'flag' ;;
+    " -h") echo 'flag' ;;
+    " --help") echo 'flag' ;;
+    "schema -h") echo 'flag' ;;
+    "schema --help") echo 'flag' ;;
+    "completion -h") echo 'flag' ;;
+    "completion --help") echo 'flag' ;;
+    esac
+}
+
+_nnctl_argument() {
+    case "$1 $2" in
+    "completion 0") echo 'words bash zsh fish' ;;
+    esac
+}
+
+# The commands, options and values come from the tables above; only what depends
+# on a spec or on installed components asks nnctl.
+_nnctl() {
+    local line=${COMP_LINE:0:COMP_POINT}
+    local -a words=()
+    # Not COMP_WORDS: it is split at the "=" of path=value.
+    read -ra words <<<"$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    local last=$((${#words[@]} - 1))
+    local current=${words[last]} command="" option="" spec="" place=0 i word kind
+
+    for ((i = 1; i < last; i++)); do
+        word=${words[i]}
+        [[ $word == *.yaml || $word == *.yml ]] && spec=$word
+        if [[ -n $option ]]; then
+            option=""
+        elif [[ $word == -*=* ]]; then
+            :
+        elif [[ $word == -* ]]; then
+            kind=$(_nnctl_value "$command" "$word")
+            [[ -n $kind && $kind != flag ]] && option=$word
+        elif [[ " $(_nnctl_commands "$command") " == *" $word "* ]]; then
+            command="${command:+$command }$word"
+        else
+            place=$((place + 1))
+        fi
+    done
+
+    if [[ -n $option ]]; then
+        kind=$(_nnctl_value "$command" "$option")
+    elif [[ $current == --*=* ]]; then
+        kind=$(_nnctl_value "$command" "${current%%=*}")
+        current=${current#*=}
+    elif [[ $current == -* ]]; then
+        kind="words $(_nnctl_options "$command")"
+    elif [[ -n $(_nnctl_commands "$command") ]]; then
+        kind="words $(_nnctl_commands "$command")"
+    else
+        kind=$(_nnctl_argument "$command" "$place")
+    fi
+    _nnctl_reply "$kind" "$current" "$spec"
+}
+
+# Fill COMPREPLY with the values of a kind that begin with a prefix.
+_nnctl_reply() {
+    local kind=$1 current=$2 spec=$3 found broken
+    local IFS=$'\n'
+    COMPREPLY=()
+    case $kind in
+    words\ *) COMPREPLY=($(IFS=' ' && compgen -W "${kind#words }" -- "$current")) ;;
+    spec)
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -d -- "$current") $(compgen -f -X '!*.yaml' -- "$current") $(compgen -f -X '!*.yml' -- "$current"))
+        ;;
+    file)
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -f -- "$current"))
+        ;;
+    directory)
+        compopt -o filenames 2>/dev/null
+        COMPREPLY=($(compgen -d -- "$current"))
+        ;;
+    setting | backend | source)
+        for found in $("${COMP_WORDS[0]}" complete "$kind" "$current" ${spec:+--spec="$spec"} 2>/dev/null); do
+            COMPREPLY+=("${found%%$'\t'*}")
+        done
+        [[ $kind == setting ]] && compopt -o nospace 2>/dev/null
+        ;;
+    esac
+    # readline replaces only what follows the last word break.
+    if [[ $current == *=* && $COMP_WORDBREAKS == *=* ]]; then
+        broken=${current%"${current##*=}"}
+        COMPREPLY=("${COMPREPLY[@]#"$broken"}")
+    fi
+}
+
+complete -F _nnctl nnctl

@@ -1,0 +1,57 @@
+# fish completion for nnctl; made by `nnctl completion fish`, do not edit.
+
+set -g __nnctl_valued 
+
+function __nnctl_words -d 'commands and arguments before the cursor'
+    set -l is_value 0
+    for word in (commandline -opc)[2..-1]
+        if test $is_value = 1
+            set is_value 0
+        else if contains -- $word $__nnctl_valued
+            set is_value 1
+        else if not string match -q -- '-*' $word
+            echo $word
+        end
+    end
+end
+
+function __nnctl_using -d 'whether the line calls this command'
+    set -l words (__nnctl_words)
+    test (count $words) -ge (count $argv); or return 1
+    test (count $argv) -eq 0; or test "$words[1..(count $argv)]" = "$argv"
+end
+
+function __nnctl_at -d 'whether the cursor is at this place of this command'
+    set -l words (__nnctl_words)
+    set -l command $argv[2..-1]
+    test (count $words) -eq (math (count $command) + $argv[1]); and __nnctl_using $command
+end
+
+function __nnctl_specs
+    set -l token (string replace -r -- '^-[^=]*=' '' (commandline -ct))
+    for path in $token*.yaml $token*.yml $token*/
+        echo $path
+    end
+end
+
+function __nnctl_ask -d 'values that depend on the spec of this line or on the installed components'
+    set -l token (string replace -r -- '^--[^=]*=' '' (commandline -ct))
+    set -l spec (string match -r -- '^.*\.ya?ml$' (commandline -opc))
+    if set -q spec[1]
+        nnctl complete $argv[1] "$token" --spec=$spec[1] 2>/dev/null
+    else
+        nnctl complete $argv[1] "$token" 2>/dev/null
+    end
+end
+
+complete -c nnctl -f
+
+complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
+complete -c nnctl -n '__nnctl_at 0' -a completion -d 'Print the completion script for a shell'
+complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
+complete -c nnctl -n '__nnctl_at 0' -s h -l help -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using schema' -s h -l help -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using completion' -s h -l help -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 completion' -x -a 'bash zsh fish'
