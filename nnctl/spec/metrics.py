@@ -1,1 +1,102 @@
-"""The metrics that a spec can name."""
+"""Metrics: numbers for people, the mean over examples of what `build` gives for each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from nnctl.errors import ShapeError
+from nnctl.spec.components import Array, Builder, Metric, Namespace
+from nnctl.spec.fields import PositiveInt
+from nnctl.spec.registry import register
+
+
+def _labelled(output: Any, target: Any) -> bool:
+    """Whether targets are class indices, one axis short of the output; values have the output's shape."""
+    return len(target.shape) == len(output.shape) - 1
+
+
+def _mean(builder: Builder, terms: Any) -> Any:
+    """The mean over all axes but the batch's."""
+    axes = tuple(range(1, len(terms.shape)))
+    return builder.apply("mean", terms, axes=axes) if axes else terms
+
+
+@register("metric", "accuracy")
+class Accuracy(Metric):
+    """The share of right answers.
+
+    Labels: the unit with the largest output is the answer. A single unit, or
+    several with values for targets, answers yes above `threshold`; the
+    accuracy of an example is then the share of its units that are right.
+    """
+
+    formula = "1 if argmax_j a_j = y else 0; units: the mean of [a_j > ½] = [y_j > ½]"
+
+    threshold: Annotated[float, "above which a unit says yes, where units answer one by one"] = 0.5
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        if not _labelled(output, target):
+            return _mean(builder, self._agreement(builder, output, target))
+        if output.shape[-1] != 1:
+            return builder.apply("same", builder.apply("argmax", output), target)
+        column = builder.apply("reshape", builder.apply("cast", target), shape=output.shape)
+        return _mean(builder, self._agreement(builder, output, column))
+
+    def _agreement(self, builder: Builder, output: Any, target: Any) -> Any:
+        def agree(xp: Namespace, a: Array, y: Array) -> Array:
+            yes = xp.where(xp.greater(a, self.threshold), 1.0, 0.0)
+            truth = xp.where(xp.greater(y, self.threshold), 1.0, 0.0)
+            return xp.where(xp.equal(yes, truth), 1.0, 0.0)
+
+        return builder.formula("agreement", agree, output, target)
+
+
+@register("metric", "top_k")
+class TopK(Metric):
+    """The share of examples whose label is among the k largest outputs."""
+
+    formula = "1 if y is among the k largest a_j else 0"
+
+    k: Annotated[PositiveInt, "how many answers each example has"] = 5
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        if not _labelled(output, target):
+            raise ShapeError("top_k needs labels for targets", "it counts classes; use accuracy, mse or mae for values")
+        return builder.apply("in_top_k", output, target, k=self.k)
+
+
+def _values(builder: Builder, output: Any, target: Any) -> Any:
+    """Targets with the output's shape: values as they are, labels as one-hot rows (a lone unit's as 0 and 1)."""
+    if not _labelled(output, target):
+        return target
+    if output.shape[-1] == 1:
+        return builder.apply("reshape", builder.apply("cast", target), shape=output.shape)
+    return builder.apply("one_hot", target, classes=output.shape[-1])
+
+
+@register("metric", "mse")
+class MeanSquaredErrorMetric(Metric):
+    """The squared error, averaged over the output units."""
+
+    formula = "1/K Σ (y_j − a_j)²"
+    higher_is_better = False
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        def error(xp: Namespace, a: Array, y: Array) -> Array:
+            return xp.square(a - y)
+
+        return _mean(builder, builder.formula("squared_error", error, output, _values(builder, output, target)))
+
+
+@register("metric", "mae")
+class MeanAbsoluteErrorMetric(Metric):
+    """The absolute error, averaged over the output units."""
+
+    formula = "1/K Σ |y_j − a_j|"
+    higher_is_better = False
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        def error(xp: Namespace, a: Array, y: Array) -> Array:
+            return xp.abs(a - y)
+
+        return _mean(builder, builder.formula("absolute_error", error, output, _values(builder, output, target)))

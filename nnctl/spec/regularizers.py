@@ -73,8 +73,10 @@ class MaxNorm(Regularizer):
 
     def project(self, builder: Builder, w: Any) -> Any:
         def shrink(xp: Namespace, w: Array, square: Array) -> Array:
-            # Where the norm is within bounds the factor is exactly 1, so such weights do not move by rounding.
-            return w * (self.maximum / xp.sqrt(xp.maximum(square, self.maximum * self.maximum)))
+            limit = self.maximum * self.maximum
+            # Weights within bounds must not move, not even by rounding; the inner maximum spares them 1/0.
+            factor = self.maximum / xp.sqrt(xp.maximum(square, limit))
+            return w * xp.where(xp.greater(square, limit), factor, 1.0)
 
         square = builder.apply("sum", w * w, axes=tuple(range(len(w.shape) - 1)), keepdims=True)
         return builder.formula("max_norm", shrink, w, square)
