@@ -1,0 +1,108 @@
+"""Layers of units that are connected to all of their inputs, and an activation by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from nnctl.errors import ShapeError
+from nnctl.spec.activations import Linear
+from nnctl.spec.components import Activation, Array, Builder, Initializer, Layer, Namespace, Regularizer
+from nnctl.spec.fields import Fraction, PositiveInt
+from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.registry import Problem, register
+
+
+@register("layer", "dense")
+class Dense(Layer):
+    """Units connected to every input, on the last axis: (batch, …, fan_in) → (batch, …, units).
+
+    Parameters: `weight` (fan_in, units), `bias` (units,).
+    """
+
+    formula = "z = x·W + b, a = f(z)"
+
+    units: Annotated[PositiveInt, "how many units"]
+    activation: Annotated[Activation, "f in a = f(z)"] = Linear()
+    bias: Annotated[bool, "whether each unit has a bias"] = True
+    initializer: Annotated[Initializer | None, "of the weights; the spec's if absent"] = None
+    bias_initializer: Annotated[Initializer | None, "of the biases; the spec's if absent"] = None
+    regularizer: Annotated[Regularizer | None, "on the weights; the spec's if absent"] = None
+    bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
+
+    def build(self, builder: Builder, *inputs: Any) -> Any:
+        x = one(self.type, inputs)
+        *outer, features = x.shape
+        if not outer:
+            raise ShapeError(
+                f"{self.type} needs at least one feature of each example, found shape {show(x.shape)}",
+                "put a layer {type: reshape, shape: [1]} before it",
+            )
+        fans = (features, self.units)
+        weight = builder.parameter(
+            "weight", fans, kind="weight", fans=fans, initializer=self.initializer, regularizer=self.regularizer
+        )
+        rows = outer[0]
+        for axis in outer[1:]:
+            rows = rows * axis
+        z = builder.apply(
+            "matmul", builder.apply("reshape", x, shape=(rows, features)), self.connections(builder, weight)
+        )
+        if self.bias:
+            z = z + builder.parameter(
+                "bias",
+                (self.units,),
+                kind="bias",
+                fans=fans,
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+            )
+        return self.activation.build(builder, builder.apply("reshape", z, shape=(*outer, self.units)))
+
+    def connections(self, builder: Builder, weight: Any) -> Any:
+        """The weights as the product uses them."""
+        return weight
+
+    def problems(self) -> list[Problem]:
+        if self.bias:
+            return []
+        given = [f for f in ("bias_initializer", "bias_regularizer") if getattr(self, f) is not None]
+        return [Problem(f, f"{f} has nothing to act on: bias is false", "remove one of the two") for f in given]
+
+
+@register("layer", "dropconnect")
+class DropConnect(Dense):
+    """A dense layer that loses a random share of its weights in each training step (Wan et al. 2013).
+
+    One mask a step, for all examples of the batch. The weights that stay are
+    divided by 1 − rate, so that evaluation uses all of them as they are.
+    """
+
+    formula = "z = x·(M ∘ W)/(1 − rate) + b, M = 1 with probability 1 − rate"
+
+    rate: Annotated[Fraction, "the share of the weights that is dropped"] = 0.5
+
+    def connections(self, builder: Builder, weight: Any) -> Any:
+        if not builder.training or not self.rate:
+            return weight
+        return weight * mask(builder, self.rate, weight.shape)
+
+
+def mask(builder: Builder, rate: float, shape: Any) -> Any:
+    """0 with probability `rate`, else 1/(1 − rate): its mean is 1."""
+
+    def keep(xp: Namespace, u: Array) -> Array:
+        return xp.where(xp.less(u, rate), 0.0, 1.0 / (1.0 - rate))
+
+    return builder.formula("mask", keep, builder.uniform("uniform", shape))
+
+
+@register("layer", "activation")
+class ActivationLayer(Layer):
+    """An activation by itself, for example after a sum of branches."""
+
+    formula = "a = f(x)"
+
+    activation: Annotated[Activation, "f in a = f(x)"]
+
+    def build(self, builder: Builder, *inputs: Any) -> Any:
+        return self.activation.build(builder, one(self.type, inputs))

@@ -1,0 +1,81 @@
+"""Layers made of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from annotated_types import MinLen
+
+from nnctl.errors import ShapeError
+from nnctl.spec.components import Builder, Layer
+from nnctl.spec.fields import PositiveInt
+from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.registry import Problem, register
+
+
+def _chain(builder: Builder, layers: Sequence[Layer], x: Any) -> Any:
+    for layer in layers:
+        x = builder.build(layer, x)
+    return x
+
+
+def _chain_problems(layers: Sequence[Layer]) -> list[Problem]:
+    return [
+        Problem(
+            f"layers.{i}.inputs",
+            "a layer inside another reads the one before it and cannot choose its inputs",
+            "for branches, write the layers out under the root's `layers`",
+        )
+        for i, layer in enumerate(layers)
+        if layer.inputs is not None
+    ]
+
+
+@register("layer", "repeat")
+class Repeat(Layer):
+    """The same layers again and again, each time with parameters of their own."""
+
+    formula = "a = F_times(… F_2(F_1(x)))"
+
+    times: Annotated[PositiveInt, "how often"]
+    layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "what is repeated, from input to output"]
+
+    def build(self, builder: Builder, *inputs: Any) -> Any:
+        x = one(self.type, inputs)
+        for _ in range(self.times):
+            x = _chain(builder, self.layers, x)
+        return x
+
+    def problems(self) -> list[Problem]:
+        found = _chain_problems(self.layers)
+        if self.times > 1:
+            found += [
+                Problem(f"layers.{i}.name", "a repeated layer has no name of its own", "remove it, or name the repeat")
+                for i, layer in enumerate(self.layers)
+                if layer.name is not None
+            ]
+        return found
+
+
+@register("layer", "residual")
+class Residual(Layer):
+    """Its input plus what its layers make of it (He et al. 2016), so that gradients pass unhindered."""
+
+    formula = "a = x + F(x)"
+
+    layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "F, from input to output"]
+
+    def build(self, builder: Builder, *inputs: Any) -> Any:
+        x = one(self.type, inputs)
+        change = _chain(builder, self.layers, x)
+        if change.shape != x.shape:
+            raise ShapeError(
+                f"residual adds its input {show(x.shape)} to what its layers give, {show(change.shape)}: "
+                "the shapes must be equal",
+                f"let the last layer inside give {show(x.shape[1:])} for each example",
+            )
+        return x + change
+
+    def problems(self) -> list[Problem]:
+        return _chain_problems(self.layers)

@@ -1,0 +1,33 @@
+"""What layers ask of the shapes they are given, and the errors where they get something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nnctl.errors import ShapeError
+
+
+def show(shape: Sequence[Any]) -> str:
+    """A shape as people write it: (batch, 784)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def one(layer: str, inputs: Sequence[Any]) -> Any:
+    """The only input of a layer. Raises ShapeError where there are more."""
+    if len(inputs) != 1:
+        raise ShapeError(
+            f"{layer} takes one input, found {len(inputs)}",
+            "join them first with a layer of type add or concatenate",
+        )
+    return inputs[0]
+
+
+def several(layer: str, inputs: Sequence[Any]) -> Sequence[Any]:
+    """The inputs of a layer that joins. Raises ShapeError where there is nothing to join."""
+    if len(inputs) < 2:
+        raise ShapeError(
+            f"{layer} joins two or more inputs, found {len(inputs)}",
+            "name them: inputs: [first, second]",
+        )
+    return inputs
