@@ -1,0 +1,1 @@
+"""The compiler's middle: graphs, their differentiation, the passes over them."""

@@ -1,0 +1,1 @@
+"""Plans: what an executor runs, and how graphs become them."""

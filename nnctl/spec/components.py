@@ -165,6 +165,17 @@ class ElementwiseCost(Cost):
         """∂body/∂a."""
         raise NotImplementedError
 
+    paired_activation: ClassVar[str] = ""
+    """The activation f with which the cost has a stable form of z, a = f(z): the compiler uses the two below."""
+
+    def paired_body(self, xp: Namespace, z: Array, y: Array) -> Array:
+        """body(f(z), y), without overflow."""
+        raise NotImplementedError
+
+    def paired_derivative(self, xp: Namespace, z: Array, y: Array) -> Array:
+        """∂paired_body/∂z."""
+        raise NotImplementedError
+
 
 class Initializer(Component):
     """First values of a parameter."""
@@ -231,9 +242,9 @@ class Optimizer(Component):
         """(new w, new slots…). t: the step, counted from 1."""
         raise NotImplementedError
 
-    def decays(self) -> bool:
-        """Whether `weight_decay` applies to biases too (the libraries' rule); the book's L2 never does."""
-        return True
+    def for_bias(self) -> Optimizer:
+        """The rule for biases, where weight decay may not hold."""
+        return self
 
 
 class Schedule(Component):
@@ -309,6 +320,11 @@ class Metric(Component):
     kind: ClassVar[str] = "metric"
     higher_is_better: ClassVar[bool] = True
 
+    @property
+    def column(self) -> str:
+        """Its name in records, after "train_" and the like."""
+        return self.type
+
     def build(self, builder: Builder, output: Any, target: Any) -> Any:
         """The metric of each example, (batch,). target: labels (batch,) or values (batch, …)."""
         raise NotImplementedError
@@ -326,7 +342,9 @@ class Layer(Component):
 
     kind: ClassVar[str] = "layer"
     name: Annotated[NonEmptyStr | None, "what other layers, errors and metrics call it"] = None
-    inputs: Annotated[tuple[NonEmptyStr, ...] | None, "names of the layers it reads; the one before it if absent"] = None
+    inputs: Annotated[tuple[NonEmptyStr, ...] | None, "names of the layers it reads; the one before it if absent"] = (
+        None
+    )
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         """The output, from the inputs, each (batch, …)."""

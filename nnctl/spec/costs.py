@@ -68,6 +68,15 @@ class CrossEntropy(ElementwiseCost):
         no = xp.where(xp.equal(y, 1.0), 0.0, (1.0 - y) / (1.0 - xp.where(xp.equal(y, 1.0), 0.0, a)))
         return no - yes
 
+    paired_activation = "sigmoid"
+
+    def paired_body(self, xp: Namespace, z: Array, y: Array) -> Array:
+        return xp.maximum(z, 0.0) - z * self._smooth(y) + xp.log1p(xp.exp(-xp.abs(z)))
+
+    def paired_derivative(self, xp: Namespace, z: Array, y: Array) -> Array:
+        # σ(z) = ½(1 + tanh(z/2)) cannot overflow.
+        return 0.5 + 0.5 * xp.tanh(0.5 * z) - self._smooth(y)
+
     def _smooth(self, y: Array) -> Array:
         if not self.label_smoothing:
             return y

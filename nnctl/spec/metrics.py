@@ -59,6 +59,10 @@ class TopK(Metric):
 
     k: Annotated[PositiveInt, "how many answers each example has"] = 5
 
+    @property
+    def column(self) -> str:
+        return f"top_{self.k}_accuracy"
+
     def build(self, builder: Builder, output: Any, target: Any) -> Any:
         if not _labelled(output, target):
             raise ShapeError("top_k needs labels for targets", "it counts classes; use accuracy, mse or mae for values")

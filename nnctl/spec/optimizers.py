@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self
 
 from nnctl.spec.components import Array, Clipping, Namespace, Optimizer
 from nnctl.spec.fields import Convention, Fraction, NonNegativeFloat, PositiveFloat

@@ -1,0 +1,47 @@
+"""What a backend is: it keeps arrays under names and runs plans on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nnctl.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class Result:
+    """What running a plan for some steps gave.
+
+    completed: steps that ran to their end; fewer than asked for where the guard stopped
+        one, which then changed nothing in storage.
+    outputs: by name, (completed, *shape).
+    """
+
+    completed: int
+    outputs: dict[str, NDArray[Any]]
+
+
+class Executable(Protocol):
+    """A plan loaded over its storage."""
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Result:
+        """Run `steps` steps. feeds: by name, (steps, *shape)."""
+
+
+class Backend(Protocol):
+    """An executor of plans. `name` is what specs call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def place(self, array: NDArray[Any]) -> Any:
+        """A copy of `array` where the backend computes."""
+
+    def fetch(self, placed: Any) -> NDArray[Any]:
+        """A copy of a placed array, on the host."""
+
+    def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
+        """Make a plan ready to run over placed arrays, which it changes in place."""

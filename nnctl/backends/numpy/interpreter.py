@@ -1,0 +1,106 @@
+"""The reference interpreter: each launch runs its op's reference body. It judges every other backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.contract import Result
+from nnctl.backends.numpy.kernels import KERNELS
+from nnctl.ops.namespaces import numpy_namespace
+from nnctl.plan.plan import Launch, Plan, Slot
+
+Array = NDArray[Any]
+
+
+class NumpyBackend:
+    """Storage is NumPy arrays in memory."""
+
+    name = "numpy"
+
+    def place(self, array: Array) -> Array:
+        """See `Backend`."""
+        return np.array(array, order="C")
+
+    def fetch(self, placed: Array) -> Array:
+        """See `Backend`."""
+        return placed.copy()
+
+    def load(self, plan: Plan, storage: Mapping[str, Array]) -> Interpreter:
+        """See `Backend`."""
+        return Interpreter(plan, storage)
+
+
+class Interpreter:
+    """A loaded plan: every slot is an array, every launch a closure over its arrays."""
+
+    def __init__(self, plan: Plan, storage: Mapping[str, Array]) -> None:
+        self.plan = plan
+        self.storage = storage
+        real = np.dtype(plan.precision)
+        self.dtypes = {"real": real, "index": np.dtype(np.int64), "uint8": np.dtype(np.uint8)}
+        self.xp = numpy_namespace(complex_step=real.kind == "c")
+        self.arena = np.zeros(plan.arena_bytes, np.uint8)
+        self.feeds: dict[str, Array] = {}
+        self.constants: dict[str, Array] = {}
+        for launch in plan.setup:
+            self._bind(launch)()
+        self.before = [self._bind(launch) for launch in plan.launches[: plan.guarded]]
+        self.after = [self._bind(launch) for launch in plan.launches[plan.guarded :]]
+        self.copies = [(self._array(new), self._array(old)) for new, old in plan.copies]
+        self.guard = None if plan.guard is None else self._array(plan.guard)
+        self.outputs = {name: self._array(slot) for name, slot in plan.outputs.items()}
+
+    def run(self, feeds: Mapping[str, Array], steps: int) -> Result:
+        """See `Executable`."""
+        outputs = {name: np.empty((steps, *a.shape), a.dtype) for name, a in self.outputs.items()}
+        # Overflow is found by the guard and named by the post-mortem, which is better than NumPy's warning.
+        with np.errstate(all="ignore"):
+            for step in range(steps):
+                for name, array in self.feeds.items():
+                    array[...] = feeds[name][step]
+                for launch in self.before:
+                    launch()
+                if self.guard is not None and not np.isfinite(self.guard):
+                    return Result(step, {name: a[:step] for name, a in outputs.items()})
+                for launch in self.after:
+                    launch()
+                for new, old in self.copies:
+                    old[...] = new
+                for name, array in self.outputs.items():
+                    outputs[name][step] = array
+        return Result(steps, outputs)
+
+    def _bind(self, launch: Launch) -> Callable[[], None]:
+        inputs = [self._array(s) for s in launch.inputs]
+        outputs = [self._array(s) for s in launch.outputs]
+        kernel = KERNELS.get(launch.op.name)
+        if kernel is not None:
+            return kernel(inputs, outputs[0], launch.attributes)
+        op, attributes, xp = launch.op, launch.attributes, self.xp
+
+        def reference() -> None:
+            for array, result in zip(outputs, op.run(xp, inputs, attributes), strict=True):
+                array[...] = result
+
+        return reference
+
+    def _array(self, slot: Slot) -> Array:
+        dtype = self.dtypes[slot.dtype]
+        match slot.place:
+            case "storage":
+                array = self.storage[slot.key]
+                if array.dtype != dtype:
+                    raise TypeError(f"{slot.key} is stored as {array.dtype}, the plan is for {dtype}")
+                return array if array.shape == slot.shape else array.reshape(slot.shape)
+            case "feed":
+                return self.feeds.setdefault(slot.key, np.zeros(slot.shape, dtype)).reshape(slot.shape)
+            case "constant":
+                return self.constants.setdefault(slot.key, np.zeros(slot.shape, dtype)).reshape(slot.shape)
+            case "arena":
+                count = int(np.prod(slot.shape))
+                window = self.arena[slot.offset : slot.offset + count * dtype.itemsize]
+                return window.view(dtype).reshape(slot.shape)

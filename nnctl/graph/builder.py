@@ -1,0 +1,325 @@
+"""The builder: components and derivative rules call it, nodes come out in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from nnctl.errors import ShapeError
+from nnctl.graph.ir import Graph, Node, Role, Value
+from nnctl.ops import OPS
+from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.shapes import DType, Shape, TensorType
+from nnctl.ops.table import Op
+from nnctl.spec.components import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
+
+
+class Tensor:
+    """A value together with the builder that can compute with it."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: GraphBuilder, value: Value) -> None:
+        self.builder = builder
+        self.value = value
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        return self.value.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.value.type.dtype
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.value!r})"
+
+    def __add__(self, other: Any) -> Any:
+        return self.builder.formula("add", lambda xp, a, b: a + b, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.builder.formula("add", lambda xp, a, b: a + b, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.builder.formula("subtract", lambda xp, a, b: a - b, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.builder.formula("subtract", lambda xp, a, b: a - b, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.builder.formula("multiply", lambda xp, a, b: a * b, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.builder.formula("multiply", lambda xp, a, b: a * b, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.builder.formula("divide", lambda xp, a, b: a / b, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.builder.formula("divide", lambda xp, a, b: a / b, other, self)
+
+    def __neg__(self) -> Any:
+        return self.builder.formula("negative", lambda xp, a: -a, self)
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A trained array and what is known of it beside its values."""
+
+    value: Value
+    layer: str
+    kind: str
+    fans: tuple[int, int]
+    initializer: Initializer | None
+    regularizer: Regularizer | None
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+
+class GraphBuilder:
+    """Collects nodes. It is the `Builder` that components see, and what differentiation writes with.
+
+    training: whether random layers are active.
+    convention: the spec's.
+    """
+
+    def __init__(self, name: str, *, training: bool = False, convention: str = "torch") -> None:
+        self.name = name
+        self.training = training
+        self.convention = convention
+        self.nodes: list[Node] = []
+        self.inputs: dict[str, Value] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.seed: Tensor | None = None
+        self.step: Tensor | None = None
+        self._names: dict[str, int] = {}
+        self._scope: list[str] = []
+        self._streams = 0
+        self._differentiable: set[Value] | None = None
+
+    @classmethod
+    def extending(cls, graph: Graph, *, training: bool = False, convention: str = "torch") -> GraphBuilder:
+        """A builder that goes on where `graph` ends."""
+        builder = cls(graph.name, training=training, convention=convention)
+        builder.nodes = list(graph.nodes)
+        builder.inputs = {v.name: v for v in graph.inputs}
+        for name in (*builder.inputs, *(v.name for node in graph.nodes for v in node.outputs)):
+            builder._names[name] = 1
+        return builder
+
+    # -- names ---------------------------------------------------------------
+
+    @property
+    def layer(self) -> str:
+        """The path of the layer being built, "" outside of layers."""
+        return ".".join(self._scope)
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Names inside are `<outer>.<name>.…`."""
+        self._scope.append(name)
+        try:
+            yield
+        finally:
+            self._scope.pop()
+
+    @contextmanager
+    def on_behalf_of(self, layer: str) -> Iterator[None]:
+        """Nodes inside belong to `layer`, as the gradient of a layer does."""
+        outer, self._scope = self._scope, [layer] if layer else []
+        try:
+            yield
+        finally:
+            self._scope = outer
+
+    def _unique(self, name: str) -> str:
+        count = self._names.get(name, 0)
+        self._names[name] = count + 1
+        return name if count == 0 else self._unique(f"{name}_{count + 1}")
+
+    def _activation_name(self, function: Any, inputs: Sequence[Any]) -> str | None:
+        """`<layer>.a` for a layer's activation, whose input then becomes `<layer>.z`: the texts' names."""
+        if not self.layer or not (isinstance(function, ElementwiseActivation) or function == "softmax"):
+            return None
+        z = inputs[0].value
+        if z.role == "computed" and z.name.startswith(f"{self.layer}."):
+            z.name = self._unique(f"{self.layer}.z")
+        return f"{self.layer}.a"
+
+    # -- values --------------------------------------------------------------
+
+    def tensor(self, value: Value) -> Tensor:
+        """A handle on an existing value."""
+        return Tensor(self, value)
+
+    def input(self, name: str, shape: Shape, dtype: DType = "real", role: Role = "feed") -> Tensor:
+        """The input called `name`, the same one each time."""
+        if name not in self.inputs:
+            self.inputs[name] = Value(self._unique(name), TensorType(tuple(shape), dtype), role)
+        return Tensor(self, self.inputs[name])
+
+    def parameter(
+        self,
+        name: str,
+        shape: Sequence[int],
+        *,
+        kind: str,
+        fans: tuple[int, int],
+        initializer: Initializer | None = None,
+        regularizer: Regularizer | None = None,
+    ) -> Tensor:
+        """See `nnctl.spec.components.Builder`. Building the same layer again gives the same array."""
+        path = f"{self.layer}.{name}"
+        tensor = self.input(path, tuple(shape), role="parameter")
+        self.parameters[path] = Parameter(tensor.value, self.layer, kind, fans, initializer, regularizer)
+        return tensor
+
+    # -- nodes ---------------------------------------------------------------
+
+    def emit(
+        self, op: Op, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | None = None, name: str | None = None
+    ) -> tuple[Tensor, ...]:
+        """Append a node. Raises ShapeError where the inputs do not fit the op."""
+        known = dict(attributes or {})
+        try:
+            types = op.infer([t.value.type for t in inputs], known)
+        except ValueError as error:
+            raise ShapeError(str(error)) from error
+        base = name if name is not None else (f"{self.layer}.{op.name}" if self.layer else op.name)
+        outputs = tuple(Value(self._unique(base), t) for t in types)
+        self.nodes.append(Node(op, tuple(t.value for t in inputs), outputs, known, self.layer))
+        return tuple(Tensor(self, v) for v in outputs)
+
+    def apply(self, op: str, *inputs: Any, **attributes: Any) -> Tensor:
+        """One node of a structured op of the table; what changes nothing gives no node."""
+        if op in ("reshape", "broadcast_to", "sum_to") and tuple(attributes["shape"]) == inputs[0].shape:
+            return self._tensor(inputs[0])
+        frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in attributes.items()}
+        return self.emit(OPS[op], [self._tensor(t) for t in inputs], frozen, self._activation_name(op, inputs))[0]
+
+    def elementwise(self, component: Any, *inputs: Any) -> Tensor:
+        """One node from a component's `body` and `derivative`."""
+        if isinstance(component, ElementwiseActivation):
+            rules: tuple[Any, ...] = (lambda xp, g, a, z: g * component.derivative(xp, z, a),)
+        elif isinstance(component, ElementwiseCost):
+            rules = (lambda xp, g, c, a, y: g * component.derivative(xp, a, y),)
+        elif isinstance(component, Regularizer):
+            rules = (lambda xp, g, c, w: g * component.derivative(xp, w),)
+        else:
+            rules = ()
+        op = ElementwiseOp(component.type, len(inputs), component.body, rules, component)
+        name = self._activation_name(component, inputs)
+        return self.emit(op, [self._tensor(t) for t in inputs], name=name)[0]
+
+    def formula(self, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
+        """One node from `function(xp, *inputs)`; numbers among the inputs become constants of it.
+
+        Gives a tuple of tensors where the function does, and None where it comes to the constant 0.
+        """
+        op = ElementwiseOp(name, len(inputs), function)
+        numbers = {i: float(v) for i, v in enumerate(inputs) if not isinstance(v, Tensor)}
+        used = [i for i in op.expression.used_inputs if i not in numbers]
+        results = op.expression.results
+        if results == (0.0,):
+            return None
+        if not op.expression.lines and len(results) == 1 and isinstance(results[0], int) and results[0] in used:
+            return inputs[results[0]]
+        tensors = [inputs[i] for i in used]
+        if len(used) < len(inputs):
+            positions = {index: position for position, index in enumerate(used)}
+
+            def of_used(xp: Any, *given: Any) -> Any:
+                operands = [given[positions[i]] if i in positions else numbers.get(i, 0.0) for i in range(len(inputs))]
+                return function(xp, *operands)
+
+            op = ElementwiseOp(name, len(used), of_used)
+        outputs = self.emit(op, tensors)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def sum_to(self, tensor: Tensor, shape: Shape) -> Tensor:
+        """`tensor` summed over the axes along which `shape` was broadcast; repeated where it is smaller."""
+        if len(tensor.shape) < len(shape) or any(
+            have == 1 != want for have, want in zip(tensor.shape[::-1], shape[::-1], strict=False)
+        ):
+            return self.apply("broadcast_to", tensor, shape=shape)
+        return self.apply("sum_to", tensor, shape=shape)
+
+    def _tensor(self, tensor: Any) -> Tensor:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"an op takes tensors, got {tensor!r}")
+        return tensor
+
+    # -- randomness ----------------------------------------------------------
+
+    def uniform(self, name: str, shape: Sequence[Any]) -> Tensor:
+        """See `nnctl.spec.components.Builder`."""
+        return self._random("uniform", name, shape)
+
+    def normal(self, name: str, shape: Sequence[Any]) -> Tensor:
+        """See `nnctl.spec.components.Builder`."""
+        return self._random("normal", name, shape)
+
+    def _random(self, op: str, name: str, shape: Sequence[Any]) -> Tensor:
+        seed = self.input("seed", (2,), "index", "seed")
+        step = self.input("step", (), "index", "feed")
+        stream = self._streams
+        self._streams += 1
+        attributes = {"stream": stream, "shape": tuple(shape)}
+        return self.emit(OPS[op], [seed, step], attributes, f"{self.layer}.{name}")[0]
+
+    # -- layers --------------------------------------------------------------
+
+    def build(self, layer: Layer, *inputs: Any) -> Any:
+        """Build a nested layer under the current layer's name, itself named by type and count unless it says."""
+        with self.scope(layer.name or self.fresh_layer(layer.type)):
+            return self.build_here(layer, *inputs)
+
+    def build_here(self, layer: Layer, *inputs: Any) -> Any:
+        """Build a layer under the current scope. Raises ShapeError naming it."""
+        try:
+            return layer.build(self, *inputs)
+        except ShapeError as error:
+            if not error.layer:
+                error.layer = self.layer
+            raise
+
+    def fresh_layer(self, type_name: str) -> str:
+        """The name of an unnamed layer: its type and a count."""
+        key = f"{self.layer}/{type_name}"
+        self._names[key] = self._names.get(key, 0) + 1
+        return f"{type_name}{self._names[key]}"
+
+    # -- differentiation -----------------------------------------------------
+
+    @contextmanager
+    def differentiating(self, values: set[Value]) -> Iterator[None]:
+        """Inside, `differentiable` tells which values a gradient is wanted of."""
+        outer, self._differentiable = self._differentiable, values
+        try:
+            yield
+        finally:
+            self._differentiable = outer
+
+    def differentiable(self, tensor: Any) -> bool:
+        """Whether anything wants the gradient of this tensor."""
+        return self._differentiable is None or tensor.value in self._differentiable
+
+    def graph(
+        self, outputs: Mapping[str, Tensor], updates: Mapping[Value, Tensor] | None = None, guard: Tensor | None = None
+    ) -> Graph:
+        """What was built, as a graph."""
+        return Graph(
+            self.name,
+            tuple(self.nodes),
+            {name: t.value for name, t in outputs.items()},
+            {old: t.value for old, t in (updates or {}).items()},
+            None if guard is None else guard.value,
+        )

@@ -1,0 +1,56 @@
+"""Reverse-mode differentiation: the equations of backpropagation, from the rules of the op table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.ir import Node, Value
+
+
+def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor]) -> list[Tensor | None]:
+    """∂objective/∂w for each w in `wrt`, as new nodes of the builder; None where it is 0 by structure.
+
+    objective: a scalar, shape (). Only nodes on a path from `wrt` to the
+    objective are visited, so the gradient of the data is never computed.
+    Gradients of a value read several times are summed in the reverse order of reading.
+    """
+    if objective.shape != ():
+        raise ValueError(f"the objective must be a scalar, got {objective!r}")
+    path = _path(builder.nodes, {t.value for t in wrt}, objective.value)
+    nodes = [node for node in builder.nodes if any(o in path for o in node.outputs)]
+    gradients: dict[Value, Tensor] = {}
+    if objective.value in path:
+        gradients[objective.value] = builder.apply("size", shape=())
+    with builder.differentiating(path):
+        for node in reversed(nodes):
+            of_outputs = [gradients.get(o) for o in node.outputs]
+            if all(g is None for g in of_outputs) or node.op.name == "stop_gradient":
+                continue
+            with builder.on_behalf_of(node.layer):
+                of_inputs = node.op.gradients(
+                    builder,
+                    of_outputs,
+                    [builder.tensor(o) for o in node.outputs],
+                    [builder.tensor(i) for i in node.inputs],
+                    node.attributes,
+                )
+                for value, gradient in zip(node.inputs, of_inputs, strict=True):
+                    if gradient is None or value not in path:
+                        continue
+                    earlier = gradients.get(value)
+                    gradients[value] = gradient if earlier is None else earlier + gradient
+    return [gradients.get(t.value) for t in wrt]
+
+
+def _path(nodes: Sequence[Node], sources: set[Value], objective: Value) -> set[Value]:
+    """Values that depend on a source and that the objective depends on."""
+    dependent = set(sources)
+    for node in nodes:
+        if any(v in dependent for v in node.inputs):
+            dependent.update(node.outputs)
+    needed = {objective}
+    for node in reversed(nodes):
+        if any(o in needed for o in node.outputs):
+            needed.update(node.inputs)
+    return dependent & needed

@@ -1,0 +1,108 @@
+"""The intermediate representation: single assignment, a flat list of nodes in order of execution.
+
+A graph is a value: passes make new ones. What training changes is stated
+beside the nodes: `updates` pairs the old value of a parameter with its new
+one, and nothing is written in place until lowering decides so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from nnctl.ops.shapes import TensorType, show
+from nnctl.ops.table import Op
+
+Role: TypeAlias = Literal["parameter", "slot", "statistic", "data", "seed", "feed", "computed"]
+"""Where a value comes from.
+
+parameter: trained; slot: an optimizer's memory; statistic: fixed numbers of the
+training set; data: a whole data set; seed: the key of the random numbers; feed:
+given anew each step; computed: the output of a node.
+"""
+
+
+@dataclass(eq=False)
+class Value:
+    """One tensor. Values are compared by identity; the name is for people, and only a builder gives it."""
+
+    name: str
+    type: TensorType
+    role: Role = "computed"
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        return self.type.shape
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.type.dtype}{show(self.type.shape)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One op applied to values, on behalf of a layer ("" for the step as a whole)."""
+
+    op: Op
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    layer: str = ""
+
+    def with_inputs(self, replaced: Mapping[Value, Value]) -> Node:
+        """The same node reading other values."""
+        inputs = tuple(replaced.get(v, v) for v in self.inputs)
+        return self if inputs == self.inputs else Node(self.op, inputs, self.outputs, self.attributes, self.layer)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A computation.
+
+    outputs: what the caller reads, by name.
+    updates: new value of each parameter or slot that changes.
+    guard: nodes after it run only while this value is finite: a step whose cost is
+        not a number leaves the parameters as they were.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, Value]
+    updates: Mapping[Value, Value] = field(default_factory=dict)
+    guard: Value | None = None
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """Values that no node computes, in order of first use."""
+        used = [v for node in self.nodes for v in node.inputs]
+        used += [*self.outputs.values(), *self.updates, *self.updates.values()]
+        return tuple(dict.fromkeys(v for v in used if v.role != "computed"))
+
+    @property
+    def results(self) -> tuple[Value, ...]:
+        """Every value that must be computed."""
+        guard = [self.guard] if self.guard is not None else []
+        return tuple(dict.fromkeys([*self.outputs.values(), *guard, *self.updates.values()]))
+
+    def producers(self) -> dict[Value, Node]:
+        """The node that computes each computed value."""
+        return {output: node for node in self.nodes for output in node.outputs}
+
+    def readers(self) -> dict[Value, list[Node]]:
+        """The nodes that read each value, in order."""
+        readers: dict[Value, list[Node]] = {}
+        for node in self.nodes:
+            for value in dict.fromkeys(node.inputs):
+                readers.setdefault(value, []).append(node)
+        return readers
+
+    def rebuilt(self, nodes: Iterable[Node], replaced: Mapping[Value, Value] | None = None) -> Graph:
+        """This graph with other nodes, and its results renamed by `replaced`."""
+        known = replaced or {}
+        return Graph(
+            self.name,
+            tuple(nodes),
+            {name: known.get(v, v) for name, v in self.outputs.items()},
+            {old: known.get(new, new) for old, new in self.updates.items()},
+            None if self.guard is None else known.get(self.guard, self.guard),
+        )

@@ -1,0 +1,319 @@
+"""From a spec to its graphs: the training step, evaluation, the outputs, the objective with its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from nnctl.errors import ShapeError
+from nnctl.graph.builder import GraphBuilder, Parameter, Tensor
+from nnctl.graph.differentiate import differentiate
+from nnctl.graph.ir import Graph, Value
+from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, Pass, run_passes
+from nnctl.ops.shapes import BATCH, ROWS, Shape, show
+from nnctl.spec.components import Clipping, Metric, Optimizer
+from nnctl.spec.document import Spec
+from nnctl.spec.metrics import Accuracy
+from nnctl.spec.signature import DataSignature
+
+
+@dataclass(frozen=True, eq=False)
+class _Forward:
+    """What the forward pass leaves for the rest of the step, all means over the batch."""
+
+    builder: GraphBuilder
+    output: Tensor
+    cost: Tensor
+    weight: Tensor
+    metrics: dict[str, Tensor]
+
+
+class Network:
+    """The graphs of a spec on data of a given signature.
+
+    examples: size of the training set, the n in λ/n.
+    Every graph is built when first asked for. Raises ShapeError where layers do not fit.
+    """
+
+    def __init__(self, spec: Spec, signature: DataSignature, examples: int) -> None:
+        convention = spec.convention
+        self.spec = replace(
+            spec,
+            layers=tuple(layer.for_convention(convention) for layer in spec.layers),
+            cost=spec.cost.for_convention(convention),
+            optimizer=spec.optimizer.for_convention(convention),
+        )
+        self.signature = signature
+        self.examples = examples
+        self.metrics = self._all_metrics()
+
+    # -- graphs --------------------------------------------------------------
+
+    @cached_property
+    def training_step(self) -> Graph:
+        """Gather, forward, cost, metrics, backward, clip, update: one graph, fused."""
+        return run_passes(self.unfused_training_step, FINAL_PASSES)
+
+    @cached_property
+    def unfused_training_step(self) -> Graph:
+        """The training step as it reads in a textbook: one node a formula."""
+        forward = self._forward("train", training=True)
+        builder = forward.builder
+        gradients = self._gradients(forward)
+        trained = [builder.parameters[name] for name in gradients]
+        clipped = self._clip(builder, list(gradients.values()))
+        updates: dict[Value, Tensor] = {}
+        for parameter, gradient in zip(trained, clipped, strict=True):
+            with builder.on_behalf_of(parameter.layer):
+                updates.update(self._update(builder, parameter, gradient))
+        outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
+        return run_passes(builder.graph(outputs, updates, guard=forward.cost), FINAL_PASSES[:-1])
+
+    @cached_property
+    def evaluation(self) -> Graph:
+        """Cost (without penalty), weight and metrics of a batch."""
+        forward = self._forward("evaluate", training=False)
+        outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
+        return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
+
+    @cached_property
+    def prediction(self) -> Graph:
+        """The net's output for a batch, without targets."""
+        builder = self._builder("predict", training=False)
+        return run_passes(builder.graph({"output": self._net(builder, self._inputs(builder))}), FINAL_PASSES)
+
+    @cached_property
+    def penalty(self) -> Graph | None:
+        """The regularizers' part of the objective; None where there is none."""
+        forward = self._forward("penalty", training=False)
+        penalty = self._penalty(forward.builder)
+        if penalty is None:
+            return None
+        return run_passes(forward.builder.graph({"penalty": penalty}), FINAL_PASSES)
+
+    @cached_property
+    def objective(self) -> Graph:
+        """Cost plus penalty with random layers active, and its gradient for each parameter, as outputs."""
+        forward = self._forward("objective", training=True)
+        outputs = {"objective": self._objective(forward), **self._gradients(forward)}
+        return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """Every trained array by name, in the order of the layers."""
+        builder = self._builder("parameters", training=False)
+        self._net(builder, self._inputs(builder))
+        return builder.parameters
+
+    @cached_property
+    def layer_shapes(self) -> list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]]:
+        """(path, type, input shape, output shape) of each layer of the list."""
+        builder = self._builder("shapes", training=False)
+        rows: list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]] = []
+        self._net(builder, self._inputs(builder), lambda *row: rows.append(row))
+        return rows
+
+    @property
+    def slots(self) -> dict[str, tuple[Parameter, float]]:
+        """The optimizer's memories by name, each with its parameter and first value."""
+        return {
+            f"optimizer.{slot}.{name}": (parameter, first)
+            for name, parameter in self.parameters.items()
+            for slot, first in self.spec.optimizer.slots()
+        }
+
+    # -- the forward pass ----------------------------------------------------
+
+    def _builder(self, name: str, *, training: bool) -> GraphBuilder:
+        return GraphBuilder(name, training=training, convention=self.spec.convention)
+
+    def _inputs(self, builder: GraphBuilder) -> Tensor:
+        """Rows of the data set, as real numbers, rescaled."""
+        signature = self.signature
+        data = builder.input("data.inputs", (ROWS, *signature.input_shape), signature.input_dtype, "data")
+        index = builder.input("index", (BATCH,), "index", "feed")
+        with builder.on_behalf_of("data"):
+            x = builder.apply("gather", data, index)
+            if signature.input_dtype == "uint8":
+                x = builder.apply("cast", x)
+            if signature.statistics_shape is None:
+                return x
+            shift = builder.input("data.shift", signature.statistics_shape, role="statistic")
+            scale = builder.input("data.scale", signature.statistics_shape, role="statistic")
+            rescaled: Tensor = builder.formula(
+                "rescale", lambda xp, x, shift, scale: (x - shift) * scale, x, shift, scale
+            )
+            return rescaled
+
+    def _net(self, builder: GraphBuilder, x: Tensor, observe: Callable[..., None] = lambda *_: None) -> Tensor:
+        """The output of the last layer. `observe` is told of each layer's path, type and shapes."""
+        known = {"input": x}
+        current = x
+        for position, layer in enumerate(self.spec.layers):
+            inputs = [current] if layer.inputs is None else [known[name] for name in layer.inputs]
+            path = layer.name or builder.fresh_layer(layer.type)
+            try:
+                with builder.scope(path):
+                    current = builder.build_here(layer, *inputs)
+            except ShapeError as error:
+                error.path = f"layers.{position}"
+                raise
+            known[path] = current
+            observe(path, layer.type, inputs[0].shape, current.shape)
+        return current
+
+    def _forward(self, name: str, *, training: bool) -> _Forward:
+        builder = self._builder(name, training=training)
+        output = self._net(builder, self._inputs(builder))
+        with builder.on_behalf_of("cost"):
+            target = self._target(builder, output)
+            terms, weights = self.spec.cost.build(builder, output, target)
+            if weights is None:
+                cost, weight = builder.apply("mean", terms, axes=(0,)), builder.apply("size", shape=(BATCH,))
+            else:
+                weight = builder.apply("sum", weights, axes=(0,))
+                cost = builder.apply("sum", terms, axes=(0,)) / weight
+        metrics = {}
+        for metric_name, metric in self.metrics.items():
+            with builder.on_behalf_of(metric_name):
+                truth = target if self.signature.classes is None else self._labels(builder)
+                values = metric.build(builder, output, truth)
+                metrics[metric_name] = builder.apply("mean", values, axes=(0,))
+        outputs = {"output": output, "cost": cost, "weight": weight, **{f"metric.{k}": v for k, v in metrics.items()}}
+        paired = run_passes(builder.graph(outputs), FORWARD_PASSES)
+        extended = GraphBuilder.extending(paired, training=training, convention=self.spec.convention)
+        extended.parameters = builder.parameters
+        tensors = {key: extended.tensor(value) for key, value in paired.outputs.items()}
+        return _Forward(
+            extended, tensors["output"], tensors["cost"], tensors["weight"],
+            {key: tensors[f"metric.{key}"] for key in metrics},
+        )  # fmt: skip
+
+    # -- targets and metrics -------------------------------------------------
+
+    def _labels(self, builder: GraphBuilder) -> Tensor:
+        return self._gathered(builder, "index", ())
+
+    def _gathered(self, builder: GraphBuilder, dtype: Any, shape: tuple[int, ...]) -> Tensor:
+        data = builder.input("data.targets", (ROWS, *shape), dtype, "data")
+        return builder.apply("gather", data, builder.input("index", (BATCH,), "index", "feed"))
+
+    def _target(self, builder: GraphBuilder, output: Tensor) -> Tensor:
+        """What the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
+        classes, cost = self.signature.classes, self.spec.cost
+        if classes is None:
+            if cost.targets == "labels":
+                raise self._misfit(f"cost {cost.type!r} compares class labels, and these targets are numbers",
+                                   "use a cost on values, for example mse")  # fmt: skip
+            expected: Shape = (BATCH, *self.signature.target_shape)
+            if output.shape != expected:
+                raise self._misfit(f"the net's output has shape {show(output.shape)}, the targets {show(expected)}",
+                                   self._units_hint(output, self.signature.target_shape))  # fmt: skip
+            return self._gathered(builder, "real", self.signature.target_shape)
+        labels = self._labels(builder)
+        if self._single_unit(output) and cost.targets == "values":
+            return builder.apply("reshape", builder.apply("cast", labels), shape=output.shape)
+        if output.shape != (BATCH, len(classes)):
+            raise self._misfit(
+                f"the net's output has shape {show(output.shape)}, {len(classes)} classes need (batch, {len(classes)})",
+                self._units_hint(output, (len(classes),)),
+            )
+        if cost.targets == "labels":
+            return labels
+        return builder.apply("one_hot", labels, classes=len(classes))
+
+    def _single_unit(self, output: Tensor) -> bool:
+        """One output unit for two classes: the probability of the second."""
+        return self.signature.classes is not None and len(self.signature.classes) == 2 and output.shape == (BATCH, 1)
+
+    def _misfit(self, message: str, hint: str) -> ShapeError:
+        error = ShapeError(message, hint)
+        error.path = f"layers.{len(self.spec.layers) - 1}"
+        return error
+
+    def _units_hint(self, output: Tensor, wanted: Sequence[int]) -> str:
+        if len(output.shape) > len(wanted) + 1:
+            return "add a flatten layer before the dense layers"
+        return f"end with a dense layer of {wanted[0]} units" if len(wanted) == 1 else f"end with shape {show(wanted)}"
+
+    def _all_metrics(self) -> dict[str, Metric]:
+        """The spec's metrics by name, accuracy first where the targets are classes."""
+        found: dict[str, Metric] = {"accuracy": Accuracy()} if self.signature.classes is not None else {}
+        for metric in self.spec.metrics:
+            found[metric.column] = metric
+        return found
+
+    # -- the backward pass ---------------------------------------------------
+
+    def _penalty(self, builder: GraphBuilder) -> Tensor | None:
+        """1/n · Σ over the regularized parameters."""
+        total: Tensor | None = None
+        for parameter in builder.parameters.values():
+            regularizer = self._regularizer(parameter)
+            if regularizer is None or not regularizer.penalizes:
+                continue
+            with builder.on_behalf_of(parameter.layer):
+                terms = builder.elementwise(regularizer, builder.tensor(parameter.value))
+                part = builder.apply("sum", terms, axes=tuple(range(len(terms.shape))))
+                part = part * (1.0 / self.examples)
+            total = part if total is None else total + part
+        return total
+
+    def _regularizer(self, parameter: Parameter) -> Any:
+        if parameter.regularizer is not None or parameter.kind == "bias":
+            return parameter.regularizer
+        return self.spec.regularizer
+
+    def _objective(self, forward: _Forward) -> Tensor:
+        penalty = self._penalty(forward.builder)
+        return forward.cost if penalty is None else forward.cost + penalty
+
+    def _gradients(self, forward: _Forward) -> dict[str, Tensor]:
+        """∂objective/∂parameter by parameter name; parameters that the objective ignores are left out."""
+        builder = forward.builder
+        objective = self._objective(forward)
+        parameters = builder.parameters
+        gradients = differentiate(builder, objective, [builder.tensor(p.value) for p in parameters.values()])
+        found = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
+        for name, gradient in found.items():
+            if gradient.value.role == "computed":
+                gradient.value.name = f"∂C/∂{name}"
+        return found
+
+    def _clip(self, builder: GraphBuilder, gradients: list[Tensor]) -> list[Tensor]:
+        clip: Clipping | None = getattr(self.spec.optimizer, "clip", None)
+        if clip is None:
+            return gradients
+        with builder.on_behalf_of("clip"):
+            return clip.build(builder, gradients)
+
+    def _update(self, builder: GraphBuilder, parameter: Parameter, gradient: Tensor) -> Mapping[Value, Tensor]:
+        """New value of the parameter and of its slots."""
+        optimizer: Optimizer = self.spec.optimizer
+        if parameter.kind == "bias":
+            optimizer = optimizer.for_bias()
+        step = builder.input("step", (), "index", "feed")
+        t = builder.apply("cast", step) + 1.0
+        scheduled = [builder.input(name, (), role="feed") for name in optimizer.scheduled]
+        slots = [
+            builder.input(f"optimizer.{name}.{parameter.name}", parameter.shape, role="slot")
+            for name, _ in optimizer.slots()
+        ]
+        rates = len(scheduled)
+
+        def update(xp: Any, w: Any, g: Any, t: Any, *rest: Any) -> Any:
+            return optimizer.update(xp, w, g, t, dict(zip(optimizer.scheduled, rest[:rates])), *rest[rates:])
+
+        w = builder.tensor(parameter.value)
+        result = builder.formula(optimizer.type, update, w, gradient, t, *scheduled, *slots)
+        new = list(result) if isinstance(result, tuple) else [result]
+        regularizer = self._regularizer(parameter)
+        if regularizer is not None and regularizer.projects:
+            new[0] = regularizer.project(builder, new[0])
+        return dict(zip([parameter.value, *(s.value for s in slots)], new, strict=True))
+
+
+PASSES: tuple[Pass, ...] = FORWARD_PASSES + FINAL_PASSES
+"""All passes by order, for `nnctl inspect`."""

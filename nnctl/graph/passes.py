@@ -1,0 +1,95 @@
+"""The passes: named functions Graph → Graph, run in order, the graph verified after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.fusion import fuse_elementwise
+from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.verify import verify
+from nnctl.ops.elementwise import ElementwiseOp
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+
+
+def run_passes(graph: Graph, passes: Iterable[Pass]) -> Graph:
+    """The graph after all passes. Raises GraphError naming the pass that broke it."""
+    verify(graph)
+    for step in passes:
+        graph = step(graph)
+        verify(graph, after=step.__name__)
+    return graph
+
+
+def pair_output_with_cost(graph: Graph) -> Graph:
+    """Softmax with log-likelihood and sigmoid with cross-entropy become one op on the weighted input z.
+
+    The pair's derivative is a − y, and neither overflows nor meets ln 0
+    where the output saturates. The activation stays for whoever else reads it.
+    """
+    producers = graph.producers()
+    builder = GraphBuilder(graph.name)
+    replaced: dict[Value, Value] = {}
+    for node in graph.nodes:
+        activation = producers.get(node.inputs[0]) if node.inputs else None
+        pair = _pair(node, activation) if activation is not None else None
+        if pair is None or activation is None:
+            builder.nodes.append(node.with_inputs(replaced))
+            continue
+        with builder.on_behalf_of(node.layer):
+            operands = [builder.tensor(v) for v in (activation.inputs[0], *node.inputs[1:])]
+            (output,) = builder.emit(pair, operands, node.attributes, node.outputs[0].name)
+        replaced[node.outputs[0]] = output.value
+    return graph.rebuilt(builder.nodes, replaced)
+
+
+def _pair(cost: Node, activation: Node) -> Any:
+    from nnctl.ops import OPS
+
+    if cost.op.name == "log_likelihood" and activation.op.name == "softmax":
+        return OPS["softmax_log_likelihood"]
+    component = getattr(cost.op, "component", None)
+    if component is None or getattr(component, "paired_activation", "") != activation.op.name:
+        return None
+    return ElementwiseOp(
+        f"{activation.op.name}_{cost.op.name}",
+        2,
+        component.paired_body,
+        (lambda xp, g, c, z, y: g * component.paired_derivative(xp, z, y),),
+    )
+
+
+def drop_dead(graph: Graph) -> Graph:
+    """Remove nodes that no result needs."""
+    needed = set(graph.results)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if any(v in needed for v in node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    return graph.rebuilt(reversed(kept))
+
+
+def merge_equal(graph: Graph) -> Graph:
+    """Compute equal nodes once: the softmax of the forward pass serves the backward pass too."""
+    replaced: dict[Value, Value] = {}
+    known: dict[Any, Node] = {}
+    kept: list[Node] = []
+    for original in graph.nodes:
+        node = original.with_inputs(replaced)
+        key = (node.op.identity, node.inputs, tuple(sorted(node.attributes.items(), key=lambda item: item[0])))
+        earlier = known.setdefault(key, node)
+        if earlier is node:
+            kept.append(node)
+        else:
+            replaced.update(zip(node.outputs, earlier.outputs, strict=True))
+    return graph.rebuilt(kept, replaced)
+
+
+FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost,)
+"""Before differentiation."""
+
+FINAL_PASSES: tuple[Pass, ...] = (merge_equal, drop_dead, fuse_elementwise)
+"""On the whole step."""

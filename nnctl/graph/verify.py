@@ -1,0 +1,44 @@
+"""The verifier: what every graph must satisfy, checked before and after each pass."""
+
+from __future__ import annotations
+
+from nnctl.graph.ir import Graph, Value
+
+
+class GraphError(AssertionError):
+    """A graph that no pass may produce: a defect of the compiler, never of a spec."""
+
+
+def verify(graph: Graph, after: str = "construction") -> None:
+    """Raise GraphError unless every value has one producer that comes before its readers, and types agree."""
+
+    def defect(message: str) -> GraphError:
+        return GraphError(f"graph {graph.name!r} after {after}: {message}")
+
+    known: set[Value] = set(graph.inputs)
+    names: set[str] = set()
+    for value in known:
+        if value.name in names:
+            raise defect(f"two inputs are called {value.name!r}")
+        names.add(value.name)
+    for node in graph.nodes:
+        for value in node.inputs:
+            if value not in known:
+                raise defect(f"{node.op.name} reads {value!r} before it is computed")
+        inferred = node.op.infer([v.type for v in node.inputs], node.attributes)
+        if inferred != tuple(v.type for v in node.outputs):
+            raise defect(f"{node.op.name} of {node.inputs} gives {inferred}, the graph says {node.outputs}")
+        for value in node.outputs:
+            if value.role != "computed":
+                raise defect(f"{node.op.name} writes the {value.role} {value!r}")
+            if value in known:
+                raise defect(f"{value!r} is computed twice")
+            known.add(value)
+    for value in graph.results:
+        if value not in known:
+            raise defect(f"result {value!r} is never computed")
+    for old, new in graph.updates.items():
+        if old.role not in ("parameter", "slot"):
+            raise defect(f"the {old.role} {old!r} may not be updated")
+        if old.type != new.type:
+            raise defect(f"update of {old!r} has type {new.type}")

@@ -1,0 +1,133 @@
+"""Lowering: a graph and its sizes become a plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from nnctl.graph.ir import Graph, Node, Value
+from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.shapes import TensorType, resolve
+from nnctl.plan.arena import assign_offsets
+from nnctl.plan.plan import Launch, Plan, Precision, Slot
+
+_ITEM_BYTES = {"float32": 4, "float64": 8, "complex128": 16}
+_VIEWS = ("reshape", "stop_gradient")
+"""Ops whose output is their input's memory."""
+
+
+def lower(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+    """The plan of `graph` for the given sizes ({"batch": 32, "rows": 50000}).
+
+    An update is made in place where its node comes after every other reader of
+    the old value; otherwise the new value is copied at the end of the step.
+    """
+    lowering = _Lowering(graph, sizes, precision)
+    return lowering.plan()
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, sizes: Mapping[str, int], precision: Precision) -> None:
+        self.graph = graph
+        self.sizes = sizes
+        self.precision = precision
+        self.source = _view_sources(graph)
+        self.setup = [n for n in graph.nodes if not n.inputs]
+        self.nodes = [n for n in graph.nodes if n.inputs and n.op.name not in _VIEWS]
+        self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
+        self.last_read = self._last_reads()
+        self.in_place = self._in_place()
+        self.offsets, self.arena_bytes = self._arena()
+
+    def plan(self) -> Plan:
+        launches = tuple(self._launch(n) for n in self.nodes)
+        guard = self.graph.guard
+        guarded = len(launches) if guard is None else self.position[self.source.get(guard, guard)] + 1
+        copies = tuple(
+            (self._slot(new), self._slot(old)) for old, new in self.graph.updates.items() if new not in self.in_place
+        )
+        return Plan(
+            name=self.graph.name,
+            precision=self.precision,
+            sizes=dict(self.sizes),
+            setup=tuple(self._launch(n) for n in self.setup),
+            launches=launches,
+            outputs={name: self._slot(v) for name, v in self.graph.outputs.items()},
+            guard=None if guard is None else self._slot(guard),
+            guarded=guarded,
+            copies=copies,
+            arena_bytes=self.arena_bytes,
+        )
+
+    def _root(self, value: Value) -> Value:
+        return self.source.get(value, value)
+
+    def _last_reads(self) -> dict[Value, int]:
+        """Index of the last launch that reads each value (or a view of it); results live to the end."""
+        last = {self._root(v): i for i, node in enumerate(self.nodes) for v in node.inputs}
+        end = len(self.nodes)
+        updated = {self._root(new) for new in self.graph.updates.values()}
+        outputs = {self._root(v) for v in self.graph.outputs.values()}
+        guard = {self._root(self.graph.guard)} if self.graph.guard is not None else set()
+        last.update(dict.fromkeys(updated | outputs | guard, end))
+        return last
+
+    def _in_place(self) -> dict[Value, Value]:
+        """New value → the parameter or slot whose memory it may take over."""
+        read = {v: i for i, node in enumerate(self.nodes) for v in map(self._root, node.inputs)}
+        elsewhere = set(self.graph.outputs.values())
+        found: dict[Value, Value] = {}
+        for old, new in self.graph.updates.items():
+            written = self.position.get(new)
+            taken = new in found or new in self.source or new in elsewhere or old in self.source.values()
+            if written is None or taken:
+                continue
+            # An elementwise op may write over what it reads; any other needs its input whole to the end.
+            last = written if isinstance(self.nodes[written].op, ElementwiseOp) else written - 1
+            if read.get(old, -1) <= last:
+                found[new] = old
+        return found
+
+    def _arena(self) -> tuple[dict[Value, int], int]:
+        lifetimes: dict[Value, tuple[int, int]] = {}
+        sizes: dict[Value, int] = {}
+        for value, written in self.position.items():
+            if value not in self.in_place:
+                lifetimes[value] = (written, self.last_read.get(value, written))
+                sizes[value] = self._bytes(value.type)
+        return assign_offsets(lifetimes, sizes)
+
+    def _bytes(self, tensor: TensorType) -> int:
+        item = {"real": _ITEM_BYTES[self.precision], "index": 8, "uint8": 1}[tensor.dtype]
+        return math.prod(resolve(tensor.shape, self.sizes)) * item
+
+    def _slot(self, value: Value) -> Slot:
+        shape = resolve(value.shape, self.sizes)
+        root = self._root(value)
+        home = self.in_place.get(root, root)
+        if home.role == "feed":
+            return Slot(value.name, "feed", shape, value.type.dtype, home.name)
+        if home.role != "computed":
+            return Slot(value.name, "storage", shape, value.type.dtype, home.name)
+        if root in self.offsets:
+            return Slot(value.name, "arena", shape, value.type.dtype, "", self.offsets[root])
+        return Slot(value.name, "constant", shape, value.type.dtype, root.name)
+
+    def _launch(self, node: Node) -> Launch:
+        inputs = tuple(self._slot(v) for v in node.inputs)
+        outputs = tuple(self._slot(v) for v in node.outputs)
+        attributes = {k: resolve(v, self.sizes) for k, v in node.attributes.items()}
+        types = [TensorType(s.shape, s.dtype) for s in inputs]
+        results = [TensorType(s.shape, s.dtype) for s in outputs]
+        flops = int(node.op.flops(types, results, attributes))
+        moved = sum(self._bytes(t) for t in (*types, *results))
+        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved)
+
+
+def _view_sources(graph: Graph) -> dict[Value, Value]:
+    """Output of each view → the value whose memory it shows."""
+    source: dict[Value, Value] = {}
+    for node in graph.nodes:
+        if node.op.name in _VIEWS:
+            source[node.outputs[0]] = source.get(node.inputs[0], node.inputs[0])
+    return source

@@ -1,0 +1,79 @@
+"""The plan: a flat list of launches over storage, feeds and one arena. Shapes and offsets are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from nnctl.ops.shapes import DType
+from nnctl.ops.table import Op
+
+Precision: TypeAlias = Literal["float32", "float64", "complex128"]
+"""What "real" means in a plan."""
+
+Place: TypeAlias = Literal["storage", "feed", "constant", "arena"]
+"""storage: kept by the backend under a name across steps and plans; feed: one entry a
+step; constant: computed once when the plan is loaded; arena: scratch of one step."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a value lives.
+
+    key: the name in storage or among the feeds, "" in the arena. offset: in bytes, in the arena.
+    Two slots of equal place, key and offset share their memory.
+    """
+
+    name: str
+    place: Place
+    shape: tuple[int, ...]
+    dtype: DType
+    key: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One op on slots, all symbols in its attributes resolved. flops and bytes: of one execution."""
+
+    op: Op
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    layer: str = ""
+    flops: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an executor runs.
+
+    setup: launches that fill the constants, once. launches: each step, in order.
+    guarded: index of the first launch that runs only if `guard` is finite; len(launches) without guard.
+    copies: (from, to) after the last launch, for updates that could not be made in place.
+    """
+
+    name: str
+    precision: Precision
+    sizes: Mapping[str, int]
+    setup: tuple[Launch, ...]
+    launches: tuple[Launch, ...]
+    outputs: Mapping[str, Slot]
+    guard: Slot | None
+    guarded: int
+    copies: tuple[tuple[Slot, Slot], ...]
+    arena_bytes: int
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot of the plan, in order of first use."""
+        used = [s for launch in (*self.setup, *self.launches) for s in (*launch.inputs, *launch.outputs)]
+        copied = [s for pair in self.copies for s in pair]
+        return tuple(dict.fromkeys([*used, *self.outputs.values(), *copied]))
+
+    @property
+    def flops(self) -> int:
+        """Arithmetic operations of one step."""
+        return sum(launch.flops for launch in self.launches)
