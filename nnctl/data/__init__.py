@@ -1,0 +1,1 @@
+"""Data: sources, splits, statistics of the inputs, batches."""

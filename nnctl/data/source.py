@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt, Lt, MinLen
 
@@ -69,9 +69,6 @@ class Source(DataSource):
     the statistics of that training set. A split keeps the source's order.
     """
 
-    own_test_set: ClassVar[bool] = False
-    """Whether the source comes with a test set; `test` then takes from that."""
-
     validation: Annotated[
         Portion | None, "examples held out for validation, a number or a share; none if absent or 0"
     ] = None
@@ -96,6 +93,11 @@ class Source(DataSource):
     ] = None
     transforms: Annotated[tuple[Transform, ...], "rescalings of the inputs, in this order"] = ()
     seed: Annotated[NonNegativeInt | None, "of the splits and of generated data; the spec's if absent"] = None
+
+    @property
+    def own_test_set(self) -> bool:
+        """Whether the source comes with a test set; `test` then takes from that."""
+        return False
 
     def describe(self, folder: Path) -> Description:
         """What the source holds, from as little reading as its type allows. Raises DataError."""

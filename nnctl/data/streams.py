@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     VALIDATION_SPLIT = 3
     SUBSET = 4
     GENERATE = 5
+    TEST_SUBSET = 6
 
 
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:

@@ -1,0 +1,206 @@
+"""A loaded data set: the splits, the statistics of the inputs, and a fingerprint of it all."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.source import Examples, Source
+from nnctl.data.splits import Sampler, partition, subset
+from nnctl.data.statistics import normalization
+from nnctl.data.streams import Purpose
+from nnctl.errors import DataError
+from nnctl.spec.components import DataSource
+from nnctl.spec.signature import DataSignature
+
+_FINITE_CHECK_ELEMENTS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Split:
+    """inputs (n, *input_shape), uint8, float32 or int64, as stored; targets: labels (n,) int64 or values float32."""
+
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What training sees.
+
+    shift, scale: float32 of `signature.statistics_shape`, to be applied to each batch
+        as x ← (x − shift)·scale; None where the inputs enter as they are. They come from `train`.
+    fingerprint: SHA-256 over the signature and every split, in hexadecimal; a run resumes on equal data only.
+    """
+
+    signature: DataSignature
+    train: Split
+    validation: Split | None
+    test: Split | None
+    shift: NDArray[np.float32] | None
+    scale: NDArray[np.float32] | None
+    fingerprint: str
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that exist, by name."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+
+def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
+    """Read, filter, split and measure a source's examples.
+
+    folder: what the source's paths are relative to (the spec's). seed: the spec's,
+    used where the source has none. The same arguments and files give the same bytes.
+    Raises DataError where the data is missing, broken, or too small for what is asked of it.
+    """
+    if not isinstance(source, Source):
+        raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")
+    seed = seed if source.seed is None else source.seed
+    examples = source.read(folder, seed)
+    signature = source.signature_of(examples.description)
+    _check(source, examples)
+
+    names = examples.description.classes
+    renumber = _renumbering(names, source)
+    sampler = Sampler(source.split, seed)
+    all_inputs, all_targets = _filtered(examples.inputs, examples.targets, renumber, source, "the data")
+    labels = all_targets if names is not None else None
+    train, validation, test = partition(
+        labels,
+        len(all_targets),
+        test=None if source.own_test_set else source.test,
+        validation=source.validation,
+        sampler=sampler,
+    )
+    if source.subset is not None:
+        part = None if labels is None else labels[train]
+        train = train[subset(part, len(train), source.subset, sampler, Purpose.SUBSET)]
+
+    splits = {"train": _take(all_inputs, all_targets, train)}
+    if len(validation):
+        splits["validation"] = _take(all_inputs, all_targets, validation)
+    if len(test):
+        splits["test"] = _take(all_inputs, all_targets, test)
+    if examples.test_inputs is not None and examples.test_targets is not None and "test" in source.splits:
+        inputs, targets = _filtered(examples.test_inputs, examples.test_targets, renumber, source, "the test set")
+        kept = np.arange(len(targets), dtype=np.int64)
+        if source.test is not None:
+            kept = subset(
+                targets if names is not None else None, len(targets), source.test, sampler, Purpose.TEST_SUBSET
+            )
+        splits["test"] = _take(inputs, targets, kept)
+    if names is not None and signature.classes is None:
+        splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}
+
+    shift = scale = None
+    if signature.statistics_shape is not None:
+        shift, scale = normalization(
+            splits["train"].inputs, examples.description.scale, source.transforms, signature.statistics_shape
+        )
+    return Dataset(
+        signature,
+        splits["train"],
+        splits.get("validation"),
+        splits.get("test"),
+        shift,
+        scale,
+        _fingerprint(signature, splits),
+    )
+
+
+def _renumbering(names: tuple[str, ...] | None, source: Source) -> NDArray[np.int64] | None:
+    """For each class its new label, −1 for one left out; None where all classes stay."""
+    if names is None or source.classes is None:
+        return None
+    renumber = np.full(len(names), -1, dtype=np.int64)
+    for new, name in enumerate(map(str, source.classes)):
+        renumber[names.index(name)] = new
+    return renumber
+
+
+def _filtered(
+    inputs: NDArray[Any], targets: NDArray[Any], renumber: NDArray[np.int64] | None, source: Source, what: str
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    if renumber is None:
+        return inputs, targets
+    labels = renumber[targets]
+    kept = np.flatnonzero(labels >= 0)
+    if not len(kept):
+        raise DataError(f"classes: {', '.join(map(str, source.classes or ()))} leave no example of {what}")
+    return inputs[kept], labels[kept]
+
+
+def _take(inputs: NDArray[Any], targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:
+    """Rows by increasing indices: a view where they are consecutive, for images are large."""
+    first, last = int(indices[0]), int(indices[-1])
+    if last - first + 1 == len(indices):
+        return Split(inputs[first : last + 1], targets[first : last + 1])
+    return Split(inputs[indices], targets[indices])
+
+
+def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
+    """Labels as numbers: one column of 0 and 1 for width 1, else one-hot rows; (n, width)."""
+    if width == 1:
+        return labels.astype(np.float32)[:, None]
+    rows = np.zeros((len(labels), width), dtype=np.float32)
+    rows[np.arange(len(labels)), labels] = 1.0
+    return rows
+
+
+def _check(source: Source, examples: Examples) -> None:
+    """Refuse what no net could be trained on. Raises DataError."""
+    description = examples.description
+    parts = [("", examples.inputs, examples.targets)]
+    if examples.test_inputs is not None and examples.test_targets is not None:
+        parts.append(("test ", examples.test_inputs, examples.test_targets))
+    for part, inputs, targets in parts:
+        if len(inputs) != len(targets):
+            raise DataError(f"{source.type}: {len(inputs):,} {part}inputs, but {len(targets):,} {part}targets")
+        if not len(inputs):
+            raise DataError(f"{source.type}: the {part}data holds no examples")
+        _check_finite(source, inputs, f"{part}input")
+        if description.classes is None:
+            _check_finite(source, targets, f"{part}target")
+            continue
+        wrong = np.flatnonzero((targets < 0) | (targets >= len(description.classes)))
+        if len(wrong):
+            raise DataError(
+                f"{source.type}: {part}example {wrong[0]} (counted from 0) has label {targets[wrong[0]]}, "
+                f"and there are {len(description.classes)} classes, numbered from 0"
+            )
+
+
+def _check_finite(source: Source, values: NDArray[Any], what: str) -> None:
+    if values.dtype.kind != "f":
+        return
+    rows = max(1, _FINITE_CHECK_ELEMENTS // max(1, values[0].size))
+    for start in range(0, len(values), rows):
+        finite = np.isfinite(values[start : start + rows])
+        if finite.all():
+            continue
+        index = np.argwhere(~finite)[0]
+        place = f" at position {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
+        value = values[start : start + rows][tuple(index)]
+        raise DataError(
+            f"{source.type}: {what} {start + index[0]} (counted from 0) is {value}{place}\n"
+            "  remove the example, or fill the gap, before training"
+        )
+
+
+def _fingerprint(signature: DataSignature, splits: dict[str, Split]) -> str:
+    digest = hashlib.sha256(repr(signature).encode())
+    for name, split in splits.items():
+        for array in (split.inputs, split.targets):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,81 @@
+"""Target columns into labels with class names, or into values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.source import TargetType
+from nnctl.errors import DataError
+
+_MOST_UNASKED_CLASSES = 100
+"""Integers with more distinct values than this may be amounts: the spec must say which they are."""
+
+
+def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """(labels (n,), class names) of integers, booleans, floats or strings (n,).
+
+    Classes are the distinct values in increasing order, strings that are all numbers
+    as numbers; `names`: those of a training set, to encode its test set alike.
+    Raises DataError on a value that is not among them.
+    """
+    distinct, codes = np.unique(values, return_inverse=True)
+    present = [_name(value) for value in distinct.tolist()]
+    if names is None:
+        names = tuple(sorted(present, key=_order(present)))
+    unknown = [name for name in present if name not in names]
+    if unknown:
+        raise DataError(f"class {unknown[0]!r} of the test set does not occur in the training set")
+    position = {name: index for index, name in enumerate(names)}
+    lookup = np.array([position[name] for name in present], dtype=np.int64)
+    return lookup[codes.reshape(-1)], names
+
+
+def decide(values: NDArray[Any], asked: TargetType | None, what: str) -> TargetType:
+    """Whether a target array (n,) or (n, k) is labels or values, by `asked` or else by its numbers.
+
+    Text and integers are labels, other numbers values. Raises DataError where it
+    cannot be what is asked, or where integers have so many values that it might be either.
+    """
+    column = values.ndim == 1 or values.shape[1:] == (1,)
+    kind = values.dtype.kind
+    if kind not in "biufU":
+        raise DataError(f"{what}: numbers or text are expected, not {values.dtype}")
+    if asked == "labels" and not column:
+        raise DataError(f"{what}: labels are one number an example, and these have shape {values.shape[1:]}")
+    if asked == "values" and kind == "U":
+        raise DataError(f"{what}: text cannot be target values; leave target_type out, or say labels")
+    if asked is not None:
+        return asked
+    if kind in "Ub":
+        return "labels"
+    if not column or not _integral(values):
+        return "values"
+    distinct = len(np.unique(values))
+    if distinct > _MOST_UNASKED_CLASSES:
+        raise DataError(
+            f"{what}: {distinct:,} different integers, which may be classes or amounts\n"
+            "  say target_type: labels, or target_type: values"
+        )
+    return "labels"
+
+
+def _integral(values: NDArray[Any]) -> bool:
+    # NaN and infinity are no integers here; they are refused by their own message later.
+    return values.dtype.kind != "f" or bool(np.all(np.isfinite(values)) and np.all(values == np.floor(values)))
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _order(names: list[str]) -> Any:
+    try:
+        numbers = {name: float(name) for name in names}
+    except ValueError:
+        return str
+    return numbers.__getitem__

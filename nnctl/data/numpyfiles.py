@@ -1,0 +1,124 @@
+"""Arrays from .npz and .npy files, and examples from such arrays. No pickle is ever read."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.labels import decide, encode
+from nnctl.data.source import Description, Examples, TargetType
+from nnctl.errors import DataError
+
+_DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def read_npz(path: Path, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    """Arrays of an archive; `names`: role → name in the archive. Raises DataError."""
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except _DAMAGE as error:
+        raise DataError(f"{path} is no .npz archive that can be read: {_words(error)}") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DataError(f"{path} holds one array and no archive: use type: npy")
+    arrays: dict[str, NDArray[Any]] = {}
+    with archive:
+        for role, name in names.items():
+            if name not in archive.files:
+                close = get_close_matches(name, archive.files, 1)
+                hint = f"did you mean {role}: {close[0]}?" if close else f"say {role}: NAME"
+                raise DataError(f"{path} has no array {name!r}; it has {', '.join(archive.files) or 'none'}\n  {hint}")
+            try:
+                arrays[role] = archive[name]
+            except _DAMAGE as error:
+                raise DataError(f"{path}, array {name!r}: {_words(error)}") from error
+    return arrays
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, mapped into memory. Raises DataError."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _DAMAGE as error:
+        raise DataError(f"{path} is no .npy file that can be read: {_words(error)}") from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise DataError(f"{path} is an archive of arrays: use type: npz")
+    return array
+
+
+def assemble(
+    arrays: Mapping[str, NDArray[Any]], *, indices: bool, target_type: TargetType | None, path: str
+) -> Examples:
+    """Examples from arrays by role (inputs, targets, test_inputs, test_targets). Raises DataError."""
+    for role, array in arrays.items():
+        if array.ndim == 0:
+            raise DataError(f"{path}: {role} is a single number, and one row an example is expected")
+        if not len(array):
+            raise DataError(f"{path}: {role} is empty")
+    inputs = _inputs(arrays["inputs"], indices, f"{path}, inputs")
+    targets, names = _targets(arrays["targets"], target_type, f"{path}, targets", None)
+    test_inputs = test_targets = None
+    if "test_inputs" in arrays:
+        test_inputs = _inputs(arrays["test_inputs"], indices, f"{path}, test inputs")
+        kind: TargetType = "values" if names is None else "labels"
+        test_targets, _ = _targets(arrays["test_targets"], kind, f"{path}, test targets", names)
+        for what, train, test in (("inputs", inputs, test_inputs), ("targets", targets, test_targets)):
+            if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+                raise DataError(
+                    f"{path}: an example's {what} are {train.dtype} {train.shape[1:]} in the training set "
+                    f"and {test.dtype} {test.shape[1:]} in the test set"
+                )
+    description = Description(
+        input_shape=inputs.shape[1:],
+        input_dtype="index" if indices else "uint8" if inputs.dtype == np.uint8 else "real",
+        classes=names,
+        target_shape=() if names is not None else targets.shape[1:],
+        examples=len(inputs) + (0 if test_inputs is None else len(test_inputs)),
+    )
+    return Examples(description, inputs, targets, test_inputs, test_targets)
+
+
+def _inputs(array: NDArray[Any], indices: bool, what: str) -> NDArray[Any]:
+    if array.ndim == 1:
+        array = array[:, None]
+    if indices:
+        if array.dtype.kind not in "iu":
+            raise DataError(f"{what}: indices: true wants integers, not {array.dtype}")
+        if array.min() < 0:
+            raise DataError(f"{what}: an index is {array.min()}, and they count from 0")
+        return array.astype(np.int64)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what}: numbers are expected, not {array.dtype}")
+    return array if array.dtype == np.uint8 else as_float32(array, what)
+
+
+def _targets(
+    array: NDArray[Any], target_type: TargetType | None, what: str, names: tuple[str, ...] | None
+) -> tuple[NDArray[Any], tuple[str, ...] | None]:
+    if decide(array, target_type, what) == "labels":
+        return encode(np.asarray(array).reshape(len(array)), names)
+    return as_float32(array.reshape(len(array), -1) if array.ndim == 1 else array, what), None
+
+
+def as_float32(array: NDArray[Any], what: str) -> NDArray[np.float32]:
+    """The array in single precision. Raises DataError where a finite number does not fit."""
+    with np.errstate(over="ignore"):
+        single = np.asarray(array, dtype=np.float32)
+    overflow = np.isinf(single) & np.isfinite(array)
+    if overflow.any():
+        raise DataError(f"{what}: {array[overflow].flat[0]:g} is too large for single precision; rescale the data")
+    return single
+
+
+def _words(error: BaseException) -> str:
+    text = str(error)
+    if "pickle" in text:
+        return "it holds Python objects, which are never loaded; save plain arrays of numbers or text"
+    return text or type(error).__name__

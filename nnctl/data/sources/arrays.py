@@ -1,0 +1,101 @@
+"""NumPy files: one .npz with named arrays, or one .npy for inputs and one for targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from nnctl.data.source import Description, Examples, Source
+from nnctl.errors import DataError
+from nnctl.spec.fields import NonEmptyStr
+from nnctl.spec.registry import Problem, register
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArraySource(Source):
+    """Inputs (n, …) and targets (n,) or (n, k).
+
+    uint8 inputs stay uint8, other numbers become float32; vectors (n,) are taken as (n, 1).
+    Integer or text targets are labels, other numbers values, unless `target_type` says otherwise.
+    """
+
+    path: Annotated[NonEmptyStr, "the file, relative to the spec"]
+    indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
+
+    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
+        """inputs, targets, and where there is a test set test_inputs, test_targets. Raises DataError."""
+        raise NotImplementedError
+
+    def describe(self, folder: Path) -> Description:
+        """Shapes from the files' headers; targets are read, to know the classes."""
+        return self.read(folder, 0).description
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """Inputs uint8, float32, or int64 where they are indices."""
+        from nnctl.data.numpyfiles import assemble
+
+        return assemble(self.arrays(folder), indices=self.indices, target_type=self.target_type, path=self.path)
+
+    def where(self, folder: Path) -> str:
+        """The file."""
+        from nnctl.data.paths import resolve
+
+        return str(resolve(self.path, folder))
+
+
+@register("data", "npz")
+class Npz(ArraySource):
+    """A .npz archive that holds inputs and targets, and perhaps a test set, under names."""
+
+    inputs: Annotated[NonEmptyStr, "name of the array of inputs"] = "inputs"
+    targets: Annotated[NonEmptyStr, "name of the array of targets"] = "targets"
+    test_inputs: Annotated[NonEmptyStr | None, "name of the array of test inputs"] = None
+    test_targets: Annotated[NonEmptyStr | None, "name of the array of test targets"] = None
+
+    def problems(self) -> Sequence[Problem]:
+        """A test set has both arrays."""
+        if (self.test_inputs is None) == (self.test_targets is None):
+            return ()
+        given, lacking = (
+            ("test_inputs", "test_targets") if self.test_targets is None else ("test_targets", "test_inputs")
+        )
+        return (Problem(given, f"{given} without {lacking}", "a test set needs both"),)
+
+    @property
+    def own_test_set(self) -> bool:
+        """Where its arrays are named."""
+        return self.test_inputs is not None
+
+    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
+        """The named arrays."""
+        from nnctl.data.numpyfiles import read_npz
+        from nnctl.data.paths import existing_file
+
+        names = {"inputs": self.inputs, "targets": self.targets}
+        if self.test_inputs is not None and self.test_targets is not None:
+            names |= {"test_inputs": self.test_inputs, "test_targets": self.test_targets}
+        return read_npz(existing_file(self.path, folder), names)
+
+
+@register("data", "npy")
+class Npy(ArraySource):
+    """Inputs in one .npy file, targets in another."""
+
+    targets: Annotated[NonEmptyStr, "the file of targets, relative to the spec"]
+
+    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
+        """Both files, mapped into memory."""
+        from nnctl.data.numpyfiles import read_npy
+        from nnctl.data.paths import existing_file
+
+        if self.path == self.targets:
+            raise DataError(f"npy: path and targets are the same file {self.path}")
+        return {
+            "inputs": read_npy(existing_file(self.path, folder)),
+            "targets": read_npy(existing_file(self.targets, folder)),
+        }

@@ -1,0 +1,206 @@
+"""Small sets made on the spot, each a pure function of the seed.
+
+Inputs are float32 (n, features). Where points have classes, example i is of
+class i mod k, so that every class has its share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from nnctl.data.source import Description, Examples, Source
+from nnctl.spec.fields import NonNegativeFloat, PositiveFloat, PositiveInt
+from nnctl.spec.registry import register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Points = tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedSource(Source):
+    """Examples from a formula."""
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """(inputs (n, features), targets: labels (n,) or values (n, k))."""
+        raise NotImplementedError
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """Inputs float32; labels int64 or values float32."""
+        import numpy as np
+
+        from nnctl.data.streams import Purpose, generator
+
+        inputs, targets = self.make(generator(seed, Purpose.GENERATE))
+        description = self.describe(folder)
+        dtype = np.float32 if description.classes is None else np.int64
+        return Examples(description, inputs.astype(np.float32), targets.astype(dtype))
+
+    def where(self, folder: Path) -> str:
+        """Nowhere."""
+        return "generated"
+
+
+def _labelled(features: int, classes: int, examples: int) -> Description:
+    return Description((features,), classes=tuple(map(str, range(classes))), examples=examples)
+
+
+@register("data", "xor")
+class Xor(GeneratedSource):
+    """Exclusive or: the corners (0,0), (0,1), (1,0), (1,1) in turn, class 1 where the coordinates differ."""
+
+    examples: Annotated[PositiveInt, "how many; 4 is the truth table"] = 4
+    noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.0
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _labelled(2, 2, self.examples)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """Corner i mod 4."""
+        import numpy as np
+
+        corner = np.arange(self.examples) % 4
+        bits = np.stack([corner // 2, corner % 2], axis=1)
+        return bits + self.noise * rng.standard_normal(bits.shape), bits[:, 0] ^ bits[:, 1]
+
+
+@register("data", "parity")
+class Parity(GeneratedSource):
+    """Is the number of ones odd? Every word of `bits` bits, or random ones where `examples` is given."""
+
+    bits: Annotated[int, Ge(1), Le(20), "length of a word"] = 4
+    examples: Annotated[PositiveInt | None, "random words; all 2^bits of them, in order, if absent"] = None
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _labelled(self.bits, 2, self.examples or 2**self.bits)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """Word i is i in binary, the highest bit first."""
+        import numpy as np
+
+        words = np.arange(2**self.bits) if self.examples is None else rng.integers(0, 2**self.bits, self.examples)
+        bits = words[:, None] >> np.arange(self.bits)[::-1] & 1
+        return bits, bits.sum(axis=1) % 2
+
+
+@register("data", "blobs")
+class Blobs(GeneratedSource):
+    """Round clouds of normal points, one a class, about centres uniform in [−spread, spread]^features."""
+
+    examples: Annotated[PositiveInt, "how many points in all"] = 300
+    centers: Annotated[int, Ge(2), "how many clouds"] = 3
+    features: Annotated[PositiveInt, "coordinates of a point"] = 2
+    noise: Annotated[NonNegativeFloat, "standard deviation of a cloud"] = 1.0
+    spread: Annotated[PositiveFloat, "the largest coordinate of a centre"] = 10.0
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _labelled(self.features, self.centers, self.examples)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """A centre plus noise."""
+        import numpy as np
+
+        centers = rng.uniform(-self.spread, self.spread, (self.centers, self.features))
+        labels = np.arange(self.examples) % self.centers
+        return centers[labels] + self.noise * rng.standard_normal((self.examples, self.features)), labels
+
+
+@register("data", "spirals")
+class Spirals(GeneratedSource):
+    """Arms that wind around each other from the middle to radius 1, one a class."""
+
+    examples: Annotated[PositiveInt, "how many points in all"] = 400
+    arms: Annotated[int, Ge(2), "how many spirals"] = 2
+    turns: Annotated[PositiveFloat, "how often an arm winds around"] = 1.5
+    noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.02
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _labelled(2, self.arms, self.examples)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """Radius t and angle 2π(turns·t + arm/arms), t evenly spaced along each arm."""
+        import numpy as np
+
+        index = np.arange(self.examples)
+        labels = index % self.arms
+        t = (index // self.arms + 1) / -(-self.examples // self.arms)
+        angle = 2 * np.pi * (self.turns * t + labels / self.arms)
+        points = np.stack([t * np.cos(angle), t * np.sin(angle)], axis=1)
+        return points + self.noise * rng.standard_normal(points.shape), labels
+
+
+@register("data", "moons")
+class Moons(GeneratedSource):
+    """Two half circles of radius 1 that reach into each other."""
+
+    examples: Annotated[PositiveInt, "how many points in all"] = 400
+    noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.1
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _labelled(2, 2, self.examples)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """(cos θ, sin θ) and (1 − cos θ, ½ − sin θ), θ evenly spaced on [0, π]."""
+        import numpy as np
+
+        index = np.arange(self.examples)
+        labels = index % 2
+        angle = np.pi * (index // 2) / max(1, (self.examples - 1) // 2)
+        upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        points = np.where(labels[:, None] == 0, upper, np.array([1.0, 0.5]) - upper)
+        return points + self.noise * rng.standard_normal(points.shape), labels
+
+
+@register("data", "circles")
+class Circles(GeneratedSource):
+    """A circle of radius 1 (class 0) around a smaller one (class 1)."""
+
+    examples: Annotated[PositiveInt, "how many points in all"] = 400
+    factor: Annotated[float, Gt(0), Lt(1), "radius of the inner circle"] = 0.5
+    noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.05
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _labelled(2, 2, self.examples)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """Angles evenly spaced on each circle."""
+        import numpy as np
+
+        index = np.arange(self.examples)
+        labels = index % 2
+        angle = 2 * np.pi * (index // 2) / -(-self.examples // 2)
+        radius = np.where(labels == 0, 1.0, self.factor)
+        points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+        return points + self.noise * rng.standard_normal(points.shape), labels
+
+
+@register("data", "sine")
+class Sine(GeneratedSource):
+    """Regression: y = sin(2π·frequency·x) for x uniform on [−1, 1]."""
+
+    examples: Annotated[PositiveInt, "how many points"] = 200
+    frequency: Annotated[PositiveFloat, "waves per unit of x"] = 1.0
+    noise: Annotated[NonNegativeFloat, "standard deviation of the noise on y"] = 0.0
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return Description((1,), target_shape=(1,), examples=self.examples)
+
+    def make(self, rng: np.random.Generator) -> Points:
+        """x and y, each (n, 1)."""
+        import numpy as np
+
+        x = rng.uniform(-1.0, 1.0, (self.examples, 1))
+        return x, np.sin(2 * np.pi * self.frequency * x) + self.noise * rng.standard_normal(x.shape)

@@ -1,0 +1,57 @@
+"""Folders of images, one sub-folder a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from nnctl.data.source import Description, Examples, Source
+from nnctl.spec.fields import NonEmptyStr, PositiveInt
+from nnctl.spec.registry import register
+
+
+@register("data", "images")
+class Images(Source):
+    """A folder with a sub-folder of image files for each class; classes in alphabetical order.
+
+    Files of other kinds and hidden ones are passed over. Inputs are uint8 (height, width, 3 or 1),
+    scaled by 1/255.
+    """
+
+    path: Annotated[NonEmptyStr, "the folder, relative to the spec"]
+    size: Annotated[
+        tuple[PositiveInt, PositiveInt] | None, "[height, width] to resize to; all images have one size if absent"
+    ] = None
+    grayscale: Annotated[bool, "one channel (luma) instead of red, green, blue"] = False
+
+    def describe(self, folder: Path) -> Description:
+        """From the folders' names, and the first image's size where `size` is absent."""
+        from nnctl.data.imagefiles import find_images, read_image
+        from nnctl.data.paths import existing_folder
+
+        files = find_images(existing_folder(self.path, folder))
+        first = next(iter(files.values()))[0]
+        height, width = self.size or read_image(first, None, self.grayscale).shape[:2]
+        return Description(
+            input_shape=(height, width, 1 if self.grayscale else 3),
+            input_dtype="uint8",
+            classes=tuple(files),
+            scale=1 / 255,
+            examples=sum(map(len, files.values())),
+        )
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """All images, in the order of their classes and names."""
+        from nnctl.data.imagefiles import find_images, read_images
+        from nnctl.data.paths import existing_folder
+
+        description = self.describe(folder)
+        files = find_images(existing_folder(self.path, folder))
+        inputs, labels = read_images(files, description.input_shape, self.size, self.grayscale)
+        return Examples(description, inputs, labels)
+
+    def where(self, folder: Path) -> str:
+        """The folder."""
+        from nnctl.data.paths import resolve
+
+        return str(resolve(self.path, folder))

@@ -1,0 +1,106 @@
+"""Which examples go to which split: counts, proportions, seeded draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.source import Portion, SplitRule
+from nnctl.data.streams import Purpose, permutation
+from nnctl.errors import DataError
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws k of n examples by a rule, from the stream of (seed, purpose).
+
+    The numbers of a draw do not depend on other draws, so a changed validation
+    size leaves the test split as it was.
+    """
+
+    rule: SplitRule
+    seed: int
+
+    def draw(self, labels: NDArray[np.int64] | None, n: int, k: int, purpose: Purpose) -> NDArray[np.bool_]:
+        """A mask (n,) with k True. labels (n,), or None where there are no classes.
+
+        Ordered: the last k, but for a subset or a share of a test set the first k.
+        """
+        chosen = np.zeros(n, dtype=np.bool_)
+        if self.rule == "ordered":
+            held_out = purpose in (Purpose.TEST_SPLIT, Purpose.VALIDATION_SPLIT)
+            chosen[n - k if held_out else 0 : n if held_out else k] = True
+            return chosen
+        order = permutation(n, self.seed, purpose)
+        if self.rule == "random" or labels is None:
+            chosen[order[:k]] = True
+            return chosen
+        counts = apportion(np.bincount(labels), k)
+        shuffled = labels[order]
+        for label, count in enumerate(counts):
+            chosen[order[np.flatnonzero(shuffled == label)[:count]]] = True
+        return chosen
+
+
+def apportion(sizes: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """k shared among groups in proportion to `sizes`, each within 1 of its exact quota.
+
+    Largest remainders (Hamilton's method); among equal ones the earlier group. Integer arithmetic.
+    """
+    total = int(sizes.sum())
+    quotas = sizes.astype(np.int64) * k
+    shares = quotas // total
+    remainders = quotas % total
+    order = np.argsort(-remainders, kind="stable")
+    shares[order[: k - int(shares.sum())]] += 1
+    return shares
+
+
+def size_of(portion: Portion | None, n: int) -> int:
+    """How many of n examples a portion asks for; a share rounds to the nearest, but not to 0."""
+    if portion is None:
+        return 0
+    if isinstance(portion, int):
+        return portion
+    return max(1, int(portion * n + 0.5))
+
+
+def partition(
+    labels: NDArray[np.int64] | None, n: int, *, test: Portion | None, validation: Portion | None, sampler: Sampler
+) -> tuple[Indices, Indices, Indices]:
+    """(train, validation, test): disjoint increasing indices that together are 0…n−1.
+
+    Shares are of all n. Raises DataError where nothing is left to train on.
+    """
+    sizes = {"test": size_of(test, n), "validation": size_of(validation, n)}
+    if sum(sizes.values()) >= n:
+        asked = " and ".join(f"{size:,} for {name}" for name, size in sizes.items() if size)
+        raise DataError(
+            f"{asked} leave nothing to train on: the data holds {n:,} example{'s' * (n != 1)} in all\n"
+            "  ask for fewer with data.validation and data.test"
+        )
+    rest = np.arange(n, dtype=np.int64)
+    held_out: list[Indices] = []
+    for name, purpose in (("test", Purpose.TEST_SPLIT), ("validation", Purpose.VALIDATION_SPLIT)):
+        mask = sampler.draw(None if labels is None else labels[rest], len(rest), sizes[name], purpose)
+        held_out.append(rest[mask])
+        rest = rest[~mask]
+    return rest, held_out[1], held_out[0]
+
+
+def subset(labels: NDArray[np.int64] | None, n: int, portion: Portion, sampler: Sampler, purpose: Purpose) -> Indices:
+    """Increasing indices of a portion of n examples, in the classes' proportions.
+
+    Raises DataError where more are asked for than there are, or none.
+    """
+    k = size_of(portion, n)
+    what = "data.test" if purpose is Purpose.TEST_SUBSET else "data.subset"
+    if k == 0:
+        raise DataError(f"{what} is 0: ask for at least one example")
+    if k > n:
+        raise DataError(f"{what} asks for {k:,} examples, and there are {n:,}")
+    return np.flatnonzero(sampler.draw(labels, n, k, purpose)).astype(np.int64, copy=False)
