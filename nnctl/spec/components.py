@@ -137,6 +137,8 @@ class Cost(Component):
     targets: ClassVar[str] = "values"
     outputs: ClassVar[tuple[str, ...]] = ()
     wrong_outputs: ClassVar[Mapping[str, str]] = {}
+    threshold: ClassVar[float] = 0.5
+    """Above it a unit that answers yes or no says yes; accuracy asks."""
 
     def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
         """(cost of each example (batch,), weight of each example (batch,) or None for 1).
@@ -285,6 +287,11 @@ class DataSource(Component):
     """Where examples come from."""
 
     kind: ClassVar[str] = "data"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits there will be, "train" first."""
+        return ("train",)
 
     @property
     def splits(self) -> tuple[str, ...]:

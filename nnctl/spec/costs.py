@@ -173,6 +173,7 @@ class Hinge(ElementwiseCost):
 
     formula = "C = 1/nK Σ max(0, 1 − y·a), y = ±1"
     mean = True
+    threshold = 0.0
     outputs = ("linear", "tanh")
     wrong_outputs: ClassVar[Mapping[str, str]] = {
         "softmax": "use log_likelihood, or end with linear: the hinge needs outputs on both sides of 0",

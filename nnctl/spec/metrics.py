@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Array, Builder, Metric, Namespace
+from nnctl.spec.components import Array, Builder, Cost, Metric, Namespace
 from nnctl.spec.fields import PositiveInt
 from nnctl.spec.registry import register
 
@@ -32,7 +32,7 @@ class Accuracy(Metric):
 
     formula = "1 if argmax_j a_j = y else 0; units: the mean of [a_j > ½] = [y_j > ½]"
 
-    threshold: Annotated[float, "above which a unit says yes, where units answer one by one"] = 0.5
+    threshold: Annotated[float | None, "above it a unit says yes; the cost's if absent, 0 for hinge, else ½"] = None
 
     def build(self, builder: Builder, output: Any, target: Any) -> Any:
         if not _labelled(output, target):
@@ -43,9 +43,11 @@ class Accuracy(Metric):
         return _mean(builder, self._agreement(builder, output, column))
 
     def _agreement(self, builder: Builder, output: Any, target: Any) -> Any:
+        threshold = Cost.threshold if self.threshold is None else self.threshold
+
         def agree(xp: Namespace, a: Array, y: Array) -> Array:
-            yes = xp.where(xp.greater(a, self.threshold), 1.0, 0.0)
-            truth = xp.where(xp.greater(y, self.threshold), 1.0, 0.0)
+            yes = xp.where(xp.greater(a, threshold), 1.0, 0.0)
+            truth = xp.where(xp.greater(y, threshold), 1.0, 0.0)
             return xp.where(xp.equal(yes, truth), 1.0, 0.0)
 
         return builder.formula("agreement", agree, output, target)

@@ -57,13 +57,13 @@ class Elastic(Regularizer):
 
 @register("regularizer", "max_norm")
 class MaxNorm(Regularizer):
-    """After each step, the incoming weights of a unit are scaled back to norm `maximum` where they are longer."""
+    """After each step, the incoming weights of a unit are scaled back to norm `limit` where they are longer."""
 
     formula = "w_j ← w_j·min(1, c/‖w_j‖), w_j the weights into unit j"
     penalizes = False
     projects = True
 
-    maximum: Annotated[PositiveFloat, "c, the largest norm of a unit's incoming weights"] = 3.0
+    limit: Annotated[PositiveFloat, "c, the largest norm of a unit's incoming weights"] = 3.0
 
     def body(self, xp: Namespace, w: Array) -> Array:
         return 0.0 * w
@@ -73,10 +73,10 @@ class MaxNorm(Regularizer):
 
     def project(self, builder: Builder, w: Any) -> Any:
         def shrink(xp: Namespace, w: Array, square: Array) -> Array:
-            limit = self.maximum * self.maximum
+            square_limit = self.limit * self.limit
             # Weights within bounds must not move, not even by rounding; the inner maximum spares them 1/0.
-            factor = self.maximum / xp.sqrt(xp.maximum(square, limit))
-            return w * xp.where(xp.greater(square, limit), factor, 1.0)
+            factor = self.limit / xp.sqrt(xp.maximum(square, square_limit))
+            return w * xp.where(xp.greater(square, square_limit), factor, 1.0)
 
         square = builder.apply("sum", w * w, axes=tuple(range(len(w.shape) - 1)), keepdims=True)
         return builder.formula("max_norm", shrink, w, square)

@@ -18,6 +18,7 @@ from nnctl.spec.components import MonitoredSchedule, Schedule
 from nnctl.spec.fields import (
     Convention,
     Fraction,
+    NonEmptyStr,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -229,7 +230,7 @@ class Plateau(MonitoredSchedule):
 
     formula = "η ← η·factor after patience evaluations without improvement, not below η₀·floor"
 
-    monitor: Annotated[str, "a column of the metrics, e.g. validation_accuracy"] = "validation_cost"
+    monitor: Annotated[NonEmptyStr | None, "a column of the metrics; what early stopping watches if absent"] = None
     factor: Annotated[Annotated[float, Ge(0), Lt(1)], "what each drop multiplies by"] = 0.1
     patience: Annotated[NonNegativeInt, "evaluations without improvement before a drop"] = 10
     threshold: Annotated[NonNegativeFloat, "the least change that counts as improvement"] = 1e-4

@@ -20,18 +20,6 @@ def _chain(builder: Builder, layers: Sequence[Layer], x: Any) -> Any:
     return x
 
 
-def _chain_problems(layers: Sequence[Layer]) -> list[Problem]:
-    return [
-        Problem(
-            f"layers.{i}.inputs",
-            "a layer inside another reads the one before it and cannot choose its inputs",
-            "for branches, write the layers out under the root's `layers`",
-        )
-        for i, layer in enumerate(layers)
-        if layer.inputs is not None
-    ]
-
-
 @register("layer", "repeat")
 class Repeat(Layer):
     """The same layers again and again, each time with parameters of their own."""
@@ -48,14 +36,12 @@ class Repeat(Layer):
         return x
 
     def problems(self) -> list[Problem]:
-        found = _chain_problems(self.layers)
-        if self.times > 1:
-            found += [
-                Problem(f"layers.{i}.name", "a repeated layer has no name of its own", "remove it, or name the repeat")
-                for i, layer in enumerate(self.layers)
-                if layer.name is not None
-            ]
-        return found
+        # Parameters are known by the names of their layers: equal names would be shared weights.
+        return [
+            Problem(f"layers.{i}.name", "a repeated layer cannot have a name", "remove it, or name the repeat itself")
+            for i, layer in enumerate(self.layers)
+            if layer.name is not None and self.times > 1
+        ]
 
 
 @register("layer", "residual")
@@ -76,6 +62,3 @@ class Residual(Layer):
                 f"let the last layer inside give {show(x.shape[1:])} for each example",
             )
         return x + change
-
-    def problems(self) -> list[Problem]:
-        return _chain_problems(self.layers)
