@@ -29,9 +29,13 @@ MAX_NODES = 100_000
 
 
 class Source:
-    """A text and its name, which turn positions into `Location`s."""
+    """A text and its name, which turn positions into `Location`s.
+
+    name: what messages call the text: the path as the user gave it.
+    """
 
     def __init__(self, text: str, name: str) -> None:
+        """Cut the text into lines, as YAML counts them."""
         self.text = text
         self.name = name
         self.lines = _LINE_BREAK.split(text)
@@ -41,8 +45,11 @@ class Source:
         text = self.lines[line] if line < len(self.lines) else ""
         return Location(self.name, line + 1, column + 1, max(1, width), text)
 
-    def between(self, start: yaml.Mark, end: yaml.Mark) -> Location:
-        """From one mark to another, to the end of the line where it spans several."""
+    def span(self, first: yaml.Event, last: yaml.Event) -> Location:
+        """From the start of one event to the end of another, or to the end of the line where that is lower."""
+        start, end = first.start_mark, last.end_mark
+        assert start is not None
+        assert end is not None
         same_line = end.line == start.line
         width = end.column - start.column if same_line else len(self.lines[start.line].rstrip()) - start.column
         return self.at(start.line, start.column, width)
@@ -145,7 +152,7 @@ class _Composer:
         return next(self._events)
 
     def _problem(self, message: str, event: yaml.Event, expected: str = "", hint: str = "") -> None:
-        location = self._source.between(event.start_mark, event.end_mark)
+        location = self._source.span(event, event)
         self._problems.append(Diagnostic(message, location, expected, hint))
 
     def _stop(self, message: str, event: yaml.Event, hint: str = "") -> SpecError:
@@ -177,13 +184,13 @@ class _Composer:
         elif isinstance(event, yaml.MappingStartEvent):
             node = self._mapping(event, depth)
         else:
-            raise AssertionError(f"the parser delivered {event} where a node begins")
+            raise self._stop("a value is missing here", event)
         if anchor is not None:
             self._anchors[anchor] = (node, self._nodes - before + 1)
         return node
 
     def _alias(self, event: yaml.AliasEvent) -> Node:
-        name = event.anchor
+        name = event.anchor or ""
         if name not in self._anchors:
             close = difflib.get_close_matches(name, self._anchors, n=1)
             raise self._stop(
@@ -199,7 +206,7 @@ class _Composer:
         return node
 
     def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
-        location = self._source.between(event.start_mark, event.end_mark)
+        location = self._source.span(event, event)
         quoted = bool(event.style)
         value: ScalarValue = event.value
         if not quoted:
@@ -213,12 +220,7 @@ class _Composer:
         items = []
         while not isinstance(item := self._next(), yaml.SequenceEndEvent):
             items.append(self._node(item, depth + 1))
-        start = event.start_mark
-        location = (
-            self._source.between(start, item.end_mark)
-            if event.flow_style
-            else self._source.at(start.line, start.column)
-        )
+        location = self._source.span(event, item if event.flow_style else event)
         return SequenceNode(tuple(items), location)
 
     def _mapping(self, event: yaml.MappingStartEvent, depth: int) -> MappingNode:
@@ -239,7 +241,7 @@ class _Composer:
                 continue
             entries[key.text] = Entry(key, value)
         if event.flow_style or not entries:
-            location = self._source.between(event.start_mark, item.end_mark)
+            location = self._source.span(event, item)
         else:
             location = next(iter(entries.values())).key.location
         return MappingNode(entries, location)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from nnctl.errors import Location
 
-ScalarValue: TypeAlias = "None | bool | int | float | str"
+ScalarValue: TypeAlias = "bool | int | float | str | None"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,230 @@
+"""What must hold between the parts of a spec, each right alone, and needs no shapes to see."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from nnctl.errors import Diagnostic, Location
+from nnctl.spec.components import Activation, Layer
+from nnctl.spec.document import Spec
+from nnctl.spec.hints import did_you_mean
+from nnctl.spec.synonyms import suggest
+from nnctl.spec.validate import Place, in_order
+from nnctl.spec.wording import article, listing
+
+NET_INPUT = "input"
+"""What `inputs` calls the net's own input."""
+
+_NAME = re.compile(r"[^\W\d][\w-]*")
+
+
+def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
+    """All contradictions in a spec, in the order of the file. places: of its values, by path."""
+    checker = _Checker(spec, places)
+    checker.wiring()
+    checker.nested(spec.layers, "layers")
+    checker.output()
+    checker.metrics()
+    checker.monitors()
+    return in_order(checker.problems, places[""].value.path)
+
+
+def layer_names(layers: tuple[Layer, ...]) -> list[str]:
+    """What each layer of a list is called: its name, or its type and a count among the unnamed."""
+    counts: dict[str, int] = {}
+    names = []
+    for layer in layers:
+        if layer.name is None:
+            counts[layer.type] = counts.get(layer.type, 0) + 1
+        names.append(layer.name or f"{layer.type}{counts[layer.type]}")
+    return names
+
+
+@dataclass
+class _Checker:
+    spec: Spec
+    places: Mapping[str, Place]
+    problems: list[Diagnostic] = field(default_factory=list)
+
+    def at(self, path: str) -> Location:
+        while path not in self.places:
+            path = path.rpartition(".")[0]
+        return self.places[path].value
+
+    def problem(self, path: str, message: str, expected: str = "", hint: str = "") -> None:
+        self.problems.append(Diagnostic(message, self.at(path), expected, hint))
+
+    # -- layers ----------------------------------------------------------------
+
+    def wiring(self) -> None:
+        """Who reads whom in the root list."""
+        layers = self.spec.layers
+        names = layer_names(layers)
+        self.distinct(layers, names, "layers")
+        read = {names[-1]}
+        for index, layer in enumerate(layers):
+            path = f"layers.{index}"
+            if layer.inputs is None:
+                read.update(names[index - 1 : index] if index else ())
+                continue
+            read.update(layer.inputs)
+            if not layer.inputs:
+                self.problem(
+                    f"{path}.inputs", f"layer '{names[index]}' reads nothing", hint="name a layer, or remove the key"
+                )
+            for number, name in enumerate(layer.inputs):
+                self.reads(f"{path}.inputs.{number}", name, index, names)
+            self.arity(path, layer, names[index])
+        for index, name in enumerate(names[:-1]):
+            if name not in read:
+                self.problem(
+                    f"layers.{index}",
+                    f"no layer reads the output of '{name}'",
+                    hint=f"add '{name}' to the 'inputs' of a later layer, or remove it",
+                )
+
+    def reads(self, path: str, name: str, index: int, names: list[str]) -> None:
+        earlier = [NET_INPUT, *names[:index]]
+        if name in earlier:
+            return
+        reader = names[index]
+        if name == reader:
+            self.problem(path, f"layer '{reader}' reads itself", f"the name of an earlier layer: {listing(earlier)}")
+        elif name in names:
+            self.problem(
+                path,
+                f"layer '{reader}' reads '{name}', which comes after it",
+                f"the name of an earlier layer: {listing(earlier)}",
+                "move the layer that is read before its reader",
+            )
+        else:
+            hint = did_you_mean(suggest(name, earlier))
+            self.problem(
+                path, f"there is no layer '{name}' to read", f"the name of an earlier layer: {listing(earlier)}", hint
+            )
+
+    def arity(self, path: str, layer: Layer, name: str) -> None:
+        given = len(layer.inputs or ())
+        parameters = list(inspect.signature(type(layer).build).parameters.values())[2:]
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters) or given <= len(parameters):
+            return
+        takes = f"reads {len(parameters)} layer{'s' if len(parameters) > 1 else ''}"
+        self.problem(
+            f"{path}.inputs",
+            f"layer '{name}' of type '{layer.type}' {takes}, not {given}",
+            hint="join them first with a layer of type 'add' or 'concatenate'",
+        )
+
+    def distinct(self, layers: tuple[Layer, ...], names: list[str], path: str) -> None:
+        first: dict[str, int] = {}
+        for index, (layer, name) in enumerate(zip(layers, names, strict=True)):
+            here = f"{path}.{index}.name"
+            if layer.name is not None and not _NAME.fullmatch(name):
+                words = "a letter, then letters, digits, '_' and '-'"
+                self.problem(here, f"'{name}' cannot name a layer", words, f"parameters are called '{name}.weight'")
+            elif name == NET_INPUT:
+                self.problem(
+                    here, f"'{NET_INPUT}' cannot name a layer", hint="it is what 'inputs' calls the net's own input"
+                )
+            elif name in first:
+                other = first[name]
+                unnamed = layers[other].name is None or layer.name is None
+                note = f"this layer has no name and is called '{name}'" if unnamed else f"'{name}' is first used here"
+                named, related = (here, other) if layer.name is not None else (f"{path}.{other}.name", index)
+                self.problems.append(
+                    Diagnostic(
+                        f"two layers are called '{name}'",
+                        self.at(named),
+                        hint="rename one of the two",
+                        related=((self.at(f"{path}.{related}.name"), note),),
+                    )
+                )
+            first.setdefault(name, index)
+
+    def nested(self, layers: tuple[Layer, ...], path: str) -> None:
+        """Layers inside layers: distinct names, one chain."""
+        for index, layer in enumerate(layers):
+            inner = getattr(layer, "layers", None)
+            if not isinstance(inner, tuple):
+                continue
+            inside = f"{path}.{index}.layers"
+            self.distinct(inner, layer_names(inner), inside)
+            for number, part in enumerate(inner):
+                if part.inputs is not None:
+                    self.problem(
+                        f"{inside}.{number}.inputs",
+                        f"a layer inside '{layer.type}' reads the one before it",
+                        hint="'inputs' is for the layers at the root of the spec",
+                    )
+            self.nested(inner, inside)
+
+    # -- cost --------------------------------------------------------------------
+
+    def output(self) -> None:
+        """The last activation against what the cost makes sense of."""
+        cost = self.spec.cost
+        last = self.spec.layers[-1]
+        if not cost.outputs or "activation" not in getattr(last, "__dataclass_fields__", {}):
+            return
+        activation = getattr(last, "activation")  # noqa: B009
+        name = activation.type if isinstance(activation, Activation) else "linear"
+        if name in cost.outputs:
+            return
+        fitting = " or ".join(f"'{n}'" for n in cost.outputs)
+        path = f"layers.{len(self.spec.layers) - 1}"
+        self.problems.append(
+            Diagnostic(
+                f"cost '{cost.type}' does not belong with {article(name)} output",
+                self.at("cost"),
+                expected=f"a last layer with activation {fitting}",
+                hint=cost.wrong_outputs.get(name, f"end with activation: {cost.outputs[0]}"),
+                related=((self.at(f"{path}.activation"), f"the last layer is {name}"),),
+            )
+        )
+
+    # -- metrics -----------------------------------------------------------------
+
+    def metrics(self) -> None:
+        seen: dict[str, int] = {}
+        for index, metric in enumerate(self.spec.metrics):
+            if metric.column in seen:
+                self.problem(
+                    f"metrics.{index}",
+                    f"'{metric.column}' is measured twice",
+                    hint="remove one of the two",
+                )
+            seen.setdefault(metric.column, index)
+
+    def monitors(self) -> None:
+        """Every `monitor` names a column that there will be."""
+        splits = [s for s in ("train", "validation") if s in self.spec.data.splits]
+        measures = list(dict.fromkeys(["cost", "accuracy", *(m.column for m in self.spec.metrics)]))
+        columns = [f"{split}_{measure}" for split in splits for measure in measures]
+        for path, column in self.monitored():
+            split, _, measure = column.partition("_")
+            if column in columns:
+                continue
+            if split == "validation" and measure in measures:
+                self.problem(
+                    path,
+                    f"'{column}' will not be measured: the data has no validation split",
+                    hint="hold examples out with data.validation, for example 0.1",
+                )
+                continue
+            hint = did_you_mean(suggest(column, columns))
+            if split == "test" and not hint:
+                hint = "the test split is looked at once, after training"
+            self.problem(path, f"no column '{column}' will be measured", f"one of {listing(columns)}", hint)
+
+    def monitored(self) -> Iterator[tuple[str, str]]:
+        schedule = self.spec.schedule
+        if schedule.early_stopping is not None:
+            yield "schedule.early_stopping.monitor", schedule.early_stopping.monitor
+        watched = getattr(schedule.learning_rate, "monitor", None)
+        if isinstance(watched, str):
+            yield "schedule.learning_rate.monitor", watched
+        if self.spec.sweep is not None:
+            yield "sweep.monitor", self.spec.sweep.monitor

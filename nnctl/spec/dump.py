@@ -1,0 +1,74 @@
+"""A resolved spec as YAML that reads back equal, every default written out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from nnctl.spec.document import Spec
+from nnctl.spec.forms import fields_of
+from nnctl.spec.registry import Component
+from nnctl.spec.scalars import MAX_DIGITS, is_string, write_float
+
+
+def spec_to_dict(spec: Spec) -> dict[str, Any]:
+    """The spec as dicts, lists and scalars; components carry their `type`."""
+    data = to_data(spec)
+    assert isinstance(data, dict)
+    return data
+
+
+def to_data(value: object) -> Any:
+    """A value of a spec as dicts, lists and scalars."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        named = {"type": value.type} if isinstance(value, Component) else {}
+        return named | {name: to_data(getattr(value, name)) for name in fields_of(type(value))}
+    if isinstance(value, Mapping):
+        return {key: to_data(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_data(item) for item in value]
+    return value
+
+
+def dump_spec(spec: Spec) -> str:
+    """YAML 1.2 text of a spec. `load_text` gives an equal spec; floats keep every bit."""
+    return dump_data(spec_to_dict(spec))
+
+
+def dump_data(data: object) -> str:
+    """YAML 1.2 text of plain data, in block style, keys in their order."""
+    return yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=MAX_DIGITS
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes scalars plain where both versions of YAML read them alike, so that any reader gets them right."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        # Equal parts are written out in full: a reader of the file need not look elsewhere.
+        return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        alike = self._tag(text) == _STRING and is_string(text)
+        return self.represent_scalar(_STRING, text, style=None if alike else "'")
+
+    def represent_double(self, value: float) -> yaml.ScalarNode:
+        text = write_float(value)
+        # YAML 1.1 wants a point in the mantissa; 1.2 does not mind one.
+        if "e" in text and "." not in text:
+            text = text.replace("e", ".0e")
+        return self.represent_scalar(self._tag(text), text)
+
+    def _tag(self, text: str) -> str:
+        """What a reader of YAML 1.1 takes a plain scalar for."""
+        tag: str = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+        return tag
+
+
+_STRING = "tag:yaml.org,2002:str"
+_Dumper.add_representer(str, _Dumper.represent_text)
+_Dumper.add_representer(float, _Dumper.represent_double)

@@ -1,0 +1,75 @@
+"""From a file, or a text, to a checked spec that remembers where everything was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nnctl.errors import Diagnostic, Location, ShapeError, SpecError
+from nnctl.spec.check import check
+from nnctl.spec.document import Spec
+from nnctl.spec.dump import dump_spec, spec_to_dict
+from nnctl.spec.overrides import apply
+from nnctl.spec.source import Source, parse, read_file
+from nnctl.spec.validate import Place, validate
+
+__all__ = ["Loaded", "dump_spec", "load_spec", "load_text", "spec_to_dict"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A spec and where its values come from.
+
+    places: of every value that the file or an override says, by path ("layers.2.units").
+    folder: what relative paths in the spec are relative to.
+    source: the file's name in messages.
+    """
+
+    spec: Spec
+    places: Mapping[str, Place]
+    folder: Path
+    source: str
+
+    def locate(self, path: str) -> Location | None:
+        """Where the value at a path was said: it, or the nearest part of the spec around it."""
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        place = self.places.get(path)
+        return place.value if place else None
+
+    def error(self, path: str, message: str, expected: str = "", hint: str = "") -> SpecError:
+        """A problem found later, pointed at the value it comes from."""
+        return SpecError([Diagnostic(message, self.locate(path), expected, hint)])
+
+    def shape_error(self, error: ShapeError) -> SpecError:
+        """A shape error of the graph, pointed at the layer in the file."""
+        message = f"{error.layer}: {error.message}" if error.layer else error.message
+        return self.error(error.path, message, hint=error.hint)
+
+
+def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Loaded:
+    """The spec in a file, with `path=value` overrides applied.
+
+    Raises SpecError with every problem, each at its place in the file or in an override.
+    """
+    file = Path(path)
+    source = read_file(file)
+    return _load(source, file.parent, file.stem, list(overrides))
+
+
+def load_text(text: str, name: str = "spec.yaml", overrides: Iterable[str] = (), folder: Path | None = None) -> Loaded:
+    """The spec in a text that messages call `name`. Raises SpecError."""
+    return _load(Source(text, name), folder or Path(), Path(name).stem, list(overrides))
+
+
+def _load(source: Source, folder: Path, stem: str, overrides: Sequence[str]) -> Loaded:
+    tree = apply(parse(source), overrides)
+    validated = validate(tree)
+    spec = validated.spec
+    if spec.name is None:
+        spec = replace(spec, name=stem)
+    problems = check(spec, validated.places)
+    if problems:
+        raise SpecError(problems)
+    return Loaded(spec, validated.places, folder, source.name)

@@ -1,0 +1,336 @@
+"""`--set path=value`: changes to the marked tree before it is validated.
+
+A path is keys, indices and selections joined by dots: `layers.0.units`,
+`layers.-1.units`, `layers[name=out].activation`. The value is a plain YAML
+scalar, or a quoted string, list or mapping in YAML's flow style; a plain
+scalar may hold any character. What an override makes keeps its place in the
+argument, so that the validator's errors point there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from nnctl.errors import Diagnostic, Location, SpecError
+from nnctl.spec.document import Spec
+from nnctl.spec.dump import to_data
+from nnctl.spec.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
+from nnctl.spec.hints import did_you_mean
+from nnctl.spec.registry import Component
+from nnctl.spec.scalars import resolve
+from nnctl.spec.source import Source, parse
+from nnctl.spec.synonyms import suggest
+from nnctl.spec.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, is_null, text_of
+from nnctl.spec.wording import found, listing
+
+ORIGIN = "--set"
+"""What stands for the file's name in places that an override made."""
+
+_STEP = re.compile(
+    r"(?P<key>[^.\[\]=]+)|\[(?P<index>-?\d+)\]|\[(?P<field>[^\[\]=]+)=(?P<wanted>[^\[\]]*)\]|(?P<dot>\.)|(?P<bad>.)"
+)
+_INDEX = re.compile(r"-?\d+")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a path: a key (or an index among keys), or the item whose `key` is `wanted`."""
+
+    key: str
+    column: int
+    width: int
+    wanted: str | None = None
+
+    @property
+    def index(self) -> int | None:
+        """The step as an index; None where it is a name."""
+        return int(self.key) if self.wanted is None and _INDEX.fullmatch(self.key) else None
+
+
+@dataclass(frozen=True)
+class Override:
+    """A parsed argument."""
+
+    source: Source
+    steps: tuple[Step, ...]
+    value: Node
+
+    def error(self, step: Step, message: str, expected: str = "", hint: str = "") -> SpecError:
+        """A problem at one step of the path."""
+        return SpecError([Diagnostic(message, self.source.at(0, step.column, step.width), expected, hint)])
+
+    def key(self, step: Step) -> ScalarNode:
+        """The step as a key of a mapping."""
+        return ScalarNode(step.key, self.source.at(0, step.column, step.width), step.key)
+
+
+def apply(root: Node, arguments: Iterable[str]) -> Node:
+    """The tree with every override applied, in their order.
+
+    Raises SpecError with the problems of all arguments: one that cannot be read,
+    an item that is not there, a step into what has no parts.
+    """
+    problems: list[Diagnostic] = []
+    for argument in arguments:
+        try:
+            override = parse_override(argument)
+            root = _Setter(override).inside(root, 0, Record(Spec))
+        except SpecError as error:
+            problems += error.diagnostics
+    if problems:
+        raise SpecError(problems)
+    return root
+
+
+def parse_override(argument: str) -> Override:
+    """Read `path=value`. Raises SpecError that points into the argument."""
+    source = Source(argument, ORIGIN)
+    end = _separator(argument)
+    if end is None:
+        location = source.at(0, 0, len(source.lines[0]))
+        raise SpecError(
+            [Diagnostic("an override without '='", location, "path=value, e.g. optimizer.learning_rate=0.1")]
+        )
+    return Override(source, _steps(source, argument[:end]), _value(source, end + 1))
+
+
+def _separator(argument: str) -> int | None:
+    """Where the first '=' outside brackets stands."""
+    depth = 0
+    for position, character in enumerate(argument):
+        depth += (character == "[") - (character == "]")
+        if character == "=" and depth <= 0:
+            return position
+    return None
+
+
+def _steps(source: Source, path: str) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    joined = True
+    for match in _STEP.finditer(path):
+        column, width = match.start(), match.end() - match.start()
+        bracket = match["index"] is not None or match["field"] is not None
+        if match["bad"] is not None or (match["dot"] and joined) or (not match["dot"] and joined == bracket):
+            location = source.at(0, column, width)
+            raise SpecError(
+                [
+                    Diagnostic(
+                        "this path cannot be read",
+                        location,
+                        "keys joined by dots, e.g. layers.0.units or layers[name=out].units",
+                    )
+                ]
+            )
+        joined = match["dot"] is not None
+        if match["index"] is not None:
+            steps.append(Step(match["index"], column, width))
+        elif match["field"] is not None:
+            steps.append(Step(match["field"], column, width, match["wanted"]))
+        elif match["key"] is not None:
+            steps.append(Step(match["key"].strip(), column, width))
+    if joined:
+        location = source.at(0, len(path))
+        raise SpecError(
+            [Diagnostic("the path ends too soon" if path else "an override without a path", location, "a key")]
+        )
+    return tuple(steps)
+
+
+def _value(source: Source, start: int) -> Node:
+    text = source.text[start:]
+    if text.lstrip()[:1] in ("[", "{", '"', "'"):
+        # Blanks in place of the path keep the columns of the argument.
+        node = parse(Source(" " * start + text, ORIGIN))
+        return _moved(node, source)
+    plain = text.strip()
+    width = max(1, len(source.lines[0]) - start)
+    location = source.at(0, min(start, max(0, len(source.lines[0]) - 1)) if not plain else start, width)
+    value: ScalarValue
+    try:
+        value = resolve(plain)
+    except ValueError as error:
+        raise SpecError([Diagnostic(str(error), location)]) from None
+    return ScalarNode(value, location, plain)
+
+
+def _moved(node: Node, source: Source) -> Node:
+    """The node with places whose text is the whole argument."""
+    location = replace(node.location, text=source.lines[node.location.line - 1])
+    match node:
+        case ScalarNode():
+            return replace(node, location=location)
+        case SequenceNode(items):
+            return SequenceNode(tuple(_moved(item, source) for item in items), location)
+        case MappingNode(entries):
+            moved = {}
+            for name, entry in entries.items():
+                key = _moved(entry.key, source)
+                assert isinstance(key, ScalarNode)
+                moved[name] = Entry(key, _moved(entry.value, source))
+            return MappingNode(moved, location)
+
+
+@dataclass(frozen=True)
+class _Setter:
+    override: Override
+
+    def inside(self, node: Node | None, depth: int, form: Form | None, default: object = None) -> Node:
+        """The node with the rest of the path set in it.
+
+        form, default: what may stand here and what stands for absence, where the field is known.
+        """
+        steps = self.override.steps
+        if depth == len(steps):
+            return self.override.value
+        options = alternatives(form) if form is not None else ()
+        if node is None or is_null(node):
+            node = self.absent(options, depth, default)
+        if isinstance(node, SequenceNode):
+            return self.item(node, depth, next((f for f in options if isinstance(f, ListOf)), None))
+        step = steps[depth]
+        if isinstance(node, ScalarNode):
+            if text_of(node) is None or (options and not any(isinstance(f, Variant) for f in options)):
+                raise self.override.error(step, f"{self.before(depth)} is {found(node)} and has no '{step.key}'")
+            # A bare name is a component with default fields.
+            kind = ScalarNode("type", node.location, "type")
+            node = MappingNode({"type": Entry(kind, node)}, node.location)
+        if step.wanted is not None:
+            raise self.override.error(step, f"{self.before(depth)} is a mapping, not a list to select from")
+        return self.entry(node, depth, options)
+
+    def entry(self, node: MappingNode, depth: int, options: tuple[Form, ...]) -> Node:
+        step = self.override.steps[depth]
+        free = next((f for f in options if isinstance(f, MapOf)), None)
+        if free is not None:
+            # The keys of such a mapping are paths themselves (`sweep.grid`): the rest is one key.
+            steps = self.override.steps[depth:]
+            start, end = steps[0].column, steps[-1].column + steps[-1].width
+            name = self.override.source.text[start:end]
+            return node.with_entry(self.override.key(Step(name, start, end - start)), self.override.value)
+        if (
+            step.key == "type"
+            and depth + 1 == len(self.override.steps)
+            and any(isinstance(f, Variant) for f in options)
+        ):
+            return self.retyped(node, step)
+        known = _field(node, step.key, options)
+        form, default = (None, None) if known is None else (known.form, None if known.required else known.default())
+        value = self.inside(node.get(step.key), depth + 1, form, default)
+        return node.with_entry(self.override.key(step), value)
+
+    def retyped(self, node: MappingNode, step: Step) -> Node:
+        """Another component: fields of the file were of the old one; those of other overrides stay."""
+        if text_of(node.get("type")) == text_of(self.override.value):
+            return node
+        kept = {name: e for name, e in node.entries.items() if e.key.location.path == ORIGIN and name != "type"}
+        entry = Entry(self.override.key(step), self.override.value)
+        return MappingNode({"type": entry, **kept}, self.override.value.location)
+
+    def item(self, node: SequenceNode, depth: int, form: ListOf | None) -> Node:
+        step = self.override.steps[depth]
+        position = self.select(node, depth) if step.wanted is not None else self.position(node, depth)
+        inner = None if form is None else form.fixed[position] if form.fixed else form.item
+        return node.with_item(position, self.inside(node.items[position], depth + 1, inner))
+
+    def position(self, node: SequenceNode, depth: int) -> int:
+        step, count = self.override.steps[depth], len(node.items)
+        here = self.before(depth)
+        index = step.index
+        if index is None:
+            names = _values(node, "name")
+            hint = f"did you mean {here}[name={step.key}]?" if step.key in names else ""
+            raise self.override.error(step, f"'{step.key}' is no item of {here}, a list", "an index, or [name=…]", hint)
+        if not -count <= index < count:
+            last = f"an index from 0 to {count - 1}, or -1 for the last" if count else ""
+            items = f"{count} item{'' if count == 1 else 's'}"
+            raise self.override.error(step, f"{here} has {items}, none at {index}", last)
+        return index % count
+
+    def select(self, node: SequenceNode, depth: int) -> int:
+        step = self.override.steps[depth]
+        here = self.before(depth)
+        matches = [
+            i
+            for i, item in enumerate(node.items)
+            if (isinstance(item, MappingNode) and _text(item.get(step.key)) == step.wanted)
+            or (step.key == "type" and text_of(item) == step.wanted)
+        ]
+        if len(matches) == 1:
+            return matches[0]
+        selection = f"{step.key}={step.wanted}"
+        if matches:
+            raise self.override.error(
+                step,
+                f"{len(matches)} items of {here} have {selection}",
+                hint=f"say which by index: {listing(map(str, matches))}",
+            )
+        values = _values(node, step.key)
+        words = f"one of {listing(values)}" if values else f"an index: no item of {here} has a '{step.key}'"
+        raise self.override.error(
+            step, f"no item of {here} has {selection}", words, did_you_mean(suggest(step.wanted or "", values))
+        )
+
+    def absent(self, options: tuple[Form, ...], depth: int, default: object) -> Node:
+        """What an absent value is made of: the default component, or an empty mapping."""
+        step = self.override.steps[depth]
+        if isinstance(default, Component):
+            return _node(_said(default), self.override.source.at(0, step.column, step.width))
+        if any(isinstance(f, ListOf) for f in options) and not any(isinstance(f, Record | Variant) for f in options):
+            raise self.override.error(step, f"{self.before(depth)} is an empty list and has no '{step.key}'")
+        return MappingNode({}, self.override.source.at(0, step.column, step.width))
+
+    def before(self, depth: int) -> str:
+        """The path up to a step, for messages."""
+        if depth == 0:
+            return "the spec"
+        last = self.override.steps[depth - 1]
+        return f"'{self.override.source.text[: last.column + last.width]}'"
+
+
+def _text(node: Node | None) -> str | None:
+    return node.text if isinstance(node, ScalarNode) else None
+
+
+def _values(node: SequenceNode, key: str) -> list[str]:
+    """The values that items of a list have under a key."""
+    values = [_text(item.get(key)) for item in node.items if isinstance(item, MappingNode)]
+    if key == "type":
+        values += [text_of(item) for item in node.items]
+    return list(dict.fromkeys(v for v in values if v is not None))
+
+
+def _field(node: MappingNode, key: str, options: tuple[Form, ...]) -> Field | None:
+    """The field that a key of a mapping sets, None where the key or the mapping is unknown."""
+    for option in options:
+        cls: type | None = None
+        if isinstance(option, Record):
+            cls = option.cls
+        elif isinstance(option, Variant):
+            cls = option.candidates().get(text_of(node.get("type")) or "")
+        if cls is not None and (field := fields_of(cls).get(key)):
+            return field
+    return None
+
+
+def _said(component: Component) -> dict[str, object]:
+    """The shortest data of a component: its type, and the fields that are not as its class has them."""
+    data = to_data(component)
+    fields = fields_of(type(component))
+    usual = {name for name, f in fields.items() if not f.required and f.default() == getattr(component, name)}
+    return {key: value for key, value in data.items() if key not in usual}
+
+
+def _node(data: object, location: Location) -> Node:
+    """Plain data as a tree, all of it at one place."""
+    if isinstance(data, dict):
+        return MappingNode(
+            {key: Entry(ScalarNode(key, location, key), _node(value, location)) for key, value in data.items()},
+            location,
+        )
+    if isinstance(data, list):
+        return SequenceNode(tuple(_node(item, location) for item in data), location)
+    if data is None or isinstance(data, bool | int | float | str):
+        return ScalarNode(data, location, str(data))
+    raise TypeError(f"no node for {data!r}")

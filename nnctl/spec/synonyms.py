@@ -1,0 +1,139 @@
+"""What other libraries and texts call things, for "did you mean".
+
+Spelling finds `learing_rate`; only knowledge finds `lr`. A row is offered only
+where the name it leads to is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    # keys
+    "act": ("activation",),
+    "amsgrad": ("adam",),
+    "arch": ("layers",),
+    "architecture": ("layers",),
+    "batch": ("batch_size",),
+    "bs": ("batch_size",),
+    "channels": ("filters",),
+    "criterion": ("cost",),
+    "dataset": ("data",),
+    "device": ("backend",),
+    "engine": ("backend",),
+    "eta": ("learning_rate",),
+    "features": ("units",),
+    "hidden_size": ("units",),
+    "hidden_units": ("units",),
+    "init": ("initializer",),
+    "input": ("inputs",),
+    "iterations": ("epochs",),
+    "kernel_initializer": ("initializer",),
+    "kernel_size": ("kernel", "size"),
+    "lambda": ("strength",),
+    "lambd": ("strength",),
+    "lmbda": ("strength",),
+    "loss": ("cost",),
+    "lr": ("learning_rate",),
+    "max_epochs": ("epochs",),
+    "mini_batch_size": ("batch_size",),
+    "minibatch": ("batch_size",),
+    "model": ("layers",),
+    "net": ("layers",),
+    "network": ("layers",),
+    "neurons": ("units",),
+    "nodes": ("units",),
+    "nonlinearity": ("activation",),
+    "num_epochs": ("epochs",),
+    "objective": ("cost",),
+    "optim": ("optimizer",),
+    "out_features": ("units",),
+    "p": ("rate",),
+    "pool_size": ("size",),
+    "prob": ("rate",),
+    "probability": ("rate",),
+    "random_seed": ("seed",),
+    "regularization": ("regularizer",),
+    "scheduler": ("schedule", "learning_rate"),
+    "step_size": ("learning_rate",),
+    "steps": ("epochs",),
+    "training": ("schedule",),
+    "train": ("schedule",),
+    "validation_split": ("validation",),
+    "version": ("nnctl",),
+    "weight_initializer": ("initializer",),
+    "beta_1": ("beta1",),
+    "beta_2": ("beta2",),
+    "eps": ("epsilon",),
+    # types
+    "avg_pool": ("average_pool",),
+    "bce": ("cross_entropy",),
+    "binary_crossentropy": ("cross_entropy",),
+    "binary_cross_entropy": ("cross_entropy",),
+    "bn": ("batch_norm",),
+    "categorical_crossentropy": ("log_likelihood",),
+    "concat": ("concatenate",),
+    "conv": ("conv2d",),
+    "fc": ("dense",),
+    "fully_connected": ("dense",),
+    "glorot": ("glorot_uniform",),
+    "he": ("he_normal",),
+    "identity": ("linear",),
+    "kaiming": ("he_normal",),
+    "l2_loss": ("quadratic",),
+    "lecun": ("lecun_normal",),
+    "logistic": ("sigmoid",),
+    "maxpool": ("max_pool",),
+    "mean_absolute_error": ("mae",),
+    "mean_squared_error": ("mse",),
+    "negative_log_likelihood": ("log_likelihood",),
+    "nll": ("log_likelihood",),
+    "none": ("linear",),
+    "reduce_on_plateau": ("plateau",),
+    "softmax_cross_entropy": ("log_likelihood",),
+    "sparse_categorical_crossentropy": ("log_likelihood",),
+    "squared_error": ("quadratic",),
+    "swish": ("silu",),
+    "weight_decay": ("l2",),
+    "xavier": ("glorot_uniform",),
+    # layers
+    "linear": ("dense",),
+    # monitors
+    "accuracy": ("validation_accuracy",),
+    "cost": ("validation_cost",),
+    "test_cost": ("validation_cost",),
+    "test_accuracy": ("validation_accuracy",),
+    "val_loss": ("validation_cost",),
+    "val_cost": ("validation_cost",),
+    "val_accuracy": ("validation_accuracy",),
+    "val_acc": ("validation_accuracy",),
+    "train_loss": ("train_cost",),
+    # values
+    "pytorch": ("torch",),
+    "tensorflow": ("keras",),
+    "nielsen": ("book",),
+    "max": ("full",),
+    "all": ("full",),
+}
+
+
+def suggest(word: str, allowed: Collection[str]) -> str:
+    """The allowed name that `word` most likely means, "" where none is near."""
+    if known := renamed(word, allowed):
+        return known
+    close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=0.6)
+    return close[0] if close else ""
+
+
+def renamed(word: str, allowed: Collection[str]) -> str:
+    """The allowed name that is `word` but for case and dashes, or that others call `word`; "" without one."""
+    plain = _plain(word)
+    for name in sorted(allowed):
+        if name.replace("_", "") == plain.replace("_", ""):
+            return name
+    return next((name for name in _NAMES.get(plain, ()) if name in allowed), "")
+
+
+def _plain(word: str) -> str:
+    return word.strip().lower().replace("-", "_").replace(" ", "_")
