@@ -1,13 +1,13 @@
 """The run folder: what lies where, which folder a run gets, and who may write to it.
 
-    runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
-        spec.yaml              the resolved spec
-        origin.json            where the spec came from, versions, when it began
-        metrics.jsonl          one row an evaluation
-        checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header
-        progress.json          seconds spent so far
-        summary.json           there when the run is finished
-    runs/<name>/latest         a link to the newest (a file with its id where links cannot be made)
+runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
+    spec.yaml              the resolved spec
+    origin.json            where the spec came from, versions, when it began
+    metrics.jsonl          one row an evaluation
+    checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header
+    progress.json          seconds spent so far
+    summary.json           there when the run is finished
+runs/<name>/latest         a link to the newest (a file with its id where links cannot be made)
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def claim(path: Path) -> RunFolder:
             f"{path}: holds {state} already; nothing is overwritten\n"
             f"  go on with it by --resume, or choose another folder with --out"
         )
-    # Hidden files are what a process killed in its first moments leaves.
-    if path.exists() and (not path.is_dir() or any(not entry.name.startswith(".") for entry in path.iterdir())):
+    # A process killed in its first moments leaves these, before the spec that makes it a run.
+    if path.exists() and (not path.is_dir() or any(not _is_leftover(entry) for entry in path.iterdir())):
         raise RunError(f"{path}: is in the way: it is not empty and not a run\n  choose another folder with --out")
     _create(path)
     return run
@@ -172,6 +172,10 @@ def find(path: Path) -> RunFolder:
     if path.is_dir():
         raise RunError(f"{path}: not a run folder: it has no spec.yaml")
     raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
+
+
+def _is_leftover(entry: Path) -> bool:
+    return entry.name == "origin.json" or (entry.name.startswith(".") and entry.suffix == ".tmp")
 
 
 def _create(path: Path) -> None:

@@ -71,9 +71,7 @@ class Loop:
         schedule = spec.schedule
         self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
         self.identity = dict(identity or {})
-        self.timetable = Timetable.of(
-            sizes["train"], schedule.batch_size, schedule.epochs, schedule.evaluate_every
-        )
+        self.timetable = Timetable.of(sizes["train"], schedule.batch_size, schedule.epochs, schedule.evaluate_every)
         self.rates = Rates(
             schedule.learning_rate.for_convention(spec.convention),
             spec.optimizer.for_convention(spec.convention),
@@ -97,7 +95,9 @@ class Loop:
     def _columns(self) -> tuple[str, ...]:
         metrics = self.engine.metric_names
         penalty = ("penalty",) if self.engine.penalty() is not None else ()
-        measured = [f"{split}_{metric}" for split in ("validation", "test") if split in self.sizes for metric in metrics]
+        measured = [
+            f"{split}_{metric}" for split in ("validation", "test") if split in self.sizes for metric in metrics
+        ]
         train = [f"train_{metric}" for metric in metrics]
         return ("event", "epoch", "step", "seconds", "learning_rate", *train, *penalty, *measured)
 

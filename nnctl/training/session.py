@@ -6,7 +6,6 @@ import json
 import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,40 +45,41 @@ class FolderStore:
         return checkpoints.load(self.folder.checkpoint(name))
 
 
-def open_folder(name: str, *, out: Path | None, resume: bool) -> RunFolder:
-    """The folder of a run: a new one, or with `resume` the one to go on with, where there is one.
+def begun_folder(name: str, out: Path | None) -> RunFolder | None:
+    """The run that `--resume` goes on with, finished or not: the one in `out`, else the latest of that name."""
+    if out is None:
+        return latest(name)
+    return RunFolder(out) if RunFolder(out).exists() else None
 
-    Raises RunError where a new run would meet an old one.
-    """
-    if resume:
-        found = RunFolder(out) if out is not None else latest(name)
-        if found is not None and found.exists():
-            return found
+
+def new_folder(name: str, out: Path | None) -> RunFolder:
+    """The folder of a new run: `out`, else the next number. Raises RunError where something is in the way."""
     return claim(out) if out is not None else claim_next(name)
 
 
 def train(
     loaded: Loaded, folder: RunFolder, *, stop: StopRequest | None = None, stretch: int | None = None
 ) -> Iterator[Event]:
-    """Train a spec in a folder from `open_folder`, or go on with what it holds.
+    """Train a spec in a folder from `new_folder` or `begun_folder`, or go on with what it holds.
 
     stretch: steps between two looks at the clock and at `stop`, for tests; no
     result depends on it. Raises RunError, DataError, DivergedError, Interrupted.
     """
+    text = dump_spec(loaded.spec).encode()
     if folder.exists():
         _refuse_changes(folder, loaded)
-    with ExitStack() as stack:
-        if not folder.exists():
-            write_durably(folder.spec, dump_spec(loaded.spec).encode())
-            folder.write_json(folder.origin, _origin(loaded))
-        stack.enter_context(folder.lock())
+    else:
+        folder.write_json(folder.origin, _origin(loaded))
+        write_durably(folder.spec, text)
+    with folder.lock():
         summary = folder.finished()
         last = _last_checkpoint(folder)
         if summary is not None and (last is None or _complete(loaded, last)):
             yield Finished(summary, str(folder.path), before=True)
             return
         folder.summary.unlink(missing_ok=True)
-        write_durably(folder.spec, dump_spec(loaded.spec).encode())
+        if folder.spec.read_bytes() != text:
+            write_durably(folder.spec, text)
         yield from _train(loaded, folder, last, stop, stretch)
 
 
@@ -108,7 +108,8 @@ def _train(
     }
     # Through JSON once, so that what is compared and stored has one form.
     identity = json.loads(json.dumps(identity))
-    loop = Loop(engine, spec, sizes(data), store=FolderStore(folder), identity=identity, stretch=stretch)
+    sizes = {name: len(split) for name, split in data.splits.items()}
+    loop = Loop(engine, spec, sizes, store=FolderStore(folder), identity=identity, stretch=stretch)
     if last is not None:
         rows = keep_rows(folder.metrics, last.progress["rows"])
         _check_best(folder, last, loop)
@@ -142,19 +143,12 @@ def _train(
 def load_engine(loaded: Loaded, data: Dataset, *, backend: str | None = None) -> Engine:
     """A net of the spec with its data bound: the splits "train", "validation" and "test" that there are."""
     spec = loaded.spec
-    engine = Engine(spec, data.signature, seed=spec.seed, examples=len(data.train.targets), backend=backend)
+    engine = Engine(spec, data.signature, seed=spec.seed, examples=len(data.train), backend=backend)
     if data.shift is not None and data.scale is not None:
         engine.normalize(data.shift, data.scale)
-    for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test)):
-        if split is not None:
-            engine.bind(name, split.inputs, split.targets)
+    for name, split in data.splits.items():
+        engine.bind(name, split.inputs, split.targets)
     return engine
-
-
-def sizes(data: Dataset) -> dict[str, int]:
-    """Examples of each split that there is."""
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    return {name: len(split.targets) for name, split in splits.items() if split is not None}
 
 
 def keep_rows(path: Path, count: int) -> list[Record]:

@@ -1,0 +1,80 @@
+"""`nnctl train`: a spec becomes a trained net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; runs/<name>/<next id> if absent.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, or with the latest; start if there is none.")
+    ] = False,
+    backend: Annotated[str | None, typer.Option("--backend", metavar="NAME", help="What runs the net.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Instead of the spec's seed.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Instead of the spec's epochs.")] = None,
+    metrics: Annotated[
+        Path | None, typer.Option("--metrics", metavar="FILE", help="Write the rows to FILE as well.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="jsonl|csv", help="Of the rows; a table on a terminal if absent, else jsonl."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Train the net of a spec.
+
+    Rows of metrics go to stdout: a table on a terminal, JSON Lines in a pipe.
+    Everything is kept in the run's folder; Ctrl-C saves, --resume goes on exactly.
+    """
+    import signal
+    import sys
+
+    from nnctl.cli import BROKEN_PIPE
+    from nnctl.errors import Interrupted
+    from nnctl.metrics.follow import follow, rows_of_run
+    from nnctl.metrics.formats import FORMATS, format_named
+    from nnctl.metrics.sink import FileSink, Sink, StreamSink
+    from nnctl.metrics.terminal import terminal_sinks
+    from nnctl.spec.load import load_spec
+    from nnctl.training import session
+    from nnctl.training.signals import stop_on_signals
+
+    chosen = format_named(form) if form is not None else None
+    shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
+    overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]
+    loaded = load_spec(spec, overrides)
+    name = loaded.spec.name or spec.stem
+    begun = session.begun_folder(name, out) if resume else None
+
+    table = chosen is None and sys.stdout.isatty()
+    sinks: list[Sink] = []
+    if metrics is not None:
+        by_suffix = metrics.suffix.removeprefix(".").lower()
+        own = chosen or format_named(by_suffix if by_suffix in FORMATS else "jsonl")
+        sinks.append(FileSink(metrics, own, resumed=begun is not None))
+    if not table:
+        sinks.append(StreamSink(sys.stdout, chosen or format_named("jsonl")))
+    sinks += terminal_sinks(sys.stdout, sys.stderr, rows=table, quiet=quiet)
+
+    folder = begun or session.new_folder(name, out)
+    sinks.insert(0, rows_of_run(folder.metrics))
+    # Windows has no SIGPIPE; its number is the same everywhere else.
+    pipe = int(getattr(signal, "SIGPIPE", 13))
+    with stop_on_signals() as stop:
+        try:
+            follow(session.train(loaded, folder, stop=stop), sinks, reader_gone=lambda: stop.request(pipe))
+        except Interrupted as interrupted:
+            if interrupted.signal_number == pipe:
+                raise typer.Exit(BROKEN_PIPE) from None
+            raise
