@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from nnctl.ops.shapes import BATCH, ROWS, Shape, show
 from nnctl.spec.components import Clipping, Metric, Optimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.metrics import Accuracy
+from nnctl.spec.registry import Component
 from nnctl.spec.signature import DataSignature
 
 
@@ -38,13 +39,7 @@ class Network:
     """
 
     def __init__(self, spec: Spec, signature: DataSignature, examples: int) -> None:
-        convention = spec.convention
-        self.spec = replace(
-            spec,
-            layers=tuple(layer.for_convention(convention) for layer in spec.layers),
-            cost=spec.cost.for_convention(convention),
-            optimizer=spec.optimizer.for_convention(convention),
-        )
+        self.spec = _settled(spec)
         self.signature = signature
         self.examples = examples
         self.metrics = self._all_metrics()
@@ -87,11 +82,10 @@ class Network:
     @cached_property
     def penalty(self) -> Graph | None:
         """The regularizers' part of the objective; None where there is none."""
-        forward = self._forward("penalty", training=False)
-        penalty = self._penalty(forward.builder)
-        if penalty is None:
-            return None
-        return run_passes(forward.builder.graph({"penalty": penalty}), FINAL_PASSES)
+        builder = self._builder("penalty", training=False)
+        self._net(builder, self._inputs(builder))
+        penalty = self._penalty(builder)
+        return None if penalty is None else run_passes(builder.graph({"penalty": penalty}), FINAL_PASSES)
 
     @cached_property
     def objective(self) -> Graph:
@@ -313,6 +307,18 @@ class Network:
         if regularizer is not None and regularizer.projects:
             new[0] = regularizer.project(builder, new[0])
         return dict(zip([parameter.value, *(s.value for s in slots)], new, strict=True))
+
+
+def _settled(spec: Spec) -> Spec:
+    """The spec with every component's choice by convention made."""
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, Component):
+            return value.for_convention(spec.convention)
+        return tuple(settle(v) for v in value) if isinstance(value, tuple) else value
+
+    kept = ("data", "schedule", "sweep")
+    return replace(spec, **{f.name: settle(getattr(spec, f.name)) for f in fields(spec) if f.name not in kept})
 
 
 PASSES: tuple[Pass, ...] = FORWARD_PASSES + FINAL_PASSES

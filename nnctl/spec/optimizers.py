@@ -52,8 +52,9 @@ class FirstOrder(Optimizer):
         """Whether weight decay shrinks the weight itself (Keras) or joins the gradient (PyTorch)."""
         return str(self.settled("convention")) == "keras"
 
-    def decays(self) -> bool:
-        return str(self.settled("convention")) != "book"
+    def for_bias(self) -> Self:
+        # The book decays weights alone.
+        return replace(self, weight_decay=0.0) if self.settled("convention") == "book" else self
 
 
 def _momentum(
