@@ -237,7 +237,13 @@ class Network:
         found: dict[str, Metric] = {"accuracy": Accuracy()} if self.signature.classes is not None else {}
         for metric in self.spec.metrics:
             found[metric.column] = metric
-        return found
+        threshold = self.spec.cost.threshold
+        return {
+            name: replace(metric, threshold=threshold)
+            if isinstance(metric, Accuracy) and metric.threshold is None
+            else metric
+            for name, metric in found.items()
+        }
 
     # -- the backward pass ---------------------------------------------------
 
