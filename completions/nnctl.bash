@@ -2,32 +2,46 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'schema completion' ;;
+    "") echo 'train schema completion' ;;
     esac
 }
 
 _nnctl_options() {
     case "$1" in
-    "") echo '--version -h --help' ;;
-    "schema") echo '-h --help' ;;
-    "completion") echo '-h --help' ;;
+    "") echo '--version --help -h' ;;
+    "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
+    "schema") echo '--help -h' ;;
+    "completion") echo '--help -h' ;;
     esac
 }
 
 _nnctl_value() {
     case "$1 $2" in
     " --version") echo 'flag' ;;
-    " -h") echo 'flag' ;;
     " --help") echo 'flag' ;;
-    "schema -h") echo 'flag' ;;
+    " -h") echo 'flag' ;;
+    "train --set") echo 'setting' ;;
+    "train --out") echo 'directory' ;;
+    "train --resume") echo 'flag' ;;
+    "train --backend") echo 'backend' ;;
+    "train --seed") echo 'free' ;;
+    "train --epochs") echo 'free' ;;
+    "train --metrics") echo 'file' ;;
+    "train --format") echo 'words jsonl csv' ;;
+    "train --quiet") echo 'flag' ;;
+    "train -q") echo 'flag' ;;
+    "train --help") echo 'flag' ;;
+    "train -h") echo 'flag' ;;
     "schema --help") echo 'flag' ;;
-    "completion -h") echo 'flag' ;;
+    "schema -h") echo 'flag' ;;
     "completion --help") echo 'flag' ;;
+    "completion -h") echo 'flag' ;;
     esac
 }
 
 _nnctl_argument() {
     case "$1 $2" in
+    "train 0") echo 'spec' ;;
     "completion 0") echo 'words bash zsh fish' ;;
     esac
 }
@@ -84,7 +98,7 @@ _nnctl_reply() {
     words\ *) COMPREPLY=($(IFS=' ' && compgen -W "${kind#words }" -- "$current")) ;;
     spec)
         compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -d -- "$current") $(compgen -f -X '!*.yaml' -- "$current") $(compgen -f -X '!*.yml' -- "$current"))
+        COMPREPLY=($(compgen -d -- "$current") $(compgen -f -- "$current" | grep -E '\.ya?ml$'))
         ;;
     file)
         compopt -o filenames 2>/dev/null

@@ -43,8 +43,8 @@ def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
             tree = plain_data(parse(read_file(spec.expanduser())))
         except SpecError:
             tree = {}
-    path, equals, value = prefix.partition("=") if "]=" not in prefix else _split_selector(prefix)
-    if equals:
+    path, value = _split_setting(prefix)
+    if value is not None:
         place = _walk(path, tree)
         if place is not None:
             yield from ((f"{path}={word}", text) for word, text in _values(place[0]) if word.startswith(value))
@@ -54,20 +54,21 @@ def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
     if place is None:
         return
     for segment, annotation, node, text in _children(*place):
-        joint = segment if segment.startswith("[") or not head else f".{segment}"
-        if segment.startswith(last):
+        selector = segment.startswith("[")
+        joint = segment if selector or not head else f".{segment}"
+        if segment.startswith(last) and (last or not selector):
             here = f"{head}{joint}"
             if _has_children(annotation, node):
                 yield f"{here}.", text
-            if not segment.isdigit() and not segment.startswith("["):
+            if not segment.isdigit() and not selector:
                 yield f"{here}=", text
 
 
-def _split_selector(prefix: str) -> tuple[str, str, str]:
-    """`partition("=")` past the `=` of `[name=out]`."""
-    end = prefix.rindex("]")
-    path, equals, value = prefix[end:].partition("=")
-    return prefix[:end] + path, equals, value
+def _split_setting(prefix: str) -> tuple[str, str | None]:
+    """The path and the value, None where no `=` but that of `[name=out]` has been written."""
+    match = re.match(r"((?:\[[^\]]*\]?|[^\[=])*)(?:=(.*))?", prefix, re.DOTALL)
+    assert match is not None
+    return match[1], match[2]
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -137,6 +137,10 @@ def _value(parameter: Any, context: Any) -> Value:
     if words:
         return Value(Kind.WORDS, words)
     metavar = parameter.metavar or parameter.name.upper()
+    if "--backend" in parameter.opts:
+        return Value(Kind.BACKEND)
+    if metavar.islower() and "|" in metavar:
+        return Value(Kind.WORDS, tuple(metavar.split("|")))
     return Value(_KIND_OF_METAVAR.get(metavar, Kind.FREE))
 
 

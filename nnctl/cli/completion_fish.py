@@ -27,7 +27,9 @@ end
 function __nnctl_using -d 'whether the line calls this command'
     set -l words (__nnctl_words)
     test (count $words) -ge (count $argv); or return 1
-    test (count $argv) -eq 0; or test "$words[1..(count $argv)]" = "$argv"
+    test (count $argv) -eq 0; and return 0
+    set -l beginning $words[1..(count $argv)]
+    test "$beginning" = "$argv"
 end
 
 function __nnctl_at -d 'whether the cursor is at this place of this command'

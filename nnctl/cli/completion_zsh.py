@@ -12,16 +12,17 @@ _HEAD = """\
 _TAIL = r"""
 # Values that depend on the spec of this line or on the installed components.
 _nnctl_ask() {
-    local kind=$1 spec=${${(M)words:#*.(yaml|yml)}[1]}
+    # What _arguments inserts before the kind belongs to compadd.
+    local kind=${@[-1]} spec=${${(M)words:#*.(yaml|yml)}[1]}
     local -a lines values texts
     lines=(${(f)"$(_call_program $kind nnctl complete $kind ${(q)PREFIX} ${spec:+--spec=${(q)spec}} 2>/dev/null)"})
     values=(${lines%%$'\t'*})
     texts=(${lines/$'\t'/  -- })
     if [[ $kind == setting ]]; then
         # A path goes on after its dot or equals sign, so no space.
-        compadd -S '' -l -d texts -a values
+        compadd "${@[1,-2]}" -S '' -l -d texts -a values
     else
-        compadd -l -d texts -a values
+        compadd "${@[1,-2]}" -l -d texts -a values
     fi
 }
 

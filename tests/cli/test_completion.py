@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,43 +102,37 @@ def complete_in_fish(line: str, folder: Path) -> set[str]:
     return {found.split("\t")[0] for found in done.stdout.split("\n") if found}
 
 
-def complete_in_zsh(line: str, folder: Path) -> set[str]:
-    """Ask zsh's own completion in a pseudo-terminal; `compadd` tells what it would offer."""
-    program = f"""
-zmodload zsh/zpty
-child() {{
-    autoload -Uz compinit; compinit -D -u
-    source {FOLDER / "_nnctl"}
-    bindkey '^I' complete-word
-    zstyle ':completion:*' list-grouped false
-    zstyle ':completion:*' insert-tab false
-    compadd() {{
-        if [[ ${{@[1,(i)(-|--)]}} == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return $?; fi
-        typeset -a __hits; builtin compadd -A __hits "$@"
-        local __hit; for __hit in $__hits; do print -r -- "HIT:$IPREFIX$__hit"; done
-    }}
-    null-line() {{ print READY; }}
-    precmd() {{ print READY; }}
-    comppostfuncs=(done-now); done-now() {{ print DONE; exit }}
-}}
-zpty z zsh -f -i
-zpty -w z "$(functions child); child"
-zpty -r -m z out '*READY*'
-zpty -w -n z "$1"$'\\t'
-zpty -r -m z out '*DONE*'
-print -r -- "$out"
+ZSH_SETTINGS = r"""
+PROMPT=
+autoload -Uz compinit; compinit -D -u
+bindkey '^I' complete-word
+zstyle ':completion:*' insert-tab false
+# Every candidate goes through compadd; the calls that only sort or filter them do not count.
+compadd() {
+    if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then builtin compadd "$@"; return $?; fi
+    local -a hits
+    builtin compadd -A hits "$@"
+    local hit
+    for hit in $hits; do print -r -- "HIT:$IPREFIX$hit:"; done
+    builtin compadd "$@"
+}
+comppostfuncs=(exit)
 """
-    done = subprocess.run(
-        [need("zsh"), "-f", "-c", program, "zsh", line],
-        cwd=folder,
-        env=environment() | {"HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    lines = done.stdout.replace("\r", "").split("\n")
-    return {found.removeprefix("HIT:").rstrip() for found in lines if found.startswith("HIT:")}
+
+
+def complete_in_zsh(line: str, folder: Path) -> set[str]:
+    """Press TAB in an interactive zsh whose `compadd` tells what it is given."""
+    pexpect = pytest.importorskip("pexpect")
+    (folder / ".settings").write_text(f"{ZSH_SETTINGS}\nsource {FOLDER / '_nnctl'}\nprint REA''DY\n")
+    variables = environment() | {"HOME": str(folder)}
+    with pexpect.spawn(
+        need("zsh"), ["-f", "-i"], cwd=folder, env=variables, encoding="utf-8", timeout=60, dimensions=(50, 200)
+    ) as shell:
+        shell.sendline("source .settings")
+        shell.expect("READY")
+        shell.send(f"{line}\t")
+        shell.expect(pexpect.EOF)
+        return set(re.findall(r"HIT:(.*?):\r?\n", shell.before))
 
 
 complete_in = pytest.mark.parametrize(
