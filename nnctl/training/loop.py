@@ -90,6 +90,7 @@ class Loop:
         self._clock = clock
         self._began = self._saved_at = clock()
         self._save_cost = 0.0
+        self._saved_step: int | None = None
         self._subset = self._evaluation_subset()
 
     def _columns(self) -> tuple[str, ...]:
@@ -150,6 +151,7 @@ class Loop:
         if self.monitor is not None:
             self.monitor = self.monitor.restored(progress["monitor"])
         self.history = list(history)
+        self._saved_step = self.step
         self._began = self._clock() - seconds
 
     def checkpoint(self) -> Checkpoint:
@@ -278,7 +280,7 @@ class Loop:
         return self._clock() - self._saved_at >= max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
 
     def _save(self) -> Iterator[Event]:
-        if self.store is None:
+        if self.store is None or self._saved_step == self.step:
             return
         yield Saving(self.step)
         before = self._clock()
@@ -286,7 +288,7 @@ class Loop:
         # `last` on are the same again and meet the same best.
         self._save_best()
         self.store.save("last", self.checkpoint())
-        self._saved_at = self._clock()
+        self._saved_step, self._saved_at = self.step, self._clock()
         self._save_cost = self._saved_at - before
         yield Saved(self.step)
 

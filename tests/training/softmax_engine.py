@@ -1,0 +1,106 @@
+"""A softmax regression in twenty lines of NumPy: an engine to test the training loop with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.errors import RunError
+from nnctl.training.engine import Engine, Steps
+
+
+class SoftmaxEngine(Engine):
+    """W (features, classes), plain SGD. `poison_at`: the cost of that step is not finite."""
+
+    backend_name = "fake"
+    backend_reason = "a test"
+
+    def __init__(self, features: int = 2, classes: int = 3, *, poison_at: int | None = None) -> None:
+        self.weight = np.zeros((features, classes))
+        self.splits: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.poison_at = poison_at
+        self.calls: list[tuple[int, int]] = []
+
+    @property
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        return {"dense1.weight": self.weight.shape}
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        return ("cost", "accuracy")
+
+    def higher_is_better(self, metric: str) -> bool:
+        return metric == "accuracy"
+
+    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
+        self.splits[split] = (inputs, targets)
+
+    def _measure(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float, NDArray[Any]]:
+        a = self.outputs(x)
+        cost = float(-np.log(a[np.arange(len(y)), y]).mean())
+        delta = a.copy()
+        delta[np.arange(len(y)), y] -= 1
+        return cost, float((a.argmax(1) == y).mean()), x.T @ delta / len(y)
+
+    def train(self, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
+        self.calls.append(indices.shape)
+        x, y = self.splits["train"]
+        rows: list[tuple[float, float, float]] = []
+        for k, batch in enumerate(indices):
+            if first_step + k == self.poison_at:
+                break
+            cost, accuracy, gradient = self._measure(x[batch], y[batch])
+            self.weight -= scheduled["learning_rate"][k] * gradient
+            rows.append((cost, len(batch), accuracy))
+        columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+        return Steps(len(rows), dict(zip(("cost", "weight", "accuracy"), columns)))
+
+    def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
+        x, y = self.splits[split]
+        rows = slice(None) if indices is None else indices
+        cost, accuracy, _ = self._measure(x[rows], y[rows])
+        return {"cost": cost, "accuracy": accuracy}
+
+    def penalty(self) -> float | None:
+        return None
+
+    def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        e = np.exp(inputs @ self.weight)
+        return e / e.sum(1, keepdims=True)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"dense1.weight": self.weight.copy()}
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        if set(state) != {"dense1.weight"}:
+            raise RunError("other parameters")
+        self.weight = state["dense1.weight"].copy()
+
+    def diagnose(self, indices: NDArray[Any], scheduled: Mapping[str, float], step: int) -> str:
+        return f"dense1: weight is poisoned at step {step}"
+
+
+class ScriptedEngine(SoftmaxEngine):
+    """Evaluates to given numbers, one after the other: for early stopping and plateaus."""
+
+    def __init__(self, accuracies: list[float]) -> None:
+        super().__init__()
+        self.accuracies = accuracies
+        self.evaluations = 0
+
+    def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
+        if split == "test":
+            return {"cost": 1.0, "accuracy": 0.5}
+        self.evaluations += 1
+        return {"cost": 1.0, "accuracy": self.accuracies[self.evaluations - 1]}
+
+
+def blobs(n: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """n points around three centres, and their labels."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n, dtype=np.int64) % 3
+    centres = np.array([[2.0, 0.0], [-1.0, 2.0], [-1.0, -2.0]])
+    return centres[y] + rng.standard_normal((n, 2)), y
