@@ -107,6 +107,9 @@ class Source(DataSource):
         """Everything it holds. `folder`: what paths are relative to. Raises DataError."""
         raise NotImplementedError
 
+    def fetch(self, folder: Path) -> None:
+        """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""
+
     def where(self, folder: Path) -> str:
         """Where its data lies, or how to get it, in a few words."""
         raise NotImplementedError

@@ -67,7 +67,10 @@ class Mnist(Source):
         """Inputs uint8 (60000, 28, 28, 1); the test set apart. Fetches where nothing is found."""
         import numpy as np
 
-        files = self.locate(folder) or self.fetch(folder)
+        self.fetch(folder)
+        files = self.locate(folder)
+        if files is None:
+            raise DataError(f"MNIST was fetched to {_cache()} and is no longer there")
         train_images, train_labels, test_images, test_labels = (files[name] for name in CHECKSUMS)
         return Examples(
             self.description,
@@ -102,10 +105,12 @@ class Mnist(Source):
                 return files
         return None
 
-    def fetch(self, folder: Path) -> dict[str, Path]:
-        """Download to the user's cache. Raises DataError with what was tried and what can be done."""
+    def fetch(self, folder: Path) -> None:
+        """Download to the user's cache, unless it is found. Raises DataError: what was tried, what can be done."""
         from nnctl.data.download import RemoteFile, fetch
 
+        if self.locate(folder):
+            return
         try:
             fetch([RemoteFile(f"{name}.gz", md5) for name, md5 in CHECKSUMS.items()], MIRRORS, _cache(), "MNIST")
         except DataError as error:
@@ -116,10 +121,6 @@ class Mnist(Source):
                 "  and set NNCTL_DATA to it or write data: {type: mnist, path: FOLDER}; "
                 "data: digits needs no download"
             ) from error
-        files = self.locate(folder)
-        if files is None:
-            raise DataError(f"MNIST was fetched to {_cache()} and is no longer there")
-        return files
 
 
 def _places() -> list[Path]:
