@@ -204,8 +204,9 @@ class Softplus(ElementwiseActivation):
     formula = "a = ln(1 + e^z)"
 
     def body(self, xp: Namespace, z: Array) -> Array:
-        # Above 40 the two differ by less than half a unit in the last place of float64; below, e^z cannot overflow.
-        return xp.where(xp.greater(z, 40.0), z, xp.log1p(xp.exp(xp.minimum(z, 40.0))))
+        # z + ln(1 + e^-z) above 0, so that nothing overflows; each side is smooth at 0, as |z| would not be.
+        positive = xp.greater(z, 0.0)
+        return xp.where(positive, z, 0.0) + xp.log1p(xp.exp(xp.where(positive, -z, z)))
 
     def derivative(self, xp: Namespace, z: Array, a: Array) -> Array:
         return _sigmoid(xp, z)

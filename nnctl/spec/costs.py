@@ -49,6 +49,7 @@ class CrossEntropy(ElementwiseCost):
 
     formula = "C = −1/n Σ [y ln a + (1−y) ln(1−a)]"
     outputs = ("sigmoid",)
+    paired_activation = "sigmoid"
     wrong_outputs: ClassVar[Mapping[str, str]] = {
         "softmax": "use log_likelihood, or end with sigmoid if several classes may be true at once"
     }
@@ -68,10 +69,12 @@ class CrossEntropy(ElementwiseCost):
         no = xp.where(xp.equal(y, 1.0), 0.0, (1.0 - y) / (1.0 - xp.where(xp.equal(y, 1.0), 0.0, a)))
         return no - yes
 
-    paired_activation = "sigmoid"
-
     def paired_body(self, xp: Namespace, z: Array, y: Array) -> Array:
-        return xp.maximum(z, 0.0) - z * self._smooth(y) + xp.log1p(xp.exp(-xp.abs(z)))
+        y = self._smooth(y)
+        # ln(1 + e^z) − yz, with the larger exponential taken out. Chosen by sign and not through |z|, whose
+        # kink at 0 is not in the function: there the complex step would find a slope that it does not have.
+        positive = xp.greater(z, 0.0)
+        return xp.where(positive, z * (1.0 - y), -(z * y)) + xp.log1p(xp.exp(xp.where(positive, -z, z)))
 
     def paired_derivative(self, xp: Namespace, z: Array, y: Array) -> Array:
         # σ(z) = ½(1 + tanh(z/2)) cannot overflow.
