@@ -228,7 +228,8 @@ class GraphBuilder:
         numbers = {i: float(v) for i, v in enumerate(inputs) if not isinstance(v, Tensor)}
         used = [i for i in op.expression.used_inputs if i not in numbers]
         results = op.expression.results
-        if results == (0.0,):
+        # The reference 0 is the first input; only the float is the number.
+        if len(results) == 1 and isinstance(results[0], float) and results[0] == 0.0:
             return None
         if not op.expression.lines and len(results) == 1 and isinstance(results[0], int) and results[0] in used:
             return inputs[results[0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.graph.ir import Node, Value
@@ -40,7 +40,16 @@ def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor
                         continue
                     earlier = gradients.get(value)
                     gradients[value] = gradient if earlier is None else earlier + gradient
+    _name(gradients)
     return [gradients.get(t.value) for t in wrt]
+
+
+def _name(gradients: Mapping[Value, Tensor]) -> None:
+    """Each gradient is called ∂C/∂<value>; one that serves several values is named after the deepest."""
+    for value, gradient in gradients.items():
+        own = gradient.value
+        if own.role == "computed" and not own.name.startswith("∂"):
+            own.name = f"∂C/∂{value.name}"
 
 
 def _path(nodes: Sequence[Node], sources: set[Value], objective: Value) -> set[Value]:

@@ -276,11 +276,7 @@ class Network:
         objective = self._objective(forward)
         parameters = builder.parameters
         gradients = differentiate(builder, objective, [builder.tensor(p.value) for p in parameters.values()])
-        found = {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
-        for name, gradient in found.items():
-            if gradient.value.role == "computed":
-                gradient.value.name = f"∂C/∂{name}"
-        return found
+        return {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
 
     def _clip(self, builder: GraphBuilder, gradients: list[Tensor]) -> list[Tensor]:
         clip: Clipping | None = getattr(self.spec.optimizer, "clip", None)
@@ -312,7 +308,10 @@ class Network:
         regularizer = self._regularizer(parameter)
         if regularizer is not None and regularizer.projects:
             new[0] = regularizer.project(builder, new[0])
-        return dict(zip([parameter.value, *(s.value for s in slots)], new, strict=True))
+        changed = [parameter.value, *(s.value for s in slots)]
+        for old, tensor in zip(changed, new, strict=True):
+            tensor.value.name = f"{old.name}⁺"
+        return dict(zip(changed, new, strict=True))
 
 
 def _settled(spec: Spec) -> Spec:

@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import verify
+from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
 
 Pass: TypeAlias = Callable[[Graph], Graph]
@@ -46,8 +48,6 @@ def pair_output_with_cost(graph: Graph) -> Graph:
 
 
 def _pair(cost: Node, activation: Node) -> Any:
-    from nnctl.ops import OPS
-
     if cost.op.name == "log_likelihood" and activation.op.name == "softmax":
         return OPS["softmax_log_likelihood"]
     component = getattr(cost.op, "component", None)
@@ -91,5 +91,5 @@ def merge_equal(graph: Graph) -> Graph:
 FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost,)
 """Before differentiation."""
 
-FINAL_PASSES: tuple[Pass, ...] = (merge_equal, drop_dead, fuse_elementwise)
+FINAL_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, drop_dead, fuse_elementwise)
 """On the whole step."""

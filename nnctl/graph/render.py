@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nnctl.graph.ir import Graph, Node
 from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.shapes import show
 
 
 def render(graph: Graph) -> str:
@@ -25,7 +28,11 @@ def _node(node: Node, width: int) -> list[str]:
     if isinstance(node.op, ElementwiseOp) and len(node.op.expression.lines) <= 12:
         text = node.op.expression.render(names)
     else:
-        attributes = [f"{k}={v}" for k, v in node.attributes.items() if v not in (False, None)]
+        attributes = [f"{k}={_attribute(v)}" for k, v in node.attributes.items() if v not in (False, None)]
         text = f"{node.op.name}({', '.join([*names, *attributes])})"
     outputs = ", ".join(o.name for o in node.outputs)
     return [f"  {outputs:<{width}}  {node.outputs[0].type!s:<24} = {text}"]
+
+
+def _attribute(value: Any) -> str:
+    return show(value) if isinstance(value, tuple) else str(value)

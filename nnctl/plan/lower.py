@@ -32,8 +32,9 @@ class _Lowering:
         self.sizes = sizes
         self.precision = precision
         self.source = _view_sources(graph)
-        self.setup = [n for n in graph.nodes if not n.inputs]
-        self.nodes = [n for n in graph.nodes if n.inputs and n.op.name not in _VIEWS]
+        self.setup = _constant_nodes(graph)
+        constant = set(self.setup)
+        self.nodes = [n for n in graph.nodes if n not in constant and n.op.name not in _VIEWS]
         self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
         self.last_read = self._last_reads()
         self.in_place = self._in_place()
@@ -99,7 +100,8 @@ class _Lowering:
 
     def _bytes(self, tensor: TensorType) -> int:
         item = {"real": _ITEM_BYTES[self.precision], "index": 8, "uint8": 1}[tensor.dtype]
-        return math.prod(resolve(tensor.shape, self.sizes)) * item
+        shape: tuple[int, ...] = resolve(tensor.shape, self.sizes)
+        return math.prod(shape) * item
 
     def _slot(self, value: Value) -> Slot:
         shape = resolve(value.shape, self.sizes)
@@ -120,8 +122,22 @@ class _Lowering:
         types = [TensorType(s.shape, s.dtype) for s in inputs]
         results = [TensorType(s.shape, s.dtype) for s in outputs]
         flops = int(node.op.flops(types, results, attributes))
-        moved = sum(self._bytes(t) for t in (*types, *results))
+        # A gather reads as many rows of its table as it writes.
+        read = [TensorType(r.shape, s.dtype) if v.role == "data" else t
+                for v, s, t, r in zip(node.inputs, inputs, types, results * len(inputs))]  # fmt: skip
+        moved = sum(self._bytes(t) for t in (*read, *results))
         return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved)
+
+
+def _constant_nodes(graph: Graph) -> list[Node]:
+    """Nodes that compute the same in every step: those that read nothing but one another."""
+    constant: set[Value] = set()
+    found = []
+    for node in graph.nodes:
+        if all(v in constant for v in node.inputs):
+            constant.update(node.outputs)
+            found.append(node)
+    return found
 
 
 def _view_sources(graph: Graph) -> dict[Value, Value]:

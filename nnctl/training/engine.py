@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.choice import choose_backend
+from nnctl.backends.contract import Executable
+from nnctl.errors import DataError, RunError
+from nnctl.graph.ir import Graph
+from nnctl.graph.network import Network
+from nnctl.plan.lower import lower
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
+from nnctl.training.initial import initial_state
+from nnctl.training.postmortem import first_non_finite
+
+_EVALUATION_BATCH = 1000
+"""Rows evaluated at once: products large enough to be fast, activations small enough to stay in cache."""
 
 
 @dataclass(frozen=True)
@@ -34,35 +46,54 @@ class Engine:
     backend: overrides the spec's.
     """
 
-    backend_name: str
-    backend_reason: str
-
     def __init__(
         self, spec: Spec, signature: DataSignature, *, seed: int, examples: int, backend: str | None = None
     ) -> None:
-        raise NotImplementedError
+        self.network = Network(spec, signature, examples)
+        choice = choose_backend(backend or spec.backend.type)
+        self.backend_name = choice.backend.name
+        self.backend_reason = choice.reason
+        self._backend = choice.backend
+        place = self._backend.place
+        state = initial_state(self.network, seed)
+        self._state = {name: place(array.astype(np.float32)) for name, array in state.items()}
+        self._seed = place(np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64))
+        self._statistics: dict[str, Any] = {}
+        self._splits: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, int] = {}
+        self._executables: dict[tuple[str, str, int], Executable] = {}
 
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shape of every trained array by name, e.g. {"dense1.weight": (784, 30)}."""
-        raise NotImplementedError
+        return {name: parameter.shape for name, parameter in self.network.parameters.items()}
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """"cost", then the metrics, e.g. ("cost", "accuracy")."""
-        raise NotImplementedError
+        """The cost, then the metrics: ("cost", "accuracy")."""
+        return ("cost", *self.network.metrics)
 
     def higher_is_better(self, metric: str) -> bool:
         """Direction of a metric; False for the cost."""
-        raise NotImplementedError
+        return metric != "cost" and self.network.metrics[metric].higher_is_better
 
     def normalize(self, shift: NDArray[Any], scale: NDArray[Any]) -> None:
         """Set the statistics of the inputs (part of `state()` from then on)."""
-        raise NotImplementedError
+        self._executables.clear()
+        for name, array in (("data.shift", shift), ("data.scale", scale)):
+            self._statistics[name] = self._backend.place(np.asarray(array, np.float32))
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Make a split ("train", "validation", "test", or any name) known under its name."""
-        raise NotImplementedError
+        self._executables = {key: e for key, e in self._executables.items() if key[1] != split}
+        kind = self.network.signature.input_dtype
+        stored = {"uint8": np.uint8, "index": np.int64, "real": np.float32}[kind]
+        labelled = self.network.signature.classes is not None
+        self._splits[split] = {
+            "data.inputs": self._backend.place(np.asarray(inputs, stored)),
+            "data.targets": self._backend.place(np.asarray(targets, np.int64 if labelled else np.float32)),
+        }
+        self._rows[split] = len(inputs)
 
     def train(self, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
         """Run len(indices) steps on the rows `indices` (steps, batch) of the split "train".
@@ -70,28 +101,93 @@ class Engine:
         scheduled: per step values (steps,) of the optimizer's scheduled fields, e.g. "learning_rate".
         first_step: steps done before, from 0; it keys dropout and Adam's t.
         """
-        raise NotImplementedError
+        steps, batch = indices.shape
+        executable = self._executable(self.network.training_step, "train", batch)
+        feeds = {"index": indices, "step": np.arange(first_step, first_step + steps, dtype=np.int64)}
+        feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
+        result = executable.run(feeds, steps)
+        return Steps(result.completed, {k: v.astype(np.float64) for k, v in result.outputs.items()})
 
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
         """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it."""
-        raise NotImplementedError
+        rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
+        totals = dict.fromkeys(("weight", *self.metric_names), 0.0)
+        for outputs in self._in_batches(self.network.evaluation, split, rows):
+            weights = outputs["weight"].astype(np.float64)
+            for name in self.metric_names:
+                totals[name] += float(np.sum(outputs[name] * weights))
+            totals["weight"] += float(np.sum(weights))
+        return {name: totals[name] / totals["weight"] for name in self.metric_names}
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""
-        raise NotImplementedError
+        graph = self.network.penalty
+        if graph is None:
+            return None
+        result = self._executable(graph, "", 1).run({}, 1)
+        return float(result.outputs["penalty"][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """The net's output for raw inputs (n, …), n arbitrary."""
-        raise NotImplementedError
+        """The net's output for raw inputs (n, …), n arbitrary. Raises DataError where their shape is another."""
+        expected = self.network.signature.input_shape
+        if inputs.shape[1:] != expected:
+            raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
+        targets = self.network.signature.target_shape
+        self.bind("predict", inputs, np.zeros((len(inputs), *targets)))
+        rows = np.arange(len(inputs), dtype=np.int64)
+        parts = self._in_batches(self.network.prediction, "predict", rows)
+        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
+        return np.concatenate(stacked) if stacked else np.zeros((0, *self._output_shape()), np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """A copy of everything that training changes, plus the input statistics, by name."""
-        raise NotImplementedError
+        return {name: self._backend.fetch(array) for name, array in (self._state | self._statistics).items()}
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a `state()`. Raises RunError where names or shapes differ."""
-        raise NotImplementedError
+        own = self._state | {n: None for n in ("data.shift", "data.scale") if n in state}
+        if set(state) != set(own):
+            missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
+            raise RunError(
+                f"the saved state is of another net: missing {', '.join(missing) or 'nothing'}, "
+                f"unknown {', '.join(unknown) or 'nothing'}"
+            )
+        for name, current in self._state.items():
+            if tuple(current.shape) != state[name].shape:
+                raise RunError(f"{name} is saved with shape {state[name].shape}, the net has {tuple(current.shape)}")
+        self._executables.clear()
+        for name in self._state:
+            self._state[name] = self._backend.place(state[name])
+        if "data.shift" in state:
+            self.normalize(state["data.shift"], state["data.scale"])
 
     def diagnose(self, indices: NDArray[Any], scheduled: Mapping[str, float], step: int) -> str:
         """Words on the first tensor of this step that is not finite: its layer, name, where, how many."""
-        raise NotImplementedError
+        feeds: dict[str, Any] = {"index": indices, "step": step, **scheduled}
+        storage = {name: self._backend.fetch(array) for name, array in self._storage("train").items()}
+        return first_non_finite(self.network.unfused_training_step, storage, feeds, step)
+
+    # -- plans ---------------------------------------------------------------
+
+    def _storage(self, split: str) -> dict[str, Any]:
+        return {**self._state, **self._statistics, "seed": self._seed, **self._splits.get(split, {})}
+
+    def _executable(self, graph: Graph, split: str, batch: int) -> Executable:
+        key = (graph.name, split, batch)
+        if key not in self._executables:
+            plan = lower(graph, {"batch": batch, "rows": self._rows.get(split, 0)})
+            self._executables[key] = self._backend.load(plan, self._storage(split))
+        return self._executables[key]
+
+    def _in_batches(self, graph: Graph, split: str, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
+        """The graph's outputs over rows, whole batches first, then the rest."""
+        whole = len(rows) // _EVALUATION_BATCH * _EVALUATION_BATCH
+        parts = [rows[:whole].reshape(-1, _EVALUATION_BATCH), rows[whole:].reshape(1, -1)]
+        return [
+            self._executable(graph, split, part.shape[1]).run({"index": part}, len(part)).outputs
+            for part in parts
+            if part.size
+        ]
+
+    def _output_shape(self) -> tuple[int, ...]:
+        return tuple(self.network.layer_shapes[-1][3][1:])
