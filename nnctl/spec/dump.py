@@ -54,7 +54,9 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         alike = self._tag(text) == _STRING and is_string(text)
-        return self.represent_scalar(_STRING, text, style=None if alike else "'")
+        # Line breaks, of which YAML 1.1 has more kinds, survive only as escapes.
+        quotes = '"' if any(c in text for c in "\n\r\x85\u2028\u2029") else "'"
+        return self.represent_scalar(_STRING, text, style=None if alike and quotes == "'" else quotes)
 
     def represent_double(self, value: float) -> yaml.ScalarNode:
         text = write_float(value)

@@ -185,37 +185,35 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
         if fix := within_record(Record(owner), name):
             return fix
         return "this mapping is no component and takes no 'type'"
-    elsewhere = _homes(key, owner)
-    if elsewhere:
-        return f"'{key}' belongs {either(elsewhere)}"
+    if home := _home(key, owner):
+        return f"'{key}' belongs {home}"
     having = [name for name, cls in siblings.items() if cls is not owner and key in fields_of(cls)]
-    if close := suggest(key, allowed):
-        return did_you_mean(close)
     if having:
         shown = both(f"'{name}'" for name in having[:4])
         return f"{shown} {'has' if len(having) == 1 else 'have'} a field '{key}'"
-    return _renamed_elsewhere(key, owner)
+    if close := suggest(key, allowed):
+        return did_you_mean(close)
+    return _component_home(key, owner) or _renamed_elsewhere(key, owner)
 
 
-def _homes(key: str, owner: type) -> list[str]:
-    """Where in a spec a key of exactly this name stands."""
+def _home(key: str, owner: type) -> str:
+    """Where a spec itself has a key of exactly this name."""
+    homes = ["at the root of the spec"] if key in fields_of(Spec) and owner is not Spec else []
+    homes += [f"in '{path}'" for path, cls in _records(Spec, "") if key in fields_of(cls) and cls is not owner]
+    return either(homes) if homes else ""
+
+
+def _component_home(key: str, owner: type) -> str:
+    """The kind of component that has a field of exactly this name, where there is one such kind."""
     homes = []
-    if key in fields_of(Spec) and owner is not Spec:
-        homes.append("at the root of the spec")
-    for path, cls in _records(Spec, ""):
-        if key in fields_of(cls) and cls is not owner:
-            homes.append(f"in '{path}'")
-    if homes:
-        return homes
     for field in fields_of(Spec).values():
         for form in alternatives(field.form):
             variant = form if isinstance(form, Variant) else variant_in(form.item) if isinstance(form, ListOf) else None
-            if variant is None:
+            if variant is None or issubclass(owner, variant.base):
                 continue
-            names = [n for n, cls in variant.candidates().items() if key in fields_of(cls)]
-            if names and not issubclass(owner, variant.base):
-                homes.append(f"to {article(kind_name(variant.kind))}, under '{field.name}'")
-    return homes[:2] if len(homes) <= 2 else []
+            if any(key in fields_of(cls) for cls in variant.candidates().values()):
+                homes.append(f"'{key}' belongs to {article(kind_name(variant.kind))}, under '{field.name}'")
+    return homes[0] if len(homes) == 1 else ""
 
 
 def _renamed_elsewhere(key: str, owner: type) -> str:

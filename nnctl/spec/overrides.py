@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
@@ -142,8 +142,7 @@ def _value(source: Source, start: int) -> Node:
     text = source.text[start:]
     if text.lstrip()[:1] in ("[", "{", '"', "'"):
         # Blanks in place of the path keep the columns of the argument.
-        node = parse(Source(" " * start + text, ORIGIN))
-        return _moved(node, source)
+        return parse(Source(" " * start + text, ORIGIN, shown=source.text))
     plain = text.strip()
     width = max(1, len(source.lines[0]) - start)
     location = source.at(0, min(start, max(0, len(source.lines[0]) - 1)) if not plain else start, width)
@@ -153,23 +152,6 @@ def _value(source: Source, start: int) -> Node:
     except ValueError as error:
         raise SpecError([Diagnostic(str(error), location)]) from None
     return ScalarNode(value, location, plain)
-
-
-def _moved(node: Node, source: Source) -> Node:
-    """The node with places whose text is the whole argument."""
-    location = replace(node.location, text=source.lines[node.location.line - 1])
-    match node:
-        case ScalarNode():
-            return replace(node, location=location)
-        case SequenceNode(items):
-            return SequenceNode(tuple(_moved(item, source) for item in items), location)
-        case MappingNode(entries):
-            moved = {}
-            for name, entry in entries.items():
-                key = _moved(entry.key, source)
-                assert isinstance(key, ScalarNode)
-                moved[name] = Entry(key, _moved(entry.value, source))
-            return MappingNode(moved, location)
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,14 @@ class Source:
     """A text and its name, which turn positions into `Location`s.
 
     name: what messages call the text: the path as the user gave it.
+    shown: what messages quote, where that is more than the text that is parsed.
     """
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, shown: str | None = None) -> None:
         """Cut the text into lines, as YAML counts them."""
         self.text = text
         self.name = name
-        self.lines = _LINE_BREAK.split(text)
+        self.lines = _LINE_BREAK.split(text if shown is None else shown)
 
     def at(self, line: int, column: int, width: int = 1) -> Location:
         """The stretch at a line and column that count from 0."""
