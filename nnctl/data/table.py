@@ -251,9 +251,20 @@ def _rows(path: Path, delimiter: str) -> Iterator[Row]:
     except csv.Error as error:
         raise DataError(f"{path}:{line + 1}:1: error: {error}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}:{line + 1}:1: error: the file is not UTF-8: {error.reason}") from error
+        place = _undecodable(path)
+        raise DataError(f"{path}:{place}: error: the file is not UTF-8: {error.reason}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _undecodable(path: Path) -> str:
+    """line:column of the first byte that is no UTF-8; the reader itself decodes far ahead of its line."""
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return f"{number}:{len(line[: error.start].decode()) + 1}"
+    raise AssertionError("the reader could not decode the file, and each of its lines can be")
 
 
 def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
