@@ -42,7 +42,7 @@ def train(
 
     from nnctl.cli import BROKEN_PIPE
     from nnctl.errors import Interrupted
-    from nnctl.metrics.follow import follow, rows_of_run
+    from nnctl.metrics.follow import RunSink, follow
     from nnctl.metrics.formats import FORMATS, format_named
     from nnctl.metrics.sink import FileSink, Sink, StreamSink
     from nnctl.metrics.terminal import terminal_sinks
@@ -54,26 +54,23 @@ def train(
     shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
     overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]
     loaded = load_spec(spec, overrides)
-    name = loaded.spec.name or spec.stem
-    begun = session.begun_folder(name, out) if resume else None
-
     table = chosen is None and sys.stdout.isatty()
-    sinks: list[Sink] = []
+    sinks: list[Sink] = [RunSink()]
     if metrics is not None:
         by_suffix = metrics.suffix.removeprefix(".").lower()
         own = chosen or format_named(by_suffix if by_suffix in FORMATS else "jsonl")
+        begun = session.begun_folder(loaded.spec.name or "run", out) if resume else None
         sinks.append(FileSink(metrics, own, resumed=begun is not None))
     if not table:
         sinks.append(StreamSink(sys.stdout, chosen or format_named("jsonl")))
     sinks += terminal_sinks(sys.stdout, sys.stderr, rows=table, quiet=quiet)
 
-    folder = begun or session.new_folder(name, out)
-    sinks.insert(0, rows_of_run(folder.metrics))
     # Windows has no SIGPIPE; its number is the same everywhere else.
     pipe = int(getattr(signal, "SIGPIPE", 13))
     with stop_on_signals() as stop:
         try:
-            follow(session.train(loaded, folder, stop=stop), sinks, reader_gone=lambda: stop.request(pipe))
+            events = session.train(loaded, out=out, resume=resume, stop=stop)
+            follow(events, sinks, reader_gone=lambda: stop.request(pipe))
         except Interrupted as interrupted:
             if interrupted.signal_number == pipe:
                 raise typer.Exit(BROKEN_PIPE) from None

@@ -8,12 +8,26 @@ from pathlib import Path
 
 from nnctl.metrics.formats import JsonLines
 from nnctl.metrics.sink import FileSink, Sink
-from nnctl.training.events import Event, Finished
+from nnctl.training.events import Event, Finished, Started
 
 
-def rows_of_run(path: Path) -> FileSink:
-    """The sink of a run folder's own `metrics.jsonl`; it belongs before all others."""
-    return FileSink(path, JsonLines(), resumed=True)
+class RunSink:
+    """The run folder's own `metrics.jsonl`. It belongs before all other sinks: a row is kept before it is shown."""
+
+    def __init__(self) -> None:
+        self._rows: FileSink | None = None
+
+    def handle(self, event: Event) -> None:
+        """Open the file when the run starts, and write its rows."""
+        if isinstance(event, Started):
+            self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True)
+        if self._rows is not None:
+            self._rows.handle(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._rows is not None:
+            self._rows.close()
 
 
 def follow(

@@ -40,8 +40,7 @@ class Notices:
                 f"batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
             )
             self._say(f"backend {event.backend}: {event.backend_reason}")
-            if event.folder is not None:
-                self._say(f"run {event.folder}" + (f", going on at step {event.step:,}" if event.step else ""))
+            self._say(f"run {event.folder}" + (f", going on at step {event.step:,}" if event.step else ""))
         elif isinstance(event, Stopped):
             self._say(f"stopped early: {event.reason}")
         elif isinstance(event, Finished):
@@ -50,7 +49,9 @@ class Notices:
     def _finished(self, event: Finished) -> None:
         summary = event.summary
         if event.before:
-            self._say(f"{event.folder}: this run is finished; --set schedule.epochs=… with more epochs goes on")
+            self._say(
+                f"{event.folder}: this run is finished; --resume with more --epochs goes on, unless it stopped early"
+            )
         words = f"{summary['epochs']:g} epochs in {_duration(summary['seconds'])}"
         row = summary["test"] or summary["last"] or {}
         prefix = "test_" if summary["test"] else "validation_"
@@ -120,7 +121,7 @@ class Table:
             for head in heads:
                 self._print(head, style="bold")
         elif isinstance(event, Evaluated):
-            self._print([show(event.record[name]) for name in self._columns], star=event.improved)
+            self._print([self._cell(name, event.record[name]) for name in self._columns], star=event.improved)
         elif isinstance(event, Tested):
             self._tested(event.record)
 
@@ -133,6 +134,12 @@ class Table:
         padded = [cell.rjust(self._width(name)) for name, cell in zip(self._columns, cells)]
         line = "  ".join(padded) + (" *" if star else "")
         self.console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    @staticmethod
+    def _cell(name: str, value: Value) -> str:
+        if name in ("epoch", "learning_rate") and isinstance(value, float):
+            return f"{value:.4g}"
+        return f"{value:.1f}" if name == "seconds" else show(value)
 
     def _width(self, name: str) -> int:
         return max(7, *(len(part) for part in name.rpartition("_")))

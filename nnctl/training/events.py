@@ -24,11 +24,12 @@ class Started:
     """Data and net are loaded; training begins, or goes on at `step`.
 
     history: the rows that earlier parts of the run have written.
-    folder: of the run, None where it keeps nothing.
+    folder: of the run; metrics: its file of rows.
     """
 
     name: str
-    folder: str | None
+    folder: str
+    metrics: str
     columns: tuple[str, ...]
     backend: str
     backend_reason: str
@@ -93,7 +94,7 @@ class Finished:
     """The run is complete. `before`: it was so already, and nothing was done."""
 
     summary: Mapping[str, Any] = field(default_factory=dict)
-    folder: str | None = None
+    folder: str = ""
     before: bool = False
 
 

@@ -116,8 +116,8 @@ class RunFolder:
         return RunError(f"{self.path}: another process is training into this folder; wait for it, or end it")
 
 
-def claim(path: Path) -> RunFolder:
-    """Make `path` the folder of a new run. Raises RunError where something is there already."""
+def require_free(path: Path) -> None:
+    """Raise RunError where `path` cannot become the folder of a new run."""
     run = RunFolder(path)
     if run.exists():
         state = "a finished run" if run.summary.is_file() else "an unfinished run"
@@ -128,8 +128,13 @@ def claim(path: Path) -> RunFolder:
     # A process killed in its first moments leaves these, before the spec that makes it a run.
     if path.exists() and (not path.is_dir() or any(not _is_leftover(entry) for entry in path.iterdir())):
         raise RunError(f"{path}: is in the way: it is not empty and not a run\n  choose another folder with --out")
+
+
+def claim(path: Path) -> RunFolder:
+    """Make `path` the folder of a new run. Raises RunError where something is there already."""
+    require_free(path)
     _create(path)
-    return run
+    return RunFolder(path)
 
 
 def claim_next(name: str, runs: Path = RUNS) -> RunFolder:

@@ -15,14 +15,15 @@ import numpy as np
 
 from nnctl import __version__
 from nnctl.data.dataset import Dataset, load_dataset
-from nnctl.errors import RunError
+from nnctl.errors import RunError, ShapeError
 from nnctl.spec.load import Loaded, dump_spec, load_spec, spec_to_dict
+from nnctl.spec.signature import DataSignature
 from nnctl.training import checkpoints
 from nnctl.training.checkpoints import Checkpoint
 from nnctl.training.durable import write_durably
 from nnctl.training.engine import Engine
 from nnctl.training.events import Event, Finished, Record, Saved, Started
-from nnctl.training.folder import RunFolder, claim, claim_next, latest
+from nnctl.training.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.training.loop import Loop
 from nnctl.training.signals import StopRequest
 
@@ -46,54 +47,86 @@ class FolderStore:
 
 
 def begun_folder(name: str, out: Path | None) -> RunFolder | None:
-    """The run that `--resume` goes on with, finished or not: the one in `out`, else the latest of that name."""
+    """The run that resuming goes on with, finished or not: the one in `out`, else the latest of that name."""
     if out is None:
         return latest(name)
     return RunFolder(out) if RunFolder(out).exists() else None
 
 
-def new_folder(name: str, out: Path | None) -> RunFolder:
-    """The folder of a new run: `out`, else the next number. Raises RunError where something is in the way."""
-    return claim(out) if out is not None else claim_next(name)
-
-
 def train(
-    loaded: Loaded, folder: RunFolder, *, stop: StopRequest | None = None, stretch: int | None = None
+    loaded: Loaded,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    stop: StopRequest | None = None,
+    stretch: int | None = None,
 ) -> Iterator[Event]:
-    """Train a spec in a folder from `new_folder` or `begun_folder`, or go on with what it holds.
+    """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
-    stretch: steps between two looks at the clock and at `stop`, for tests; no
-    result depends on it. Raises RunError, DataError, DivergedError, Interrupted.
+    resume: go on with the run in `out`, or with the latest of that name, where there is one.
+    stop: a wish to stop, looked at between stretches of steps. stretch: steps in one, for
+    tests; no result depends on it. Nothing is created before spec and data are known to be sound.
+    Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
-    text = dump_spec(loaded.spec).encode()
-    if folder.exists():
-        _refuse_changes(folder, loaded)
-    else:
+    name = loaded.spec.name or "run"
+    folder = begun_folder(name, out) if resume else None
+    if folder is None:
+        if out is not None:
+            require_free(out)
+        data, engine = _prepare(loaded)
+        folder = claim(out) if out is not None else claim_next(name)
         folder.write_json(folder.origin, _origin(loaded))
-        write_durably(folder.spec, text)
+        write_durably(folder.spec, dump_spec(loaded.spec).encode())
+        with folder.lock():
+            yield from _train(loaded, folder, data, engine, None, stop, stretch)
+        return
+    _refuse_changes(folder, loaded)
     with folder.lock():
-        summary = folder.finished()
-        last = _last_checkpoint(folder)
+        summary, last = folder.finished(), _last_checkpoint(folder)
         if summary is not None and (last is None or _complete(loaded, last)):
             yield Finished(summary, str(folder.path), before=True)
             return
-        folder.summary.unlink(missing_ok=True)
+        data, engine = _prepare(loaded)
+        text = dump_spec(loaded.spec).encode()
         if folder.spec.read_bytes() != text:
             write_durably(folder.spec, text)
-        yield from _train(loaded, folder, last, stop, stretch)
+        folder.summary.unlink(missing_ok=True)
+        yield from _train(loaded, folder, data, engine, last, stop, stretch)
+
+
+def _prepare(loaded: Loaded) -> tuple[Dataset, Engine]:
+    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    engine = load_engine(loaded, data.signature, examples=len(data.train))
+    if data.shift is not None and data.scale is not None:
+        engine.normalize(data.shift, data.scale)
+    for name, split in data.splits.items():
+        engine.bind(name, split.inputs, split.targets)
+    return data, engine
+
+
+def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int) -> Engine:
+    """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
+    try:
+        return Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples)
+    except ShapeError as error:
+        raise loaded.shape_error(error) from error
 
 
 def _train(
-    loaded: Loaded, folder: RunFolder, last: Checkpoint | None, stop: StopRequest | None, stretch: int | None
+    loaded: Loaded,
+    folder: RunFolder,
+    data: Dataset,
+    engine: Engine,
+    last: Checkpoint | None,
+    stop: StopRequest | None,
+    stretch: int | None,
 ) -> Iterator[Event]:
     spec = loaded.spec
-    data = load_dataset(spec.data, loaded.folder, spec.seed)
     if last is not None and last.progress["data"] != data.fingerprint:
         raise RunError(
             f"{folder.path}: the data is not what this run began with\n"
             f"  put the data back as it was, or train a new run"
         )
-    engine = load_engine(loaded, data)
     if last is not None and last.progress["backend"] != engine.backend_name:
         raise RunError(
             f"{folder.path}: this run was trained by the backend {last.progress['backend']}, "
@@ -119,6 +152,7 @@ def _train(
     yield Started(
         name=spec.name or folder.path.name,
         folder=str(folder.path),
+        metrics=str(folder.metrics),
         columns=loop.columns,
         backend=engine.backend_name,
         backend_reason=engine.backend_reason,
@@ -138,17 +172,6 @@ def _train(
             yield Finished(event.summary, str(folder.path))
         else:
             yield event
-
-
-def load_engine(loaded: Loaded, data: Dataset, *, backend: str | None = None) -> Engine:
-    """A net of the spec with its data bound: the splits "train", "validation" and "test" that there are."""
-    spec = loaded.spec
-    engine = Engine(spec, data.signature, seed=spec.seed, examples=len(data.train), backend=backend)
-    if data.shift is not None and data.scale is not None:
-        engine.normalize(data.shift, data.scale)
-    for name, split in data.splits.items():
-        engine.bind(name, split.inputs, split.targets)
-    return engine
 
 
 def keep_rows(path: Path, count: int) -> list[Record]:
