@@ -7,22 +7,22 @@ the command line where there is one, which says what `layers.0` is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, fields, is_dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nnctl.errors import SpecError
 from nnctl.spec.document import Spec
+from nnctl.spec.forms import Choice, Field, Form, Leaf, ListOf, Null, OneOf, Record, Variant, alternatives, fields_of
 from nnctl.spec.registry import Component, components
 from nnctl.spec.source import parse, read_file
 from nnctl.spec.tree import plain_data
 
 Candidate = tuple[str, str]
 """A word and what it is."""
+Part = tuple[str, Form, object, str]
+"""A step of a path, what may stand there, what stands there, what it is."""
 
-_SEGMENT = re.compile(r"\[(?P<key>\w+)=(?P<value>[^\]]*)\]|(?P<name>[^.\[]+)")
+_STEP = re.compile(r"\[\w+=[^\]]*\]|[^.\[]+")
 
 
 def names(kind: str, prefix: str) -> Iterator[Candidate]:
@@ -53,12 +53,12 @@ def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
     place = _walk(head, tree)
     if place is None:
         return
-    for segment, annotation, node, text in _children(*place):
+    for segment, form, node, text in _parts(*place):
         selector = segment.startswith("[")
         joint = segment if selector or not head else f".{segment}"
         if segment.startswith(last) and (last or not selector):
             here = f"{head}{joint}"
-            if _has_children(annotation, node):
+            if next(_parts(form, node), None) is not None:
                 yield f"{here}.", text
             if not segment.isdigit() and not selector:
                 yield f"{here}=", text
@@ -79,112 +79,60 @@ def _split(path: str) -> tuple[str, str]:
     return (path[:dot], path[dot + 1 :]) if dot >= 0 else ("", path)
 
 
-def _walk(path: str, tree: object) -> tuple[Any, object] | None:
-    """The annotation and the node at the end of a path; None where it leads nowhere."""
-    annotation: Any = Spec
-    node: object = tree
-    for match in _SEGMENT.finditer(path):
-        segment = match[0]
-        for child, child_annotation, child_node, _ in _children(annotation, node):
-            if child == segment:
-                annotation, node = child_annotation, child_node
-                break
-        else:
+def _walk(path: str, tree: object) -> tuple[Form, object] | None:
+    """The form and the node at the end of a path; None where it leads nowhere."""
+    form: Form = Record(Spec)
+    node = tree
+    for step in _STEP.findall(path):
+        found = next((part for part in _parts(form, node) if part[0] == step), None)
+        if found is None:
             return None
-    return annotation, node
+        _, form, node, _ = found
+    return form, node
 
 
-def _children(annotation: Any, node: object) -> Iterator[tuple[str, Any, object, str]]:
-    """(segment, annotation, node, what it is) of each part of a place."""
-    item = _item(annotation)
-    if item is not None:
-        for place, part in enumerate(node if isinstance(node, list) else ()):
-            yield str(place), item, part, _type_of(part) or ""
-            if isinstance(part, Mapping) and isinstance(part.get("name"), str):
-                yield f"[name={part['name']}]", item, part, _type_of(part) or ""
-        return
-    cls = _record(annotation, node)
-    if cls is None:
-        return
-    hints = get_type_hints(cls, include_extras=True)
-    given = node if isinstance(node, Mapping) else {}
-    for field in fields(cls):
-        yield field.name, hints[field.name], given.get(field.name, _default(field)), _words(hints[field.name])
+def _parts(form: Form, node: object) -> Iterator[Part]:
+    """What lies one step below a place."""
+    for option in alternatives(form):
+        if isinstance(option, ListOf):
+            for place, item in enumerate(node if isinstance(node, list) else ()):
+                yield str(place), option.item, item, _type_of(item)
+                if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+                    yield f"[name={item['name']}]", option.item, item, _type_of(item)
+            return
+        cls = option.cls if isinstance(option, Record) else None
+        if isinstance(option, Variant):
+            cls = option.candidates().get(_type_of(node))
+        if cls is not None:
+            given = node if isinstance(node, Mapping) else {}
+            for field in fields_of(cls).values():
+                yield field.name, field.form, given.get(field.name, _default(field)), field.description
+            return
 
 
-def _has_children(annotation: Any, node: object) -> bool:
-    return next(_children(annotation, node), None) is not None
-
-
-def _default(field: Field[Any]) -> object:
+def _default(field: Field) -> object:
     """What stands where the spec says nothing: a component by its name."""
-    if field.default_factory is not MISSING:
-        value = field.default_factory()
-        return value.type if isinstance(value, Component) else value
-    return None
+    value = None if field.required else field.default()
+    return value.type if isinstance(value, Component) else value
 
 
-def _record(annotation: Any, node: object) -> type[Any] | None:
-    """The dataclass at a place: by the `type` of its node where it is a component."""
-    for member in _members(annotation):
-        if _is_kind(member):
-            cls = components(member.kind).get(_type_of(node) or "")
-            if cls is not None:
-                return cls
-        elif isinstance(member, type) and is_dataclass(member):
-            return member
-    return None
-
-
-def _is_kind(member: Any) -> bool:
-    """Whether an annotation says "any component of this kind"."""
-    return isinstance(member, type) and issubclass(member, Component) and "type" not in vars(member)
-
-
-def _type_of(node: object) -> str | None:
+def _type_of(node: object) -> str:
     name = node.get("type") if isinstance(node, Mapping) else node
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) else ""
 
 
-def _item(annotation: Any) -> Any | None:
-    """The annotation of a list's items, None where it is no list."""
-    for member in _members(annotation):
-        if get_origin(member) in (tuple, list, Sequence):
-            return get_args(member)[0]
-    return None
-
-
-def _values(annotation: Any) -> Iterator[Candidate]:
+def _values(form: Form) -> Iterator[Candidate]:
     """The words that a place accepts, where they can be counted."""
-    for member in _members(annotation):
-        if _is_kind(member):
-            yield from names(member.kind, "")
-        elif member is bool:
+    for option in form.forms if isinstance(form, OneOf) else (form,):
+        if isinstance(option, Variant):
+            yield from ((name, _summary(cls)) for name, cls in option.candidates().items())
+        elif isinstance(option, Leaf) and option.base is bool:
             yield from (("true", ""), ("false", ""))
-        elif member is NoneType:
+        elif isinstance(option, Choice):
+            yield from ((str(word), "") for word in option.values)
+        elif isinstance(option, Null):
             yield "null", ""
-        elif get_origin(member) is Literal:
-            yield from ((str(word), "") for word in get_args(member))
 
 
-def _members(annotation: Any) -> Iterator[Any]:
-    """The alternatives of an annotation, without `Annotated`."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from _members(get_args(annotation)[0])
-    elif origin in (Union, UnionType):
-        for member in get_args(annotation):
-            yield from _members(member)
-    else:
-        yield annotation
-
-
-def _words(annotation: Any) -> str:
-    """What the field is, in the words of its declaration."""
-    if get_origin(annotation) is Annotated:
-        return next((text for text in get_args(annotation)[1:] if isinstance(text, str)), "")
-    return ""
-
-
-def _summary(cls: type[Any]) -> str:
+def _summary(cls: type) -> str:
     return (cls.__doc__ or "").split("\n")[0].rstrip(".")
