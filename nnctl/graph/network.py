@@ -34,14 +34,13 @@ class _Forward:
 class Network:
     """The graphs of a spec on data of a given signature.
 
-    examples: size of the training set, the n in λ/n.
+    The n in λ/n, the size of the training set, is an input called `examples`.
     Every graph is built when first asked for. Raises ShapeError where layers do not fit.
     """
 
-    def __init__(self, spec: Spec, signature: DataSignature, examples: int) -> None:
+    def __init__(self, spec: Spec, signature: DataSignature) -> None:
         self.spec = _settled(spec)
         self.signature = signature
-        self.examples = examples
         self.metrics = self._all_metrics()
 
     # -- graphs --------------------------------------------------------------
@@ -257,7 +256,7 @@ class Network:
             with builder.on_behalf_of(parameter.layer):
                 terms = builder.elementwise(regularizer, builder.tensor(parameter.value))
                 part = builder.apply("sum", terms, axes=tuple(range(len(terms.shape))))
-                part = part * (1.0 / self.examples)
+                part = part / builder.input("examples", (), role="statistic")
             total = part if total is None else total + part
         return total
 

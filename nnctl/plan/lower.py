@@ -130,11 +130,11 @@ class _Lowering:
 
 
 def _constant_nodes(graph: Graph) -> list[Node]:
-    """Nodes that compute the same in every step: those that read nothing but one another."""
+    """Nodes that compute the same in every step: those that read only statistics and one another."""
     constant: set[Value] = set()
     found = []
     for node in graph.nodes:
-        if all(v in constant for v in node.inputs):
+        if all(v in constant or v.role == "statistic" for v in node.inputs):
             constant.update(node.outputs)
             found.append(node)
     return found

@@ -49,7 +49,7 @@ class Engine:
     def __init__(
         self, spec: Spec, signature: DataSignature, *, seed: int, examples: int, backend: str | None = None
     ) -> None:
-        self.network = Network(spec, signature, examples)
+        self.network = Network(spec, signature)
         choice = choose_backend(backend or spec.backend.type)
         self.backend_name = choice.backend.name
         self.backend_reason = choice.reason
@@ -58,6 +58,7 @@ class Engine:
         state = initial_state(self.network, seed)
         self._state = {name: place(array.astype(np.float32)) for name, array in state.items()}
         self._seed = place(np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64))
+        self._examples = place(np.array(examples, np.float32))
         self._statistics: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, int] = {}
@@ -170,7 +171,13 @@ class Engine:
     # -- plans ---------------------------------------------------------------
 
     def _storage(self, split: str) -> dict[str, Any]:
-        return {**self._state, **self._statistics, "seed": self._seed, **self._splits.get(split, {})}
+        return {
+            **self._state,
+            **self._statistics,
+            "seed": self._seed,
+            "examples": self._examples,
+            **self._splits.get(split, {}),
+        }
 
     def _executable(self, graph: Graph, split: str, batch: int) -> Executable:
         key = (graph.name, split, batch)

@@ -78,7 +78,7 @@ class GradientCheck:
     """
 
     def __init__(self, spec: Spec, signature: DataSignature, *, batch: int = 8, seed: int | None = None) -> None:
-        self.network = Network(spec, signature, examples=batch)
+        self.network = Network(spec, signature)
         self.batch = batch
         self.seed = spec.seed if seed is None else seed
         state = initial_state(self.network, self.seed)
@@ -233,7 +233,7 @@ def _random_data(signature: DataSignature, batch: int, seed: int) -> dict[str, N
     """Examples of a signature's shapes and kinds: the check needs no data set."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
     shape = (batch, *signature.input_shape)
-    data: dict[str, NDArray[Any]] = {}
+    data: dict[str, NDArray[Any]] = {"examples": np.array(float(batch))}
     if signature.input_dtype == "uint8":
         data["data.inputs"] = rng.integers(0, 256, shape, dtype=np.uint8)
     elif signature.input_dtype == "index":

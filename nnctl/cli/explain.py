@@ -1,0 +1,39 @@
+"""`nnctl explain`: every value of a spec, and why it is what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
+    ] = None,
+    under: Annotated[
+        str, typer.Option("--under", metavar="PATH", help="Only what lies at or under this path, e.g. layers.2.")
+    ] = "",
+) -> None:
+    """Show the resolved spec: each value, where it came from, what it means, its formula.
+
+    A table on a terminal, one JSON object a line in a pipe.
+    """
+    from nnctl.cli.tables import print_rows
+    from nnctl.errors import UsageError
+    from nnctl.spec.load import load_spec
+    from nnctl.spec.origins import origins
+
+    loaded = load_spec(spec, set_ or ())
+    found = [o for o in origins(loaded) if not under or o.path == under or o.path.startswith(f"{under}.")]
+    if not found:
+        raise UsageError(f"the spec has nothing at {under!r}")
+    print_rows(
+        [
+            {"path": o.path, "value": o.value, "from": o.words, "about": o.description, "formula": o.formula}
+            for o in found
+        ]
+    )

@@ -1,0 +1,69 @@
+"""`nnctl inspect`: what a spec compiles to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def inspect(
+    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
+    ] = None,
+    show: Annotated[
+        str,
+        typer.Option("--show", metavar="summary|spec|graph|plan", help="The layers, or a stage of compilation."),
+    ] = "summary",
+    step: Annotated[
+        str, typer.Option("--step", metavar="train|evaluate|predict", help="Whose graph or plan.")
+    ] = "train",
+    fused: Annotated[bool, typer.Option("--fused", help="The graph after fusion, as the plan runs it.")] = False,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
+    ] = None,
+) -> None:
+    """Show what a spec compiles to, without loading its data.
+
+    summary: a row a layer, with shapes, parameters and FLOPs of one training step.
+    spec: resolved, every default written out. graph: the training step as a
+    textbook has it, backward pass included. plan: the launches that run.
+    """
+    from nnctl.cli.tables import print_rows
+    from nnctl.errors import ShapeError, UsageError
+    from nnctl.spec.load import dump_spec, load_spec
+
+    if show not in ("summary", "spec", "graph", "plan"):
+        raise UsageError(f"there is nothing called {show!r} to show: choose summary, spec, graph or plan")
+    if step not in ("train", "evaluate", "predict"):
+        raise UsageError(f"there is no step {step!r}: choose train, evaluate or predict")
+    loaded = load_spec(spec, set_ or ())
+    if show == "spec":
+        typer.echo(dump_spec(loaded.spec), nl=False)
+        return
+    from nnctl.graph.network import Network
+    from nnctl.graph.render import render as render_graph
+    from nnctl.plan.lower import lower
+    from nnctl.plan.render import render as render_plan
+    from nnctl.plan.summary import summarize
+
+    network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+    given = loaded.spec.schedule.batch_size
+    size = batch or (given if isinstance(given, int) else 32)
+    try:
+        graph = {
+            "train": lambda: network.training_step if fused or show == "plan" else network.unfused_training_step,
+            "evaluate": lambda: network.evaluation,
+            "predict": lambda: network.prediction,
+        }[step]()
+        if show == "graph":
+            typer.echo(render_graph(graph))
+        elif show == "plan":
+            typer.echo(render_plan(lower(graph, {"batch": size, "rows": size})))
+        else:
+            print_rows(summarize(network, size))
+    except ShapeError as error:
+        raise loaded.shape_error(error) from None

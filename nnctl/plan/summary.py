@@ -1,0 +1,53 @@
+"""A net layer by layer: shapes, parameters, and what a training step costs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nnctl.graph.network import Network
+from nnctl.ops.shapes import show
+from nnctl.plan.lower import lower
+
+
+def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
+    """One row a layer and a last one for the whole step.
+
+    parameters: trained numbers. flops: arithmetic operations of one training step on a
+    batch of `batch`, forward, backward and update. bytes: of the parameters and the
+    optimizer's memories, in float32; in the last row the step's scratch memory too.
+    """
+    plan = lower(network.training_step, {"batch": batch, "rows": batch})
+    slots = 1 + len(network.spec.optimizer.slots())
+    rows = []
+    for name, type_name, inputs, outputs in network.layer_shapes:
+        own = [p for p in network.parameters.values() if _within(p.layer, name)]
+        parameters = sum(math.prod(p.shape) for p in own)
+        rows.append(
+            {
+                "layer": name,
+                "type": type_name,
+                "input": show(inputs),
+                "output": show(outputs),
+                "parameters": parameters,
+                "flops": sum(launch.flops for launch in plan.launches if _within(launch.layer, name)),
+                "bytes": 4 * parameters * slots,
+            }
+        )
+    total = {key: sum(row[key] for row in rows) for key in ("parameters", "bytes")}
+    rows.append(
+        {
+            "layer": "(all)",
+            "type": f"batch of {batch}",
+            "input": rows[0]["input"],
+            "output": rows[-1]["output"],
+            "parameters": total["parameters"],
+            "flops": plan.flops,
+            "bytes": total["bytes"] + plan.arena_bytes,
+        }
+    )
+    return rows
+
+
+def _within(layer: str, name: str) -> bool:
+    return layer == name or layer.startswith(f"{name}.")
