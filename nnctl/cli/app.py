@@ -13,6 +13,12 @@ from nnctl.cli import BROKEN_PIPE
 
 COMMANDS = (
     "train",
+    "evaluate",
+    "predict",
+    "gradcheck",
+    "inspect",
+    "explain",
+    "data",
     "schema",
     "completion",
 )

@@ -19,7 +19,7 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
     """
     plan = lower(network.training_step, {"batch": batch, "rows": batch})
     slots = 1 + len(network.spec.optimizer.slots())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, type_name, inputs, outputs in network.layer_shapes:
         own = [p for p in network.parameters.values() if _within(p.layer, name)]
         parameters = sum(math.prod(p.shape) for p in own)
