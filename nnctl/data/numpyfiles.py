@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from nnctl.data.labels import decide, encode
@@ -21,36 +22,37 @@ _DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 def read_npz(path: Path, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
     """Arrays of an archive; `names`: role → name in the archive. Raises DataError."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except _DAMAGE as error:
-        raise DataError(f"{path} is no .npz archive that can be read: {_words(error)}") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DataError(f"{path} holds one array and no archive: use type: npy")
-    arrays: dict[str, NDArray[Any]] = {}
-    with archive:
-        for role, name in names.items():
-            if name not in archive.files:
-                close = get_close_matches(name, archive.files, 1)
-                hint = f"did you mean {role}: {close[0]}?" if close else f"say {role}: NAME"
-                raise DataError(f"{path} has no array {name!r}; it has {', '.join(archive.files) or 'none'}\n  {hint}")
-            try:
-                arrays[role] = archive[name]
-            except _DAMAGE as error:
-                raise DataError(f"{path}, array {name!r}: {_words(error)}") from error
-    return arrays
+    # Opened here, for numpy leaves its own file open where the archive is damaged.
+    with path.open("rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+        except _DAMAGE as error:
+            raise DataError(f"{path} is no .npz archive that can be read: {_words(error)}") from error
+        if not isinstance(archive, NpzFile):
+            raise DataError(f"{path} holds one array and no archive: use type: npy")
+        with archive:
+            return {role: _member(archive, role, name, path) for role, name in names.items()}
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, mapped into memory. Raises DataError."""
+    if zipfile.is_zipfile(path):
+        raise DataError(f"{path} is an archive of arrays: use type: npz")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")
     except _DAMAGE as error:
         raise DataError(f"{path} is no .npy file that can be read: {_words(error)}") from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise DataError(f"{path} is an archive of arrays: use type: npz")
-    return array
+
+
+def _member(archive: NpzFile, role: str, name: str, path: Path) -> NDArray[Any]:
+    if name not in archive.files:
+        close = get_close_matches(name, archive.files, 1)
+        hint = f"did you mean {role}: {close[0]}?" if close else f"say {role}: NAME"
+        raise DataError(f"{path} has no array {name!r}; it has {', '.join(archive.files) or 'none'}\n  {hint}")
+    try:
+        return np.asarray(archive[name])
+    except _DAMAGE as error:
+        raise DataError(f"{path}, array {name!r}: {_words(error)}") from error
 
 
 def assemble(
