@@ -337,6 +337,16 @@ class Metric(Component):
         raise NotImplementedError
 
 
+class Distribution(Component):
+    """Where a random sweep draws a value from."""
+
+    kind: ClassVar[str] = "distribution"
+
+    def quantile(self, u: float) -> object:
+        """The value below which a share u of the draws lies, 0 ≤ u < 1."""
+        raise NotImplementedError
+
+
 class Backend(Component):
     """What runs the plan."""
 

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
+from nnctl.spec.backends import Auto
 from nnctl.spec.components import (
     Backend,
     Cost,
     DataSource,
+    Distribution,
     Initializer,
     Layer,
     Metric,
@@ -18,7 +20,6 @@ from nnctl.spec.components import (
     Regularizer,
     Schedule,
 )
-from nnctl.spec.backends import Auto
 from nnctl.spec.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
 from nnctl.spec.optimizers import Sgd
 from nnctl.spec.schedules import Constant
@@ -44,20 +45,24 @@ class TrainingSchedule:
         default_factory=Constant
     )
     early_stopping: Annotated[EarlyStopping | None, "when to stop before the last epoch"] = None
-    evaluate_every: Annotated[PositiveInt | None, "training examples between evaluations; once an epoch if absent"] = None
+    evaluate_every: Annotated[PositiveInt | None, "training examples between evaluations; an epoch if absent"] = None
     evaluate_on: Annotated[PositiveInt | None, "evaluate on this many examples of each split; all if absent"] = None
     shuffle: Annotated[bool, "a new order of the examples each epoch"] = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What `nnctl sweep` searches."""
+    """What `nnctl sweep` searches: every grid combination, with every random draw, with every seed."""
 
-    grid: Annotated[dict[str, tuple[object, ...]], "path: [values]; every combination is tried"] = field(default_factory=dict)
-    random: Annotated[dict[str, object], "path: distribution; `trials` draws"] = field(default_factory=dict)
+    grid: Annotated[
+        dict[str, Annotated[tuple[object, ...], MinLen(1)]], "path: [values]; every combination is tried"
+    ] = field(default_factory=dict)
+    random: Annotated[dict[str, Distribution], "path: distribution; `trials` draws of all together"] = field(
+        default_factory=dict
+    )
     trials: Annotated[PositiveInt | None, "how many random draws"] = None
-    seeds: Annotated[PositiveInt, "runs of each combination with different seeds"] = 1
-    monitor: Annotated[NonEmptyStr, "the column that ranks trials"] = "validation_cost"
+    seeds: Annotated[PositiveInt, "runs of each combination, with the spec's seed and those that follow it"] = 1
+    monitor: Annotated[NonEmptyStr | None, "the column that ranks trials; what the runs monitor if absent"] = None
 
 
 @dataclass(frozen=True, kw_only=True)

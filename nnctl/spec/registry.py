@@ -28,6 +28,7 @@ _BUILTIN_MODULES = (
     "nnctl.spec.backends",
     "nnctl.spec.clipping",
     "nnctl.spec.costs",
+    "nnctl.spec.distributions",
     "nnctl.spec.initializers",
     "nnctl.spec.layers",
     "nnctl.spec.metrics",
