@@ -290,13 +290,8 @@ class DataSource(Component):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Names of the splits there will be, "train" first."""
-        return ("train",)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
         """Names of the splits there will be: "train", then "validation" and "test" where they exist."""
-        raise NotImplementedError
+        return ("train",)
 
     def signature(self, folder: Path) -> DataSignature:
         """What the compiler must know, without a download; `folder` is what paths are relative to.
