@@ -17,7 +17,10 @@ LABELS = np.array([1, 2, 1, 5])
 def archive(tmp_path):
     def write(arrays, **fields):
         np.savez(tmp_path / "a.npz", **arrays)
-        return load_dataset(Npz(path="a.npz", **fields), tmp_path, 0)
+        source = Npz(path="a.npz", **fields)
+        dataset = load_dataset(source, tmp_path, 0)
+        assert source.signature(tmp_path) == dataset.signature
+        return dataset
 
     return write
 
@@ -89,6 +92,28 @@ def test_a_test_set_needs_both_arrays():
 def test_broken_archive(archive, arrays, fields, message):
     with pytest.raises(DataError, match=message):
         archive(arrays, **fields)
+
+
+def test_signature_reads_no_inputs(tmp_path):
+    np.savez(tmp_path / "a.npz", inputs=np.zeros((4, 1000)), targets=LABELS)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    # The stored numbers are damaged, their header is not.
+    place = content.index(b"NUMPY") + 10_000
+    content[place] ^= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    source = Npz(path="a.npz")
+    assert source.signature(tmp_path).input_shape == (1000,)
+    with pytest.raises(DataError, match="array 'inputs': Bad CRC-32"):
+        load_dataset(source, tmp_path, 0)
+
+
+def test_signature_refuses_objects_and_text(tmp_path):
+    np.savez(tmp_path / "a.npz", inputs=np.array([1, None]), targets=LABELS)
+    with pytest.raises(DataError, match="Python objects, which are never loaded"):
+        Npz(path="a.npz").signature(tmp_path)
+    np.savez(tmp_path / "b.npz", inputs=np.array(list("abcd")), targets=LABELS)
+    with pytest.raises(DataError, match="numbers are expected, not <U1"):
+        Npz(path="b.npz").signature(tmp_path)
 
 
 def test_npy(tmp_path):

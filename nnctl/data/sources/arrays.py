@@ -27,19 +27,26 @@ class ArraySource(Source):
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
 
-    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
-        """inputs, targets, and where there is a test set test_inputs, test_targets. Raises DataError."""
+    def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
+        """inputs, targets, and where there is a test set test_inputs, test_targets.
+
+        outline: of the inputs, shape and type are enough. Raises DataError.
+        """
         raise NotImplementedError
 
     def describe(self, folder: Path) -> Description:
-        """Shapes from the files' headers; targets are read, to know the classes."""
-        return self.read(folder, 0).description
+        """Shapes from the file's headers; targets are read, to know the classes."""
+        from nnctl.data.numpyfiles import describe
+
+        arrays = self.arrays(folder, outline=True)
+        return describe(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8, float32, or int64 where they are indices."""
         from nnctl.data.numpyfiles import assemble
 
-        return assemble(self.arrays(folder), indices=self.indices, target_type=self.target_type, path=self.path)
+        arrays = self.arrays(folder, outline=False)
+        return assemble(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
 
     def where(self, folder: Path) -> str:
         """The file."""
@@ -71,7 +78,7 @@ class Npz(ArraySource):
         """Where its arrays are named."""
         return self.test_inputs is not None
 
-    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
+    def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
         """The named arrays."""
         from nnctl.data.numpyfiles import read_npz
         from nnctl.data.paths import existing_file
@@ -79,7 +86,8 @@ class Npz(ArraySource):
         names = {"inputs": self.inputs, "targets": self.targets}
         if self.test_inputs is not None and self.test_targets is not None:
             names |= {"test_inputs": self.test_inputs, "test_targets": self.test_targets}
-        return read_npz(existing_file(self.path, folder), names)
+        outlines = ("inputs", "test_inputs") if outline else ()
+        return read_npz(existing_file(self.path, folder), names, outlines)
 
 
 @register("data", "npy")
@@ -88,7 +96,7 @@ class Npy(ArraySource):
 
     targets: Annotated[NonEmptyStr, "the file of targets, relative to the spec"]
 
-    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
+    def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
         """Both files, mapped into memory."""
         from nnctl.data.numpyfiles import read_npy
         from nnctl.data.paths import existing_file
