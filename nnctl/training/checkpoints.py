@@ -86,9 +86,7 @@ def load(path: Path) -> Checkpoint:
     except json.JSONDecodeError as error:
         raise _damaged(path, f"its header is not JSON: {error}") from error
     if progress.pop("format", None) != FORMAT:
-        raise RunError(
-            f"{path}: written in a format that this version of nnctl does not read; it reads format {FORMAT}"
-        )
+        raise RunError(f"{path}: its format is not {FORMAT}, the one that this version of nnctl reads")
     if progress.pop("tensors_sha256", None) != _digest(tensors):
         raise _damaged(path, "its tensors do not have the checksum that its header gives")
     return Checkpoint(progress, tensors)

@@ -107,7 +107,10 @@ def _prepare(loaded: Loaded) -> tuple[Dataset, Engine]:
 def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int) -> Engine:
     """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
     try:
-        return Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples)
+        engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples)
+        # Built on first use; here, a misfit of net and targets is found before a folder is made.
+        _ = engine.network.training_step
+        return engine
     except ShapeError as error:
         raise loaded.shape_error(error) from error
 

@@ -132,7 +132,9 @@ def test_resuming_anywhere_gives_the_bytes_of_the_uninterrupted_run(at: int, eve
 
 def test_early_stopping_ends_with_the_best_weights_and_says_so() -> None:
     engine = ScriptedEngine([0.5, 0.9, 0.8, 0.7, 0.6])
-    loop = make("{epochs: 50, batch_size: 30, early_stopping: {monitor: validation_accuracy, patience: 2}}", engine=engine)
+    loop = make(
+        "{epochs: 50, batch_size: 30, early_stopping: {monitor: validation_accuracy, patience: 2}}", engine=engine
+    )
     states, events = {}, []
     for event in loop.run():
         events.append(event)
@@ -154,7 +156,9 @@ def test_early_stopping_ends_with_the_best_weights_and_says_so() -> None:
 
 def test_without_restore_best_the_last_weights_stay() -> None:
     engine = ScriptedEngine([0.5, 0.4])
-    schedule = "{epochs: 50, batch_size: 30, early_stopping: {monitor: validation_accuracy, patience: 1, restore_best: false}}"
+    schedule = (
+        "{epochs: 50, batch_size: 30, early_stopping: {monitor: validation_accuracy, patience: 1, restore_best: false}}"
+    )
     events = list(make(schedule, engine=engine).run())
     assert isinstance(events[-1], Finished)
     assert events[-1].summary["weights"] == "last"

@@ -1,0 +1,79 @@
+"""`nnctl evaluate`: what trained nets reach on a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nnctl.training.evaluation import Result
+
+
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN...", show_default=False)],
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", metavar="K", help="Also count answers among the K largest outputs.")
+    ] = None,
+    confusion: Annotated[
+        bool, typer.Option("--confusion", help="Also show which classes are taken for which.")
+    ] = False,
+) -> None:
+    """Measure trained nets on a split.
+
+    Several runs are also judged together: by vote, and by the mean of their outputs.
+    A table on a terminal, one JSON object a line in a pipe.
+    """
+    import json
+    import sys
+
+    from nnctl.training import evaluation
+
+    opened = [evaluation.open_run(path, checkpoint) for path in runs]
+    results = evaluation.evaluate(opened, split, top_k=top_k)
+    if sys.stdout.isatty():
+        _show(results, opened[0].classes if confusion else None)
+        return
+    for result in results:
+        row = dict(result.row)
+        if confusion and result.confusion is not None:
+            row |= {"classes": list(opened[0].classes or ()), "confusion": result.confusion.tolist()}
+        print(json.dumps(row, allow_nan=False))
+
+
+def _show(results: Sequence[Result], classes: Sequence[str] | None) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from nnctl.metrics.terminal import show
+
+    console = Console()
+    first = results[0].row
+    hidden = ("step", "split", "examples")
+    columns = [n for n in dict.fromkeys(n for result in results for n in result.row) if n not in hidden]
+    title = f"{first['split']} split, {first['examples']:,} examples"
+    table = Table(*(name.replace("_", " ") for name in columns), title=title, box=SIMPLE_HEAD)
+    table.columns[0].no_wrap = True
+    for result in results:
+        table.add_row(*(show(result.row.get(name)) for name in columns))
+    console.print(table)
+    for result in results if classes is not None else ():
+        if result.confusion is None or classes is None:
+            continue
+        matrix = Table(
+            "class", *classes, title=f"{result.row['run']}: rows are classes, columns answers", box=SIMPLE_HEAD
+        )
+        for row, name in enumerate(classes):
+            cells = [str(n) if n else "·" for n in result.confusion[row].tolist()]
+            cells[row] = f"[bold]{cells[row]}[/bold]"
+            matrix.add_row(name, *cells)
+        console.print(matrix)

@@ -1,0 +1,253 @@
+"""Runs in folders, on the real engine: resuming after any crash, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnctl.errors import Interrupted, RunError, SpecError
+from nnctl.metrics.follow import RunSink, follow
+from nnctl.spec.load import Loaded, load_text
+from nnctl.training import durable, loop, session
+from nnctl.training.events import Event, Finished, Progress, Started
+from nnctl.training.signals import StopRequest
+
+SPEC = """
+name: small
+data: {type: blobs, examples: 84, validation: 12, test: 12}
+layers:
+  - {type: dense, units: 5, activation: relu}
+  - {type: dropout, rate: 0.2}
+  - {type: dense, units: 3, activation: softmax}
+cost: log_likelihood
+optimizer: {type: adam, learning_rate: 0.05}
+schedule:
+  epochs: 4
+  batch_size: 16
+  evaluate_every: 25
+  learning_rate: {type: plateau, patience: 1, factor: 0.5}
+  early_stopping: {monitor: validation_accuracy, patience: 30}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def spec(*overrides: str) -> Loaded:
+    return load_text(SPEC, "small.yaml", overrides)
+
+
+def run(loaded: Loaded, out: str, **options: Any) -> Finished | None:
+    return follow(session.train(loaded, out=Path(out), **options), [RunSink()])
+
+
+def checkpoints(out: str) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted((Path(out) / "checkpoints").iterdir()) if p.suffix != ".tmp"}
+
+
+def rows(out: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (Path(out) / "metrics.jsonl").read_text().splitlines()]
+    for row in found:
+        del row["seconds"]
+    return found
+
+
+@pytest.fixture
+def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches SIGKILL."""
+
+
+@pytest.mark.usefixtures("save_always")
+def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each fsync is a moment between two states of the disk; the process dies at every third of them in turn."""
+    run(spec(), "whole")
+    real = os.fsync
+    moments = 0
+
+    def count(descriptor: int) -> None:
+        nonlocal moments
+        moments += 1
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", count)
+        run(spec(), "counted", stretch=2)
+    assert moments > 40
+    for deadly in range(1, moments + 1, 3):
+        out, left = f"killed-{deadly}", deadly
+
+        def die(descriptor: int) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Killed
+            real(descriptor)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(durable.os, "fsync", die)
+            with pytest.raises(Killed):
+                run(spec(), out, stretch=2)
+        finished = run(spec(), out, resume=True, stretch=5)
+        assert finished is not None
+        assert not finished.before
+        assert checkpoints(out) == checkpoints("whole")
+        assert rows(out) == rows("whole")
+
+
+@pytest.mark.usefixtures("save_always")
+def test_stopped_by_a_signal_it_resumes_to_the_same_bytes() -> None:
+    run(spec(), "whole")
+    for at in (1, 5, 11):
+        stop = StopRequest()
+
+        class Stopper:
+            def handle(self, event: Event, at: int = at, stop: StopRequest = stop) -> None:
+                if isinstance(event, Progress) and event.step >= at:
+                    stop.request(15)
+
+            def close(self) -> None:
+                pass
+
+        with pytest.raises(Interrupted, match="the checkpoint is saved, --resume goes on"):
+            follow(session.train(spec(), out=Path(f"at-{at}"), stop=stop, stretch=1), [RunSink(), Stopper()])
+        run(spec(), f"at-{at}", resume=True)
+        assert checkpoints(f"at-{at}") == checkpoints("whole")
+        assert rows(f"at-{at}") == rows("whole")
+
+
+def test_the_folder_of_a_run() -> None:
+    finished = run(spec(), "out")
+    assert finished is not None
+    names = sorted(str(p.relative_to("out")) for p in Path("out").rglob("*") if p.is_file())
+    assert names == [
+        "checkpoints/best.json",
+        "checkpoints/best.safetensors",
+        "checkpoints/last.json",
+        "checkpoints/last.safetensors",
+        "metrics.jsonl",
+        "origin.json",
+        "progress.json",
+        "spec.yaml",
+        "summary.json",
+    ]
+    summary = json.loads(Path("out/summary.json").read_text())
+    assert summary == finished.summary
+    assert summary["test"]["test_accuracy"] == rows("out")[-1]["test_accuracy"]
+
+
+def test_equal_runs_are_equal_and_seeds_differ() -> None:
+    for out, overrides in (("a", ()), ("b", ()), ("c", ("seed=1",))):
+        run(spec(*overrides), out)
+    assert checkpoints("a") == checkpoints("b")
+    assert rows("a") == rows("b")
+    assert rows("a") != rows("c")
+
+
+def test_resuming_a_finished_run_says_so_and_changes_nothing() -> None:
+    run(spec(), "out")
+    before = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*") if p.is_file()}
+    finished = run(spec(), "out", resume=True)
+    assert finished is not None
+    assert finished.before
+    assert {p: p.stat().st_mtime_ns for p in Path("out").rglob("*") if p.is_file()} == before
+
+
+def test_with_nothing_to_resume_it_starts() -> None:
+    assert run(spec(), "out", resume=True) is not None
+    events = list(session.train(spec(), resume=True))
+    assert isinstance(events[0], Started)
+    assert Path(events[0].folder) == Path("runs/small/001")
+
+
+def test_epochs_can_be_raised() -> None:
+    # With an evaluation an epoch: one that falls due only because the run ends would not come again.
+    each = "schedule.evaluate_every=null"
+    run(spec(each, "schedule.epochs=2"), "out")
+    run(spec(each), "out", resume=True)
+    run(spec(each), "whole")
+    assert checkpoints("out")["last.safetensors"] == checkpoints("whole")["last.safetensors"]
+    assert rows("out")[-1] == rows("whole")[-1]
+    assert len([r for r in rows("out") if r["event"] == "test"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("optimizer.learning_rate=0.1", "optimizer.learning_rate: 0.05 in the run, 0.1 now"),
+        ("schedule.epochs=2", "epochs can be raised, not lowered"),
+        ("layers.0.units=6", "layers.0.units: 5 in the run, 6 now"),
+        ("seed=3", "seed: 0 in the run, 3 now"),
+    ],
+)
+def test_a_changed_spec_is_refused_by_its_keys(override: str, words: str) -> None:
+    run(spec(), "out")
+    with pytest.raises(RunError) as caught:
+        run(spec(override), "out", resume=True)
+    assert words in str(caught.value)
+
+
+def test_a_changed_description_is_no_change() -> None:
+    run(spec("schedule.epochs=1"), "out")
+    assert run(spec("schedule.epochs=1", "description=again"), "out", resume=True) is not None
+
+
+def test_without_resume_a_run_in_the_way_is_refused() -> None:
+    run(spec(), "out")
+    kept = checkpoints("out")
+    with pytest.raises(RunError, match="nothing is overwritten"):
+        run(spec(), "out")
+    assert checkpoints("out") == kept
+
+
+def test_a_spec_that_does_not_fit_its_data_leaves_no_folder() -> None:
+    with pytest.raises(SpecError):
+        run(spec("layers.2.units=4"), "out")
+    assert not Path("out").exists()
+
+
+def test_metrics_that_were_cut_are_noticed() -> None:
+    run(spec("schedule.epochs=2"), "out")
+    Path("out/metrics.jsonl").write_text("")
+    with pytest.raises(RunError, match="has 0 whole rows, the last checkpoint counts"):
+        run(spec(), "out", resume=True)
+
+
+def test_a_damaged_checkpoint_is_named() -> None:
+    run(spec("schedule.epochs=2"), "out")
+    path = Path("out/checkpoints/last.safetensors")
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(RunError, match=r"last\.safetensors: the checkpoint is damaged"):
+        run(spec(), "out", resume=True)
+
+
+def test_other_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    run(spec("schedule.epochs=2"), "out")
+    real = session.load_dataset
+
+    def other(source: Any, folder: Path, seed: int) -> Any:
+        return real(source, folder, seed + 1)
+
+    monkeypatch.setattr(session, "load_dataset", other)
+    with pytest.raises(RunError, match="the data is not what this run began with"):
+        run(spec(), "out", resume=True)
+
+
+def test_seconds_go_on_from_where_they_were() -> None:
+    run(spec("schedule.epochs=2"), "out")
+    progress = Path("out/progress.json")
+    content = json.loads(progress.read_text())
+    progress.write_text(json.dumps(content | {"seconds": 1000.0}))
+    finished = run(spec(), "out", resume=True)
+    assert finished is not None
+    assert finished.summary["seconds"] > 1000
