@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -63,6 +62,7 @@ class _Checker:
         """Who reads whom in the root list."""
         layers = self.spec.layers
         names = layer_names(layers)
+        before = len(self.problems)
         self.distinct(layers, names, "layers")
         read = {names[-1]}
         for index, layer in enumerate(layers):
@@ -77,7 +77,9 @@ class _Checker:
                 )
             for number, name in enumerate(layer.inputs):
                 self.reads(f"{path}.inputs.{number}", name, index, names)
-            self.arity(path, layer, names[index])
+        if len(self.problems) > before:
+            # A layer whose name is misspelt is read by none: one mistake, one message.
+            return
         for index, name in enumerate(names[:-1]):
             if name not in read:
                 self.problem(
@@ -105,18 +107,6 @@ class _Checker:
             self.problem(
                 path, f"there is no layer '{name}' to read", f"the name of an earlier layer: {listing(earlier)}", hint
             )
-
-    def arity(self, path: str, layer: Layer, name: str) -> None:
-        given = len(layer.inputs or ())
-        parameters = list(inspect.signature(type(layer).build).parameters.values())[2:]
-        if any(p.kind is p.VAR_POSITIONAL for p in parameters) or given <= len(parameters):
-            return
-        takes = f"reads {len(parameters)} layer{'s' if len(parameters) > 1 else ''}"
-        self.problem(
-            f"{path}.inputs",
-            f"layer '{name}' of type '{layer.type}' {takes}, not {given}",
-            hint="join them first with a layer of type 'add' or 'concatenate'",
-        )
 
     def distinct(self, layers: tuple[Layer, ...], names: list[str], path: str) -> None:
         first: dict[str, int] = {}
@@ -226,5 +216,5 @@ class _Checker:
         watched = getattr(schedule.learning_rate, "monitor", None)
         if isinstance(watched, str):
             yield "schedule.learning_rate.monitor", watched
-        if self.spec.sweep is not None:
+        if self.spec.sweep is not None and self.spec.sweep.monitor is not None:
             yield "sweep.monitor", self.spec.sweep.monitor

@@ -83,7 +83,8 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
     if record is not None and isinstance(value, str) and field is not None:
         return within_record(record, value)
     if isinstance(value, int | float) and field is not None and variant_in(form):
-        return _number_for_component(field)
+        root = _number_home(field.name)
+        return f"a number for '{field.name}' belongs in '{root}'" if root else ""
     return ""
 
 
@@ -115,17 +116,21 @@ def resolve_or_text(text: str) -> object:
         return text
 
 
-def _number_for_component(field: Field) -> str:
-    """A number where a component is wanted: perhaps a component elsewhere has a number of that name."""
+def _number_home(name: str, owner: type | None = None) -> str:
+    """The root key whose component has a number of this name, where plain records have none: the optimizer's rate."""
+    if any(name in fields_of(cls) and _takes_number(cls, name) for _, cls in (("", Spec), *_records(Spec, ""))):
+        return ""
     for root in fields_of(Spec).values():
         variant = variant_in(root.form)
-        if variant is None or root.name == field.name:
+        if variant is None or (owner is not None and issubclass(owner, variant.base)):
             continue
-        for cls in variant.candidates().values():
-            other = fields_of(cls).get(field.name)
-            if other is not None and any(isinstance(f, Leaf) for f in alternatives(other.form)):
-                return f"a number for '{field.name}' belongs in '{root.name}'"
+        if any(name in fields_of(cls) and _takes_number(cls, name) for cls in variant.candidates().values()):
+            return root.name
     return ""
+
+
+def _takes_number(cls: type, name: str) -> bool:
+    return any(isinstance(f, Leaf) and f.base in (int, float) for f in alternatives(fields_of(cls)[name].form))
 
 
 def within_record(record: Record, name: str) -> str:
@@ -153,25 +158,25 @@ def for_untyped(node: MappingNode, form: Variant) -> str:
     """A fix for a component's mapping without `type`."""
     candidates = form.candidates()
     keys = list(node.entries)
-    for key in keys:
-        if key in candidates:
-            value = node.get(key)
-            rest = ", ".join(f"{k}: …" for k in value.entries) if isinstance(value, MappingNode) else ""
-            if isinstance(value, ScalarNode) and value.value is not None:
-                needed = [f.name for f in fields_of(candidates[key]).values() if f.required]
-                rest = f"{needed[0]}: {value.text}" if len(needed) == 1 else ""
-            return (
-                f"write {{type: {key}{', ' + rest if rest else ''}}}"
-                if rest or not bare(candidates[key])
-                else f"write {key}"
-            )
     near = next((key for key in keys if suggest(key, ["type"])), None)
     if near is not None:
         return f"did you mean 'type' for '{near}'?"
     fitting = [name for name, cls in candidates.items() if keys and all(key in fields_of(cls) for key in keys)]
     if 0 < len(fitting) <= 4:
         return f"these keys fit {either(f'type: {name}' for name in fitting)}"
-    return ""
+    name = next((key for key in keys if key in candidates), None)
+    return "" if name is None else _with_type(name, node.get(name), candidates[name])
+
+
+def _with_type(name: str, value: Node | None, cls: type) -> str:
+    """How `name: value` is said in a spec."""
+    fields = ""
+    if isinstance(value, MappingNode):
+        fields = "".join(f", {key}: …" for key in value.entries)
+    elif isinstance(value, ScalarNode) and value.value is not None:
+        required = [f.name for f in fields_of(cls).values() if f.required]
+        fields = f", {required[0]}: {value.text}" if len(required) == 1 else ""
+    return f"write {{type: {name}{fields}}}" if fields or not bare(cls) else f"write {name}"
 
 
 def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]) -> str:
@@ -185,6 +190,8 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
         if fix := within_record(Record(owner), name):
             return fix
         return "this mapping is no component and takes no 'type'"
+    if isinstance(node, ScalarNode) and isinstance(node.value, int | float) and (root := _number_home(key, owner)):
+        return f"'{key}' belongs in '{root}'"
     if home := _home(key, owner):
         return f"'{key}' belongs {home}"
     having = [name for name, cls in siblings.items() if cls is not owner and key in fields_of(cls)]
@@ -217,16 +224,17 @@ def _component_home(key: str, owner: type) -> str:
 
 
 def _renamed_elsewhere(key: str, owner: type) -> str:
+    """Where a key stands that others call so: the optimizer's first, for its numbers are the most often misplaced."""
+    variant = variant_in(fields_of(Spec)["optimizer"].form)
+    if variant is not None and not issubclass(owner, variant.base):
+        for cls in variant.candidates().values():
+            if known := renamed(key, [name for name in fields_of(cls) if _takes_number(cls, name)]):
+                return f"did you mean '{known}', in 'optimizer'?"
     for path, cls in (("", Spec), *_records(Spec, "")):
         known = renamed(key, fields_of(cls))
         if known and cls is not owner:
-            return f"did you mean '{known}', {f'in {chr(39)}{path}{chr(39)}' if path else 'at the root of the spec'}?"
-    optimizer = fields_of(Spec)["optimizer"]
-    variant = variant_in(optimizer.form)
-    if variant is not None and owner is Spec:
-        for cls in variant.candidates().values():
-            if known := renamed(key, fields_of(cls)):
-                return f"did you mean '{known}', in 'optimizer'?"
+            where = f"in '{path}'" if path else "at the root of the spec"
+            return f"did you mean '{known}', {where}?"
     return ""
 
 

@@ -21,11 +21,6 @@ _WORDS = (
         "put the value in quotes",
     ),
     (
-        r"mapping values are not allowed here",
-        "a second ':' in one entry",
-        "put a value that contains ': ' in quotes, or check this line's indentation",
-    ),
-    (
         r"sequence entries are not allowed here",
         "a list cannot begin here",
         "begin the list on a line of its own, or write it as [a, b]",
@@ -34,7 +29,7 @@ _WORDS = (
     (
         r"expected <block end>, but found '-'|expected <block end>, but found '<block sequence start>'",
         "a list item where the mapping around it goes on",
-        "indent the item under its key, or remove the dash",
+        "line the item up with the others of its list, or remove the dash",
     ),
     (
         r"expected <block end>, but found .*",
@@ -67,23 +62,56 @@ _WORDS = (
 )
 
 
+_CONTEXTS = (
+    ("flow sequence", "the list begins here"),
+    ("flow mapping", "the mapping begins here"),
+    ("simple key", "the key is here"),
+    ("quoted scalar", "the string begins here"),
+)
+"""What PyYAML was reading, where its beginning tells more than its end."""
+
+
 def describe(error: yaml.MarkedYAMLError, source: Source) -> Diagnostic:
     """The diagnostic of a syntax error, where PyYAML stopped and what it was reading."""
     location = _location(error.problem_mark, source)
+    began = _location(error.context_mark, source)
     problem = error.problem or "this is not YAML"
+    context = error.context or ""
+    if location is not None and problem == "mapping values are not allowed here":
+        return _stray_colon(location, source)
     message, hint = problem, ""
     for pattern, words, fix in _WORDS:
         match = re.fullmatch(pattern, problem)
         if match:
             message, hint = words.format(**match.groupdict()), fix.format()
             break
+    if "quoted scalar" in context and began is not None and "end of stream" in problem:
+        # Where the text ends says nothing about where the quote is missing.
+        return Diagnostic(message, began, hint=hint)
     related: tuple[tuple[Location, str], ...] = ()
-    began = error.context_mark
-    if began is not None and location is not None and began.line + 1 != location.line:
-        where = _location(began, source)
-        if where is not None and where.text.strip():
-            related = ((where, _context(error.context or "")),)
+    words = next((begins for part, begins in _CONTEXTS if part in context), "")
+    if words and began is not None and location is not None and began.line != location.line:
+        related = ((began, words),)
     return Diagnostic(message, location, hint=hint, related=related)
+
+
+def _stray_colon(colon: Location, source: Source) -> Diagnostic:
+    """A ':' where no key can be: in a value, or after a line that takes this one for its own."""
+    if ":" in colon.text[: colon.column - 1]:
+        hint = "put a value that contains ': ' in quotes"
+        return Diagnostic("a second ':' in one entry", colon, hint=hint)
+    above = colon.line - 2
+    while above > 0 and not source.lines[above].strip():
+        above -= 1
+    text = source.lines[above]
+    start = len(text) - len(text.lstrip())
+    if re.search(r":(\s|$)", text):
+        indent = len(colon.text) - len(colon.text.lstrip())
+        hint = "give it the indentation of that entry, or remove that entry's value"
+        message = "this line is indented below an entry that has a value already"
+        return Diagnostic(message, source.at(colon.line - 1, indent, colon.column - indent), hint=hint)
+    hint = "write 'key: value', with a space after the colon"
+    return Diagnostic("this line has no ':'", source.at(above, start, len(text.strip())), hint=hint)
 
 
 def _location(mark: yaml.Mark | None, source: Source) -> Location | None:
@@ -95,18 +123,3 @@ def _location(mark: yaml.Mark | None, source: Source) -> Location | None:
         line -= 1
         column = len(source.lines[line].rstrip())
     return source.at(line, column)
-
-
-def _context(words: str) -> str:
-    for part, begins in (
-        ("flow sequence", "the list begins here"),
-        ("flow mapping", "the mapping begins here"),
-        ("block mapping", "the mapping begins here"),
-        ("block collection", "the list begins here"),
-        ("block sequence", "the list begins here"),
-        ("quoted scalar", "the string begins here"),
-        ("simple key", "the key is here"),
-    ):
-        if part in words:
-            return begins
-    return "it begins here"

@@ -34,7 +34,7 @@ from nnctl.spec.forms import (
 )
 from nnctl.spec.registry import Component
 from nnctl.spec.tree import MappingNode, Node, ScalarNode, SequenceNode, plain_data, text_of
-from nnctl.spec.wording import article, expected, expected_of, found, kind_name, listing
+from nnctl.spec.wording import article, both, expected, expected_of, found, kind_name, listing
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,7 @@ class _Walker:
         typed = issubclass(cls, Component)
         values: dict[str, Any] = {}
         good = True
+        meant: set[str] = set()
         for name, entry in node.entries.items():
             if typed and name == "type":
                 continue
@@ -239,19 +240,21 @@ class _Walker:
             if name not in known:
                 good = False
                 hint = hints.for_unknown_key(name, entry.value, cls, siblings)
+                meant |= {meant_name for meant_name in known if hint == hints.did_you_mean(meant_name)}
                 self.problem(entry.key.location, f"unknown key '{name}' in {title}", _keys(known), hint)
                 continue
             self.places[inner] = Place(entry.value.location, entry.key.location)
             values[name] = self.value(entry.value, known[name].form, inner, f"'{name}'", known[name])
             good = good and values[name] is not _BAD
-        missing = [f for f in known.values() if f.required and f.name not in node.entries]
-        if missing:
-            return self.lacking(node.location, cls, frozenset(node.entries), title)
+        # A required key that is only misspelt has its message already.
+        present = frozenset(node.entries) | meant
+        if any(f.required and f.name not in present for f in known.values()):
+            return self.lacking(node.location, cls, present, title)
         return self.checked(cls(**values), path) if good else _BAD
 
     def lacking(self, location: Location, cls: type, present: frozenset[str], title: str) -> _Bad:
         missing = [f for f in fields_of(cls).values() if f.required and f.name not in present]
-        names = " and ".join(f"'{f.name}'" for f in missing)
+        names = both(f"'{f.name}'" for f in missing)
         words = "; ".join(f"{f.name}: {expected_of(f)}" for f in missing)
         hint = ""
         if issubclass(cls, Component) and not present:

@@ -51,14 +51,14 @@ def expected(form: Form) -> str:
         case Record():
             return "a mapping"
         case Variant():
-            return f"{article(KIND_NAMES.get(form.kind, form.kind))}: a name, or a mapping with 'type'"
+            return f"the name of {article(kind_name(form.kind))}, or a mapping with 'type'"
         case ListOf(item, least, most, fixed):
             return _list(item, least, most, fixed)
         case MapOf(key, value):
             return f"a mapping from {_plural(key)} to {_plural(value)}"
         case OneOf(forms):
-            # Words with a colon of their own close the sentence.
-            return either(sorted((expected(f) for f in forms), key=lambda words: (words == "null", ":" in words)))
+            # Null last, and before it what has a comma of its own.
+            return either(sorted((expected(f) for f in forms), key=lambda words: (words == "null", "," in words)))
 
 
 def expected_of(field: Field) -> str:

@@ -1,0 +1,159 @@
+"""`--set path=value`."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnctl.errors import SpecError
+from nnctl.spec.load import load_text
+from nnctl.spec.overrides import parse_override
+
+TEXT = """\
+data: {type: digits, validation: 0.1}
+layers:
+  - flatten
+  - {type: dense, name: hidden, units: 30, activation: sigmoid}
+  - &out {type: dense, name: out, units: 10, activation: softmax}
+cost: log_likelihood
+optimizer: sgd
+schedule:
+  epochs: 3
+"""
+
+
+def load(*overrides):
+    return load_text(TEXT, "digits.yaml", overrides).spec
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("layers.1.units=40", "layers.1.units", 40),
+        ("layers[1].units=40", "layers.1.units", 40),
+        ("layers.-2.units=40", "layers.1.units", 40),
+        ("layers[name=hidden].units=40", "layers.1.units", 40),
+        ("layers[type=flatten].name=flat", "layers.0.name", "flat"),
+        ("layers.0.name=flat", "layers.0.name", "flat"),
+        ("layers[name=hidden].activation=tanh", "layers.1.activation.type", "tanh"),
+        ("layers.1.activation={type: leaky_relu, slope: 1e-3}", "layers.1.activation.slope", 1e-3),
+        ("optimizer.momentum=0.9", "optimizer.momentum", 0.9),
+        ("optimizer.learning_rate=1e-3", "optimizer.learning_rate", 1e-3),
+        ("optimizer=adam", "optimizer.type", "adam"),
+        ("optimizer.type=adam", "optimizer.type", "adam"),
+        ("schedule.batch_size=full", "schedule.batch_size", "full"),
+        ("schedule.early_stopping.patience=3", "schedule.early_stopping.patience", 3),
+        ("schedule.early_stopping={}", "schedule.early_stopping.patience", 10),
+        ("backend.type=numpy", "backend.type", "numpy"),
+        ("description=a: b | c # d, \u00e9 [x", "description", "a: b | c # d, \u00e9 [x"),
+        ("description=x=y", "description", "x=y"),
+        ("description='1'", "description", "1"),
+        ("name=no", "name", "no"),
+        ("seed= 7 ", "seed", 7),
+        ("sweep.grid.optimizer.learning_rate=[0.1, 1]", "sweep.grid", {"optimizer.learning_rate": (0.1, 1)}),
+        ("regularizer={type: l2, strength: 5}", "regularizer.strength", 5.0),
+    ],
+)
+def test_sets(override, path, value):
+    found = load(override)
+    for step in path.split("."):
+        found = found[int(step)] if step.isdigit() else getattr(found, step)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_of_two_the_last_holds():
+    assert load("seed=1", "seed=2").seed == 2
+
+
+def test_another_type_drops_the_fields_of_the_file_and_keeps_those_of_overrides():
+    text = TEXT.replace("optimizer: sgd", "optimizer: {type: sgd, momentum: 0.9}")
+    spec = load_text(text, overrides=["optimizer.learning_rate=0.5", "optimizer.type=adam"]).spec
+    assert (spec.optimizer.type, spec.optimizer.learning_rate) == ("adam", 0.5)
+
+
+def test_the_same_type_changes_nothing():
+    text = TEXT.replace("optimizer: sgd", "optimizer: {type: sgd, momentum: 0.9}")
+    assert load_text(text, overrides=["optimizer.type=sgd"]).spec.optimizer.momentum == 0.9
+
+
+def test_a_default_component_is_filled_in():
+    text = TEXT.replace("optimizer: sgd\n", "")
+    spec = load_text(text, overrides=["optimizer.momentum=0.5"]).spec
+    assert (spec.optimizer.type, spec.optimizer.momentum) == ("sgd", 0.5)
+
+
+def test_an_alias_is_changed_in_one_place_only():
+    text = TEXT.replace("  - &out", "  - &hidden {type: dense, units: 20}\n  - *hidden\n  - &out")
+    spec = load_text(text, overrides=["layers.2.units=21"]).spec
+    assert [layer.units for layer in spec.layers[2:4]] == [21, 20]
+
+
+def test_places_of_overrides():
+    loaded = load_text(TEXT, "digits.yaml", ["layers.1.units=40"])
+    assert str(loaded.locate("layers.1.units")) == "--set:1:16"
+    assert str(loaded.locate("layers.1")) == "digits.yaml:4:5"
+
+
+ERRORS = [
+    ("optimizer.lr=0.1", 11, "lr", "unknown key 'lr' in optimizer 'sgd'", "did you mean 'learning_rate'?"),
+    ("optimzer.momentum=0.1", 1, "optimzer", "unknown key 'optimzer' in the spec", "did you mean 'optimizer'?"),
+    ("optimizer.momentum=x", 20, "x", "'momentum' cannot be the string 'x'", ""),
+    ("optimizer=sgdd", 11, "sgdd", "there is no optimizer 'sgdd'", "did you mean 'sgd'?"),
+    ("layers.7.units=3", 8, "7", "'layers' has 3 items, none at 7", ""),
+    (
+        "layers.hidden.units=3",
+        8,
+        "hidden",
+        "'hidden' is no item of 'layers', a list",
+        "did you mean 'layers'[name=hidden]?",
+    ),
+    ("layers[name=hiden].units=3", 7, "[name=hiden]", "no item of 'layers' has name=hiden", "did you mean 'hidden'?"),
+    (
+        "layers[type=dense].units=3",
+        7,
+        "[type=dense]",
+        "2 items of 'layers' have type=dense",
+        "say which by index: 1, 2",
+    ),
+    ("optimizer[name=x].momentum=1", 10, "[name=x]", "'optimizer' is a mapping, not a list to select from", ""),
+    ("schedule.epochs.x=1", 17, "x", "'schedule.epochs' is 3 and has no 'x'", ""),
+    ("regularizer.strength=1", 13, "strength", "a regularizer needs a 'type'", "these keys fit type: l1 or type: l2"),
+    ("seed", 1, "seed", "an override without '='", ""),
+    ("=3", 1, "=", "an override without a path", ""),
+    ("a..b=3", 3, ".", "this path cannot be read", ""),
+    ("a.=3", 3, "=", "the path ends too soon", ""),
+    ("layers[name=x.units=3", 1, "layers[name=x.units=3", "an override without '='", ""),
+    ("seed=1e999", 6, "1e999", "1e999 is outside the range of a double-precision number", ""),
+    ("data={type: digits", 19, "", "the mapping is not closed before this", "add the missing ',' or '}'"),
+    ("layers.1={type: dens, units: 3}", 17, "dens", "there is no layer 'dens'", "did you mean 'dense'?"),
+]
+
+
+@pytest.mark.parametrize(("override", "column", "under", "message", "hint"), ERRORS, ids=[row[0] for row in ERRORS])
+def test_errors_point_into_the_argument(override, column, under, message, hint):
+    with pytest.raises(SpecError) as caught:
+        load(override)
+    (problem,) = caught.value.diagnostics
+    location = problem.location
+    assert (location.path, location.line, location.column, location.text) == ("--set", 1, column, override)
+    assert override[column - 1 : column - 1 + location.width] == under
+    assert (problem.message, problem.hint) == (message, hint)
+
+
+def test_all_bad_overrides_are_reported():
+    with pytest.raises(SpecError) as caught:
+        load("seed", "layers.9=flatten", "seed=1")
+    assert len(caught.value.diagnostics) == 2
+
+
+@given(st.text(max_size=30))
+def test_any_argument_reads_or_is_refused_with_a_place(text):
+    try:
+        parse_override(text)
+    except SpecError as error:
+        locations = [problem.location for problem in error.diagnostics]
+    else:
+        locations = []
+    assert all(location is not None and location.path == "--set" for location in locations)
