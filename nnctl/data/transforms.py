@@ -46,6 +46,8 @@ class AffineTransform(Transform):
 class Standardize(AffineTransform):
     """(x − μ)/σ. A feature that never varies keeps its scale and becomes 0."""
 
+    formula = "x ← (x − μ)/σ"
+
     def rescale(self, statistics: Statistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """μ and 1/σ."""
         return statistics.mean, _reciprocal(statistics.std)
@@ -54,6 +56,8 @@ class Standardize(AffineTransform):
 @register("transform", "min_max")
 class MinMax(AffineTransform):
     """Least to `low`, greatest to `high`. A feature that never varies becomes `low`."""
+
+    formula = "x ← low + (x − min)·(high − low)/(max − min)"
 
     low: Annotated[float, "what the least becomes"] = 0.0
     high: Annotated[float, "what the greatest becomes; above low"] = 1.0

@@ -33,7 +33,8 @@ class Csv(Source):
         bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
     ] = None
     delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None, "between cells; a comma if absent, in .tsv files a tab"
+        Annotated[str, MinLen(1), MaxLen(1)] | None,
+        "the one character between cells; a comma if absent, in .tsv files a tab",
     ] = None
     ignore: Annotated[tuple[Column, ...], "columns to leave out, such as an identifier"] = ()
     categorical: Annotated[tuple[Column, ...], "columns of numbers that are names of categories"] = ()
