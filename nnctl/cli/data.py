@@ -87,7 +87,8 @@ def _print(rows: list[dict[str, Any]], table: list[dict[str, str]]) -> None:
         printed.add_column(name.replace("_", " "), overflow="fold")
     for line in table:
         printed.add_row(*line.values())
-    Console().print(printed)
+    # Names of classes and folders may look like markup or emoji codes.
+    Console(markup=False, emoji=False).print(printed)
 
 
 def _cell(value: Any) -> str:
