@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import MinLen
 
+from nnctl.errors import ShapeError
 from nnctl.spec.components import Array, Builder, Cost, ElementwiseCost, Namespace
 from nnctl.spec.fields import Fraction, PositiveFloat
 from nnctl.spec.registry import register
@@ -105,6 +106,13 @@ class LogLikelihood(Cost):
     ] = None
 
     def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
+        classes = output.shape[-1]
+        if self.class_weights is not None and len(self.class_weights) != classes:
+            raise ShapeError(
+                f"{len(self.class_weights)} class weights for {classes} classes",
+                "give one weight for each class, in the order of the classes",
+                path="cost.class_weights",
+            )
         costs = builder.apply(
             "log_likelihood",
             output,

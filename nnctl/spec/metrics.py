@@ -67,7 +67,14 @@ class TopK(Metric):
 
     def build(self, builder: Builder, output: Any, target: Any) -> Any:
         if not _labelled(output, target):
-            raise ShapeError("top_k needs labels for targets", "it counts classes; use accuracy, mse or mae for values")
+            raise ShapeError("top_k needs labels for targets", "for values use accuracy, mse or mae", path="metrics")
+        classes = output.shape[-1]
+        if self.k >= classes:
+            raise ShapeError(
+                f"among the {self.k} largest of {classes} outputs is always the right one",
+                f"choose k below {classes}",
+                path="metrics",
+            )
         return builder.apply("in_top_k", output, target, k=self.k)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from graph_bench import XP, Bench
 
+from nnctl.errors import ShapeError
 from nnctl.spec.components import Cost
 from nnctl.spec.costs import (
     CrossEntropy,
@@ -52,6 +53,12 @@ def sigmoid(logits: Any) -> Any:
 )
 def test_log_likelihood(cost: Cost, logits: Any, labels: Any, golden: float) -> None:
     assert batch_cost(cost, softmax(logits), labels) == pytest.approx(golden, abs=1e-10)
+
+
+def test_one_weight_for_each_class() -> None:
+    with pytest.raises(ShapeError, match="2 class weights for 3 classes") as caught:
+        batch_cost(LogLikelihood(class_weights=(1.0, 2.0)), [[0.2, 0.3, 0.5]], [1])
+    assert caught.value.path == "cost.class_weights"
 
 
 @pytest.mark.parametrize(("smoothing", "golden"), [(0.0, 0.1269280110), (0.1, 0.2269280106)])

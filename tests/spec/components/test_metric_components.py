@@ -38,7 +38,7 @@ def test_accuracy_of_signs() -> None:
     assert measured(Accuracy(threshold=0.0), output, [1, 0]) == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(("k", "hits"), [(1, [0.0, 1.0]), (2, [1.0, 1.0]), (3, [1.0, 1.0])])
+@pytest.mark.parametrize(("k", "hits"), [(1, [0.0, 1.0]), (2, [1.0, 1.0])])
 def test_top_k(k: int, hits: list[float]) -> None:
     assert measured(TopK(k=k), [[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], [1, 2]) == hits
     assert TopK(k=k).column == f"top_{k}_accuracy"
@@ -47,6 +47,11 @@ def test_top_k(k: int, hits: list[float]) -> None:
 def test_top_k_needs_labels() -> None:
     with pytest.raises(ShapeError, match="top_k needs labels"):
         measured(TopK(), [[0.5, 0.5]], [[1.0, 0.0]])
+
+
+def test_top_k_of_too_few_classes() -> None:
+    with pytest.raises(ShapeError, match="among the 5 largest of 3 outputs is always the right one"):
+        measured(TopK(), [[0.5, 0.3, 0.2]], [1])
 
 
 def test_errors() -> None:
