@@ -248,17 +248,13 @@ class Plateau(MonitoredSchedule):
     def observe(self, memory: Mapping[str, Any], value: float, higher_is_better: bool) -> dict[str, Any]:
         factor, best, bad, cooldown = (memory[key] for key in ("factor", "best", "bad", "cooldown"))
         keras = self.settled("convention") == "keras"
+        # Keras counts the evaluation that ends a cooldown, PyTorch the one after it.
+        counts = cooldown <= 1 if keras else cooldown == 0
+        cooldown = max(cooldown - 1, 0)
         if self._better(value, best, higher_is_better, absolute=keras):
             best, bad = value, 0
-        else:
+        elif counts:
             bad += 1
-        if cooldown > 0:
-            cooldown -= 1
-            # Keras counts the evaluation that ends the cooldown, PyTorch does not.
-            if cooldown > 0 or not keras:
-                bad = 0
-            elif bad:
-                bad = 1
         if bad >= max(self.patience, 1) if keras else bad > self.patience:
             factor, bad, cooldown = max(factor * self.factor, self.floor), 0, self.cooldown
         stop = self.stop_at_floor and factor <= self.floor

@@ -56,9 +56,12 @@ class Residual(Layer):
         x = one(self.type, inputs)
         change = _chain(builder, self.layers, x)
         if change.shape != x.shape:
+            wanted = x.shape[1:]
             raise ShapeError(
                 f"residual adds its input {show(x.shape)} to what its layers give, {show(change.shape)}: "
                 "the shapes must be equal",
-                f"let the last layer inside give {show(x.shape[1:])} for each example",
+                f"end its layers with {wanted[0]} units"
+                if len(wanted) == 1
+                else f"end its layers with shape {show(wanted)} for each example",
             )
         return x + change
