@@ -139,7 +139,7 @@ def claim(path: Path) -> RunFolder:
 
 def claim_next(name: str, runs: Path = RUNS) -> RunFolder:
     """Make the next numbered folder of `name` and point `latest` at it."""
-    family = runs / _file_name(name)
+    family = runs / file_name(name)
     _create(family)
     number = max((int(entry.name) for entry in family.iterdir() if entry.name.isdigit()), default=0) + 1
     while True:
@@ -155,7 +155,7 @@ def claim_next(name: str, runs: Path = RUNS) -> RunFolder:
 
 def latest(name: str, runs: Path = RUNS) -> RunFolder | None:
     """The newest run of `name`, None where there is none."""
-    family = runs / _file_name(name)
+    family = runs / file_name(name)
     if not family.is_dir():
         return None
     ids = sorted((entry.name for entry in family.iterdir() if entry.name.isdigit()), key=int)
@@ -190,7 +190,7 @@ def _create(path: Path) -> None:
         raise RunError(f"{path}: cannot make this folder: {error.strerror}") from error
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """`name` without what a file system gives a meaning to."""
     return re.sub(r'[/\\:*?"<>|\x00-\x1f]', "-", name).strip(". ") or "run"
 
