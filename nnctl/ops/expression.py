@@ -19,7 +19,7 @@ Ref: TypeAlias = int | float
 """An int names a value, a float is a constant."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """One primitive applied to earlier values."""
 
@@ -27,13 +27,25 @@ class Line:
     arguments: tuple[Ref, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expression:
     """`arity` inputs, the lines that compute with them, and which values are the results."""
 
     arity: int
     lines: tuple[Line, ...]
     results: tuple[Ref, ...]
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal for equal expressions. A text, because the value 1 and the constant 1.0 are equal as numbers."""
+        lines = [f"{line.primitive}{line.arguments!r}" for line in self.lines]
+        return f"{self.arity}: {'; '.join(lines)}; {self.results!r}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expression) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
 
     def evaluate(self, xp: Any, *inputs: Any) -> tuple[Any, ...]:
         """The results, line by line, with the functions of `xp`."""
