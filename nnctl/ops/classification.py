@@ -85,7 +85,13 @@ def _column(builder: Any, g: Any) -> Any:
 
 def _likelihood_derivative(builder: Any, g: Any, cost: Any, a: Any, labels: Any, **smoothing: Any) -> list[Any]:
     q = builder.apply("target_distribution", labels, classes=a.shape[-1], **smoothing)
-    return [_column(builder, g) * (-q / a), None]
+    return [builder.formula("log_likelihood'", _likelihood_slope, _column(builder, g), q, a), None]
+
+
+def _likelihood_slope(xp: Any, g: Any, q: Any, a: Any) -> Any:
+    # As in the cost itself: where q is 0 there is no term, also where a underflowed to 0.
+    absent = xp.equal(q, 0.0)
+    return -g * xp.where(absent, 0.0, q / xp.where(absent, 1.0, a))
 
 
 @op("log_likelihood", type_rule=_labels_type, derivative=_likelihood_derivative, sample=_likelihood_sample)
