@@ -32,10 +32,14 @@ class _Lowering:
         self.sizes = sizes
         self.precision = precision
         self.source = _view_sources(graph)
-        self.setup = _constant_nodes(graph)
-        constant = set(self.setup)
-        self.nodes = [n for n in graph.nodes if n not in constant and n.op.name not in _VIEWS]
+        launched = [n for n in graph.nodes if n.op.name not in _VIEWS]
+        constant = set(_constant_nodes(graph))
+        self.setup = [n for n in launched if n in constant]
+        self.nodes = [n for n in launched if n not in constant]
+        # Names are for people and may repeat; a number tells constants apart.
+        self.constants = {v: str(i) for i, v in enumerate(v for n in self.setup for v in n.outputs)}
         self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
+        self.guarded = self._guarded()
         self.last_read = self._last_reads()
         self.in_place = self._in_place()
         self.offsets, self.arena_bytes = self._arena()
@@ -43,7 +47,6 @@ class _Lowering:
     def plan(self) -> Plan:
         launches = tuple(self._launch(n) for n in self.nodes)
         guard = self.graph.guard
-        guarded = len(launches) if guard is None else self.position[self.source.get(guard, guard)] + 1
         copies = tuple(
             (self._slot(new), self._slot(old)) for old, new in self.graph.updates.items() if new not in self.in_place
         )
@@ -55,13 +58,19 @@ class _Lowering:
             launches=launches,
             outputs={name: self._slot(v) for name, v in self.graph.outputs.items()},
             guard=None if guard is None else self._slot(guard),
-            guarded=guarded,
+            guarded=self.guarded,
             copies=copies,
             arena_bytes=self.arena_bytes,
         )
 
     def _root(self, value: Value) -> Value:
         return self.source.get(value, value)
+
+    def _guarded(self) -> int:
+        """Index of the first launch after the guard is known."""
+        if self.graph.guard is None:
+            return len(self.nodes)
+        return self.position.get(self._root(self.graph.guard), -1) + 1
 
     def _last_reads(self) -> dict[Value, int]:
         """Index of the last launch that reads each value (or a view of it); results live to the end."""
@@ -77,11 +86,14 @@ class _Lowering:
         """New value → the parameter or slot whose memory it may take over."""
         read = {v: i for i, node in enumerate(self.nodes) for v in map(self._root, node.inputs)}
         elsewhere = set(self.graph.outputs.values())
+        # What is computed before the guard is known must not yet touch storage.
+        first = 0 if self.graph.guard is None else self.guarded
         found: dict[Value, Value] = {}
         for old, new in self.graph.updates.items():
             written = self.position.get(new)
-            taken = new in found or new in self.source or new in elsewhere or old in self.source.values()
-            if written is None or taken:
+            taken = new in found or new in self.source or new in elsewhere
+            shown = old in elsewhere or old in self.source.values()
+            if written is None or written < first or taken or shown:
                 continue
             # An elementwise op may write over what it reads; any other needs its input whole to the end.
             last = written if isinstance(self.nodes[written].op, ElementwiseOp) else written - 1
@@ -113,7 +125,7 @@ class _Lowering:
             return Slot(value.name, "storage", shape, value.type.dtype, home.name)
         if root in self.offsets:
             return Slot(value.name, "arena", shape, value.type.dtype, "", self.offsets[root])
-        return Slot(value.name, "constant", shape, value.type.dtype, root.name)
+        return Slot(value.name, "constant", shape, value.type.dtype, self.constants[root])
 
     def _launch(self, node: Node) -> Launch:
         inputs = tuple(self._slot(v) for v in node.inputs)

@@ -52,7 +52,8 @@ class Plan:
 
     setup: launches that fill the constants, once. launches: each step, in order.
     guarded: index of the first launch that runs only if `guard` is finite; len(launches) without guard.
-    copies: (from, to) after the last launch, for updates that could not be made in place.
+    copies: (from, to) after the last launch and after the outputs are read, for updates
+        that could not be made in place.
     """
 
     name: str

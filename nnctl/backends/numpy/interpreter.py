@@ -68,10 +68,11 @@ class Interpreter:
                     return Result(step, {name: a[:step] for name, a in outputs.items()})
                 for launch in self.after:
                     launch()
-                for new, old in self.copies:
-                    old[...] = new
+                # Outputs first: one of them may be an old value that a copy replaces.
                 for name, array in self.outputs.items():
                     outputs[name][step] = array
+                for new, old in self.copies:
+                    old[...] = new
         return Result(steps, outputs)
 
     def _bind(self, launch: Launch) -> Callable[[], None]:
@@ -86,7 +87,14 @@ class Interpreter:
             for array, result in zip(outputs, op.run(xp, inputs, attributes), strict=True):
                 array[...] = result
 
-        return reference
+        def several() -> None:
+            results = op.run(xp, inputs, attributes)
+            # A result that is an input as it stands may lie where an earlier result is about to be written.
+            kept = [r.copy() if any(r is i for i in inputs) else r for r in results]
+            for array, result in zip(outputs, kept, strict=True):
+                array[...] = result
+
+        return several if len(outputs) > 1 else reference
 
     def _array(self, slot: Slot) -> Array:
         dtype = self.dtypes[slot.dtype]
