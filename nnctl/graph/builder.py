@@ -113,6 +113,7 @@ class GraphBuilder:
         builder.inputs = {v.name: v for v in graph.inputs}
         for name in (*builder.inputs, *(v.name for node in graph.nodes for v in node.outputs)):
             builder._names[name] = 1
+        builder._streams = 1 + max((node.attributes.get("stream", -1) for node in graph.nodes), default=-1)
         return builder
 
     # -- names ---------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nnctl.graph.ir import Graph, Value
+from nnctl.ops.shapes import TensorType
 
 
 class GraphError(AssertionError):
@@ -25,7 +26,10 @@ def verify(graph: Graph, after: str = "construction") -> None:
         for value in node.inputs:
             if value not in known:
                 raise defect(f"{node.op.name} reads {value!r} before it is computed")
-        inferred = node.op.infer([v.type for v in node.inputs], node.attributes)
+        try:
+            inferred = node.op.infer([v.type for v in node.inputs], node.attributes)
+        except ValueError as error:
+            raise defect(f"{node.op.name} of {node.inputs}: {error}") from error
         if inferred != tuple(v.type for v in node.outputs):
             raise defect(f"{node.op.name} of {node.inputs} gives {inferred}, the graph says {node.outputs}")
         for value in node.outputs:
@@ -40,5 +44,9 @@ def verify(graph: Graph, after: str = "construction") -> None:
     for old, new in graph.updates.items():
         if old.role not in ("parameter", "slot"):
             raise defect(f"the {old.role} {old!r} may not be updated")
+        if new.role != "computed":
+            raise defect(f"the new {old!r} is the {new.role} {new!r}: updates are computed")
         if old.type != new.type:
             raise defect(f"update of {old!r} has type {new.type}")
+    if graph.guard is not None and graph.guard.type != TensorType(()):
+        raise defect(f"the guard {graph.guard!r} is no real number")
