@@ -112,13 +112,16 @@ class Engine:
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
         """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it."""
         rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
-        totals = dict.fromkeys(("weight", *self.metric_names), 0.0)
-        for outputs in self._in_batches(self.network.evaluation, split, rows):
+        totals = dict.fromkeys(self.metric_names, 0.0)
+        weight = 0.0
+        for outputs, count in self._in_batches(self.network.evaluation, split, rows):
             weights = outputs["weight"].astype(np.float64)
+            weight += float(np.sum(weights))
             for name in self.metric_names:
-                totals[name] += float(np.sum(outputs[name] * weights))
-            totals["weight"] += float(np.sum(weights))
-        return {name: totals[name] / totals["weight"] for name in self.metric_names}
+                # The cost is a mean by the examples' weights, a metric a mean by their number.
+                share = weights if name == "cost" else count
+                totals[name] += float(np.sum(outputs[name].astype(np.float64) * share))
+        return {name: total / (weight if name == "cost" else len(rows)) for name, total in totals.items()}
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""
@@ -137,7 +140,7 @@ class Engine:
         self.bind("predict", inputs, np.zeros((len(inputs), *targets)))
         rows = np.arange(len(inputs), dtype=np.int64)
         parts = self._in_batches(self.network.prediction, "predict", rows)
-        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
+        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part, _ in parts]
         return np.concatenate(stacked) if stacked else np.zeros((0, *self._output_shape()), np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -146,20 +149,23 @@ class Engine:
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a `state()`. Raises RunError where names or shapes differ."""
-        own = self._state | {n: None for n in ("data.shift", "data.scale") if n in state}
+        own = {name: tuple(array.shape) for name, array in self._state.items()}
+        statistics = self.network.signature.statistics_shape
+        if statistics is not None:
+            own |= dict.fromkeys(("data.shift", "data.scale"), statistics)
         if set(state) != set(own):
             missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
             raise RunError(
                 f"the saved state is of another net: missing {', '.join(missing) or 'nothing'}, "
                 f"unknown {', '.join(unknown) or 'nothing'}"
             )
-        for name, current in self._state.items():
-            if tuple(current.shape) != state[name].shape:
-                raise RunError(f"{name} is saved with shape {state[name].shape}, the net has {tuple(current.shape)}")
+        for name, shape in own.items():
+            if shape != state[name].shape:
+                raise RunError(f"{name} is saved with shape {state[name].shape}, the net has {shape}")
         self._executables.clear()
         for name in self._state:
             self._state[name] = self._backend.place(state[name])
-        if "data.shift" in state:
+        if statistics is not None:
             self.normalize(state["data.shift"], state["data.scale"])
 
     def diagnose(self, indices: NDArray[Any], scheduled: Mapping[str, float], step: int) -> str:
@@ -186,12 +192,12 @@ class Engine:
             self._executables[key] = self._backend.load(plan, self._storage(split))
         return self._executables[key]
 
-    def _in_batches(self, graph: Graph, split: str, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
-        """The graph's outputs over rows, whole batches first, then the rest."""
+    def _in_batches(self, graph: Graph, split: str, rows: NDArray[Any]) -> list[tuple[dict[str, NDArray[Any]], int]]:
+        """The graph's outputs over rows and the size of the batches: whole batches first, then the rest."""
         whole = len(rows) // _EVALUATION_BATCH * _EVALUATION_BATCH
         parts = [rows[:whole].reshape(-1, _EVALUATION_BATCH), rows[whole:].reshape(1, -1)]
         return [
-            self._executable(graph, split, part.shape[1]).run({"index": part}, len(part)).outputs
+            (self._executable(graph, split, part.shape[1]).run({"index": part}, len(part)).outputs, part.shape[1])
             for part in parts
             if part.size
         ]
