@@ -52,7 +52,8 @@ class Notices:
             self._say(
                 f"{event.folder}: this run is finished; --resume with more --epochs goes on, unless it stopped early"
             )
-        words = f"{summary['epochs']:g} epochs in {_duration(summary['seconds'])}"
+        epochs = summary["epochs"]
+        words = f"{epochs:g} epoch{_s(epochs)} in {_duration(summary['seconds'])}"
         row = summary["test"] or summary["last"] or {}
         prefix = "test_" if summary["test"] else "validation_"
         numbers = [f"{name.replace('_', ' ')} {show(value)}" for name, value in row.items() if name.startswith(prefix)]
@@ -167,7 +168,7 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
-def _s(count: int) -> str:
+def _s(count: float) -> str:
     return "" if count == 1 else "s"
 
 

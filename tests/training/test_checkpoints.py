@@ -55,7 +55,7 @@ def test_every_cut_is_noticed(saved: Path) -> None:
     content = saved.read_bytes()
     for length in (0, 4, 8, len(content) // 2, len(content) - 1):
         saved.write_bytes(content[:length])
-        with pytest.raises(RunError, match="last.safetensors: the checkpoint is damaged"):
+        with pytest.raises(RunError, match=r"last\.safetensors: the checkpoint is damaged"):
             load(saved)
 
 
