@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from nnctl.spec.document import Spec
 from nnctl.spec.forms import fields_of
 from nnctl.spec.registry import Component
-from nnctl.spec.scalars import MAX_DIGITS, is_string, write_float
+from nnctl.spec.scalars import is_string, write_float
 
 
 def spec_to_dict(spec: Spec) -> dict[str, Any]:
@@ -38,10 +39,10 @@ def dump_spec(spec: Spec) -> str:
     return dump_data(spec_to_dict(spec))
 
 
-def dump_data(data: object) -> str:
-    """YAML 1.2 text of plain data, in block style, keys in their order."""
+def dump_data(data: object, *, flow: bool = False) -> str:
+    """YAML 1.2 text of plain data, keys in their order; in block style, or in one line of flow style."""
     return yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=MAX_DIGITS
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=sys.maxsize
     )
 
 

@@ -76,8 +76,7 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
         return f"write {'true' if value else 'false'}"
     if not isinstance(value, str) and str in bases:
         return f"put it in quotes: '{node.text}'"
-    listed = next((f for f in options if isinstance(f, ListOf)), None)
-    if listed is not None:
+    if any(isinstance(f, ListOf) and f.least <= 1 for f in options) and not bases:
         return f"write a list: [{node.text}]" if node.text else ""
     record = next((f for f in options if isinstance(f, Record)), None)
     if record is not None and isinstance(value, str) and field is not None:

@@ -11,8 +11,8 @@ from nnctl.spec.check import check
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_spec, spec_to_dict
 from nnctl.spec.overrides import apply
-from nnctl.spec.source import Source, parse, read_file
-from nnctl.spec.validate import Place, validate
+from nnctl.spec.source import Source, compose, read_file
+from nnctl.spec.validate import Place, in_order, validate
 
 __all__ = ["Loaded", "dump_spec", "load_spec", "load_text", "spec_to_dict"]
 
@@ -64,12 +64,20 @@ def load_text(text: str, name: str = "spec.yaml", overrides: Iterable[str] = (),
 
 
 def _load(source: Source, folder: Path, stem: str, overrides: Sequence[str]) -> Loaded:
-    tree = apply(parse(source), overrides)
-    validated = validate(tree)
+    tree, problems = compose(source)
+    try:
+        tree = apply(tree, overrides)
+        validated = validate(tree)
+    except SpecError as error:
+        # An unusable number is no value of its field either: one message a place.
+        seen = {problem.location for problem in problems}
+        problems += [problem for problem in error.diagnostics if problem.location not in seen]
+        raise SpecError(in_order(problems, source.name)) from None
+    if problems:
+        raise SpecError(in_order(problems, source.name))
     spec = validated.spec
     if spec.name is None:
         spec = replace(spec, name=stem)
-    problems = check(spec, validated.places)
-    if problems:
-        raise SpecError(problems)
+    if contradictions := check(spec, validated.places):
+        raise SpecError(contradictions)
     return Loaded(spec, validated.places, folder, source.name)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
-from nnctl.spec.dump import to_data
+from nnctl.spec.dump import dump_data, to_data
 from nnctl.spec.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
 from nnctl.spec.hints import did_you_mean
 from nnctl.spec.registry import Component
@@ -94,6 +94,12 @@ def parse_override(argument: str) -> Override:
             [Diagnostic("an override without '='", location, "path=value, e.g. optimizer.learning_rate=0.1")]
         )
     return Override(source, _steps(source, argument[:end]), _value(source, end + 1))
+
+
+def write_override(path: str, value: object) -> str:
+    """The argument that sets a path to plain data, for `parse_override` to read back."""
+    # In a list no scalar stands at the root, where YAML would end it with a marker of its own.
+    return f"{path}={dump_data([value], flow=True).strip()[1:-1]}"
 
 
 def _separator(argument: str) -> int | None:

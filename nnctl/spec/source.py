@@ -83,17 +83,26 @@ def read_file(path: Path, name: str | None = None) -> Source:
 
 
 def parse(source: Source) -> Node:
-    """The marked tree of a text.
+    """The marked tree of a text. Raises SpecError with every problem that `compose` finds."""
+    root, problems = compose(source)
+    if problems:
+        raise SpecError(problems)
+    return root
 
-    Raises SpecError: with the one syntax error, after which nothing is certain,
-    or with every duplicate key, tag and unusable number of a well-formed text.
+
+def compose(source: Source) -> tuple[Node, list[Diagnostic]]:
+    """The marked tree of a text, and what is wrong with it though its structure is clear.
+
+    The problems are duplicate keys (the first holds in the tree), tags and unusable
+    numbers. Raises SpecError at a syntax error, after which nothing is certain.
     """
     control = _NOT_TEXT.search(source.text)
     if control:
         lines = _LINE_BREAK.split(source.text[: control.start()])
         location = source.at(len(lines) - 1, len(lines[-1]))
         raise SpecError([Diagnostic(f"character U+{ord(control[0]):04X} cannot stand in a YAML text", location)])
-    return _Composer(source).document()
+    composer = _Composer(source)
+    return composer.document(), composer.problems
 
 
 def _nearby(path: Path) -> str:
@@ -112,20 +121,16 @@ class _Composer:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._events: Iterator[yaml.Event] = iter(())
-        self._problems: list[Diagnostic] = []
+        self.problems: list[Diagnostic] = []
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._nodes = 0
 
     def document(self) -> Node:
         try:
-            # A NUL ends PyYAML's buffer, so the text is checked for it before.
             self._events = yaml.parse(self._source.text, Loader=yaml.SafeLoader)
-            root = self._stream()
+            return self._stream()
         except yaml.MarkedYAMLError as error:
-            raise SpecError([describe(error, self._source)]) from None
-        if self._problems:
-            raise SpecError(self._problems)
-        return root
+            raise SpecError([*self.problems, describe(error, self._source)]) from None
 
     def _stream(self) -> Node:
         self._next()
@@ -154,11 +159,11 @@ class _Composer:
 
     def _problem(self, message: str, event: yaml.Event, expected: str = "", hint: str = "") -> None:
         location = self._source.span(event, event)
-        self._problems.append(Diagnostic(message, location, expected, hint))
+        self.problems.append(Diagnostic(message, location, expected, hint))
 
     def _stop(self, message: str, event: yaml.Event, hint: str = "") -> SpecError:
         self._problem(message, event, hint=hint)
-        return SpecError(self._problems)
+        return SpecError(self.problems)
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -214,7 +219,7 @@ class _Composer:
             try:
                 value = resolve(event.value)
             except ValueError as error:
-                self._problems.append(Diagnostic(str(error), location))
+                self.problems.append(Diagnostic(str(error), location))
         return ScalarNode(value, location, event.value, quoted)
 
     def _sequence(self, event: yaml.SequenceStartEvent, depth: int) -> SequenceNode:
@@ -231,7 +236,7 @@ class _Composer:
             value = self._node(self._next(), depth + 1)
             first = entries.get(key.text)
             if first is not None:
-                self._problems.append(
+                self.problems.append(
                     Diagnostic(
                         f"key '{key.text}' appears twice in this mapping",
                         key.location,

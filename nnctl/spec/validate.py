@@ -32,7 +32,7 @@ from nnctl.spec.forms import (
     fields_of,
     nullable,
 )
-from nnctl.spec.registry import Component
+from nnctl.spec.registry import Component, components
 from nnctl.spec.tree import MappingNode, Node, ScalarNode, SequenceNode, plain_data, text_of
 from nnctl.spec.wording import article, both, expected, expected_of, found, kind_name, listing
 
@@ -219,9 +219,12 @@ class _Walker:
     ) -> type[Any] | _Bad:
         if name in candidates:
             return candidates[name]
+        known = name in components(form.kind)
         return self.problem(
             location,
-            f"there is no {kind_name(form.kind)} '{name}'",
+            f"{kind_name(form.kind)} '{name}' cannot stand here"
+            if known
+            else f"there is no {kind_name(form.kind)} '{name}'",
             f"one of {listing(candidates)}" if candidates else "",
             hints.for_unknown_type(name, form.kind, candidates, owner),
         )

@@ -57,8 +57,18 @@ def expected(form: Form) -> str:
         case MapOf(key, value):
             return f"a mapping from {_plural(key)} to {_plural(value)}"
         case OneOf(forms):
-            # Null last, and before it what has a comma of its own.
-            return either(sorted((expected(f) for f in forms), key=lambda words: (words == "null", "," in words)))
+            return _union(forms)
+
+
+def _union(forms: tuple[Form, ...]) -> str:
+    parts: list[str] = []
+    for form in forms:
+        parts += [literal(v) for v in form.values] if isinstance(form, Choice) else [expected(form)]
+    # Null last, and before it what has a comma of its own.
+    parts.sort(key=lambda words: (words == "null", "," in words))
+    if len(parts) > 1 and "," in parts[-2]:
+        return f"{either(parts[:-1])}, or {parts[-1]}"
+    return either(parts)
 
 
 def expected_of(field: Field) -> str:

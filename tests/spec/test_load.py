@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from strategies import SCALARS, specs
+from spec_strategies import SCALARS, specs
 
 from nnctl.errors import ShapeError, SpecError
 from nnctl.spec.dump import dump_data, dump_spec, spec_to_dict

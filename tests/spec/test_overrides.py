@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_text
-from nnctl.spec.overrides import parse_override
+from nnctl.spec.overrides import parse_override, write_override
+from nnctl.spec.tree import plain_data
 
 TEXT = """\
 data: {type: digits, validation: 0.1}
@@ -140,6 +141,13 @@ def test_errors_point_into_the_argument(override, column, under, message, hint):
     assert (location.path, location.line, location.column, location.text) == ("--set", 1, column, override)
     assert override[column - 1 : column - 1 + location.width] == under
     assert (problem.message, problem.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    "value", [1, 1e-5, True, None, "no", "a b", "[x", "a: b", " x ", "", [1, "a,b"], {"type": "adam", "beta1": 0.5}]
+)
+def test_written_arguments_read_back(value):
+    assert plain_data(parse_override(write_override("optimizer.x", value)).value) == value
 
 
 def test_all_bad_overrides_are_reported():
