@@ -69,9 +69,8 @@ def _show(results: Sequence[Result], classes: Sequence[str] | None) -> None:
     for result in results if classes is not None else ():
         if result.confusion is None or classes is None:
             continue
-        matrix = Table(
-            "class", *classes, title=f"{result.row['run']}: rows are classes, columns answers", box=SIMPLE_HEAD
-        )
+        console.print(f"{result.row['run']}: rows are classes, columns answers", markup=False, highlight=False)
+        matrix = Table("class", *classes, box=SIMPLE_HEAD)
         for row, name in enumerate(classes):
             cells = [str(n) if n else "·" for n in result.confusion[row].tolist()]
             cells[row] = f"[bold]{cells[row]}[/bold]"

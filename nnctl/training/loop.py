@@ -34,7 +34,7 @@ from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable
 
 STRETCH_SECONDS = 0.1
-SAVE_SECONDS = 1.0
+SAVE_SECONDS = 0.5
 """At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
 SAVE_SHARE = 20.0
 
@@ -306,7 +306,7 @@ class Loop:
         self._save_best()
         epoch = self.timetable.epoch_of(self.step) + 1
         return DivergedError(
-            f"the cost is no longer finite at step {self.step + 1} (epoch {epoch})\n"
+            f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"
             f"{self.engine.diagnose(indices, scheduled, self.step)}\n"
             f"{self._advice(scheduled['learning_rate'])}"
         )

@@ -208,7 +208,7 @@ def test_a_cost_that_is_not_finite_stops_with_the_engines_diagnosis() -> None:
     loop = make(engine=SoftmaxEngine(poison_at=6), store=store)
     with pytest.raises(DivergedError) as caught:
         list(loop.run())
-    assert "no longer finite at step 7 (epoch 2)" in str(caught.value)
+    assert "no longer finite after step 6 (epoch 2)" in str(caught.value)
     assert "dense1: weight is poisoned at step 6" in str(caught.value)
     assert "try 0.05" in str(caught.value)
     assert caught.value.exit_code == 4
@@ -235,15 +235,15 @@ def test_saving_follows_the_clock_and_its_own_cost() -> None:
 
     class Slow(Memory):
         def save(self, name: str, checkpoint: Checkpoint) -> None:
-            now[0] += 0.25
+            now[0] += 0.125
             super().save(name, checkpoint)
 
     class Working(SoftmaxEngine):
         def train(self, *arguments: Any) -> Any:
-            now[0] += 0.5
+            now[0] += 0.25
             return super().train(*arguments)
 
     loop = make("{epochs: 12, batch_size: 30}", engine=Working(), store=Slow(), clock=lambda: now[0], splits=("train",))
     saved = [e.step for e in loop.run() if isinstance(e, Saved)]
-    # After one second; then not before 20 times what that save took; then at the end.
+    # After half a second; then not before 20 times what that save took; then at the end.
     assert saved == [2, 12]

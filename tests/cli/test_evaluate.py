@@ -1,0 +1,71 @@
+"""`nnctl evaluate` and `nnctl predict` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TINY = """
+name: tiny
+data: {type: blobs, examples: 60, validation: 12, test: 12, seed: 0}
+layers: [{type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(TINY)
+    for seed in ("1", "2"):
+        nnctl("train", "tiny.yaml", "--seed", seed)
+
+
+def nnctl(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nnctl", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_one_line_a_run_and_the_ensemble() -> None:
+    done = nnctl("evaluate", "runs/tiny/001", "runs/tiny/002", "--top-k", "2", "--confusion")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["run"] for r in rows] == ["runs/tiny/001", "runs/tiny/002", "vote", "mean"]
+    assert all(sum(map(sum, r["confusion"])) == r["examples"] == 12 for r in rows)
+
+
+def test_a_terminal_gets_tables() -> None:
+    pexpect = pytest.importorskip("pexpect")
+    arguments = ["-m", "nnctl", "evaluate", "runs/tiny", "--confusion"]
+    text, code = pexpect.run(f"{sys.executable} {' '.join(arguments)}", withexitstatus=True, encoding="utf-8")
+    assert code == 0
+    assert "test split, 12 examples" in text
+    assert "rows are classes, columns answers" in text
+
+
+def test_predictions_for_a_table_on_stdin() -> None:
+    done = nnctl("predict", "runs/tiny", "-", "--top-k", "1", stdin="1,2\n3,4\n")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(r["input"], r["index"], len(r["probabilities"])) for r in rows] == [("-", 0, 1), ("-", 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("evaluate", "runs/none"), 2, "there is no such run"),
+        (("evaluate", "runs/tiny", "--split", "tset"), 2, "it has train, validation, test"),
+        (("predict", "runs/tiny", "none.csv"), 3, "there is no such file"),
+        (("predict", "runs/tiny", "-", "--top-k", "9"), 2, "there are 3 classes"),
+    ],
+)
+def test_mistakes_have_their_exit_codes(arguments: tuple[str, ...], code: int, message: str) -> None:
+    done = nnctl(*arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,172 @@
+"""`nnctl train` as a process: its streams, its exit codes, its signals, and what SIGKILL leaves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnctl.cli import BROKEN_PIPE
+
+SPECS = Path(__file__).parents[2] / "specs"
+NNCTL = (sys.executable, "-m", "nnctl")
+TINY = """
+name: tiny
+data: {type: blobs, examples: 60, validation: 12, test: 12}
+layers: [{type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+optimizer: {type: sgd, learning_rate: 0.1}
+schedule: {epochs: 3}
+"""
+ENDLESS = ("--epochs", "1000000")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(TINY)
+
+
+def nnctl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NNCTL, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120)
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    command = [*NNCTL, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def table(name: str) -> list[dict[str, Any]]:
+    with Path(name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
+
+
+def test_stdout_is_json_lines_and_nothing_else() -> None:
+    done = nnctl("train", "tiny.yaml")
+    assert done.returncode == 0
+    records = rows(done.stdout)
+    assert [r["event"] for r in records] == ["evaluation"] * 3 + ["test"]
+    assert {tuple(r) for r in records} == {tuple(records[0])}
+    assert done.stdout == Path("runs/tiny/001/metrics.jsonl").read_text()
+    assert "run runs/tiny/001" in done.stderr
+
+
+def test_csv_has_fixed_columns_from_the_start() -> None:
+    done = nnctl("train", "tiny.yaml", "--format", "csv", "--metrics", "m.jsonl", "--quiet")
+    records = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [r["event"] for r in records] == ["evaluation"] * 3 + ["test"]
+    assert records[0]["test_accuracy"] == ""
+    assert float(records[-1]["test_accuracy"]) > 0
+    assert done.stderr == ""
+    assert Path("m.jsonl").read_text() == done.stdout
+
+
+def test_the_suffix_of_the_metrics_file_chooses_its_format() -> None:
+    nnctl("train", "tiny.yaml", "--metrics", "m.csv")
+    assert len(table("m.csv")) == 4
+
+
+def test_shortcuts_override_the_spec() -> None:
+    nnctl(
+        "train", "tiny.yaml", "--seed", "7", "--epochs", "2", "--backend", "numpy", "--set", "schedule.batch_size=full"
+    )
+    summary = json.loads(Path("runs/tiny/001/summary.json").read_text())
+    assert (summary["seed"], summary["epochs"], summary["steps"], summary["backend"]) == (7, 2, 2, "numpy")
+
+
+def test_a_run_in_the_way_is_refused_and_resumed_when_asked() -> None:
+    assert nnctl("train", "tiny.yaml", "--out", "out").returncode == 0
+    refused = nnctl("train", "tiny.yaml", "--out", "out")
+    assert refused.returncode == 2
+    assert "nothing is overwritten" in refused.stderr
+    finished = nnctl("train", "tiny.yaml", "--out", "out", "--resume")
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert "this run is finished" in finished.stderr
+    longer = nnctl("train", "tiny.yaml", "--out", "out", "--resume", "--epochs", "5")
+    assert [r["epoch"] for r in rows(longer.stdout)] == [4, 5, 5]
+
+
+def test_no_exit_code_is_0_where_the_cost_is_no_number() -> None:
+    done = nnctl("train", "tiny.yaml", "--set", "optimizer.learning_rate=1e30", "--set", "cost=quadratic",
+                 "--set", "layers.0.activation=linear", "--set", "data.target_type=values")  # fmt: skip
+    assert done.returncode == 4
+    assert "no longer finite after step" in done.stderr
+    assert "learning rate" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path("runs/tiny/001/summary.json").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_says_so_by_its_exit_code(number: signal.Signals, code: int) -> None:
+    process = start("train", "tiny.yaml", *ENDLESS)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "--resume goes on from it" in errors
+    assert "Traceback" not in errors
+    kept = Path("runs/tiny/001/metrics.jsonl").read_text()
+    assert first + rest == kept
+    saved = json.loads(Path("runs/tiny/001/checkpoints/last.json").read_text())
+    assert saved["rows"] == len(kept.splitlines())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
+def test_a_reader_that_leaves_ends_the_run_quietly_and_saved() -> None:
+    process = start("train", "tiny.yaml", "--quiet", *ENDLESS)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["epoch"] == 1
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == BROKEN_PIPE
+    assert errors == ""
+    assert Path("runs/tiny/001/checkpoints/last.safetensors").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
+def test_killed_at_random_moments_it_ends_with_the_same_bytes() -> None:
+    """The promise of the README, on its own spec: nothing of a run depends on how often it died."""
+    # Few examples, many rows: more than a pipe holds, so that the reader's pace is the run's.
+    arguments = ("train", SPECS / "digits.yaml", "--epochs", "900", "--set", "data.subset=200", "--quiet")
+    whole = nnctl(*arguments, "--out", "whole", "--metrics", "whole.csv")
+    assert whole.returncode == 0, whole.stderr
+    seed = int.from_bytes(os.urandom(4))
+    moments = random.Random(seed)
+    last = Path("killed/checkpoints/last.safetensors")
+    for _ in range(3):
+        process = start(*arguments, "--out", "killed", "--metrics", "killed.csv", "--resume")
+        assert process.stdout is not None
+        while not last.exists():
+            assert process.stdout.readline()
+        for _ in range(moments.randrange(1, 50)):
+            assert process.stdout.readline()
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    resumed = nnctl(*arguments, "--out", "killed", "--metrics", "killed.csv", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    for name in ("last.safetensors", "best.safetensors", "last.json", "best.json"):
+        assert Path("whole/checkpoints", name).read_bytes() == Path("killed/checkpoints", name).read_bytes(), seed
+    assert timeless(rows(Path("killed/metrics.jsonl").read_text())) == timeless(rows(whole.stdout)), seed
+    assert timeless(table("killed.csv")) == timeless(table("whole.csv"))
