@@ -2,7 +2,8 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'train schema completion' ;;
+    "") echo 'train evaluate predict gradcheck inspect explain sweep data schema completion' ;;
+    "data") echo 'list fetch show' ;;
     esac
 }
 
@@ -10,6 +11,16 @@ _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
+    "evaluate") echo '--split --checkpoint --top-k --confusion --help -h' ;;
+    "predict") echo '--top-k --checkpoint --help -h' ;;
+    "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
+    "inspect") echo '--set --show --step --fused --batch --help -h' ;;
+    "explain") echo '--set --under --help -h' ;;
+    "sweep") echo '--grid --random --space --seeds --monitor --jobs -j --set --out --quiet -q --help -h' ;;
+    "data") echo '--help -h' ;;
+    "data list") echo '--help -h' ;;
+    "data fetch") echo '--help -h' ;;
+    "data show") echo '--set --help -h' ;;
     "schema") echo '--help -h' ;;
     "completion") echo '--help -h' ;;
     esac
@@ -32,6 +43,59 @@ _nnctl_value() {
     "train -q") echo 'flag' ;;
     "train --help") echo 'flag' ;;
     "train -h") echo 'flag' ;;
+    "evaluate --split") echo 'free' ;;
+    "evaluate --checkpoint") echo 'words best last' ;;
+    "evaluate --top-k") echo 'free' ;;
+    "evaluate --confusion") echo 'flag' ;;
+    "evaluate --help") echo 'flag' ;;
+    "evaluate -h") echo 'flag' ;;
+    "predict --top-k") echo 'free' ;;
+    "predict --checkpoint") echo 'words best last' ;;
+    "predict --help") echo 'flag' ;;
+    "predict -h") echo 'flag' ;;
+    "gradcheck --set") echo 'setting' ;;
+    "gradcheck --method") echo 'words complex central' ;;
+    "gradcheck --samples") echo 'free' ;;
+    "gradcheck --eps") echo 'free' ;;
+    "gradcheck --tolerance") echo 'free' ;;
+    "gradcheck --batch") echo 'free' ;;
+    "gradcheck --seed") echo 'free' ;;
+    "gradcheck --curve") echo 'flag' ;;
+    "gradcheck --help") echo 'flag' ;;
+    "gradcheck -h") echo 'flag' ;;
+    "inspect --set") echo 'setting' ;;
+    "inspect --show") echo 'words summary spec graph plan' ;;
+    "inspect --step") echo 'words train evaluate predict' ;;
+    "inspect --fused") echo 'flag' ;;
+    "inspect --batch") echo 'free' ;;
+    "inspect --help") echo 'flag' ;;
+    "inspect -h") echo 'flag' ;;
+    "explain --set") echo 'setting' ;;
+    "explain --under") echo 'free' ;;
+    "explain --help") echo 'flag' ;;
+    "explain -h") echo 'flag' ;;
+    "sweep --grid") echo 'setting' ;;
+    "sweep --random") echo 'free' ;;
+    "sweep --space") echo 'setting' ;;
+    "sweep --seeds") echo 'free' ;;
+    "sweep --monitor") echo 'free' ;;
+    "sweep --jobs") echo 'free' ;;
+    "sweep -j") echo 'free' ;;
+    "sweep --set") echo 'setting' ;;
+    "sweep --out") echo 'directory' ;;
+    "sweep --quiet") echo 'flag' ;;
+    "sweep -q") echo 'flag' ;;
+    "sweep --help") echo 'flag' ;;
+    "sweep -h") echo 'flag' ;;
+    "data --help") echo 'flag' ;;
+    "data -h") echo 'flag' ;;
+    "data list --help") echo 'flag' ;;
+    "data list -h") echo 'flag' ;;
+    "data fetch --help") echo 'flag' ;;
+    "data fetch -h") echo 'flag' ;;
+    "data show --set") echo 'setting' ;;
+    "data show --help") echo 'flag' ;;
+    "data show -h") echo 'flag' ;;
     "schema --help") echo 'flag' ;;
     "schema -h") echo 'flag' ;;
     "completion --help") echo 'flag' ;;
@@ -42,6 +106,15 @@ _nnctl_value() {
 _nnctl_argument() {
     case "$1 $2" in
     "train 0") echo 'spec' ;;
+    "evaluate "*) echo 'directory' ;;
+    "predict 0") echo 'directory' ;;
+    "predict "*) echo 'file' ;;
+    "gradcheck 0") echo 'spec' ;;
+    "inspect 0") echo 'spec' ;;
+    "explain 0") echo 'spec' ;;
+    "sweep 0") echo 'spec' ;;
+    "data fetch 0") echo 'source' ;;
+    "data show 0") echo 'spec' ;;
     "completion 0") echo 'words bash zsh fish' ;;
     esac
 }

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --backend --epochs --format --metrics --out --seed --set
+set -g __nnctl_valued --backend --batch --checkpoint --epochs --eps --format --grid --jobs --method --metrics --monitor --out --random --samples --seed --seeds --set --show --space --split --step --tolerance --top-k --under -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -49,6 +49,13 @@ end
 complete -c nnctl -f
 
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
+complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split'
+complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
+complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
+complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
+complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Show every value of a spec and where it came from'
+complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
+complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
 complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
 complete -c nnctl -n '__nnctl_at 0' -a completion -d 'Print the completion script for a shell'
 complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
@@ -65,6 +72,69 @@ complete -c nnctl -n '__nnctl_using train' -l format -x -a 'jsonl csv' -d 'Of th
 complete -c nnctl -n '__nnctl_using train' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using train' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using evaluate' -l split -x -d 'train, validation or test'
+complete -c nnctl -n '__nnctl_using evaluate' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using evaluate' -l top-k -x -d 'Also count answers among the K largest outputs'
+complete -c nnctl -n '__nnctl_using evaluate' -l confusion -d 'Also show which classes are taken for which'
+complete -c nnctl -n '__nnctl_using evaluate' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_using evaluate' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using predict' -l top-k -x -d 'Only the K largest outputs of each example'
+complete -c nnctl -n '__nnctl_using predict' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)'
+complete -c nnctl -n '__nnctl_using predict' -r -F
+
+complete -c nnctl -n '__nnctl_using gradcheck' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using gradcheck' -l method -x -a 'complex central' -d 'The complex step, or central differences'
+complete -c nnctl -n '__nnctl_using gradcheck' -l samples -x -d 'Components checked of each parameter; 0 for all'
+complete -c nnctl -n '__nnctl_using gradcheck' -l eps -x -d 'The step of central differences'
+complete -c nnctl -n '__nnctl_using gradcheck' -l tolerance -x -d 'Largest relative error that passes; 1e-9, or 1e-5 for central'
+complete -c nnctl -n '__nnctl_using gradcheck' -l batch -x -d 'Random examples in the batch'
+complete -c nnctl -n '__nnctl_using gradcheck' -l seed -x -d 'Instead of the spec’s seed'
+complete -c nnctl -n '__nnctl_using gradcheck' -l curve -d 'Errors of central differences for eps from 1e-1 to 1e-12 instead'
+complete -c nnctl -n '__nnctl_using gradcheck' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 gradcheck' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using inspect' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using inspect' -l show -x -a 'summary spec graph plan' -d 'The layers, or a stage of compilation'
+complete -c nnctl -n '__nnctl_using inspect' -l step -x -a 'train evaluate predict' -d 'Whose graph or plan'
+complete -c nnctl -n '__nnctl_using inspect' -l fused -d 'The graph after fusion, as the plan runs it'
+complete -c nnctl -n '__nnctl_using inspect' -l batch -x -d 'Examples a step; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using inspect' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 inspect' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using explain' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using explain' -l under -x -d 'Only what lies at or under this path, e.g'
+complete -c nnctl -n '__nnctl_using explain' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using sweep' -l grid -x -a '(__nnctl_ask setting)' -d 'Try these values; repeatable, all combinations'
+complete -c nnctl -n '__nnctl_using sweep' -l random -x -d 'Draw N times from what --space names'
+complete -c nnctl -n '__nnctl_using sweep' -l space -x -a '(__nnctl_ask setting)' -d 'Draw from this range; repeatable'
+complete -c nnctl -n '__nnctl_using sweep' -l seeds -x -d 'Train each combination with N seeds; ranks means'
+complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column; what the runs monitor if absent'
+complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Processes at a time'
+complete -c nnctl -n '__nnctl_using sweep' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
+complete -c nnctl -n '__nnctl_using sweep' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder; runs/<name>/sweep-<key> if absent'
+complete -c nnctl -n '__nnctl_using sweep' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using sweep' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 sweep' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_at 0 data' -a list -d 'List the types of data, shape, classes, examples, and where each is'
+complete -c nnctl -n '__nnctl_at 0 data' -a fetch -d 'Download a data set to the user’s cache, unless it is on this machine'
+complete -c nnctl -n '__nnctl_at 0 data' -a show -d 'Load a data set and show its splits, sizes, classes, range of the inputs'
+complete -c nnctl -n '__nnctl_using data' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using data list' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using data fetch' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 data fetch' -x -a '(__nnctl_ask source)'
+
+complete -c nnctl -n '__nnctl_using data show' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using data show' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 data show' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using schema' -l help -s h -d 'Show this message and exit'
 

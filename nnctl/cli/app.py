@@ -18,6 +18,7 @@ COMMANDS = (
     "gradcheck",
     "inspect",
     "explain",
+    "sweep",
     "data",
     "schema",
     "completion",

@@ -45,6 +45,7 @@ DYNAMIC = (Kind.SETTING, Kind.BACKEND, Kind.SOURCE)
 
 _KIND_OF_METAVAR = {
     "SPEC": Kind.SPEC,
+    "SPEC|NAME": Kind.SPEC,
     "RUN": Kind.DIRECTORY,
     "DIR": Kind.DIRECTORY,
     "FILE": Kind.FILE,
@@ -136,7 +137,7 @@ def _value(parameter: Any, context: Any) -> Value:
     words = tuple(item.value for item in parameter.shell_complete(context, "") if item.type == "plain")
     if words:
         return Value(Kind.WORDS, words)
-    metavar = parameter.metavar or parameter.name.upper()
+    metavar = (parameter.metavar or parameter.name.upper()).removesuffix("...")
     if "--backend" in parameter.opts:
         return Value(Kind.BACKEND)
     if metavar.islower() and "|" in metavar:

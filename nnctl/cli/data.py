@@ -25,7 +25,7 @@ def list_() -> None:
 
 @app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(help="A type of data that is downloaded, such as mnist.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="A type of data that is downloaded, such as mnist.", metavar="SOURCE")],
 ) -> None:
     """Download a data set to the user's cache, unless it is on this machine.
 

@@ -18,7 +18,7 @@ def explain(
         str, typer.Option("--under", metavar="PATH", help="Only what lies at or under this path, e.g. layers.2.")
     ] = "",
 ) -> None:
-    """Show the resolved spec: each value, where it came from, what it means, its formula.
+    """Show every value of a spec and where it came from.
 
     A table on a terminal, one JSON object a line in a pipe.
     """

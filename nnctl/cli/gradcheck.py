@@ -31,7 +31,7 @@ def gradcheck(
         bool, typer.Option("--curve", help="Errors of central differences for eps from 1e-1 to 1e-12 instead.")
     ] = False,
 ) -> None:
-    """Check every derivative of a spec's objective numerically, in float64.
+    """Check the gradients of a spec numerically.
 
     Needs no data: random examples of the right shapes serve. A line a parameter
     with its worst component; a table on a terminal, JSON Lines in a pipe.

@@ -1,0 +1,1 @@
+"""Searching for hyper-parameters: many runs of one spec with different settings."""

@@ -1,0 +1,165 @@
+"""`nnctl sweep`: many trainings of one spec, to find the settings that serve best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nnctl.sweep.question import Question
+    from nnctl.sweep.ranking import Standing
+    from nnctl.sweep.runner import Result
+
+
+def sweep(
+    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
+    ] = None,
+    random: Annotated[
+        int | None, typer.Option("--random", metavar="N", help="Draw N times from what --space names.")
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option("--space", metavar="PATH=LOW:HIGH[:log]", help="Draw from this range; repeatable."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option("--monitor", metavar="COLUMN", help="Rank by this column; what the runs monitor if absent."),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec for all trials; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The sweep's folder; runs/<name>/sweep-<key> if absent.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Train a spec with many settings and rank them.
+
+    What is searched: the options, added to the spec's `sweep` section. The
+    same line run again goes on where it stopped. In a pipe, stdout has one
+    JSON object a trial, by number. A trial that fails is reported and ends
+    nothing; if none finishes, the exit code is that of the first.
+    """
+    import sys
+
+    from nnctl.errors import Interrupted
+    from nnctl.sweep import options, runner
+    from nnctl.sweep.question import ask
+    from nnctl.training.signals import stop_on_signals
+
+    shortcuts = {"sweep.trials": random, "sweep.seeds": seeds, "sweep.monitor": monitor}
+    overrides = [
+        *(set_ or ()),
+        *map(options.grid, grid or ()),
+        *map(options.space, space or ()),
+        *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
+    ]
+    question = ask(spec, overrides, out)
+    with stop_on_signals() as stop:
+        found = list(_report(question, _watched(question, runner.run(question, jobs, stop), quiet), quiet))
+    if stop.signal_number is not None:
+        raise Interrupted(
+            stop.signal_number,
+            f"stopped with {len(found)} of {len(question.trials)} trials; the same line again goes on with the rest",
+        )
+    _conclude(question, found, table=sys.stdout.isatty(), quiet=quiet)
+    if all(result.status != "finished" for result in found):
+        raise typer.Exit(found[0].exit_code)
+
+
+def _report(question: Question, results: Iterable[Result], quiet: bool) -> Iterator[Result]:
+    """Each result by number: an object a line in a pipe, and words for people where a trial failed."""
+    import json
+    import sys
+
+    from nnctl.sweep.runner import in_order
+
+    for result in in_order(results):
+        if not sys.stdout.isatty():
+            print(json.dumps(_row(question, result), ensure_ascii=False), flush=True)
+        if result.error is not None and not quiet:
+            settings = ", ".join(result.trial.overrides)
+            typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
+        yield result
+
+
+def _row(question: Question, result: Result) -> dict[str, Any]:
+    monitor = question.sweep.monitor
+    return {
+        "trial": result.trial.number,
+        "combination": result.trial.combination,
+        "seed": result.trial.seed,
+        "settings": dict(result.trial.settings),
+        "status": result.status,
+        "monitor": result.column(monitor),
+        "value": result.value(monitor),
+        "metrics": result.metrics(),
+        "seconds": result.summary["seconds"] if result.summary else None,
+        "error": result.error,
+        "folder": result.folder,
+    }
+
+
+def _watched(question: Question, results: Iterator[Result], quiet: bool) -> Iterator[Result]:
+    """The results as they come, behind a progress bar where stderr is a terminal."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield from results
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("trials", total=len(question.trials))
+        for result in results:
+            progress.advance(bar)
+            yield result
+
+
+def _conclude(question: Question, results: list[Result], *, table: bool, quiet: bool) -> None:
+    """Write the ranking, show it on a terminal, and say whether the seeds support it."""
+    import json
+
+    from nnctl.cli.tables import print_rows
+    from nnctl.sweep.ranking import rank, within_noise
+    from nnctl.sweep.runner import higher_is_better
+    from nnctl.training.durable import write_durably
+
+    column = next((c for result in results if (c := result.column(question.sweep.monitor))), None)
+    if column is None:
+        return
+    higher = higher_is_better(question.spec, column)
+    ranking = rank(results, column, higher)
+    content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
+    write_durably(question.folder / "results.json", (json.dumps(content, indent=2) + "\n").encode())
+    if table:
+        print_rows([_standing(standing, column, question.sweep.seeds > 1) for standing in ranking])
+    if not quiet:
+        typer.echo(f"results in {question.folder}", err=True)
+        if close := len(within_noise(ranking)):
+            others = f"{close} other combination{'s' if close > 1 else ''}"
+            typer.echo(f"the best is within two standard errors of {others}: more seeds would tell", err=True)
+
+
+def _standing(standing: Standing, column: str, several: bool) -> dict[str, Any]:
+    errors = {"standard error": standing.standard_error} if several else {}
+    return {
+        **standing.settings,
+        column: standing.mean,
+        **errors,
+        "failed": standing.failed,
+        "trials": list(standing.trials),
+    }

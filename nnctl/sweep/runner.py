@@ -1,0 +1,106 @@
+"""A sweep from its question to its results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nnctl.data.dataset import load_dataset
+from nnctl.spec.document import Spec
+from nnctl.spec.registry import components
+from nnctl.sweep import pool
+from nnctl.sweep.question import Question
+from nnctl.sweep.space import Trial
+from nnctl.sweep.worker import Done, Failed, Task
+from nnctl.training.folder import RunFolder
+from nnctl.training.monitor import metric_of
+from nnctl.training.signals import StopRequest
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a trial.
+
+    status: finished, diverged, failed (an error of the run) or crashed (of its process).
+    summary: of the run, None unless it finished. exit_code: what `nnctl train` would have ended with.
+    """
+
+    trial: Trial
+    folder: str
+    status: str
+    summary: Mapping[str, Any] | None = None
+    error: str | None = None
+    exit_code: int = 0
+
+    def column(self, monitor: str | None) -> str | None:
+        """The column that ranks it: `monitor`, else what the run itself monitored."""
+        return None if self.summary is None else monitor or self.summary["monitor"] or "train_cost"
+
+    def metrics(self) -> dict[str, Any]:
+        """The numbers of the weights that the run ended with."""
+        if self.summary is None:
+            return {}
+        row = self.summary["best" if self.summary["weights"] == "best" else "last"] or {}
+        test = self.summary["test"] or {}
+        tested = {name: value for name, value in test.items() if name.startswith("test_")}
+        measured = ("train_", "validation_", "penalty")
+        return {name: value for name, value in row.items() if name.startswith(measured)} | tested
+
+    def value(self, monitor: str | None) -> float | None:
+        """The number that ranks it, None where there is none."""
+        column = self.column(monitor)
+        value = self.metrics().get(column) if column is not None else None
+        return float(value) if isinstance(value, int | float) else None
+
+
+def run(question: Question, jobs: int, stop: StopRequest) -> Iterator[Result]:
+    """The result of every trial, in the order in which they come: first those that were finished before.
+
+    Trials that a request to stop cut short have no result. Raises RunError, DataError.
+    """
+    question.claim()
+    tasks: dict[int, Task] = {}
+    by_number = {trial.number: trial for trial in question.trials}
+    for trial in question.trials:
+        folder = RunFolder(question.folder_of(trial))
+        summary = folder.finished()
+        if summary is not None:
+            yield Result(trial, str(folder.path), "finished", summary)
+        else:
+            overrides = question.overrides_of(trial)
+            tasks[trial.number] = Task(trial.number, question.spec_file, overrides, folder.path)
+    if not tasks:
+        return
+    # Once, before many processes fetch the same file, and before any of them fails for want of it.
+    load_dataset(question.spec.data, question.spec_file.parent, question.spec.seed)
+    for task, outcome in pool.run(list(tasks.values()), jobs, stop):
+        trial = by_number[task.number]
+        if isinstance(outcome, Done):
+            yield Result(trial, str(task.folder), "finished", outcome.summary)
+        elif isinstance(outcome, Failed):
+            yield Result(trial, str(task.folder), outcome.status, None, outcome.message, outcome.exit_code)
+
+
+def in_order(results: Iterable[Result]) -> Iterator[Result]:
+    """The same results by trial number, each as soon as those before it are there.
+
+    Where some are missing, because the sweep was stopped, those behind the gap come last.
+    """
+    early: dict[int, Result] = {}
+    following = 0
+    for result in results:
+        early[result.trial.number] = result
+        while following in early:
+            yield early.pop(following)
+            following += 1
+    yield from (early[number] for number in sorted(early))
+
+
+def higher_is_better(spec: Spec, column: str) -> bool:
+    """The direction of a column of the metrics."""
+    metric = metric_of(column)
+    for each in spec.metrics:
+        if each.column == metric:
+            return each.higher_is_better
+    return metric in components("metric") and bool(components("metric")[metric].higher_is_better)

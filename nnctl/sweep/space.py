@@ -1,0 +1,95 @@
+"""The list of trials, a pure function of the sweep section and the spec's seed.
+
+Trial k is the same whatever ran before it, on however many processes, and
+however many draws there are in all: more draws only add trials at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nnctl.errors import UsageError
+from nnctl.spec.document import Sweep
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    combination: equal for the trials that differ in nothing but the seed.
+    seed: of the run, None where the settings say it.
+    """
+
+    number: int
+    combination: int
+    settings: Mapping[str, object]
+    seed: int | None
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The settings as `path=value`, as `--set` takes them."""
+        # A component comes before its fields, which it would wipe out.
+        ordered = sorted(self.settings.items(), key=lambda item: item[0].count("."))
+        seed = () if self.seed is None else (f"seed={self.seed}",)
+        return (*(f"{path}={write(value)}" for path, value in ordered), *seed)
+
+
+def write(value: object) -> str:
+    """A value as YAML in flow style; JSON is a part of that."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:
+    """Every grid combination with every random draw with every seed; the seeds of a combination come together.
+
+    The last path of the grid varies fastest. Every combination of the grid meets the same draws.
+    Raises UsageError where the section asks for nothing, or for what contradicts itself.
+    """
+    _check(sweep)
+    draws: list[dict[str, object]] = [_draw(sweep, seed, index) for index in range(sweep.trials or 0)] or [{}]
+    found: list[Trial] = []
+    for combination, settings in enumerate(_combinations(sweep, draws)):
+        for replicate in range(sweep.seeds):
+            own_seed = None if "seed" in settings else seed + replicate
+            found.append(Trial(len(found), combination, settings, own_seed))
+    return tuple(found)
+
+
+def _combinations(sweep: Sweep, draws: list[dict[str, object]]) -> Iterator[dict[str, object]]:
+    for draw in draws:
+        for values in itertools.product(*sweep.grid.values()):
+            yield dict(zip(sweep.grid, values)) | draw
+
+
+def _draw(sweep: Sweep, seed: int, index: int) -> dict[str, object]:
+    return {path: law.quantile(_uniform(seed, index, path)) for path, law in sweep.random.items()}
+
+
+def _uniform(seed: int, index: int, path: str) -> float:
+    """A number in [0, 1), of 53 bits of a hash: no draw depends on another path or on the draws before it."""
+    digest = hashlib.sha256(json.dumps([seed, index, path]).encode()).digest()
+    return (int.from_bytes(digest[:8]) >> 11) * 2.0**-53
+
+
+def _check(sweep: Sweep) -> None:
+    both = [path for path in sweep.grid if path in sweep.random]
+    if both:
+        raise UsageError(f"sweep: '{both[0]}' is in the grid and among what is drawn; leave it out of one of them")
+    if sweep.random and sweep.trials is None:
+        raise UsageError("sweep: how many draws? say it by --random N, or by trials in the sweep section")
+    if sweep.trials is not None and not sweep.random:
+        raise UsageError(
+            f"sweep: {sweep.trials} draws of nothing\n"
+            "  --space optimizer.learning_rate=0.001:1:log names something to draw"
+        )
+    if not sweep.grid and not sweep.random and sweep.seeds == 1:
+        raise UsageError(
+            "nothing to sweep\n"
+            "  --grid optimizer.learning_rate=0.01,0.1,1 tries three values; so does a sweep section in the spec"
+        )
+    if sweep.seeds > 1 and "seed" in (*sweep.grid, *sweep.random):
+        raise UsageError("sweep: 'seed' is searched, and several seeds are asked for; do one of the two")
