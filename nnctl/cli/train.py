@@ -36,6 +36,7 @@ def train(
 
     Rows of metrics go to stdout: a table on a terminal, JSON Lines in a pipe.
     Everything is kept in the run's folder; Ctrl-C saves, --resume goes on exactly.
+    When the reader of a pipe leaves, the run is saved and ends quietly with 141.
     """
     import signal
     import sys

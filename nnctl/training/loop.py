@@ -79,6 +79,7 @@ class Loop:
         )
         self.columns = self._columns()
         self.monitor = self._monitor()
+        self._rates_column = self._column_of_rates()
         self.step = 0
         self.stopped: str | None = None
         self.history: list[Record] = []
@@ -113,7 +114,10 @@ class Loop:
             return None
         return Monitor.of(column, self.engine.higher_is_better(metric_of(column)), stopping)
 
-    def _plateau_column(self) -> str:
+    def _column_of_rates(self) -> str | None:
+        """What a monitored schedule watches: its own `monitor`, else what the best weights are chosen by."""
+        if not isinstance(self.rates.schedule, MonitoredSchedule):
+            return None
         asked = getattr(self.rates.schedule, "monitor", None)
         if isinstance(asked, str):
             require_column(asked, self.columns, "the learning rate's schedule")
@@ -250,8 +254,8 @@ class Loop:
         yield Evaluated(record, improved)
 
     def _observe(self, record: Record) -> bool:
-        if isinstance(self.rates.schedule, MonitoredSchedule):
-            column = self._plateau_column()
+        column = self._rates_column
+        if column is not None:
             self.rates.observe(_number(record[column]), self.engine.higher_is_better(metric_of(column)))
             if self.rates.exhausted:
                 self.stopped = f"the learning rate has reached its floor without {column} improving"

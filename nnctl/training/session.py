@@ -27,8 +27,9 @@ from nnctl.training.folder import RunFolder, claim, claim_next, latest, require_
 from nnctl.training.loop import Loop
 from nnctl.training.signals import StopRequest
 
-IGNORED_CHANGES = ("name", "description", "sweep")
-"""Keys that may differ between a run and the spec that resumes it: they change no number."""
+IGNORED_CHANGES = ("name", "description", "sweep", "backend")
+"""Keys that may differ between a run and the spec that resumes it: they change no number.
+Of the backend it is what it resolves to that may not change, and that the checkpoint knows."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _check_best(folder: RunFolder, last: Checkpoint, loop: Loop) -> None:
         return
     best = FolderStore(folder).load("best").progress
     expected = last.progress["monitor"]["best_step"]
-    ahead = best["step"] > last.progress["step"] and best["spec"] == loop.identity["spec"]
+    ahead = best["step"] > last.progress["step"] and best["spec"]["schedule"]["epochs"] == loop.timetable.epochs
     if best["step"] != expected and not ahead:
         raise RunError(
             f"{folder.checkpoint('best')}: is of step {best['step']}, the last checkpoint names step {expected}\n"

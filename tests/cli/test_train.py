@@ -113,6 +113,17 @@ def test_no_exit_code_is_0_where_the_cost_is_no_number() -> None:
     assert not Path("runs/tiny/001/summary.json").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminal")
+def test_a_terminal_gets_a_table_and_a_bar() -> None:
+    pexpect = pytest.importorskip("pexpect")
+    text, code = pexpect.run(f"{' '.join(NNCTL)} train tiny.yaml", withexitstatus=True, encoding="utf-8")
+    assert code == 0
+    assert "epoch  seconds" in text
+    assert "test, with the weights of epoch 3" in text
+    assert "examples/s" in text
+    assert "{" not in text
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_so_by_its_exit_code(number: signal.Signals, code: int) -> None:

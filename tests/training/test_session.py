@@ -12,8 +12,10 @@ import pytest
 from nnctl.errors import Interrupted, RunError, SpecError
 from nnctl.metrics.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_text
+from nnctl.training import checkpoints as checkpoints_module
 from nnctl.training import durable, loop, session
 from nnctl.training.events import Event, Finished, Progress, Started
+from nnctl.training.folder import RunFolder
 from nnctl.training.signals import StopRequest
 
 SPEC = """
@@ -251,3 +253,20 @@ def test_seconds_go_on_from_where_they_were() -> None:
     finished = run(spec(), "out", resume=True)
     assert finished is not None
     assert finished.summary["seconds"] > 1000
+
+
+def test_the_backend_may_be_named_but_not_changed() -> None:
+    run(spec("schedule.epochs=2"), "out")
+    assert run(spec("backend=numpy"), "out", resume=True) is not None
+    path = Path("out/checkpoints/last.safetensors")
+    saved = checkpoints_module.load(path)
+    changed = checkpoints_module.Checkpoint({**saved.progress, "backend": "abacus"}, saved.tensors)
+    checkpoints_module.save(path, changed)
+    with pytest.raises(RunError, match="was trained by the backend abacus"):
+        run(spec("schedule.epochs=9"), "out", resume=True)
+
+
+def test_two_processes_do_not_train_into_one_folder() -> None:
+    run(spec("schedule.epochs=2"), "out")
+    with RunFolder(Path("out")).lock(), pytest.raises(RunError, match="another process is training"):
+        run(spec(), "out", resume=True)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnctl.spec.components import Schedule
+from nnctl.spec.load import load_text
+from nnctl.training.rates import Rates, first_of
+from nnctl.training.timetable import Timetable
+
+
+def rates(schedule: str, optimizer: str = "{type: sgd, learning_rate: 0.5}", epochs: int = 4) -> Rates:
+    spec = load_text(
+        "data: {type: blobs, validation: 6}\nlayers: [{type: dense, units: 3, activation: softmax}]\n"
+        f"cost: log_likelihood\noptimizer: {optimizer}\nschedule: {{learning_rate: {schedule}}}\n"
+    ).spec
+    settled: Schedule = spec.schedule.learning_rate.for_convention("torch")
+    return Rates(settled, spec.optimizer.for_convention("torch"), Timetable.of(10, 4, epochs, None))
+
+
+def test_by_epoch_every_step_of_one_has_its_rate() -> None:
+    halving = rates("{type: exponential, gamma: 0.5}")
+    assert [halving.learning_rate(step) for step in range(7)] == [0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
+    assert halving.values(3, 3)["learning_rate"].tolist() == [0.25] * 3
+
+
+def test_by_step_a_stretch_is_the_single_steps() -> None:
+    cosine = rates("{type: cosine, per: step}")
+    single = [cosine.values(step, 1)["learning_rate"][0] for step in range(3, 6)]
+    assert cosine.values(3, 3)["learning_rate"].tolist() == single
+    assert single[0] != single[1]
+
+
+def test_one_cycle_moves_the_momentum_too() -> None:
+    cycle = rates("one_cycle", "{type: sgd, learning_rate: 1.0, momentum: 0.9}", epochs=4)
+    values = cycle.values(0, 3)
+    assert values["learning_rate"][0] == pytest.approx(1 / 25)
+    assert values["momentum"][0] == pytest.approx(0.95)
+    assert (np.diff(values["momentum"]) < 0).all()
+    assert first_of(values, 0)["momentum"] == pytest.approx(0.95)
+
+
+def test_a_constant_schedule_leaves_the_optimizers_momentum() -> None:
+    assert rates("constant", "{type: sgd, momentum: 0.9}").values(0, 2)["momentum"].tolist() == [0.9, 0.9]
+
+
+def test_a_monitored_schedule_holds_its_factor_until_it_observes() -> None:
+    plateau = rates("{type: plateau, patience: 0, factor: 0.1}")
+    assert plateau.learning_rate(0) == 0.5
+    plateau.observe(1.0, False)
+    plateau.observe(2.0, False)
+    assert plateau.learning_rate(0) == pytest.approx(0.05)
+    assert not plateau.exhausted
