@@ -7,27 +7,33 @@ from collections.abc import Mapping
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.ops.shapes import TensorType, resolve
+from nnctl.ops.shapes import BATCH, Symbol, TensorType, resolve
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.plan import Launch, Plan, Precision, Slot
+from nnctl.plan.strategy import Scheduled, Sequential, Strategy
 
 _ITEM_BYTES = {"float32": 4, "float64": 8, "complex128": 16}
 _VIEWS = ("reshape", "stop_gradient")
 """Ops whose output is their input's memory."""
 
 
-def lower(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+_SEQUENTIAL = Sequential()
+
+
+def lower(
+    graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32", strategy: Strategy = _SEQUENTIAL
+) -> Plan:
     """The plan of `graph` for the given sizes ({"batch": 32, "rows": 50000}).
 
     An update is made in place where its node comes after every other reader of
     the old value; otherwise the new value is copied at the end of the step.
     """
-    lowering = _Lowering(graph, sizes, precision)
+    lowering = _Lowering(graph, sizes, precision, strategy)
     return lowering.plan()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, sizes: Mapping[str, int], precision: Precision) -> None:
+    def __init__(self, graph: Graph, sizes: Mapping[str, int], precision: Precision, strategy: Strategy) -> None:
         self.graph = graph
         self.sizes = sizes
         self.precision = precision
@@ -35,9 +41,13 @@ class _Lowering:
         launched = [n for n in graph.nodes if n.op.name not in _VIEWS]
         constant = set(_constant_nodes(graph))
         self.setup = [n for n in launched if n in constant]
-        self.nodes = [n for n in launched if n not in constant]
+        inlined = strategy.inlined(graph) - constant
+        self.inlined = {n.outputs[0]: n for n in launched if n in inlined}
+        self.scheduled = strategy.schedule(graph, [n for n in launched if n not in constant and n not in inlined])
+        self.nodes = [s.node for s in self.scheduled]
         # Names are for people and may repeat; a number tells constants apart.
         self.constants = {v: str(i) for i, v in enumerate(v for n in self.setup for v in n.outputs)}
+        self.inline_keys = {v: str(i) for i, v in enumerate(self.inlined)}
         self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
         self.guarded = self._guarded()
         self.last_read = self._last_reads()
@@ -45,7 +55,7 @@ class _Lowering:
         self.offsets, self.arena_bytes = self._arena()
 
     def plan(self) -> Plan:
-        launches = tuple(self._launch(n) for n in self.nodes)
+        launches = tuple(self._launch(s) for s in self.scheduled)
         guard = self.graph.guard
         copies = tuple(
             (self._slot(new), self._slot(old)) for old, new in self.graph.updates.items() if new not in self.in_place
@@ -54,8 +64,9 @@ class _Lowering:
             name=self.graph.name,
             precision=self.precision,
             sizes=dict(self.sizes),
-            setup=tuple(self._launch(n) for n in self.setup),
+            setup=tuple(self._launch(Scheduled(n, 0)) for n in self.setup),
             launches=launches,
+            inlined={self.inline_keys[v]: self._launch(Scheduled(n, 0)) for v, n in self.inlined.items()},
             outputs={name: self._slot(v) for name, v in self.graph.outputs.items()},
             guard=None if guard is None else self._slot(guard),
             guarded=self.guarded,
@@ -66,6 +77,13 @@ class _Lowering:
     def _root(self, value: Value) -> Value:
         return self.source.get(value, value)
 
+    def _reads(self, node: Node) -> set[Value]:
+        """The stored values that a launch reads, through views and inlined nodes."""
+        found: set[Value] = set()
+        for value in map(self._root, node.inputs):
+            found |= self._reads(self.inlined[value]) if value in self.inlined else {value}
+        return found
+
     def _guarded(self) -> int:
         """Index of the first launch after the guard is known."""
         if self.graph.guard is None:
@@ -74,7 +92,7 @@ class _Lowering:
 
     def _last_reads(self) -> dict[Value, int]:
         """Index of the last launch that reads each value (or a view of it); results live to the end."""
-        last = {self._root(v): i for i, node in enumerate(self.nodes) for v in node.inputs}
+        last = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
         end = len(self.nodes)
         updated = {self._root(new) for new in self.graph.updates.values()}
         outputs = {self._root(v) for v in self.graph.outputs.values()}
@@ -84,7 +102,7 @@ class _Lowering:
 
     def _in_place(self) -> dict[Value, Value]:
         """New value → the parameter or slot whose memory it may take over."""
-        read = {v: i for i, node in enumerate(self.nodes) for v in map(self._root, node.inputs)}
+        read = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
         elsewhere = set(self.graph.outputs.values())
         # What is computed before the guard is known must not yet touch storage.
         first = 0 if self.graph.guard is None else self.guarded
@@ -106,9 +124,16 @@ class _Lowering:
         sizes: dict[Value, int] = {}
         for value, written in self.position.items():
             if value not in self.in_place:
-                lifetimes[value] = (written, self.last_read.get(value, written))
+                last = self.last_read.get(value, written)
+                lifetimes[value] = (self._phase(written), self._phase(last))
                 sizes[value] = self._bytes(value.type)
         return assign_offsets(lifetimes, sizes)
+
+    def _phase(self, position: int) -> int:
+        """Phase of a launch; after the last one, a phase of its own."""
+        if position < len(self.scheduled):
+            return self.scheduled[position].phase
+        return self.scheduled[-1].phase + 1 if self.scheduled else 0
 
     def _bytes(self, tensor: TensorType) -> int:
         item = {"real": _ITEM_BYTES[self.precision], "index": 8, "uint8": 1}[tensor.dtype]
@@ -117,17 +142,22 @@ class _Lowering:
 
     def _slot(self, value: Value) -> Slot:
         shape = resolve(value.shape, self.sizes)
+        dtype = value.type.dtype
+        batched = bool(value.shape) and isinstance(value.shape[0], Symbol) and value.shape[0].name == BATCH.name
         root = self._root(value)
         home = self.in_place.get(root, root)
         if home.role == "feed":
-            return Slot(value.name, "feed", shape, value.type.dtype, home.name)
+            return Slot(value.name, "feed", shape, dtype, home.name, 0, batched)
         if home.role != "computed":
-            return Slot(value.name, "storage", shape, value.type.dtype, home.name)
+            return Slot(value.name, "storage", shape, dtype, home.name, 0, batched)
         if root in self.offsets:
-            return Slot(value.name, "arena", shape, value.type.dtype, "", self.offsets[root])
-        return Slot(value.name, "constant", shape, value.type.dtype, self.constants[root])
+            return Slot(value.name, "arena", shape, dtype, "", self.offsets[root], batched)
+        if root in self.inline_keys:
+            return Slot(value.name, "inline", shape, dtype, self.inline_keys[root], 0, batched)
+        return Slot(value.name, "constant", shape, dtype, self.constants[root], 0, batched)
 
-    def _launch(self, node: Node) -> Launch:
+    def _launch(self, scheduled: Scheduled) -> Launch:
+        node = scheduled.node
         inputs = tuple(self._slot(v) for v in node.inputs)
         outputs = tuple(self._slot(v) for v in node.outputs)
         attributes = {k: resolve(v, self.sizes) for k, v in node.attributes.items()}
@@ -138,7 +168,7 @@ class _Lowering:
         read = [TensorType(r.shape, s.dtype) if v.role == "data" else t
                 for v, s, t, r in zip(node.inputs, inputs, types, results * len(inputs))]  # fmt: skip
         moved = sum(self._bytes(t) for t in (*read, *results))
-        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved)
+        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase, scheduled.split)
 
 
 def _constant_nodes(graph: Graph) -> list[Node]:

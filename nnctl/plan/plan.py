@@ -8,20 +8,24 @@ from typing import Any, Literal, TypeAlias
 
 from nnctl.ops.shapes import DType
 from nnctl.ops.table import Op
+from nnctl.plan.strategy import Split
 
 Precision: TypeAlias = Literal["float32", "float64", "complex128"]
 """What "real" means in a plan."""
 
-Place: TypeAlias = Literal["storage", "feed", "constant", "arena"]
+Place: TypeAlias = Literal["storage", "feed", "constant", "arena", "inline"]
 """storage: kept by the backend under a name across steps and plans; feed: one entry a
-step; constant: computed once when the plan is loaded; arena: scratch of one step."""
+step; constant: computed once when the plan is loaded; arena: scratch of one step;
+inline: computed where it is read."""
 
 
 @dataclass(frozen=True)
 class Slot:
     """Where a value lives.
 
-    key: the name in storage or among the feeds, "" in the arena. offset: in bytes, in the arena.
+    key: the name in storage or among the feeds, a number among constants and inline values,
+        "" in the arena. offset: in bytes, in the arena.
+    batched: whether the first axis counts examples of the batch (or multiples of them).
     Two slots of equal place, key and offset share their memory.
     """
 
@@ -31,11 +35,15 @@ class Slot:
     dtype: DType
     key: str = ""
     offset: int = 0
+    batched: bool = False
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One op on slots, all symbols in its attributes resolved. flops and bytes: of one execution."""
+    """One op on slots, all symbols in its attributes resolved.
+
+    flops and bytes: of one execution. phase and split: see `Scheduled`.
+    """
 
     op: Op
     inputs: tuple[Slot, ...]
@@ -44,6 +52,8 @@ class Launch:
     layer: str = ""
     flops: int = 0
     bytes: int = 0
+    phase: int = 0
+    split: Split = "whole"
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ class Plan:
     """What an executor runs.
 
     setup: launches that fill the constants, once. launches: each step, in order.
+    inlined: by the key of an inline slot, the launch that says how to compute it.
     guarded: index of the first launch that runs only if `guard` is finite; len(launches) without guard.
     copies: (from, to) after the last launch and after the outputs are read, for updates
         that could not be made in place.
@@ -61,6 +72,7 @@ class Plan:
     sizes: Mapping[str, int]
     setup: tuple[Launch, ...]
     launches: tuple[Launch, ...]
+    inlined: Mapping[str, Launch]
     outputs: Mapping[str, Slot]
     guard: Slot | None
     guarded: int
