@@ -76,7 +76,14 @@ def test_the_sdist_can_be_built_and_tested_from(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert shipped() <= names
-    for name in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "specs/digits.yaml", "tests/test_packaging.py"):
+    for name in (
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "pyproject.toml",
+        "specs/digits.yaml",
+        "tests/test_packaging.py",
+    ):
         assert name in names
 
 
@@ -90,5 +97,7 @@ def test_the_changelog_speaks_of_this_version() -> None:
 
 
 def test_every_supported_python_is_declared() -> None:
-    versions = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if c.startswith("Programming Language :: Python :: 3.")]
+    versions = [
+        c.rpartition(" ")[2] for c in PROJECT["classifiers"] if c.startswith("Programming Language :: Python :: 3.")
+    ]
     assert versions == ["3.11", "3.12", "3.13"]

@@ -1,0 +1,90 @@
+"""The specs of the repository: all of them train, and together they show every kind of component."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nnctl.spec.load import load_spec
+from nnctl.spec.registry import Component, components, kinds
+from nnctl.training import session
+from nnctl.training.events import Finished
+
+FOLDER = Path(__file__).parents[1] / "specs"
+SPECS = sorted(FOLDER.glob("*.yaml"))
+BOOK = sorted((FOLDER / "book").glob("*.yaml"))
+MNIST = FOLDER.parents[1] / "shared" / "data" / "mnist"
+
+ELSEWHERE = {
+    "data": {"csv", "npz", "npy", "images", "mnist"},  # files of the user's, or a download
+    "metric": {"accuracy"},  # comes with labels
+    "activation": {"step"},  # has no gradient to train through
+    "distribution": set(components("distribution")),
+    "backend": set(components("backend")),
+}
+"""Components that no spec of the folder needs to show, by kind."""
+ENOUGH = {"activation": 10, "initializer": 8, "schedule": 9, "cost": 6}
+"""Of these kinds so many are shown; the others are shown whole."""
+
+
+def parts(value: object) -> Iterator[Component]:
+    """Every component inside a value."""
+    if isinstance(value, Component):
+        yield value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from parts(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from parts(item)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_spec_trains(path: Path, tmp_path: Path) -> None:
+    events = list(session.train(load_spec(path, ["schedule.epochs=1"]), out=tmp_path / "run"))
+    assert isinstance(events[-1], Finished)
+
+
+@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.stem)
+def test_every_spec_of_the_book_trains(path: Path, tmp_path: Path) -> None:
+    if not MNIST.is_dir():
+        pytest.skip("MNIST is not beside this checkout")
+    shorter = ["schedule.epochs=1", "data.subset=500", f"data.path='{MNIST}'"]
+    events = list(session.train(load_spec(path, shorter), out=tmp_path / "run"))
+    assert isinstance(events[-1], Finished)
+
+
+def test_the_book_has_a_spec_for_each_of_its_dense_nets() -> None:
+    assert {path.stem for path in BOOK} == {
+        "ch1-100",
+        "ch1-30",
+        "ch3-100-l2",
+        "ch3-100-l2-slow",
+        "ch3-30",
+        "ch3-30-l2",
+        "ch6-dense-softmax",
+    }
+
+
+def test_the_digits_are_learned(tmp_path: Path) -> None:
+    *_, finished = session.train(load_spec(FOLDER / "digits.yaml"), out=tmp_path / "run")
+    assert isinstance(finished, Finished)
+    assert finished.summary["test"]["test_accuracy"] >= 0.96
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_together_they_show_every_kind(kind: str) -> None:
+    shown = {part.type for path in SPECS for part in parts(load_spec(path).spec) if part.kind == kind}
+    missing = set(components(kind)) - shown - ELSEWHERE.get(kind, set())
+    if kind in ENOUGH:
+        assert len(shown) >= ENOUGH[kind], f"not shown: {sorted(missing)}"
+    else:
+        assert not missing
+
+
+@pytest.mark.parametrize("path", SPECS + BOOK, ids=lambda path: path.stem)
+def test_every_spec_says_what_it_is(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith("# ")
