@@ -13,6 +13,7 @@ from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, Pass, run_passes
 from nnctl.ops.shapes import BATCH, ROWS, Shape, show
+from nnctl.spec.check import layer_names
 from nnctl.spec.components import Clipping, Metric, Optimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.metrics import Accuracy
@@ -222,9 +223,8 @@ class Network:
         return self.signature.classes is not None and len(self.signature.classes) == 2 and output.shape == (BATCH, 1)
 
     def _misfit(self, message: str, hint: str) -> ShapeError:
-        error = ShapeError(message, hint)
-        error.path = f"layers.{len(self.spec.layers) - 1}"
-        return error
+        last = len(self.spec.layers) - 1
+        return ShapeError(message, hint, layer=layer_names(self.spec.layers)[last], path=f"layers.{last}")
 
     def _units_hint(self, output: Tensor, wanted: Sequence[int]) -> str:
         if len(output.shape) > len(wanted) + 1:

@@ -27,9 +27,15 @@ class Meaning:
         return self.outputs | {f"{name}⁺": array for name, array in self.updates.items()}
 
 
-def interpret(graph: Graph, inputs: Mapping[str, Array], sizes: Mapping[str, int], dtype: Any = np.float64) -> Meaning:
+def interpret(
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    dtype: Any = np.float64,
+    xp: Any = None,
+) -> Meaning:
     """The graph's results. inputs: by name, what is stored and what is fed. Bodies cannot write to their inputs."""
-    xp = numpy_namespace()
+    xp = xp or numpy_namespace()
     dtypes = {"real": np.dtype(dtype), "index": np.dtype(np.int64), "uint8": np.dtype(np.uint8)}
     values: dict[Value, Array] = {}
 

@@ -130,8 +130,9 @@ class Case:
             # Inside (0, 1), where every cost is defined.
             stored["data.targets"] = rng.uniform(0.1, 0.9, (self.rows, *self.signature.target_shape))
         if self.signature.statistics_shape is not None:
-            stored["data.shift"] = rng.standard_normal(self.signature.statistics_shape)
-            stored["data.scale"] = rng.uniform(0.2, 0.5, self.signature.statistics_shape)
+            middle, spread = (127.0, 90.0) if self.signature.input_dtype == "uint8" else (0.0, 1.5)
+            stored["data.shift"] = middle + rng.standard_normal(self.signature.statistics_shape)
+            stored["data.scale"] = rng.uniform(0.5, 1.0, self.signature.statistics_shape) / spread
         stored["examples"] = np.array(20.0)
         stored = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in stored.items()}
         return stored | {"seed": np.array([self.seed, 5])}
