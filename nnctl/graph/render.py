@@ -28,7 +28,7 @@ def _node(node: Node, width: int) -> list[str]:
     if isinstance(node.op, ElementwiseOp) and len(node.op.expression.lines) <= 12:
         text = node.op.expression.render(names)
     else:
-        attributes = [f"{k}={_attribute(v)}" for k, v in node.attributes.items() if v not in (False, None)]
+        attributes = [f"{k}={_attribute(v)}" for k, v in node.attributes.items() if v is not False and v is not None]
         text = f"{node.op.name}({', '.join([*names, *attributes])})"
     outputs = ", ".join(o.name for o in node.outputs)
     return [f"  {outputs:<{width}}  {node.outputs[0].type!s:<24} = {text}"]
