@@ -1,0 +1,244 @@
+"""What every backend promises: judged by the graph's meaning and by the reference bodies, never by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from graph.interpretation import assert_same, interpret
+from graph.nets import Case, cases, net
+from hypothesis import HealthCheck, given, settings
+
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.network import Network
+from nnctl.ops import OPS
+from nnctl.ops.philox import normals, uniforms
+from nnctl.ops.shapes import BATCH, ROWS
+from nnctl.plan.lower import lower
+from nnctl.spec.signature import DataSignature
+
+STORED = {"f": np.float32, "i": np.int64, "u": np.uint8}
+ROLES = {"f": ("real", "slot"), "i": ("index", "data")}
+
+
+def placed(backend, storage):
+    """float32, as training stores."""
+    narrow = {name: array.astype(STORED[array.dtype.kind]) for name, array in storage.items()}
+    return {name: backend.place(array) for name, array in narrow.items()}
+
+
+# -- storage ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3, 4)])
+def test_what_is_placed_can_be_fetched(backend, shape, dtype):
+    array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
+    fetched = backend.fetch(backend.place(array))
+    np.testing.assert_array_equal(fetched, array)
+    assert fetched.dtype == dtype
+
+
+def test_placing_and_fetching_copy(backend):
+    array = np.zeros(3, np.float32)
+    on_device = backend.place(array)
+    array += 1.0
+    backend.fetch(on_device)[...] = 2.0
+    np.testing.assert_array_equal(backend.fetch(on_device), np.zeros(3))
+
+
+def test_any_layout_can_be_placed(backend):
+    array = np.arange(24, dtype=np.float32).reshape(4, 6)
+    for view in (array.T, array[::2, ::3], array[::-1], np.asfortranarray(array)):
+        np.testing.assert_array_equal(backend.fetch(backend.place(view)), view)
+
+
+# -- every op --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_ops_agree_with_their_reference_bodies(backend, name):
+    op, rng = OPS[name], np.random.default_rng([*name.encode()])
+    for _ in range(15):
+        inputs, attributes = op.sample(rng)
+        arrays = [np.asarray(x) for x in inputs]
+        storage = {f"x{i}": a.astype(STORED[a.dtype.kind]) for i, a in enumerate(arrays)}
+        builder = GraphBuilder(name)
+        tensors = [builder.input(k, a.shape, *ROLES[a.dtype.kind]) for k, a in storage.items()]
+        graph = builder.graph({"y": builder.apply(name, *tensors, **attributes)})
+        expected = interpret(graph, storage, {}, np.float32).outputs["y"]
+        executable = backend.load(lower(graph, {}), {k: backend.place(a) for k, a in storage.items()})
+        (found,) = executable.run({}, 1).outputs["y"]
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+# -- steps -----------------------------------------------------------------------------
+
+
+def accumulator():
+    """total ← total + Σ of the fed row; outputs the old total, the row and a number of it."""
+    builder = GraphBuilder("accumulate")
+    total = builder.input("total", (), role="slot")
+    row = builder.input("row", (3,))
+    part = builder.apply("sum", row, axes=(0,))
+    new = total + part
+    return builder.graph({"new": new, "row": row * 2.0, "part": part}, {total.value: new}, part)
+
+
+def test_outputs_are_kept_for_each_step(backend):
+    storage = {"total": backend.place(np.float32(10.0))}
+    rows = np.arange(12, dtype=np.float32).reshape(4, 3)
+    result = backend.load(lower(accumulator(), {}), storage).run({"row": rows}, 4)
+    assert result.completed == 4
+    np.testing.assert_array_equal(result.outputs["row"], 2 * rows)
+    np.testing.assert_array_equal(result.outputs["part"], rows.sum(axis=1))
+    np.testing.assert_array_equal(result.outputs["new"], 10 + np.cumsum(rows.sum(axis=1)))
+    assert float(backend.fetch(storage["total"])) == 10 + rows.sum()
+
+
+def test_an_executable_goes_on_where_it_stopped_and_does_not_hand_out_its_memory(backend):
+    storage = {"total": backend.place(np.float32(0.0))}
+    executable = backend.load(lower(accumulator(), {}), storage)
+    first = executable.run({"row": np.ones((2, 3), np.float32)}, 2).outputs
+    kept = {name: array.copy() for name, array in first.items()}
+    second = executable.run({"row": np.full((1, 3), 5.0, np.float32)}, 1).outputs
+    assert float(second["new"][0]) == 21.0
+    for name, array in kept.items():
+        np.testing.assert_array_equal(first[name], array)
+
+
+def test_no_steps(backend):
+    storage = {"total": backend.place(np.float32(1.0))}
+    result = backend.load(lower(accumulator(), {}), storage).run({"row": np.ones((0, 3), np.float32)}, 0)
+    assert result.completed == 0
+    assert result.outputs["row"].shape == (0, 3)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [0, 2, 3])
+def test_the_guard_stops_a_step_before_it_changes_anything(backend, poison, at):
+    storage = {"total": backend.place(np.float32(0.0))}
+    rows = np.ones((4, 3), np.float32)
+    rows[at, 1] = poison
+    result = backend.load(lower(accumulator(), {}), storage).run({"row": rows}, 4)
+    assert result.completed == at
+    assert float(backend.fetch(storage["total"])) == 3.0 * at
+    assert all(len(array) == at for array in result.outputs.values())
+
+
+def test_a_diverging_net_keeps_its_last_weights(backend):
+    spec = net("layers: [{type: dense, units: 3, activation: relu}, {type: dense, units: 2}]\noptimizer: adam")
+    case = Case(spec, DataSignature((4,), "real", None, (2,)), 4, 0)
+    plan = lower(Network(spec, case.signature).training_step, case.sizes())
+    storage, feeds = placed(backend, case.storage()), case.feeds(3, np.float32)
+    feeds["learning_rate"] = np.array([0.1, 1e30, 0.1], np.float32)
+    executable = backend.load(plan, storage)
+    assert executable.run({k: v[:2] for k, v in feeds.items()}, 2).completed == 2
+    before = {name: backend.fetch(array) for name, array in storage.items()}
+    assert executable.run({k: v[2:] for k, v in feeds.items()}, 1).completed == 0
+    for name, array in before.items():
+        np.testing.assert_array_equal(backend.fetch(storage[name]), array)
+
+
+def test_one_storage_serves_several_plans(backend):
+    """The rest of an epoch is a smaller batch: another plan on the same arrays."""
+    spec = net("layers: [{type: dense, units: 3, activation: tanh}, {type: dense, units: 2}]")
+    case = Case(spec, DataSignature((4,), "real", None, (2,)), 3, 0)
+    graph = Network(spec, case.signature).training_step
+    storage, state = placed(backend, case.storage()), case.storage()
+    for batch in (3, 1, 3):
+        index = np.arange(batch)[None]
+        sizes = {"batch": batch, "rows": case.rows}
+        feeds = {"index": index, "learning_rate": np.full(1, 0.1, np.float32)}
+        backend.load(lower(graph, sizes), storage).run(feeds, 1)
+        state |= interpret(graph, state | {k: v[0] for k, v in feeds.items()}, sizes).updates
+    for name in ("dense1.weight", "dense2.bias"):
+        np.testing.assert_allclose(backend.fetch(storage[name]), state[name], rtol=1e-5, atol=1e-6)
+
+
+relaxed = settings(
+    max_examples=25,
+    deadline=None,
+    # The fixture holds no state between examples.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@relaxed
+@given(case=cases())
+def test_nets_train_in_float32_as_their_graphs_mean(backend, case: Case):
+    """One step; float32's rounding is told from an error by the float64 meaning's size."""
+    graph = Network(case.spec, case.signature).objective
+    feeds = case.feeds(1, np.float32)
+    expected = interpret(graph, case.storage() | {k: v[0] for k, v in feeds.items()}, case.sizes()).outputs
+    storage = placed(backend, case.storage())
+    found = backend.load(lower(graph, case.sizes()), storage).run(feeds, 1).outputs
+    size = max(1.0, *(float(np.max(np.abs(a), initial=0.0)) for a in expected.values()))
+    for name, array in expected.items():
+        # A unit at a kink may fall on either side of it: a few elements may differ, not most.
+        off = np.abs(found[name][0] - array) > 1e-3 * size
+        assert np.mean(off) < 0.5, name
+        assert found[name].dtype == np.float32
+
+
+@relaxed
+@given(case=cases())
+def test_float64_plans_are_exact_to_float64(backend, case: Case):
+    graph = Network(case.spec, case.signature).objective
+    feeds = case.feeds(1)
+    expected = interpret(graph, case.storage() | {k: v[0] for k, v in feeds.items()}, case.sizes()).outputs
+    storage = {name: backend.place(array) for name, array in case.storage().items()}
+    found = backend.load(lower(graph, case.sizes(), "float64"), storage).run(feeds, 1).outputs
+    assert_same({name: a[0] for name, a in found.items()}, expected, 1e-10)
+
+
+@relaxed
+@given(case=cases())
+def test_two_runs_are_equal_to_the_bit(backend, case: Case):
+    """And a run in one stretch equals the same steps one by one."""
+    plan = lower(Network(case.spec, case.signature).training_step, case.sizes())
+    feeds = case.feeds(3, np.float32)
+    runs = []
+    for stretches in ([(0, 3)], [(0, 3)], [(0, 1), (1, 2), (2, 3)]):
+        storage = placed(backend, case.storage())
+        executable = backend.load(plan, storage)
+        outputs = [executable.run({k: v[a:b] for k, v in feeds.items()}, b - a).outputs for a, b in stretches]
+        joined = {name: np.concatenate([o[name] for o in outputs]).tobytes() for name in outputs[0]}
+        runs.append((joined, {name: backend.fetch(array).tobytes() for name, array in storage.items()}))
+    assert runs[0] == runs[1] == runs[2]
+
+
+# -- randomness, gathers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("op", "numbers"), [("uniform", uniforms), ("normal", normals)])
+def test_random_numbers_are_philoxs_at_every_step(backend, op, numbers):
+    builder = GraphBuilder("random")
+    builder.uniform("before", (1,))
+    drawn = getattr(builder, op)("drawn", (BATCH, 5))
+    plan = lower(builder.graph({"drawn": drawn}), {"batch": 7})
+    seed, steps = np.array([2**32 - 1, 3]), np.array([0, 1, 2**32 + 4])
+    outputs = backend.load(plan, {"seed": backend.place(seed)}).run({"step": steps}, 3).outputs["drawn"]
+    for step, found in zip(steps, outputs, strict=True):
+        expected = numbers(seed, int(step), 1, 35).reshape(7, 5)
+        if op == "uniform":
+            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["real", "uint8", "index"])
+def test_rows_are_gathered_as_they_are_stored(backend, dtype):
+    builder = GraphBuilder("gather")
+    data = builder.input("data", (ROWS, 2, 2), dtype, "data")
+    rows = builder.apply("gather", data, builder.input("index", (BATCH,), "index"))
+    plan = lower(builder.graph({"rows": rows}), {"batch": 4, "rows": 6})
+    table = np.arange(24).reshape(6, 2, 2).astype({"real": np.float32, "uint8": np.uint8, "index": np.int64}[dtype])
+    index = np.array([[5, 0, 0, 3], [1, 2, 4, 5]])
+    outputs = backend.load(plan, {"data": backend.place(table)}).run({"index": index}, 2).outputs["rows"]
+    np.testing.assert_array_equal(outputs, table[index])
+    assert outputs.dtype == table.dtype
+
+
+def test_storage_of_another_precision_is_refused(backend):
+    with pytest.raises(TypeError, match="total is stored as float64, the plan is for float32"):
+        backend.load(lower(accumulator(), {}), {"total": backend.place(np.zeros(()))})
