@@ -58,7 +58,9 @@ class _Lowering:
         launches = tuple(self._launch(s) for s in self.scheduled)
         guard = self.graph.guard
         copies = tuple(
-            (self._slot(new), self._slot(old)) for old, new in self.graph.updates.items() if new not in self.in_place
+            (self._slot(new), self._slot(old))
+            for old, new in self.graph.updates.items()
+            if self.in_place.get(new) is not old
         )
         return Plan(
             name=self.graph.name,
@@ -103,15 +105,13 @@ class _Lowering:
     def _in_place(self) -> dict[Value, Value]:
         """New value → the parameter or slot whose memory it may take over."""
         read = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
-        elsewhere = set(self.graph.outputs.values())
+        elsewhere = {self._root(v) for v in self.graph.outputs.values()}
         # What is computed before the guard is known must not yet touch storage.
         first = 0 if self.graph.guard is None else self.guarded
         found: dict[Value, Value] = {}
         for old, new in self.graph.updates.items():
             written = self.position.get(new)
-            taken = new in found or new in self.source or new in elsewhere
-            shown = old in elsewhere or old in self.source.values()
-            if written is None or written < first or taken or shown:
+            if written is None or written < first or new in found or new in elsewhere or old in elsewhere:
                 continue
             # An elementwise op may write over what it reads; any other needs its input whole to the end.
             last = written if isinstance(self.nodes[written].op, ElementwiseOp) else written - 1

@@ -82,6 +82,8 @@ def test_a_view_of_an_old_value_makes_it_a_copy():
     total = builder.apply("sum", view, axes=(0, 1))
     plan, _ = run_once(builder.graph({"total": total}, {w.value: new}), stored(w=W, x=X))
     assert len(plan.copies) == 1
+    plan, _ = run_once(builder.graph({"view": view}, {w.value: new}), stored(w=W, x=X))
+    assert len(plan.copies) == 1
 
 
 def test_a_new_value_that_is_a_view_is_copied():
@@ -101,6 +103,8 @@ def test_a_structured_op_does_not_write_over_what_it_reads():
 def test_two_parameters_with_one_new_value():
     builder, w, x = w_and_x()
     new = w * x
+    plan, _ = run_once(builder.graph({}, {w.value: new, x.value: new}), stored(w=W, x=X))
+    assert len(plan.copies) == 1
     plan, _ = run_once(builder.graph({"new": new}, {w.value: new, x.value: new}), stored(w=W, x=X))
     assert len(plan.copies) == 2
 
