@@ -162,9 +162,12 @@ class GraphBuilder:
         return Tensor(self, value)
 
     def input(self, name: str, shape: Shape, dtype: DType = "real", role: Role = "feed") -> Tensor:
-        """The input called `name`, the same one each time."""
+        """The input called `name`, the same one each time. Raises ValueError where its type changes."""
+        wanted = TensorType(tuple(shape), dtype)
         if name not in self.inputs:
-            self.inputs[name] = Value(self._unique(name), TensorType(tuple(shape), dtype), role)
+            self.inputs[name] = Value(self._unique(name), wanted, role)
+        if self.inputs[name].type != wanted:
+            raise ValueError(f"the input {self.inputs[name]!r} is asked for as {wanted}")
         return Tensor(self, self.inputs[name])
 
     def parameter(
@@ -245,14 +248,6 @@ class GraphBuilder:
             op = ElementwiseOp(name, len(used), of_used)
         outputs = self.emit(op, tensors)
         return outputs if len(outputs) > 1 else outputs[0]
-
-    def sum_to(self, tensor: Tensor, shape: Shape) -> Tensor:
-        """`tensor` summed over the axes along which `shape` was broadcast; repeated where it is smaller."""
-        if len(tensor.shape) < len(shape) or any(
-            have == 1 != want for have, want in zip(tensor.shape[::-1], shape[::-1], strict=False)
-        ):
-            return self.apply("broadcast_to", tensor, shape=shape)
-        return self.apply("sum_to", tensor, shape=shape)
 
     def _tensor(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Tensor):

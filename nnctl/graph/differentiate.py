@@ -25,7 +25,7 @@ def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor
     with builder.differentiating(path):
         for node in reversed(nodes):
             of_outputs = [gradients.get(o) for o in node.outputs]
-            if all(g is None for g in of_outputs) or node.op.name == "stop_gradient":
+            if all(g is None for g in of_outputs):
                 continue
             with builder.on_behalf_of(node.layer):
                 of_inputs = node.op.gradients(

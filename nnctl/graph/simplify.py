@@ -32,12 +32,8 @@ def fold_constants(graph: Graph) -> Graph:
 
 
 def _with_constants(node: Node, op: ElementwiseOp, known: Mapping[Value, float]) -> Node:
-    """The node with the known inputs written into its formula; as it was where that would change its shape."""
+    """The node with the known inputs written into its formula. They are scalars: its shape stays what it was."""
     inputs = tuple(v for v in node.inputs if v not in known)
-    if inputs and broadcast([v.shape for v in inputs]) != node.outputs[0].shape:
-        return node
-    if not inputs and node.outputs[0].shape != ():
-        return node
     recorder = Recorder(len(inputs))
     positions = {v: i for i, v in enumerate(inputs)}
     operands = [known[v] if v in known else recorder.value(positions[v]) for v in node.inputs]

@@ -71,7 +71,8 @@ class ElementwiseOp:
             body, operands = _of_expression(expression), [*present, *inputs]
         name = f"{self.name}'"
         gradient = builder.formula(name, body, *operands)
-        return gradient if gradient is None else builder.sum_to(gradient, inputs[index].shape)
+        # It has the outputs' shape; where the input was repeated to that shape, the repetitions add up.
+        return gradient if gradient is None else builder.apply("sum_to", gradient, shape=inputs[index].shape)
 
     def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attributes: Attributes) -> Any:
         return product(outputs[0].shape) * len(self.expression.lines)

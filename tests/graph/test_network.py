@@ -156,6 +156,18 @@ def test_max_norm_holds_after_the_update():
     assert np.any(norms > 0.5 * (1 - 1e-12))
 
 
+def test_the_book_decays_weights_alone():
+    text = "convention: book\nlayers: [{type: dense, units: 2}]\noptimizer: {type: sgd"
+    case = Case(net(f"{text}}}"), VALUES, 3, 0)
+    inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
+    plain, decayed = (
+        interpret(Network(spec, VALUES).training_step, inputs, case.sizes()).updates
+        for spec in (case.spec, net(f"{text}, weight_decay: 0.5}}"))
+    )
+    np.testing.assert_array_equal(decayed["dense1.bias"], plain["dense1.bias"])
+    assert not np.array_equal(decayed["dense1.weight"], plain["dense1.weight"])
+
+
 def test_slots_are_named_after_their_parameter():
     network = Network(net("layers: [{type: dense, units: 2}]\noptimizer: adam"), VALUES)
     assert list(network.slots) == [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnctl.ops.primitives import PRIMITIVES, Primitive
-from ops.derivatives import REAL, check_primitive
+from ops.derivatives import REAL, check_primitive, complex_step
 
 
 def points_of(primitive: Primitive, seed: int) -> list[np.ndarray]:
@@ -56,6 +56,9 @@ def test_ties(name, arguments, partials):
     output = getattr(REAL, name)(*inputs)
     found = tuple(None if p is None else float(p(REAL, output, *inputs)) for p in primitive.partials)
     assert found == partials
+    for argument, partial in enumerate(partials):
+        if partial is not None:
+            assert float(complex_step(lambda xp, *xs: getattr(xp, name)(*xs), inputs, argument)) == partial
 
 
 @pytest.mark.parametrize(
