@@ -20,6 +20,11 @@ STORED = {"f": np.float32, "i": np.int64, "u": np.uint8}
 ROLES = {"f": ("real", "slot"), "i": ("index", "data")}
 
 
+def planned(backend, graph, sizes, precision="float32"):
+    """The plan that a backend is given: the one place to change where one wants its own."""
+    return lower(graph, sizes, precision)
+
+
 def placed(backend, storage):
     """float32, as training stores."""
     narrow = {name: array.astype(STORED[array.dtype.kind]) for name, array in storage.items()}
@@ -66,7 +71,7 @@ def test_ops_agree_with_their_reference_bodies(backend, name):
         tensors = [builder.input(k, a.shape, *ROLES[a.dtype.kind]) for k, a in storage.items()]
         graph = builder.graph({"y": builder.apply(name, *tensors, **attributes)})
         expected = interpret(graph, storage, {}, np.float32).outputs["y"]
-        executable = backend.load(lower(graph, {}), {k: backend.place(a) for k, a in storage.items()})
+        executable = backend.load(planned(backend, graph, {}), {k: backend.place(a) for k, a in storage.items()})
         (found,) = executable.run({}, 1).outputs["y"]
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -88,7 +93,7 @@ def accumulator():
 def test_outputs_are_kept_for_each_step(backend):
     storage = {"total": backend.place(np.float32(10.0))}
     rows = np.arange(12, dtype=np.float32).reshape(4, 3)
-    result = backend.load(lower(accumulator(), {}), storage).run({"row": rows}, 4)
+    result = backend.load(planned(backend, accumulator(), {}), storage).run({"row": rows}, 4)
     assert result.completed == 4
     np.testing.assert_array_equal(result.outputs["row"], 2 * rows)
     np.testing.assert_array_equal(result.outputs["part"], rows.sum(axis=1))
@@ -98,7 +103,7 @@ def test_outputs_are_kept_for_each_step(backend):
 
 def test_an_executable_goes_on_where_it_stopped_and_does_not_hand_out_its_memory(backend):
     storage = {"total": backend.place(np.float32(0.0))}
-    executable = backend.load(lower(accumulator(), {}), storage)
+    executable = backend.load(planned(backend, accumulator(), {}), storage)
     first = executable.run({"row": np.ones((2, 3), np.float32)}, 2).outputs
     kept = {name: array.copy() for name, array in first.items()}
     second = executable.run({"row": np.full((1, 3), 5.0, np.float32)}, 1).outputs
@@ -109,7 +114,7 @@ def test_an_executable_goes_on_where_it_stopped_and_does_not_hand_out_its_memory
 
 def test_no_steps(backend):
     storage = {"total": backend.place(np.float32(1.0))}
-    result = backend.load(lower(accumulator(), {}), storage).run({"row": np.ones((0, 3), np.float32)}, 0)
+    result = backend.load(planned(backend, accumulator(), {}), storage).run({"row": np.ones((0, 3), np.float32)}, 0)
     assert result.completed == 0
     assert result.outputs["row"].shape == (0, 3)
 
@@ -120,7 +125,7 @@ def test_the_guard_stops_a_step_before_it_changes_anything(backend, poison, at):
     storage = {"total": backend.place(np.float32(0.0))}
     rows = np.ones((4, 3), np.float32)
     rows[at, 1] = poison
-    result = backend.load(lower(accumulator(), {}), storage).run({"row": rows}, 4)
+    result = backend.load(planned(backend, accumulator(), {}), storage).run({"row": rows}, 4)
     assert result.completed == at
     assert float(backend.fetch(storage["total"])) == 3.0 * at
     assert all(len(array) == at for array in result.outputs.values())
@@ -129,7 +134,7 @@ def test_the_guard_stops_a_step_before_it_changes_anything(backend, poison, at):
 def test_a_diverging_net_keeps_its_last_weights(backend):
     spec = net("layers: [{type: dense, units: 3, activation: relu}, {type: dense, units: 2}]\noptimizer: adam")
     case = Case(spec, DataSignature((4,), "real", None, (2,)), 4, 0)
-    plan = lower(Network(spec, case.signature).training_step, case.sizes())
+    plan = planned(backend, Network(spec, case.signature).training_step, case.sizes())
     storage, feeds = placed(backend, case.storage()), case.feeds(3, np.float32)
     feeds["learning_rate"] = np.array([0.1, 1e30, 0.1], np.float32)
     executable = backend.load(plan, storage)
@@ -150,7 +155,7 @@ def test_one_storage_serves_several_plans(backend):
         index = np.arange(batch)[None]
         sizes = {"batch": batch, "rows": case.rows}
         feeds = {"index": index, "learning_rate": np.full(1, 0.1, np.float32)}
-        backend.load(lower(graph, sizes), storage).run(feeds, 1)
+        backend.load(planned(backend, graph, sizes), storage).run(feeds, 1)
         state |= interpret(graph, state | {k: v[0] for k, v in feeds.items()}, sizes).updates
     for name in ("dense1.weight", "dense2.bias"):
         np.testing.assert_allclose(backend.fetch(storage[name]), state[name], rtol=1e-5, atol=1e-6)
@@ -172,7 +177,7 @@ def test_nets_train_in_float32_as_their_graphs_mean(backend, case: Case):
     feeds = case.feeds(1, np.float32)
     expected = interpret(graph, case.storage() | {k: v[0] for k, v in feeds.items()}, case.sizes()).outputs
     storage = placed(backend, case.storage())
-    found = backend.load(lower(graph, case.sizes()), storage).run(feeds, 1).outputs
+    found = backend.load(planned(backend, graph, case.sizes()), storage).run(feeds, 1).outputs
     size = max(1.0, *(float(np.max(np.abs(a), initial=0.0)) for a in expected.values()))
     for name, array in expected.items():
         # A unit at a kink may fall on either side of it: a few elements may differ, not most.
@@ -188,7 +193,7 @@ def test_float64_plans_are_exact_to_float64(backend, case: Case):
     feeds = case.feeds(1)
     expected = interpret(graph, case.storage() | {k: v[0] for k, v in feeds.items()}, case.sizes()).outputs
     storage = {name: backend.place(array) for name, array in case.storage().items()}
-    found = backend.load(lower(graph, case.sizes(), "float64"), storage).run(feeds, 1).outputs
+    found = backend.load(planned(backend, graph, case.sizes(), "float64"), storage).run(feeds, 1).outputs
     assert_same({name: a[0] for name, a in found.items()}, expected, 1e-10)
 
 
@@ -196,7 +201,7 @@ def test_float64_plans_are_exact_to_float64(backend, case: Case):
 @given(case=cases())
 def test_two_runs_are_equal_to_the_bit(backend, case: Case):
     """And a run in one stretch equals the same steps one by one."""
-    plan = lower(Network(case.spec, case.signature).training_step, case.sizes())
+    plan = planned(backend, Network(case.spec, case.signature).training_step, case.sizes())
     feeds = case.feeds(3, np.float32)
     runs = []
     for stretches in ([(0, 3)], [(0, 3)], [(0, 1), (1, 2), (2, 3)]):
@@ -216,7 +221,7 @@ def test_random_numbers_are_philoxs_at_every_step(backend, op, numbers):
     builder = GraphBuilder("random")
     builder.uniform("before", (1,))
     drawn = getattr(builder, op)("drawn", (BATCH, 5))
-    plan = lower(builder.graph({"drawn": drawn}), {"batch": 7})
+    plan = planned(backend, builder.graph({"drawn": drawn}), {"batch": 7})
     seed, steps = np.array([2**32 - 1, 3]), np.array([0, 1, 2**32 + 4])
     outputs = backend.load(plan, {"seed": backend.place(seed)}).run({"step": steps}, 3).outputs["drawn"]
     for step, found in zip(steps, outputs, strict=True):
@@ -231,7 +236,7 @@ def test_rows_are_gathered_as_they_are_stored(backend, dtype):
     builder = GraphBuilder("gather")
     data = builder.input("data", (ROWS, 2, 2), dtype, "data")
     rows = builder.apply("gather", data, builder.input("index", (BATCH,), "index"))
-    plan = lower(builder.graph({"rows": rows}), {"batch": 4, "rows": 6})
+    plan = planned(backend, builder.graph({"rows": rows}), {"batch": 4, "rows": 6})
     table = np.arange(24).reshape(6, 2, 2).astype({"real": np.float32, "uint8": np.uint8, "index": np.int64}[dtype])
     index = np.array([[5, 0, 0, 3], [1, 2, 4, 5]])
     outputs = backend.load(plan, {"data": backend.place(table)}).run({"index": index}, 2).outputs["rows"]
@@ -241,4 +246,4 @@ def test_rows_are_gathered_as_they_are_stored(backend, dtype):
 
 def test_storage_of_another_precision_is_refused(backend):
     with pytest.raises(TypeError, match="total is stored as float64, the plan is for float32"):
-        backend.load(lower(accumulator(), {}), {"total": backend.place(np.zeros(()))})
+        backend.load(planned(backend, accumulator(), {}), {"total": backend.place(np.zeros(()))})
