@@ -1,14 +1,14 @@
 """Every exception of nnctl and the exit code it ends the process with.
 
-    NnctlError                1   a defect of ours
-    ├── UsageError            2   the command line
-    │   ├── SpecError         2   the spec, with one `Diagnostic` a problem
-    │   └── ShapeError        2   layers that do not fit together, or not the data
-    ├── DataError             3   a data set that is missing, broken or unreachable
-    ├── RunError              2   a run folder that is missing, in the way or damaged
-    ├── DivergedError         4   the cost stopped being a number
-    ├── GradcheckFailed       5   an analytic gradient is wrong
-    └── Interrupted     130/143   SIGINT or SIGTERM, after saving
+NnctlError                1   a defect of ours
+├── UsageError            2   the command line
+│   ├── SpecError         2   the spec, with one `Diagnostic` a problem
+│   └── ShapeError        2   layers that do not fit together, or not the data
+├── DataError             3   a data set that is missing, broken or unreachable
+├── RunError              2   a run folder that is missing, in the way or damaged
+├── DivergedError         4   the cost stopped being a number
+├── GradcheckFailed       5   an analytic gradient is wrong
+└── Interrupted     130/143   SIGINT or SIGTERM, after saving
 """
 
 from __future__ import annotations

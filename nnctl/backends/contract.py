@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from nnctl.plan.plan import Plan
+from nnctl.graph.ir import Graph
+from nnctl.plan.plan import Plan, Precision
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Backend(Protocol):
 
     def fetch(self, placed: Any) -> NDArray[Any]:
         """A copy of a placed array, on the host."""
+
+    def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+        """Lower a graph as this backend likes it."""
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
         """Make a plan ready to run over placed arrays, which it changes in place."""

@@ -11,7 +11,7 @@ from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder, Parameter, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
-from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, Pass, run_passes
+from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
 from nnctl.ops.shapes import BATCH, ROWS, Shape, show
 from nnctl.spec.check import layer_names
 from nnctl.spec.components import Clipping, Metric, Optimizer
@@ -64,7 +64,7 @@ class Network:
             with builder.on_behalf_of(parameter.layer):
                 updates.update(self._update(builder, parameter, gradient))
         outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
-        return run_passes(builder.graph(outputs, updates, guard=forward.cost), FINAL_PASSES[:-1])
+        return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
 
     @cached_property
     def evaluation(self) -> Graph:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from nnctl.graph.accumulate import accumulate_products
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
 from nnctl.graph.ir import Graph, Node, Value
@@ -91,5 +92,8 @@ def merge_equal(graph: Graph) -> Graph:
 FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost,)
 """Before differentiation."""
 
-FINAL_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, drop_dead, fuse_elementwise)
-"""On the whole step."""
+TEXTBOOK_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, drop_dead)
+"""On the whole step, as people read it."""
+
+FINAL_PASSES: tuple[Pass, ...] = (*TEXTBOOK_PASSES, fuse_elementwise, accumulate_products)
+"""On the whole step, as it runs."""

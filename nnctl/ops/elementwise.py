@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from nnctl.ops.expression import Expression, trace
 from nnctl.ops.shapes import TensorType, broadcast, product
@@ -28,6 +28,7 @@ class ElementwiseOp:
     body: Callable[..., Any]
     rules: tuple[Callable[..., Any] | None, ...] = ()
     component: Any = None
+    overwrites: ClassVar[bool] = True
 
     @cached_property
     def expression(self) -> Expression:

@@ -53,3 +53,41 @@ def _sample(rng: Any) -> Sample:
 def matmul(xp: Any, a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = False) -> Any:
     """The product of two matrices, each transposed first if asked."""
     return xp.matmul(a.T if transpose_a else a, b.T if transpose_b else b)
+
+
+def _accumulate_type(
+    c: TensorType, a: TensorType, b: TensorType, alpha: TensorType, beta: TensorType, **transposes: bool
+) -> TensorType:
+    product_type = _type(a, b, **transposes)
+    if c.shape != product_type.shape:
+        raise ValueError(f"a product of shape {show(product_type.shape)} does not add to {show(c.shape)}")
+    return product_type
+
+
+def _accumulate_derivative(
+    builder: Any, g: Any, y: Any, c: Any, a: Any, b: Any, alpha: Any, beta: Any, **transposes: bool
+) -> list[Any]:
+    made = builder.apply("matmul", a, b, **transposes)
+    da, db = _derivative(builder, g * alpha, made, a, b, **transposes)
+    axes = (0, 1)
+    dalpha = builder.apply("sum", g * made, axes=axes)
+    return [g * beta, da, db, dalpha, builder.apply("sum", g * c, axes=axes)]
+
+
+def _accumulate_sample(rng: Any) -> Sample:
+    (a, b), transposes = _sample(rng)
+    rows, columns = a.shape[bool(transposes["transpose_a"])], b.shape[not transposes["transpose_b"]]
+    return [rng.standard_normal((rows, columns)), a, b, *rng.standard_normal(2)], transposes
+
+
+@op(
+    "accumulate_product",
+    type_rule=_accumulate_type,
+    derivative=_accumulate_derivative,
+    cost=lambda c, a, b, alpha, beta, **transposes: _cost(a, b, **transposes),
+    sample=_accumulate_sample,
+    overwrites=True,
+)
+def accumulate_product(xp: Any, c: Any, a: Any, b: Any, alpha: Any, beta: Any, **transposes: bool) -> Any:
+    """β·C + α·op(A)·op(B): an update by a product."""
+    return beta * c + alpha * matmul(xp, a, b, **transposes)

@@ -31,6 +31,10 @@ class Op(Protocol):
     def identity(self) -> Any:
         """Equal for ops that compute the same."""
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether results may be written over inputs while they are computed."""
+
     def infer(self, inputs: Sequence[TensorType], attributes: Attributes) -> tuple[TensorType, ...]:
         """Types of the outputs. Raises ValueError with words on what does not fit."""
 
@@ -63,6 +67,7 @@ class StructuredOp:
     derivative: (builder, gradient, output, *inputs, **attributes) -> a gradient or None for each input.
     cost: (*input types, **attributes) -> FLOPs; None: one an output element.
     sample: (numpy Generator) -> inputs and attributes for the tests.
+    overwrites: whether the result may be written over the first input while it is computed.
     """
 
     name: str
@@ -71,6 +76,7 @@ class StructuredOp:
     derivative: Callable[..., Sequence[Any]] | None
     cost: Callable[..., Any] | None
     sample: Callable[[Any], Sample]
+    overwrites: bool = False
 
     @property
     def identity(self) -> str:
@@ -108,13 +114,14 @@ def op(
     sample: Callable[[Any], Sample],
     derivative: Callable[..., Sequence[Any]] | None = None,
     cost: Callable[..., Any] | None = None,
+    overwrites: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter the decorated reference body as the op `name`. Raises ValueError where the name is taken."""
 
     def decorate(body: Callable[..., Any]) -> Callable[..., Any]:
         if name in OPS:
             raise ValueError(f"op {name!r} is registered twice")
-        OPS[name] = StructuredOp(name, type_rule, body, derivative, cost, sample)
+        OPS[name] = StructuredOp(name, type_rule, body, derivative, cost, sample, overwrites)
         return body
 
     return decorate

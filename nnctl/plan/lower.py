@@ -113,11 +113,18 @@ class _Lowering:
             written = self.position.get(new)
             if written is None or written < first or new in found or new in elsewhere or old in elsewhere:
                 continue
-            # An elementwise op may write over what it reads; any other needs its input whole to the end.
-            last = written if isinstance(self.nodes[written].op, ElementwiseOp) else written - 1
+            # Most ops need their input whole to the end; some may write over it.
+            last = written if self._may_overwrite(self.nodes[written], old) else written - 1
             if read.get(old, -1) <= last:
                 found[new] = old
         return found
+
+    def _may_overwrite(self, node: Node, old: Value) -> bool:
+        """Whether a node may write its output over `old` while it computes."""
+        if isinstance(node.op, ElementwiseOp):
+            return True
+        elsewhere = {self._root(value) for value in node.inputs[1:]}
+        return node.op.overwrites and self._root(node.inputs[0]) is old and old not in elsewhere
 
     def _arena(self) -> tuple[dict[Value, int], int]:
         lifetimes: dict[Value, tuple[int, int]] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from nnctl.spec.components import Backend
+from nnctl.spec.fields import PositiveInt
 from nnctl.spec.registry import register
 
 
@@ -14,3 +17,10 @@ class Auto(Backend):
 @register("backend", "numpy")
 class Numpy(Backend):
     """The reference interpreter: NumPy, one launch after the other."""
+
+
+@register("backend", "cpu")
+class Cpu(Backend):
+    """Each step compiled as one function for this processor, with its BLAS."""
+
+    threads: Annotated[PositiveInt | None, "at most so many; one a core if absent"] = None

@@ -14,7 +14,6 @@ from nnctl.backends.contract import Executable
 from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
-from nnctl.plan.lower import lower
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
 from nnctl.training.initial import initial_state
@@ -50,7 +49,10 @@ class Engine:
         self, spec: Spec, signature: DataSignature, *, seed: int, examples: int, backend: str | None = None
     ) -> None:
         self.network = Network(spec, signature)
-        choice = choose_backend(backend or spec.backend.type)
+        asked = spec.backend
+        graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
+        threads = getattr(asked, "threads", None)
+        choice = choose_backend(backend or asked.type, graphs, threads)
         self.backend_name = choice.backend.name
         self.backend_reason = choice.reason
         self._backend = choice.backend
@@ -188,7 +190,7 @@ class Engine:
     def _executable(self, graph: Graph, split: str, batch: int) -> Executable:
         key = (graph.name, split, batch)
         if key not in self._executables:
-            plan = lower(graph, {"batch": batch, "rows": self._rows.get(split, 0)})
+            plan = self._backend.plan(graph, {"batch": batch, "rows": self._rows.get(split, 0)})
             self._executables[key] = self._backend.load(plan, self._storage(split))
         return self._executables[key]
 

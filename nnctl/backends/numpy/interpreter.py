@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Result
 from nnctl.backends.numpy.kernels import KERNELS
+from nnctl.graph.ir import Graph
 from nnctl.ops.namespaces import numpy_namespace
-from nnctl.plan.plan import Launch, Plan, Slot
+from nnctl.plan.lower import lower
+from nnctl.plan.plan import Launch, Plan, Precision, Slot
 
 Array = NDArray[Any]
 
@@ -28,6 +31,10 @@ class NumpyBackend:
     def fetch(self, placed: Array) -> Array:
         """See `Backend`."""
         return placed.copy()
+
+    def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+        """See `Backend`."""
+        return lower(graph, sizes, precision)
 
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Interpreter:
         """See `Backend`."""
@@ -112,3 +119,9 @@ class Interpreter:
                 count = int(np.prod(slot.shape))
                 window = self.arena[slot.offset : slot.offset + count * dtype.itemsize]
                 return window.view(dtype).reshape(slot.shape)
+
+
+def constants_of(plan: Plan, storage: Mapping[str, Array]) -> dict[str, Array]:
+    """The values that a plan computes once, by key."""
+    setup = replace(plan, launches=(), outputs={}, guard=None, guarded=0, copies=())
+    return Interpreter(setup, storage).constants

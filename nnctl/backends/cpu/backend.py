@@ -1,0 +1,144 @@
+"""The compiled CPU backend: each plan is one function, run by one or more threads."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.contract import Result
+from nnctl.backends.cpu.cache import compiled
+from nnctl.backends.cpu.gemm import panel_width
+from nnctl.backends.cpu.machine import cores, limit_blas_threads
+from nnctl.backends.cpu.schedule import CpuStrategy
+from nnctl.backends.cpu.source import Source, generate
+from nnctl.backends.numpy.interpreter import constants_of
+from nnctl.graph.ir import Graph
+from nnctl.plan.lower import lower
+from nnctl.plan.plan import Plan, Precision
+
+Array = NDArray[Any]
+
+_FLOPS_WORTH_A_THREAD = 400_000
+"""A step below this is done before a second thread has been met at the barrier."""
+_LINE = 64
+
+
+class CpuBackend:
+    """Storage is NumPy arrays in memory.
+
+    threads: at most so many a step; None for one a core.
+    """
+
+    name = "cpu"
+
+    def __init__(self, threads: int | None = None) -> None:
+        limit_blas_threads(1)
+        self.threads = threads or cores()
+
+    def place(self, array: Array) -> Array:
+        """See `Backend`."""
+        return _aligned_copy(np.ascontiguousarray(array))
+
+    def fetch(self, placed: Array) -> Array:
+        """See `Backend`."""
+        return placed.copy()
+
+    def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+        """See `Backend`."""
+        return lower(graph, sizes, precision, CpuStrategy())
+
+    def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
+        """See `Backend`. Raises ValueError for another precision than float32."""
+        if plan.precision != "float32":
+            raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
+        return Executable(plan, storage, threads_of(plan, self.threads))
+
+
+def threads_of(plan: Plan, most: int) -> int:
+    """How many threads a step of this size is worth."""
+    return max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))
+
+
+class Executable:
+    """A compiled plan over its storage."""
+
+    def __init__(self, plan: Plan, storage: Mapping[str, Array], threads: int, *, timed: bool = False) -> None:
+        self.plan = plan
+        self.threads = threads
+        self.source: Source = generate(plan, timed=timed)
+        self.outputs = plan.outputs
+        self.batch = plan.sizes["batch"]
+        arena = _aligned(max(_LINE, plan.arena_bytes))
+        constants = constants_of(plan, storage)
+        self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
+        self._meeting = np.zeros(64, np.int64)
+        self._memory = (
+            self._meeting, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
+            _aligned(4 * self.source.inner * panel_width() * threads).view(np.float32),
+            np.array(self.source.offsets or (0,), np.int64), np.array(self.source.numbers or (0.0,), np.float32),
+        )  # fmt: skip
+        self._kept = (
+            *(storage[key].reshape(-1) for key in self.source.storage),
+            *(constants[key].reshape(-1) for key in self.source.constants),
+        )
+        example = self._arguments(self._empty_feeds(), self._empty_outputs(0), 0)
+        self._function = compiled(
+            self.source.text,
+            lambda function: function.compile(_types(example)),
+            f"the step {plan.name!r} ({len(plan.launches)} launches)",
+        )
+
+    def run(self, feeds: Mapping[str, Array], steps: int) -> Result:
+        """See `Executable` in the contract."""
+        given = {key: np.ascontiguousarray(feeds[key]).reshape(-1) for key in self.source.feeds}
+        outputs = self._empty_outputs(steps)
+        arguments = self._arguments(given, outputs, steps)
+        self._meeting[:] = 0
+        helpers = [
+            threading.Thread(target=self._function, args=(thread, *arguments[1:]), daemon=True)
+            for thread in range(1, self.threads)
+        ]
+        for helper in helpers:
+            helper.start()
+        completed = int(self._function(*arguments))
+        for helper in helpers:
+            helper.join()
+        shaped = {name: a.reshape(steps, *self.outputs[name].shape)[:completed] for name, a in outputs.items()}
+        return Result(completed, shaped)
+
+    def _arguments(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], steps: int) -> tuple[Any, ...]:
+        head = (0, self.threads, steps, self.batch)
+        return (*head, *self._memory, *feeds.values(), *self._kept, *outputs.values())
+
+    def _empty_outputs(self, steps: int) -> dict[str, Array]:
+        return {name: np.empty(steps * math.prod(s.shape), np.float32) for name, s in self.outputs.items()}
+
+    def _empty_feeds(self) -> dict[str, Array]:
+        read = [*self.plan.slots, *(s for launch in self.plan.inlined.values() for s in launch.inputs)]
+        kinds = {s.key: s.dtype for s in read if s.place == "feed"}
+        return {key: np.zeros(0, np.int64 if kinds[key] == "index" else np.float32) for key in self.source.feeds}
+
+
+def _types(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    from numba import typeof
+
+    return tuple(typeof(a) for a in arguments)  # type: ignore[no-untyped-call]
+
+
+def _aligned(size: int) -> Array:
+    """Zeroed bytes on a cache line's boundary, a multiple of eight of them."""
+    size = -(-size // 8) * 8
+    raw = np.zeros(size + _LINE, np.uint8)
+    start = -raw.ctypes.data % _LINE
+    return raw[start : start + size]
+
+
+def _aligned_copy(array: Array) -> Array:
+    copy = _aligned(max(8, array.nbytes))[: array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

@@ -1,0 +1,180 @@
+"""How two or more threads share a step: what each does of a launch, and where they wait for one another.
+
+Work on examples is split by rows of the batch: from the gather to the last
+backward product of a dense net a thread needs nothing of the others. Work on
+weights is split by blocks of their first axis. Between the two, threads meet
+at a barrier. So a step of a dense net has two phases, whatever its depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nnctl.graph.ir import Graph, Node, Value
+from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.shapes import BATCH, Symbol
+from nnctl.plan.strategy import Scheduled, Split
+
+_INLINE = ("gather", "cast", "one_hot", "broadcast_to")
+"""Ops whose elements cost less to find again than to store."""
+_ROWWISE = (
+    "gather", "cast", "one_hot", "broadcast_to", "softmax", "log_likelihood", "softmax_log_likelihood",
+    "target_distribution", "label_weight", "argmax", "same", "in_top_k", "concatenate", "slice", "pad",
+    "uniform", "normal", "sum", "mean", "sum_to",
+)  # fmt: skip
+"""Structured ops that treat each example by itself, where their first axis is the batch."""
+_BLOCKWISE = ("matmul", "accumulate_product", "sum_to", "uniform", "normal", "broadcast_to", "sum", "mean")
+"""Structured ops whose generated code can make a stretch of the first axis of a result that is not batched."""
+
+
+class CpuStrategy:
+    """The strategy of the compiled CPU backend."""
+
+    def inlined(self, graph: Graph) -> set[Node]:
+        """Gathers, casts, one-hot rows and broadcasts that only formulas read."""
+        results = set(graph.results)
+        readers = graph.readers()
+        found: set[Node] = set()
+        for node in reversed(graph.nodes):
+            value = node.outputs[0]
+            reading = readers.get(value, [])
+            formulas = all(isinstance(r.op, ElementwiseOp) or r in found for r in reading)
+            if node.op.name in _INLINE and formulas and reading and value not in results:
+                found.add(node)
+        return found
+
+    def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
+        """Greedy: everything that can run without waiting runs first, then the threads meet.
+
+        What writes a parameter waits for the guard. Nothing else may fail to
+        run before it, since it only fills scratch memory.
+        """
+        return _Scheduler(graph, nodes, self.inlined(graph)).run()
+
+
+@dataclass
+class _Scheduler:
+    graph: Graph
+    nodes: Sequence[Node]
+    inlined: set[Node]
+    phase: int = 0
+    done: list[Scheduled] = field(default_factory=list)
+    written: dict[Value, Split] = field(default_factory=dict)
+    """What this phase has written so far, and how it was split."""
+    read_whole: set[Value] = field(default_factory=set)
+    """What threads may read of one another's parts in this phase."""
+
+    def run(self) -> list[Scheduled]:
+        source = _view_roots(self.graph)
+        self.source = source
+        self.producer = {v: n for n in self.graph.nodes for v in n.outputs}
+        self.old = {source.get(new, new): old for old, new in self.graph.updates.items()}
+        scheduled: set[Value] = set()
+        launched = {v for n in self.nodes for v in n.outputs}
+        waiting = list(self.nodes)
+        guard = None if self.graph.guard is None else source.get(self.graph.guard, self.graph.guard)
+        while waiting:
+            left: list[Node] = []
+            for node in waiting:
+                needed = {v for v, _ in self._reads(node)} & launched
+                writes = [v for v in node.outputs if v in self.old]
+                held = bool(writes) and guard in launched and guard not in scheduled
+                if held or not needed <= scheduled or self._must_wait(node) or self._overtakes(node, left):
+                    left.append(node)
+                    continue
+                self._place(node)
+                scheduled.update(node.outputs)
+            if len(left) == len(waiting):
+                self._meet()
+            waiting = left
+        return self.done
+
+    def _place(self, node: Node) -> None:
+        split = split_of(node)
+        self.done.append(Scheduled(node, self.phase, split))
+        for value in node.outputs:
+            if split != "private":
+                self.written[value] = split
+                if value in self.old:
+                    self.written[self.old[value]] = split
+        self.read_whole.update(v for v, whole in self._reads(node) if whole)
+
+    def _meet(self) -> None:
+        self.phase += 1
+        self.written.clear()
+        self.read_whole.clear()
+
+    def _must_wait(self, node: Node) -> bool:
+        """Whether a part that another thread makes in this phase is needed, or would be overwritten."""
+        split = split_of(node)
+        for value, whole in self._reads(node):
+            made = self.written.get(value)
+            if made is not None and (whole or made != split):
+                return True
+        return any(self.old[v] in self.read_whole for v in node.outputs if v in self.old)
+
+    def _overtakes(self, node: Node, left: Sequence[Node]) -> bool:
+        """Whether an update would change a parameter before an earlier node has read it."""
+        changed = {self.old[v] for v in node.outputs if v in self.old}
+        return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
+
+    def _reads(self, node: Node) -> list[tuple[Value, bool]]:
+        """Stored values that a launch reads, and whether a thread reads more of them than its own part."""
+        split = split_of(node)
+        found: list[tuple[Value, bool]] = []
+        for position, value in enumerate(node.inputs):
+            root = self.source.get(value, value)
+            producer = self.producer.get(root)
+            if producer is not None and producer in self.inlined:
+                found += [(v, whole or not _batched(v)) for v, whole in self._reads(producer)]
+            else:
+                found.append((root, not _own_part(node, position, split)))
+        return found
+
+
+def split_of(node: Node) -> Split:
+    """How threads share a node."""
+    output = node.outputs[0]
+    if output.shape == ():
+        return "private"
+    formula = isinstance(node.op, ElementwiseOp)
+    if _batched(output):
+        if formula or node.op.name in _ROWWISE:
+            return "rows"
+        if node.op.name == "matmul" and not node.attributes.get("transpose_a"):
+            return "rows"
+        return "whole"
+    return "blocks" if formula or node.op.name in _BLOCKWISE else "whole"
+
+
+def _own_part(node: Node, position: int, split: Split) -> bool:
+    """Whether a thread reads only its own rows or blocks of an input."""
+    value, output = node.inputs[position], node.outputs[0]
+    if split == "rows":
+        return _batched(value) and not (node.op.name == "matmul" and position == 1)
+    if split == "blocks":
+        if node.op.name == "accumulate_product":
+            return position == 0
+        return (
+            isinstance(node.op, ElementwiseOp)
+            and len(value.shape) == len(output.shape)
+            and value.shape[:1] == output.shape[:1]
+            and value.shape != ()
+        )
+    return False
+
+
+def _batched(value: Value) -> bool:
+    return bool(value.shape) and isinstance(value.shape[0], Symbol) and value.shape[0].name == BATCH.name
+
+
+def _view_roots(graph: Graph) -> dict[Value, Value]:
+    roots: dict[Value, Value] = {}
+    for node in graph.nodes:
+        if node.op.name in ("reshape", "stop_gradient"):
+            roots[node.outputs[0]] = roots.get(node.inputs[0], node.inputs[0])
+    return roots
+
+
+__all__ = ["CpuStrategy", "split_of"]

@@ -1,0 +1,203 @@
+"""From a plan to the source of one function that runs many training steps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nnctl.backends.cpu.formulas import write_formula
+from nnctl.backends.cpu.sharing import Block, share
+from nnctl.backends.cpu.structured import EMITTERS
+from nnctl.backends.cpu.writer import Writer
+from nnctl.graph.ir import Graph
+from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.plan.plan import Launch, Plan, Slot
+
+_IMPORTS = """import math
+
+from nnctl.backends.cpu.intrinsics import barrier, prefetch, ticks, window1, window2, window3, window4
+from nnctl.backends.cpu.library import (
+    argmax, compiled, copy, fill, in_top_k, label_weight, log_likelihood, log_likelihood_weighted, normal, one_hot,
+    product, softmax,
+    softmax_log_likelihood, softmax_log_likelihood_weighted, target_distribution, total, uniform,
+)
+from nnctl.backends.cpu.mathematics import F, erf, exp, expm1, log, log1p, power, sign, tanh
+"""
+_ARGUMENTS = (
+    "thread", "threads", "steps", "batch", "meeting", "clock", "arena", "arena_index", "arena_uint8", "all_room", "offsets",
+    "numbers",
+)  # fmt: skip
+_SHARED_NAMES = frozenset([*re.findall(r"\w+", _IMPORTS), "range", "abs", "min", "max", "size", "shape"])
+"""Names that mean the same inside a function that blocks share."""
+_MEET = "barrier(meeting, threads)"
+_RESERVED = frozenset(
+    re.findall(r"\w+", _IMPORTS)
+    + list("ijklmn")
+    + ["run", "step", *_ARGUMENTS]
+    + ["abs", "min", "max", "range", "row", "room", "began", "spent"]
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A generated function and what its arguments mean.
+
+    run(thread, threads, steps, batch, meeting, clock, arena, arena_index, arena_uint8,
+    all_room, offsets, numbers, feeds…, storage…, constants…, outputs…) -> steps completed.
+    offsets: of the arena's slots, in elements. numbers: constants of the formulas.
+    feeds, storage, constants: keys in the order of the arguments. labels: of each
+    launch, where the function keeps time.
+    """
+
+    text: str
+    offsets: tuple[int, ...]
+    numbers: tuple[float, ...]
+    feeds: tuple[str, ...]
+    storage: tuple[str, ...]
+    constants: tuple[str, ...]
+    outputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    inner: int
+    """The longest sum of a product; each thread needs room for as many panel rows of `gemm`."""
+
+
+def unsupported(graph: Graph) -> tuple[str, ...]:
+    """Names of the ops of a graph that have no generated code."""
+    views = ("reshape", "stop_gradient", "size")
+    names = {n.op.name for n in graph.nodes if not isinstance(n.op, ElementwiseOp)}
+    return tuple(sorted(n for n in names if n not in EMITTERS and n not in views))
+
+
+def generate(plan: Plan, *, timed: bool = False) -> Source:
+    """The function of a plan.
+
+    timed: it adds up the clock ticks of each launch of thread 0 in `clock`.
+    Raises ValueError for an op that has no generated code.
+    """
+    writer = Writer(plan)
+    writer.reserve(_RESERVED)
+    outputs = {name: writer.fresh(f"all_{name}") for name in plan.outputs}
+    parts = _parts(writer, plan, timed)
+    definitions, blocks = share([p for p in parts if isinstance(p, Block)], _SHARED_NAMES)
+    placed = iter(blocks)
+    body = [line for part in parts for line in (next(placed) if isinstance(part, Block) else part)]
+    writer.body.clear()
+    _copies(writer, plan)
+    for name, slot in plan.outputs.items():
+        _output(writer, slot, outputs[name])
+    writer.line(_MEET)
+    arguments = [*writer.feeds.values(), *writer.storage.values(), *writer.constants.values(), *outputs.values()]
+    text = "\n".join(
+        [
+            f'"""The step {plan.name!r}: many of them, each shared by the threads."""',
+            "",
+            _IMPORTS,
+            "",
+            *definitions,
+            f"def run({', '.join([*_ARGUMENTS, *arguments])}):",
+            "    room = window1(all_room, thread * (all_room.size // threads), all_room.size // threads)",
+            *writer.views(),
+            "    for step in range(steps):",
+            *writer.step_views(),
+            *(f"        {line}" for line in [*body, *writer.body]),
+            "    return steps",
+            "",
+        ]
+    )
+    return Source(
+        text,
+        tuple(writer.offsets),
+        tuple(writer.numbers),
+        tuple(writer.feeds),
+        tuple(writer.storage),
+        tuple(writer.constants),
+        tuple(plan.outputs),
+        tuple(_label(launch) for launch in plan.launches),
+        max(1, writer.inner),
+    )
+
+
+def _parts(writer: Writer, plan: Plan, timed: bool) -> list[Block | tuple[str, ...]]:
+    """The step launch by launch: blocks that may be shared, and lines between them."""
+    parts: list[Block | tuple[str, ...]] = []
+    phase = 0
+    for position, launch in enumerate(plan.launches):
+        writer.body.clear()
+        if position == plan.guarded:
+            _guard(writer, plan)
+        if launch.phase != phase:
+            writer.line(_MEET)
+        phase = launch.phase
+        writer.line(f"# {_label(launch)}")
+        if timed:
+            writer.line("began = ticks()")
+        parts.append(tuple(writer.body))
+        writer.body.clear()
+        _launch(writer, launch, plan)
+        # What is private to a thread lives in variables of the step.
+        private = launch.split == "private"
+        parts.append(tuple(writer.body) if private else Block(launch.op.name, tuple(writer.body)))
+        if timed:
+            parts.append(("spent = ticks() - began", "if thread == 0:", f"    clock[{position}] += spent"))
+    writer.body.clear()
+    if plan.guarded == len(plan.launches):
+        _guard(writer, plan)
+    parts.append(tuple(writer.body))
+    return parts
+
+
+def _label(launch: Launch) -> str:
+    outputs = ", ".join(f"{s.name} ({_shape(s)})" for s in launch.outputs)
+    return f"{outputs} = {launch.op.name}({', '.join(s.name for s in launch.inputs)})"
+
+
+def _shape(slot: Slot) -> str:
+    dims = [*(["batch"] if slot.batched else []), *map(str, slot.shape[1:] if slot.batched else slot.shape)]
+    return "×".join(dims) or "1"
+
+
+def _launch(writer: Writer, launch: Launch, plan: Plan) -> None:
+    if launch.split != "whole":
+        _emit(writer, launch, plan)
+        return
+    with writer.block("if thread == 0:"):
+        _emit(writer, launch, plan)
+
+
+def _emit(writer: Writer, launch: Launch, plan: Plan) -> None:
+    if isinstance(launch.op, ElementwiseOp):
+        write_formula(writer, launch, dict(plan.inlined))
+        return
+    emitter = EMITTERS.get(launch.op.name)
+    if emitter is None:
+        raise ValueError(f"op {launch.op.name} has no generated code")
+    emitter(writer, launch)
+
+
+def _guard(writer: Writer, plan: Plan) -> None:
+    if plan.guard is None:
+        return
+    cost = writer.scalar(plan.guard)
+    with writer.block(f"if not math.isfinite({cost}):"):
+        writer.line("return step")
+
+
+def _copies(writer: Writer, plan: Plan) -> None:
+    """Updates that could not be made in place."""
+    if not plan.copies:
+        return
+    writer.line(_MEET)
+    with writer.block("if thread == 0:"):
+        for new, old in plan.copies:
+            writer.line(f"copy({writer.view(new, 'whole')}, {writer.view(old, 'whole')})")
+
+
+def _output(writer: Writer, slot: Slot, name: str) -> None:
+    """One entry of an output: its own place for each step."""
+    text = f"{name}[step] = {writer.scalar(slot)}" if slot.shape == () else ""
+    if not text:
+        size = writer.size(slot)
+        writer.line(_MEET)
+        text = f"copy({writer.view(slot, 'whole')}, window1({name}, step * {size}, {size}))"
+    with writer.block("if thread == 0:"):
+        writer.line(text)
