@@ -159,7 +159,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly_and_saved() -> None:
 def test_killed_at_random_moments_it_ends_with_the_same_bytes() -> None:
     """The promise of the README, on its own spec: nothing of a run depends on how often it died."""
     # Few examples, many rows: more than a pipe holds, so that the reader's pace is the run's.
-    arguments = ("train", SPECS / "digits.yaml", "--epochs", "900", "--set", "data.subset=200", "--quiet")
+    arguments = ("train", SPECS / "digits.yaml", "--epochs", "4000", "--set", "data.subset=200", "--quiet")
     whole = nnctl(*arguments, "--out", "whole", "--metrics", "whole.csv")
     assert whole.returncode == 0, whole.stderr
     seed = int.from_bytes(os.urandom(4))

@@ -58,6 +58,33 @@ def _compile_or_load(text: str, key: str, what: str, prepare: Callable[[Any], No
     return function
 
 
+def kept_bytes(name: str, source: str, make: Callable[[], bytes]) -> bytes:
+    """Bytes made from a source for this processor: from the cache, or made and put there."""
+    digest = hashlib.sha256("\0".join([source, __version__, *_machine()]).encode()).hexdigest()[:32]
+    path = cache_root() / f"{name}-{digest}"
+    try:
+        stored = path.read_bytes()
+        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+            return stored[32:]
+    except OSError:
+        pass  # not there yet, or not readable: made below
+    made = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(made).digest() + made)
+        Path(file.name).replace(path)
+    except OSError:
+        log.debug("%s cannot be written", path)
+    return made
+
+
+def _machine() -> list[str]:
+    import llvmlite
+
+    return [llvmlite.__version__, processor(), *instruction_sets()]
+
+
 def cache_root() -> Path:
     """Where compiled code is kept: $NNCTL_CACHE, else the user's cache folder."""
     given = os.environ.get(_FOLDER_VARIABLE)
@@ -69,15 +96,13 @@ def cache_root() -> Path:
 
 
 def _key(text: str) -> str:
-    import llvmlite
     import numba
     import numpy
     import scipy
 
     own = [p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))]
-    versions = [sys.version, __version__, numba.__version__, llvmlite.__version__, numpy.__version__, scipy.__version__]
-    machine = [processor(), *instruction_sets()]
-    digest = hashlib.sha256("\0".join([text, *versions, *machine]).encode())
+    versions = [sys.version, __version__, numba.__version__, numpy.__version__, scipy.__version__]
+    digest = hashlib.sha256("\0".join([text, *versions, *_machine()]).encode())
     for part in own:
         digest.update(part)
     return digest.hexdigest()[:32]

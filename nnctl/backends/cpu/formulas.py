@@ -78,6 +78,8 @@ class _Loops:
         with ExitStack() as loops:
             for variable, head in zip(self.variables, self._heads(), strict=True):
                 loops.enter_context(writer.block(f"for {variable} in range({head}):"))
+                if variable == self.variables[0] and len(self.variables) > 1:
+                    self._ask_ahead()
             for index, operand in enumerate(self.operands):
                 if index not in scalar:
                     name = writer.fresh("x")
@@ -245,13 +247,35 @@ class _Loops:
     def _shares_first_axis(self, operand: _Operand) -> bool:
         return bool(operand.axes) and operand.axes[0] == 0
 
+    def _ask_ahead(self) -> None:
+        """Prefetch the rows that the next step will gather: a data set is too large for the cache."""
+        for operand in self.operands:
+            for leaf, own_loop in self._leaves(operand):
+                if leaf.slot.place == "feed" and own_loop:
+                    source = self._data_of(operand)
+                    if source is not None:
+                        ahead = self.writer.following(leaf.slot, self.part)
+                        self.writer.line(f"prefetch({self._table(source)}, {ahead}[{self.variables[0]}])")
+
+    def _data_of(self, operand: _Operand) -> _Operand | None:
+        """The data set that an operand gathers from."""
+        inner = self._inner(operand)
+        if inner is None:
+            return None
+        launch, sources = inner
+        return sources[0] if launch.op.name == "gather" else self._data_of(sources[0])
+
+    def _table(self, table: _Operand) -> str:
+        return self.writer.table(table.slot, [math.prod(self.shape[a] for a in g) for g in self._rest(table)])
+
+    def _rest(self, table: _Operand) -> list[tuple[int, ...]]:
+        """The groups of axes within a row of a data set."""
+        return [g for g in self.groups if any(a in table.axes[1:] for a in g)]
+
     def _gathered(self, table: _Operand, index: _Operand) -> str:
         row = self._element(index)
-        rest = [g for g in self.groups if any(a in table.axes[1:] for a in g if a is not None)]
-        sizes = [math.prod(self.shape[a] for a in group) for group in rest]
-        name = self.writer.table(table.slot, sizes)
-        indices = ", ".join([row, *(self.variables[self.groups.index(group)] for group in rest)])
-        return f"{name}[{indices}]"
+        indices = ", ".join([row, *(self.variables[self.groups.index(group)] for group in self._rest(table))])
+        return f"{self._table(table)}[{indices}]"
 
     def _store(self, slot: Slot) -> str:
         if slot.shape == ():

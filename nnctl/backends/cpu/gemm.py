@@ -17,12 +17,13 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
+from nnctl.backends.cpu.cache import kept_bytes
 from nnctl.backends.cpu.machine import vector_bits
 
 SYMBOL = "nnctl_gemm"
 _TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
-_PACK_FROM = 24
+_PACK_FROM = 200
 """Rows of C from which a panel of B is packed."""
 _KERNEL_ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last"
@@ -31,22 +32,29 @@ _KERNEL_ARGUMENTS = (
 
 @cache
 def load() -> Any:
-    """Compile the module for this processor and bind its symbol. Keeps the engine alive."""
+    """Bind the symbol to the function, compiled for this processor now or earlier. Keeps the engine alive."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
     )
-    module = llvm.parse_assembly(module_text(vector_bits()))
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    text = module_text(vector_bits())
+    code = kept_bytes("gemm", text, lambda: _object_code(text, machine))
+    empty = llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(empty, machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     llvm.add_symbol(SYMBOL, engine.get_function_address(SYMBOL))
     return engine
+
+
+def _object_code(text: str, machine: Any) -> bytes:
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
 
 
 def panel_width() -> int:
@@ -65,9 +73,10 @@ def module_text(bits: int) -> str:
         f"declare <{lanes} x float> @llvm.fma.v{lanes}f32(<{lanes} x float>, <{lanes} x float>, <{lanes} x float>)",
         f"declare <{lanes} x float> @llvm.masked.load.v{lanes}f32.p0(ptr, i32, <{lanes} x i1>, <{lanes} x float>)",
         f"declare void @llvm.masked.store.v{lanes}f32.p0(<{lanes} x float>, ptr, i32, <{lanes} x i1>)",
+        "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
-    return "\n".join([*declared, *kernels, _outer(rows, vectors, lanes)])
+    return "\n".join([*declared, *kernels, _pack(vectors * lanes, lanes), _outer(rows, vectors, lanes)])
 
 
 class _Text:
@@ -105,7 +114,7 @@ def _kernel(rows: int, vectors: int, lanes: int) -> str:
     )
     mask = t.let("mask", f"icmp ult <{lanes} x i64> <{iota}>, {lasts}")
     bases = ["%a"]
-    for i in range(1, rows):
+    for _ in range(1, rows):
         bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
     t.say("br label %loop")
     t.label("loop")
@@ -124,7 +133,7 @@ def _kernel(rows: int, vectors: int, lanes: int) -> str:
         if j < vectors - 1:
             parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
         else:
-            parts.append(t.let("part", f"call {v} @llvm.masked.load.v{lanes}f32.p0(ptr {place}, i32 4, <{lanes} x i1> {mask}, {v} zeroinitializer)"))  # fmt: skip
+            parts.append(_masked_load(t, place, mask, lanes))
     for i in range(rows):
         place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
         scalar = t.let("s", f"load float, ptr {place}, align 4")
@@ -157,6 +166,13 @@ def _kernel(rows: int, vectors: int, lanes: int) -> str:
     return f"define internal void @tile_{rows}_{vectors}({_KERNEL_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
+def _masked_load(t: _Text, place: str, mask: str, lanes: int) -> str:
+    """The lanes of a vector that the mask has, 0 in the others."""
+    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+    call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
+    return t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")
+
+
 def _splat(t: _Text, scalar: str, lanes: int) -> str:
     v = f"<{lanes} x float>"
     first = t.let("w", f"insertelement {v} poison, float {scalar}, i64 0")
@@ -170,12 +186,129 @@ def _store(t: _Text, value: str, place: str, lanes: int, mask: str | None, beta:
         if mask is None:
             old = t.let("old", f"load {v}, ptr {place}, align 4")
         else:
-            old = t.let("old", f"call {v} @llvm.masked.load.v{lanes}f32.p0(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")  # fmt: skip
+            old = _masked_load(t, place, mask, lanes)
         value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
     if mask is None:
         t.say(f"store {v} {value}, ptr {place}, align 4")
     else:
         t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
+
+
+def _pack(width: int, lanes: int) -> str:
+    """A panel of B as k rows of `width` floats, of which `columns` are meant.
+
+    A B that lies transposed goes square by square: `lanes` rows of registers,
+    exchanged pairwise at distances 1, 2, 4, … (Eklundh 1972).
+    """
+    v = f"<{lanes} x float>"
+    t = _Text()
+    rows = []
+    place = "%from.square"
+    for i in range(lanes):
+        if i:
+            place = t.let("from", f"getelementptr float, ptr {place}, i64 %ldb")
+        rows.append(t.let("row", f"load {v}, ptr {place}, align 4"))
+    distance = 1
+    while distance < lanes:
+        for i in range(lanes):
+            if i & distance:
+                continue
+            even = [j if not j & distance else lanes + j - distance for j in range(lanes)]
+            odd = [j + distance if not j & distance else lanes + j for j in range(lanes)]
+            pair = f"{v} {rows[i]}, {v} {rows[i + distance]}"
+            for target, lanes_taken in ((i, even), (i + distance, odd)):
+                taken = ", ".join(f"i32 {j}" for j in lanes_taken)
+                rows[target] = t.let("row", f"shufflevector {pair}, <{lanes} x i32> <{taken}>")
+        distance *= 2
+    place = "%to.square"
+    for i in range(lanes):
+        if i:
+            place = t.let("to", f"getelementptr float, ptr {place}, i64 {width}")
+        t.say(f"store {v} {rows[i]}, ptr {place}, align 4")
+    square = "\n".join(t.lines)
+    return f"""
+define internal void @pack(i64 %k, i64 %columns, ptr %b, i64 %ldb, i1 %transposed, ptr %buffer) nounwind {{
+entry:
+  %bytes = mul i64 %columns, 4
+  br i1 %transposed, label %strips, label %rows
+
+rows:
+  %i = phi i64 [0, %entry], [%i.next, %rows]
+  %from.at = mul i64 %i, %ldb
+  %to.at = mul i64 %i, {width}
+  %from = getelementptr float, ptr %b, i64 %from.at
+  %to = getelementptr float, ptr %buffer, i64 %to.at
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  %i.next = add nuw i64 %i, 1
+  %i.done = icmp eq i64 %i.next, %k
+  br i1 %i.done, label %exit, label %rows
+
+strips:
+  %j = phi i64 [0, %entry], [%j.next, %strip.end]
+  %j.after = add i64 %j, {lanes}
+  %j.whole = icmp sle i64 %j.after, %columns
+  %strip.at = mul i64 %j, %ldb
+  %strip = getelementptr float, ptr %b, i64 %strip.at
+  br label %squares
+
+squares:
+  %q = phi i64 [0, %strips], [%q.next, %square.end]
+  %q.after = add i64 %q, {lanes}
+  %q.whole = icmp sle i64 %q.after, %k
+  %whole = and i1 %j.whole, %q.whole
+  %from.square = getelementptr float, ptr %strip, i64 %q
+  %square.row = mul i64 %q, {width}
+  %square.at = add i64 %square.row, %j
+  %to.square = getelementptr float, ptr %buffer, i64 %square.at
+  br i1 %whole, label %square, label %edge
+
+square:
+{square}
+  br label %square.end
+
+edge:
+  %j.last = select i1 %j.whole, i64 %j.after, i64 %columns
+  %q.last = select i1 %q.whole, i64 %q.after, i64 %k
+  %edge.rows = sub i64 %j.last, %j
+  %edge.columns = sub i64 %q.last, %q
+  br label %edge.row
+
+edge.row:
+  %er = phi i64 [0, %edge], [%er.next, %edge.row.end]
+  %er.at = mul i64 %er, %ldb
+  %er.from = getelementptr float, ptr %from.square, i64 %er.at
+  %er.to = getelementptr float, ptr %to.square, i64 %er
+  br label %edge.column
+
+edge.column:
+  %ec = phi i64 [0, %edge.row], [%ec.next, %edge.column]
+  %ec.from = getelementptr float, ptr %er.from, i64 %ec
+  %ec.at = mul i64 %ec, {width}
+  %ec.to = getelementptr float, ptr %er.to, i64 %ec.at
+  %ec.value = load float, ptr %ec.from, align 4
+  store float %ec.value, ptr %ec.to, align 4
+  %ec.next = add nuw i64 %ec, 1
+  %ec.done = icmp eq i64 %ec.next, %edge.columns
+  br i1 %ec.done, label %edge.row.end, label %edge.column
+
+edge.row.end:
+  %er.next = add nuw i64 %er, 1
+  %er.done = icmp eq i64 %er.next, %edge.rows
+  br i1 %er.done, label %square.end, label %edge.row
+
+square.end:
+  %q.next = add i64 %q, {lanes}
+  %q.done = icmp sge i64 %q.next, %k
+  br i1 %q.done, label %strip.end, label %squares
+
+strip.end:
+  %j.next = add i64 %j, {lanes}
+  %j.done = icmp sge i64 %j.next, %columns
+  br i1 %j.done, label %exit, label %strips
+
+exit:
+  ret void
+}}"""
 
 
 def _outer(rows: int, vectors: int, lanes: int) -> str:
@@ -192,7 +325,6 @@ entry:
   %is.tb = icmp ne i64 %tb, 0
   %ras = select i1 %is.ta, i64 1, i64 %lda
   %cas = select i1 %is.ta, i64 %lda, i64 1
-  %rbs = select i1 %is.tb, i64 1, i64 %ldb
   %cbs = select i1 %is.tb, i64 %ldb, i64 1
   %many = icmp sge i64 %m, {_PACK_FROM}
   %pack = or i1 %is.tb, %many
@@ -214,28 +346,8 @@ panels:
   br i1 %pack, label %packing, label %packed
 
 packing:
-  %pk = phi i64 [0, %panels], [%pk.next, %packing.row]
-  %to.row = mul i64 %pk, {width}
-  %from.row = mul i64 %pk, %rbs
-  %to = getelementptr float, ptr %buffer, i64 %to.row
-  %from = getelementptr float, ptr %b.panel, i64 %from.row
-  br label %packing.column
-
-packing.column:
-  %pj = phi i64 [0, %packing], [%pj.next, %packing.column]
-  %offset = mul i64 %pj, %cbs
-  %source = getelementptr float, ptr %from, i64 %offset
-  %value = load float, ptr %source, align 4
-  %target = getelementptr float, ptr %to, i64 %pj
-  store float %value, ptr %target, align 4
-  %pj.next = add nuw i64 %pj, 1
-  %pj.done = icmp eq i64 %pj.next, %columns
-  br i1 %pj.done, label %packing.row, label %packing.column
-
-packing.row:
-  %pk.next = add nuw i64 %pk, 1
-  %pk.done = icmp eq i64 %pk.next, %k
-  br i1 %pk.done, label %packed, label %packing
+  call void @pack(i64 %k, i64 %columns, ptr %b.panel, i64 %ldb, i1 %is.tb, ptr %buffer)
+  br label %packed
 
 packed:
   %panel = select i1 %pack, ptr %buffer, ptr %b.panel
@@ -261,7 +373,8 @@ tiles:
   %c.row = mul i64 %i, %ldc
   %c.offset = add i64 %c.row, %j
   %c.tile = getelementptr float, ptr %c, i64 %c.offset
-  call void %tile(i64 %k, ptr %a.tile, i64 %ras, i64 %cas, ptr %panel, i64 %step.b, ptr %c.tile, i64 %ldc, float %alpha, float %beta, i64 %last)
+  call void %tile(i64 %k, ptr %a.tile, i64 %ras, i64 %cas, ptr %panel, i64 %step.b, ptr %c.tile, i64 %ldc,
+                  float %alpha, float %beta, i64 %last)
   %i.next = add i64 %i, %rows
   %i.done = icmp sge i64 %i.next, %m
   br i1 %i.done, label %panel.end, label %tiles

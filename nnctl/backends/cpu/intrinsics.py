@@ -193,13 +193,13 @@ def _pause(builder: Any) -> None:
 
 def _external(builder: Any, kind: Any, name: str) -> Any:
     """A function that the linker finds by name."""
-    found: Any = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+    found: Any = cgutils.get_or_insert_function(builder.module, kind, name)
     return found
 
 
 def _stack_slot(builder: Any, value: Any, kind: Any) -> Any:
     """A place for a value in the entry block, so that a loop around it does not grow the stack."""
-    place: Any = cgutils.alloca_once(builder, kind)  # type: ignore[no-untyped-call]
+    place: Any = cgutils.alloca_once(builder, kind)
     builder.store(value, place)
     return place
 
@@ -221,7 +221,7 @@ def prefetch(typing: Any, array: Any, row: Any) -> Any:
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         made = context.make_array(sig.args[0])(context, builder, args[0])
-        stride = cgutils.unpack_tuple(builder, made.strides)[0]  # type: ignore[no-untyped-call]
+        stride = cgutils.unpack_tuple(builder, made.strides)[0]
         data = builder.bitcast(made.data, _I8.as_pointer())
         first = builder.mul(args[1], stride)
         kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])

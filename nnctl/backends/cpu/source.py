@@ -24,8 +24,8 @@ from nnctl.backends.cpu.library import (
 from nnctl.backends.cpu.mathematics import F, erf, exp, expm1, log, log1p, power, sign, tanh
 """
 _ARGUMENTS = (
-    "thread", "threads", "steps", "batch", "meeting", "clock", "arena", "arena_index", "arena_uint8", "all_room", "offsets",
-    "numbers",
+    "thread", "threads", "steps", "batch", "meeting", "clock", "arena", "arena_index", "arena_uint8", "all_room",
+    "offsets", "numbers",
 )  # fmt: skip
 _SHARED_NAMES = frozenset([*re.findall(r"\w+", _IMPORTS), "range", "abs", "min", "max", "size", "shape"])
 """Names that mean the same inside a function that blocks share."""

@@ -52,7 +52,8 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
         a_text = writer.view(a, "whole")
     arguments = [
         "1" if ta else "0", "1" if tb else "0", rows, str(columns), inner, alpha,
-        a_text, str(a.shape[1]), writer.view(b, "whole"), str(b.shape[1]), beta, writer.view(c, part), str(columns), "room",
+        a_text, str(a.shape[1]), writer.view(b, "whole"), str(b.shape[1]), beta,
+        writer.view(c, part), str(columns), "room",
     ]  # fmt: skip
     writer.needs_room(a.shape[0] if ta else a.shape[1])
     writer.line(f"product({', '.join(arguments)})")

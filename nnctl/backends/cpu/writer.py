@@ -175,6 +175,17 @@ class Writer:
         (self._step_views if slot.place == "feed" else self._views)[name] = text
         return name
 
+    def following(self, slot: Slot, part: Part) -> str:
+        """A feed as the next step will see it; in the last step as this one does."""
+        key = ("following", slot.key, part)
+        if key not in self._names:
+            name = self._names[key] = self.fresh(f"next_{slot.name}")
+            size = self.size(slot)
+            start = _scaled(self.bounds(slot)[0], math.prod(slot.shape[1:])) if part == "own" else "0"
+            place = _sum(f"min(step + 1, steps - 1) * {size}", start)
+            self._step_views[name] = f"window1({self._base(slot)}, {place}, {self.count(slot, part)})"
+        return self._names[key]
+
     def table(self, slot: Slot, shape: Sequence[int]) -> str:
         """A whole data set as rows of `shape`; its length is not part of the code."""
         key = ("table", slot.key, tuple(shape))

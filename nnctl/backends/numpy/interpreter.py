@@ -119,6 +119,8 @@ class Interpreter:
                 count = int(np.prod(slot.shape))
                 window = self.arena[slot.offset : slot.offset + count * dtype.itemsize]
                 return window.view(dtype).reshape(slot.shape)
+            case "inline":
+                raise ValueError(f"{slot.name} is inlined, which the interpreter does not do")
 
 
 def constants_of(plan: Plan, storage: Mapping[str, Array]) -> dict[str, Array]:
