@@ -84,6 +84,19 @@ class Parameter:
         return self.value.shape
 
 
+@dataclass(frozen=True, eq=False)
+class State:
+    """An array that a layer carries from step to step: running statistics, the last hidden state."""
+
+    value: Value
+    layer: str
+    initial: float
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+
 class GraphBuilder:
     """Collects nodes. It is the `Builder` that components see, and what differentiation writes with.
 
@@ -98,6 +111,9 @@ class GraphBuilder:
         self.nodes: list[Node] = []
         self.inputs: dict[str, Value] = {}
         self.parameters: dict[str, Parameter] = {}
+        self.states: dict[str, State] = {}
+        self.remembered: dict[Value, Value] = {}
+        """New value of each state that this step changes."""
         self.seed: Tensor | None = None
         self.step: Tensor | None = None
         self._names: dict[str, int] = {}
@@ -185,6 +201,18 @@ class GraphBuilder:
         tensor = self.input(path, tuple(shape), role="parameter")
         self.parameters[path] = Parameter(tensor.value, self.layer, kind, fans, initializer, regularizer)
         return tensor
+
+    def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Tensor:
+        """See `nnctl.spec.components.Builder`."""
+        path = f"{self.layer}.{name}"
+        tensor = self.input(path, tuple(shape), role="state")
+        self.states[path] = State(tensor.value, self.layer, initial)
+        return tensor
+
+    def remember(self, state: Any, new: Any) -> None:
+        """See `nnctl.spec.components.Builder`."""
+        if self.training:
+            self.remembered[state.value] = new.value
 
     # -- nodes ---------------------------------------------------------------
 

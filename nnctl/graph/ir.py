@@ -14,10 +14,11 @@ from typing import Any, Literal, TypeAlias
 from nnctl.ops.shapes import TensorType, show
 from nnctl.ops.table import Op
 
-Role: TypeAlias = Literal["parameter", "slot", "statistic", "data", "seed", "feed", "computed"]
+Role: TypeAlias = Literal["parameter", "slot", "state", "statistic", "data", "seed", "feed", "computed"]
 """Where a value comes from.
 
-parameter: trained; slot: an optimizer's memory; statistic: fixed numbers of the
+parameter: trained; slot: an optimizer's memory; state: what a layer remembers from
+step to step, without a gradient; statistic: fixed numbers of the
 training set; data: a whole data set; seed: the key of the random numbers; feed:
 given anew each step; computed: the output of a node.
 """

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nnctl.errors import ShapeError
-from nnctl.graph.builder import GraphBuilder, Parameter, Tensor
+from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
@@ -30,6 +30,7 @@ class _Forward:
     cost: Tensor
     weight: Tensor
     metrics: dict[str, Tensor]
+    remembered: dict[Value, Tensor]
 
 
 class Network:
@@ -59,7 +60,7 @@ class Network:
         gradients = self._gradients(forward)
         trained = [builder.parameters[name] for name in gradients]
         clipped = self._clip(builder, list(gradients.values()))
-        updates: dict[Value, Tensor] = {}
+        updates: dict[Value, Tensor] = dict(forward.remembered)
         for parameter, gradient in zip(trained, clipped, strict=True):
             with builder.on_behalf_of(parameter.layer):
                 updates.update(self._update(builder, parameter, gradient))
@@ -100,6 +101,11 @@ class Network:
         builder = self._builder("parameters", training=False)
         self._net(builder, self._inputs(builder))
         return builder.parameters
+
+    @cached_property
+    def states(self) -> dict[str, State]:
+        """What layers carry from step to step, by name."""
+        return self._forward("states", training=True).builder.states
 
     @cached_property
     def layer_shapes(self) -> list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]]:
@@ -175,14 +181,23 @@ class Network:
                 truth = target if self.signature.classes is None else self._labels(builder)
                 values = metric.build(builder, output, truth)
                 metrics[metric_name] = builder.apply("mean", values, axes=(0,))
-        outputs = {"output": output, "cost": cost, "weight": weight, **{f"metric.{k}": v for k, v in metrics.items()}}
+        remembered = {f"state.{old.name}": builder.tensor(new) for old, new in builder.remembered.items()}
+        outputs = {
+            **remembered,
+            "output": output,
+            "cost": cost,
+            "weight": weight,
+            **{f"metric.{k}": v for k, v in metrics.items()},
+        }
         paired = run_passes(builder.graph(outputs), FORWARD_PASSES)
         extended = GraphBuilder.extending(paired, training=training, convention=self.spec.convention)
         extended.parameters = builder.parameters
+        extended.states = builder.states
         tensors = {key: extended.tensor(value) for key, value in paired.outputs.items()}
         return _Forward(
             extended, tensors["output"], tensors["cost"], tensors["weight"],
             {key: tensors[f"metric.{key}"] for key in metrics},
+            {old: tensors[f"state.{old.name}"] for old in builder.remembered},
         )  # fmt: skip
 
     # -- targets and metrics -------------------------------------------------

@@ -90,6 +90,12 @@ class Builder(Protocol):
         unless the layer asks). fans: (fan_in, fan_out).
         """
 
+    def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Any:
+        """An array named `<layer>.<name>` that lives from step to step and has no gradient; kept in checkpoints."""
+
+    def remember(self, state: Any, new: Any) -> None:
+        """Let `state` be `new` from the next training step on. Outside of training nothing is remembered."""
+
     def uniform(self, name: str, shape: Sequence[Any]) -> Any:
         """Counter-based uniforms on (0, 1), new each step: the same on every backend."""
 

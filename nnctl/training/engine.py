@@ -57,7 +57,9 @@ class Engine:
         self.backend_reason = choice.reason
         self._backend = choice.backend
         place = self._backend.place
-        state = initial_state(self.network, seed)
+        asked_batch = spec.schedule.batch_size
+        batch = examples if asked_batch == "full" else min(asked_batch, examples)
+        state = initial_state(self.network, seed, batch)
         self._state = {name: place(array.astype(np.float32)) for name, array in state.items()}
         self._seed = place(np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64))
         self._examples = place(np.array(examples, np.float32))

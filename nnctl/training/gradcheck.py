@@ -81,8 +81,9 @@ class GradientCheck:
         self.network = Network(spec, signature)
         self.batch = batch
         self.seed = spec.seed if seed is None else seed
-        state = initial_state(self.network, self.seed)
+        state = initial_state(self.network, self.seed, batch)
         self.parameters = {name: state[name] for name in self.network.parameters}
+        self.carried = {name: state[name] for name in self.network.states}
         self.data = _random_data(signature, batch, self.seed)
         full = self.network.objective
         self._value_graph = drop_dead(replace(full, outputs={"objective": full.outputs["objective"]}))
@@ -217,7 +218,10 @@ class GradientCheck:
     def _storage(self, precision: Precision) -> dict[str, NDArray[Any]]:
         dtype = np.dtype(precision)
         seed = np.array([self.seed & 0xFFFFFFFF, self.seed >> 32], np.int64)
-        real = {n: a.astype(dtype) if a.dtype.kind == "f" else a for n, a in (self.parameters | self.data).items()}
+        real = {
+            n: a.astype(dtype) if a.dtype.kind == "f" else a
+            for n, a in (self.parameters | self.carried | self.data).items()
+        }
         return {**real, "seed": seed}
 
 

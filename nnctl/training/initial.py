@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from nnctl.graph.builder import Parameter
 from nnctl.graph.network import Network
+from nnctl.ops.shapes import resolve
 from nnctl.spec.initializers import default_initializer
 
 
-def initial_state(network: Network, seed: int) -> dict[str, NDArray[Any]]:
-    """Parameters and optimizer slots by name, float64.
+def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDArray[Any]]:
+    """Parameters, optimizer slots and layers' states by name, float64.
+
+    batch: the training batch size, for states with an entry for each example.
 
     Each parameter has a generator of its own, keyed by (seed, its name), so
     that a layer added to the net changes no other layer's first values.
@@ -26,6 +29,8 @@ def initial_state(network: Network, seed: int) -> dict[str, NDArray[Any]]:
         state[name] = _initializer(network, parameter).draw(rng, parameter.shape, *parameter.fans)
     for name, (parameter, first) in network.slots.items():
         state[name] = np.full(parameter.shape, first)
+    for name, carried in network.states.items():
+        state[name] = np.full(resolve(carried.value.shape, {"batch": batch}), carried.initial)
     return state
 
 

@@ -183,10 +183,7 @@ def _store(t: _Text, value: str, place: str, lanes: int, mask: str | None, beta:
     """Store a vector, under a mask if there is one, after adding β times what is there."""
     v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
     if beta is not None:
-        if mask is None:
-            old = t.let("old", f"load {v}, ptr {place}, align 4")
-        else:
-            old = _masked_load(t, place, mask, lanes)
+        old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
         value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
     if mask is None:
         t.say(f"store {v} {value}, ptr {place}, align 4")
