@@ -234,8 +234,12 @@ class GraphBuilder:
         """One node of a structured op of the table; what changes nothing gives no node."""
         if op in ("reshape", "broadcast_to", "sum_to") and tuple(attributes["shape"]) == inputs[0].shape:
             return self._tensor(inputs[0])
+        return self.apply_all(op, *inputs, **attributes)[0]
+
+    def apply_all(self, op: str, *inputs: Any, **attributes: Any) -> tuple[Tensor, ...]:
+        """One node of a structured op, with all of its outputs."""
         frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in attributes.items()}
-        return self.emit(OPS[op], [self._tensor(t) for t in inputs], frozen, self._activation_name(op, inputs))[0]
+        return self.emit(OPS[op], [self._tensor(t) for t in inputs], frozen, self._activation_name(op, inputs))
 
     def elementwise(self, component: Any, *inputs: Any) -> Tensor:
         """One node from a component's `body` and `derivative`."""

@@ -62,16 +62,18 @@ class Op(Protocol):
 class StructuredOp:
     """A row of the table.
 
-    type_rule: (*input types, **attributes) -> output type.
-    body: (xp, *inputs, **attributes) -> array.
+    type_rule: (*input types, **attributes) -> output type, or a tuple of them.
+    body: (xp, *inputs, **attributes) -> array, or a tuple where the type rule gives one.
     derivative: (builder, gradient, output, *inputs, **attributes) -> a gradient or None for each input.
+        Of several outputs it is given tuples: their gradients (None where the objective
+        does not depend on one), and the outputs.
     cost: (*input types, **attributes) -> FLOPs; None: one an output element.
     sample: (numpy Generator) -> inputs and attributes for the tests.
     overwrites: whether the result may be written over the first input while it is computed.
     """
 
     name: str
-    type_rule: Callable[..., TensorType]
+    type_rule: Callable[..., TensorType | tuple[TensorType, ...]]
     body: Callable[..., Any]
     derivative: Callable[..., Sequence[Any]] | None
     cost: Callable[..., Any] | None
@@ -83,10 +85,12 @@ class StructuredOp:
         return self.name
 
     def infer(self, inputs: Sequence[TensorType], attributes: Attributes) -> tuple[TensorType, ...]:
-        return (self.type_rule(*inputs, **attributes),)
+        types = self.type_rule(*inputs, **attributes)
+        return types if isinstance(types, tuple) else (types,)
 
     def run(self, xp: Any, inputs: Sequence[Any], attributes: Attributes) -> tuple[Any, ...]:
-        return (self.body(xp, *inputs, **attributes),)
+        results = self.body(xp, *inputs, **attributes)
+        return results if isinstance(results, tuple) else (results,)
 
     def gradients(
         self,
@@ -98,6 +102,8 @@ class StructuredOp:
     ) -> Sequence[Any]:
         if self.derivative is None:
             return [None] * len(inputs)
+        if len(outputs) > 1:
+            return self.derivative(builder, tuple(gradients), tuple(outputs), *inputs, **attributes)
         return self.derivative(builder, gradients[0], outputs[0], *inputs, **attributes)
 
     def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attributes: Attributes) -> Any:
@@ -110,7 +116,7 @@ OPS: dict[str, StructuredOp] = {}
 def op(
     name: str,
     *,
-    type_rule: Callable[..., TensorType],
+    type_rule: Callable[..., TensorType | tuple[TensorType, ...]],
     sample: Callable[[Any], Sample],
     derivative: Callable[..., Sequence[Any]] | None = None,
     cost: Callable[..., Any] | None = None,

@@ -67,6 +67,9 @@ class Builder(Protocol):
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Any:
         """One node of a structured op of the table, e.g. `apply("matmul", x, w)`."""
 
+    def apply_all(self, op: str, *inputs: Any, **attributes: Any) -> tuple[Any, ...]:
+        """The same with every output, for an op that has several."""
+
     def elementwise(self, component: Any, *inputs: Any) -> Any:
         """One node from a component's `body`, broadcasting its inputs."""
 

@@ -35,10 +35,11 @@ def type_of(array: np.ndarray) -> TensorType:
 def test_the_type_rule_is_what_the_body_gives(name):
     op = OPS[name]
     for inputs, attributes, _ in samples(op, 40):
-        (inferred,) = op.infer([type_of(x) for x in inputs], attributes)
-        (output,) = op.run(numpy_namespace(), inputs, attributes)
-        assert np.shape(output) == inferred.shape
-        assert np.asarray(output).dtype.kind in KINDS[inferred.dtype]
+        types = op.infer([type_of(x) for x in inputs], attributes)
+        outputs = op.run(numpy_namespace(), inputs, attributes)
+        for output, inferred in zip(outputs, types, strict=True):
+            assert np.shape(output) == inferred.shape
+            assert np.asarray(output).dtype.kind in KINDS[inferred.dtype]
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -57,8 +58,9 @@ def test_the_body_keeps_float32(name):
         if not any(x.dtype.kind == "f" for x in inputs):
             continue
         narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in inputs]
-        (wide,), (output,) = (op.run(numpy_namespace(), xs, attributes) for xs in (inputs, narrow))
-        np.testing.assert_allclose(output, wide, rtol=2e-5, atol=2e-5)
+        both = (op.run(numpy_namespace(), xs, attributes) for xs in (inputs, narrow))
+        for wide, output in zip(*both, strict=True):
+            np.testing.assert_allclose(output, wide, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("name", OPS)
