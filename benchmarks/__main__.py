@@ -1,0 +1,121 @@
+"""`python -m benchmarks cpu`: the table, printed and kept under `benchmarks/results/`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+# Before any BLAS is loaded: everyone, us included, chooses kernels for this processor.
+for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.pop(_name, None)
+
+from benchmarks.arena import race  # noqa: E402
+from benchmarks.contestants import CONTESTANTS, MODULES  # noqa: E402
+from benchmarks.workloads import CPU, Workload  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Race all contestants that are installed over the chosen workloads."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suite", choices=["cpu"])
+    parser.add_argument("--only", default="", help="workloads whose name contains this")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="about how long a round of one contestant takes")
+    parser.add_argument("--threads", type=int, default=_cores())
+    parser.add_argument("--no-save", action="store_true")
+    options = parser.parse_args()
+    names = [n for n in CONTESTANTS if find_spec(MODULES[n]) is not None]
+    rows = []
+    for workload in (w for w in CPU if options.only in w.name):
+        figures = race(workload, names, threads=options.threads, rounds=options.rounds, seconds=options.seconds)
+        rows.append(_row(workload, figures))
+        print(_line(rows[-1]), flush=True)
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "machine": _processor(),
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "versions": {p: _version(p) for p in ("nnctl", "numpy", "scipy", "numba", "torch", "jax", "scikit-learn")},
+        "python": platform.python_version(),
+        "rows": rows,
+    }
+    table = _table(result)
+    print(f"\n{table}")
+    if not options.no_save:
+        RESULTS.mkdir(exist_ok=True)
+        name = f"cpu-{result['date']}"
+        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+        (RESULTS / f"{name}.md").write_text(table + "\n")
+
+
+def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, object]:
+    """Best and median milliseconds a step; ratios from the best of each."""
+    best = {name: min(times) * 1e3 for name, times in figures.items() if times}
+    peers = {name: value for name, value in best.items() if name != "nnctl"}
+    return {
+        "workload": workload.name,
+        "flops": workload.flops,
+        "best_ms": best,
+        "median_ms": {name: statistics.median(times) * 1e3 for name, times in figures.items() if times},
+        "gflops": workload.flops / best["nnctl"] / 1e6,
+        "best_peer": min(peers, key=peers.__getitem__) if peers else None,
+        "ratio": min(peers.values()) / best["nnctl"] if peers else None,
+        "ratio_torch_eager": best["torch eager"] / best["nnctl"] if "torch eager" in best else None,
+    }
+
+
+def _line(row: dict[str, object]) -> str:
+    best = row["best_ms"]
+    assert isinstance(best, dict)
+    return f"{row['workload']}: " + ", ".join(f"{name} {value:.4g}" for name, value in best.items())
+
+
+def _table(result: dict[str, object]) -> str:
+    rows = result["rows"]
+    assert isinstance(rows, list)
+    names = [n for n in CONTESTANTS if any(n in row["best_ms"] for row in rows)]
+    lines = [
+        f"Milliseconds a training step, best of {result['rounds']} interleaved rounds, float32, "
+        f"{result['threads']} threads, {result['machine']}, {result['date']}.",
+        "",
+        "| workload | " + " | ".join(names) + " | best peer / ours | torch eager / ours | GFLOP/s |",
+        "|---|" + "---|" * (len(names) + 3),
+    ]
+    for row in rows:
+        cells = [f"{row['best_ms'][n]:.4g}" if n in row["best_ms"] else "–" for n in names]
+        ratios = [f"{row[k]:.2f}" if row[k] is not None else "–" for k in ("ratio", "ratio_torch_eager")]
+        lines.append(f"| {row['workload']} | {' | '.join([*cells, *ratios])} | {row['gflops']:.0f} |")
+    versions = result["versions"]
+    assert isinstance(versions, dict)
+    lines += ["", ", ".join(f"{name} {v}" for name, v in versions.items() if v) + f", Python {result['python']}."]
+    return "\n".join(lines)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    from nnctl.backends.cpu.machine import processor
+
+    return f"{processor()} ({platform.system()} {platform.machine()})"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main()
