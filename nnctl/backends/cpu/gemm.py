@@ -26,7 +26,8 @@ _TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
 _PACK_FROM = 200
 """Rows of C from which a panel of B is packed."""
 _KERNEL_ARGUMENTS = (
-    "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last"
+    "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
+    "i64 %spans, i64 %span"
 )
 
 
@@ -104,7 +105,10 @@ class _Text:
 
 
 def _kernel(rows: int, vectors: int, lanes: int) -> str:
-    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there."""
+    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
+
+    The sum runs over `spans` stretches of k terms, for each of which A begins `span` floats further.
+    """
     v = f"<{lanes} x float>"
     t = _Text()
     iota = ", ".join(f"i64 {i}" for i in range(lanes))
@@ -116,16 +120,24 @@ def _kernel(rows: int, vectors: int, lanes: int) -> str:
     bases = ["%a"]
     for _ in range(1, rows):
         bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
+    t.say("br label %outer")
+    t.label("outer")
+    # Phis come first; what they become is named before it exists.
+    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
+    t.say("%of = phi i64 [0, %entry], [%of.next, %outer.end]")
+    t.say("%ka.outer = phi i64 [0, %entry], [%ka.outer.next, %outer.end]")
+    t.say("%kb.outer = phi i64 [0, %entry], [%kb.next, %outer.end]")
+    for row in sums:
+        for _, later, begun in row:
+            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %outer.end]")
     t.say("br label %loop")
     t.label("loop")
-    # Phis come first; their second sources are named before they exist.
-    sums = [[(t.fresh("sum"), t.fresh("next")) for _ in range(vectors)] for _ in range(rows)]
-    t.say("%at = phi i64 [0, %entry], [%at.next, %loop]")
-    t.say("%ka = phi i64 [0, %entry], [%ka.next, %loop]")
-    t.say("%kb = phi i64 [0, %entry], [%kb.next, %loop]")
+    t.say("%at = phi i64 [0, %outer], [%at.next, %loop]")
+    t.say("%ka = phi i64 [%ka.outer, %outer], [%ka.next, %loop]")
+    t.say("%kb = phi i64 [%kb.outer, %outer], [%kb.next, %loop]")
     for row in sums:
-        for now, later in row:
-            t.say(f"{now} = phi {v} [zeroinitializer, %entry], [{later}, %loop]")
+        for now, later, begun in row:
+            t.say(f"{now} = phi {v} [{begun}, %outer], [{later}, %loop]")
     parts = []
     from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
     for j in range(vectors):
@@ -140,16 +152,21 @@ def _kernel(rows: int, vectors: int, lanes: int) -> str:
         first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
         wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
         for j in range(vectors):
-            now, later = sums[i][j]
+            now, later, _ = sums[i][j]
             t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {parts[j]}, {v} {now})")
     t.say("%at.next = add nuw i64 %at, 1")
     t.say("%ka.next = add i64 %ka, %cas")
     t.say("%kb.next = add i64 %kb, %ldb")
     t.say("%done = icmp eq i64 %at.next, %k")
-    t.say("br i1 %done, label %scale, label %loop, !llvm.loop !0")
+    t.say("br i1 %done, label %outer.end, label %loop, !llvm.loop !0")
+    t.label("outer.end")
+    t.say("%of.next = add nuw i64 %of, 1")
+    t.say("%ka.outer.next = add i64 %ka.outer, %span")
+    t.say("%all = icmp eq i64 %of.next, %spans")
+    t.say("br i1 %all, label %scale, label %outer")
     t.label("scale")
     wide_alpha, wide_beta = (_splat(t, scalar, lanes) for scalar in ("%alpha", "%beta"))
-    scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later in row] for row in sums]
+    scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later, _ in row] for row in sums]
     t.say("%fresh = fcmp oeq float %beta, 0.0")
     t.say("br i1 %fresh, label %store, label %update")
     for name, updating in (("store", False), ("update", True)):
@@ -311,12 +328,14 @@ exit:
 def _outer(rows: int, vectors: int, lanes: int) -> str:
     """The loops over panels of B and tiles of rows.
 
-    ta, tb: whether A and B are stored transposed. buffer: room for k × vectors·lanes floats.
+    ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
+    a convolution sums over the rows of its kernel, for each of which the image begins a row
+    lower. buffer: room for k·spans × vectors·lanes floats.
     """
     width = vectors * lanes
     return f"""
 define void @{SYMBOL}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb,
-                      float %beta, ptr %c, i64 %ldc, ptr %buffer) nounwind {{
+                      float %beta, ptr %c, i64 %ldc, ptr %buffer, i64 %spans, i64 %span) nounwind {{
 entry:
   %is.ta = icmp ne i64 %ta, 0
   %is.tb = icmp ne i64 %tb, 0
@@ -328,7 +347,8 @@ entry:
   %step.b = select i1 %pack, i64 {width}, i64 %ldb
   %empty.m = icmp sle i64 %m, 0
   %empty.n = icmp sle i64 %n, 0
-  %empty.k = icmp sle i64 %k, 0
+  %terms = mul i64 %k, %spans
+  %empty.k = icmp sle i64 %terms, 0
   %empty.mn = or i1 %empty.m, %empty.n
   %empty = or i1 %empty.mn, %empty.k
   br i1 %empty, label %exit, label %panels
@@ -343,7 +363,7 @@ panels:
   br i1 %pack, label %packing, label %packed
 
 packing:
-  call void @pack(i64 %k, i64 %columns, ptr %b.panel, i64 %ldb, i1 %is.tb, ptr %buffer)
+  call void @pack(i64 %terms, i64 %columns, ptr %b.panel, i64 %ldb, i1 %is.tb, ptr %buffer)
   br label %packed
 
 packed:
@@ -371,7 +391,7 @@ tiles:
   %c.offset = add i64 %c.row, %j
   %c.tile = getelementptr float, ptr %c, i64 %c.offset
   call void %tile(i64 %k, ptr %a.tile, i64 %ras, i64 %cas, ptr %panel, i64 %step.b, ptr %c.tile, i64 %ldc,
-                  float %alpha, float %beta, i64 %last)
+                  float %alpha, float %beta, i64 %last, i64 %spans, i64 %span)
   %i.next = add i64 %i, %rows
   %i.done = icmp sge i64 %i.next, %m
   br i1 %i.done, label %panel.end, label %tiles

@@ -67,10 +67,17 @@ def sgemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: 
 
 @intrinsic
 def gemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
-         beta: Any, c: Any, ldc: Any, room: Any) -> Any:  # fmt: skip
-    """The same product by `nnctl.backends.cpu.gemm`. room: at least k·panel_width() floats of this thread."""
+         beta: Any, c: Any, ldc: Any, room: Any, spans: Any, span: Any) -> Any:  # fmt: skip
+    """The same product by `nnctl.backends.cpu.gemm`, as a sum over `spans` stretches of k terms.
+
+    For each of them A begins `span` elements further and B k rows further; 1 and 0 for a plain product.
+    room: at least k·spans·panel_width() floats of this thread.
+    """
     flags = (types.int64,) * 5
-    signature = types.void(*flags, types.float32, a, types.int64, b, types.int64, types.float32, c, types.int64, room)
+    signature = types.void(
+        *flags, types.float32, a, types.int64, b, types.int64, types.float32, c, types.int64, room,
+        types.int64, types.int64,
+    )  # fmt: skip
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         passed = [

@@ -26,7 +26,7 @@ def product(ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: A
     if ta > 0 and m * n * k > _LARGE:
         sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
     else:
-        gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room)
+        gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room, 1, 0)
 
 
 @compiled
