@@ -1,0 +1,95 @@
+"""Windows that slide over the spatial axes of (batch, *spatial, channels): where they lie, what they meet.
+
+For each spatial axis there is a size (places inside the window), a stride
+(how far it moves), a dilation (how far its places lie apart) and a padding
+(before, after). Output position p meets the padded input at
+p·stride + place·dilation (Dumoulin & Visin 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product as every
+from typing import Any, TypeAlias
+
+from nnctl.ops.shapes import Dim, Shape, show
+
+Sizes: TypeAlias = tuple[int, ...]
+Padding: TypeAlias = tuple[tuple[int, int], ...]
+
+
+def known(dims: Sequence[Dim]) -> Sizes:
+    """The dims as numbers. Raises ValueError where one is symbolic."""
+    for dim in dims:
+        if not isinstance(dim, int):
+            raise ValueError(f"windows slide over axes of known length, not over {dim}")
+    return tuple(dim for dim in dims if isinstance(dim, int))
+
+
+def output_lengths(lengths: Sequence[Dim], size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Sizes:
+    """How many positions the window has along each axis.
+
+    Raises ValueError where the ranks differ or the window does not fit.
+    """
+    if not len(lengths) == len(size) == len(stride) == len(padding) == len(dilation):
+        raise ValueError(f"a window of {len(size)} axes does not slide over {len(lengths)} spatial axes")
+    found = []
+    for length, places, step, (before, after), apart in zip(known(lengths), size, stride, padding, dilation):
+        room = before + length + after - (apart * (places - 1) + 1)
+        if room < 0:
+            raise ValueError(f"a window of size {show(size)} does not fit into {show(tuple(lengths))} padded {padding}")
+        found.append(room // step + 1)
+    return tuple(found)
+
+
+def undilated(size: Sizes) -> Sizes:
+    """The dilation of a window without gaps."""
+    return (1,) * len(size)
+
+
+def places(size: Sizes, outputs: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[int, tuple[slice, ...]]]:
+    """Each place inside the window, in C order: its number, and what of the padded input it meets at all positions."""
+    for number, offset in enumerate(every(*(range(n) for n in size))):
+        starts = [place * apart for place, apart in zip(offset, dilation)]
+        slices = (
+            slice(start, start + (count - 1) * step + 1, step) for start, count, step in zip(starts, outputs, stride)
+        )
+        yield number, (slice(None), *slices)
+
+
+def padded(xp: Any, x: Any, padding: Padding, value: float = 0.0) -> Any:
+    """x (batch, *spatial, channels) with `value` around it; x itself where there is no padding."""
+    if not any(map(any, padding)):
+        return x
+    result = xp.full(padded_shape(x.shape, padding), value, dtype=x.dtype)
+    cropped(result, padding)[...] = x
+    return result
+
+
+def padded_shape(shape: Sequence[Any], padding: Padding) -> Shape:
+    """The shape of (batch, *spatial, channels) with its padding."""
+    batch, *lengths, channels = shape
+    return (batch, *(before + n + after for n, (before, after) in zip(lengths, padding)), channels)
+
+
+def cropped(x: Any, padding: Padding) -> Any:
+    """The part of x inside its padding, as a view."""
+    lengths = x.shape[1:-1]
+    return x[(slice(None), *(slice(before, n - after) for n, (before, after) in zip(lengths, padding)))]
+
+
+def random_window(rng: Any, *, dilated: bool) -> tuple[Sizes, dict[str, Any]]:
+    """Spatial lengths and a window that fits, for the samples of the tests: 1 or 2 axes, all kinds of padding.
+
+    Without dilation, the padding stays below the size, as pooling needs it.
+    """
+    rank = int(rng.integers(1, 3))
+    size = tuple(int(n) for n in rng.integers(1, 4, size=rank))
+    dilation = tuple(int(n) for n in rng.integers(1, 3, size=rank)) if dilated else undilated(size)
+    lengths = tuple(d * (n - 1) + 1 + int(rng.integers(0, 4)) for n, d in zip(size, dilation))
+    most = [3 if dilated else n for n in size]
+    attributes = {
+        "stride": tuple(int(n) for n in rng.integers(1, 4, size=rank)),
+        "padding": tuple((int(rng.integers(0, m)), int(rng.integers(0, m))) for m in most),
+    }
+    return lengths, {**attributes, **({"dilation": dilation} if dilated else {}), "size": size}
