@@ -38,11 +38,18 @@ class Backend(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def threads(self) -> int:
+        """How many compute at most. Results are equal to the bit where it is equal."""
+
     def place(self, array: NDArray[Any]) -> Any:
         """A copy of `array` where the backend computes."""
 
     def fetch(self, placed: Any) -> NDArray[Any]:
         """A copy of a placed array, on the host."""
+
+    def overwrite(self, placed: Any, array: NDArray[Any]) -> None:
+        """Let the first rows of a placed array be those of `array`, where they lie: loaded plans see them."""
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """Lower a graph as this backend likes it."""

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.expand import expanded
 from nnctl.data.source import Examples, Source
-from nnctl.data.splits import Sampler, partition, subset
+from nnctl.data.splits import Sampler, fold, partition, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
@@ -39,6 +40,7 @@ class Dataset:
     shift, scale: float32 of `signature.statistics_shape`, to be applied to each batch
         as x ← (x − shift)·scale; None where the inputs enter as they are. They come from `train`.
     fingerprint: SHA-256 over the signature and every split, in hexadecimal; a run resumes on equal data only.
+    unit: brings stored inputs to the unit range in which augmentations work.
     """
 
     signature: DataSignature
@@ -48,6 +50,7 @@ class Dataset:
     shift: NDArray[np.float32] | None
     scale: NDArray[np.float32] | None
     fingerprint: str
+    unit: float = 1.0
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -79,9 +82,11 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         labels,
         len(all_targets),
         test=None if source.own_test_set else source.test,
-        validation=source.validation,
+        validation=None if source.fold else source.validation,
         sampler=sampler,
     )
+    if source.fold is not None:
+        train, validation = fold(None if labels is None else labels[train], train, *source.fold, sampler)
     if source.subset is not None:
         part = None if labels is None else labels[train]
         train = train[subset(part, len(train), source.subset, sampler, Purpose.SUBSET)]
@@ -99,6 +104,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
                 targets if names is not None else None, len(targets), source.test, sampler, Purpose.TEST_SUBSET
             )
         splits["test"] = _take(inputs, targets, kept)
+    unit = examples.description.scale or 1.0
+    splits["train"] = Split(*expanded(splits["train"].inputs, splits["train"].targets, source.expand, unit, seed))
     if names is not None and signature.classes is None:
         splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}
 
@@ -115,6 +122,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         shift,
         scale,
         _fingerprint(signature, splits),
+        unit,
     )
 
 

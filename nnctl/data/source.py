@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Gt, Lt, MinLen
 
 from nnctl.errors import DataError
-from nnctl.spec.components import DataSource, Transform
-from nnctl.spec.fields import NonNegativeInt
+from nnctl.spec.components import Augmentation, DataSource, Expansion, Transform
+from nnctl.spec.fields import NonNegativeInt, PositiveInt
 from nnctl.spec.signature import DataSignature
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class Source(DataSource):
     """Where examples come from, and how they are divided.
 
     The order of things: the class filter, then the test split, the validation
-    split, the subset of what is left for training, and last the transforms, from
-    the statistics of that training set. A split keeps the source's order.
+    split (or fold), the subset of what is left for training, its expansion, and last
+    the transforms, from the statistics of that training set. A split keeps the source's
+    order. Augmentations change training batches as they are used.
     """
 
     validation: Annotated[
@@ -92,6 +93,14 @@ class Source(DataSource):
         "as the data is if absent",
     ] = None
     transforms: Annotated[tuple[Transform, ...], "rescalings of the inputs, in this order"] = ()
+    fold: Annotated[
+        tuple[NonNegativeInt, PositiveInt] | None,
+        "[k, K]: instead of `validation`, hold out part k, from 0, of K equal ones; `nnctl sweep --folds` sets it",
+    ] = None
+    expand: Annotated[tuple[Expansion, ...], "changed copies that enlarge the training set, made once"] = ()
+    augment: Annotated[
+        tuple[Augmentation, ...], "random changes of the training examples, new each epoch, in this order"
+    ] = ()
     seed: Annotated[NonNegativeInt | None, "of the splits and of generated data; the spec's if absent"] = None
 
     @property
@@ -138,6 +147,7 @@ class Source(DataSource):
             statistics_shape = ()
         if statistics_shape is not None and description.input_dtype == "index":
             raise DataError(f"transforms rescale numbers, and the inputs of this {self.type} data are indices")
+        self._check_changes(description)
         return DataSignature(
             input_shape=description.input_shape,
             input_dtype=description.input_dtype,
@@ -146,10 +156,24 @@ class Source(DataSource):
             statistics_shape=statistics_shape,
         )
 
+    def _check_changes(self, description: Description) -> None:
+        """Raise DataError where the inputs are not what an augmentation or expansion changes."""
+        changes = [("augment", part.type, part.images) for part in self.augment]
+        changes += [("expand", part.type, part.needs_images) for part in self.expand]
+        for key, name, images in changes:
+            if description.input_dtype == "index":
+                raise DataError(f"{key}: {name} changes numbers, and the inputs of this {self.type} data are indices")
+            if images and len(description.input_shape) != 3:
+                raise DataError(
+                    f"{key}: {name} needs images of shape (height, width, channels), and the inputs of this "
+                    f"{self.type} data have shape {description.input_shape}\n"
+                    "  noise and mixup work on inputs of any shape"
+                )
+
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits there will be."""
-        validation = ("validation",) if self.validation else ()
+        validation = ("validation",) if self.validation or self.fold else ()
         test = ("test",) if self.test or (self.own_test_set and self.test is None) else ()
         return ("train", *validation, *test)
 

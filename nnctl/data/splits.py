@@ -92,6 +92,31 @@ def partition(
     return rest, held_out[1], held_out[0]
 
 
+def fold(
+    labels: NDArray[np.int64] | None, rest: Indices, which: int, folds: int, sampler: Sampler
+) -> tuple[Indices, Indices]:
+    """(train, validation) of `rest` (n,): validation is part `which`, from 0, of `folds` disjoint ones.
+
+    Their sizes differ by at most one, and stratified so do their examples of each class (labels (n,)).
+    Ordered, they are runs of neighbours. Raises DataError where there are fewer examples than folds.
+    """
+    n = len(rest)
+    if not 0 <= which < folds or folds < 2:
+        raise DataError(f"data.fold is [{which}, {folds}]: expected [k, K] with K at least 2 and k from 0 to K − 1")
+    if n < folds:
+        raise DataError(f"data.fold asks for {folds} parts of {n} example{'s' * (n != 1)}")
+    if sampler.rule == "ordered":
+        dealt = np.arange(n) * folds // n
+    else:
+        order = permutation(n, sampler.seed, Purpose.FOLDS)
+        if sampler.rule == "stratified" and labels is not None:
+            order = order[np.argsort(labels[order], kind="stable")]
+        dealt = np.empty(n, dtype=np.int64)
+        # Class after class, as cards are dealt: every part gets its share of each.
+        dealt[order] = np.arange(n) % folds
+    return rest[dealt != which], rest[dealt == which]
+
+
 def subset(labels: NDArray[np.int64] | None, n: int, portion: Portion, sampler: Sampler, purpose: Purpose) -> Indices:
     """Increasing indices of a portion of n examples, in the classes' proportions.
 

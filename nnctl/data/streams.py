@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import numpy as np
@@ -19,6 +20,10 @@ class Purpose(IntEnum):
     SUBSET = 4
     GENERATE = 5
     TEST_SUBSET = 6
+    FOLDS = 7
+    AUGMENT = 8
+    EXPAND = 9
+    TEST_TIME = 10
 
 
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:
@@ -44,3 +49,45 @@ def permutation(n: int, seed: int, purpose: Purpose, index: int = 0) -> NDArray[
     """
     words = np.asarray(bit_generator(seed, purpose, index).random_raw(n), dtype=np.uint64)
     return np.argsort(words, kind="stable").astype(np.int64, copy=False)
+
+
+class Draws:
+    """Random numbers for consecutive examples: those of example i are the same whatever examples they come with.
+
+    index: the epoch, or the number of the copy. place: of the component in its list.
+    first, behind: the examples' positions. A stream a call, the example its counter:
+    drawn for 0…9 at once, or for 0…4 and 5…9, the numbers are equal.
+    """
+
+    def __init__(self, seed: int, purpose: Purpose, index: int, place: int, first: int, behind: int) -> None:
+        self.first, self.count = first, behind - first
+        self._seed, self._purpose = seed, purpose
+        self._stream = index << 16 | place << 8
+
+    def uniform(self, *shape: int) -> NDArray[np.float64]:
+        """On (0, 1), of 52 bits; (n, *shape)."""
+        words = self._words(math.prod(shape)).reshape(self.count, *shape)
+        return np.asarray(((words >> np.uint64(12)) + 0.5) * 2.0**-52, dtype=np.float64)
+
+    def normal(self, *shape: int) -> NDArray[np.float32]:
+        """Standard normals (n, *shape), by Box and Muller's transform: two from the halves of a word."""
+        size = math.prod(shape)
+        words = self._words(-(-size // 2))
+        radius = np.sqrt(-2.0 * np.log(((words >> np.uint64(32)) + 0.5) * 2.0**-32))
+        angle = (words & np.uint64(0xFFFFFFFF)) * (2.0 * np.pi * 2.0**-32)
+        pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
+        return pairs.reshape(self.count, -1)[:, :size].reshape(self.count, *shape).astype(np.float32)
+
+    def order(self) -> NDArray[np.int64]:
+        """A permutation of the n examples, (n,); this one does depend on who is there."""
+        return np.argsort(self._words(1)[:, 0], kind="stable").astype(np.int64, copy=False)
+
+    def _words(self, each: int) -> NDArray[np.uint64]:
+        """Raw 64-bit words (n, each)."""
+        # A counter of Philox yields four words: examples begin at whole counters.
+        counters = -(-each // 4)
+        bits = bit_generator(self._seed, self._purpose, self._stream)
+        self._stream += 1
+        bits.advance(self.first * counters)
+        words = np.asarray(bits.random_raw(self.count * counters * 4), dtype=np.uint64)
+        return words.reshape(self.count, -1)[:, :each]

@@ -258,6 +258,53 @@ class Optimizer(Component):
         return self
 
 
+class Objective(Protocol):
+    """The objective of one training step as a function of all trained parameters, on the host in float64.
+
+    w and v: (parameters,), all parameters flat, one after the other. The batch and the
+    masks of random layers are the same in every call of a step.
+    """
+
+    def nearest(self, w: Array) -> Array:
+        """The weights nearest to w that the net can hold: its parameters are float32."""
+
+    def value(self, w: Array) -> float:
+        """C(w), penalties included."""
+
+    def value_and_gradient(self, w: Array) -> tuple[float, Array]:
+        """C(w) and ∇C(w)."""
+
+    def hessian_products(self, w: Array, v: Array) -> Array:
+        """∇²C(w)·v for each row of v, (rows, parameters), exact."""
+
+    def gauss_newton_products(self, w: Array, v: Array) -> Array:
+        """JᵀHJ·v for each row of v, exact: J of the net's output, H of the cost in that output; penalties as they are.
+
+        It is positive semidefinite where the cost is convex in the output.
+        """
+
+
+class WholeObjectiveOptimizer(Optimizer):
+    """A rule that looks at all parameters at once and may evaluate the objective several times a step.
+
+    It has no formula for one weight, so it runs on the host, on functions that are
+    compiled from the same graph as every other training step.
+    """
+
+    most_parameters: ClassVar[int | None] = None
+    """The largest net that it takes; None: any."""
+
+    def memories(self, parameters: int) -> dict[str, Array]:
+        """First values of what it remembers from step to step, float64 arrays by name."""
+        return {}
+
+    def step(
+        self, objective: Objective, w: Array, scheduled: Mapping[str, float], memories: Mapping[str, Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        """(new w, new memories). The new w is one that `objective.nearest` gave, or the old one."""
+        raise NotImplementedError
+
+
 class Schedule(Component):
     """The learning rate as a factor of the optimizer's, a pure function of time counted from 0."""
 
@@ -322,6 +369,49 @@ class Transform(Component):
 
     def affine(self, statistics: Any) -> tuple[Any, Any]:
         """(shift, scale) in x ← (x − shift)·scale, from the training inputs' `nnctl.data.statistics.Statistics`."""
+        raise NotImplementedError
+
+
+class Augmentation(Component):
+    """A random change of training examples that leaves them what they are, drawn anew each epoch.
+
+    Inputs are float32 in the units of the unit range (a grey level of 255 is 1).
+    `images`: it moves or covers pixels, and so needs inputs (height, width, channels).
+    `mixes`: it changes targets too, and has no part in test-time augmentation.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+    images: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
+
+    def apply(self, inputs: Array, targets: Array, draws: Any) -> tuple[Array, Array]:
+        """(inputs (n, *input_shape), targets (n, …)) changed; the arguments stay as they are.
+
+        draws: `nnctl.data.streams.Draws` for these n examples.
+        """
+        raise NotImplementedError
+
+
+class Expansion(Component):
+    """Changed copies of the training examples, made once, that train beside them."""
+
+    kind: ClassVar[str] = "expansion"
+
+    @property
+    def number(self) -> int:
+        """How many copies of each example it adds."""
+        raise NotImplementedError
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether inputs must be (height, width, channels)."""
+        raise NotImplementedError
+
+    def copy(self, which: int, inputs: Array, targets: Array, scale: float, seed: int, place: int) -> Any:
+        """(inputs, targets) of copy `which`, from 0, stored as the originals are.
+
+        scale: brings stored inputs to the unit range. place: of the component in its list.
+        """
         raise NotImplementedError
 
 

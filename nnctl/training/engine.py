@@ -14,13 +14,17 @@ from nnctl.backends.contract import Executable
 from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
+from nnctl.spec.components import WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
+from nnctl.training.host import HostTraining
 from nnctl.training.initial import initial_state
 from nnctl.training.postmortem import first_non_finite
 
 _EVALUATION_BATCH = 1000
 """Rows evaluated at once: products large enough to be fast, activations small enough to stay in cache."""
+_GUEST = " "
+"""The split of inputs that `outputs` is asked about; no spec can name it."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Steps:
 
     completed: how many steps updated the parameters; fewer than asked for where the
         cost of the next one was not finite (its update did not happen).
-    metrics: "cost", "weight" (the batch's share in a mean) and each metric's name,
-        float64 arrays of shape (completed,).
+    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs) and by each
+        metric's name the sum over the batch; float64 arrays of shape (completed,).
     """
 
     completed: int
@@ -42,18 +46,25 @@ class Engine:
 
     seed: of initial weights and of the randomness inside the net.
     examples: size of the training set, the n in λ/n.
-    backend: overrides the spec's.
+    backend: overrides the spec's. threads: where the spec's backend says none.
     """
 
     def __init__(
-        self, spec: Spec, signature: DataSignature, *, seed: int, examples: int, backend: str | None = None
+        self,
+        spec: Spec,
+        signature: DataSignature,
+        *,
+        seed: int,
+        examples: int,
+        backend: str | None = None,
+        threads: int | None = None,
     ) -> None:
         self.network = Network(spec, signature)
         asked = spec.backend
         graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
-        threads = getattr(asked, "threads", None)
-        choice = choose_backend(backend or asked.type, graphs, threads)
+        choice = choose_backend(backend or asked.type, graphs, getattr(asked, "threads", None) or threads)
         self.backend_name = choice.backend.name
+        self.threads = choice.backend.threads
         self.backend_reason = choice.reason
         self._backend = choice.backend
         place = self._backend.place
@@ -63,6 +74,12 @@ class Engine:
         self._state = {name: place(array.astype(np.float32)) for name, array in state.items()}
         self._seed = place(np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64))
         self._examples = place(np.array(examples, np.float32))
+        self._host: HostTraining | None = None
+        optimizer = self.network.spec.optimizer
+        if isinstance(optimizer, WholeObjectiveOptimizer):
+            self._host = HostTraining(self.network, optimizer, self._backend.fetch(self._seed), float(examples))
+            self._state |= {name: place(array) for name, array in self._host.memories().items()}
+            self.backend_reason += f"; {optimizer.type} computes its steps in float64 on numpy"
         self._statistics: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, int] = {}
@@ -90,7 +107,7 @@ class Engine:
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Make a split ("train", "validation", "test", or any name) known under its name."""
-        self._executables = {key: e for key, e in self._executables.items() if key[1] != split}
+        self._release(split)
         kind = self.network.signature.input_dtype
         stored = {"uint8": np.uint8, "index": np.int64, "real": np.float32}[kind]
         labelled = self.network.signature.classes is not None
@@ -99,6 +116,19 @@ class Engine:
             "data.targets": self._backend.place(np.asarray(targets, np.int64 if labelled else np.float32)),
         }
         self._rows[split] = len(inputs)
+        self._bind_host(split)
+
+    def refill(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
+        """Let the first rows of a bound split be these, of the types it was bound with. What is compiled stays."""
+        self._backend.overwrite(self._splits[split]["data.inputs"], inputs)
+        self._backend.overwrite(self._splits[split]["data.targets"], targets)
+        self._bind_host(split)
+
+    def _release(self, split: str) -> None:
+        """Forget a split and what runs on it."""
+        self._executables = {key: e for key, e in self._executables.items() if key[1] != split}
+        self._splits.pop(split, None)
+        self._rows.pop(split, None)
 
     def train(self, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
         """Run len(indices) steps on the rows `indices` (steps, batch) of the split "train".
@@ -106,6 +136,8 @@ class Engine:
         scheduled: per step values (steps,) of the optimizer's scheduled fields, e.g. "learning_rate".
         first_step: steps done before, from 0; it keys dropout and Adam's t.
         """
+        if self._host is not None:
+            return self._train_on_host(self._host, indices, scheduled, first_step)
         steps, batch = indices.shape
         executable = self._executable(self.network.training_step, "train", batch)
         feeds = {"index": indices, "step": np.arange(first_step, first_step + steps, dtype=np.int64)}
@@ -113,18 +145,33 @@ class Engine:
         result = executable.run(feeds, steps)
         return Steps(result.completed, {k: v.astype(np.float64) for k, v in result.outputs.items()})
 
+    def _train_on_host(
+        self, host: HostTraining, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int
+    ) -> Steps:
+        state = {name: self._backend.fetch(array) for name, array in self._state.items()}
+        statistics = {name: self._backend.fetch(array) for name, array in self._statistics.items()}
+        state, measured = host.train(state, statistics, indices, scheduled, first_step)
+        self._executables.clear()
+        self._state = {name: self._backend.place(array) for name, array in state.items()}
+        metrics = {name: np.array(values, np.float64) for name, values in measured.items()}
+        return Steps(len(measured.get("cost", [])), metrics)
+
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
-        """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it."""
+        """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it.
+
+        Raises DataError where these are none.
+        """
         rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
-        totals = dict.fromkeys(self.metric_names, 0.0)
+        if not len(rows):
+            raise DataError(f"the {split} split has no example to measure")
         weight = 0.0
-        for outputs, count in self._in_batches(self.network.evaluation, split, rows):
+        totals = dict.fromkeys(self.metric_names, 0.0)
+        for outputs in self._in_batches(self.network.evaluation, split, rows):
+            # The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum.
             weights = outputs["weight"].astype(np.float64)
             weight += float(np.sum(weights))
             for name in self.metric_names:
-                # The cost is a mean by the examples' weights, a metric a mean by their number.
-                share = weights if name == "cost" else count
-                totals[name] += float(np.sum(outputs[name].astype(np.float64) * share))
+                totals[name] += float(np.sum(outputs[name] * (weights if name == "cost" else 1.0), dtype=np.float64))
         return {name: total / (weight if name == "cost" else len(rows)) for name, total in totals.items()}
 
     def penalty(self) -> float | None:
@@ -140,11 +187,12 @@ class Engine:
         expected = self.network.signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        targets = self.network.signature.target_shape
-        self.bind("predict", inputs, np.zeros((len(inputs), *targets)))
-        rows = np.arange(len(inputs), dtype=np.int64)
-        parts = self._in_batches(self.network.prediction, "predict", rows)
-        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part, _ in parts]
+        self.bind(_GUEST, inputs, np.zeros((len(inputs), *self.network.signature.target_shape)))
+        try:
+            parts = self._in_batches(self.network.prediction, _GUEST, np.arange(len(inputs), dtype=np.int64))
+        finally:
+            self._release(_GUEST)
+        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
         return np.concatenate(stacked) if stacked else np.zeros((0, *self._output_shape()), np.float32)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -152,7 +200,7 @@ class Engine:
         return {name: self._backend.fetch(array) for name, array in (self._state | self._statistics).items()}
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continue from a `state()`. Raises RunError where names or shapes differ."""
+        """Continue from a `state()`. Raises RunError where names, shapes or types differ."""
         own = {name: tuple(array.shape) for name, array in self._state.items()}
         statistics = self.network.signature.statistics_shape
         if statistics is not None:
@@ -166,6 +214,9 @@ class Engine:
         for name, shape in own.items():
             if shape != state[name].shape:
                 raise RunError(f"{name} is saved with shape {state[name].shape}, the net has {shape}")
+            kind = self._state[name].dtype if name in self._state else np.dtype(np.float32)
+            if state[name].dtype != kind:
+                raise RunError(f"{name} is saved as {state[name].dtype}, the net keeps {kind}")
         self._executables.clear()
         for name in self._state:
             self._state[name] = self._backend.place(state[name])
@@ -177,6 +228,10 @@ class Engine:
         feeds: dict[str, Any] = {"index": indices, "step": step, **scheduled}
         storage = {name: self._backend.fetch(array) for name, array in self._storage("train").items()}
         return first_non_finite(self.network.unfused_training_step, storage, feeds, step)
+
+    def _bind_host(self, split: str) -> None:
+        if self._host is not None and split == "train":
+            self._host.bind(*map(self._backend.fetch, self._splits[split].values()))
 
     # -- plans ---------------------------------------------------------------
 
@@ -196,12 +251,12 @@ class Engine:
             self._executables[key] = self._backend.load(plan, self._storage(split))
         return self._executables[key]
 
-    def _in_batches(self, graph: Graph, split: str, rows: NDArray[Any]) -> list[tuple[dict[str, NDArray[Any]], int]]:
-        """The graph's outputs over rows and the size of the batches: whole batches first, then the rest."""
+    def _in_batches(self, graph: Graph, split: str, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
+        """The graph's outputs over rows: those of whole batches stacked, then those of the rest."""
         whole = len(rows) // _EVALUATION_BATCH * _EVALUATION_BATCH
         parts = [rows[:whole].reshape(-1, _EVALUATION_BATCH), rows[whole:].reshape(1, -1)]
         return [
-            (self._executable(graph, split, part.shape[1]).run({"index": part}, len(part)).outputs, part.shape[1])
+            self._executable(graph, split, part.shape[1]).run({"index": part}, len(part)).outputs
             for part in parts
             if part.size
         ]

@@ -5,8 +5,8 @@ signals are answered. What a run computes does not depend on how it is cut into
 stretches: means are summed one step after the other in float64, and where an epoch
 or an evaluation ends follows from the timetable alone.
 
-`train_…` of a row are means over the steps since the row before, weighted by their
-examples, of the cost without penalty, each measured before its step's update.
+`train_…` of a row are means over the examples since the row before, the cost's by their
+weights and without penalty, each measured before its step's update.
 `validation_…` are measured with the weights of the row's step, on the examples of
 `schedule.evaluate_on`; `test_…` always on the whole split, in the last row.
 """
@@ -21,7 +21,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.batches import epoch_order
 from nnctl.errors import DivergedError, Interrupted, RunError
 from nnctl.spec.components import MonitoredSchedule
 from nnctl.spec.document import Spec
@@ -30,6 +29,7 @@ from nnctl.training.engine import Engine, Steps
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
 from nnctl.training.monitor import Monitor, metric_of, require_column
 from nnctl.training.rates import Rates, first_of
+from nnctl.training.rows import ResidentRows, TrainingRows
 from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable
 
@@ -55,6 +55,7 @@ class Loop:
     engine: with the splits bound. sizes: examples of each split that there is, "train"
     at least. identity: what the checkpoints say of the run besides its state (the
     resolved spec, the data's fingerprint). store: None keeps checkpoints in memory.
+    rows: None where the engine's split "train" is the training set.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Loop:
         sizes: Mapping[str, int],
         *,
         store: Store | None = None,
+        rows: TrainingRows | None = None,
         identity: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.perf_counter,
         stretch: int | None = None,
@@ -83,9 +85,9 @@ class Loop:
         self.step = 0
         self.stopped: str | None = None
         self.history: list[Record] = []
-        self._sums = dict.fromkeys(("weight", *engine.metric_names), 0.0)
+        self._sums = dict.fromkeys(("weight", "examples", *engine.metric_names), 0.0)
         self._best: Checkpoint | None = None
-        self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._rows = rows or ResidentRows(spec, sizes["train"])
         self._fixed_stretch = stretch
         self._most = stretch or 1
         self._clock = clock
@@ -198,17 +200,14 @@ class Loop:
         yield Finished(self._summary(weights, tested))
 
     def _train_stretch(self) -> None:
-        count, first, behind = self.timetable.stretch(self.step, self._most)
-        epoch = self.timetable.epoch_of(self.step)
-        if self._order is None or self._order[0] != epoch:
-            order = epoch_order(self.spec.seed, epoch, self.sizes["train"], self.spec.schedule.shuffle)
-            self._order = (epoch, order)
-        indices = self._order[1][first:behind].reshape(count, -1)
+        _, first, _ = self.timetable.stretch(self.step, 1)
+        count, first, behind = self.timetable.stretch(self.step, self._rows.within(first, self._most))
+        indices = self._rows.take(self.timetable.epoch_of(self.step), first, behind).reshape(count, -1)
         scheduled = self.rates.values(self.step, count)
         before = self._clock()
         steps = self.engine.train(indices, scheduled, self.step)
         spent = self._clock() - before
-        self._add(steps)
+        self._add(steps, indices.shape[1])
         self.step += steps.completed
         if steps.completed < count:
             raise self._diverged(indices[steps.completed], first_of(scheduled, steps.completed))
@@ -219,15 +218,19 @@ class Loop:
         elif spent > 2 * STRETCH_SECONDS:
             self._most = max(1, int(count * STRETCH_SECONDS / spent))
 
-    def _add(self, steps: Steps) -> None:
-        weights = steps.metrics["weight"][: steps.completed]
+    def _add(self, steps: Steps, batch: int) -> None:
+        done = slice(steps.completed)
+        weights = steps.metrics["weight"][done]
+        terms = {name: steps.metrics[name][done] for name in self.engine.metric_names}
+        terms |= {"cost": weights * terms["cost"], "weight": weights, "examples": np.full(steps.completed, float(batch))}
         for name in self._sums:
-            terms = weights if name == "weight" else weights * steps.metrics[name][: steps.completed]
             # accumulate adds one after the other; sum() would add in pairs and depend on the stretch.
-            self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms)))[-1])
+            self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms[name])))[-1])
 
     def _mean(self, name: str) -> float:
-        return self._sums[name] / self._sums["weight"] if self._sums["weight"] else math.nan
+        """The cost's mean is by the examples' weights, a metric's by their number."""
+        share = self._sums["weight" if name == "cost" else "examples"]
+        return self._sums[name] / share if share else math.nan
 
     def _progress(self) -> Progress:
         done = self.timetable
@@ -343,6 +346,7 @@ class Loop:
             "name": self.spec.name,
             "seed": self.spec.seed,
             "backend": self.engine.backend_name,
+            "threads": self.engine.threads,
             "examples": self.sizes,
             "parameters": sum(math.prod(shape) for shape in self.engine.parameters.values()),
             "epochs": self.timetable.epochs_done(self.step),

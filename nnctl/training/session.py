@@ -25,6 +25,7 @@ from nnctl.training.engine import Engine
 from nnctl.training.events import Event, Finished, Record, Saved, Started
 from nnctl.training.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.training.loop import Loop
+from nnctl.training.rows import bind_training_set
 from nnctl.training.signals import StopRequest
 
 IGNORED_CHANGES = ("name", "description", "sweep", "backend")
@@ -60,13 +61,16 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     stop: StopRequest | None = None,
+    threads: int | None = None,
     stretch: int | None = None,
 ) -> Iterator[Event]:
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
-    stop: a wish to stop, looked at between stretches of steps. stretch: steps in one, for
-    tests; no result depends on it. Nothing is created before spec and data are known to be sound.
+    stop: a wish to stop, looked at between stretches of steps. threads: at most, where the
+    spec's backend says none; a run goes on with those that it began with. stretch: steps in
+    one, for tests; no result depends on it. Nothing is created before spec and data are known
+    to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
     name = loaded.spec.name or "run"
@@ -74,7 +78,7 @@ def train(
     if folder is None:
         if out is not None:
             require_free(out)
-        data, engine = _prepare(loaded)
+        data, engine = _prepare(loaded, threads)
         folder = claim(out) if out is not None else claim_next(name)
         folder.write_json(folder.origin, _origin(loaded))
         write_durably(folder.spec, dump_spec(loaded.spec).encode())
@@ -87,7 +91,7 @@ def train(
         if summary is not None and (last is None or _complete(loaded, last)):
             yield Finished(summary, str(folder.path), before=True)
             return
-        data, engine = _prepare(loaded)
+        data, engine = _prepare(loaded, threads if last is None else last.progress["threads"])
         text = dump_spec(loaded.spec).encode()
         if folder.spec.read_bytes() != text:
             write_durably(folder.spec, text)
@@ -95,20 +99,23 @@ def train(
         yield from _train(loaded, folder, data, engine, last, stop, stretch)
 
 
-def _prepare(loaded: Loaded) -> tuple[Dataset, Engine]:
+def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
-    engine = load_engine(loaded, data.signature, examples=len(data.train))
+    engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
         engine.normalize(data.shift, data.scale)
     for name, split in data.splits.items():
-        engine.bind(name, split.inputs, split.targets)
+        if name != "train":
+            engine.bind(name, split.inputs, split.targets)
     return data, engine
 
 
-def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int) -> Engine:
+def load_engine(
+    loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None
+) -> Engine:
     """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
     try:
-        engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples)
+        engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples, threads=threads)
         # Built on first use; here, a misfit of net and targets is found before a folder is made.
         _ = engine.network.training_step
         return engine
@@ -137,20 +144,28 @@ def _train(
             f"and here it would go on with {engine.backend_name}\n"
             f"  --set backend={last.progress['backend']} goes on exactly; only a new run can change the backend"
         )
+    if last is not None and last.progress["threads"] != engine.threads:
+        raise RunError(
+            f"{folder.path}: this run was trained with {last.progress['threads']} threads, "
+            f"and the spec's backend now says {engine.threads}: sums would be taken in another order\n"
+            f"  leave backend.threads out, or say {last.progress['threads']}; only a new run can change it"
+        )
     identity = {
         "data": data.fingerprint,
         "backend": engine.backend_name,
+        "threads": engine.threads,
         "signature": asdict(data.signature),
         "spec": spec_to_dict(spec),
     }
     # Through JSON once, so that what is compared and stored has one form.
     identity = json.loads(json.dumps(identity))
     sizes = {name: len(split) for name, split in data.splits.items()}
-    loop = Loop(engine, spec, sizes, store=FolderStore(folder), identity=identity, stretch=stretch)
+    rows = bind_training_set(engine, spec, data)
+    loop = Loop(engine, spec, sizes, store=FolderStore(folder), rows=rows, identity=identity, stretch=stretch)
     if last is not None:
-        rows = keep_rows(folder.metrics, last.progress["rows"])
+        records = keep_rows(folder.metrics, last.progress["rows"])
         _check_best(folder, last, loop)
-        loop.restore(last, rows, _seconds(folder, rows))
+        loop.restore(last, records, _seconds(folder, records))
     else:
         keep_rows(folder.metrics, 0)
     yield Started(

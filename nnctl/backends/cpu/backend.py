@@ -10,22 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Result
 from nnctl.backends.cpu.cache import compiled
 from nnctl.backends.cpu.gemm import panel_width
-from nnctl.backends.cpu.machine import cores, limit_blas_threads
+from nnctl.backends.cpu.machine import cores
 from nnctl.backends.cpu.schedule import CpuStrategy
 from nnctl.backends.cpu.source import Source, generate
 from nnctl.backends.numpy.interpreter import constants_of
 from nnctl.graph.ir import Graph
 from nnctl.plan.lower import lower
-from nnctl.plan.plan import Plan, Precision
+from nnctl.plan.plan import Plan, Precision, Slot
 
 Array = NDArray[Any]
 
 _FLOPS_WORTH_A_THREAD = 400_000
 """A step below this is done before a second thread has been met at the barrier."""
 _LINE = 64
+_DTYPES = {"real": np.dtype(np.float32), "index": np.dtype(np.int64), "uint8": np.dtype(np.uint8)}
 
 
 class CpuBackend:
@@ -42,11 +44,16 @@ class CpuBackend:
 
     def place(self, array: Array) -> Array:
         """See `Backend`."""
-        return _aligned_copy(np.ascontiguousarray(array))
+        # Not ascontiguousarray, which gives an array without axes one.
+        return _aligned_copy(np.asarray(array, order="C"))
 
     def fetch(self, placed: Array) -> Array:
         """See `Backend`."""
         return placed.copy()
+
+    def overwrite(self, placed: Array, array: Array) -> None:
+        """See `Backend`."""
+        placed[: len(array)] = array
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""
@@ -70,9 +77,11 @@ class Executable:
     def __init__(self, plan: Plan, storage: Mapping[str, Array], threads: int, *, timed: bool = False) -> None:
         self.plan = plan
         self.threads = threads
+        _check_types(plan, storage)
         self.source: Source = generate(plan, timed=timed)
         self.outputs = plan.outputs
-        self.batch = plan.sizes["batch"]
+        self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
+        self.batch = plan.sizes.get("batch", 1)
         arena = _aligned(max(_LINE, plan.arena_bytes))
         constants = constants_of(plan, storage)
         self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
@@ -89,13 +98,13 @@ class Executable:
         example = self._arguments(self._empty_feeds(), self._empty_outputs(0), 0)
         self._function = compiled(
             self.source.text,
-            lambda function: function.compile(_types(example)),
+            _types(example),
             f"the step {plan.name!r} ({len(plan.launches)} launches)",
         )
 
     def run(self, feeds: Mapping[str, Array], steps: int) -> Result:
         """See `Executable` in the contract."""
-        given = {key: np.ascontiguousarray(feeds[key]).reshape(-1) for key in self.source.feeds}
+        given = {key: self._fed(key, feeds[key], steps) for key in self.source.feeds}
         outputs = self._empty_outputs(steps)
         arguments = self._arguments(given, outputs, steps)
         self._meeting[:] = 0
@@ -116,12 +125,31 @@ class Executable:
         return (*head, *self._memory, *feeds.values(), *self._kept, *outputs.values())
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
-        return {name: np.empty(steps * math.prod(s.shape), np.float32) for name, s in self.outputs.items()}
+        return {name: np.empty(steps * math.prod(s.shape), _DTYPES[s.dtype]) for name, s in self.outputs.items()}
+
+    def _fed(self, key: str, array: Array, steps: int) -> Array:
+        """A feed as the function takes it: an array of any other type would have it compiled anew."""
+        size = math.prod(self._fed_slots[key].shape)
+        flat = np.require(array, _DTYPES[self._fed_slots[key].dtype], ["C", "W"]).reshape(-1)
+        if flat.size != steps * size:
+            raise ValueError(f"feed {key} has {flat.size} elements, {steps} steps of {size} need {steps * size}")
+        return flat
 
     def _empty_feeds(self) -> dict[str, Array]:
-        read = [*self.plan.slots, *(s for launch in self.plan.inlined.values() for s in launch.inputs)]
-        kinds = {s.key: s.dtype for s in read if s.place == "feed"}
-        return {key: np.zeros(0, np.int64 if kinds[key] == "index" else np.float32) for key in self.source.feeds}
+        return {key: np.zeros(0, _DTYPES[self._fed_slots[key].dtype]) for key in self.source.feeds}
+
+
+def _slots(plan: Plan) -> list[Slot]:
+    """All slots, those that inlined launches read among them."""
+    return [*plan.slots, *(s for launch in plan.inlined.values() for s in launch.inputs)]
+
+
+def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
+    """Raise TypeError for storage of another type than the plan is for."""
+    for slot in _slots(plan):
+        if slot.place == "storage" and storage[slot.key].dtype != _DTYPES[slot.dtype]:
+            kind = plan.precision if slot.dtype == "real" else _DTYPES[slot.dtype]
+            raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {kind}")
 
 
 def _types(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

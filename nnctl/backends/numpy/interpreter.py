@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Result
 from nnctl.backends.numpy.kernels import KERNELS
 from nnctl.graph.ir import Graph
@@ -23,6 +24,10 @@ class NumpyBackend:
     """Storage is NumPy arrays in memory."""
 
     name = "numpy"
+    threads = 1
+
+    def __init__(self) -> None:
+        limit_blas_threads(1)
 
     def place(self, array: Array) -> Array:
         """See `Backend`."""
@@ -31,6 +36,10 @@ class NumpyBackend:
     def fetch(self, placed: Array) -> Array:
         """See `Backend`."""
         return placed.copy()
+
+    def overwrite(self, placed: Array, array: Array) -> None:
+        """See `Backend`."""
+        placed[: len(array)] = array
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""

@@ -1,0 +1,68 @@
+"""What augmentations of inputs share: a probability, and changes that are maps of the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Gt, Le
+
+from nnctl.spec.components import Augmentation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nnctl.data.streams import Draws
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputAugmentation(Augmentation):
+    """A change of the inputs alone."""
+
+    probability: Annotated[
+        Annotated[float, Gt(0), Le(1)], "the share of the examples that are changed, drawn anew each epoch"
+    ] = 1.0
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """Changed inputs (n, *input_shape); the argument stays as it is."""
+        raise NotImplementedError
+
+    def apply(self, inputs: NDArray[np.float32], targets: Any, draws: Draws) -> tuple[NDArray[np.float32], Any]:
+        """See `Augmentation`."""
+        changed = self.change(inputs, draws)
+        if self.probability < 1.0:
+            spared = draws.uniform() >= self.probability
+            changed[spared] = inputs[spared]
+        return changed, targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class AffineAugmentation(InputAugmentation):
+    """A linear map of the image's plane about its middle, and a shift.
+
+    Several in a row are one map, so that an image is interpolated once and not blurred by each.
+    """
+
+    images: ClassVar[bool] = True
+
+    fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
+
+    def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """(n, 3, 3): where in the old image a pixel (row, column, 1) of the new one lies, from the middle."""
+        raise NotImplementedError
+
+    def drawn(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """`maps`, the identity for the examples that are spared."""
+        import numpy as np
+
+        maps = self.maps(draws, shape)
+        if self.probability < 1.0:
+            maps[draws.uniform() >= self.probability] = np.eye(3)
+        return maps
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """By bilinear interpolation."""
+        from nnctl.data.resample import affine
+
+        return affine(inputs, self.maps(draws, inputs.shape[1:]), self.fill)

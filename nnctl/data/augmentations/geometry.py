@@ -1,0 +1,194 @@
+"""Augmentations that move pixels: shifts, turns, slants, sizes, crops, mirrors, elastic distortions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from annotated_types import Gt, Le, Lt, MinLen
+
+from nnctl.data.augmentations.base import AffineAugmentation, InputAugmentation
+from nnctl.spec.fields import NonNegativeInt, PositiveFloat, PositiveInt
+from nnctl.spec.registry import Problem, register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nnctl.data.streams import Draws
+
+Direction = Literal["up", "down", "left", "right"]
+STEPS: dict[Direction, tuple[int, int]] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+"""Where the image goes, as (rows, columns)."""
+Angle = Annotated[float, Gt(0), Le(180)]
+
+
+def identities(n: int) -> NDArray[np.float64]:
+    """n maps that change nothing, (n, 3, 3)."""
+    import numpy as np
+
+    return np.tile(np.eye(3), (n, 1, 1))
+
+
+@register("augmentation", "shift")
+class Shift(AffineAugmentation):
+    """Moved by whole pixels: each way by 0 to `pixels`, all shifts alike; or in one of `directions`, by `pixels`."""
+
+    formula = "x'(r, c) = x(r − d_r, c − d_c)"
+
+    pixels: Annotated[PositiveInt, "how far at most; with directions, exactly"] = 1
+    directions: Annotated[
+        Annotated[tuple[Direction, ...], MinLen(1)] | None, "draw one of these; any shift up to `pixels` if absent"
+    ] = None
+
+    def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """See `AffineAugmentation`."""
+        import numpy as np
+
+        maps = identities(draws.count)
+        if self.directions is None:
+            maps[:, :2, 2] = self.pixels - np.floor(draws.uniform(2) * (2 * self.pixels + 1))
+        else:
+            steps = np.array([STEPS[direction] for direction in self.directions])
+            maps[:, :2, 2] = -self.pixels * steps[(draws.uniform() * len(steps)).astype(np.int64)]
+        return maps
+
+
+@register("augmentation", "rotate")
+class Rotate(AffineAugmentation):
+    """Turned about the middle by a uniform angle."""
+
+    formula = "angle ~ U(−degrees, degrees)"
+
+    degrees: Annotated[Angle, "the largest angle, either way"] = 10.0
+
+    def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """See `AffineAugmentation`."""
+        import numpy as np
+
+        angle = np.radians(self.degrees) * (2.0 * draws.uniform() - 1.0)
+        maps = identities(draws.count)
+        maps[:, 0, 0] = maps[:, 1, 1] = np.cos(angle)
+        maps[:, 0, 1] = np.sin(angle)
+        maps[:, 1, 0] = -np.sin(angle)
+        return maps
+
+
+@register("augmentation", "shear")
+class Shear(AffineAugmentation):
+    """Slanted: rows slide sideways in proportion to their height over the middle."""
+
+    formula = "x'(r, c) = x(r, c + r·tan angle), angle ~ U(−degrees, degrees)"
+
+    degrees: Annotated[Annotated[float, Gt(0), Lt(90)], "the largest slant of a vertical line, either way"] = 10.0
+
+    def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """See `AffineAugmentation`."""
+        import numpy as np
+
+        maps = identities(draws.count)
+        maps[:, 1, 0] = np.tan(np.radians(self.degrees) * (2.0 * draws.uniform() - 1.0))
+        return maps
+
+
+@register("augmentation", "scale")
+class Scale(AffineAugmentation):
+    """Made larger or smaller about the middle, by a factor uniform in its logarithm."""
+
+    formula = "ln factor ~ U(ln low, ln high)"
+
+    low: Annotated[PositiveFloat, "the least factor"] = 0.9
+    high: Annotated[PositiveFloat, "the greatest"] = 1.1
+
+    def problems(self) -> Sequence[Problem]:
+        """The bounds must be in order."""
+        if self.low < self.high:
+            return ()
+        return (Problem("low", f"low is {self.low:g} and high is {self.high:g}", "low must be below high"),)
+
+    def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """See `AffineAugmentation`."""
+        import numpy as np
+
+        maps = identities(draws.count)
+        factor = self.low * (self.high / self.low) ** draws.uniform()
+        maps[:, 0, 0] = maps[:, 1, 1] = np.reciprocal(factor)
+        return maps
+
+
+@register("augmentation", "random_crop")
+class RandomCrop(AffineAugmentation):
+    """A random window of the image, which is first padded all around, stretched to the image's size.
+
+    With `least` 1 the window has the image's size and nothing is interpolated.
+    """
+
+    padding: Annotated[NonNegativeInt, "pixels of `fill` around the image"] = 0
+    least: Annotated[
+        Annotated[float, Gt(0), Le(1)], "the smallest window's sides as a share of the image's, uniform up to 1"
+    ] = 1.0
+
+    def problems(self) -> Sequence[Problem]:
+        """Without padding, a window of the image's size is the image."""
+        if self.padding or self.least < 1.0:
+            return ()
+        return (Problem("least", "this crop is the image itself", "give it padding, or a window with least below 1"),)
+
+    def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """See `AffineAugmentation`."""
+        import numpy as np
+
+        size, *place = draws.uniform(3).T
+        share = self.least + (1.0 - self.least) * size
+        maps = identities(draws.count)
+        maps[:, 0, 0] = maps[:, 1, 1] = share
+        for axis, (length, u) in enumerate(zip(shape[:2], place)):
+            if self.least == 1.0:
+                maps[:, axis, 2] = np.floor(u * (2 * self.padding + 1)) - self.padding
+            else:
+                # The window's middle stays half a window away from the padded edges.
+                room = (1.0 - share) * (length - 1) / 2 + self.padding
+                maps[:, axis, 2] = (2.0 * u - 1.0) * room
+        return maps
+
+
+@register("augmentation", "flip")
+class Flip(InputAugmentation):
+    """Mirrored, half of the examples unless `probability` says otherwise."""
+
+    images: ClassVar[bool] = True
+
+    axis: Annotated[Literal["horizontal", "vertical"], "left and right exchanged, or top and bottom"] = "horizontal"
+    probability: Annotated[Annotated[float, Gt(0), Le(1)], "the share of the examples that are mirrored"] = 0.5
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """See `InputAugmentation`."""
+        return (inputs[:, :, ::-1] if self.axis == "horizontal" else inputs[:, ::-1]).copy()
+
+
+@register("augmentation", "elastic")
+class Elastic(InputAugmentation):
+    """Pixels displaced by a smooth random field, as muscles displace a pen (Simard, Steinkraus and Platt 2003).
+
+    Each pixel's displacement, uniform on [−1, 1] in both directions, is smoothed by a
+    Gaussian of deviation `sigma` and multiplied by `alpha`; 4 and 34 for 28×28 digits there.
+    """
+
+    formula = "x'(p) = x(p + α·(G_σ * u)(p)), u ~ U(−1, 1)²"
+
+    images: ClassVar[bool] = True
+
+    alpha: Annotated[PositiveFloat, "α, the strength in pixels before smoothing"] = 34.0
+    sigma: Annotated[PositiveFloat, "σ of the Gaussian, in pixels; larger is smoother and weaker"] = 4.0
+    fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """See `InputAugmentation`."""
+        import numpy as np
+        from scipy.ndimage import gaussian_filter
+
+        from nnctl.data.resample import displaced
+
+        fields = draws.uniform(2, *inputs.shape[1:3]).astype(np.float32) * 2.0 - 1.0
+        fields = self.alpha * gaussian_filter(fields, (0, 0, self.sigma, self.sigma), mode="constant")
+        return displaced(inputs, fields[:, 0], fields[:, 1], self.fill)

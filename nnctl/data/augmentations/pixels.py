@@ -1,0 +1,53 @@
+"""Augmentations of the values that stand in an input: noise, and what is covered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from nnctl.data.augmentations.base import InputAugmentation
+from nnctl.spec.fields import PositiveFloat, PositiveInt
+from nnctl.spec.registry import register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nnctl.data.streams import Draws
+
+
+@register("augmentation", "noise")
+class Noise(InputAugmentation):
+    """Normal noise on every number. Images of bytes are rounded and kept within their range."""
+
+    formula = "x' = x + ε, ε ~ N(0, std²)"
+
+    std: Annotated[PositiveFloat, "standard deviation; for images in the unit range"] = 0.1
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """See `InputAugmentation`."""
+        import numpy as np
+
+        return inputs + np.float32(self.std) * draws.normal(*inputs.shape[1:])
+
+
+@register("augmentation", "cutout")
+class Cutout(InputAugmentation):
+    """A square covered, its middle on any pixel, so that at the edge less is lost (DeVries and Taylor 2017)."""
+
+    images: ClassVar[bool] = True
+
+    size: Annotated[PositiveInt, "side of the square in pixels"]
+    fill: Annotated[float, "what covers it, in the unit range"] = 0.0
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """See `InputAugmentation`."""
+        import numpy as np
+
+        middles = np.floor(draws.uniform(2) * inputs.shape[1:3]).astype(np.int64)
+        first = middles - self.size // 2
+        inside = [
+            (np.arange(length) >= first[:, [axis]]) & (np.arange(length) < first[:, [axis]] + self.size)
+            for axis, length in enumerate(inputs.shape[1:3])
+        ]
+        covered = inside[0][:, :, None] & inside[1][:, None, :]
+        return np.where(covered[..., None], np.float32(self.fill), inputs)
