@@ -3,23 +3,29 @@
 from nnctl.ops import (
     classification,
     convolution,
+    gated_recurrence,
     layout,
+    lookup,
     pooling,
     products,
     randomness,
+    recurrence,
     reductions,
     resampling,
 )
 from nnctl.ops.table import OPS
 
-__all__ = ["OPS", "classification", "gated_recurrence", "layout", "lookup", "products", "randomness", "recurrence", "reductions"]
+__all__ = [
     "OPS",
     "classification",
     "convolution",
+    "gated_recurrence",
     "layout",
+    "lookup",
     "pooling",
     "products",
     "randomness",
+    "recurrence",
     "reductions",
     "resampling",
 ]
