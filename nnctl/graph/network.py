@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from nnctl.errors import ShapeError
+from nnctl.graph import curvature
 from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
 from nnctl.ops.shapes import BATCH, ROWS, Shape, show
 from nnctl.spec.check import layer_names
-from nnctl.spec.components import Clipping, Metric, Optimizer
+from nnctl.spec.components import Clipping, Metric, Optimizer, WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.metrics import Accuracy
 from nnctl.spec.registry import Component
@@ -23,7 +24,7 @@ from nnctl.spec.signature import DataSignature
 
 @dataclass(frozen=True, eq=False)
 class _Forward:
-    """What the forward pass leaves for the rest of the step, all means over the batch."""
+    """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics sums over it."""
 
     builder: GraphBuilder
     output: Tensor
@@ -54,10 +55,16 @@ class Network:
 
     @cached_property
     def unfused_training_step(self) -> Graph:
-        """The training step as it reads in a textbook: one node a formula."""
+        """The training step as it reads in a textbook: one node a formula.
+
+        For an optimizer that looks at the whole objective it is what that is driven by: no
+        updates, but the outputs `objective`, `gradient.<parameter>` and `state.<state>`.
+        """
         forward = self._forward("train", training=True)
         builder = forward.builder
         gradients = self._gradients(forward)
+        if self.whole_objective:
+            return run_passes(builder.graph(self._measured(forward, gradients)), TEXTBOOK_PASSES)
         trained = [builder.parameters[name] for name in gradients]
         clipped = self._clip(builder, list(gradients.values()))
         updates: dict[Value, Tensor] = dict(forward.remembered)
@@ -69,7 +76,7 @@ class Network:
 
     @cached_property
     def evaluation(self) -> Graph:
-        """Cost (without penalty), weight and metrics of a batch."""
+        """Cost (without penalty), weight and the metrics' sums of a batch."""
         forward = self._forward("evaluate", training=False)
         outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
@@ -94,6 +101,33 @@ class Network:
         forward = self._forward("objective", training=True)
         outputs = {"objective": self._objective(forward), **self._gradients(forward)}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
+
+    @property
+    def whole_objective(self) -> bool:
+        """Whether the optimizer runs on the host and looks at all parameters at once."""
+        return isinstance(self.spec.optimizer, WholeObjectiveOptimizer)
+
+    @cached_property
+    def hessian_product(self) -> Graph:
+        """∇²objective·v by parameter name, v fed as `direction.<parameter>`; no output where it is 0 by structure."""
+        forward = self._forward("hessian_product", training=True)
+        trained = self._trained(forward)
+        v = curvature.directions(forward.builder, trained)
+        products = curvature.hessian_product(forward.builder, self._objective(forward), trained, v)
+        return run_passes(forward.builder.graph(products), FINAL_PASSES)
+
+    @cached_property
+    def gauss_newton_product(self) -> Graph:
+        """The same with the Gauss-Newton matrix of the cost; the penalty's second derivatives are its own."""
+        forward = self._forward("gauss_newton_product", training=True)
+        builder, trained = forward.builder, self._trained(forward)
+        v = curvature.directions(builder, trained)
+        products = curvature.gauss_newton_product(builder, forward.output, forward.cost, trained, v)
+        penalty = self._penalty(builder)
+        if penalty is not None:
+            for name, product in curvature.hessian_product(builder, penalty, trained, v).items():
+                products[name] = products[name] + product if name in products else product
+        return run_passes(builder.graph(products), FINAL_PASSES)
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
@@ -180,7 +214,8 @@ class Network:
             with builder.on_behalf_of(metric_name):
                 truth = target if self.signature.classes is None else self._labels(builder)
                 values = metric.build(builder, output, truth)
-                metrics[metric_name] = builder.apply("mean", values, axes=(0,))
+                # Sums, not means: counts of right answers stay whole numbers, exact in float32.
+                metrics[metric_name] = builder.apply("sum", values, axes=(0,))
         remembered = {f"state.{old.name}": builder.tensor(new) for old, new in builder.remembered.items()}
         outputs = {
             **remembered,
@@ -265,7 +300,7 @@ class Network:
         """1/n · Σ over the regularized parameters."""
         total: Tensor | None = None
         for parameter in builder.parameters.values():
-            regularizer = self._regularizer(parameter)
+            regularizer = self.regularizer_of(parameter)
             if regularizer is None or not regularizer.penalizes:
                 continue
             with builder.on_behalf_of(parameter.layer):
@@ -275,7 +310,8 @@ class Network:
             total = part if total is None else total + part
         return total
 
-    def _regularizer(self, parameter: Parameter) -> Any:
+    def regularizer_of(self, parameter: Parameter) -> Any:
+        """Its own regularizer, or the spec's where it is a weight; None where there is none."""
         if parameter.regularizer is not None or parameter.kind == "bias":
             return parameter.regularizer
         return self.spec.regularizer
@@ -291,6 +327,22 @@ class Network:
         parameters = builder.parameters
         gradients = differentiate(builder, objective, [builder.tensor(p.value) for p in parameters.values()])
         return {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
+
+    def _trained(self, forward: _Forward) -> dict[str, Tensor]:
+        """The parameters that the objective depends on, by name."""
+        builder = forward.builder
+        return {name: builder.tensor(builder.parameters[name].value) for name in self._gradients(forward)}
+
+    def _measured(self, forward: _Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What an optimizer on the host reads of one evaluation."""
+        return {
+            "cost": forward.cost,
+            "weight": forward.weight,
+            **forward.metrics,
+            "objective": self._objective(forward),
+            **{f"gradient.{name}": gradient for name, gradient in gradients.items()},
+            **{f"state.{old.name}": new for old, new in forward.remembered.items()},
+        }
 
     def _clip(self, builder: GraphBuilder, gradients: list[Tensor]) -> list[Tensor]:
         clip: Clipping | None = getattr(self.spec.optimizer, "clip", None)
@@ -319,7 +371,7 @@ class Network:
         w = builder.tensor(parameter.value)
         result = builder.formula(optimizer.type, update, w, gradient, t, *scheduled, *slots)
         new = list(result) if isinstance(result, tuple) else [result]
-        regularizer = self._regularizer(parameter)
+        regularizer = self.regularizer_of(parameter)
         if regularizer is not None and regularizer.projects:
             new[0] = regularizer.project(builder, new[0])
         changed = [parameter.value, *(s.value for s in slots)]

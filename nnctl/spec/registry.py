@@ -35,6 +35,7 @@ _BUILTIN_MODULES = (
     "nnctl.spec.optimizers",
     "nnctl.spec.regularizers",
     "nnctl.spec.schedules",
+    "nnctl.spec.second_order",
 )
 
 _registry: dict[str, dict[str, type[Component]]] = {}

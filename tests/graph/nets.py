@@ -30,6 +30,7 @@ from nnctl.spec.layers import (
     Residual,
 )
 from nnctl.spec.load import load_text
+from nnctl.spec.optimizers import FirstOrder
 from nnctl.spec.registry import components
 from nnctl.spec.signature import DataSignature
 
@@ -40,7 +41,7 @@ UNITS = 3
 
 ACTIVATIONS: list[Activation] = [p.values[0] for p in variants("activation") if p.values[0].type != "step"]
 COSTS: list[Cost] = [p.values[0] for p in variants("cost") if not getattr(p.values[0], "class_weights", None)]
-OPTIMIZERS = [p.values[0] for p in variants("optimizer")]
+OPTIMIZERS = [p.values[0] for p in variants("optimizer", FirstOrder)]
 REGULARIZERS = [None, *(p.values[0] for p in variants("regularizer"))]
 CLIPPINGS = [None, *(p.values[0] for p in variants("clipping"))]
 

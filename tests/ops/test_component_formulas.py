@@ -13,6 +13,7 @@ from nnctl.ops.expression import trace
 from nnctl.spec.activations import Gelu, LeakyRelu, Relu, Relu6, Sigmoid
 from nnctl.spec.components import ElementwiseActivation, ElementwiseCost
 from nnctl.spec.costs import CrossEntropy, Hinge, MeanAbsoluteError, Quadratic
+from nnctl.spec.optimizers import FirstOrder
 from nnctl.spec.regularizers import L1, L2
 from ops.component_variants import variants
 from ops.derivatives import COMPLEX, REAL, agree, check_rule
@@ -23,7 +24,7 @@ ACTIVATIONS = variants("activation", ElementwiseActivation)
 COSTS = variants("cost", ElementwiseCost)
 PAIRED = [p for p in COSTS if p.values[0].paired_activation]
 REGULARIZERS = variants("regularizer")
-OPTIMIZERS = variants("optimizer")
+OPTIMIZERS = variants("optimizer", FirstOrder)
 
 
 def numbers(seed: int = 0, count: int = 400) -> Array:
