@@ -8,6 +8,7 @@ from nnctl.errors import ShapeError
 from nnctl.spec.activations import Linear
 from nnctl.spec.components import Activation, Array, Builder, Initializer, Layer, Namespace, Regularizer
 from nnctl.spec.fields import Fraction, PositiveInt
+from nnctl.spec.layers.parameters import bias_problems, with_bias
 from nnctl.spec.layers.shapes import one, show
 from nnctl.spec.registry import Problem, register
 
@@ -47,15 +48,7 @@ class Dense(Layer):
         z = builder.apply(
             "matmul", builder.apply("reshape", x, shape=(rows, features)), self.connections(builder, weight)
         )
-        if self.bias:
-            z = z + builder.parameter(
-                "bias",
-                (self.units,),
-                kind="bias",
-                fans=fans,
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-            )
+        z = with_bias(self, builder, z, fans)
         return self.activation.build(builder, builder.apply("reshape", z, shape=(*outer, self.units)))
 
     def connections(self, builder: Builder, weight: Any) -> Any:
@@ -63,10 +56,7 @@ class Dense(Layer):
         return weight
 
     def problems(self) -> list[Problem]:
-        if self.bias:
-            return []
-        given = [f for f in ("bias_initializer", "bias_regularizer") if getattr(self, f) is not None]
-        return [Problem(f, f"{f} has nothing to act on: bias is false", "remove one of the two") for f in given]
+        return bias_problems(self)
 
 
 @register("layer", "dropconnect")
