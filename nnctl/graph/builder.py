@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnctl.errors import ShapeError
+from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Node, Role, Value
 from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
@@ -340,6 +341,27 @@ class GraphBuilder:
     def differentiable(self, tensor: Any) -> bool:
         """Whether anything wants the gradient of this tensor."""
         return self._differentiable is None or tensor.value in self._differentiable
+
+    def pull_back(
+        self, function: Callable[..., Sequence[Any]], inputs: Sequence[Any], gradients: Sequence[Any]
+    ) -> list[Any]:
+        """The gradients of `inputs` that belong to given ones of the outputs of function(*inputs).
+
+        function: builds nodes, and they are differentiated by their own rules. gradients: None
+        where there is none. For ops whose derivative is easier built than stated.
+        """
+        # Stand-ins for the inputs, because what the gradients are made of may depend on the inputs too.
+        leaves = [Tensor(self, Value(x.value.name, x.value.type, "feed")) for x in inputs]
+        start = len(self.nodes)
+        total: Any = None
+        for output, gradient in zip(function(*leaves), gradients, strict=True):
+            if gradient is not None:
+                part = self.apply("sum", output * gradient, axes=tuple(range(len(output.shape))))
+                total = part if total is None else total + part
+        found = [None] * len(leaves) if total is None else differentiate(self, total, leaves)
+        real = {leaf.value: x.value for leaf, x in zip(leaves, inputs, strict=True)}
+        self.nodes[start:] = [node.with_inputs(real) for node in self.nodes[start:]]
+        return [None if g is None else self.tensor(real.get(g.value, g.value)) for g in found]
 
     def graph(
         self, outputs: Mapping[str, Tensor], updates: Mapping[Value, Tensor] | None = None, guard: Tensor | None = None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.graph.ir import Node, Value
+
+if TYPE_CHECKING:
+    from nnctl.graph.builder import GraphBuilder, Tensor
 
 
 def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor]) -> list[Tensor | None]:

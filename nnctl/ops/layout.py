@@ -77,7 +77,7 @@ def concatenate(xp: Any, *xs: Any, axis: int) -> Any:
 
 
 def _slice_type(x: TensorType, *, axis: int, start: int, stop: int) -> TensorType:
-    return TensorType((*x.shape[:axis], stop - start, *x.shape[axis + 1 :]))
+    return TensorType((*x.shape[:axis], stop - start, *x.shape[axis + 1 :]), x.dtype)
 
 
 def _slice_derivative(builder: Any, g: Any, y: Any, x: Any, *, axis: int, start: int, stop: int) -> list[Any]:
@@ -154,3 +154,14 @@ def cast(xp: Any, x: Any) -> Any:
 def stop_gradient(xp: Any, x: Any) -> Any:
     """x, taken as a constant by differentiation."""
     return x
+
+
+@op(
+    "zeros",
+    type_rule=lambda *, shape: TensorType(shape),
+    cost=lambda *, shape: 0,
+    sample=lambda rng: ([], {"shape": tuple(int(n) for n in rng.integers(1, 6, size=2))}),
+)
+def zeros(xp: Any, *, shape: Shape) -> Any:
+    """0 everywhere: the state before a sequence begins."""
+    return xp.zeros(shape)
