@@ -23,6 +23,7 @@ class Choice:
 def choose_backend(name: str, graphs: Sequence[Graph], threads: int | None = None) -> Choice:
     """The backend that specs call `name`, for a net whose steps are `graphs`.
 
+    threads: of a backend that divides its work, at most; one a core if None.
     Raises UsageError where there is none of that name, or where it cannot run the net.
     """
     if name == "numpy":

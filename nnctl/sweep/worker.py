@@ -1,7 +1,8 @@
 """A worker process: it trains one trial after the other, through the same function as `nnctl train`.
 
-A worker has one thread for linear algebra, however many workers there are, so
-that no sum is taken in another order and the cores are never overbooked.
+A worker computes with one thread, however many workers there are, so that no sum
+is taken in another order and the cores are never overbooked; unless the spec's
+backend asks for more by number.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _train(task: Task, stop: StopRequest, parent: int) -> Outcome:
 
     def events() -> Iterator[Event]:
         loaded = load_trial(task.spec_file, task.overrides)
-        for event in session.train(loaded, out=task.folder, resume=True, stop=stop):
+        for event in session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1):
             if os.getppid() != parent:
                 # The sweep was killed; nobody will ask for the result.
                 stop.request(signal.SIGTERM)

@@ -222,7 +222,11 @@ class Loop:
         done = slice(steps.completed)
         weights = steps.metrics["weight"][done]
         terms = {name: steps.metrics[name][done] for name in self.engine.metric_names}
-        terms |= {"cost": weights * terms["cost"], "weight": weights, "examples": np.full(steps.completed, float(batch))}
+        terms |= {
+            "cost": weights * terms["cost"],
+            "weight": weights,
+            "examples": np.full(steps.completed, float(batch)),
+        }
         for name in self._sums:
             # accumulate adds one after the other; sum() would add in pairs and depend on the stretch.
             self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms[name])))[-1])

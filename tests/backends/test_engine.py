@@ -112,6 +112,7 @@ def test_a_state_is_a_copy(backend):
         (lambda s: s.update({"dense9.bias": np.zeros(3)}), "missing nothing, unknown dense9.bias"),
         (lambda s: s.pop("optimizer.mean.dense1.bias"), "missing optimizer.mean.dense1.bias"),
         (lambda s: s.update({"dense1.bias": np.zeros(9)}), r"dense1.bias is saved with shape \(9,\), .* \(8,\)"),
+        (lambda s: s.update({"dense1.bias": np.zeros(8)}), "dense1.bias is saved as float64, the net keeps float32"),
         (lambda s: s.pop("data.shift"), "missing data.shift"),
         (lambda s: s.update({"data.scale": np.ones(2)}), r"data.scale is saved with shape \(2,\)"),
     ],
@@ -149,8 +150,22 @@ def test_class_weights_weigh_the_cost_and_not_the_accuracy(backend, monkeypatch,
     inputs, targets = rng.integers(0, 256, (1234, 2, 3), dtype=np.uint8), rng.integers(0, 3, 1234)
     outputs = built.outputs(inputs).astype(float)
     w = weights[targets]
-    assert measured["accuracy"] == pytest.approx(np.mean(outputs.argmax(axis=1) == targets), rel=1e-6)
+    assert measured["accuracy"] == np.mean(outputs.argmax(axis=1) == targets)
     assert measured["cost"] == pytest.approx(np.sum(-w * np.log(outputs[np.arange(1234), targets])) / w.sum(), rel=1e-4)
+
+
+def test_an_accuracy_is_the_quotient_of_two_counts(backend):
+    built = engine(backend)
+    some = np.arange(40)
+    accuracy = built.evaluate("train", some)["accuracy"]
+    assert accuracy == round(40 * accuracy) / 40
+    answers = train(built, 3, 0).metrics["accuracy"]
+    np.testing.assert_array_equal(answers, np.round(answers))
+
+
+def test_an_evaluation_of_no_rows_is_refused(backend):
+    with pytest.raises(DataError, match="the train split has no example to measure"):
+        engine(backend).evaluate("train", np.arange(0))
 
 
 def test_an_evaluation_of_some_rows(backend):
@@ -196,6 +211,13 @@ def test_outputs_for_any_number_of_rows(backend, rows):
     if rows:
         last = built.outputs(inputs[-1:])
         np.testing.assert_allclose(outputs[-1:], last, rtol=1e-4, atol=1e-6)
+
+
+def test_outputs_leave_no_guest_behind(backend):
+    built = engine(backend)
+    splits, loaded = dict(built._splits), dict(built._executables)
+    built.outputs(np.zeros((3, 2, 3), np.uint8))
+    assert (built._splits, built._executables) == (splits, loaded)
 
 
 def test_outputs_of_another_shape_are_refused(backend):

@@ -99,14 +99,14 @@ def test_labels_become_one_hot_rows_or_one_unit():
     found, inputs = run(spec, LABELS, "evaluation")
     a, y = dense(rows(inputs), inputs, "dense1"), inputs["data.targets"][inputs["index"]]
     np.testing.assert_allclose(found["cost"], np.mean(np.sum(0.5 * (a - np.eye(2)[y]) ** 2, axis=1)))
-    np.testing.assert_allclose(found["accuracy"], np.mean(np.argmax(a, axis=1) == y))
+    assert found["accuracy"] == np.sum(np.argmax(a, axis=1) == y)
 
     spec = net("layers: [{type: dense, units: 1, activation: sigmoid}]\ncost: cross_entropy")
     found, inputs = run(spec, LABELS, "evaluation")
     a = dense(rows(inputs), inputs, "dense1", lambda z: 1 / (1 + np.exp(-z)))[:, 0]
     y = inputs["data.targets"][inputs["index"]]
     np.testing.assert_allclose(found["cost"], np.mean(-np.log(np.where(y == 1, a, 1 - a))))
-    np.testing.assert_allclose(found["accuracy"], np.mean((a > 0.5) == y))
+    assert found["accuracy"] == np.sum((a > 0.5) == y)
 
 
 def test_class_weights_divide_by_the_weights_of_the_batch():

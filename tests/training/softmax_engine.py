@@ -17,6 +17,7 @@ class SoftmaxEngine(Engine):
 
     backend_name = "fake"
     backend_reason = "a test"
+    threads = 1
 
     def __init__(self, features: int = 2, classes: int = 3, *, poison_at: int | None = None) -> None:
         self.weight = np.zeros((features, classes))
@@ -54,7 +55,7 @@ class SoftmaxEngine(Engine):
                 break
             cost, accuracy, gradient = self._measure(x[batch], y[batch])
             self.weight -= scheduled["learning_rate"][k] * gradient
-            rows.append((cost, len(batch), accuracy))
+            rows.append((cost, len(batch), accuracy * len(batch)))
         columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
         return Steps(len(rows), dict(zip(("cost", "weight", "accuracy"), columns)))
 

@@ -257,13 +257,25 @@ def test_seconds_go_on_from_where_they_were() -> None:
 
 def test_the_backend_may_be_named_but_not_changed() -> None:
     run(spec("schedule.epochs=2"), "out")
-    assert run(spec("backend=numpy"), "out", resume=True) is not None
     path = Path("out/checkpoints/last.safetensors")
     saved = checkpoints_module.load(path)
+    assert run(spec(f"backend={saved.progress['backend']}"), "out", resume=True) is not None
     changed = checkpoints_module.Checkpoint({**saved.progress, "backend": "abacus"}, saved.tensors)
     checkpoints_module.save(path, changed)
     with pytest.raises(RunError, match="was trained by the backend abacus"):
         run(spec("schedule.epochs=9"), "out", resume=True)
+
+
+def test_a_run_goes_on_with_the_threads_it_began_with() -> None:
+    run(spec("schedule.epochs=2"), "out", threads=2)
+    path = Path("out/checkpoints/last.safetensors")
+    assert checkpoints_module.load(path).progress["threads"] == 2
+    finished = run(spec(), "out", resume=True, threads=1)
+    assert finished is not None
+    assert finished.summary["threads"] == 2
+    with pytest.raises(RunError, match=r"was trained with 2 threads, .* now says 3") as caught:
+        run(spec("schedule.epochs=9", "backend={type: cpu, threads: 3}"), "out", resume=True)
+    assert "leave backend.threads out, or say 2" in str(caught.value)
 
 
 def test_two_processes_do_not_train_into_one_folder() -> None:

@@ -72,14 +72,3 @@ def blas_libraries() -> list[Blas]:
         Blas(str(i["internal_api"]), str(i["version"]), str(i.get("architecture", "unknown")), int(i["num_threads"]))
         for i in found
     ]
-
-
-def limit_blas_threads(threads: int = 1) -> None:
-    """Set how many threads BLAS uses by itself.
-
-    One: threads of ours divide the work, and OpenBLAS's own spin while they
-    wait and change the results with their number.
-    """
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(threads, user_api="blas")
