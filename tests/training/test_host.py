@@ -108,8 +108,8 @@ def test_the_gauss_newton_matrix_from_the_jacobian() -> None:
 
 
 def test_random_layers_keep_their_masks_within_a_step() -> None:
-    text = "layers: [{type: dense, units: 4}, {type: dropout, rate: 0.5}, {type: dense, units: 2}, {type: gaussian_noise, std: 0.1}]"
-    objective, w = objective_of(spec_of(text + "\ncost: mse"), POINTS)
+    random = "{type: dropout, rate: 0.5}, {type: dense, units: 2}, {type: gaussian_noise, std: 0.1}"
+    objective, w = objective_of(spec_of(f"layers: [{{type: dense, units: 4}}, {random}]\ncost: mse"), POINTS)
     assert objective.value(w) == objective.value_and_gradient(w)[0] == objective.value(w.copy())
 
 
@@ -210,6 +210,6 @@ def test_constraints_are_refused(tmp_path: Path) -> None:
     text += "optimizer: lbfgs\nregularizer: {type: max_norm, limit: 1.0}\n"
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    with pytest.raises(SpecError, match="lbfgs cannot keep dense1.weight within the bounds of max_norm") as info:
+    with pytest.raises(SpecError, match=r"lbfgs cannot keep dense1\.weight within the bounds of max_norm") as info:
         list(session.train(load_spec(path), out=tmp_path / "run"))
     assert f"{path}:4:12" in str(info.value)

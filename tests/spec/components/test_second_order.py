@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def minimize(optimizer: Any, w: Any, steps: int) -> tuple[Any, list[float]]:
 def test_rosenbrock(optimizer: Any, steps: int) -> None:
     w, heights = minimize(optimizer, np.array([-1.2, 1.0, -0.5]), steps)
     np.testing.assert_allclose(w, 1.0, atol=1e-3)
-    assert all(after <= before for before, after in zip(heights, heights[1:], strict=False))
+    assert all(after <= before for before, after in pairwise(heights))
 
 
 @pytest.mark.parametrize("optimizer", [Newton(), HessianFree(), Lbfgs()])
