@@ -75,6 +75,9 @@ class Parameter:
     fans: tuple[int, int]
     initializer: Initializer | None
     regularizer: Regularizer | None
+    default: Initializer | None
+    frozen: bool = False
+    """Not trained: its layer, or one around it, says so."""
 
     @property
     def name(self) -> str:
@@ -101,14 +104,24 @@ class State:
 class GraphBuilder:
     """Collects nodes. It is the `Builder` that components see, and what differentiation writes with.
 
-    training: whether random layers are active.
-    convention: the spec's.
+    training: whether random layers are active. carrying: whether sequences go on from the step before.
+    convention: the spec's. vocabulary: how many different indices the input has.
     """
 
-    def __init__(self, name: str, *, training: bool = False, convention: str = "torch") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        training: bool = False,
+        carrying: bool = False,
+        convention: str = "torch",
+        vocabulary: int | None = None,
+    ) -> None:
         self.name = name
         self.training = training
+        self.carrying = carrying
         self.convention = convention
+        self.vocabulary = vocabulary
         self.nodes: list[Node] = []
         self.inputs: dict[str, Value] = {}
         self.parameters: dict[str, Parameter] = {}
@@ -120,6 +133,7 @@ class GraphBuilder:
         self._names: dict[str, int] = {}
         self._scope: list[str] = []
         self._streams = 0
+        self._frozen = False
         self._differentiable: set[Value] | None = None
 
     @classmethod
@@ -196,11 +210,14 @@ class GraphBuilder:
         fans: tuple[int, int],
         initializer: Initializer | None = None,
         regularizer: Regularizer | None = None,
+        default: Initializer | None = None,
     ) -> Tensor:
         """See `nnctl.spec.components.Builder`. Building the same layer again gives the same array."""
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="parameter")
-        self.parameters[path] = Parameter(tensor.value, self.layer, kind, fans, initializer, regularizer)
+        self.parameters[path] = Parameter(
+            tensor.value, self.layer, kind, fans, initializer, regularizer, default, self._frozen
+        )
         return tensor
 
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Tensor:
@@ -212,7 +229,7 @@ class GraphBuilder:
 
     def remember(self, state: Any, new: Any) -> None:
         """See `nnctl.spec.components.Builder`."""
-        if self.training:
+        if self.training or self.carrying:
             self.remembered[state.value] = new.value
 
     # -- nodes ---------------------------------------------------------------
@@ -314,12 +331,15 @@ class GraphBuilder:
 
     def build_here(self, layer: Layer, *inputs: Any) -> Any:
         """Build a layer under the current scope. Raises ShapeError naming it."""
+        outer, self._frozen = self._frozen, self._frozen or layer.frozen
         try:
             return layer.build(self, *inputs)
         except ShapeError as error:
             if not error.layer:
                 error.layer = self.layer
             raise
+        finally:
+            self._frozen = outer
 
     def fresh_layer(self, type_name: str) -> str:
         """The name of an unnamed layer: its type and a count."""

@@ -15,7 +15,7 @@ from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
 from nnctl.ops.shapes import BATCH, ROWS, Shape, show
 from nnctl.spec.check import layer_names
-from nnctl.spec.components import Clipping, Metric, Optimizer, WholeObjectiveOptimizer
+from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric, WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.metrics import Accuracy
 from nnctl.spec.registry import Component
@@ -63,15 +63,16 @@ class Network:
         forward = self._forward("train", training=True)
         builder = forward.builder
         gradients = self._gradients(forward)
+        observed = self._observed(builder, gradients)
         if self.whole_objective:
-            return run_passes(builder.graph(self._measured(forward, gradients)), TEXTBOOK_PASSES)
+            return run_passes(builder.graph(self._measured(forward, gradients) | observed), TEXTBOOK_PASSES)
         trained = [builder.parameters[name] for name in gradients]
         clipped = self._clip(builder, list(gradients.values()))
         updates: dict[Value, Tensor] = dict(forward.remembered)
         for parameter, gradient in zip(trained, clipped, strict=True):
             with builder.on_behalf_of(parameter.layer):
                 updates.update(self._update(builder, parameter, gradient))
-        outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
+        outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics, **observed}
         return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
 
     @cached_property
@@ -88,6 +89,14 @@ class Network:
         return run_passes(builder.graph({"output": self._net(builder, self._inputs(builder))}), FINAL_PASSES)
 
     @cached_property
+    def continuation(self) -> Graph:
+        """The net's output for one more piece of each sequence; recurrent layers go on from the piece before."""
+        builder = self._builder("continue", training=False, carrying=True)
+        output = self._net(builder, self._inputs(builder))
+        updates = {old: builder.tensor(new) for old, new in builder.remembered.items()}
+        return run_passes(builder.graph({"output": output}, updates), FINAL_PASSES)
+
+    @cached_property
     def penalty(self) -> Graph | None:
         """The regularizers' part of the objective; None where there is none."""
         builder = self._builder("penalty", training=False)
@@ -101,6 +110,18 @@ class Network:
         forward = self._forward("objective", training=True)
         outputs = {"objective": self._objective(forward), **self._gradients(forward)}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
+
+    @cached_property
+    def step_metrics(self) -> tuple[str, ...]:
+        """Columns of what is measured of parameters in each training step, e.g. "gradient_norm.dense1.bias"."""
+        outputs = self.training_step.outputs
+        return tuple(
+            column
+            for metric in self.spec.metrics
+            if isinstance(metric, StepMetric)
+            for column in map(metric.column_of, self.parameters)
+            if column in outputs
+        )
 
     @property
     def whole_objective(self) -> bool:
@@ -155,13 +176,21 @@ class Network:
         return {
             f"optimizer.{slot}.{name}": (parameter, first)
             for name, parameter in self.parameters.items()
+            if not parameter.frozen
             for slot, first in self.spec.optimizer.slots()
         }
 
     # -- the forward pass ----------------------------------------------------
 
-    def _builder(self, name: str, *, training: bool) -> GraphBuilder:
-        return GraphBuilder(name, training=training, convention=self.spec.convention)
+    def _builder(self, name: str, *, training: bool, carrying: bool = False) -> GraphBuilder:
+        words = self.signature.vocabulary
+        return GraphBuilder(
+            name,
+            training=training,
+            carrying=carrying,
+            convention=self.spec.convention,
+            vocabulary=None if words is None else len(words),
+        )
 
     def _inputs(self, builder: GraphBuilder) -> Tensor:
         """Rows of the data set, as real numbers, rescaled."""
@@ -204,16 +233,20 @@ class Network:
         with builder.on_behalf_of("cost"):
             target = self._target(builder, output)
             terms, weights = self.spec.cost.build(builder, output, target)
+            # Of sequences with a label a step, every step counts alike.
+            axes = tuple(range(len(terms.shape)))
             if weights is None:
-                cost, weight = builder.apply("mean", terms, axes=(0,)), builder.apply("size", shape=(BATCH,))
+                cost, weight = builder.apply("mean", terms, axes=axes), builder.apply("size", shape=(BATCH,))
             else:
-                weight = builder.apply("sum", weights, axes=(0,))
-                cost = builder.apply("sum", terms, axes=(0,)) / weight
+                weight = builder.apply("sum", weights, axes=axes)
+                cost = builder.apply("sum", terms, axes=axes) / weight
         metrics = {}
         for metric_name, metric in self.metrics.items():
             with builder.on_behalf_of(metric_name):
                 truth = target if self.signature.classes is None else self._labels(builder)
                 values = metric.build(builder, output, truth)
+                if len(values.shape) > 1:
+                    values = builder.apply("mean", values, axes=tuple(range(1, len(values.shape))))
                 # Sums, not means: counts of right answers stay whole numbers, exact in float32.
                 metrics[metric_name] = builder.apply("sum", values, axes=(0,))
         remembered = {f"state.{old.name}": builder.tensor(new) for old, new in builder.remembered.items()}
@@ -238,7 +271,7 @@ class Network:
     # -- targets and metrics -------------------------------------------------
 
     def _labels(self, builder: GraphBuilder) -> Tensor:
-        return self._gathered(builder, "index", ())
+        return self._gathered(builder, "index", self.signature.target_shape)
 
     def _gathered(self, builder: GraphBuilder, dtype: Any, shape: tuple[int, ...]) -> Tensor:
         data = builder.input("data.targets", (ROWS, *shape), dtype, "data")
@@ -259,10 +292,12 @@ class Network:
         labels = self._labels(builder)
         if self._single_unit(output) and cost.targets == "values":
             return builder.apply("reshape", builder.apply("cast", labels), shape=output.shape)
-        if output.shape != (BATCH, len(classes)):
+        wanted = (*self.signature.target_shape, len(classes))
+        if output.shape != (BATCH, *wanted):
             raise self._misfit(
-                f"the net's output has shape {show(output.shape)}, {len(classes)} classes need (batch, {len(classes)})",
-                self._units_hint(output, (len(classes),)),
+                f"the net's output has shape {show(output.shape)}, "
+                f"{len(classes)} classes need {show((BATCH, *wanted))}",
+                self._units_hint(output, wanted),
             )
         if cost.targets == "labels":
             return labels
@@ -270,7 +305,8 @@ class Network:
 
     def _single_unit(self, output: Tensor) -> bool:
         """One output unit for two classes: the probability of the second."""
-        return self.signature.classes is not None and len(self.signature.classes) == 2 and output.shape == (BATCH, 1)
+        alone = (BATCH, *self.signature.target_shape, 1)
+        return self.signature.classes is not None and len(self.signature.classes) == 2 and output.shape == alone
 
     def _misfit(self, message: str, hint: str) -> ShapeError:
         last = len(self.spec.layers) - 1
@@ -279,13 +315,16 @@ class Network:
     def _units_hint(self, output: Tensor, wanted: Sequence[int]) -> str:
         if len(output.shape) > len(wanted) + 1:
             return "add a flatten layer before the dense layers"
+        if len(wanted) == 2 and len(output.shape) == 2:
+            return "targets are one a step: give the recurrent layers return_sequence: true"
         return f"end with a dense layer of {wanted[0]} units" if len(wanted) == 1 else f"end with shape {show(wanted)}"
 
     def _all_metrics(self) -> dict[str, Metric]:
         """The spec's metrics by name, accuracy first where the targets are classes."""
         found: dict[str, Metric] = {"accuracy": Accuracy()} if self.signature.classes is not None else {}
         for metric in self.spec.metrics:
-            found[metric.column] = metric
+            if not isinstance(metric, StepMetric):
+                found[metric.column] = metric
         threshold = self.spec.cost.threshold
         return {
             name: replace(metric, threshold=threshold)
@@ -321,10 +360,13 @@ class Network:
         return forward.cost if penalty is None else forward.cost + penalty
 
     def _gradients(self, forward: _Forward) -> dict[str, Tensor]:
-        """∂objective/∂parameter by parameter name; parameters that the objective ignores are left out."""
+        """∂objective/∂parameter by parameter name; frozen ones, and those that it ignores, are left out."""
         builder = forward.builder
         objective = self._objective(forward)
-        parameters = builder.parameters
+        parameters = {name: p for name, p in builder.parameters.items() if not p.frozen}
+        if not parameters and builder.parameters:
+            raise ShapeError("every layer with parameters is frozen: nothing is left to train",
+                             "train at least one of them", path="layers")  # fmt: skip
         gradients = differentiate(builder, objective, [builder.tensor(p.value) for p in parameters.values()])
         return {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
 
@@ -332,6 +374,20 @@ class Network:
         """The parameters that the objective depends on, by name."""
         builder = forward.builder
         return {name: builder.tensor(builder.parameters[name].value) for name in self._gradients(forward)}
+
+    def _observed(self, builder: GraphBuilder, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The step metrics by column; parameters without a gradient have none."""
+        found: dict[str, Tensor] = {}
+        for metric in self.spec.metrics:
+            if not isinstance(metric, StepMetric):
+                continue
+            for name, gradient in gradients.items():
+                parameter = builder.parameters[name]
+                if metric.measures(parameter.kind):
+                    with builder.on_behalf_of(parameter.layer):
+                        measured = metric.measure(builder, builder.tensor(parameter.value), gradient)
+                    found[metric.column_of(name)] = measured
+        return found
 
     def _measured(self, forward: _Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What an optimizer on the host reads of one evaluation."""

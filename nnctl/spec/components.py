@@ -64,6 +64,14 @@ class Builder(Protocol):
     def convention(self) -> str:
         """`torch`, `keras` or `book`, where a rule differs."""
 
+    @property
+    def vocabulary(self) -> int | None:
+        """How many different indices the net's input has; None where it is numbers, or that is not known."""
+
+    @property
+    def carrying(self) -> bool:
+        """Whether a sequence goes on from the step before, one piece a step, as when text is generated."""
+
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Any:
         """One node of a structured op of the table, e.g. `apply("matmul", x, w)`."""
 
@@ -85,19 +93,21 @@ class Builder(Protocol):
         fans: tuple[int, int],
         initializer: Initializer | None = None,
         regularizer: Regularizer | None = None,
+        default: Initializer | None = None,
     ) -> Any:
         """A trained array, named `<layer>.<name>`.
 
         kind: "weight" or "bias": which root-level defaults apply where
         `initializer` or `regularizer` is None (biases are not regularized
-        unless the layer asks). fans: (fan_in, fan_out).
+        unless the layer asks). fans: (fan_in, fan_out). default: in place of the
+        convention's initializer, where neither layer nor root names one.
         """
 
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Any:
         """An array named `<layer>.<name>` that lives from step to step and has no gradient; kept in checkpoints."""
 
     def remember(self, state: Any, new: Any) -> None:
-        """Let `state` be `new` from the next training step on. Outside of training nothing is remembered."""
+        """Let `state` be `new` from the next step on. Where nothing is trained or carried, nothing is remembered."""
 
     def uniform(self, name: str, shape: Sequence[Any]) -> Any:
         """Counter-based uniforms on (0, 1), new each step: the same on every backend."""
@@ -431,6 +441,25 @@ class Metric(Component):
         raise NotImplementedError
 
 
+class StepMetric(Metric):
+    """A number of each training step for each parameter, in a column of its own; nothing that is evaluated.
+
+    Rows hold the mean over the steps since the row before, by their examples.
+    """
+
+    def column_of(self, parameter: str) -> str:
+        """Its name in records for one parameter, e.g. "gradient_norm.dense1.bias"."""
+        return f"{self.type.removesuffix('s')}.{parameter}"
+
+    def measures(self, kind: str) -> bool:
+        """Whether parameters of a kind ("weight" or "bias") are measured."""
+        raise NotImplementedError
+
+    def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
+        """The number, (), of one parameter and the objective's gradient in it."""
+        raise NotImplementedError
+
+
 class Distribution(Component):
     """Where a random sweep draws a value from."""
 
@@ -456,6 +485,8 @@ class Layer(Component):
     inputs: Annotated[tuple[NonEmptyStr, ...] | None, "names of the layers it reads; the one before it if absent"] = (
         None
     )
+
+    frozen: Annotated[bool, "keep its parameters as they are: no gradient, no update"] = False
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         """The output, from the inputs, each (batch, …)."""

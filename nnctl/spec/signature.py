@@ -13,9 +13,10 @@ class DataSignature:
     input_shape: without the batch axis: (8, 8, 1) for a grey image, (2,) for a point.
     input_dtype: how the inputs are stored; "uint8" and "real" enter the net as real numbers.
     classes: the class names where targets are labels (int64 indices), None where they are values.
-    target_shape: of one example's target values; () for labels.
+    target_shape: of one example's targets; () for one label, (time,) for a label a step.
     statistics_shape: shape of the shift and the scale in x ← (x − shift)·scale applied to
         each batch, () or input_shape; None where the inputs enter as they are.
+    vocabulary: what the inputs' indices stand for; None where inputs are numbers, or nothing is known.
     """
 
     input_shape: tuple[int, ...]
@@ -23,3 +24,4 @@ class DataSignature:
     classes: tuple[str, ...] | None = None
     target_shape: tuple[int, ...] = ()
     statistics_shape: tuple[int, ...] | None = None
+    vocabulary: tuple[str, ...] | None = None

@@ -37,4 +37,5 @@ def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDAr
 def _initializer(network: Network, parameter: Parameter) -> Any:
     spec = network.spec
     of_kind = spec.initializer if parameter.kind == "weight" else spec.bias_initializer
-    return parameter.initializer or of_kind or default_initializer(spec.convention, parameter.kind)
+    named = parameter.initializer or of_kind or parameter.default
+    return named or default_initializer(spec.convention, parameter.kind)
