@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nnctl.errors import Diagnostic, Location
-from nnctl.spec.components import Activation, Layer
+from nnctl.spec.components import Activation, Layer, StepMetric
 from nnctl.spec.document import Spec
 from nnctl.spec.hints import did_you_mean
 from nnctl.spec.synonyms import suggest
@@ -28,6 +28,7 @@ def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
     checker.output()
     checker.metrics()
     checker.monitors()
+    checker.transfer()
     return in_order(checker.problems, places[""].value.path)
 
 
@@ -190,8 +191,10 @@ class _Checker:
 
     def monitors(self) -> None:
         """Every `monitor` names a column that there will be."""
-        splits = [s for s in ("train", "validation") if s in self.spec.data.splits]
-        measures = list(dict.fromkeys(["cost", "accuracy", *(m.column for m in self.spec.metrics)]))
+        folded = self.spec.sweep is not None and self.spec.sweep.folds is not None
+        splits = [s for s in ("train", "validation") if s in self.spec.data.splits or folded]
+        evaluated = [m.column for m in self.spec.metrics if not isinstance(m, StepMetric)]
+        measures = list(dict.fromkeys(["cost", "accuracy", *evaluated]))
         columns = [f"{split}_{measure}" for split in splits for measure in measures]
         for path, column in self.monitored():
             split, _, measure = column.partition("_")
@@ -208,6 +211,21 @@ class _Checker:
             if split == "test" and not hint:
                 hint = "the test split is looked at once, after training"
             self.problem(path, f"no column '{column}' will be measured", f"one of {listing(columns)}", hint)
+
+    # -- transfer ----------------------------------------------------------------
+
+    def transfer(self) -> None:
+        """The layers that start from another run are layers of this net."""
+        asked = self.spec.from_
+        names = layer_names(self.spec.layers)
+        for index, name in enumerate((asked.layers if asked is not None else None) or ()):
+            if name not in names:
+                self.problem(
+                    f"from.layers.{index}",
+                    f"there is no layer '{name}' to start from another run",
+                    f"one of {listing(names)}",
+                    did_you_mean(suggest(name, names)),
+                )
 
     def monitored(self) -> Iterator[tuple[str, str]]:
         schedule = self.spec.schedule

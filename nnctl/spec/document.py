@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 
 from nnctl.spec.backends import Auto
 from nnctl.spec.components import (
@@ -62,7 +62,23 @@ class Sweep:
     )
     trials: Annotated[PositiveInt | None, "how many random draws"] = None
     seeds: Annotated[PositiveInt, "runs of each combination, with the spec's seed and those that follow it"] = 1
+    folds: Annotated[
+        Annotated[int, Ge(2)] | None, "K: cross-validation, K runs of each combination and seed, each with its own part"
+    ] = None
     monitor: Annotated[NonEmptyStr | None, "the column that ranks trials; what the runs monitor if absent"] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """Start from the weights of another run. They are read once; later changes of that run change nothing."""
+
+    run: Annotated[NonEmptyStr, "its folder, or a folder of numbered runs for the latest; relative to the spec"]
+    checkpoint: Annotated[
+        Literal["best", "last"] | None, "which of its weights; those that it ended with if absent"
+    ] = None
+    layers: Annotated[
+        Annotated[tuple[NonEmptyStr, ...], MinLen(1)] | None, "the layers that start from it; all if absent"
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +92,7 @@ class Spec:
     convention: Annotated[Convention, "whose rule holds where libraries differ"] = "torch"
     data: Annotated[DataSource, "where examples come from"]
     layers: Annotated[tuple[Layer, ...], MinLen(1), "the net, from input to output"]
+    from_: Annotated[Transfer | None, "another run whose weights this one starts from"] = None
     cost: Annotated[Cost, "what training makes small"]
     initializer: Annotated[Initializer | None, "of every weight; by convention if absent"] = None
     bias_initializer: Annotated[Initializer | None, "of every bias; by convention if absent"] = None

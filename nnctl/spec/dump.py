@@ -26,7 +26,9 @@ def to_data(value: object) -> Any:
     """A value of a spec as dicts, lists and scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = {"type": value.type} if isinstance(value, Component) else {}
-        return named | {name: to_data(getattr(value, name)) for name in fields_of(type(value))}
+        return named | {
+            name: to_data(getattr(value, field.attribute)) for name, field in fields_of(type(value)).items()
+        }
     if isinstance(value, Mapping):
         return {key: to_data(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

@@ -12,6 +12,7 @@ import dataclasses
 import types
 from dataclasses import MISSING, dataclass
 from functools import cache
+from keyword import iskeyword
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import BaseMetadata, GroupedMetadata, MaxLen, MinLen
@@ -104,7 +105,10 @@ Form: TypeAlias = "Leaf | Choice | Null | Anything | Record | Variant | ListOf |
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a dataclass as a spec sees it."""
+    """A field of a dataclass as a spec sees it.
+
+    name: the key in specs. The attribute is called the same, but for words that Python keeps for itself.
+    """
 
     name: str
     form: Form
@@ -112,9 +116,14 @@ class Field:
     required: bool
     owner: type
 
+    @property
+    def attribute(self) -> str:
+        """Its name in Python: `from_` for `from`."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
+
     def default(self) -> Any:
         """A new default value. Raises TypeError for a required field."""
-        field = next(f for f in dataclasses.fields(self.owner) if f.name == self.name)
+        field = next(f for f in dataclasses.fields(self.owner) if f.name == self.attribute)
         if field.default is not MISSING:
             return field.default
         if field.default_factory is not MISSING:
@@ -123,7 +132,7 @@ class Field:
 
 
 def fields_of(cls: type) -> dict[str, Field]:
-    """The fields of a dataclass by name, the required ones first.
+    """The fields of a dataclass by their names in specs, the required ones first.
 
     Raises TypeError, naming class and field, on an annotation that no form covers.
     """
@@ -138,12 +147,13 @@ def _read_fields(cls: type) -> dict[str, Field]:
     result = {}
     for name in names:
         hint = hints[name]
+        key = name[:-1] if iskeyword(name[:-1]) else name
         words = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, str)]
         try:
             form = form_of(hint)
         except TypeError as error:
             raise TypeError(f"{cls.__name__}.{name}: {error}") from None
-        result[name] = Field(name, form, words[0] if words else "", not optional[name], cls)
+        result[key] = Field(key, form, words[0] if words else "", not optional[name], cls)
     return result
 
 

@@ -65,11 +65,11 @@ class _Tracer:
         """The fields of a dataclass. settled: the same with conventions filled in."""
         for name, field in fields_of(type(said)).items():
             inner = f"{path}.{name}" if path else name
-            value = getattr(said, name)
+            value = getattr(said, field.attribute)
             if isinstance(said, Layer) and value is None and name in fields_of(Spec) and name != "name":
                 yield self.inherited(inner, name, field.description)
             else:
-                final = getattr(settled, name)
+                final = getattr(settled, field.attribute)
                 yield from self.value(value, self.settle(final) if said is settled else final, inner, field.description)
 
     def value(self, said: Any, settled: Any, path: str, description: str) -> Iterator[Origin]:

@@ -306,7 +306,7 @@ def _said(component: Component) -> dict[str, object]:
     """The shortest data of a component: its type, and the fields that are not as its class has them."""
     data = to_data(component)
     fields = fields_of(type(component))
-    usual = {name for name, f in fields.items() if not f.required and f.default() == getattr(component, name)}
+    usual = {name for name, f in fields.items() if not f.required and f.default() == getattr(component, f.attribute)}
     return {key: value for key, value in data.items() if key not in usual}
 
 

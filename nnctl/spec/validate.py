@@ -247,8 +247,9 @@ class _Walker:
                 self.problem(entry.key.location, f"unknown key '{name}' in {title}", _keys(known), hint)
                 continue
             self.places[inner] = Place(entry.value.location, entry.key.location)
-            values[name] = self.value(entry.value, known[name].form, inner, f"'{name}'", known[name])
-            good = good and values[name] is not _BAD
+            value = self.value(entry.value, known[name].form, inner, f"'{name}'", known[name])
+            good = good and value is not _BAD
+            values[known[name].attribute] = value
         # A required key that is only misspelt has its message already.
         present = frozenset(node.entries) | meant
         if any(f.required and f.name not in present for f in known.values()):

@@ -16,10 +16,8 @@ from nnctl.spec.load import Loaded, load_spec
 from nnctl.spec.signature import DataSignature
 from nnctl.training import checkpoints
 from nnctl.training.engine import Engine
-from nnctl.training.folder import RunFolder, find
+from nnctl.training.folder import CHECKPOINTS, RunFolder, find
 from nnctl.training.session import load_engine
-
-CHECKPOINTS = ("best", "last")
 
 
 @dataclass(frozen=True)
@@ -65,14 +63,8 @@ def open_run(path: Path, checkpoint: str | None = None) -> TrainedRun:
             f"--checkpoint {checkpoint}: there is no such checkpoint\n  expected {' or '.join(CHECKPOINTS)}"
         )
     folder = find(path)
-    summary = folder.finished()
-    name = checkpoint or (summary["weights"] if summary is not None else "last")
-    file = folder.checkpoint(name)
-    if not file.exists():
-        others = [other for other in CHECKPOINTS if folder.checkpoint(other).exists()]
-        hint = f"it has {others[0]}: --checkpoint {others[0]}" if others else "train it first: nnctl train … --resume"
-        raise RunError(f"{folder.path}: the run has no checkpoint '{name}'\n  {hint}")
-    saved = checkpoints.load(file)
+    name = folder.choose_checkpoint(checkpoint)
+    saved = checkpoints.load(folder.checkpoint(name))
     loaded = replace(load_spec(folder.spec), folder=Path(folder.read_json(folder.origin)["folder"]))
     progress = saved.progress
     signature = _signature(progress["signature"])

@@ -26,6 +26,7 @@ from nnctl.errors import RunError
 from nnctl.training.durable import write_durably
 
 RUNS = Path("runs")
+CHECKPOINTS = ("best", "last")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,16 @@ class RunFolder:
     def checkpoint(self, name: str) -> Path:
         """The file of the checkpoint `last` or `best`."""
         return self.path / "checkpoints" / f"{name}.safetensors"
+
+    def choose_checkpoint(self, name: str | None) -> str:
+        """`name`, or if None the weights that the run ended with, "last" if it has not. Raises RunError if missing."""
+        summary = self.finished()
+        chosen = name or (str(summary["weights"]) if summary is not None else "last")
+        if self.checkpoint(chosen).exists():
+            return chosen
+        others = [other for other in CHECKPOINTS if self.checkpoint(other).exists()]
+        hint = f"it has '{others[0]}'" if others else "train it first: nnctl train … --resume"
+        raise RunError(f"{self.path}: the run has no checkpoint '{chosen}'\n  {hint}")
 
     def exists(self) -> bool:
         """Whether a run has begun here."""

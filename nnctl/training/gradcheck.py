@@ -83,6 +83,7 @@ class GradientCheck:
         self.seed = spec.seed if seed is None else seed
         state = initial_state(self.network, self.seed, batch)
         self.parameters = {name: state[name] for name in self.network.parameters}
+        self._trained = [name for name, parameter in self.network.parameters.items() if not parameter.frozen]
         self.carried = {name: state[name] for name in self.network.states}
         self.data = _random_data(signature, batch, self.seed)
         full = self.network.objective
@@ -97,7 +98,7 @@ class GradientCheck:
         limit = TOLERANCE[method] if tolerance is None else tolerance
         numeric = self._complex_step() if method == "complex" else self._central(eps)
         noise = 0.0 if method == "complex" else _ROUNDING * abs(self.objective) / eps
-        for name in self.parameters:
+        for name in self._trained:
             yield self._check(name, numeric, samples, limit, eps, noise)
 
     def curve(self, exponents: Sequence[float], *, samples: int = 20) -> Iterator[CurvePoint]:
@@ -107,7 +108,7 @@ class GradientCheck:
             numeric = self._central(eps)
             errors = [
                 _relative_error(numeric(name, index), float(self._analytic(name)[index]))
-                for name in self.parameters
+                for name in self._trained
                 for index in self._indices(name, samples)
             ]
             yield CurvePoint(eps, float(np.median(errors)), max(errors))

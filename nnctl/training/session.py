@@ -27,6 +27,7 @@ from nnctl.training.folder import RunFolder, claim, claim_next, latest, require_
 from nnctl.training.loop import Loop
 from nnctl.training.rows import bind_training_set
 from nnctl.training.signals import StopRequest
+from nnctl.training.transfer import transfer
 
 IGNORED_CHANGES = ("name", "description", "sweep", "backend")
 """Keys that may differ between a run and the spec that resumes it: they change no number.
@@ -79,6 +80,7 @@ def train(
         if out is not None:
             require_free(out)
         data, engine = _prepare(loaded, threads)
+        transfer(loaded, engine)
         folder = claim(out) if out is not None else claim_next(name)
         folder.write_json(folder.origin, _origin(loaded))
         write_durably(folder.spec, dump_spec(loaded.spec).encode())
@@ -92,6 +94,8 @@ def train(
             yield Finished(summary, str(folder.path), before=True)
             return
         data, engine = _prepare(loaded, threads if last is None else last.progress["threads"])
+        if last is None:
+            transfer(loaded, engine)
         text = dump_spec(loaded.spec).encode()
         if folder.spec.read_bytes() != text:
             write_durably(folder.spec, text)
@@ -110,9 +114,7 @@ def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     return data, engine
 
 
-def load_engine(
-    loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None
-) -> Engine:
+def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
     """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
     try:
         engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples, threads=threads)

@@ -1,0 +1,68 @@
+"""The start of a run from the weights of another."""
+
+from __future__ import annotations
+
+from nnctl.errors import RunError, SpecError
+from nnctl.spec.document import Transfer
+from nnctl.spec.load import Loaded
+from nnctl.training import checkpoints
+from nnctl.training.engine import Engine
+from nnctl.training.folder import find
+
+
+def transfer(loaded: Loaded, engine: Engine) -> None:
+    """Give the engine the weights that the spec's `from` names; nothing where it has none.
+
+    Taken are the parameters of the layers, and what these carry from step to step but for
+    what has an entry for each example of a batch. The optimizer starts anew, and the
+    statistics of the inputs stay those of this run's data.
+    Raises RunError where there is no such run, SpecError where its arrays are not this net's.
+    """
+    asked = loaded.spec.from_
+    if asked is None:
+        return
+    try:
+        folder = find(loaded.folder / asked.run)
+        name = folder.choose_checkpoint(asked.checkpoint)
+        saved = checkpoints.load(folder.checkpoint(name)).tensors
+    except RunError as error:
+        raise loaded.error("from.run", str(error)) from error
+    state = engine.state()
+    parameters = engine.parameters
+    carried = {n: tuple(s.value.shape) for n, s in engine.network.states.items()}
+    fixed = {n: shape for n, shape in carried.items() if all(isinstance(length, int) for length in shape)}
+    for array, shape in (parameters | fixed).items():
+        layer = array.partition(".")[0]
+        if asked.layers is not None and layer not in asked.layers:
+            continue
+        if array not in saved:
+            raise _missing(loaded, asked, array, str(folder.path), [n for n in saved if "." in n])
+        if saved[array].shape != shape:
+            raise loaded.error(
+                _place(asked),
+                f"{array} has shape {saved[array].shape} in {folder.path}, and {shape} in this net",
+                hint=f"give '{layer}' the shape that it has in that run, or {_leave_out(asked, layer)}",
+            )
+        state[array] = saved[array]
+    engine.load_state(state)
+
+
+def _place(asked: Transfer) -> str:
+    return "from" if asked.layers is None else "from.layers"
+
+
+def _leave_out(asked: Transfer, layer: str) -> str:
+    if asked.layers is None:
+        return f"name the other layers in from.layers: '{layer}' then starts at random"
+    return f"leave '{layer}' out of from.layers: it then starts at random"
+
+
+def _missing(loaded: Loaded, asked: Transfer, array: str, run: str, arrays: list[str]) -> SpecError:
+    there = dict.fromkeys(n.partition(".")[0] for n in arrays if n.partition(".")[0] not in ("optimizer", "data"))
+    layer = array.partition(".")[0]
+    return loaded.error(
+        _place(asked),
+        f"{run} has no array '{array}': its layers with parameters are {', '.join(there) or 'none'}",
+        hint=f"layers are known by their names: give '{layer}' the name that it has there, or "
+        f"{_leave_out(asked, layer)}",
+    )
