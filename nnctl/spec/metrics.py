@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Array, Builder, Cost, Metric, Namespace
+from nnctl.spec.components import Array, Builder, Cost, Metric, Namespace, StepMetric
 from nnctl.spec.fields import PositiveInt
 from nnctl.spec.registry import register
 
@@ -113,3 +113,59 @@ class MeanAbsoluteErrorMetric(Metric):
             return xp.abs(a - y)
 
         return _mean(builder, builder.formula("absolute_error", error, output, _values(builder, output, target)))
+
+
+def _norm(builder: Builder, tensor: Any) -> Any:
+    """The root of the sum of all squares, ()."""
+
+    def square(xp: Namespace, a: Array) -> Array:
+        return xp.square(a)
+
+    def root(xp: Namespace, a: Array) -> Array:
+        return xp.sqrt(a)
+
+    total = builder.apply("sum", builder.formula("square", square, tensor), axes=tuple(range(len(tensor.shape))))
+    return builder.formula("norm", root, total)
+
+
+class _Norms(StepMetric):
+    """What norms of gradients and of parameters share."""
+
+    of: Literal["weight", "bias"]
+
+    @property
+    def column(self) -> str:
+        return f"{self.type} of each {self.of}"
+
+    def measures(self, kind: str) -> bool:
+        return kind == self.of
+
+
+@register("metric", "gradient_norms")
+class GradientNorms(_Norms):
+    """The size of each layer's gradient while it trains, which vanishes or explodes towards the first layers.
+
+    Of the biases it is ‖∂C/∂b‖, the batch's mean of δ, and so the speed at which a layer
+    learns. The gradient is that of the objective, penalties included, before clipping.
+    """
+
+    formula = "‖∂C/∂b‖ for each layer"
+    higher_is_better = False
+
+    of: Annotated[Literal["weight", "bias"], "which gradients"] = "bias"
+
+    def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
+        return _norm(builder, gradient)
+
+
+@register("metric", "weight_norms")
+class WeightNorms(_Norms):
+    """The size of each layer's weights, before each step's update."""
+
+    formula = "‖W‖ for each layer, the root of the sum of all squares"
+    higher_is_better = False
+
+    of: Annotated[Literal["weight", "bias"], "which parameters"] = "weight"
+
+    def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
+        return _norm(builder, parameter)

@@ -95,6 +95,11 @@ class Engine:
         """The cost, then the metrics: ("cost", "accuracy")."""
         return ("cost", *self.network.metrics)
 
+    @property
+    def step_metric_names(self) -> tuple[str, ...]:
+        """What is measured of parameters in each training step: ("gradient_norm.dense1.bias", …)."""
+        return self.network.step_metrics
+
     def higher_is_better(self, metric: str) -> bool:
         """Direction of a metric; False for the cost."""
         return metric != "cost" and self.network.metrics[metric].higher_is_better

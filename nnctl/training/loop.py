@@ -85,7 +85,7 @@ class Loop:
         self.step = 0
         self.stopped: str | None = None
         self.history: list[Record] = []
-        self._sums = dict.fromkeys(("weight", "examples", *engine.metric_names), 0.0)
+        self._sums = dict.fromkeys(("weight", "examples", *engine.metric_names, *engine.step_metric_names), 0.0)
         self._best: Checkpoint | None = None
         self._rows = rows or ResidentRows(spec, sizes["train"])
         self._fixed_stretch = stretch
@@ -103,7 +103,8 @@ class Loop:
             f"{split}_{metric}" for split in ("validation", "test") if split in self.sizes for metric in metrics
         ]
         train = [f"train_{metric}" for metric in metrics]
-        return ("event", "epoch", "step", "seconds", "learning_rate", *train, *penalty, *measured)
+        step = self.engine.step_metric_names
+        return ("event", "epoch", "step", "seconds", "learning_rate", *train, *penalty, *step, *measured)
 
     def _monitor(self) -> Monitor | None:
         stopping = self.spec.schedule.early_stopping
@@ -227,6 +228,7 @@ class Loop:
             "weight": weights,
             "examples": np.full(steps.completed, float(batch)),
         }
+        terms |= {name: batch * steps.metrics[name][done] for name in self.engine.step_metric_names}
         for name in self._sums:
             # accumulate adds one after the other; sum() would add in pairs and depend on the stretch.
             self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms[name])))[-1])
@@ -250,6 +252,7 @@ class Loop:
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
         values |= {f"train_{name}": self._mean(name) for name in self.engine.metric_names}
+        values |= {name: self._mean(name) for name in self.engine.step_metric_names}
         if "penalty" in self.columns:
             values["penalty"] = self.engine.penalty()
         if "validation" in self.sizes:

@@ -33,6 +33,10 @@ class SoftmaxEngine(Engine):
     def metric_names(self) -> tuple[str, ...]:
         return ("cost", "accuracy")
 
+    @property
+    def step_metric_names(self) -> tuple[str, ...]:
+        return ()
+
     def higher_is_better(self, metric: str) -> bool:
         return metric == "accuracy"
 
