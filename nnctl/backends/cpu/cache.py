@@ -2,7 +2,7 @@
 
 A folder holds `step.py`, what Numba made of it, and a manifest with the hash of
 each file. A folder that does not match its manifest is thrown away and made
-anew; where nothing can be written, a temporary folder serves for this process.
+anew; where nothing can be written, the function is compiled for this process alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import types as types_module
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,30 +31,39 @@ _loaded: dict[str, Any] = {}
 """Functions of this process by key."""
 
 
-def compiled(text: str, prepare: Callable[[Any], None], what: str) -> Any:
-    """The function `run` of a source text, from the cache or compiled and put there.
+def compiled(text: str, types: tuple[Any, ...], what: str) -> Any:
+    """The function `run` of a source text, compiled for arguments of Numba's `types` now or earlier.
 
-    prepare: compiles the function, or loads it, for the arguments it will have.
     what: says on the log what is compiled.
     """
-    key = _key(text)
+    key = _key(text, types)
     if key not in _loaded:
-        _loaded[key] = _compile_or_load(text, key, what, prepare)
+        _loaded[key] = _compile_or_load(text, key, what, types)
     return _loaded[key]
 
 
-def _compile_or_load(text: str, key: str, what: str, prepare: Callable[[Any], None]) -> Any:
+def _compile_or_load(text: str, key: str, what: str, types: tuple[Any, ...]) -> Any:
     root = cache_root()
     folder = root / key
     if _intact(folder):
-        function = _imported(folder / "step.py", key)
-        prepare(function)
+        function = _jitted(_imported(folder / "step.py", key), cache=True)
+        function.compile(types)
         return function
     log.info("compiling %s, once for this structure", what)
-    building = _building_folder(root, key)
-    (building / "step.py").write_text(text, encoding="utf-8")
-    function = _imported(building / "step.py", key)
-    prepare(function)
+    building: Path | None = None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f"building-{key[:8]}-", dir=root))
+        (building / "step.py").write_text(text, encoding="utf-8")
+        function = _jitted(_imported(building / "step.py", key), cache=True)
+        function.compile(types)
+    except OSError as error:
+        log.info("%s cannot be written (%s): compiled code is kept for this run only", root, error.strerror)
+        if building is not None:
+            shutil.rmtree(building, ignore_errors=True)
+        function = _jitted(_module(text, key), cache=False)
+        function.compile(types)
+        return function
     _publish(building, folder)
     return function
 
@@ -71,9 +81,12 @@ def kept_bytes(name: str, source: str, make: Callable[[], bytes]) -> bytes:
     made = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(made).digest() + made)
-        Path(file.name).replace(path)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            beside.write_bytes(hashlib.sha256(made).digest() + made)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError:
         log.debug("%s cannot be written", path)
     return made
@@ -95,32 +108,48 @@ def cache_root() -> Path:
     return Path(platformdirs.user_cache_dir("nnctl", appauthor=False)) / "compiled"
 
 
-def _key(text: str) -> str:
+def _key(text: str, types: tuple[Any, ...]) -> str:
     import numba
     import numpy
     import scipy
 
     own = [p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))]
     versions = [sys.version, __version__, numba.__version__, numpy.__version__, scipy.__version__]
-    digest = hashlib.sha256("\0".join([text, *versions, *_machine()]).encode())
+    digest = hashlib.sha256("\0".join([text, *map(str, types), *versions, *_machine()]).encode())
     for part in own:
         digest.update(part)
     return digest.hexdigest()[:32]
 
 
 def _imported(path: Path, key: str) -> Any:
-    """The compiled-on-demand function `run` of a generated module."""
-    from numba import njit
-
-    name = f"nnctl_compiled_{key}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    """The generated module in a file, which is where Numba keeps what it compiles."""
+    spec = importlib.util.spec_from_file_location(_module_name(key), path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     # Numba finds the functions that compiled code calls by the name of their module.
-    sys.modules[name] = module
+    sys.modules[module.__name__] = module
     spec.loader.exec_module(module)
-    return njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
+    return module
+
+
+def _module(text: str, key: str) -> Any:
+    """The generated module without a file."""
+    module = types_module.ModuleType(_module_name(key))
+    sys.modules[module.__name__] = module
+    exec(compile(text, f"<{module.__name__}>", "exec"), module.__dict__)
+    return module
+
+
+def _module_name(key: str) -> str:
+    return f"nnctl_compiled_{key}"
+
+
+def _jitted(module: Any, *, cache: bool) -> Any:
+    """The module's `run`, to be compiled."""
+    from numba import njit
+
+    return njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
 
 
 def _intact(folder: Path) -> bool:
@@ -141,24 +170,8 @@ def _hashes(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def _building_folder(root: Path, key: str) -> Path:
-    """A folder of this process alone, beside the cache so that it can be renamed into it."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"building-{key[:8]}-", dir=root))
-    except OSError:
-        log.info("%s cannot be written: compiled code is kept for this run only", root)
-        import atexit
-
-        folder = Path(tempfile.mkdtemp(prefix="nnctl-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return folder
-
-
 def _publish(building: Path, folder: Path) -> None:
     """Rename the finished folder into the cache, unless another process was faster."""
-    if building.parent != folder.parent:
-        return
     try:
         (building / _MANIFEST).write_text(json.dumps(_hashes(building)), encoding="utf-8")
         building.rename(folder)

@@ -232,7 +232,7 @@ class _Loops:
     def _element(self, operand: _Operand) -> str:
         slot = operand.slot
         if _is_scalar(slot):
-            return self.writer.scalar(slot) if slot.shape == () else f"{self.writer.view(slot, 'whole')}[0]"
+            return self.writer.scalar(slot)
         present = [g for g in self.groups if any(a in operand.axes for a in g)]
         if not present:
             return f"{self.writer.view(slot, self._part_of(operand))}[0]"

@@ -70,6 +70,7 @@ class _Scheduler:
         self.source = source
         self.producer = {v: n for n in self.graph.nodes for v in n.outputs}
         self.old = {source.get(new, new): old for old, new in self.graph.updates.items()}
+        self.stored = _stored_numbers(self.graph, source)
         scheduled: set[Value] = set()
         launched = {v for n in self.nodes for v in n.outputs}
         waiting = list(self.nodes)
@@ -91,7 +92,7 @@ class _Scheduler:
         return self.done
 
     def _place(self, node: Node) -> None:
-        split = split_of(node)
+        split = self._split(node)
         self.done.append(Scheduled(node, self.phase, split))
         for value in node.outputs:
             if split != "private":
@@ -107,7 +108,7 @@ class _Scheduler:
 
     def _must_wait(self, node: Node) -> bool:
         """Whether a part that another thread makes in this phase is needed, or would be overwritten."""
-        split = split_of(node)
+        split = self._split(node)
         for value, whole in self._reads(node):
             made = self.written.get(value)
             if made is not None and (whole or made != split):
@@ -119,9 +120,12 @@ class _Scheduler:
         changed = {self.old[v] for v in node.outputs if v in self.old}
         return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
 
+    def _split(self, node: Node) -> Split:
+        return "whole" if node.outputs[0] in self.stored else split_of(node)
+
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
         """Stored values that a launch reads, and whether a thread reads more of them than its own part."""
-        split = split_of(node)
+        split = self._split(node)
         found: list[tuple[Value, bool]] = []
         for position, value in enumerate(node.inputs):
             root = self.source.get(value, value)
@@ -129,7 +133,7 @@ class _Scheduler:
             if producer is not None and producer in self.inlined:
                 found += [(v, whole or not _batched(v)) for v, whole in self._reads(producer)]
             else:
-                found.append((root, not _own_part(node, position, split)))
+                found.append((root, not _own_part(node, position, split, root)))
         return found
 
 
@@ -148,12 +152,17 @@ def split_of(node: Node) -> Split:
     return "blocks" if formula or node.op.name in _BLOCKWISE else "whole"
 
 
-def _own_part(node: Node, position: int, split: Split) -> bool:
-    """Whether a thread reads only its own rows or blocks of an input."""
+def _own_part(node: Node, position: int, split: Split, root: Value) -> bool:
+    """Whether a thread reads only its own rows or blocks of an input.
+
+    root: the value whose memory the input shows. Under another first axis it is cut elsewhere.
+    """
     value, output = node.inputs[position], node.outputs[0]
     if split == "rows":
-        return _batched(value) and not (node.op.name == "matmul" and position == 1)
+        return _batched(value) and _batched(root) and not (node.op.name == "matmul" and position == 1)
     if split == "blocks":
+        if value.shape[:1] != root.shape[:1]:
+            return False
         if node.op.name == "accumulate_product":
             return position == 0
         return (
@@ -163,6 +172,13 @@ def _own_part(node: Node, position: int, split: Split) -> bool:
             and value.shape != ()
         )
     return False
+
+
+def _stored_numbers(graph: Graph, roots: dict[Value, Value]) -> set[Value]:
+    """Single numbers that need memory: new values of what is stored, and those also seen under another shape."""
+    stored = {roots.get(new, new) for new in graph.updates.values()}
+    stored |= {root for view, root in roots.items() if view.shape != ()}
+    return {v for v in stored if v.shape == ()}
 
 
 def _batched(value: Value) -> bool:

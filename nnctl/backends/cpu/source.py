@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnctl.backends.cpu.formulas import write_formula
@@ -82,10 +83,7 @@ def generate(plan: Plan, *, timed: bool = False) -> Source:
     placed = iter(blocks)
     body = [line for part in parts for line in (next(placed) if isinstance(part, Block) else part)]
     writer.body.clear()
-    _copies(writer, plan)
-    for name, slot in plan.outputs.items():
-        _output(writer, slot, outputs[name])
-    writer.line(_MEET)
+    _results(writer, plan, outputs)
     arguments = [*writer.feeds.values(), *writer.storage.values(), *writer.constants.values(), *outputs.values()]
     text = "\n".join(
         [
@@ -133,6 +131,7 @@ def _parts(writer: Writer, plan: Plan, timed: bool) -> list[Block | tuple[str, .
             writer.line("began = ticks()")
         parts.append(tuple(writer.body))
         writer.body.clear()
+        writer.begin(launch)
         _launch(writer, launch, plan)
         # What is private to a thread lives in variables of the step.
         private = launch.split == "private"
@@ -182,22 +181,22 @@ def _guard(writer: Writer, plan: Plan) -> None:
         writer.line("return step")
 
 
-def _copies(writer: Writer, plan: Plan) -> None:
-    """Updates that could not be made in place."""
-    if not plan.copies:
-        return
-    writer.line(_MEET)
-    with writer.block("if thread == 0:"):
-        for new, old in plan.copies:
-            writer.line(f"copy({writer.view(new, 'whole')}, {writer.view(old, 'whole')})")
+def _results(writer: Writer, plan: Plan, outputs: Mapping[str, str]) -> None:
+    """The outputs' entries of this step, then updates that could not be made in place.
 
-
-def _output(writer: Writer, slot: Slot, name: str) -> None:
-    """One entry of an output: its own place for each step."""
-    text = f"{name}[step] = {writer.scalar(slot)}" if slot.shape == () else ""
-    if not text:
-        size = writer.size(slot)
+    In this order: an output may be an old value that a copy replaces.
+    """
+    if plan.copies or not all(writer.is_variable(slot) for slot in plan.outputs.values()):
         writer.line(_MEET)
-        text = f"copy({writer.view(slot, 'whole')}, window1({name}, step * {size}, {size}))"
-    with writer.block("if thread == 0:"):
-        writer.line(text)
+    if plan.copies or plan.outputs:
+        with writer.block("if thread == 0:"):
+            for name, slot in plan.outputs.items():
+                if slot.shape == ():
+                    writer.line(f"{outputs[name]}[step] = {writer.scalar(slot)}")
+                else:
+                    size = writer.size(slot)
+                    target = f"window1({outputs[name]}, step * {size}, {size})"
+                    writer.line(f"copy({writer.view(slot, 'whole')}, {target})")
+            for new, old in plan.copies:
+                writer.line(f"copy({writer.view(new, 'whole')}, {writer.view(old, 'whole')})")
+    writer.line(_MEET)

@@ -329,9 +329,15 @@ def _copy_along(
     writer: Writer, launch: Launch, x: Slot, out: Slot, axis: int, length: int, starts: tuple[int, int]
 ) -> None:
     """Copy `length` positions along an axis after the first, from and to the given starts."""
-    if axis == 0:
-        raise ValueError(f"{launch.op.name} along the first axis has no generated code")
     part = _part(launch)
+    if axis == 0:
+        if out.batched:
+            raise ValueError(f"{launch.op.name} along the batch has no generated code")
+        inner = math.prod(out.shape[1:])
+        source, target = (writer.view(s, "whole", ["-", inner]) for s in (x, out))
+        places = [f"i + {start}, j" if start else "i, j" for start in starts]
+        _nest(writer, "ij", [str(length), str(inner)], [f"{target}[{places[1]}] = {source}[{places[0]}]"])
+        return
     before, after = _around(out.shape, axis)
     source = writer.view(x, part, ["-", before, x.shape[axis], after])
     target = writer.view(out, part, ["-", before, out.shape[axis], after])

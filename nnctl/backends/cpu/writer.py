@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from nnctl.plan.plan import Plan, Slot
+from nnctl.plan.plan import Launch, Plan, Slot
 
 Part: TypeAlias = Literal["whole", "own"]
 """All of a slot, or the rows or blocks of the thread that asks."""
@@ -47,6 +47,9 @@ class Writer:
         self._step_views: dict[str, str] = {}
         self._names: dict[tuple[object, ...], str] = {}
         self._taken: set[str] = set()
+        self._variables: dict[int, str] = {}
+        written = (s for launch in self.plan.launches for s in launch.outputs)
+        self._updated = {s.key for s in written if s.place == "storage"}
         self._indent = 0
 
     # -- statements ----------------------------------------------------------
@@ -101,14 +104,25 @@ class Writer:
             self._views[self._names[key]] = f"numbers[{index}]"
         return self._names[key]
 
+    def begin(self, launch: Launch) -> None:
+        """What follows computes a launch: a number that each thread has for itself lives in a variable."""
+        for slot in launch.outputs:
+            if slot.place == "arena":
+                self._variables.pop(slot.offset, None)
+                if launch.split == "private":
+                    self._variables[slot.offset] = self.fresh(slot.name)
+
+    def is_variable(self, slot: Slot) -> bool:
+        """Whether each thread has the value in a variable of its own at this point."""
+        return slot.shape == () and slot.place == "arena" and slot.offset in self._variables
+
     def scalar(self, slot: Slot) -> str:
-        """The variable that holds a value of one element."""
-        if slot.place == "arena":
-            key: tuple[object, ...] = ("scalar", slot.offset, slot.name)
-            if key not in self._names:
-                self._names[key] = self.fresh(slot.name)
-            return self._names[key]
-        key = ("scalar", slot.place, slot.key)
+        """Where a value of one element is: a variable, or an element of memory."""
+        if slot.place == "arena" and slot.offset in self._variables:
+            return self._variables[slot.offset]
+        if slot.place == "arena" or (slot.place == "storage" and slot.key in self._updated):
+            return f"{self.view(slot, 'whole')}[0]"
+        key: tuple[object, ...] = ("scalar", slot.place, slot.key)
         if key not in self._names:
             self._names[key] = self.fresh(slot.key if slot.place != "constant" else slot.name)
             index = "step" if slot.place == "feed" else "0"
@@ -120,7 +134,7 @@ class Writer:
 
     def times(self, slot: Slot) -> int:
         """Entries of the first axis for each example of the batch."""
-        return slot.shape[0] // max(1, self.plan.sizes["batch"])
+        return slot.shape[0] // max(1, self.plan.sizes.get("batch", 1))
 
     def length(self, slot: Slot) -> str:
         """Entries of the first axis."""
