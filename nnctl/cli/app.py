@@ -37,7 +37,11 @@ class Root(TyperGroup):
         return sorted(self.commands, key=lambda name: order.get(name, len(order)))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. A reader that has gone is not Typer's exit code 1."""
+        """Run the command, its log on stderr. A reader that has gone is not Typer's exit code 1."""
+        # Here and not above: `nnctl --help` does without `logging`.
+        from nnctl.cli import notices
+
+        notices.show()
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

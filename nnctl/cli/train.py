@@ -41,7 +41,7 @@ def train(
     import signal
     import sys
 
-    from nnctl.cli import BROKEN_PIPE
+    from nnctl.cli import BROKEN_PIPE, notices
     from nnctl.errors import Interrupted
     from nnctl.metrics.follow import RunSink, follow
     from nnctl.metrics.formats import FORMATS, format_named
@@ -51,6 +51,8 @@ def train(
     from nnctl.training import session
     from nnctl.training.signals import stop_on_signals
 
+    if quiet:
+        notices.silence()
     chosen = format_named(form) if form is not None else None
     shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
     overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]

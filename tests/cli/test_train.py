@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -10,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,15 @@ optimizer: {type: sgd, learning_rate: 0.1}
 schedule: {epochs: 3}
 """
 ENDLESS = ("--epochs", "1000000")
+_SAVE_ALWAYS = """
+import sys
+from nnctl.cli import main
+from nnctl.training import loop
+loop.SAVE_SECONDS = loop.SAVE_SHARE = 0.0
+sys.exit(main())
+"""
+RESTLESS = (sys.executable, "-c", _SAVE_ALWAYS)
+"""`nnctl` saving as often as it can, so that few rows are enough to be killed before, between and within saves."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +51,20 @@ def nnctl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*NNCTL, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=120)
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    command = [*NNCTL, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def start(*arguments: str | Path, program: tuple[str, ...] = NNCTL) -> Iterator[subprocess.Popen[str]]:
+    """A process that writes into small pipes: what nobody reads keeps it from running on, however fast it is.
+
+    It does not outlive the block, whatever fails there.
+    """
+    process = subprocess.Popen(
+        [*program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def rows(text: str) -> list[dict[str, Any]]:
@@ -66,6 +88,15 @@ def test_stdout_is_json_lines_and_nothing_else() -> None:
     assert {tuple(r) for r in records} == {tuple(records[0])}
     assert done.stdout == Path("runs/tiny/001/metrics.jsonl").read_text()
     assert "run runs/tiny/001" in done.stderr
+
+
+def test_what_is_compiled_is_said_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNCTL_CACHE", "cache")
+    done = nnctl("train", "tiny.yaml")
+    assert "compiling the step 'train'" in done.stderr
+    assert len(rows(done.stdout)) == 4
+    again = nnctl("train", "tiny.yaml")
+    assert "compiling" not in again.stderr
 
 
 def test_csv_has_fixed_columns_from_the_start() -> None:
@@ -127,11 +158,11 @@ def test_a_terminal_gets_a_table_and_a_bar() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_so_by_its_exit_code(number: signal.Signals, code: int) -> None:
-    process = start("train", "tiny.yaml", *ENDLESS)
-    assert process.stdout is not None
-    first = process.stdout.readline()
-    process.send_signal(number)
-    rest, errors = process.communicate(timeout=60)
+    with start("train", "tiny.yaml", *ENDLESS) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=60)
     assert process.returncode == code
     assert "--resume goes on from it" in errors
     assert "Traceback" not in errors
@@ -143,14 +174,13 @@ def test_a_signal_saves_and_says_so_by_its_exit_code(number: signal.Signals, cod
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
 def test_a_reader_that_leaves_ends_the_run_quietly_and_saved() -> None:
-    process = start("train", "tiny.yaml", "--quiet", *ENDLESS)
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["epoch"] == 1
-    process.stdout.close()
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=60) == BROKEN_PIPE
+    with start("train", "tiny.yaml", "--quiet", *ENDLESS) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["epoch"] == 1
+        process.stdout.close()
+        assert process.stderr is not None
+        errors = process.stderr.read()
+        assert process.wait(timeout=60) == BROKEN_PIPE
     assert errors == ""
     assert Path("runs/tiny/001/checkpoints/last.safetensors").exists()
 
@@ -158,23 +188,22 @@ def test_a_reader_that_leaves_ends_the_run_quietly_and_saved() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 def test_killed_at_random_moments_it_ends_with_the_same_bytes() -> None:
     """The promise of the README, on its own spec: nothing of a run depends on how often it died."""
-    # Few examples, many rows: more than a pipe holds, so that the reader's pace is the run's.
-    arguments = ("train", SPECS / "digits.yaml", "--epochs", "4000", "--set", "data.subset=200", "--quiet")
+    # The rows are many times what the pipes and the reader's buffer hold: no process ends before it is killed.
+    # Whoever has read two rows knows that the first is saved.
+    arguments = ("train", SPECS / "digits.yaml", "--epochs", "1000", "--set", "data.subset=200", "--quiet")
     whole = nnctl(*arguments, "--out", "whole", "--metrics", "whole.csv")
     assert whole.returncode == 0, whole.stderr
     seed = int.from_bytes(os.urandom(4))
     moments = random.Random(seed)
-    last = Path("killed/checkpoints/last.safetensors")
     for _ in range(3):
-        process = start(*arguments, "--out", "killed", "--metrics", "killed.csv", "--resume")
-        assert process.stdout is not None
-        while not last.exists():
-            assert process.stdout.readline()
-        for _ in range(moments.randrange(1, 50)):
-            assert process.stdout.readline()
-        process.kill()
-        process.communicate()
+        with start(*arguments, "--out", "killed", "--metrics", "killed.csv", "--resume", program=RESTLESS) as process:
+            assert process.stdout is not None
+            for _ in range(moments.randrange(2, 50)):
+                assert process.stdout.readline()
+            process.kill()
+            process.communicate()
         assert process.returncode == -signal.SIGKILL
+    assert json.loads(Path("killed/checkpoints/last.json").read_text())["rows"] > 0, seed
     resumed = nnctl(*arguments, "--out", "killed", "--metrics", "killed.csv", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     for name in ("last.safetensors", "best.safetensors", "last.json", "best.json"):

@@ -1,0 +1,26 @@
+"""What the program logs while it works, as lines on stderr: that it compiles, that a cache cannot be written."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+_LOGGER = logging.getLogger("nnctl")
+
+
+class _OnStderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        # Looked up for each line: while a progress bar is on the screen it stands in for the stream, and prints above.
+        print(record.getMessage(), file=sys.stderr, flush=True)
+
+
+def show() -> None:
+    """From now on print what is logged at level INFO and above."""
+    if not any(isinstance(handler, _OnStderr) for handler in _LOGGER.handlers):
+        _LOGGER.addHandler(_OnStderr())
+    _LOGGER.setLevel(logging.INFO)
+
+
+def silence() -> None:
+    """Print warnings and errors alone, for `--quiet`."""
+    _LOGGER.setLevel(logging.WARNING)
