@@ -16,6 +16,7 @@ complex128, on CuPy, and under the tracer:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
@@ -114,6 +115,9 @@ class Builder(Protocol):
 
     def normal(self, name: str, shape: Sequence[Any]) -> Any:
         """Counter-based standard normals, new each step."""
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        """Inside, parameters and states are called `<layer>.<name>.…`: for a layer that has two of each."""
 
     def build(self, layer: Layer, *inputs: Any) -> Any:
         """Build a nested layer under the current layer's name."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from nnctl.spec.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from nnctl.spec.layers.dense import ActivationLayer, Dense, DropConnect
+from nnctl.spec.layers.gated import Gru, Lstm
+from nnctl.spec.layers.indices import Embedding, Mask, OneHot
 from nnctl.spec.layers.merge import Add, Concatenate
 from nnctl.spec.layers.nested import Repeat, Residual
 from nnctl.spec.layers.noise import Dropout, GaussianNoise
 from nnctl.spec.layers.normalization import BatchNorm, LayerNorm
 from nnctl.spec.layers.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, Upsample
+from nnctl.spec.layers.recurrent import Rnn
 from nnctl.spec.layers.reshaping import Flatten, Reshape
 
 __all__ = [
@@ -24,15 +27,21 @@ __all__ = [
     "Dense",
     "DropConnect",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "GlobalAveragePool",
     "GlobalMaxPool",
+    "Gru",
     "L2Pool",
     "LayerNorm",
+    "Lstm",
+    "Mask",
     "MaxPool",
+    "OneHot",
     "Repeat",
     "Reshape",
     "Residual",
+    "Rnn",
     "Upsample",
 ]
