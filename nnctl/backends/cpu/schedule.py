@@ -111,7 +111,8 @@ class _Scheduler:
         split = self._split(node)
         for value, whole in self._reads(node):
             made = self.written.get(value)
-            if made is not None and (whole or made != split):
+            alone = made == split == "whole"
+            if made is not None and not alone and (whole or made != split):
                 return True
         return any(self.old[v] in self.read_whole for v in node.outputs if v in self.old)
 
@@ -148,6 +149,8 @@ def split_of(node: Node) -> Split:
             return "rows"
         if node.op.name == "matmul" and not node.attributes.get("transpose_a"):
             return "rows"
+        return "whole"
+    if output.shape[0] == 1:
         return "whole"
     return "blocks" if formula or node.op.name in _BLOCKWISE else "whole"
 
