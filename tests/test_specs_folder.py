@@ -57,7 +57,7 @@ def test_every_spec_of_the_book_trains(path: Path, tmp_path: Path) -> None:
     assert isinstance(events[-1], Finished)
 
 
-def test_the_book_has_a_spec_for_each_of_its_dense_nets() -> None:
+def test_the_book_has_a_spec_for_each_of_its_nets() -> None:
     assert {path.stem for path in BOOK} == {
         "ch1-100",
         "ch1-30",
@@ -65,7 +65,12 @@ def test_the_book_has_a_spec_for_each_of_its_dense_nets() -> None:
         "ch3-100-l2-slow",
         "ch3-30",
         "ch3-30-l2",
+        "ch6-conv",
+        "ch6-conv2",
         "ch6-dense-softmax",
+        "ch6-dropout",
+        "ch6-expanded",
+        "ch6-relu",
     }
 
 
