@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders.", metavar="RUN...", show_default=False)],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, or with --best a sweep's.", metavar="RUN...", show_default=False)
+    ],
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
     checkpoint: Annotated[
         str | None,
@@ -23,6 +25,18 @@ def evaluate(
     top_k: Annotated[
         int | None, typer.Option("--top-k", metavar="K", help="Also count answers among the K largest outputs.")
     ] = None,
+    best: Annotated[
+        int | None,
+        typer.Option("--best", metavar="N", min=1, help="The N best runs of each sweep folder that RUN names."),
+    ] = None,
+    augment: Annotated[
+        int,
+        typer.Option("--augment", metavar="N", min=0, help="Mean outputs over N augmented copies and the original."),
+    ] = 0,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="AUGMENTATION", help="For --augment, instead of the run's own; repeatable."),
+    ] = None,
     confusion: Annotated[
         bool, typer.Option("--confusion", help="Also show which classes are taken for which.")
     ] = False,
@@ -30,15 +44,23 @@ def evaluate(
     """Measure trained nets on a split.
 
     Several runs are also judged together: by vote, and by the mean of their outputs.
+    With --augment each answers by its mean over changed copies of an example.
     A table on a terminal, one JSON object a line in a pipe.
     """
     import json
     import sys
 
+    from nnctl.errors import UsageError
     from nnctl.training import evaluation
 
-    opened = [evaluation.open_run(path, checkpoint) for path in runs]
-    results = evaluation.evaluate(opened, split, top_k=top_k)
+    if with_ and not augment:
+        raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
+    if best is not None:
+        from nnctl.sweep.best import best_runs
+
+        runs = [run for folder in runs for run in best_runs(folder, best)]
+    opened = [evaluation.open_run(path, checkpoint, with_ or None) for path in runs]
+    results = evaluation.evaluate(opened, split, top_k=top_k, copies=augment)
     if sys.stdout.isatty():
         _show(results, opened[0].classes if confusion else None)
         return

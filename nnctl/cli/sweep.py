@@ -31,6 +31,12 @@ def sweep(
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds", metavar="K", help="Cross-validate: K runs, each validated on its own part; ranks means."
+        ),
+    ] = None,
     monitor: Annotated[
         str | None,
         typer.Option("--monitor", metavar="COLUMN", help="Rank by this column; what the runs monitor if absent."),
@@ -59,7 +65,7 @@ def sweep(
     from nnctl.sweep.question import ask
     from nnctl.training.signals import stop_on_signals
 
-    shortcuts = {"sweep.trials": random, "sweep.seeds": seeds, "sweep.monitor": monitor}
+    shortcuts = {"sweep.trials": random, "sweep.seeds": seeds, "sweep.folds": folds, "sweep.monitor": monitor}
     overrides = [
         *(set_ or ()),
         *map(options.grid, grid or ()),
@@ -101,6 +107,7 @@ def _row(question: Question, result: Result) -> dict[str, Any]:
         "trial": result.trial.number,
         "combination": result.trial.combination,
         "seed": result.trial.seed,
+        "fold": None if result.trial.fold is None else result.trial.fold[0],
         "settings": dict(result.trial.settings),
         "status": result.status,
         "monitor": result.column(monitor),
@@ -135,7 +142,7 @@ def _conclude(question: Question, results: list[Result], *, table: bool, quiet: 
 
     from nnctl.cli.tables import print_rows
     from nnctl.sweep.ranking import rank, within_noise
-    from nnctl.sweep.runner import higher_is_better
+    from nnctl.sweep.runner import RESULTS, higher_is_better
     from nnctl.training.durable import write_durably
 
     column = next((c for result in results if (c := result.column(question.sweep.monitor))), None)
@@ -144,10 +151,15 @@ def _conclude(question: Question, results: list[Result], *, table: bool, quiet: 
     higher = higher_is_better(question.spec, column)
     ranking = rank(results, column, higher)
     content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
-    write_durably(question.folder / "results.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_durably(question.folder / RESULTS, (json.dumps(content, indent=2) + "\n").encode())
+    several = question.sweep.seeds > 1 or question.sweep.folds is not None
     if table:
-        print_rows([_standing(standing, column, question.sweep.seeds > 1) for standing in ranking])
+        print_rows([_standing(standing, column, several) for standing in ranking])
     if not quiet:
+        best = ranking[0]
+        if best.mean is not None and best.standard_error is not None:
+            runs = len(best.trials) - best.failed
+            typer.echo(f"best {column}: {best.mean:.4g} ± {best.standard_error:.2g} over {runs} runs", err=True)
         typer.echo(f"results in {question.folder}", err=True)
         if close := len(within_noise(ranking)):
             others = f"{close} other combination{'s' if close > 1 else ''}"

@@ -109,7 +109,7 @@ def _asked(spec: Spec, sweep: Sweep) -> dict[str, Any]:
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
     # The order of the grid's paths is the order of its trials.
     grid = [[path, to_data(values)] for path, values in sweep.grid.items()]
-    asked = {"grid": grid, "random": to_data(sweep.random), "seeds": sweep.seeds, "spec": base}
+    asked = {"grid": grid, "random": to_data(sweep.random), "seeds": sweep.seeds, "folds": sweep.folds, "spec": base}
     return dict(json.loads(json.dumps(asked)))
 
 

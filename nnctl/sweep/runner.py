@@ -17,6 +17,9 @@ from nnctl.training.folder import RunFolder
 from nnctl.training.monitor import metric_of
 from nnctl.training.signals import StopRequest
 
+RESULTS = "results.json"
+"""In the sweep's folder, once all trials are done: the ranking."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -39,19 +42,22 @@ class Result:
 
     def metrics(self) -> dict[str, Any]:
         """The numbers of the weights that the run ended with."""
-        if self.summary is None:
-            return {}
-        row = self.summary["best" if self.summary["weights"] == "best" else "last"] or {}
-        test = self.summary["test"] or {}
-        tested = {name: value for name, value in test.items() if name.startswith("test_")}
-        measured = ("train_", "validation_", "penalty")
-        return {name: value for name, value in row.items() if name.startswith(measured)} | tested
+        return {} if self.summary is None else final_metrics(self.summary)
 
     def value(self, monitor: str | None) -> float | None:
         """The number that ranks it, None where there is none."""
         column = self.column(monitor)
         value = self.metrics().get(column) if column is not None else None
         return float(value) if isinstance(value, int | float) else None
+
+
+def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers in a run's summary of the weights that it ended with."""
+    row = summary["best" if summary["weights"] == "best" else "last"] or {}
+    test = summary["test"] or {}
+    tested = {name: value for name, value in test.items() if name.startswith("test_")}
+    measured = ("train_", "validation_", "penalty")
+    return {name: value for name, value in row.items() if name.startswith(measured)} | tested
 
 
 def run(question: Question, jobs: int, stop: StopRequest) -> Iterator[Result]:

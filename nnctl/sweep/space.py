@@ -20,14 +20,16 @@ from nnctl.spec.document import Sweep
 class Trial:
     """One run of a sweep.
 
-    combination: equal for the trials that differ in nothing but the seed.
+    combination: equal for the trials that differ in nothing but the seed and the fold.
     seed: of the run, None where the settings say it.
+    fold: which part of how many validates, None without cross-validation.
     """
 
     number: int
     combination: int
     settings: Mapping[str, object]
     seed: int | None
+    fold: tuple[int, int] | None = None
 
     @property
     def overrides(self) -> tuple[str, ...]:
@@ -35,7 +37,8 @@ class Trial:
         # A component comes before its fields, which it would wipe out.
         ordered = sorted(self.settings.items(), key=lambda item: item[0].count("."))
         seed = () if self.seed is None else (f"seed={self.seed}",)
-        return (*(f"{path}={write(value)}" for path, value in ordered), *seed)
+        fold = () if self.fold is None else (f"data.fold={write(list(self.fold))}",)
+        return (*(f"{path}={write(value)}" for path, value in ordered), *seed, *fold)
 
 
 def write(value: object) -> str:
@@ -44,7 +47,9 @@ def write(value: object) -> str:
 
 
 def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:
-    """Every grid combination with every random draw with every seed; the seeds of a combination come together.
+    """Every grid combination with every random draw with every seed and every fold.
+
+    The trials of a combination come together, and of these the folds of a seed.
 
     The last path of the grid varies fastest. Every combination of the grid meets the same draws.
     Raises UsageError where the section asks for nothing, or for what contradicts itself.
@@ -55,7 +60,9 @@ def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:
     for combination, settings in enumerate(_combinations(sweep, draws)):
         for replicate in range(sweep.seeds):
             own_seed = None if "seed" in settings else seed + replicate
-            found.append(Trial(len(found), combination, settings, own_seed))
+            for part in [None] if sweep.folds is None else range(sweep.folds):
+                fold = None if part is None or sweep.folds is None else (part, sweep.folds)
+                found.append(Trial(len(found), combination, settings, own_seed, fold))
     return tuple(found)
 
 
@@ -86,10 +93,15 @@ def _check(sweep: Sweep) -> None:
             f"sweep: {sweep.trials} draws of nothing\n"
             "  --space optimizer.learning_rate=0.001:1:log names something to draw"
         )
-    if not sweep.grid and not sweep.random and sweep.seeds == 1:
+    if not sweep.grid and not sweep.random and sweep.seeds == 1 and sweep.folds is None:
         raise UsageError(
             "nothing to sweep\n"
             "  --grid optimizer.learning_rate=0.01,0.1,1 tries three values; so does a sweep section in the spec"
+        )
+    folded = [path for path in (*sweep.grid, *sweep.random) if path in ("data", "data.fold", "data.validation")]
+    if sweep.folds is not None and folded:
+        raise UsageError(
+            f"sweep: '{folded[0]}' is searched, and cross-validation holds out parts of its own; do one of the two"
         )
     if sweep.seeds > 1 and "seed" in (*sweep.grid, *sweep.random):
         raise UsageError("sweep: 'seed' is searched, and several seeds are asked for; do one of the two")

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.dataset import Dataset, Split, load_dataset
-from nnctl.errors import RunError, UsageError
+from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.errors import RunError, SpecError, UsageError
 from nnctl.spec.load import Loaded, load_spec
 from nnctl.spec.signature import DataSignature
 from nnctl.training import checkpoints
 from nnctl.training.engine import Engine
 from nnctl.training.folder import CHECKPOINTS, RunFolder, find
 from nnctl.training.session import load_engine
+from nnctl.training.testtime import mean_scores, usable
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ class TrainedRun:
         return outputs
 
 
-def open_run(path: Path, checkpoint: str | None = None) -> TrainedRun:
+def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
     """The net of the run at `path` (a run folder, or a folder of numbered runs: its latest).
 
     checkpoint: "best" or "last"; if None the weights that the run ended with, or the
-    last of an unfinished run. The data is not read. Raises RunError, UsageError.
+    last of an unfinished run. augment: augmentations as a spec writes them, in place of
+    the run's own. The data is not read. Raises RunError, UsageError, SpecError.
     """
     if checkpoint is not None and checkpoint not in CHECKPOINTS:
         raise UsageError(
@@ -65,7 +67,7 @@ def open_run(path: Path, checkpoint: str | None = None) -> TrainedRun:
     folder = find(path)
     name = folder.choose_checkpoint(checkpoint)
     saved = checkpoints.load(folder.checkpoint(name))
-    loaded = replace(load_spec(folder.spec), folder=Path(folder.read_json(folder.origin)["folder"]))
+    loaded = replace(_load(folder.spec, augment), folder=Path(folder.read_json(folder.origin)["folder"]))
     progress = saved.progress
     signature = _signature(progress["signature"])
     engine = load_engine(loaded, signature, examples=progress["examples"])
@@ -73,6 +75,18 @@ def open_run(path: Path, checkpoint: str | None = None) -> TrainedRun:
     return TrainedRun(
         folder, loaded, engine, signature, name, progress["epoch"], progress["step"], fingerprint=progress["data"]
     )
+
+
+def _load(spec: Path, augment: Sequence[str] | None) -> Loaded:
+    if augment is None:
+        return load_spec(spec)
+    try:
+        return load_spec(spec, [f"data.augment=[{', '.join(augment)}]"])
+    except SpecError as error:
+        # With the place of what was given called after the option that gave it.
+        raise SpecError(
+            [replace(d, location=d.location and replace(d.location, path="--with")) for d in error.diagnostics]
+        ) from None
 
 
 def _signature(saved: dict[str, Any]) -> DataSignature:
@@ -92,16 +106,19 @@ class Result:
     confusion: NDArray[np.int64] | None = None
 
 
-def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None) -> list[Result]:
+def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None, copies: int = 0) -> list[Result]:
     """Each run's cost and metrics on a split; of several runs with labels also their vote and their mean.
 
     The vote is the class that most runs answer, among equals the one with the
     largest sum of outputs. The mean takes the largest mean output; for values it
     is measured by its mean squared error. top_k adds the share of examples whose
-    class is among the k largest outputs. Raises RunError, UsageError, DataError.
+    class is among the k largest outputs. copies: let each run answer by the mean of its
+    outputs for an example and so many augmented copies, which has no cost of its own.
+    Raises RunError, UsageError, DataError.
     """
     read: dict[tuple[str, Path, int], Dataset] = {}
-    data = [_split_of(run, split, read) for run in runs]
+    sets = [_data_of(run, split, read) for run in runs]
+    data = [found.splits[split] for found in sets]
     targets = data[0].targets
     for run, other in zip(runs[1:], data[1:]):
         if not (np.array_equal(other.targets, targets) and np.array_equal(other.inputs, data[0].inputs)):
@@ -110,10 +127,18 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
                 "  evaluate them one by one; runs of different seeds split alike with --set data.seed=0"
             )
     results, outputs = [], []
-    for run, part in zip(runs, data):
-        run.engine.bind(split, part.inputs, part.targets)
-        measured = run.engine.evaluate(split)
-        scores = run.scores(part.inputs)
+    for run, part, found in zip(runs, data, sets):
+        if copies:
+            augmentations = usable(run.loaded.spec, str(run.folder.path))
+            seed = run.loaded.spec.seed
+            scores = mean_scores(run.scores, part, found.unit, copies, augmentations, seed)
+            measured: dict[str, Any] = {"augment": copies}
+            if run.classes is None:
+                measured["mse"] = _mean_squared_error(scores, targets)
+        else:
+            run.engine.bind(split, part.inputs, part.targets)
+            measured = dict(run.engine.evaluate(split))
+            scores = run.scores(part.inputs)
         outputs.append(scores)
         row = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "epoch": run.epoch, "step": run.step}
         row |= {"split": split, "examples": len(part), **measured}
@@ -123,8 +148,12 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
     return results
 
 
-def _split_of(run: TrainedRun, split: str, read: dict[tuple[str, Path, int], Dataset]) -> Split:
-    """The run's split; `read` keeps what is read, for runs on the same data."""
+def _mean_squared_error(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
+    return float(np.mean((outputs.reshape(targets.shape) - targets) ** 2))
+
+
+def _data_of(run: TrainedRun, split: str, read: dict[tuple[str, Path, int], Dataset]) -> Dataset:
+    """The run's data, which has that split; `read` keeps what is read, for runs on the same data."""
     spec, folder = run.loaded.spec, run.loaded.folder
     key = (repr(spec.data), folder, spec.seed)
     if key not in read:
@@ -137,7 +166,7 @@ def _split_of(run: TrainedRun, split: str, read: dict[tuple[str, Path, int], Dat
         )
     if split not in data.splits:
         raise UsageError(f"--split {split}: this data has no such split\n  it has {', '.join(data.splits)}")
-    return data.splits[split]
+    return data
 
 
 def _ensemble(
@@ -151,8 +180,7 @@ def _ensemble(
     mean = np.mean(outputs, axis=0)
     empty: dict[str, Any] = {**dict.fromkeys(columns), "split": split, "examples": len(targets)}
     if first.classes is None:
-        error = float(np.mean((mean.reshape(targets.shape) - targets) ** 2))
-        return [Result({**empty, "run": "mean", "mse": error})]
+        return [Result({**empty, "run": "mean", "mse": _mean_squared_error(mean, targets)})]
     winner = vote(outputs)
     return [
         _judged({**empty, "run": "vote"}, None, winner, targets, first.classes, None),

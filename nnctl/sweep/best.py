@@ -1,0 +1,39 @@
+"""The best runs of a finished sweep."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from nnctl.errors import RunError, UsageError
+from nnctl.sweep.question import FILE
+from nnctl.sweep.runner import RESULTS, final_metrics
+from nnctl.training.folder import RunFolder
+
+
+def best_runs(folder: Path, count: int) -> list[Path]:
+    """Folders of the `count` best trials, the best first, by the column that ranked the sweep.
+
+    Trials are taken one by one, whatever combination they belong to; of equal ones the
+    earlier comes first. Raises RunError where `folder` is no finished sweep, UsageError
+    where fewer of its trials finished.
+    """
+    if not (folder / FILE).is_file():
+        raise RunError(f"{folder}: is not a sweep's folder: it has no {FILE}\n  nnctl sweep says where it writes")
+    if not (folder / RESULTS).is_file():
+        raise RunError(f"{folder}: the sweep is not finished: it has no {RESULTS}\n  run its line again to go on")
+    results: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    column, sign = results["monitor"], -1.0 if results["higher_is_better"] else 1.0
+    ranked: list[tuple[float, Path]] = []
+    for standing in results["ranking"]:
+        for number in standing["trials"]:
+            run = RunFolder(folder / f"{number:04d}")
+            summary = run.finished()
+            value = final_metrics(summary).get(column) if summary is not None else None
+            if isinstance(value, int | float) and math.isfinite(value):
+                ranked.append((sign * value, run.path))
+    if len(ranked) < count:
+        raise UsageError(f"--best {count}: {len(ranked)} trials of {folder} finished with a {column}")
+    return [path for _, path in sorted(ranked)[:count]]
