@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
+from nnctl.backends.cpu.machine import prefer_wide_kernels
 from nnctl.errors import NnctlError
 
 BROKEN_PIPE = 141
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interpreter, which ends with 1 after `explain_defect`.
     """
     sys.excepthook = explain_defect
+    # Before anything loads NumPy, whose BLAS chooses its kernels then.
+    prefer_wide_kernels()
     try:
         code = _run(arguments)
         sys.stdout.flush()

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Result
 from nnctl.backends.cpu.cache import compiled
-from nnctl.backends.cpu.gemm import panel_width
 from nnctl.backends.cpu.machine import cores
 from nnctl.backends.cpu.schedule import CpuStrategy
 from nnctl.backends.cpu.source import Source, generate
@@ -88,7 +87,7 @@ class Executable:
         self._meeting = np.zeros(64, np.int64)
         self._memory = (
             self._meeting, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
-            _aligned(4 * self.source.inner * panel_width() * threads).view(np.float32),
+            _aligned(4 * self.source.room * threads).view(np.float32),
             np.array(self.source.offsets or (0,), np.int64), np.array(self.source.numbers or (0.0,), np.float32),
         )  # fmt: skip
         self._kept = (

@@ -25,6 +25,8 @@ _TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
 _PACK_FROM = 200
 """Rows of C from which a panel of B is packed."""
+PACK_A_FROM = 1 << 18
+"""Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
 _KERNEL_ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
     "i64 %spans, i64 %span"
@@ -63,6 +65,12 @@ def panel_width() -> int:
     return _TILE[vector_bits()][1] * vector_bits() // 32
 
 
+def room(m: int, k: int, *, transposed: bool) -> int:
+    """Floats that a product of m rows over k terms packs its operands into."""
+    packed_a = m * k if transposed and m * k >= PACK_A_FROM else 0
+    return k * panel_width() + packed_a
+
+
 def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
@@ -77,7 +85,9 @@ def module_text(bits: int) -> str:
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
-    return "\n".join([*declared, *kernels, _pack(vectors * lanes, lanes), _outer(rows, vectors, lanes)])
+    return "\n".join(
+        [*declared, *kernels, _pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes)]
+    )
 
 
 class _Text:
@@ -208,7 +218,57 @@ def _store(t: _Text, value: str, place: str, lanes: int, mask: str | None, beta:
         t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
 
 
-def _pack(width: int, lanes: int) -> str:
+def _pack_a(rows: int) -> str:
+    """A transposed A (k rows of m), tile by tile: for each of k the tile's rows side by side."""
+    return f"""
+define internal void @pack.a(i64 %m, i64 %k, ptr %a, i64 %lda, ptr %buffer) nounwind {{
+entry:
+  br label %tiles
+
+tiles:
+  %i = phi i64 [0, %entry], [%i.after, %tile.end]
+  %i.after = add i64 %i, {rows}
+  %left = sub i64 %m, %i
+  %few = icmp slt i64 %left, {rows}
+  %count = select i1 %few, i64 %left, i64 {rows}
+  %bytes = mul i64 %count, 4
+  %tile.at = mul i64 %i, %k
+  %from.tile = getelementptr float, ptr %a, i64 %i
+  %to.tile = getelementptr float, ptr %buffer, i64 %tile.at
+  br label %rows
+
+rows:
+  %q = phi i64 [0, %tiles], [%q.next, %row.end]
+  %from.at = mul i64 %q, %lda
+  %to.at = mul i64 %q, {rows}
+  %from = getelementptr float, ptr %from.tile, i64 %from.at
+  %to = getelementptr float, ptr %to.tile, i64 %to.at
+  br i1 %few, label %part, label %whole
+
+whole:
+  %row = load <{rows} x float>, ptr %from, align 4
+  store <{rows} x float> %row, ptr %to, align 4
+  br label %row.end
+
+part:
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  br label %row.end
+
+row.end:
+  %q.next = add nuw i64 %q, 1
+  %q.done = icmp eq i64 %q.next, %k
+  br i1 %q.done, label %tile.end, label %rows
+
+tile.end:
+  %done = icmp sge i64 %i.after, %m
+  br i1 %done, label %exit, label %tiles
+
+exit:
+  ret void
+}}"""
+
+
+def _pack_b(width: int, lanes: int) -> str:
     """A panel of B as k rows of `width` floats, of which `columns` are meant.
 
     A B that lies transposed goes square by square: `lanes` rows of registers,
@@ -241,7 +301,7 @@ def _pack(width: int, lanes: int) -> str:
         t.say(f"store {v} {rows[i]}, ptr {place}, align 4")
     square = "\n".join(t.lines)
     return f"""
-define internal void @pack(i64 %k, i64 %columns, ptr %b, i64 %ldb, i1 %transposed, ptr %buffer) nounwind {{
+define internal void @pack.b(i64 %k, i64 %columns, ptr %b, i64 %ldb, i1 %transposed, ptr %buffer) nounwind {{
 entry:
   %bytes = mul i64 %columns, 4
   br i1 %transposed, label %strips, label %rows
@@ -330,7 +390,7 @@ def _outer(rows: int, vectors: int, lanes: int) -> str:
 
     ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
     a convolution sums over the rows of its kernel, for each of which the image begins a row
-    lower. buffer: room for k·spans × vectors·lanes floats.
+    lower. buffer: room for k·spans × vectors·lanes floats, and for A where it is packed.
     """
     width = vectors * lanes
     return f"""
@@ -339,8 +399,15 @@ define void @{SYMBOL}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, pt
 entry:
   %is.ta = icmp ne i64 %ta, 0
   %is.tb = icmp ne i64 %tb, 0
+  %elements = mul i64 %m, %k
+  %large = icmp sge i64 %elements, {PACK_A_FROM}
+  %plain = icmp eq i64 %spans, 1
+  %large.ta = and i1 %is.ta, %large
+  %pack.a = and i1 %large.ta, %plain
+  %cas.ta = select i1 %pack.a, i64 {rows}, i64 %lda
   %ras = select i1 %is.ta, i64 1, i64 %lda
-  %cas = select i1 %is.ta, i64 %lda, i64 1
+  %cas = select i1 %is.ta, i64 %cas.ta, i64 1
+  %next.row = select i1 %pack.a, i64 %k, i64 %ras
   %cbs = select i1 %is.tb, i64 %ldb, i64 1
   %many = icmp sge i64 %m, {_PACK_FROM}
   %pack = or i1 %is.tb, %many
@@ -351,10 +418,23 @@ entry:
   %empty.k = icmp sle i64 %terms, 0
   %empty.mn = or i1 %empty.m, %empty.n
   %empty = or i1 %empty.mn, %empty.k
-  br i1 %empty, label %exit, label %panels
+  br i1 %empty, label %exit, label %begin
+
+begin:
+  br i1 %pack.a, label %packing.a, label %ready
+
+packing.a:
+  %room.b = mul i64 %k, {width}
+  %buffer.a = getelementptr float, ptr %buffer, i64 %room.b
+  call void @pack.a(i64 %m, i64 %k, ptr %a, i64 %lda, ptr %buffer.a)
+  br label %ready
+
+ready:
+  %a.used = phi ptr [%a, %begin], [%buffer.a, %packing.a]
+  br label %panels
 
 panels:
-  %j = phi i64 [0, %entry], [%j.next, %panel.end]
+  %j = phi i64 [0, %ready], [%j.next, %panel.end]
   %left = sub i64 %n, %j
   %wide = icmp slt i64 %left, {width}
   %columns = select i1 %wide, i64 %left, i64 {width}
@@ -363,7 +443,7 @@ panels:
   br i1 %pack, label %packing, label %packed
 
 packing:
-  call void @pack(i64 %terms, i64 %columns, ptr %b.panel, i64 %ldb, i1 %is.tb, ptr %buffer)
+  call void @pack.b(i64 %terms, i64 %columns, ptr %b.panel, i64 %ldb, i1 %is.tb, ptr %buffer)
   br label %packed
 
 packed:
@@ -385,8 +465,8 @@ tiles:
   %entry.index = add i64 %table.row, %row.index
   %entry.place = getelementptr ptr, ptr @tiles, i64 %entry.index
   %tile = load ptr, ptr %entry.place, align 8
-  %a.offset = mul i64 %i, %ras
-  %a.tile = getelementptr float, ptr %a, i64 %a.offset
+  %a.offset = mul i64 %i, %next.row
+  %a.tile = getelementptr float, ptr %a.used, i64 %a.offset
   %c.row = mul i64 %i, %ldc
   %c.offset = add i64 %c.row, %j
   %c.tile = getelementptr float, ptr %c, i64 %c.offset

@@ -1,4 +1,4 @@
-"""What generated code needs and Numba lacks: BLAS by symbol, a barrier, a clock, bits of a float."""
+"""What generated code needs and Numba lacks: products by symbol, a barrier, a clock, bits of a float."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import get_cython_function_address, intrinsic
+from numba.extending import intrinsic
 
 from nnctl.backends.cpu import gemm as gemm_module
-from nnctl.backends.cpu.machine import prefer_wide_kernels
 
-_GEMM = "nnctl_sgemm"
-prefer_wide_kernels()
+# Compiled code on disk names the product's symbol; each process binds it anew.
 gemm_module.load()
-# Compiled code on disk names this symbol; each process binds it anew to the BLAS that SciPy brings.
-llvm.add_symbol(_GEMM, get_cython_function_address("scipy.linalg.cython_blas", "sgemm"))
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _F32 = ir.FloatType()
@@ -32,46 +28,13 @@ def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
 
 
 @intrinsic
-def sgemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
-          beta: Any, c: Any, ldc: Any) -> Any:  # fmt: skip
-    """C ← α·op(A)·op(B) + β·C for row-major arrays: C is (m, n), op transposes where its flag is 1.
-
-    lda, ldb, ldc: elements between rows as stored. BLAS counts columns first, so
-    it is asked for Cᵀ = op(B)ᵀ·op(A)ᵀ.
-    """
-    flags = (types.int64,) * 2 + (types.int64,) * 3
-    signature = types.void(*flags, types.float32, a, types.int64, b, types.int64, types.float32, c, types.int64)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc = args
-        a, b, c = (_data(context, builder, sig.args[i], args[i]) for i in (6, 8, 11))
-
-        def slot(value: Any, kind: Any) -> Any:
-            return _stack_slot(builder, value, kind)
-
-        def integer(value: Any) -> Any:
-            return slot(builder.trunc(value, _I32), _I32)
-
-        def letter(flag: Any) -> Any:
-            is_set = builder.icmp_signed("!=", flag, ir.Constant(_I64, 0))
-            return slot(builder.select(is_set, ir.Constant(_I8, ord("T")), ir.Constant(_I8, ord("N"))), _I8)
-
-        pointers = [letter(tb), letter(ta), integer(n), integer(m), integer(k), slot(alpha, _F32), b, integer(ldb),
-                    a, integer(lda), slot(beta, _F32), c, integer(ldc)]  # fmt: skip
-        kind = ir.FunctionType(ir.VoidType(), [p.type for p in pointers])
-        builder.call(_external(builder, kind, _GEMM), pointers)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
 def gemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
          beta: Any, c: Any, ldc: Any, room: Any, spans: Any, span: Any) -> Any:  # fmt: skip
-    """The same product by `nnctl.backends.cpu.gemm`, as a sum over `spans` stretches of k terms.
+    """C ← α·op(A)·op(B) + β·C for row-major arrays: C is (m, n), op transposes where its flag is 1.
 
-    For each of them A begins `span` elements further and B k rows further; 1 and 0 for a plain product.
-    room: at least k·spans·panel_width() floats of this thread.
+    lda, ldb, ldc: elements between rows as stored. The sum runs over `spans` stretches of
+    k terms; for each A begins `span` elements further and B k rows further: 1 and 0 for a
+    plain product. room: scratch of this thread, as `nnctl.backends.cpu.gemm.room` says.
     """
     flags = (types.int64,) * 5
     signature = types.void(

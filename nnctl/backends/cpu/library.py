@@ -8,25 +8,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from nnctl.backends.cpu.intrinsics import gemm, sgemm
 from nnctl.backends.cpu.mathematics import F, exp, log
 
 compiled = njit(cache=False, inline="never", fastmath={"contract"}, error_model="numpy", nogil=True)
 _reordered = njit(cache=False, inline="never", fastmath={"contract", "reassoc"}, error_model="numpy", nogil=True)
-
-
-_LARGE = 500_000_000
-"""Multiply-adds from which BLAS's packing of A pays, where A is read across its rows."""
-
-
-@compiled
-def product(ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
-            beta: Any, c: Any, ldc: Any, room: Any) -> None:  # fmt: skip
-    """C ← α·op(A)·op(B) + β·C."""
-    if ta > 0 and m * n * k > _LARGE:
-        sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-    else:
-        gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room, 1, 0)
 
 
 @compiled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _CORETYPE = "OPENBLAS_CORETYPE"
@@ -22,7 +23,11 @@ def prefer_wide_kernels() -> None:
 
 def wants_wide_kernels() -> bool:
     """Whether the processor is one that OpenBLAS underrates."""
-    return processor().startswith("znver") and set(_AVX512) <= set(instruction_sets())
+    try:
+        described = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "AuthenticAMD" in described and set(_AVX512) <= set(described.split())
 
 
 def processor() -> str:

@@ -16,11 +16,10 @@ from nnctl.plan.plan import Launch, Plan, Slot
 
 _IMPORTS = """import math
 
-from nnctl.backends.cpu.intrinsics import barrier, prefetch, ticks, window1, window2, window3, window4
+from nnctl.backends.cpu.intrinsics import barrier, gemm, prefetch, ticks, window1, window2, window3, window4
 from nnctl.backends.cpu.library import (
     argmax, compiled, copy, fill, in_top_k, label_weight, log_likelihood, log_likelihood_weighted, normal, one_hot,
-    product, softmax,
-    softmax_log_likelihood, softmax_log_likelihood_weighted, target_distribution, total, uniform,
+    softmax, softmax_log_likelihood, softmax_log_likelihood_weighted, target_distribution, total, uniform,
 )
 from nnctl.backends.cpu.mathematics import F, erf, exp, expm1, log, log1p, power, sign, tanh
 """
@@ -58,8 +57,8 @@ class Source:
     constants: tuple[str, ...]
     outputs: tuple[str, ...]
     labels: tuple[str, ...]
-    inner: int
-    """The longest sum of a product; each thread needs room for as many panel rows of `gemm`."""
+    room: int
+    """Floats of scratch that each thread needs."""
 
 
 def unsupported(graph: Graph) -> tuple[str, ...]:
@@ -111,7 +110,7 @@ def generate(plan: Plan, *, timed: bool = False) -> Source:
         tuple(writer.constants),
         tuple(plan.outputs),
         tuple(_label(launch) for launch in plan.launches),
-        max(1, writer.inner),
+        writer.room,
     )
 
 

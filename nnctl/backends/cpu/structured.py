@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from nnctl.backends.cpu.gemm import room
 from nnctl.backends.cpu.writer import Part, Writer
 from nnctl.plan.plan import Launch, Slot
 
@@ -53,10 +54,10 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     arguments = [
         "1" if ta else "0", "1" if tb else "0", rows, str(columns), inner, alpha,
         a_text, str(a.shape[1]), writer.view(b, "whole"), str(b.shape[1]), beta,
-        writer.view(c, part), str(columns), "room",
+        writer.view(c, part), str(columns), "room", "1", "0",
     ]  # fmt: skip
-    writer.needs_room(a.shape[0] if ta else a.shape[1])
-    writer.line(f"product({', '.join(arguments)})")
+    writer.needs_room(room(c.shape[0], a.shape[0] if ta else a.shape[1], transposed=ta))
+    writer.line(f"gemm({', '.join(arguments)})")
 
 
 @_emits("matmul")

@@ -38,8 +38,8 @@ class Writer:
     storage: dict[str, str] = field(default_factory=dict)
     """Key in storage → the flat array's argument name."""
     feeds: dict[str, str] = field(default_factory=dict)
-    inner: int = 0
-    """The longest sum of a product: what its room is measured by."""
+    room: int = 1
+    """Floats that the largest launch needs for itself, in each thread."""
     constants: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,9 +68,9 @@ class Writer:
         finally:
             self._indent -= 1
 
-    def needs_room(self, inner: int) -> None:
-        """A product sums over `inner` terms."""
-        self.inner = max(self.inner, inner)
+    def needs_room(self, floats: int) -> None:
+        """A launch packs or pads its operands into so many floats of its thread."""
+        self.room = max(self.room, floats)
 
     # -- names ---------------------------------------------------------------
 
