@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-from nnctl.backends.cpu.machine import prefer_wide_kernels
+from nnctl.backends.blas import prefer_wide_kernels
 from nnctl.errors import NnctlError
 
 BROKEN_PIPE = 141

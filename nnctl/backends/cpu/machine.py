@@ -4,31 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-_CORETYPE = "OPENBLAS_CORETYPE"
-_AVX512 = ("avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd")
-
-
-def prefer_wide_kernels() -> None:
-    """Have OpenBLAS use its AVX-512 kernels on AMD processors that have the instructions.
-
-    OpenBLAS does not know the newer ones and falls back to AVX2, at half the
-    speed. Works only before the library is loaded; a setting of the user's stays.
-    """
-    if _CORETYPE not in os.environ and wants_wide_kernels():
-        os.environ[_CORETYPE] = "SKYLAKEX"
-
-
-def wants_wide_kernels() -> bool:
-    """Whether the processor is one that OpenBLAS underrates."""
-    try:
-        described = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "AuthenticAMD" in described and set(_AVX512) <= set(described.split())
-
 
 def processor() -> str:
     """LLVM's name of the processor, e.g. "znver5" or "skylake-avx512"."""
