@@ -1,0 +1,62 @@
+"""Steps of the specs in specs/, ready to run on a backend with random examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.cpu.source import unsupported
+from nnctl.graph.network import Network
+from nnctl.spec.load import load_spec
+from nnctl.training.gradcheck import _random_data
+from nnctl.training.initial import initial_state
+
+Array = NDArray[Any]
+
+FOLDER = Path(__file__).parents[2] / "specs"
+SPECS = sorted(FOLDER.glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class SpecSteps:
+    """A spec's net, what it stores in float32, and what each step is fed."""
+
+    network: Network
+    batch: int
+    rows: int
+    storage: dict[str, Array]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"batch": self.batch, "rows": self.rows}
+
+    def feeds(self, steps: int) -> dict[str, Array]:
+        optimizer = self.network.spec.optimizer
+        return {
+            "index": np.random.default_rng(1).integers(0, self.rows, (steps, self.batch)),
+            "step": np.arange(steps),
+            **{name: np.full(steps, getattr(optimizer, name), np.float32) for name in optimizer.scheduled},
+        }
+
+
+def spec_steps(path: Path, batch: int, rows: int) -> SpecSteps:
+    loaded = load_spec(path)
+    signature = loaded.spec.data.signature(loaded.folder)
+    network = Network(loaded.spec, signature)
+    stored = initial_state(network, 0, batch) | _random_data(signature, rows, 0) | {"seed": np.array([3, 5])}
+    narrow = {k: np.asarray(v, np.float32 if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
+    return SpecSteps(network, batch, rows, narrow)
+
+
+def compiled_specs() -> Iterator[Path]:
+    """The specs whose every step the compiled backend has code for."""
+    for path in SPECS:
+        loaded = load_spec(path)
+        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+        if not any(unsupported(graph) for graph in (network.training_step, network.evaluation, network.prediction)):
+            yield path
