@@ -111,9 +111,17 @@ class ShapeError(UsageError):
 
 
 class DataError(NnctlError):
-    """A data set is missing, broken or cannot be fetched."""
+    """A data set is missing, broken, cannot be fetched, or is not what the spec takes it for.
+
+    `field` is the key of the spec's `data` that does not fit ("classes"), empty where none is to blame.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, field: str = "") -> None:
+        self.message = message
+        self.field = field
+        super().__init__(f"data.{field}: {message}" if field else message)
 
 
 class RunError(NnctlError):

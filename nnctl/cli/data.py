@@ -60,7 +60,8 @@ def show(
         from nnctl.spec.load import load_spec
 
         loaded = load_spec(what, set_ or ())
-        dataset = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+        with loaded.pointing():
+            dataset = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     elif set_:
         raise UsageError("--set overrides values of a spec, and this is none")
     else:

@@ -41,7 +41,7 @@ def gradcheck(
     from dataclasses import asdict
 
     from nnctl.cli.tables import print_rows
-    from nnctl.errors import GradcheckFailed, ShapeError, UsageError
+    from nnctl.errors import GradcheckFailed, UsageError
     from nnctl.spec.load import load_spec
     from nnctl.training.gradcheck import GradientCheck
 
@@ -50,11 +50,8 @@ def gradcheck(
     if not eps > 0.0:
         raise UsageError(f"--eps must be above 0, got {eps:g}")
     loaded = load_spec(spec, set_ or ())
-    signature = loaded.spec.data.signature(loaded.folder)
-    try:
-        check = GradientCheck(loaded.spec, signature, batch=batch, seed=seed)
-    except ShapeError as error:
-        raise loaded.shape_error(error) from None
+    with loaded.pointing():
+        check = GradientCheck(loaded.spec, loaded.spec.data.signature(loaded.folder), batch=batch, seed=seed)
     if curve:
         print_rows([asdict(point) for point in check.curve([-e for e in range(1, 13)], samples=samples or 20)])
         return

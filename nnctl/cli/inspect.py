@@ -33,7 +33,7 @@ def inspect(
     textbook has it, backward pass included. plan: the launches that run.
     """
     from nnctl.cli.tables import print_rows
-    from nnctl.errors import ShapeError, UsageError
+    from nnctl.errors import UsageError
     from nnctl.spec.load import dump_spec, load_spec
 
     if show not in ("summary", "spec", "graph", "plan"):
@@ -50,20 +50,18 @@ def inspect(
     from nnctl.plan.render import render as render_plan
     from nnctl.plan.summary import summarize
 
-    network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
     given = loaded.spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)
-    try:
+    with loaded.pointing():
+        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
         graph = {
             "train": lambda: network.training_step if fused or show == "plan" else network.unfused_training_step,
             "evaluate": lambda: network.evaluation,
             "predict": lambda: network.prediction,
         }[step]()
-        if show == "graph":
-            typer.echo(render_graph(graph))
-        elif show == "plan":
-            typer.echo(render_plan(lower(graph, {"batch": size, "rows": size})))
-        else:
-            print_rows(summarize(network, size))
-    except ShapeError as error:
-        raise loaded.shape_error(error) from None
+    if show == "graph":
+        typer.echo(render_graph(graph))
+    elif show == "plan":
+        typer.echo(render_plan(lower(graph, {"batch": size, "rows": size})))
+    else:
+        print_rows(summarize(network, size))

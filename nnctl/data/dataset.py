@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     renumber = _renumbering(names, source)
     sampler = Sampler(source.split, seed)
     all_inputs, all_targets = _filtered(examples.inputs, examples.targets, renumber, source, "the data")
-    labels = all_targets if names is not None else None
+    labels = all_targets if names is not None and all_targets.ndim == 1 else None
     train, validation, test = partition(
         labels,
         len(all_targets),
@@ -101,7 +101,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         kept = np.arange(len(targets), dtype=np.int64)
         if source.test is not None:
             kept = subset(
-                targets if names is not None else None, len(targets), source.test, sampler, Purpose.TEST_SUBSET
+                targets if labels is not None else None, len(targets), source.test, sampler, Purpose.TEST_SUBSET
             )
         splits["test"] = _take(inputs, targets, kept)
     unit = examples.description.scale or 1.0
@@ -144,7 +144,7 @@ def _filtered(
     labels = renumber[targets]
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
-        raise DataError(f"classes: {', '.join(map(str, source.classes or ()))} leave no example of {what}")
+        raise DataError(f"{', '.join(map(str, source.classes or ()))} leave no example of {what}", "classes")
     return inputs[kept], labels[kept]
 
 
@@ -180,10 +180,10 @@ def _check(source: Source, examples: Examples) -> None:
         if description.classes is None:
             _check_finite(source, targets, f"{part}target")
             continue
-        wrong = np.flatnonzero((targets < 0) | (targets >= len(description.classes)))
+        wrong = np.argwhere((targets < 0) | (targets >= len(description.classes)))
         if len(wrong):
             raise DataError(
-                f"{source.type}: {part}example {wrong[0]} (counted from 0) has label {targets[wrong[0]]}, "
+                f"{source.type}: {part}example {wrong[0][0]} (counted from 0) has label {targets[tuple(wrong[0])]}, "
                 f"and there are {len(description.classes)} classes, numbered from 0"
             )
 
@@ -206,7 +206,9 @@ def _check_finite(source: Source, values: NDArray[Any], what: str) -> None:
 
 
 def _fingerprint(signature: DataSignature, splits: dict[str, Split]) -> str:
-    digest = hashlib.sha256(repr(signature).encode())
+    # Of the signature what is not the default, so that a new field leaves the runs of older versions valid.
+    said = [(f.name, value) for f in fields(signature) if (value := getattr(signature, f.name)) != f.default]
+    digest = hashlib.sha256(repr(said).encode())
     for name, split in splits.items():
         for array in (split.inputs, split.targets):
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())

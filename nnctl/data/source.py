@@ -35,6 +35,8 @@ class Description:
     classes: names in the order of the label indices, None where targets are values.
     scale: the factor that brings stored inputs to the unit range, None for 1.
     examples: how many, its own test set included; None where that takes a full read.
+    target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
+    vocabulary: what input indices stand for, where that is known.
     """
 
     input_shape: tuple[int, ...]
@@ -43,13 +45,14 @@ class Description:
     target_shape: tuple[int, ...] = ()
     scale: float | None = None
     examples: int | None = None
+    vocabulary: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Examples:
     """All that a source holds.
 
-    inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) int64 or
+    inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) or (n, time) int64 or
     values (n, *target_shape) float32; test_inputs and test_targets: the source's own test set.
     """
 
@@ -131,22 +134,27 @@ class Source(DataSource):
         """The signature of described data after the class filter, `target_type` and the transforms."""
         classes = description.classes
         target_shape = description.target_shape
+        if classes is not None and target_shape and (self.classes is not None or self.target_type == "values"):
+            key = "classes" if self.classes is not None else "target_type: values"
+            raise DataError(f"{key} is for one label an example, and this {self.type} data has one a step")
         if classes is not None:
             classes = select_classes(classes, self.classes)
             if self.target_type == "values":
                 target_shape = (1,) if len(classes) == 2 else (len(classes),)
                 classes = None
         elif self.classes is not None:
-            raise DataError(f"classes cannot be selected: the targets of this {self.type} data are values, not labels")
+            raise DataError(f"no class can be selected: the targets of this {self.type} data are values", "classes")
         elif self.target_type == "labels":
-            raise DataError(f"target_type: labels is impossible: the targets of this {self.type} data are values")
+            raise DataError(f"labels is impossible: the targets of this {self.type} data are values", "target_type")
         statistics_shape: tuple[int, ...] | None = None
         if any(transform.per_feature for transform in self.transforms):
             statistics_shape = description.input_shape
         elif self.transforms or description.scale is not None:
             statistics_shape = ()
         if statistics_shape is not None and description.input_dtype == "index":
-            raise DataError(f"transforms rescale numbers, and the inputs of this {self.type} data are indices")
+            raise DataError(
+                f"numbers can be rescaled, and the inputs of this {self.type} data are indices", "transforms"
+            )
         self._check_changes(description)
         return DataSignature(
             input_shape=description.input_shape,
@@ -154,6 +162,7 @@ class Source(DataSource):
             classes=classes,
             target_shape=target_shape,
             statistics_shape=statistics_shape,
+            vocabulary=description.vocabulary,
         )
 
     def _check_changes(self, description: Description) -> None:
@@ -162,12 +171,13 @@ class Source(DataSource):
         changes += [("expand", part.type, part.needs_images) for part in self.expand]
         for key, name, images in changes:
             if description.input_dtype == "index":
-                raise DataError(f"{key}: {name} changes numbers, and the inputs of this {self.type} data are indices")
+                raise DataError(f"{name} changes numbers, and the inputs of this {self.type} data are indices", key)
             if images and len(description.input_shape) != 3:
                 raise DataError(
-                    f"{key}: {name} needs images of shape (height, width, channels), and the inputs of this "
+                    f"{name} needs images of shape (height, width, channels), and the inputs of this "
                     f"{self.type} data have shape {description.input_shape}\n"
-                    "  noise and mixup work on inputs of any shape"
+                    "  noise and mixup work on inputs of any shape",
+                    key,
                 )
 
     @property
@@ -191,8 +201,8 @@ def select_classes(names: Sequence[str], chosen: Sequence[str | int] | None) -> 
             close = get_close_matches(name, names, 1)
             shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
             hint = f"did you mean {close[0]!r}?" if close else f"the classes are {shown}"
-            raise DataError(f"classes: there is no class {name!r} in the data\n  {hint}")
+            raise DataError(f"there is no class {name!r} in the data\n  {hint}", "classes")
         if name in selected:
-            raise DataError(f"classes: {name!r} is listed twice")
+            raise DataError(f"{name!r} is listed twice", "classes")
         selected.append(name)
     return tuple(selected)

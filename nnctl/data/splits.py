@@ -81,7 +81,8 @@ def partition(
         asked = " and ".join(f"{size:,} for {name}" for name, size in sizes.items() if size)
         raise DataError(
             f"{asked} leave nothing to train on: the data holds {n:,} example{'s' * (n != 1)} in all\n"
-            "  ask for fewer with data.validation and data.test"
+            "  ask for fewer with data.validation and data.test",
+            "validation" if validation is not None else "test",
         )
     rest = np.arange(n, dtype=np.int64)
     held_out: list[Indices] = []
@@ -102,9 +103,9 @@ def fold(
     """
     n = len(rest)
     if not 0 <= which < folds or folds < 2:
-        raise DataError(f"data.fold is [{which}, {folds}]: expected [k, K] with K at least 2 and k from 0 to K − 1")
+        raise DataError(f"[{which}, {folds}] is no [k, K] with K at least 2 and k from 0 to K − 1", "fold")
     if n < folds:
-        raise DataError(f"data.fold asks for {folds} parts of {n} example{'s' * (n != 1)}")
+        raise DataError(f"{folds} parts are asked for of {n} example{'s' * (n != 1)}", "fold")
     if sampler.rule == "ordered":
         dealt = np.arange(n) * folds // n
     else:
@@ -123,9 +124,9 @@ def subset(labels: NDArray[np.int64] | None, n: int, portion: Portion, sampler: 
     Raises DataError where more are asked for than there are, or none.
     """
     k = size_of(portion, n)
-    what = "data.test" if purpose is Purpose.TEST_SUBSET else "data.subset"
+    field = "test" if purpose is Purpose.TEST_SUBSET else "subset"
     if k == 0:
-        raise DataError(f"{what} is 0: ask for at least one example")
+        raise DataError("0 examples are asked for: at least one is needed", field)
     if k > n:
-        raise DataError(f"{what} asks for {k:,} examples, and there are {n:,}")
+        raise DataError(f"{k:,} examples are asked for, and there are {n:,}", field)
     return np.flatnonzero(sampler.draw(labels, n, k, purpose)).astype(np.int64, copy=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nnctl.errors import Diagnostic, Location, ShapeError, SpecError
+from nnctl.errors import DataError, Diagnostic, Location, ShapeError, SpecError
 from nnctl.spec.check import check
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_spec, spec_to_dict
@@ -41,6 +42,19 @@ class Loaded:
     def error(self, path: str, message: str, expected: str = "", hint: str = "") -> SpecError:
         """A problem found later, pointed at the value it comes from."""
         return SpecError([Diagnostic(message, self.locate(path), expected, hint)])
+
+    @contextmanager
+    def pointing(self) -> Iterator[None]:
+        """Within the block, what does not fit the data or another layer is a SpecError at its place in the file."""
+        try:
+            yield
+        except ShapeError as error:
+            raise self.shape_error(error) from error
+        except DataError as error:
+            if not error.field:
+                raise
+            message, _, hint = error.message.partition("\n")
+            raise self.error(f"data.{error.field}", message, hint=hint.strip()) from error
 
     def shape_error(self, error: ShapeError) -> SpecError:
         """A shape error of the graph, pointed at the layer in the file."""

@@ -104,7 +104,8 @@ def train(
 
 
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
-    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    with loaded.pointing():
+        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
         engine.normalize(data.shift, data.scale)

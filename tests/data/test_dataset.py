@@ -18,7 +18,7 @@ from nnctl.errors import DataError
 from nnctl.spec.registry import components
 
 FOLDER = Path()
-DIGITS_FINGERPRINT = "fa034612f0ec2101af108dbd7ed17e2bafb59cbf6cd878e1cd982f7c4c276549"
+DIGITS_FINGERPRINT = "553c9e3c1b189a533eb27c6486fae116e0085dc6c112560cfa52f8b7e54d3d03"
 SELF_CONTAINED = sorted(
     name for name, cls in components("data").items() if name != "mnist" and not required_fields(cls)
 )

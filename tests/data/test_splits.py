@@ -84,7 +84,9 @@ def test_size_of(portion, n, expected):
 
 
 def test_too_many_held_out():
-    with pytest.raises(DataError, match=r"^6 for test and 4 for validation leave nothing to train on: .* 10 examples"):
+    with pytest.raises(
+        DataError, match=r"^data\.validation: 6 for test and 4 for validation leave nothing to train on: .* 10 examples"
+    ):
         partition(None, 10, test=6, validation=4, sampler=Sampler("random", 0))
 
 
@@ -95,7 +97,10 @@ def test_one_example_trains_alone_and_cannot_be_split():
         partition(None, 1, test=None, validation=0.2, sampler=Sampler("random", 0))
 
 
-@pytest.mark.parametrize(("portion", "message"), [(11, "asks for 11 examples, and there are 10"), (0, "is 0")])
+@pytest.mark.parametrize(
+    ("portion", "message"),
+    [(11, "data.subset: 11 examples are asked for, and there are 10"), (0, "data.subset: 0 examples")],
+)
 def test_impossible_subset(portion, message):
     with pytest.raises(DataError, match=message):
         subset(None, 10, portion, Sampler("random", 0), Purpose.SUBSET)
