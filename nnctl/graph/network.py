@@ -116,11 +116,11 @@ class Network:
         """Columns of what is measured of parameters in each training step, e.g. "gradient_norm.dense1.bias"."""
         outputs = self.training_step.outputs
         return tuple(
-            column
+            metric.column_of(name)
             for metric in self.spec.metrics
             if isinstance(metric, StepMetric)
-            for column in map(metric.column_of, self.parameters)
-            if column in outputs
+            for name, parameter in self.parameters.items()
+            if metric.measures(parameter.kind) and metric.column_of(name) in outputs
         )
 
     @property
@@ -317,7 +317,9 @@ class Network:
             return "add a flatten layer before the dense layers"
         if len(wanted) == 2 and len(output.shape) == 2:
             return "targets are one a step: give the recurrent layers return_sequence: true"
-        return f"end with a dense layer of {wanted[0]} units" if len(wanted) == 1 else f"end with shape {show(wanted)}"
+        if output.shape[1:-1] == tuple(wanted[:-1]):
+            return f"end with a dense layer of {wanted[-1]} units"
+        return f"end with shape {show(wanted)}"
 
     def _all_metrics(self) -> dict[str, Metric]:
         """The spec's metrics by name, accuracy first where the targets are classes."""

@@ -91,6 +91,21 @@ class ConstantValue(Initializer):
         return _filled(shape, self.value)
 
 
+@register("initializer", "evenly_spaced")
+class EvenlySpaced(Initializer):
+    """A row of numbers from `first` to `last`, in the order of the units: biases that place a step for each unit."""
+
+    formula = "w_j = first + (last − first)·j/(n − 1)"
+
+    first: Annotated[float, "of the first unit"] = -1.0
+    last: Annotated[float, "of the last unit"] = 1.0
+
+    def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
+        from numpy import linspace
+
+        return linspace(self.first, self.last, math.prod(shape)).reshape(shape)
+
+
 def _filled(shape: tuple[int, ...], value: float) -> Any:
     from numpy import float64, full
 

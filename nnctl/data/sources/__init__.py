@@ -1,6 +1,18 @@
 """Every data source, transform and augmentation of nnctl: importing this module registers them."""
 
 from nnctl.data import augmentations, transforms
-from nnctl.data.sources import arrays, digits, generated, images, mnist, tables
+from nnctl.data.sources import arrays, digits, functions, generated, images, mnist, sequences, tables, text
 
-__all__ = ["arrays", "augmentations", "digits", "generated", "images", "mnist", "tables", "transforms"]
+__all__ = [
+    "arrays",
+    "augmentations",
+    "digits",
+    "functions",
+    "generated",
+    "images",
+    "mnist",
+    "sequences",
+    "tables",
+    "text",
+    "transforms",
+]

@@ -1,0 +1,152 @@
+"""A function of one variable, given by an expression: what a net of one hidden layer can approximate.
+
+The expression is read as Python's grammar has it and evaluated by walking its tree:
+numbers, x, pi, e, + − * / **, and the functions listed below. Nothing else is run.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from nnctl.data.source import Description
+from nnctl.data.sources.generated import GeneratedSource
+from nnctl.errors import DataError
+from nnctl.spec.fields import NonEmptyStr, NonNegativeFloat, PositiveInt
+from nnctl.spec.registry import Problem, register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FUNCTIONS = ("abs", "arctan", "cos", "cosh", "exp", "floor", "log", "sign", "sin", "sinh", "sqrt", "tan", "tanh")
+CONSTANTS = ("e", "pi")
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.USub: "negative",
+    ast.UAdd: "positive",
+}
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression, and the likely fix."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def parse(text: str) -> ast.expr:
+    """The tree of an expression in x. Raises ExpressionError."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise ExpressionError(f"cannot be read: {getattr(error, 'msg', error)}") from error
+    _check(tree)
+    return tree
+
+
+def _check(node: ast.expr) -> None:
+    match node:
+        case ast.Constant(value=bool() | str() | bytes() | complex()):
+            raise ExpressionError(f"{ast.unparse(node)} is not a real number")
+        case ast.Constant(value=int() | float()):
+            return
+        case ast.Name(id=name):
+            if name not in ("x", *CONSTANTS):
+                raise ExpressionError(
+                    f"there is no '{name}'", f"the variable is x; constants are {', '.join(CONSTANTS)}"
+                )
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            _check(left)
+            _check(right)
+        case ast.BinOp(op=ast.BitXor()):
+            raise ExpressionError("'^' is not an operator", "powers are written x**2")
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
+            _check(operand)
+        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]):
+            if name not in FUNCTIONS:
+                close = get_close_matches(name, FUNCTIONS, 1)
+                hint = f"did you mean '{close[0]}'?" if close else f"functions are {', '.join(FUNCTIONS)}"
+                raise ExpressionError(f"there is no function '{name}'", hint)
+            _check(argument)
+        case _:
+            raise ExpressionError(f"'{ast.unparse(node)}' is not arithmetic", f"functions are {', '.join(FUNCTIONS)}")
+
+
+def evaluate(tree: ast.expr, x: NDArray[Any]) -> NDArray[Any]:
+    """The values of a parsed expression, float64 of x's shape; not finite where it is not defined."""
+    import numpy as np
+
+    def value(node: Any) -> Any:
+        match node:
+            case ast.Constant(value=int() | float() as number):
+                return float(number)
+            case ast.Name(id="x"):
+                return x
+            case ast.Name(id=name):
+                return getattr(np, name)
+            case ast.BinOp(left=left, op=op, right=right):
+                return _function(op)(value(left), value(right))
+            case ast.UnaryOp(op=op, operand=operand):
+                return _function(op)(value(operand))
+            case ast.Call(func=ast.Name(id=name), args=[argument]):
+                return getattr(np, name)(value(argument))
+        raise TypeError(f"{ast.dump(node)} is no checked expression")
+
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(np.asarray(value(tree), np.float64), x.shape)
+
+
+def _function(op: ast.AST) -> Callable[..., Any]:
+    import numpy as np
+
+    function: Callable[..., Any] = getattr(np, _OPERATORS[type(op)])
+    return function
+
+
+@register("data", "function")
+class FunctionSource(GeneratedSource):
+    """Regression: a function of x at evenly spaced points from `low` to `high`."""
+
+    expression: Annotated[NonEmptyStr, "in x, e.g. 0.2 + 0.4*x**2 + 0.3*x*sin(15*x)"] = "sin(2*pi*x)"
+    low: Annotated[float, "the first x"] = 0.0
+    high: Annotated[float, "the last x"] = 1.0
+    examples: Annotated[PositiveInt, "how many points"] = 200
+    noise: Annotated[NonNegativeFloat, "standard deviation of the noise on y"] = 0.0
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return Description((1,), target_shape=(1,), examples=self.examples)
+
+    def make(self, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+        """x and y, each (n, 1). Raises DataError where the function is not defined at a point."""
+        import numpy as np
+
+        x = np.linspace(self.low, self.high, self.examples)[:, None]
+        y = evaluate(parse(self.expression), x)
+        undefined = ~np.isfinite(y)
+        if undefined.any():
+            raise DataError(
+                f"{self.expression} is {y[undefined][0]} at x = {x[undefined][0]:g}\n"
+                f"  choose low and high so that it is a number at every point between them"
+            )
+        return x, y + self.noise * rng.standard_normal(x.shape)
+
+    def problems(self) -> list[Problem]:
+        """The expression must be one, and low below high."""
+        found = []
+        try:
+            parse(self.expression)
+        except ExpressionError as error:
+            found.append(Problem("expression", f"the expression {error}", error.hint))
+        if not self.low < self.high:
+            found.append(Problem("high", f"high must be above low, {self.low:g}"))
+        return found
