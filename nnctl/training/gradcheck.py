@@ -24,6 +24,7 @@ from nnctl.plan.lower import lower
 from nnctl.plan.plan import Precision
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
+from nnctl.training.examples import random_examples
 from nnctl.training.initial import initial_state
 
 Method: TypeAlias = Literal["complex", "central"]
@@ -85,7 +86,7 @@ class GradientCheck:
         self.parameters = {name: state[name] for name in self.network.parameters}
         self._trained = [name for name, parameter in self.network.parameters.items() if not parameter.frozen]
         self.carried = {name: state[name] for name in self.network.states}
-        self.data = _random_data(signature, batch, self.seed)
+        self.data = random_examples(signature, batch, self.seed)
         full = self.network.objective
         self._value_graph = drop_dead(replace(full, outputs={"objective": full.outputs["objective"]}))
         self.gradients = self._run(full, "float64")
@@ -232,25 +233,3 @@ def _relative_error(numeric: float, analytic: float, floor: float = 0.0, noise: 
     if difference <= noise:
         return 0.0
     return (difference - noise) / max(abs(numeric) + abs(analytic), floor)
-
-
-def _random_data(signature: DataSignature, batch: int, seed: int) -> dict[str, NDArray[Any]]:
-    """Examples of a signature's shapes and kinds: the check needs no data set."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
-    shape = (batch, *signature.input_shape)
-    data: dict[str, NDArray[Any]] = {"examples": np.array(float(batch))}
-    if signature.input_dtype == "uint8":
-        data["data.inputs"] = rng.integers(0, 256, shape, dtype=np.uint8)
-    elif signature.input_dtype == "index":
-        data["data.inputs"] = rng.integers(0, 2, shape)
-    else:
-        data["data.inputs"] = rng.standard_normal(shape)
-    if signature.classes is not None:
-        data["data.targets"] = rng.integers(0, len(signature.classes), batch)
-    else:
-        data["data.targets"] = rng.uniform(size=(batch, *signature.target_shape))
-    if signature.statistics_shape is not None:
-        byte = signature.input_dtype == "uint8"
-        data["data.shift"] = np.full(signature.statistics_shape, 127.5 if byte else 0.0)
-        data["data.scale"] = np.full(signature.statistics_shape, 1.0 / 127.5 if byte else 1.0)
-    return data

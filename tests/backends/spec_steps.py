@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnctl.backends.cpu.source import unsupported
 from nnctl.graph.network import Network
 from nnctl.spec.load import load_spec
-from nnctl.training.gradcheck import _random_data
+from nnctl.training.examples import random_examples
 from nnctl.training.initial import initial_state
 
 Array = NDArray[Any]
@@ -48,7 +48,7 @@ def spec_steps(path: Path, batch: int, rows: int) -> SpecSteps:
     loaded = load_spec(path)
     signature = loaded.spec.data.signature(loaded.folder)
     network = Network(loaded.spec, signature)
-    stored = initial_state(network, 0, batch) | _random_data(signature, rows, 0) | {"seed": np.array([3, 5])}
+    stored = initial_state(network, 0, batch) | random_examples(signature, rows, 0) | {"seed": np.array([3, 5])}
     narrow = {k: np.asarray(v, np.float32 if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
     return SpecSteps(network, batch, rows, narrow)
 
