@@ -75,10 +75,12 @@ def _show(results: Sequence[Result], classes: Sequence[str] | None) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from nnctl.metrics.terminal import show
 
-    console = Console()
+    # Names of classes and folders may look like markup or emoji codes.
+    console = Console(markup=False, emoji=False)
     first = results[0].row
     hidden = ("step", "split", "examples")
     columns = [n for n in dict.fromkeys(n for result in results for n in result.row) if n not in hidden]
@@ -91,10 +93,9 @@ def _show(results: Sequence[Result], classes: Sequence[str] | None) -> None:
     for result in results if classes is not None else ():
         if result.confusion is None or classes is None:
             continue
-        console.print(f"{result.row['run']}: rows are classes, columns answers", markup=False, highlight=False)
+        console.print(f"{result.row['run']}: rows are classes, columns answers", highlight=False)
         matrix = Table("class", *classes, box=SIMPLE_HEAD)
         for row, name in enumerate(classes):
             cells = [str(n) if n else "·" for n in result.confusion[row].tolist()]
-            cells[row] = f"[bold]{cells[row]}[/bold]"
-            matrix.add_row(name, *cells)
+            matrix.add_row(name, *(Text(cell, "bold" if column == row else "") for column, cell in enumerate(cells)))
         console.print(matrix)

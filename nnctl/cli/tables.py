@@ -23,14 +23,22 @@ def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    # Text throughout: in plain strings rich takes "[name=left]" of a setting's path for markup.
     table = Table(box=box.SIMPLE)
     for name, value in rows[0].items():
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(_head(name)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_styled(cell(value)) for value in row.values()))
+        words = map(cell, row.values())
+        table.add_row(*(Text(word, _STYLES.get(word, "")) for word in words))
     Console().print(table)
+
+
+def _head(name: str) -> str:
+    """A column's name in words; a path of the spec as it must be written."""
+    return name.replace("_", " ") if name.isidentifier() else name
 
 
 def cell(value: Any) -> str:
@@ -50,9 +58,3 @@ def cell(value: Any) -> str:
             return " ".join(f"{key}:{cell(count)}" for key, count in value.items())
         case _:
             return str(value)
-
-
-def _styled(text: str) -> str:
-    from rich.markup import escape
-
-    return f"[{_STYLES[text]}]{text}[/]" if text in _STYLES else escape(text)

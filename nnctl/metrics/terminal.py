@@ -40,6 +40,8 @@ class Notices:
                 f"batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
             )
             self._say(f"backend {event.backend}: {event.backend_reason}")
+            for sentence in event.advice:
+                self._say(f"note: {sentence}")
             self._say(f"run {event.folder}" + (f", going on at step {event.step:,}" if event.step else ""))
         elif isinstance(event, Stopped):
             self._say(f"stopped early: {event.reason}")

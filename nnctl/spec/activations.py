@@ -29,6 +29,7 @@ class Step(ElementwiseActivation):
     """The perceptron's threshold. Its derivative is 0 everywhere, so nothing below it learns."""
 
     formula = "a = 1 if z > 0 else 0"
+    learns = False
 
     def body(self, xp: Namespace, z: Array) -> Array:
         return xp.where(xp.greater(z, 0.0), 1.0, 0.0)

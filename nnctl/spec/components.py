@@ -124,9 +124,10 @@ class Builder(Protocol):
 
 
 class Activation(Component):
-    """f in a = f(z)."""
+    """f in a = f(z). `learns`: False where its slope is 0 everywhere, so that nothing below it learns."""
 
     kind: ClassVar[str] = "activation"
+    learns: ClassVar[bool] = True
 
     def build(self, builder: Builder, z: Any) -> Any:
         raise NotImplementedError
@@ -362,6 +363,14 @@ class DataSource(Component):
     def splits(self) -> tuple[str, ...]:
         """Names of the splits there will be: "train", then "validation" and "test" where they exist."""
         return ("train",)
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether row b of each batch goes on where row b of the batch before ended, so that states can be carried.
+
+        Such data is read in its own order, in whole batches; what does not fill one is left out.
+        """
+        return False
 
     def signature(self, folder: Path) -> DataSignature:
         """What the compiler must know, without a download; `folder` is what paths are relative to.

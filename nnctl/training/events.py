@@ -23,7 +23,7 @@ Record: TypeAlias = Mapping[str, Value]
 class Started:
     """Data and net are loaded; training begins, or goes on at `step`.
 
-    history: the rows that earlier parts of the run have written.
+    history: the rows that earlier parts of the run have written. advice: what a person should know of the spec.
     folder: of the run; metrics: its file of rows.
     """
 
@@ -40,6 +40,7 @@ class Started:
     steps: int
     step: int = 0
     history: tuple[Record, ...] = ()
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

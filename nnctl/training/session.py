@@ -16,6 +16,7 @@ import numpy as np
 from nnctl import __version__
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.errors import RunError, ShapeError
+from nnctl.spec.advice import advice
 from nnctl.spec.load import Loaded, dump_spec, load_spec, spec_to_dict
 from nnctl.spec.signature import DataSignature
 from nnctl.training import checkpoints
@@ -185,6 +186,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
+        advice=advice(spec),
     )
     for event in loop.run(stop):
         if isinstance(event, Saved):

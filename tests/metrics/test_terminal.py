@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -51,11 +52,16 @@ def test_the_table() -> None:
 def test_the_notices() -> None:
     screen, text = console()
     notices = Notices(screen)
-    for event in (STARTED, Stopped("patience is at its end"), Finished(SUMMARY, "runs/xor/001")):
+    for event in (
+        replace(STARTED, advice=("[step] has no slope",)),
+        Stopped("patience is at its end"),
+        Finished(SUMMARY, "runs/xor/001"),
+    ):
         notices.handle(event)
     assert text.getvalue().splitlines() == [
         "xor: 4,810 parameters, 1,200 training examples, batches of 32, 1 epoch",
         "backend numpy: the only one",
+        "note: [step] has no slope",
         "run runs/xor/001",
         "stopped early: patience is at its end",
         "1 epoch in 1 h 01 min; test accuracy 0.9600; best weights, of epoch 1",

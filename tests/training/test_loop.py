@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from softmax_engine import ScriptedEngine, SoftmaxEngine, blobs
 from nnctl.errors import DivergedError, Interrupted, UsageError
 from nnctl.spec.load import load_text
 from nnctl.training.checkpoints import Checkpoint, encode
+from nnctl.training.engine import Steps
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Saved, Stopped
 from nnctl.training.events import Tested as FinalRow  # pytest collects what is called Test…
 from nnctl.training.loop import Loop
@@ -83,6 +85,23 @@ def test_the_training_cost_is_the_mean_over_the_epochs_examples() -> None:
     loop = make("{epochs: 1, batch_size: 8}", optimizer="{type: sgd, learning_rate: 1.0e-30}")
     first = rows(list(loop.run()))[0]
     assert first["train_cost"] == pytest.approx(math.log(3), rel=1e-14)
+
+
+def test_class_weights_weigh_the_training_cost_and_not_the_accuracy() -> None:
+    class Weighted(SoftmaxEngine):
+        """Its first batch of 8 weighs a hundred times as much as those after it."""
+
+        def train(self, indices: Any, scheduled: Any, first_step: int) -> Steps:
+            steps = super().train(indices, scheduled, first_step)
+            numbers = np.arange(first_step, first_step + steps.completed)
+            costs = np.where(numbers == 0, 1.0, 3.0)
+            right = np.where(numbers == 0, 2.0, 4.0)
+            weight = np.where(numbers == 0, 800.0, 8.0)
+            return Steps(steps.completed, {"cost": costs, "weight": weight, "accuracy": right})
+
+    first = rows(list(make("{epochs: 1, batch_size: 8}", engine=Weighted(), n=16).run()))[0]
+    assert first["train_cost"] == (800 * 1.0 + 8 * 3.0) / 808
+    assert first["train_accuracy"] == 6 / 16
 
 
 @settings(max_examples=25, deadline=None)
