@@ -19,6 +19,14 @@ def epoch_order(seed: int, epoch: int, n: int, shuffle: bool) -> NDArray[np.int6
     return permutation(n, seed, Purpose.SHUFFLE, epoch)
 
 
+def contiguous_order(n: int, batch_size: int) -> NDArray[np.int64]:
+    """Indices of n pieces of a long text, so that each row of the batches reads its own stretch of it, (n,).
+
+    n is a multiple of batch_size. Of 6 pieces in batches of 2: 0, 3; 1, 4; 2, 5.
+    """
+    return np.arange(n, dtype=np.int64).reshape(batch_size, -1).T.reshape(-1)
+
+
 def batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
     """`order` cut into views of `batch_size` indices; the last is smaller where they do not divide."""
     if batch_size < 1:

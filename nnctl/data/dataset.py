@@ -106,7 +106,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         splits["test"] = _take(inputs, targets, kept)
     unit = examples.description.scale or 1.0
     splits["train"] = Split(*expanded(splits["train"].inputs, splits["train"].targets, source.expand, unit, seed))
-    if names is not None and signature.classes is None:
+    if names is not None and signature.classes is None and not signature.reconstructs:
         splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}
 
     shift = scale = None
@@ -114,6 +114,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         shift, scale = normalization(
             splits["train"].inputs, examples.description.scale, source.transforms, signature.statistics_shape
         )
+    if signature.reconstructs:
+        splits = {name: Split(s.inputs, _rescaled(s.inputs, shift, scale)) for name, s in splits.items()}
     return Dataset(
         signature,
         splits["train"],
@@ -163,6 +165,15 @@ def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     rows = np.zeros((len(labels), width), dtype=np.float32)
     rows[np.arange(len(labels)), labels] = 1.0
     return rows
+
+
+def _rescaled(inputs: NDArray[Any], shift: Any, scale: Any) -> NDArray[np.float32]:
+    """The inputs as they enter the net."""
+    values = inputs.astype(np.float32)
+    if shift is not None:
+        values -= shift
+        values *= scale
+    return values
 
 
 def _check(source: Source, examples: Examples) -> None:

@@ -95,6 +95,9 @@ class Source(DataSource):
         "labels (class indices) or values (numbers; of labels, 0 or 1 for two classes and one-hot rows for more); "
         "as the data is if absent",
     ] = None
+    reconstruct: Annotated[
+        bool, "let the targets be the inputs, rescaled as the net sees them: what an autoencoder learns"
+    ] = False
     transforms: Annotated[tuple[Transform, ...], "rescalings of the inputs, in this order"] = ()
     fold: Annotated[
         tuple[NonNegativeInt, PositiveInt] | None,
@@ -146,6 +149,12 @@ class Source(DataSource):
             raise DataError(f"no class can be selected: the targets of this {self.type} data are values", "classes")
         elif self.target_type == "labels":
             raise DataError(f"labels is impossible: the targets of this {self.type} data are values", "target_type")
+        if self.reconstruct:
+            if self.target_type is not None:
+                raise DataError("the targets are the inputs: remove target_type, or reconstruct", "target_type")
+            if description.input_dtype == "index":
+                raise DataError(f"the inputs of this {self.type} data are indices, not numbers to learn", "reconstruct")
+            classes, target_shape = None, description.input_shape
         statistics_shape: tuple[int, ...] | None = None
         if any(transform.per_feature for transform in self.transforms):
             statistics_shape = description.input_shape
@@ -163,6 +172,7 @@ class Source(DataSource):
             target_shape=target_shape,
             statistics_shape=statistics_shape,
             vocabulary=description.vocabulary,
+            reconstructs=self.reconstruct,
         )
 
     def _check_changes(self, description: Description) -> None:

@@ -91,7 +91,7 @@ def _summary(name: str, split: Split, dataset: Dataset) -> dict[str, Any]:
     }
     classes = dataset.signature.classes
     if classes is not None:
-        counts = np.bincount(split.targets, minlength=len(classes)).tolist()
+        counts = np.bincount(split.targets.reshape(-1), minlength=len(classes)).tolist()
         return row | {"classes": dict(zip(classes, counts))}
     targets = measure(split.targets).pooled()
     return row | {

@@ -13,7 +13,7 @@ from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
-from nnctl.ops.shapes import BATCH, ROWS, Shape, show
+from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
 from nnctl.spec.check import layer_names
 from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric, WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
@@ -284,6 +284,9 @@ class Network:
             if cost.targets == "labels":
                 raise self._misfit(f"cost {cost.type!r} compares class labels, and these targets are numbers",
                                    "use a cost on values, for example mse")  # fmt: skip
+            if self.signature.reconstructs and product(output.shape[1:]) == product(self.signature.target_shape):
+                target = self._gathered(builder, "real", self.signature.target_shape)
+                return builder.apply("reshape", target, shape=output.shape)
             expected: Shape = (BATCH, *self.signature.target_shape)
             if output.shape != expected:
                 raise self._misfit(f"the net's output has shape {show(output.shape)}, the targets {show(expected)}",

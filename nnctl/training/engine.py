@@ -14,6 +14,7 @@ from nnctl.backends.contract import Executable
 from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
+from nnctl.ops.shapes import Symbol
 from nnctl.spec.components import WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
@@ -149,6 +150,13 @@ class Engine:
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
         result = executable.run(feeds, steps)
         return Steps(result.completed, {k: v.astype(np.float64) for k, v in result.outputs.items()})
+
+    def forget(self) -> None:
+        """Begin sequences anew: what layers carry for each example of a batch becomes what it was at first."""
+        for name, state in self.network.states.items():
+            shape = state.value.shape
+            if shape and isinstance(shape[0], Symbol):
+                self._backend.overwrite(self._state[name], np.full(self._state[name].shape, state.initial, np.float32))
 
     def _train_on_host(
         self, host: HostTraining, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int

@@ -73,7 +73,7 @@ class Loop:
         schedule = spec.schedule
         self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
         self.identity = dict(identity or {})
-        self.timetable = Timetable.of(sizes["train"], schedule.batch_size, schedule.epochs, schedule.evaluate_every)
+        self.timetable = Timetable.of_spec(spec, sizes["train"])
         self.rates = Rates(
             schedule.learning_rate.for_convention(spec.convention),
             spec.optimizer.for_convention(spec.convention),
@@ -205,6 +205,8 @@ class Loop:
         count, first, behind = self.timetable.stretch(self.step, self._rows.within(first, self._most))
         indices = self._rows.take(self.timetable.epoch_of(self.step), first, behind).reshape(count, -1)
         scheduled = self.rates.values(self.step, count)
+        if first == 0 and self.spec.data.contiguous:
+            self.engine.forget()
         before = self._clock()
         steps = self.engine.train(indices, scheduled, self.step)
         spent = self._clock() - before

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.augment import Augmenter
-from nnctl.data.batches import epoch_order
+from nnctl.data.batches import contiguous_order, epoch_order
 from nnctl.data.dataset import Dataset, Split
 from nnctl.data.source import Source
 from nnctl.data.streams import Purpose
@@ -46,6 +46,8 @@ class ResidentRows:
     def __init__(self, spec: Spec, examples: int) -> None:
         self._seed, self._shuffle = spec.seed, spec.schedule.shuffle
         self._examples = examples
+        # The order of a contiguous source is the same in each epoch.
+        self._fixed = contiguous_order(*_whole(spec, examples)) if spec.data.contiguous else None
         self._order: tuple[int, Indices] | None = None
 
     def within(self, first: int, most: int) -> int:
@@ -54,9 +56,17 @@ class ResidentRows:
 
     def take(self, epoch: int, first: int, behind: int) -> Indices:
         """See `TrainingRows`."""
+        if self._fixed is not None:
+            return self._fixed[first:behind]
         if self._order is None or self._order[0] != epoch:
             self._order = (epoch, epoch_order(self._seed, epoch, self._examples, self._shuffle))
         return self._order[1][first:behind]
+
+
+def _whole(spec: Spec, examples: int) -> tuple[int, int]:
+    """(examples that fill whole batches, batch)."""
+    timetable = Timetable.of_spec(spec, examples)
+    return timetable.examples, timetable.batch
 
 
 class AugmentedRows:
@@ -92,6 +102,5 @@ def bind_training_set(engine: Engine, spec: Spec, data: Dataset) -> TrainingRows
     if not augment:
         engine.bind("train", data.train.inputs, data.train.targets)
         return ResidentRows(spec, len(data.train))
-    schedule = spec.schedule
-    batch = Timetable.of(len(data.train), schedule.batch_size, schedule.epochs, schedule.evaluate_every).batch
+    batch = Timetable.of_spec(spec, len(data.train)).batch
     return AugmentedRows(engine, spec, data.train, Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT), batch)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from nnctl.spec.document import Spec
+
 
 @dataclass(frozen=True)
 class Timetable:
@@ -22,10 +24,23 @@ class Timetable:
     """Training examples between evaluations; None: an evaluation at the end of each epoch."""
 
     @classmethod
-    def of(cls, examples: int, batch_size: int | Literal["full"], epochs: int, every: int | None) -> Timetable:
-        """Make the timetable of a schedule; a batch is never larger than the training set."""
+    def of(
+        cls, examples: int, batch_size: int | Literal["full"], epochs: int, every: int | None, *, whole: bool = False
+    ) -> Timetable:
+        """Make the timetable of a schedule; a batch is never larger than the training set.
+
+        whole: leave out the examples that do not fill a batch.
+        """
         batch = examples if batch_size == "full" else min(batch_size, examples)
-        return cls(examples, batch, epochs, every)
+        return cls(examples - examples % batch if whole else examples, batch, epochs, every)
+
+    @classmethod
+    def of_spec(cls, spec: Spec, examples: int) -> Timetable:
+        """The timetable of a spec, for a training set of so many examples."""
+        schedule = spec.schedule
+        return cls.of(
+            examples, schedule.batch_size, schedule.epochs, schedule.evaluate_every, whole=spec.data.contiguous
+        )
 
     @property
     def steps_per_epoch(self) -> int:

@@ -56,7 +56,8 @@ def test_data_is_as_its_signature_says(name):
     for split in dataset.splits.values():
         assert split.inputs.shape == (len(split), *dataset.signature.input_shape)
         assert split.targets.shape == (len(split), *dataset.signature.target_shape)
-        assert split.inputs.dtype == (np.uint8 if dataset.signature.input_dtype == "uint8" else np.float32)
+        stored = {"uint8": np.uint8, "index": np.int64, "real": np.float32}[dataset.signature.input_dtype]
+        assert split.inputs.dtype == stored
         assert split.targets.dtype == (np.float32 if dataset.signature.classes is None else np.int64)
     again = load_dataset(source, FOLDER, 3)
     assert again.fingerprint == dataset.fingerprint

@@ -32,15 +32,16 @@ class GeneratedSource(Source):
         raise NotImplementedError
 
     def read(self, folder: Path, seed: int) -> Examples:
-        """Inputs float32; labels int64 or values float32."""
+        """Inputs float32, or int64 where they are indices; labels int64 or values float32."""
         import numpy as np
 
         from nnctl.data.streams import Purpose, generator
 
         inputs, targets = self.make(generator(seed, Purpose.GENERATE))
         description = self.describe(folder)
+        stored = np.int64 if description.input_dtype == "index" else np.float32
         dtype = np.float32 if description.classes is None else np.int64
-        return Examples(description, inputs.astype(np.float32), targets.astype(dtype))
+        return Examples(description, inputs.astype(stored), targets.astype(dtype))
 
     def where(self, folder: Path) -> str:
         """Nowhere."""
