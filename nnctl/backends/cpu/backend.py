@@ -16,6 +16,7 @@ from nnctl.backends.cpu.cache import compiled
 from nnctl.backends.cpu.machine import cores
 from nnctl.backends.cpu.schedule import CpuStrategy
 from nnctl.backends.cpu.source import Source, generate
+from nnctl.backends.cpu.ticks import seconds_a_tick
 from nnctl.backends.numpy.interpreter import constants_of
 from nnctl.graph.ir import Graph
 from nnctl.plan.lower import lower
@@ -63,6 +64,10 @@ class CpuBackend:
         if plan.precision != "float32":
             raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         return Executable(plan, storage, threads_of(plan, self.threads))
+
+    def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
+        """See `Backend`."""
+        return Executable(plan, storage, threads_of(plan, self.threads), timed=True)
 
 
 def threads_of(plan: Plan, most: int) -> int:
@@ -125,6 +130,12 @@ class Executable:
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
         return {name: np.empty(steps * math.prod(s.shape), _DTYPES[s.dtype]) for name, s in self.outputs.items()}
+
+    def spent(self) -> Array:
+        """See `TimedExecutable`; zeros where it was not made to keep time."""
+        seconds = self.clock[: len(self.plan.launches)] * seconds_a_tick()
+        self.clock[:] = 0
+        return seconds
 
     def _fed(self, key: str, array: Array, steps: int) -> Array:
         """A feed as the function takes it: an array of any other type would have it compiled anew."""

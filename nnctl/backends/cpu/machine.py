@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+
 def processor() -> str:
     """LLVM's name of the processor, e.g. "znver5" or "skylake-avx512"."""
     import llvmlite.binding as llvm

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nnctl.backends.cpu.emitters import EMITTERS
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import BATCH, Symbol
@@ -18,14 +19,6 @@ from nnctl.plan.strategy import Scheduled, Split
 
 _INLINE = ("gather", "cast", "one_hot", "broadcast_to")
 """Ops whose elements cost less to find again than to store."""
-_ROWWISE = (
-    "gather", "cast", "one_hot", "broadcast_to", "softmax", "log_likelihood", "softmax_log_likelihood",
-    "target_distribution", "label_weight", "argmax", "same", "in_top_k", "concatenate", "slice", "pad",
-    "uniform", "normal", "sum", "mean", "sum_to",
-)  # fmt: skip
-"""Structured ops that treat each example by itself, where their first axis is the batch."""
-_BLOCKWISE = ("matmul", "accumulate_product", "sum_to", "uniform", "normal", "broadcast_to", "sum", "mean")
-"""Structured ops whose generated code can make a stretch of the first axis of a result that is not batched."""
 
 
 class CpuStrategy:
@@ -144,15 +137,14 @@ def split_of(node: Node) -> Split:
     if output.shape == ():
         return "private"
     formula = isinstance(node.op, ElementwiseOp)
+    emitter = EMITTERS.get(node.op.name)
     if _batched(output):
-        if formula or node.op.name in _ROWWISE:
-            return "rows"
-        if node.op.name == "matmul" and not node.attributes.get("transpose_a"):
-            return "rows"
-        return "whole"
+        # A product that sums over the batch has no rows of its own, whatever the shape of its result.
+        across = bool(node.attributes.get("transpose_a"))
+        return "rows" if formula or (emitter is not None and emitter.rows and not across) else "whole"
     if output.shape[0] == 1:
         return "whole"
-    return "blocks" if formula or node.op.name in _BLOCKWISE else "whole"
+    return "blocks" if formula or (emitter is not None and emitter.blocks) else "whole"
 
 
 def _own_part(node: Node, position: int, split: Split, root: Value) -> bool:
@@ -162,18 +154,14 @@ def _own_part(node: Node, position: int, split: Split, root: Value) -> bool:
     """
     value, output = node.inputs[position], node.outputs[0]
     if split == "rows":
-        return _batched(value) and _batched(root) and not (node.op.name == "matmul" and position == 1)
+        read_whole = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].whole
+        return _batched(value) and _batched(root) and position not in read_whole
     if split == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False
-        if node.op.name == "accumulate_product":
-            return position == 0
-        return (
-            isinstance(node.op, ElementwiseOp)
-            and len(value.shape) == len(output.shape)
-            and value.shape[:1] == output.shape[:1]
-            and value.shape != ()
-        )
+        if not isinstance(node.op, ElementwiseOp):
+            return position in EMITTERS[node.op.name].own
+        return len(value.shape) == len(output.shape) and value.shape[:1] == output.shape[:1] and value.shape != ()
     return False
 
 

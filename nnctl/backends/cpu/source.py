@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nnctl.backends.cpu.emitters import EMITTERS, Unsupported
 from nnctl.backends.cpu.formulas import write_formula
 from nnctl.backends.cpu.sharing import Block, share
-from nnctl.backends.cpu.structured import EMITTERS
 from nnctl.backends.cpu.writer import Writer
 from nnctl.graph.ir import Graph
 from nnctl.ops.elementwise import ElementwiseOp
@@ -17,6 +17,10 @@ from nnctl.plan.plan import Launch, Plan, Slot
 _IMPORTS = """import math
 
 from nnctl.backends.cpu.intrinsics import barrier, gemm, prefetch, ticks, window1, window2, window3, window4
+from nnctl.backends.cpu.convolution import (
+    convolution, convolution_kernel, convolution_transpose, max_pool, maximum_place, put_into_windows, spread_pool,
+    sum_pool,
+)
 from nnctl.backends.cpu.library import (
     argmax, compiled, copy, fill, in_top_k, label_weight, log_likelihood, log_likelihood_weighted, normal, one_hot,
     softmax, softmax_log_likelihood, softmax_log_likelihood_weighted, target_distribution, total, uniform,
@@ -62,10 +66,21 @@ class Source:
 
 
 def unsupported(graph: Graph) -> tuple[str, ...]:
-    """Names of the ops of a graph that have no generated code."""
-    views = ("reshape", "stop_gradient", "size")
-    names = {n.op.name for n in graph.nodes if not isinstance(n.op, ElementwiseOp)}
-    return tuple(sorted(n for n in names if n not in EMITTERS and n not in views))
+    """What has no generated code in a graph, in words: names of ops, and what of an op it is."""
+    found: set[str] = set()
+    for node in graph.nodes:
+        # What reads nothing is computed once, by the reference bodies.
+        if isinstance(node.op, ElementwiseOp) or not node.inputs or node.op.name in ("reshape", "stop_gradient"):
+            continue
+        emitter = EMITTERS.get(node.op.name)
+        if emitter is None:
+            found.add(node.op.name)
+            continue
+        try:
+            emitter.check(node.attributes)
+        except Unsupported as unsupported_part:
+            found.add(f"{node.op.name} with {unsupported_part}")
+    return tuple(sorted(found))
 
 
 def generate(plan: Plan, *, timed: bool = False) -> Source:
@@ -169,7 +184,7 @@ def _emit(writer: Writer, launch: Launch, plan: Plan) -> None:
     emitter = EMITTERS.get(launch.op.name)
     if emitter is None:
         raise ValueError(f"op {launch.op.name} has no generated code")
-    emitter(writer, launch)
+    emitter.write(writer, launch)
 
 
 def _guard(writer: Writer, plan: Plan) -> None:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 from nnctl.backends.cpu.gemm import room
+from nnctl.backends.cpu.registration import emits
 from nnctl.backends.cpu.writer import Part, Writer
 from nnctl.plan.plan import Launch, Slot
-
-Emit: TypeAlias = Callable[[Writer, Launch], None]
-
-EMITTERS: dict[str, Emit] = {}
-
-
-def _emits(*names: str) -> Callable[[Emit], Emit]:
-    def decorate(function: Emit) -> Emit:
-        EMITTERS.update(dict.fromkeys(names, function))
-        return function
-
-    return decorate
 
 
 def _part(launch: Launch) -> Part:
@@ -60,13 +49,13 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     writer.line(f"gemm({', '.join(arguments)})")
 
 
-@_emits("matmul")
+@emits("matmul", rows=True, blocks=True, whole=(1,))
 def _matmul(writer: Writer, launch: Launch) -> None:
     a, b = launch.inputs
     _product(writer, launch, a, b, launch.outputs[0], "F(1.0)", "F(0.0)")
 
 
-@_emits("accumulate_product")
+@emits("accumulate_product", blocks=True, own=(0,))
 def _accumulate_product(writer: Writer, launch: Launch) -> None:
     c, a, b, alpha, beta = launch.inputs
     out = launch.outputs[0]
@@ -108,7 +97,7 @@ def _merged(x: Slot, reduced: Sequence[int]) -> list[tuple[bool, int]]:
     return groups or [(True, 1)]
 
 
-@_emits("sum", "mean", "sum_to")
+@emits("sum", "mean", "sum_to", rows=True, blocks=True)
 def _sum(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     reduced = _reduced_axes(launch)
@@ -170,7 +159,7 @@ def _nest(writer: Writer, variables: Sequence[str], heads: Sequence[str], inside
 # -- classification --------------------------------------------------------------------------------
 
 
-@_emits("softmax")
+@emits("softmax", rows=True)
 def _softmax(writer: Writer, launch: Launch) -> None:
     z, a = launch.inputs[0], launch.outputs[0]
     part = _part(launch)
@@ -183,7 +172,7 @@ def _class_numbers(writer: Writer, weights: Sequence[float] | None, classes: int
     return f"({', '.join(writer.number(float(w)) for w in values)},)"
 
 
-@_emits("softmax_log_likelihood", "log_likelihood", "target_distribution")
+@emits("softmax_log_likelihood", "log_likelihood", "target_distribution", rows=True)
 def _likelihood(writer: Writer, launch: Launch) -> None:
     *scores, labels = launch.inputs
     out = launch.outputs[0]
@@ -205,7 +194,7 @@ def _likelihood(writer: Writer, launch: Launch) -> None:
     writer.line(f"{name}({', '.join([*read, label_view, *numbers, result])})")
 
 
-@_emits("label_weight")
+@emits("label_weight", rows=True)
 def _label_weight(writer: Writer, launch: Launch) -> None:
     labels, out = launch.inputs[0], launch.outputs[0]
     part = _part(launch)
@@ -214,20 +203,20 @@ def _label_weight(writer: Writer, launch: Launch) -> None:
     writer.line(f"label_weight({writer.view(labels, part)}, {numbers}, {writer.view(out, part)})")
 
 
-@_emits("one_hot")
+@emits("one_hot", rows=True)
 def _one_hot(writer: Writer, launch: Launch) -> None:
     labels, out = launch.inputs[0], launch.outputs[0]
     part = _part(launch)
     writer.line(f"one_hot({writer.view(labels, part)}, {_matrix(writer, out, part)})")
 
 
-@_emits("argmax")
+@emits("argmax", rows=True)
 def _argmax(writer: Writer, launch: Launch) -> None:
     part = _part(launch)
     writer.line(f"argmax({_matrix(writer, launch.inputs[0], part)}, {writer.view(launch.outputs[0], part)})")
 
 
-@_emits("same")
+@emits("same", rows=True)
 def _same(writer: Writer, launch: Launch) -> None:
     part = _part(launch)
     a, b, out = (writer.view(s, part) for s in (*launch.inputs, launch.outputs[0]))
@@ -235,7 +224,7 @@ def _same(writer: Writer, launch: Launch) -> None:
         writer.line(f"{out}[i] = F(1.0) if {a}[i] == {b}[i] else F(0.0)")
 
 
-@_emits("in_top_k")
+@emits("in_top_k", rows=True)
 def _in_top_k(writer: Writer, launch: Launch) -> None:
     scores, labels = launch.inputs
     part = _part(launch)
@@ -247,7 +236,7 @@ def _in_top_k(writer: Writer, launch: Launch) -> None:
 # -- moving elements -------------------------------------------------------------------------------
 
 
-@_emits("gather")
+@emits("gather", rows=True)
 def _gather(writer: Writer, launch: Launch) -> None:
     table, index = launch.inputs
     out = launch.outputs[0]
@@ -265,7 +254,7 @@ def _gather(writer: Writer, launch: Launch) -> None:
             writer.line(f"{target}[i, j] = {source}[row, j]")
 
 
-@_emits("cast")
+@emits("cast", rows=True)
 def _cast(writer: Writer, launch: Launch) -> None:
     part = _part(launch)
     if launch.outputs[0].shape == ():
@@ -276,7 +265,7 @@ def _cast(writer: Writer, launch: Launch) -> None:
         writer.line(f"{out}[i] = F({x}[i])")
 
 
-@_emits("broadcast_to")
+@emits("broadcast_to", rows=True, blocks=True)
 def _broadcast_to(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     part = _part(launch)
@@ -301,7 +290,7 @@ def _around(shape: Sequence[int], axis: int) -> tuple[int, int]:
     return math.prod(shape[1:axis]), math.prod(shape[axis + 1 :])
 
 
-@_emits("concatenate")
+@emits("concatenate", rows=True)
 def _concatenate(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     axis = launch.attributes["axis"] % len(out.shape)
@@ -311,14 +300,14 @@ def _concatenate(writer: Writer, launch: Launch) -> None:
         start += x.shape[axis]
 
 
-@_emits("slice")
+@emits("slice", rows=True)
 def _slice(writer: Writer, launch: Launch) -> None:
     axis, start = launch.attributes["axis"], launch.attributes["start"]
     length = launch.attributes["stop"] - start
     _copy_along(writer, launch, launch.inputs[0], launch.outputs[0], axis, length, (start, 0))
 
 
-@_emits("pad")
+@emits("pad", rows=True)
 def _pad(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     axis = launch.attributes["axis"]
@@ -350,7 +339,7 @@ def _copy_along(
 # -- randomness ------------------------------------------------------------------------------------
 
 
-@_emits("uniform", "normal")
+@emits("uniform", "normal", rows=True, blocks=True)
 def _random(writer: Writer, launch: Launch) -> None:
     seed, step = launch.inputs
     out = launch.outputs[0]
