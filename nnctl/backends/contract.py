@@ -32,6 +32,17 @@ class Executable(Protocol):
         """Run `steps` steps. feeds: by name, (steps, *shape)."""
 
 
+class TimedExecutable(Executable, Protocol):
+    """A plan that keeps time while it runs."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads share a step."""
+
+    def spent(self) -> NDArray[Any]:
+        """Seconds of each launch, on the first thread, over all steps since the last call."""
+
+
 class Backend(Protocol):
     """An executor of plans. `name` is what specs call it."""
 
@@ -56,3 +67,6 @@ class Backend(Protocol):
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
         """Make a plan ready to run over placed arrays, which it changes in place."""
+
+    def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedExecutable:
+        """The same, keeping time of every launch."""

@@ -18,6 +18,7 @@ COMMANDS = (
     "gradcheck",
     "inspect",
     "explain",
+    "bench",
     "sweep",
     "data",
     "schema",

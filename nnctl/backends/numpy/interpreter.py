@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,10 @@ class NumpyBackend:
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Interpreter:
         """See `Backend`."""
         return Interpreter(plan, storage)
+
+    def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> TimedInterpreter:
+        """See `Backend`."""
+        return TimedInterpreter(plan, storage)
 
 
 class Interpreter:
@@ -130,6 +135,31 @@ class Interpreter:
                 return window.view(dtype).reshape(slot.shape)
             case "inline":
                 raise ValueError(f"{slot.name} is inlined, which the interpreter does not do")
+
+
+class TimedInterpreter(Interpreter):
+    """An interpreter that looks at the clock before and after each launch."""
+
+    threads = 1
+
+    def __init__(self, plan: Plan, storage: Mapping[str, Array]) -> None:
+        super().__init__(plan, storage)
+        self._spent = np.zeros(len(plan.launches))
+        timed = [self._timed(*numbered) for numbered in enumerate([*self.before, *self.after])]
+        self.before, self.after = timed[: plan.guarded], timed[plan.guarded :]
+
+    def spent(self) -> Array:
+        """See `TimedExecutable`."""
+        spent, self._spent = self._spent, np.zeros_like(self._spent)
+        return spent
+
+    def _timed(self, index: int, launch: Callable[[], None]) -> Callable[[], None]:
+        def timed() -> None:
+            began = time.perf_counter()
+            launch()
+            self._spent[index] += time.perf_counter() - began
+
+        return timed
 
 
 def constants_of(plan: Plan, storage: Mapping[str, Array]) -> dict[str, Array]:

@@ -1,0 +1,64 @@
+"""`nnctl bench`: how long a step takes, launch by launch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
+    ] = None,
+    step: Annotated[str, typer.Option("--step", metavar="train|evaluate", help="Which step.")] = "train",
+    steps: Annotated[
+        int, typer.Option("--steps", metavar="N", min=1, help="Steps in each of five stretches; the fastest counts.")
+    ] = 200,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", metavar="N", min=1, help="At most; the spec's, or one a core, if absent.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="NAME", help="numpy, cpu or auto; the spec's if absent.")
+    ] = None,
+) -> None:
+    """Time one step of a spec, launch by launch.
+
+    Needs no data: random examples of the right shapes serve. A row a launch with
+    its time in a step on the first thread, GFLOP/s, GB/s, and GFLOP/s as a
+    percentage of what matrix products reach on this machine with as many threads;
+    then what threads wait and calls cost, and the whole step. A table on a
+    terminal, JSON Lines in a pipe.
+    """
+    import sys
+    from dataclasses import asdict
+
+    from nnctl.cli.tables import print_rows
+    from nnctl.errors import ShapeError, UsageError
+    from nnctl.spec.load import load_spec
+    from nnctl.training.bench import bench as measure
+
+    if step not in ("train", "evaluate"):
+        raise UsageError(f"there is no step {step!r} to time: choose train or evaluate")
+    loaded = load_spec(spec, set_ or ())
+    try:
+        measured = measure(
+            loaded.spec,
+            loaded.spec.data.signature(loaded.folder),
+            step="evaluate" if step == "evaluate" else "train",
+            batch=batch,
+            steps=steps,
+            threads=threads,
+            backend=backend,
+        )
+    except ShapeError as error:
+        raise loaded.shape_error(error) from None
+    used = f"{measured.threads} thread{'s' if measured.threads > 1 else ''}"
+    print(f"backend {measured.backend}, {used}, batch {measured.batch}, {measured.steps} steps", file=sys.stderr)
+    print_rows([asdict(timing) for timing in measured.timings])
