@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from nnctl.errors import ShapeError
@@ -219,6 +220,19 @@ class GraphBuilder:
             tensor.value, self.layer, kind, fans, initializer, regularizer, default, self._frozen
         )
         return tensor
+
+    def parameter_of(self, layer: str, name: str) -> Tensor:
+        """See `nnctl.spec.components.Builder`."""
+        found = self.parameters.get(f"{layer}.{name}")
+        if found is None:
+            having = [p.layer for p in self.parameters.values() if p.name == f"{p.layer}.{name}"]
+            close = get_close_matches(layer, having, 1)
+            known = f"layers before it that have one: {', '.join(having) or 'none'}"
+            raise ShapeError(
+                f"there is no layer '{layer}' with a {name} before this one",
+                f"did you mean '{close[0]}'?" if close else known,
+            )
+        return Tensor(self, found.value)
 
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Tensor:
         """See `nnctl.spec.components.Builder`."""

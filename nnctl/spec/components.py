@@ -104,6 +104,9 @@ class Builder(Protocol):
         convention's initializer, where neither layer nor root names one.
         """
 
+    def parameter_of(self, layer: str, name: str) -> Any:
+        """The parameter `<layer>.<name>` that an earlier layer has. Raises ShapeError where there is none."""
+
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Any:
         """An array named `<layer>.<name>` that lives from step to step and has no gradient; kept in checkpoints."""
 

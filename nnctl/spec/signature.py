@@ -16,6 +16,8 @@ class DataSignature:
     target_shape: of one example's targets; () for one label, (time,) for a label a step.
     statistics_shape: shape of the shift and the scale in x ← (x − shift)·scale applied to
         each batch, () or input_shape; None where the inputs enter as they are.
+    reconstructs: whether targets are the inputs as they enter the net; the output may have any
+        shape of as many numbers.
     vocabulary: what the inputs' indices stand for; None where inputs are numbers, or nothing is known.
     """
 
@@ -25,3 +27,4 @@ class DataSignature:
     target_shape: tuple[int, ...] = ()
     statistics_shape: tuple[int, ...] | None = None
     vocabulary: tuple[str, ...] | None = None
+    reconstructs: bool = False

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from nnctl.errors import ShapeError
 from nnctl.spec.activations import Linear
 from nnctl.spec.components import Activation, Array, Builder, Initializer, Layer, Namespace, Regularizer
-from nnctl.spec.fields import Fraction, PositiveInt
+from nnctl.spec.fields import Fraction, NonEmptyStr, PositiveInt
 from nnctl.spec.layers.parameters import bias_problems, with_bias
 from nnctl.spec.layers.shapes import one, show
 from nnctl.spec.registry import Problem, register
@@ -17,7 +17,9 @@ from nnctl.spec.registry import Problem, register
 class Dense(Layer):
     """Units connected to every input, on the last axis: (batch, …, fan_in) → (batch, …, units).
 
-    Parameters: `weight` (fan_in, units), `bias` (units,).
+    Parameters: `weight` (fan_in, units), `bias` (units,). Tied to another layer it has
+    no weight of its own and uses that layer's (units, fan_in), transposed, as the
+    decoder of an autoencoder does; both layers' gradients add up.
     """
 
     formula = "z = x·W + b, a = f(z)"
@@ -29,6 +31,7 @@ class Dense(Layer):
     bias_initializer: Annotated[Initializer | None, "of the biases; the spec's if absent"] = None
     regularizer: Annotated[Regularizer | None, "on the weights; the spec's if absent"] = None
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
+    tied_to: Annotated[NonEmptyStr | None, "an earlier dense layer whose weights are used, transposed"] = None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = one(self.type, inputs)
@@ -39,24 +42,45 @@ class Dense(Layer):
                 "put a layer {type: reshape, shape: [1]} before it",
             )
         fans = (features, self.units)
-        weight = builder.parameter(
-            "weight", fans, kind="weight", fans=fans, initializer=self.initializer, regularizer=self.regularizer
-        )
+        weight = self._weight(builder, fans)
         rows = outer[0]
         for axis in outer[1:]:
             rows = rows * axis
-        z = builder.apply(
-            "matmul", builder.apply("reshape", x, shape=(rows, features)), self.connections(builder, weight)
-        )
+        flat = builder.apply("reshape", x, shape=(rows, features))
+        transposed = {"transpose_b": True} if self.tied_to is not None else {}
+        z = builder.apply("matmul", flat, self.connections(builder, weight), **transposed)
         z = with_bias(self, builder, z, fans)
         return self.activation.build(builder, builder.apply("reshape", z, shape=(*outer, self.units)))
+
+    def _weight(self, builder: Builder, fans: tuple[int, int]) -> Any:
+        """Its own weights (fan_in, units), or those it is tied to, (units, fan_in)."""
+        if self.tied_to is None:
+            return builder.parameter(
+                "weight", fans, kind="weight", fans=fans, initializer=self.initializer, regularizer=self.regularizer
+            )
+        weight = builder.parameter_of(self.tied_to, "weight")
+        if weight.shape != fans[::-1]:
+            raise ShapeError(
+                f"the weights of '{self.tied_to}' have shape {show(weight.shape)}; transposed they do not lead "
+                f"from {fans[0]} features to {fans[1]} units",
+                f"as many units as '{self.tied_to}' has inputs, {weight.shape[0]}, reading a layer of "
+                f"{weight.shape[1]} units",
+            )
+        return weight
 
     def connections(self, builder: Builder, weight: Any) -> Any:
         """The weights as the product uses them."""
         return weight
 
     def problems(self) -> list[Problem]:
-        return bias_problems(self)
+        if self.tied_to is None:
+            return bias_problems(self)
+        own = [name for name in ("initializer", "regularizer") if getattr(self, name) is not None]
+        message = f"a tied layer has no weights of its own: they are those of '{self.tied_to}'"
+        return [
+            *bias_problems(self),
+            *(Problem(name, message, f"remove it, or say it at '{self.tied_to}'") for name in own),
+        ]
 
 
 @register("layer", "dropconnect")
