@@ -11,12 +11,12 @@ _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
-    "evaluate") echo '--split --checkpoint --top-k --confusion --help -h' ;;
+    "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
     "predict") echo '--top-k --checkpoint --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --help -h' ;;
     "explain") echo '--set --under --help -h' ;;
-    "sweep") echo '--grid --random --space --seeds --monitor --jobs -j --set --out --quiet -q --help -h' ;;
+    "sweep") echo '--grid --random --space --seeds --folds --monitor --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -46,6 +46,9 @@ _nnctl_value() {
     "evaluate --split") echo 'free' ;;
     "evaluate --checkpoint") echo 'words best last' ;;
     "evaluate --top-k") echo 'free' ;;
+    "evaluate --best") echo 'free' ;;
+    "evaluate --augment") echo 'free' ;;
+    "evaluate --with") echo 'free' ;;
     "evaluate --confusion") echo 'flag' ;;
     "evaluate --help") echo 'flag' ;;
     "evaluate -h") echo 'flag' ;;
@@ -78,6 +81,7 @@ _nnctl_value() {
     "sweep --random") echo 'free' ;;
     "sweep --space") echo 'setting' ;;
     "sweep --seeds") echo 'free' ;;
+    "sweep --folds") echo 'free' ;;
     "sweep --monitor") echo 'free' ;;
     "sweep --jobs") echo 'free' ;;
     "sweep -j") echo 'free' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --backend --batch --checkpoint --epochs --eps --format --grid --jobs --method --metrics --monitor --out --random --samples --seed --seeds --set --show --space --split --step --tolerance --top-k --under -j
+set -g __nnctl_valued --augment --backend --batch --best --checkpoint --epochs --eps --folds --format --grid --jobs --method --metrics --monitor --out --random --samples --seed --seeds --set --show --space --split --step --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -76,6 +76,9 @@ complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
 complete -c nnctl -n '__nnctl_using evaluate' -l split -x -d 'train, validation or test'
 complete -c nnctl -n '__nnctl_using evaluate' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using evaluate' -l top-k -x -d 'Also count answers among the K largest outputs'
+complete -c nnctl -n '__nnctl_using evaluate' -l best -x -d 'The N best runs of each sweep folder that RUN names'
+complete -c nnctl -n '__nnctl_using evaluate' -l augment -x -d 'Mean outputs over N augmented copies and the original'
+complete -c nnctl -n '__nnctl_using evaluate' -l with -x -d 'For --augment, instead of the run’s own; repeatable'
 complete -c nnctl -n '__nnctl_using evaluate' -l confusion -d 'Also show which classes are taken for which'
 complete -c nnctl -n '__nnctl_using evaluate' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_using evaluate' -x -a '(__fish_complete_directories)'
@@ -114,6 +117,7 @@ complete -c nnctl -n '__nnctl_using sweep' -l grid -x -a '(__nnctl_ask setting)'
 complete -c nnctl -n '__nnctl_using sweep' -l random -x -d 'Draw N times from what --space names'
 complete -c nnctl -n '__nnctl_using sweep' -l space -x -a '(__nnctl_ask setting)' -d 'Draw from this range; repeatable'
 complete -c nnctl -n '__nnctl_using sweep' -l seeds -x -d 'Train each combination with N seeds; ranks means'
+complete -c nnctl -n '__nnctl_using sweep' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
 complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column; what the runs monitor if absent'
 complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Processes at a time'
 complete -c nnctl -n '__nnctl_using sweep' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     AUGMENT = 8
     EXPAND = 9
     TEST_TIME = 10
+    WRITE = 20
 
 
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:
@@ -76,7 +77,7 @@ class Draws:
         radius = np.sqrt(-2.0 * np.log(((words >> np.uint64(32)) + 0.5) * 2.0**-32))
         angle = (words & np.uint64(0xFFFFFFFF)) * (2.0 * np.pi * 2.0**-32)
         pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
-        return pairs.reshape(self.count, -1)[:, :size].reshape(self.count, *shape).astype(np.float32)
+        return pairs.reshape(self.count, 2 * words.shape[1])[:, :size].reshape(self.count, *shape).astype(np.float32)
 
     def order(self) -> NDArray[np.int64]:
         """A permutation of the n examples, (n,); this one does depend on who is there."""
@@ -90,4 +91,4 @@ class Draws:
         self._stream += 1
         bits.advance(self.first * counters)
         words = np.asarray(bits.random_raw(self.count * counters * 4), dtype=np.uint64)
-        return words.reshape(self.count, -1)[:, :each]
+        return words.reshape(self.count, counters * 4)[:, :each]

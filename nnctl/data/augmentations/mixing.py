@@ -35,13 +35,13 @@ class Mixup(Augmentation):
         from scipy.special import betaincinv
 
         partner = draws.order()
-        u = draws.uniform(2)
-        share = betaincinv(self.alpha, self.alpha, u[:, 0])
+        u, choice = draws.uniform(2).T
+        share = betaincinv(self.alpha, self.alpha, u).astype(np.float32)
 
-        def like(values: NDArray[Any]) -> NDArray[Any]:
-            return share.astype(np.float32).reshape(-1, *(1,) * (values.ndim - 1))
+        def mixed(values: NDArray[Any], shares: NDArray[Any]) -> NDArray[Any]:
+            each = shares.reshape(-1, *(1,) * (values.ndim - 1))
+            return each * values + (1 - each) * values[partner]
 
-        mixed = like(inputs) * inputs + (1 - like(inputs)) * inputs[partner]
         if targets.dtype.kind == "i":
-            return mixed, np.where(u[:, 1] < share, targets, targets[partner])
-        return mixed, like(targets) * targets + (1 - like(targets)) * targets[partner]
+            return mixed(inputs, share), mixed(targets, (choice < share).astype(targets.dtype))
+        return mixed(inputs, share), mixed(targets, share)

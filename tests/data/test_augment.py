@@ -1,0 +1,235 @@
+"""Augmentations: what all of them keep, and what each of them does."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from nnctl.data.augment import Augmenter
+from nnctl.data.resample import affine, displaced
+from nnctl.data.streams import Purpose
+from nnctl.errors import DataError
+from nnctl.spec.load import load_text
+from nnctl.spec.registry import components
+
+REQUIRED = {"cutout": {"size": 2}, "random_crop": {"padding": 1, "least": 0.7}}
+"""Fields that an augmentation needs to do anything."""
+NAMES = sorted(components("augmentation"))
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(0, 17, (40, 8, 6, 1)).astype(np.uint8)
+COLOURS = RNG.uniform(size=(40, 5, 7, 3)).astype(np.float32)
+LABELS = (np.arange(40) % 4).astype(np.int64)
+
+
+def make(name: str, **fields: Any) -> Any:
+    return components("augmentation")[name](**(REQUIRED.get(name, {}) | fields))
+
+
+def augment(
+    parts: Any, inputs: Any, targets: Any = LABELS, *, epoch: int = 0, first: int = 0, scale: float = 1.0
+) -> Any:
+    parts = parts if isinstance(parts, list) else [parts]
+    return Augmenter(parts, scale, 7, Purpose.AUGMENT)(inputs, targets, epoch, first)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("inputs", "scale"), [(BYTES, 1 / 16), (COLOURS, 1.0)], ids=["bytes", "colours"])
+def test_what_all_of_them_keep(name: str, inputs: Any, scale: float) -> None:
+    before, targets = inputs.copy(), LABELS.copy()
+    changed, labels = augment(make(name), inputs, targets, scale=scale)
+    assert (changed.shape, changed.dtype) == (inputs.shape, inputs.dtype)
+    assert (labels.shape, labels.dtype) == (targets.shape, targets.dtype)
+    np.testing.assert_array_equal(inputs, before)
+    np.testing.assert_array_equal(targets, LABELS)
+    assert not np.array_equal(changed, inputs)
+    assert np.isfinite(changed).all()
+    if inputs.dtype == np.uint8:
+        assert changed.max() <= 16
+    again, _ = augment(make(name), inputs, scale=scale)
+    np.testing.assert_array_equal(changed, again)
+    other, _ = augment(make(name), inputs, scale=scale, epoch=1)
+    assert not np.array_equal(changed, other)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not components("augmentation")[n].mixes])
+def test_an_example_changes_the_same_in_any_company(name: str) -> None:
+    together, _ = augment([make(name), make("noise")], COLOURS)
+    apart = [augment([make(name), make("noise")], COLOURS[p], LABELS[p], first=p.start)[0] for p in PARTS]
+    np.testing.assert_array_equal(together, np.concatenate(apart))
+
+
+PARTS = [slice(0, 3), slice(3, 4), slice(4, 40)]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if "probability" in {f.name for f in dataclasses.fields(components("augmentation")[n])}]
+)
+def test_the_others_are_spared(name: str) -> None:
+    inputs = np.random.default_rng(1).uniform(0.1, 1.0, (2000, 6, 6, 1)).astype(np.float32)
+    whole, _ = augment(make(name, probability=1.0), inputs, np.zeros(2000))
+    some, _ = augment(make(name, probability=0.3), inputs, np.zeros(2000))
+    touched = (some != inputs).any(axis=(1, 2, 3))
+    assert touched.mean() == pytest.approx(0.3 * (whole != inputs).any(axis=(1, 2, 3)).mean(), abs=0.04)
+    np.testing.assert_array_equal(some[touched], whole[touched])
+
+
+def test_a_shift_moves_by_whole_pixels() -> None:
+    changed, _ = augment(make("shift", pixels=2), COLOURS)
+    seen = set()
+    for old, new in zip(COLOURS, changed):
+        fitting = [
+            (down, right)
+            for down in range(-2, 3)
+            for right in range(-2, 3)
+            if np.array_equal(new, ndimage.shift(old, (down, right, 0), order=0))
+        ]
+        assert len(fitting) == 1
+        seen |= set(fitting)
+    assert len(seen) > 15
+
+
+def test_a_shift_in_given_directions_goes_all_the_way() -> None:
+    changed, _ = augment(make("shift", pixels=2, directions=("up", "right")), COLOURS)
+    ways = [np.pad(COLOURS, ((0, 0), (0, 2), (0, 0), (0, 0)))[:, 2:], np.pad(COLOURS, ((0, 0),) * 2 + ((2, 0), (0, 0)))]
+    up, right = ((changed == way[:, : changed.shape[1], : changed.shape[2]]).all(axis=(1, 2, 3)) for way in ways)
+    assert (up ^ right).all()
+    assert 8 < up.sum() < 32
+
+
+def test_a_flip_is_a_mirror() -> None:
+    for axis, mirrored in (("horizontal", COLOURS[:, :, ::-1]), ("vertical", COLOURS[:, ::-1])):
+        changed, _ = augment(make("flip", axis=axis, probability=1.0), COLOURS)
+        np.testing.assert_array_equal(changed, mirrored)
+
+
+def test_maps_of_the_plane_are_those_of_an_independent_interpolation() -> None:
+    maps = np.tile(np.eye(3), (40, 1, 1))
+    maps[:, :2] += np.random.default_rng(2).normal(scale=0.3, size=(40, 2, 3))
+    middle = (np.array(COLOURS.shape[1:3]) - 1) / 2
+    for old, new, m in zip(COLOURS, affine(COLOURS, maps, 0.0), maps):
+        for channel in range(3):
+            offset = middle - m[:2, :2] @ middle + m[:2, 2]
+            # Interpolated with zeros around, as ours is: padded first, for mode="constant" alone has a hard edge.
+            wide = np.pad(old[..., channel].astype(np.float64), 9)
+            expected = ndimage.affine_transform(wide, m[:2, :2], offset + 9 - m[:2, :2] @ (9, 9), order=1)[9:-9, 9:-9]
+            np.testing.assert_allclose(new[..., channel], expected, atol=2e-6)
+
+
+def test_displacements_are_those_of_an_independent_interpolation() -> None:
+    down, right = np.random.default_rng(3).normal(size=(2, 40, 5, 7))
+    rows, columns = np.mgrid[:5, :7]
+    for i, new in enumerate(displaced(COLOURS, down, right, 0.5)):
+        wide = np.pad(COLOURS[i, ..., 1].astype(np.float64), 9, constant_values=0.5)
+        expected = ndimage.map_coordinates(wide, [rows + down[i] + 9, columns + right[i] + 9], order=1, cval=0.5)
+        np.testing.assert_allclose(new[..., 1], expected, atol=2e-6)
+
+
+def test_angles_and_factors_stay_in_their_bounds() -> None:
+    from nnctl.data.streams import Draws
+
+    draws = Draws(0, Purpose.AUGMENT, 0, 0, 0, 5000)
+    turned = make("rotate", degrees=30.0).maps(draws, (8, 8, 1))
+    angle = np.degrees(np.arctan2(turned[:, 0, 1], turned[:, 0, 0]))
+    assert (np.abs(angle).max(), angle.min()) == (pytest.approx(30.0, abs=0.1), pytest.approx(-30.0, abs=0.1))
+    np.testing.assert_allclose(np.linalg.det(turned), 1.0)
+    slanted = make("shear", degrees=45.0).maps(draws, (8, 8, 1))[:, 1, 0]
+    assert np.abs(slanted).max() == pytest.approx(1.0, abs=0.01)
+    factor = 1 / make("scale", low=0.5, high=2.0).maps(draws, (8, 8, 1))[:, 0, 0]
+    assert (factor.min(), factor.max()) == (pytest.approx(0.5, abs=0.01), pytest.approx(2.0, abs=0.01))
+    assert np.median(factor) == pytest.approx(1.0, abs=0.05)
+
+
+def test_maps_in_a_row_are_one() -> None:
+    """A turn and the turn back by the same angle leave an image whole only if nothing is interpolated in between."""
+
+    class Back(components("augmentation")["rotate"]):  # type: ignore[misc]
+        def maps(self, draws: Any, shape: Any) -> Any:
+            return np.linalg.inv(there.maps(type(draws)(7, Purpose.AUGMENT, 0, 0, 0, draws.count), shape))
+
+    there = make("rotate", degrees=40.0)
+    changed, _ = augment([there, Back(degrees=40.0)], COLOURS)
+    np.testing.assert_allclose(changed, COLOURS, atol=1e-5)
+
+
+def test_a_crop_without_stretching_only_moves() -> None:
+    changed, _ = augment(make("random_crop", padding=1, least=1.0), COLOURS)
+    moved = [np.roll(np.pad(COLOURS, ((0, 0), (1, 1), (1, 1), (0, 0))), (r, c), (1, 2))[:, 1:-1, 1:-1]
+             for r in (-1, 0, 1) for c in (-1, 0, 1)]  # fmt: skip
+    assert np.any([(changed == m).all(axis=(1, 2, 3)) for m in moved], axis=0).all()
+
+
+def test_a_stretched_crop_stays_in_the_image() -> None:
+    """Without padding nothing comes in from outside."""
+    ones = np.ones((200, 9, 9, 1), np.float32)
+    changed, _ = augment(make("random_crop", padding=0, least=0.5), ones, np.zeros(200))
+    np.testing.assert_allclose(changed, 1.0, atol=1e-6)
+
+
+def test_a_cutout_covers_a_square_or_what_the_edge_leaves_of_it() -> None:
+    ones = np.ones((500, 8, 8, 2), np.float32)
+    changed, _ = augment(make("cutout", size=4, fill=0.25), ones, np.zeros(500))
+    covered = (changed == 0.25).all(axis=3)
+    assert ((changed == 1.0) | (changed == 0.25)).all()
+    assert covered.sum(axis=(1, 2)).max() == 16
+    assert covered.sum(axis=(1, 2)).min() == 4
+    assert covered.mean(axis=0).min() > 0.05
+
+
+def test_noise_has_its_deviation_and_bytes_stay_bytes() -> None:
+    flat = np.zeros((3000, 20), np.float32)
+    changed, _ = augment(make("noise", std=0.5), flat, np.zeros(3000))
+    assert changed.std() == pytest.approx(0.5, abs=0.01)
+    middle = np.full((3000, 4, 4, 1), 8, np.uint8)
+    stored, _ = augment(make("noise", std=0.125), middle, np.zeros(3000), scale=1 / 16)
+    assert stored.std() == pytest.approx(2.0, abs=0.05)
+
+
+def test_elastic_is_smooth_and_as_strong_as_it_says() -> None:
+    ramp = np.broadcast_to(np.arange(40.0, dtype=np.float32)[:, None, None], (60, 40, 40, 1)).copy()
+    changed, _ = augment(make("elastic", alpha=34.0, sigma=4.0), ramp, np.zeros(60))
+    moved = (changed - ramp)[:, 12:28, 12:28, 0]
+    # Uniform noise of variance 1/3 smoothed by a Gaussian: variance 1/(3·4πσ²).
+    assert moved.std() == pytest.approx(34.0 / np.sqrt(12 * np.pi * 16), rel=0.15)
+    assert np.abs(np.diff(moved, axis=1)).max() < 1.0
+
+
+def test_mixed_values_keep_their_share() -> None:
+    values = np.eye(40, dtype=np.float32)
+    inputs = values.reshape(40, 40, 1, 1)
+    mixed, targets = augment(make("mixup", alpha=1.0), inputs, values)
+    np.testing.assert_allclose(mixed[:, :, 0, 0], targets, atol=1e-6)
+    np.testing.assert_allclose(targets.sum(axis=1), 1.0, atol=1e-6)
+    assert ((targets > 0).sum(axis=1) == 2).sum() > 30
+
+
+def test_a_label_is_drawn_in_proportion() -> None:
+    labels = np.arange(4000) % 2
+    inputs = labels[:, None].astype(np.float32)
+    mixed, drawn = augment(make("mixup", alpha=1.0), inputs, labels)
+    share = mixed[:, 0]
+    for low in (0.1, 0.3, 0.5, 0.7):
+        band = (share > low) & (share < low + 0.2)
+        assert drawn[band].mean() == pytest.approx(low + 0.1, abs=0.08)
+
+
+SPEC = """
+data: {{type: {data}, augment: [{part}]}}
+layers: [flatten, {{type: dense, units: 2, activation: softmax}}]
+cost: log_likelihood
+"""
+
+
+@pytest.mark.parametrize("part", ["shift", "flip", "elastic", "{type: cutout, size: 3}"])
+def test_points_are_no_images(part: str) -> None:
+    loaded = load_text(SPEC.format(data="moons", part=part))
+    with pytest.raises(DataError, match=r"augment: \w+ needs images of shape .* have shape \(2,\)"):
+        loaded.spec.data.signature(loaded.folder)
+
+
+def test_points_can_be_shaken_and_mixed() -> None:
+    loaded = load_text(SPEC.format(data="moons", part="noise, mixup"))
+    assert loaded.spec.data.signature(loaded.folder).input_shape == (2,)
