@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'train evaluate predict gradcheck inspect explain sweep data schema completion' ;;
+    "") echo 'train evaluate predict gradcheck inspect explain bench sweep data schema doctor completion' ;;
     "data") echo 'list fetch show' ;;
     esac
 }
@@ -12,16 +12,18 @@ _nnctl_options() {
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
-    "predict") echo '--top-k --checkpoint --help -h' ;;
+    "predict") echo '--top-k --checkpoint --generate --temperature --prompt --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --help -h' ;;
     "explain") echo '--set --under --help -h' ;;
+    "bench") echo '--set --step --steps --batch --threads --backend --help -h' ;;
     "sweep") echo '--grid --random --space --seeds --folds --monitor --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
     "data show") echo '--set --help -h' ;;
     "schema") echo '--help -h' ;;
+    "doctor") echo '--set --help -h' ;;
     "completion") echo '--help -h' ;;
     esac
 }
@@ -54,6 +56,10 @@ _nnctl_value() {
     "evaluate -h") echo 'flag' ;;
     "predict --top-k") echo 'free' ;;
     "predict --checkpoint") echo 'words best last' ;;
+    "predict --generate") echo 'free' ;;
+    "predict --temperature") echo 'free' ;;
+    "predict --prompt") echo 'free' ;;
+    "predict --seed") echo 'free' ;;
     "predict --help") echo 'flag' ;;
     "predict -h") echo 'flag' ;;
     "gradcheck --set") echo 'setting' ;;
@@ -67,7 +73,7 @@ _nnctl_value() {
     "gradcheck --help") echo 'flag' ;;
     "gradcheck -h") echo 'flag' ;;
     "inspect --set") echo 'setting' ;;
-    "inspect --show") echo 'words summary spec graph plan' ;;
+    "inspect --show") echo 'words summary spec graph plan code' ;;
     "inspect --step") echo 'words train evaluate predict' ;;
     "inspect --fused") echo 'flag' ;;
     "inspect --batch") echo 'free' ;;
@@ -77,6 +83,14 @@ _nnctl_value() {
     "explain --under") echo 'free' ;;
     "explain --help") echo 'flag' ;;
     "explain -h") echo 'flag' ;;
+    "bench --set") echo 'setting' ;;
+    "bench --step") echo 'words train evaluate' ;;
+    "bench --steps") echo 'free' ;;
+    "bench --batch") echo 'free' ;;
+    "bench --threads") echo 'free' ;;
+    "bench --backend") echo 'backend' ;;
+    "bench --help") echo 'flag' ;;
+    "bench -h") echo 'flag' ;;
     "sweep --grid") echo 'setting' ;;
     "sweep --random") echo 'free' ;;
     "sweep --space") echo 'setting' ;;
@@ -102,6 +116,9 @@ _nnctl_value() {
     "data show -h") echo 'flag' ;;
     "schema --help") echo 'flag' ;;
     "schema -h") echo 'flag' ;;
+    "doctor --set") echo 'setting' ;;
+    "doctor --help") echo 'flag' ;;
+    "doctor -h") echo 'flag' ;;
     "completion --help") echo 'flag' ;;
     "completion -h") echo 'flag' ;;
     esac
@@ -112,13 +129,15 @@ _nnctl_argument() {
     "train 0") echo 'spec' ;;
     "evaluate "*) echo 'directory' ;;
     "predict 0") echo 'directory' ;;
-    "predict "*) echo 'file' ;;
+    "predict "*) echo 'free' ;;
     "gradcheck 0") echo 'spec' ;;
     "inspect 0") echo 'spec' ;;
     "explain 0") echo 'spec' ;;
+    "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "data fetch 0") echo 'source' ;;
     "data show 0") echo 'spec' ;;
+    "doctor 0") echo 'free' ;;
     "completion 0") echo 'words bash zsh fish' ;;
     esac
 }

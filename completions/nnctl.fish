@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --augment --backend --batch --best --checkpoint --epochs --eps --folds --format --grid --jobs --method --metrics --monitor --out --random --samples --seed --seeds --set --show --space --split --step --tolerance --top-k --under --with -j
+set -g __nnctl_valued --augment --backend --batch --best --checkpoint --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -54,9 +54,11 @@ complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Show every value of a spec and where it came from'
+complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
 complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
+complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Say what this machine computes with, and whether a net starts well'
 complete -c nnctl -n '__nnctl_at 0' -a completion -d 'Print the completion script for a shell'
 complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
 complete -c nnctl -n '__nnctl_at 0' -l help -s h -d 'Show this message and exit'
@@ -85,9 +87,12 @@ complete -c nnctl -n '__nnctl_using evaluate' -x -a '(__fish_complete_directorie
 
 complete -c nnctl -n '__nnctl_using predict' -l top-k -x -d 'Only the K largest outputs of each example'
 complete -c nnctl -n '__nnctl_using predict' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens of text instead, with a net of type text'
+complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as the net says, 0 always takes the likeliest'
+complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
+complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of the drawn text; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)'
-complete -c nnctl -n '__nnctl_using predict' -r -F
 
 complete -c nnctl -n '__nnctl_using gradcheck' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using gradcheck' -l method -x -a 'complex central' -d 'The complex step, or central differences'
@@ -101,7 +106,7 @@ complete -c nnctl -n '__nnctl_using gradcheck' -l help -s h -d 'Show this messag
 complete -c nnctl -n '__nnctl_at 0 gradcheck' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using inspect' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
-complete -c nnctl -n '__nnctl_using inspect' -l show -x -a 'summary spec graph plan' -d 'The layers, or a stage of compilation'
+complete -c nnctl -n '__nnctl_using inspect' -l show -x -a 'summary spec graph plan code' -d 'The layers, or a stage of compilation'
 complete -c nnctl -n '__nnctl_using inspect' -l step -x -a 'train evaluate predict' -d 'Whose graph or plan'
 complete -c nnctl -n '__nnctl_using inspect' -l fused -d 'The graph after fusion, as the plan runs it'
 complete -c nnctl -n '__nnctl_using inspect' -l batch -x -d 'Examples a step; the spec’s if absent'
@@ -112,6 +117,15 @@ complete -c nnctl -n '__nnctl_using explain' -l set -x -a '(__nnctl_ask setting)
 complete -c nnctl -n '__nnctl_using explain' -l under -x -d 'Only what lies at or under this path, e.g'
 complete -c nnctl -n '__nnctl_using explain' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using bench' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using bench' -l step -x -a 'train evaluate' -d 'Which step'
+complete -c nnctl -n '__nnctl_using bench' -l steps -x -d 'Steps in each of five stretches; the fastest counts'
+complete -c nnctl -n '__nnctl_using bench' -l batch -x -d 'Examples a step; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using bench' -l threads -x -d 'At most; the spec’s, or one a core, if absent'
+complete -c nnctl -n '__nnctl_using bench' -l backend -x -a '(__nnctl_ask backend)' -d 'numpy, cpu or auto; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using bench' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 bench' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using sweep' -l grid -x -a '(__nnctl_ask setting)' -d 'Try these values; repeatable, all combinations'
 complete -c nnctl -n '__nnctl_using sweep' -l random -x -d 'Draw N times from what --space names'
@@ -141,6 +155,9 @@ complete -c nnctl -n '__nnctl_using data show' -l help -s h -d 'Show this messag
 complete -c nnctl -n '__nnctl_at 0 data show' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using schema' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using doctor' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using doctor' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using completion' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 completion' -x -a 'bash zsh fish'

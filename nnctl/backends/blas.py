@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 _CORETYPE = "OPENBLAS_CORETYPE"
+_ours: set[str] = set()
+"""Kernels that were asked for here, not by the user."""
 _AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
 
 
@@ -16,6 +18,18 @@ def prefer_wide_kernels() -> None:
     """
     if _CORETYPE not in os.environ and wants_wide_kernels():
         os.environ[_CORETYPE] = "SKYLAKEX"
+        _ours.add("SKYLAKEX")
+
+
+def kernels_asked_for() -> str:
+    """In words, who chose the kernels of OpenBLAS."""
+    asked = os.environ.get(_CORETYPE)
+    if asked is None:
+        return "chosen by the library itself"
+    if asked in _ours:
+        return f"{_CORETYPE}={asked}, set by nnctl: the library underrates this processor"
+    slow = ", which is slower than what this processor can do" if wants_wide_kernels() and asked != "SKYLAKEX" else ""
+    return f"{_CORETYPE}={asked}, set by the user{slow}"
 
 
 def wants_wide_kernels() -> bool:

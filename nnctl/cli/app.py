@@ -22,6 +22,7 @@ COMMANDS = (
     "sweep",
     "data",
     "schema",
+    "doctor",
     "completion",
 )
 """In the order of `nnctl --help`. `nnctl.cli.<name>` holds the function `<name>`, or `app` for a tree of its own."""

@@ -40,14 +40,14 @@ def bench(
     from dataclasses import asdict
 
     from nnctl.cli.tables import print_rows
-    from nnctl.errors import ShapeError, UsageError
+    from nnctl.errors import UsageError
     from nnctl.spec.load import load_spec
     from nnctl.training.bench import bench as measure
 
     if step not in ("train", "evaluate"):
         raise UsageError(f"there is no step {step!r} to time: choose train or evaluate")
     loaded = load_spec(spec, set_ or ())
-    try:
+    with loaded.pointing():
         measured = measure(
             loaded.spec,
             loaded.spec.data.signature(loaded.folder),
@@ -57,8 +57,6 @@ def bench(
             threads=threads,
             backend=backend,
         )
-    except ShapeError as error:
-        raise loaded.shape_error(error) from None
     used = f"{measured.threads} thread{'s' if measured.threads > 1 else ''}"
     print(f"backend {measured.backend}, {used}, batch {measured.batch}, {measured.steps} steps", file=sys.stderr)
     print_rows([asdict(timing) for timing in measured.timings])

@@ -16,7 +16,7 @@ def inspect(
     ] = None,
     show: Annotated[
         str,
-        typer.Option("--show", metavar="summary|spec|graph|plan", help="The layers, or a stage of compilation."),
+        typer.Option("--show", metavar="summary|spec|graph|plan|code", help="The layers, or a stage of compilation."),
     ] = "summary",
     step: Annotated[
         str, typer.Option("--step", metavar="train|evaluate|predict", help="Whose graph or plan.")
@@ -30,14 +30,15 @@ def inspect(
 
     summary: a row a layer, with shapes, parameters and FLOPs of one training step.
     spec: resolved, every default written out. graph: the training step as a
-    textbook has it, backward pass included. plan: the launches that run.
+    textbook has it, backward pass included. plan: the launches that run. code: the
+    function that the compiled CPU backend makes of the plan, many steps a call.
     """
     from nnctl.cli.tables import print_rows
     from nnctl.errors import UsageError
     from nnctl.spec.load import dump_spec, load_spec
 
-    if show not in ("summary", "spec", "graph", "plan"):
-        raise UsageError(f"there is nothing called {show!r} to show: choose summary, spec, graph or plan")
+    if show not in ("summary", "spec", "graph", "plan", "code"):
+        raise UsageError(f"there is nothing called {show!r} to show: choose summary, spec, graph, plan or code")
     if step not in ("train", "evaluate", "predict"):
         raise UsageError(f"there is no step {step!r}: choose train, evaluate or predict")
     loaded = load_spec(spec, set_ or ())
@@ -55,7 +56,9 @@ def inspect(
     with loaded.pointing():
         network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
         graph = {
-            "train": lambda: network.training_step if fused or show == "plan" else network.unfused_training_step,
+            "train": lambda: (
+                network.training_step if fused or show in ("plan", "code") else network.unfused_training_step
+            ),
             "evaluate": lambda: network.evaluation,
             "predict": lambda: network.prediction,
         }[step]()
@@ -63,5 +66,9 @@ def inspect(
         typer.echo(render_graph(graph))
     elif show == "plan":
         typer.echo(render_plan(lower(graph, {"batch": size, "rows": size})))
+    elif show == "code":
+        from nnctl.backends.cpu.listing import listing
+
+        typer.echo(listing(graph, {"batch": size, "rows": size}))
     else:
         print_rows(summarize(network, size))

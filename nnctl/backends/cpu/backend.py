@@ -27,7 +27,11 @@ Array = NDArray[Any]
 _FLOPS_WORTH_A_THREAD = 400_000
 """A step below this is done before a second thread has been met at the barrier."""
 _LINE = 64
-_DTYPES = {"real": np.dtype(np.float32), "index": np.dtype(np.int64), "uint8": np.dtype(np.uint8)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "real": np.dtype(np.float32),
+    "index": np.dtype(np.int64),
+    "uint8": np.dtype(np.uint8),
+}
 
 
 class CpuBackend:
@@ -140,7 +144,7 @@ class Executable:
     def _fed(self, key: str, array: Array, steps: int) -> Array:
         """A feed as the function takes it: an array of any other type would have it compiled anew."""
         size = math.prod(self._fed_slots[key].shape)
-        flat = np.require(array, _DTYPES[self._fed_slots[key].dtype], ["C", "W"]).reshape(-1)
+        flat: Array = np.require(array, _DTYPES[self._fed_slots[key].dtype], ["C", "W"]).reshape(-1)
         if flat.size != steps * size:
             raise ValueError(f"feed {key} has {flat.size} elements, {steps} steps of {size} need {steps * size}")
         return flat

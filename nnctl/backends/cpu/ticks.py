@@ -15,7 +15,7 @@ _WATCHED = 0.02
 
 @njit(cache=False)
 def _now() -> int:
-    return ticks()  # type: ignore[no-any-return, call-arg]
+    return ticks()  # type: ignore[call-arg]
 
 
 @cache

@@ -1,0 +1,50 @@
+"""`nnctl doctor`: this machine's state, and a net's on its first batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    spec: Annotated[
+        Path | None, typer.Argument(help="A spec to examine on its first batch.", metavar="[SPEC]", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
+    ] = None,
+) -> None:
+    """Say what this machine computes with, and whether a net starts well.
+
+    The machine: versions, processor, BLAS and who chose its kernels, the
+    measured limits of one core and of all, the cache of compiled code, CUDA.
+    With a spec: its initial cost beside that of an even guess, then for each
+    layer with weights the size of its output and of its gradient, dead and
+    saturated units, on up to 256 training examples. Tables on a terminal, JSON
+    Lines in a pipe.
+    """
+    from dataclasses import asdict
+
+    from nnctl.cli.tables import print_rows
+
+    if spec is None:
+        from nnctl.backends.cpu.report import report
+
+        print_rows([asdict(finding) for finding in report()])
+        return
+    from nnctl.data.dataset import load_dataset
+    from nnctl.spec.load import load_spec
+    from nnctl.training.diagnosis import diagnose
+
+    loaded = load_spec(spec, set_ or ())
+    with loaded.pointing():
+        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+        found = diagnose(loaded.spec, data, loaded.spec.seed)
+    expected = "" if found.expected is None else f"an even guess costs {found.expected:.4g}"
+    words = [{"what": "initial cost", "value": f"{found.cost:.4g}", "words": expected}]
+    words += [{"what": "found", "value": "warning", "words": text} for text in found.words]
+    print_rows(words)
+    print_rows([asdict(state) for state in found.layers])
