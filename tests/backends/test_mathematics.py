@@ -1,0 +1,118 @@
+"""The vectorized functions over the whole range of float32, against float64."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import scipy.special
+from numba import njit
+
+from nnctl.backends.cpu import mathematics
+from nnctl.backends.cpu.mathematics import BOUNDS_ULP
+
+EXACT = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "tanh": np.tanh,
+    "erf": scipy.special.erf,
+}
+DENSE = 1009
+"""Every so many float32 values are looked at; a prime, so that no pattern of bits is left out."""
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1.1754942e-38, 1.1754944e-38, 3.4028235e38,
+     -3.4028235e38, 88.72283, 88.72284, 88.8, -87.33654, -103.97, -104.0, 5.9604645e-08, -5.9604645e-08, -0.99999994],
+    np.float32,
+)  # fmt: skip
+
+
+def compiled(name):
+    function = getattr(mathematics, name)
+
+    @njit(fastmath={"contract"}, error_model="numpy")
+    def walk(x, out):
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    def call(x):
+        out = np.empty_like(x)
+        walk(x, out)
+        return out
+
+    return call
+
+
+FUNCTIONS = {name: compiled(name) for name in BOUNDS_ULP}
+
+
+def floats(first: int, last: int, stride: int) -> np.ndarray:
+    """The float32 numbers whose bits are first, first + stride, …"""
+    return np.arange(first, last, stride, dtype=np.uint32).view(np.float32)
+
+
+def worst(name: str, x: np.ndarray) -> float:
+    """The largest error in ULP of the exact result, over results that are normal numbers."""
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(np.float64))
+        found = FUNCTIONS[name](x)
+        rounded = exact.astype(np.float32)
+        normal = np.isfinite(rounded) & (np.abs(rounded) >= np.finfo(np.float32).tiny)
+        errors = np.abs(found.astype(np.float64) - exact)[normal] / np.spacing(np.abs(rounded[normal]))
+        # Elsewhere: the same infinities and NaNs, and what is below the normal numbers stays there.
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(rounded))
+        np.testing.assert_array_equal(np.isinf(found)[~normal], np.isinf(rounded)[~normal])
+        tiny = ~normal & np.isfinite(rounded)
+        assert np.all(np.abs(found[tiny] - rounded[tiny]) <= 2.0 * np.finfo(np.float32).smallest_subnormal)
+    return float(np.max(errors, initial=0.0))
+
+
+@pytest.mark.parametrize("name", BOUNDS_ULP)
+def test_errors_are_within_their_bounds(name):
+    assert worst(name, floats(0, 1 << 32, DENSE)) <= BOUNDS_ULP[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOUNDS_ULP)
+def test_errors_of_every_float_are_within_their_bounds(name):
+    """NNCTL_EVERY_FLOAT=1 for all 2³², minutes a function; without it every 61st."""
+    stride = 1 if os.environ.get("NNCTL_EVERY_FLOAT") else 61
+    chunk = stride << 22
+    for first in range(0, 1 << 32, chunk):
+        assert worst(name, floats(first, min(first + chunk, 1 << 32), stride)) <= BOUNDS_ULP[name]
+
+
+@pytest.mark.parametrize("name", BOUNDS_ULP)
+def test_special_values(name):
+    with np.errstate(all="ignore"):
+        found = FUNCTIONS[name](SPECIAL)
+        exact = EXACT[name](SPECIAL.astype(np.float64)).astype(np.float32)
+    np.testing.assert_allclose(found, exact, rtol=BOUNDS_ULP[name] * 2.0**-23, atol=3e-45)
+
+
+def test_every_function_has_a_bound_and_a_reference():
+    assert set(BOUNDS_ULP) == set(EXACT)
+
+
+@pytest.mark.parametrize("y", [0.0, 0.5, 1.0, 2.0, -1.0, -0.5, 3.0])
+def test_powers(y):
+    """Of what is not negative, where C and NumPy agree."""
+    x = np.concatenate([floats(0, 0x7F800000, 65537), [np.float32(np.inf)]])
+
+    @njit(error_model="numpy")
+    def walk(x, y, out):
+        for i in range(x.size):
+            out[i] = mathematics.power(x[i], y)
+
+    out = np.empty_like(x)
+    walk(x, np.float32(y), out)
+    with np.errstate(all="ignore"):
+        exact = np.power(x.astype(np.float64), y).astype(np.float32)
+    np.testing.assert_allclose(out, exact, rtol=2.0**-23, atol=3e-45)
+
+
+def test_signs():
+    found = compiled("sign")(SPECIAL)
+    np.testing.assert_array_equal(found, np.sign(SPECIAL))
