@@ -61,6 +61,9 @@ class FileSink:
         self._file: IO[bytes] | None = None
         if not resumed and self._regular() and path.stat().st_size:
             raise RunError(f"{path}: is there already and not empty; metrics of a new run need a new file")
+        # Before anything trains, not when the first row comes.
+        if not path.parent.is_dir():
+            raise RunError(f"{path}: cannot be written: there is no folder {path.parent}")
 
     def _regular(self) -> bool:
         return self.path.is_file()

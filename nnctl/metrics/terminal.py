@@ -36,8 +36,8 @@ class Notices:
         """Say what a person wants to know of an event."""
         if isinstance(event, Started):
             self._say(
-                f"{event.name}: {event.parameters:,} parameters, {event.examples:,} training examples, "
-                f"batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
+                f"{event.name}: {event.parameters:,} parameters, "
+                f"{event.examples:,} training example{_s(event.examples)}, batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
             )
             self._say(f"backend {event.backend}: {event.backend_reason}")
             for sentence in event.advice:
@@ -57,7 +57,7 @@ class Notices:
         epochs = summary["epochs"]
         words = f"{epochs:g} epoch{_s(epochs)} in {_duration(summary['seconds'])}"
         row = summary["test"] or summary["last"] or {}
-        prefix = "test_" if summary["test"] else "validation_"
+        prefix = next((split for split in ("test_", "validation_") if _measured(row, split)), "train_")
         numbers = [f"{name.replace('_', ' ')} {show(value)}" for name, value in row.items() if name.startswith(prefix)]
         weights = f"best weights, of epoch {row['epoch']:g}" if summary["weights"] == "best" and row else ""
         self._say("; ".join(part for part in (words, ", ".join(numbers), weights) if part))
@@ -172,6 +172,11 @@ def _duration(seconds: float) -> str:
 
 def _s(count: float) -> str:
     return "" if count == 1 else "s"
+
+
+def _measured(row: Record, prefix: str) -> bool:
+    """Whether a row has a number under a name that begins so."""
+    return any(name.startswith(prefix) and value is not None for name, value in row.items())
 
 
 def terminal_sinks(stdout: IO[str], stderr: IO[str], *, rows: bool, quiet: bool) -> list[Notices | Bar | Table]:

@@ -186,7 +186,9 @@ def find(path: Path) -> RunFolder:
     if newest is not None:
         return newest
     if path.is_dir():
-        raise RunError(f"{path}: not a run folder: it has no spec.yaml")
+        families = sorted(entry for entry in path.iterdir() if entry.is_dir() and latest(entry.name, path))
+        runs = "\n  did you mean one of " + ", ".join(map(str, families[:10])) + "?" if families else ""
+        raise RunError(f"{path}: not a run folder: it has no spec.yaml{runs}")
     raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
 
 

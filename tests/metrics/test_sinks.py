@@ -107,8 +107,10 @@ def test_rows_are_in_the_file_as_they_come(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_made_is_an_error_of_the_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot be written: No such file or directory"):
-        follow(events(0, 1), [FileSink(tmp_path / "no" / "file", JsonLines(), resumed=False)])
+    with pytest.raises(RunError, match="cannot be written: there is no folder"):
+        FileSink(tmp_path / "no" / "file", JsonLines(), resumed=False)
+    with pytest.raises(RunError, match="cannot be written: Is a directory"):
+        follow(events(0, 1), [FileSink(tmp_path, JsonLines(), resumed=False)])
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")

@@ -68,6 +68,15 @@ def test_the_notices() -> None:
     ]
 
 
+def test_the_last_words_are_of_what_was_measured() -> None:
+    screen, text = console()
+    row = {"epoch": 1, "train_cost": 0.5, "validation_cost": None}
+    Notices(screen).handle(Finished({**SUMMARY, "test": None, "last": row}, "out"))
+    Notices(screen).handle(Finished({**SUMMARY, "test": None, "last": row | {"validation_cost": 0.75}}, "out"))
+    ends = [line.split("; ")[1] for line in text.getvalue().splitlines()]
+    assert ends == ["train cost 0.5000", "validation cost 0.7500"]
+
+
 def test_quiet_is_quiet_and_a_pipe_gets_no_bar() -> None:
     assert terminal_sinks(io.StringIO(), io.StringIO(), rows=False, quiet=True) == []
     (only,) = terminal_sinks(io.StringIO(), io.StringIO(), rows=False, quiet=False)

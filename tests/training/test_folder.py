@@ -99,8 +99,12 @@ def test_no_such_run() -> None:
     with pytest.raises(RunError, match="there is no such run"):
         find(Path("runs/none"))
     Path("plain").mkdir()
-    with pytest.raises(RunError, match="not a run folder"):
+    with pytest.raises(RunError, match=r"not a run folder: it has no spec.yaml$"):
         find(Path("plain"))
+    run = claim_next("xor")
+    run.spec.write_text("")
+    with pytest.raises(RunError, match=r"runs: not a run folder: .*\n  did you mean one of runs/xor\?"):
+        find(Path("runs"))
 
 
 def test_a_damaged_summary_is_named() -> None:
