@@ -37,7 +37,8 @@ class Notices:
         if isinstance(event, Started):
             self._say(
                 f"{event.name}: {event.parameters:,} parameters, "
-                f"{event.examples:,} training example{_s(event.examples)}, batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
+                f"{event.examples:,} training example{_s(event.examples)}, "
+                f"batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
             )
             self._say(f"backend {event.backend}: {event.backend_reason}")
             for sentence in event.advice:
