@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nnctl.training.evaluation import TrainedRun
 
 
 def predict(
     run: Annotated[Path, typer.Argument(help="The run's folder.", metavar="RUN", show_default=False)],
     inputs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            help="Files: .csv, .tsv, .npy, .npz, images; - is CSV on stdin.", metavar="INPUT...", show_default=False
+            help="Files: .csv, .tsv, .npy, .npz, images; - is CSV on stdin.", metavar="[INPUT...]", show_default=False
         ),
-    ],
+    ] = None,
     top_k: Annotated[
         int | None, typer.Option("--top-k", metavar="K", help="Only the K largest outputs of each example.")
     ] = None,
@@ -23,18 +26,41 @@ def predict(
         str | None,
         typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
     ] = None,
+    generate: Annotated[
+        int | None,
+        typer.Option("--generate", metavar="N", min=1, help="Write N tokens of text instead, with a net of type text."),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", metavar="T", help="1 draws as the net says, 0 always takes the likeliest."),
+    ] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="How the text begins.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", min=0, help="Of the drawn text; the spec's if absent.")
+    ] = None,
 ) -> None:
     """Predict with a trained net.
 
     One line an example: JSON in a pipe, the most probable answers on a terminal.
+    With --generate, text.
     """
     import json
     import sys
 
+    from nnctl.errors import UsageError
     from nnctl.metrics.terminal import show
     from nnctl.training.evaluation import open_run
     from nnctl.training.prediction import predict as answers
 
+    if generate is not None:
+        if inputs or top_k is not None:
+            raise UsageError("--generate reads no input files, and takes no --top-k; --prompt is how the text begins")
+        _write(open_run(run, checkpoint), generate, 1.0 if temperature is None else temperature, prompt or "", seed)
+        return
+    if temperature is not None or prompt is not None or seed is not None:
+        raise UsageError("--temperature, --prompt and --seed are for --generate N")
+    if not inputs:
+        raise UsageError("give the files to predict, or --generate N for a net that writes text")
     for row in answers(open_run(run, checkpoint), inputs, top_k=top_k):
         if not sys.stdout.isatty():
             print(json.dumps(row, allow_nan=False))
@@ -44,3 +70,15 @@ def predict(
             ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[: top_k or 3]
             rest = "  ".join(f"{name} {show(value)}" for name, value in ranked)
             print(f"{row['input']}[{row['index']}]  {row['prediction']}  ({rest})")
+
+
+def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: int | None) -> None:
+    """Each token as soon as it is drawn."""
+    import sys
+
+    from nnctl.training.generation import generate
+
+    for token in generate(run, count, temperature=temperature, prompt=prompt, seed=seed):
+        sys.stdout.write(token)
+        sys.stdout.flush()
+    sys.stdout.write("\n")

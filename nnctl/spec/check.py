@@ -25,6 +25,7 @@ def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
     checker = _Checker(spec, places)
     checker.wiring()
     checker.nested(spec.layers, "layers")
+    checker.carried(spec.layers, "layers")
     checker.output()
     checker.metrics()
     checker.monitors()
@@ -151,6 +152,21 @@ class _Checker:
                         hint="'inputs' is for the layers at the root of the spec",
                     )
             self.nested(inner, inside)
+
+    def carried(self, layers: tuple[Layer, ...], path: str) -> None:
+        """Layers that carry their state from batch to batch, against data whose batches do not follow one another."""
+        for index, layer in enumerate(layers):
+            here = f"{path}.{index}"
+            if getattr(layer, "stateful", False) and not self.spec.data.contiguous:
+                self.problem(
+                    f"{here}.stateful",
+                    f"'{layer.type}' cannot carry its state: with data of type {self.spec.data.type}, "
+                    "batches do not go on where the ones before ended",
+                    hint="remove 'stateful', or use data of type text with contiguous: true",
+                )
+            inner = getattr(layer, "layers", None)
+            if isinstance(inner, tuple):
+                self.carried(inner, f"{here}.layers")
 
     # -- cost --------------------------------------------------------------------
 

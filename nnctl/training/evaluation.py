@@ -42,12 +42,13 @@ class TrainedRun:
     def scores(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
         """The net's output for raw inputs, (n, outputs); with labels (n, classes), the largest being the answer.
 
+        With a label a step, a row a step: (n·time, classes).
         A net of two classes and one output unit answers the second class above the cost's threshold.
         """
         outputs = np.asarray(self.engine.outputs(inputs), dtype=np.float64)
         if self.classes is None:
             return outputs
-        outputs = outputs.reshape(len(inputs), -1)
+        outputs = outputs.reshape(-1, outputs.shape[-1])
         if outputs.shape[1] == 1 and len(self.classes) == 2:
             return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
         return outputs
@@ -214,6 +215,7 @@ def _judged(
         if top_k is not None:
             raise UsageError("--top-k: this net predicts values, not classes")
         return Result(row)
+    targets = targets.reshape(-1)
     row["accuracy"] = float(np.mean(answers == targets))
     if top_k is not None:
         if not 1 <= top_k <= len(classes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,7 +114,7 @@ def _shaped(array: NDArray[Any], signature: DataSignature, name: str) -> NDArray
 
 
 def predict(run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None) -> Iterator[dict[str, Any]]:
-    """One mapping an example: its file and index, then the answer.
+    """One mapping an example: its file and index, then the answer; with a label a step, one mapping a step.
 
     With labels: prediction, probability (the net's output for it), probabilities by class,
     or of the top_k classes only; else values. Raises DataError, UsageError.
@@ -121,10 +122,13 @@ def predict(run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None)
     if top_k is not None and (run.classes is None or not 1 <= top_k <= len(run.classes)):
         there = "the net predicts values" if run.classes is None else f"there are {len(run.classes)} classes"
         raise UsageError(f"--top-k {top_k}: {there}")
+    steps = math.prod(run.signature.target_shape) if run.classes is not None else 1
     for path in paths:
         scores = run.scores(read_inputs(path, run.signature))
         for index, row in enumerate(scores):
-            place = {"input": str(path), "index": index}
+            place: dict[str, Any] = {"input": str(path), "index": index // steps}
+            if run.signature.target_shape and run.classes is not None:
+                place["step"] = index % steps
             if run.classes is None:
                 yield {**place, "values": row.tolist()}
                 continue

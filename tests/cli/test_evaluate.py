@@ -55,6 +55,19 @@ def test_predictions_for_a_table_on_stdin() -> None:
     assert [(r["input"], r["index"], len(r["probabilities"])) for r in rows] == [("-", 0, 1), ("-", 1, 1)]
 
 
+def test_text_is_written_to_stdout() -> None:
+    Path("a.txt").write_text("to be or not to be. " * 9)
+    layers = "[one_hot, {type: gru, units: 4, return_sequence: true}, {type: dense, units: 8, activation: softmax}]"
+    text = f"name: hamlet\ndata: {{type: text, path: a.txt, length: 5}}\nlayers: {layers}\ncost: log_likelihood\n"
+    Path("hamlet.yaml").write_text(f"{text}schedule: {{epochs: 1}}\n")
+    assert nnctl("train", "hamlet.yaml").returncode == 0
+    done = nnctl("predict", "runs/hamlet", "--generate", "30", "--prompt", "to be", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("to be")
+    assert len(done.stdout) == len("to be") + 30 + 1
+    assert nnctl("predict", "runs/hamlet", "--generate", "30", "--prompt", "to be", "--seed", "1").stdout == done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -62,6 +75,10 @@ def test_predictions_for_a_table_on_stdin() -> None:
         (("evaluate", "runs/tiny", "--split", "tset"), 2, "it has train, validation, test"),
         (("predict", "runs/tiny", "none.csv"), 3, "there is no such file"),
         (("predict", "runs/tiny", "-", "--top-k", "9"), 2, "there are 3 classes"),
+        (("predict", "runs/tiny"), 2, "give the files to predict"),
+        (("predict", "runs/tiny", "-", "--generate", "9"), 2, "--generate reads no input files"),
+        (("predict", "runs/tiny", "-", "--temperature", "1"), 2, "are for --generate N"),
+        (("predict", "runs/tiny", "--generate", "9"), 2, "only nets trained on data of type text"),
     ],
 )
 def test_mistakes_have_their_exit_codes(arguments: tuple[str, ...], code: int, message: str) -> None:
