@@ -67,7 +67,9 @@ def panel_width() -> int:
 
 def room(m: int, k: int, *, transposed: bool) -> int:
     """Floats that a product of m rows over k terms packs its operands into."""
-    packed_a = m * k if transposed and m * k >= PACK_A_FROM else 0
+    # The last tile has fewer rows, and lies as if it had them all.
+    rows = _TILE[vector_bits()][0]
+    packed_a = -(-m // rows) * rows * k if transposed and m * k >= PACK_A_FROM else 0
     return k * panel_width() + packed_a
 
 

@@ -1,0 +1,166 @@
+"""The matrix product in LLVM IR, for every width of vectors that this processor has."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from functools import cache
+
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+
+from nnctl.backends.cpu import gemm
+from nnctl.backends.cpu.machine import instruction_sets, vector_bits
+
+PROCESSORS = {128: "nehalem", 256: "haswell", 512: ""}
+"""A processor whose registers are no wider, so that LLVM cannot widen what the text says; "": this one."""
+NEEDED = {128: {"sse4.2"}, 256: {"avx2", "fma"}, 512: {"avx512f"}}
+GUARD = 64
+"""Elements around C and behind the room that must stay as they are."""
+
+
+@cache
+def compiled(bits: int):
+    """The function of `module_text(bits)`."""
+    if not llvm.get_process_triple().startswith("x86_64"):
+        if bits != vector_bits():
+            pytest.skip("vectors of another width than this processor's")
+        name, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    elif set(instruction_sets()) >= NEEDED[bits]:
+        name = PROCESSORS[bits] or llvm.get_host_cpu_name()
+        features = "" if PROCESSORS[bits] else llvm.get_host_cpu_features().flatten()
+    else:
+        pytest.skip(f"this processor has no registers of {bits} bits")
+    gemm.load()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, jit=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(gemm._object_code(gemm.module_text(bits), machine)))
+    engine.finalize_object()
+    i, f, p = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
+    kind = ctypes.CFUNCTYPE(None, i, i, i, i, i, f, p, i, p, i, f, p, i, p, i, i)
+    return kind(engine.get_function_address(gemm.SYMBOL)), engine
+
+
+def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, seed=0, poison=True):
+    """(found, expected) of one product on random matrices with `padding` elements between rows."""
+    function, _ = compiled(bits)
+    rng = np.random.default_rng([seed, m, n, k, ta, tb])
+    a_shape, b_shape = ((k, m) if ta else (m, k)), ((n, k) if tb else (k, n))
+    a, b = (_padded(rng, shape, padding) for shape in (a_shape, b_shape))
+    lanes = bits // 32
+    rows, vectors = gemm._TILE[bits]
+    width = vectors * lanes
+    packed = (m + rows) * k if ta else 0
+    room = np.full(k * width + packed + GUARD, -7.0, np.float32)
+    ldc = n + padding
+    memory = np.full(2 * GUARD + m * ldc, -3.0, np.float32)
+    c = memory[GUARD : GUARD + m * ldc].reshape(m, ldc)[:, :n]
+    old = rng.standard_normal((m, n)).astype(np.float32)
+    c[...] = np.nan if beta == 0.0 and poison else old
+    before = memory.copy()
+    function(
+        ta, tb, m, n, k, alpha, a.ctypes.data, a.strides[0] // 4, b.ctypes.data, b.strides[0] // 4, beta,
+        memory[GUARD:].ctypes.data, ldc, room.ctypes.data, 1, 0,
+    )  # fmt: skip
+    exact = alpha * ((a.T if ta else a).astype(float) @ (b.T if tb else b).astype(float))
+    if beta:
+        exact += beta * old
+    outside = np.ones(memory.shape, bool)
+    outside[GUARD : GUARD + m * ldc].reshape(m, ldc)[:, :n] = False
+    np.testing.assert_array_equal(memory[outside], before[outside])
+    assert np.all(room[-GUARD:] == -7.0), "more room was used than there is"
+    return c, exact
+
+
+def _padded(rng, shape, padding):
+    """A matrix whose rows lie `padding` elements apart, NaN between them."""
+    whole = np.full((shape[0], shape[1] + padding), np.nan, np.float32)
+    whole[:, : shape[1]] = rng.standard_normal(shape)
+    return whole[:, : shape[1]]
+
+
+def check(bits, m, n, k, **rest):
+    found, exact = product(bits, m, n, k, **rest)
+    # Rounding of k products, each below about 10, and of the sum.
+    np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6 * (k + 10) ** 0.5 * 4.0)
+
+
+widths = pytest.mark.parametrize("bits", [128, 256, 512])
+transposes = pytest.mark.parametrize(("ta", "tb"), list(itertools.product([False, True], repeat=2)))
+
+
+@widths
+@transposes
+def test_every_shape_of_tile(bits, ta, tb):
+    """All rests of rows and columns that a tile leaves, each with a full tile before it."""
+    rows, vectors = gemm._TILE[bits]
+    lanes = bits // 32
+    width = vectors * lanes
+    for m in range(1, 2 * rows + 1):
+        for n in (*range(1, width + 1, 1 if lanes < 16 else 3), width + 1, 2 * width - 1):
+            check(bits, m, n, 5, ta=ta, tb=tb)
+
+
+@widths
+@transposes
+@pytest.mark.parametrize("alpha", [1.0, -0.25])
+@pytest.mark.parametrize("beta", [0.0, 1.0, 0.75])
+def test_scaled_products_added_to_what_is_there(bits, ta, tb, alpha, beta):
+    for m, n, k in [(1, 1, 1), (7, 10, 3), (33, 50, 20), (10, 30, 784)]:
+        check(bits, m, n, k, ta=ta, tb=tb, alpha=alpha, beta=beta)
+
+
+@widths
+@transposes
+def test_matrices_whose_rows_lie_apart(bits, ta, tb):
+    for m, n, k in [(3, 5, 2), (9, 49, 17), (210, 33, 19)]:
+        check(bits, m, n, k, ta=ta, tb=tb, padding=3, beta=0.5)
+
+
+@widths
+@transposes
+def test_many_rows_have_their_panels_packed(bits, ta, tb):
+    for m in (gemm._PACK_FROM - 1, gemm._PACK_FROM, gemm._PACK_FROM + 3):
+        check(bits, m, 71, 37, ta=ta, tb=tb)
+
+
+@widths
+@pytest.mark.parametrize("tb", [False, True])
+def test_a_large_transposed_matrix_is_packed(bits, tb):
+    rows = gemm._TILE[bits][0]
+    k = gemm.PACK_A_FROM // 512 + 1
+    for m in (512, 512 + rows - 1):
+        check(bits, m, 20, k, ta=True, tb=tb, beta=1.0)
+
+
+@widths
+def test_thin_products(bits):
+    for m, n, k in [(1, 1, 1000), (1, 100, 1), (100, 1, 1), (1, 1, 1), (300, 1, 300), (5, 300, 2)]:
+        for ta, tb in itertools.product([False, True], repeat=2):
+            check(bits, m, n, k, ta=ta, tb=tb)
+
+
+@widths
+@pytest.mark.parametrize(("m", "n"), [(0, 5), (5, 0), (0, 0)])
+def test_nothing_to_do(bits, m, n):
+    check(bits, m, n, 4)
+
+
+@widths
+def test_what_is_not_finite_spreads_as_it_should(bits):
+    function, _ = compiled(bits)
+    a, b = np.zeros((3, 2), np.float32), np.zeros((2, 5), np.float32)
+    a[1, 0], c, room = np.inf, np.zeros((3, 5), np.float32), np.zeros(4096, np.float32)
+    function(0, 0, 3, 5, 2, 1.0, a.ctypes.data, 2, b.ctypes.data, 5, 0.0, c.ctypes.data, 5, room.ctypes.data, 1, 0)
+    assert np.all(np.isnan(c[1]))
+    assert np.all(c[[0, 2]] == 0.0)
+
+
+def test_the_room_that_is_asked_for_is_enough():
+    """`room` is what generated code allocates; the checks above leave the guard behind it alone."""
+    bits = vector_bits()
+    rows, vectors = gemm._TILE[bits]
+    for m, k in [(1, 1), (512, 513), (519, 700)]:
+        needed = k * vectors * bits // 32 + (k * -(-m // rows) * rows if m * k >= gemm.PACK_A_FROM else 0)
+        assert gemm.room(m, k, transposed=True) >= needed
