@@ -1,0 +1,95 @@
+"""Cross-validation, and the best runs of a sweep."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnctl.errors import RunError, UsageError
+from nnctl.spec.document import Sweep
+from nnctl.sweep.best import best_runs
+from nnctl.sweep.space import trials
+
+SPEC = """\
+name: blobs
+data: {type: blobs, examples: 62, centers: 3, noise: 4.0, test: 12}
+layers: [{type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 2, batch_size: 10, early_stopping: {monitor: validation_cost}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC.replace("layers", "sweep: {folds: 4}\nlayers"))
+
+
+def nnctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "nnctl", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_combination_s_folds_come_together() -> None:
+    listed = trials(Sweep(grid={"optimizer.learning_rate": (0.1, 1.0)}, seeds=2, folds=3), 7)
+    assert [(t.combination, t.seed, t.fold) for t in listed] == [
+        (combination, seed, (part, 3)) for combination in range(2) for seed in (7, 8) for part in range(3)
+    ]
+    assert listed[0].overrides == ("optimizer.learning_rate=0.1", "seed=7", "data.fold=[0, 3]")
+
+
+def test_folds_alone_are_something_to_do() -> None:
+    assert len(trials(Sweep(folds=4), 0)) == 4
+
+
+@pytest.mark.parametrize("path", ["data", "data.fold", "data.validation"])
+def test_what_folds_decide_cannot_be_searched(path: str) -> None:
+    with pytest.raises(UsageError, match="holds out parts of its own"):
+        trials(Sweep(grid={path: (1, 2)}, folds=3), 0)
+
+
+def test_each_fold_is_a_run_and_together_they_are_a_mean_with_its_error() -> None:
+    """The spec has no validation split of its own: what monitors one is right nevertheless."""
+    done = nnctl("sweep", "net.yaml", "--folds", "5", "--out", "sweep", "--monitor", "validation_accuracy")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["fold"] for row in rows] == [0, 1, 2, 3, 4]
+    sizes = [json.loads(Path(row["folder"], "summary.json").read_text())["examples"] for row in rows]
+    assert sizes == [{"train": 40, "validation": 10, "test": 12}] * 5
+    (standing,) = json.loads(Path("sweep/results.json").read_text())["ranking"]
+    values = [row["value"] for row in rows]
+    assert standing["mean"] == pytest.approx(statistics.fmean(values))
+    assert standing["standard_error"] == pytest.approx(statistics.stdev(values) / 5**0.5)
+    assert f"± {standing['standard_error']:.2g} over 5 runs" in done.stderr
+
+    ranked = sorted(rows, key=lambda row: (-row["value"], row["trial"]))
+    assert best_runs(Path("sweep"), 2) == [Path(row["folder"]) for row in ranked[:2]]
+    judged = nnctl("evaluate", "sweep", "--best", "2")
+    assert judged.returncode == 0, judged.stderr
+    names = [json.loads(line)["run"] for line in judged.stdout.splitlines()]
+    assert names == [*(row["folder"] for row in ranked[:2]), "vote", "mean"]
+
+    with pytest.raises(UsageError, match="--best 6: 5 trials of sweep finished with a validation_accuracy"):
+        best_runs(Path("sweep"), 6)
+    Path("sweep/results.json").unlink()
+    with pytest.raises(RunError, match="the sweep is not finished"):
+        best_runs(Path("sweep"), 1)
+    with pytest.raises(RunError, match="is not a sweep's folder"):
+        best_runs(Path(), 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sweep", "net.yaml", "--folds", "1"), "of at least 2"),
+        (("evaluate", "runs", "--with", "shift"), "--augment 10 makes ten copies"),
+    ],
+)
+def test_mistakes(arguments: tuple[str, ...], message: str) -> None:
+    done = nnctl(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
