@@ -50,6 +50,12 @@ def test_placing_and_fetching_copy(backend):
     np.testing.assert_array_equal(backend.fetch(on_device), np.zeros(3))
 
 
+def test_first_rows_are_overwritten_where_they_lie(backend):
+    on_device = backend.place(np.arange(6, dtype=np.float32).reshape(3, 2))
+    backend.overwrite(on_device, np.full((2, 2), 9.0, np.float32))
+    np.testing.assert_array_equal(backend.fetch(on_device), [[9, 9], [9, 9], [4, 5]])
+
+
 def test_any_layout_can_be_placed(backend):
     array = np.arange(24, dtype=np.float32).reshape(4, 6)
     for view in (array.T, array[::2, ::3], array[::-1], np.asfortranarray(array)):
