@@ -17,6 +17,7 @@ from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
 from nnctl.spec.check import layer_names
 from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric, WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
+from nnctl.spec.layers.dense import Dense
 from nnctl.spec.metrics import Accuracy
 from nnctl.spec.registry import Component
 from nnctl.spec.signature import DataSignature
@@ -149,6 +150,35 @@ class Network:
             for name, product in curvature.hessian_product(builder, penalty, trained, v).items():
                 products[name] = products[name] + product if name in products else product
         return run_passes(builder.graph(products), FINAL_PASSES)
+
+    @cached_property
+    def readout(self) -> Graph:
+        """`features` (rows, fan_in) that the last layer reads, and its `targets` (rows, units).
+
+        Raises ShapeError, at the optimizer, where more than a linear last layer would have to be solved for.
+        """
+        forward = self._forward("readout", training=False)
+        builder, last = forward.builder, self.layer_shapes[-1][0]
+        wanted = [name for name in (f"{last}.weight", f"{last}.bias") if name in builder.parameters]
+        layer = self.spec.layers[-1]
+        if not (isinstance(layer, Dense) and layer.activation.type == "linear" and layer.tied_to is None):
+            raise self._unsolvable("the last layer is to be dense and linear", "give it no activation")
+        if list(self._trained(forward)) != wanted:
+            others = [name for name in self._trained(forward) if name not in wanted]
+            raise self._unsolvable(
+                f"it would have to train {', '.join(others)} too", "freeze the layers before the last"
+            )
+        if self.spec.cost.type not in ("quadratic", "mse") or self.penalty is not None:
+            raise self._unsolvable("it solves for least squares with a penalty of its own",
+                                   "use cost: quadratic or mse, and no regularizer")  # fmt: skip
+        product = next(n for n in builder.nodes if n.layer == last and n.op.name == "matmul")
+        features = builder.tensor(product.inputs[0])
+        targets = self._target(builder, forward.output)
+        flat = builder.apply("reshape", targets, shape=(features.shape[0], layer.units))
+        return run_passes(builder.graph({"features": features, "targets": flat}), FINAL_PASSES)
+
+    def _unsolvable(self, message: str, hint: str) -> ShapeError:
+        return ShapeError(f"{self.spec.optimizer.type} cannot solve this net: {message}", hint, path="optimizer")
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:

@@ -12,6 +12,7 @@ from nnctl.ops import (
     recurrence,
     reductions,
     resampling,
+    reservoir,
 )
 from nnctl.ops.table import OPS
 
@@ -28,4 +29,5 @@ __all__ = [
     "recurrence",
     "reductions",
     "resampling",
+    "reservoir",
 ]

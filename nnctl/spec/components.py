@@ -301,6 +301,12 @@ class Objective(Protocol):
         It is positive semidefinite where the cost is convex in the output.
         """
 
+    def readout(self) -> tuple[Array, Array]:
+        """What the last layer reads, (rows, features), and what it should give, (rows, units).
+
+        For optimizers that say `solves_readout`.
+        """
+
 
 class WholeObjectiveOptimizer(Optimizer):
     """A rule that looks at all parameters at once and may evaluate the objective several times a step.
@@ -311,6 +317,8 @@ class WholeObjectiveOptimizer(Optimizer):
 
     most_parameters: ClassVar[int | None] = None
     """The largest net that it takes; None: any."""
+    solves_readout: ClassVar[bool] = False
+    """Whether it solves for a linear last layer alone; the net is refused where that is not all that trains."""
 
     def memories(self, parameters: int) -> dict[str, Array]:
         """First values of what it remembers from step to step, float64 arrays by name."""

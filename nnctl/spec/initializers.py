@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from nnctl.spec.components import Initializer
-from nnctl.spec.fields import Convention, PositiveFloat
+from nnctl.spec.fields import Convention, Fraction, PositiveFloat
 from nnctl.spec.registry import Problem, register
 
 GAINS: Mapping[str, float] = {
@@ -89,6 +89,27 @@ class ConstantValue(Initializer):
 
     def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
         return _filled(shape, self.value)
+
+
+@register("initializer", "reservoir")
+class Reservoir(Initializer):
+    """A sparse random matrix of a given spectral radius, for recurrent weights that are not trained (Jaeger 2001)."""
+
+    formula = "w ~ U(±1), a share `sparsity` of them 0, times spectral_radius/max|eigenvalue|"
+
+    spectral_radius: Annotated[PositiveFloat, "the largest |eigenvalue|"] = 0.9
+    sparsity: Annotated[Fraction, "the share of weights that are 0"] = 0.9
+
+    def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
+        from numpy import abs as absolute
+        from numpy.linalg import eigvals
+
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        size = max(rows, columns)
+        w = rng.uniform(-1.0, 1.0, (size, size)) * (rng.uniform(size=(size, size)) >= self.sparsity)
+        radius = float(absolute(eigvals(w)).max())
+        # A matrix so sparse that no path leads back has only the eigenvalue 0, and nothing to scale.
+        return (w * (self.spectral_radius / radius if radius > 1e-12 else 1.0))[:rows, :columns].reshape(shape)
 
 
 @register("initializer", "evenly_spaced")

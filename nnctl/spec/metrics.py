@@ -115,6 +115,30 @@ class MeanAbsoluteErrorMetric(Metric):
         return _mean(builder, builder.formula("absolute_error", error, output, _values(builder, output, target)))
 
 
+@register("metric", "nmse")
+class NormalizedMeanSquaredError(Metric):
+    """The squared error of an example over the variance of its targets: 0 is perfect, 1 is answering their mean.
+
+    For sequences, whose targets vary within an example; its root is the NRMSE of the literature.
+    """
+
+    formula = "Σ (y_j − a_j)² / Σ (y_j − ȳ)²"
+    higher_is_better = False
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        if _labelled(output, target) or len(target.shape) < 3:
+            raise ShapeError("nmse needs targets that are sequences of values", "use mse", path="metrics")
+        axes = tuple(range(1, len(target.shape)))
+        center = builder.apply("mean", target, axes=axes, keepdims=True)
+
+        def error(xp: Namespace, a: Array, y: Array) -> Array:
+            return xp.square(a - y)
+
+        wrong = builder.apply("sum", builder.formula("squared_error", error, output, target), axes=axes)
+        spread = builder.apply("sum", builder.formula("squared_distance", error, target, center), axes=axes)
+        return wrong / spread
+
+
 def _norm(builder: Builder, tensor: Any) -> Any:
     """The root of the sum of all squares, ()."""
 

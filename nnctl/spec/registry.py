@@ -34,6 +34,7 @@ _BUILTIN_MODULES = (
     "nnctl.spec.metrics",
     "nnctl.spec.optimizers",
     "nnctl.spec.regularizers",
+    "nnctl.spec.ridge",
     "nnctl.spec.schedules",
     "nnctl.spec.second_order",
 )

@@ -57,6 +57,14 @@ class HostTraining:
                 "use lbfgs or hessian_free, which need no matrix of second derivatives",
                 path="optimizer",
             )
+        if self.optimizer.solves_readout:
+            _ = self.network.readout
+            if self.network.spec.schedule.batch_size != "full":
+                raise ShapeError(
+                    f"{name} solves for the batch that it is given, and that is to be the whole training set",
+                    "set schedule.batch_size: full",
+                    path="optimizer",
+                )
         for parameter in self.network.parameters.values():
             regularizer = self.network.regularizer_of(parameter)
             if regularizer is not None and regularizer.projects:
@@ -175,6 +183,11 @@ class HostObjective:
     def gauss_newton_products(self, w: Array, v: Array) -> Array:
         """See `Objective`."""
         return self._products(self._training.network.gauss_newton_product, w, v)
+
+    def readout(self) -> tuple[Array, Array]:
+        """See `Objective`."""
+        outputs = self._run(self._training.network.readout, self.flat({}))
+        return outputs["features"][0], outputs["targets"][0]
 
     def _products(self, graph: Graph, w: Array, v: Array) -> Array:
         if not graph.outputs:

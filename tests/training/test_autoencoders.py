@@ -90,6 +90,10 @@ def test_errors(out: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_text(TEXT.format(out=out, more=""))
     with pytest.raises(SpecError) as caught:
-        loaded = load_spec(path)
-        load_engine(loaded, loaded.spec.data.signature(tmp_path), examples=50)
+        compiled(path)
     assert message in str(caught.value)
+
+
+def compiled(path: Path) -> Engine:
+    loaded = load_spec(path)
+    return load_engine(loaded, loaded.spec.data.signature(path.parent), examples=50)

@@ -1,7 +1,7 @@
 """Every data source, transform and augmentation of nnctl: importing this module registers them."""
 
 from nnctl.data import augmentations, transforms
-from nnctl.data.sources import arrays, digits, functions, generated, images, mnist, sequences, tables, text
+from nnctl.data.sources import arrays, digits, functions, generated, images, mnist, sequences, series, tables, text
 
 __all__ = [
     "arrays",
@@ -12,6 +12,7 @@ __all__ = [
     "images",
     "mnist",
     "sequences",
+    "series",
     "tables",
     "text",
     "transforms",

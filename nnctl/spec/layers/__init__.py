@@ -12,6 +12,7 @@ from nnctl.spec.layers.noise import Dropout, GaussianNoise
 from nnctl.spec.layers.normalization import BatchNorm, LayerNorm
 from nnctl.spec.layers.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, Upsample
 from nnctl.spec.layers.recurrent import Rnn
+from nnctl.spec.layers.reservoir import EchoState
 from nnctl.spec.layers.reshaping import Flatten, Reshape
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Dense",
     "DropConnect",
     "Dropout",
+    "EchoState",
     "Embedding",
     "Flatten",
     "GaussianNoise",
