@@ -8,23 +8,22 @@ from functools import cached_property
 from typing import Any
 
 from nnctl.errors import ShapeError
-from nnctl.graph import curvature
 from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
 from nnctl.spec.check import layer_names
-from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric, WholeObjectiveOptimizer
+from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric
 from nnctl.spec.document import Spec
-from nnctl.spec.layers.dense import Dense
 from nnctl.spec.metrics import Accuracy
 from nnctl.spec.registry import Component
 from nnctl.spec.signature import DataSignature
+from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 
 
 @dataclass(frozen=True, eq=False)
-class _Forward:
+class Forward:
     """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics sums over it."""
 
     builder: GraphBuilder
@@ -61,7 +60,7 @@ class Network:
         For an optimizer that looks at the whole objective it is what that is driven by: no
         updates, but the outputs `objective`, `gradient.<parameter>` and `state.<state>`.
         """
-        forward = self._forward("train", training=True)
+        forward = self.forward("train", training=True)
         builder = forward.builder
         gradients = self._gradients(forward)
         observed = self._observed(builder, gradients)
@@ -79,7 +78,7 @@ class Network:
     @cached_property
     def evaluation(self) -> Graph:
         """Cost (without penalty), weight and the metrics' sums of a batch."""
-        forward = self._forward("evaluate", training=False)
+        forward = self.forward("evaluate", training=False)
         outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
 
@@ -102,14 +101,14 @@ class Network:
         """The regularizers' part of the objective; None where there is none."""
         builder = self._builder("penalty", training=False)
         self._net(builder, self._inputs(builder))
-        penalty = self._penalty(builder)
+        penalty = self.penalty_of(builder)
         return None if penalty is None else run_passes(builder.graph({"penalty": penalty}), FINAL_PASSES)
 
     @cached_property
     def objective(self) -> Graph:
         """Cost plus penalty with random layers active, and its gradient for each parameter, as outputs."""
-        forward = self._forward("objective", training=True)
-        outputs = {"objective": self._objective(forward), **self._gradients(forward)}
+        forward = self.forward("objective", training=True)
+        outputs = {"objective": self.objective_of(forward), **self._gradients(forward)}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
 
     @cached_property
@@ -130,57 +129,6 @@ class Network:
         return isinstance(self.spec.optimizer, WholeObjectiveOptimizer)
 
     @cached_property
-    def hessian_product(self) -> Graph:
-        """∇²objective·v by parameter name, v fed as `direction.<parameter>`; no output where it is 0 by structure."""
-        forward = self._forward("hessian_product", training=True)
-        trained = self._trained(forward)
-        v = curvature.directions(forward.builder, trained)
-        products = curvature.hessian_product(forward.builder, self._objective(forward), trained, v)
-        return run_passes(forward.builder.graph(products), FINAL_PASSES)
-
-    @cached_property
-    def gauss_newton_product(self) -> Graph:
-        """The same with the Gauss-Newton matrix of the cost; the penalty's second derivatives are its own."""
-        forward = self._forward("gauss_newton_product", training=True)
-        builder, trained = forward.builder, self._trained(forward)
-        v = curvature.directions(builder, trained)
-        products = curvature.gauss_newton_product(builder, forward.output, forward.cost, trained, v)
-        penalty = self._penalty(builder)
-        if penalty is not None:
-            for name, product in curvature.hessian_product(builder, penalty, trained, v).items():
-                products[name] = products[name] + product if name in products else product
-        return run_passes(builder.graph(products), FINAL_PASSES)
-
-    @cached_property
-    def readout(self) -> Graph:
-        """`features` (rows, fan_in) that the last layer reads, and its `targets` (rows, units).
-
-        Raises ShapeError, at the optimizer, where more than a linear last layer would have to be solved for.
-        """
-        forward = self._forward("readout", training=False)
-        builder, last = forward.builder, self.layer_shapes[-1][0]
-        wanted = [name for name in (f"{last}.weight", f"{last}.bias") if name in builder.parameters]
-        layer = self.spec.layers[-1]
-        if not (isinstance(layer, Dense) and layer.activation.type == "linear" and layer.tied_to is None):
-            raise self._unsolvable("the last layer is to be dense and linear", "give it no activation")
-        if list(self._trained(forward)) != wanted:
-            others = [name for name in self._trained(forward) if name not in wanted]
-            raise self._unsolvable(
-                f"it would have to train {', '.join(others)} too", "freeze the layers before the last"
-            )
-        if self.spec.cost.type not in ("quadratic", "mse") or self.penalty is not None:
-            raise self._unsolvable("it solves for least squares with a penalty of its own",
-                                   "use cost: quadratic or mse, and no regularizer")  # fmt: skip
-        product = next(n for n in builder.nodes if n.layer == last and n.op.name == "matmul")
-        features = builder.tensor(product.inputs[0])
-        targets = self._target(builder, forward.output)
-        flat = builder.apply("reshape", targets, shape=(features.shape[0], layer.units))
-        return run_passes(builder.graph({"features": features, "targets": flat}), FINAL_PASSES)
-
-    def _unsolvable(self, message: str, hint: str) -> ShapeError:
-        return ShapeError(f"{self.spec.optimizer.type} cannot solve this net: {message}", hint, path="optimizer")
-
-    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """Every trained array by name, in the order of the layers."""
         builder = self._builder("parameters", training=False)
@@ -190,7 +138,7 @@ class Network:
     @cached_property
     def states(self) -> dict[str, State]:
         """What layers carry from step to step, by name."""
-        return self._forward("states", training=True).builder.states
+        return self.forward("states", training=True).builder.states
 
     @cached_property
     def layer_shapes(self) -> list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]]:
@@ -257,11 +205,12 @@ class Network:
             observe(path, layer.type, inputs[0].shape, current.shape)
         return current
 
-    def _forward(self, name: str, *, training: bool) -> _Forward:
+    def forward(self, name: str, *, training: bool) -> Forward:
+        """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form."""
         builder = self._builder(name, training=training)
         output = self._net(builder, self._inputs(builder))
         with builder.on_behalf_of("cost"):
-            target = self._target(builder, output)
+            target = self.target_of(builder, output)
             terms, weights = self.spec.cost.build(builder, output, target)
             # Of sequences with a label a step, every step counts alike.
             axes = tuple(range(len(terms.shape)))
@@ -292,7 +241,7 @@ class Network:
         extended.parameters = builder.parameters
         extended.states = builder.states
         tensors = {key: extended.tensor(value) for key, value in paired.outputs.items()}
-        return _Forward(
+        return Forward(
             extended, tensors["output"], tensors["cost"], tensors["weight"],
             {key: tensors[f"metric.{key}"] for key in metrics},
             {old: tensors[f"state.{old.name}"] for old in builder.remembered},
@@ -307,7 +256,7 @@ class Network:
         data = builder.input("data.targets", (ROWS, *shape), dtype, "data")
         return builder.apply("gather", data, builder.input("index", (BATCH,), "index", "feed"))
 
-    def _target(self, builder: GraphBuilder, output: Tensor) -> Tensor:
+    def target_of(self, builder: GraphBuilder, output: Tensor) -> Tensor:
         """What the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
         classes, cost = self.signature.classes, self.spec.cost
         if classes is None:
@@ -370,7 +319,7 @@ class Network:
 
     # -- the backward pass ---------------------------------------------------
 
-    def _penalty(self, builder: GraphBuilder) -> Tensor | None:
+    def penalty_of(self, builder: GraphBuilder) -> Tensor | None:
         """1/n · Σ over the regularized parameters."""
         total: Tensor | None = None
         for parameter in builder.parameters.values():
@@ -390,14 +339,15 @@ class Network:
             return parameter.regularizer
         return self.spec.regularizer
 
-    def _objective(self, forward: _Forward) -> Tensor:
-        penalty = self._penalty(forward.builder)
+    def objective_of(self, forward: Forward) -> Tensor:
+        """Cost plus penalty."""
+        penalty = self.penalty_of(forward.builder)
         return forward.cost if penalty is None else forward.cost + penalty
 
-    def _gradients(self, forward: _Forward) -> dict[str, Tensor]:
+    def _gradients(self, forward: Forward) -> dict[str, Tensor]:
         """∂objective/∂parameter by parameter name; frozen ones, and those that it ignores, are left out."""
         builder = forward.builder
-        objective = self._objective(forward)
+        objective = self.objective_of(forward)
         parameters = {name: p for name, p in builder.parameters.items() if not p.frozen}
         if not parameters and builder.parameters:
             raise ShapeError("every layer with parameters is frozen: nothing is left to train",
@@ -405,7 +355,7 @@ class Network:
         gradients = differentiate(builder, objective, [builder.tensor(p.value) for p in parameters.values()])
         return {name: g for name, g in zip(parameters, gradients, strict=True) if g is not None}
 
-    def _trained(self, forward: _Forward) -> dict[str, Tensor]:
+    def trained(self, forward: Forward) -> dict[str, Tensor]:
         """The parameters that the objective depends on, by name."""
         builder = forward.builder
         return {name: builder.tensor(builder.parameters[name].value) for name in self._gradients(forward)}
@@ -424,13 +374,13 @@ class Network:
                     found[metric.column_of(name)] = measured
         return found
 
-    def _measured(self, forward: _Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _measured(self, forward: Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What an optimizer on the host reads of one evaluation."""
         return {
             "cost": forward.cost,
             "weight": forward.weight,
             **forward.metrics,
-            "objective": self._objective(forward),
+            "objective": self.objective_of(forward),
             **{f"gradient.{name}": gradient for name, gradient in gradients.items()},
             **{f"state.{old.name}": new for old, new in forward.remembered.items()},
         }

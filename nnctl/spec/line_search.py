@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nnctl.spec.components import Array, Objective
+from nnctl.spec.components import Array
+from nnctl.spec.whole_objective import Objective
 
 SUFFICIENT_DECREASE = 1e-4
 """c₁ of both searches, the book's."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from nnctl.spec.components import Array, Objective, WholeObjectiveOptimizer
+from nnctl.spec.components import Array
 from nnctl.spec.fields import NonNegativeFloat
 from nnctl.spec.registry import register
+from nnctl.spec.whole_objective import Objective, WholeObjectiveOptimizer
 
 
 @register("optimizer", "ridge")

@@ -13,10 +13,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
-from nnctl.spec.components import Array, Objective, WholeObjectiveOptimizer
+from nnctl.spec.components import Array
 from nnctl.spec.fields import NonNegativeFloat, PositiveFloat, PositiveInt, Share
 from nnctl.spec.line_search import Point, WolfeSearch, backtrack
 from nnctl.spec.registry import register
+from nnctl.spec.whole_objective import Objective, WholeObjectiveOptimizer
 
 _FIRST_LENGTH = "η, the length that is tried first along each direction; 1 is the method's own"
 

@@ -15,9 +15,9 @@ from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import Symbol
-from nnctl.spec.components import WholeObjectiveOptimizer
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
+from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 from nnctl.training.host import HostTraining
 from nnctl.training.initial import initial_state
 from nnctl.training.postmortem import first_non_finite

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Executable
 from nnctl.backends.numpy import NumpyBackend
 from nnctl.errors import ShapeError
+from nnctl.graph.host_graphs import HostGraphs
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
-from nnctl.spec.components import WholeObjectiveOptimizer
+from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 
 Array = NDArray[Any]
 _AT_ONCE = 256
@@ -37,6 +38,7 @@ class HostTraining:
 
     def __init__(self, network: Network, optimizer: WholeObjectiveOptimizer, seed: Array, examples: float) -> None:
         self.network = network
+        self.graphs = HostGraphs(network)
         self.optimizer = optimizer
         gradients = [name for name in network.training_step.outputs if name.startswith("gradient.")]
         trained = [name.removeprefix("gradient.") for name in gradients]
@@ -58,7 +60,7 @@ class HostTraining:
                 path="optimizer",
             )
         if self.optimizer.solves_readout:
-            _ = self.network.readout
+            _ = self.graphs.readout
             if self.network.spec.schedule.batch_size != "full":
                 raise ShapeError(
                     f"{name} solves for the batch that it is given, and that is to be the whole training set",
@@ -178,15 +180,15 @@ class HostObjective:
 
     def hessian_products(self, w: Array, v: Array) -> Array:
         """See `Objective`."""
-        return self._products(self._training.network.hessian_product, w, v)
+        return self._products(self._training.graphs.hessian_product, w, v)
 
     def gauss_newton_products(self, w: Array, v: Array) -> Array:
         """See `Objective`."""
-        return self._products(self._training.network.gauss_newton_product, w, v)
+        return self._products(self._training.graphs.gauss_newton_product, w, v)
 
     def readout(self) -> tuple[Array, Array]:
         """See `Objective`."""
-        outputs = self._run(self._training.network.readout, self.flat({}))
+        outputs = self._run(self._training.graphs.readout, self.flat({}))
         return outputs["features"][0], outputs["targets"][0]
 
     def _products(self, graph: Graph, w: Array, v: Array) -> Array:

@@ -12,9 +12,10 @@ import pytest
 from graph_bench import XP
 
 from nnctl.ops.expression import trace
-from nnctl.spec.components import Optimizer, WholeObjectiveOptimizer
+from nnctl.spec.components import Optimizer
 from nnctl.spec.optimizers import Adadelta, Adagrad, Adam, AdamW, Momentum, Nesterov, RmsProp, Sgd
 from nnctl.spec.registry import components
+from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 
 GRADIENTS = (0.1, -0.2, 0.3, 0.05)
 RULES = [name for name, c in components("optimizer").items() if not issubclass(c, WholeObjectiveOptimizer)]
