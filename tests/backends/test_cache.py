@@ -1,0 +1,222 @@
+"""Compiled code on disk: used again, thrown away where it is damaged, done without where it cannot be written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnctl.backends.cpu import cache
+from nnctl.backends.cpu.cache import compiled, kept_bytes
+
+TEXT = '"""A generated function."""\n\n\ndef run(x):\n    return x * 2.0 + {offset}\n'
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("NNCTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "_loaded", {})
+    return tmp_path / "cache" / "compiled"
+
+
+def make(offset: float = 1.0, kind: str = "float64"):
+    """The function, as a process that has not seen it yet gets it."""
+    from numba import types
+
+    cache._loaded.clear()
+    return compiled(TEXT.format(offset=offset), (getattr(types, kind),), "a test")
+
+
+def said(caplog) -> list[str]:
+    found = [record.getMessage() for record in caplog.records if record.name == "nnctl.compile"]
+    caplog.clear()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def listening(caplog):
+    caplog.set_level(logging.INFO, "nnctl.compile")
+
+
+def test_the_second_time_nothing_is_compiled(root, caplog):
+    assert make()(3.0) == 7.0
+    assert said(caplog) == ["compiling a test, once for this structure"]
+    function = make()
+    assert function(3.0) == 7.0
+    assert said(caplog) == []
+    assert function.stats.cache_hits
+    assert not function.stats.cache_misses
+    assert not list(root.glob("building-*"))
+
+
+def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, monkeypatch):
+    def keys() -> set[str]:
+        return {folder.name for folder in root.iterdir()}
+
+    make()
+    assert len(keys()) == 1
+    make(offset=2.0)
+    assert len(keys()) == 2
+    make(kind="float32")
+    assert len(keys()) == 3
+    monkeypatch.setattr(cache, "__version__", "0.0.0")
+    make()
+    assert len(keys()) == 4
+    monkeypatch.setattr(cache, "processor", lambda: "abacus")
+    make()
+    assert len(keys()) == 5
+
+
+@pytest.mark.parametrize("pattern", ["*.nbc", "*.nbi", "step.py", "manifest.json"])
+@pytest.mark.parametrize("damage", ["truncated", "changed", "gone"])
+def test_damaged_files_are_made_anew(root, caplog, pattern, damage):
+    make()
+    (victim,) = root.rglob(pattern)
+    bytes_before = victim.read_bytes()
+    match damage:
+        case "truncated":
+            victim.write_bytes(bytes_before[: len(bytes_before) // 2])
+        case "changed":
+            middle = len(bytes_before) // 2
+            victim.write_bytes(bytes_before[:middle] + b"?!" + bytes_before[middle + 2 :])
+        case "gone":
+            victim.unlink()
+    said(caplog)
+    assert make()(3.0) == 7.0
+    assert any("is damaged" in words for words in said(caplog))
+    assert make()(3.0) == 7.0
+    assert said(caplog) == []
+
+
+def test_a_manifest_that_is_no_json_object(root, caplog):
+    make()
+    (manifest,) = root.rglob("manifest.json")
+    manifest.write_text(json.dumps(["step.py"]))
+    assert make()(3.0) == 7.0
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NNCTL_CACHE", str(tmp_path / "file"))
+    assert make()(3.0) == 7.0
+    assert any("cannot be written" in words for words in said(caplog))
+
+
+def test_a_full_disk_is_survived(root, monkeypatch, caplog):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert make()(3.0) == 7.0
+    assert any("No space left on device" in words for words in said(caplog))
+    assert not list(root.glob("building-*"))
+
+
+def test_a_disk_that_fills_up_while_numba_saves_is_survived(root, monkeypatch):
+    from numba.core.caching import IndexDataCacheFile
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    assert make()(3.0) == 7.0
+    assert not list(root.glob("building-*"))
+
+
+def test_another_process_that_was_faster_is_no_error(root, monkeypatch):
+    """It publishes the same folder while this one compiles."""
+    publish = cache._publish
+
+    def late(building: Path, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "step.py").write_text("theirs")
+        publish(building, folder)
+
+    monkeypatch.setattr(cache, "_publish", late)
+    assert make()(3.0) == 7.0
+    assert not list(root.glob("building-*"))
+
+
+def test_bytes_are_kept_and_checked(root):
+    calls = []
+
+    def made() -> bytes:
+        calls.append(1)
+        return b"code"
+
+    assert kept_bytes("object", "source", made) == b"code"
+    assert kept_bytes("object", "source", made) == b"code"
+    assert len(calls) == 1
+    (file,) = root.glob("object-*")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert kept_bytes("object", "source", made) == b"code"
+    assert len(calls) == 2
+    assert kept_bytes("object", "another source", made) == b"code"
+    assert len(calls) == 3
+
+
+PROGRAM = """
+import logging, sys
+logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+import numpy as np
+from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.graph.builder import GraphBuilder
+builder = GraphBuilder("doubling")
+plan = CpuBackend(1).plan(builder.graph({"y": builder.input("x", (3,)) * 2.0}), {})
+print(CpuBackend(1).load(plan, {}).run({"x": np.ones((1, 3))}, 1).outputs["y"].tolist())
+"""
+
+
+def processes(folder: Path, count: int) -> list[subprocess.CompletedProcess[str]]:
+    environment = {**os.environ, "NNCTL_CACHE": str(folder)}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(count)
+    ]
+    ended = [(p, *p.communicate(timeout=120)) for p in running]
+    return [subprocess.CompletedProcess(p.args, p.returncode, out, err) for p, out, err in ended]
+
+
+def test_two_processes_at_once_and_a_third_that_compiles_nothing(tmp_path):
+    for process in processes(tmp_path, 2):
+        assert process.stdout == "[[2.0, 2.0, 2.0]]\n", process.stderr
+    assert not list((tmp_path / "compiled").glob("building-*"))
+    (third,) = processes(tmp_path, 1)
+    assert third.stdout == "[[2.0, 2.0, 2.0]]\n"
+    assert "compiling" not in third.stderr
+
+
+def test_an_unwritable_folder_in_a_process(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    (process,) = processes(folder, 1)
+    assert process.stdout == "[[2.0, 2.0, 2.0]]\n", process.stderr
+    assert "cannot be written" in process.stderr
+
+
+def test_feeds_of_any_layout_and_type_are_taken_as_they_are_meant(root):
+    """None of them has the function compiled again."""
+    from nnctl.backends.cpu.backend import CpuBackend
+    from nnctl.graph.builder import GraphBuilder
+
+    builder = GraphBuilder("doubling")
+    backend = CpuBackend(1)
+    executable = backend.load(backend.plan(builder.graph({"y": builder.input("x", (3,)) * 2.0}), {}), {})
+    locked = np.ones((2, 3), np.float32)
+    locked.setflags(write=False)
+    for fed in (np.ones((2, 3)), np.ones((3, 2), np.float32).T, locked, np.broadcast_to(np.float32(1.0), (2, 3))):
+        np.testing.assert_array_equal(executable.run({"x": fed}, 2).outputs["y"], np.full((2, 3), 2.0))
+    assert len(executable._function.signatures) == 1
+    with pytest.raises(ValueError, match="feed x has 3 elements, 2 steps of 3 need 6"):
+        executable.run({"x": np.ones((1, 3))}, 2)
