@@ -40,7 +40,8 @@ class Mixup(Augmentation):
 
         def mixed(values: NDArray[Any], shares: NDArray[Any]) -> NDArray[Any]:
             each = shares.reshape(-1, *(1,) * (values.ndim - 1))
-            return each * values + (1 - each) * values[partner]
+            blend: NDArray[Any] = each * values + (1 - each) * values[partner]
+            return blend
 
         if targets.dtype.kind == "i":
             return mixed(inputs, share), mixed(targets, (choice < share).astype(targets.dtype))
