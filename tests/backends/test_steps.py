@@ -35,7 +35,7 @@ def after(backend, steps: SpecSteps, count: int):
     return {name: backend.fetch(array) for name, array in storage.items()}, result.outputs
 
 
-@pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
 def test_fifty_steps_of_every_spec_give_the_interpreters_weights(path):
     steps = spec_steps(path, 10, 50)
     expected, measured = after(NumpyBackend(), steps, STEPS)
