@@ -66,7 +66,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "out_channels": ("filters",),
     "weight_initializer": ("initializer",),
     "beta_1": ("beta1",),
-    "hidden_size": ("units",),
     "num_embeddings": ("vocabulary",),
     "input_dim": ("vocabulary",),
     "embedding_dim": ("units",),
