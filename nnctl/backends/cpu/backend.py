@@ -107,7 +107,7 @@ class Executable:
         self._function = compiled(
             self.source.text,
             _types(example),
-            f"the step {plan.name!r} ({len(plan.launches)} launches)",
+            f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)",
         )
 
     def run(self, feeds: Mapping[str, Array], steps: int) -> Result:
