@@ -206,13 +206,13 @@ def select_classes(names: Sequence[str], chosen: Sequence[str | int] | None) -> 
     if chosen is None:
         return tuple(names)
     selected: list[str] = []
-    for name in map(str, chosen):
+    for place, name in enumerate(map(str, chosen)):
         if name not in names:
             close = get_close_matches(name, names, 1)
             shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
             hint = f"did you mean {close[0]!r}?" if close else f"the classes are {shown}"
-            raise DataError(f"there is no class {name!r} in the data\n  {hint}", "classes")
+            raise DataError(f"there is no class {name!r} in the data\n  {hint}", f"classes.{place}")
         if name in selected:
-            raise DataError(f"{name!r} is listed twice", "classes")
+            raise DataError(f"{name!r} is listed twice", f"classes.{place}")
         selected.append(name)
     return tuple(selected)

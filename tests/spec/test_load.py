@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from spec_strategies import SCALARS, specs
 
-from nnctl.errors import ShapeError, SpecError
+from nnctl.errors import DataError, ShapeError, SpecError
 from nnctl.spec.dump import dump_data, dump_spec, spec_to_dict
 from nnctl.spec.load import load_spec, load_text
 from nnctl.spec.source import Source, parse
@@ -127,3 +127,18 @@ def test_relative_paths_stay_with_the_file(tmp_path, monkeypatch):
     (tmp_path / "inner" / "a.yaml").write_text(TEXT)
     monkeypatch.chdir(tmp_path)
     assert load_spec("inner/a.yaml").folder == Path("inner")
+
+
+def test_what_does_not_fit_the_data_is_pointed_at() -> None:
+    loaded = load_text("data: {type: digits, classes: [1, eleven]}\nlayers: [dropout]\ncost: mse\n")
+    with pytest.raises(SpecError) as caught, loaded.pointing():
+        raise DataError("there is no class 'eleven' in the data\n  the classes are 0, 1", "classes.1")
+    (problem,) = caught.value.diagnostics
+    assert str(problem.location) == "spec.yaml:1:35"
+    assert (problem.message, problem.hint) == ("there is no class 'eleven' in the data", "the classes are 0, 1")
+
+
+def test_what_is_wrong_with_the_data_alone_stays_an_error_of_the_data() -> None:
+    loaded = load_text("data: digits\nlayers: [dropout]\ncost: mse\n")
+    with pytest.raises(DataError, match=r"^the file is cut$"), loaded.pointing():
+        raise DataError("the file is cut")
