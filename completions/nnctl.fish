@@ -58,7 +58,7 @@ complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
 complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
-complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Say what this machine computes with, and whether a net starts well'
+complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Show what this machine computes with and how a net starts'
 complete -c nnctl -n '__nnctl_at 0' -a completion -d 'Print the completion script for a shell'
 complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
 complete -c nnctl -n '__nnctl_at 0' -l help -s h -d 'Show this message and exit'

@@ -17,7 +17,7 @@ def doctor(
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
     ] = None,
 ) -> None:
-    """Say what this machine computes with, and whether a net starts well.
+    """Show what this machine computes with and how a net starts.
 
     The machine: versions, processor, BLAS and who chose its kernels, the
     measured limits of one core and of all, the cache of compiled code, CUDA.

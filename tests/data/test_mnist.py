@@ -50,7 +50,7 @@ def machine(tmp_path, monkeypatch):
 def write(folder, files, pack=True):
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / (f"{name}.gz" if pack else name)).write_bytes(gzip.compress(content, 1) if pack else content)
+        (folder / (f"{name}.gz" if pack else name)).write_bytes(gzip.compress(content, 1, mtime=0) if pack else content)
 
 
 class Mirrors(BaseHTTPRequestHandler):
@@ -62,8 +62,8 @@ class Mirrors(BaseHTTPRequestHandler):
     def do_GET(self):
         mirror, name = self.path.strip("/").split("/")
         self.asked.append(self.path)
-        body = gzip.compress(self.files[name.removesuffix(".gz")], 1)
-        body = {"good": body, "cut": body[: len(body) // 2], "wrong": gzip.compress(b"wrong")}.get(mirror, b"")
+        body = gzip.compress(self.files[name.removesuffix(".gz")], 1, mtime=0)
+        body = {"good": body, "cut": body[: len(body) // 2], "wrong": gzip.compress(b"wrong", mtime=0)}.get(mirror, b"")
         self.send_response(404 if mirror == "missing" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -194,7 +194,7 @@ def test_swapped_files(tmp_path):
         (b"\0\0\x08\x03\0\0\0\x01", "ends inside its header"),
         (b"\0\0\x08\x02\xff\xff\xff\xff\xff\xff\xff\xff12", "ends early: 2 of 18,446,744,065,119,617,025 bytes"),
         (b"\0\0\x08\x01\0\0\0\x01ab", "goes on after its 1 bytes"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x01a")[:-6], "cannot be read: Compressed file ended"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x01a", mtime=0)[:-6], "cannot be read: Compressed file ended"),
     ],
 )
 def test_broken_idx(content, message, tmp_path):
