@@ -221,6 +221,26 @@ def test_two_runs_are_equal_to_the_bit(backend, case: Case):
     assert runs[0] == runs[1] == runs[2]
 
 
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_bounds_let_nan_through(backend, name):
+    """Else a relu would make a net that has diverged look sound."""
+    bodies = {
+        "left": lambda xp, a, b: getattr(xp, name)(0.0, a),
+        "right": lambda xp, a, b: getattr(xp, name)(a, 0.0),
+        "both": lambda xp, a, b: getattr(xp, name)(a, b),
+    }
+    builder = GraphBuilder("bounds")
+    a, b = builder.input("a", (6,)), builder.input("b", (6,))
+    graph = builder.graph({key: builder.formula(key, body, a, b) for key, body in bodies.items()})
+    feeds = {
+        "a": np.array([[np.nan, 1.0, np.nan, -1.0, np.inf, -0.5]], np.float32),
+        "b": np.array([[1.0, np.nan, np.nan, 2.0, -np.inf, -1.5]], np.float32),
+    }
+    outputs = backend.load(planned(backend, graph, {}), {}).run(feeds, 1).outputs
+    for key, body in bodies.items():
+        np.testing.assert_array_equal(outputs[key], body(np, feeds["a"], feeds["b"]), err_msg=key)
+
+
 # -- randomness, gathers -----------------------------------------------------------------
 
 

@@ -23,14 +23,20 @@ _CODE = {
     "abs": "abs({0})",
     "sqrt": "math.sqrt({0})",
     "sign": "sign({0})",
-    "maximum": "({1} if {0} < {1} else {0})",
-    "minimum": "({1} if {0} > {1} else {0})",
+    # A NaN on either side must come out: a net that diverges is found by it.
+    "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
+    "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
     "greater": "{0} > {1}",
     "less": "{0} < {1}",
     "equal": "{0} == {1}",
     "where": "({1} if {0} else {2})",
 }
 """Primitives as Python; those not here are functions of `mathematics` of the same name."""
+_WITH_CONSTANT = {
+    "maximum": "({0} if {0} >= {1} else {1})",
+    "minimum": "({0} if {0} <= {1} else {1})",
+}
+"""The same where {0} is a constant, which is no NaN: one comparison does."""
 _CONDITIONS = ("greater", "less", "equal")
 
 
@@ -114,6 +120,10 @@ class _Loops:
             for place, a in enumerate(line.arguments)
         ]
         pattern = _CODE.get(line.primitive)
+        if line.primitive in _WITH_CONSTANT and any(isinstance(a, float) for a in line.arguments):
+            pattern = _WITH_CONSTANT[line.primitive]
+            if isinstance(line.arguments[1], float):
+                arguments.reverse()
         text = pattern.format(*arguments) if pattern else f"{line.primitive}({', '.join(arguments)})"
         name = self.writer.fresh("t")
         self.writer.line(f"{name} = {text}")
