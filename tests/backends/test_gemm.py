@@ -10,7 +10,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from nnctl.backends.cpu import gemm
+from nnctl.backends.cpu import gemm, gemm_ir
 from nnctl.backends.cpu.machine import instruction_sets, vector_bits
 
 PROCESSORS = {128: "nehalem", 256: "haswell", 512: ""}
@@ -35,11 +35,11 @@ def compiled(bits: int):
     gemm.load()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(gemm._object_code(gemm.module_text(bits), machine)))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(gemm._object_code(gemm_ir.module_text(bits), machine)))
     engine.finalize_object()
     i, f, p = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
     kind = ctypes.CFUNCTYPE(None, i, i, i, i, i, f, p, i, p, i, f, p, i, p, i, i)
-    return kind(engine.get_function_address(gemm.SYMBOL)), engine
+    return kind(engine.get_function_address(gemm_ir.SYMBOL)), engine
 
 
 def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, seed=0, poison=True):
@@ -49,7 +49,7 @@ def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, s
     a_shape, b_shape = ((k, m) if ta else (m, k)), ((n, k) if tb else (k, n))
     a, b = (_padded(rng, shape, padding) for shape in (a_shape, b_shape))
     lanes = bits // 32
-    rows, vectors = gemm._TILE[bits]
+    rows, vectors = gemm_ir.TILE[bits]
     width = vectors * lanes
     packed = (m + rows) * k if ta else 0
     room = np.full(k * width + packed + GUARD, -7.0, np.float32)
@@ -94,7 +94,7 @@ transposes = pytest.mark.parametrize(("ta", "tb"), list(itertools.product([False
 @transposes
 def test_every_shape_of_tile(bits, ta, tb):
     """All rests of rows and columns that a tile leaves, each with a full tile before it."""
-    rows, vectors = gemm._TILE[bits]
+    rows, vectors = gemm_ir.TILE[bits]
     lanes = bits // 32
     width = vectors * lanes
     for m in range(1, 2 * rows + 1):
@@ -121,15 +121,15 @@ def test_matrices_whose_rows_lie_apart(bits, ta, tb):
 @widths
 @transposes
 def test_many_rows_have_their_panels_packed(bits, ta, tb):
-    for m in (gemm._PACK_FROM - 1, gemm._PACK_FROM, gemm._PACK_FROM + 3):
+    for m in (gemm_ir.PACK_B_FROM - 1, gemm_ir.PACK_B_FROM, gemm_ir.PACK_B_FROM + 3):
         check(bits, m, 71, 37, ta=ta, tb=tb)
 
 
 @widths
 @pytest.mark.parametrize("tb", [False, True])
 def test_a_large_transposed_matrix_is_packed(bits, tb):
-    rows = gemm._TILE[bits][0]
-    k = gemm.PACK_A_FROM // 512 + 1
+    rows = gemm_ir.TILE[bits][0]
+    k = gemm_ir.PACK_A_FROM // 512 + 1
     for m in (512, 512 + rows - 1):
         check(bits, m, 20, k, ta=True, tb=tb, beta=1.0)
 
@@ -160,7 +160,7 @@ def test_what_is_not_finite_spreads_as_it_should(bits):
 def test_the_room_that_is_asked_for_is_enough():
     """`room` is what generated code allocates; the checks above leave the guard behind it alone."""
     bits = vector_bits()
-    rows, vectors = gemm._TILE[bits]
+    rows, vectors = gemm_ir.TILE[bits]
     for m, k in [(1, 1), (512, 513), (519, 700)]:
-        needed = k * vectors * bits // 32 + (k * -(-m // rows) * rows if m * k >= gemm.PACK_A_FROM else 0)
+        needed = k * vectors * bits // 32 + (k * -(-m // rows) * rows if m * k >= gemm_ir.PACK_A_FROM else 0)
         assert gemm.room(m, k, transposed=True) >= needed

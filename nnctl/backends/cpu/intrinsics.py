@@ -11,6 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nnctl.backends.cpu import gemm as gemm_module
+from nnctl.backends.cpu.gemm_ir import SYMBOL
 
 # Compiled code on disk names the product's symbol; each process binds it anew.
 gemm_module.load()
@@ -48,7 +49,7 @@ def gemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: A
             for kind, value in zip(sig.args, args, strict=True)
         ]
         kind = ir.FunctionType(ir.VoidType(), [p.type for p in passed])
-        builder.call(_external(builder, kind, gemm_module.SYMBOL), passed)
+        builder.call(_external(builder, kind, SYMBOL), passed)
         return context.get_dummy_value()
 
     return signature, codegen

@@ -1,0 +1,440 @@
+"""The LLVM IR of the matrix product.
+
+A BLAS packs both operands before it multiplies, which pays for large matrices
+and costs half the time of a step on a batch of 64. Here C is made of tiles of
+`rows` × `vectors` registers; the tile's rows of A are read as they lie, one
+broadcast a step, and of B a panel of `vectors` registers' width, packed only
+where enough rows will use it again.
+"""
+
+from __future__ import annotations
+
+SYMBOL = "nnctl_gemm"
+TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
+"""Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
+PACK_B_FROM = 200
+"""Rows of C from which a panel of B is packed."""
+PACK_A_FROM = 1 << 18
+"""Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
+_KERNEL_ARGUMENTS = (
+    "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
+    "i64 %spans, i64 %span"
+)
+
+
+def module_text(bits: int) -> str:
+    """The module for vectors of so many bits."""
+    lanes = bits // 32
+    rows, vectors = TILE[bits]
+    kernels = [_kernel(r, v, lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    names = ", ".join(f"ptr @tile_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
+    count = rows * vectors
+    declared = [
+        f"declare <{lanes} x float> @llvm.fma.v{lanes}f32(<{lanes} x float>, <{lanes} x float>, <{lanes} x float>)",
+        f"declare <{lanes} x float> @llvm.masked.load.v{lanes}f32.p0(ptr, i32, <{lanes} x i1>, <{lanes} x float>)",
+        f"declare void @llvm.masked.store.v{lanes}f32.p0(<{lanes} x float>, ptr, i32, <{lanes} x i1>)",
+        "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+        f"@tiles = internal constant [{count} x ptr] [{names}]",
+    ]
+    return "\n".join(
+        [*declared, *kernels, _pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes)]
+    )
+
+
+class _Text:
+    """Lines of a function, with fresh names."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._count = 0
+
+    def fresh(self, name: str) -> str:
+        self._count += 1
+        return f"%{name}.{self._count}"
+
+    def let(self, name: str, text: str) -> str:
+        """Bind a new register to an instruction."""
+        register = self.fresh(name)
+        self.lines.append(f"  {register} = {text}")
+        return register
+
+    def say(self, text: str) -> None:
+        self.lines.append(f"  {text}")
+
+    def label(self, name: str) -> None:
+        self.lines.append(f"{name}:")
+
+
+def _kernel(rows: int, vectors: int, lanes: int) -> str:
+    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
+
+    The sum runs over `spans` stretches of k terms, for each of which A begins `span` floats further.
+    """
+    v = f"<{lanes} x float>"
+    t = _Text()
+    iota = ", ".join(f"i64 {i}" for i in range(lanes))
+    one = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last, i64 0")
+    lasts = t.let(
+        "lasts", f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
+    )
+    mask = t.let("mask", f"icmp ult <{lanes} x i64> <{iota}>, {lasts}")
+    bases = ["%a"]
+    for _ in range(1, rows):
+        bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
+    t.say("br label %outer")
+    t.label("outer")
+    # Phis come first; what they become is named before it exists.
+    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
+    t.say("%of = phi i64 [0, %entry], [%of.next, %outer.end]")
+    t.say("%ka.outer = phi i64 [0, %entry], [%ka.outer.next, %outer.end]")
+    t.say("%kb.outer = phi i64 [0, %entry], [%kb.next, %outer.end]")
+    for row in sums:
+        for _, later, begun in row:
+            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %outer.end]")
+    t.say("br label %loop")
+    t.label("loop")
+    t.say("%at = phi i64 [0, %outer], [%at.next, %loop]")
+    t.say("%ka = phi i64 [%ka.outer, %outer], [%ka.next, %loop]")
+    t.say("%kb = phi i64 [%kb.outer, %outer], [%kb.next, %loop]")
+    for row in sums:
+        for now, later, begun in row:
+            t.say(f"{now} = phi {v} [{begun}, %outer], [{later}, %loop]")
+    parts = []
+    from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
+    for j in range(vectors):
+        place = t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}")
+        if j < vectors - 1:
+            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
+        else:
+            parts.append(_masked_load(t, place, mask, lanes))
+    for i in range(rows):
+        place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
+        scalar = t.let("s", f"load float, ptr {place}, align 4")
+        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
+        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
+        for j in range(vectors):
+            now, later, _ = sums[i][j]
+            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {parts[j]}, {v} {now})")
+    t.say("%at.next = add nuw i64 %at, 1")
+    t.say("%ka.next = add i64 %ka, %cas")
+    t.say("%kb.next = add i64 %kb, %ldb")
+    t.say("%done = icmp eq i64 %at.next, %k")
+    t.say("br i1 %done, label %outer.end, label %loop, !llvm.loop !0")
+    t.label("outer.end")
+    t.say("%of.next = add nuw i64 %of, 1")
+    t.say("%ka.outer.next = add i64 %ka.outer, %span")
+    t.say("%all = icmp eq i64 %of.next, %spans")
+    t.say("br i1 %all, label %scale, label %outer")
+    t.label("scale")
+    wide_alpha, wide_beta = (_splat(t, scalar, lanes) for scalar in ("%alpha", "%beta"))
+    scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later, _ in row] for row in sums]
+    t.say("%fresh = fcmp oeq float %beta, 0.0")
+    t.say("br i1 %fresh, label %store, label %update")
+    for name, updating in (("store", False), ("update", True)):
+        t.label(name)
+        place = "%c"
+        for i in range(rows):
+            if i:
+                place = t.let("c", f"getelementptr float, ptr {place}, i64 %ldc")
+            for j in range(vectors):
+                _store(t, scaled[i][j], t.let("c", f"getelementptr float, ptr {place}, i64 {j * lanes}"), lanes,
+                       mask if j == vectors - 1 else None, wide_beta if updating else None)  # fmt: skip
+        t.say("ret void")
+    body = "\n".join(t.lines)
+    return f"define internal void @tile_{rows}_{vectors}({_KERNEL_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+
+
+def _masked_load(t: _Text, place: str, mask: str, lanes: int) -> str:
+    """The lanes of a vector that the mask has, 0 in the others."""
+    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+    call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
+    return t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")
+
+
+def _splat(t: _Text, scalar: str, lanes: int) -> str:
+    v = f"<{lanes} x float>"
+    first = t.let("w", f"insertelement {v} poison, float {scalar}, i64 0")
+    return t.let("w", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
+
+
+def _store(t: _Text, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
+    """Store a vector, under a mask if there is one, after adding β times what is there."""
+    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+    if beta is not None:
+        old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
+        value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
+    if mask is None:
+        t.say(f"store {v} {value}, ptr {place}, align 4")
+    else:
+        t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
+
+
+def _pack_a(rows: int) -> str:
+    """A transposed A (k rows of m), tile by tile: for each of k the tile's rows side by side."""
+    return f"""
+define internal void @pack.a(i64 %m, i64 %k, ptr %a, i64 %lda, ptr %buffer) nounwind {{
+entry:
+  br label %tiles
+
+tiles:
+  %i = phi i64 [0, %entry], [%i.after, %tile.end]
+  %i.after = add i64 %i, {rows}
+  %left = sub i64 %m, %i
+  %few = icmp slt i64 %left, {rows}
+  %count = select i1 %few, i64 %left, i64 {rows}
+  %bytes = mul i64 %count, 4
+  %tile.at = mul i64 %i, %k
+  %from.tile = getelementptr float, ptr %a, i64 %i
+  %to.tile = getelementptr float, ptr %buffer, i64 %tile.at
+  br label %rows
+
+rows:
+  %q = phi i64 [0, %tiles], [%q.next, %row.end]
+  %from.at = mul i64 %q, %lda
+  %to.at = mul i64 %q, {rows}
+  %from = getelementptr float, ptr %from.tile, i64 %from.at
+  %to = getelementptr float, ptr %to.tile, i64 %to.at
+  br i1 %few, label %part, label %whole
+
+whole:
+  %row = load <{rows} x float>, ptr %from, align 4
+  store <{rows} x float> %row, ptr %to, align 4
+  br label %row.end
+
+part:
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  br label %row.end
+
+row.end:
+  %q.next = add nuw i64 %q, 1
+  %q.done = icmp eq i64 %q.next, %k
+  br i1 %q.done, label %tile.end, label %rows
+
+tile.end:
+  %done = icmp sge i64 %i.after, %m
+  br i1 %done, label %exit, label %tiles
+
+exit:
+  ret void
+}}"""
+
+
+def _pack_b(width: int, lanes: int) -> str:
+    """A panel of B as k rows of `width` floats, of which `columns` are meant.
+
+    A B that lies transposed goes square by square: `lanes` rows of registers,
+    exchanged pairwise at distances 1, 2, 4, … (Eklundh 1972).
+    """
+    v = f"<{lanes} x float>"
+    t = _Text()
+    rows = []
+    place = "%from.square"
+    for i in range(lanes):
+        if i:
+            place = t.let("from", f"getelementptr float, ptr {place}, i64 %ldb")
+        rows.append(t.let("row", f"load {v}, ptr {place}, align 4"))
+    distance = 1
+    while distance < lanes:
+        for i in range(lanes):
+            if i & distance:
+                continue
+            even = [j if not j & distance else lanes + j - distance for j in range(lanes)]
+            odd = [j + distance if not j & distance else lanes + j for j in range(lanes)]
+            pair = f"{v} {rows[i]}, {v} {rows[i + distance]}"
+            for target, lanes_taken in ((i, even), (i + distance, odd)):
+                taken = ", ".join(f"i32 {j}" for j in lanes_taken)
+                rows[target] = t.let("row", f"shufflevector {pair}, <{lanes} x i32> <{taken}>")
+        distance *= 2
+    place = "%to.square"
+    for i in range(lanes):
+        if i:
+            place = t.let("to", f"getelementptr float, ptr {place}, i64 {width}")
+        t.say(f"store {v} {rows[i]}, ptr {place}, align 4")
+    square = "\n".join(t.lines)
+    return f"""
+define internal void @pack.b(i64 %k, i64 %columns, ptr %b, i64 %ldb, i1 %transposed, ptr %buffer) nounwind {{
+entry:
+  %bytes = mul i64 %columns, 4
+  br i1 %transposed, label %strips, label %rows
+
+rows:
+  %i = phi i64 [0, %entry], [%i.next, %rows]
+  %from.at = mul i64 %i, %ldb
+  %to.at = mul i64 %i, {width}
+  %from = getelementptr float, ptr %b, i64 %from.at
+  %to = getelementptr float, ptr %buffer, i64 %to.at
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
+  %i.next = add nuw i64 %i, 1
+  %i.done = icmp eq i64 %i.next, %k
+  br i1 %i.done, label %exit, label %rows
+
+strips:
+  %j = phi i64 [0, %entry], [%j.next, %strip.end]
+  %j.after = add i64 %j, {lanes}
+  %j.whole = icmp sle i64 %j.after, %columns
+  %strip.at = mul i64 %j, %ldb
+  %strip = getelementptr float, ptr %b, i64 %strip.at
+  br label %squares
+
+squares:
+  %q = phi i64 [0, %strips], [%q.next, %square.end]
+  %q.after = add i64 %q, {lanes}
+  %q.whole = icmp sle i64 %q.after, %k
+  %whole = and i1 %j.whole, %q.whole
+  %from.square = getelementptr float, ptr %strip, i64 %q
+  %square.row = mul i64 %q, {width}
+  %square.at = add i64 %square.row, %j
+  %to.square = getelementptr float, ptr %buffer, i64 %square.at
+  br i1 %whole, label %square, label %edge
+
+square:
+{square}
+  br label %square.end
+
+edge:
+  %j.last = select i1 %j.whole, i64 %j.after, i64 %columns
+  %q.last = select i1 %q.whole, i64 %q.after, i64 %k
+  %edge.rows = sub i64 %j.last, %j
+  %edge.columns = sub i64 %q.last, %q
+  br label %edge.row
+
+edge.row:
+  %er = phi i64 [0, %edge], [%er.next, %edge.row.end]
+  %er.at = mul i64 %er, %ldb
+  %er.from = getelementptr float, ptr %from.square, i64 %er.at
+  %er.to = getelementptr float, ptr %to.square, i64 %er
+  br label %edge.column
+
+edge.column:
+  %ec = phi i64 [0, %edge.row], [%ec.next, %edge.column]
+  %ec.from = getelementptr float, ptr %er.from, i64 %ec
+  %ec.at = mul i64 %ec, {width}
+  %ec.to = getelementptr float, ptr %er.to, i64 %ec.at
+  %ec.value = load float, ptr %ec.from, align 4
+  store float %ec.value, ptr %ec.to, align 4
+  %ec.next = add nuw i64 %ec, 1
+  %ec.done = icmp eq i64 %ec.next, %edge.columns
+  br i1 %ec.done, label %edge.row.end, label %edge.column
+
+edge.row.end:
+  %er.next = add nuw i64 %er, 1
+  %er.done = icmp eq i64 %er.next, %edge.rows
+  br i1 %er.done, label %square.end, label %edge.row
+
+square.end:
+  %q.next = add i64 %q, {lanes}
+  %q.done = icmp sge i64 %q.next, %k
+  br i1 %q.done, label %strip.end, label %squares
+
+strip.end:
+  %j.next = add i64 %j, {lanes}
+  %j.done = icmp sge i64 %j.next, %columns
+  br i1 %j.done, label %exit, label %strips
+
+exit:
+  ret void
+}}"""
+
+
+def _outer(rows: int, vectors: int, lanes: int) -> str:
+    """The loops over panels of B and tiles of rows.
+
+    ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
+    a convolution sums over the rows of its kernel, for each of which the image begins a row
+    lower. buffer: room for k·spans × vectors·lanes floats, and for A where it is packed.
+    """
+    width = vectors * lanes
+    return f"""
+define void @{SYMBOL}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb,
+                      float %beta, ptr %c, i64 %ldc, ptr %buffer, i64 %spans, i64 %span) nounwind {{
+entry:
+  %is.ta = icmp ne i64 %ta, 0
+  %is.tb = icmp ne i64 %tb, 0
+  %elements = mul i64 %m, %k
+  %large = icmp sge i64 %elements, {PACK_A_FROM}
+  %plain = icmp eq i64 %spans, 1
+  %large.ta = and i1 %is.ta, %large
+  %pack.a = and i1 %large.ta, %plain
+  %cas.ta = select i1 %pack.a, i64 {rows}, i64 %lda
+  %ras = select i1 %is.ta, i64 1, i64 %lda
+  %cas = select i1 %is.ta, i64 %cas.ta, i64 1
+  %next.row = select i1 %pack.a, i64 %k, i64 %ras
+  %cbs = select i1 %is.tb, i64 %ldb, i64 1
+  %many = icmp sge i64 %m, {PACK_B_FROM}
+  %pack = or i1 %is.tb, %many
+  %step.b = select i1 %pack, i64 {width}, i64 %ldb
+  %empty.m = icmp sle i64 %m, 0
+  %empty.n = icmp sle i64 %n, 0
+  %terms = mul i64 %k, %spans
+  %empty.k = icmp sle i64 %terms, 0
+  %empty.mn = or i1 %empty.m, %empty.n
+  %empty = or i1 %empty.mn, %empty.k
+  br i1 %empty, label %exit, label %begin
+
+begin:
+  br i1 %pack.a, label %packing.a, label %ready
+
+packing.a:
+  %room.b = mul i64 %k, {width}
+  %buffer.a = getelementptr float, ptr %buffer, i64 %room.b
+  call void @pack.a(i64 %m, i64 %k, ptr %a, i64 %lda, ptr %buffer.a)
+  br label %ready
+
+ready:
+  %a.used = phi ptr [%a, %begin], [%buffer.a, %packing.a]
+  br label %panels
+
+panels:
+  %j = phi i64 [0, %ready], [%j.next, %panel.end]
+  %left = sub i64 %n, %j
+  %wide = icmp slt i64 %left, {width}
+  %columns = select i1 %wide, i64 %left, i64 {width}
+  %column.bytes = mul i64 %j, %cbs
+  %b.panel = getelementptr float, ptr %b, i64 %column.bytes
+  br i1 %pack, label %packing, label %packed
+
+packing:
+  call void @pack.b(i64 %terms, i64 %columns, ptr %b.panel, i64 %ldb, i1 %is.tb, ptr %buffer)
+  br label %packed
+
+packed:
+  %panel = select i1 %pack, ptr %buffer, ptr %b.panel
+  %before = add i64 %columns, {lanes - 1}
+  %vectors = udiv i64 %before, {lanes}
+  %full = sub i64 %vectors, 1
+  %full.lanes = mul i64 %full, {lanes}
+  %last = sub i64 %columns, %full.lanes
+  %table.row = mul i64 %full, {rows}
+  br label %tiles
+
+tiles:
+  %i = phi i64 [0, %packed], [%i.next, %tiles]
+  %rows.left = sub i64 %m, %i
+  %few = icmp slt i64 %rows.left, {rows}
+  %rows = select i1 %few, i64 %rows.left, i64 {rows}
+  %row.index = sub i64 %rows, 1
+  %entry.index = add i64 %table.row, %row.index
+  %entry.place = getelementptr ptr, ptr @tiles, i64 %entry.index
+  %tile = load ptr, ptr %entry.place, align 8
+  %a.offset = mul i64 %i, %next.row
+  %a.tile = getelementptr float, ptr %a.used, i64 %a.offset
+  %c.row = mul i64 %i, %ldc
+  %c.offset = add i64 %c.row, %j
+  %c.tile = getelementptr float, ptr %c, i64 %c.offset
+  call void %tile(i64 %k, ptr %a.tile, i64 %ras, i64 %cas, ptr %panel, i64 %step.b, ptr %c.tile, i64 %ldc,
+                  float %alpha, float %beta, i64 %last, i64 %spans, i64 %span)
+  %i.next = add i64 %i, %rows
+  %i.done = icmp sge i64 %i.next, %m
+  br i1 %i.done, label %panel.end, label %tiles
+
+panel.end:
+  %j.next = add i64 %j, {width}
+  %j.done = icmp sge i64 %j.next, %n
+  br i1 %j.done, label %exit, label %panels
+
+exit:
+  ret void
+}}
+!0 = distinct !{{!0, !1}}
+!1 = !{{!"llvm.loop.unroll.count", i32 4}}
+"""
