@@ -60,3 +60,12 @@ def read_images(
             )
         images[index] = image
     return images, labels
+
+
+def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """A picture (height, width, 1 or 3) to a file, of the kind that its suffix says. Raises DataError."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    try:
+        image.save(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be written: {error}") from error

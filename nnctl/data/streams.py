@@ -25,6 +25,9 @@ class Purpose(IntEnum):
     EXPAND = 9
     TEST_TIME = 10
     WRITE = 20
+    PRETRAIN = 30
+    PRETRAIN_ORDER = 31
+    SAMPLE = 32
 
 
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from nnctl.training.events import Evaluated, Event, Finished, Record, Started, Stopped, Tested, Value
+from nnctl.training.events import Evaluated, Event, Finished, Pretrained, Record, Started, Stopped, Tested, Value
 from nnctl.training.events import Progress as Step
 
 HIDDEN = ("event", "step")
@@ -44,6 +44,11 @@ class Notices:
             for sentence in event.advice:
                 self._say(f"note: {sentence}")
             self._say(f"run {event.folder}" + (f", going on at step {event.step:,}" if event.step else ""))
+        elif isinstance(event, Pretrained):
+            self._say(
+                f"pretraining {event.layer}: epoch {event.epoch}/{event.epochs}, "
+                f"reconstruction error {show(event.reconstruction_error)}"
+            )
         elif isinstance(event, Stopped):
             self._say(f"stopped early: {event.reason}")
         elif isinstance(event, Finished):

@@ -10,6 +10,7 @@ from nnctl.errors import Diagnostic, Location
 from nnctl.spec.components import Activation, Layer, StepMetric
 from nnctl.spec.document import Spec
 from nnctl.spec.hints import did_you_mean
+from nnctl.spec.pretraining import pretraining_problems
 from nnctl.spec.synonyms import suggest
 from nnctl.spec.validate import Place, in_order
 from nnctl.spec.wording import article, listing
@@ -30,6 +31,7 @@ def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
     checker.metrics()
     checker.monitors()
     checker.transfer()
+    checker.pretraining()
     return in_order(checker.problems, places[""].value.path)
 
 
@@ -242,6 +244,26 @@ class _Checker:
                     f"one of {listing(names)}",
                     did_you_mean(suggest(name, names)),
                 )
+
+    # -- pretraining ---------------------------------------------------------------
+
+    def pretraining(self) -> None:
+        """The layers that learn as Boltzmann machines are of this net, and a stack of them."""
+        asked, transfer = self.spec.pretraining, self.spec.from_
+        if asked is None:
+            return
+        names = layer_names(self.spec.layers)
+        for index, name in enumerate(asked.layers):
+            if name not in names:
+                self.problem(
+                    f"pretraining.layers.{index}",
+                    f"there is no layer '{name}' to pretrain",
+                    f"one of {listing(names)}",
+                    did_you_mean(suggest(name, names)),
+                )
+        transferred = () if transfer is None else names if transfer.layers is None else transfer.layers
+        for found in pretraining_problems(asked, self.spec.layers, names, transferred):
+            self.problem(f"pretraining.{found.field}", found.message, hint=found.hint)
 
     def monitored(self) -> Iterator[tuple[str, str]]:
         schedule = self.spec.schedule

@@ -22,6 +22,7 @@ from nnctl.spec.components import (
 )
 from nnctl.spec.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
 from nnctl.spec.optimizers import Sgd
+from nnctl.spec.pretraining import Pretraining
 from nnctl.spec.schedules import Constant
 
 
@@ -93,6 +94,7 @@ class Spec:
     data: Annotated[DataSource, "where examples come from"]
     layers: Annotated[tuple[Layer, ...], MinLen(1), "the net, from input to output"]
     from_: Annotated[Transfer | None, "another run whose weights this one starts from"] = None
+    pretraining: Annotated[Pretraining | None, "layers that learn first, without targets"] = None
     cost: Annotated[Cost, "what training makes small"]
     initializer: Annotated[Initializer | None, "of every weight; by convention if absent"] = None
     bias_initializer: Annotated[Initializer | None, "of every bias; by convention if absent"] = None

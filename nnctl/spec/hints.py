@@ -11,7 +11,6 @@ from nnctl.spec.forms import (
     Form,
     Leaf,
     ListOf,
-    Null,
     OneOf,
     Record,
     Variant,
@@ -21,6 +20,7 @@ from nnctl.spec.forms import (
     nullable,
     variant_in,
 )
+from nnctl.spec.pretraining import Pretraining
 from nnctl.spec.registry import components, kinds
 from nnctl.spec.scalars import resolve, write_float
 from nnctl.spec.synonyms import renamed, suggest
@@ -238,11 +238,14 @@ def _renamed_elsewhere(key: str, owner: type) -> str:
 
 
 def _records(cls: type, path: str) -> list[tuple[str, type]]:
-    """The plain dataclasses inside a dataclass, with their paths."""
+    """The plain dataclasses inside a dataclass, with their paths, but for those of a training of their own.
+
+    Who misplaces the learning rate or the epochs means those of the run.
+    """
     result = []
     for field in fields_of(cls).values():
         for form in field.form.forms if isinstance(field.form, OneOf) else (field.form,):
-            if isinstance(form, Record) and not isinstance(form, Null):
+            if isinstance(form, Record) and form.cls is not Pretraining:
                 inner = f"{path}.{field.name}" if path else field.name
                 result += [(inner, form.cls), *_records(form.cls, inner)]
     return result

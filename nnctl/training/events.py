@@ -1,8 +1,8 @@
 """What a training run reports while it runs: frozen events, from which sinks make lines.
 
-A run yields `Started`, then `Progress` and `Evaluated` in turn with `Saving` and
-`Saved` between them, then perhaps `Stopped`, `Tested` where there is a test split,
-and `Finished`. A run that had finished before yields `Finished` alone.
+A run yields `Started`, then `Pretrained` where the spec asks for it, then `Progress` and
+`Evaluated` in turn with `Saving` and `Saved` between them, then perhaps `Stopped`,
+`Tested` where there is a test split, and `Finished`. A run that had finished before yields `Finished` alone.
 
 An event is yielded before anything that depends on it happens: when a checkpoint
 counts a row, its `Evaluated` has been handled by whoever iterates.
@@ -41,6 +41,20 @@ class Started:
     step: int = 0
     history: tuple[Record, ...] = ()
     advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A layer has been over the training set once more, as a Boltzmann machine.
+
+    reconstruction_error: the mean of ‖v − E[v | h]‖²/visible. seconds: since pretraining began.
+    """
+
+    layer: str
+    epoch: int
+    epochs: int
+    reconstruction_error: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -99,4 +113,4 @@ class Finished:
     before: bool = False
 
 
-Event: TypeAlias = Started | Progress | Evaluated | Saving | Saved | Stopped | Tested | Finished
+Event: TypeAlias = Started | Pretrained | Progress | Evaluated | Saving | Saved | Stopped | Tested | Finished

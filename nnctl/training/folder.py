@@ -4,7 +4,9 @@ runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
     spec.yaml              the resolved spec
     origin.json            where the spec came from, versions, when it began
     metrics.jsonl          one row an evaluation
-    checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header
+    checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header;
+                           pretraining.safetensors where layers were pretrained
+    pretraining.jsonl      one row an epoch of a pretrained layer
     progress.json          seconds spent so far
     summary.json           there when the run is finished
 runs/<name>/latest         a link to the newest (a file with its id where links cannot be made)
@@ -49,6 +51,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """The rows, as JSON Lines."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def pretraining(self) -> Path:
+        """The rows of pretraining, as JSON Lines."""
+        return self.path / "pretraining.jsonl"
 
     @property
     def progress(self) -> Path:

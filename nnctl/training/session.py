@@ -26,6 +26,7 @@ from nnctl.training.engine import Engine
 from nnctl.training.events import Event, Finished, Record, Saved, Started
 from nnctl.training.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.training.loop import Loop
+from nnctl.training.pretraining import pretrain
 from nnctl.training.rows import bind_training_set
 from nnctl.training.signals import StopRequest
 from nnctl.training.transfer import transfer
@@ -188,6 +189,8 @@ def _train(
         history=tuple(loop.history),
         advice=advice(spec),
     )
+    if last is None:
+        yield from pretrain(loaded, engine, data.train.inputs, folder, stop)
     for event in loop.run(stop):
         if isinstance(event, Saved):
             folder.write_json(folder.progress, {"step": event.step, "seconds": round(loop.seconds, 6)})

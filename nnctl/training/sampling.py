@@ -1,0 +1,81 @@
+"""New examples from a deep belief net: Gibbs chains of the top machine, then down through the generative weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.streams import Purpose
+from nnctl.errors import UsageError
+from nnctl.training import pretraining
+from nnctl.training.boltzmann import Machine, StepDraws, bernoulli
+from nnctl.training.evaluation import TrainedRun
+
+_TOP, _DOWN = 0, 1
+"""Phases of the draws: the chains, and the way down."""
+
+
+def sample(run: TrainedRun, count: int, *, steps: int = 1000, seed: int | None = None) -> NDArray[np.float64]:
+    """`count` examples (count, *input_shape) as they would enter the net, each the end of a chain of its own.
+
+    Chains begin at noise and take so many Gibbs steps in the top machine; what it shows is
+    sampled down from layer to layer, and the inputs are the expected ones. The weights are
+    those of the end of pretraining: fine-tuned ones are no longer a model of the inputs.
+    seed: the spec's if None. Raises UsageError for a net without pretraining, RunError.
+    """
+    if run.loaded.spec.pretraining is None:
+        raise UsageError(f"{run.folder.path}: only nets with pretraining draw samples: the spec has no 'pretraining'")
+    machines = pretraining.load(run.folder)
+    seed = run.loaded.spec.seed if seed is None else seed
+    return draw(machines, count, steps, seed).reshape(count, *run.signature.input_shape)
+
+
+def draw(machines: list[Machine], count: int, steps: int, seed: int) -> NDArray[np.float64]:
+    """Expected inputs (count, visible) of the lowest of these machines; the last is the top."""
+    top = machines[-1]
+    first = StepDraws(seed, Purpose.SAMPLE, _TOP, 0)
+    shape = (count, len(top.visible_bias))
+    v = top.visible_bias + first.normal(shape) if top.gaussian else np.round(first.uniform(shape))
+    mean = v
+    for step in range(1, steps + 1):
+        draws = StepDraws(seed, Purpose.SAMPLE, _TOP, step)
+        mean = top.visible(bernoulli(top.hidden(v), draws))
+        v = top.draw_visible(mean, draws)
+    for level, machine in enumerate(reversed(machines[:-1])):
+        # What the machine above sees are the hidden units of this one.
+        mean = machine.visible(v)
+        v = machine.draw_visible(mean, StepDraws(seed, Purpose.SAMPLE, _DOWN, level))
+    return np.asarray(mean, np.float64)
+
+
+def as_stored(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Samples in the units of the data: without the rescaling by which the net reads it."""
+    state = run.engine.state()
+    if "data.shift" not in state:
+        return samples
+    return np.asarray(samples / state["data.scale"] + state["data.shift"], np.float64)
+
+
+def grid(samples: NDArray[np.float64], gaussian: bool) -> NDArray[np.uint8]:
+    """Samples (n, height, width[, 1 or 3]) as one picture, in rows of about √n, a black pixel between.
+
+    Probabilities go from black to white; of gaussian units the range of all samples does.
+    Raises UsageError where they are no pictures.
+    """
+    if samples.ndim == 3:
+        samples = samples[..., None]
+    if samples.ndim != 4 or samples.shape[3] not in (1, 3):
+        raise UsageError(f"samples of shape {samples.shape[1:]} are no pictures; write them to a .npy file")
+    least, most = (float(samples.min()), float(samples.max())) if gaussian else (0.0, 1.0)
+    pixels = np.round((samples - least) * (255.0 / max(most - least, 1e-12))).astype(np.uint8)
+    count, height, width, channels = pixels.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    padded = np.zeros((rows * columns, height + 1, width + 1, channels), np.uint8)
+    padded[:count, :height, :width] = pixels
+    picture = padded.reshape(rows, columns, height + 1, width + 1, channels).swapaxes(1, 2)
+    whole: NDArray[Any] = picture.reshape(rows * (height + 1), columns * (width + 1), channels)
+    return whole[:-1, :-1]
