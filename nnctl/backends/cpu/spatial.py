@@ -38,6 +38,11 @@ def _text(geometry: Sequence[int]) -> str:
     return f"({', '.join(map(str, geometry))})"
 
 
+def _part(launch: Launch) -> Part:
+    """The images of the thread; all of them where one thread does the launch."""
+    return "own" if launch.split == "rows" else "whole"
+
+
 def _plain(attributes: Mapping[str, Any]) -> None:
     """Raise Unsupported for windows with gaps and for groups."""
     if any(d != 1 for d in attributes["dilation"]):
@@ -53,7 +58,7 @@ def _convolution(writer: Writer, launch: Launch) -> None:
     geometry = _geometry(w.shape[:-2], launch.attributes, x.shape[1:-1])
     terms = math.prod(w.shape[:-1])
     writer.needs_room(geometry[6] * geometry[7] * x.shape[-1] + room(1, terms, transposed=False))
-    images, result = _image(writer, x, "own"), _image(writer, out, "own")
+    images, result = _image(writer, x, _part(launch)), _image(writer, out, _part(launch))
     writer.line(f"convolution({images}, {writer.view(w, 'whole')}, {result}, {_text(geometry)}, room)")
 
 
@@ -69,7 +74,7 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     kernel = writer.view(w, "whole", ["-", kw, *w.shape[-2:]] if len(w.shape) == 4 else None)
     if len(w.shape) == 3:
         kernel = f"window4({kernel}, 0, 1, {kw}, {w.shape[-2]}, {w.shape[-1]})"
-    images, result = _image(writer, y, "own"), _image(writer, out, "own")
+    images, result = _image(writer, y, _part(launch)), _image(writer, out, _part(launch))
     writer.line(f"convolution_transpose({images}, {kernel}, {result}, {_text(geometry)}, room)")
 
 
@@ -97,7 +102,7 @@ def _pool(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     geometry = _geometry(launch.attributes["size"], launch.attributes, x.shape[1:-1])
     writer.needs_room(x.shape[-1])
-    images, result = _image(writer, x, "own"), _image(writer, out, "own")
+    images, result = _image(writer, x, _part(launch)), _image(writer, out, _part(launch))
     writer.line(f"{launch.op.name}({images}, {result}, {_text(geometry)}, room)")
 
 
@@ -105,5 +110,5 @@ def _pool(writer: Writer, launch: Launch) -> None:
 def _unpool(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     geometry = _geometry(launch.attributes["size"], launch.attributes, out.shape[1:-1])
-    read = ", ".join(_image(writer, s, "own") for s in launch.inputs)
-    writer.line(f"{launch.op.name}({read}, {_image(writer, out, 'own')}, {_text(geometry)}, room)")
+    read = ", ".join(_image(writer, s, _part(launch)) for s in launch.inputs)
+    writer.line(f"{launch.op.name}({read}, {_image(writer, out, _part(launch))}, {_text(geometry)}, room)")
