@@ -12,7 +12,7 @@ _nnctl_options() {
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
-    "predict") echo '--top-k --checkpoint --generate --temperature --prompt --seed --help -h' ;;
+    "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --help -h' ;;
     "explain") echo '--set --under --help -h' ;;
@@ -59,6 +59,9 @@ _nnctl_value() {
     "predict --generate") echo 'free' ;;
     "predict --temperature") echo 'free' ;;
     "predict --prompt") echo 'free' ;;
+    "predict --sample") echo 'free' ;;
+    "predict --steps") echo 'free' ;;
+    "predict --out") echo 'file' ;;
     "predict --seed") echo 'free' ;;
     "predict --help") echo 'flag' ;;
     "predict -h") echo 'flag' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --augment --backend --batch --best --checkpoint --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --augment --backend --batch --best --checkpoint --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -90,7 +90,10 @@ complete -c nnctl -n '__nnctl_using predict' -l checkpoint -x -a 'best last' -d 
 complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens of text instead, with a net of type text'
 complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as the net says, 0 always takes the likeliest'
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
-complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of the drawn text; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'
+complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Gibbs steps of each sample’s chain; 1000 if absent'
+complete -c nnctl -n '__nnctl_using predict' -l out -r -F -d 'Where samples go, an array, .npy, or a picture, .png'
+complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of what is drawn; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)'
 

@@ -35,14 +35,26 @@ def predict(
         typer.Option("--temperature", metavar="T", help="1 draws as the net says, 0 always takes the likeliest."),
     ] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="How the text begins.")] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, help="Draw N new examples instead, with a net with pretraining."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", metavar="K", min=1, help="Gibbs steps of each sample's chain; 1000 if absent."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where samples go: an array, .npy, or a picture, .png."),
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", min=0, help="Of the drawn text; the spec's if absent.")
+        int | None, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn; the spec's if absent.")
     ] = None,
 ) -> None:
     """Predict with a trained net.
 
     One line an example: JSON in a pipe, the most probable answers on a terminal.
-    With --generate, text.
+    With --generate, text. With --sample, an example a line, or all in the file --out.
     """
     import json
     import sys
@@ -52,15 +64,24 @@ def predict(
     from nnctl.training.evaluation import open_run
     from nnctl.training.prediction import predict as answers
 
+    if sample is not None:
+        if inputs or any(option is not None for option in (top_k, generate, temperature, prompt, checkpoint)):
+            raise UsageError("--sample draws from the run alone: it goes with --steps, --seed and --out, nothing else")
+        _sample(open_run(run), sample, steps or 1000, seed, out)
+        return
+    if steps is not None or out is not None:
+        raise UsageError("--steps and --out are for --sample N")
     if generate is not None:
         if inputs or top_k is not None:
             raise UsageError("--generate reads no input files, and takes no --top-k; --prompt is how the text begins")
         _write(open_run(run, checkpoint), generate, 1.0 if temperature is None else temperature, prompt or "", seed)
         return
     if temperature is not None or prompt is not None or seed is not None:
-        raise UsageError("--temperature, --prompt and --seed are for --generate N")
+        raise UsageError("--temperature and --prompt are for --generate N, --seed for that or --sample N")
     if not inputs:
-        raise UsageError("give the files to predict, or --generate N for a net that writes text")
+        raise UsageError(
+            "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
+        )
     for row in answers(open_run(run, checkpoint), inputs, top_k=top_k):
         if not sys.stdout.isatty():
             print(json.dumps(row, allow_nan=False))
@@ -82,3 +103,31 @@ def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: i
         sys.stdout.write(token)
         sys.stdout.flush()
     sys.stdout.write("\n")
+
+
+def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path | None) -> None:
+    """To a file, or as JSON Lines."""
+    import json
+
+    import numpy as np
+
+    from nnctl.data.imagefiles import write_image
+    from nnctl.errors import UsageError
+    from nnctl.training.sampling import as_stored, grid, sample
+
+    if out is not None and out.suffix.lower() not in (".npy", ".png"):
+        raise UsageError(f"--out {out}: samples are written as an array, .npy, or as a picture, .png")
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}")
+    samples = sample(run, count, steps=steps, seed=seed)
+    if out is None:
+        for index, values in enumerate(as_stored(run, samples)):
+            print(json.dumps({"sample": index, "values": values.tolist()}, allow_nan=False))
+    elif out.suffix.lower() == ".npy":
+        try:
+            np.save(out, as_stored(run, samples).astype(np.float32))
+        except OSError as error:
+            raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+    else:
+        pretraining = run.loaded.spec.pretraining
+        write_image(out, grid(samples, gaussian=pretraining is not None and pretraining.visible == "gaussian"))
