@@ -224,7 +224,7 @@ def test_the_layers_start_from_the_machines() -> None:
 
 
 def test_the_reconstruction_error_is_kept_and_falls() -> None:
-    asked = spec("pretraining.epochs=8", "pretraining.learning_rate=0.5", "layers.1.units=40")
+    asked = spec("pretraining.epochs=8", "layers.1.units=60", "data.test=400")
     events = list(session.train(asked, out=Path("run")))
     said = [event for event in events if isinstance(event, Pretrained)]
     rows = [json.loads(line) for line in RunFolder(Path("run")).pretraining.read_text().splitlines()]
