@@ -39,6 +39,7 @@ class Pretraining:
     visible: Annotated[
         Literal["bernoulli", "gaussian"], "the inputs: probabilities, or numbers of variance 1 (standardized)"
     ] = "bernoulli"
+    unlabelled: Annotated[bool, "whether to learn from the training examples that data.subset leaves out, too"] = False
 
 
 def pretraining_problems(

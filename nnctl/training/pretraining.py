@@ -13,13 +13,15 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.batches import batches
+from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.data.source import Source
 from nnctl.data.streams import Purpose, permutation
 from nnctl.errors import DivergedError, Interrupted
 from nnctl.spec.load import Loaded
@@ -42,16 +44,18 @@ Reader = Callable[[NDArray[np.int64]], NDArray[Any]]
 
 
 def pretrain(
-    loaded: Loaded, engine: Engine, inputs: NDArray[Any], folder: RunFolder, stop: StopRequest | None
+    loaded: Loaded, engine: Engine, data: Dataset, folder: RunFolder, stop: StopRequest | None
 ) -> Iterator[Pretrained]:
-    """Let the engine's layers that the spec's `pretraining` names learn from inputs (n, *input_shape), as stored.
+    """Let the engine's layers that the spec's `pretraining` names learn from the inputs of the training set.
 
-    Nothing where it names none. Raises SpecError where a layer or the inputs do not fit,
+    data: the spec's, with the statistics of which the engine rescales. Nothing where no layer
+    is named. Raises SpecError where a layer or the inputs do not fit, DataError,
     DivergedError, and Interrupted between two updates.
     """
     asked = loaded.spec.pretraining
     if asked is None:
         return
+    inputs = _with_those_left_out(loaded) if asked.unlabelled else data.train.inputs
     _check_shapes(loaded, asked, engine)
     read = _inputs_as_they_enter(engine, inputs)
     if asked.visible == "bernoulli":
@@ -150,6 +154,18 @@ class _Phase:
 
     def _order(self, epoch: int, examples: int) -> NDArray[np.int64]:
         return permutation(examples, self._seed, Purpose.PRETRAIN_ORDER, self._number << 40 | epoch)
+
+
+def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
+    """The inputs (n, *input_shape) of the training set before `data.subset`, as stored."""
+    source = loaded.spec.data
+    if not isinstance(source, Source) or source.subset is None:
+        raise loaded.error(
+            "pretraining.unlabelled",
+            "all of the training set has labels: the data has no 'subset'",
+            hint="remove the key, or say how many examples have labels with data.subset",
+        )
+    return load_dataset(replace(source, subset=None), loaded.folder, loaded.spec.seed).train.inputs
 
 
 def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:

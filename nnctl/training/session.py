@@ -190,7 +190,7 @@ def _train(
         advice=advice(spec),
     )
     if last is None:
-        yield from pretrain(loaded, engine, data.train.inputs, folder, stop)
+        yield from pretrain(loaded, engine, data, folder, stop)
     for event in loop.run(stop):
         if isinstance(event, Saved):
             folder.write_json(folder.progress, {"step": event.step, "seconds": round(loop.seconds, 6)})

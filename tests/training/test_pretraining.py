@@ -250,6 +250,16 @@ def test_resuming_after_pretraining_is_exact() -> None:
     assert part.pretraining.read_bytes() == before
 
 
+def test_unlabelled_examples_are_those_that_the_subset_leaves_out() -> None:
+    few = ("data.subset=40", "pretraining.unlabelled=true", "schedule.epochs=1")
+    labelled, more, all_of_them = run("a", few[0], few[2]), run("b", *few), run("c", few[2])
+    first, second, third = (pretraining.load(folder) for folder in (labelled, more, all_of_them))
+    np.testing.assert_array_equal(second[0].weight, third[0].weight)
+    assert not np.array_equal(second[0].weight, first[0].weight)
+    with pytest.raises(SpecError, match="the data has no 'subset'"):
+        run("d", "pretraining.unlabelled=true")
+
+
 def test_a_run_stopped_in_pretraining_begins_it_anew() -> None:
     stop = StopRequest()
     events = session.train(spec(), out=Path("cut"), stop=stop)
