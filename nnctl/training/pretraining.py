@@ -36,6 +36,8 @@ from nnctl.training.signals import StopRequest
 
 SAVED = "pretraining"
 """What the checkpoint of the machines is called."""
+_STARTS = 256
+"""Training examples kept, as the top machine sees them, for chains to begin at."""
 _CHUNK = 4096
 """Examples read at once where all of them are."""
 
@@ -61,6 +63,7 @@ def pretrain(
     if asked.visible == "bernoulli":
         _check_range(loaded, read, len(inputs))
     machines: dict[str, Machine] = {}
+    seen = read
     began = time.monotonic()
     with folder.pretraining.open("w", encoding="utf-8", buffering=1) as rows:
         for phase, layer in enumerate(asked.layers):
@@ -75,17 +78,18 @@ def pretrain(
             answers = np.concatenate(
                 [machines[layer].hidden(read(part)) for part in batches(np.arange(len(inputs)), _CHUNK)]
             )
-            read = _rows_of(answers)
+            seen, read = read, _rows_of(answers)
     state = engine.state()
     for layer, machine in machines.items():
         state[f"{layer}.weight"], state[f"{layer}.bias"] = machine.weight, machine.hidden_bias
-    save(folder, machines)
+    some = permutation(len(inputs), loaded.spec.seed, Purpose.SAMPLE)[:_STARTS]
+    save(folder, machines, seen(some))
     engine.load_state(state)
 
 
-def save(folder: RunFolder, machines: dict[str, Machine]) -> None:
-    """Keep the machines, from the lowest to the top, in the run's folder."""
-    tensors = {}
+def save(folder: RunFolder, machines: dict[str, Machine], starts: NDArray[Any]) -> None:
+    """Keep in the run's folder the machines, from the lowest to the top, and some v (n, visible) of the top one."""
+    tensors = {"starts": starts}
     for layer, machine in machines.items():
         tensors[f"{layer}.weight"] = machine.weight
         tensors[f"{layer}.visible_bias"] = machine.visible_bias
@@ -94,10 +98,10 @@ def save(folder: RunFolder, machines: dict[str, Machine]) -> None:
     checkpoints.save(folder.checkpoint(SAVED), Checkpoint({"layers": list(machines), "gaussian": gaussian}, tensors))
 
 
-def load(folder: RunFolder) -> list[Machine]:
-    """The machines of a run, from the lowest to the top. Raises RunError."""
+def load(folder: RunFolder) -> tuple[list[Machine], NDArray[Any]]:
+    """The machines of a run, from the lowest to the top, and the kept v of the top one. Raises RunError."""
     saved = checkpoints.load(folder.checkpoint(SAVED))
-    return [
+    machines = [
         Machine(
             saved.tensors[f"{layer}.weight"],
             saved.tensors[f"{layer}.visible_bias"],
@@ -106,6 +110,7 @@ def load(folder: RunFolder) -> list[Machine]:
         )
         for layer in saved.progress["layers"]
     ]
+    return machines, saved.tensors["starts"]
 
 
 class _Phase:

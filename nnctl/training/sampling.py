@@ -21,24 +21,24 @@ _TOP, _DOWN = 0, 1
 def sample(run: TrainedRun, count: int, *, steps: int = 1000, seed: int | None = None) -> NDArray[np.float64]:
     """`count` examples (count, *input_shape) as they would enter the net, each the end of a chain of its own.
 
-    Chains begin at noise and take so many Gibbs steps in the top machine; what it shows is
-    sampled down from layer to layer, and the inputs are the expected ones. The weights are
+    Chains begin at training examples, for from noise most end in one mode, and take so many
+    Gibbs steps in the top machine; what it shows is sampled down from layer to layer, and
+    the inputs are the expected ones. The weights are
     those of the end of pretraining: fine-tuned ones are no longer a model of the inputs.
     seed: the spec's if None. Raises UsageError for a net without pretraining, RunError.
     """
     if run.loaded.spec.pretraining is None:
         raise UsageError(f"{run.folder.path}: only nets with pretraining draw samples: the spec has no 'pretraining'")
-    machines = pretraining.load(run.folder)
+    machines, starts = pretraining.load(run.folder)
     seed = run.loaded.spec.seed if seed is None else seed
-    return draw(machines, count, steps, seed).reshape(count, *run.signature.input_shape)
+    return draw(machines, np.resize(starts, (count, starts.shape[1])), steps, seed).reshape(
+        count, *run.signature.input_shape
+    )
 
 
-def draw(machines: list[Machine], count: int, steps: int, seed: int) -> NDArray[np.float64]:
-    """Expected inputs (count, visible) of the lowest of these machines; the last is the top."""
+def draw(machines: list[Machine], v: NDArray[Any], steps: int, seed: int) -> NDArray[np.float64]:
+    """Expected inputs (n, visible) of the lowest of these machines; the last is the top, where chains begin at v."""
     top = machines[-1]
-    first = StepDraws(seed, Purpose.SAMPLE, _TOP, 0)
-    shape = (count, len(top.visible_bias))
-    v = top.visible_bias + first.normal(shape) if top.gaussian else np.round(first.uniform(shape))
     mean = v
     for step in range(1, steps + 1):
         draws = StepDraws(seed, Purpose.SAMPLE, _TOP, step)

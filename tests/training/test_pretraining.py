@@ -142,7 +142,7 @@ def test_gaussian_units_learn_where_the_data_lie() -> None:
     # What is left is the variance about the clusters, 1, and the doubt about which it is.
     assert errors[0] > 4.0
     assert np.mean(errors[-20:]) < 1.6
-    drawn = draw([after], 500, 60, seed=1)
+    drawn = draw([after], np.zeros((500, 3)), 60, seed=1)
     assert np.corrcoef(drawn.T)[0, 1] > 0.7
 
 
@@ -213,7 +213,8 @@ def tensors(folder: RunFolder) -> dict[str, Any]:
 
 def test_the_layers_start_from_the_machines() -> None:
     still = run("still", "optimizer={type: sgd, learning_rate: 1e-30}")
-    machines, after = pretraining.load(still), tensors(still)
+    (machines, starts), after = pretraining.load(still), tensors(still)
+    assert starts.shape == (256, 12)
     assert [m.weight.shape for m in machines] == [(64, 12), (12, 8)]
     for layer, machine in zip(("one", "two"), machines):
         np.testing.assert_array_equal(after[f"{layer}.weight"], machine.weight)
@@ -238,7 +239,7 @@ def test_equal_seeds_give_equal_runs(options: tuple[str, ...]) -> None:
     first, again, other = run("a", *options), run("b", *options), run("c", "seed=1", "data.seed=0", *options)
     assert first.checkpoint("pretraining").read_bytes() == again.checkpoint("pretraining").read_bytes()
     assert first.checkpoint("last").read_bytes() == again.checkpoint("last").read_bytes()
-    assert not np.array_equal(pretraining.load(first)[0].weight, pretraining.load(other)[0].weight)
+    assert not np.array_equal(pretraining.load(first)[0][0].weight, pretraining.load(other)[0][0].weight)
 
 
 def test_resuming_after_pretraining_is_exact() -> None:
@@ -253,7 +254,7 @@ def test_resuming_after_pretraining_is_exact() -> None:
 def test_unlabelled_examples_are_those_that_the_subset_leaves_out() -> None:
     few = ("data.subset=40", "pretraining.unlabelled=true", "schedule.epochs=1")
     labelled, more, all_of_them = run("a", few[0], few[2]), run("b", *few), run("c", few[2])
-    first, second, third = (pretraining.load(folder) for folder in (labelled, more, all_of_them))
+    first, second, third = (pretraining.load(folder)[0] for folder in (labelled, more, all_of_them))
     np.testing.assert_array_equal(second[0].weight, third[0].weight)
     assert not np.array_equal(second[0].weight, first[0].weight)
     with pytest.raises(SpecError, match="the data has no 'subset'"):
@@ -276,7 +277,7 @@ def test_a_run_stopped_in_pretraining_begins_it_anew() -> None:
 def test_gaussian_inputs_through_a_run() -> None:
     standardized = ("data.transforms=[standardize]", "pretraining.visible=gaussian", "pretraining.learning_rate=0.01")
     folder = run("gaussian", *standardized)
-    assert [machine.gaussian for machine in pretraining.load(folder)] == [True, False]
+    assert [machine.gaussian for machine in pretraining.load(folder)[0]] == [True, False]
     samples = sample(open_run(folder.path), 4, steps=5)
     assert np.isfinite(samples).all()
     with pytest.raises(DivergedError, match=r"the pretraining of 'one' diverged in epoch \d+\n.*lower pretraining"):
