@@ -78,6 +78,8 @@ def test_text_is_written_to_stdout() -> None:
         (("predict", "runs/tiny"), 2, "give the files to predict"),
         (("predict", "runs/tiny", "-", "--generate", "9"), 2, "--generate reads no input files"),
         (("predict", "runs/tiny", "-", "--temperature", "1"), 2, "are for --generate N"),
+        (("predict", "runs/tiny", "--sample", "9"), 2, "only nets with pretraining draw samples"),
+        (("predict", "runs/tiny", "-", "--out", "x.npy"), 2, "--steps and --out are for --sample N"),
         (("predict", "runs/tiny", "--generate", "9"), 2, "only nets trained on data of type text"),
     ],
 )

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.cli.predict import predict
+from nnctl.data.imagefiles import read_image
 from nnctl.data.streams import Purpose
 from nnctl.errors import DivergedError, Interrupted, SpecError, UsageError
 from nnctl.metrics.follow import RunSink, follow
@@ -298,6 +300,19 @@ def test_samples_look_like_the_inputs() -> None:
     assert np.corrcoef(stored.mean(axis=0).ravel(), data.train.inputs.mean(axis=0).ravel())[0, 1] > 0.9
     with pytest.raises(UsageError, match="only nets with pretraining draw samples"):
         sample(open_run(run("plain", "pretraining=null").path), 3)
+
+
+def test_samples_go_to_a_file_or_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run("run").path
+    predict(folder, sample=5, steps=3, out=Path("new.npy"))
+    predict(folder, sample=5, steps=3, out=Path("new.png"))
+    assert not capsys.readouterr().out
+    predict(folder, sample=5, steps=3)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    np.testing.assert_allclose(np.load("new.npy"), [line["values"] for line in lines], rtol=1e-6)
+    assert read_image(Path("new.png"), None, grayscale=True).shape == (2 * 9 - 1, 3 * 9 - 1, 1)
+    with pytest.raises(UsageError, match=r"as an array, \.npy, or as a picture, \.png"):
+        predict(folder, sample=5, out=Path("new.gif"))
 
 
 def test_the_picture_of_samples() -> None:
