@@ -91,7 +91,7 @@ complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens o
 complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as the net says, 0 always takes the likeliest'
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
 complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'
-complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Gibbs steps of each sample’s chain; 1000 if absent'
+complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Gibbs steps of each sample’s chain; 100 if absent'
 complete -c nnctl -n '__nnctl_using predict' -l out -r -F -d 'Where samples go, an array, .npy, or a picture, .png'
 complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of what is drawn; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'

@@ -41,7 +41,7 @@ def predict(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option("--steps", metavar="K", min=1, help="Gibbs steps of each sample's chain; 1000 if absent."),
+        typer.Option("--steps", metavar="K", min=1, help="Gibbs steps of each sample's chain; 100 if absent."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -67,7 +67,7 @@ def predict(
     if sample is not None:
         if inputs or any(option is not None for option in (top_k, generate, temperature, prompt, checkpoint)):
             raise UsageError("--sample draws from the run alone: it goes with --steps, --seed and --out, nothing else")
-        _sample(open_run(run), sample, steps or 1000, seed, out)
+        _sample(open_run(run), sample, steps or 100, seed, out)
         return
     if steps is not None or out is not None:
         raise UsageError("--steps and --out are for --sample N")

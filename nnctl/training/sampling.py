@@ -18,7 +18,7 @@ _TOP, _DOWN = 0, 1
 """Phases of the draws: the chains, and the way down."""
 
 
-def sample(run: TrainedRun, count: int, *, steps: int = 1000, seed: int | None = None) -> NDArray[np.float64]:
+def sample(run: TrainedRun, count: int, *, steps: int = 100, seed: int | None = None) -> NDArray[np.float64]:
     """`count` examples (count, *input_shape) as they would enter the net, each the end of a chain of its own.
 
     Chains begin at training examples, for from noise most end in one mode, and take so many
