@@ -1,8 +1,14 @@
-"""One process a contestant, one of them working at a time, rounds interleaved: noise meets all alike."""
+"""One process a contestant, rounds interleaved so that noise meets all alike.
+
+While one works the others are stopped by signal: idle pools of threads spin,
+and would take cores from whoever runs next.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import time
 from multiprocessing.connection import Connection
 from typing import Any
@@ -21,12 +27,16 @@ def race(workload: Workload, names: list[str], *, threads: int, rounds: int, sec
         process.start()
         if ours.recv() == "ready":
             workers[name] = (process, ours)
+            os.kill(process.pid or 0, signal.SIGSTOP)
     figures: dict[str, list[float]] = {name: [] for name in workers}
     for _ in range(rounds):
-        for name, (_, connection) in workers.items():
+        for name, (process, connection) in workers.items():
+            os.kill(process.pid, signal.SIGCONT)
             connection.send("go")
             figures[name].append(connection.recv())
+            os.kill(process.pid, signal.SIGSTOP)
     for process, connection in workers.values():
+        os.kill(process.pid, signal.SIGCONT)
         connection.send("stop")
         process.join()
     return figures

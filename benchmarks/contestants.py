@@ -116,8 +116,10 @@ def _jax_step(workload: Workload) -> tuple[Any, Any, Any, Any]:
         weights = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + 1e-8), weights, m, v)
         return (weights, m, v, t), value
 
-    zeros = jax.tree.map(jnp.zeros_like, weights) if workload.optimizer == "adam" else None
-    return (weights, zeros, zeros, jnp.zeros(())), x, y, update
+    def zeros() -> Any:
+        return jax.tree.map(jnp.zeros_like, weights) if workload.optimizer == "adam" else None
+
+    return (weights, zeros(), zeros(), jnp.zeros(())), x, y, update
 
 
 def jax_jit(workload: Workload, threads: int) -> Run:

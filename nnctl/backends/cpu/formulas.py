@@ -69,6 +69,8 @@ class _Loops:
         self.operands = [self._operand(slot, len(self.shape)) for slot in launch.inputs]
         self.groups = self._groups()
         self.variables = [f"{'ijklmn'[g]}" for g in range(len(self.groups))]
+        self.outer: dict[_Operand, str] = {}
+        """Variables that hold what does not change in the innermost loop."""
 
     def write(self) -> None:
         writer = self.writer
@@ -82,10 +84,13 @@ class _Loops:
         for position in before:
             self._line(position, texts, boolean)
         with ExitStack() as loops:
-            for variable, head in zip(self.variables, self._heads(), strict=True):
+            for depth, (variable, head) in enumerate(zip(self.variables, self._heads(), strict=True)):
                 loops.enter_context(writer.block(f"for {variable} in range({head}):"))
-                if variable == self.variables[0] and len(self.variables) > 1:
+                if depth == len(self.groups) - 1:
+                    continue
+                if depth == 0:
                     self._ask_ahead()
+                self._load_outer(depth)
             for index, operand in enumerate(self.operands):
                 if index not in scalar:
                     name = writer.fresh("x")
@@ -98,6 +103,19 @@ class _Loops:
                 writer.line(f"{self._store(slot)} = {text}")
 
     # -- statements ----------------------------------------------------------
+
+    def _load_outer(self, depth: int) -> None:
+        """Load what changes with this loop and with none inside it.
+
+        The compiler would not: for all it knows, the stores of the inner loop change it.
+        """
+        for operand in self.operands:
+            for leaf, _ in self._leaves(operand):
+                present = [i for i, g in enumerate(self.groups) if any(a in leaf.axes for a in g)]
+                if leaf.slot.place != "inline" and present and present[-1] == depth and leaf not in self.outer:
+                    name = self.writer.fresh("x")
+                    self.writer.line(f"{name} = {self._element(leaf)}")
+                    self.outer[leaf] = name
 
     def _divided(self, scalar: set[int]) -> tuple[list[int], list[int]]:
         """Lines that depend on scalars alone, to be done once, and the others."""
@@ -241,6 +259,8 @@ class _Loops:
 
     def _element(self, operand: _Operand) -> str:
         slot = operand.slot
+        if operand in self.outer:
+            return self.outer[operand]
         if _is_scalar(slot):
             return self.writer.scalar(slot)
         present = [g for g in self.groups if any(a in operand.axes for a in g)]

@@ -55,7 +55,7 @@ def softmax(z: Any, a: Any) -> None:
             a[i, j] *= scale
 
 
-@compiled
+@_reordered
 def _log_normalizer(z: Any, i: Any) -> Any:
     """(max, ln Σ e^(z − max)) of a row."""
     columns = z.shape[1]
