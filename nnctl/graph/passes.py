@@ -95,5 +95,5 @@ FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost,)
 TEXTBOOK_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, drop_dead)
 """On the whole step, as people read it."""
 
-FINAL_PASSES: tuple[Pass, ...] = (*TEXTBOOK_PASSES, fuse_elementwise, accumulate_products)
+FINAL_PASSES: tuple[Pass, ...] = (*TEXTBOOK_PASSES, fuse_elementwise, accumulate_products, merge_equal)
 """On the whole step, as it runs."""
