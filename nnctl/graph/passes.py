@@ -95,5 +95,12 @@ FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost,)
 TEXTBOOK_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, drop_dead)
 """On the whole step, as people read it."""
 
-FINAL_PASSES: tuple[Pass, ...] = (*TEXTBOOK_PASSES, fuse_elementwise, accumulate_products, merge_equal)
+FINAL_PASSES: tuple[Pass, ...] = (
+    *TEXTBOOK_PASSES,
+    fuse_elementwise,
+    accumulate_products,
+    # Equal layers have equal scales, and what these read may then fuse with them.
+    merge_equal,
+    fuse_elementwise,
+)
 """On the whole step, as it runs."""
