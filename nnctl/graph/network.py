@@ -11,7 +11,7 @@ from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
-from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, Pass, run_passes
+from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
 from nnctl.spec.check import layer_names
 from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric
@@ -431,7 +431,3 @@ def _settled(spec: Spec) -> Spec:
 
     kept = ("data", "schedule", "sweep")
     return replace(spec, **{f.name: settle(getattr(spec, f.name)) for f in fields(spec) if f.name not in kept})
-
-
-PASSES: tuple[Pass, ...] = FORWARD_PASSES + FINAL_PASSES
-"""All passes by order, for `nnctl inspect`."""

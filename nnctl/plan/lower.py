@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.views import VIEWS, view_sources
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import BATCH, Symbol, TensorType, resolve
 from nnctl.plan.arena import assign_offsets
@@ -13,8 +14,6 @@ from nnctl.plan.plan import Launch, Plan, Precision, Slot
 from nnctl.plan.strategy import Scheduled, Sequential, Strategy
 
 _ITEM_BYTES = {"float32": 4, "float64": 8, "complex128": 16}
-_VIEWS = ("reshape", "stop_gradient")
-"""Ops whose output is their input's memory."""
 
 
 _SEQUENTIAL = Sequential()
@@ -37,8 +36,8 @@ class _Lowering:
         self.graph = graph
         self.sizes = sizes
         self.precision = precision
-        self.source = _view_sources(graph)
-        launched = [n for n in graph.nodes if n.op.name not in _VIEWS]
+        self.source = view_sources(graph)
+        launched = [n for n in graph.nodes if n.op.name not in VIEWS]
         constant = set(_constant_nodes(graph))
         self.setup = [n for n in launched if n in constant]
         inlined = strategy.inlined(graph) - constant
@@ -187,12 +186,3 @@ def _constant_nodes(graph: Graph) -> list[Node]:
             constant.update(node.outputs)
             found.append(node)
     return found
-
-
-def _view_sources(graph: Graph) -> dict[Value, Value]:
-    """Output of each view → the value whose memory it shows."""
-    source: dict[Value, Value] = {}
-    for node in graph.nodes:
-        if node.op.name in _VIEWS:
-            source[node.outputs[0]] = source.get(node.inputs[0], node.inputs[0])
-    return source

@@ -13,8 +13,15 @@ from graph.nets import Case, cases, net, untouched
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
 from nnctl.graph.ir import Graph
-from nnctl.graph.network import PASSES, Network
-from nnctl.graph.passes import drop_dead, merge_equal, pair_output_with_cost, run_passes
+from nnctl.graph.network import Network
+from nnctl.graph.passes import (
+    FINAL_PASSES,
+    FORWARD_PASSES,
+    drop_dead,
+    merge_equal,
+    pair_output_with_cost,
+    run_passes,
+)
 from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import GraphError, verify
 from nnctl.ops.shapes import BATCH
@@ -23,6 +30,7 @@ from nnctl.spec.costs import CrossEntropy
 from nnctl.spec.signature import DataSignature
 
 SIZES = {"batch": 5}
+PASSES = FORWARD_PASSES + FINAL_PASSES
 
 relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from nnctl.backends.cpu.emitters import EMITTERS
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import BATCH, Symbol
 from nnctl.plan.strategy import Scheduled, Split
@@ -59,7 +60,7 @@ class _Scheduler:
     """What threads may read of one another's parts in this phase."""
 
     def run(self) -> list[Scheduled]:
-        source = _view_roots(self.graph)
+        source = view_sources(self.graph)
         self.source = source
         self.producer = {v: n for n in self.graph.nodes for v in n.outputs}
         self.old = {source.get(new, new): old for old, new in self.graph.updates.items()}
@@ -174,14 +175,3 @@ def _stored_numbers(graph: Graph, roots: dict[Value, Value]) -> set[Value]:
 
 def _batched(value: Value) -> bool:
     return bool(value.shape) and isinstance(value.shape[0], Symbol) and value.shape[0].name == BATCH.name
-
-
-def _view_roots(graph: Graph) -> dict[Value, Value]:
-    roots: dict[Value, Value] = {}
-    for node in graph.nodes:
-        if node.op.name in ("reshape", "stop_gradient"):
-            roots[node.outputs[0]] = roots.get(node.inputs[0], node.inputs[0])
-    return roots
-
-
-__all__ = ["CpuStrategy", "split_of"]

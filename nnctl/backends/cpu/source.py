@@ -11,6 +11,7 @@ from nnctl.backends.cpu.formulas import write_formula
 from nnctl.backends.cpu.sharing import Block, share
 from nnctl.backends.cpu.writer import Writer
 from nnctl.graph.ir import Graph
+from nnctl.graph.views import VIEWS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Plan, Slot
 
@@ -70,7 +71,7 @@ def unsupported(graph: Graph) -> tuple[str, ...]:
     found: set[str] = set()
     for node in graph.nodes:
         # What reads nothing is computed once, by the reference bodies.
-        if isinstance(node.op, ElementwiseOp) or not node.inputs or node.op.name in ("reshape", "stop_gradient"):
+        if isinstance(node.op, ElementwiseOp) or not node.inputs or node.op.name in VIEWS:
             continue
         emitter = EMITTERS.get(node.op.name)
         if emitter is None:
