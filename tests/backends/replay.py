@@ -36,6 +36,8 @@ class Record:
 
     reads: dict[tuple[str, int, int], Array] = field(default_factory=dict)
     writes: dict[tuple[str, int, int], Array] = field(default_factory=dict)
+    # Held by one write at a time: what a function wrote is told apart from what another thread wrote meanwhile.
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
     def races(self) -> list[str]:
         """In words, each pair of threads of which one writes what the other touches in the same phase."""
@@ -98,7 +100,8 @@ class Window:
     def __setitem__(self, index: Any, value: Any) -> None:
         place = self._at(index)
         self.memory.touch(self.memory.record.writes, place, place + self.dtype.itemsize)
-        self.array[index] = value
+        with self.memory.record.writing:
+            self.array[index] = value
 
     def _at(self, index: Any) -> int:
         entries = index if isinstance(index, tuple) else (index,)
@@ -208,16 +211,18 @@ def _watched(name: str, function: Any) -> Any:
             return function(*arguments)
         shown = [w for w in windows if w.memory.name != ROOM]
         written = shown[-1] if name != "total" else None
-        before = [w.array.copy() for w in windows]
-        result = function(*(a.array if isinstance(a, Window) else a for a in arguments))
-        for window, old in zip(windows, before, strict=True):
+        with windows[0].memory.record.writing:
+            before = [w.array.copy() for w in windows]
+            result = function(*(a.array if isinstance(a, Window) else a for a in arguments))
+            after = [w.array.copy() for w in windows]
+        for window, old, new in zip(windows, before, after, strict=True):
             memory = window.memory
             memory.touch(memory.record.reads, window.first, window.stop)
             if window is written:
                 memory.touch(memory.record.writes, window.first, window.stop)
             elif memory.name != ROOM:
                 shared = written is not None and written.memory is memory
-                assert shared or np.array_equal(old, window.array, equal_nan=True), f"{name} writes {memory.name}"
+                assert shared or np.array_equal(old, new, equal_nan=True), f"{name} writes {memory.name}"
         return result
 
     return call
