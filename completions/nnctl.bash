@@ -17,7 +17,7 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --help -h' ;;
     "explain") echo '--set --under --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --help -h' ;;
-    "sweep") echo '--grid --random --space --seeds --folds --monitor --jobs -j --set --out --quiet -q --help -h' ;;
+    "sweep") echo '--grid --random --space --seeds --folds --monitor --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -100,6 +100,7 @@ _nnctl_value() {
     "sweep --seeds") echo 'free' ;;
     "sweep --folds") echo 'free' ;;
     "sweep --monitor") echo 'free' ;;
+    "sweep --ensemble") echo 'free' ;;
     "sweep --jobs") echo 'free' ;;
     "sweep -j") echo 'free' ;;
     "sweep --set") echo 'setting' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --augment --backend --batch --best --checkpoint --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -136,6 +136,7 @@ complete -c nnctl -n '__nnctl_using sweep' -l space -x -a '(__nnctl_ask setting)
 complete -c nnctl -n '__nnctl_using sweep' -l seeds -x -d 'Train each combination with N seeds; ranks means'
 complete -c nnctl -n '__nnctl_using sweep' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
 complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column; what the runs monitor if absent'
+complete -c nnctl -n '__nnctl_using sweep' -l ensemble -x -d 'At the end judge the N best trials together, by vote and mean'
 complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Processes at a time'
 complete -c nnctl -n '__nnctl_using sweep' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
 complete -c nnctl -n '__nnctl_using sweep' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder; runs/<name>/sweep-<key> if absent'

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nnctl.sweep.ensemble import Ensemble
     from nnctl.sweep.question import Question
     from nnctl.sweep.ranking import Standing
     from nnctl.sweep.runner import Result
@@ -41,6 +42,10 @@ def sweep(
         str | None,
         typer.Option("--monitor", metavar="COLUMN", help="Rank by this column; what the runs monitor if absent."),
     ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option("--ensemble", metavar="N", help="At the end judge the N best trials together, by vote and mean."),
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
     set_: Annotated[
         list[str] | None,
@@ -55,17 +60,25 @@ def sweep(
 
     What is searched: the options, added to the spec's `sweep` section. The
     same line run again goes on where it stopped. In a pipe, stdout has one
-    JSON object a trial, by number. A trial that fails is reported and ends
-    nothing; if none finishes, the exit code is that of the first.
+    JSON object a trial, by number, and one more for an ensemble. A trial that
+    fails is reported and ends nothing; if none finishes, the exit code is that
+    of the first.
     """
     import sys
 
     from nnctl.errors import Interrupted
     from nnctl.sweep import options, runner
+    from nnctl.sweep.ensemble import require_one_split
     from nnctl.sweep.question import ask
     from nnctl.training.signals import stop_on_signals
 
-    shortcuts = {"sweep.trials": random, "sweep.seeds": seeds, "sweep.folds": folds, "sweep.monitor": monitor}
+    shortcuts = {
+        "sweep.trials": random,
+        "sweep.seeds": seeds,
+        "sweep.folds": folds,
+        "sweep.monitor": monitor,
+        "sweep.ensemble": ensemble,
+    }
     overrides = [
         *(set_ or ()),
         *map(options.grid, grid or ()),
@@ -73,6 +86,8 @@ def sweep(
         *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
     ]
     question = ask(spec, overrides, out)
+    if question.sweep.ensemble is not None:
+        require_one_split(question)
     with stop_on_signals() as stop:
         found = list(_report(question, _watched(question, runner.run(question, jobs, stop), quiet), quiet))
     if stop.signal_number is not None:
@@ -81,6 +96,8 @@ def sweep(
             f"stopped with {len(found)} of {len(question.trials)} trials; the same line again goes on with the rest",
         )
     _conclude(question, found, table=sys.stdout.isatty(), quiet=quiet)
+    if question.sweep.ensemble is not None:
+        _judge(question, question.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
     if all(result.status != "finished" for result in found):
         raise typer.Exit(found[0].exit_code)
 
@@ -164,6 +181,33 @@ def _conclude(question: Question, results: list[Result], *, table: bool, quiet: 
         if close := len(within_noise(ranking)):
             others = f"{close} other combination{'s' if close > 1 else ''}"
             typer.echo(f"the best is within two standard errors of {others}: more seeds would tell", err=True)
+
+
+def _judge(question: Question, count: int, *, line: bool, quiet: bool) -> None:
+    """What the best trials reach together: a line under the table on a terminal, an object in a pipe."""
+    import json
+
+    from nnctl.sweep.ensemble import judge_best
+
+    found = judge_best(question, count)
+    members = 0 if found is None else len(found.trials)
+    if members < count and not quiet:
+        typer.echo(f"an ensemble of {members} trials, not of {count}: no more of them finished", err=True)
+    if found is None:
+        return
+    if line:
+        typer.echo(_sentence(found))
+    else:
+        print(json.dumps(found.as_json()), flush=True)
+
+
+def _sentence(ensemble: Ensemble) -> str:
+    """The accuracy, or the mean squared error, of all together and of the best alone."""
+    name = next(iter(ensemble.mean))
+    reached = {"by mean": ensemble.mean, "by vote": ensemble.vote, "the best alone": ensemble.members[0]}
+    words = ", ".join(f"{measured[name]:.4g} {how}" for how, measured in reached.items() if name in measured)
+    trials = ", ".join(map(str, ensemble.trials))
+    return f"ensemble of trials {trials}: {ensemble.split} {name.replace('_', ' ')} {words}"
 
 
 def _standing(standing: Standing, column: str, several: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
     checker.output()
     checker.metrics()
     checker.monitors()
+    checker.ensemble()
     checker.transfer()
     checker.pretraining()
     return in_order(checker.problems, places[""].value.path)
@@ -159,16 +160,28 @@ class _Checker:
         """Layers that carry their state from batch to batch, against data whose batches do not follow one another."""
         for index, layer in enumerate(layers):
             here = f"{path}.{index}"
-            if getattr(layer, "stateful", False) and not self.spec.data.contiguous:
-                self.problem(
-                    f"{here}.stateful",
-                    f"'{layer.type}' cannot carry its state: with data of type {self.spec.data.type}, "
-                    "batches do not go on where the ones before ended",
-                    hint="remove 'stateful', or use data of type text with contiguous: true",
-                )
+            obstacle = self.gap() if getattr(layer, "stateful", False) else None
+            if obstacle is not None:
+                why, hint = obstacle
+                self.problem(f"{here}.stateful", f"'{layer.type}' cannot carry its state: {why}", hint=hint)
             inner = getattr(layer, "layers", None)
             if isinstance(inner, tuple):
                 self.carried(inner, f"{here}.layers")
+
+    def gap(self) -> tuple[str, str] | None:
+        """Why batches of the data do not follow one another, and what to do; None where they do."""
+        data = self.spec.data
+        if not data.contiguous:
+            return (
+                f"with data of type {data.type}, batches do not go on where the ones before ended",
+                "remove 'stateful', or use data of type text with contiguous: true",
+            )
+        if getattr(data, "split", "ordered") != "ordered":
+            return (
+                "windows held out at random do not follow one another",
+                "remove 'stateful', or let data.split be ordered, as it is if absent",
+            )
+        return None
 
     # -- cost --------------------------------------------------------------------
 
@@ -229,6 +242,25 @@ class _Checker:
             if split == "test" and not hint:
                 hint = "the test split is looked at once, after training"
             self.problem(path, f"no column '{column}' will be measured", f"one of {listing(columns)}", hint)
+
+    # -- ensemble ----------------------------------------------------------------
+
+    def ensemble(self) -> None:
+        """What an ensemble is judged on are examples that all of its members have held out."""
+        sweep, splits = self.spec.sweep, self.spec.data.splits
+        if sweep is None or sweep.ensemble is None or "test" in splits:
+            return
+        if sweep.folds is not None:
+            why = "the data has no test split, and each fold validates on examples that the others train on"
+        elif "validation" not in splits:
+            why = "the data has neither a test split nor a validation split"
+        else:
+            return
+        self.problem(
+            "sweep.ensemble",
+            f"an ensemble has nothing to be judged on: {why}",
+            hint="hold examples out with data.test, for example 0.1",
+        )
 
     # -- transfer ----------------------------------------------------------------
 

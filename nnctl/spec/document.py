@@ -47,7 +47,10 @@ class TrainingSchedule:
     )
     early_stopping: Annotated[EarlyStopping | None, "when to stop before the last epoch"] = None
     evaluate_every: Annotated[PositiveInt | None, "training examples between evaluations; an epoch if absent"] = None
-    evaluate_on: Annotated[PositiveInt | None, "evaluate on this many examples of each split; all if absent"] = None
+    evaluate_on: Annotated[
+        PositiveInt | None,
+        "validate on this many examples, drawn once, or the first of a contiguous text; on all if absent",
+    ] = None
     shuffle: Annotated[bool, "a new order of the examples each epoch"] = True
 
 
@@ -67,6 +70,10 @@ class Sweep:
         Annotated[int, Ge(2)] | None, "K: cross-validation, K runs of each combination and seed, each with its own part"
     ] = None
     monitor: Annotated[NonEmptyStr | None, "the column that ranks trials; what the runs monitor if absent"] = None
+    ensemble: Annotated[
+        Annotated[int, Ge(2)] | None,
+        "N: at the end judge the N best trials together, by vote and by mean, on the test split or else on validation",
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

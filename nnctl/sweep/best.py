@@ -14,11 +14,21 @@ from nnctl.training.folder import RunFolder
 
 
 def best_runs(folder: Path, count: int) -> list[Path]:
-    """Folders of the `count` best trials, the best first, by the column that ranked the sweep.
+    """Folders of the `count` best trials, as `ranked_runs` has them.
+
+    Raises RunError where `folder` is no finished sweep, UsageError where fewer of its trials finished.
+    """
+    column, ranked = ranked_runs(folder)
+    if len(ranked) < count:
+        raise UsageError(f"--best {count}: {len(ranked)} trials of {folder} finished with a {column}")
+    return ranked[:count]
+
+
+def ranked_runs(folder: Path) -> tuple[str, list[Path]]:
+    """(the column that ranked the sweep, folders of all trials that finished with a number there, the best first).
 
     Trials are taken one by one, whatever combination they belong to; of equal ones the
-    earlier comes first. Raises RunError where `folder` is no finished sweep, UsageError
-    where fewer of its trials finished.
+    earlier comes first. Raises RunError where `folder` is no finished sweep.
     """
     if not (folder / FILE).is_file():
         raise RunError(f"{folder}: is not a sweep's folder: it has no {FILE}\n  nnctl sweep says where it writes")
@@ -34,6 +44,4 @@ def best_runs(folder: Path, count: int) -> list[Path]:
             value = final_metrics(summary).get(column) if summary is not None else None
             if isinstance(value, int | float) and math.isfinite(value):
                 ranked.append((sign * value, run.path))
-    if len(ranked) < count:
-        raise UsageError(f"--best {count}: {len(ranked)} trials of {folder} finished with a {column}")
-    return [path for _, path in sorted(ranked)[:count]]
+    return column, [path for _, path in sorted(ranked)]

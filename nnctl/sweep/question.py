@@ -67,9 +67,13 @@ def ask(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Q
 
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
-    spec = load_spec(spec_file, overrides).spec
+    loaded = load_spec(spec_file, overrides)
+    spec = loaded.spec
     sweep = spec.sweep or Sweep()
     listed = trials(sweep, spec.seed)
+    if sweep.ensemble is not None and sweep.ensemble > len(listed):
+        few = f"the sweep has {len(listed)} trial{'' if len(listed) == 1 else 's'}"
+        raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     folder = out or RUNS / file_name(spec.name or spec_file.stem) / f"sweep-{_key(spec, sweep)}"
     question = Question(spec_file, tuple(overrides), spec, sweep, listed, folder)
     problems: dict[tuple[str, str], Diagnostic] = {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.data.dataset import Dataset, Split, load_dataset
 from nnctl.errors import RunError, SpecError, UsageError
 from nnctl.spec.load import Loaded, load_spec
 from nnctl.spec.signature import DataSignature
@@ -122,7 +122,7 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
     data = [found.splits[split] for found in sets]
     targets = data[0].targets
     for run, other in zip(runs[1:], data[1:]):
-        if not (np.array_equal(other.targets, targets) and np.array_equal(other.inputs, data[0].inputs)):
+        if not same_examples(other, data[0]):
             raise RunError(
                 f"{run.folder.path}: its {split} split is not that of {runs[0].folder.path}\n"
                 "  evaluate them one by one; runs of different seeds split alike with --set data.seed=0"
@@ -147,6 +147,11 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
     if len(runs) > 1:
         results += _ensemble(outputs, targets, split, runs[0], top_k, tuple(results[0].row))
     return results
+
+
+def same_examples(one: Split, other: Split) -> bool:
+    """Whether two splits hold the same examples in the same order."""
+    return np.array_equal(one.targets, other.targets) and np.array_equal(one.inputs, other.inputs)
 
 
 def _mean_squared_error(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:

@@ -1,0 +1,99 @@
+"""The best trials of a sweep, judged together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nnctl.data.dataset import load_dataset
+from nnctl.errors import RunError
+from nnctl.spec.document import Spec
+from nnctl.sweep.best import best_runs, ranked_runs
+from nnctl.sweep.question import Question, load_trial
+from nnctl.training.evaluation import Result, evaluate, open_run, same_examples
+
+_OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
+"""Columns of an evaluation that say what was measured, not what came of it."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What the best trials reach, each alone and all together.
+
+    trials: their numbers, the best first, as `monitor` ranks them; members: of each, the
+    numbers it reaches on `split`. vote is empty where the nets predict values.
+    """
+
+    trials: tuple[int, ...]
+    monitor: str
+    split: str
+    examples: int
+    members: tuple[Mapping[str, float], ...]
+    vote: Mapping[str, float]
+    mean: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of output."""
+        return {
+            "event": "ensemble",
+            "trials": list(self.trials),
+            "monitor": self.monitor,
+            "split": self.split,
+            "examples": self.examples,
+            "members": [{"trial": n, **measured} for n, measured in zip(self.trials, self.members)],
+            "vote": dict(self.vote) or None,
+            "mean": dict(self.mean),
+        }
+
+
+def judge_best(question: Question, count: int) -> Ensemble | None:
+    """The `count` best trials of a sweep whose results are written, or as many as finished; None of fewer than two.
+
+    The weights are those that each run ended with. Raises RunError, DataError.
+    """
+    monitor, ranked = ranked_runs(question.folder)
+    if len(ranked) < 2:
+        return None
+    best = best_runs(question.folder, min(count, len(ranked)))
+    results = evaluate([open_run(path) for path in best], judged_on(question.spec))
+    members, together = results[: len(best)], {result.row["run"]: _numbers(result) for result in results[len(best) :]}
+    return Ensemble(
+        trials=tuple(int(path.name) for path in best),
+        monitor=monitor,
+        split=results[0].row["split"],
+        examples=results[0].row["examples"],
+        members=tuple(map(_numbers, members)),
+        vote=together.get("vote", {}),
+        mean=together["mean"],
+    )
+
+
+def judged_on(spec: Spec) -> str:
+    """The split that measures an ensemble: it was no part in choosing the members where there is a test split."""
+    return "test" if "test" in spec.data.splits else "validation"
+
+
+def require_one_split(question: Question) -> None:
+    """Raise RunError where the trials do not hold out the same examples, before any of them is trained."""
+    split = judged_on(question.spec)
+    seen: dict[tuple[str, int], int] = {}
+    first = None
+    for trial in question.trials:
+        loaded = load_trial(question.spec_file, question.overrides_of(trial))
+        key = (repr(loaded.spec.data), loaded.spec.seed)
+        if key in seen:
+            continue
+        seen[key] = trial.number
+        part = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed).splits.get(split)
+        first = part if first is None else first
+        if part is None or first is None or not same_examples(part, first):
+            raise RunError(
+                f"sweep.ensemble: the {split} split of trial {trial.number} is not that of trial 0, "
+                "and nets are judged together on the same examples\n"
+                "  runs of different seeds split alike with --set data.seed=0; what changes the data cannot be searched"
+            )
+
+
+def _numbers(result: Result) -> dict[str, float]:
+    return {name: value for name, value in result.row.items() if name not in _OF_THE_RUN and value is not None}
