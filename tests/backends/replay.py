@@ -198,7 +198,7 @@ def _product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room, spans, 
 def _watched(name: str, function: Any) -> Any:
     """A library function that is told of windows: it sees their arrays, and what it may touch is recorded.
 
-    It reads all that it is shown, and writes the last of it, its thread's room apart.
+    It reads all that it is shown, and writes the last of it, its thread's room apart; if that is a tuple, all of it.
     """
     if not callable(function) or isinstance(function, type):
         return function
@@ -206,22 +206,26 @@ def _watched(name: str, function: Any) -> Any:
         function = _product
 
     def call(*arguments: Any) -> Any:
-        windows = [a for a in arguments if isinstance(a, Window)]
+        *first, last = arguments or (None,)
+        several = last if isinstance(last, tuple) else (last,)
+        windows = [a for a in (*first, *several) if isinstance(a, Window)]
         if not windows:
             return function(*arguments)
         shown = [w for w in windows if w.memory.name != ROOM]
-        written = shown[-1] if name != "total" else None
+        written = {"total": []}.get(name, several if several is last else shown[-1:])
         with windows[0].memory.record.writing:
             before = [w.array.copy() for w in windows]
-            result = function(*(a.array if isinstance(a, Window) else a for a in arguments))
+            arrays = [a.array if isinstance(a, Window) else a for a in first]
+            results = tuple(a.array if isinstance(a, Window) else a for a in several)
+            result = function(*arrays, results if several is last else results[0])
             after = [w.array.copy() for w in windows]
         for window, old, new in zip(windows, before, after, strict=True):
             memory = window.memory
             memory.touch(memory.record.reads, window.first, window.stop)
-            if window is written:
+            if any(window is w for w in written):
                 memory.touch(memory.record.writes, window.first, window.stop)
             elif memory.name != ROOM:
-                shared = written is not None and written.memory is memory
+                shared = any(w.memory is memory for w in written)
                 assert shared or np.array_equal(old, new, equal_nan=True), f"{name} writes {memory.name}"
         return result
 

@@ -1,6 +1,6 @@
 """The writers of all structured ops; importing this module enters them."""
 
-from nnctl.backends.cpu import spatial, structured
+from nnctl.backends.cpu import sequences, spatial, structured
 from nnctl.backends.cpu.registration import EMITTERS, Emitter, Unsupported
 
-__all__ = ["EMITTERS", "Emitter", "Unsupported", "spatial", "structured"]
+__all__ = ["EMITTERS", "Emitter", "Unsupported", "sequences", "spatial", "structured"]

@@ -27,6 +27,10 @@ from nnctl.backends.cpu.library import (
     softmax, softmax_log_likelihood, softmax_log_likelihood_weighted, target_distribution, total, uniform,
 )
 from nnctl.backends.cpu.mathematics import F, erf, exp, expm1, log, log1p, power, sign, tanh
+from nnctl.backends.cpu.recurrence import (
+    add_rows, differs, gru, gru_gradient, gru_gradient_reset_before, gru_reset_before, leaky_rnn, lookup, lstm,
+    lstm_gradient, rnn, rnn_gradient,
+)
 """
 _ARGUMENTS = (
     "thread", "threads", "steps", "batch", "meeting", "clock", "arena", "arena_index", "arena_uint8", "all_room",
