@@ -27,6 +27,28 @@ def contiguous_order(n: int, batch_size: int) -> NDArray[np.int64]:
     return np.arange(n, dtype=np.int64).reshape(batch_size, -1).T.reshape(-1)
 
 
+_READING_ROWS = 16
+"""Rows that read a text side by side in evaluation: enough that products are large, few enough that hardly
+any piece is read without what came before."""
+_ROW_PIECES = 16
+"""No row reads fewer pieces than this while there is another."""
+
+
+def reading_batches(n: int) -> list[NDArray[np.int64]]:
+    """Indices of n pieces of a text as evaluation reads them: (steps, rows), then what is left over, (1, left).
+
+    Row b of each batch goes on where row b of the batch before ended. There are 16 rows, or
+    fewer, so that each has 16 pieces: how many follows from n alone. The first `left` rows
+    are one piece longer. Of 35 pieces: 0, 18; 1, 19; … 16, 34; 17.
+    """
+    rows = max(1, min(_READING_ROWS, n // _ROW_PIECES))
+    steps, left = divmod(n, rows)
+    row = np.arange(rows, dtype=np.int64)
+    starts = row * steps + np.minimum(row, left)
+    parts = [starts + np.arange(steps, dtype=np.int64)[:, None], starts[None, :left] + steps]
+    return [part for part in parts if part.size]
+
+
 def batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
     """`order` cut into views of `batch_size` indices; the last is smaller where they do not divide."""
     if batch_size < 1:

@@ -15,7 +15,14 @@ from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
-from nnctl.spec.components import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
+from nnctl.spec.components import (
+    Carrying,
+    ElementwiseActivation,
+    ElementwiseCost,
+    Initializer,
+    Layer,
+    Regularizer,
+)
 
 
 class Tensor:
@@ -105,7 +112,8 @@ class State:
 class GraphBuilder:
     """Collects nodes. It is the `Builder` that components see, and what differentiation writes with.
 
-    training: whether random layers are active. carrying: whether sequences go on from the step before.
+    training: whether random layers are active. carrying: which sequences go on from the step before;
+        if None, those of stateful layers in training, else none.
     convention: the spec's. vocabulary: how many different indices the input has.
     """
 
@@ -114,13 +122,13 @@ class GraphBuilder:
         name: str,
         *,
         training: bool = False,
-        carrying: bool = False,
+        carrying: Carrying | None = None,
         convention: str = "torch",
         vocabulary: int | None = None,
     ) -> None:
         self.name = name
         self.training = training
-        self.carrying = carrying
+        self.carrying: Carrying = carrying or ("stateful" if training else "none")
         self.convention = convention
         self.vocabulary = vocabulary
         self.nodes: list[Node] = []
@@ -243,7 +251,7 @@ class GraphBuilder:
 
     def remember(self, state: Any, new: Any) -> None:
         """See `nnctl.spec.components.Builder`."""
-        if self.training or self.carrying:
+        if self.training or self.carrying != "none":
             self.remembered[state.value] = new.value
 
     # -- nodes ---------------------------------------------------------------

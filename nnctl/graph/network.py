@@ -12,9 +12,9 @@ from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
-from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
+from nnctl.ops.shapes import BATCH, ROWS, Shape, Symbol, product, show
 from nnctl.spec.check import layer_names
-from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric
+from nnctl.spec.components import Carrying, Clipping, Metric, Optimizer, StepMetric
 from nnctl.spec.document import Spec
 from nnctl.spec.metrics import Accuracy
 from nnctl.spec.registry import Component
@@ -77,21 +77,23 @@ class Network:
 
     @cached_property
     def evaluation(self) -> Graph:
-        """Cost (without penalty), weight and the metrics' sums of a batch."""
-        forward = self.forward("evaluate", training=False)
+        """Cost (without penalty), weight and metrics' sums of a batch; stateful layers go on from the one before."""
+        forward = self.forward("evaluate", training=False, carrying="stateful")
         outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
-        return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
+        return run_passes(forward.builder.graph(outputs, forward.remembered), FINAL_PASSES)
 
     @cached_property
     def prediction(self) -> Graph:
-        """The net's output for a batch, without targets."""
-        builder = self._builder("predict", training=False)
-        return run_passes(builder.graph({"output": self._net(builder, self._inputs(builder))}), FINAL_PASSES)
+        """The net's output for a batch, without targets; stateful layers go on from the one before."""
+        return self._reading("predict", "stateful")
 
     @cached_property
     def continuation(self) -> Graph:
         """The net's output for one more piece of each sequence; recurrent layers go on from the piece before."""
-        builder = self._builder("continue", training=False, carrying=True)
+        return self._reading("continue", "all")
+
+    def _reading(self, name: str, carrying: Carrying) -> Graph:
+        builder = self._builder(name, training=False, carrying=carrying)
         output = self._net(builder, self._inputs(builder))
         updates = {old: builder.tensor(new) for old, new in builder.remembered.items()}
         return run_passes(builder.graph({"output": output}, updates), FINAL_PASSES)
@@ -140,6 +142,11 @@ class Network:
         """What layers carry from step to step, by name."""
         return self.forward("states", training=True).builder.states
 
+    @property
+    def carried(self) -> dict[str, State]:
+        """Of the states those with an entry for each example of a batch: where sequences go on."""
+        return {n: s for n, s in self.states.items() if s.value.shape and isinstance(s.value.shape[0], Symbol)}
+
     @cached_property
     def layer_shapes(self) -> list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]]:
         """(path, type, input shape, output shape) of each layer of the list."""
@@ -160,7 +167,7 @@ class Network:
 
     # -- the forward pass ----------------------------------------------------
 
-    def _builder(self, name: str, *, training: bool, carrying: bool = False) -> GraphBuilder:
+    def _builder(self, name: str, *, training: bool, carrying: Carrying | None = None) -> GraphBuilder:
         words = self.signature.vocabulary
         return GraphBuilder(
             name,
@@ -205,9 +212,9 @@ class Network:
             observe(path, layer.type, inputs[0].shape, current.shape)
         return current
 
-    def forward(self, name: str, *, training: bool) -> Forward:
+    def forward(self, name: str, *, training: bool, carrying: Carrying | None = None) -> Forward:
         """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form."""
-        builder = self._builder(name, training=training)
+        builder = self._builder(name, training=training, carrying=carrying)
         output = self._net(builder, self._inputs(builder))
         with builder.on_behalf_of("cost"):
             target = self.target_of(builder, output)

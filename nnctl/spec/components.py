@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from nnctl.spec.fields import NonEmptyStr, Unit
 from nnctl.spec.registry import Component
@@ -29,6 +29,11 @@ Array: TypeAlias = Any
 """Whatever `xp` computes with: a NumPy or CuPy array, or a tracer."""
 Namespace: TypeAlias = Any
 """The functions of `nnctl.ops.primitives` for one kind of `Array`."""
+
+
+Carrying: TypeAlias = Literal["none", "stateful", "all"]
+"""Which recurrent layers begin where the step before ended: those that ask for it, in training and in evaluation,
+or all of them, as when text is generated."""
 
 
 class Builder(Protocol):
@@ -47,8 +52,8 @@ class Builder(Protocol):
         """How many different indices the net's input has; None where it is numbers, or that is not known."""
 
     @property
-    def carrying(self) -> bool:
-        """Whether a sequence goes on from the step before, one piece a step, as when text is generated."""
+    def carrying(self) -> Carrying:
+        """Which recurrent layers go on from the step before, one piece of their sequences a step."""
 
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Any:
         """One node of a structured op of the table, e.g. `apply("matmul", x, w)`."""

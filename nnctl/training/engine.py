@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from nnctl.backends.choice import choose_backend
 from nnctl.backends.contract import Executable
+from nnctl.data.batches import reading_batches
 from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
-from nnctl.ops.shapes import Symbol
+from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
 from nnctl.spec.whole_objective import WholeObjectiveOptimizer
@@ -85,6 +87,7 @@ class Engine:
         self._splits: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, int] = {}
         self._executables: dict[tuple[str, str, int], Executable] = {}
+        self._carried: dict[tuple[str, int], dict[str, Any]] = {}
 
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
@@ -134,6 +137,7 @@ class Engine:
         """Forget a split and what runs on it."""
         self._executables = {key: e for key, e in self._executables.items() if key[1] != split}
         self._splits.pop(split, None)
+        self._carried = {key: states for key, states in self._carried.items() if key[0] != split}
         self._rows.pop(split, None)
 
     def train(self, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
@@ -153,10 +157,8 @@ class Engine:
 
     def forget(self) -> None:
         """Begin sequences anew: what layers carry for each example of a batch becomes what it was at first."""
-        for name, state in self.network.states.items():
-            shape = state.value.shape
-            if shape and isinstance(shape[0], Symbol):
-                self._backend.overwrite(self._state[name], np.full(self._state[name].shape, state.initial, np.float32))
+        for name, state in self.network.carried.items():
+            self._backend.overwrite(self._state[name], np.full(self._state[name].shape, state.initial, np.float32))
 
     def _train_on_host(
         self, host: HostTraining, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int
@@ -172,7 +174,8 @@ class Engine:
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
         """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it.
 
-        Raises DataError where these are none.
+        Where layers carry their state these are read as `reading_batches` says, from the
+        states' first values; what training carries stays as it is. Raises DataError where these are none.
         """
         rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
         if not len(rows):
@@ -196,7 +199,10 @@ class Engine:
         return float(result.outputs["penalty"][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """The net's output for raw inputs (n, …), n arbitrary. Raises DataError where their shape is another."""
+        """The net's output for raw inputs (n, …), n arbitrary. Raises DataError where their shape is another.
+
+        Where layers carry their state the inputs are read on, as in `evaluate`.
+        """
         expected = self.network.signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
@@ -206,7 +212,12 @@ class Engine:
         finally:
             self._release(_GUEST)
         stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
-        return np.concatenate(stacked) if stacked else np.zeros((0, *self._output_shape()), np.float32)
+        if not stacked:
+            return np.zeros((0, *self._output_shape()), np.float32)
+        outputs = np.concatenate(stacked)
+        ordered = np.empty_like(outputs)
+        ordered[np.concatenate([part.reshape(-1) for part in self._parts(len(inputs))])] = outputs
+        return ordered
 
     def state(self) -> dict[str, NDArray[Any]]:
         """A copy of everything that training changes, plus the input statistics, by name."""
@@ -257,22 +268,51 @@ class Engine:
             **self._splits.get(split, {}),
         }
 
-    def _executable(self, graph: Graph, split: str, batch: int) -> Executable:
+    def _executable(
+        self, graph: Graph, split: str, batch: int, carried: Mapping[str, Any] = MappingProxyType({})
+    ) -> Executable:
+        """The loaded plan of a graph. carried: states in place of those of training."""
         key = (graph.name, split, batch)
         if key not in self._executables:
             plan = self._backend.plan(graph, {"batch": batch, "rows": self._rows.get(split, 0)})
-            self._executables[key] = self._backend.load(plan, self._storage(split))
+            self._executables[key] = self._backend.load(plan, {**self._storage(split), **carried})
         return self._executables[key]
 
+    # -- evaluation ----------------------------------------------------------
+
+    def _parts(self, count: int) -> list[NDArray[np.int64]]:
+        """Positions 0…count−1 as they are evaluated: arrays (steps, batch), one behind the other."""
+        if self.network.carried:
+            return reading_batches(count)
+        positions = np.arange(count, dtype=np.int64)
+        whole = count - count % _EVALUATION_BATCH
+        parts = [positions[:whole].reshape(-1, _EVALUATION_BATCH), positions[whole:].reshape(1, -1)]
+        return [part for part in parts if part.size]
+
     def _in_batches(self, graph: Graph, split: str, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
-        """The graph's outputs over rows: those of whole batches stacked, then those of the rest."""
-        whole = len(rows) // _EVALUATION_BATCH * _EVALUATION_BATCH
-        parts = [rows[:whole].reshape(-1, _EVALUATION_BATCH), rows[whole:].reshape(1, -1)]
-        return [
-            self._executable(graph, split, part.shape[1]).run({"index": part}, len(part)).outputs
-            for part in parts
-            if part.size
-        ]
+        """The graph's outputs over rows, those of each of `_parts` stacked."""
+        found = []
+        before: Mapping[str, Any] | None = None
+        for part in self._parts(len(rows)):
+            steps, batch = part.shape
+            carried = self._beginning(split, batch, before)
+            found.append(self._executable(graph, split, batch, carried).run({"index": rows[part]}, steps).outputs)
+            before = carried
+        return found
+
+    def _beginning(self, split: str, batch: int, before: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """What layers carry over batches of an evaluation: their first values, or what the first rows ended with."""
+        key, values = (split, batch), {}
+        for name, state in self.network.carried.items():
+            if before is None:
+                values[name] = np.full(resolve(state.value.shape, {"batch": batch}), state.initial, np.float32)
+            else:
+                values[name] = self._backend.fetch(before[name])[:batch]
+        if key not in self._carried:
+            self._carried[key] = {name: self._backend.place(array) for name, array in values.items()}
+        for name, array in values.items():
+            self._backend.overwrite(self._carried[key][name], array)
+        return self._carried[key]
 
     def _output_shape(self) -> tuple[int, ...]:
         return tuple(self.network.layer_shapes[-1][3][1:])

@@ -133,6 +133,8 @@ class Loop:
         wanted, size = self.spec.schedule.evaluate_on, self.sizes.get("validation", 0)
         if wanted is None or wanted >= size:
             return None
+        if self.spec.data.contiguous:
+            return np.arange(wanted, dtype=np.int64)
         seeds = np.random.SeedSequence([self.spec.seed, int.from_bytes(b"evaluate_on")])
         order = np.random.Generator(np.random.Philox(seeds)).permutation(size)
         return np.sort(order[:wanted]).astype(np.int64)

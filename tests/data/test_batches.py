@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnctl.data.batches import batches, epoch_order
+from nnctl.data.batches import batches, epoch_order, reading_batches
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import UsageError
 
@@ -65,3 +65,22 @@ def test_batch_size_must_be_positive():
 def test_seed_out_of_range(seed):
     with pytest.raises(UsageError, match="the seed must be at least 0"):
         generator(seed, Purpose.GENERATE)
+
+
+def test_a_text_is_read_on():
+    whole, left = reading_batches(35)
+    assert whole[:2].tolist() == [[0, 18], [1, 19]]
+    assert whole[-1].tolist() == [16, 34]
+    assert left.tolist() == [[17]]
+    assert reading_batches(0) == []
+
+
+@given(st.integers(1, 3000))
+def test_each_piece_is_read_once_and_after_the_one_before(n):
+    parts = reading_batches(n)
+    assert sorted(np.concatenate([part.reshape(-1) for part in parts])) == list(range(n))
+    rows = parts[0].shape[1]
+    assert rows == max(1, min(16, n // 16))
+    for row in range(rows):
+        read = np.concatenate([part[:, row] for part in parts if row < part.shape[1]])
+        assert np.all(np.diff(read) == 1)

@@ -75,7 +75,8 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     engine.forget()
     measured.append(engine.train(indices, {"learning_rate": np.full(steps, 1e-30)}, steps).metrics["cost"])
     whole = replace(data.signature, input_shape=(8 * steps,), target_shape=(8 * steps,))
-    long = Engine(loaded.spec, whole, seed=3, examples=4)
+    alone = load_text(text, "tale.yaml", ["layers.1.stateful=false", "layers.2.stateful=false"])
+    long = Engine(alone.spec, whole, seed=3, examples=4)
     parts = [data.train.inputs[indices], data.train.targets[indices]]
     sequences, labels = (part.swapaxes(0, 1).reshape(4, -1) for part in parts)
     outputs = long.outputs(sequences)
@@ -85,8 +86,9 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     np.testing.assert_allclose(measured[1], expected, rtol=1e-5)
 
 
-def test_resuming_carries_on(tmp_path: Path) -> None:
-    trained("whole", stretch=1)
+@pytest.mark.parametrize("evaluation", [(), ("schedule.evaluate_every=20", "schedule.evaluate_on=5")])
+def test_resuming_carries_on(tmp_path: Path, evaluation: tuple[str, ...]) -> None:
+    trained("whole", *evaluation, stretch=1)
     expected = (tmp_path / "whole/checkpoints/last.safetensors").read_bytes()
     epoch = Timetable.of_spec(load_text(SPEC, "tale.yaml").spec, (len(TALE) - 1) // 8 - 6).steps_per_epoch
     for at in (1, epoch, epoch + 3):
@@ -100,10 +102,10 @@ def test_resuming_carries_on(tmp_path: Path) -> None:
             def close(self) -> None:
                 pass
 
-        loaded = load_text(SPEC, "tale.yaml")
+        loaded = load_text(SPEC, "tale.yaml", evaluation)
         with pytest.raises(Interrupted):
             follow(session.train(loaded, out=Path(f"at-{at}"), stop=stop, stretch=1), [RunSink(), Stopper()])
-        trained(f"at-{at}", resume=True)
+        trained(f"at-{at}", *evaluation, resume=True)
         assert (tmp_path / f"at-{at}/checkpoints/last.safetensors").read_bytes() == expected
 
 

@@ -42,8 +42,8 @@ class Recurrent(Layer):
     ] = False
     stateful: Annotated[
         bool,
-        "training goes on from the state that the batch before ended with (truncated backpropagation through time); "
-        "needs data whose batches follow one another",
+        "go on from the state that the batch before ended with: truncated backpropagation through time, "
+        "and evaluation likewise, in 16 rows at most; needs data whose batches follow one another",
     ] = False
     bias: Annotated[bool, "whether the cell has biases"] = True
     initializer: Annotated[Initializer | None, "of the input weights; the spec's if absent"] = None
@@ -57,7 +57,7 @@ class Recurrent(Layer):
         x, *mask = self._checked(inputs)
         if not self.bidirectional:
             return self._walk(builder, x, mask, reverse=False)
-        if builder.carrying:
+        if builder.carrying == "all":
             raise ShapeError(
                 f"a bidirectional {self.type} reads what comes later, and cannot go on from a beginning",
                 "only nets that read from left to right can generate",
@@ -129,7 +129,7 @@ class Recurrent(Layer):
         raise NotImplementedError
 
     def _carries(self, builder: Builder) -> bool:
-        return builder.carrying or (self.stateful and builder.training)
+        return builder.carrying == "all" or (builder.carrying == "stateful" and self.stateful)
 
     def _first(self, builder: Builder, name: str, batch: Any) -> Any:
         shape = (batch, self.units)

@@ -154,7 +154,7 @@ def test_pieces_with_a_carried_state_are_the_whole(cell: Any) -> None:
     states: dict[str, Any] = {}
     for first in (0, 1, 2, 3):
         bench = Bench(batch=3)
-        bench.builder.carrying = True
+        bench.builder.carrying = "all"
         output = built(bench, cell(units=3, return_sequence=True), bench.tensor("x", X[:, first : first + 1]))
         for name, state in bench.builder.states.items():
             bench.values[state.value] = states.get(name, np.zeros((3, 3)))
@@ -165,7 +165,14 @@ def test_pieces_with_a_carried_state_are_the_whole(cell: Any) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_only_training_carries_the_state(cell: Any) -> None:
+def test_which_layers_carry_their_state(cell: Any) -> None:
+    for stateful in (False, True):
+        for carrying in ("none", "stateful", "all"):
+            bench = Bench(batch=3)
+            bench.builder.carrying = carrying
+            built(bench, cell(units=3, stateful=stateful), bench.tensor("x", X))
+            carries = carrying == "all" or (carrying == "stateful" and stateful)
+            assert bool(bench.builder.states) is bool(bench.builder.remembered) is carries
     for training in (False, True):
         bench = Bench(batch=3, training=training)
         built(bench, cell(units=3, stateful=True), bench.tensor("x", X))
@@ -241,7 +248,7 @@ def test_errors(cell: Any) -> None:
         f"the second input of {name} is a mask (batch, 4), found shape (batch, 5)"
     )
     assert error(cell(units=2), X, X, X).message == f"{name} takes a sequence and perhaps a mask, found 3 inputs"
-    assert "reads what comes later" in error(cell(units=2, bidirectional=True), X, carrying=True).message
+    assert "reads what comes later" in error(cell(units=2, bidirectional=True), X, carrying="all").message
     (problem,) = cell(units=2, stateful=True, bidirectional=True).problems()
     assert problem.field == "stateful"
 
