@@ -114,7 +114,7 @@ def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path
 
     from nnctl.data.imagefiles import write_image
     from nnctl.errors import UsageError
-    from nnctl.training.sampling import as_stored, grid, sample
+    from nnctl.training.sampling import as_stored, picture, sample
 
     if out is not None and out.suffix.lower() not in (".npy", ".png"):
         raise UsageError(f"--out {out}: samples are written as an array, .npy, or as a picture, .png")
@@ -130,5 +130,4 @@ def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path
         except OSError as error:
             raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
     else:
-        pretraining = run.loaded.spec.pretraining
-        write_image(out, grid(samples, gaussian=pretraining is not None and pretraining.visible == "gaussian"))
+        write_image(out, picture(run, samples))

@@ -59,23 +59,36 @@ def as_stored(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.float
     return np.asarray(samples / state["data.scale"] + state["data.shift"], np.float64)
 
 
-def grid(samples: NDArray[np.float64], gaussian: bool) -> NDArray[np.uint8]:
+def picture(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Samples as one picture: probabilities, or the units of the data where the inputs are gaussian.
+
+    These go from black to white as the levels of images do, of other data as far as the samples go.
+    Raises UsageError where they are no pictures.
+    """
+    pretraining = run.loaded.spec.pretraining
+    if pretraining is None or pretraining.visible == "bernoulli":
+        return grid(samples, (0.0, 1.0))
+    stored = as_stored(run, samples)
+    levels = run.signature.input_dtype == "uint8"
+    return grid(stored, (0.0, 255.0) if levels else (float(stored.min()), float(stored.max())))
+
+
+def grid(samples: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.uint8]:
     """Samples (n, height, width[, 1 or 3]) as one picture, in rows of about √n, a black pixel between.
 
-    Probabilities go from black to white; of gaussian units the range of all samples does.
-    Raises UsageError where they are no pictures.
+    limits: what is black, and what is white. Raises UsageError where they are no pictures.
     """
     if samples.ndim == 3:
         samples = samples[..., None]
     if samples.ndim != 4 or samples.shape[3] not in (1, 3):
         raise UsageError(f"samples of shape {samples.shape[1:]} are no pictures; write them to a .npy file")
-    least, most = (float(samples.min()), float(samples.max())) if gaussian else (0.0, 1.0)
-    pixels = np.round((samples - least) * (255.0 / max(most - least, 1e-12))).astype(np.uint8)
+    black, white = limits
+    pixels = np.round(np.clip((samples - black) / max(white - black, 1e-12), 0.0, 1.0) * 255.0).astype(np.uint8)
     count, height, width, channels = pixels.shape
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     padded = np.zeros((rows * columns, height + 1, width + 1, channels), np.uint8)
     padded[:count, :height, :width] = pixels
-    picture = padded.reshape(rows, columns, height + 1, width + 1, channels).swapaxes(1, 2)
-    whole: NDArray[Any] = picture.reshape(rows * (height + 1), columns * (width + 1), channels)
+    tiles = padded.reshape(rows, columns, height + 1, width + 1, channels).swapaxes(1, 2)
+    whole: NDArray[Any] = tiles.reshape(rows * (height + 1), columns * (width + 1), channels)
     return whole[:-1, :-1]

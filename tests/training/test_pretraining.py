@@ -16,15 +16,16 @@ from nnctl.data.imagefiles import read_image
 from nnctl.data.streams import Purpose
 from nnctl.errors import DivergedError, Interrupted, SpecError, UsageError
 from nnctl.metrics.follow import RunSink, follow
-from nnctl.spec.load import Loaded, load_text
+from nnctl.spec.load import Loaded, load_spec, load_text
 from nnctl.training import checkpoints, pretraining, session
 from nnctl.training.boltzmann import Learner, Machine, StepDraws, bernoulli, first_machine
 from nnctl.training.evaluation import open_run
-from nnctl.training.events import Pretrained
+from nnctl.training.events import Finished, Pretrained
 from nnctl.training.folder import RunFolder
-from nnctl.training.sampling import as_stored, draw, grid, sample
+from nnctl.training.sampling import as_stored, draw, grid, picture, sample
 from nnctl.training.signals import StopRequest
 
+SPECS = Path(__file__).parents[2] / "specs"
 PATTERNS = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1]], np.float64)
 STATES = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
 """All values of three visible units."""
@@ -226,6 +227,24 @@ def test_the_layers_start_from_the_machines() -> None:
     assert not plain.pretraining.exists()
 
 
+def test_a_frozen_layer_stays_the_machine() -> None:
+    """Another layer reads its features, and fine-tuning moves that one alone."""
+    folder = run("run", "layers.1.frozen=true", "pretraining.layers=[one]")
+    (machine,), after = pretraining.load(folder)[0], tensors(folder)
+    np.testing.assert_array_equal(after["one.weight"], machine.weight)
+    np.testing.assert_array_equal(after["one.bias"], machine.hidden_bias)
+    assert not any("optimizer" in name and "one." in name for name in after)
+    before = run("still", "layers.1.frozen=true", "optimizer={type: sgd, learning_rate: 1e-30}")
+    assert not np.array_equal(after["two.weight"], tensors(before)["two.weight"])
+
+
+@pytest.mark.parametrize(("spec_file", "reached"), [("rbm", 0.91), ("rbm-gaussian", 0.9)])
+def test_features_of_one_machine_are_enough_for_a_readout(spec_file: str, reached: float) -> None:
+    *_, finished = session.train(load_spec(SPECS / f"{spec_file}.yaml"), out=Path("run"))
+    assert isinstance(finished, Finished)
+    assert finished.summary["test"]["test_accuracy"] > reached
+
+
 def test_the_reconstruction_error_is_kept_and_falls() -> None:
     asked = spec("pretraining.epochs=8", "layers.1.units=60", "data.test=400")
     events = list(session.train(asked, out=Path("run")))
@@ -282,6 +301,8 @@ def test_gaussian_inputs_through_a_run() -> None:
     assert [machine.gaussian for machine in pretraining.load(folder)[0]] == [True, False]
     samples = sample(open_run(folder.path), 4, steps=5)
     assert np.isfinite(samples).all()
+    stored = as_stored(open_run(folder.path), samples)
+    assert (picture(open_run(folder.path), samples)[:8, :8, 0] == np.round(stored[0, ..., 0].clip(0, 255))).all()
     with pytest.raises(DivergedError, match=r"the pretraining of 'one' diverged in epoch \d+\n.*lower pretraining"):
         run("diverged", *standardized[:2], "pretraining.learning_rate=50")
 
@@ -318,13 +339,13 @@ def test_samples_go_to_a_file_or_to_stdout(capsys: pytest.CaptureFixture[str]) -
 def test_the_picture_of_samples() -> None:
     samples = np.zeros((5, 2, 3, 1))
     samples[4] = 1.0
-    picture = grid(samples, gaussian=False)
+    picture = grid(samples, (0.0, 1.0))
     assert picture.shape == (2 * 3 - 1, 3 * 4 - 1, 1)
     assert (picture[3:5, 4:7] == 255).all()
     assert picture.sum() == 6 * 255
-    assert grid(np.arange(4.0).reshape(1, 2, 2), gaussian=True).ravel().tolist() == [0, 85, 170, 255]
+    assert grid(np.arange(4.0).reshape(1, 2, 2), (0.0, 3.0)).ravel().tolist() == [0, 85, 170, 255]
     with pytest.raises(UsageError, match=r"samples of shape \(3,\) are no pictures"):
-        grid(np.zeros((2, 3)), gaussian=False)
+        grid(np.zeros((2, 3)), (0.0, 1.0))
 
 
 @pytest.mark.parametrize(
