@@ -9,6 +9,7 @@ from nnctl.graph.accumulate import accumulate_products
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.selection import look_rows_up
 from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import verify
 from nnctl.ops import OPS
@@ -96,6 +97,7 @@ TEXTBOOK_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, 
 """On the whole step, as people read it."""
 
 FINAL_PASSES: tuple[Pass, ...] = (
+    look_rows_up,
     *TEXTBOOK_PASSES,
     fuse_elementwise,
     accumulate_products,

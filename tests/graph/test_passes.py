@@ -22,6 +22,7 @@ from nnctl.graph.passes import (
     pair_output_with_cost,
     run_passes,
 )
+from nnctl.graph.selection import look_rows_up
 from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import GraphError, verify
 from nnctl.ops.shapes import BATCH
@@ -228,6 +229,31 @@ def _chain(builder: GraphBuilder, x, count: int):
     for i in range(count):
         x = builder.formula(f"f{i}", lambda xp, x: xp.tanh(x), x)
     return x
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3)])
+def test_one_hot_rows_are_looked_up_and_not_multiplied(shape):
+    builder = GraphBuilder("rows")
+    index, w = builder.input("index", shape, "index", "data"), builder.input("w", (4, 5))
+    g = builder.input("g", (6, 5))
+    rows = builder.apply("reshape", builder.apply("one_hot", index, classes=4), shape=(6, 4))
+    graph = builder.graph({
+        "read": builder.apply("matmul", rows, w),
+        "added": builder.apply("matmul", rows, g, transpose_a=True),
+    })  # fmt: skip
+    passed = run_passes(graph, [look_rows_up, drop_dead])
+    assert sorted(set(names(passed)) - {"reshape"}) == ["add_rows", "lookup"]
+    rng = np.random.default_rng(4)
+    inputs = {"index": rng.integers(0, 4, shape), "w": rng.normal(size=(4, 5)), "g": rng.normal(size=(6, 5))}
+    assert_same(interpret(passed, inputs, {}).outputs, interpret(graph, inputs, {}).outputs)
+
+
+def test_several_one_hot_rows_side_by_side_are_no_row():
+    builder = GraphBuilder("rows")
+    index, w = builder.input("index", (2, 3), "index", "data"), builder.input("w", (12, 5))
+    side_by_side = builder.apply("reshape", builder.apply("one_hot", index, classes=4), shape=(2, 12))
+    graph = builder.graph({"y": builder.apply("matmul", side_by_side, w)})
+    assert "lookup" not in names(run_passes(graph, [look_rows_up]))
 
 
 def test_fusion_makes_a_chain_one_node():

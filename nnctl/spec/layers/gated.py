@@ -52,7 +52,6 @@ class Lstm(TwoBiases):
         self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool
     ) -> list[Any]:
         """See `Recurrent`."""
-        p = self.with_recurrent_bias(builder, p)
         return list(builder.apply_all("lstm", p, recurrent, *states, *mask, reverse=reverse)[:2])
 
     def _bias(self, builder: Builder, name: str, features: int, initializer: Initializer | None = None) -> Any:

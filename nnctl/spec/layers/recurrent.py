@@ -104,7 +104,7 @@ class Recurrent(Layer):
         # One large product for all steps; only what depends on the state is left to the walk.
         p = builder.apply("matmul", builder.apply("reshape", x, shape=(batch * steps, features)), weight)
         if self.bias:
-            p = p + self._bias(builder, "bias", features)
+            p = p + self._biases(builder, features)
         p = builder.apply("reshape", p, shape=(batch, steps, width))
         states = [self._first(builder, name, batch) for name in self.carried]
         sequences = self.cell(builder, p, recurrent, states, mask, reverse=reverse)
@@ -134,6 +134,10 @@ class Recurrent(Layer):
     def _first(self, builder: Builder, name: str, batch: Any) -> Any:
         shape = (batch, self.units)
         return builder.state(name, shape) if self._carries(builder) else builder.apply("zeros", shape=shape)
+
+    def _biases(self, builder: Builder, features: int) -> Any:
+        """What is added to the inputs' part of the sums, (gates·units,)."""
+        return self._bias(builder, "bias", features)
 
     def _bias(self, builder: Builder, name: str, features: int, initializer: Initializer | None = None) -> Any:
         width = self.gates * self.units
@@ -172,11 +176,9 @@ class TwoBiases(Recurrent):
         bool | None, "a second bias, added to the same sums; by convention if absent: torch has it, keras not"
     ] = None
 
-    def with_recurrent_bias(self, builder: Builder, p: Any) -> Any:
-        """p plus the second bias, if there is one."""
-        if not self.bias or not self.settled("recurrent_bias"):
-            return p
-        return p + self._bias(builder, "recurrent_bias", self.units)
+    def _biases(self, builder: Builder, features: int) -> Any:
+        bias = super()._biases(builder, features)
+        return bias + self._bias(builder, "recurrent_bias", self.units) if self.settled("recurrent_bias") else bias
 
 
 @register("layer", "rnn")
@@ -195,5 +197,4 @@ class Rnn(TwoBiases):
         self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool
     ) -> list[Any]:
         """See `Recurrent`."""
-        p = self.with_recurrent_bias(builder, p)
         return [builder.apply("rnn", p, recurrent, *states, *mask, activation=self.activation, reverse=reverse)]
