@@ -17,7 +17,7 @@ def _part(launch: Launch) -> Part:
 
 def _view(writer: Writer, launch: Launch, slot: Slot) -> str:
     """A sequence, state or mask of the thread's examples, or weights, in its shape."""
-    layout = ["-", *slot.shape[1:]] if len(slot.shape) > 1 else None
+    layout: list[int | str] | None = ["-", *slot.shape[1:]] if len(slot.shape) > 1 else None
     return writer.view(slot, _part(launch) if slot.batched else "whole", layout)
 
 
