@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
-from nnctl.spec.components import Activation, Layer
+from nnctl.spec.components import Activation, Layer, MonitoredSchedule, Schedule
 from nnctl.spec.fields import Fraction, NonEmptyStr, NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.spec.registry import Problem
+from nnctl.spec.schedules import Constant
 
 TRANSPARENT = ("flatten", "reshape", "dropout", "gaussian_noise")
 """Layers that may stand before a pretrained one: outside of training they leave every value as it is."""
@@ -30,6 +31,9 @@ class Pretraining:
     epochs: Annotated[PositiveInt, "passes over the training set, for each layer"] = 10
     batch_size: Annotated[PositiveInt, "examples an update; as many chains, if they are persistent"] = 20
     learning_rate: Annotated[PositiveFloat, "of every layer; gaussian units need 0.01 or less"] = 0.1
+    schedule: Annotated[
+        Schedule, "how the learning rate changes in the time of each layer; falling to 0 makes PCD's samples better"
+    ] = field(default_factory=Constant)
     momentum: Annotated[Fraction, "share of the last update that the next one keeps"] = 0.5
     weight_decay: Annotated[NonNegativeFloat, "share of each weight that the learning rate takes off"] = 0.0001
     k: Annotated[PositiveInt, "Gibbs steps of the model's chains before an update, the k of CD-k"] = 1
@@ -47,6 +51,9 @@ def pretraining_problems(
 ) -> list[Problem]:
     """Why these layers cannot be pretrained. transferred: layers that start from another run."""
     problems: list[Problem] = []
+    if isinstance(asked.schedule, MonitoredSchedule):
+        message = f"'{asked.schedule.type}' answers to a metric, and pretraining measures none"
+        problems.append(Problem("schedule", message, "choose one that is a function of time, for example polynomial"))
     last = -1
     for number, name in enumerate(asked.layers):
         if name not in names:

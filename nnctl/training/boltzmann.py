@@ -119,6 +119,7 @@ class Learner:
 
     Δθ ← momentum·Δθ + learning_rate·(⟨·⟩_data − ⟨·⟩_model − weight_decay·θ), θ ← θ + Δθ;
     biases do not decay. chains: (m, visible), where persistent chains begin; None for CD.
+    learning_rate and momentum may be changed between steps.
     """
 
     def __init__(
@@ -132,7 +133,8 @@ class Learner:
         chains: NDArray[Any] | None = None,
     ) -> None:
         self.machine = machine
-        self._learning_rate, self._momentum, self._weight_decay, self._k = learning_rate, momentum, weight_decay, k
+        self.learning_rate, self.momentum = learning_rate, momentum
+        self._weight_decay, self._k = weight_decay, k
         self._chains = chains
         self._weight = np.zeros_like(machine.weight)
         self._visible_bias = np.zeros_like(machine.visible_bias)
@@ -152,7 +154,7 @@ class Learner:
         else:
             of_model = self._chains = machine.gibbs(self._chains, self._k, draws)
         data, model = machine.moments(v), machine.moments(of_model)
-        rate, momentum = self._learning_rate, self._momentum
+        rate, momentum = self.learning_rate, self.momentum
         gradient = data.weight - model.weight - self._weight_decay * machine.weight
         self._weight = momentum * self._weight + rate * gradient
         self._visible_bias = momentum * self._visible_bias + rate * (data.visible_bias - model.visible_bias)

@@ -24,6 +24,7 @@ from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.data.source import Source
 from nnctl.data.streams import Purpose, permutation
 from nnctl.errors import DivergedError, Interrupted
+from nnctl.spec.document import Spec
 from nnctl.spec.load import Loaded
 from nnctl.spec.pretraining import Pretraining
 from nnctl.training import checkpoints
@@ -69,7 +70,7 @@ def pretrain(
         for phase, layer in enumerate(asked.layers):
             gaussian = asked.visible == "gaussian" and not machines
             hidden = engine.parameters[f"{layer}.weight"][1]
-            phases = _Phase(asked, loaded.spec.seed, phase, layer, stop)
+            phases = _Phase(asked, loaded.spec, phase, layer, stop)
             for epoch, error, machine in phases.epochs(read, len(inputs), hidden, gaussian):
                 row = Pretrained(layer, epoch, asked.epochs, error, round(time.monotonic() - began, 3))
                 rows.write(json.dumps({"event": "pretraining", **asdict(row)}) + "\n")
@@ -116,8 +117,9 @@ def load(folder: RunFolder) -> tuple[list[Machine], NDArray[Any]]:
 class _Phase:
     """The learning of one machine."""
 
-    def __init__(self, asked: Pretraining, seed: int, number: int, layer: str, stop: StopRequest | None) -> None:
-        self._asked, self._seed, self._number, self._layer, self._stop = asked, seed, number, layer, stop
+    def __init__(self, asked: Pretraining, spec: Spec, number: int, layer: str, stop: StopRequest | None) -> None:
+        self._asked, self._seed, self._number, self._layer, self._stop = asked, spec.seed, number, layer, stop
+        self._schedule = asked.schedule.for_convention(spec.convention)
 
     def epochs(self, read: Reader, examples: int, hidden: int, gaussian: bool) -> Iterator[tuple[int, float, Machine]]:
         """(epoch from 1, mean reconstruction error, machine) after each."""
@@ -145,6 +147,7 @@ class _Phase:
                             self._stop.signal_number,
                             f"stopped while '{self._layer}' was pretrained; --resume begins pretraining anew",
                         )
+                    self._set_rate(learner, epoch, step, math.ceil(examples / asked.batch_size))
                     step += 1
                     total += learner.step(read(rows), self._draws(step))
             if not math.isfinite(total):
@@ -153,6 +156,14 @@ class _Phase:
                     f"  lower pretraining.learning_rate, now {asked.learning_rate:g}; gaussian units need 0.01 or less"
                 )
             yield epoch + 1, total / examples, learner.machine
+
+    def _set_rate(self, learner: Learner, epoch: int, step: int, steps_per_epoch: int) -> None:
+        """What the schedule says of a step, counted from 0 within this layer's time."""
+        asked, schedule = self._asked, self._schedule
+        t, total = (epoch, asked.epochs) if schedule.unit == "epoch" else (step, asked.epochs * steps_per_epoch)
+        learner.learning_rate = asked.learning_rate * schedule.factor_at(t, total)
+        momentum = schedule.momentum_at(t, total)
+        learner.momentum = asked.momentum if momentum is None else momentum
 
     def _draws(self, step: int) -> StepDraws:
         return StepDraws(self._seed, Purpose.PRETRAIN, self._number, step)

@@ -263,6 +263,16 @@ def test_equal_seeds_give_equal_runs(options: tuple[str, ...]) -> None:
     assert not np.array_equal(pretraining.load(first)[0][0].weight, pretraining.load(other)[0][0].weight)
 
 
+@pytest.mark.parametrize("drop", ["boundaries: [1]", "per: step, boundaries: [15]"])
+def test_the_learning_rate_follows_its_schedule_in_each_layer_anew(drop: str) -> None:
+    """At rate 0 nothing is learned: three epochs, of which two are at 0, end like one."""
+    still = ("pretraining.momentum=0", f"pretraining.schedule={{type: piecewise, {drop}, values: [1, 0]}}")
+    short, long = run("short", *still[:1], "pretraining.epochs=1"), run("long", *still)
+    for one, other in zip(pretraining.load(short)[0], pretraining.load(long)[0]):
+        np.testing.assert_array_equal(one.weight, other.weight)
+        np.testing.assert_array_equal(one.visible_bias, other.visible_bias)
+
+
 def test_resuming_after_pretraining_is_exact() -> None:
     whole = run("whole")
     run("part", "schedule.epochs=1")
@@ -356,6 +366,7 @@ def test_the_picture_of_samples() -> None:
         ("pretraining.layers=[two]", "'one' stands between the inputs and 'two'"),
         ("pretraining.layers=[one, two, dense1]", "'dense1' is softmax; hidden units of a"),
         ("pretraining.layers=[one, dropout1]", "'dropout1' is of type dropout"),
+        ("pretraining.schedule=plateau", "'plateau' answers to a metric, and pretraining measures none"),
         ("layers.1.bias=false", "'one' has no bias"),
         ("layers.1.inputs=[input]", "'one' does not read 'flatten1' alone"),
         ("from={run: elsewhere, layers: [two]}", "'two' starts from another run"),
