@@ -60,6 +60,8 @@ def evaluate(
 
         runs = [run for folder in runs for run in best_runs(folder, best)]
     opened = [evaluation.open_run(path, checkpoint, with_ or None) for path in runs]
+    if confusion and any(run.classes is None for run in opened):
+        raise UsageError("--confusion: this net predicts values, not classes")
     results = evaluation.evaluate(opened, split, top_k=top_k, copies=augment)
     if sys.stdout.isatty():
         _show(results, opened[0].classes if confusion else None)

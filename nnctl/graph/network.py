@@ -24,7 +24,7 @@ from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics sums over it."""
+    """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics sums or maxima."""
 
     builder: GraphBuilder
     output: Tensor
@@ -77,7 +77,7 @@ class Network:
 
     @cached_property
     def evaluation(self) -> Graph:
-        """Cost (without penalty), weight and metrics' sums of a batch; stateful layers go on from the one before."""
+        """Cost (no penalty), weight, metrics' sums or maxima of a batch; stateful layers go on from the one before."""
         forward = self.forward("evaluate", training=False, carrying="stateful")
         outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
         return run_passes(forward.builder.graph(outputs, forward.remembered), FINAL_PASSES)
@@ -232,9 +232,10 @@ class Network:
                 truth = target if self.signature.classes is None else self._labels(builder)
                 values = metric.build(builder, output, truth)
                 if len(values.shape) > 1:
-                    values = builder.apply("mean", values, axes=tuple(range(1, len(values.shape))))
+                    values = builder.apply(metric.over_examples, values, axes=tuple(range(1, len(values.shape))))
                 # Sums, not means: counts of right answers stay whole numbers, exact in float32.
-                metrics[metric_name] = builder.apply("sum", values, axes=(0,))
+                join = "sum" if metric.over_examples == "mean" else metric.over_examples
+                metrics[metric_name] = builder.apply(join, values, axes=(0,))
         remembered = {f"state.{old.name}": builder.tensor(new) for old, new in builder.remembered.items()}
         outputs = {
             **remembered,

@@ -1,4 +1,4 @@
-"""Sums, means, and the broadcasts that are their transposes."""
+"""Sums, means, maxima, and the broadcasts that are their transposes."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def sum_(xp: Any, x: Any, *, axes: tuple[int, ...], keepdims: bool = False) -> A
 def mean(xp: Any, x: Any, *, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """The arithmetic mean over `axes`."""
     return xp.mean(x, axis=axes, keepdims=keepdims)
+
+
+@op("max", type_rule=_reduction_type, cost=_elements, sample=_reduction_sample)
+def max_(xp: Any, x: Any, *, axes: tuple[int, ...], keepdims: bool = False) -> Any:
+    """The largest over `axes`, NaN where there is one. For what is measured and not learned: it has no derivative."""
+    return xp.max(x, axis=axes, keepdims=keepdims)
 
 
 def _size_sample(rng: Any) -> Sample:

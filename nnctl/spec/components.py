@@ -377,10 +377,14 @@ class Expansion(Component):
 
 
 class Metric(Component):
-    """A number reported beside the cost, the mean over examples of what `build` gives."""
+    """A number reported beside the cost, from what `build` gives for each example.
+
+    `over_examples`: what joins these, their mean or the largest of them.
+    """
 
     kind: ClassVar[str] = "metric"
     higher_is_better: ClassVar[bool] = True
+    over_examples: ClassVar[Literal["mean", "max"]] = "mean"
 
     @property
     def column(self) -> str:

@@ -1,4 +1,4 @@
-"""Metrics: numbers for people, the mean over examples of what `build` gives for each."""
+"""Metrics: numbers for people, the mean over examples, or the largest, of what `build` gives for each."""
 
 from __future__ import annotations
 
@@ -113,6 +113,27 @@ class MeanAbsoluteErrorMetric(Metric):
             return xp.abs(a - y)
 
         return _mean(builder, builder.formula("absolute_error", error, output, _values(builder, output, target)))
+
+
+@register("metric", "max_error")
+class MaximalError(Metric):
+    """The largest absolute error, of all output units and all examples: how far the net ever is from its target.
+
+    What the universality theorem bounds, the uniform distance of two functions, on the
+    examples that are measured.
+    """
+
+    formula = "max |y_j − a_j|"
+    higher_is_better = False
+    over_examples = "max"
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Any:
+        def error(xp: Namespace, a: Array, y: Array) -> Array:
+            return xp.abs(a - y)
+
+        errors = builder.formula("absolute_error", error, output, _values(builder, output, target))
+        axes = tuple(range(1, len(errors.shape)))
+        return builder.apply("max", errors, axes=axes) if axes else errors
 
 
 @register("metric", "nmse")

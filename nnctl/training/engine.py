@@ -37,7 +37,7 @@ class Steps:
     completed: how many steps updated the parameters; fewer than asked for where the
         cost of the next one was not finite (its update did not happen).
     metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs) and by each
-        metric's name the sum over the batch; float64 arrays of shape (completed,).
+        metric's name the sum, or the maximum, over the batch; float64 arrays of shape (completed,).
     """
 
     completed: int
@@ -107,6 +107,10 @@ class Engine:
     def higher_is_better(self, metric: str) -> bool:
         """Direction of a metric; False for the cost."""
         return metric != "cost" and self.network.metrics[metric].higher_is_better
+
+    def is_maximum(self, metric: str) -> bool:
+        """Whether a metric is the largest of its examples' values; False for the cost and for step metrics."""
+        return metric in self.network.metrics and self.network.metrics[metric].over_examples == "max"
 
     def normalize(self, shift: NDArray[Any], scale: NDArray[Any]) -> None:
         """Set the statistics of the inputs (part of `state()` from then on)."""
@@ -180,15 +184,19 @@ class Engine:
         rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
         if not len(rows):
             raise DataError(f"the {split} split has no example to measure")
-        weight = 0.0
-        totals = dict.fromkeys(self.metric_names, 0.0)
-        for outputs in self._in_batches(self.network.evaluation, split, rows):
-            # The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum.
-            weights = outputs["weight"].astype(np.float64)
-            weight += float(np.sum(weights))
-            for name in self.metric_names:
-                totals[name] += float(np.sum(outputs[name] * (weights if name == "cost" else 1.0), dtype=np.float64))
-        return {name: total / (weight if name == "cost" else len(rows)) for name, total in totals.items()}
+        parts = self._in_batches(self.network.evaluation, split, rows)
+        measured = {
+            name: np.concatenate([part[name] for part in parts], dtype=np.float64)
+            for name in (*self.metric_names, "weight")
+        }
+        # The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum.
+        weights = measured.pop("weight")
+        cost = float(np.sum(measured.pop("cost") * weights) / np.sum(weights))
+        joined = {
+            name: float(np.max(values) if self.is_maximum(name) else np.sum(values) / len(rows))
+            for name, values in measured.items()
+        }
+        return {"cost": cost, **joined}
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""

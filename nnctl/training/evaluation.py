@@ -183,11 +183,12 @@ def _ensemble(
     top_k: int | None,
     columns: tuple[str, ...],
 ) -> list[Result]:
-    mean = np.mean(outputs, axis=0)
     empty: dict[str, Any] = {**dict.fromkeys(columns), "split": split, "examples": len(targets)}
     if first.classes is None:
+        # Of images one net may answer in rows and columns, another in one row.
+        mean = np.mean([values.reshape(targets.shape) for values in outputs], axis=0)
         return [Result({**empty, "run": "mean", "mse": _mean_squared_error(mean, targets)})]
-    winner = vote(outputs)
+    mean, winner = np.mean(outputs, axis=0), vote(outputs)
     return [
         _judged({**empty, "run": "vote"}, None, winner, targets, first.classes, None),
         _judged({**empty, "run": "mean"}, mean, mean.argmax(1), targets, first.classes, top_k),

@@ -233,14 +233,21 @@ class Loop:
             "examples": np.full(steps.completed, float(batch)),
         }
         terms |= {name: batch * steps.metrics[name][done] for name in self.engine.step_metric_names}
+        first = not self._sums["examples"]
         for name in self._sums:
+            if self.engine.is_maximum(name):
+                seen = np.concatenate(([] if first else [self._sums[name]], terms[name]))
+                self._sums[name] = float(seen.max()) if len(seen) else 0.0
+                continue
             # accumulate adds one after the other; sum() would add in pairs and depend on the stretch.
             self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms[name])))[-1])
 
     def _mean(self, name: str) -> float:
-        """The cost's mean is by the examples' weights, a metric's by their number."""
+        """The cost's mean is by the examples' weights, a metric's by their number; or the largest there was."""
         share = self._sums["weight" if name == "cost" else "examples"]
-        return self._sums[name] / share if share else math.nan
+        if not share:
+            return math.nan
+        return self._sums[name] if self.engine.is_maximum(name) else self._sums[name] / share
 
     def _progress(self) -> Progress:
         done = self.timetable

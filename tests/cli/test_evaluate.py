@@ -68,6 +68,15 @@ def test_text_is_written_to_stdout() -> None:
     assert nnctl("predict", "runs/hamlet", "--generate", "30", "--prompt", "to be", "--seed", "1").stdout == done.stdout
 
 
+def test_a_confusion_of_values_is_none() -> None:
+    text = "data: {type: sine, examples: 20, test: 5}\nlayers: [{type: dense, units: 1}]\ncost: mse\n"
+    Path("sine.yaml").write_text(f"{text}schedule: {{epochs: 1}}\n")
+    assert nnctl("train", "sine.yaml").returncode == 0
+    done = nnctl("evaluate", "runs/sine", "--confusion")
+    assert done.returncode == 2
+    assert "--confusion: this net predicts values, not classes" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -37,6 +37,9 @@ class SoftmaxEngine(Engine):
     def step_metric_names(self) -> tuple[str, ...]:
         return ()
 
+    def is_maximum(self, metric: str) -> bool:
+        return False
+
     def higher_is_better(self, metric: str) -> bool:
         return metric == "accuracy"
 

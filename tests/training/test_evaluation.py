@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnctl.data.dataset import load_dataset
 from nnctl.errors import DataError, RunError, UsageError
 from nnctl.metrics.follow import RunSink, follow
 from nnctl.spec.load import load_text
@@ -94,6 +95,20 @@ def test_the_mean_of_values_has_a_squared_error() -> None:
     results = evaluate([open_run(Path(f"out-{seed}")) for seed in range(2)], "test")
     assert [r.row["run"] for r in results] == ["out-0", "out-1", "mean"]
     assert results[2].row["mse"] >= 0
+
+
+def test_the_mean_of_values_in_different_shapes() -> None:
+    """Two autoencoders, of which one answers in images and the other in rows."""
+    data = "data: {type: digits, reconstruct: true, subset: 20, validation: 8, test: 8}"
+    rest = "cost: mse\nschedule: {epochs: 1}"
+    train(f"{data}\nlayers: [{{type: conv2d, filters: 1, kernel: 3, padding: same}}]\n{rest}", "images")
+    train(f"{data}\nlayers: [flatten, {{type: dense, units: 64}}]\n{rest}", "rows")
+    runs = [open_run(Path(name)) for name in ("images", "rows")]
+    results = evaluate(runs, "test")
+    assert [r.row["run"] for r in results] == ["images", "rows", "mean"]
+    digits = load_dataset(runs[0].loaded.spec.data, Path(), 0).splits["test"]
+    mean = sum(run.scores(digits.inputs).reshape(8, 64) for run in runs) / 2
+    np.testing.assert_allclose(results[2].row["mse"], np.mean((mean - digits.targets.reshape(8, 64)) ** 2), rtol=1e-12)
 
 
 def test_runs_on_different_splits_are_no_ensemble() -> None:

@@ -147,6 +147,26 @@ def _sum_some(
             writer.line(f"{flat}[i] *= {scale}")
 
 
+@emits("max")
+def _max(writer: Writer, launch: Launch) -> None:
+    """Loops over all axes of x, keeping in the entries of out what is larger, or no number."""
+    x, out = launch.inputs[0], launch.outputs[0]
+    groups = _merged(x, _reduced_axes(launch))
+    kept = [g for g, (gone, _) in enumerate(groups) if not gone]
+    source = writer.view(x, "whole", ["-", *(n for _, n in groups[1:])] if groups[1:] else None)
+    if not kept:
+        target = writer.scalar(out) if out.shape == () else f"{writer.view(out, 'whole')}[0]"
+        writer.line(f"{target} = F(-math.inf)")
+    else:
+        writer.line(f"fill({writer.view(out, 'whole')}, F(-math.inf))")
+        view = writer.view(out, "whole", ["-", *(groups[g][1] for g in kept[1:])] if kept[1:] else None)
+        target = f"{view}[{', '.join('ijklmn'[g] for g in kept)}]"
+    variables = "ijklmn"[: len(groups)]
+    heads = [f"{source}.shape[0]", *(str(length) for _, length in groups[1:])]
+    value = f"{source}[{', '.join(variables)}]"
+    _nest(writer, variables, heads, [f"if {value} > {target} or {value} != {value}:", f"    {target} = {value}"])
+
+
 def _nest(writer: Writer, variables: Sequence[str], heads: Sequence[str], inside: Sequence[str]) -> None:
     if not heads:
         for line in inside:

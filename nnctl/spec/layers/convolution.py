@@ -11,7 +11,7 @@ from nnctl.spec.activations import Linear
 from nnctl.spec.components import Activation, Builder, Initializer, Layer, Regularizer
 from nnctl.spec.fields import Convention, NonNegativeInt, PositiveInt
 from nnctl.spec.layers.parameters import bias_problems, with_bias
-from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.layers.shapes import numbers, show
 from nnctl.spec.layers.spatial import (
     CONVENTION_WORDS,
     PADDING_WORDS,
@@ -57,14 +57,16 @@ class _Convolving(Layer):
     convention: Annotated[Convention | None, CONVENTION_WORDS] = None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         lengths = spatial(self.type, x, (self.rank,))
         channels = x.shape[-1]
         if channels % self.groups:
             raise ShapeError(
                 f"{self.type} cannot divide the {channels} channels of its input {show(x.shape)} "
                 f"into {self.groups} groups",
-                f"use a number of groups that divides {channels}",
+                f"use a number of groups that divides {channels}"
+                if channels > 1
+                else "one channel is one group: groups: 1",
             )
         kernel = self._per_axis("kernel")
         shape = (*kernel, *self.connections(channels))

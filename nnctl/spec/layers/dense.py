@@ -9,7 +9,7 @@ from nnctl.spec.activations import Linear
 from nnctl.spec.components import Activation, Array, Builder, Initializer, Layer, Namespace, Regularizer
 from nnctl.spec.fields import Fraction, NonEmptyStr, PositiveInt
 from nnctl.spec.layers.parameters import bias_problems, with_bias
-from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.layers.shapes import numbers, show
 from nnctl.spec.registry import Problem, register
 
 
@@ -34,7 +34,7 @@ class Dense(Layer):
     tied_to: Annotated[NonEmptyStr | None, "an earlier dense layer whose weights are used, transposed"] = None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         *outer, features = x.shape
         if not outer:
             raise ShapeError(
@@ -119,4 +119,4 @@ class ActivationLayer(Layer):
     activation: Annotated[Activation, "f in a = f(x)"]
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        return self.activation.build(builder, one(self.type, inputs))
+        return self.activation.build(builder, numbers(self.type, inputs))

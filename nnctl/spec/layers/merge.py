@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from nnctl.errors import ShapeError
 from nnctl.spec.components import Builder, Layer
-from nnctl.spec.layers.shapes import several, show
+from nnctl.spec.layers.shapes import check_numbers, several, show
 from nnctl.spec.registry import Problem, register
 
 
@@ -18,6 +18,7 @@ class Add(Layer):
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         total, *others = several(self.type, inputs)
+        check_numbers(self.type, total)
         for x in others:
             if x.shape != total.shape:
                 raise ShapeError(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from nnctl.spec.components import Builder, Layer
 from nnctl.spec.fields import Fraction, NonNegativeFloat
 from nnctl.spec.layers.dense import mask
-from nnctl.spec.layers.shapes import one
+from nnctl.spec.layers.shapes import numbers
 from nnctl.spec.registry import register
 
 
@@ -23,7 +23,7 @@ class Dropout(Layer):
     rate: Annotated[Fraction, "the share of the activations that is dropped"] = 0.5
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         if not builder.training or not self.rate:
             return x
         return x * mask(builder, self.rate, x.shape)
@@ -38,7 +38,7 @@ class GaussianNoise(Layer):
     std: Annotated[NonNegativeFloat, "standard deviation of the noise"]
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         if not builder.training or not self.std:
             return x
         return x + self.std * builder.normal("normal", x.shape)

@@ -11,7 +11,7 @@ from nnctl.errors import ShapeError
 from nnctl.spec.components import Array, Builder, Initializer, Layer, Namespace
 from nnctl.spec.fields import Convention, PositiveFloat, Share
 from nnctl.spec.initializers import ConstantValue, Zeros
-from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.layers.shapes import numbers, show
 from nnctl.spec.registry import Problem, register
 
 _EPSILON: Mapping[str, Any] = {"torch": 1e-5, "keras": 1e-3}
@@ -76,7 +76,7 @@ class BatchNorm(Layer):
     convention: Annotated[Convention | None, "whose rule; the spec's if absent"] = None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         if len(x.shape) < 2:
             raise ShapeError(
                 f"{self.type} normalizes channels, the last axis, found shape {show(x.shape)}",
@@ -139,7 +139,7 @@ class LayerNorm(Layer):
     shift_initializer: Annotated[Initializer, "of β"] = Zeros()
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         rank = len(x.shape)
         axes = sorted({axis % rank for axis in self.axes if -rank <= axis < rank})
         if len(axes) < len(self.axes) or 0 in axes:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from nnctl.spec.components import Array, Builder, Layer, Namespace
 from nnctl.spec.fields import Convention
-from nnctl.spec.layers.shapes import one
+from nnctl.spec.layers.shapes import numbers
 from nnctl.spec.layers.spatial import (
     CONVENTION_WORDS,
     PADDING_WORDS,
@@ -33,7 +33,7 @@ class _Pool(Layer):
     convention: Annotated[Convention | None, CONVENTION_WORDS] = None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         lengths = spatial(self.type, x)
         size = per_axis(self.type, "size", self.size, len(lengths))
         stride = size if self.stride is None else per_axis(self.type, "stride", self.stride, len(lengths))
@@ -105,7 +105,7 @@ class GlobalAveragePool(Layer):
     formula = "a[c] = mean_p x[p, c]"
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         return builder.apply("mean", x, axes=tuple(range(1, 1 + len(spatial(self.type, x)))))
 
 
@@ -116,7 +116,7 @@ class GlobalMaxPool(Layer):
     formula = "a[c] = max_p x[p, c]"
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         lengths = spatial(self.type, x)
         pooled = builder.apply("max_pool", x, size=lengths, stride=lengths, padding=((0, 0),) * len(lengths))
         return builder.apply("reshape", pooled, shape=(x.shape[0], x.shape[-1]))
@@ -136,7 +136,7 @@ class Upsample(Layer):
     interpolation: Annotated[Literal["nearest", "bilinear"], "repeat pixels, or interpolate between them"] = "nearest"
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         lengths = spatial(self.type, x)
         factors = per_axis(self.type, "factor", self.factor, len(lengths))
         if self.interpolation == "bilinear":

@@ -76,11 +76,14 @@ class Recurrent(Layer):
             )
         x, *mask = inputs
         if len(x.shape) != 3 or x.dtype != "real":
-            hint = (
-                "put an embedding or a one_hot layer before it"
-                if x.dtype == "index"
-                else "put a reshape layer before it, for example {type: reshape, shape: [time, features]}"
-            )
+            if x.dtype == "index":
+                hint = "put an embedding or a one_hot layer before it"
+            elif len(x.shape) == 2:
+                hint = (
+                    "give the recurrent layer before it return_sequence: true; after other layers, reshape to sequences"
+                )
+            else:
+                hint = "put a reshape layer before it, for example {type: reshape, shape: [time, features]}"
             raise ShapeError(f"{self.type} reads sequences (batch, time, features), found {show(x.shape)}", hint)
         if mask and (mask[0].dtype != "index" or mask[0].shape != x.shape[:2]):
             raise ShapeError(

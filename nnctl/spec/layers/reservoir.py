@@ -10,7 +10,7 @@ from nnctl.errors import ShapeError
 from nnctl.spec.components import Builder, Layer
 from nnctl.spec.fields import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from nnctl.spec.initializers import Reservoir, Uniform
-from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.layers.shapes import numbers, show
 from nnctl.spec.registry import register
 
 
@@ -36,7 +36,7 @@ class EchoState(Layer):
     washout: Annotated[NonNegativeInt, "first steps that are left out: they still know that the state began at 0"] = 0
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         if len(x.shape) != 3:
             raise ShapeError(
                 f"{self.type} reads sequences (batch, time, features), found {show(x.shape)}",

@@ -13,15 +13,22 @@ from nnctl.spec.initializers import Zeros
 from nnctl.spec.layers import (
     ActivationLayer,
     Add,
+    BatchNorm,
     Concatenate,
+    Conv1d,
     Dense,
     DropConnect,
     Dropout,
+    EchoState,
     Flatten,
     GaussianNoise,
+    GlobalMaxPool,
+    LayerNorm,
+    MaxPool,
     Repeat,
     Reshape,
     Residual,
+    Upsample,
 )
 
 X = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
@@ -52,6 +59,36 @@ def error(layer: Layer, *arrays: Any) -> ShapeError:
     assert caught.value.layer.startswith("it")
     assert caught.value.hint
     return caught.value
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ActivationLayer(activation=Relu()),
+        BatchNorm(),
+        Conv1d(filters=1, kernel=1),
+        Dense(units=1),
+        DropConnect(units=1),
+        Dropout(rate=0.5),
+        EchoState(units=2),
+        GaussianNoise(std=1.0),
+        GlobalMaxPool(),
+        LayerNorm(),
+        MaxPool(),
+        Upsample(),
+    ],
+    ids=lambda layer: layer.type,
+)
+def test_indices_are_no_numbers(layer: Layer) -> None:
+    indices = np.arange(8).reshape(2, 4, 1)
+    caught = error(layer.for_convention("torch"), indices)
+    assert "holds indices" in str(caught)
+    assert "embedding" in str(caught.hint)
+
+
+def test_indices_are_not_added() -> None:
+    indices = np.arange(8).reshape(2, 4)
+    assert "holds indices" in str(error(Add(), indices, indices))
 
 
 def test_dense() -> None:

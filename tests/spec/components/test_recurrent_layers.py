@@ -243,6 +243,8 @@ def test_errors(cell: Any) -> None:
     assert error(cell(units=2), np.zeros((2, 8))).message == (
         f"{name} reads sequences (batch, time, features), found (batch, 8)"
     )
+    assert "return_sequence: true" in error(cell(units=2), np.zeros((2, 8))).hint
+    assert "reshape layer" in error(cell(units=2), np.zeros((2, 8, 8, 1))).hint
     assert "embedding" in error(cell(units=2), np.zeros((2, 8), int)).hint
     assert error(cell(units=2), X, np.ones((3, 5), int)).message == (
         f"the second input of {name} is a mask (batch, 4), found shape (batch, 5)"
