@@ -19,7 +19,7 @@ BOOK = sorted((FOLDER / "book").glob("*.yaml"))
 MNIST = FOLDER.parents[1] / "shared" / "data" / "mnist"
 
 ELSEWHERE = {
-    "data": {"csv", "npz", "npy", "images", "mnist"},  # files of the user's, or a download
+    "data": {"csv", "npz", "npy", "images", "mnist", "shakespeare"},  # files of the user's, or a download
     "metric": {"accuracy"},  # comes with labels
     "activation": {"step"},  # has no gradient to train through
     "distribution": set(components("distribution")),

@@ -20,7 +20,7 @@ from nnctl.spec.registry import components
 FOLDER = Path()
 DIGITS_FINGERPRINT = "553c9e3c1b189a533eb27c6486fae116e0085dc6c112560cfa52f8b7e54d3d03"
 SELF_CONTAINED = sorted(
-    name for name, cls in components("data").items() if name != "mnist" and not required_fields(cls)
+    name for name, cls in components("data").items() if cls.fetch is Source.fetch and not required_fields(cls)
 )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nnctl.data import download
+from nnctl.data import download, published
 from nnctl.data.dataset import load_dataset
 from nnctl.data.idx import read_idx
 from nnctl.data.sources import mnist
-from nnctl.data.sources.mnist import CHECKSUMS, Mnist
+from nnctl.data.sources.mnist import Mnist
 from nnctl.errors import DataError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -30,7 +31,7 @@ def small_mnist():
     """A set of 60 + 10 images in MNIST's form: the packed files by name."""
     rng = np.random.default_rng(0)
     files = {}
-    for name in CHECKSUMS:
+    for name in mnist.FILES.checksums:
         n = 60 if name.startswith("train") else 10
         content = rng.integers(0, 256, (n, 28, 28)) if "images" in name else np.arange(n) % 10
         files[name] = idx(content)
@@ -41,7 +42,7 @@ def small_mnist():
 def machine(tmp_path, monkeypatch):
     """A machine with an empty cache and nothing in NNCTL_DATA."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(mnist, "_cache", lambda: tmp_path / "cache" / "mnist")
+    monkeypatch.setattr(published, "cache_folder", lambda name: tmp_path / "cache" / name)
     monkeypatch.delenv("NNCTL_DATA", raising=False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -82,12 +83,12 @@ def mirrors(monkeypatch):
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    for name, content in files.items():
-        monkeypatch.setitem(CHECKSUMS, name, hashlib.md5(content).hexdigest())
+    checksums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
 
     def use(*names):
         address = f"http://127.0.0.1:{server.server_address[1]}"
-        monkeypatch.setattr(mnist, "MIRRORS", tuple(f"{address}/{name}/" for name in names))
+        from_here = tuple(f"{address}/{name}/" for name in names)
+        monkeypatch.setattr(mnist, "FILES", replace(mnist.FILES, mirrors=from_here, checksums=checksums))
         return handler.asked
 
     yield use
@@ -102,7 +103,7 @@ def test_fetches_past_mirrors_that_fail(mirrors, tmp_path, capsys):
     assert [len(split) for split in dataset.splits.values()] == [50, 10, 10]
     assert len(asked) == 16
     cache = tmp_path / "cache" / "mnist"
-    assert sorted(p.name for p in cache.iterdir()) == sorted(f"{name}.gz" for name in CHECKSUMS)
+    assert sorted(p.name for p in cache.iterdir()) == sorted(f"{name}.gz" for name in mnist.FILES.checksums)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "fetching MNIST: train-images-idx3-ubyte.gz" in captured.err
@@ -117,7 +118,7 @@ def test_fetch_goes_on_where_it_stopped(mirrors, tmp_path):
     files = small_mnist()
     write(tmp_path / "cache" / "mnist", {"train-images-idx3-ubyte": files["train-images-idx3-ubyte"]})
     Mnist().fetch(tmp_path)
-    assert [path.rpartition("/")[2] for path in asked] == [f"{name}.gz" for name in list(CHECKSUMS)[1:]]
+    assert [path.rpartition("/")[2] for path in asked] == [f"{name}.gz" for name in list(mnist.FILES.checksums)[1:]]
 
 
 def test_wrong_everywhere_leaves_nothing_behind(mirrors, tmp_path):
@@ -132,7 +133,7 @@ def test_wrong_everywhere_leaves_nothing_behind(mirrors, tmp_path):
 
 
 def test_offline(tmp_path, monkeypatch):
-    monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/mnist/",))
+    monkeypatch.setattr(mnist, "FILES", replace(mnist.FILES, mirrors=("http://127.0.0.1:9/mnist/",)))
     monkeypatch.setenv("NNCTL_DATA", str(tmp_path / "data"))
     with pytest.raises(DataError) as caught:
         load_dataset(Mnist(), tmp_path, 0)

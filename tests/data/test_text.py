@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from nnctl.data import tokens
 from nnctl.data.batches import contiguous_order
 from nnctl.data.dataset import load_dataset
-from nnctl.data.sources.text import Text
+from nnctl.data.sources.text import Shakespeare, Text
 from nnctl.errors import DataError
 
+REAL = Path(__file__).parents[3] / "shared" / "data"
 SAYING = "the cat sat. The cat, the cat!\n"
 
 
@@ -92,3 +95,28 @@ def test_each_row_of_the_batches_reads_on():
     assert contiguous_order(6, 2).tolist() == [0, 3, 1, 4, 2, 5]
     rows = contiguous_order(12, 3).reshape(-1, 3)
     assert (np.diff(rows, axis=0) == 1).all()
+
+
+@pytest.mark.skipif(not (REAL / "text").is_dir(), reason="no text of Shakespeare beside the checkout")
+def test_shakespeare_is_as_it_is_described(monkeypatch, tmp_path):
+    monkeypatch.setenv("NNCTL_DATA", str(REAL))
+    assert Shakespeare().where(tmp_path) == str(REAL / "text")
+    data = load_dataset(Shakespeare(length=50), tmp_path, 0)
+    assert data.signature == Shakespeare(length=50).signature(tmp_path)
+    assert sum(len(split) for split in data.splits.values()) == Shakespeare.size // 50
+    assert "".join(Shakespeare.characters[i] for i in data.train.inputs[0][:14]) == "First Citizen:"
+
+
+@pytest.mark.parametrize("name", ["input.txt", "tinyshakespeare.txt", "shakespeare/input.txt"])
+def test_shakespeare_is_found_where_copies_lie(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("NNCTL_DATA", str(tmp_path))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("Before we proceed")
+    data = load_dataset(Shakespeare(length=4, validation=None), tmp_path, 0)
+    assert "".join(Shakespeare.characters[i] for i in data.train.inputs[0]) == "Befo"
+
+
+def test_shakespeare_with_other_characters_is_refused(tmp_path):
+    (tmp_path / "input.txt").write_text("ÆÆÆÆÆÆÆÆ", encoding="utf-8")
+    with pytest.raises(DataError, match=r"input.txt: holds 'Æ', which the text of Shakespeare does not"):
+        load_dataset(Shakespeare(path=".", length=4), tmp_path, 0)

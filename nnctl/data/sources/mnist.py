@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from nnctl.data.published import PublishedFiles
 from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
 from nnctl.errors import DataError
 from nnctl.spec.fields import NonEmptyStr
@@ -15,18 +15,24 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+FILES = PublishedFiles(
+    "MNIST",
+    "mnist",
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://raw.githubusercontent.com/fgnt/mnist/master/",
+    ),
+    checksums={
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    packed=True,
+    # Some copies are named train-images.idx3-ubyte.
+    variants=lambda name: (name, name.replace("-idx", ".idx")),
 )
-CHECKSUMS = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
-"""MD5 of the unpacked files."""
 
 
 @register("data", "mnist")
@@ -67,11 +73,8 @@ class Mnist(Source):
         """Inputs uint8 (60000, 28, 28, 1); the test set apart. Fetches where nothing is found."""
         import numpy as np
 
-        self.fetch(folder)
-        files = self.locate(folder)
-        if files is None:
-            raise DataError(f"MNIST was fetched to {_cache()} and is no longer there")
-        train_images, train_labels, test_images, test_labels = (files[name] for name in CHECKSUMS)
+        files = FILES.fetch(self.path, folder)
+        train_images, train_labels, test_images, test_labels = (files[name] for name in FILES.checksums)
         return Examples(
             self.description,
             _images(train_images),
@@ -82,68 +85,11 @@ class Mnist(Source):
 
     def where(self, folder: Path) -> str:
         """The folder, or the command that fetches."""
-        files = self.locate(folder)
-        return str(next(iter(files.values())).parent) if files else "not on this machine: nnctl data fetch mnist"
-
-    def locate(self, folder: Path) -> dict[str, Path] | None:
-        """The four files by name, all from one folder; None where no folder has them.
-
-        Raises DataError where `path` is given and lacks one of them.
-        """
-        if self.path is not None:
-            from nnctl.data.paths import existing_folder
-
-            given = existing_folder(self.path, folder)
-            files = _files_in(given)
-            missing = [name for name in CHECKSUMS if name not in files]
-            if missing:
-                raise DataError(f"{given} lacks {', '.join(missing)} (with or without .gz)")
-            return files
-        for place in _places():
-            files = _files_in(place)
-            if len(files) == len(CHECKSUMS):
-                return files
-        return None
+        return FILES.where(self.path, folder)
 
     def fetch(self, folder: Path) -> None:
         """Download to the user's cache, unless it is found. Raises DataError: what was tried, what can be done."""
-        from nnctl.data.download import RemoteFile, fetch
-
-        if self.locate(folder):
-            return
-        try:
-            fetch([RemoteFile(f"{name}.gz", md5) for name, md5 in CHECKSUMS.items()], MIRRORS, _cache(), "MNIST")
-        except DataError as error:
-            looked = "\n".join(f"  looked in {place}" for place in _places())
-            raise DataError(
-                f"MNIST is not on this machine: {error}\n{looked}\n"
-                f"  with no network, put {', '.join(f'{name}.gz' for name in CHECKSUMS)} in a folder,\n"
-                "  and set NNCTL_DATA to it or write data: {type: mnist, path: FOLDER}; "
-                "data: digits needs no download"
-            ) from error
-
-
-def _places() -> list[Path]:
-    given = os.environ.get("NNCTL_DATA")
-    # An empty variable is an unset one, by the shell's custom.
-    return [*([Path(given) / "mnist", Path(given)] if given else []), _cache()]
-
-
-def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("nnctl") / "mnist"
-
-
-def _files_in(folder: Path) -> dict[str, Path]:
-    """Those of the four that are there; some copies are named train-images.idx3-ubyte."""
-    found: dict[str, Path] = {}
-    for name in CHECKSUMS:
-        for variant in (name, f"{name}.gz", name.replace("-idx", ".idx"), f"{name.replace('-idx', '.idx')}.gz"):
-            if (folder / variant).is_file():
-                found[name] = folder / variant
-                break
-    return found
+        FILES.fetch(self.path, folder)
 
 
 def _images(path: Path) -> NDArray[np.uint8]:

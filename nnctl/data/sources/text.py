@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
+from nnctl.data.published import PublishedFiles
 from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
 from nnctl.errors import DataError
 from nnctl.spec.fields import NonEmptyStr, PositiveInt
 from nnctl.spec.registry import register
+
+FILES = PublishedFiles(
+    "the text of Shakespeare",
+    "shakespeare",
+    mirrors=("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",),
+    checksums={"input.txt": "6fb458f1232090904fb40fe944165e91"},
+    variants=lambda name: (name, "tinyshakespeare.txt", "text/tinyshakespeare.txt"),
+)
+_CONTIGUOUS = (
+    "each row of the batches reads on in the text, so that layers can carry their state; false: windows in random order"
+)
 
 
 @register("data", "text")
@@ -29,11 +42,7 @@ class Text(Source):
     vocabulary: Annotated[
         Annotated[int, Ge(2)] | None, "keep this many tokens, the frequent ones; the others become <unknown>"
     ] = None
-    contiguous: Annotated[
-        bool,
-        "each row of the batches reads on in the text, so that layers can carry their state; "
-        "false: windows in random order",
-    ] = True
+    contiguous: Annotated[bool, _CONTIGUOUS] = True
     split: Annotated[SplitRule, "how windows are held out; ordered: the end of the text"] = "ordered"
     validation: Annotated[Portion | None, "windows held out for validation, a number or a share"] = 0.1
 
@@ -58,16 +67,66 @@ class Text(Source):
         path = resolve(self.path, folder)
         text = tokens.read_text(path if path.is_dir() else existing_file(self.path, folder))
         parts = tokens.split(text, self.tokens)
-        windows = (len(parts) - 1) // self.length
-        if windows < 1:
+        if len(parts) <= self.length:
             raise DataError(
                 f"{path}: {len(parts):,} {self.tokens} make no window of {self.length} and the one that follows\n"
                 "  a smaller data.length makes more windows"
             )
-        names = tokens.vocabulary_of(parts, self.vocabulary)
-        numbers = tokens.encode(parts[: windows * self.length + 1], names)
-        shape = (windows, self.length)
-        description = Description(
-            (self.length,), "index", classes=names, target_shape=(self.length,), examples=windows, vocabulary=names
-        )
-        return Examples(description, numbers[:-1].reshape(shape), numbers[1:].reshape(shape))
+        return windows(parts, tokens.vocabulary_of(parts, self.vocabulary), self.length)
+
+
+@register("data", "shakespeare")
+class Shakespeare(Source):
+    """1.1 million characters of Shakespeare's plays, 65 different ones; fetched once. As `text` in all else.
+
+    Looked for in `path` if given, else in the folder $NNCTL_DATA or its shakespeare/ or
+    text/, then in the user's cache. The selection is A. Karpathy's (2015).
+    """
+
+    path: Annotated[NonEmptyStr | None, "folder of the file input.txt or tinyshakespeare.txt"] = None
+    length: Annotated[PositiveInt, "characters in a window: how far gradients reach back"] = 64
+    contiguous: Annotated[bool, _CONTIGUOUS] = True
+    split: Annotated[SplitRule, "how windows are held out; ordered: the end of the text"] = "ordered"
+    validation: Annotated[Portion | None, "windows held out for validation, a number or a share"] = 0.1
+
+    characters: ClassVar[tuple[str, ...]] = tuple("\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    size: ClassVar[int] = 1_115_394
+
+    def describe(self, folder: Path) -> Description:
+        """Known without a look."""
+        return _described(self.characters, self.length, (self.size - 1) // self.length)
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """Inputs and labels int64 (n, length). Fetches where nothing is found."""
+        from nnctl.data import tokens
+
+        (path,) = FILES.fetch(self.path, folder).values()
+        text = tokens.read_text(path)
+        if strange := sorted(set(text).difference(self.characters)):
+            raise DataError(
+                f"{path}: holds {strange[0]!r}, which the text of Shakespeare does not\n"
+                "  for a text of yours write data: {type: text, path: FILE}"
+            )
+        return windows(text, self.characters, self.length)
+
+    def where(self, folder: Path) -> str:
+        """The folder, or the command that fetches."""
+        return FILES.where(self.path, folder)
+
+    def fetch(self, folder: Path) -> None:
+        """Download to the user's cache, unless it is found. Raises DataError: what was tried, what can be done."""
+        FILES.fetch(self.path, folder)
+
+
+def windows(parts: Sequence[str], names: tuple[str, ...], length: int) -> Examples:
+    """Tokens in windows, each with the tokens that follow; what fills no window at the end is left out."""
+    from nnctl.data import tokens
+
+    count = (len(parts) - 1) // length
+    numbers = tokens.encode(parts[: count * length + 1], names)
+    shape = (count, length)
+    return Examples(_described(names, length, count), numbers[:-1].reshape(shape), numbers[1:].reshape(shape))
+
+
+def _described(names: tuple[str, ...], length: int, count: int) -> Description:
+    return Description((length,), "index", classes=names, target_shape=(length,), examples=count, vocabulary=names)
