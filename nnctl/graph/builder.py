@@ -142,7 +142,7 @@ class GraphBuilder:
         self._names: dict[str, int] = {}
         self._scope: list[str] = []
         self._streams = 0
-        self._frozen = False
+        self.frozen = False
         self._differentiable: set[Value] | None = None
 
     @classmethod
@@ -225,7 +225,7 @@ class GraphBuilder:
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="parameter")
         self.parameters[path] = Parameter(
-            tensor.value, self.layer, kind, fans, initializer, regularizer, default, self._frozen
+            tensor.value, self.layer, kind, fans, initializer, regularizer, default, self.frozen
         )
         return tensor
 
@@ -353,7 +353,7 @@ class GraphBuilder:
 
     def build_here(self, layer: Layer, *inputs: Any) -> Any:
         """Build a layer under the current scope. Raises ShapeError naming it."""
-        outer, self._frozen = self._frozen, self._frozen or layer.frozen
+        outer, self.frozen = self.frozen, self.frozen or layer.frozen
         try:
             return layer.build(self, *inputs)
         except ShapeError as error:
@@ -361,7 +361,7 @@ class GraphBuilder:
                 error.layer = self.layer
             raise
         finally:
-            self._frozen = outer
+            self.frozen = outer
 
     def fresh_layer(self, type_name: str) -> str:
         """The name of an unnamed layer: its type and a count."""

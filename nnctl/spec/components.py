@@ -44,6 +44,10 @@ class Builder(Protocol):
         """True in the training step, False in evaluation and prediction."""
 
     @property
+    def frozen(self) -> bool:
+        """Whether the layer that is built, or one around it, is to stay as it is."""
+
+    @property
     def convention(self) -> str:
         """`torch`, `keras` or `book`, where a rule differs."""
 

@@ -54,8 +54,9 @@ class BatchNorm(Layer):
     """Each channel (the last axis) normalized over the batch and all positions (Ioffe & Szegedy 2015).
 
     In training by the batch's mean and biased variance, which `running_mean` and `running_variance`
-    follow; in evaluation by these. PyTorch's running variance is the unbiased one, and its momentum
-    the share of the new; Keras's is biased, and its momentum the share of the old.
+    follow; in evaluation, and where the layer is frozen, by these. PyTorch's running variance is the
+    unbiased one, and its momentum the share of the new; Keras's is biased, and its momentum the share
+    of the old.
     Parameters: `gamma` (channels,), `beta` (channels,).
     """
 
@@ -86,7 +87,8 @@ class BatchNorm(Layer):
         running_mean = builder.state("running_mean", channels)
         running_variance = builder.state("running_variance", channels, 1.0)
         epsilon = self.settled("epsilon")
-        if not builder.training:
+        # Frozen, as for transfer, it is the function that another run's evaluation measured.
+        if not builder.training or builder.frozen:
             return _affine(self, builder, x - running_mean, running_variance, channels, epsilon)
         axes = tuple(range(len(x.shape) - 1))
         mean = builder.apply("mean", x, axes=axes)
