@@ -16,6 +16,7 @@ from nnctl.data.batches import reading_batches
 from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
+from nnctl.graph.selection import known_indices
 from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
@@ -119,9 +120,14 @@ class Engine:
             self._statistics[name] = self._backend.place(np.asarray(array, np.float32))
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
-        """Make a split ("train", "validation", "test", or any name) known under its name."""
+        """Make a split ("train", "validation", "test", or any name) known under its name.
+
+        Raises DataError for an index that a layer of the net does not know.
+        """
         self._release(split)
         kind = self.network.signature.input_dtype
+        if kind == "index" and inputs.size:
+            self._check_indices(int(inputs.min()), int(inputs.max()))
         stored = {"uint8": np.uint8, "index": np.int64, "real": np.float32}[kind]
         labelled = self.network.signature.classes is not None
         self._splits[split] = {
@@ -130,6 +136,16 @@ class Engine:
         }
         self._rows[split] = len(inputs)
         self._bind_host(split)
+
+    def _check_indices(self, smallest: int, largest: int) -> None:
+        # Generated code looks rows up unchecked.
+        for layer, known in known_indices(self.network.prediction).items():
+            if smallest < 0 or largest >= known:
+                raise DataError(
+                    f"the inputs hold the index {largest if largest >= known else smallest}, "
+                    f"and layer '{layer}' knows 0 to {known - 1}\n"
+                    "  its field vocabulary is the largest index plus 1"
+                )
 
     def refill(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Let the first rows of a bound split be these, of the types it was bound with. What is compiled stays."""
