@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nnctl.errors import RunError, SpecError
+from nnctl.spec.check import layer_names
 from nnctl.spec.document import Transfer
 from nnctl.spec.load import Loaded
 from nnctl.training import checkpoints
@@ -24,9 +27,12 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
     try:
         folder = find(loaded.folder / asked.run)
         name = folder.choose_checkpoint(asked.checkpoint)
-        saved = checkpoints.load(folder.checkpoint(name)).tensors
+        checkpoint = checkpoints.load(folder.checkpoint(name))
     except RunError as error:
-        raise loaded.error("from.run", str(error)) from error
+        message, _, hint = str(error).partition("\n")
+        raise loaded.error("from.run", message, hint=hint.strip()) from error
+    saved = checkpoint.tensors
+    _check_tokens(loaded, engine, asked, checkpoint.progress["signature"]["vocabulary"], str(folder.path))
     state = engine.state()
     parameters = engine.parameters
     carried = {n: tuple(s.value.shape) for n, s in engine.network.states.items()}
@@ -45,6 +51,22 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
             )
         state[array] = saved[array]
     engine.load_state(state)
+
+
+def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Sequence[str] | None, run: str) -> None:
+    """Raise SpecError where a layer with a row of weights for each token is taken from a net of other tokens."""
+    ours = engine.network.signature.vocabulary
+    if ours is None or theirs is None or ours == tuple(theirs):
+        return
+    names = layer_names(loaded.spec.layers)
+    one_hot = {name for name, layer in zip(names, loaded.spec.layers) if layer.type == "one_hot"}
+    for layer, name, before in zip(loaded.spec.layers, names, ("input", *names)):
+        taken = asked.layers is None or name in asked.layers
+        if taken and (layer.type == "embedding" or one_hot.intersection(layer.inputs or (before,))):
+            message = f"'{name}' has weights for each token, and those of {run} are others"
+            if differing := sorted({*ours}.symmetric_difference(theirs)):
+                message += f": {differing[0]!r} is in one vocabulary alone"
+            raise loaded.error(_place(asked), message, hint=_leave_out(asked, name))
 
 
 def _place(asked: Transfer) -> str:

@@ -174,3 +174,30 @@ def test_the_specs_of_the_folder_follow_each_other(tmp_path: Path) -> None:
     assert second.spec.from_ is not None
     for layer in second.spec.from_.layers or ():
         np.testing.assert_array_equal(tensors("two")[f"{layer}.weight"], tensors("ten")[f"{layer}.weight"])
+
+
+@pytest.mark.parametrize("reader", ["{type: embedding, units: 4}", "one_hot"])
+def test_weights_of_other_tokens_are_not_taken(reader: str) -> None:
+    """Two texts of as many characters: the shapes are equal, what a row stands for is not."""
+    text = """
+backend: numpy
+data: {type: text, path: a.txt, length: 4, validation: null}
+layers: [%s, {type: rnn, name: read, units: 3, return_sequence: true}, {type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 1}
+"""
+    Path("a.txt").write_text("abcabcbcaabc")
+    Path("b.txt").write_text("xbcxbcbcxxbc")
+    follow(session.train(load_text(text % reader, "spec.yaml"), out=Path("a")), [RunSink()])
+    other = load_text(text % reader, "spec.yaml", ("data.path=b.txt", "from={run: a}"))
+    name = "read" if reader == "one_hot" else "embedding1"
+    with pytest.raises(SpecError, match=f"'{name}' has weights for each token.*: 'a' is in one vocabulary alone"):
+        follow(session.train(other, out=Path("b")), [RunSink()])
+    allowed = "read" if reader != "one_hot" else "dense1"
+    fine = load_text(text % reader, "spec.yaml", ("data.path=b.txt", f"from={{run: a, layers: [{allowed}]}}"))
+    follow(session.train(fine, out=Path("c")), [RunSink()])
+
+
+def test_what_to_do_about_a_missing_run_is_said_below_the_line() -> None:
+    with pytest.raises(SpecError, match=r"there is no such run\n.*\n.*\^+\n  runs lie in"):
+        run("target", "from={run: nowhere}")
