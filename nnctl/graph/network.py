@@ -165,6 +165,19 @@ class Network:
             for slot, first in self.spec.optimizer.slots()
         }
 
+    @cached_property
+    def known_indices(self) -> dict[str, int]:
+        """How many different indices each layer knows that reads some."""
+        builder = self._builder("indices", training=False)
+        self._net(builder, self._inputs(builder))
+        known: dict[str, int] = {}
+        for node in builder.nodes:
+            if node.op.name == "one_hot":
+                known[node.layer] = node.attributes["classes"]
+            elif node.op.name == "lookup" and isinstance(rows := node.inputs[0].shape[0], int):
+                known[node.layer] = rows
+        return known
+
     # -- the forward pass ----------------------------------------------------
 
     def _builder(self, name: str, *, training: bool, carrying: Carrying | None = None) -> GraphBuilder:

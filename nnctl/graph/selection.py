@@ -1,4 +1,4 @@
-"""Rows by their index: products with one-hot rows look a row up instead of multiplying it out."""
+"""Products with one-hot rows: a row of the other matrix is looked up instead of multiplied out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops import OPS
-
-
-def known_indices(graph: Graph) -> dict[str, int]:
-    """How many different indices each layer knows that looks rows up."""
-    known: dict[str, int] = {}
-    for node in graph.nodes:
-        if node.op.name == "one_hot":
-            known[node.layer] = node.attributes["classes"]
-        elif node.op.name == "lookup" and isinstance(rows := node.inputs[0].shape[0], int):
-            known[node.layer] = rows
-    return known
 
 
 def look_rows_up(graph: Graph) -> Graph:

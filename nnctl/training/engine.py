@@ -16,7 +16,6 @@ from nnctl.data.batches import reading_batches
 from nnctl.errors import DataError, RunError
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
-from nnctl.graph.selection import known_indices
 from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
 from nnctl.spec.signature import DataSignature
@@ -139,7 +138,7 @@ class Engine:
 
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked.
-        for layer, known in known_indices(self.network.prediction).items():
+        for layer, known in self.network.known_indices.items():
             if smallest < 0 or largest >= known:
                 raise DataError(
                     f"the inputs hold the index {largest if largest >= known else smallest}, "
