@@ -82,6 +82,13 @@ def test_errors(tmp_path, content, fields, words):
         load_dataset(Text(path="a.txt", **fields), tmp_path, 0)
 
 
+def test_a_short_text_is_blamed_on_the_length(tmp_path):
+    (tmp_path / "a.txt").write_text("short")
+    with pytest.raises(DataError) as caught:
+        load_dataset(Text(path="a.txt", length=5), tmp_path, 0)
+    assert caught.value.field == "length"
+
+
 def test_missing(tmp_path):
     (tmp_path / "story.txt").write_text("x")
     with pytest.raises(DataError, match=r"did you mean 'story\.txt'"):

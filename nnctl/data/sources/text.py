@@ -70,7 +70,8 @@ class Text(Source):
         if len(parts) <= self.length:
             raise DataError(
                 f"{path}: {len(parts):,} {self.tokens} make no window of {self.length} and the one that follows\n"
-                "  a smaller data.length makes more windows"
+                "  a smaller data.length makes more windows",
+                "length",
             )
         return windows(parts, tokens.vocabulary_of(parts, self.vocabulary), self.length)
 
