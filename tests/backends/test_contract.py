@@ -76,14 +76,17 @@ def test_ops_agree_with_their_reference_bodies(backend, name):
         storage = {f"x{i}": a.astype(STORED[a.dtype.kind]) for i, a in enumerate(arrays)}
         builder = GraphBuilder(name)
         tensors = [builder.input(k, a.shape, *ROLES[a.dtype.kind]) for k, a in storage.items()]
-        graph = builder.graph({"y": builder.apply(name, *tensors, **attributes)})
+        made = builder.apply_all(name, *tensors, **attributes)
+        graph = builder.graph({f"y{i}": tensor for i, tensor in enumerate(made)})
         if backend.name == "cpu" and unsupported(graph):
             pytest.skip(f"no compiled code for {name}: the interpreter runs nets that have it")
-        expected = interpret(graph, storage, {}, np.float32).outputs["y"]
+        expected = interpret(graph, storage, {}, np.float32).outputs
         executable = backend.load(planned(backend, graph, {}), {k: backend.place(a) for k, a in storage.items()})
-        (found,) = executable.run({}, 1).outputs["y"]
-        assert found.shape == expected.shape
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        outputs = executable.run({}, 1).outputs
+        for output, array in expected.items():
+            (found,) = outputs[output]
+            assert found.shape == array.shape
+            np.testing.assert_allclose(found, array, rtol=1e-5, atol=1e-6, err_msg=output)
 
 
 # -- steps -----------------------------------------------------------------------------
