@@ -7,7 +7,7 @@ from graph_bench import Bench
 
 from nnctl.errors import ShapeError
 from nnctl.spec.components import Metric
-from nnctl.spec.metrics import Accuracy, MeanAbsoluteErrorMetric, MeanSquaredErrorMetric, TopK
+from nnctl.spec.metrics import Accuracy, MaximalError, MeanAbsoluteErrorMetric, MeanSquaredErrorMetric, TopK
 
 
 def measured(metric: Metric, output: Any, target: Any) -> list[float]:
@@ -58,6 +58,7 @@ def test_errors() -> None:
     output, target = [[1.0, 3.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 4.0]]
     assert measured(MeanSquaredErrorMetric(), output, target) == [5.0, 8.0]
     assert measured(MeanAbsoluteErrorMetric(), output, target) == [2.0, 2.0]
+    assert measured(MaximalError(), output, target) == [3.0, 4.0]
 
 
 def test_errors_of_labels() -> None:
