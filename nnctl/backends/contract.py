@@ -51,7 +51,7 @@ class Backend(Protocol):
 
     @property
     def threads(self) -> int:
-        """How many compute at most. Results are equal to the bit where it is equal."""
+        """How many compute at most. Results are equal to the bit whatever it is."""
 
     def place(self, array: NDArray[Any]) -> Any:
         """A copy of `array` where the backend computes."""

@@ -71,9 +71,8 @@ def train(
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
     stop: a wish to stop, looked at between stretches of steps. threads: at most, where the
-    spec's backend says none; a run goes on with those that it began with. stretch: steps in
-    one, for tests; no result depends on it. Nothing is created before spec and data are known
-    to be sound.
+    spec's backend says none. stretch: steps in one, for tests. No result depends on either.
+    Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
     name = loaded.spec.name or "run"
@@ -95,7 +94,7 @@ def train(
         if summary is not None and (last is None or _complete(loaded, last)):
             yield Finished(summary, str(folder.path), before=True)
             return
-        data, engine = _prepare(loaded, threads if last is None else last.progress["threads"])
+        data, engine = _prepare(loaded, threads)
         if last is None:
             transfer(loaded, engine)
         text = dump_spec(loaded.spec).encode()
@@ -149,16 +148,9 @@ def _train(
             f"and here it would go on with {engine.backend_name}\n"
             f"  --set backend={last.progress['backend']} goes on exactly; only a new run can change the backend"
         )
-    if last is not None and last.progress["threads"] != engine.threads:
-        raise RunError(
-            f"{folder.path}: this run was trained with {last.progress['threads']} threads, "
-            f"and the spec's backend now says {engine.threads}: sums would be taken in another order\n"
-            f"  leave backend.threads out, or say {last.progress['threads']}; only a new run can change it"
-        )
     identity = {
         "data": data.fingerprint,
         "backend": engine.backend_name,
-        "threads": engine.threads,
         "signature": asdict(data.signature),
         "spec": spec_to_dict(spec),
     }

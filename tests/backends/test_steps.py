@@ -11,7 +11,8 @@ import pytest
 from graph.interpretation import interpret
 from graph.nets import ACTIVATIONS, CLIPPINGS, COSTS, INPUT, OPTIMIZERS, REGULARIZERS, Case, net
 
-from backends.spec_steps import SpecSteps, compiled_specs, spec_steps
+from backends.conftest import ExactlyThreads
+from backends.spec_steps import FOLDER, SpecSteps, compiled_specs, spec_steps
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.numpy import NumpyBackend
 from nnctl.graph.network import Network
@@ -47,6 +48,31 @@ def test_fifty_steps_of_every_spec_give_the_interpreters_weights(path):
         assert found[name].tobytes() == again[name].tobytes(), f"{name} differs between two runs"
     # The first step has the same weights: its cost tells the same masks from others.
     np.testing.assert_allclose(outputs["cost"][0], measured["cost"][0], rtol=1e-5)
+
+
+def bits_after(steps: SpecSteps, threads: int, count: int) -> dict[str, bytes]:
+    """What is stored after so many steps on exactly so many threads, and the outputs of each."""
+    stored, outputs = after(ExactlyThreads(threads), steps, count)
+    return {name: array.tobytes() for name, array in (stored | outputs).items()}
+
+
+@pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
+def test_no_bit_depends_on_the_number_of_threads(path):
+    """Of batches that no number of threads divides, and of fewer examples than threads."""
+    for batch in (7, 2):
+        steps = spec_steps(path, batch, 20)
+        expected = bits_after(steps, 1, 3)
+        for threads in (2, 3):
+            assert bits_after(steps, threads, 3) == expected, (batch, threads)
+
+
+@pytest.mark.parametrize("name", ["conv-digits", "book/ch3-100-l2"])
+def test_no_bit_depends_on_the_threads_where_one_packs_what_another_does_not(name):
+    """Products pack their operands where a thread has enough rows of them."""
+    steps = spec_steps(FOLDER / f"{name}.yaml", 450, 450)
+    expected = bits_after(steps, 1, 2)
+    for threads in (2, 3):
+        assert bits_after(steps, threads, 2) == expected, threads
 
 
 def combinations() -> list[Case]:
@@ -89,8 +115,18 @@ def test_every_component_compiles_and_steps_as_its_graph_means(case):
     kept = {name: backend.place(array) for name, array in storage.items()}
     result = backend.load(backend.plan(network.training_step, case.sizes()), kept).run(feeds, 1)
     assert result.completed == 1
+    _same_on_other_threads(case, network, storage, {name: backend.fetch(array) for name, array in kept.items()})
     for name, array in meaning.outputs.items():
         np.testing.assert_allclose(result.outputs[name][0], array, rtol=2e-5, atol=1e-5, err_msg=name)
     for name, array in meaning.updates.items():
         size = max(1e-3, float(np.max(np.abs(array), initial=0.0)))
         np.testing.assert_allclose(backend.fetch(kept[name]), array, rtol=2e-5, atol=1e-4 * size, err_msg=name)
+
+
+def _same_on_other_threads(case: Case, network: Network, storage: dict[str, Any], expected: dict[str, Any]) -> None:
+    for threads in (1, 2, 3):
+        backend = ExactlyThreads(threads)
+        kept = {name: backend.place(array) for name, array in storage.items()}
+        backend.load(backend.plan(network.training_step, case.sizes()), kept).run(case.feeds(1, np.float32), 1)
+        for name, array in expected.items():
+            assert backend.fetch(kept[name]).tobytes() == array.tobytes(), (name, threads)
