@@ -7,12 +7,13 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nnctl.backends.cpu import cache
+from nnctl.backends.cpu import cache, pruning
 from nnctl.backends.cpu.cache import compiled, kept_bytes
 
 TEXT = '"""A generated function."""\n\n\ndef run(x):\n    return x * 2.0 + {offset}\n'
@@ -161,6 +162,117 @@ def test_bytes_are_kept_and_checked(root):
     assert len(calls) == 3
 
 
+# -- bounds ---------------------------------------------------------------------------
+
+
+def entry(root: Path, name: str, *, ago: float, size: int = 100) -> Path:
+    """A folder of the cache with a file of so many bytes, last used so many seconds ago."""
+    folder = root / name / "__pycache__"
+    folder.mkdir(parents=True)
+    (folder / "step.nbc").write_bytes(b"x" * size)
+    os.utime(folder.parent, (time.time() - ago,) * 2)
+    return folder.parent
+
+
+def names(root: Path) -> set[str]:
+    return {path.name for path in root.iterdir()}
+
+
+def test_what_was_used_longest_ago_leaves(root, monkeypatch):
+    for age, name in enumerate("abcd"):
+        entry(root, name, ago=10.0 * age)
+    monkeypatch.setattr(pruning, "MOST_BYTES", 299)
+    pruning.prune(root, keep=root / "a")
+    assert names(root) == {"a", "b"}
+    entry(root, "e", ago=99.0)
+    pruning.used(root / "e")
+    (root / "gemm-old").write_bytes(b"x" * 50)
+    os.utime(root / "gemm-old", (0, 0))
+    pruning.prune(root, keep=root / "e")
+    assert names(root) == {"a", "e"}
+
+
+def test_within_its_bounds_a_cache_keeps_everything(root):
+    for age, name in enumerate("abc"):
+        entry(root, name, ago=1e7 * age)
+    pruning.prune(root, keep=root / "a")
+    assert names(root) == {"a", "b", "c"}
+
+
+def test_what_is_new_stays_however_large(root, monkeypatch):
+    entry(root, "old", ago=10.0)
+    monkeypatch.setattr(pruning, "MOST_BYTES", 1)
+    make()
+    (key,) = names(root)
+    make()
+    assert names(root) == {key}
+    make(offset=2.0)
+    assert len(names(root)) == 1
+    assert names(root) != {key}
+
+
+def test_loading_is_use(root, monkeypatch):
+    make()
+    (folder,) = root.iterdir()
+    os.utime(folder, (0, 0))
+    make()
+    entry(root, "between", ago=5.0, size=1 << 20)
+    monkeypatch.setattr(pruning, "MOST_BYTES", 1 << 20)
+    make(offset=2.0)
+    assert len(names(root)) == 2
+    assert folder.name in names(root)
+
+
+def test_only_what_a_killed_process_left_is_cleared_of_what_is_being_built(root, monkeypatch):
+    entry(root, "building-now", ago=60.0)
+    entry(root, "building-then", ago=1e6)
+    entry(root, "leaving-1-a", ago=0.0)
+    monkeypatch.setattr(pruning, "MOST_BYTES", 0)
+    pruning.prune(root, keep=root / "a")
+    assert names(root) == {"building-now"}
+
+
+def test_what_leaves_while_it_is_read_is_made_anew(root, monkeypatch, caplog):
+    """Another process prunes between the look at the manifest and the import."""
+    make()
+    said(caplog)
+    intact = cache._intact
+
+    def gone(folder: Path) -> bool:
+        found = intact(folder)
+        pruning._remove(folder)
+        return found
+
+    monkeypatch.setattr(cache, "_intact", gone)
+    assert make()(3.0) == 7.0
+    assert said(caplog) == ["compiling a test, once for this structure"]
+    assert len(names(root)) == 1
+
+
+def test_entries_that_cannot_be_removed_stay(root, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    entry(root, "theirs", ago=10.0)
+    monkeypatch.setattr(pruning, "MOST_BYTES", 1)
+    monkeypatch.setattr(Path, "rename", refused)
+    pruning.prune(root, keep=root / "own")
+    pruning.prune(root / "nowhere", keep=root / "own")
+    assert names(root) == {"theirs"}
+
+
+def test_a_cache_that_can_only_be_read_is_read(root, monkeypatch, caplog):
+    make()
+    said(caplog)
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "utime", refused)
+    assert make()(3.0) == 7.0
+    assert said(caplog) == []
+
+
 PROGRAM = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
@@ -173,11 +285,22 @@ print(CpuBackend(1).load(plan, {}).run({"x": np.ones((1, 3))}, 1).outputs["y"].t
 """
 
 
-def processes(folder: Path, count: int) -> list[subprocess.CompletedProcess[str]]:
+CROWD = """
+from nnctl.backends.cpu import cache, pruning
+from numba import types
+pruning.MOST_BYTES = 1
+text = "def run(x):\\n    return x * 2.0 + {}\\n"
+for offset in (0, 1, 0, 2, 1, 0):
+    cache._loaded.clear()
+    print(cache.compiled(text.format(offset), (types.float64,), "a test")(3.0))
+"""
+
+
+def processes(folder: Path, count: int, program: str = PROGRAM) -> list[subprocess.CompletedProcess[str]]:
     environment = {**os.environ, "NNCTL_CACHE": str(folder)}
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", program], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         for _ in range(count)
     ]
@@ -192,6 +315,13 @@ def test_two_processes_at_once_and_a_third_that_compiles_nothing(tmp_path):
     (third,) = processes(tmp_path, 1)
     assert third.stdout == "[[2.0, 2.0, 2.0]]\n"
     assert "compiling" not in third.stderr
+
+
+def test_processes_that_prune_what_the_others_read(tmp_path):
+    for process in processes(tmp_path, 3, CROWD):
+        assert process.stdout.split() == ["6.0", "7.0", "6.0", "8.0", "7.0", "6.0"], process.stderr
+        assert process.stderr == ""
+    assert not [name for name in names(tmp_path / "compiled") if name.startswith(("building-", "leaving-"))]
 
 
 def test_an_unwritable_folder_in_a_process(tmp_path):

@@ -3,6 +3,7 @@
 A folder holds `step.py`, what Numba made of it, and a manifest with the hash of
 each file. A folder that does not match its manifest is thrown away and made
 anew; where nothing can be written, the function is compiled for this process alone.
+What has not been used for longest leaves when the cache is full.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from nnctl import __version__
 from nnctl.backends.cpu.machine import instruction_sets, processor
+from nnctl.backends.cpu.pruning import BUILDING, prune, used
 
 log = logging.getLogger("nnctl.compile")
 
@@ -46,25 +48,25 @@ def _compile_or_load(text: str, key: str, what: str, types: tuple[Any, ...]) -> 
     root = cache_root()
     folder = root / key
     if _intact(folder):
-        function = _jitted(_imported(folder / "step.py", key), cache=True)
-        function.compile(types)
-        return function
+        used(folder)
+        try:
+            return _compiled(_imported(folder / "step.py", key), types, cache=True)
+        except OSError:
+            log.debug("%s was removed while it was read", folder)
     log.info("compiling %s, once for this structure", what)
     building: Path | None = None
     try:
         root.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f"building-{key[:8]}-", dir=root))
+        building = Path(tempfile.mkdtemp(prefix=f"{BUILDING}{key[:8]}-", dir=root))
         (building / "step.py").write_text(text, encoding="utf-8")
-        function = _jitted(_imported(building / "step.py", key), cache=True)
-        function.compile(types)
+        function = _compiled(_imported(building / "step.py", key), types, cache=True)
     except OSError as error:
         log.info("%s cannot be written (%s): compiled code is kept for this run only", root, error.strerror)
         if building is not None:
             shutil.rmtree(building, ignore_errors=True)
-        function = _jitted(_module(text, key), cache=False)
-        function.compile(types)
-        return function
+        return _compiled(_module(text, key), types, cache=False)
     _publish(building, folder)
+    prune(root, keep=folder)
     return function
 
 
@@ -75,6 +77,7 @@ def kept_bytes(name: str, source: str, make: Callable[[], bytes]) -> bytes:
     try:
         stored = path.read_bytes()
         if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+            used(path)
             return stored[32:]
     except OSError:
         pass  # not there yet, or not readable: made below
@@ -145,11 +148,13 @@ def _module_name(key: str) -> str:
     return f"nnctl_compiled_{key}"
 
 
-def _jitted(module: Any, *, cache: bool) -> Any:
-    """The module's `run`, to be compiled."""
+def _compiled(module: Any, types: tuple[Any, ...], *, cache: bool) -> Any:
+    """The module's `run`, compiled, or loaded from beside its file where `cache` finds it there."""
     from numba import njit
 
-    return njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
+    function = njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
+    function.compile(types)
+    return function
 
 
 def _intact(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from nnctl import __version__
 from nnctl.backends.blas import kernels_asked_for
 from nnctl.backends.cpu.cache import cache_root
 from nnctl.backends.cpu.machine import blas_libraries, cores, instruction_sets, processor, vector_bits
+from nnctl.backends.cpu.pruning import MOST_BYTES, entries
 from nnctl.backends.limits import copy_limit, product_limit
 
 _LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "cupy")
@@ -80,9 +81,10 @@ def _cache() -> Finding:
 
 
 def _entries(root: Path) -> str:
-    files = [p for p in root.rglob("*") if p.is_file()] if root.is_dir() else []
-    count = sum(p.name == "step.py" for p in files)
-    return f"{count} step{'' if count == 1 else 's'} ({sum(p.stat().st_size for p in files) / 1e6:.1f} MB)"
+    found = list(entries(root))
+    count = sum((entry.path / "step.py").is_file() for entry in found)
+    megabytes = sum(entry.bytes for entry in found) / 1e6
+    return f"{count} step{'' if count == 1 else 's'} ({megabytes:.1f} MB of {MOST_BYTES / 1e6:.0f})"
 
 
 def _cuda() -> Finding:

@@ -1,0 +1,89 @@
+"""The cache of compiled code in bounds: what was not used for longest goes when something new comes.
+
+An entry is a folder or file of the cache; its time of modification is that of its
+last use. Code for other versions or processors is never used again, and so goes
+first. Several processes may do this at once: an entry leaves by a rename, whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger("nnctl.compile")
+
+MOST_BYTES = 512 << 20
+"""Some thousand nets: a step takes a quarter of a mebibyte."""
+BUILDING, _LEAVING = "building-", "leaving-"
+_ABANDONED_SECONDS = 86400.0
+"""Nothing compiles for a day: such a folder is of a process that was killed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """used: when last, in seconds since the epoch."""
+
+    path: Path
+    used: float
+    bytes: int
+
+
+def used(entry: Path) -> None:
+    """Note that an entry is used now; of a cache that cannot be written nothing is noted."""
+    with suppress(OSError):
+        os.utime(entry)
+
+
+def prune(root: Path, keep: Path) -> None:
+    """Remove the entries used longest ago until what is left fits MOST_BYTES; `keep` stays, and what is being built.
+
+    What cannot be read or removed is passed over: another process may be at it, or it is another user's.
+    """
+    now = time.time()
+    kept: list[Entry] = []
+    for entry in entries(root):
+        if entry.path.name.startswith(_LEAVING):
+            _remove(entry.path)
+        elif not entry.path.name.startswith(BUILDING):
+            kept.append(entry)
+        elif now - entry.used > _ABANDONED_SECONDS:
+            _remove(entry.path)
+    total = sum(entry.bytes for entry in kept)
+    for entry in sorted(kept, key=lambda entry: entry.used):
+        if total <= MOST_BYTES:
+            return
+        if entry.path != keep:
+            total -= entry.bytes
+            log.debug("%s was used longest ago, and leaves the cache", entry.path)
+            _remove(entry.path)
+
+
+def entries(root: Path) -> Iterator[Entry]:
+    """What a cache holds, in no order; without what vanishes while it is looked at."""
+    with suppress(OSError):
+        for path in list(root.iterdir()):
+            with suppress(OSError):
+                yield Entry(path, path.stat().st_mtime, _bytes(path))
+
+
+def _bytes(path: Path) -> int:
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _remove(path: Path) -> None:
+    """Take an entry away, whole: who looks for it finds it as it was, or not at all."""
+    with suppress(OSError):
+        if path.is_file():
+            path.unlink()
+            return
+        leaving = path.with_name(f"{_LEAVING}{os.getpid()}-{path.name}")
+        if not path.name.startswith(_LEAVING):
+            path = path.rename(leaving)
+        shutil.rmtree(path, ignore_errors=True)
