@@ -322,6 +322,8 @@ class Network:
             return "targets are one a step: give the recurrent layers return_sequence: true"
         if output.shape[1:-1] == tuple(wanted[:-1]):
             return f"end with a dense layer of {wanted[-1]} units"
+        if len(wanted) == 2 and len(output.shape) == 3 and output.shape[2] == wanted[1]:
+            return f"the targets have {wanted[0]} steps; a reservoir's washout must be the data's"
         return f"end with shape {show(wanted)}"
 
     def _all_metrics(self) -> dict[str, Metric]:

@@ -26,7 +26,7 @@ def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
     checker = _Checker(spec, places)
     checker.wiring()
     checker.nested(spec.layers, "layers")
-    checker.carried(spec.layers, "layers")
+    checker.sequences(spec.layers, "layers")
     checker.output()
     checker.metrics()
     checker.monitors()
@@ -156,17 +156,24 @@ class _Checker:
                     )
             self.nested(inner, inside)
 
-    def carried(self, layers: tuple[Layer, ...], path: str) -> None:
-        """Layers that carry their state from batch to batch, against data whose batches do not follow one another."""
+    def sequences(self, layers: tuple[Layer, ...], path: str) -> None:
+        """Layers that walk through sequences, against data that does not let them walk as they are told."""
         for index, layer in enumerate(layers):
             here = f"{path}.{index}"
             obstacle = self.gap() if getattr(layer, "stateful", False) else None
             if obstacle is not None:
                 why, hint = obstacle
                 self.problem(f"{here}.stateful", f"'{layer.type}' cannot carry its state: {why}", hint=hint)
+            if getattr(layer, "bidirectional", False) and self.spec.data.predicts_next:
+                self.problem(
+                    f"{here}.bidirectional",
+                    f"read backwards, data of type {self.spec.data.type} gives away its targets: "
+                    "each is the step that comes next",
+                    hint="remove 'bidirectional'",
+                )
             inner = getattr(layer, "layers", None)
             if isinstance(inner, tuple):
-                self.carried(inner, f"{here}.layers")
+                self.sequences(inner, f"{here}.layers")
 
     def gap(self) -> tuple[str, str] | None:
         """Why batches of the data do not follow one another, and what to do; None where they do."""

@@ -314,6 +314,11 @@ class DataSource(Component):
         """
         return False
 
+    @property
+    def predicts_next(self) -> bool:
+        """Whether the target of each step is the input of the step after it."""
+        return False
+
     def signature(self, folder: Path) -> DataSignature:
         """What the compiler must know, without a download; `folder` is what paths are relative to.
 

@@ -123,6 +123,11 @@ def predict(run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None)
     if top_k is not None and (run.classes is None or not 1 <= top_k <= len(run.classes)):
         there = "the net predicts values" if run.classes is None else f"there are {len(run.classes)} classes"
         raise UsageError(f"--top-k {top_k}: {there}")
+    if run.signature.vocabulary is not None and (texts := [p for p in paths if p.suffix.lower() == ".txt"]):
+        raise UsageError(
+            f"{texts[0]}: this net reads text by the numbers of its tokens\n"
+            "  it writes on with --generate N --prompt TEXT, and nnctl evaluate measures it"
+        )
     steps = math.prod(run.signature.target_shape) if run.classes is not None else 1
     for path in paths:
         scores = run.scores(read_inputs(path, run.signature))

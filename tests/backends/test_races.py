@@ -61,9 +61,12 @@ def test_no_spec_has_a_race(path, threads):
 @pytest.mark.parametrize("layers", SEQUENCES.values(), ids=list(SEQUENCES))
 def test_no_walk_through_a_sequence_has_a_race(layers, threads, tmp_path):
     (tmp_path / "text.txt").write_text("abcacb" * 20)
+    source = (
+        "text, path: text.txt, length: 4" if "stateful" in layers else "copy_memory, symbols: 2, copied: 1, delay: 2"
+    )
     mask = "  - {type: mask, name: real, inputs: [input]}\n" if "real" in layers else ""
     (tmp_path / "spec.yaml").write_text(f"""
-data: {{type: text, path: text.txt, length: 4}}
+data: {{type: {source}}}
 layers:
 {mask}  - {{type: embedding, name: read, units: 2, inputs: [input]}}
   - {{units: 3, return_sequence: true, type: {layers}}}

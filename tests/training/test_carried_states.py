@@ -178,10 +178,10 @@ def test_words_never_write_the_unknown_one() -> None:
         ((), {"prompt": "xyz"}, DataError, "the net knows no 'x'"),
         ((), {"temperature": -1.0}, UsageError, "--temperature must be 0 or above, got -1"),
         (
-            ("layers.1.stateful=false", "layers.1.bidirectional=true"),
+            ("layers.2={type: reshape, shape: [8, 7]}",),
             {},
             UsageError,
-            "this net cannot generate: layer lstm1: a bidirectional lstm reads what comes later",
+            "this net cannot generate: layer reshape1: ",
         ),
     ],
 )
@@ -198,3 +198,9 @@ def test_only_text_is_written() -> None:
     follow(session.train(load_text(f"{sine}cost: mse\nschedule: {{epochs: 1}}\n"), out=Path("sine")), [RunSink()])
     with pytest.raises(UsageError, match="only nets trained on data of type text"):
         list(generate(open_run(Path("sine")), 3))
+
+
+def test_a_net_of_text_predicts_no_text_files() -> None:
+    trained("run", "schedule.epochs=1")
+    with pytest.raises(UsageError, match="it writes on with --generate N --prompt TEXT"):
+        list(predict(open_run(Path("run")), [Path("tale.txt")]))

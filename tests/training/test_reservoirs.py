@@ -109,6 +109,7 @@ cost: mse
         ),
         (text_of(batch="2"), "set schedule.batch_size: full"),
         (text_of(washout=10), "the net's output has shape (batch, 40, 1), the targets (batch, 50, 1)"),
+        (text_of(washout=10), "the targets have 50 steps; a reservoir's washout must be the data's"),
     ],
 )
 def test_what_ridge_cannot_solve(text: str, message: str, tmp_path: Path) -> None:

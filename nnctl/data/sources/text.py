@@ -26,8 +26,17 @@ _CONTIGUOUS = (
 )
 
 
+class NextTokens(Source):
+    """Windows of tokens; the target of each is the one after it."""
+
+    @property
+    def predicts_next(self) -> bool:
+        """Always."""
+        return True
+
+
 @register("data", "text")
-class Text(Source):
+class Text(NextTokens):
     """A text, cut into windows of `length` tokens; the target of each token is the one after it.
 
     Inputs are indices (n, length) into the vocabulary, labels (n, length) too, so nets
@@ -77,7 +86,7 @@ class Text(Source):
 
 
 @register("data", "shakespeare")
-class Shakespeare(Source):
+class Shakespeare(NextTokens):
     """1.1 million characters of Shakespeare's plays, 65 different ones; fetched once. As `text` in all else.
 
     Looked for in `path` if given, else in the folder $NNCTL_DATA or its shakespeare/ or
