@@ -1,8 +1,7 @@
 """A worker process: it trains one trial after the other, through the same function as `nnctl train`.
 
-A worker computes with one thread, however many workers there are, so that no sum
-is taken in another order and the cores are never overbooked; unless the spec's
-backend asks for more by number.
+A worker computes with one thread, so that the cores are never overbooked, unless
+the spec's backend asks for more by number. No result depends on it.
 """
 
 from __future__ import annotations

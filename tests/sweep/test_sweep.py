@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from witness import Witness
 
 SPEC = """\
 name: blobs
@@ -22,6 +23,13 @@ optimizer: {type: sgd, learning_rate: 0.05}
 schedule: {epochs: 2, batch_size: 10}
 """
 LONG = ("--set", "data.examples=20000", "--set", "schedule.epochs=100000", "--set", "schedule.batch_size=1")
+
+
+@pytest.fixture
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
+    made = Witness(tmp_path_factory.mktemp("witness") / "hearing")
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -138,17 +146,17 @@ def test_a_reader_that_goes_away_ends_the_sweep_quietly(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_every_trial_and_leaves_no_process(folder: Path, number: int, code: int) -> None:
+def test_a_signal_saves_every_trial_and_leaves_no_process(
+    folder: Path, witness: Witness, number: int, code: int
+) -> None:
     psutil = pytest.importorskip("psutil")
     # A group of its own: Ctrl-C goes to all its processes at once.
     with subprocess.Popen(
         command("--grid", "seed=1,2,3", "-j", "2", "--out", "found", *LONG),
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=folder, env=witness.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     ) as process:  # fmt: skip
-        begun = [folder / "found" / name / "metrics.jsonl" for name in ("0000", "0001")]
-        deadline = time.monotonic() + 60
-        while not all(path.exists() for path in begun) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        witness.wait_for("0000", "0001")
         workers = psutil.Process(process.pid).children(recursive=True)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)
@@ -161,21 +169,18 @@ def test_a_signal_saves_every_trial_and_leaves_no_process(folder: Path, number: 
     assert "Traceback" not in said
     # The tracker of multiprocessing's resources ends a moment after its parent.
     assert psutil.wait_procs(workers, timeout=10)[1] == []
-    for path in begun:
-        assert (path.parent / "checkpoints" / "last.safetensors").exists()
+    for name in ("0000", "0001"):
+        assert (folder / "found" / name / "checkpoints" / "last.safetensors").exists()
     assert not (folder / "found" / "0002").exists()
 
 
-def test_a_killed_worker_costs_its_trial_only(folder: Path) -> None:
+def test_a_killed_worker_costs_its_trial_only(folder: Path, witness: Witness) -> None:
     psutil = pytest.importorskip("psutil")
     with subprocess.Popen(
         command("--grid", "schedule.epochs=100000,1", "--out", "found", *LONG[:2], *LONG[4:]),
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=folder, env=witness.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        begun = folder / "found" / "0000" / "metrics.jsonl"
-        deadline = time.monotonic() + 60
-        while not begun.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        witness.wait_for("0000")
         for child in psutil.Process(process.pid).children():
             if any("spawn_main" in word for word in child.cmdline()):
                 child.kill()
