@@ -65,7 +65,7 @@ class HostGraphs:
             )
         product = next(n for n in builder.nodes if n.layer == last and n.op.name == "matmul")
         features = builder.tensor(product.inputs[0])
-        targets = self.network.target_of(builder, forward.output)
+        targets = self.network.targets.of(builder, forward.output)
         flat = builder.apply("reshape", targets, shape=(features.shape[0], layer.units))
         return run_passes(builder.graph({"features": features, "targets": flat}), FINAL_PASSES)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +12,11 @@ from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
-from nnctl.ops.shapes import BATCH, ROWS, Shape, Symbol, product, show
-from nnctl.spec.check import layer_names
+from nnctl.graph.targets import Targets
+from nnctl.ops.shapes import BATCH, ROWS, Symbol
 from nnctl.spec.components import Carrying, Clipping, Metric, Optimizer, StepMetric
-from nnctl.spec.document import Spec
+from nnctl.spec.document import Spec, settled
 from nnctl.spec.metrics import Accuracy
-from nnctl.spec.registry import Component
 from nnctl.spec.signature import DataSignature
 from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 
@@ -42,8 +41,9 @@ class Network:
     """
 
     def __init__(self, spec: Spec, signature: DataSignature) -> None:
-        self.spec = _settled(spec)
+        self.spec = settled(spec)
         self.signature = signature
+        self.targets = Targets(self.spec, signature)
         self.metrics = self._all_metrics()
 
     # -- graphs --------------------------------------------------------------
@@ -230,7 +230,7 @@ class Network:
         builder = self._builder(name, training=training, carrying=carrying)
         output = self._net(builder, self._inputs(builder))
         with builder.on_behalf_of("cost"):
-            target = self.target_of(builder, output)
+            target = self.targets.of(builder, output)
             terms, weights = self.spec.cost.build(builder, output, target)
             # Of sequences with a label a step, every step counts alike.
             axes = tuple(range(len(terms.shape)))
@@ -242,7 +242,7 @@ class Network:
         metrics = {}
         for metric_name, metric in self.metrics.items():
             with builder.on_behalf_of(metric_name):
-                truth = target if self.signature.classes is None else self._labels(builder)
+                truth = target if self.signature.classes is None else self.targets.labels(builder)
                 values = metric.build(builder, output, truth)
                 if len(values.shape) > 1:
                     values = builder.apply(metric.over_examples, values, axes=tuple(range(1, len(values.shape))))
@@ -268,63 +268,7 @@ class Network:
             {old: tensors[f"state.{old.name}"] for old in builder.remembered},
         )  # fmt: skip
 
-    # -- targets and metrics -------------------------------------------------
-
-    def _labels(self, builder: GraphBuilder) -> Tensor:
-        return self._gathered(builder, "index", self.signature.target_shape)
-
-    def _gathered(self, builder: GraphBuilder, dtype: Any, shape: tuple[int, ...]) -> Tensor:
-        data = builder.input("data.targets", (ROWS, *shape), dtype, "data")
-        return builder.apply("gather", data, builder.input("index", (BATCH,), "index", "feed"))
-
-    def target_of(self, builder: GraphBuilder, output: Tensor) -> Tensor:
-        """What the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
-        classes, cost = self.signature.classes, self.spec.cost
-        if classes is None:
-            if cost.targets == "labels":
-                raise self._misfit(f"cost {cost.type!r} compares class labels, and these targets are numbers",
-                                   "use a cost on values, for example mse")  # fmt: skip
-            if self.signature.reconstructs and product(output.shape[1:]) == product(self.signature.target_shape):
-                target = self._gathered(builder, "real", self.signature.target_shape)
-                return builder.apply("reshape", target, shape=output.shape)
-            expected: Shape = (BATCH, *self.signature.target_shape)
-            if output.shape != expected:
-                raise self._misfit(f"the net's output has shape {show(output.shape)}, the targets {show(expected)}",
-                                   self._units_hint(output, self.signature.target_shape))  # fmt: skip
-            return self._gathered(builder, "real", self.signature.target_shape)
-        labels = self._labels(builder)
-        if self._single_unit(output) and cost.targets == "values":
-            return builder.apply("reshape", builder.apply("cast", labels), shape=output.shape)
-        wanted = (*self.signature.target_shape, len(classes))
-        if output.shape != (BATCH, *wanted):
-            raise self._misfit(
-                f"the net's output has shape {show(output.shape)}, "
-                f"{len(classes)} classes need {show((BATCH, *wanted))}",
-                self._units_hint(output, wanted),
-            )
-        if cost.targets == "labels":
-            return labels
-        return builder.apply("one_hot", labels, classes=len(classes))
-
-    def _single_unit(self, output: Tensor) -> bool:
-        """One output unit for two classes: the probability of the second."""
-        alone = (BATCH, *self.signature.target_shape, 1)
-        return self.signature.classes is not None and len(self.signature.classes) == 2 and output.shape == alone
-
-    def _misfit(self, message: str, hint: str) -> ShapeError:
-        last = len(self.spec.layers) - 1
-        return ShapeError(message, hint, layer=layer_names(self.spec.layers)[last], path=f"layers.{last}")
-
-    def _units_hint(self, output: Tensor, wanted: Sequence[int]) -> str:
-        if len(output.shape) > len(wanted) + 1:
-            return "add a flatten layer before the dense layers"
-        if len(wanted) == 2 and len(output.shape) == 2:
-            return "targets are one a step: give the recurrent layers return_sequence: true"
-        if output.shape[1:-1] == tuple(wanted[:-1]):
-            return f"end with a dense layer of {wanted[-1]} units"
-        if len(wanted) == 2 and len(output.shape) == 3 and output.shape[2] == wanted[1]:
-            return f"the targets have {wanted[0]} steps; a reservoir's washout must be the data's"
-        return f"end with shape {show(wanted)}"
+    # -- metrics -------------------------------------------------------------
 
     def _all_metrics(self) -> dict[str, Metric]:
         """The spec's metrics by name, accuracy first where the targets are classes."""
@@ -442,15 +386,3 @@ class Network:
         for old, tensor in zip(changed, new, strict=True):
             tensor.value.name = f"{old.name}⁺"
         return dict(zip(changed, new, strict=True))
-
-
-def _settled(spec: Spec) -> Spec:
-    """The spec with every component's choice by convention made."""
-
-    def settle(value: Any) -> Any:
-        if isinstance(value, Component):
-            return value.for_convention(spec.convention)
-        return tuple(settle(v) for v in value) if isinstance(value, tuple) else value
-
-    kept = ("data", "schedule", "sweep")
-    return replace(spec, **{f.name: settle(getattr(spec, f.name)) for f in fields(spec) if f.name not in kept})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
@@ -23,6 +23,7 @@ from nnctl.spec.components import (
 from nnctl.spec.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
 from nnctl.spec.optimizers import Sgd
 from nnctl.spec.pretraining import Pretraining
+from nnctl.spec.registry import Component
 from nnctl.spec.schedules import Constant
 
 
@@ -111,3 +112,15 @@ class Spec:
     metrics: Annotated[tuple[Metric, ...], "numbers reported beside the cost; accuracy comes with labels"] = ()
     backend: Annotated[Backend, "what runs the plan"] = field(default_factory=Auto)
     sweep: Annotated[Sweep | None, "what `nnctl sweep` searches"] = None
+
+
+def settled(spec: Spec) -> Spec:
+    """The spec with every component's choice by convention made."""
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, Component):
+            return value.for_convention(spec.convention)
+        return tuple(settle(v) for v in value) if isinstance(value, tuple) else value
+
+    kept = ("data", "schedule", "sweep")
+    return replace(spec, **{f.name: settle(getattr(spec, f.name)) for f in fields(spec) if f.name not in kept})

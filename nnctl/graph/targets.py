@@ -1,0 +1,78 @@
+"""The data's targets as the cost and the metrics want them, held against the shape of the net's output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nnctl.errors import ShapeError
+from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
+from nnctl.spec.check import layer_names
+from nnctl.spec.document import Spec
+from nnctl.spec.signature import DataSignature
+
+
+class Targets:
+    """Nodes that gather a batch's targets, for a spec on data of a given signature."""
+
+    def __init__(self, spec: Spec, signature: DataSignature) -> None:
+        self.spec = spec
+        self.signature = signature
+
+    def labels(self, builder: GraphBuilder) -> Tensor:
+        """The class labels, (batch, …) as the data has them."""
+        return self._gathered(builder, "index", self.signature.target_shape)
+
+    def of(self, builder: GraphBuilder, output: Tensor) -> Tensor:
+        """What the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
+        classes, cost = self.signature.classes, self.spec.cost
+        if classes is None:
+            if cost.targets == "labels":
+                raise self._misfit(f"cost {cost.type!r} compares class labels, and these targets are numbers",
+                                   "use a cost on values, for example mse")  # fmt: skip
+            if self.signature.reconstructs and product(output.shape[1:]) == product(self.signature.target_shape):
+                target = self._gathered(builder, "real", self.signature.target_shape)
+                return builder.apply("reshape", target, shape=output.shape)
+            expected: Shape = (BATCH, *self.signature.target_shape)
+            if output.shape != expected:
+                raise self._misfit(f"the net's output has shape {show(output.shape)}, the targets {show(expected)}",
+                                   self._units_hint(output, self.signature.target_shape))  # fmt: skip
+            return self._gathered(builder, "real", self.signature.target_shape)
+        labels = self.labels(builder)
+        if self._single_unit(output) and cost.targets == "values":
+            return builder.apply("reshape", builder.apply("cast", labels), shape=output.shape)
+        wanted = (*self.signature.target_shape, len(classes))
+        if output.shape != (BATCH, *wanted):
+            raise self._misfit(
+                f"the net's output has shape {show(output.shape)}, "
+                f"{len(classes)} classes need {show((BATCH, *wanted))}",
+                self._units_hint(output, wanted),
+            )
+        if cost.targets == "labels":
+            return labels
+        return builder.apply("one_hot", labels, classes=len(classes))
+
+    def _gathered(self, builder: GraphBuilder, dtype: Any, shape: tuple[int, ...]) -> Tensor:
+        data = builder.input("data.targets", (ROWS, *shape), dtype, "data")
+        return builder.apply("gather", data, builder.input("index", (BATCH,), "index", "feed"))
+
+    def _single_unit(self, output: Tensor) -> bool:
+        """One output unit for two classes: the probability of the second."""
+        alone = (BATCH, *self.signature.target_shape, 1)
+        return self.signature.classes is not None and len(self.signature.classes) == 2 and output.shape == alone
+
+    def _misfit(self, message: str, hint: str) -> ShapeError:
+        last = len(self.spec.layers) - 1
+        return ShapeError(message, hint, layer=layer_names(self.spec.layers)[last], path=f"layers.{last}")
+
+    def _units_hint(self, output: Tensor, wanted: Sequence[int]) -> str:
+        if len(output.shape) > len(wanted) + 1:
+            return "add a flatten layer before the dense layers"
+        if len(wanted) == 2 and len(output.shape) == 2:
+            return "targets are one a step: give the recurrent layers return_sequence: true"
+        if output.shape[1:-1] == tuple(wanted[:-1]):
+            return f"end with a dense layer of {wanted[-1]} units"
+        if len(wanted) == 2 and len(output.shape) == 3 and output.shape[2] == wanted[1]:
+            return f"the targets have {wanted[0]} steps; a reservoir's washout must be the data's"
+        return f"end with shape {show(wanted)}"
