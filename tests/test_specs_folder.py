@@ -16,6 +16,7 @@ from nnctl.training.events import Finished
 FOLDER = Path(__file__).parents[1] / "specs"
 SPECS = sorted(FOLDER.glob("*.yaml"))
 BOOK = sorted((FOLDER / "book").glob("*.yaml"))
+ON_MNIST = [*BOOK, *sorted((FOLDER / "mnist").glob("*.yaml"))]
 MNIST = FOLDER.parents[1] / "shared" / "data" / "mnist"
 
 ELSEWHERE = {
@@ -48,11 +49,13 @@ def test_every_spec_trains(path: Path, tmp_path: Path) -> None:
     assert isinstance(events[-1], Finished)
 
 
-@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.stem)
-def test_every_spec_of_the_book_trains(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ON_MNIST, ids=lambda path: path.stem)
+def test_every_spec_on_mnist_trains(path: Path, tmp_path: Path) -> None:
     if not MNIST.is_dir():
         pytest.skip("MNIST is not beside this checkout")
     shorter = ["schedule.epochs=1", "data.subset=500", f"data.path='{MNIST}'"]
+    if load_spec(path).spec.pretraining is not None:
+        shorter.append("pretraining.epochs=1")
     events = list(session.train(load_spec(path, shorter), out=tmp_path / "run"))
     assert isinstance(events[-1], Finished)
 
@@ -90,6 +93,6 @@ def test_together_they_show_every_kind(kind: str) -> None:
         assert not missing
 
 
-@pytest.mark.parametrize("path", SPECS + BOOK, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SPECS + ON_MNIST, ids=lambda path: path.stem)
 def test_every_spec_says_what_it_is(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# ")
