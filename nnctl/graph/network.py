@@ -14,7 +14,8 @@ from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
 from nnctl.graph.targets import Targets
 from nnctl.ops.shapes import BATCH, ROWS, Symbol
-from nnctl.spec.components import Carrying, Clipping, Metric, Optimizer, StepMetric
+from nnctl.spec.builder import Carrying
+from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric
 from nnctl.spec.document import Spec, settled
 from nnctl.spec.metrics import Accuracy
 from nnctl.spec.signature import DataSignature

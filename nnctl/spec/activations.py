@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from nnctl.spec.components import Activation, Array, Builder, ElementwiseActivation, Namespace
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Activation, Array, ElementwiseActivation, Namespace
 from nnctl.spec.fields import NonNegativeFloat, PositiveFloat
 from nnctl.spec.registry import register
 

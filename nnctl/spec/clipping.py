@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from nnctl.spec.components import Array, Builder, Clipping, Namespace
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Array, Clipping, Namespace
 from nnctl.spec.fields import PositiveFloat
 from nnctl.spec.registry import register
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import MinLen
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Array, Builder, Cost, ElementwiseCost, Namespace
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Array, Cost, ElementwiseCost, Namespace
 from nnctl.spec.fields import Fraction, PositiveFloat
 from nnctl.spec.registry import register
 

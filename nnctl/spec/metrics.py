@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Array, Builder, Cost, Metric, Namespace, StepMetric
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Array, Cost, Metric, Namespace, StepMetric
 from nnctl.spec.fields import PositiveInt
 from nnctl.spec.registry import register
 

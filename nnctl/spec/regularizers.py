@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from nnctl.spec.components import Array, Builder, Namespace, Regularizer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Array, Namespace, Regularizer
 from nnctl.spec.fields import NonNegativeFloat, PositiveFloat
 from nnctl.spec.registry import register
 

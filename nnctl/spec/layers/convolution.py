@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 from nnctl.errors import ShapeError
 from nnctl.spec.activations import Linear
-from nnctl.spec.components import Activation, Builder, Initializer, Layer, Regularizer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Activation, Initializer, Layer, Regularizer
 from nnctl.spec.fields import Convention, NonNegativeInt, PositiveInt
 from nnctl.spec.layers.parameters import bias_problems, with_bias
 from nnctl.spec.layers.shapes import numbers, show

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from nnctl.errors import ShapeError
 from nnctl.spec.activations import Linear
-from nnctl.spec.components import Activation, Array, Builder, Initializer, Layer, Namespace, Regularizer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Activation, Array, Initializer, Layer, Namespace, Regularizer
 from nnctl.spec.fields import Fraction, NonEmptyStr, PositiveInt
 from nnctl.spec.layers.parameters import bias_problems, with_bias
 from nnctl.spec.layers.shapes import numbers, show

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from nnctl.spec.components import Builder, Initializer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Initializer
 from nnctl.spec.initializers import Zeros
 from nnctl.spec.layers.recurrent import Recurrent, TwoBiases
 from nnctl.spec.registry import register

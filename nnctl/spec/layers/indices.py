@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Builder, Initializer, Layer, Regularizer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Initializer, Layer, Regularizer
 from nnctl.spec.fields import PositiveInt
 from nnctl.spec.initializers import Normal, Uniform
 from nnctl.spec.layers.shapes import one, show

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Builder, Layer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Layer
 from nnctl.spec.layers.shapes import check_numbers, several, show
 from nnctl.spec.registry import Problem, register
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from annotated_types import MinLen
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Builder, Layer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Layer
 from nnctl.spec.fields import PositiveInt
 from nnctl.spec.layers.shapes import one, show
 from nnctl.spec.registry import Problem, register

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from nnctl.spec.components import Builder, Layer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Layer
 from nnctl.spec.fields import Fraction, NonNegativeFloat
 from nnctl.spec.layers.dense import mask
 from nnctl.spec.layers.shapes import numbers

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import MinLen
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Array, Builder, Initializer, Layer, Namespace
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Array, Initializer, Layer, Namespace
 from nnctl.spec.fields import Convention, PositiveFloat, Share
 from nnctl.spec.initializers import ConstantValue, Zeros
 from nnctl.spec.layers.shapes import numbers, show

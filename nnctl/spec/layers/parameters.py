@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from nnctl.spec.components import Builder, Initializer, Regularizer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Initializer, Regularizer
 from nnctl.spec.registry import Problem
 
 

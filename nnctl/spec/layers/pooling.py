@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from nnctl.spec.components import Array, Builder, Layer, Namespace
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Array, Layer, Namespace
 from nnctl.spec.fields import Convention
 from nnctl.spec.layers.shapes import numbers
 from nnctl.spec.layers.spatial import (

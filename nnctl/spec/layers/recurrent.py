@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Builder, Initializer, Layer, Regularizer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Initializer, Layer, Regularizer
 from nnctl.spec.fields import PositiveInt
 from nnctl.spec.initializers import GlorotUniform, Orthogonal, Uniform, Zeros
 from nnctl.spec.layers.parameters import bias_problems

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from annotated_types import Gt, Le
 
 from nnctl.errors import ShapeError
-from nnctl.spec.components import Builder, Layer
+from nnctl.spec.builder import Builder
+from nnctl.spec.components import Layer
 from nnctl.spec.fields import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from nnctl.spec.initializers import Reservoir, Uniform
 from nnctl.spec.layers.shapes import numbers, show
