@@ -127,6 +127,14 @@ def test_many_rows_have_their_panels_packed(bits, ta, tb):
 
 @widths
 @pytest.mark.parametrize("tb", [False, True])
+@pytest.mark.parametrize("beta", [0.0, 0.5])
+def test_long_sums_are_added_up_in_stretches(bits, tb, beta):
+    for k in (gemm_ir.LONG, gemm_ir.LONG + 1, 3 * gemm_ir.STRETCH + 1):
+        check(bits, 9, 50, k, ta=True, tb=tb, beta=beta, alpha=-0.5, padding=2)
+
+
+@widths
+@pytest.mark.parametrize("tb", [False, True])
 def test_a_large_transposed_matrix_is_packed(bits, tb):
     rows = gemm_ir.TILE[bits][0]
     k = gemm_ir.PACK_A_FROM // 512 + 1

@@ -16,9 +16,19 @@ PACK_B_FROM = 200
 """Rows of C from which a panel of B is packed."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
+STRETCH = 512
+"""Terms of a long sum that are added at once where A is transposed: of more, what is packed leaves the cache."""
+LONG = 1024
+"""Sums of more terms than this are long."""
 _KERNEL_ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
     "i64 %spans, i64 %span"
+)
+
+
+_ARGUMENTS = (
+    "i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb, float %beta, ptr %c, "
+    "i64 %ldc, ptr %buffer, i64 %spans, i64 %span"
 )
 
 
@@ -37,7 +47,10 @@ def module_text(bits: int) -> str:
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
     return "\n".join(
-        [*declared, *kernels, _pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes)]
+        [
+            *declared, *kernels, _pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes),
+            _stretches(),
+        ]  # fmt: skip
     )
 
 
@@ -345,8 +358,7 @@ def _outer(rows: int, vectors: int, lanes: int) -> str:
     """
     width = vectors * lanes
     return f"""
-define void @{SYMBOL}(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb,
-                      float %beta, ptr %c, i64 %ldc, ptr %buffer, i64 %spans, i64 %span) nounwind {{
+define internal void @product({_ARGUMENTS}) nounwind {{
 entry:
   %is.ta = icmp ne i64 %ta, 0
   %is.tb = icmp ne i64 %tb, 0
@@ -438,3 +450,44 @@ exit:
 !0 = distinct !{{!0, !1}}
 !1 = !{{!"llvm.loop.unroll.count", i32 4}}
 """
+
+
+def _stretches() -> str:
+    """The function that is called: long sums of a transposed A in stretches, all others at once."""
+    return f"""
+define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
+entry:
+  %is.ta = icmp ne i64 %ta, 0
+  %is.tb = icmp ne i64 %tb, 0
+  %is.long = icmp sgt i64 %k, {LONG}
+  %is.plain = icmp eq i64 %spans, 1
+  %long.ta = and i1 %is.ta, %is.long
+  %cut = and i1 %long.ta, %is.plain
+  %next.b = select i1 %is.tb, i64 1, i64 %ldb
+  br i1 %cut, label %stretch, label %whole
+
+whole:
+  call void @product(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb,
+                     float %beta, ptr %c, i64 %ldc, ptr %buffer, i64 %spans, i64 %span)
+  ret void
+
+stretch:
+  %first = phi i64 [0, %entry], [%next, %stretch]
+  %begins = icmp eq i64 %first, 0
+  %scale = select i1 %begins, float %beta, float 1.0
+  %left = sub i64 %k, %first
+  %few = icmp slt i64 %left, {STRETCH}
+  %terms = select i1 %few, i64 %left, i64 {STRETCH}
+  %a.offset = mul i64 %first, %lda
+  %a.stretch = getelementptr float, ptr %a, i64 %a.offset
+  %b.offset = mul i64 %first, %next.b
+  %b.stretch = getelementptr float, ptr %b, i64 %b.offset
+  call void @product(i64 1, i64 %tb, i64 %m, i64 %n, i64 %terms, float %alpha, ptr %a.stretch, i64 %lda,
+                     ptr %b.stretch, i64 %ldb, float %scale, ptr %c, i64 %ldc, ptr %buffer, i64 1, i64 0)
+  %next = add i64 %first, {STRETCH}
+  %done = icmp sge i64 %next, %k
+  br i1 %done, label %exit, label %stretch
+
+exit:
+  ret void
+}}"""
