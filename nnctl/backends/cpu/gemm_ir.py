@@ -9,6 +9,9 @@ where enough rows will use it again.
 
 from __future__ import annotations
 
+from nnctl.backends.cpu.gemm_tile import tile
+from nnctl.backends.cpu.ir_text import Text
+
 SYMBOL = "nnctl_gemm"
 TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
@@ -20,12 +23,6 @@ STRETCH = 512
 """Terms of a long sum that are added at once where A is transposed: of more, what is packed leaves the cache."""
 LONG = 1024
 """Sums of more terms than this are long."""
-_KERNEL_ARGUMENTS = (
-    "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
-    "i64 %spans, i64 %span"
-)
-
-
 _ARGUMENTS = (
     "i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb, float %beta, ptr %c, "
     "i64 %ldc, ptr %buffer, i64 %spans, i64 %span"
@@ -36,7 +33,7 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    kernels = [_kernel(r, v, lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    kernels = [tile(r, v, lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
     names = ", ".join(f"ptr @tile_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
     count = rows * vectors
     declared = [
@@ -46,140 +43,8 @@ def module_text(bits: int) -> str:
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
-    return "\n".join(
-        [
-            *declared, *kernels, _pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes),
-            _stretches(),
-        ]  # fmt: skip
-    )
-
-
-class _Text:
-    """Lines of a function, with fresh names."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self._count = 0
-
-    def fresh(self, name: str) -> str:
-        self._count += 1
-        return f"%{name}.{self._count}"
-
-    def let(self, name: str, text: str) -> str:
-        """Bind a new register to an instruction."""
-        register = self.fresh(name)
-        self.lines.append(f"  {register} = {text}")
-        return register
-
-    def say(self, text: str) -> None:
-        self.lines.append(f"  {text}")
-
-    def label(self, name: str) -> None:
-        self.lines.append(f"{name}:")
-
-
-def _kernel(rows: int, vectors: int, lanes: int) -> str:
-    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
-
-    The sum runs over `spans` stretches of k terms, for each of which A begins `span` floats further.
-    """
-    v = f"<{lanes} x float>"
-    t = _Text()
-    iota = ", ".join(f"i64 {i}" for i in range(lanes))
-    one = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last, i64 0")
-    lasts = t.let(
-        "lasts", f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
-    )
-    mask = t.let("mask", f"icmp ult <{lanes} x i64> <{iota}>, {lasts}")
-    bases = ["%a"]
-    for _ in range(1, rows):
-        bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
-    t.say("br label %outer")
-    t.label("outer")
-    # Phis come first; what they become is named before it exists.
-    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
-    t.say("%of = phi i64 [0, %entry], [%of.next, %outer.end]")
-    t.say("%ka.outer = phi i64 [0, %entry], [%ka.outer.next, %outer.end]")
-    t.say("%kb.outer = phi i64 [0, %entry], [%kb.next, %outer.end]")
-    for row in sums:
-        for _, later, begun in row:
-            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %outer.end]")
-    t.say("br label %loop")
-    t.label("loop")
-    t.say("%at = phi i64 [0, %outer], [%at.next, %loop]")
-    t.say("%ka = phi i64 [%ka.outer, %outer], [%ka.next, %loop]")
-    t.say("%kb = phi i64 [%kb.outer, %outer], [%kb.next, %loop]")
-    for row in sums:
-        for now, later, begun in row:
-            t.say(f"{now} = phi {v} [{begun}, %outer], [{later}, %loop]")
-    parts = []
-    from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
-    for j in range(vectors):
-        place = t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}")
-        if j < vectors - 1:
-            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
-        else:
-            parts.append(_masked_load(t, place, mask, lanes))
-    for i in range(rows):
-        place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
-        scalar = t.let("s", f"load float, ptr {place}, align 4")
-        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
-        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
-        for j in range(vectors):
-            now, later, _ = sums[i][j]
-            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {parts[j]}, {v} {now})")
-    t.say("%at.next = add nuw i64 %at, 1")
-    t.say("%ka.next = add i64 %ka, %cas")
-    t.say("%kb.next = add i64 %kb, %ldb")
-    t.say("%done = icmp eq i64 %at.next, %k")
-    t.say("br i1 %done, label %outer.end, label %loop, !llvm.loop !0")
-    t.label("outer.end")
-    t.say("%of.next = add nuw i64 %of, 1")
-    t.say("%ka.outer.next = add i64 %ka.outer, %span")
-    t.say("%all = icmp eq i64 %of.next, %spans")
-    t.say("br i1 %all, label %scale, label %outer")
-    t.label("scale")
-    wide_alpha, wide_beta = (_splat(t, scalar, lanes) for scalar in ("%alpha", "%beta"))
-    scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later, _ in row] for row in sums]
-    t.say("%fresh = fcmp oeq float %beta, 0.0")
-    t.say("br i1 %fresh, label %store, label %update")
-    for name, updating in (("store", False), ("update", True)):
-        t.label(name)
-        place = "%c"
-        for i in range(rows):
-            if i:
-                place = t.let("c", f"getelementptr float, ptr {place}, i64 %ldc")
-            for j in range(vectors):
-                _store(t, scaled[i][j], t.let("c", f"getelementptr float, ptr {place}, i64 {j * lanes}"), lanes,
-                       mask if j == vectors - 1 else None, wide_beta if updating else None)  # fmt: skip
-        t.say("ret void")
-    body = "\n".join(t.lines)
-    return f"define internal void @tile_{rows}_{vectors}({_KERNEL_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
-
-
-def _masked_load(t: _Text, place: str, mask: str, lanes: int) -> str:
-    """The lanes of a vector that the mask has, 0 in the others."""
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
-    call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-    return t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")
-
-
-def _splat(t: _Text, scalar: str, lanes: int) -> str:
-    v = f"<{lanes} x float>"
-    first = t.let("w", f"insertelement {v} poison, float {scalar}, i64 0")
-    return t.let("w", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
-
-
-def _store(t: _Text, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
-    """Store a vector, under a mask if there is one, after adding β times what is there."""
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
-    if beta is not None:
-        old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
-        value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
-    if mask is None:
-        t.say(f"store {v} {value}, ptr {place}, align 4")
-    else:
-        t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
+    loops = [_pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes), _stretches()]
+    return "\n".join([*declared, *kernels, *loops])
 
 
 def _pack_a(rows: int) -> str:
@@ -239,7 +104,7 @@ def _pack_b(width: int, lanes: int) -> str:
     exchanged pairwise at distances 1, 2, 4, … (Eklundh 1972).
     """
     v = f"<{lanes} x float>"
-    t = _Text()
+    t = Text()
     rows = []
     place = "%from.square"
     for i in range(lanes):
