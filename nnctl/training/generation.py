@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnctl.backends.choice import choose_backend
 from nnctl.backends.contract import Executable
 from nnctl.data import tokens
-from nnctl.data.sources.text import Text
+from nnctl.data.sources.text import NextTokens
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph.ir import Value
@@ -33,14 +33,16 @@ def generate(
     tokens that it does not know.
     """
     source, names = run.loaded.spec.data, run.classes
-    if not isinstance(source, Text) or names is None:
-        raise UsageError(f"{run.folder.path}: only nets trained on data of type text generate text")
+    if not isinstance(source, NextTokens) or names is None:
+        raise UsageError(
+            f"{run.folder.path}: only nets trained on text generate text, not on data of type {source.type}"
+        )
     if not temperature >= 0.0:
         raise UsageError(f"--temperature must be 0 or above, got {temperature:g}")
     rng = generator(run.loaded.spec.seed if seed is None else seed, Purpose.WRITE)
     read = _reader(run)
     if prompt:
-        first = tokens.encode(tokens.split(prompt, source.tokens), names)
+        first = tokens.encode(source.parts(prompt), names)
     else:
         first = np.array([names.index("\n") if "\n" in names else rng.integers(len(names))], np.int64)
     yield prompt

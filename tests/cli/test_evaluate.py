@@ -89,7 +89,7 @@ def test_a_confusion_of_values_is_none() -> None:
         (("predict", "runs/tiny", "-", "--temperature", "1"), 2, "are for --generate N"),
         (("predict", "runs/tiny", "--sample", "9"), 2, "only nets with pretraining draw samples"),
         (("predict", "runs/tiny", "-", "--out", "x.npy"), 2, "--steps and --out are for --sample N"),
-        (("predict", "runs/tiny", "--generate", "9"), 2, "only nets trained on data of type text"),
+        (("predict", "runs/tiny", "--generate", "9"), 2, "only nets trained on text generate text"),
     ],
 )
 def test_mistakes_have_their_exit_codes(arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -196,7 +196,7 @@ def test_what_cannot_be_written(
 def test_only_text_is_written() -> None:
     sine = "data: sine_sequence\nlayers: [{type: rnn, units: 2, return_sequence: true}, {type: dense, units: 1}]\n"
     follow(session.train(load_text(f"{sine}cost: mse\nschedule: {{epochs: 1}}\n"), out=Path("sine")), [RunSink()])
-    with pytest.raises(UsageError, match="only nets trained on data of type text"):
+    with pytest.raises(UsageError, match="only nets trained on text generate text, not on data of type sine_sequence"):
         list(generate(open_run(Path("sine")), 3))
 
 

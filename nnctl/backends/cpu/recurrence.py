@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from nnctl.backends.cpu.intrinsics import gemm, window1
-from nnctl.backends.cpu.library import compiled
+from nnctl.backends.cpu.library import compiled, copy, fill
 from nnctl.backends.cpu.mathematics import F, exp, tanh
 
 # -- pieces of a step --------------------------------------------------------------------
@@ -48,18 +48,6 @@ def _add_product_back(d: Any, t: Any, columns: Any, weight: Any, beta: Any, out:
         0, 1, d.shape[0], units, columns, F(1.0), window1(d, t * width, d.size - t * width), d.shape[1] * width,
         weight, weight.shape[1], beta, out, units, room, 1, 0,
     )  # fmt: skip
-
-
-@compiled
-def _copy(x: Any, out: Any) -> None:
-    for j in range(out.size):
-        out[j] = x[j]
-
-
-@compiled
-def _zero(out: Any) -> None:
-    for j in range(out.size):
-        out[j] = F(0.0)
 
 
 @compiled
@@ -150,7 +138,7 @@ def _mixed(x: Any, y: Any, z: Any, out: Any) -> None:
 def _of_step(x: Any, t: Any, out: Any) -> None:
     """out_t ← x_t for every example; out may be wider."""
     for i in range(x.shape[0]):
-        _copy(_at(x, i, t, 0, x.shape[2]), _at(out, i, t, 0, x.shape[2]))
+        copy(_at(x, i, t, 0, x.shape[2]), _at(out, i, t, 0, x.shape[2]))
 
 
 @compiled
@@ -190,7 +178,7 @@ def rnn(p: Any, weight: Any, first: Any, mask: Any, relu: Any, reverse: Any, roo
         for i in range(rows):
             state = _at(h, i, t, 0, units)
             if _is_skipped(mask, i, t):
-                _copy(_earlier(first, h, i, last), state)
+                copy(_earlier(first, h, i, last), state)
             elif relu:
                 _relu(state)
             else:
@@ -216,21 +204,21 @@ def rnn_gradient(h: Any, weight: Any, g: Any, mask: Any, relu: Any, reverse: Any
     """(∂C/∂p, ∂C/∂(first state)) from g = ∂C/∂h."""
     dp, dh = outputs
     rows, steps, units = h.shape
-    _zero(window1(dh, 0, dh.size))
+    fill(window1(dh, 0, dh.size), F(0.0))
     for s in range(steps):
         t, _ = _moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
             state, own = window1(dh, i * units, units), _at(dp, i, t, 0, units)
             _add(_at(g, i, t, 0, units), state)
             if _is_skipped(mask, i, t):
-                _zero(own)
+                fill(own, F(0.0))
                 continue
-            _copy(state, own)
+            copy(state, own)
             if relu:
                 _times_relu_slope(_at(h, i, t, 0, units), own)
             else:
                 _times_tanh_slope(_at(h, i, t, 0, units), own)
-            _zero(state)
+            fill(state, F(0.0))
         _add_product_back(dp, t, units, weight, F(1.0), dh, room)
 
 
@@ -252,8 +240,8 @@ def lstm(p: Any, weight: Any, h0: Any, c0: Any, mask: Any, reverse: Any, room: A
             _sigmoid(_at(gates, i, t, 3 * units, units))
             cell, hidden = _at(c, i, t, 0, units), _at(h, i, t, 0, units)
             if _is_skipped(mask, i, t):
-                _copy(_earlier(c0, c, i, last), cell)
-                _copy(_earlier(h0, h, i, last), hidden)
+                copy(_earlier(c0, c, i, last), cell)
+                copy(_earlier(h0, h, i, last), hidden)
                 continue
             _product(_at(gates, i, t, units, units), _earlier(c0, c, i, last), cell)
             _add_product(_at(gates, i, t, 0, units), _at(gates, i, t, 2 * units, units), cell)
@@ -270,8 +258,8 @@ def lstm_gradient(
     dp, dh, dc = outputs
     rows, steps, units = c.shape
     squashed, rest = window1(room, 0, units), window1(room, units, room.size - units)
-    _zero(window1(dh, 0, dh.size))
-    _zero(window1(dc, 0, dc.size))
+    fill(window1(dh, 0, dh.size), F(0.0))
+    fill(window1(dc, 0, dc.size), F(0.0))
     for s in range(steps):
         t, last = _moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -290,7 +278,7 @@ def lstm_gradient(
             )  # fmt: skip
             skip = _is_skipped(mask, i, t)
             if skip:
-                _zero(_at(dp, i, t, 0, 4 * units))
+                fill(_at(dp, i, t, 0, 4 * units), F(0.0))
             else:
                 _tanh_of(_at(c, i, t, 0, units), squashed)
                 _product(hidden, squashed, do)
@@ -308,7 +296,7 @@ def lstm_gradient(
             _times_sigmoid_slope(o_, do)
             if not skip:
                 _scale(f_, cell)
-                _zero(hidden)
+                fill(hidden, F(0.0))
         _add_product_back(dp, t, 4 * units, weight, F(1.0), dh, rest)
 
 
@@ -323,12 +311,12 @@ def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, room: 
     for s in range(steps):
         t, last = _moment(s, steps, reverse)
         for i in range(rows):
-            _copy(bias, _at(gates, i, t, 0, 3 * units))
+            copy(bias, _at(gates, i, t, 0, 3 * units))
         _add_state_product(h0, h, t, last, weight, 3 * units, gates, room)
         for i in range(rows):
             switches, n = _at(gates, i, t, 0, 2 * units), _at(gates, i, t, 2 * units, units)
             of_state = _at(gates, i, t, 3 * units, units)
-            _copy(n, of_state)
+            copy(n, of_state)
             _add(_at(p, i, t, 0, 2 * units), switches)
             _sigmoid(switches)
             _scale(_at(gates, i, t, 0, units), n)
@@ -347,7 +335,7 @@ def gru_reset_before(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse
     for s in range(steps):
         t, last = _moment(s, steps, reverse)
         for i in range(rows):
-            _copy(bias, _at(gates, i, t, 0, 3 * units))
+            copy(bias, _at(gates, i, t, 0, 3 * units))
             _add(_at(p, i, t, 0, 3 * units), _at(gates, i, t, 0, 3 * units))
         _add_state_product(h0, h, t, last, weight, 2 * units, gates, rest)
         for i in range(rows):
@@ -369,7 +357,7 @@ def _next_state(h0: Any, h: Any, i: Any, t: Any, last: Any, n: Any, z: Any, mask
     """h_t ← (1 − z)∘n + z∘h_{t−1}, or h_{t−1} where the step is skipped."""
     state, before = _at(h, i, t, 0, h.shape[2]), _earlier(h0, h, i, last)
     if _is_skipped(mask, i, t):
-        _copy(before, state)
+        copy(before, state)
     else:
         _mixed(n, before, z, state)
 
@@ -382,7 +370,7 @@ def gru_gradient(
     """(∂C/∂p, ∂C/∂s, ∂C/∂(first h)), `reset_after`; s is the state's part of the sums."""
     dp, ds, dh = outputs
     rows, steps, units = h.shape
-    _zero(window1(dh, 0, dh.size))
+    fill(window1(dh, 0, dh.size), F(0.0))
     for s in range(steps):
         t, last = _moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -395,7 +383,7 @@ def gru_gradient(
                 _add(_at(of_gates, i, t, 0, units), dr)
                 _add(_at(of_gates, i, t, 3 * units, units), dsn)
             _times_sigmoid_slope(r, dr)
-            _copy(_at(dp, i, t, 0, 2 * units), _at(ds, i, t, 0, 2 * units))
+            copy(_at(dp, i, t, 0, 2 * units), _at(ds, i, t, 0, 2 * units))
         _add_product_back(ds, t, 3 * units, weight, F(1.0), dh, room)
 
 
@@ -409,7 +397,7 @@ def gru_gradient_reset_before(
     rows, steps, units = h.shape
     size = rows * units
     through, rest = window1(room, 0, size), window1(room, size, room.size - size)
-    _zero(window1(dh, 0, dh.size))
+    fill(window1(dh, 0, dh.size), F(0.0))
     for s in range(steps):
         t, last = _moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -426,7 +414,7 @@ def gru_gradient_reset_before(
                 _add(_at(of_gates, i, t, 0, units), dr)
             _times_sigmoid_slope(r, dr)
             _add_product(back, r, window1(dh, i * units, units))
-            _copy(_at(dp, i, t, 0, 3 * units), _at(ds, i, t, 0, 3 * units))
+            copy(_at(dp, i, t, 0, 3 * units), _at(ds, i, t, 0, 3 * units))
         _add_product_back(dp, t, 2 * units, weight, F(1.0), dh, rest)
 
 
@@ -442,8 +430,8 @@ def _candidate_gradient(
     if of_h is not None:
         _add(_at(of_h, i, t, 0, units), state)
     if _is_skipped(mask, i, t):
-        _zero(dz)
-        _zero(dn)
+        fill(dz, F(0.0))
+        fill(dn, F(0.0))
     else:
         for j in range(units):
             dz[j] = state[j] * (before[j] - n[j])
@@ -470,7 +458,7 @@ def lookup(table: Any, index: Any, out: Any) -> None:
 @compiled
 def add_rows(x: Any, index: Any, first: Any, out: Any) -> None:
     """Rows first, first + 1, … of zeros with x_i added at row index_i."""
-    _zero(window1(out, 0, out.size))
+    fill(window1(out, 0, out.size), F(0.0))
     for i in range(index.size):
         row = index[i] - first
         if row >= 0 and row < out.shape[0]:

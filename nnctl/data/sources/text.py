@@ -34,6 +34,10 @@ class NextTokens(Source):
         """Always."""
         return True
 
+    def parts(self, text: str) -> Sequence[str]:
+        """A text's tokens."""
+        return text
+
 
 @register("data", "text")
 class Text(NextTokens):
@@ -55,6 +59,12 @@ class Text(NextTokens):
     split: Annotated[SplitRule, "how windows are held out; ordered: the end of the text"] = "ordered"
     validation: Annotated[Portion | None, "windows held out for validation, a number or a share"] = 0.1
 
+    def parts(self, text: str) -> Sequence[str]:
+        """Characters or words."""
+        from nnctl.data import tokens
+
+        return tokens.split(text, self.tokens)
+
     def describe(self, folder: Path) -> Description:
         """By reading the text: its tokens are the vocabulary."""
         return self._read(folder).description
@@ -75,7 +85,7 @@ class Text(NextTokens):
 
         path = resolve(self.path, folder)
         text = tokens.read_text(path if path.is_dir() else existing_file(self.path, folder))
-        parts = tokens.split(text, self.tokens)
+        parts = self.parts(text)
         if len(parts) <= self.length:
             raise DataError(
                 f"{path}: {len(parts):,} {self.tokens} make no window of {self.length} and the one that follows\n"
