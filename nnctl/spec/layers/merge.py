@@ -19,7 +19,8 @@ class Add(Layer):
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         total, *others = several(self.type, inputs)
-        check_numbers(self.type, total)
+        for x in inputs:
+            check_numbers(self.type, x)
         for x in others:
             if x.shape != total.shape:
                 raise ShapeError(
@@ -40,6 +41,8 @@ class Concatenate(Layer):
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         xs = several(self.type, inputs)
+        for x in xs:
+            check_numbers(self.type, x)
         rank = len(xs[0].shape)
         shapes = " and ".join(show(x.shape) for x in xs)
         if not -rank <= self.axis < rank or self.axis == -rank:

@@ -11,7 +11,7 @@ from nnctl.errors import ShapeError
 from nnctl.spec.builder import Builder
 from nnctl.spec.components import Layer
 from nnctl.spec.fields import PositiveInt
-from nnctl.spec.layers.shapes import one, show
+from nnctl.spec.layers.shapes import check_numbers, numbers, one, show
 from nnctl.spec.registry import Problem, register
 
 
@@ -54,8 +54,9 @@ class Residual(Layer):
     layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "F, from input to output"]
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
-        x = one(self.type, inputs)
+        x = numbers(self.type, inputs)
         change = _chain(builder, self.layers, x)
+        check_numbers(self.type, change)
         if change.shape != x.shape:
             wanted = x.shape[1:]
             raise ShapeError(

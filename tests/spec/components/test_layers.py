@@ -86,9 +86,16 @@ def test_indices_are_no_numbers(layer: Layer) -> None:
     assert "embedding" in str(caught.hint)
 
 
-def test_indices_are_not_added() -> None:
+@pytest.mark.parametrize("layer", [Add(), Concatenate()], ids=lambda layer: layer.type)
+def test_indices_are_not_joined(layer: Layer) -> None:
     indices = np.arange(8).reshape(2, 4)
-    assert "holds indices" in str(error(Add(), indices, indices))
+    values = indices / 8
+    for inputs in ((indices, indices), (indices, values), (values, indices)):
+        assert "holds indices" in str(error(layer, *inputs))
+
+
+def test_indices_are_not_added_to_what_is_made_of_them() -> None:
+    assert "holds indices" in str(error(Residual(layers=(Flatten(),)), np.arange(8).reshape(2, 4)))
 
 
 def test_dense() -> None:
