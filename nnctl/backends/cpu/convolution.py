@@ -23,7 +23,7 @@ from nnctl.backends.cpu.mathematics import F
 
 
 @compiled
-def _placed(x: Any, top: Any, left: Any, down: Any, across: Any, out: Any) -> None:
+def placed(x: Any, top: Any, left: Any, down: Any, across: Any, out: Any) -> None:
     """x (height, width, channels) into zeros: pixel (i, j) to (top + i·down, left + j·across), if that is inside."""
     rows, columns, channels = out.shape
     for i in range(rows):
@@ -69,7 +69,7 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, room: Any) -> None:
             _convolved(x[n], w, kh, kw, down, across, out[n], rest)
         else:
             around = window3(room, 0, height, width, channels)
-            _placed(x[n], top, left, 1, 1, around)
+            placed(x[n], top, left, 1, 1, around)
             _convolved(around, w, kh, kw, down, across, out[n], rest)
 
 
@@ -93,7 +93,7 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, room: Any) ->
     around = window3(room, turned, height, width, filters)
     rest = window1(room, turned + size, room.size - turned - size)
     for n in range(y.shape[0]):
-        _placed(y[n], kh - 1 - top, kw - 1 - left, down, across, around)
+        placed(y[n], kh - 1 - top, kw - 1 - left, down, across, around)
         _convolved(around, window1(room, 0, turned), kh, kw, 1, 1, out[n], rest)
 
 
@@ -116,7 +116,7 @@ def convolution_kernel(
     plain = height == x.shape[1] and width == x.shape[2]
     for n in range(images):
         if not plain:
-            _placed(x[n], top, left, 1, 1, window3(room, 0, height, width, channels))
+            placed(x[n], top, left, 1, 1, window3(room, 0, height, width, channels))
         image = window1(flat_x, n * size, size) if plain else window1(room, 0, size)
         gradient = window1(flat_y, n * rows * columns * filters, rows * columns * filters)
         for i in range(first, last):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from nnctl.backends.cpu.writer import Writer
 from nnctl.plan.plan import Launch
 
 Emit: TypeAlias = Callable[[Writer, Launch], None]
-
-
-class Unsupported(ValueError):
-    """Generated code does not do this; the message names what."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,7 @@ class Emitter:
     rows: whether it treats each example by itself, where the result's first axis is the
     batch. blocks: whether it can make a stretch of the first axis of a result that is not
     batched. whole: inputs that every thread reads whole all the same. own: inputs of which
-    a thread reads only its block. check: raises Unsupported for attributes it cannot do.
+    a thread reads only its block.
     """
 
     write: Emit
@@ -31,7 +27,6 @@ class Emitter:
     blocks: bool
     whole: tuple[int, ...]
     own: tuple[int, ...]
-    check: Callable[[Mapping[str, Any]], None]
 
 
 EMITTERS: dict[str, Emitter] = {}
@@ -43,12 +38,11 @@ def emits(
     blocks: bool = False,
     whole: tuple[int, ...] = (),
     own: tuple[int, ...] = (),
-    check: Callable[[Mapping[str, Any]], None] = lambda attributes: None,
 ) -> Callable[[Emit], Emit]:
     """Enter the decorated function as the writer of the ops called `names`."""
 
     def decorate(function: Emit) -> Emit:
-        emitter = Emitter(function, rows, blocks, whole, own, check)
+        emitter = Emitter(function, rows, blocks, whole, own)
         EMITTERS.update(dict.fromkeys(names, emitter))
         return function
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nnctl.backends.cpu.emitters import EMITTERS, Unsupported
+from nnctl.backends.cpu.emitters import EMITTERS
 from nnctl.backends.cpu.formulas import write_formula
 from nnctl.backends.cpu.sharing import Block, share
 from nnctl.backends.cpu.writer import Writer
@@ -18,6 +18,7 @@ from nnctl.plan.plan import Launch, Plan, Slot
 _IMPORTS = """import math
 
 from nnctl.backends.cpu.intrinsics import barrier, gemm, prefetch, ticks, window1, window2, window3, window4
+from nnctl.backends.cpu.apart import convolution_apart, convolution_kernel_apart, convolution_transpose_apart
 from nnctl.backends.cpu.convolution import (
     convolution, convolution_kernel, convolution_transpose, max_pool, maximum_place, put_into_windows, spread_pool,
     sum_pool,
@@ -31,6 +32,7 @@ from nnctl.backends.cpu.recurrence import (
     add_rows, differs, gru, gru_gradient, gru_gradient_reset_before, gru_reset_before, leaky_rnn, lookup, lstm,
     lstm_gradient, rnn, rnn_gradient,
 )
+from nnctl.backends.cpu.resampling import interpolate, interpolate_transpose
 """
 _ARGUMENTS = (
     "thread", "threads", "steps", "batch", "meeting", "clock", "arena", "arena_index", "arena_uint8", "all_room",
@@ -71,21 +73,14 @@ class Source:
 
 
 def unsupported(graph: Graph) -> tuple[str, ...]:
-    """What has no generated code in a graph, in words: names of ops, and what of an op it is."""
-    found: set[str] = set()
-    for node in graph.nodes:
+    """The names of a graph's ops that have no generated code."""
+    found = {
+        node.op.name
+        for node in graph.nodes
         # What reads nothing is computed once, by the reference bodies.
-        if isinstance(node.op, ElementwiseOp) or not node.inputs or node.op.name in VIEWS:
-            continue
-        emitter = EMITTERS.get(node.op.name)
-        if emitter is None:
-            found.add(node.op.name)
-            continue
-        try:
-            emitter.check(node.attributes)
-        except Unsupported as unsupported_part:
-            found.add(f"{node.op.name} with {unsupported_part}")
-    return tuple(sorted(found))
+        if not isinstance(node.op, ElementwiseOp) and node.inputs and node.op.name not in VIEWS
+    }
+    return tuple(sorted(found.difference(EMITTERS)))
 
 
 def generate(plan: Plan, *, timed: bool = False) -> Source:

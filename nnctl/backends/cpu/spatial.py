@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnctl.backends.cpu.gemm import room
-from nnctl.backends.cpu.registration import Unsupported, emits
+from nnctl.backends.cpu.registration import emits
 from nnctl.backends.cpu.writer import Part, Writer
+from nnctl.ops.resampling import shares
 from nnctl.plan.plan import Launch, Slot
 
 
@@ -43,15 +44,20 @@ def _part(launch: Launch) -> Part:
     return "own" if launch.split == "rows" else "whole"
 
 
-def _plain(attributes: Mapping[str, Any]) -> None:
-    """Raise Unsupported for windows with gaps and for groups."""
-    if any(d != 1 for d in attributes["dilation"]):
-        raise Unsupported("dilation")
-    if attributes["groups"] != 1:
-        raise Unsupported("groups")
+def _spaces(attributes: Mapping[str, Any]) -> tuple[int, int, int]:
+    """(gap down, gap across, groups)."""
+    return (*_two(attributes["dilation"], 1), attributes["groups"])
 
 
-@emits("convolution", rows=True, whole=(1,), check=_plain)
+def _convolves(launch: Launch, arguments: str, geometry: Sequence[int]) -> str:
+    """The call of the op's function; of the one for gaps and groups where there are some."""
+    spaces = _spaces(launch.attributes)
+    if spaces == (1, 1, 1):
+        return f"{launch.op.name}({arguments}, {_text(geometry)}, room)"
+    return f"{launch.op.name}_apart({arguments}, {_text(geometry)}, {_text(spaces)}, room)"
+
+
+@emits("convolution", rows=True, whole=(1,))
 def _convolution(writer: Writer, launch: Launch) -> None:
     x, w = launch.inputs
     out = launch.outputs[0]
@@ -59,42 +65,44 @@ def _convolution(writer: Writer, launch: Launch) -> None:
     terms = math.prod(w.shape[:-1])
     writer.needs_room(geometry[6] * geometry[7] * x.shape[-1] + room(1, terms, transposed=False))
     images, result = _image(writer, x, _part(launch)), _image(writer, out, _part(launch))
-    writer.line(f"convolution({images}, {writer.view(w, 'whole')}, {result}, {_text(geometry)}, room)")
+    writer.line(_convolves(launch, f"{images}, {writer.view(w, 'whole')}, {result}", geometry))
 
 
-@emits("convolution_transpose", rows=True, whole=(1,), check=_plain)
+@emits("convolution_transpose", rows=True, whole=(1,))
 def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     y, w = launch.inputs
     out = launch.outputs[0]
     geometry = _geometry(w.shape[:-2], launch.attributes, out.shape[1:-1])
     kh, kw = geometry[:2]
+    gap_down, gap_across, _ = _spaces(launch.attributes)
     height, width = _two(out.shape[1:-1], 1)
-    spread = (height + kh - 1) * (width + kw - 1) * w.shape[-1]
+    spread = (height + (kh - 1) * gap_down) * (width + (kw - 1) * gap_across) * w.shape[-1]
     writer.needs_room(math.prod(w.shape) + spread + room(1, kh * kw * w.shape[-1], transposed=False))
     kernel = writer.view(w, "whole", ["-", kw, *w.shape[-2:]] if len(w.shape) == 4 else None)
     if len(w.shape) == 3:
         kernel = f"window4({kernel}, 0, 1, {kw}, {w.shape[-2]}, {w.shape[-1]})"
     images, result = _image(writer, y, _part(launch)), _image(writer, out, _part(launch))
-    writer.line(f"convolution_transpose({images}, {kernel}, {result}, {_text(geometry)}, room)")
+    writer.line(_convolves(launch, f"{images}, {kernel}, {result}", geometry))
 
 
-@emits("convolution_kernel", blocks=True, check=_plain)
+@emits("convolution_kernel", blocks=True)
 def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     x, y = launch.inputs
     out = launch.outputs[0]
     geometry = _geometry(launch.attributes["kernel"], launch.attributes, x.shape[1:-1])
+    gap_down, gap_across, _ = _spaces(launch.attributes)
     positions = math.prod(y.shape[1:-1])
     writer.needs_room(geometry[6] * geometry[7] * x.shape[-1] + room(1, positions, transposed=False))
     images, gradients = _image(writer, x, "whole"), _image(writer, y, "whole")
-    # A thread makes some rows of the kernel; of a kernel of one row some columns, one pixel apart.
+    # A thread makes some rows of the kernel; of a kernel of one row some columns.
     channels = x.shape[-1]
-    step, across = (geometry[7] * channels, geometry[1]) if len(out.shape) == 4 else (channels, 1)
+    step, across = (geometry[7] * channels * gap_down, geometry[1]) if len(out.shape) == 4 else (
+        channels * gap_across, 1
+    )  # fmt: skip
     part: Part = "own" if launch.split == "blocks" else "whole"
     first, last = writer.bounds(out) if part == "own" else ("0", str(out.shape[0]))
-    writer.line(
-        f"convolution_kernel({images}, {gradients}, {first}, {last}, {step}, {across}, {writer.view(out, part)}, "
-        f"{_text(geometry)}, room)"
-    )
+    arguments = f"{images}, {gradients}, {first}, {last}, {step}, {across}, {writer.view(out, part)}"
+    writer.line(_convolves(launch, arguments, geometry))
 
 
 @emits("max_pool", "maximum_place", "sum_pool", rows=True)
@@ -112,3 +120,14 @@ def _unpool(writer: Writer, launch: Launch) -> None:
     geometry = _geometry(launch.attributes["size"], launch.attributes, out.shape[1:-1])
     read = ", ".join(_image(writer, s, _part(launch)) for s in launch.inputs)
     writer.line(f"{launch.op.name}({read}, {_image(writer, out, _part(launch))}, {_text(geometry)}, room)")
+
+
+@emits("interpolate", "interpolate_transpose", rows=True)
+def _interpolate(writer: Writer, launch: Launch) -> None:
+    x, out = launch.inputs[0], launch.outputs[0]
+    axis, factor = launch.attributes["axis"], launch.attributes["factor"]
+    read, made = (writer.view(s, _part(launch), ["-", s.shape[axis], math.prod(s.shape[axis + 1 :])]) for s in (x, out))
+    samples = list(shares(factor))
+    own = ", ".join(writer.number(share) for _, share in samples)
+    early = sum(offset < 0.0 for offset, _ in samples)
+    writer.line(f"{launch.op.name}({read}, ({own},), {early}, {made})")
