@@ -26,7 +26,8 @@ class PublishedFiles:
     """The files of one data set.
 
     title: what people call it. source: its type in a spec, and the name of its folders.
-    checksums: MD5 of each file with gzip undone. packed: whether mirrors have them as .gz.
+    checksums: MD5 of each file with gzip undone. instead: data of the kind, as a spec writes it,
+    that needs no download. packed: whether mirrors have them as .gz.
     variants: names under which copies of a file are found.
     """
 
@@ -34,6 +35,7 @@ class PublishedFiles:
     source: str
     mirrors: tuple[str, ...]
     checksums: Mapping[str, str]
+    instead: str
     packed: bool = False
     variants: Callable[[str], tuple[str, ...]] = _alone
 
@@ -84,7 +86,7 @@ class PublishedFiles:
                 f"{self.title} is not on this machine: {error}\n{looked}\n"
                 f"  with no network, put {', '.join(remote)} in a folder,\n"
                 f"  and set NNCTL_DATA to it or write data: {{type: {self.source}, path: FOLDER}}; "
-                "data: digits needs no download"
+                f"data: {self.instead} needs no download"
             ) from error
         files = self.locate(given, folder)
         if files is None:

@@ -54,15 +54,21 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
 
 
 def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Sequence[str] | None, run: str) -> None:
-    """Raise SpecError where a layer with a row of weights for each token is taken from a net of other tokens."""
+    """Raise SpecError where a layer with a row of weights for each token is taken from a net of other tokens.
+
+    Layers without parameters, as dropout or flatten, hand one-hot rows on to the next.
+    """
     ours = engine.network.signature.vocabulary
     if ours is None or theirs is None or ours == tuple(theirs):
         return
     names = layer_names(loaded.spec.layers)
-    one_hot = {name for name, layer in zip(names, loaded.spec.layers) if layer.type == "one_hot"}
+    with_parameters = {array.partition(".")[0] for array in engine.parameters}
+    one_hot: set[str] = set()
     for layer, name, before in zip(loaded.spec.layers, names, ("input", *names)):
-        taken = asked.layers is None or name in asked.layers
-        if taken and (layer.type == "embedding" or one_hot.intersection(layer.inputs or (before,))):
+        reads_tokens = layer.type == "embedding" or not one_hot.isdisjoint(layer.inputs or (before,))
+        if layer.type == "one_hot" or (reads_tokens and name not in with_parameters):
+            one_hot.add(name)
+        elif reads_tokens and (asked.layers is None or name in asked.layers):
             message = f"'{name}' has weights for each token, and those of {run} are others"
             if differing := sorted({*ours}.symmetric_difference(theirs)):
                 message += f": {differing[0]!r} is in one vocabulary alone"

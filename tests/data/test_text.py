@@ -82,11 +82,25 @@ def test_errors(tmp_path, content, fields, words):
         load_dataset(Text(path="a.txt", **fields), tmp_path, 0)
 
 
-def test_a_short_text_is_blamed_on_the_length(tmp_path):
-    (tmp_path / "a.txt").write_text("short")
-    with pytest.raises(DataError) as caught:
-        load_dataset(Text(path="a.txt", length=5), tmp_path, 0)
+@pytest.mark.parametrize("data", [Text(path="input.txt", length=5), Shakespeare(path=".", length=5)])
+def test_a_short_text_is_blamed_on_the_length(data, tmp_path):
+    (tmp_path / "input.txt").write_text("short")
+    with pytest.raises(DataError, match="5 characters make no window of 5") as caught:
+        load_dataset(data, tmp_path, 0)
     assert caught.value.field == "length"
+
+
+def test_shakespeare_without_network_and_copies(monkeypatch, tmp_path):
+    def unreachable(files, mirrors, folder, title):
+        raise DataError("input.txt could not be fetched")
+
+    monkeypatch.delenv("NNCTL_DATA", raising=False)
+    monkeypatch.setattr("nnctl.data.published.cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr("nnctl.data.download.fetch", unreachable)
+    with pytest.raises(
+        DataError, match=r"put input\.txt in a folder,\n.*data: \{type: text, path: FILE\} needs no download"
+    ):
+        load_dataset(Shakespeare(), tmp_path, 0)
 
 
 def test_missing(tmp_path):

@@ -29,6 +29,7 @@ FILES = PublishedFiles(
         "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
         "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     },
+    instead="digits",
     packed=True,
     # Some copies are named train-images.idx3-ubyte.
     variants=lambda name: (name, name.replace("-idx", ".idx")),

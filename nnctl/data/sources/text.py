@@ -19,6 +19,7 @@ FILES = PublishedFiles(
     "shakespeare",
     mirrors=("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",),
     checksums={"input.txt": "6fb458f1232090904fb40fe944165e91"},
+    instead="{type: text, path: FILE}",
     variants=lambda name: (name, "tinyshakespeare.txt", "text/tinyshakespeare.txt"),
 )
 _CONTIGUOUS = (
@@ -86,12 +87,7 @@ class Text(NextTokens):
         path = resolve(self.path, folder)
         text = tokens.read_text(path if path.is_dir() else existing_file(self.path, folder))
         parts = self.parts(text)
-        if len(parts) <= self.length:
-            raise DataError(
-                f"{path}: {len(parts):,} {self.tokens} make no window of {self.length} and the one that follows\n"
-                "  a smaller data.length makes more windows",
-                "length",
-            )
+        _check_length(path, len(parts), self.tokens, self.length)
         return windows(parts, tokens.vocabulary_of(parts, self.vocabulary), self.length)
 
 
@@ -127,6 +123,7 @@ class Shakespeare(NextTokens):
                 f"{path}: holds {strange[0]!r}, which the text of Shakespeare does not\n"
                 "  for a text of yours write data: {type: text, path: FILE}"
             )
+        _check_length(path, len(text), "characters", self.length)
         return windows(text, self.characters, self.length)
 
     def where(self, folder: Path) -> str:
@@ -136,6 +133,16 @@ class Shakespeare(NextTokens):
     def fetch(self, folder: Path) -> None:
         """Download to the user's cache, unless it is found. Raises DataError: what was tried, what can be done."""
         FILES.fetch(self.path, folder)
+
+
+def _check_length(path: Path, count: int, tokens: str, length: int) -> None:
+    """Raises DataError where a text makes no window."""
+    if count <= length:
+        raise DataError(
+            f"{path}: {count:,} {tokens} make no window of {length} and the one that follows\n"
+            "  a smaller data.length makes more windows",
+            "length",
+        )
 
 
 def windows(parts: Sequence[str], names: tuple[str, ...], length: int) -> Examples:
