@@ -9,7 +9,6 @@ import os
 import platform
 import statistics
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 # Before any BLAS is loaded: everyone, us included, chooses kernels for this processor.
@@ -17,7 +16,7 @@ for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "M
     os.environ.pop(_name, None)
 
 from benchmarks.arena import race  # noqa: E402
-from benchmarks.contestants import CONTESTANTS, MODULES  # noqa: E402
+from benchmarks.contestants import CONTESTANTS  # noqa: E402
 from benchmarks.workloads import CPU, Workload  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
@@ -27,15 +26,30 @@ def main() -> None:
     """Race all contestants that are installed over the chosen workloads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("suite", choices=["cpu"])
-    parser.add_argument("--only", default="", help="workloads whose name contains this")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="WORDS",
+        help="workloads whose name contains this, or another --only; case is ignored",
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="about how long a round of one contestant takes")
     parser.add_argument("--threads", type=int, default=_cores())
-    parser.add_argument("--no-save", action="store_true")
+    parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    parser.add_argument("--quick", action="store_true", help="see that everyone runs: a few steps, nothing kept")
     options = parser.parse_args()
-    names = [n for n in CONTESTANTS if find_spec(MODULES[n]) is not None]
+    if options.quick:
+        options.rounds, options.seconds, options.no_save = 1, 0.0, True
+    chosen = [w for w in CPU if options.only is None or any(o.casefold() in w.name.casefold() for o in options.only)]
+    if not chosen:
+        parser.error(f"no workload's name contains {' or '.join(map(repr, options.only))}; there are:\n"
+                     + "\n".join(w.name for w in CPU))  # fmt: skip
+    _keep_to(options.threads)
     rows = []
-    for workload in (w for w in CPU if options.only in w.name):
+    for workload in chosen:
+        names = [
+            n for n, contestant in CONTESTANTS.items() if contestant.installed and workload.kind in contestant.kinds
+        ]
         figures = race(workload, names, threads=options.threads, rounds=options.rounds, seconds=options.seconds)
         rows.append(_row(workload, figures))
         print(_line(rows[-1]), flush=True)
@@ -61,15 +75,16 @@ def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, objec
     """Best and median milliseconds a step; ratios from the best of each."""
     best = {name: min(times) * 1e3 for name, times in figures.items() if times}
     peers = {name: value for name, value in best.items() if name != "nnctl"}
+    ours = best.get("nnctl")
     return {
         "workload": workload.name,
         "flops": workload.flops,
         "best_ms": best,
         "median_ms": {name: statistics.median(times) * 1e3 for name, times in figures.items() if times},
-        "gflops": workload.flops / best["nnctl"] / 1e6,
+        "gflops": workload.flops / ours / 1e6 if ours else None,
         "best_peer": min(peers, key=peers.__getitem__) if peers else None,
-        "ratio": min(peers.values()) / best["nnctl"] if peers else None,
-        "ratio_torch_eager": best["torch eager"] / best["nnctl"] if "torch eager" in best else None,
+        "ratio": min(peers.values()) / ours if peers and ours else None,
+        "ratio_torch_eager": best["torch eager"] / ours if "torch eager" in best and ours else None,
     }
 
 
@@ -93,7 +108,8 @@ def _table(result: dict[str, object]) -> str:
     for row in rows:
         cells = [f"{row['best_ms'][n]:.4g}" if n in row["best_ms"] else "–" for n in names]
         ratios = [f"{row[k]:.2f}" if row[k] is not None else "–" for k in ("ratio", "ratio_torch_eager")]
-        lines.append(f"| {row['workload']} | {' | '.join([*cells, *ratios])} | {row['gflops']:.0f} |")
+        speed = f"{row['gflops']:.0f}" if row["gflops"] is not None else "–"
+        lines.append(f"| {row['workload']} | {' | '.join([*cells, *ratios, speed])} |")
     versions = result["versions"]
     assert isinstance(versions, dict)
     lines += ["", ", ".join(f"{name} {v}" for name, v in versions.items() if v) + f", Python {result['python']}."]
@@ -102,6 +118,12 @@ def _table(result: dict[str, object]) -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _keep_to(threads: int) -> None:
+    """Let this process and those it starts see so many cores: JAX and scikit-learn have no other setting for all."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def _processor() -> str:

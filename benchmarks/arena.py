@@ -6,68 +6,153 @@ and would take cores from whoever runs next.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.process import BaseProcess
 
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.workloads import Workload, steps_within
+from benchmarks.trainer import Trainer
+from benchmarks.workloads import Workload, orders, steps_within
+
+_COMPARED = 3
+"""Steps from the same weights, on the same examples, whose costs must be equal before anyone is timed."""
+_TOLERANCE = 5e-5
+"""Relative. They differ by some 1e-6 in float32; another rule or another net shows at 1e-3."""
+_PATIENCE = 10.0
+"""Seconds that a contestant has to end by itself."""
 
 
-def race(workload: Workload, names: list[str], *, threads: int, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds a step of each contestant, one figure a round. A contestant that fails has none."""
-    context = multiprocessing.get_context("spawn")
-    workers: dict[str, tuple[Any, Connection]] = {}
-    for name in names:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, name, workload, threads, seconds), daemon=True)
-        process.start()
-        if ours.recv() == "ready":
-            workers[name] = (process, ours)
-            os.kill(process.pid or 0, signal.SIGSTOP)
-    figures: dict[str, list[float]] = {name: [] for name in workers}
-    for _ in range(rounds):
-        for name, (process, connection) in workers.items():
-            os.kill(process.pid, signal.SIGCONT)
-            connection.send("go")
-            figures[name].append(connection.recv())
-            os.kill(process.pid, signal.SIGSTOP)
-    for process, connection in workers.values():
-        os.kill(process.pid, signal.SIGCONT)
-        connection.send("stop")
-        process.join()
-    return figures
+class DisagreementError(Exception):
+    """Contestants do not do the same work."""
+
+
+def race(
+    workload: Workload, names: Sequence[str], *, threads: int, rounds: int, seconds: float
+) -> dict[str, list[float]]:
+    """Seconds a step of each contestant, one figure a round. A contestant that fails has none.
+
+    Raises DisagreementError where the costs of first steps differ.
+    """
+    workers = {name: _Worker(name, workload, threads, seconds) for name in names}
+    try:
+        costs = {name: costs for name, worker in workers.items() if (costs := worker.first_costs()) is not None}
+        check_agreement(workload, costs)
+        ready = [name for name in costs if workers[name].rehearse()]
+        figures: dict[str, list[float]] = {name: [] for name in ready}
+        for _ in range(rounds):
+            for name in ready:
+                figures[name].append(workers[name].round())
+        return figures
+    finally:
+        for worker in workers.values():
+            worker.end()
+
+
+def check_agreement(workload: Workload, costs: dict[str, list[float]]) -> None:
+    """Compare everyone's first costs with the first contestant's. Raises DisagreementError."""
+    standard = next(iter(costs.values()), [])
+    for found in costs.values():
+        if not all(math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(found, standard, strict=True)):
+            lines = "".join(f"\n  {name}: {', '.join(map(str, values))}" for name, values in costs.items())
+            raise DisagreementError(f"{workload.name}: the first steps from the same weights cost{lines}")
+
+
+class _Worker:
+    """A contestant's process, stopped except while it is asked something."""
+
+    def __init__(self, name: str, workload: Workload, threads: int, seconds: float) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._name = name
+        self._connection, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(
+            target=_work, args=(theirs, name, workload, threads, seconds), daemon=True
+        )
+        self._process.start()
+        # With this end closed here too, the end of the process is the end of what is received.
+        theirs.close()
+        self._signal(signal.SIGSTOP)
+
+    def first_costs(self) -> list[float] | None:
+        """Of the steps that are compared; None where preparing them fails, for a reason that the process prints."""
+        return self._ask("costs")
+
+    def rehearse(self) -> bool:
+        """Compile and warm up. False where that fails."""
+        return self._ask("rehearse") is not None
+
+    def round(self) -> float:
+        """Seconds a step of one stretch. Raises RuntimeError where it fails: figures would be missing."""
+        figures = self._ask("round")
+        if figures is None:
+            raise RuntimeError(f"{self._name} failed in a round")
+        return figures[0]
+
+    def end(self) -> None:
+        """Whatever it does."""
+        self._signal(signal.SIGCONT)
+        # Where it waits it ends by itself, and with it what it has started: compilers' helpers.
+        self._connection.close()
+        self._process.join(_PATIENCE)
+        self._process.kill()
+        self._process.join()
+
+    def _ask(self, what: str) -> list[float] | None:
+        self._signal(signal.SIGCONT)
+        try:
+            self._connection.send(what)
+            answer: list[float] = self._connection.recv()
+        except (EOFError, ConnectionError):
+            return None
+        self._signal(signal.SIGSTOP)
+        return answer
+
+    def _signal(self, number: int) -> None:
+        # One that has ended is a child of this process until it is joined: there is always someone to signal.
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
 
 
 def _work(connection: Connection, name: str, workload: Workload, threads: int, seconds: float) -> None:
+    """Answer what a `_Worker` asks, until it closes its end."""
+    trainer = CONTESTANTS[name].prepare(workload, threads)
+    steps = 0
+    while (asked := _received(connection)) is not None:
+        if asked == "costs":
+            answer = [trainer.step(rows) for rows in orders(workload, _COMPARED)]
+        elif asked == "rehearse":
+            steps = _rehearsed(trainer, workload, seconds)
+            answer = []
+        else:
+            began = time.perf_counter()
+            trainer.run(steps)
+            answer = [(time.perf_counter() - began) / steps]
+        connection.send(answer)
+
+
+def _received(connection: Connection) -> str | None:
     try:
-        run = CONTESTANTS[name](workload, threads)
-        steps = _rehearsed(run, workload, seconds)
-    except (ImportError, RuntimeError) as error:
-        print(f"{name}: {error}", flush=True)
-        connection.send("failed")
-        return
-    connection.send("ready")
-    while connection.recv() == "go":
-        began = time.perf_counter()
-        run(steps)
-        connection.send((time.perf_counter() - began) / steps)
+        asked: str = connection.recv()
+    except EOFError:
+        return None
+    return asked
 
 
-def _rehearsed(run: Any, workload: Workload, seconds: float) -> int:
+def _rehearsed(trainer: Trainer, workload: Workload, seconds: float) -> int:
     """Compile and warm up; how many steps make a round."""
     # The machine's limit is about 0.4 TFLOP/s: a first guess that errs on the side of too few steps.
     length = steps_within(seconds, max(workload.flops / 4e11, 1e-5) * 4)
-    if getattr(run, "fixed_length", False):
-        run(length)
-        run(length)
+    if trainer.fixed_length:
+        trainer.run(length)
+        trainer.run(length)
         return length
-    run(2)
+    trainer.run(2)
     began = time.perf_counter()
-    run(10)
+    trainer.run(10)
     steps = steps_within(seconds, (time.perf_counter() - began) / 10)
-    run(steps)
+    trainer.run(steps)
     return steps

@@ -1,67 +1,73 @@
-"""What is timed: nets, batches and update rules, on random images of MNIST's shape."""
+"""What is timed: a net, the data that it reads, a batch size and an update rule."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-EXAMPLES = 20_000
-CLASSES = 10
-INPUTS = 784
+from benchmarks.data import Data, Images, Text
+from benchmarks.nets import Flatten, Net, Recurrent, Weights, characters, initial_weights, lenet, mlp, placed, vgg
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A multilayer perceptron of `hidden` units, a batch size and an optimizer."""
+    """Training steps on batches of random examples."""
 
     name: str
-    hidden: tuple[int, ...]
+    net: Net
+    data: Data
     batch: int
-    optimizer: str = "sgd"
-    activation: str = "relu"
+    optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: float = 0.01
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Units of every layer, input and output included."""
-        return (INPUTS, *self.hidden, CLASSES)
 
     @property
     def flops(self) -> int:
         """Of the products of one step: forward, and backward but for the first layer's input."""
-        pairs = list(zip(self.widths, self.widths[1:]))
-        products = 3 * sum(a * b for a, b in pairs) - pairs[0][0] * pairs[0][1]
-        return 2 * self.batch * products
+        counts = [layer.products(shape) for _, layer, shape in placed(self.net, self.data.shape)]
+        # Of a first layer that reads characters only products with its state are counted, and those have a gradient.
+        first = 0 if isinstance(self.net[0], Recurrent) else next(filter(None, counts))
+        return 2 * self.batch * (3 * sum(counts) - first)
 
+    @property
+    def kind(self) -> Literal["dense", "convolutional", "recurrent"]:
+        """What its layers are, and with that what its data are read as."""
+        if isinstance(self.data, Text):
+            return "recurrent"
+        return "dense" if isinstance(self.net[0], Flatten) else "convolutional"
+
+    def weights(self) -> Weights:
+        """What training begins with."""
+        return initial_weights(self.net, self.data.shape)
+
+
+_DIGITS = Images((28, 28, 1))
+_OBJECTS = Images((32, 32, 3), examples=4_000)
+_TEXT = Text(time=64)
 
 CPU = (
-    Workload("MLP 784-30-10, batch 10", (30,), 10, activation="sigmoid"),
-    Workload("MLP 784-100-10, batch 10", (100,), 10, activation="sigmoid"),
-    Workload("MLP 784-100-10, batch 64", (100,), 64, activation="sigmoid"),
-    Workload("MLP 784-512-256-10, batch 128", (512, 256), 128),
-    Workload("MLP 784-2048-2048-10, batch 1024", (2048, 2048), 1024),
-    Workload("MLP 784-512-256-10, batch 128, Adam", (512, 256), 128, optimizer="adam", learning_rate=0.001),
+    Workload("MLP 784-30-10, batch 10", mlp(30, activation="sigmoid"), _DIGITS, 10),
+    Workload("MLP 784-100-10, batch 10", mlp(100, activation="sigmoid"), _DIGITS, 10),
+    Workload("MLP 784-100-10, batch 64", mlp(100, activation="sigmoid"), _DIGITS, 64),
+    Workload("MLP 784-512-256-10, batch 128", mlp(512, 256, activation="relu"), _DIGITS, 128),
+    Workload("MLP 784-2048-2048-10, batch 1024", mlp(2048, 2048, activation="relu"), _DIGITS, 1024),
+    Workload("MLP 784-512-256-10, batch 128, Adam", mlp(512, 256, activation="relu"), _DIGITS, 128, "adam", 0.001),
+    Workload("CNN 5×5×20-P-5×5×40-P-100-10, batch 10", lenet(), _DIGITS, 10, learning_rate=0.1),
+    Workload("CNN 5×5×20-P-5×5×40-P-100-10, batch 128", lenet(), _DIGITS, 128, learning_rate=0.1),
+    Workload("VGG-BN 32-32-P-64-64-P-128-128-GAP-10, batch 64", vgg(32, 64, 128), _OBJECTS, 64, learning_rate=0.1),
+    Workload("char RNN 128, time 64, batch 32", characters("rnn", 128), _TEXT, 32, learning_rate=0.1),
+    Workload("char LSTM 128, time 64, batch 32", characters("lstm", 128), _TEXT, 32, learning_rate=0.1),
+    Workload("char GRU 128, time 64, batch 32", characters("gru", 128), _TEXT, 32, learning_rate=0.1),
+    Workload("char LSTM 256, time 64, batch 64", characters("lstm", 256), _TEXT, 64, learning_rate=0.1),
 )
-
-
-def images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Random bytes and labels, the same for everyone."""
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (EXAMPLES, 28, 28, 1), dtype=np.uint8)
-    return pixels, rng.integers(0, CLASSES, EXAMPLES)
-
-
-def floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The images as the peers like them: flat, float32, on the unit range."""
-    return pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255.0)
 
 
 def orders(workload: Workload, steps: int, seed: int = 1) -> NDArray[np.int64]:
     """Rows of each batch, (steps, batch)."""
     rng = np.random.default_rng(seed)
-    return rng.integers(0, EXAMPLES, (steps, workload.batch))
+    return rng.integers(0, workload.data.examples, (steps, workload.batch))
 
 
 def steps_within(seconds: float, a_step: float) -> int:

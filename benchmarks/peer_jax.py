@@ -1,0 +1,198 @@
+"""JAX: the net as pure functions, the step under `jit`, and all steps in one `scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from benchmarks.data import Text
+from benchmarks.nets import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    MaxPool,
+    Recurrent,
+    placed,
+)
+from benchmarks.trainer import Trainer
+from benchmarks.workloads import Workload, orders
+
+_Arrays = dict[str, Any]
+
+
+def jax_jit(workload: Workload, threads: int) -> Trainer:
+    """The step under `jit`, a Python loop over steps."""
+    state, x, y, update = _start(workload)
+    step = jax.jit(update, donate_argnums=0)
+    held = [state]
+
+    def once(rows: NDArray[Any]) -> Any:
+        held[0], cost = step(held[0], x, y, rows)
+        return cost
+
+    def run(steps: int) -> None:
+        for rows in orders(workload, steps):
+            cost = once(rows)
+        cost.block_until_ready()
+
+    return Trainer(lambda rows: float(once(rows)), run)
+
+
+def jax_scan(workload: Workload, threads: int) -> Trainer:
+    """All steps in one `lax.scan` under `jit`, which is compiled for their number."""
+    state, x, y, update = _start(workload)
+
+    @jax.jit
+    def epoch(state: Any, x: Any, y: Any, order: Any) -> Any:
+        return lax.scan(lambda s, rows: update(s, x, y, rows), state, order)
+
+    held = [state]
+
+    def train(order: NDArray[Any]) -> Any:
+        held[0], costs = epoch(held[0], x, y, order)
+        return costs.block_until_ready()
+
+    def run(steps: int) -> None:
+        train(orders(workload, steps))
+
+    return Trainer(lambda rows: float(train(rows[None])[0]), run, fixed_length=True)
+
+
+def _start(workload: Workload) -> tuple[Any, Any, Any, Callable[..., Any]]:
+    """(first state, x, y, update) of a workload."""
+    weights = {name: jnp.asarray(array) for name, array in workload.weights().items()}
+    if isinstance(workload.data, Text):
+        x, y = (jnp.asarray(a, jnp.int32) for a in workload.data.arrays())
+    else:
+        images, labels = workload.data.floats()
+        x, y = jnp.asarray(images), jnp.asarray(labels)
+        if workload.kind == "dense":
+            x = x.reshape(len(x), -1)
+
+    def cost(weights: _Arrays, running: _Arrays, xs: Any, ys: Any) -> tuple[Any, _Arrays]:
+        logits, running = _forward(workload, weights, running, xs)
+        scores = jax.nn.log_softmax(logits)
+        return -jnp.mean(jnp.take_along_axis(scores, ys[..., None], axis=-1)), running
+
+    rule = {"sgd": _sgd, "adam": _adam}[workload.optimizer]
+
+    def update(state: Any, x: Any, y: Any, rows: Any) -> Any:
+        weights, running, memory = state
+        xs, ys = x[rows], y[rows]
+        if workload.kind == "recurrent":
+            xs, ys = xs.T, ys.T
+        (value, running), g = jax.value_and_grad(cost, has_aux=True)(weights, running, xs, ys)
+        weights, memory = rule(weights, g, memory, workload.learning_rate)
+        return (weights, running, memory), value
+
+    def zeros() -> Any:
+        return jax.tree.map(jnp.zeros_like, weights)
+
+    memory = (zeros(), zeros(), jnp.zeros(())) if workload.optimizer == "adam" else ()
+    return (weights, _running(workload), memory), x, y, update
+
+
+def _sgd(weights: Any, g: Any, memory: Any, rate: float) -> Any:
+    return jax.tree.map(lambda w, d: w - rate * d, weights, g), memory
+
+
+def _adam(weights: Any, g: Any, memory: Any, rate: float) -> Any:
+    m, v, t = memory
+    t = t + 1
+    m = jax.tree.map(lambda m, d: 0.9 * m + 0.1 * d, m, g)
+    v = jax.tree.map(lambda v, d: 0.999 * v + 0.001 * d * d, v, g)
+    scale = rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+    weights = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + 1e-8), weights, m, v)
+    return weights, (m, v, t)
+
+
+def _running(workload: Workload) -> _Arrays:
+    """Running means and variances of every batch normalization."""
+    running = {}
+    for name, layer, shape in placed(workload.net, workload.data.shape):
+        if isinstance(layer, BatchNorm):
+            running[name] = (jnp.zeros(shape[-1]), jnp.ones(shape[-1]))
+    return running
+
+
+def _forward(workload: Workload, weights: _Arrays, running: _Arrays, a: Any) -> tuple[Any, _Arrays]:
+    """Logits, and what the running statistics become."""
+    after = dict(running)
+    for name, layer, _ in placed(workload.net, workload.data.shape):
+
+        def own(parameter: str, name: str = name) -> Any:
+            return weights[f"{name}.{parameter}"]
+
+        match layer:
+            case Activation(function):
+                a = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[function](a)
+            case Flatten():
+                a = a.reshape(len(a), -1)
+            case Dense():
+                a = a @ own("weight") + own("bias")
+            case Conv(padding=padding, bias=bias):
+                a = lax.conv_general_dilated(
+                    a, own("weight"), (1, 1), padding.upper(), dimension_numbers=("NHWC", "HWIO", "NHWC")
+                )
+                a = a + own("bias") if bias else a
+            case MaxPool():
+                a = _max_pool(a)
+            case GlobalAveragePool():
+                a = a.mean((1, 2))
+            case BatchNorm():
+                a, after[name] = _batch_norm(a, own("gamma"), own("beta"), running[name])
+            case Recurrent(cell):
+                a = _walk(cell, a, own)
+    return a, after
+
+
+def _max_pool(a: Any) -> Any:
+    n, h, w, c = a.shape
+    return a.reshape(n, h // 2, 2, w // 2, 2, c).max((2, 4))
+
+
+def _batch_norm(a: Any, gamma: Any, beta: Any, running: tuple[Any, Any]) -> tuple[Any, tuple[Any, Any]]:
+    count = np.prod(a.shape[:-1])
+    mean = a.mean((0, 1, 2))
+    # As the libraries on JAX have it: one pass over the activations for both.
+    variance = (a * a).mean((0, 1, 2)) - mean * mean
+    after = (0.9 * running[0] + 0.1 * mean, 0.9 * running[1] + 0.1 * variance * (count / (count - 1)))
+    return (a - mean) * (lax.rsqrt(variance + 1e-5) * gamma) + beta, after
+
+
+def _walk(cell: str, characters: Any, own: Callable[[str], Any]) -> Any:
+    """States (time, batch, units) over characters (time, batch)."""
+    recurrent, bias = own("recurrent_weight"), own("recurrent_bias")
+    # The rows of the input weights that a product with one-hot vectors would pick.
+    inputs = own("weight")[characters] + own("bias")
+    first = jnp.zeros((characters.shape[1], len(recurrent)))
+
+    def rnn(h: Any, p: Any) -> Any:
+        h = jnp.tanh(p + h @ recurrent + bias)
+        return h, h
+
+    def lstm(state: Any, p: Any) -> Any:
+        h, c = state
+        i, f, g, o = jnp.split(p + h @ recurrent + bias, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    def gru(h: Any, p: Any) -> Any:
+        r, z, n = jnp.split(p, 3, axis=-1)
+        hr, hz, hn = jnp.split(h @ recurrent + bias, 3, axis=-1)
+        r, z = jax.nn.sigmoid(r + hr), jax.nn.sigmoid(z + hz)
+        h = (1 - z) * jnp.tanh(n + r * hn) + z * h
+        return h, h
+
+    step, state = {"rnn": (rnn, first), "lstm": (lstm, (first, first)), "gru": (gru, first)}[cell]
+    return lax.scan(step, state, inputs)[1]

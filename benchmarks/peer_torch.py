@@ -1,0 +1,163 @@
+"""PyTorch: as people write it, and in the forms that its documentation recommends for speed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from benchmarks.data import Text
+from benchmarks.nets import (
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    MaxPool,
+    Recurrent,
+    Shape,
+    placed,
+)
+from benchmarks.trainer import Trainer
+from benchmarks.workloads import Workload, orders
+
+
+def torch_eager(workload: Workload, threads: int) -> Trainer:
+    """The plain form."""
+    return _torch(workload, threads)
+
+
+def torch_channels_last(workload: Workload, threads: int) -> Trainer:
+    """The plain form with images and kernels in the layout that its convolutions are fastest in."""
+    return _torch(workload, threads, channels_last=True)
+
+
+def torch_compile(workload: Workload, threads: int) -> Trainer:
+    """`torch.compile` around forward and cost, images in the fastest layout."""
+    return _torch(workload, threads, channels_last=workload.kind == "convolutional", compiled=True)
+
+
+class _States(nn.Module):
+    """The states of a recurrent layer at every step, without the last one again."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)[0]
+
+
+def _torch(workload: Workload, threads: int, *, channels_last: bool = False, compiled: bool = False) -> Trainer:
+    torch.set_num_threads(threads)
+    net = _module(workload)
+    if channels_last:
+        net = net.to(memory_format=torch.channels_last)
+    rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[workload.optimizer]
+    optimizer = rule(net.parameters(), lr=workload.learning_rate)
+    batch = _batches(workload, channels_last=channels_last)
+    cost_function = nn.CrossEntropyLoss()
+
+    def cost_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return cost_function(net(x), y)
+
+    measured = torch.compile(cost_of) if compiled else cost_of
+
+    def step(rows: torch.Tensor) -> torch.Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        cost = measured(*batch(rows))
+        cost.backward()
+        optimizer.step()
+        return cost
+
+    def run(steps: int) -> None:
+        for rows in torch.from_numpy(orders(workload, steps)):
+            step(rows)
+
+    return Trainer(lambda rows: step(torch.from_numpy(rows)).item(), run)
+
+
+def _batches(workload: Workload, *, channels_last: bool) -> Any:
+    """rows → (x, y) of a batch."""
+    data = workload.data
+    if isinstance(data, Text):
+        characters, following = (torch.from_numpy(a) for a in data.arrays())
+        ones = torch.eye(data.vocabulary)
+
+        # (time, batch, vocabulary), as the recurrent layers walk.
+        def text(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return ones[characters[rows].T], following[rows].T.flatten()
+
+        return text
+    images, targets = data.floats()
+    y = torch.from_numpy(targets)
+    x = torch.from_numpy(images)
+    if workload.kind == "dense":
+        x = x.flatten(1)
+    elif not channels_last:
+        x = x.permute(0, 3, 1, 2).contiguous()
+
+    def pictures(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = x[rows]
+        return chosen.permute(0, 3, 1, 2) if channels_last else chosen, y[rows]
+
+    return pictures
+
+
+def _module(workload: Workload) -> nn.Sequential:
+    """The net with the weights that everyone begins with."""
+    weights = workload.weights()
+    parts: list[nn.Module] = []
+    flattened: Shape | None = None
+    for name, layer, shape in placed(workload.net, workload.data.shape):
+        own = {key.partition(".")[2]: array for key, array in weights.items() if key.startswith(f"{name}.")}
+        if isinstance(layer, Flatten):
+            flattened = shape
+        elif flattened and isinstance(layer, Dense):
+            # Channels come first here, and then in the flattened rows.
+            if workload.kind == "convolutional":
+                own["weight"] = own["weight"].reshape(*flattened, -1).transpose(2, 0, 1, 3).reshape(-1, layer.units)
+            flattened = None
+        parts += _modules(layer, shape, own)
+    if workload.kind == "recurrent":
+        parts.append(nn.Flatten(0, 1))
+    return nn.Sequential(*parts)
+
+
+def _modules(layer: Layer, shape: Shape, own: dict[str, NDArray[np.float32]]) -> list[nn.Module]:
+    match layer:
+        case Activation(function):
+            return [{"relu": nn.ReLU, "sigmoid": nn.Sigmoid}[function]()]
+        case Flatten():
+            return [nn.Flatten()]
+        case MaxPool():
+            return [nn.MaxPool2d(2)]
+        case GlobalAveragePool():
+            return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        case Dense(units):
+            return [_filled(nn.Linear(shape[-1], units), weight=own["weight"].T, bias=own["bias"])]
+        case Conv(filters, kernel, padding, bias):
+            module = nn.Conv2d(shape[-1], filters, kernel, padding=padding, bias=bias)
+            values = {"bias": own["bias"]} if bias else {}
+            return [_filled(module, weight=own["weight"].transpose(3, 2, 0, 1), **values)]
+        case BatchNorm():
+            return [_filled(nn.BatchNorm2d(shape[-1]), weight=own["gamma"], bias=own["beta"])]
+        case Recurrent(cell, units):
+            recurrent = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](shape[-1], units)
+            values = {"weight_ih_l0": own["weight"].T, "weight_hh_l0": own["recurrent_weight"].T,
+                      "bias_ih_l0": own["bias"], "bias_hh_l0": own["recurrent_bias"]}  # fmt: skip
+            return [_States(_filled(recurrent, **values))]
+    raise TypeError(f"no module for {layer}")
+
+
+def _filled(module: Any, **values: NDArray[np.float32]) -> Any:
+    """The module with these parameters."""
+    with torch.no_grad():
+        for name, value in values.items():
+            getattr(module, name).copy_(torch.from_numpy(np.ascontiguousarray(value)))
+    return module

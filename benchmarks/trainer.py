@@ -1,0 +1,23 @@
+"""What a contestant hands to the arena."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A net ready to be trained.
+
+    step: trains on the examples of these rows (batch,) and gives the batch's mean cost before the update.
+    run: trains so many steps, on rows of `orders`, and returns when they are done. It is what is timed.
+    fixed_length: whether `run` is compiled for a number of steps, and wants always the same.
+    """
+
+    step: Callable[[NDArray[Any]], float]
+    run: Callable[[int], None]
+    fixed_length: bool = False
