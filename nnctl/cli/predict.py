@@ -124,10 +124,11 @@ def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path
     if out is None:
         for index, values in enumerate(as_stored(run, samples)):
             print(json.dumps({"sample": index, "values": values.tolist()}, allow_nan=False))
-    elif out.suffix.lower() == ".npy":
-        try:
+        return
+    try:
+        if out.suffix.lower() == ".npy":
             np.save(out, as_stored(run, samples).astype(np.float32))
-        except OSError as error:
-            raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
-    else:
-        write_image(out, picture(run, samples))
+        else:
+            write_image(out, picture(run, samples))
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error

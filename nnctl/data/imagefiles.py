@@ -63,9 +63,5 @@ def read_images(
 
 
 def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """A picture (height, width, 1 or 3) to a file, of the kind that its suffix says. Raises DataError."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    try:
-        image.save(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be written: {error}") from error
+    """A picture (height, width, 1 or 3) to a file, of the kind that its suffix says. Raises OSError."""
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)

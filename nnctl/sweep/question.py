@@ -16,7 +16,7 @@ from nnctl.spec.load import Loaded, load_spec, spec_to_dict
 from nnctl.spec.overrides import ORIGIN
 from nnctl.sweep.space import Trial, trials
 from nnctl.training.durable import write_durably
-from nnctl.training.folder import RUNS, file_name
+from nnctl.training.folder import RUNS, file_name, make_folder
 
 FILE = "sweep.json"
 """In the sweep's folder: the question, so that another cannot be mixed into its answers."""
@@ -42,7 +42,7 @@ class Question:
         return (*self.overrides, *trial.overrides)
 
     def claim(self) -> None:
-        """Make the folder, or go on with it. Raises RunError where it holds anything else."""
+        """Make the folder, or go on with it. Raises RunError where it cannot be made, or holds anything else."""
         path = self.folder / FILE
         content = {"nnctl": "sweep", **_asked(self.spec, self.sweep)}
         if path.is_file():
@@ -57,8 +57,9 @@ class Question:
                 )
             return
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise RunError(f"{self.folder}: is in the way: it is not empty and not a sweep\n  choose another --out")
-        self.folder.mkdir(parents=True, exist_ok=True)
+            what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
+            raise RunError(f"{self.folder}: is in the way: it is {what}\n  choose another --out")
+        make_folder(self.folder)
         write_durably(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 

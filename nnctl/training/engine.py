@@ -137,13 +137,13 @@ class Engine:
         self._bind_host(split)
 
     def _check_indices(self, smallest: int, largest: int) -> None:
-        # Generated code looks rows up unchecked.
+        # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.
+        hint = "" if self.network.signature.vocabulary else "\n  its field vocabulary is the largest index plus 1"
         for layer, known in self.network.known_indices.items():
             if smallest < 0 or largest >= known:
                 raise DataError(
                     f"the inputs hold the index {largest if largest >= known else smallest}, "
-                    f"and layer '{layer}' knows 0 to {known - 1}\n"
-                    "  its field vocabulary is the largest index plus 1"
+                    f"and layer '{layer}' knows 0 to {known - 1}{hint}"
                 )
 
     def refill(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:

@@ -145,20 +145,21 @@ def require_free(path: Path) -> None:
         )
     # A process killed in its first moments leaves these, before the spec that makes it a run.
     if path.exists() and (not path.is_dir() or any(not _is_leftover(entry) for entry in path.iterdir())):
-        raise RunError(f"{path}: is in the way: it is not empty and not a run\n  choose another folder with --out")
+        what = "not empty and not a run" if path.is_dir() else "a file"
+        raise RunError(f"{path}: is in the way: it is {what}\n  choose another folder with --out")
 
 
 def claim(path: Path) -> RunFolder:
     """Make `path` the folder of a new run. Raises RunError where something is there already."""
     require_free(path)
-    _create(path)
+    make_folder(path)
     return RunFolder(path)
 
 
 def claim_next(name: str, runs: Path = RUNS) -> RunFolder:
     """Make the next numbered folder of `name` and point `latest` at it."""
     family = runs / file_name(name)
-    _create(family)
+    make_folder(family)
     number = max((int(entry.name) for entry in family.iterdir() if entry.name.isdigit()), default=0) + 1
     while True:
         path = family / f"{number:03d}"
@@ -203,7 +204,8 @@ def _is_leftover(entry: Path) -> bool:
     return entry.name == "origin.json" or (entry.name.startswith(".") and entry.suffix == ".tmp")
 
 
-def _create(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make `path` and what is above it, unless they are there. Raises RunError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -130,7 +130,11 @@ def predict(run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None)
         )
     steps = math.prod(run.signature.target_shape) if run.classes is not None else 1
     for path in paths:
-        scores = run.scores(read_inputs(path, run.signature))
+        inputs = read_inputs(path, run.signature)
+        try:
+            scores = run.scores(inputs)
+        except DataError as error:
+            raise DataError(f"{path}: {error.message}") from error
         for index, row in enumerate(scores):
             place: dict[str, Any] = {"input": str(path), "index": index // steps}
             if run.signature.target_shape and run.classes is not None:

@@ -94,6 +94,14 @@ def test_another_question_has_another_folder(folder: Path) -> None:
     assert "holds another sweep" in mixed.stderr
 
 
+def test_a_file_in_the_way_is_no_defect(folder: Path) -> None:
+    (folder / "file").write_text("x")
+    for out, words in (("file", "file: is in the way: it is a file"), ("file/below", "cannot make this folder")):
+        done = sweep(folder, "--grid", "optimizer.learning_rate=0.01", "--out", out)
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
 def test_a_diverged_trial_is_reported_and_ends_nothing(folder: Path) -> None:
     done = sweep(folder, "--set", "layers.0.activation=linear", "--set", "cost=quadratic",
                  "--grid", "optimizer.learning_rate=1e30,0.001")  # fmt: skip

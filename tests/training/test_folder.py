@@ -70,8 +70,8 @@ def test_something_else_in_the_way_is_refused() -> None:
     Path("file").write_text("x")
     Path("folder").mkdir()
     Path("folder/thing").write_text("x")
-    for name in ("file", "folder"):
-        with pytest.raises(RunError, match="is in the way"):
+    for name, what in (("file", "a file"), ("folder", "not empty and not a run")):
+        with pytest.raises(RunError, match=f"is in the way: it is {what}"):
             claim(Path(name))
 
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from nnctl.errors import DataError
+from nnctl.metrics.follow import RunSink, follow
 from nnctl.spec.load import load_spec
 from nnctl.training import session
+from nnctl.training.evaluation import open_run
+from nnctl.training.prediction import predict
 
 SPEC = """
 data: {type: npz, path: words.npz, indices: true, validation: 4}
@@ -33,3 +36,18 @@ def test_an_index_beyond_the_vocabulary_is_refused(layer: str, backend: str, tmp
     (tmp_path / "spec.yaml").write_text(SPEC.replace("LAYER", layer))
     with pytest.raises(DataError, match="the inputs hold the index 5, and layer 'read' knows 0 to 4"):
         list(session.train(load_spec(tmp_path / "spec.yaml", [f"backend={backend}"]), out=tmp_path / "run"))
+
+
+def test_the_file_of_an_unknown_token_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("abcabcbcaabc")
+    (tmp_path / "spec.yaml").write_text(
+        "backend: numpy\n"
+        "data: {type: text, path: a.txt, length: 4, validation: null}\n"
+        "layers: [one_hot, {type: dense, units: 3, activation: softmax}]\n"
+        "cost: log_likelihood\n"
+        "schedule: {epochs: 1}\n"
+    )
+    follow(session.train(load_spec(tmp_path / "spec.yaml"), out=tmp_path / "run"), [RunSink()])
+    np.save(tmp_path / "new.npy", np.full((2, 4), 3))
+    with pytest.raises(DataError, match=r"new\.npy: the inputs hold the index 3, and layer 'one_hot1' knows 0 to 2$"):
+        list(predict(open_run(tmp_path / "run"), [tmp_path / "new.npy"]))

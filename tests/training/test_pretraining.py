@@ -344,6 +344,10 @@ def test_samples_go_to_a_file_or_to_stdout(capsys: pytest.CaptureFixture[str]) -
     assert read_image(Path("new.png"), None, grayscale=True).shape == (2 * 9 - 1, 3 * 9 - 1, 1)
     with pytest.raises(UsageError, match=r"as an array, \.npy, or as a picture, \.png"):
         predict(folder, sample=5, out=Path("new.gif"))
+    for name in ("folder.npy", "folder.png"):
+        Path(name).mkdir()
+        with pytest.raises(UsageError, match=rf"--out {name}: cannot be written: Is a directory"):
+            predict(folder, sample=5, out=Path(name))
 
 
 def test_the_picture_of_samples() -> None:
