@@ -106,12 +106,13 @@ def _sgd(weights: Any, g: Any, memory: Any, rate: float) -> Any:
 
 
 def _adam(weights: Any, g: Any, memory: Any, rate: float) -> Any:
+    # ε beside the corrected √v̂, as in PyTorch and Optax.
     m, v, t = memory
     t = t + 1
     m = jax.tree.map(lambda m, d: 0.9 * m + 0.1 * d, m, g)
     v = jax.tree.map(lambda v, d: 0.999 * v + 0.001 * d * d, v, g)
-    scale = rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-    weights = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + 1e-8), weights, m, v)
+    scale, root = rate / (1 - 0.9**t), 1 / jnp.sqrt(1 - 0.999**t)
+    weights = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) * root + 1e-8), weights, m, v)
     return weights, (m, v, t)
 
 
