@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
+from benchmarks.data import Images
 from benchmarks.nets import Activation, Dense, placed
 from benchmarks.trainer import Trainer
 from benchmarks.workloads import Workload
@@ -17,16 +18,18 @@ def scikit_learn(workload: Workload, threads: int) -> Trainer:
     """Dense nets alone."""
     activations = {layer.function for layer in workload.net if isinstance(layer, Activation)}
     hidden = [layer.units for layer in workload.net if isinstance(layer, Dense)][:-1]
-    images, labels = workload.data.floats()
+    data = workload.data
+    assert isinstance(data, Images)
+    images, labels = data.floats()
     x = images.reshape(len(images), -1)
     net = MLPClassifier(
         hidden, activation={"relu": "relu", "sigmoid": "logistic"}[activations.pop()],
         solver=workload.optimizer, alpha=0.0, batch_size=workload.batch, learning_rate_init=workload.learning_rate,
         momentum=0.0, nesterovs_momentum=False,
     )  # fmt: skip
-    net.partial_fit(x[: workload.batch], labels[: workload.batch], classes=np.arange(workload.data.classes))
+    net.partial_fit(x[: workload.batch], labels[: workload.batch], classes=np.arange(data.classes))
     weights = workload.weights()
-    names = [name for name, layer, _ in placed(workload.net, workload.data.shape) if isinstance(layer, Dense)]
+    names = [name for name, layer, _ in placed(workload.net, data.shape) if isinstance(layer, Dense)]
     for name, coefficients, intercepts in zip(names, net.coefs_, net.intercepts_, strict=True):
         coefficients[:] = weights[f"{name}.weight"]
         intercepts[:] = weights[f"{name}.bias"]

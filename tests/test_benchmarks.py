@@ -1,0 +1,42 @@
+"""The benchmark's workloads are nets of ours, and its check finds a contestant that does other work."""
+
+from __future__ import annotations
+
+import pytest
+
+from nnctl.backends.cpu.source import unsupported
+from nnctl.graph.network import Network
+from nnctl.spec.load import load_text
+
+pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
+
+from benchmarks.arena import DisagreementError, check_agreement
+from benchmarks.nets import placed
+from benchmarks.ours import signature, spec
+from benchmarks.workloads import CPU, Workload
+
+
+@pytest.mark.parametrize("workload", CPU, ids=lambda w: w.name)
+def test_a_workload_is_a_net_that_the_compiled_backend_runs(workload: Workload) -> None:
+    network = Network(load_text(spec(workload, threads=1)).spec, signature(workload))
+    assert not unsupported(network.training_step)
+    shapes = {name: parameter.shape for name, parameter in network.parameters.items()}
+    assert shapes == {name: array.shape for name, array in workload.weights().items()}
+    outputs = {name: shape[1:] for name, _, _, shape in network.layer_shapes}
+    for name, layer, shape in placed(workload.net, workload.data.shape):
+        assert outputs[name] == layer.output(shape)
+
+
+def test_flops_are_those_of_the_products() -> None:
+    flops = {workload.name: workload.flops for workload in CPU}
+    assert flops["MLP 784-30-10, batch 10"] == 2 * 10 * (3 * 30 * 10 + 2 * 784 * 30)
+    first, second = 24 * 24 * 20 * 25, 8 * 8 * 40 * 25 * 20
+    dense = 640 * 100 + 100 * 10
+    assert flops["CNN 5×5×20-P-5×5×40-P-100-10, batch 10"] == 2 * 10 * (2 * first + 3 * (second + dense))
+    assert flops["char LSTM 128, time 64, batch 32"] == 2 * 32 * 64 * 3 * (128 * 4 * 128 + 128 * 65)
+
+
+def test_other_costs_are_no_agreement() -> None:
+    check_agreement(CPU[0], {"nnctl": [2.3, 2.2], "equal": [2.300001, 2.200001], "of one step": [2.3]})
+    with pytest.raises(DisagreementError, match=r"MLP 784-30-10[\s\S]*another: 2\.3, 2\.21"):
+        check_agreement(CPU[0], {"nnctl": [2.3, 2.2], "another": [2.3, 2.21]})
