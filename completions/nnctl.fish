@@ -87,7 +87,7 @@ complete -c nnctl -n '__nnctl_using evaluate' -x -a '(__fish_complete_directorie
 
 complete -c nnctl -n '__nnctl_using predict' -l top-k -x -d 'Only the K largest outputs of each example'
 complete -c nnctl -n '__nnctl_using predict' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
-complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens of text instead, with a net of type text'
+complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens of text instead, with a net trained on text'
 complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as the net says, 0 always takes the likeliest'
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
 complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'

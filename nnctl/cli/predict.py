@@ -28,7 +28,9 @@ def predict(
     ] = None,
     generate: Annotated[
         int | None,
-        typer.Option("--generate", metavar="N", min=1, help="Write N tokens of text instead, with a net of type text."),
+        typer.Option(
+            "--generate", metavar="N", min=1, help="Write N tokens of text instead, with a net trained on text."
+        ),
     ] = None,
     temperature: Annotated[
         float | None,
