@@ -19,10 +19,11 @@ def look_rows_up(graph: Graph) -> Graph:
     hot = {node.outputs[0]: node for node in graph.nodes if node.op.name == "one_hot"}
     builder = GraphBuilder(graph.name)
     replaced: dict[Value, Value] = {}
-    for node in graph.nodes:
+    for before in graph.nodes:
+        node = before.with_inputs(replaced)
         made = _looked_up(builder, node, sources, hot)
         if made is None:
-            builder.nodes.append(node.with_inputs(replaced))
+            builder.nodes.append(node)
         else:
             replaced[node.outputs[0]] = made
     return graph.rebuilt(builder.nodes, replaced)

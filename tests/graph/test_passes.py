@@ -248,6 +248,19 @@ def test_one_hot_rows_are_looked_up_and_not_multiplied(shape):
     assert_same(interpret(passed, inputs, {}).outputs, interpret(graph, inputs, {}).outputs)
 
 
+def test_rows_of_rows_are_looked_up():
+    builder = GraphBuilder("rows")
+    outer, inner = builder.input("outer", (6,), "index", "data"), builder.input("inner", (4,), "index", "data")
+    w = builder.input("w", (3, 5))
+    chosen = builder.apply("matmul", builder.apply("one_hot", inner, classes=3), w)
+    graph = builder.graph({"y": builder.apply("matmul", builder.apply("one_hot", outer, classes=4), chosen)})
+    passed = run_passes(graph, [look_rows_up, drop_dead])
+    assert names(passed) == ["lookup", "lookup"]
+    rng = np.random.default_rng(4)
+    inputs = {"outer": rng.integers(0, 4, 6), "inner": rng.integers(0, 3, 4), "w": rng.normal(size=(3, 5))}
+    assert_same(interpret(passed, inputs, {}).outputs, interpret(graph, inputs, {}).outputs)
+
+
 def test_several_one_hot_rows_side_by_side_are_no_row():
     builder = GraphBuilder("rows")
     index, w = builder.input("index", (2, 3), "index", "data"), builder.input("w", (12, 5))
