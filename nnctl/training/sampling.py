@@ -23,8 +23,8 @@ def sample(run: TrainedRun, count: int, *, steps: int = 100, seed: int | None = 
 
     Chains begin at training examples, for from noise most end in one mode, and take so many
     Gibbs steps in the top machine; what it shows is sampled down from layer to layer, and
-    the inputs are the expected ones. The weights are
-    those of the end of pretraining: fine-tuned ones are no longer a model of the inputs.
+    the inputs are the expected ones. The weights are those of the end of pretraining:
+    fine-tuned ones are no longer a model of the inputs.
     seed: the spec's if None. Raises UsageError for a net without pretraining, RunError.
     """
     if run.loaded.spec.pretraining is None:
