@@ -1,4 +1,4 @@
-"""The generated code of recurrent cells and embeddings: calls of the functions of `recurrence`."""
+"""The generated code of recurrent cells and embeddings: calls of `recurrence`, `gated_unit` and `tables`."""
 
 from __future__ import annotations
 

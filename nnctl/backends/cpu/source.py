@@ -23,16 +23,15 @@ from nnctl.backends.cpu.convolution import (
     convolution, convolution_kernel, convolution_transpose, max_pool, maximum_place, put_into_windows, spread_pool,
     sum_pool,
 )
+from nnctl.backends.cpu.gated_unit import gru, gru_gradient, gru_gradient_reset_before, gru_reset_before
 from nnctl.backends.cpu.library import (
     argmax, compiled, copy, fill, in_top_k, label_weight, log_likelihood, log_likelihood_weighted, normal, one_hot,
     softmax, softmax_log_likelihood, softmax_log_likelihood_weighted, target_distribution, total, uniform,
 )
 from nnctl.backends.cpu.mathematics import F, erf, exp, expm1, log, log1p, power, sign, tanh
-from nnctl.backends.cpu.recurrence import (
-    add_rows, differs, gru, gru_gradient, gru_gradient_reset_before, gru_reset_before, leaky_rnn, lookup, lstm,
-    lstm_gradient, rnn, rnn_gradient,
-)
+from nnctl.backends.cpu.recurrence import leaky_rnn, lstm, lstm_gradient, rnn, rnn_gradient
 from nnctl.backends.cpu.resampling import interpolate, interpolate_transpose
+from nnctl.backends.cpu.tables import add_rows, differs, lookup
 """
 _ARGUMENTS = (
     "thread", "threads", "steps", "batch", "meeting", "clock", "arena", "arena_index", "arena_uint8", "all_room",
