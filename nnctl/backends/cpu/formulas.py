@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from nnctl.backends.cpu.writer import Part, Writer
+from nnctl.backends.cpu.writer import Part, Writer, part_of
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.expression import Expression, Ref
 from nnctl.plan.plan import Launch, Slot
@@ -65,7 +65,7 @@ class _Loops:
         self.expression = expression
         self.inlined = inlined
         self.shape = launch.outputs[0].shape
-        self.part: Part = "own" if launch.split in ("rows", "blocks") else "whole"
+        self.part = part_of(launch)
         self.operands = [self._operand(slot, len(self.shape)) for slot in launch.inputs]
         self.groups = self._groups()
         self.variables = [f"{'ijklmn'[g]}" for g in range(len(self.groups))]

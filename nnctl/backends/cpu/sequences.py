@@ -7,18 +7,14 @@ from collections.abc import Sequence
 
 from nnctl.backends.cpu.gemm import room
 from nnctl.backends.cpu.registration import emits
-from nnctl.backends.cpu.writer import Part, Writer
+from nnctl.backends.cpu.writer import Writer, part_of
 from nnctl.plan.plan import Launch, Slot
-
-
-def _part(launch: Launch) -> Part:
-    return "own" if launch.split == "rows" else "whole"
 
 
 def _view(writer: Writer, launch: Launch, slot: Slot) -> str:
     """A sequence, state or mask of the thread's examples, or weights, in its shape."""
     layout: list[int | str] | None = ["-", *slot.shape[1:]] if len(slot.shape) > 1 else None
-    return writer.view(slot, _part(launch) if slot.batched else "whole", layout)
+    return writer.view(slot, part_of(launch) if slot.batched else "whole", layout)
 
 
 def _call(
@@ -115,7 +111,7 @@ def _gru_gradient(writer: Writer, launch: Launch) -> None:
 def _lookup(writer: Writer, launch: Launch) -> None:
     table, index = launch.inputs
     out = launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     result = writer.view(out, part, ["-", out.shape[-1]])
     writer.line(f"lookup({_view(writer, launch, table)}, {writer.view(index, part)}, {result})")
 
@@ -124,7 +120,7 @@ def _lookup(writer: Writer, launch: Launch) -> None:
 def _add_rows(writer: Writer, launch: Launch) -> None:
     x, index = launch.inputs
     out = launch.outputs[0]
-    part: Part = "own" if launch.split == "blocks" else "whole"
+    part = part_of(launch)
     first = writer.bounds(out)[0] if part == "own" else "0"
     rows = writer.view(x, "whole", ["-", x.shape[-1]])
     result = writer.view(out, part, ["-", out.shape[-1]])
@@ -134,7 +130,7 @@ def _add_rows(writer: Writer, launch: Launch) -> None:
 @emits("differs", rows=True)
 def _differs(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     features = 1 if x.dtype == "index" else math.prod(x.shape[len(out.shape) :])
     value = writer.number(float(launch.attributes["value"]))
     writer.line(f"differs({writer.view(x, part, ['-', features])}, {value}, {writer.view(out, part)})")

@@ -11,7 +11,7 @@ from typing import Any
 
 from nnctl.backends.cpu.gemm import room
 from nnctl.backends.cpu.registration import emits
-from nnctl.backends.cpu.writer import Part, Writer
+from nnctl.backends.cpu.writer import Part, Writer, part_of
 from nnctl.ops.resampling import shares
 from nnctl.plan.plan import Launch, Slot
 
@@ -39,11 +39,6 @@ def _text(geometry: Sequence[int]) -> str:
     return f"({', '.join(map(str, geometry))})"
 
 
-def _part(launch: Launch) -> Part:
-    """The images of the thread; all of them where one thread does the launch."""
-    return "own" if launch.split == "rows" else "whole"
-
-
 def _spaces(attributes: Mapping[str, Any]) -> tuple[int, int, int]:
     """(gap down, gap across, groups)."""
     return (*_two(attributes["dilation"], 1), attributes["groups"])
@@ -64,7 +59,7 @@ def _convolution(writer: Writer, launch: Launch) -> None:
     geometry = _geometry(w.shape[:-2], launch.attributes, x.shape[1:-1])
     terms = math.prod(w.shape[:-1])
     writer.needs_room(geometry[6] * geometry[7] * x.shape[-1] + room(1, terms, transposed=False))
-    images, result = _image(writer, x, _part(launch)), _image(writer, out, _part(launch))
+    images, result = _image(writer, x, part_of(launch)), _image(writer, out, part_of(launch))
     writer.line(_convolves(launch, f"{images}, {writer.view(w, 'whole')}, {result}", geometry))
 
 
@@ -81,7 +76,7 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     kernel = writer.view(w, "whole", ["-", kw, *w.shape[-2:]] if len(w.shape) == 4 else None)
     if len(w.shape) == 3:
         kernel = f"window4({kernel}, 0, 1, {kw}, {w.shape[-2]}, {w.shape[-1]})"
-    images, result = _image(writer, y, _part(launch)), _image(writer, out, _part(launch))
+    images, result = _image(writer, y, part_of(launch)), _image(writer, out, part_of(launch))
     writer.line(_convolves(launch, f"{images}, {kernel}, {result}", geometry))
 
 
@@ -99,7 +94,7 @@ def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     step, across = (geometry[7] * channels * gap_down, geometry[1]) if len(out.shape) == 4 else (
         channels * gap_across, 1
     )  # fmt: skip
-    part: Part = "own" if launch.split == "blocks" else "whole"
+    part = part_of(launch)
     first, last = writer.bounds(out) if part == "own" else ("0", str(out.shape[0]))
     arguments = f"{images}, {gradients}, {first}, {last}, {step}, {across}, {writer.view(out, part)}"
     writer.line(_convolves(launch, arguments, geometry))
@@ -110,7 +105,7 @@ def _pool(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     geometry = _geometry(launch.attributes["size"], launch.attributes, x.shape[1:-1])
     writer.needs_room(x.shape[-1])
-    images, result = _image(writer, x, _part(launch)), _image(writer, out, _part(launch))
+    images, result = _image(writer, x, part_of(launch)), _image(writer, out, part_of(launch))
     writer.line(f"{launch.op.name}({images}, {result}, {_text(geometry)}, room)")
 
 
@@ -118,15 +113,17 @@ def _pool(writer: Writer, launch: Launch) -> None:
 def _unpool(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     geometry = _geometry(launch.attributes["size"], launch.attributes, out.shape[1:-1])
-    read = ", ".join(_image(writer, s, _part(launch)) for s in launch.inputs)
-    writer.line(f"{launch.op.name}({read}, {_image(writer, out, _part(launch))}, {_text(geometry)}, room)")
+    read = ", ".join(_image(writer, s, part_of(launch)) for s in launch.inputs)
+    writer.line(f"{launch.op.name}({read}, {_image(writer, out, part_of(launch))}, {_text(geometry)}, room)")
 
 
 @emits("interpolate", "interpolate_transpose", rows=True)
 def _interpolate(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     axis, factor = launch.attributes["axis"], launch.attributes["factor"]
-    read, made = (writer.view(s, _part(launch), ["-", s.shape[axis], math.prod(s.shape[axis + 1 :])]) for s in (x, out))
+    read, made = (
+        writer.view(s, part_of(launch), ["-", s.shape[axis], math.prod(s.shape[axis + 1 :])]) for s in (x, out)
+    )
     samples = list(shares(factor))
     own = ", ".join(writer.number(share) for _, share in samples)
     early = sum(offset < 0.0 for offset, _ in samples)

@@ -8,12 +8,8 @@ from typing import Any
 
 from nnctl.backends.cpu.gemm import room
 from nnctl.backends.cpu.registration import emits
-from nnctl.backends.cpu.writer import Part, Writer
+from nnctl.backends.cpu.writer import Part, Writer, part_of
 from nnctl.plan.plan import Launch, Slot
-
-
-def _part(launch: Launch) -> Part:
-    return "own" if launch.split in ("rows", "blocks") else "whole"
 
 
 def _matrix(writer: Writer, slot: Slot, part: Part) -> str:
@@ -28,7 +24,7 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     ta, tb = (bool(launch.attributes.get(f"transpose_{x}")) for x in "ab")
     inner = writer.length(a) if ta else str(a.shape[1])
     columns = c.shape[1]
-    part = _part(launch)
+    part = part_of(launch)
     rows = writer.count(c, part)
     if launch.split == "rows":
         a_text = writer.view(a, "own")
@@ -60,7 +56,7 @@ def _accumulate_product(writer: Writer, launch: Launch) -> None:
     c, a, b, alpha, beta = launch.inputs
     out = launch.outputs[0]
     if (out.place, out.key, out.offset) != (c.place, c.key, c.offset):
-        part = _part(launch)
+        part = part_of(launch)
         writer.line(f"copy({writer.view(c, part)}, {writer.view(out, part)})")
     _product(writer, launch, a, b, out, writer.scalar(alpha), writer.scalar(beta))
 
@@ -118,7 +114,7 @@ def _sum_some(
     writer: Writer, launch: Launch, x: Slot, out: Slot, groups: list[tuple[bool, int]], scale: str | None
 ) -> None:
     """Loops over all axes of x, adding into the entries of out."""
-    part = _part(launch)
+    part = part_of(launch)
     rowwise = launch.split == "rows"
     kept = [g for g, (gone, _) in enumerate(groups) if not gone]
     source = writer.view(x, "own" if rowwise else "whole", ["-", *(n for _, n in groups[1:])] if groups[1:] else None)
@@ -182,7 +178,7 @@ def _nest(writer: Writer, variables: Sequence[str], heads: Sequence[str], inside
 @emits("softmax", rows=True)
 def _softmax(writer: Writer, launch: Launch) -> None:
     z, a = launch.inputs[0], launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     writer.line(f"softmax({_matrix(writer, z, part)}, {_matrix(writer, a, part)})")
 
 
@@ -196,7 +192,7 @@ def _class_numbers(writer: Writer, weights: Sequence[float] | None, classes: int
 def _likelihood(writer: Writer, launch: Launch) -> None:
     *scores, labels = launch.inputs
     out = launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     attributes: dict[str, Any] = dict(launch.attributes)
     weights = attributes.get("class_weights")
     smoothing = float(attributes.get("label_smoothing") or 0.0)
@@ -217,7 +213,7 @@ def _likelihood(writer: Writer, launch: Launch) -> None:
 @emits("label_weight", rows=True)
 def _label_weight(writer: Writer, launch: Launch) -> None:
     labels, out = launch.inputs[0], launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     weights = launch.attributes["weights"]
     numbers = _class_numbers(writer, weights, len(weights))
     writer.line(f"label_weight({writer.view(labels, part)}, {numbers}, {writer.view(out, part)})")
@@ -226,19 +222,19 @@ def _label_weight(writer: Writer, launch: Launch) -> None:
 @emits("one_hot", rows=True)
 def _one_hot(writer: Writer, launch: Launch) -> None:
     labels, out = launch.inputs[0], launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     writer.line(f"one_hot({writer.view(labels, part)}, {_matrix(writer, out, part)})")
 
 
 @emits("argmax", rows=True)
 def _argmax(writer: Writer, launch: Launch) -> None:
-    part = _part(launch)
+    part = part_of(launch)
     writer.line(f"argmax({_matrix(writer, launch.inputs[0], part)}, {writer.view(launch.outputs[0], part)})")
 
 
 @emits("same", rows=True)
 def _same(writer: Writer, launch: Launch) -> None:
-    part = _part(launch)
+    part = part_of(launch)
     a, b, out = (writer.view(s, part) for s in (*launch.inputs, launch.outputs[0]))
     with writer.block(f"for i in range({out}.size):"):
         writer.line(f"{out}[i] = F(1.0) if {a}[i] == {b}[i] else F(0.0)")
@@ -247,7 +243,7 @@ def _same(writer: Writer, launch: Launch) -> None:
 @emits("in_top_k", rows=True)
 def _in_top_k(writer: Writer, launch: Launch) -> None:
     scores, labels = launch.inputs
-    part = _part(launch)
+    part = part_of(launch)
     out = writer.view(launch.outputs[0], part)
     k = launch.attributes["k"]
     writer.line(f"in_top_k({_matrix(writer, scores, part)}, {writer.view(labels, part)}, {k}, {out})")
@@ -260,7 +256,7 @@ def _in_top_k(writer: Writer, launch: Launch) -> None:
 def _gather(writer: Writer, launch: Launch) -> None:
     table, index = launch.inputs
     out = launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     rows = writer.view(index, part)
     inner = math.prod(out.shape[1:])
     if len(out.shape) == 1:
@@ -276,7 +272,7 @@ def _gather(writer: Writer, launch: Launch) -> None:
 
 @emits("cast", rows=True)
 def _cast(writer: Writer, launch: Launch) -> None:
-    part = _part(launch)
+    part = part_of(launch)
     if launch.outputs[0].shape == ():
         writer.line(f"{writer.scalar(launch.outputs[0])} = F({writer.scalar(launch.inputs[0])})")
         return
@@ -288,7 +284,7 @@ def _cast(writer: Writer, launch: Launch) -> None:
 @emits("broadcast_to", rows=True, blocks=True)
 def _broadcast_to(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     shift = len(out.shape) - len(x.shape)
     variables = "ijklmn"[: len(out.shape)]
     target = writer.view(out, part, ["-", *out.shape[1:]] if len(out.shape) > 1 else None)
@@ -331,7 +327,7 @@ def _slice(writer: Writer, launch: Launch) -> None:
 def _pad(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     axis = launch.attributes["axis"]
-    writer.line(f"fill({writer.view(out, _part(launch))}, F(0.0))")
+    writer.line(f"fill({writer.view(out, part_of(launch))}, F(0.0))")
     _copy_along(writer, launch, x, out, axis, x.shape[axis], (0, launch.attributes["before"]))
 
 
@@ -339,7 +335,7 @@ def _copy_along(
     writer: Writer, launch: Launch, x: Slot, out: Slot, axis: int, length: int, starts: tuple[int, int]
 ) -> None:
     """Copy `length` positions along an axis after the first, from and to the given starts."""
-    part = _part(launch)
+    part = part_of(launch)
     if axis == 0:
         if out.batched:
             raise ValueError(f"{launch.op.name} along the batch has no generated code")
@@ -363,7 +359,7 @@ def _copy_along(
 def _random(writer: Writer, launch: Launch) -> None:
     seed, step = launch.inputs
     out = launch.outputs[0]
-    part = _part(launch)
+    part = part_of(launch)
     first = f"{writer.bounds(out)[0]} * {math.prod(out.shape[1:])}" if part == "own" else "0"
     target = writer.view(out, part)
     stream = launch.attributes["stream"]

@@ -14,10 +14,16 @@ from nnctl.plan.plan import Launch, Plan, Slot
 Part: TypeAlias = Literal["whole", "own"]
 """All of a slot, or the rows or blocks of the thread that asks."""
 
+
 _PLAIN_NUMBERS = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
 """Constants worth showing to the compiler; all others are data, so that nets that differ in a rate share code."""
 _ITEM = {"real": 4, "index": 8, "uint8": 1}
 _ARENA = {"real": "arena", "index": "arena_index", "uint8": "arena_uint8"}
+
+
+def part_of(launch: Launch) -> Part:
+    """What a thread makes of a launch's results: all of them where one thread does the launch."""
+    return "own" if launch.split in ("rows", "blocks") else "whole"
 
 
 @dataclass
