@@ -127,7 +127,7 @@ def _keep_to(threads: int) -> None:
 
 
 def _processor() -> str:
-    from nnctl.backends.cpu.machine import processor
+    from nnctl.backends.machine import processor
 
     return f"{processor()} ({platform.system()} {platform.machine()})"
 

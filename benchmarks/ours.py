@@ -11,9 +11,9 @@ from benchmarks.data import Text
 from benchmarks.nets import placed
 from benchmarks.trainer import Trainer
 from benchmarks.workloads import Workload, orders
+from nnctl.components.signature import DataSignature
+from nnctl.engine.engine import Engine
 from nnctl.spec.load import load_text
-from nnctl.spec.signature import DataSignature
-from nnctl.training.engine import Engine
 
 
 def spec(workload: Workload, threads: int) -> str:

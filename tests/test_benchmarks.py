@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnctl.backends.cpu.source import unsupported
+from nnctl.backends.cpu.codegen.source import unsupported
 from nnctl.graph.network import Network
 from nnctl.spec.load import load_text
 

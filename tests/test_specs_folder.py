@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nnctl.components.registry import Component, components, kinds
 from nnctl.spec.load import load_spec
-from nnctl.spec.registry import Component, components, kinds
 from nnctl.training import session
 from nnctl.training.events import Finished
 

@@ -41,7 +41,7 @@ class Root(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command, its log on stderr. A reader that has gone is not Typer's exit code 1."""
         # Here and not above: `nnctl --help` does without `logging`.
-        from nnctl.cli import notices
+        from nnctl.cli import log_handler as notices
 
         notices.show()
         try:

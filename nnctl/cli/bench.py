@@ -39,10 +39,10 @@ def bench(
     import sys
     from dataclasses import asdict
 
+    from nnctl.analysis.bench import bench as measure
     from nnctl.cli.tables import print_rows
     from nnctl.errors import UsageError
     from nnctl.spec.load import load_spec
-    from nnctl.training.bench import bench as measure
 
     if step not in ("train", "evaluate"):
         raise UsageError(f"there is no step {step!r} to time: choose train or evaluate")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nnctl.cli.completion import Kind
+from nnctl.cli.completion.command import Kind
 
 
 def complete(
@@ -16,7 +16,7 @@ def complete(
     spec: Annotated[Path | None, typer.Option(help="The spec that the line names.")] = None,
 ) -> None:
     """Print candidates that begin with PREFIX, one a line, each with a tab and what it is."""
-    from nnctl.cli.candidates import names, settings
+    from nnctl.cli.completion.candidates import names, settings
 
     if kind is Kind.SETTING:
         found = settings(prefix, spec)

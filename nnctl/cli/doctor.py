@@ -31,13 +31,13 @@ def doctor(
     from nnctl.cli.tables import print_rows
 
     if spec is None:
-        from nnctl.backends.cpu.report import report
+        from nnctl.backends.report import report
 
         print_rows([asdict(finding) for finding in report()])
         return
+    from nnctl.analysis.diagnosis import diagnose
     from nnctl.data.dataset import load_dataset
     from nnctl.spec.load import load_spec
-    from nnctl.training.diagnosis import diagnose
 
     loaded = load_spec(spec, set_ or ())
     with loaded.pointing():

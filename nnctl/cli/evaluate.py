@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nnctl.training.evaluation import Result
+    from nnctl.inference.evaluation import Result
 
 
 def evaluate(
@@ -51,7 +51,7 @@ def evaluate(
     import sys
 
     from nnctl.errors import UsageError
-    from nnctl.training import evaluation
+    from nnctl.inference import evaluation
 
     if with_ and not augment:
         raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
@@ -79,7 +79,7 @@ def _show(results: Sequence[Result], classes: Sequence[str] | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from nnctl.metrics.terminal import show
+    from nnctl.reporting.terminal import show
 
     # Names of classes and folders may look like markup or emoji codes.
     console = Console(markup=False, emoji=False)

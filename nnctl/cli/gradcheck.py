@@ -40,10 +40,10 @@ def gradcheck(
     """
     from dataclasses import asdict
 
+    from nnctl.analysis.gradcheck import GradientCheck
     from nnctl.cli.tables import print_rows
     from nnctl.errors import GradcheckFailed, UsageError
     from nnctl.spec.load import load_spec
-    from nnctl.training.gradcheck import GradientCheck
 
     if method not in ("complex", "central"):
         raise UsageError(f"there is no method {method!r}: choose complex or central")

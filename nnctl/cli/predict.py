@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nnctl.training.evaluation import TrainedRun
+    from nnctl.inference.evaluation import TrainedRun
 
 
 def predict(
@@ -63,9 +63,9 @@ def predict(
     import sys
 
     from nnctl.errors import UsageError
-    from nnctl.metrics.terminal import show
-    from nnctl.training.evaluation import open_run
-    from nnctl.training.prediction import predict as answers
+    from nnctl.inference.evaluation import open_run
+    from nnctl.inference.prediction import predict as answers
+    from nnctl.reporting.terminal import show
 
     if sample is not None:
         if inputs or any(option is not None for option in (top_k, generate, temperature, prompt, checkpoint)):
@@ -100,7 +100,7 @@ def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: i
     """Each token as soon as it is drawn."""
     import sys
 
-    from nnctl.training.generation import generate
+    from nnctl.inference.generation import generate
 
     for token in generate(run, count, temperature=temperature, prompt=prompt, seed=seed):
         sys.stdout.write(token)
@@ -114,9 +114,9 @@ def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path
 
     import numpy as np
 
-    from nnctl.data.imagefiles import write_image
+    from nnctl.data.formats.images import write_image
     from nnctl.errors import UsageError
-    from nnctl.training.sampling import as_stored, picture, sample
+    from nnctl.inference.sampling import as_stored, picture, sample
 
     if out is not None and out.suffix.lower() not in (".npy", ".png"):
         raise UsageError(f"--out {out}: samples are written as an array, .npy, or as a picture, .png")

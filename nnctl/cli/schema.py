@@ -13,6 +13,6 @@ def schema() -> None:
     """
     import json
 
-    from nnctl.spec.schema import json_schema
+    from nnctl.spec.schema.json_schema import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

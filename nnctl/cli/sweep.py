@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nnctl.sweep.ensemble import Ensemble
-    from nnctl.sweep.question import Question
     from nnctl.sweep.ranking import Standing
     from nnctl.sweep.runner import Result
+    from nnctl.sweep.study import Question
 
 
 def sweep(
@@ -69,7 +69,7 @@ def sweep(
     from nnctl.errors import Interrupted
     from nnctl.sweep import options, runner
     from nnctl.sweep.ensemble import require_one_split
-    from nnctl.sweep.question import ask
+    from nnctl.sweep.study import ask
     from nnctl.training.signals import stop_on_signals
 
     shortcuts = {
@@ -158,9 +158,9 @@ def _conclude(question: Question, results: list[Result], *, table: bool, quiet: 
     import json
 
     from nnctl.cli.tables import print_rows
+    from nnctl.runs.durable import write_durably
     from nnctl.sweep.ranking import rank, within_noise
     from nnctl.sweep.runner import RESULTS, higher_is_better
-    from nnctl.training.durable import write_durably
 
     column = next((c for result in results if (c := result.column(question.sweep.monitor))), None)
     if column is None:

@@ -41,12 +41,13 @@ def train(
     import signal
     import sys
 
-    from nnctl.cli import BROKEN_PIPE, notices
+    from nnctl.cli import BROKEN_PIPE
+    from nnctl.cli import log_handler as notices
     from nnctl.errors import Interrupted
-    from nnctl.metrics.follow import RunSink, follow
-    from nnctl.metrics.formats import FORMATS, format_named
-    from nnctl.metrics.sink import FileSink, Sink, StreamSink
-    from nnctl.metrics.terminal import terminal_sinks
+    from nnctl.reporting.follow import RunSink, follow
+    from nnctl.reporting.formats import FORMATS, format_named
+    from nnctl.reporting.sinks import FileSink, Sink, StreamSink
+    from nnctl.reporting.terminal import terminal_sinks
     from nnctl.spec.load import load_spec
     from nnctl.training import session
     from nnctl.training.signals import stop_on_signals

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.expand import expanded
+from nnctl.components.base import DataSource
+from nnctl.components.signature import DataSignature
+from nnctl.data.augmentations.expand import expanded
 from nnctl.data.source import Examples, Source
 from nnctl.data.splits import Sampler, fold, partition, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
-from nnctl.spec.components import DataSource
-from nnctl.spec.signature import DataSignature
 
 _FINITE_CHECK_ELEMENTS = 1 << 22
 

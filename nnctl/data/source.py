@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt, Lt, MinLen
 
+from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
+from nnctl.components.fields import NonNegativeInt, PositiveInt
+from nnctl.components.signature import DataSignature
 from nnctl.errors import DataError
-from nnctl.spec.components import Augmentation, DataSource, Expansion, Transform
-from nnctl.spec.fields import NonNegativeInt, PositiveInt
-from nnctl.spec.signature import DataSignature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

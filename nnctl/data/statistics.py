@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.spec.components import Transform
+from nnctl.components.base import Transform
 
 _CHUNK_ELEMENTS = 1 << 20
 """Elements converted to float64 at a time: 8 MiB, so that uint8 images never exist as floats."""

@@ -7,9 +7,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnctl.components.registry import components
 from nnctl.data.source import Source
 from nnctl.errors import UsageError
-from nnctl.spec.registry import components
 
 if TYPE_CHECKING:
     from nnctl.data.dataset import Dataset, Split

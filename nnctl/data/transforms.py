@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from nnctl.spec.components import Transform
-from nnctl.spec.registry import Problem, register
+from nnctl.components.base import Transform
+from nnctl.components.registry import Problem, register
 
 if TYPE_CHECKING:
     import numpy as np

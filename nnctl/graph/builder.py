@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from nnctl.components.base import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
+from nnctl.components.builder import Carrying
 from nnctl.errors import ShapeError
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Node, Role, Value
@@ -15,8 +17,6 @@ from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
-from nnctl.spec.builder import Carrying
-from nnctl.spec.components import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
 
 
 class Tensor:
@@ -215,7 +215,7 @@ class GraphBuilder:
         regularizer: Regularizer | None = None,
         default: Initializer | None = None,
     ) -> Tensor:
-        """See `nnctl.spec.builder.Builder`. Building the same layer again gives the same array."""
+        """See `nnctl.components.builder.Builder`. Building the same layer again gives the same array."""
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="parameter")
         self.parameters[path] = Parameter(
@@ -224,7 +224,7 @@ class GraphBuilder:
         return tensor
 
     def parameter_of(self, layer: str, name: str) -> Tensor:
-        """See `nnctl.spec.builder.Builder`."""
+        """See `nnctl.components.builder.Builder`."""
         found = self.parameters.get(f"{layer}.{name}")
         if found is None:
             having = [p.layer for p in self.parameters.values() if p.name == f"{p.layer}.{name}"]
@@ -237,14 +237,14 @@ class GraphBuilder:
         return Tensor(self, found.value)
 
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Tensor:
-        """See `nnctl.spec.builder.Builder`."""
+        """See `nnctl.components.builder.Builder`."""
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="state")
         self.states[path] = State(tensor.value, self.layer, initial)
         return tensor
 
     def remember(self, state: Any, new: Any) -> None:
-        """See `nnctl.spec.builder.Builder`."""
+        """See `nnctl.components.builder.Builder`."""
         if self.training or self.carrying != "none":
             self.remembered[state.value] = new.value
 
@@ -323,11 +323,11 @@ class GraphBuilder:
     # -- randomness ----------------------------------------------------------
 
     def uniform(self, name: str, shape: Sequence[Any]) -> Tensor:
-        """See `nnctl.spec.builder.Builder`."""
+        """See `nnctl.components.builder.Builder`."""
         return self._random("uniform", name, shape)
 
     def normal(self, name: str, shape: Sequence[Any]) -> Tensor:
-        """See `nnctl.spec.builder.Builder`."""
+        """See `nnctl.components.builder.Builder`."""
         return self._random("normal", name, shape)
 
     def _random(self, op: str, name: str, shape: Sequence[Any]) -> Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from nnctl.components.layers.dense import Dense
 from nnctl.errors import ShapeError
 from nnctl.graph import curvature
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import FINAL_PASSES, run_passes
-from nnctl.spec.layers.dense import Dense
 
 
 class HostGraphs:

@@ -7,6 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from nnctl.components.base import Clipping, Metric, Optimizer, StepMetric
+from nnctl.components.builder import Carrying
+from nnctl.components.metrics import Accuracy
+from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
+from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
@@ -14,12 +19,7 @@ from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
 from nnctl.graph.targets import Targets
 from nnctl.ops.shapes import BATCH, ROWS, Symbol
-from nnctl.spec.builder import Carrying
-from nnctl.spec.components import Clipping, Metric, Optimizer, StepMetric
 from nnctl.spec.document import Spec, settled
-from nnctl.spec.metrics import Accuracy
-from nnctl.spec.signature import DataSignature
-from nnctl.spec.whole_objective import WholeObjectiveOptimizer
 
 
 @dataclass(frozen=True, eq=False)

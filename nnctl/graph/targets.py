@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
-from nnctl.spec.check import layer_names
+from nnctl.spec.check.consistency import layer_names
 from nnctl.spec.document import Spec
-from nnctl.spec.signature import DataSignature
 
 
 class Targets:

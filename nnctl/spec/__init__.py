@@ -1,1 +1,1 @@
-"""The spec language: YAML with places, the registry of components, validation, and the way back to YAML."""
+"""The spec language: YAML with places, validation, messages, and the way back to YAML."""

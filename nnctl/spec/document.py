@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
-from nnctl.spec.backends import Auto
-from nnctl.spec.components import (
+from nnctl.components.backends import Auto
+from nnctl.components.base import (
     Backend,
     Cost,
     DataSource,
@@ -20,11 +20,11 @@ from nnctl.spec.components import (
     Regularizer,
     Schedule,
 )
-from nnctl.spec.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
-from nnctl.spec.optimizers import Sgd
-from nnctl.spec.pretraining import Pretraining
-from nnctl.spec.registry import Component
-from nnctl.spec.schedules import Constant
+from nnctl.components.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
+from nnctl.components.optimizers.first_order import Sgd
+from nnctl.components.pretraining import Pretraining
+from nnctl.components.registry import Component
+from nnctl.components.schedules import Constant
 
 
 @dataclass(frozen=True, kw_only=True)

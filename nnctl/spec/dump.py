@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from nnctl.components.registry import Component
 from nnctl.spec.document import Spec
-from nnctl.spec.forms import fields_of
-from nnctl.spec.registry import Component
-from nnctl.spec.scalars import is_string, write_float
+from nnctl.spec.schema.forms import fields_of
+from nnctl.spec.yaml.scalars import is_string, write_float
 
 
 def spec_to_dict(spec: Spec) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnctl.errors import DataError, Diagnostic, Location, ShapeError, SpecError
-from nnctl.spec.check import check
+from nnctl.spec.check.consistency import check
+from nnctl.spec.check.validate import Place, in_order, validate
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_spec, spec_to_dict
 from nnctl.spec.overrides import apply
-from nnctl.spec.source import Source, compose, read_file
-from nnctl.spec.validate import Place, in_order, validate
+from nnctl.spec.yaml.source import Source, compose, read_file
 
 __all__ = ["Loaded", "dump_spec", "load_spec", "load_text", "spec_to_dict"]
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nnctl.components.base import Layer
+from nnctl.components.registry import Component
 from nnctl.errors import Location
-from nnctl.spec.components import Layer
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data
-from nnctl.spec.forms import fields_of
 from nnctl.spec.load import Loaded
 from nnctl.spec.overrides import ORIGIN
-from nnctl.spec.registry import Component
+from nnctl.spec.schema.forms import fields_of
 
 Cause = Literal["file", "override", "default", "root", "convention", "file name"]
 

@@ -13,17 +13,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nnctl.components.registry import Component
 from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_data, to_data
-from nnctl.spec.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
-from nnctl.spec.hints import did_you_mean
-from nnctl.spec.registry import Component
-from nnctl.spec.scalars import resolve
-from nnctl.spec.source import Source, parse
-from nnctl.spec.synonyms import suggest
-from nnctl.spec.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, is_null, text_of
-from nnctl.spec.wording import found, listing
+from nnctl.spec.messages.hints import did_you_mean
+from nnctl.spec.messages.synonyms import suggest
+from nnctl.spec.messages.wording import found, listing
+from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
+from nnctl.spec.yaml.scalars import resolve
+from nnctl.spec.yaml.source import Source, parse
+from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, is_null, text_of
 
 ORIGIN = "--set"
 """What stands for the file's name in places that an override made."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, UsageError
-from nnctl.sweep.question import FILE
+from nnctl.runs.folder import RunFolder
 from nnctl.sweep.runner import RESULTS, final_metrics
-from nnctl.training.folder import RunFolder
+from nnctl.sweep.study import FILE
 
 
 def best_runs(folder: Path, count: int) -> list[Path]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
+from nnctl.inference.evaluation import Result, evaluate, open_run, same_examples
 from nnctl.spec.document import Spec
 from nnctl.sweep.best import best_runs, ranked_runs
-from nnctl.sweep.question import Question, load_trial
-from nnctl.training.evaluation import Result, evaluate, open_run, same_examples
+from nnctl.sweep.study import Question, load_trial
 
 _OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
 """Columns of an evaluation that say what was measured, not what came of it."""

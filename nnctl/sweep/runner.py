@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
+from nnctl.runs.folder import RunFolder
 from nnctl.spec.document import Spec
-from nnctl.spec.registry import components
-from nnctl.sweep import pool
-from nnctl.sweep.question import Question
+from nnctl.sweep.executors import pool
+from nnctl.sweep.executors.worker import Done, Failed, Task
 from nnctl.sweep.space import Trial
-from nnctl.sweep.worker import Done, Failed, Task
-from nnctl.training.folder import RunFolder
+from nnctl.sweep.study import Question
 from nnctl.training.monitor import metric_of
 from nnctl.training.signals import StopRequest
 

@@ -1,1 +1,1 @@
-"""Training: the loop and its events, run folders, checkpoints, evaluation."""
+"""Training: the loop, its timetable and events, one run from its spec to its folder."""

@@ -21,11 +21,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.analysis.postmortem import diagnose
+from nnctl.components.base import MonitoredSchedule
+from nnctl.engine.engine import Engine, Steps
 from nnctl.errors import DivergedError, Interrupted, RunError
-from nnctl.spec.components import MonitoredSchedule
+from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
-from nnctl.training.checkpoints import Checkpoint
-from nnctl.training.engine import Engine, Steps
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
 from nnctl.training.monitor import Monitor, metric_of, require_column
 from nnctl.training.rates import Rates, first_of
@@ -332,7 +333,7 @@ class Loop:
         epoch = self.timetable.epoch_of(self.step) + 1
         return DivergedError(
             f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"
-            f"{self.engine.diagnose(indices, scheduled, self.step)}\n"
+            f"{diagnose(self.engine, indices, scheduled, self.step)}\n"
             f"{self._advice(scheduled['learning_rate'])}"
         )
 

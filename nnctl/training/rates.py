@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.spec.components import MonitoredSchedule, Optimizer, Schedule
+from nnctl.components.base import MonitoredSchedule, Optimizer, Schedule
 from nnctl.training.timetable import Timetable
 
 

@@ -14,13 +14,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.augment import Augmenter
+from nnctl.data.augmentations.apply import Augmenter
 from nnctl.data.batches import contiguous_order, epoch_order
 from nnctl.data.dataset import Dataset, Split
 from nnctl.data.source import Source
 from nnctl.data.streams import Purpose
+from nnctl.engine.engine import Engine
 from nnctl.spec.document import Spec
-from nnctl.training.engine import Engine
 from nnctl.training.timetable import Timetable
 
 _WINDOW = 1024

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from nnctl import __version__
+from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
-from nnctl.spec.advice import advice
+from nnctl.runs import checkpoints
+from nnctl.runs.checkpoints import Checkpoint
+from nnctl.runs.durable import write_durably
+from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
+from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded, dump_spec, load_spec, spec_to_dict
-from nnctl.spec.signature import DataSignature
-from nnctl.training import checkpoints
-from nnctl.training.checkpoints import Checkpoint
-from nnctl.training.durable import write_durably
-from nnctl.training.engine import Engine
 from nnctl.training.events import Event, Finished, Record, Saved, Started
-from nnctl.training.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.training.loop import Loop
-from nnctl.training.pretraining import pretrain
+from nnctl.training.pretraining.greedy import pretrain
 from nnctl.training.rows import bind_training_set
 from nnctl.training.signals import StopRequest
 from nnctl.training.transfer import transfer

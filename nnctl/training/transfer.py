@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError
-from nnctl.spec.check import layer_names
+from nnctl.runs import checkpoints
+from nnctl.runs.folder import find
+from nnctl.spec.check.consistency import layer_names
 from nnctl.spec.document import Transfer
 from nnctl.spec.load import Loaded
-from nnctl.training import checkpoints
-from nnctl.training.engine import Engine
-from nnctl.training.folder import find
 
 
 def transfer(loaded: Loaded, engine: Engine) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from nnctl.backends.cpu.intrinsics import gemm
-from nnctl.backends.cpu.source import generate
+from nnctl.backends.cpu.codegen.intrinsics import gemm
+from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.numpy.interpreter import constants_of
 from nnctl.plan.plan import Plan
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.cpu.source import unsupported
+from nnctl.analysis.examples import random_examples
+from nnctl.backends.cpu.codegen.source import unsupported
+from nnctl.engine.initial import initial_state
 from nnctl.graph.network import Network
 from nnctl.spec.load import load_spec
-from nnctl.training.examples import random_examples
-from nnctl.training.initial import initial_state
 
 Array = NDArray[Any]
 

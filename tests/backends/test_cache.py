@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnctl.backends.cpu import cache, pruning
-from nnctl.backends.cpu.cache import compiled, kept_bytes
+from nnctl.backends.cache import pruning
+from nnctl.backends.cache import store as cache
+from nnctl.backends.cache.store import compiled, kept_bytes
 
 TEXT = '"""A generated function."""\n\n\ndef run(x):\n    return x * 2.0 + {offset}\n'
 

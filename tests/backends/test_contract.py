@@ -8,13 +8,13 @@ from graph.interpretation import assert_same, interpret
 from graph.nets import Case, cases, net
 from hypothesis import HealthCheck, given, settings
 
-from nnctl.backends.cpu.source import unsupported
+from nnctl.backends.cpu.codegen.source import unsupported
+from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.network import Network
 from nnctl.ops import OPS
 from nnctl.ops.philox import normals, uniforms
 from nnctl.ops.shapes import BATCH, ROWS
-from nnctl.spec.signature import DataSignature
 
 STORED = {"f": np.float32, "i": np.int64, "u": np.uint8}
 ROLES = {"f": ("real", "slot"), "i": ("index", "data")}

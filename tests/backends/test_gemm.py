@@ -10,8 +10,9 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from nnctl.backends.cpu import gemm, gemm_ir
-from nnctl.backends.cpu.machine import instruction_sets, vector_bits
+from nnctl.backends.cpu.gemm import kernel_ir as gemm_ir
+from nnctl.backends.cpu.gemm import product as gemm
+from nnctl.backends.machine import instruction_sets, vector_bits
 
 PROCESSORS = {128: "nehalem", 256: "haswell", 512: ""}
 """A processor whose registers are no wider, so that LLVM cannot widen what the text says; "": this one."""

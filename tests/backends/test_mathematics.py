@@ -9,8 +9,8 @@ import pytest
 import scipy.special
 from numba import njit
 
-from nnctl.backends.cpu import mathematics
-from nnctl.backends.cpu.mathematics import BOUNDS_ULP
+from nnctl.backends.cpu.codegen import mathematics
+from nnctl.backends.cpu.codegen.mathematics import BOUNDS_ULP
 
 EXACT = {
     "exp": np.exp,

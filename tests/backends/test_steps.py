@@ -15,10 +15,10 @@ from backends.conftest import ExactlyThreads
 from backends.spec_steps import FOLDER, SpecSteps, compiled_specs, spec_steps
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.numpy import NumpyBackend
+from nnctl.components.layers import Dense, Flatten
+from nnctl.components.registry import components
+from nnctl.components.signature import DataSignature
 from nnctl.graph.network import Network
-from nnctl.spec.layers import Dense, Flatten
-from nnctl.spec.registry import components
-from nnctl.spec.signature import DataSignature
 
 STEPS = 50
 TOLERANCE = 1e-4

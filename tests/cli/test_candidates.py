@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nnctl.cli.candidates import names, settings
-from nnctl.spec.registry import components
+from nnctl.cli.completion.candidates import names, settings
+from nnctl.components.registry import components
 
 SPEC = """\
 data: digits

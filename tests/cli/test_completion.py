@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nnctl.cli.app import COMMANDS
-from nnctl.cli.completion import DYNAMIC, Kind, Shell, describe, script
+from nnctl.cli.completion.command import DYNAMIC, Kind, Shell, describe, script
 
 FOLDER = Path(__file__).parents[2] / "completions"
 FILES = {Shell.BASH: "nnctl.bash", Shell.ZSH: "_nnctl", Shell.FISH: "nnctl.fish"}

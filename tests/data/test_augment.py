@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from nnctl.data.augment import Augmenter
-from nnctl.data.resample import affine, displaced
+from nnctl.components.registry import components
+from nnctl.data.augmentations.apply import Augmenter
+from nnctl.data.augmentations.resample import affine, displaced
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
 from nnctl.spec.load import load_text
-from nnctl.spec.registry import components
 
 REQUIRED = {"cutout": {"size": 2}, "random_crop": {"padding": 1, "least": 0.7}}
 """Fields that an augmentation needs to do anything."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
 from nnctl.data.source import Description, Examples, Source
 from nnctl.data.sources.digits import Digits
@@ -15,7 +16,6 @@ from nnctl.data.sources.generated import Blobs, Sine, Xor
 from nnctl.data.summary import required_fields
 from nnctl.data.transforms import MinMax, Standardize
 from nnctl.errors import DataError
-from nnctl.spec.registry import components
 
 FOLDER = Path()
 DIGITS_FINGERPRINT = "553c9e3c1b189a533eb27c6486fae116e0085dc6c112560cfa52f8b7e54d3d03"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
 from nnctl.data.sources.generated import Blobs, Circles, GeneratedSource, Moons, Parity, Sine, Spirals, Xor
-from nnctl.spec.registry import components
 
 GENERATED = [name for name, cls in components("data").items() if issubclass(cls, GeneratedSource)]
 

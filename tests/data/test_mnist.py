@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnctl.data import download, published
 from nnctl.data.dataset import load_dataset
-from nnctl.data.idx import read_idx
+from nnctl.data.download import fetch as download
+from nnctl.data.download import published
+from nnctl.data.formats.idx import read_idx
 from nnctl.data.sources import mnist
 from nnctl.data.sources.mnist import Mnist
 from nnctl.errors import DataError

@@ -95,8 +95,8 @@ def test_shakespeare_without_network_and_copies(monkeypatch, tmp_path):
         raise DataError("input.txt could not be fetched")
 
     monkeypatch.delenv("NNCTL_DATA", raising=False)
-    monkeypatch.setattr("nnctl.data.published.cache_folder", lambda name: tmp_path / name)
-    monkeypatch.setattr("nnctl.data.download.fetch", unreachable)
+    monkeypatch.setattr("nnctl.data.download.published.cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr("nnctl.data.download.fetch.fetch", unreachable)
     with pytest.raises(
         DataError, match=r"put input\.txt in a folder,\n.*data: \{type: text, path: FILE\} needs no download"
     ):

@@ -12,11 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from ops.component_variants import variants
 
-from nnctl.graph import network as network_module
-from nnctl.graph.network import Network
-from nnctl.spec.components import Activation, Cost, Layer
-from nnctl.spec.document import Spec
-from nnctl.spec.layers import (
+from nnctl.components.base import Activation, Cost, Layer
+from nnctl.components.layers import (
     ActivationLayer,
     Add,
     Concatenate,
@@ -29,10 +26,13 @@ from nnctl.spec.layers import (
     Reshape,
     Residual,
 )
+from nnctl.components.optimizers.first_order import FirstOrder
+from nnctl.components.registry import components
+from nnctl.components.signature import DataSignature
+from nnctl.graph import network as network_module
+from nnctl.graph.network import Network
+from nnctl.spec.document import Spec
 from nnctl.spec.load import load_text
-from nnctl.spec.optimizers import FirstOrder
-from nnctl.spec.registry import components
-from nnctl.spec.signature import DataSignature
 
 Array = NDArray[Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from nnctl.components.layers import Dense
 from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder
 from nnctl.ops.shapes import BATCH
-from nnctl.spec.layers import Dense
 
 
 def test_inputs_and_parameters_are_the_same_each_time():

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 
 from graph.interpretation import interpret
 from graph.nets import Case, cases, net
+from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.network import Network
 from nnctl.graph.render import render
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import BATCH
-from nnctl.spec.signature import DataSignature
 
 TWO_LAYERS = """
 layers:

@@ -8,9 +8,9 @@ import pytest
 
 from graph.golden_text import assert_golden
 from graph.nets import net
+from nnctl.components.signature import DataSignature
 from nnctl.graph.network import Network
 from nnctl.graph.render import render
-from nnctl.spec.signature import DataSignature
 
 GOLDEN = Path(__file__).parent / "golden"
 

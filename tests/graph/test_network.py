@@ -7,11 +7,11 @@ import pytest
 
 from graph.interpretation import interpret
 from graph.nets import Case, net
+from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph.network import Network
 from nnctl.ops.philox import normals, uniforms
 from nnctl.ops.shapes import BATCH
-from nnctl.spec.signature import DataSignature
 
 VALUES = DataSignature((4,), "real", None, (2,))
 LABELS = DataSignature((4,), "real", ("no", "yes"))

@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from graph.interpretation import assert_same, interpret
 from graph.nets import Case, cases, net, untouched
+from nnctl.components.activations import Sigmoid
+from nnctl.components.costs import CrossEntropy
+from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
 from nnctl.graph.ir import Graph
@@ -26,9 +29,6 @@ from nnctl.graph.selection import look_rows_up
 from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import GraphError, verify
 from nnctl.ops.shapes import BATCH
-from nnctl.spec.activations import Sigmoid
-from nnctl.spec.costs import CrossEntropy
-from nnctl.spec.signature import DataSignature
 
 SIZES = {"batch": 5}
 PASSES = FORWARD_PASSES + FINAL_PASSES

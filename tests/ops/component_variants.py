@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from nnctl.spec.registry import Component, components
+from nnctl.components.registry import Component, components
 
 
 def variants(kind: str, *bases: type) -> list[Any]:

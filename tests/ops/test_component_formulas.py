@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.components.activations import Gelu, LeakyRelu, Relu, Relu6, Sigmoid
+from nnctl.components.base import ElementwiseActivation, ElementwiseCost
+from nnctl.components.costs import CrossEntropy, Hinge, MeanAbsoluteError, Quadratic
+from nnctl.components.optimizers.first_order import FirstOrder
+from nnctl.components.regularizers import L1, L2
 from nnctl.ops.expression import trace
-from nnctl.spec.activations import Gelu, LeakyRelu, Relu, Relu6, Sigmoid
-from nnctl.spec.components import ElementwiseActivation, ElementwiseCost
-from nnctl.spec.costs import CrossEntropy, Hinge, MeanAbsoluteError, Quadratic
-from nnctl.spec.optimizers import FirstOrder
-from nnctl.spec.regularizers import L1, L2
 from ops.component_variants import variants
 from ops.derivatives import COMPLEX, REAL, agree, check_rule
 

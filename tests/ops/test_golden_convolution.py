@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from nnctl.backends.numpy import NumpyBackend
+from nnctl.components.registry import components
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.plan.lower import lower
-from nnctl.spec.registry import components
 
 CASES = json.loads((Path(__file__).parent / "golden" / "convolution.json").read_text())["cases"]
 

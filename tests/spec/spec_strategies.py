@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import strategies as st
 
 from nnctl.spec.document import Spec
-from nnctl.spec.forms import (
+from nnctl.spec.schema.forms import (
     Anything,
     Choice,
     Form,

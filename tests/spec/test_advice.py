@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nnctl.spec.advice import advice
+from nnctl.components.registry import components
+from nnctl.spec.check.advice import advice
 from nnctl.spec.load import load_text
-from nnctl.spec.registry import components
 
 SPEC = """
 data: digits

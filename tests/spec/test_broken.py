@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nnctl.components.registry import components, kinds
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_spec
-from nnctl.spec.registry import components, kinds
 
 FOLDER = Path(__file__).parent / "broken"
 SPECS = sorted(FOLDER.glob("*.yaml"))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from spec_strategies import SCALARS, specs
 
 from nnctl.errors import DataError, ShapeError, SpecError
+from nnctl.spec.check.validate import validate
 from nnctl.spec.dump import dump_data, dump_spec, spec_to_dict
 from nnctl.spec.load import load_spec, load_text
-from nnctl.spec.source import Source, parse
-from nnctl.spec.tree import plain_data
-from nnctl.spec.validate import validate
+from nnctl.spec.yaml.source import Source, parse
+from nnctl.spec.yaml.tree import plain_data
 
 TEXT = """\
 data: digits

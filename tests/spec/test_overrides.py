@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_text
 from nnctl.spec.overrides import parse_override, write_override
-from nnctl.spec.tree import plain_data
+from nnctl.spec.yaml.tree import plain_data
 
 TEXT = """\
 data: {type: digits, validation: 0.1}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnctl.spec.scalars import is_string, resolve, write_float
+from nnctl.spec.yaml.scalars import is_string, resolve, write_float
 
 VALUES = [
     ("", None), ("~", None), ("null", None), ("Null", None), ("NULL", None),

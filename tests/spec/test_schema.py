@@ -8,14 +8,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from nnctl.components.registry import components, kinds
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import spec_to_dict
-from nnctl.spec.forms import fields_of
 from nnctl.spec.load import load_spec
-from nnctl.spec.registry import components, kinds
-from nnctl.spec.schema import DRAFT, json_schema
-from nnctl.spec.source import parse, read_file
-from nnctl.spec.tree import plain_data
+from nnctl.spec.schema.forms import fields_of
+from nnctl.spec.schema.json_schema import DRAFT, json_schema
+from nnctl.spec.yaml.source import parse, read_file
+from nnctl.spec.yaml.tree import plain_data
 
 SCHEMA = json_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

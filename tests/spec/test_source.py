@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnctl.errors import SpecError
-from nnctl.spec.source import Source, parse, read_file
-from nnctl.spec.tree import MappingNode, ScalarNode, SequenceNode, plain_data
+from nnctl.spec.yaml.source import Source, parse, read_file
+from nnctl.spec.yaml.tree import MappingNode, ScalarNode, SequenceNode, plain_data
 
 
 def read(text):

@@ -8,18 +8,18 @@ import jsonschema
 import pytest
 from annotated_types import Interval, Len
 
+from nnctl.components import registry
+from nnctl.components.base import Activation, Layer, MonitoredSchedule
+from nnctl.components.fields import PositiveFloat, PositiveInt
+from nnctl.components.registry import Problem, register
 from nnctl.errors import SpecError
-from nnctl.spec import registry
-from nnctl.spec.components import Activation, Layer, MonitoredSchedule
+from nnctl.spec.check.validate import validate
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_spec
-from nnctl.spec.fields import PositiveFloat, PositiveInt
-from nnctl.spec.forms import fields_of
 from nnctl.spec.load import load_text
-from nnctl.spec.registry import Problem, register
-from nnctl.spec.schema import json_schema
-from nnctl.spec.source import Source, parse
-from nnctl.spec.validate import validate
+from nnctl.spec.schema.forms import fields_of
+from nnctl.spec.schema.json_schema import json_schema
+from nnctl.spec.yaml.source import Source, parse
 
 TEXT = """\
 data: digits

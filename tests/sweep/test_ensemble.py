@@ -13,7 +13,7 @@ import pytest
 
 from nnctl.errors import RunError, SpecError
 from nnctl.sweep.ensemble import judge_best, judged_on, require_one_split
-from nnctl.sweep.question import ask
+from nnctl.sweep.study import ask
 
 SPEC = """\
 name: blobs

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nnctl.components.distributions import Integer, LogUniform, Uniform
 from nnctl.errors import SpecError, UsageError
-from nnctl.spec.distributions import Integer, LogUniform, Uniform
 from nnctl.spec.load import load_text
 from nnctl.sweep.options import grid, space
-from nnctl.sweep.question import ask
+from nnctl.sweep.study import ask
 
 SPEC = """\
 data: xor

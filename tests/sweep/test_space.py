@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnctl.components.distributions import Choice, Integer, LogUniform, Uniform
+from nnctl.components.registry import components
 from nnctl.errors import UsageError
-from nnctl.spec.distributions import Choice, Integer, LogUniform, Uniform
 from nnctl.spec.document import Sweep
-from nnctl.spec.registry import components
 from nnctl.sweep.space import trials
 
 GRID = {"optimizer.learning_rate": (0.1, 1.0), "layers.0.units": (3, 4)}

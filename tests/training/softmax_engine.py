@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.engine.engine import Engine, Steps
 from nnctl.errors import RunError
-from nnctl.training.engine import Engine, Steps
 
 
 class SoftmaxEngine(Engine):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.data.dataset import load_dataset
+from nnctl.engine.engine import Engine
 from nnctl.errors import DataError, SpecError
 from nnctl.spec.load import load_spec, load_text
-from nnctl.training.engine import Engine
-from nnctl.training.gradcheck import GradientCheck
 from nnctl.training.session import load_engine
 
 TEXT = """

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.data.dataset import load_dataset
+from nnctl.engine.engine import Engine
 from nnctl.errors import DataError, Interrupted, UsageError
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.inference.evaluation import evaluate, open_run
+from nnctl.inference.generation import _reader, generate, probabilities
+from nnctl.inference.prediction import predict
+from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
-from nnctl.training.engine import Engine
-from nnctl.training.evaluation import evaluate, open_run
 from nnctl.training.events import Event, Progress
-from nnctl.training.generation import _reader, generate, probabilities
-from nnctl.training.gradcheck import GradientCheck
-from nnctl.training.prediction import predict
 from nnctl.training.rows import ResidentRows
 from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nnctl.errors import DataError
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.inference.evaluation import open_run
+from nnctl.inference.prediction import predict
+from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_spec
 from nnctl.training import session
-from nnctl.training.evaluation import open_run
-from nnctl.training.prediction import predict
 
 SPEC = """
 data: {type: npz, path: words.npz, indices: true, validation: 4}

@@ -11,10 +11,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from softmax_engine import ScriptedEngine, SoftmaxEngine, blobs
 
+from nnctl.engine.engine import Steps
 from nnctl.errors import DivergedError, Interrupted, UsageError
+from nnctl.runs.checkpoints import Checkpoint, encode
 from nnctl.spec.load import load_text
-from nnctl.training.checkpoints import Checkpoint, encode
-from nnctl.training.engine import Steps
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Saved, Stopped
 from nnctl.training.events import Tested as FinalRow  # pytest collects what is called Test…
 from nnctl.training.loop import Loop

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nnctl.data.dataset import load_dataset
+from nnctl.engine.engine import Engine
 from nnctl.spec.load import load_spec, load_text
 from nnctl.training import session
-from nnctl.training.engine import Engine
 from nnctl.training.events import Evaluated, Finished
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 
 from nnctl.cli.predict import predict
-from nnctl.data.imagefiles import read_image
+from nnctl.data.formats.images import read_image
 from nnctl.data.streams import Purpose
 from nnctl.errors import DivergedError, Interrupted, SpecError, UsageError
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.inference.evaluation import open_run
+from nnctl.inference.sampling import as_stored, draw, grid, picture, sample
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs import checkpoints
+from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_spec, load_text
-from nnctl.training import checkpoints, pretraining, session
-from nnctl.training.boltzmann import Learner, Machine, StepDraws, bernoulli, first_machine
-from nnctl.training.evaluation import open_run
+from nnctl.training import session
 from nnctl.training.events import Finished, Pretrained
-from nnctl.training.folder import RunFolder
-from nnctl.training.sampling import as_stored, draw, grid, picture, sample
+from nnctl.training.pretraining import greedy as pretraining
+from nnctl.training.pretraining.boltzmann import Learner, Machine, StepDraws, bernoulli, first_machine
 from nnctl.training.signals import StopRequest
 
 SPECS = Path(__file__).parents[2] / "specs"

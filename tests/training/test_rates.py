@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnctl.spec.components import Schedule
+from nnctl.components.base import Schedule
 from nnctl.spec.load import load_text
 from nnctl.training.rates import Rates, first_of
 from nnctl.training.timetable import Timetable

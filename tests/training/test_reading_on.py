@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import load_dataset
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.engine.engine import Engine
+from nnctl.inference.evaluation import evaluate, open_run
+from nnctl.inference.prediction import predict
+from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
-from nnctl.spec.signature import DataSignature
 from nnctl.training import session
-from nnctl.training.engine import Engine
-from nnctl.training.evaluation import evaluate, open_run
 from nnctl.training.loop import Loop
-from nnctl.training.prediction import predict
 
 LENGTH = 3
 NAMES = ("a", "b", "c", "d")

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.analysis.gradcheck import GradientCheck
+from nnctl.components.initializers import Reservoir
+from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError
-from nnctl.spec.initializers import Reservoir
 from nnctl.spec.load import load_spec, load_text
 from nnctl.training import session
-from nnctl.training.engine import Engine
 from nnctl.training.events import Finished
-from nnctl.training.gradcheck import GradientCheck
 
 SPECS = Path(__file__).parents[2] / "specs"
 TEXT = """

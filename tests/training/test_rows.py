@@ -10,7 +10,7 @@ import pytest
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import Interrupted
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_text
 from nnctl.training import loop, rows, session
 from nnctl.training.events import Event, Progress
@@ -126,7 +126,7 @@ def test_without_augmentation_the_set_lies_there_whole() -> None:
 
 def test_the_other_splits_stay_as_they_are() -> None:
     """What is measured after training is what the run's weights reach on untouched examples."""
-    from nnctl.training.evaluation import evaluate, open_run
+    from nnctl.inference.evaluation import evaluate, open_run
 
     follow(session.train(spec(), out=Path("out")), [RunSink()])
     summary = session.RunFolder(Path("out")).finished()

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from nnctl.errors import Interrupted, RunError, SpecError
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs import checkpoints as checkpoints_module
+from nnctl.runs import durable
+from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_text
-from nnctl.training import checkpoints as checkpoints_module
-from nnctl.training import durable, loop, session
+from nnctl.training import loop, session
 from nnctl.training.events import Event, Finished, Progress, Started
-from nnctl.training.folder import RunFolder
 from nnctl.training.signals import StopRequest
 
 SPEC = """

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_spec, load_text
 from nnctl.training import session
-from nnctl.training.engine import Engine
 from nnctl.training.events import Evaluated
 
 TEXT = """

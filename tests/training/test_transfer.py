@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.analysis.gradcheck import GradientCheck
+from nnctl.engine.engine import Engine
 from nnctl.errors import ShapeError, SpecError
 from nnctl.graph.network import Network
-from nnctl.metrics.follow import RunSink, follow
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs import checkpoints
+from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_spec, load_text
-from nnctl.training import checkpoints, loop, session
-from nnctl.training.engine import Engine
-from nnctl.training.folder import RunFolder
-from nnctl.training.gradcheck import GradientCheck
+from nnctl.training import loop, session
 
 SPECS = Path(__file__).parents[2] / "specs" / "transfer"
 SPEC = """

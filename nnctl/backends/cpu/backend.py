@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
+from nnctl.backends.cache.store import compiled
 from nnctl.backends.contract import Result
-from nnctl.backends.cpu.cache import compiled
-from nnctl.backends.cpu.machine import cores
+from nnctl.backends.cpu.codegen.source import Source, generate
+from nnctl.backends.cpu.cycles import seconds_a_tick
 from nnctl.backends.cpu.schedule import CpuStrategy
-from nnctl.backends.cpu.source import Source, generate
-from nnctl.backends.cpu.ticks import seconds_a_tick
+from nnctl.backends.machine import cores
 from nnctl.backends.numpy.interpreter import constants_of
 from nnctl.graph.ir import Graph
 from nnctl.plan.lower import lower

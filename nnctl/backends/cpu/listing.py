@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nnctl.backends.cpu.codegen.source import generate, unsupported
 from nnctl.backends.cpu.schedule import CpuStrategy
-from nnctl.backends.cpu.source import generate, unsupported
 from nnctl.errors import UsageError
 from nnctl.graph.ir import Graph
 from nnctl.plan.lower import lower

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 
-from nnctl.spec.components import Augmentation
+from nnctl.components.base import Augmentation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +63,6 @@ class AffineAugmentation(InputAugmentation):
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
         """By bilinear interpolation."""
-        from nnctl.data.resample import affine
+        from nnctl.data.augmentations.resample import affine
 
         return affine(inputs, self.maps(draws, inputs.shape[1:]), self.fill)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import MinLen
 
+from nnctl.components.base import Augmentation, Expansion
+from nnctl.components.fields import PositiveInt
+from nnctl.components.registry import register
 from nnctl.data.augmentations.geometry import STEPS, Direction
-from nnctl.spec.components import Augmentation, Expansion
-from nnctl.spec.fields import PositiveInt
-from nnctl.spec.registry import register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class AugmentedCopies(Expansion):
         self, which: int, inputs: NDArray[Any], targets: NDArray[Any], scale: float, seed: int, place: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """See `Expansion`."""
-        from nnctl.data.augment import Augmenter
+        from nnctl.data.augmentations.apply import Augmenter
         from nnctl.data.streams import Purpose
 
         # Copies of different expansions draw from different streams: their numbers do not meet.

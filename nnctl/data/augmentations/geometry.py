@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Gt, Le, Lt, MinLen
 
+from nnctl.components.fields import NonNegativeInt, PositiveFloat, PositiveInt
+from nnctl.components.registry import Problem, register
 from nnctl.data.augmentations.base import AffineAugmentation, InputAugmentation
-from nnctl.spec.fields import NonNegativeInt, PositiveFloat, PositiveInt
-from nnctl.spec.registry import Problem, register
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,7 +187,7 @@ class Elastic(InputAugmentation):
         import numpy as np
         from scipy.ndimage import gaussian_filter
 
-        from nnctl.data.resample import displaced
+        from nnctl.data.augmentations.resample import displaced
 
         fields = draws.uniform(2, *inputs.shape[1:3]).astype(np.float32) * 2.0 - 1.0
         fields = self.alpha * gaussian_filter(fields, (0, 0, self.sigma, self.sigma), mode="constant")

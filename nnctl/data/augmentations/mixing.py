@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from nnctl.spec.components import Augmentation
-from nnctl.spec.fields import PositiveFloat
-from nnctl.spec.registry import register
+from nnctl.components.base import Augmentation
+from nnctl.components.fields import PositiveFloat
+from nnctl.components.registry import register
 
 if TYPE_CHECKING:
     import numpy as np

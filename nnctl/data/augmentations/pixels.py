@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from nnctl.components.fields import PositiveFloat, PositiveInt
+from nnctl.components.registry import register
 from nnctl.data.augmentations.base import InputAugmentation
-from nnctl.spec.fields import PositiveFloat, PositiveInt
-from nnctl.spec.registry import register
 
 if TYPE_CHECKING:
     import numpy as np

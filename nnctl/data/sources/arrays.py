@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from nnctl.components.fields import NonEmptyStr
+from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description, Examples, Source
 from nnctl.errors import DataError
-from nnctl.spec.fields import NonEmptyStr
-from nnctl.spec.registry import Problem, register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,14 +36,14 @@ class ArraySource(Source):
 
     def describe(self, folder: Path) -> Description:
         """Shapes from the file's headers; targets are read, to know the classes."""
-        from nnctl.data.numpyfiles import describe
+        from nnctl.data.formats.numpy_files import describe
 
         arrays = self.arrays(folder, outline=True)
         return describe(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8, float32, or int64 where they are indices."""
-        from nnctl.data.numpyfiles import assemble
+        from nnctl.data.formats.numpy_files import assemble
 
         arrays = self.arrays(folder, outline=False)
         return assemble(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
@@ -80,7 +80,7 @@ class Npz(ArraySource):
 
     def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
         """The named arrays."""
-        from nnctl.data.numpyfiles import read_npz
+        from nnctl.data.formats.numpy_files import read_npz
         from nnctl.data.paths import existing_file
 
         names = {"inputs": self.inputs, "targets": self.targets}
@@ -98,7 +98,7 @@ class Npy(ArraySource):
 
     def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
         """Both files, mapped into memory."""
-        from nnctl.data.numpyfiles import read_npy
+        from nnctl.data.formats.numpy_files import read_npy
         from nnctl.data.paths import existing_file
 
         if self.path == self.targets:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar
 
+from nnctl.components.registry import register
 from nnctl.data.source import Description, Examples, Portion, Source
-from nnctl.spec.registry import register
 
 _FILE = Path(__file__).parents[1] / "files" / "digits.npz"
 

@@ -12,11 +12,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from nnctl.components.fields import NonEmptyStr, NonNegativeFloat, PositiveInt
+from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description
 from nnctl.data.sources.generated import GeneratedSource
 from nnctl.errors import DataError
-from nnctl.spec.fields import NonEmptyStr, NonNegativeFloat, PositiveInt
-from nnctl.spec.registry import Problem, register
 
 if TYPE_CHECKING:
     import numpy as np

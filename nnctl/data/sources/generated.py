@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
+from nnctl.components.registry import register
 from nnctl.data.source import Description, Examples, Source
-from nnctl.spec.fields import NonNegativeFloat, PositiveFloat, PositiveInt
-from nnctl.spec.registry import register
 
 if TYPE_CHECKING:
     import numpy as np

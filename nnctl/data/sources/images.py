@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from nnctl.components.fields import NonEmptyStr, PositiveInt
+from nnctl.components.registry import register
 from nnctl.data.source import Description, Examples, Source
-from nnctl.spec.fields import NonEmptyStr, PositiveInt
-from nnctl.spec.registry import register
 
 
 @register("data", "images")
@@ -26,7 +26,7 @@ class Images(Source):
 
     def describe(self, folder: Path) -> Description:
         """From the folders' names, and the first image's size where `size` is absent."""
-        from nnctl.data.imagefiles import find_images, read_image
+        from nnctl.data.formats.images import find_images, read_image
         from nnctl.data.paths import existing_folder
 
         files = find_images(existing_folder(self.path, folder))
@@ -42,7 +42,7 @@ class Images(Source):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """All images, in the order of their classes and names."""
-        from nnctl.data.imagefiles import find_images, read_images
+        from nnctl.data.formats.images import find_images, read_images
         from nnctl.data.paths import existing_folder
 
         description = self.describe(folder)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from nnctl.data.published import PublishedFiles
+from nnctl.components.fields import NonEmptyStr
+from nnctl.components.registry import register
+from nnctl.data.download.published import PublishedFiles
 from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
 from nnctl.errors import DataError
-from nnctl.spec.fields import NonEmptyStr
-from nnctl.spec.registry import register
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,7 @@ class Mnist(Source):
 
 
 def _images(path: Path) -> NDArray[np.uint8]:
-    from nnctl.data.idx import read_idx
+    from nnctl.data.formats.idx import read_idx
 
     images = read_idx(path)
     if images.ndim != 3 or images.shape[1:] != (28, 28):
@@ -103,7 +103,7 @@ def _images(path: Path) -> NDArray[np.uint8]:
 
 
 def _labels(path: Path) -> NDArray[np.uint8]:
-    from nnctl.data.idx import read_idx
+    from nnctl.data.formats.idx import read_idx
 
     labels = read_idx(path)
     if labels.ndim != 1:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
+from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
+from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description
 from nnctl.data.sources.generated import GeneratedSource
-from nnctl.spec.fields import NonNegativeFloat, PositiveFloat, PositiveInt
-from nnctl.spec.registry import Problem, register
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from annotated_types import MaxLen, MinLen
 
+from nnctl.components.fields import NonEmptyStr
+from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description, Examples, Source
-from nnctl.spec.fields import NonEmptyStr
-from nnctl.spec.registry import Problem, register
 
 Column = NonEmptyStr | int
 """A column by its name in the header, or by its number from 0; −1 is the last."""
@@ -51,8 +51,8 @@ class Csv(Source):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs float32 (n, columns)."""
+        from nnctl.data.formats.table import Roles, read_table, to_examples
         from nnctl.data.paths import existing_file
-        from nnctl.data.table import Roles, read_table, to_examples
 
         path = existing_file(self.path, folder)
         roles = Roles(

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
-from nnctl.data.published import PublishedFiles
+from nnctl.components.fields import NonEmptyStr, PositiveInt
+from nnctl.components.registry import register
+from nnctl.data.download.published import PublishedFiles
 from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
 from nnctl.errors import DataError
-from nnctl.spec.fields import NonEmptyStr, PositiveInt
-from nnctl.spec.registry import register
 
 FILES = PublishedFiles(
     "the text of Shakespeare",

@@ -1,0 +1,1 @@
+"""Nets under examination: gradient checks, timings, diagnoses."""

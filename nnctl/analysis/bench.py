@@ -1,0 +1,155 @@
+"""How long each launch of a step takes, on random examples of the right shapes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.analysis.examples import random_examples
+from nnctl.backends.contract import Executable, TimedExecutable
+from nnctl.backends.limits import product_limit
+from nnctl.backends.registry import choose_backend
+from nnctl.components.signature import DataSignature
+from nnctl.engine.initial import initial_state
+from nnctl.errors import RunError
+from nnctl.graph.network import Network
+from nnctl.plan.plan import Launch
+from nnctl.spec.document import Spec
+
+Step: TypeAlias = Literal["train", "evaluate"]
+
+_ROWS = 4096
+"""Examples that the steps gather from: enough that they are not all in the nearest cache."""
+_REPEATS = 5
+"""Stretches of steps, of which the fastest counts."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One launch, or the whole step in the last row of a bench.
+
+    microseconds: of one step, on the first thread. percent: of the step. gflops and gbytes:
+    arithmetic operations and bytes in 10⁹ a second. limit: gflops as a percentage of what
+    matrix products reach on this machine with as many threads; None where there is no arithmetic.
+    """
+
+    launch: str
+    layer: str
+    op: str
+    microseconds: float
+    percent: float
+    gflops: float
+    gbytes: float
+    limit: float | None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """timings: a row a launch, one for what threads wait and calls cost, one for the whole step."""
+
+    backend: str
+    threads: int
+    batch: int
+    steps: int
+    timings: tuple[Timing, ...]
+
+
+def bench(
+    spec: Spec,
+    signature: DataSignature,
+    *,
+    step: Step = "train",
+    batch: int | None = None,
+    steps: int = 200,
+    threads: int | None = None,
+    backend: str | None = None,
+) -> Bench:
+    """Time one step of a spec.
+
+    batch: the spec's if None. steps: in each of several stretches, the fastest of which counts.
+    threads: at most; the spec's, or one a core, if None. Raises UsageError where the
+    backend cannot run the net, and RunError where the cost of random examples is not finite.
+    """
+    network = Network(spec, signature)
+    given = spec.schedule.batch_size
+    size = batch or (given if isinstance(given, int) else 32)
+    asked = threads or getattr(spec.backend, "threads", None)
+    graph = network.training_step if step == "train" else network.evaluation
+    chosen = choose_backend(backend or spec.backend.type, [graph], asked).backend
+    rows = max(_ROWS, size)
+    plan = chosen.plan(graph, {"batch": size, "rows": rows})
+    storage = {name: chosen.place(array) for name, array in _storage(network, size, rows).items()}
+    feeds = _feeds(spec, size, rows, steps)
+    whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
+    timed = chosen.load_timed(plan, storage)
+    launches = _seconds_a_launch(timed, feeds, steps)
+    limit = product_limit(timed.threads)
+    timings = [
+        _timing(launch, _name(launch), took, whole, limit) for launch, took in zip(plan.launches, launches, strict=True)
+    ]
+    rest = max(0.0, whole - sum(launches))
+    timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))
+    total = replace(plan.launches[0], flops=plan.flops, bytes=sum(x.bytes for x in plan.launches), layer="")
+    timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
+    return Bench(chosen.name, timed.threads, size, steps, tuple(timings))
+
+
+def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:
+    # A launch too short for the clock has no rate.
+    flops, moved = (amount / seconds if seconds > 0.0 else 0.0 for amount in (launch.flops, launch.bytes))
+    return Timing(
+        launch=name,
+        layer=launch.layer,
+        op=launch.op.name,
+        microseconds=1e6 * seconds,
+        percent=100.0 * seconds / whole,
+        gflops=flops / 1e9,
+        gbytes=moved / 1e9,
+        limit=100.0 * flops / limit if launch.flops else None,
+    )
+
+
+def _name(launch: Launch) -> str:
+    return ", ".join(slot.name for slot in launch.outputs)
+
+
+def _seconds_a_step(executable: Executable, feeds: Mapping[str, NDArray[Any]], steps: int) -> float:
+    fastest = float("inf")
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        completed = executable.run(feeds, steps).completed
+        fastest = min(fastest, (time.perf_counter() - began) / steps)
+        if completed < steps:
+            raise RunError(f"the cost of random examples is not finite in step {completed}: nothing to time")
+    return fastest
+
+
+def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[Any]], steps: int) -> list[float]:
+    """Of each launch, a step, in the fastest stretch."""
+    stretches = []
+    for _ in range(_REPEATS):
+        executable.run(feeds, steps)
+        stretches.append(executable.spent())
+    best = min(stretches, key=lambda spent: float(spent.sum()))
+    return [float(seconds) / steps for seconds in best]
+
+
+def _storage(network: Network, batch: int, rows: int) -> dict[str, NDArray[Any]]:
+    stored = initial_state(network, 0, batch) | random_examples(network.signature, rows, 0)
+    narrow = {k: np.asarray(v, np.float32 if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
+    return narrow | {"seed": np.zeros(2, np.int64)}
+
+
+def _feeds(spec: Spec, batch: int, rows: int, steps: int) -> dict[str, NDArray[Any]]:
+    """A rate of 0 keeps the weights as they are: random targets cannot make them diverge."""
+    rates = {name: float(getattr(spec.optimizer, name)) for name in spec.optimizer.scheduled} | {"learning_rate": 0.0}
+    return {
+        "index": np.random.default_rng(0).integers(0, rows, (steps, batch)),
+        "step": np.arange(steps, dtype=np.int64),
+        **{name: np.full(steps, rate, np.float32) for name, rate in rates.items()},
+    }

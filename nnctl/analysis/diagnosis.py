@@ -1,0 +1,174 @@
+"""A net on its first batch: is its cost that of a guess, and do numbers keep their size through the layers?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.base import ElementwiseActivation
+from nnctl.data.dataset import Dataset
+from nnctl.engine.initial import initial_state
+from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.network import Network
+from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.namespaces import numpy_namespace
+from nnctl.ops.shapes import resolve
+from nnctl.spec.document import Spec
+
+Array = NDArray[Any]
+
+_BATCH = 256
+"""Examples looked at: enough that a unit which is off for all of them is likely off for good."""
+_SATURATED = 0.05
+"""Share of an activation's largest slope below which a value counts as saturated."""
+_FAR = 1.5
+"""An initial cost so many times that of a guess says that the first weights are too large."""
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """One layer with weights, on the first batch.
+
+    activation: root mean square of its output. gradient: the same of ∂C/∂ its weights;
+    ratio: that divided by the weights' own. dead: share of units whose activation has slope 0 for every
+    example; saturated: share of the other values whose slope is under 5% of the activation's
+    largest. None where there is nothing of the kind.
+    """
+
+    layer: str
+    activation: float | None
+    gradient: float | None
+    ratio: float | None
+    dead: float | None
+    saturated: float | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """cost: before the first step. expected: of an even guess among the classes, None where the cost has none."""
+
+    examples: int
+    cost: float
+    expected: float | None
+    layers: tuple[LayerState, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """What is worth saying."""
+        found = []
+        if self.expected is not None and self.cost > _FAR * self.expected:
+            found.append(
+                f"the initial cost is {self.cost:.3g}, an even guess costs {self.expected:.3g}: "
+                "the first weights are too large, or the inputs are not standardized"
+            )
+        gradients = [(s.gradient, s.layer) for s in self.layers if s.gradient]
+        if gradients and min(gradients)[0] < 1e-3 * max(gradients)[0]:
+            (small, low), (large, high) = min(gradients), max(gradients)
+            found.append(f"gradients span {large / small:.0e} from {low} to {high}: they vanish or explode with depth")
+        for state in self.layers:
+            if state.dead is not None and state.dead > 0.5:
+                found.append(f"{state.dead:.0%} of the units of {state.layer} are dead: no example moves them")
+            if state.saturated is not None and state.saturated > 0.5:
+                found.append(f"{state.saturated:.0%} of the values of {state.layer} are saturated")
+        return found
+
+
+def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
+    """Run one training step's graph in float64 on some examples of the training set, without its update."""
+    network = Network(spec, data.signature)
+    count = min(_BATCH, len(data.train))
+    graph = network.unfused_training_step
+    values = _values(graph, _storage(network, data, seed, count), count)
+    of_name = {value.name: array for value, array in values.items()}
+    cost = next(array for value, array in values.items() if value is graph.outputs["cost"])
+    states = [_state(layer, graph, values, of_name) for layer in _layers(network)]
+    return Diagnosis(count, float(cost), _even_guess(network), tuple(states))
+
+
+def _even_guess(network: Network) -> float | None:
+    """The cost of the same answer for every class: ln K, or K·ln 2 where each class is a question of its own."""
+    classes = network.signature.classes
+    if classes is None:
+        return None
+    match network.spec.cost.type:
+        case "log_likelihood":
+            return math.log(len(classes))
+        case "cross_entropy":
+            return (1 if len(classes) == 2 and network.layer_shapes[-1][3][-1] == 1 else len(classes)) * math.log(2.0)
+    return None
+
+
+def _layers(network: Network) -> list[str]:
+    return list(dict.fromkeys(p.layer for p in network.parameters.values() if p.kind == "weight"))
+
+
+def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Mapping[str, Array]) -> LayerState:
+    weights = [name for name in of_name if name.startswith(f"{layer}.weight") and f"∂C/∂{name}" in of_name]
+    gradient = _size(np.concatenate([of_name[f"∂C/∂{n}"].reshape(-1) for n in weights])) if weights else None
+    weight = _size(np.concatenate([of_name[n].reshape(-1) for n in weights])) if weights else 0.0
+    ratio = gradient / weight if gradient is not None and weight > 0.0 else None
+    forward = graph.nodes[: _after_guard(graph)]
+    own = [node for node in forward if node.layer == layer and node.outputs[0] in values]
+    activation = _size(values[own[-1].outputs[0]]) if own else None
+    slopes = next((found for node in reversed(own) if (found := _slopes(node, values)) is not None), None)
+    if slopes is None:
+        return LayerState(layer, activation, gradient, ratio, None, None)
+    slope, largest = slopes
+    off = np.all(slope == 0.0, axis=0)
+    graded = slope[slope != 0.0]
+    saturated = float(np.mean(graded < _SATURATED * largest)) if graded.size else None
+    return LayerState(layer, activation, gradient, ratio, float(np.mean(off)), saturated)
+
+
+def _slopes(node: Node, values: Mapping[Value, Array]) -> tuple[Array, float] | None:
+    """|f'(z)| of each value that an activation gives, and the largest that it has anywhere near 0."""
+    component = node.op.component if isinstance(node.op, ElementwiseOp) else None
+    if not isinstance(component, ElementwiseActivation):
+        return None
+    xp = numpy_namespace()
+    z = values[node.inputs[0]]
+    around = np.linspace(-5.0, 5.0, 1001)
+    slope, near = (np.abs(component.derivative(xp, x, component.body(xp, x))) for x in (z, around))
+    return np.broadcast_to(slope, z.shape), float(np.max(near))
+
+
+def _size(array: Array) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(np.asarray(array, float)))))
+
+
+def _after_guard(graph: Graph) -> int:
+    """How many nodes there are up to the cost."""
+    return 1 + next(i for i, node in enumerate(graph.nodes) if graph.guard in node.outputs)
+
+
+def _values(graph: Graph, storage: Mapping[str, Any], batch: int) -> dict[Value, Array]:
+    """Every value of the graph but the new parameters, in float64."""
+    xp = numpy_namespace()
+    feeds = {"index": np.arange(batch), "step": 0}
+    values: dict[Value, Any] = {
+        v: np.asarray(feeds.get(v.name, storage.get(v.name, 0.0)), float if v.type.dtype == "real" else None)
+        for v in graph.inputs
+    }
+    updated = set(graph.updates.values())
+    sizes = {"batch": batch, "rows": batch}
+    for node in graph.nodes:
+        if updated.isdisjoint(node.outputs) and all(v in values for v in node.inputs):
+            attributes = {k: resolve(v, sizes) for k, v in node.attributes.items()}
+            results = node.op.run(xp, [values[v] for v in node.inputs], attributes)
+            values |= {v: np.asarray(r) for v, r in zip(node.outputs, results, strict=True)}
+    return values
+
+
+def _storage(network: Network, data: Dataset, seed: int, count: int) -> dict[str, Any]:
+    rows = np.random.default_rng(seed).permutation(len(data.train))[:count]
+    stored: dict[str, Any] = dict(initial_state(network, seed, count))
+    stored |= {"data.inputs": data.train.inputs[rows], "data.targets": data.train.targets[rows]}
+    if data.shift is not None and data.scale is not None:
+        stored |= {"data.shift": data.shift, "data.scale": data.scale}
+    return stored | {"examples": float(len(data.train)), "seed": np.array([seed & 0xFFFFFFFF, seed >> 32])}

@@ -1,0 +1,32 @@
+"""Random examples of a signature's shapes and kinds, for what needs a batch and no data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.signature import DataSignature
+
+
+def random_examples(signature: DataSignature, batch: int, seed: int) -> dict[str, NDArray[Any]]:
+    """What a plan stores of a data set of `batch` examples, by name, numbers in float64."""
+    rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
+    shape = (batch, *signature.input_shape)
+    data: dict[str, NDArray[Any]] = {"examples": np.array(float(batch))}
+    if signature.input_dtype == "uint8":
+        data["data.inputs"] = rng.integers(0, 256, shape, dtype=np.uint8)
+    elif signature.input_dtype == "index":
+        data["data.inputs"] = rng.integers(0, len(signature.vocabulary or (0, 1)), shape)
+    else:
+        data["data.inputs"] = rng.standard_normal(shape)
+    if signature.classes is not None:
+        data["data.targets"] = rng.integers(0, len(signature.classes), (batch, *signature.target_shape))
+    else:
+        data["data.targets"] = rng.uniform(size=(batch, *signature.target_shape))
+    if signature.statistics_shape is not None:
+        byte = signature.input_dtype == "uint8"
+        data["data.shift"] = np.full(signature.statistics_shape, 127.5 if byte else 0.0)
+        data["data.scale"] = np.full(signature.statistics_shape, 1.0 / 127.5 if byte else 1.0)
+    return data

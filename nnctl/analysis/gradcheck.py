@@ -1,0 +1,235 @@
+"""The gradient check: every analytic derivative against a numeric one, in float64.
+
+The complex step (Squire & Trapp, SIAM Review 40, 1998) has no step size to
+choose and no cancellation: it agrees to rounding or there is a defect.
+Central differences are the independent second opinion. At a kink (a relu
+whose input is 0) left and right derivative differ and none is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.analysis.examples import random_examples
+from nnctl.backends.numpy import NumpyBackend
+from nnctl.components.signature import DataSignature
+from nnctl.engine.initial import initial_state
+from nnctl.graph.ir import Graph
+from nnctl.graph.network import Network
+from nnctl.graph.passes import drop_dead
+from nnctl.plan.lower import lower
+from nnctl.plan.plan import Precision
+from nnctl.spec.document import Spec
+
+Method: TypeAlias = Literal["complex", "central"]
+Verdict: TypeAlias = Literal["PASS", "FAIL", "KINK"]
+
+COMPLEX_STEP = 1e-30
+"""Its square vanishes beside any number that float64 holds."""
+TOLERANCE = {"complex": 1e-9, "central": 1e-5}
+"""Largest relative error that passes. Measured on a deep net of tanh units, 64 examples: 2e-16 and 5e-10 in the
+median; central differences lose more where a derivative is small beside the objective."""
+_SMALL = 1e-6
+"""Derivatives below this share of the parameter's largest are measured against that share: they are
+differences of larger terms, whose rounding is all that is left of them."""
+_ROUNDING = 1e-15
+"""Relative error of the objective itself: what central differences divide by eps."""
+_KINK_JUMP = 1e-3
+"""Left and right derivative that differ by this share are no rounding."""
+
+
+@dataclass(frozen=True)
+class ParameterCheck:
+    """The worst component of one parameter.
+
+    error: |numeric − analytic| / (|numeric| + |analytic|). checked: how many components.
+    kinks: how many of them lie on a kink, and are left out of `error` unless all do.
+    """
+
+    parameter: str
+    shape: tuple[int, ...]
+    checked: int
+    error: float
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+    kinks: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Relative errors of central differences with one step size, over all parameters."""
+
+    eps: float
+    median: float
+    largest: float
+
+
+class GradientCheck:
+    """The objective of a spec on random examples, and its derivatives.
+
+    batch: how many examples. Random layers are active, their masks frozen at step 0.
+    """
+
+    def __init__(self, spec: Spec, signature: DataSignature, *, batch: int = 8, seed: int | None = None) -> None:
+        self.network = Network(spec, signature)
+        self.batch = batch
+        self.seed = spec.seed if seed is None else seed
+        state = initial_state(self.network, self.seed, batch)
+        self.parameters = {name: state[name] for name in self.network.parameters}
+        self._trained = [name for name, parameter in self.network.parameters.items() if not parameter.frozen]
+        self.carried = {name: state[name] for name in self.network.states}
+        self.data = random_examples(signature, batch, self.seed)
+        full = self.network.objective
+        self._value_graph = drop_dead(replace(full, outputs={"objective": full.outputs["objective"]}))
+        self.gradients = self._run(full, "float64")
+        self.objective = float(self.gradients["objective"])
+
+    def run(
+        self, *, method: Method = "complex", samples: int | None = 50, eps: float = 1e-5, tolerance: float | None = None
+    ) -> Iterator[ParameterCheck]:
+        """One result a parameter. samples: components checked of each, drawn at random; None for all."""
+        limit = TOLERANCE[method] if tolerance is None else tolerance
+        numeric = self._complex_step() if method == "complex" else self._central(eps)
+        noise = 0.0 if method == "complex" else _ROUNDING * abs(self.objective) / eps
+        for name in self._trained:
+            yield self._check(name, numeric, samples, limit, eps, noise)
+
+    def curve(self, exponents: Sequence[float], *, samples: int = 20) -> Iterator[CurvePoint]:
+        """The V-curve: truncation error falls with eps, rounding error rises."""
+        for exponent in exponents:
+            eps = 10.0**exponent
+            numeric = self._central(eps)
+            errors = [
+                _relative_error(numeric(name, index), float(self._analytic(name)[index]))
+                for name in self._trained
+                for index in self._indices(name, samples)
+            ]
+            yield CurvePoint(eps, float(np.median(errors)), max(errors))
+
+    # -- one parameter -------------------------------------------------------
+
+    def _check(
+        self, name: str, numeric: Any, samples: int | None, limit: float, eps: float, noise: float
+    ) -> ParameterCheck:
+        gradient = self._analytic(name)
+        floor = _SMALL * float(np.max(np.abs(gradient), initial=0.0))
+        rows = []
+        for index in self._indices(name, samples):
+            value, analytic = numeric(name, index), float(gradient[index])
+            error = _relative_error(value, analytic, floor, noise)
+            rows.append((error, index, analytic, value, not error <= limit and self._kink(name, index, eps)))
+        kinks = sum(row[-1] for row in rows)
+        counted = [row for row in rows if not row[-1]] or rows
+        # NaN is worse than any number.
+        error, index, analytic, value, _ = max(counted, key=lambda row: (math.isnan(row[0]), row[0]))
+        verdict: Verdict = "PASS" if error <= limit else "KINK" if kinks == len(rows) else "FAIL"
+        if verdict == "PASS" and kinks:
+            verdict = "KINK"
+        return ParameterCheck(name, gradient.shape, len(rows), error, index, analytic, value, kinks, verdict)
+
+    def _analytic(self, name: str) -> NDArray[Any]:
+        """The graph's gradient; 0 for a parameter that the objective does not depend on."""
+        return self.gradients.get(name, np.zeros(self.parameters[name].shape))
+
+    def _indices(self, name: str, samples: int | None) -> list[tuple[int, ...]]:
+        """All components, or a random choice that includes the largest derivative."""
+        gradient = self._analytic(name)
+        count = gradient.size
+        if samples is None or samples >= count:
+            chosen = np.arange(count)
+        else:
+            rng = np.random.Generator(np.random.Philox(key=self.seed))
+            chosen = rng.choice(count, samples, replace=False)
+            largest = int(np.argmax(np.abs(gradient)))
+            if largest not in chosen:
+                chosen[0] = largest
+        return [tuple(int(i) for i in np.unravel_index(c, gradient.shape)) for c in np.sort(chosen)]
+
+    def _kink(self, name: str, index: tuple[int, ...], eps: float) -> bool:
+        """Whether the derivative jumps within ±eps.
+
+        Where it is smooth, the left and the right difference quotient approach
+        each other as the step shrinks; across a kink they do not, or the kink
+        drops out of the interval at once.
+        """
+        objective = self._perturbed("float64")
+        here = objective(name, index, 0.0)
+
+        def jump(step: float) -> float:
+            right = (objective(name, index, step) - here) / step
+            left = (here - objective(name, index, -step)) / step
+            noise = 10.0 * _ROUNDING * abs(here) / step
+            return float(max(0.0, abs(right - left) - noise) / max(abs(right) + abs(left), 1e-300))
+
+        wide, narrow = jump(eps), jump(eps / 10.0)
+        return wide > _KINK_JUMP and (narrow > 0.5 * wide or narrow < 0.01 * wide)
+
+    # -- numeric derivatives -------------------------------------------------
+
+    def _complex_step(self) -> Any:
+        objective = self._perturbed("complex128")
+
+        def derivative(name: str, index: tuple[int, ...]) -> float:
+            return float(np.imag(objective(name, index, 1j * COMPLEX_STEP)) / COMPLEX_STEP)
+
+        return derivative
+
+    def _central(self, eps: float) -> Any:
+        objective = self._perturbed("float64")
+
+        def derivative(name: str, index: tuple[int, ...]) -> float:
+            return float((objective(name, index, eps) - objective(name, index, -eps)) / (2.0 * eps))
+
+        return derivative
+
+    def _perturbed(self, precision: Precision) -> Any:
+        """The objective as a function of (parameter, index, what is added there)."""
+        storage = self._storage(precision)
+        executable = NumpyBackend().load(lower(self._value_graph, self._sizes, precision), storage)
+        feeds = self._feeds()
+
+        def objective(name: str, index: tuple[int, ...], added: complex) -> Any:
+            kept = storage[name][index]
+            storage[name][index] = kept + added
+            try:
+                return executable.run(feeds, 1).outputs["objective"][0]
+            finally:
+                storage[name][index] = kept
+
+        return objective
+
+    def _run(self, graph: Graph, precision: Precision) -> dict[str, NDArray[Any]]:
+        executable = NumpyBackend().load(lower(graph, self._sizes, precision), self._storage(precision))
+        return {name: array[0] for name, array in executable.run(self._feeds(), 1).outputs.items()}
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return {"batch": self.batch, "rows": self.batch}
+
+    def _feeds(self) -> dict[str, NDArray[Any]]:
+        return {"index": np.arange(self.batch)[None], "step": np.zeros(1, np.int64)}
+
+    def _storage(self, precision: Precision) -> dict[str, NDArray[Any]]:
+        dtype = np.dtype(precision)
+        seed = np.array([self.seed & 0xFFFFFFFF, self.seed >> 32], np.int64)
+        real = {
+            n: a.astype(dtype) if a.dtype.kind == "f" else a
+            for n, a in (self.parameters | self.carried | self.data).items()
+        }
+        return {**real, "seed": seed}
+
+
+def _relative_error(numeric: float, analytic: float, floor: float = 0.0, noise: float = 0.0) -> float:
+    """|n − a| / (|n| + |a|), of what rounding in the objective does not explain."""
+    difference = abs(numeric - analytic)
+    if difference <= noise:
+        return 0.0
+    return (difference - noise) / max(abs(numeric) + abs(analytic), floor)

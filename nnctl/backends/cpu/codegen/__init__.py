@@ -1,0 +1,1 @@
+"""From plans to the source of compiled functions."""

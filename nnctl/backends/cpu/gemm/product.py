@@ -1,0 +1,52 @@
+"""The matrix product of generated code: compiled once for this processor, bound to its symbol in each process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from nnctl.backends.cache.store import kept_bytes
+from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
+from nnctl.backends.machine import vector_bits
+
+
+@cache
+def load() -> Any:
+    """Bind the symbol to the function, compiled for this processor now or earlier. Keeps the engine alive."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+    )
+    text = module_text(vector_bits())
+    code = kept_bytes("gemm", text, lambda: _object_code(text, machine))
+    empty = llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(empty, machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    llvm.add_symbol(SYMBOL, engine.get_function_address(SYMBOL))
+    return engine
+
+
+def _object_code(text: str, machine: Any) -> bytes:
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+def panel_width() -> int:
+    """Columns of a panel of B: a product over k needs room for k times as many floats."""
+    return TILE[vector_bits()][1] * vector_bits() // 32
+
+
+def room(m: int, k: int, *, transposed: bool) -> int:
+    """Floats that a product of m rows over k terms packs its operands into."""
+    # The last tile has fewer rows, and lies as if it had them all.
+    rows = TILE[vector_bits()][0]
+    packed_a = -(-m // rows) * rows * k if transposed and m * k >= PACK_A_FROM else 0
+    return k * panel_width() + packed_a

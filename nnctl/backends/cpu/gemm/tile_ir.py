@@ -1,0 +1,114 @@
+"""The LLVM IR of the product's innermost loops: a tile of C, its sums in registers."""
+
+from __future__ import annotations
+
+from nnctl.backends.cpu.gemm.ir_text import Text
+
+_ARGUMENTS = (
+    "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
+    "i64 %spans, i64 %span"
+)
+
+
+def tile(rows: int, vectors: int, lanes: int) -> str:
+    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
+
+    The sum runs over `spans` stretches of k terms, for each of which A begins `span` floats further.
+    """
+    v = f"<{lanes} x float>"
+    t = Text()
+    iota = ", ".join(f"i64 {i}" for i in range(lanes))
+    one = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last, i64 0")
+    lasts = t.let(
+        "lasts", f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
+    )
+    mask = t.let("mask", f"icmp ult <{lanes} x i64> <{iota}>, {lasts}")
+    bases = ["%a"]
+    for _ in range(1, rows):
+        bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
+    t.say("br label %outer")
+    t.label("outer")
+    # Phis come first; what they become is named before it exists.
+    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
+    t.say("%of = phi i64 [0, %entry], [%of.next, %outer.end]")
+    t.say("%ka.outer = phi i64 [0, %entry], [%ka.outer.next, %outer.end]")
+    t.say("%kb.outer = phi i64 [0, %entry], [%kb.next, %outer.end]")
+    for row in sums:
+        for _, later, begun in row:
+            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %outer.end]")
+    t.say("br label %loop")
+    t.label("loop")
+    t.say("%at = phi i64 [0, %outer], [%at.next, %loop]")
+    t.say("%ka = phi i64 [%ka.outer, %outer], [%ka.next, %loop]")
+    t.say("%kb = phi i64 [%kb.outer, %outer], [%kb.next, %loop]")
+    for row in sums:
+        for now, later, begun in row:
+            t.say(f"{now} = phi {v} [{begun}, %outer], [{later}, %loop]")
+    parts = []
+    from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
+    for j in range(vectors):
+        place = t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}")
+        if j < vectors - 1:
+            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
+        else:
+            parts.append(_masked_load(t, place, mask, lanes))
+    for i in range(rows):
+        place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
+        scalar = t.let("s", f"load float, ptr {place}, align 4")
+        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
+        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
+        for j in range(vectors):
+            now, later, _ = sums[i][j]
+            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {parts[j]}, {v} {now})")
+    t.say("%at.next = add nuw i64 %at, 1")
+    t.say("%ka.next = add i64 %ka, %cas")
+    t.say("%kb.next = add i64 %kb, %ldb")
+    t.say("%done = icmp eq i64 %at.next, %k")
+    t.say("br i1 %done, label %outer.end, label %loop, !llvm.loop !0")
+    t.label("outer.end")
+    t.say("%of.next = add nuw i64 %of, 1")
+    t.say("%ka.outer.next = add i64 %ka.outer, %span")
+    t.say("%all = icmp eq i64 %of.next, %spans")
+    t.say("br i1 %all, label %scale, label %outer")
+    t.label("scale")
+    wide_alpha, wide_beta = (_splat(t, scalar, lanes) for scalar in ("%alpha", "%beta"))
+    scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later, _ in row] for row in sums]
+    t.say("%fresh = fcmp oeq float %beta, 0.0")
+    t.say("br i1 %fresh, label %store, label %update")
+    for name, updating in (("store", False), ("update", True)):
+        t.label(name)
+        place = "%c"
+        for i in range(rows):
+            if i:
+                place = t.let("c", f"getelementptr float, ptr {place}, i64 %ldc")
+            for j in range(vectors):
+                _store(t, scaled[i][j], t.let("c", f"getelementptr float, ptr {place}, i64 {j * lanes}"), lanes,
+                       mask if j == vectors - 1 else None, wide_beta if updating else None)  # fmt: skip
+        t.say("ret void")
+    body = "\n".join(t.lines)
+    return f"define internal void @tile_{rows}_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+
+
+def _masked_load(t: Text, place: str, mask: str, lanes: int) -> str:
+    """The lanes of a vector that the mask has, 0 in the others."""
+    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+    call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
+    return t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")
+
+
+def _splat(t: Text, scalar: str, lanes: int) -> str:
+    v = f"<{lanes} x float>"
+    first = t.let("w", f"insertelement {v} poison, float {scalar}, i64 0")
+    return t.let("w", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
+
+
+def _store(t: Text, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
+    """Store a vector, under a mask if there is one, after adding β times what is there."""
+    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+    if beta is not None:
+        old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
+        value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
+    if mask is None:
+        t.say(f"store {v} {value}, ptr {place}, align 4")
+    else:
+        t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")

@@ -1,0 +1,49 @@
+"""Linear interpolation along an axis, compiled: `nnctl.ops.resampling` says what it computes.
+
+x (before, cells, after) and its samples (before, cells·len(shares), after). shares: of each
+new sample of a cell what it takes of the cell; the rest is the neighbour's, of the first
+`early` samples the one before, of the others the one after.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nnctl.backends.cpu.codegen.mathematics import F
+from nnctl.backends.cpu.kernels.library import compiled
+
+
+@compiled
+def interpolate(x: Any, shares: Any, early: Any, samples: Any) -> None:
+    """The samples."""
+    outer, cells, inner = x.shape
+    factor = len(shares)
+    for i in range(outer):
+        for c in range(cells):
+            for s in range(factor):
+                own, other = shares[s], _neighbour(c, s < early, cells)
+                for k in range(inner):
+                    samples[i, c * factor + s, k] = own * x[i, c, k] + (F(1.0) - own) * x[i, other, k]
+
+
+@compiled
+def interpolate_transpose(samples: Any, shares: Any, early: Any, x: Any) -> None:
+    """x ← what each cell gave, from the samples' numbers."""
+    outer, cells, inner = x.shape
+    factor = len(shares)
+    for i in range(outer):
+        for c in range(cells):
+            for k in range(inner):
+                x[i, c, k] = F(0.0)
+        for c in range(cells):
+            for s in range(factor):
+                own, other = shares[s], _neighbour(c, s < early, cells)
+                for k in range(inner):
+                    x[i, c, k] += own * samples[i, c * factor + s, k]
+                    x[i, other, k] += (F(1.0) - own) * samples[i, c * factor + s, k]
+
+
+@compiled
+def _neighbour(cell: Any, before: Any, cells: Any) -> Any:
+    """The cell beside; at the border, the cell itself."""
+    return max(cell - 1, 0) if before else min(cell + 1, cells - 1)

@@ -1,0 +1,99 @@
+"""This machine in rows: what computes, with what, how fast, and where compiled code is kept."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from nnctl import __version__
+from nnctl.backends.blas import kernels_asked_for
+from nnctl.backends.cache.pruning import MOST_BYTES, entries
+from nnctl.backends.cache.store import cache_root
+from nnctl.backends.limits import copy_limit, product_limit
+from nnctl.backends.machine import blas_libraries, cores, instruction_sets, processor, vector_bits
+
+_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "cupy")
+_VECTORS = ("avx512f", "avx512bf16", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
+"""Instruction sets worth naming: those that decide how wide the kernels are."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found. words: why it is so, or what to do about it."""
+
+    what: str
+    value: str
+    words: str = ""
+
+
+def report() -> list[Finding]:
+    """Everything about this machine that decides how fast a net trains. Takes about a second."""
+    return [*_versions(), *_processor(), *_blas(), *_speed(), _cache(), _cuda()]
+
+
+def _versions() -> list[Finding]:
+    found = [Finding("nnctl", __version__), Finding("Python", platform.python_version(), platform.platform())]
+    for name in _LIBRARIES:
+        try:
+            found.append(Finding(name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> list[Finding]:
+    present = [name for name in _VECTORS if name in instruction_sets()]
+    return [
+        Finding("processor", processor(), ", ".join(present)),
+        Finding("vector registers", f"{vector_bits()} bits"),
+        Finding(
+            "threads", str(cores()), "cores that this process may use; fewer with backend: {type: cpu, threads: n}"
+        ),
+    ]
+
+
+def _blas() -> list[Finding]:
+    return [
+        Finding("BLAS", f"{library.name} {library.version}, {library.architecture} kernels", kernels_asked_for())
+        for library in blas_libraries()
+    ]
+
+
+def _speed() -> list[Finding]:
+    words = "float32 products of BLAS, 1024×1024×1024, best of several"
+    one = Finding("limit of one core", f"{product_limit(1) / 1e9:.0f} GFLOP/s", words)
+    copied = Finding("copying memory", f"{copy_limit() / 1e9:.0f} GB/s", "one thread, 64 MiB read and written")
+    if cores() == 1:
+        return [one, copied]
+    return [one, Finding(f"limit of {cores()} cores", f"{product_limit(cores()) / 1e9:.0f} GFLOP/s", words), copied]
+
+
+def _cache() -> Finding:
+    root = cache_root()
+    existing = next(p for p in (root, *root.parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Finding("compiled code", str(root), "cannot be written: every run compiles anew; set NNCTL_CACHE")
+    return Finding("compiled code", str(root), f"writable, {_entries(root)} kept; NNCTL_CACHE moves it")
+
+
+def _entries(root: Path) -> str:
+    found = list(entries(root))
+    count = sum((entry.path / "step.py").is_file() for entry in found)
+    megabytes = sum(entry.bytes for entry in found) / 1e6
+    return f"{count} step{'' if count == 1 else 's'} ({megabytes:.1f} MB of {MOST_BYTES / 1e6:.0f})"
+
+
+def _cuda() -> Finding:
+    if find_spec("cupy") is None:
+        return Finding("CUDA", "absent", "CuPy is not installed")
+    from cupy import cuda
+
+    try:
+        count = int(cuda.runtime.getDeviceCount())
+    except cuda.runtime.CUDARuntimeError as error:
+        return Finding("CUDA", "absent", str(error))
+    return Finding("CUDA", f"{count} device{'' if count == 1 else 's'}" if count else "absent", "found by CuPy")

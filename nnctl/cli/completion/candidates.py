@@ -1,0 +1,150 @@
+"""What may stand behind `--set`: paths into a spec and the values at their ends.
+
+Read off the same dataclasses and registry as validation, and off the spec of
+the command line where there is one, which says what `layers.0` is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from nnctl.components.registry import Component, components
+from nnctl.errors import SpecError
+from nnctl.spec.document import Spec
+from nnctl.spec.schema.forms import (
+    Choice,
+    Field,
+    Form,
+    Leaf,
+    ListOf,
+    Null,
+    OneOf,
+    Record,
+    Variant,
+    alternatives,
+    fields_of,
+)
+from nnctl.spec.yaml.source import parse, read_file
+from nnctl.spec.yaml.tree import plain_data
+
+Candidate = tuple[str, str]
+"""A word and what it is."""
+Part = tuple[str, Form, object, str]
+"""A step of a path, what may stand there, what stands there, what it is."""
+
+_STEP = re.compile(r"\[\w+=[^\]]*\]|[^.\[]+")
+
+
+def names(kind: str, prefix: str) -> Iterator[Candidate]:
+    """The components of a kind whose names begin with `prefix`."""
+    for name, cls in components(kind).items():
+        if name.startswith(prefix):
+            yield name, _summary(cls)
+
+
+def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
+    """One level of `path=value`: the fields that continue a path, or the values behind its `=`.
+
+    A spec that cannot be read completes like an empty one: the command itself will say why.
+    """
+    tree: object = {}
+    if spec is not None:
+        try:
+            tree = plain_data(parse(read_file(spec.expanduser())))
+        except SpecError:
+            tree = {}
+    path, value = _split_setting(prefix)
+    if value is not None:
+        place = _walk(path, tree)
+        if place is not None:
+            yield from ((f"{path}={word}", text) for word, text in _values(place[0]) if word.startswith(value))
+        return
+    head, last = _split(path)
+    place = _walk(head, tree)
+    if place is None:
+        return
+    for segment, form, node, text in _parts(*place):
+        selector = segment.startswith("[")
+        joint = segment if selector or not head else f".{segment}"
+        if segment.startswith(last) and (last or not selector):
+            here = f"{head}{joint}"
+            if next(_parts(form, node), None) is not None:
+                yield f"{here}.", text
+            if not segment.isdigit() and not selector:
+                yield f"{here}=", text
+
+
+def _split_setting(prefix: str) -> tuple[str, str | None]:
+    """The path and the value, None where no `=` but that of `[name=out]` has been written."""
+    match = re.match(r"((?:\[[^\]]*\]?|[^\[=])*)(?:=(.*))?", prefix, re.DOTALL)
+    assert match is not None
+    return match[1], match[2]
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The finished part of a path and the segment that is being written."""
+    bracket, dot = path.rfind("["), path.rfind(".")
+    if bracket > dot and "]" not in path[bracket:]:
+        return path[:bracket], path[bracket:]
+    return (path[:dot], path[dot + 1 :]) if dot >= 0 else ("", path)
+
+
+def _walk(path: str, tree: object) -> tuple[Form, object] | None:
+    """The form and the node at the end of a path; None where it leads nowhere."""
+    form: Form = Record(Spec)
+    node = tree
+    for step in _STEP.findall(path):
+        found = next((part for part in _parts(form, node) if part[0] == step), None)
+        if found is None:
+            return None
+        _, form, node, _ = found
+    return form, node
+
+
+def _parts(form: Form, node: object) -> Iterator[Part]:
+    """What lies one step below a place."""
+    for option in alternatives(form):
+        if isinstance(option, ListOf):
+            for place, item in enumerate(node if isinstance(node, list) else ()):
+                yield str(place), option.item, item, _type_of(item)
+                if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+                    yield f"[name={item['name']}]", option.item, item, _type_of(item)
+            return
+        cls = option.cls if isinstance(option, Record) else None
+        if isinstance(option, Variant):
+            cls = option.candidates().get(_type_of(node))
+        if cls is not None:
+            given = node if isinstance(node, Mapping) else {}
+            for field in fields_of(cls).values():
+                yield field.name, field.form, given.get(field.name, _default(field)), field.description
+            return
+
+
+def _default(field: Field) -> object:
+    """What stands where the spec says nothing: a component by its name."""
+    value = None if field.required else field.default()
+    return value.type if isinstance(value, Component) else value
+
+
+def _type_of(node: object) -> str:
+    name = node.get("type") if isinstance(node, Mapping) else node
+    return name if isinstance(name, str) else ""
+
+
+def _values(form: Form) -> Iterator[Candidate]:
+    """The words that a place accepts, where they can be counted."""
+    for option in form.forms if isinstance(form, OneOf) else (form,):
+        if isinstance(option, Variant):
+            yield from ((name, _summary(cls)) for name, cls in option.candidates().items())
+        elif isinstance(option, Leaf) and option.base is bool:
+            yield from (("true", ""), ("false", ""))
+        elif isinstance(option, Choice):
+            yield from ((str(word), "") for word in option.values)
+        elif isinstance(option, Null):
+            yield "null", ""
+
+
+def _summary(cls: type) -> str:
+    return (cls.__doc__ or "").split("\n")[0].rstrip(".")

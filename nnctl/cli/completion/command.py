@@ -1,0 +1,175 @@
+"""`nnctl completion`, and what the scripts for the three shells have in common.
+
+A script knows commands, options and fixed words by itself, so that they come
+at once; it calls the hidden `nnctl complete` only for what depends on a spec
+or on the installed components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Shell(StrEnum):
+    """A shell that there is a script for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+class Kind(StrEnum):
+    """What the value of an option or an argument is."""
+
+    FLAG = "flag"
+    FREE = "free"
+    WORDS = "words"
+    SPEC = "spec"
+    FILE = "file"
+    DIRECTORY = "directory"
+    SETTING = "setting"
+    BACKEND = "backend"
+    SOURCE = "source"
+
+
+_SAFE = str.maketrans("[]:'\"", "(),’”", "`")
+"""Characters that mean something in the scripts, and what stands for them."""
+
+DYNAMIC = (Kind.SETTING, Kind.BACKEND, Kind.SOURCE)
+"""Kinds whose values `nnctl complete` prints."""
+
+_KIND_OF_METAVAR = {
+    "SPEC": Kind.SPEC,
+    "SPEC|NAME": Kind.SPEC,
+    "RUN": Kind.DIRECTORY,
+    "DIR": Kind.DIRECTORY,
+    "FILE": Kind.FILE,
+    "INPUT": Kind.FILE,
+    "PATH=VALUE": Kind.SETTING,
+    "PATH=A,B,C": Kind.SETTING,
+    "PATH=LOW:HIGH[:log]": Kind.SETTING,
+    "BACKEND": Kind.BACKEND,
+    "SOURCE": Kind.SOURCE,
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """What may stand in one place of a command line; `words` where `kind` is WORDS."""
+
+    kind: Kind
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option with all its spellings."""
+
+    names: tuple[str, ...]
+    help: str
+    value: Value
+    repeatable: bool
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A positional argument; `many` where it takes the rest of the line."""
+
+    name: str
+    value: Value
+    many: bool
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a tree of them. `path` is the words that call it, without `nnctl`."""
+
+    path: tuple[str, ...]
+    help: str
+    options: tuple[Option, ...]
+    arguments: tuple[Argument, ...]
+    commands: tuple[Command, ...]
+
+    def walk(self) -> Iterator[Command]:
+        """This command and all below it."""
+        yield self
+        for command in self.commands:
+            yield from command.walk()
+
+
+def describe() -> Command:
+    """The command line of nnctl, read off Typer's tree."""
+    from nnctl.cli.app import command
+
+    return _describe(command(), (), None)
+
+
+def _describe(command: Any, path: tuple[str, ...], parent: Any) -> Command:
+    context = command.make_context(path[-1] if path else "nnctl", [], parent=parent, resilient_parsing=True)
+    options: list[Option] = []
+    arguments: list[Argument] = []
+    for parameter in command.get_params(context):
+        if getattr(parameter, "hidden", False):
+            continue
+        value = _value(parameter, context)
+        if parameter.param_type_name == "argument":
+            arguments.append(Argument(parameter.name, value, parameter.nargs == -1))
+        else:
+            # Typer keeps the spellings of --help in a set.
+            names = tuple(sorted((*parameter.opts, *parameter.secondary_opts)))
+            options.append(Option(names, _first_sentence(parameter.help or ""), value, bool(parameter.multiple)))
+    below = [
+        _describe(child, (*path, name), context)
+        for name in (command.list_commands(context) if hasattr(command, "commands") else ())
+        if not (child := command.commands[name]).hidden
+    ]
+    return Command(path, _first_sentence(command.help or ""), tuple(options), tuple(arguments), tuple(below))
+
+
+def _value(parameter: Any, context: Any) -> Value:
+    if getattr(parameter, "is_flag", False):
+        return Value(Kind.FLAG)
+    words = tuple(item.value for item in parameter.shell_complete(context, "") if item.type == "plain")
+    if words:
+        return Value(Kind.WORDS, words)
+    metavar = (parameter.metavar or parameter.name.upper()).removesuffix("...")
+    if "--backend" in parameter.opts:
+        return Value(Kind.BACKEND)
+    if metavar.islower() and "|" in metavar:
+        return Value(Kind.WORDS, tuple(metavar.split("|")))
+    return Value(_KIND_OF_METAVAR.get(metavar, Kind.FREE))
+
+
+def _first_sentence(text: str) -> str:
+    """One line, without its full stop and without what the shells would take for syntax."""
+    sentence = " ".join(text.split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
+    return sentence.translate(_SAFE)
+
+
+def script(shell: Shell) -> str:
+    """The completion script for a shell, as in the folder `completions/`."""
+    from nnctl.cli.completion import bash as completion_bash
+    from nnctl.cli.completion import fish as completion_fish
+    from nnctl.cli.completion import zsh as completion_zsh
+
+    generate = {
+        Shell.BASH: completion_bash.generate,
+        Shell.ZSH: completion_zsh.generate,
+        Shell.FISH: completion_fish.generate,
+    }[shell]
+    return generate(describe())
+
+
+def completion(shell: Annotated[Shell, typer.Argument(help="The shell.", show_default=False)]) -> None:
+    """Print the completion script for a shell.
+
+    bash: `source <(nnctl completion bash)` in ~/.bashrc.
+    zsh: `nnctl completion zsh > ~/.zfunc/_nnctl`, with ~/.zfunc in $fpath.
+    fish: `nnctl completion fish > ~/.config/fish/completions/nnctl.fish`.
+    """
+    typer.echo(script(shell), nl=False)

@@ -1,0 +1,90 @@
+"""What a component may ask of the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from nnctl.components.base import Initializer, Layer, Regularizer
+
+Carrying: TypeAlias = Literal["none", "stateful", "all"]
+"""Which recurrent layers begin where the step before ended: those that ask for it, in training and in evaluation,
+or all of them, as when text is generated."""
+
+
+class Builder(Protocol):
+    """What the graph builder offers to components."""
+
+    @property
+    def training(self) -> bool:
+        """True in the training step, False in evaluation and prediction."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the layer that is built, or one around it, is to stay as it is."""
+
+    @property
+    def convention(self) -> str:
+        """`torch`, `keras` or `book`, where a rule differs."""
+
+    @property
+    def vocabulary(self) -> int | None:
+        """How many different indices the net's input has; None where it is numbers, or that is not known."""
+
+    @property
+    def carrying(self) -> Carrying:
+        """Which recurrent layers go on from the step before, one piece of their sequences a step."""
+
+    def apply(self, op: str, *inputs: Any, **attributes: Any) -> Any:
+        """One node of a structured op of the table, e.g. `apply("matmul", x, w)`."""
+
+    def apply_all(self, op: str, *inputs: Any, **attributes: Any) -> tuple[Any, ...]:
+        """The same with every output, for an op that has several."""
+
+    def elementwise(self, component: Any, *inputs: Any) -> Any:
+        """One node from a component's `body`, broadcasting its inputs."""
+
+    def formula(self, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
+        """One node from `function(xp, *inputs)`, which obeys the rules of formulas."""
+
+    def parameter(
+        self,
+        name: str,
+        shape: Sequence[int],
+        *,
+        kind: str,
+        fans: tuple[int, int],
+        initializer: Initializer | None = None,
+        regularizer: Regularizer | None = None,
+        default: Initializer | None = None,
+    ) -> Any:
+        """A trained array, named `<layer>.<name>`.
+
+        kind: "weight" or "bias": which root-level defaults apply where
+        `initializer` or `regularizer` is None (biases are not regularized
+        unless the layer asks). fans: (fan_in, fan_out). default: in place of the
+        convention's initializer, where neither layer nor root names one.
+        """
+
+    def parameter_of(self, layer: str, name: str) -> Any:
+        """The parameter `<layer>.<name>` that an earlier layer has. Raises ShapeError where there is none."""
+
+    def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Any:
+        """An array named `<layer>.<name>` that lives from step to step and has no gradient; kept in checkpoints."""
+
+    def remember(self, state: Any, new: Any) -> None:
+        """Let `state` be `new` from the next step on. Where nothing is trained or carried, nothing is remembered."""
+
+    def uniform(self, name: str, shape: Sequence[Any]) -> Any:
+        """Counter-based uniforms on (0, 1), new each step: the same on every backend."""
+
+    def normal(self, name: str, shape: Sequence[Any]) -> Any:
+        """Counter-based standard normals, new each step."""
+
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        """Inside, parameters and states are called `<layer>.<name>.…`: for a layer that has two of each."""
+
+    def build(self, layer: Layer, *inputs: Any) -> Any:
+        """Build a nested layer under the current layer's name."""

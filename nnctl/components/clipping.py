@@ -1,0 +1,68 @@
+"""Bounds on the gradients, applied before the update."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from nnctl.components.base import Array, Clipping, Namespace
+from nnctl.components.builder import Builder
+from nnctl.components.fields import PositiveFloat
+from nnctl.components.registry import register
+
+
+@register("clipping", "value")
+class Value(Clipping):
+    """Every component of every gradient within ±limit."""
+
+    formula = "g ← min(max(g, −c), c)"
+
+    limit: Annotated[PositiveFloat, "c, the largest size of a component"]
+
+    def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
+        def clip(xp: Namespace, g: Array) -> Array:
+            return xp.minimum(xp.maximum(g, -self.limit), self.limit)
+
+        return [builder.formula("clip_value", clip, g) for g in gradients]
+
+
+@register("clipping", "norm")
+class Norm(Clipping):
+    """The gradient of each parameter scaled down to norm `limit` where it is longer."""
+
+    formula = "g ← g·min(1, c/(‖g‖ + 1e-6)), each parameter by itself"
+
+    limit: Annotated[PositiveFloat, "c, the largest norm of one parameter's gradient"]
+
+    def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
+        return [g * _scale(builder, _sum_of_squares(builder, g), self.limit) for g in gradients]
+
+
+@register("clipping", "global_norm")
+class GlobalNorm(Clipping):
+    """All gradients scaled down together, so that their direction stays (Pascanu, Mikolov & Bengio 2013)."""
+
+    formula = "g ← g·min(1, c/(‖g‖ + 1e-6)), ‖g‖ over all parameters"
+
+    limit: Annotated[PositiveFloat, "c, the largest norm of all gradients together"]
+
+    def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
+        if not gradients:
+            return []
+        total = _sum_of_squares(builder, gradients[0])
+        for g in gradients[1:]:
+            total = total + _sum_of_squares(builder, g)
+        scale = _scale(builder, total, self.limit)
+        return [g * scale for g in gradients]
+
+
+def _sum_of_squares(builder: Builder, g: Any) -> Any:
+    return builder.apply("sum", g * g, axes=tuple(range(len(g.shape))), keepdims=False)
+
+
+def _scale(builder: Builder, square: Any, limit: float) -> Any:
+    def scale(xp: Namespace, square: Array) -> Array:
+        # The 1e-6 is torch.nn.utils.clip_grad_norm_'s; it keeps a gradient of 0 from dividing by 0.
+        return xp.minimum(limit / (xp.sqrt(square) + 1e-6), 1.0)
+
+    return builder.formula("clip_scale", scale, square)

@@ -1,0 +1,88 @@
+"""The gated recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from nnctl.components.base import Initializer
+from nnctl.components.builder import Builder
+from nnctl.components.initializers import Zeros
+from nnctl.components.layers.recurrent import Recurrent, TwoBiases
+from nnctl.components.registry import register
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenForgetGate(Initializer):
+    """Another initializer's biases with 1 at the forget gate (Jozefowicz, Zaremba & Sutskever 2015)."""
+
+    others: Annotated[Initializer, "of the other gates"]
+
+    def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
+        """Gates lie in the order i, f, g, o."""
+        values = self.others.draw(rng, shape, fan_in, fan_out)
+        units = shape[0] // Lstm.gates
+        values[units : 2 * units] = 1.0
+        return values
+
+
+@register("layer", "lstm")
+class Lstm(TwoBiases):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000).
+
+    Parameters, gates in the order i, f, g, o: `weight` (features, 4·units),
+    `recurrent_weight` (units, 4·units), `bias` and perhaps `recurrent_bias` (4·units,).
+    """
+
+    formula = "c_t = f∘c_{t−1} + i∘g, h_t = o∘tanh c_t; i, f, o = σ(x_t·W + h_{t−1}·R + b), g = tanh(…)"
+    gates = 4
+    carried = ("hidden", "cell")
+    by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        **TwoBiases.by_convention,
+        "unit_forget_bias": {"torch": False, "keras": True},
+    }
+
+    unit_forget_bias: Annotated[
+        bool | None,
+        "begin with 1 as the forget gate's bias, 0 or the layer's bias_initializer for the others; "
+        "by convention if absent: keras does",
+    ] = None
+
+    def cell(
+        self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool
+    ) -> list[Any]:
+        """See `Recurrent`."""
+        return list(builder.apply_all("lstm", p, recurrent, *states, *mask, reverse=reverse)[:2])
+
+    def _bias(self, builder: Builder, name: str, features: int, initializer: Initializer | None = None) -> Any:
+        if name == "bias" and self.settled("unit_forget_bias"):
+            initializer = OpenForgetGate(others=self.bias_initializer or Zeros())
+        return super()._bias(builder, name, features, initializer)
+
+
+@register("layer", "gru")
+class Gru(Recurrent):
+    """The gated recurrent unit (Cho et al. 2014), an LSTM with one state and one gate less.
+
+    Parameters, gates in the order r, z, n: `weight` (features, 3·units), `recurrent_weight`
+    (units, 3·units), `bias` (3·units,) and, with `reset_after`, `recurrent_bias` (3·units,).
+    """
+
+    formula = "h_t = (1 − z)∘n + z∘h_{t−1}; r, z = σ(x_t·W + h_{t−1}·R + b), n = tanh(x_t·W_n + r∘(h_{t−1}·R_n + b_n))"
+    gates = 3
+
+    reset_after: Annotated[
+        bool, "r multiplies the product of the state; false: the state itself, as in Cho et al.: (r∘h_{t−1})·R_n"
+    ] = True
+
+    def cell(
+        self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool
+    ) -> list[Any]:
+        """See `Recurrent`."""
+        if self.bias and self.reset_after:
+            bias = self._bias(builder, "recurrent_bias", self.units)
+        else:
+            bias = builder.apply("zeros", shape=(self.gates * self.units,))
+        attributes = {"reset_after": self.reset_after, "reverse": reverse}
+        return [builder.apply_all("gru", p, recurrent, bias, *states, *mask, **attributes)[0]]

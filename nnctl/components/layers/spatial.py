@@ -1,0 +1,108 @@
+"""What layers with windows share: fields for each spatial axis, padding, and checks that a window fits.
+
+Inputs are (batch, *spatial, channels): (batch, length, channels) or (batch, height, width, channels).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from nnctl.components.fields import NonNegativeInt, PositiveInt
+from nnctl.components.layers.shapes import show
+from nnctl.errors import ShapeError
+
+PerAxis: TypeAlias = PositiveInt | tuple[PositiveInt, PositiveInt]
+"""One number for all spatial axes, or [height, width]."""
+SamePadding: TypeAlias = Literal["valid", "same"]
+Padding: TypeAlias = SamePadding | NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt]
+Padding1d: TypeAlias = SamePadding | NonNegativeInt
+
+PADDING_WORDS = (
+    "zeros around the input: 'valid' none, 'same' so many that stride 1 keeps the size, or how many at each side"
+)
+CONVENTION_WORDS = (
+    "whose 'same' padding: PyTorch's is the same for every stride, Keras's the least that the stride needs; "
+    "the spec's if absent"
+)
+Window: TypeAlias = tuple[int, ...]
+"""One number for each spatial axis."""
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
+"""(before, after) for each spatial axis."""
+
+_IMAGE = {1: "a sequence (batch, length, channels)", 2: "an image (batch, height, width, channels)"}
+_EXAMPLE = {1: "[28, 28]", 2: "[28, 28, 1]"}
+
+
+def spatial(layer: str, x: Any, ranks: Sequence[int] = (1, 2)) -> tuple[int, ...]:
+    """The lengths of the spatial axes. Raises ShapeError where x has none, or another number of them."""
+    rank = len(x.shape) - 2
+    if rank in ranks:
+        return tuple(x.shape[1:-1])
+    wanted = " or ".join(_IMAGE[r] for r in ranks)
+    if rank < 1:
+        fix = f"put a reshape layer before it, for example {{type: reshape, shape: {_EXAMPLE[ranks[-1]]}}}"
+    elif rank == 1:
+        fix = "use conv1d on sequences, or put a reshape layer before it to add an axis"
+    else:
+        fix = "use conv2d on images, or put a reshape layer before it that joins two axes"
+    raise ShapeError(f"{layer} reads {wanted}, found shape {show(x.shape)}", fix)
+
+
+def per_axis(layer: str, field: str, value: int | tuple[int, ...], rank: int) -> Window:
+    """A field's value for each spatial axis. Raises ShapeError where it lists another number of them."""
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        raise ShapeError(
+            f"{layer} has {field} {list(value)} for height and width, but its input has one spatial axis",
+            f"give {field} as one number",
+        )
+    return value
+
+
+def padding_pairs(
+    layer: str,
+    padding: str | int | tuple[int, ...],
+    lengths: Sequence[int],
+    reach: Sequence[int],
+    stride: Sequence[int],
+    convention: str,
+) -> Pairs:
+    """Zeros before and after each spatial axis.
+
+    reach: of the window, from its first place to its last: dilation·(size − 1) + 1.
+    'same' gives ⌈length/stride⌉ positions. PyTorch's convention pads reach − 1 in all,
+    whatever the stride; Keras's pads what ⌈length/stride⌉ positions need. What does not
+    halve goes to the end.
+    """
+    if padding == "valid":
+        return ((0, 0),) * len(lengths)
+    if padding == "same":
+        pairs = []
+        for length, window, step in zip(lengths, reach, stride):
+            needed = (-(-length // step) - 1) * step + window - length if convention == "keras" else window - 1
+            total = max(0, needed)
+            pairs.append((total // 2, total - total // 2))
+        return tuple(pairs)
+    if isinstance(padding, str):
+        raise TypeError(f"no padding is called {padding!r}")
+    return tuple((n, n) for n in per_axis(layer, "padding", padding, len(lengths)))
+
+
+def reach_of(size: Sequence[int], dilation: Sequence[int]) -> Window:
+    """From the first place of a window to its last, for each axis."""
+    return tuple(d * (n - 1) + 1 for n, d in zip(size, dilation))
+
+
+def check_fit(layer: str, word: str, x: Any, reach: Sequence[int], pairs: Pairs) -> None:
+    """Raise ShapeError where a window is longer than the padded input. word: "kernel" or "window"."""
+    lengths = x.shape[1:-1]
+    if all(window <= before + n + after for n, window, (before, after) in zip(lengths, reach, pairs)):
+        return
+    around = f" with padding {show([before for before, _ in pairs])}" if any(map(any, pairs)) else ""
+    raise ShapeError(
+        f"{layer} has a {word} that reaches over {show(reach)}, its input {show(x.shape)} is only "
+        f"{show(lengths)}{around}",
+        f"use a smaller {word}, fewer pooling layers before it, or padding: same",
+    )

@@ -1,0 +1,270 @@
+"""First-order update rules, w ← w − Δ(g).
+
+Where PyTorch and Keras write a rule differently, `convention` chooses. The
+forms are those of `torch.optim` and `keras.optimizers`; each class cites the
+paper it comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self
+
+from nnctl.components.base import Array, Clipping, Namespace, Optimizer
+from nnctl.components.fields import Convention, Fraction, NonNegativeFloat, PositiveFloat
+from nnctl.components.registry import Problem, register
+
+_EPSILON = "keeps the denominator from 0; by convention if absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstOrder(Optimizer):
+    """What every first-order rule shares: a rate, weight decay, clipping, a convention.
+
+    Default learning rates are the same in every convention: PyTorch's, but 0.01
+    for the plain and the momentum rules, where its 0.001 hardly moves a net.
+    """
+
+    learning_rate: Annotated[PositiveFloat, "η, the size of a step"] = 0.01
+    weight_decay: Annotated[NonNegativeFloat, "λ, of biases too; unlike a regularizer's, not divided by n"] = 0.0
+    clip: Annotated[Clipping | None, "a bound on the gradients before the step"] = None
+    convention: Annotated[Convention | None, "whose form of the rule; the spec's if absent"] = None
+
+    def update(
+        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array
+    ) -> tuple[Array, ...]:
+        if not self.weight_decay:
+            delta, *kept = self.rule(xp, g, t, scheduled, *slots)
+        elif self.decoupled():
+            delta, *kept = self.rule(xp, g, t, scheduled, *slots)
+            delta = delta + scheduled["learning_rate"] * self.weight_decay * w
+        else:
+            delta, *kept = self.rule(xp, g + self.weight_decay * w, t, scheduled, *slots)
+        return w - delta, *kept
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        """(Δ, new slots…) for the gradient g at step t, counted from 1."""
+        raise NotImplementedError
+
+    def decoupled(self) -> bool:
+        """Whether weight decay shrinks the weight itself (Keras) or joins the gradient (PyTorch)."""
+        return str(self.settled("convention")) == "keras"
+
+    def for_bias(self) -> Self:
+        # The book decays weights alone.
+        return replace(self, weight_decay=0.0) if self.settled("convention") == "book" else self
+
+
+def _momentum(
+    optimizer: FirstOrder,
+    g: Array,
+    scheduled: Mapping[str, Array],
+    velocity: Array,
+    *,
+    nesterov: bool,
+) -> tuple[Array, Array]:
+    """(Δ, new velocity). PyTorch's velocity is a sum of gradients; Keras's and the book's holds the rates too.
+
+    The two part company once the learning rate changes in mid-run.
+    """
+    rate, mu = scheduled["learning_rate"], scheduled["momentum"]
+    if optimizer.settled("convention") == "torch":
+        velocity = mu * velocity + g
+        return rate * (g + mu * velocity if nesterov else velocity), velocity
+    velocity = mu * velocity - rate * g
+    return (rate * g - mu * velocity if nesterov else -velocity), velocity
+
+
+@register("optimizer", "sgd")
+class Sgd(FirstOrder):
+    """Gradient descent, with momentum where `momentum` is above 0."""
+
+    formula = "w ← w − η·∇C; with momentum v ← μv − η∇C, w ← w + v"
+    scheduled = ("learning_rate", "momentum")
+
+    momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.0
+    dampening: Annotated[Fraction, "takes this share off every gradient after the first"] = 0.0
+    nesterov: Annotated[bool, "look ahead along the velocity"] = False
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        return (("velocity", 0.0),) if self.momentum else ()
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        if not slots:
+            return (scheduled["learning_rate"] * g,)
+        if self.dampening:
+            # torch.optim.SGD starts its buffer with the undamped gradient.
+            g = xp.where(xp.equal(t, 1.0), g, (1.0 - self.dampening) * g)
+        return _momentum(self, g, scheduled, slots[0], nesterov=self.nesterov)
+
+    def problems(self) -> Sequence[Problem]:
+        found = []
+        if self.nesterov and not self.momentum:
+            found.append(Problem("nesterov", "nesterov needs momentum", "set momentum, for example to 0.9"))
+        if self.nesterov and self.dampening:
+            found.append(Problem("dampening", "nesterov is not defined with dampening", "remove one of the two"))
+        if self.dampening and not self.momentum:
+            found.append(Problem("dampening", "dampening acts on momentum, and momentum is 0", "set momentum too"))
+        return found
+
+
+@register("optimizer", "momentum")
+class Momentum(FirstOrder):
+    """Gradient descent with a velocity (Polyak 1964)."""
+
+    formula = "v ← μv − η∇C, w ← w + v"
+    scheduled = ("learning_rate", "momentum")
+
+    momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.9
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        return (("velocity", 0.0),)
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        return _momentum(self, g, scheduled, slots[0], nesterov=False)
+
+
+@register("optimizer", "nesterov")
+class Nesterov(Momentum):
+    """Momentum that looks ahead (Nesterov 1983, in the form of Sutskever et al. 2013)."""
+
+    formula = "v ← μv − η∇C, w ← w + μv − η∇C"
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        return _momentum(self, g, scheduled, slots[0], nesterov=True)
+
+
+@register("optimizer", "adagrad")
+class Adagrad(FirstOrder):
+    """Steps shrink by the root of all squared gradients so far (Duchi, Hazan & Singer 2011)."""
+
+    formula = "s ← s + g², w ← w − η·g/(√s + ε)"
+    by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "initial_accumulator": {"torch": 0.0, "keras": 0.1},
+        "epsilon": {"torch": 1e-10, "keras": 1e-7},
+    }
+
+    learning_rate_decay: Annotated[NonNegativeFloat, "η falls as 1/(1 + (t − 1)·decay)"] = 0.0
+    initial_accumulator: Annotated[NonNegativeFloat | None, "first s; by convention if absent"] = None
+    epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        return (("accumulator", self.settled("initial_accumulator")),)
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        rate, epsilon = scheduled["learning_rate"], self.settled("epsilon")
+        if self.learning_rate_decay:
+            rate = rate / (1.0 + (t - 1.0) * self.learning_rate_decay)
+        s = slots[0] + g * g
+        keras = self.settled("convention") == "keras"
+        return rate * g / (xp.sqrt(s + epsilon) if keras else xp.sqrt(s) + epsilon), s
+
+
+@register("optimizer", "rmsprop")
+class RmsProp(FirstOrder):
+    """Steps shrink by a running root mean square of the gradient (Tieleman & Hinton 2012)."""
+
+    formula = "s ← ρs + (1−ρ)g², w ← w − η·g/(√s + ε)"
+    scheduled = ("learning_rate", "momentum")
+    by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "rho": {"torch": 0.99, "keras": 0.9},
+        "epsilon": {"torch": 1e-8, "keras": 1e-7},
+    }
+
+    rho: Annotated[Fraction | None, "decay of the running mean, PyTorch's alpha; by convention if absent"] = None
+    epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
+    centered: Annotated[bool, "divide by the standard deviation: subtract the squared mean gradient"] = False
+    momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.0
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        names = ["square", *(["mean"] if self.centered else []), *(["velocity"] if self.momentum else [])]
+        return tuple((name, 0.0) for name in names)
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        rate, rho, epsilon = scheduled["learning_rate"], self.settled("rho"), self.settled("epsilon")
+        keras = self.settled("convention") == "keras"
+        s = rho * slots[0] + (1.0 - rho) * (g * g)
+        kept = [s]
+        variance = s
+        if self.centered:
+            mean = rho * slots[1] + (1.0 - rho) * g
+            kept.append(mean)
+            # Rounding can leave the difference just below 0.
+            variance = xp.maximum(s - mean * mean, 0.0)
+        scaled = g / (xp.sqrt(variance + epsilon) if keras else xp.sqrt(variance) + epsilon)
+        if not self.momentum:
+            return rate * scaled, *kept
+        # PyTorch's velocity leaves the rate out, Keras's has it in.
+        increment = rate * scaled if keras else scaled
+        velocity = scheduled["momentum"] * slots[-1] + increment
+        return (velocity if keras else rate * velocity), *kept, velocity
+
+
+@register("optimizer", "adam")
+class Adam(FirstOrder):
+    """Running mean over running root mean square, both unbiased (Kingma & Ba 2015)."""
+
+    formula = "m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η·m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
+    by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"epsilon": {"torch": 1e-8, "keras": 1e-7}}
+
+    learning_rate: Annotated[PositiveFloat, "η, the size of a step"] = 0.001
+    beta1: Annotated[Fraction, "decay of the mean of the gradient"] = 0.9
+    beta2: Annotated[Fraction, "decay of the mean of its square"] = 0.999
+    epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        return (("mean", 0.0), ("square", 0.0))
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        rate, epsilon = scheduled["learning_rate"], self.settled("epsilon")
+        m = self.beta1 * slots[0] + (1.0 - self.beta1) * g
+        v = self.beta2 * slots[1] + (1.0 - self.beta2) * (g * g)
+        first, second = _one_minus_power(xp, self.beta1, t), _one_minus_power(xp, self.beta2, t)
+        if self.settled("convention") == "keras":
+            # ε stands beside the biased √v: the ε̂ of the paper's section 2.
+            return rate * xp.sqrt(second) / first * m / (xp.sqrt(v) + epsilon), m, v
+        return rate * (m / first) / (xp.sqrt(v / second) + epsilon), m, v
+
+
+def _one_minus_power(xp: Namespace, beta: float, t: Array) -> Array:
+    """1 − βᵗ, through expm1: the plain difference loses four digits in float32 at t = 1, β = 0.999."""
+    return -xp.expm1(t * math.log(beta)) if beta else 1.0
+
+
+@register("optimizer", "adamw")
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019)."""
+
+    formula = "w ← w − η·λ·w − η·m̂/(√v̂ + ε), m and v as in Adam"
+
+    weight_decay: Annotated[NonNegativeFloat, "λ, of biases too; unlike a regularizer's, not divided by n"] = 0.01
+
+    def decoupled(self) -> bool:
+        return True
+
+
+@register("optimizer", "adadelta")
+class Adadelta(FirstOrder):
+    """Steps in the units of the weights themselves (Zeiler 2012)."""
+
+    formula = "s ← ρs + (1−ρ)g², Δ = √(d + ε)/√(s + ε)·g, d ← ρd + (1−ρ)Δ², w ← w − η·Δ"
+    by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "rho": {"torch": 0.9, "keras": 0.95},
+        "epsilon": {"torch": 1e-6, "keras": 1e-7},
+    }
+
+    learning_rate: Annotated[PositiveFloat, "η, the size of a step"] = 1.0
+    rho: Annotated[Fraction | None, "decay of both running means; by convention if absent"] = None
+    epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
+
+    def slots(self) -> tuple[tuple[str, float], ...]:
+        return (("square", 0.0), ("delta", 0.0))
+
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+        rho, epsilon = self.settled("rho"), self.settled("epsilon")
+        s = rho * slots[0] + (1.0 - rho) * (g * g)
+        change = xp.sqrt(slots[1] + epsilon) / xp.sqrt(s + epsilon) * g
+        d = rho * slots[1] + (1.0 - rho) * (change * change)
+        return scheduled["learning_rate"] * change, s, d

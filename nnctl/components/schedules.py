@@ -1,0 +1,282 @@
+"""How the learning rate changes in time, as a factor of the optimizer's. Time counts from 0.
+
+Golden values and the two conventions are those of `torch.optim.lr_scheduler`
+and `keras.optimizers.schedules`. After its last change a schedule keeps its
+last value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Lt, MinLen
+
+from nnctl.components.base import MonitoredSchedule, Schedule
+from nnctl.components.fields import (
+    Convention,
+    Fraction,
+    NonEmptyStr,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Share,
+    Unit,
+)
+from nnctl.components.registry import Problem, register
+
+_DURATION = "over how many units of time; the whole run if absent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedSchedule(Schedule):
+    """A schedule that is a pure function of time, counted in epochs or in steps."""
+
+    default_unit: ClassVar[Unit] = "epoch"
+
+    per: Annotated[Unit | None, "what time counts: epochs or steps"] = None
+
+    @property
+    def unit(self) -> Unit:
+        return self.per or self.default_unit
+
+
+@register("schedule", "constant")
+class Constant(Schedule):
+    """The optimizer's learning rate throughout."""
+
+    formula = "η(t) = η"
+
+    def factor_at(self, t: int, total: int) -> float:
+        return 1.0
+
+
+@register("schedule", "step")
+class StepDecay(TimedSchedule):
+    """Multiplied by `factor` after every `every` units of time."""
+
+    formula = "η(t) = η·factor^⌊t/every⌋"
+
+    every: Annotated[PositiveInt, "units of time between two drops"]
+    factor: Annotated[PositiveFloat, "what each drop multiplies by"] = 0.1
+
+    def factor_at(self, t: int, total: int) -> float:
+        return math.pow(self.factor, t // self.every)
+
+
+@register("schedule", "exponential")
+class Exponential(TimedSchedule):
+    """Multiplied by γ each unit of time."""
+
+    formula = "η(t) = η·γᵗ"
+
+    gamma: Annotated[PositiveFloat, "γ, the factor from one unit of time to the next"]
+
+    def factor_at(self, t: int, total: int) -> float:
+        return math.pow(self.gamma, t)
+
+
+@register("schedule", "polynomial")
+class Polynomial(TimedSchedule):
+    """From 1 down to `floor` along a power; a straight line at power 1."""
+
+    formula = "η(t) = η·(floor + (1 − floor)(1 − t/T)^power)"
+
+    duration: Annotated[PositiveInt | None, _DURATION] = None
+    power: Annotated[PositiveFloat, "1 is a straight line, 2 a parabola that lands softly"] = 1.0
+    floor: Annotated[Share, "the last factor"] = 0.0
+
+    def factor_at(self, t: int, total: int) -> float:
+        left = 1.0 - _progress(t, self.duration or total)
+        return self.floor + (1.0 - self.floor) * math.pow(left, self.power)
+
+
+@register("schedule", "cosine")
+class Cosine(TimedSchedule):
+    """From 1 down to `floor` along half a cosine (Loshchilov & Hutter 2017), and there it stays."""
+
+    formula = "η(t) = η·(floor + (1 − floor)·½(1 + cos(πt/T)))"
+
+    duration: Annotated[PositiveInt | None, _DURATION] = None
+    floor: Annotated[Share, "the last factor"] = 0.0
+
+    def factor_at(self, t: int, total: int) -> float:
+        return _half_cosine(1.0, self.floor, _progress(t, self.duration or total))
+
+
+@register("schedule", "cosine_restarts")
+class CosineRestarts(TimedSchedule):
+    """Half a cosine again and again, each `multiplier` times as long (Loshchilov & Hutter 2017)."""
+
+    formula = "η(t) = η·(floor + (1 − floor)·½(1 + cos(πτ/T))), τ since the last restart; then T ← multiplier·T"
+
+    period: Annotated[PositiveInt, "T, the length of the first half cosine"]
+    multiplier: Annotated[PositiveInt, "how much longer each is than the one before"] = 1
+    floor: Annotated[Share, "the factor at the end of each"] = 0.0
+
+    def factor_at(self, t: int, total: int) -> float:
+        period = self.period
+        if self.multiplier == 1:
+            t %= period
+        while t >= period:
+            t -= period
+            period *= self.multiplier
+        return _half_cosine(1.0, self.floor, t / period)
+
+
+@register("schedule", "piecewise")
+class Piecewise(TimedSchedule):
+    """Constant factors with jumps between them.
+
+    A new value holds from its boundary on by PyTorch's convention, and only
+    after it by Keras's.
+    """
+
+    formula = "η(t) = η·values[number of boundaries passed at t]"
+
+    boundaries: Annotated[Annotated[tuple[NonNegativeInt, ...], MinLen(1)], "times of the jumps, rising"]
+    values: Annotated[Annotated[tuple[NonNegativeFloat, ...], MinLen(2)], "factors, one more than boundaries"]
+    convention: Annotated[Convention | None, "whether a boundary belongs to the new value; the spec's if absent"] = None
+
+    def factor_at(self, t: int, total: int) -> float:
+        after = self.settled("convention") == "keras"
+        return self.values[sum(t > b if after else t >= b for b in self.boundaries)]
+
+    def problems(self) -> Sequence[Problem]:
+        found = []
+        needed = len(self.boundaries) + 1
+        if len(self.values) != needed:
+            message = f"{needed - 1} boundaries need {needed} values, found {len(self.values)}"
+            found.append(Problem("values", message, "the first value holds before the first boundary"))
+        if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
+            found.append(Problem("boundaries", "boundaries must rise", "sort them and drop repeated ones"))
+        return found
+
+
+@register("schedule", "warmup")
+class Warmup(TimedSchedule):
+    """A straight rise from `start` to 1, then another schedule that counts from 0 in the same units."""
+
+    formula = "η(t) = η·(start + (1 − start)·t/T) while t < T, then η·then(t − T)"
+
+    duration: Annotated[PositiveInt, "T, units of time until the full rate"]
+    start: Annotated[Share, "the first factor"] = 1.0 / 3.0
+    then: Annotated[Schedule, "what follows"] = Constant()
+
+    def factor_at(self, t: int, total: int) -> float:
+        if t < self.duration:
+            return self.start + (1.0 - self.start) * (t / self.duration)
+        return self.then.factor_at(t - self.duration, max(total - self.duration, 1))
+
+    def momentum_at(self, t: int, total: int) -> float | None:
+        if t < self.duration:
+            return None
+        return self.then.momentum_at(t - self.duration, max(total - self.duration, 1))
+
+    def problems(self) -> Sequence[Problem]:
+        if isinstance(self.then, MonitoredSchedule):
+            return [Problem("then", f"{self.then.type} answers to a metric and cannot follow a warm-up")]
+        if isinstance(self.then, TimedSchedule) and self.then.per not in (None, self.unit):
+            message = f"{self.then.type} counts in {self.then.per}s, the warm-up before it in {self.unit}s"
+            return [Problem("then", message, f"remove its `per`: it counts in {self.unit}s as the warm-up does")]
+        return ()
+
+
+@register("schedule", "one_cycle")
+class OneCycle(TimedSchedule):
+    """Up to the full rate and down again along half cosines, the momentum the other way round (Smith 2018).
+
+    The optimizer's learning rate is the peak. Momentum moves where the
+    optimizer has one.
+    """
+
+    formula = "η from η/initial_divisor up to η and down to η/(initial_divisor·final_divisor) along half cosines"
+    default_unit = "step"
+
+    rise: Annotated[Share, "the share of the run until the peak"] = 0.3
+    initial_divisor: Annotated[PositiveFloat, "the first rate is the peak's over this"] = 25.0
+    final_divisor: Annotated[PositiveFloat, "the last rate is the first one's over this"] = 1e4
+    momentum_high: Annotated[Fraction, "momentum at both ends"] = 0.95
+    momentum_low: Annotated[Fraction, "momentum at the peak"] = 0.85
+
+    def factor_at(self, t: int, total: int) -> float:
+        first = 1.0 / self.initial_divisor
+        return self._between(t, total, first, 1.0, first / self.final_divisor)
+
+    def momentum_at(self, t: int, total: int) -> float | None:
+        return self._between(t, total, self.momentum_high, self.momentum_low, self.momentum_high)
+
+    def _between(self, t: int, total: int, first: float, peak: float, last: float) -> float:
+        # The peak is at rise·total − 1, as torch counts; a run too short for a rise begins at the peak.
+        up = max(self.rise * total - 1.0, 0.0)
+        if t < up:
+            return _half_cosine(first, peak, t / up)
+        down = total - 1.0 - up
+        return _half_cosine(peak, last, min((t - up) / down, 1.0) if down > 0.0 else 0.0)
+
+
+@register("schedule", "plateau")
+class Plateau(MonitoredSchedule):
+    """Multiplied by `factor` when the metric has not improved in `patience` evaluations.
+
+    Conventions: by PyTorch's the drop comes when more than `patience`
+    evaluations in a row were no better, and better means by a share
+    `threshold` of the best; by Keras's it comes at `patience`, and `threshold`
+    is an absolute difference. A value that is not a number is no improvement.
+    """
+
+    formula = "η ← η·factor after patience evaluations without improvement, not below η₀·floor"
+
+    monitor: Annotated[NonEmptyStr | None, "a column of the metrics; what early stopping watches if absent"] = None
+    factor: Annotated[Annotated[float, Ge(0), Lt(1)], "what each drop multiplies by"] = 0.1
+    patience: Annotated[NonNegativeInt, "evaluations without improvement before a drop"] = 10
+    threshold: Annotated[NonNegativeFloat, "the least change that counts as improvement"] = 1e-4
+    cooldown: Annotated[NonNegativeInt, "evaluations after a drop that do not count"] = 0
+    floor: Annotated[Share, "the least factor, for example 0.0078125 for 1/128"] = 0.0
+    stop_at_floor: Annotated[bool, "end training when the factor reaches the floor"] = False
+    convention: Annotated[Convention | None, "whose counting; the spec's if absent"] = None
+
+    def factor_at(self, t: int, total: int) -> float:
+        return 1.0
+
+    def initial(self) -> dict[str, Any]:
+        return {"factor": 1.0, "stop": False, "best": None, "bad": 0, "cooldown": 0}
+
+    def observe(self, memory: Mapping[str, Any], value: float, higher_is_better: bool) -> dict[str, Any]:
+        factor, best, bad, cooldown = (memory[key] for key in ("factor", "best", "bad", "cooldown"))
+        keras = self.settled("convention") == "keras"
+        # Keras counts the evaluation that ends a cooldown, PyTorch the one after it.
+        counts = cooldown <= 1 if keras else cooldown == 0
+        cooldown = max(cooldown - 1, 0)
+        if self._better(value, best, higher_is_better, absolute=keras):
+            best, bad = value, 0
+        elif counts:
+            bad += 1
+        if bad >= max(self.patience, 1) if keras else bad > self.patience:
+            factor, bad, cooldown = max(factor * self.factor, self.floor), 0, self.cooldown
+        stop = self.stop_at_floor and factor <= self.floor
+        return {"factor": factor, "stop": stop, "best": best, "bad": bad, "cooldown": cooldown}
+
+    def _better(self, value: float, best: float | None, higher_is_better: bool, *, absolute: bool) -> bool:
+        if math.isnan(value):
+            return False
+        if best is None:
+            return True
+        margin = self.threshold if absolute else self.threshold * best
+        return value > best + margin if higher_is_better else value < best - margin
+
+    def problems(self) -> Sequence[Problem]:
+        if self.stop_at_floor and not self.floor:
+            return [Problem("stop_at_floor", "stop_at_floor needs a floor above 0", "set floor, for example 0.0078125")]
+        return ()
+
+
+def _progress(t: int, duration: int) -> float:
+    return min(t / duration, 1.0)
+
+
+def _half_cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -1,0 +1,1 @@
+"""Public files into the cache of this user."""

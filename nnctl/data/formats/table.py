@@ -1,0 +1,320 @@
+"""A text table into columns: one pass, one kind a column, every complaint with its line and column."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.data.formats.numpy_files import as_float32
+from nnctl.data.labels import decide, encode
+from nnctl.data.source import Description, Examples, TargetType
+from nnctl.errors import DataError, Diagnostic, Location
+
+ColumnReference = str | int
+_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
+_BLOCK_ROWS = 1024
+_MOST_CATEGORIES = 256
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+Row = tuple[int, list[str]]
+"""The line a row begins on, from 1, and its cells."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the spec says of the columns."""
+
+    targets: tuple[ColumnReference, ...]
+    ignored: tuple[ColumnReference, ...] = ()
+    categorical: tuple[ColumnReference, ...] = ()
+    target_type: TargetType | None = None
+
+
+@dataclass
+class Categories:
+    """A column of text: a code for each row, and the texts in the order they came."""
+
+    texts: dict[str, int] = field(default_factory=dict)
+    codes: list[int] = field(default_factory=list)
+
+    def values(self) -> NDArray[np.str_]:
+        """The text of each row, (n,)."""
+        return np.array(list(self.texts))[self.codes]
+
+
+@dataclass(frozen=True)
+class Table:
+    """numbers: (n, k) float64, the numeric columns in use, named by `numeric`; categories by column."""
+
+    path: Path
+    names: list[str]
+    inputs: list[int]
+    targets: list[int]
+    target_type: TargetType | None
+    numeric: list[int]
+    numbers: NDArray[np.float64]
+    categories: dict[int, Categories]
+
+
+def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) -> Table:
+    """Read the file's columns. `header` None: the first row is one if none of its cells is a number.
+
+    Raises DataError, with file, line and column, on a cell that is missing, is no number in
+    a column of numbers, or on a row that is shorter or longer than the first.
+    """
+    rows = _rows(path, delimiter)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path} is empty")
+    _check_delimiter(path, first, delimiter)
+    has_header = header if header is not None else not any(_is_number(cell) for cell in first[1])
+    names = _names(path, first) if has_header else [str(i) for i in range(len(first[1]))]
+    if has_header:
+        top = next(rows, None)
+        if top is None:
+            raise DataError(f"{path} holds a header and no examples")
+        first = top
+    reader = _Reader(path, delimiter, names, has_header)
+    reader.check_width(first)
+
+    targets = [reader.position(reference, "target") for reference in roles.targets]
+    ignored = {reader.position(reference, "ignore") for reference in roles.ignored}
+    inputs = [i for i in range(len(names)) if i not in ignored and i not in targets]
+    if not inputs:
+        raise DataError(f"{path}: no column is left for the inputs")
+    textual = {reader.position(reference, "categorical") for reference in roles.categorical}
+    if roles.target_type == "labels":
+        textual.update(targets)
+    textual.update(i for i in (*inputs, *targets) if not _is_number(first[1][i]) and not _is_missing(first[1][i]))
+    for i in targets:
+        if i in textual and (len(targets) > 1 or roles.target_type == "values"):
+            reader.fail(first, i, f"{first[1][i]!r} is no number", "a number, for target values are numbers")
+
+    numeric = [i for i in (*inputs, *targets) if i not in textual]
+    categories = {i: Categories() for i in (*inputs, *targets) if i in textual}
+    blocks: list[NDArray[np.float64]] = []
+    remaining = _chain(first, rows)
+    while block := list(islice(remaining, _BLOCK_ROWS)):
+        for row in block:
+            reader.check_width(row)
+        blocks.append(reader.numbers(block, numeric))
+        for i, column in categories.items():
+            reader.encode(block, i, column)
+    numbers = np.concatenate(blocks)
+    return Table(path, names, inputs, targets, roles.target_type, numeric, numbers, categories)
+
+
+def to_examples(table: Table) -> Examples:
+    """Inputs float32 (n, columns), categories as 0/1 columns in the order of `encode`; labels or values.
+
+    Raises DataError.
+    """
+    n = len(table.numbers)
+    where = {column: index for index, column in enumerate(table.numeric)}
+    encoded = {i: encode(c.values()) for i, c in table.categories.items() if i in table.inputs}
+    for i, (_, texts) in encoded.items():
+        if len(texts) > _MOST_CATEGORIES:
+            raise DataError(
+                f"{table.path}: column {table.names[i]!r} holds {len(texts):,} different texts, "
+                f"and at most {_MOST_CATEGORIES} categories are made into inputs\n  ignore: [{table.names[i]}]"
+            )
+    inputs = np.zeros((n, sum(len(encoded[i][1]) if i in encoded else 1 for i in table.inputs)), dtype=np.float32)
+    position = 0
+    for i in table.inputs:
+        if i in encoded:
+            codes, texts = encoded[i]
+            inputs[np.arange(n), position + codes] = 1.0
+            position += len(texts)
+        else:
+            inputs[:, position] = table.numbers[:, where[i]]
+            position += 1
+    classes: tuple[str, ...] | None = None
+    targets: NDArray[np.int64] | NDArray[np.float32]
+    if table.targets[0] in table.categories:
+        targets, classes = encode(table.categories[table.targets[0]].values())
+    else:
+        columns = table.numbers[:, [where[i] for i in table.targets]]
+        what = f"{table.path}, column {', '.join(table.names[i] for i in table.targets)}"
+        if decide(columns, table.target_type, what) == "labels":
+            targets, classes = encode(columns[:, 0])
+        else:
+            targets = as_float32(columns, what)
+    description = Description(
+        input_shape=inputs.shape[1:],
+        classes=classes,
+        target_shape=targets.shape[1:],
+        examples=n,
+    )
+    return Examples(description, inputs, targets)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Checks and converts rows, and says where they are wrong."""
+
+    path: Path
+    delimiter: str
+    names: list[str]
+    has_header: bool
+
+    def position(self, reference: ColumnReference, key: str) -> int:
+        count = len(self.names)
+        if isinstance(reference, int):
+            if not -count <= reference < count:
+                raise DataError(f"{self.path}: {key} is column {reference}, and there are {count}, numbered from 0")
+            return reference % count
+        if not self.has_header:
+            raise DataError(
+                f"{self.path}: {key} names the column {reference!r}, and the file has no header\n"
+                "  give its number from 0, or say header: true"
+            )
+        if reference not in self.names:
+            close = get_close_matches(reference, self.names, 1)
+            shown = ", ".join(self.names[:20]) + (", …" if count > 20 else "")
+            hint = f"did you mean {close[0]!r}?" if close else f"the columns are {shown}"
+            raise DataError(f"{self.path}: {key}: there is no column {reference!r}\n  {hint}")
+        return self.names.index(reference)
+
+    def check_width(self, row: Row) -> None:
+        line, cells = row
+        if len(cells) != len(self.names):
+            text = _line(self.path, line)
+            message = f"{len(cells)} cell{'s' * (len(cells) != 1)} in a table of {len(self.names)} columns"
+            location = Location(str(self.path), line, 1, max(1, len(text)), text)
+            raise DataError(Diagnostic(message, location, hint="quote a cell that holds the delimiter").render())
+
+    def numbers(self, block: Sequence[Row], columns: list[int]) -> NDArray[np.float64]:
+        """Numbers (rows, columns), all finite in single precision."""
+        cells = [[row[i] for i in columns] for _, row in block]
+        try:
+            values = np.array(cells, dtype=np.float64)
+        except ValueError:
+            self._find_bad_number(block, columns)
+        # A NaN fails the comparison too.
+        if not np.all(np.abs(values) <= _FLOAT32_MAX):
+            self._find_bad_number(block, columns)
+        return values
+
+    def encode(self, block: Sequence[Row], column: int, into: Categories) -> None:
+        for row in block:
+            text = row[1][column].strip()
+            if _is_missing(text):
+                self._fail_missing(row, column)
+            into.codes.append(into.texts.setdefault(text, len(into.texts)))
+
+    def _find_bad_number(self, block: Sequence[Row], columns: list[int]) -> NoReturn:
+        for row in block:
+            for i in columns:
+                cell = row[1][i]
+                if _is_missing(cell):
+                    self._fail_missing(row, i)
+                if not _is_number(cell):
+                    hint = f"if the column holds names, say categorical: [{self._reference(i)}]"
+                    self.fail(row, i, f"{cell.strip()!r} is no number", f"a number in column {self.names[i]!r}", hint)
+                if not abs(float(cell)) <= _FLOAT32_MAX:
+                    self.fail(row, i, f"{cell.strip()} does not fit single precision", "a magnitude below 3.4e38")
+        raise AssertionError("a block of numbers was refused, and each of them is sound")
+
+    def _fail_missing(self, row: Row, column: int) -> NoReturn:
+        hint = f"remove the row, fill the gap, or leave the column out with ignore: [{self._reference(column)}]"
+        self.fail(row, column, f"missing value in column {self.names[column]!r}", "", hint)
+
+    def _reference(self, column: int) -> str:
+        return self.names[column] if self.has_header else str(column)
+
+    def fail(self, row: Row, column: int, message: str, expected: str, hint: str = "") -> NoReturn:
+        line, cells = row
+        text = _line(self.path, line)
+        start, width = _span(text, self.delimiter, column, len(cells))
+        location = Location(str(self.path), line, start + 1, width, text)
+        raise DataError(Diagnostic(message, location, expected, hint).render())
+
+
+def _rows(path: Path, delimiter: str) -> Iterator[Row]:
+    """The rows that are not blank."""
+    line = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for cells in reader:
+                begin, line = line + 1, reader.line_num
+                if cells and not (len(cells) == 1 and not cells[0].strip()):
+                    yield begin, cells
+    except csv.Error as error:
+        raise DataError(f"{path}:{line + 1}:1: error: {error}") from error
+    except UnicodeDecodeError as error:
+        place = _undecodable(path)
+        raise DataError(f"{path}:{place}: error: the file is not UTF-8: {error.reason}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _undecodable(path: Path) -> str:
+    """line:column of the first byte that is no UTF-8; the reader itself decodes far ahead of its line."""
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return f"{number}:{len(line[: error.start].decode()) + 1}"
+    raise AssertionError("the reader could not decode the file, and each of its lines can be")
+
+
+def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
+    yield first
+    yield from rest
+
+
+def _names(path: Path, header: Row) -> list[str]:
+    names = [cell.strip() for cell in header[1]]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise DataError(f"{path}:{header[0]}:1: error: two columns are named {name!r}")
+    return names
+
+
+def _check_delimiter(path: Path, first: Row, delimiter: str) -> None:
+    if len(first[1]) > 1:
+        return
+    text = first[1][0]
+    other = next((d for d in (",", ";", "\t", "|", " ") if d != delimiter and d in text.strip()), None)
+    hint = f"\n  say delimiter: {other!r}" if other else ""
+    raise DataError(f"{path} has one column only, and inputs and a target are needed{hint}")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return not _is_missing(cell)
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in _MISSING
+
+
+def _line(path: Path, number: int) -> str:
+    with path.open(encoding="utf-8-sig", newline=None) as file:
+        return next(islice(file, number - 1, None), "").rstrip("\n")
+
+
+def _span(text: str, delimiter: str, column: int, count: int) -> tuple[int, int]:
+    """(start, width) of a cell in its line; the whole line where a quoted cell spans several."""
+    bounds, quoted = [-1], False
+    for i, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif character == delimiter and not quoted:
+            bounds.append(i)
+    if quoted or len(bounds) != count:
+        return 0, max(1, len(text))
+    bounds.append(len(text))
+    return bounds[column] + 1, max(1, bounds[column + 1] - bounds[column] - 1)

@@ -1,0 +1,1 @@
+"""A compiled net on a backend, with its state and its data."""

@@ -1,0 +1,41 @@
+"""First values of everything that training changes."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.initializers import default_initializer
+from nnctl.graph.builder import Parameter
+from nnctl.graph.network import Network
+from nnctl.ops.shapes import resolve
+
+
+def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDArray[Any]]:
+    """Parameters, optimizer slots and layers' states by name, float64.
+
+    batch: the training batch size, for states with an entry for each example.
+
+    Each parameter has a generator of its own, keyed by (seed, its name), so
+    that a layer added to the net changes no other layer's first values.
+    """
+    state: dict[str, NDArray[Any]] = {}
+    for name, parameter in network.parameters.items():
+        key = np.array([seed & 0xFFFFFFFFFFFFFFFF, zlib.crc32(name.encode())], np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key))
+        state[name] = _initializer(network, parameter).draw(rng, parameter.shape, *parameter.fans)
+    for name, (parameter, first) in network.slots.items():
+        state[name] = np.full(parameter.shape, first)
+    for name, carried in network.states.items():
+        state[name] = np.full(resolve(carried.value.shape, {"batch": batch}), carried.initial)
+    return state
+
+
+def _initializer(network: Network, parameter: Parameter) -> Any:
+    spec = network.spec
+    of_kind = spec.initializer if parameter.kind == "weight" else spec.bias_initializer
+    named = parameter.initializer or of_kind or parameter.default
+    return named or default_initializer(spec.convention, parameter.kind)

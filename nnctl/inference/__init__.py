@@ -1,0 +1,1 @@
+"""Trained nets at work: evaluation, prediction, generation, sampling."""

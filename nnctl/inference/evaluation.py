@@ -1,0 +1,241 @@
+"""Trained nets from their run folders, measured on a split alone and as an ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.signature import DataSignature
+from nnctl.data.dataset import Dataset, Split, load_dataset
+from nnctl.engine.engine import Engine
+from nnctl.errors import RunError, SpecError, UsageError
+from nnctl.inference.test_time import mean_scores, usable
+from nnctl.runs import checkpoints
+from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
+from nnctl.spec.load import Loaded, load_spec
+from nnctl.training.session import load_engine
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run's net with the weights of one of its checkpoints."""
+
+    folder: RunFolder
+    loaded: Loaded
+    engine: Engine
+    signature: DataSignature
+    checkpoint: str
+    epoch: float
+    step: int
+    fingerprint: str
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes, None where the net predicts values."""
+        return self.signature.classes
+
+    def scores(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """The net's output for raw inputs, (n, outputs); with labels (n, classes), the largest being the answer.
+
+        With a label a step, a row a step: (n·time, classes).
+        A net of two classes and one output unit answers the second class above the cost's threshold.
+        """
+        outputs = np.asarray(self.engine.outputs(inputs), dtype=np.float64)
+        if self.classes is None:
+            return outputs
+        outputs = outputs.reshape(-1, outputs.shape[-1])
+        if outputs.shape[1] == 1 and len(self.classes) == 2:
+            return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
+        return outputs
+
+
+def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
+    """The net of the run at `path` (a run folder, or a folder of numbered runs: its latest).
+
+    checkpoint: "best" or "last"; if None the weights that the run ended with, or the
+    last of an unfinished run. augment: augmentations as a spec writes them, in place of
+    the run's own. The data is not read. Raises RunError, UsageError, SpecError.
+    """
+    if checkpoint is not None and checkpoint not in CHECKPOINTS:
+        raise UsageError(
+            f"--checkpoint {checkpoint}: there is no such checkpoint\n  expected {' or '.join(CHECKPOINTS)}"
+        )
+    folder = find(path)
+    name = folder.choose_checkpoint(checkpoint)
+    saved = checkpoints.load(folder.checkpoint(name))
+    loaded = replace(_load(folder.spec, augment), folder=Path(folder.read_json(folder.origin)["folder"]))
+    progress = saved.progress
+    signature = _signature(progress["signature"])
+    engine = load_engine(loaded, signature, examples=progress["examples"])
+    engine.load_state(saved.tensors)
+    return TrainedRun(
+        folder, loaded, engine, signature, name, progress["epoch"], progress["step"], fingerprint=progress["data"]
+    )
+
+
+def _load(spec: Path, augment: Sequence[str] | None) -> Loaded:
+    if augment is None:
+        return load_spec(spec)
+    try:
+        return load_spec(spec, [f"data.augment=[{', '.join(augment)}]"])
+    except SpecError as error:
+        # With the place of what was given called after the option that gave it.
+        raise SpecError(
+            [replace(d, location=d.location and replace(d.location, path="--with")) for d in error.diagnostics]
+        ) from None
+
+
+def _signature(saved: dict[str, Any]) -> DataSignature:
+    tuples: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
+    return DataSignature(**tuples)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a net, or an ensemble, reaches on a split.
+
+    row: the columns of one line of output, in order.
+    confusion: examples by (class, answer), (classes, classes); None without labels.
+    """
+
+    row: dict[str, Any]
+    confusion: NDArray[np.int64] | None = None
+
+
+def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None, copies: int = 0) -> list[Result]:
+    """Each run's cost and metrics on a split; of several runs with labels also their vote and their mean.
+
+    The vote is the class that most runs answer, among equals the one with the
+    largest sum of outputs. The mean takes the largest mean output; for values it
+    is measured by its mean squared error. top_k adds the share of examples whose
+    class is among the k largest outputs. copies: let each run answer by the mean of its
+    outputs for an example and so many augmented copies, which has no cost of its own.
+    Raises RunError, UsageError, DataError.
+    """
+    read: dict[tuple[str, Path, int], Dataset] = {}
+    sets = [_data_of(run, split, read) for run in runs]
+    data = [found.splits[split] for found in sets]
+    targets = data[0].targets
+    for run, other in zip(runs[1:], data[1:]):
+        if not same_examples(other, data[0]):
+            raise RunError(
+                f"{run.folder.path}: its {split} split is not that of {runs[0].folder.path}\n"
+                "  evaluate them one by one; runs of different seeds split alike with --set data.seed=0"
+            )
+    results, outputs = [], []
+    for run, part, found in zip(runs, data, sets):
+        if copies:
+            augmentations = usable(run.loaded.spec, str(run.folder.path))
+            seed = run.loaded.spec.seed
+            scores = mean_scores(run.scores, part, found.unit, copies, augmentations, seed)
+            measured: dict[str, Any] = {"augment": copies}
+            if run.classes is None:
+                measured["mse"] = _mean_squared_error(scores, targets)
+        else:
+            run.engine.bind(split, part.inputs, part.targets)
+            measured = dict(run.engine.evaluate(split))
+            scores = run.scores(part.inputs)
+        outputs.append(scores)
+        row = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "epoch": run.epoch, "step": run.step}
+        row |= {"split": split, "examples": len(part), **measured}
+        results.append(_judged(row, scores, scores.argmax(1), targets, run.classes, top_k))
+    if len(runs) > 1:
+        results += _ensemble(outputs, targets, split, runs[0], top_k, tuple(results[0].row))
+    return results
+
+
+def same_examples(one: Split, other: Split) -> bool:
+    """Whether two splits hold the same examples in the same order."""
+    return np.array_equal(one.targets, other.targets) and np.array_equal(one.inputs, other.inputs)
+
+
+def _mean_squared_error(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
+    return float(np.mean((outputs.reshape(targets.shape) - targets) ** 2))
+
+
+def _data_of(run: TrainedRun, split: str, read: dict[tuple[str, Path, int], Dataset]) -> Dataset:
+    """The run's data, which has that split; `read` keeps what is read, for runs on the same data."""
+    spec, folder = run.loaded.spec, run.loaded.folder
+    key = (repr(spec.data), folder, spec.seed)
+    if key not in read:
+        read[key] = load_dataset(spec.data, folder, spec.seed)
+    data = read[key]
+    if data.fingerprint != run.fingerprint:
+        raise RunError(
+            f"{run.folder.path}: the data is not what this run was trained on\n"
+            "  its splits may hold examples that the net was trained with; nnctl predict takes any data"
+        )
+    if split not in data.splits:
+        raise UsageError(f"--split {split}: this data has no such split\n  it has {', '.join(data.splits)}")
+    return data
+
+
+def _ensemble(
+    outputs: Sequence[NDArray[np.float64]],
+    targets: NDArray[Any],
+    split: str,
+    first: TrainedRun,
+    top_k: int | None,
+    columns: tuple[str, ...],
+) -> list[Result]:
+    empty: dict[str, Any] = {**dict.fromkeys(columns), "split": split, "examples": len(targets)}
+    if first.classes is None:
+        # Of images one net may answer in rows and columns, another in one row.
+        mean = np.mean([values.reshape(targets.shape) for values in outputs], axis=0)
+        return [Result({**empty, "run": "mean", "mse": _mean_squared_error(mean, targets)})]
+    mean, winner = np.mean(outputs, axis=0), vote(outputs)
+    return [
+        _judged({**empty, "run": "vote"}, None, winner, targets, first.classes, None),
+        _judged({**empty, "run": "mean"}, mean, mean.argmax(1), targets, first.classes, top_k),
+    ]
+
+
+def vote(outputs: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
+    """The class that most nets answer, (n,), from their outputs, each (n, classes).
+
+    Where classes have equally many votes, the largest sum of outputs among them decides.
+    """
+    stacked = np.stack(outputs)
+    classes = stacked.shape[2]
+    votes = np.stack([(stacked.argmax(2) == c).sum(0) for c in range(classes)], axis=1)
+    leading = votes == votes.max(axis=1, keepdims=True)
+    winner: NDArray[np.int64] = np.where(leading, stacked.sum(0), -np.inf).argmax(1)
+    return winner
+
+
+def _judged(
+    row: dict[str, Any],
+    scores: NDArray[np.float64] | None,
+    answers: NDArray[np.int64],
+    targets: NDArray[Any],
+    classes: tuple[str, ...] | None,
+    top_k: int | None,
+) -> Result:
+    """A row with what labels allow to say: accuracy, top-k, confusion."""
+    if classes is None:
+        if top_k is not None:
+            raise UsageError("--top-k: this net predicts values, not classes")
+        return Result(row)
+    targets = targets.reshape(-1)
+    row["accuracy"] = float(np.mean(answers == targets))
+    if top_k is not None:
+        if not 1 <= top_k <= len(classes):
+            raise UsageError(f"--top-k {top_k}: there are {len(classes)} classes")
+        name = f"top_{top_k}"
+        row[name] = None if scores is None else float(np.mean(in_top_k(scores, targets, top_k)))
+    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(confusion, (targets, answers), 1)
+    return Result(row, confusion)
+
+
+def in_top_k(scores: NDArray[np.float64], labels: NDArray[Any], k: int) -> NDArray[np.bool_]:
+    """Whether fewer than k classes score above the label's, (n,); of equals the first class counts first."""
+    own = scores[np.arange(len(labels)), labels][:, None]
+    earlier = np.arange(scores.shape[1])[None, :] < labels[:, None]
+    before: NDArray[np.int64] = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
+    return before < k

@@ -1,0 +1,57 @@
+"""The way of a run's events to its sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from nnctl.reporting.formats import JsonLines
+from nnctl.reporting.sinks import FileSink, Sink
+from nnctl.training.events import Event, Finished, Started
+
+
+class RunSink:
+    """The run folder's own `metrics.jsonl`. It belongs before all other sinks: a row is kept before it is shown."""
+
+    def __init__(self) -> None:
+        self._rows: FileSink | None = None
+
+    def handle(self, event: Event) -> None:
+        """Open the file when the run starts, and write its rows."""
+        if isinstance(event, Started):
+            self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True)
+        if self._rows is not None:
+            self._rows.handle(event)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._rows is not None:
+            self._rows.close()
+
+
+def follow(
+    events: Iterable[Event], sinks: Sequence[Sink], *, reader_gone: Callable[[], None] | None = None
+) -> Finished | None:
+    """Give every event to every sink, in order, until the run ends. Returns its last event.
+
+    A sink whose reader has gone (BrokenPipeError) is left out from then on, and
+    `reader_gone` is called; the others still get the event.
+    """
+    active = list(sinks)
+    finished = None
+    with ExitStack() as stack:
+        for sink in reversed(active):
+            stack.callback(sink.close)
+        for event in events:
+            for sink in tuple(active):
+                try:
+                    sink.handle(event)
+                except BrokenPipeError:
+                    if reader_gone is None:
+                        raise
+                    active.remove(sink)
+                    reader_gone()
+            if isinstance(event, Finished):
+                finished = event
+    return finished

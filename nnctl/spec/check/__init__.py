@@ -1,0 +1,1 @@
+"""Validation: fields, their consistency, advice."""

@@ -1,0 +1,28 @@
+"""What a spec may say and seldom means: no error, but worth a sentence before training begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnctl.components.base import Activation, Layer
+from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.document import Spec
+
+
+def advice(spec: Spec) -> tuple[str, ...]:
+    """A sentence for each doubt, in the order of the layers."""
+    return tuple(_flat(spec.layers, ""))
+
+
+def _flat(layers: tuple[Layer, ...], above: str) -> Iterator[str]:
+    """Layers that are trained through an activation without slope."""
+    for layer, name in zip(layers, layer_names(layers), strict=True):
+        inner = getattr(layer, "layers", None)
+        if isinstance(inner, tuple):
+            yield from _flat(inner, f"{above}{name}.")
+        activation = getattr(layer, "activation", None)
+        if isinstance(activation, Activation) and not activation.learns and not layer.frozen:
+            yield (
+                f"layer '{above}{name}' ends in '{activation.type}', whose derivative is 0: neither it nor what only "
+                "it reads will learn; train with sigmoid, or say frozen: true"
+            )

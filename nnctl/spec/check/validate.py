@@ -1,0 +1,317 @@
+"""The marked tree to dataclasses, or every problem of the file at once.
+
+One walk over the fields' forms. Pydantic decides whether a scalar is right;
+the words for what is wrong are ours, made from the same form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+
+from nnctl.components.registry import Component, components
+from nnctl.errors import Diagnostic, Location, SpecError
+from nnctl.spec.document import Spec
+from nnctl.spec.messages import hints
+from nnctl.spec.messages.wording import article, both, expected, expected_of, found, kind_name, listing
+from nnctl.spec.schema.forms import (
+    Anything,
+    Choice,
+    Field,
+    Form,
+    Leaf,
+    ListOf,
+    MapOf,
+    Null,
+    OneOf,
+    Record,
+    Variant,
+    alternatives,
+    bare,
+    fields_of,
+    nullable,
+)
+from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, plain_data, text_of
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was said, and under which key; list items have none."""
+
+    value: Location
+    key: Location | None = None
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A spec and the places of all its values by path, e.g. "layers.2.units"; "" is the root."""
+
+    spec: Spec
+    places: Mapping[str, Place]
+
+
+def validate(root: Node) -> Validated:
+    """The spec that a tree holds. Raises SpecError with all problems, in the order of the text."""
+    walker = _Walker()
+    spec = walker.record(root, Spec, "", "the spec", None)
+    if walker.problems:
+        raise SpecError(in_order(walker.problems, root.location.path))
+    return Validated(cast(Spec, spec), walker.places)
+
+
+def in_order(problems: list[Diagnostic], name: str) -> list[Diagnostic]:
+    """Sorted by place: the file first, then what comes from elsewhere."""
+
+    def key(problem: Diagnostic) -> tuple[bool, int, int]:
+        place = problem.location
+        return (True, 0, 0) if place is None else (place.path != name, place.line, place.column)
+
+    return sorted(problems, key=key)
+
+
+class _Bad:
+    """What the walk yields in place of a value with a problem."""
+
+
+_BAD: Final = _Bad()
+
+
+@dataclass
+class _Walker:
+    problems: list[Diagnostic] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def problem(self, location: Location, message: str, expected: str = "", hint: str = "") -> _Bad:
+        self.problems.append(Diagnostic(message, location, expected, hint))
+        return _BAD
+
+    def value(self, node: Node, form: Form, path: str, label: str, owner: Field | None) -> Any:
+        """The value of a node, or _BAD. `label`: what messages call it; `owner`: the field it is part of."""
+        match form:
+            case OneOf():
+                return self.union(node, form, path, label, owner)
+            case Variant():
+                return self.component(node, form, path, label, owner)
+            case Record(cls):
+                return self.record(node, cls, path, label, owner)
+            case ListOf():
+                return self.list(node, form, path, label, owner)
+            case MapOf():
+                return self.map(node, form, path, label, owner)
+            case Anything():
+                return plain_data(node)
+            case Leaf() | Choice() | Null():
+                value = _scalar(node, form)
+                return self.mismatch(node, form, label, owner) if value is _BAD else value
+
+    def mismatch(self, node: Node, form: Form, label: str, owner: Field | None) -> _Bad:
+        # A part of a field (an item of its list) is described by its own form, not the field's.
+        whole = owner is not None and owner.form == form
+        words = expected_of(owner) if owner is not None and whole else expected(form)
+        hint = hints.for_value(node, form, owner if whole else None)
+        return self.problem(node.location, f"{label} cannot be {found(node)}", words, hint)
+
+    def union(self, node: Node, form: OneOf, path: str, label: str, owner: Field | None) -> Any:
+        if isinstance(node, ScalarNode) and node.value is None and nullable(form):
+            return None
+        fitting = [f for f in alternatives(form) if _fits(node, f)]
+        trials = []
+        for option in fitting:
+            trial = _Walker()
+            value = trial.value(node, option, path, label, owner)
+            if not trial.problems:
+                self.places |= trial.places
+                return value
+            trials.append((option, trial))
+        deep = [trial for option, trial in trials if not isinstance(option, Leaf | Choice)]
+        if len(trials) == 1 and deep:
+            self.problems += deep[0].problems
+            return _BAD
+        return self.mismatch(node, form, label, owner)
+
+    def list(self, node: Node, form: ListOf, path: str, label: str, owner: Field | None) -> Any:
+        if not isinstance(node, SequenceNode):
+            return self.mismatch(node, form, label, owner)
+        count = len(node.items)
+        if count < form.least or (form.most is not None and count > form.most):
+            items = "item" if count == 1 else "items"
+            message = f"{label} cannot be {found(node) if not count else f'a list of {count} {items}'}"
+            words = expected_of(owner) if owner is not None and owner.form == form else expected(form)
+            return self.problem(node.location, message, words)
+        values = []
+        for index, item in enumerate(node.items):
+            inner = f"{path}.{index}"
+            self.places[inner] = Place(item.location)
+            item_form = form.fixed[index] if form.fixed else form.item
+            values.append(self.value(item, item_form, inner, f"item {index + 1} of {label}", owner))
+        return _BAD if _BAD in values else tuple(values)
+
+    def map(self, node: Node, form: MapOf, path: str, label: str, owner: Field | None) -> Any:
+        if not isinstance(node, MappingNode):
+            return self.mismatch(node, form, label, owner)
+        values: dict[Any, Any] = {}
+        good = True
+        for name, entry in node.entries.items():
+            inner = f"{path}.{name}"
+            self.places[inner] = Place(entry.value.location, entry.key.location)
+            # A key of digits is still a name where names are wanted.
+            key = name if isinstance(form.key, Leaf) and form.key.base is str else _scalar(entry.key, form.key)
+            if key is _BAD:
+                key = self.problem(
+                    entry.key.location, f"a key of {label} cannot be {found(entry.key)}", expected(form.key)
+                )
+            value = self.value(entry.value, form.value, inner, f"'{name}' of {label}", owner)
+            good = good and key is not _BAD and value is not _BAD
+            values[key] = value
+        return values if good else _BAD
+
+    def record(self, node: Node, cls: type, path: str, label: str, owner: Field | None) -> Any:
+        if not isinstance(node, MappingNode):
+            form = Record(cls)
+            if owner is not None:
+                return self.mismatch(node, owner.form if form in alternatives(owner.form) else form, label, owner)
+            return self.problem(
+                node.location, f"a spec cannot be {found(node)}", "a mapping with at least 'data', 'layers' and 'cost'"
+            )
+        self.places.setdefault(path, Place(node.location))
+        return self.fields(node, cls, path, label, {})
+
+    def component(self, node: Node, form: Variant, path: str, label: str, owner: Field | None) -> Any:
+        candidates = form.candidates()
+        self.places.setdefault(path, Place(node.location))
+        if isinstance(node, MappingNode):
+            return self.typed(node, form, candidates, path, owner)
+        name = text_of(node)
+        if name is None:
+            return self.mismatch(node, form, label, owner)
+        cls = self.named(name, node.location, form, candidates, owner)
+        if isinstance(cls, _Bad):
+            return _BAD
+        if bare(cls):
+            return self.checked(cls(), path)
+        return self.lacking(node.location, cls, frozenset(), f"{kind_name(form.kind)} '{name}'")
+
+    def typed(
+        self, node: MappingNode, form: Variant, candidates: dict[str, type[Any]], path: str, owner: Field | None
+    ) -> Any:
+        type_node = node.get("type")
+        noun = kind_name(form.kind)
+        if type_node is None:
+            return self.problem(
+                node.location,
+                f"{article(noun)} needs a 'type'",
+                "" if len(candidates) > 24 else f"type: one of {listing(candidates)}",
+                hints.for_untyped(node, form),
+            )
+        name = text_of(type_node)
+        if name is None:
+            return self.problem(
+                type_node.location, f"'type' cannot be {found(type_node)}", f"the name of {article(noun)}"
+            )
+        cls = self.named(name, type_node.location, form, candidates, owner)
+        return _BAD if isinstance(cls, _Bad) else self.fields(node, cls, path, f"{noun} '{name}'", candidates)
+
+    def named(
+        self, name: str, location: Location, form: Variant, candidates: dict[str, type[Any]], owner: Field | None
+    ) -> type[Any] | _Bad:
+        if name in candidates:
+            return candidates[name]
+        known = name in components(form.kind)
+        return self.problem(
+            location,
+            f"{kind_name(form.kind)} '{name}' cannot stand here"
+            if known
+            else f"there is no {kind_name(form.kind)} '{name}'",
+            f"one of {listing(candidates)}" if candidates else "",
+            hints.for_unknown_type(name, form.kind, candidates, owner),
+        )
+
+    def fields(self, node: MappingNode, cls: type, path: str, title: str, siblings: dict[str, type]) -> Any:
+        """An instance of a dataclass. `title`: what messages call it; `siblings`: components of its kind."""
+        known = fields_of(cls)
+        typed = issubclass(cls, Component)
+        values: dict[str, Any] = {}
+        good = True
+        meant: set[str] = set()
+        for name, entry in node.entries.items():
+            if typed and name == "type":
+                continue
+            inner = f"{path}.{name}" if path else name
+            if name not in known:
+                good = False
+                hint = hints.for_unknown_key(name, entry.value, cls, siblings)
+                meant |= {meant_name for meant_name in known if hint == hints.did_you_mean(meant_name)}
+                self.problem(entry.key.location, f"unknown key '{name}' in {title}", _keys(known), hint)
+                continue
+            self.places[inner] = Place(entry.value.location, entry.key.location)
+            value = self.value(entry.value, known[name].form, inner, f"'{name}'", known[name])
+            good = good and value is not _BAD
+            values[known[name].attribute] = value
+        # A required key that is only misspelt has its message already.
+        present = frozenset(node.entries) | meant
+        if any(f.required and f.name not in present for f in known.values()):
+            return self.lacking(node.location, cls, present, title)
+        return self.checked(cls(**values), path) if good else _BAD
+
+    def lacking(self, location: Location, cls: type, present: frozenset[str], title: str) -> _Bad:
+        missing = [f for f in fields_of(cls).values() if f.required and f.name not in present]
+        names = both(f"'{f.name}'" for f in missing)
+        words = "; ".join(f"{f.name}: {expected_of(f)}" for f in missing)
+        hint = ""
+        if issubclass(cls, Component) and not present:
+            hint = f"write {{type: {cls.type}, {', '.join(f'{f.name}: …' for f in missing)}}}"
+        return self.problem(location, f"{title} needs {names}", words, hint)
+
+    def checked(self, instance: Any, path: str) -> Any:
+        """The instance, unless its fields do not go together."""
+        if not isinstance(instance, Component):
+            return instance
+        problems = instance.problems()
+        for problem in problems:
+            inner = f"{path}.{problem.field}"
+            location = self.places.get(inner, self.places[path]).value
+            self.problem(location, problem.message, hint=problem.hint)
+        return _BAD if problems else instance
+
+
+def _keys(known: Mapping[str, Field]) -> str:
+    return f"one of {listing(known)}" if len(known) > 1 else f"'{next(iter(known))}'" if known else "no key but 'type'"
+
+
+def _fits(node: Node, form: Form) -> bool:
+    """Whether a node is of the shape that a form wants; what is in it is another question."""
+    match form:
+        case Leaf() | Choice() | Null():
+            return isinstance(node, ScalarNode)
+        case Variant():
+            return isinstance(node, MappingNode) or text_of(node) is not None
+        case Record() | MapOf():
+            return isinstance(node, MappingNode)
+        case ListOf():
+            return isinstance(node, SequenceNode)
+        case Anything():
+            return True
+        case OneOf(forms):
+            return any(_fits(node, f) for f in forms)
+
+
+def _scalar(node: Node, form: Form) -> Any:
+    if not isinstance(node, ScalarNode):
+        return _BAD
+    value = node.value
+    match form:
+        case Null():
+            return None if value is None else _BAD
+        case Choice(values):
+            # 1, 1.0 and true are equal in Python but not in a spec.
+            return next((v for v in values if type(v) is type(value) and v == value), _BAD)
+        case Leaf():
+            try:
+                return form.adapter.validate_python(value)
+            except ValidationError:
+                return _BAD
+        case _:
+            raise TypeError(f"{form!r} is no scalar")

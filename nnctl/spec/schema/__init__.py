@@ -1,0 +1,1 @@
+"""Forms of fields, and the JSON Schema."""

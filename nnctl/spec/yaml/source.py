@@ -1,0 +1,260 @@
+"""YAML 1.2 text to the marked tree, or every reason why not.
+
+PyYAML's parser delivers events; composing them here gives what its own
+composer does not: places for keys and values, equal keys refused, the core
+schema of YAML 1.2. It is the parser written in Python, not libyaml's: a spec
+is a page long, and so errors read the same on every machine.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from nnctl.errors import Diagnostic, Location, SpecError
+from nnctl.spec.yaml.scalars import resolve
+from nnctl.spec.yaml.syntax import describe
+from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# A spec that passes either bound is an accident or an attack: aliases of aliases grow exponentially.
+MAX_DEPTH = 64
+MAX_NODES = 100_000
+
+
+class Source:
+    """A text and its name, which turn positions into `Location`s.
+
+    name: what messages call the text: the path as the user gave it.
+    shown: what messages quote, where that is more than the text that is parsed.
+    """
+
+    def __init__(self, text: str, name: str, shown: str | None = None) -> None:
+        """Cut the text into lines, as YAML counts them."""
+        self.text = text
+        self.name = name
+        self.lines = _LINE_BREAK.split(text if shown is None else shown)
+
+    def at(self, line: int, column: int, width: int = 1) -> Location:
+        """The stretch at a line and column that count from 0."""
+        text = self.lines[line] if line < len(self.lines) else ""
+        return Location(self.name, line + 1, column + 1, max(1, width), text)
+
+    def span(self, first: yaml.Event, last: yaml.Event) -> Location:
+        """From the start of one event to the end of another, or to the end of the line where that is lower."""
+        start, end = first.start_mark, last.end_mark
+        assert start is not None
+        assert end is not None
+        same_line = end.line == start.line
+        width = end.column - start.column if same_line else len(self.lines[start.line].rstrip()) - start.column
+        return self.at(start.line, start.column, width)
+
+
+def read_file(path: Path, name: str | None = None) -> Source:
+    """The text of a spec file. `name`: what messages call it, the path where absent.
+
+    Raises SpecError where there is no such file, or where it is not UTF-8 text.
+    """
+    name = str(path) if name is None else name
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise SpecError([Diagnostic(f"{name}: no such file", hint=_nearby(path))]) from None
+    except IsADirectoryError:
+        raise SpecError([Diagnostic(f"{name} is a folder", expected="a YAML file", hint=_inside(path))]) from None
+    except OSError as error:
+        raise SpecError([Diagnostic(f"{name} cannot be read: {error.strerror}")]) from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", errors="replace")
+        source = Source(data.decode("utf-8", errors="replace"), name)
+        lines = _LINE_BREAK.split(before)
+        location = source.at(len(lines) - 1, len(lines[-1]))
+        byte = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        raise SpecError([Diagnostic(byte, location, hint="save the file as UTF-8")]) from None
+    return Source(text, name)
+
+
+def parse(source: Source) -> Node:
+    """The marked tree of a text. Raises SpecError with every problem that `compose` finds."""
+    root, problems = compose(source)
+    if problems:
+        raise SpecError(problems)
+    return root
+
+
+def compose(source: Source) -> tuple[Node, list[Diagnostic]]:
+    """The marked tree of a text, and what is wrong with it though its structure is clear.
+
+    The problems are duplicate keys (the first holds in the tree), tags and unusable
+    numbers. Raises SpecError at a syntax error, after which nothing is certain.
+    """
+    control = _NOT_TEXT.search(source.text)
+    if control:
+        lines = _LINE_BREAK.split(source.text[: control.start()])
+        location = source.at(len(lines) - 1, len(lines[-1]))
+        raise SpecError([Diagnostic(f"character U+{ord(control[0]):04X} cannot stand in a YAML text", location)])
+    composer = _Composer(source)
+    return composer.document(), composer.problems
+
+
+def _nearby(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} either"
+    close = difflib.get_close_matches(path.name, sorted(p.name for p in path.parent.iterdir()), n=1)
+    return f"did you mean {path.parent / close[0]}?" if close else ""
+
+
+def _inside(path: Path) -> str:
+    specs = sorted(p.name for p in path.iterdir() if p.suffix in (".yaml", ".yml"))
+    return f"in it: {', '.join(specs[:8])}{', …' if len(specs) > 8 else ''}" if specs else ""
+
+
+class _Composer:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._events: Iterator[yaml.Event] = iter(())
+        self.problems: list[Diagnostic] = []
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._nodes = 0
+
+    def document(self) -> Node:
+        try:
+            self._events = yaml.parse(self._source.text, Loader=yaml.SafeLoader)
+            return self._stream()
+        except yaml.MarkedYAMLError as error:
+            raise SpecError([*self.problems, describe(error, self._source)]) from None
+
+    def _stream(self) -> Node:
+        self._next()
+        start = self._next()
+        if isinstance(start, yaml.StreamEndEvent):
+            raise SpecError(
+                [
+                    Diagnostic(
+                        "the spec is empty",
+                        self._source.at(0, 0),
+                        expected="a mapping with at least 'data', 'layers' and 'cost'",
+                    )
+                ]
+            )
+        if isinstance(start, yaml.DocumentStartEvent) and start.version not in (None, (1, 2)):
+            self._problem("a spec is YAML 1.2", start, hint="remove the %YAML line")
+        root = self._node(self._next(), 0)
+        self._next()
+        after = self._next()
+        if not isinstance(after, yaml.StreamEndEvent):
+            self._problem("a second document begins here", after, expected="one spec a file")
+        return root
+
+    def _next(self) -> yaml.Event:
+        return next(self._events)
+
+    def _problem(self, message: str, event: yaml.Event, expected: str = "", hint: str = "") -> None:
+        location = self._source.span(event, event)
+        self.problems.append(Diagnostic(message, location, expected, hint))
+
+    def _stop(self, message: str, event: yaml.Event, hint: str = "") -> SpecError:
+        self._problem(message, event, hint=hint)
+        return SpecError(self.problems)
+
+    def _node(self, event: yaml.Event, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise self._stop(f"nested deeper than {MAX_DEPTH} levels", event)
+        self._nodes += 1
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        before = self._nodes
+        anchor = getattr(event, "anchor", None)
+        if anchor is not None:
+            self._anchors[anchor] = None
+        if getattr(event, "tag", None) is not None:
+            # The event begins at the tag, or at an anchor before it.
+            self._problem(
+                "tags have no meaning in a spec",
+                event,
+                hint="a component is named by its 'type'; a value needs no tag",
+            )
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._sequence(event, depth)
+        elif isinstance(event, yaml.MappingStartEvent):
+            node = self._mapping(event, depth)
+        else:
+            raise self._stop("a value is missing here", event)
+        if anchor is not None:
+            self._anchors[anchor] = (node, self._nodes - before + 1)
+        return node
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        name = event.anchor or ""
+        if name not in self._anchors:
+            close = difflib.get_close_matches(name, self._anchors, n=1)
+            raise self._stop(
+                f"no anchor '&{name}' before this alias", event, f"did you mean '*{close[0]}'?" if close else ""
+            )
+        anchored = self._anchors[name]
+        if anchored is None:
+            raise self._stop(f"'*{name}' contains itself", event)
+        node, size = anchored
+        self._nodes += size - 1
+        if self._nodes > MAX_NODES:
+            raise self._stop(f"aliases unfold to more than {MAX_NODES:,} values", event)
+        return node
+
+    def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
+        location = self._source.span(event, event)
+        quoted = bool(event.style)
+        value: ScalarValue = event.value
+        if not quoted:
+            try:
+                value = resolve(event.value)
+            except ValueError as error:
+                self.problems.append(Diagnostic(str(error), location))
+        return ScalarNode(value, location, event.value, quoted)
+
+    def _sequence(self, event: yaml.SequenceStartEvent, depth: int) -> SequenceNode:
+        items = []
+        while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+            items.append(self._node(item, depth + 1))
+        location = self._source.span(event, item if event.flow_style else event)
+        return SequenceNode(tuple(items), location)
+
+    def _mapping(self, event: yaml.MappingStartEvent, depth: int) -> MappingNode:
+        entries: dict[str, Entry] = {}
+        while not isinstance(item := self._next(), yaml.MappingEndEvent):
+            key = self._key(item)
+            value = self._node(self._next(), depth + 1)
+            first = entries.get(key.text)
+            if first is not None:
+                self.problems.append(
+                    Diagnostic(
+                        f"key '{key.text}' appears twice in this mapping",
+                        key.location,
+                        hint="remove one of the two",
+                        related=((first.key.location, f"'{key.text}' is first set here"),),
+                    )
+                )
+                continue
+            entries[key.text] = Entry(key, value)
+        if event.flow_style or not entries:
+            location = self._source.span(event, item)
+        else:
+            location = next(iter(entries.values())).key.location
+        return MappingNode(entries, location)
+
+    def _key(self, event: yaml.Event) -> ScalarNode:
+        if isinstance(event, yaml.ScalarEvent):
+            node = self._node(event, 0)
+            assert isinstance(node, ScalarNode)
+            return node
+        raise self._stop("a key must be a name, not a list, a mapping or an alias", event)

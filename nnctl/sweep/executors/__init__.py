@@ -1,0 +1,1 @@
+"""Where the trials of a sweep run: worker processes."""

@@ -1,0 +1,120 @@
+"""A worker process: it trains one trial after the other, through the same function as `nnctl train`.
+
+A worker computes with one thread, so that the cores are never overbooked, unless
+the spec's backend asks for more by number. No result depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nnctl.training.events import Event
+    from nnctl.training.signals import StopRequest
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial as a worker gets it."""
+
+    number: int
+    spec_file: Path
+    overrides: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """The trial is trained."""
+
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial ended with an error."""
+
+    status: str
+    message: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Halted:
+    """The trial was asked to stop, and has saved."""
+
+
+Outcome = Done | Failed | Halted
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Processes started within the block compute with one thread each: libraries read this as they load."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def work(tasks: Connection) -> None:
+    """Train what comes through the connection and answer with an `Outcome`, until it is closed."""
+    from nnctl.training.signals import stop_on_signals
+
+    with stop_on_signals() as stop:
+        # Ctrl-C reaches the whole group of processes; the parent alone answers it, by SIGTERM to each worker.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        parent = os.getppid()
+        try:
+            while True:
+                task = tasks.recv()
+                tasks.send(_train(task, stop, parent))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+
+
+def _train(task: Task, stop: StopRequest, parent: int) -> Outcome:
+    from nnctl.errors import DivergedError, Interrupted, NnctlError
+    from nnctl.reporting.follow import RunSink, follow
+    from nnctl.sweep.study import load_trial
+    from nnctl.training import session
+
+    def events() -> Iterator[Event]:
+        loaded = load_trial(task.spec_file, task.overrides)
+        for event in session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1):
+            if os.getppid() != parent:
+                # The sweep was killed; nobody will ask for the result.
+                stop.request(signal.SIGTERM)
+            yield event
+
+    try:
+        finished = follow(events(), [RunSink()])
+    except Interrupted:
+        return Halted()
+    except DivergedError as error:
+        return Failed("diverged", str(error), error.exit_code)
+    except NnctlError as error:
+        return Failed("failed", str(error), error.exit_code)
+    assert finished is not None
+    return Done(finished.summary)

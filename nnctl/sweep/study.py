@@ -1,0 +1,123 @@
+"""What a sweep asks: its spec, its trials, and the folder where the answers lie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nnctl.errors import Diagnostic, RunError, SpecError
+from nnctl.runs.durable import write_durably
+from nnctl.runs.folder import RUNS, file_name, make_folder
+from nnctl.spec.document import Spec, Sweep
+from nnctl.spec.dump import to_data
+from nnctl.spec.load import Loaded, load_spec, spec_to_dict
+from nnctl.spec.overrides import ORIGIN
+from nnctl.sweep.space import Trial, trials
+
+FILE = "sweep.json"
+"""In the sweep's folder: the question, so that another cannot be mixed into its answers."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A sweep whose every trial has been checked. `folder` need not exist yet."""
+
+    spec_file: Path
+    overrides: tuple[str, ...]
+    spec: Spec
+    sweep: Sweep
+    trials: tuple[Trial, ...]
+    folder: Path
+
+    def folder_of(self, trial: Trial) -> Path:
+        """The run folder of a trial."""
+        return self.folder / f"{trial.number:04d}"
+
+    def overrides_of(self, trial: Trial) -> tuple[str, ...]:
+        """All overrides of a trial, those of the command line first."""
+        return (*self.overrides, *trial.overrides)
+
+    def claim(self) -> None:
+        """Make the folder, or go on with it. Raises RunError where it cannot be made, or holds anything else."""
+        path = self.folder / FILE
+        content = {"nnctl": "sweep", **_asked(self.spec, self.sweep)}
+        if path.is_file():
+            try:
+                before = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise RunError(f"{path}: cannot be read: {error}") from error
+            if before != content:
+                raise RunError(
+                    f"{self.folder}: holds another sweep, of a different spec or search\n"
+                    f"  choose another folder with --out, or leave --out away"
+                )
+            return
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
+            raise RunError(f"{self.folder}: is in the way: it is {what}\n  choose another --out")
+        make_folder(self.folder)
+        write_durably(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def ask(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Question:
+    """Read the spec, list the trials and check the spec of each.
+
+    Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
+    """
+    loaded = load_spec(spec_file, overrides)
+    spec = loaded.spec
+    sweep = spec.sweep or Sweep()
+    listed = trials(sweep, spec.seed)
+    if sweep.ensemble is not None and sweep.ensemble > len(listed):
+        few = f"the sweep has {len(listed)} trial{'' if len(listed) == 1 else 's'}"
+        raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
+    folder = out or RUNS / file_name(spec.name or spec_file.stem) / f"sweep-{_key(spec, sweep)}"
+    question = Question(spec_file, tuple(overrides), spec, sweep, listed, folder)
+    problems: dict[tuple[str, str], Diagnostic] = {}
+    for trial in listed:
+        try:
+            load_trial(spec_file, question.overrides_of(trial))
+        except SpecError as error:
+            for diagnostic in map(_relabelled, error.diagnostics):
+                problems.setdefault(_identity(diagnostic), diagnostic)
+    if problems:
+        raise SpecError(list(problems.values()))
+    return question
+
+
+def load_trial(spec_file: Path, overrides: Sequence[str]) -> Loaded:
+    """The spec of one trial; it sweeps no more. Raises SpecError."""
+    loaded = load_spec(spec_file, overrides)
+    return replace(loaded, spec=replace(loaded.spec, sweep=None))
+
+
+def _identity(diagnostic: Diagnostic) -> tuple[str, str]:
+    """Equal for the problems of one path, or of one value, in many trials."""
+    where = diagnostic.location
+    said = "" if where is None else f"{where.path}:{where.line}:{where.text[: where.column - 1 + where.width]}"
+    return diagnostic.message, said
+
+
+def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
+    """With the place of a setting called after the sweep, not after an option that nobody gave."""
+    if diagnostic.location is None or diagnostic.location.path != ORIGIN:
+        return diagnostic
+    return replace(diagnostic, location=replace(diagnostic.location, path="sweep"))
+
+
+def _asked(spec: Spec, sweep: Sweep) -> dict[str, Any]:
+    """All that decides what trial k is. Not how many are drawn: more of them go into the same folder."""
+    base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
+    # The order of the grid's paths is the order of its trials.
+    grid = [[path, to_data(values)] for path, values in sweep.grid.items()]
+    asked = {"grid": grid, "random": to_data(sweep.random), "seeds": sweep.seeds, "folds": sweep.folds, "spec": base}
+    return dict(json.loads(json.dumps(asked)))
+
+
+def _key(spec: Spec, sweep: Sweep) -> str:
+    text = json.dumps(_asked(spec, sweep), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

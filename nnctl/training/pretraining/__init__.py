@@ -1,0 +1,1 @@
+"""Greedy pretraining by restricted Boltzmann machines."""
