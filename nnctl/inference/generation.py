@@ -76,12 +76,12 @@ def _reader(run: TrainedRun) -> Any:
     backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
     trained = run.engine.state()
     # Each token is an example of one step: its index is its row.
-    storage = {"data.inputs": backend.place(np.arange(len(names), dtype=np.int64)[:, None])}
-    storage |= {v.name: backend.place(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
+    storage = {"data.inputs": backend.to_device(np.arange(len(names), dtype=np.int64)[:, None])}
+    storage |= {v.name: backend.to_device(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
     executable: Executable = backend.load(backend.plan(graph, {"batch": 1, "rows": len(names)}), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
-        outputs = executable.run({"index": indices[:, None]}, len(indices)).outputs["output"]
+        outputs = executable.start({"index": indices[:, None]}, len(indices)).result().outputs["output"]
         return np.asarray(outputs[-1].reshape(-1))
 
     return read
