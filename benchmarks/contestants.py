@@ -35,8 +35,9 @@ class Contestant:
         return found(workload, threads)
 
 
+OURS = "nnctl"
 CONTESTANTS = {
-    "nnctl": Contestant("nnctl", "benchmarks.ours", "nnctl"),
+    OURS: Contestant("nnctl", "benchmarks.ours", "nnctl"),
     "torch eager": Contestant("torch", "benchmarks.peer_torch", "torch_eager"),
     "torch channels_last": Contestant(
         "torch", "benchmarks.peer_torch", "torch_channels_last", kinds=("convolutional",)
