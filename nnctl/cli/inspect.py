@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nnctl.graph import interface
+
 
 def inspect(
     spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
@@ -65,10 +67,10 @@ def inspect(
     if show == "graph":
         typer.echo(render_graph(graph))
     elif show == "plan":
-        typer.echo(render_plan(lower(graph, {"batch": size, "rows": size})))
+        typer.echo(render_plan(lower(graph, interface.sizes(size, size))))
     elif show == "code":
         from nnctl.backends.cpu.listing import listing
 
-        typer.echo(listing(graph, {"batch": size, "rows": size}))
+        typer.echo(listing(graph, interface.sizes(size, size)))
     else:
         print_rows(summarize(network, size))
