@@ -1,4 +1,4 @@
-"""What the program logs while it works, as lines on stderr: that it compiles, that a cache cannot be written."""
+"""The log handler: records as lines on stderr, such as that a step is compiled or a cache cannot be written."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def _conclude(question: Question, results: list[Result], *, table: bool, quiet: 
 
 
 def _judge(question: Question, count: int, *, line: bool, quiet: bool) -> None:
-    """What the best trials reach together: a line under the table on a terminal, an object in a pipe."""
+    """The ensemble of the best trials: a line under the table on a terminal, an object in a pipe."""
     import json
 
     from nnctl.sweep.ensemble import judge_best

@@ -19,7 +19,7 @@ _OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
 
 @dataclass(frozen=True)
 class Ensemble:
-    """What the best trials reach, each alone and all together.
+    """Results of the best trials, each alone and all together.
 
     trials: their numbers, the best first, as `monitor` ranks them; members: of each, the
     numbers it reaches on `split`. vote is empty where the nets predict values.

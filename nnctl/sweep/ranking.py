@@ -1,4 +1,4 @@
-"""Which combination is best, and whether the seeds let one say so."""
+"""The ranking of combinations, and the noise that the seeds show in it."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ RESULTS = "results.json"
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a trial.
+    """The result of a trial.
 
     status: finished, diverged, failed (an error of the run) or crashed (of its process).
-    summary: of the run, None unless it finished. exit_code: what `nnctl train` would have ended with.
+    summary: of the run, None unless it finished. exit_code: that of `nnctl train` for the same run.
     """
 
     trial: Trial

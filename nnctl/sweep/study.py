@@ -1,4 +1,4 @@
-"""What a sweep asks: its spec, its trials, and the folder where the answers lie."""
+"""The study of a sweep: its spec, its trials, and the folder of its results."""
 
 from __future__ import annotations
 

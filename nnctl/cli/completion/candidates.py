@@ -1,4 +1,4 @@
-"""What may stand behind `--set`: paths into a spec and the values at their ends.
+"""Candidates for the argument of `--set`: paths into a spec and the values at their ends.
 
 Read off the same dataclasses and registry as validation, and off the spec of
 the command line where there is one, which says what `layers.0` is.
@@ -104,7 +104,7 @@ def _walk(path: str, tree: object) -> tuple[Form, object] | None:
 
 
 def _parts(form: Form, node: object) -> Iterator[Part]:
-    """What lies one step below a place."""
+    """The parts one step below a place."""
     for option in alternatives(form):
         if isinstance(option, ListOf):
             for place, item in enumerate(node if isinstance(node, list) else ()):
@@ -123,7 +123,7 @@ def _parts(form: Form, node: object) -> Iterator[Part]:
 
 
 def _default(field: Field) -> object:
-    """What stands where the spec says nothing: a component by its name."""
+    """The value where the spec gives none: of a component, its name."""
     value = None if field.required else field.default()
     return value.type if isinstance(value, Component) else value
 

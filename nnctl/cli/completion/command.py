@@ -24,7 +24,7 @@ class Shell(StrEnum):
 
 
 class Kind(StrEnum):
-    """What the value of an option or an argument is."""
+    """The kind of value that an option or an argument takes."""
 
     FLAG = "flag"
     FREE = "free"
@@ -60,7 +60,7 @@ _KIND_OF_METAVAR = {
 
 @dataclass(frozen=True)
 class Value:
-    """What may stand in one place of a command line; `words` where `kind` is WORDS."""
+    """The values that an option or an argument takes; `words` where `kind` is WORDS."""
 
     kind: Kind
     words: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ class Worker:
         self.connection.send(task)
 
     def take(self) -> Outcome:
-        """What came of its task. A worker that died says so by the end of its connection."""
+        """The outcome of its task. A worker that died says so by the end of its connection."""
         self.task = None
         try:
             outcome: Outcome = self.connection.recv()
