@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from nnctl.graph import interface
-
 
 def inspect(
     spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
@@ -47,6 +45,7 @@ def inspect(
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)
         return
+    from nnctl.graph import interface
     from nnctl.graph.network import Network
     from nnctl.graph.render import render as render_graph
     from nnctl.plan.lower import lower
