@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nnctl.components.base import ElementwiseActivation
 from nnctl.data.dataset import Dataset
 from nnctl.engine.initial import initial_state
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
 from nnctl.ops.elementwise import ElementwiseOp
@@ -85,7 +86,7 @@ def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
     graph = network.unfused_training_step
     values = _values(graph, _storage(network, data, seed, count), count)
     of_name = {value.name: array for value, array in values.items()}
-    cost = next(array for value, array in values.items() if value is graph.outputs["cost"])
+    cost = next(array for value, array in values.items() if value is graph.outputs[interface.COST])
     states = [_state(layer, graph, values, of_name) for layer in _layers(network)]
     return Diagnosis(count, float(cost), _even_guess(network), tuple(states))
 
@@ -150,13 +151,13 @@ def _after_guard(graph: Graph) -> int:
 def _values(graph: Graph, storage: Mapping[str, Any], batch: int) -> dict[Value, Array]:
     """Every value of the graph but the new parameters, in float64."""
     xp = numpy_namespace()
-    feeds = {"index": np.arange(batch), "step": 0}
+    feeds = {interface.INDEX: np.arange(batch), interface.STEP: 0}
     values: dict[Value, Any] = {
         v: np.asarray(feeds.get(v.name, storage.get(v.name, 0.0)), float if v.type.dtype == "real" else None)
         for v in graph.inputs
     }
     updated = set(graph.updates.values())
-    sizes = {"batch": batch, "rows": batch}
+    sizes = interface.sizes(batch, batch)
     for node in graph.nodes:
         if updated.isdisjoint(node.outputs) and all(v in values for v in node.inputs):
             attributes = {k: resolve(v, sizes) for k, v in node.attributes.items()}
@@ -168,7 +169,7 @@ def _values(graph: Graph, storage: Mapping[str, Any], batch: int) -> dict[Value,
 def _storage(network: Network, data: Dataset, seed: int, count: int) -> dict[str, Any]:
     rows = np.random.default_rng(seed).permutation(len(data.train))[:count]
     stored: dict[str, Any] = dict(initial_state(network, seed, count))
-    stored |= {"data.inputs": data.train.inputs[rows], "data.targets": data.train.targets[rows]}
+    stored |= {interface.INPUTS: data.train.inputs[rows], interface.TARGETS: data.train.targets[rows]}
     if data.shift is not None and data.scale is not None:
-        stored |= {"data.shift": data.shift, "data.scale": data.scale}
-    return stored | {"examples": float(len(data.train)), "seed": np.array([seed & 0xFFFFFFFF, seed >> 32])}
+        stored |= dict(zip(interface.STATISTICS, (data.shift, data.scale), strict=True))
+    return stored | {interface.EXAMPLES: float(len(data.train)), interface.SEED: np.array(interface.seed_words(seed))}

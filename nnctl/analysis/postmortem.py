@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.engine.engine import Engine
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import resolve
@@ -19,7 +20,7 @@ def diagnose(engine: Engine, indices: NDArray[Any], scheduled: Mapping[str, floa
 
     indices: rows (batch,) of the split "train". The engine's state is that before the step.
     """
-    feeds: dict[str, Any] = {"index": indices, "step": step, **scheduled}
+    feeds: dict[str, Any] = {interface.INDEX: indices, interface.STEP: step, **scheduled}
     return first_non_finite(engine.network.unfused_training_step, engine.host_storage("train"), feeds, step)
 
 
@@ -35,7 +36,7 @@ def first_non_finite(graph: Graph, storage: Mapping[str, NDArray[Any]], feeds: M
         values[value] = np.asarray(found, np.float32 if value.type.dtype == "real" else None)
         if value.role != "data" and not np.all(np.isfinite(values[value])):
             return _words(f"the {value.role} {value.name}", "before", step, values[value])
-    sizes = {"batch": len(values[_named(graph, "index")]), "rows": 0}
+    sizes = interface.sizes(len(values[_named(graph, interface.INDEX)]))
     with np.errstate(all="ignore"):
         for node in graph.nodes:
             attributes = {k: resolve(v, sizes) for k, v in node.attributes.items()}
