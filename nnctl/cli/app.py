@@ -25,7 +25,7 @@ COMMANDS = (
     "doctor",
     "completion",
 )
-"""Commands in the order of `nnctl --help`. `nnctl.cli.<name>` holds the function `<name>`, or for a tree of them `app`."""
+"""Commands in the order of the help. `nnctl.cli.<name>` holds the function `<name>`, or `app` for a tree of its own."""
 HIDDEN = ("complete",)
 """Commands for programs, left out of the help."""
 
