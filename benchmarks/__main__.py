@@ -16,10 +16,14 @@ for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "M
     os.environ.pop(_name, None)
 
 from benchmarks.arena import race  # noqa: E402
-from benchmarks.contestants import CONTESTANTS  # noqa: E402
+from benchmarks.contestants import CONTESTANTS, OURS  # noqa: E402
 from benchmarks.workloads import CPU, Workload  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
+BEFORE = "before"
+"""Another checkout of this project, as it is called in the table."""
+RATIOS = {"ratio_before": BEFORE, "ratio": "best peer", "ratio_torch_eager": "torch eager"}
+"""Entries of a row, and whose time over ours they are."""
 
 
 def main() -> None:
@@ -35,9 +39,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="about how long a round of one contestant takes")
     parser.add_argument("--threads", type=int, default=_cores())
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout of this project, raced in the same rounds as 'before'; nothing is kept",
+    )
+    parser.add_argument("--alone", action="store_true", help="without the peers")
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
     parser.add_argument("--quick", action="store_true", help="see that everyone runs: a few steps, nothing kept")
     options = parser.parse_args()
+    checkouts = {} if options.against is None else {BEFORE: options.against.resolve()}
+    options.no_save = options.no_save or options.alone or bool(checkouts)
     if options.quick:
         options.rounds, options.seconds, options.no_save = 1, 0.0, True
     chosen = [w for w in CPU if options.only is None or any(o.casefold() in w.name.casefold() for o in options.only)]
@@ -48,9 +61,18 @@ def main() -> None:
     rows = []
     for workload in chosen:
         names = [
-            n for n, contestant in CONTESTANTS.items() if contestant.installed and workload.kind in contestant.kinds
+            n
+            for n, contestant in CONTESTANTS.items()
+            if contestant.installed and workload.kind in contestant.kinds and (n == OURS or not options.alone)
         ]
-        figures = race(workload, names, threads=options.threads, rounds=options.rounds, seconds=options.seconds)
+        figures = race(
+            workload,
+            names,
+            threads=options.threads,
+            rounds=options.rounds,
+            seconds=options.seconds,
+            checkouts=checkouts,
+        )
         rows.append(_row(workload, figures))
         print(_line(rows[-1]), flush=True)
     result = {
@@ -74,8 +96,8 @@ def main() -> None:
 def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, object]:
     """Best and median milliseconds a step; ratios from the best of each."""
     best = {name: min(times) * 1e3 for name, times in figures.items() if times}
-    peers = {name: value for name, value in best.items() if name != "nnctl"}
-    ours = best.get("nnctl")
+    peers = {name: value for name, value in best.items() if name not in (OURS, BEFORE)}
+    ours = best.get(OURS)
     return {
         "workload": workload.name,
         "flops": workload.flops,
@@ -84,6 +106,7 @@ def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, objec
         "gflops": workload.flops / ours / 1e6 if ours else None,
         "best_peer": min(peers, key=peers.__getitem__) if peers else None,
         "ratio": min(peers.values()) / ours if peers and ours else None,
+        "ratio_before": best[BEFORE] / ours if BEFORE in best and ours else None,
         "ratio_torch_eager": best["torch eager"] / ours if "torch eager" in best and ours else None,
     }
 
@@ -97,17 +120,17 @@ def _line(row: dict[str, object]) -> str:
 def _table(result: dict[str, object]) -> str:
     rows = result["rows"]
     assert isinstance(rows, list)
-    names = [n for n in CONTESTANTS if any(n in row["best_ms"] for row in rows)]
+    names = [n for n in (BEFORE, *CONTESTANTS) if any(n in row["best_ms"] for row in rows)]
     lines = [
         f"Milliseconds a training step, best of {result['rounds']} interleaved rounds, float32, "
         f"{result['threads']} threads, {result['machine']}, {result['date']}.",
         "",
-        "| workload | " + " | ".join(names) + " | best peer / ours | torch eager / ours | GFLOP/s |",
-        "|---|" + "---|" * (len(names) + 3),
+        "| workload | " + " | ".join([*names, *(f"{other} / ours" for other in RATIOS.values())]) + " | GFLOP/s |",
+        "|---|" + "---|" * (len(names) + len(RATIOS) + 1),
     ]
     for row in rows:
         cells = [f"{row['best_ms'][n]:.4g}" if n in row["best_ms"] else "–" for n in names]
-        ratios = [f"{row[k]:.2f}" if row[k] is not None else "–" for k in ("ratio", "ratio_torch_eager")]
+        ratios = [f"{row[k]:.2f}" if row[k] is not None else "–" for k in RATIOS]
         speed = f"{row['gflops']:.0f}" if row["gflops"] is not None else "–"
         lines.append(f"| {row['workload']} | {' | '.join([*cells, *ratios, speed])} |")
     versions = result["versions"]

@@ -10,12 +10,16 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import MappingProxyType
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contestants import CONTESTANTS, OURS
 from benchmarks.trainer import Trainer
 from benchmarks.workloads import Workload, orders, steps_within
 
@@ -30,13 +34,21 @@ class DisagreementError(Exception):
 
 
 def race(
-    workload: Workload, names: Sequence[str], *, threads: int, rounds: int, seconds: float
+    workload: Workload,
+    names: Sequence[str],
+    *,
+    threads: int,
+    rounds: int,
+    seconds: float,
+    checkouts: Mapping[str, Path] = MappingProxyType({}),
 ) -> dict[str, list[float]]:
     """Seconds a step of each contestant, one figure a round. A contestant that fails has none.
 
+    checkouts: other versions of this project by the name that they run under.
     Raises DisagreementError where the costs of first steps differ.
     """
     workers = {name: _Worker(name, workload, threads, seconds) for name in names}
+    workers |= {name: _Worker(OURS, workload, threads, seconds, root) for name, root in checkouts.items()}
     try:
         costs = {name: costs for name, worker in workers.items() if (costs := worker.first_costs()) is not None}
         check_agreement(workload, costs)
@@ -63,12 +75,14 @@ def check_agreement(workload: Workload, costs: dict[str, list[float]]) -> None:
 class _Worker:
     """A contestant's process, stopped except while it is asked something."""
 
-    def __init__(self, name: str, workload: Workload, threads: int, seconds: float) -> None:
+    def __init__(
+        self, name: str, workload: Workload, threads: int, seconds: float, checkout: Path | None = None
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._name = name
         self._connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_work, args=(theirs, name, workload, threads, seconds), daemon=True
+            target=_work, args=(theirs, name, workload, threads, seconds, checkout), daemon=True
         )
         self._process.start()
         # With this end closed here too, the end of the process is the end of what is received.
@@ -115,9 +129,14 @@ class _Worker:
         os.kill(self._process.pid, number)
 
 
-def _work(connection: Connection, name: str, workload: Workload, threads: int, seconds: float) -> None:
+def _work(
+    connection: Connection, name: str, workload: Workload, threads: int, seconds: float, checkout: Path | None
+) -> None:
     """Answer what a `_Worker` asks, until it closes its end."""
-    trainer = CONTESTANTS[name].prepare(workload, threads)
+    if checkout is None:
+        trainer = CONTESTANTS[name].prepare(workload, threads)
+    else:
+        trainer = _of(checkout, name, workload.name, threads)
     steps = 0
     while (asked := _received(connection)) is not None:
         if asked == "costs":
@@ -130,6 +149,18 @@ def _work(connection: Connection, name: str, workload: Workload, threads: int, s
             trainer.run(steps)
             answer = [(time.perf_counter() - began) / steps]
         connection.send(answer)
+
+
+def _of(checkout: Path, name: str, workload: str, threads: int) -> Trainer:
+    """A contestant as another checkout has it, its own benchmarks included: the interfaces between them may differ."""
+    for module in [m for m in sys.modules if m.partition(".")[0] in ("benchmarks", "nnctl")]:
+        del sys.modules[module]
+    sys.path.insert(0, str(checkout))
+    contestants, workloads = import_module("benchmarks.contestants"), import_module("benchmarks.workloads")
+    trainer: Trainer = contestants.CONTESTANTS[name].prepare(
+        next(w for w in workloads.CPU if w.name == workload), threads
+    )
+    return trainer
 
 
 def _received(connection: Connection) -> str | None:

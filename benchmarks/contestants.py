@@ -13,7 +13,7 @@ from benchmarks.workloads import Workload
 
 @dataclass(frozen=True)
 class Contestant:
-    """How a contestant is reached; nothing of it is imported before it is asked for.
+    """A contestant by its module; nothing of it is imported before it is asked for.
 
     package: what must be installed. module, function: a `prepare(workload, threads)`, which gives
     a Trainer. kinds: of workloads that it takes on.
@@ -26,7 +26,7 @@ class Contestant:
 
     @property
     def installed(self) -> bool:
-        """Whether it can take part here."""
+        """True where it can take part here."""
         return find_spec(self.package) is not None
 
     def prepare(self, workload: Workload, threads: int) -> Trainer:
@@ -35,8 +35,9 @@ class Contestant:
         return found(workload, threads)
 
 
+OURS = "nnctl"
 CONTESTANTS = {
-    "nnctl": Contestant("nnctl", "benchmarks.ours", "nnctl"),
+    OURS: Contestant("nnctl", "benchmarks.ours", "nnctl"),
     "torch eager": Contestant("torch", "benchmarks.peer_torch", "torch_eager"),
     "torch channels_last": Contestant(
         "torch", "benchmarks.peer_torch", "torch_channels_last", kinds=("convolutional",)

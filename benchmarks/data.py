@@ -1,4 +1,4 @@
-"""What the nets are timed on: random images and random text, the same for everyone."""
+"""Data for the nets that are timed: random images and random text, the same for everyone."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def spec(workload: Workload, threads: int) -> str:
 
 
 def signature(workload: Workload) -> DataSignature:
-    """What the compiler is told of the workload's data."""
+    """The signature of the workload's data."""
     data = workload.data
     if isinstance(data, Text):
         symbols = tuple(map(str, range(data.vocabulary)))

@@ -1,4 +1,4 @@
-"""What a contestant hands to the arena."""
+"""Trainers: nets of the contestants, as the arena runs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Trainer:
     run: trains so many steps, on rows of `orders`, and returns when they are done. It is what is timed.
     comparable: how many first steps cost what they cost everyone else, on the same rows from the same
         weights; one where the rule of the update differs.
-    fixed_length: whether `run` is compiled for a number of steps, and wants always the same.
+    fixed_length: True where `run` is compiled for a number of steps, and wants always the same.
     """
 
     step: Callable[[NDArray[Any]], float]

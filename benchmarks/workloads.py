@@ -1,4 +1,4 @@
-"""What is timed: a net, the data that it reads, a batch size and an update rule."""
+"""Workloads: a net, the data that it reads, a batch size and an update rule."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Workload:
 
     @property
     def kind(self) -> Literal["dense", "convolutional", "recurrent"]:
-        """What its layers are, and with that what its data are read as."""
+        """The kind of its layers, and with that of its data."""
         if isinstance(self.data, Text):
             return "recurrent"
         return "dense" if isinstance(self.net[0], Flatten) else "convolutional"
 
     def weights(self) -> Weights:
-        """What training begins with."""
+        """Weights that training begins with."""
         return initial_weights(self.net, self.data.shape)
 
 
@@ -71,5 +71,5 @@ def orders(workload: Workload, steps: int, seed: int = 1) -> NDArray[np.int64]:
 
 
 def steps_within(seconds: float, a_step: float) -> int:
-    """How many steps take about so long."""
+    """The number of steps that take about so long."""
     return max(2, min(20_000, int(seconds / max(a_step, 1e-7))))

@@ -12,7 +12,7 @@ from nnctl.backends.blas import prefer_wide_kernels
 from nnctl.errors import NnctlError
 
 BROKEN_PIPE = 141
-"""What a shell reports of a process that SIGPIPE ended: `nnctl … | head -1` is no failure of ours."""
+"""The exit code that a shell reports of a process that SIGPIPE ended: `nnctl … | head -1` is no failure of ours."""
 
 _SURROUNDINGS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENAMETOOLONG}

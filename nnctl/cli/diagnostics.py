@@ -26,7 +26,7 @@ def render(error: NnctlError, stream: TextIO) -> str:
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Whether escape sequences make `stream` easier to read (https://no-color.org)."""
+    """True where escape sequences make `stream` easier to read (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

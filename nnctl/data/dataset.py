@@ -35,7 +35,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What training sees.
+    """A data set as training reads it.
 
     shift, scale: float32 of `signature.statistics_shape`, to be applied to each batch
         as x ← (x − shift)·scale; None where the inputs enter as they are. They come from `train`.

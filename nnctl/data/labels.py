@@ -34,7 +34,7 @@ def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[
 
 
 def decide(values: NDArray[Any], asked: TargetType | None, what: str) -> TargetType:
-    """Whether a target array (n,) or (n, k) is labels or values, by `asked` or else by its numbers.
+    """The type of a target array (n,) or (n, k): the spec's `target_type`, or else by its numbers.
 
     Text and integers are labels, other numbers values. Raises DataError where it
     cannot be what is asked, or where integers have so many values that it might be either.

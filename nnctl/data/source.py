@@ -30,7 +30,7 @@ TargetType = Literal["labels", "values"]
 
 @dataclass(frozen=True)
 class Description:
-    """What a source holds, before the class filter and the transforms.
+    """A description of a source's examples, before the class filter and the transforms.
 
     classes: names in the order of the label indices, None where targets are values.
     scale: the factor that brings stored inputs to the unit range, None for 1.
@@ -65,7 +65,7 @@ class Examples:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(DataSource):
-    """Where examples come from, and how they are divided.
+    """A source of examples, and their division into splits.
 
     The order of things: the class filter, then the test split, the validation
     split (or fold), the subset of what is left for training, its expansion, and last
@@ -111,11 +111,11 @@ class Source(DataSource):
 
     @property
     def own_test_set(self) -> bool:
-        """Whether the source comes with a test set; `test` then takes from that."""
+        """True where the source comes with a test set; `test` then takes from that."""
         return False
 
     def describe(self, folder: Path) -> Description:
-        """What the source holds, from as little reading as its type allows. Raises DataError."""
+        """The description of its examples, from as little reading as its type allows. Raises DataError."""
         raise NotImplementedError
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -126,7 +126,7 @@ class Source(DataSource):
         """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""
 
     def where(self, folder: Path) -> str:
-        """Where its data lies, or how to get it, in a few words."""
+        """The place of its data, or the way to get it, in a few words."""
         raise NotImplementedError
 
     def signature(self, folder: Path) -> DataSignature:

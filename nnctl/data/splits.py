@@ -1,4 +1,4 @@
-"""Which examples go to which split: counts, proportions, seeded draws."""
+"""Splits of the examples: counts, proportions, seeded draws."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def apportion(sizes: NDArray[np.int64], k: int) -> NDArray[np.int64]:
 
 
 def size_of(portion: Portion | None, n: int) -> int:
-    """How many of n examples a portion asks for; a share rounds to the nearest, but not to 0."""
+    """The number of examples, of n, that a portion asks for; a share rounds to the nearest, but not to 0."""
     if portion is None:
         return 0
     if isinstance(portion, int):

@@ -12,7 +12,7 @@ from nnctl.errors import UsageError
 
 
 class Purpose(IntEnum):
-    """What a stream is for. The numbers are part of every result: never reuse or change one."""
+    """The purpose of a stream. The numbers are part of every result: never reuse or change one."""
 
     SHUFFLE = 1
     TEST_SPLIT = 2

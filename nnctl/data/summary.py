@@ -1,4 +1,4 @@
-"""What `nnctl data` tells: the sources there are, and the numbers of a loaded set. Plain data, ready for JSON."""
+"""The rows of `nnctl data`: the sources there are, and the numbers of a loaded set. Plain data, ready for JSON."""
 
 from __future__ import annotations
 

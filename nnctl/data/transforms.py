@@ -30,7 +30,7 @@ class AffineTransform(Transform):
 
     @property
     def per_feature(self) -> bool:
-        """Whether shift and scale have the shape of one input."""
+        """True where shift and scale have the shape of one input."""
         return self.per == "feature"
 
     def affine(self, statistics: Statistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,6 +18,7 @@ from nnctl.data.batches import reading_batches
 from nnctl.engine.initial import initial_state
 from nnctl.engine.whole_objective import HostTraining
 from nnctl.errors import DataError, RunError
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
@@ -75,7 +76,7 @@ class Engine:
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
         state = initial_state(self.network, seed, batch)
         self._state = {name: to_device(array.astype(np.float32)) for name, array in state.items()}
-        self._seed = to_device(np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64))
+        self._seed = to_device(np.array(interface.seed_words(seed), np.int64))
         self._examples = to_device(np.array(examples, np.float32))
         self._host: HostTraining | None = None
         optimizer = self.network.spec.optimizer
@@ -97,7 +98,7 @@ class Engine:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The cost, then the metrics: ("cost", "accuracy")."""
-        return ("cost", *self.network.metrics)
+        return (interface.COST, *self.network.metrics)
 
     @property
     def step_metric_names(self) -> tuple[str, ...]:
@@ -106,7 +107,7 @@ class Engine:
 
     def higher_is_better(self, metric: str) -> bool:
         """Direction of a metric; False for the cost."""
-        return metric != "cost" and self.network.metrics[metric].higher_is_better
+        return metric != interface.COST and self.network.metrics[metric].higher_is_better
 
     def is_maximum(self, metric: str) -> bool:
         """Whether a metric is the largest of its examples' values; False for the cost and for step metrics."""
@@ -115,7 +116,7 @@ class Engine:
     def normalize(self, shift: NDArray[Any], scale: NDArray[Any]) -> None:
         """Set the statistics of the inputs (part of `state()` from then on)."""
         self._executables.clear()
-        for name, array in (("data.shift", shift), ("data.scale", scale)):
+        for name, array in zip(interface.STATISTICS, (shift, scale), strict=True):
             self._statistics[name] = self._backend.to_device(np.asarray(array, np.float32))
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
@@ -129,8 +130,8 @@ class Engine:
             self._check_indices(int(inputs.min()), int(inputs.max()))
         labelled = self.network.signature.classes is not None
         self._splits[split] = {
-            "data.inputs": self._backend.to_device(np.asarray(inputs, element(kind).host)),
-            "data.targets": self._backend.to_device(np.asarray(targets, np.int64 if labelled else np.float32)),
+            interface.INPUTS: self._backend.to_device(np.asarray(inputs, element(kind).host)),
+            interface.TARGETS: self._backend.to_device(np.asarray(targets, np.int64 if labelled else np.float32)),
         }
         self._rows[split] = len(inputs)
         self._bind_host(split)
@@ -147,8 +148,8 @@ class Engine:
 
     def refill(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Let the first rows of a bound split be these, of the types it was bound with. What is compiled stays."""
-        self._backend.copy_into(self._splits[split]["data.inputs"], inputs)
-        self._backend.copy_into(self._splits[split]["data.targets"], targets)
+        self._backend.copy_into(self._splits[split][interface.INPUTS], inputs)
+        self._backend.copy_into(self._splits[split][interface.TARGETS], targets)
         self._bind_host(split)
 
     def _release(self, split: str) -> None:
@@ -168,7 +169,7 @@ class Engine:
             return self._train_on_host(self._host, indices, scheduled, first_step)
         steps, batch = indices.shape
         executable = self._executable(self.network.training_step, "train", batch)
-        feeds = {"index": indices, "step": np.arange(first_step, first_step + steps, dtype=np.int64)}
+        feeds = {interface.INDEX: indices, interface.STEP: np.arange(first_step, first_step + steps, dtype=np.int64)}
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
         result = executable.start(feeds, steps).result()
         return Steps(result.completed, {k: v.astype(np.float64) for k, v in result.outputs.items()})
@@ -187,7 +188,7 @@ class Engine:
         self._executables.clear()
         self._state = {name: self._backend.to_device(array) for name, array in state.items()}
         metrics = {name: np.array(values, np.float64) for name, values in measured.items()}
-        return Steps(len(measured.get("cost", [])), metrics)
+        return Steps(len(measured.get(interface.COST, [])), metrics)
 
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
         """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it.
@@ -201,16 +202,16 @@ class Engine:
         parts = self._in_batches(self.network.evaluation, split, rows)
         measured = {
             name: np.concatenate([part[name] for part in parts], dtype=np.float64)
-            for name in (*self.metric_names, "weight")
+            for name in (*self.metric_names, interface.WEIGHT)
         }
         # The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum.
-        weights = measured.pop("weight")
-        cost = float(np.sum(measured.pop("cost") * weights) / np.sum(weights))
+        weights = measured.pop(interface.WEIGHT)
+        cost = float(np.sum(measured.pop(interface.COST) * weights) / np.sum(weights))
         joined = {
             name: float(np.max(values) if self.is_maximum(name) else np.sum(values) / len(rows))
             for name, values in measured.items()
         }
-        return {"cost": cost, **joined}
+        return {interface.COST: cost, **joined}
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""
@@ -218,7 +219,7 @@ class Engine:
         if graph is None:
             return None
         result = self._executable(graph, "", 1).start({}, 1).result()
-        return float(result.outputs["penalty"][0])
+        return float(result.outputs[interface.PENALTY][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """The net's output for raw inputs (n, …), n arbitrary. Raises DataError where their shape is another.
@@ -233,7 +234,7 @@ class Engine:
             parts = self._in_batches(self.network.prediction, _GUEST, np.arange(len(inputs), dtype=np.int64))
         finally:
             self._release(_GUEST)
-        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
+        stacked = [part[interface.OUTPUT].reshape(-1, *part[interface.OUTPUT].shape[2:]) for part in parts]
         if not stacked:
             return np.zeros((0, *self._output_shape()), np.float32)
         outputs = np.concatenate(stacked)
@@ -250,7 +251,7 @@ class Engine:
         own = {name: tuple(array.shape) for name, array in self._state.items()}
         statistics = self.network.signature.statistics_shape
         if statistics is not None:
-            own |= dict.fromkeys(("data.shift", "data.scale"), statistics)
+            own |= dict.fromkeys(interface.STATISTICS, statistics)
         if set(state) != set(own):
             missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
             raise RunError(
@@ -267,7 +268,7 @@ class Engine:
         for name in self._state:
             self._state[name] = self._backend.to_device(state[name])
         if statistics is not None:
-            self.normalize(state["data.shift"], state["data.scale"])
+            self.normalize(*(state[name] for name in interface.STATISTICS))
 
     def host_storage(self, split: str) -> dict[str, NDArray[Any]]:
         """Copies of everything that a graph over a split reads besides its feeds, by name."""
@@ -283,8 +284,8 @@ class Engine:
         return {
             **self._state,
             **self._statistics,
-            "seed": self._seed,
-            "examples": self._examples,
+            interface.SEED: self._seed,
+            interface.EXAMPLES: self._examples,
             **self._splits.get(split, {}),
         }
 
@@ -294,7 +295,7 @@ class Engine:
         """The loaded plan of a graph. carried: states in place of those of training."""
         key = (graph.name, split, batch)
         if key not in self._executables:
-            plan = self._backend.plan(graph, {"batch": batch, "rows": self._rows.get(split, 0)})
+            plan = self._backend.plan(graph, interface.sizes(batch, self._rows.get(split, 0)))
             self._executables[key] = self._backend.load(plan, {**self._storage(split), **carried})
         return self._executables[key]
 
@@ -317,7 +318,7 @@ class Engine:
             steps, batch = part.shape
             carried = self._beginning(split, batch, before)
             executable = self._executable(graph, split, batch, carried)
-            found.append(executable.start({"index": rows[part]}, steps).result().outputs)
+            found.append(executable.start({interface.INDEX: rows[part]}, steps).result().outputs)
             before = carried
         return found
 
@@ -326,7 +327,7 @@ class Engine:
         key, values = (split, batch), {}
         for name, state in self.network.carried.items():
             if before is None:
-                values[name] = np.full(resolve(state.value.shape, {"batch": batch}), state.initial, np.float32)
+                values[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:
                 values[name] = self._backend.to_host(before[name])[:batch]
         if key not in self._carried:

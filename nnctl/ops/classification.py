@@ -51,7 +51,7 @@ def _target_sample(rng: Any) -> Sample:
 def target_distribution(
     xp: Any, labels: Any, *, classes: int, label_smoothing: float = 0.0, class_weights: tuple[float, ...] | None = None
 ) -> Any:
-    """What the log-likelihood weighs −ln a_k with: w_y·(1 − ε) at the label plus w_k·ε/K everywhere."""
+    """Weights of −ln a_k in the log-likelihood: w_y·(1 − ε) at the label plus w_k·ε/K everywhere."""
     weights = xp.asarray(class_weights if class_weights is not None else (1.0,) * classes)
     hot = labels[..., None] == xp.arange(classes)
     return weights * (hot * (1.0 - label_smoothing) + label_smoothing / classes)

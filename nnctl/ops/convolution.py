@@ -45,7 +45,7 @@ def _examples(count: int, numbers_each: int) -> Iterator[slice]:
 
 
 def _gathered(xp: Any, x: Any, kernel: Sizes, positions: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Any:
-    """What each position meets: (groups, batch·positions, places·channels/groups), from the padded x."""
+    """Inputs of each position: (groups, batch·positions, places·channels/groups), from the padded x."""
     rank = len(kernel)
     axes = tuple(range(1, rank + 1))
     reach = tuple(d * (n - 1) + 1 for n, d in zip(kernel, dilation))

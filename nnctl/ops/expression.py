@@ -56,7 +56,7 @@ class Expression:
 
     @cached_property
     def used_inputs(self) -> tuple[int, ...]:
-        """Which inputs the results depend on."""
+        """Numbers of the inputs that the results depend on."""
         needed = {r for r in self.results if isinstance(r, int)}
         for index in range(len(self.lines) - 1, -1, -1):
             if self.arity + index in needed:
@@ -99,7 +99,7 @@ class Expression:
 
 
 def _enclosed(text: str) -> bool:
-    """Whether the first parenthesis closes at the very end."""
+    """True where the first parenthesis closes at the very end."""
     if not (text.startswith("(") and text.endswith(")")):
         return False
     depth = 0
@@ -227,7 +227,7 @@ def trace(body: Callable[..., Any], arity: int) -> Expression:
 
 
 def _fold(name: str, arguments: tuple[Ref, ...]) -> Ref | None:
-    """What a call comes to when its constants alone decide, else None.
+    """The value of a call that its constants alone decide, else None.
 
     0·x is taken as 0: such products only arise from derivatives of parts that do not matter.
     """

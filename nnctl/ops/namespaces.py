@@ -1,4 +1,4 @@
-"""What formulas and reference bodies compute with: `xp` for real and for complex-step arrays.
+"""Namespaces for formulas and reference bodies: `xp` for real and for complex-step arrays.
 
 The complex step evaluates f(x + ih) with h so small that h² vanishes; the
 imaginary part over h is then the derivative, without a step size to choose

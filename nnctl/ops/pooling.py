@@ -107,7 +107,7 @@ def spread_pool(xp: Any, g: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, 
     sample=lambda rng: ([], _unpooled_sample(rng)[1]),
 )
 def window_counts(xp: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding) -> Any:
-    """How many places of each window lie inside the input, not in its padding; (*positions, 1)."""
+    """The number of places of each window that lie inside the input, not in its padding; (*positions, 1)."""
     return sum_pool(xp, xp.ones((1, *lengths, 1)), size=size, stride=stride, padding=padding)[0]
 
 
@@ -208,7 +208,7 @@ def _taken_sample(rng: Any) -> Sample:
     sample=_taken_sample,
 )
 def take_from_windows(xp: Any, x: Any, place: Any, *, size: Sizes, stride: Sizes, padding: Padding) -> Any:
-    """What x has at one place of each window; (batch, *positions, channels)."""
+    """Elements of x at one place of each window; (batch, *positions, channels)."""
     around = padded(xp, x, padding)
     y = xp.zeros(place.shape, dtype=x.dtype)
     for number, met in places(size, place.shape[1:-1], stride, undilated(size)):

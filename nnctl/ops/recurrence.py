@@ -48,7 +48,7 @@ def in_time(found: dict[int, Any]) -> list[Any]:
 
 
 def skipped(xp: Any, mask: Sequence[Any], t: int) -> Any:
-    """Whether step t is skipped, (batch, 1); None without a mask."""
+    """The mask of skipped examples at step t, (batch, 1); None without a mask."""
     return xp.equal(mask[0][:, t, None], 0.0) if mask else None
 
 

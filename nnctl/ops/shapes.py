@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 DType: TypeAlias = Literal["real", "index", "uint8"]
-"""What a value holds. "real" is the precision that the plan is lowered for."""
+"""The element type of a value. "real" is the precision that the plan is lowered for."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ Sample: TypeAlias = tuple[Sequence[Any], Attributes]
 
 
 class Op(Protocol):
-    """What nodes hold."""
+    """The interface of ops, as nodes of a graph hold them."""
 
     @property
     def name(self) -> str: ...
@@ -33,7 +33,7 @@ class Op(Protocol):
 
     @property
     def overwrites(self) -> bool:
-        """Whether results may be written over inputs while they are computed."""
+        """True where results may be written over inputs while they are computed."""
 
     def infer(self, inputs: Sequence[TensorType], attributes: Attributes) -> tuple[TensorType, ...]:
         """Types of the outputs. Raises ValueError with words on what does not fit."""
@@ -69,7 +69,7 @@ class StructuredOp:
         does not depend on one), and the outputs.
     cost: (*input types, **attributes) -> FLOPs; None: one an output element.
     sample: (numpy Generator) -> inputs and attributes for the tests.
-    overwrites: whether the result may be written over the first input while it is computed.
+    overwrites: True where the result may be written over the first input while it is computed.
     """
 
     name: str

@@ -122,7 +122,7 @@ def unrolled_gradients(
     inputs: Sequence[Any],
     **attributes: Any,
 ) -> list[Any]:
-    """What `body` passes back to its inputs, from the rules of the ops that it is made of.
+    """Gradients of the inputs of `body`, from the rules of the ops that it is made of.
 
     gradients: of each output, None where there is none. Inputs that are indices get None.
     """

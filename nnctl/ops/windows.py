@@ -27,7 +27,7 @@ def known(dims: Sequence[Dim]) -> Sizes:
 
 
 def output_lengths(lengths: Sequence[Dim], size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Sizes:
-    """How many positions the window has along each axis.
+    """The number of positions of the window along each axis.
 
     Raises ValueError where the ranks differ or the window does not fit.
     """

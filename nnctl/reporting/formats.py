@@ -14,16 +14,16 @@ from nnctl.training.events import Record, Value
 
 
 class Format(Protocol):
-    """How rows become lines; a line ends with its newline."""
+    """A format of rows as lines; a line ends with its newline."""
 
     def header(self, columns: Sequence[str]) -> str:
-        """What stands before the first row; empty where nothing does."""
+        """The text before the first row; empty where there is none."""
 
     def row(self, record: Record) -> str:
         """One row."""
 
     def fits(self, line: str, columns: Sequence[str]) -> bool:
-        """Whether a line may be a row of these columns."""
+        """True where a line may be a row of these columns."""
 
 
 class JsonLines:
@@ -38,7 +38,7 @@ class JsonLines:
         return json.dumps({name: _finite(value) for name, value in record.items()}, allow_nan=False) + "\n"
 
     def fits(self, line: str, columns: Sequence[str]) -> bool:
-        """Whether the line is an object with exactly these keys."""
+        """True where the line is an object with exactly these keys."""
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
@@ -59,7 +59,7 @@ class Csv:
         return self._line(["" if value is None else value for value in values])
 
     def fits(self, line: str, columns: Sequence[str]) -> bool:
-        """Whether the line has as many fields as there are columns."""
+        """True where the line has as many fields as there are columns."""
         return len(next(csv.reader([line]), [])) == len(columns)
 
     def _line(self, values: Sequence[object]) -> str:

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a few lines and a progress bar on stderr, a table of the rows on a terminal."""
+"""Sinks for people: a few lines and a progress bar on stderr, a table of the rows on a terminal."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _s(count: float) -> str:
 
 
 def _measured(row: Record, prefix: str) -> bool:
-    """Whether a row has a number under a name that begins so."""
+    """True where a row has a number under a name that begins so."""
     return any(name.startswith(prefix) and value is not None for name, value in row.items())
 
 

@@ -44,7 +44,7 @@ class RunFolder:
 
     @property
     def origin(self) -> Path:
-        """Where the spec came from."""
+        """The file on the origin of the run: the spec's place, versions, the time it began."""
         return self.path / "origin.json"
 
     @property
@@ -82,7 +82,7 @@ class RunFolder:
         raise RunError(f"{self.path}: the run has no checkpoint '{chosen}'\n  {hint}")
 
     def exists(self) -> bool:
-        """Whether a run has begun here."""
+        """True where a run has begun here."""
         return self.spec.is_file()
 
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSchedule:
-    """How long, in what batches, at what rate, and how often the net is evaluated."""
+    """The length of training, its batches and learning rate, and the evaluations on its way."""
 
     epochs: Annotated[PositiveInt, "passes over the training set"] = 10
     batch_size: Annotated[PositiveInt | Literal["full"], "examples a step; 1 is online, full is the whole set"] = 32
@@ -57,7 +57,7 @@ class TrainingSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """What `nnctl sweep` searches: every grid combination, with every random draw, with every seed."""
+    """The search of `nnctl sweep`: every grid combination, with every random draw, with every seed."""
 
     grid: Annotated[
         dict[str, Annotated[tuple[object, ...], MinLen(1)]], "path: [values]; every combination is tried"

@@ -69,7 +69,7 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar(self._tag(text), text)
 
     def _tag(self, text: str) -> str:
-        """What a reader of YAML 1.1 takes a plain scalar for."""
+        """The tag that a reader of YAML 1.1 gives a plain scalar."""
         tag: str = self.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
         return tag
 

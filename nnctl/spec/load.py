@@ -33,7 +33,7 @@ class Loaded:
     source: str
 
     def locate(self, path: str) -> Location | None:
-        """Where the value at a path was said: it, or the nearest part of the spec around it."""
+        """The location of the value at a path, or of the nearest part of the spec around it."""
         while path and path not in self.places:
             path = path.rpartition(".")[0]
         place = self.places.get(path)

@@ -1,4 +1,4 @@
-"""Where every value of a resolved spec comes from, for `nnctl explain`."""
+"""Origins of all values of a resolved spec, for `nnctl explain`."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class _Tracer:
         return tuple(map(self.settle, value)) if isinstance(value, tuple) else value
 
     def cause(self, path: str) -> tuple[Cause, Location | None]:
-        """Who said the value at a path."""
+        """The cause of the value at a path, with its location."""
         place = self.loaded.places.get(path)
         if place is None:
             return "default", None

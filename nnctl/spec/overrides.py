@@ -26,7 +26,7 @@ from nnctl.spec.yaml.source import Source, parse
 from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, is_null, text_of
 
 ORIGIN = "--set"
-"""What stands for the file's name in places that an override made."""
+"""The file's name in the locations of what an override made."""
 
 _STEP = re.compile(
     r"(?P<key>[^.\[\]=]+)|\[(?P<index>-?\d+)\]|\[(?P<field>[^\[\]=]+)=(?P<wanted>[^\[\]]*)\]|(?P<dot>\.)|(?P<bad>.)"
@@ -103,7 +103,7 @@ def write_override(path: str, value: object) -> str:
 
 
 def _separator(argument: str) -> int | None:
-    """Where the first '=' outside brackets stands."""
+    """The position of the first '=' outside brackets."""
     depth = 0
     for position, character in enumerate(argument):
         depth += (character == "[") - (character == "]")
@@ -261,7 +261,7 @@ class _Setter:
         )
 
     def absent(self, options: tuple[Form, ...], depth: int, default: object) -> Node:
-        """What an absent value is made of: the default component, or an empty mapping."""
+        """The node that an absent value is made of: the default component, or an empty mapping."""
         step = self.override.steps[depth]
         if isinstance(default, Component):
             return _node(_said(default), self.override.source.at(0, step.column, step.width))

@@ -1,4 +1,4 @@
-"""What a training run reports while it runs: frozen events, from which sinks make lines.
+"""Events of a training run: frozen reports, from which sinks make lines.
 
 A run yields `Started`, then `Pretrained` where the spec asks for it, then `Progress` and
 `Evaluated` in turn with `Saving` and `Saved` between them, then perhaps `Stopped`,

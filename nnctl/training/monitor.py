@@ -76,16 +76,16 @@ class Monitor:
 
     @property
     def exhausted(self) -> bool:
-        """Whether patience is at its end."""
+        """True where patience is at its end."""
         return self.patience is not None and self.waited >= self.patience
 
     @property
     def reason(self) -> str:
-        """Why the run stops, in words."""
+        """The reason to stop, in words."""
         return f"{self.column} has not improved in {self.waited} evaluation{'s' if self.waited != 1 else ''}"
 
     def memory(self) -> dict[str, Any]:
-        """What a checkpoint keeps; `restored` takes it back."""
+        """The memory as a checkpoint keeps it; `restored` takes it back."""
         return {
             "column": self.column,
             "best": self.best,

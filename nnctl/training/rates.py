@@ -35,7 +35,7 @@ class Rates:
 
     @property
     def exhausted(self) -> bool:
-        """Whether a monitored schedule asks training to end: its rate is at the floor."""
+        """True where a monitored schedule asks training to end: its rate is at the floor."""
         return self.memory is not None and bool(self.memory.get("stop"))
 
     def _at(self, name: str, t: int, total: int) -> float:

@@ -1,4 +1,4 @@
-"""Where a training step lies: its epoch, its batch, and when the next evaluation is due."""
+"""The timetable of training steps: epochs, batches, and the next evaluation that is due."""
 
 from __future__ import annotations
 

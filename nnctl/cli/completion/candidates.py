@@ -1,4 +1,4 @@
-"""What may stand behind `--set`: paths into a spec and the values at their ends.
+"""Candidates for the argument of `--set`: paths into a spec and the values at their ends.
 
 Read off the same dataclasses and registry as validation, and off the spec of
 the command line where there is one, which says what `layers.0` is.
@@ -30,9 +30,9 @@ from nnctl.spec.yaml.source import parse, read_file
 from nnctl.spec.yaml.tree import plain_data
 
 Candidate = tuple[str, str]
-"""A word and what it is."""
+"""A word and its description."""
 Part = tuple[str, Form, object, str]
-"""A step of a path, what may stand there, what stands there, what it is."""
+"""A step of a path, its form, its value and its description."""
 
 _STEP = re.compile(r"\[\w+=[^\]]*\]|[^.\[]+")
 
@@ -45,7 +45,7 @@ def names(kind: str, prefix: str) -> Iterator[Candidate]:
 
 
 def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
-    """One level of `path=value`: the fields that continue a path, or the values behind its `=`.
+    """One level of `path=value`: the fields that continue a path, or the values after its `=`.
 
     A spec that cannot be read completes like an empty one: the command itself will say why.
     """
@@ -96,15 +96,15 @@ def _walk(path: str, tree: object) -> tuple[Form, object] | None:
     form: Form = Record(Spec)
     node = tree
     for step in _STEP.findall(path):
-        found = next((part for part in _parts(form, node) if part[0] == step), None)
-        if found is None:
+        part = next((part for part in _parts(form, node) if part[0] == step), None)
+        if part is None:
             return None
-        _, form, node, _ = found
+        _, form, node, _ = part
     return form, node
 
 
 def _parts(form: Form, node: object) -> Iterator[Part]:
-    """What lies one step below a place."""
+    """The parts one step below a place."""
     for option in alternatives(form):
         if isinstance(option, ListOf):
             for place, item in enumerate(node if isinstance(node, list) else ()):
@@ -123,7 +123,7 @@ def _parts(form: Form, node: object) -> Iterator[Part]:
 
 
 def _default(field: Field) -> object:
-    """What stands where the spec says nothing: a component by its name."""
+    """The value where the spec gives none: of a component, its name."""
     value = None if field.required else field.default()
     return value.type if isinstance(value, Component) else value
 

@@ -1,4 +1,4 @@
-"""What augmentations of inputs share: a probability, and changes that are maps of the plane."""
+"""Base classes of augmentations of the inputs: a probability, and changes that are maps of the plane."""
 
 from __future__ import annotations
 

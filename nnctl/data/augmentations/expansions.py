@@ -66,7 +66,7 @@ class AugmentedCopies(Expansion):
 
     @property
     def needs_images(self) -> bool:
-        """Whether any of its augmentations does."""
+        """True where one of its augmentations is for images alone."""
         return any(augmentation.images for augmentation in self.augment)
 
     def copy(

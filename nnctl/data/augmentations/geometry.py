@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["up", "down", "left", "right"]
 STEPS: dict[Direction, tuple[int, int]] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
-"""Where the image goes, as (rows, columns)."""
+"""Directions in which the image moves, as (rows, columns)."""
 Angle = Annotated[float, Gt(0), Le(180)]
 
 

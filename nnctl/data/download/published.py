@@ -11,7 +11,7 @@ from nnctl.errors import DataError
 
 
 def cache_folder(name: str) -> Path:
-    """Where fetched files of a data set are kept."""
+    """The folder of a data set's downloaded files."""
     from platformdirs import user_cache_path
 
     return user_cache_path("nnctl") / name

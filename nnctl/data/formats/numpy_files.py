@@ -75,7 +75,7 @@ def _outline(path: Path, name: str) -> NDArray[Any]:
 def describe(
     arrays: Mapping[str, NDArray[Any]], *, indices: bool, target_type: TargetType | None, path: str
 ) -> Description:
-    """What `assemble` would describe, from the shape and type of the inputs alone. Raises DataError."""
+    """The description that `assemble` would give, from the shape and type of the inputs alone. Raises DataError."""
     _check_rows(arrays, path)
     targets, names = _targets(arrays["targets"], target_type, f"{path}, targets", None)
     inputs = arrays["inputs"]
@@ -132,7 +132,7 @@ def _description(
 
 
 def _input_dtype(array: NDArray[Any], indices: bool, what: str) -> np.dtype[Any]:
-    """How inputs of this type are kept: int64 for indices, else uint8 or float32."""
+    """The stored type of the inputs: int64 for indices, else uint8 or float32."""
     if indices and array.dtype.kind not in "iu":
         raise DataError(f"{what}: indices: true wants integers, not {array.dtype}")
     if array.dtype.kind not in "biuf":

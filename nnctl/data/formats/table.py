@@ -30,7 +30,7 @@ Row = tuple[int, list[str]]
 
 @dataclass(frozen=True)
 class Roles:
-    """What the spec says of the columns."""
+    """Roles of the columns, as the spec gives them."""
 
     targets: tuple[ColumnReference, ...]
     ignored: tuple[ColumnReference, ...] = ()

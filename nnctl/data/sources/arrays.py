@@ -75,7 +75,7 @@ class Npz(ArraySource):
 
     @property
     def own_test_set(self) -> bool:
-        """Where its arrays are named."""
+        """True where its arrays are named."""
         return self.test_inputs is not None
 
     def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:

@@ -36,7 +36,7 @@ _OPERATORS: dict[type[ast.AST], str] = {
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, and the likely fix."""
+    """An expression that is not allowed, with the likely fix."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -30,7 +30,7 @@ _SETTLING = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Series(GeneratedSource):
-    """What series share."""
+    """A time series; the fields that all of them have."""
 
     examples: Annotated[PositiveInt, "how many series"] = 4
     length: Annotated[PositiveInt, "steps of a series"] = 1200

@@ -1,4 +1,4 @@
-"""What a spec may say and seldom means: no error, but worth a sentence before training begins."""
+"""Advice on a spec: no errors, but doubts worth a sentence before training begins."""
 
 from __future__ import annotations
 

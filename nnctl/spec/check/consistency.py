@@ -1,4 +1,4 @@
-"""What must hold between the parts of a spec, each right alone, and needs no shapes to see."""
+"""Consistency of a spec: conditions on parts that are right alone, as far as no shapes are needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import article, listing
 
 NET_INPUT = "input"
-"""What `inputs` calls the net's own input."""
+"""The name of the net's own input in a layer's `inputs`."""
 
 _NAME = re.compile(r"[^\W\d][\w-]*")
 
@@ -37,7 +37,7 @@ def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
 
 
 def layer_names(layers: tuple[Layer, ...]) -> list[str]:
-    """What each layer of a list is called: its name, or its type and a count among the unnamed."""
+    """Names of the layers of a list: its own, or its type and a count among the unnamed."""
     counts: dict[str, int] = {}
     names = []
     for layer in layers:
@@ -64,7 +64,7 @@ class _Checker:
     # -- layers ----------------------------------------------------------------
 
     def wiring(self) -> None:
-        """Who reads whom in the root list."""
+        """The graph of the root list: each layer's inputs among the layers there are."""
         layers = self.spec.layers
         names = layer_names(layers)
         before = len(self.problems)
@@ -176,7 +176,7 @@ class _Checker:
                 self.sequences(inner, f"{here}.layers")
 
     def gap(self) -> tuple[str, str] | None:
-        """Why batches of the data do not follow one another, and what to do; None where they do."""
+        """The reason that batches of the data do not follow one another, and what to do; None where they do."""
         data = self.spec.data
         if not data.contiguous:
             return (
@@ -253,7 +253,7 @@ class _Checker:
     # -- ensemble ----------------------------------------------------------------
 
     def ensemble(self) -> None:
-        """What an ensemble is judged on are examples that all of its members have held out."""
+        """Examples that judge an ensemble: all of its members must have held them out."""
         sweep, splits = self.spec.sweep, self.spec.data.splits
         if sweep is None or sweep.ensemble is None or "test" in splits:
             return

@@ -39,7 +39,7 @@ from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, pl
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was said, and under which key; list items have none."""
+    """The location of a value, and of its key; list items have none."""
 
     value: Location
     key: Location | None = None
@@ -73,7 +73,7 @@ def in_order(problems: list[Diagnostic], name: str) -> list[Diagnostic]:
 
 
 class _Bad:
-    """What the walk yields in place of a value with a problem."""
+    """A placeholder for a value with a problem."""
 
 
 _BAD: Final = _Bad()
@@ -282,7 +282,7 @@ def _keys(known: Mapping[str, Field]) -> str:
 
 
 def _fits(node: Node, form: Form) -> bool:
-    """Whether a node is of the shape that a form wants; what is in it is another question."""
+    """True where a node is of the shape that a form wants; what is in it is another question."""
     match form:
         case Leaf() | Choice() | Null():
             return isinstance(node, ScalarNode)

@@ -108,7 +108,7 @@ def _as_number(node: ScalarNode) -> str:
 
 
 def resolve_or_text(text: str) -> object:
-    """What a plain scalar of this text means; the text itself where it is an unusable number."""
+    """The value of a plain scalar of this text; the text itself where it is an unusable number."""
     try:
         return resolve(text)
     except ValueError:
@@ -168,7 +168,7 @@ def for_untyped(node: MappingNode, form: Variant) -> str:
 
 
 def _with_type(name: str, value: Node | None, cls: type) -> str:
-    """How `name: value` is said in a spec."""
+    """The component that `name: value` means, as a spec writes it."""
     fields = ""
     if isinstance(value, MappingNode):
         fields = "".join(f", {key}: …" for key in value.entries)
@@ -203,7 +203,7 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
 
 
 def _home(key: str, owner: type) -> str:
-    """Where a spec itself has a key of exactly this name."""
+    """The places of keys of exactly this name that the spec itself has, in words."""
     homes = ["at the root of the spec"] if key in fields_of(Spec) and owner is not Spec else []
     homes += [f"in '{path}'" for path, cls in _records(Spec, "") if key in fields_of(cls) and cls is not owner]
     return either(homes) if homes else ""
@@ -223,7 +223,7 @@ def _component_home(key: str, owner: type) -> str:
 
 
 def _renamed_elsewhere(key: str, owner: type) -> str:
-    """Where a key stands that others call so: the optimizer's first, for its numbers are the most often misplaced."""
+    """The key elsewhere that others call so: the optimizer's first, for its numbers are the most often misplaced."""
     variant = variant_in(fields_of(Spec)["optimizer"].form)
     if variant is not None and not issubclass(owner, variant.base):
         for cls in variant.candidates().values():

@@ -1,4 +1,4 @@
-"""What other libraries and texts call things, for "did you mean".
+"""Synonyms from other libraries and texts, for "did you mean".
 
 Spelling finds `learing_rate`; only knowledge finds `lr`. A row is offered only
 where the name it leads to is allowed.

@@ -38,7 +38,7 @@ def listing(names: Iterable[str]) -> str:
 
 
 def expected(form: Form) -> str:
-    """What a form accepts, as the object of "expected"."""
+    """The values that a form accepts, as the object of "expected"."""
     match form:
         case Leaf():
             return _leaf(form)
@@ -72,7 +72,7 @@ def _union(forms: tuple[Form, ...]) -> str:
 
 
 def expected_of(field: Field) -> str:
-    """What a field accepts, with its description."""
+    """The values that a field accepts, with its description."""
     words = expected(field.form)
     return f"{words} ({field.description})" if field.description else words
 
@@ -81,7 +81,7 @@ KIND_NAMES = {"data": "data source"}
 
 
 def kind_name(kind: str) -> str:
-    """What people call a kind of component."""
+    """The noun for a kind of component."""
     return KIND_NAMES.get(kind, kind)
 
 
@@ -101,7 +101,7 @@ def literal(value: object) -> str:
 
 
 def found(node: Node) -> str:
-    """What a node holds."""
+    """The content of a node, as in "cannot be …"."""
     match node:
         case SequenceNode(items):
             return "an empty list" if not items else "a list"

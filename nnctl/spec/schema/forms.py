@@ -1,4 +1,4 @@
-"""What a field accepts, read off its annotation once.
+"""Forms: the values that a field accepts, read off its annotation once.
 
 Validation, the JSON Schema, `dump`, `explain` and completion all ask here, so
 that a dataclass field is the only statement of what a spec may say. The

@@ -1,4 +1,4 @@
-"""What a plain scalar means: the core schema of YAML 1.2 (chapter 10.3.2 of its specification).
+"""Values of plain scalars: the core schema of YAML 1.2 (chapter 10.3.2 of its specification).
 
 PyYAML follows YAML 1.1, where `1e-3` is a string, `no` is false, `010` is 8 and
 `1:30` is 90. Reading and writing both use the table below instead.

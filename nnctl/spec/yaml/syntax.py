@@ -68,7 +68,7 @@ _CONTEXTS = (
     ("simple key", "the key is here"),
     ("quoted scalar", "the string begins here"),
 )
-"""What PyYAML was reading, where its beginning tells more than its end."""
+"""Parts that PyYAML was reading, where the beginning tells more than the end."""
 
 
 def describe(error: yaml.MarkedYAMLError, source: Source) -> Diagnostic:

@@ -1,1 +1,1 @@
-"""Where the trials of a sweep run: worker processes."""
+"""Executors of a sweep's trials: worker processes."""
