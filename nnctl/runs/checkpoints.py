@@ -29,7 +29,7 @@ from nnctl.runs.durable import write_durably
 FORMAT = 1
 _KEY = "nnctl"
 _MEASURED = "metrics/"
-"""What names of measured arrays begin with; no layer's name has a slash."""
+"""Prefix of the names of measured arrays: no layer's name has a slash."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Checkpoint:
     measured: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All arrays by the names that they have in the file."""
+        """Tensors and measured arrays by the names that they have in the file."""
         return {**self.tensors, **{f"{_MEASURED}{name}": array for name, array in self.measured.items()}}
 
 
