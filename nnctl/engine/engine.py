@@ -66,9 +66,8 @@ class Engine:
         threads: int | None = None,
     ) -> None:
         self.network = Network(spec, signature)
-        asked = spec.backend
         graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
-        choice = choose_backend(backend or asked.type, graphs, getattr(asked, "threads", None) or threads)
+        choice = choose_backend(spec.backend, graphs, name=backend, workers=threads)
         self.backend_name = choice.backend.name
         self.threads = choice.backend.resources.workers
         self.backend_reason = choice.reason
@@ -85,7 +84,7 @@ class Engine:
         if isinstance(optimizer, WholeObjectiveOptimizer):
             self._host = HostTraining(self.network, optimizer, self._backend.to_host(self._seed), float(examples))
             self._state |= {name: to_device(array) for name, array in self._host.memories().items()}
-            self.backend_reason += f"; {optimizer.type} computes its steps in float64 on numpy"
+            self.backend_reason += f"; {optimizer.type} computes its steps in float64 on {self._host.backend.name}"
         self._statistics: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Any]] = {}
         self._rows: dict[str, int] = {}

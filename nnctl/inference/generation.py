@@ -74,7 +74,7 @@ def _reader(run: TrainedRun) -> Any:
         graph = Network(run.loaded.spec, piece).continuation
     except ShapeError as error:
         raise UsageError(f"{run.folder.path}: this net cannot generate: layer {error.layer}: {error.message}") from None
-    backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
+    backend = choose_backend(run.loaded.spec.backend, [graph]).backend
     trained = run.engine.state()
     # Each token is an example of one step: its index is its row.
     storage = {interface.INPUTS: backend.to_device(np.arange(len(names), dtype=np.int64)[:, None])}
