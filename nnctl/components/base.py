@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonEmptyStr, Unit
@@ -69,6 +69,8 @@ class Cost(Component):
     targets: ClassVar[str] = "values"
     outputs: ClassVar[tuple[str, ...]] = ()
     wrong_outputs: ClassVar[Mapping[str, str]] = {}
+    least_squares: ClassVar[bool] = False
+    """True of a multiple of the squared distance between output and target, whose minimum a linear system gives."""
     threshold: ClassVar[float] = 0.5
     """Above it a unit that answers yes or no says yes; accuracy asks."""
 
@@ -78,6 +80,13 @@ class Cost(Component):
         The cost holds the weight already: the batch's mean is Σ cost / Σ weight.
         """
         raise NotImplementedError
+
+    def of_even_guess(self, classes: int, units: int) -> float | None:
+        """The cost of the same answer for each of so many classes; None where that is no measure of a fresh net.
+
+        units: of the output; 1 may stand for two classes.
+        """
+        return None
 
 
 class ElementwiseCost(Cost):
@@ -176,6 +185,15 @@ class Optimizer(Component):
         """(new w, new slots…). t: the step, counted from 1."""
         raise NotImplementedError
 
+    @property
+    def clipping(self) -> Clipping | None:
+        """The bound on all gradients before the update; None for none."""
+        return None
+
+    def rates(self) -> dict[str, float]:
+        """Values of the scheduled fields as the spec has them, which a schedule starts from."""
+        return {name: float(getattr(self, name)) for name in self.scheduled}
+
     def for_bias(self) -> Optimizer:
         """The rule for biases, where weight decay may not hold."""
         return self
@@ -205,6 +223,11 @@ class MonitoredSchedule(Schedule):
 
     `memory["factor"]` multiplies the learning rate; `memory["stop"]` true asks training to end.
     """
+
+    @property
+    def monitored(self) -> str | None:
+        """The column that it answers to; None for what early stopping monitors."""
+        return None
 
     def initial(self) -> dict[str, Any]:
         """The memory before the first evaluation; holds at least {"factor": 1.0, "stop": False}."""
@@ -237,6 +260,24 @@ class DataSource(Component):
     def predicts_next(self) -> bool:
         """Whether the target of each step is the input of the step after it."""
         return False
+
+    @property
+    def ordered(self) -> bool:
+        """Whether each split is one piece of the data, in its own order."""
+        return True
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Random changes of the training examples, in the order in which they are made."""
+        return ()
+
+    def without_subset(self) -> Self | None:
+        """The same source with the training examples that it leaves out; None where it leaves out none."""
+        return None
+
+    def tokens_of(self, text: str) -> Sequence[str] | None:
+        """A text cut into what the net reads one by one; None where the data is no text."""
+        return None
 
     def signature(self, folder: Path) -> DataSignature:
         """What the compiler must know, without a download; `folder` is what paths are relative to.
@@ -370,6 +411,44 @@ class Layer(Component):
     )
 
     frozen: Annotated[bool, "keep its parameters as they are: no gradient, no update"] = False
+    transparent: ClassVar[bool] = False
+    """True where every value outside of training is an input's, in the same order."""
+
+    @property
+    def children(self) -> Mapping[str, tuple[Layer, ...]]:
+        """Layers inside it, by the field that names them: each field a chain from input to output."""
+        return {}
+
+    @property
+    def output_activation(self) -> Activation | None:
+        """The activation that its output has gone through; None where it has no say in that, as a flatten layer.
+
+        A layer whose output fits no cost that asks for an activation says `Linear()`.
+        """
+        return None
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether its recurrent state lives on from one batch to the next, so that batches must follow one another."""
+        return False
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether its output at a step hangs on later steps of the sequence."""
+        return False
+
+    @property
+    def linear(self) -> bool:
+        """Whether its output is x·weight + bias and no more, with parameters of its own, or x·weight."""
+        return False
+
+    def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:
+        """The reason why it cannot learn as a restricted Boltzmann machine, and the fix; None where it can.
+
+        name: what messages call it. A layer that can has `weight` (visible, hidden) and
+        `bias` (hidden,), and gives the hidden units' probabilities.
+        """
+        return f"'{name}' is of type {self.type}; a Boltzmann machine is a dense layer", "leave it out"
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         """The output, from the inputs, each (batch, …)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from nnctl.components.base import Clipping, Metric, Optimizer, StepMetric
+from nnctl.components.base import Metric, Optimizer, StepMetric
 from nnctl.components.builder import Carrying
 from nnctl.components.metrics import Accuracy
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
@@ -355,7 +355,7 @@ class Network:
         }
 
     def _clip(self, builder: GraphBuilder, gradients: list[Tensor]) -> list[Tensor]:
-        clip: Clipping | None = getattr(self.spec.optimizer, "clip", None)
+        clip = self.spec.optimizer.clipping
         if clip is None:
             return gradients
         with builder.on_behalf_of("clip"):

@@ -78,6 +78,10 @@ class _Convolving(Layer):
         z = self.convolve(builder, x, weight, lengths)
         return self.activation.build(builder, with_bias(self, builder, z, fans))
 
+    @property
+    def output_activation(self) -> Activation:
+        return self.activation
+
     def connections(self, channels: int) -> tuple[int, int]:
         """The last two axes of the weights."""
         raise NotImplementedError

@@ -52,6 +52,10 @@ class FirstOrder(Optimizer):
         """Whether weight decay shrinks the weight itself (Keras) or joins the gradient (PyTorch)."""
         return str(self.settled("convention")) == "keras"
 
+    @property
+    def clipping(self) -> Clipping | None:
+        return self.clip
+
     def for_bias(self) -> Self:
         # The book decays weights alone.
         return replace(self, weight_decay=0.0) if self.settled("convention") == "book" else self
