@@ -18,6 +18,7 @@ from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.namespaces import numpy_namespace
+from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
 
 Array = NDArray[Any]
@@ -89,13 +90,13 @@ def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
     cost = values[graph.outputs[interface.COST]]
     states = [_state(layer, graph, values, of_name) for layer in _layers(network)]
     classes = data.signature.classes
-    units = network.layer_shapes[-1][3][-1]
+    units = resolve(network.structure.output_shape[-1], {})
     guess = None if classes is None else spec.cost.of_even_guess(len(classes), units)
     return Diagnosis(count, float(cost), guess, tuple(states))
 
 
 def _layers(network: Network) -> list[str]:
-    return list(dict.fromkeys(p.layer for p in network.parameters.values() if p.kind == "weight"))
+    return list(dict.fromkeys(p.layer for p in network.structure.parameters.values() if p.kind == "weight"))
 
 
 def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Mapping[str, Array]) -> LayerState:

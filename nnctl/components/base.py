@@ -167,7 +167,7 @@ class Clipping(Component):
 class Optimizer(Component):
     """A first-order rule w ← w − …, written once for one weight.
 
-    `slots` are its memories of each weight, as (name, first value). `scheduled`
+    `state` is what it keeps of each weight from step to step. `scheduled`
     names the fields that vary from step to step and so reach `update` as
     arguments (0-d arrays) and not as constants.
     """
@@ -175,14 +175,14 @@ class Optimizer(Component):
     kind: ClassVar[str] = "optimizer"
     scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
-        """Names and first values of the memories, e.g. (("m", 0.0), ("v", 0.0))."""
+    def state(self) -> tuple[tuple[str, float], ...]:
+        """Names and first values of what it keeps of each weight, e.g. (("m", 0.0), ("v", 0.0))."""
         return ()
 
     def update(
-        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array
+        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *state: Array
     ) -> tuple[Array, ...]:
-        """(new w, new slots…). t: the step, counted from 1."""
+        """(new w, its new state…). t: the step, counted from 1."""
         raise NotImplementedError
 
     @property

@@ -9,6 +9,7 @@ from nnctl.graph import curvature, interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import FINAL_PASSES, run_passes
+from nnctl.graph.penalties import penalty_of
 
 
 class HostGraphs:
@@ -33,7 +34,7 @@ class HostGraphs:
         builder, trained = forward.builder, self.network.trained(forward)
         v = curvature.directions(builder, trained)
         products = curvature.gauss_newton_product(builder, forward.output, forward.cost, trained, v)
-        penalty = self.network.penalty_of(builder)
+        penalty = penalty_of(self.network.spec, builder)
         if penalty is not None:
             for name, product in curvature.hessian_product(builder, penalty, trained, v).items():
                 products[name] = products[name] + product if name in products else product
@@ -47,7 +48,7 @@ class HostGraphs:
         """
         spec = self.network.spec
         forward = self.network.forward("readout", training=False)
-        builder, last = forward.builder, self.network.layer_shapes[-1][0]
+        builder, last = forward.builder, self.network.structure.layers[-1].path
         wanted = [name for name in (f"{last}.weight", f"{last}.bias") if name in builder.parameters]
         layer = spec.layers[-1]
         if not layer.linear:
@@ -57,7 +58,7 @@ class HostGraphs:
             raise self._unsolvable(
                 f"it would have to train {', '.join(others)} too", "freeze the layers before the last"
             )
-        if not spec.cost.least_squares or self.network.penalty is not None:
+        if not spec.cost.least_squares or self.network.structure.penalized:
             raise self._unsolvable(
                 "it solves for least squares with a penalty of its own",
                 "use cost: quadratic or mse, and no regularizer",

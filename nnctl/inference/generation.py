@@ -18,7 +18,7 @@ from nnctl.graph import interface
 from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import TrainedRun
-from nnctl.ops.shapes import Symbol, resolve
+from nnctl.ops.shapes import resolve
 
 
 def generate(
@@ -90,6 +90,6 @@ def _reader(run: TrainedRun) -> Any:
 
 def _value(value: Value, trained: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """What training left in a parameter or state; of a state with an entry an example, the beginning."""
-    if value.role == "state" and value.shape and isinstance(value.shape[0], Symbol):
+    if value.role == "state" and value.batched:
         return np.zeros(resolve(value.shape, interface.sizes(1)), np.float32)
     return trained[value.name]
