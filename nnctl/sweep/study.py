@@ -15,7 +15,7 @@ from nnctl.runs.folder import RUNS, file_name, make_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_spec, spec_to_dict
-from nnctl.spec.overrides import ORIGIN
+from nnctl.spec.override_syntax import ORIGIN
 from nnctl.sweep.space import Trial, trials
 
 FILE = "sweep.json"

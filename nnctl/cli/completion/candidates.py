@@ -26,7 +26,8 @@ from nnctl.spec.schema.forms import (
     alternatives,
     fields_of,
 )
-from nnctl.spec.yaml.source import parse, read_file
+from nnctl.spec.yaml.parser import parse
+from nnctl.spec.yaml.source_text import read_file
 from nnctl.spec.yaml.tree import plain_data
 
 Candidate = tuple[str, str]

@@ -57,6 +57,10 @@ class _Convolving(Layer):
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
     convention: Annotated[Convention | None, CONVENTION_WORDS] = None
 
+    @property
+    def output_activation(self) -> Activation:
+        return self.activation
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)
         lengths = spatial(self.type, x, (self.rank,))
@@ -77,10 +81,6 @@ class _Convolving(Layer):
         )
         z = self.convolve(builder, x, weight, lengths)
         return self.activation.build(builder, with_bias(self, builder, z, fans))
-
-    @property
-    def output_activation(self) -> Activation:
-        return self.activation
 
     def connections(self, channels: int) -> tuple[int, int]:
         """The last two axes of the weights."""

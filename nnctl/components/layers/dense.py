@@ -34,6 +34,10 @@ class Dense(Layer):
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
     tied_to: Annotated[NonEmptyStr | None, "an earlier dense layer whose weights are used, transposed"] = None
 
+    @property
+    def output_activation(self) -> Activation:
+        return self.activation
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)
         *outer, features = x.shape
@@ -72,10 +76,6 @@ class Dense(Layer):
     def connections(self, builder: Builder, weight: Any) -> Any:
         """The weights as the product uses them."""
         return weight
-
-    @property
-    def output_activation(self) -> Activation:
-        return self.activation
 
     @property
     def linear(self) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from nnctl.components.activations import Linear
+from nnctl.components.activations import Relu, Tanh
 from nnctl.components.base import Activation, Initializer, Layer, Regularizer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import PositiveInt
@@ -208,8 +208,7 @@ class Rnn(TwoBiases):
 
     @property
     def output_activation(self) -> Activation:
-        # Its f is for the state; a net that ends with it lacks a layer, whatever the cost.
-        return Linear()
+        return Tanh() if self.activation == "tanh" else Relu()
 
     def cell(
         self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool
