@@ -116,7 +116,7 @@ class Source(DataSource):
 
     @property
     def ordered(self) -> bool:
-        """Whether examples are held out as they lie."""
+        """True where examples are held out as they lie."""
         return self.split == "ordered"
 
     @property
