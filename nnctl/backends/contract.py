@@ -117,7 +117,7 @@ class Backend(Protocol):
 
     @property
     def takes_any_op(self) -> bool:
-        """Whether an op without a kernel runs its reference body; else a graph with one is refused."""
+        """True where an op without a kernel runs its reference body; else a graph with one is refused."""
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """Names of a graph's ops that it has no kernel for, in alphabetical order."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Done, Finding, Placed, Resources, Result
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -38,6 +40,9 @@ class LaunchByLaunchBackend:
     takes_any_op = True
     module: ModuleType = np
     kernels: Mapping[str, Kernel] = MappingProxyType({})
+
+    def __init__(self) -> None:
+        limit_blas_threads(1)
 
     def to_device(self, array: NDArray[Any]) -> Placed:
         """See `Backend`."""
@@ -204,4 +209,9 @@ def constants_of(
     """
     setup = replace(plan, launches=(), outputs={}, guard=None, guarded=0, copies=())
     read = {slot.key for launch in plan.setup for slot in launch.inputs if slot.place == "storage"}
-    return LaunchByLaunch(setup, {key: to_host(storage[key]) for key in read}, LaunchByLaunchBackend()).constants
+    return LaunchByLaunch(setup, {key: to_host(storage[key]) for key in read}, _host()).constants
+
+
+@cache
+def _host() -> LaunchByLaunchBackend:
+    return LaunchByLaunchBackend()

@@ -67,8 +67,6 @@ class CpuBackend:
 
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`. Raises ValueError for another precision than float32."""
-        if plan.precision != "float32":
-            raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         return Executable(plan, storage, threads_of(plan, self.threads))
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
@@ -98,6 +96,8 @@ class Executable:
     """A compiled plan over its storage."""
 
     def __init__(self, plan: Plan, storage: Mapping[str, Array], threads: int, *, timed: bool = False) -> None:
+        if plan.precision != "float32":
+            raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         self.plan = plan
         self.threads = threads
         self.resources = Resources(threads, _counted(threads))

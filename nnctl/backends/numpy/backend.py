@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.launch_by_launch import LaunchByLaunchBackend
 from nnctl.backends.numpy.kernels import KERNELS
 
@@ -12,6 +11,3 @@ class NumpyBackend(LaunchByLaunchBackend):
 
     name = "numpy"
     kernels = KERNELS
-
-    def __init__(self) -> None:
-        limit_blas_threads(1)
