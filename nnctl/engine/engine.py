@@ -16,9 +16,12 @@ from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.data.batches import reading_batches
 from nnctl.engine.initial import initial_state
+from nnctl.engine.measures import Measures
 from nnctl.engine.whole_objective import HostTraining
 from nnctl.errors import DataError, RunError
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph
+from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
@@ -35,8 +38,8 @@ class Steps:
 
     completed: how many steps updated the parameters; fewer than asked for where the
         cost of the next one was not finite (its update did not happen).
-    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs) and by each
-        metric's name the sum, or the maximum, over the batch; float64 arrays of shape (completed,).
+    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs), the metrics'
+        statistics and the step metrics; float64 arrays of shape (completed, …).
     """
 
     completed: int
@@ -74,7 +77,7 @@ class Engine:
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
         state = initial_state(self.network, seed, batch)
         self._state = {name: place(array.astype(np.float32)) for name, array in state.items()}
-        self._seed = place(np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64))
+        self._seed = place(np.array(interface.seed_words(seed), np.int64))
         self._examples = place(np.array(examples, np.float32))
         self._host: HostTraining | None = None
         optimizer = self.network.spec.optimizer
@@ -96,7 +99,7 @@ class Engine:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The cost, then the metrics: ("cost", "accuracy")."""
-        return ("cost", *self.network.metrics)
+        return (interface.COST, *self.network.metrics)
 
     @property
     def step_metric_names(self) -> tuple[str, ...]:
@@ -105,16 +108,17 @@ class Engine:
 
     def higher_is_better(self, metric: str) -> bool:
         """Direction of a metric; False for the cost."""
-        return metric != "cost" and self.network.metrics[metric].higher_is_better
+        return metric != interface.COST and self.network.metrics[metric].higher_is_better
 
-    def is_maximum(self, metric: str) -> bool:
-        """Whether a metric is the largest of its examples' values; False for the cost and for step metrics."""
-        return metric in self.network.metrics and self.network.metrics[metric].over_examples == "max"
+    def measures(self) -> Measures:
+        """New measures of the net's cost, metrics and step metrics, which have seen no example."""
+        network = self.network
+        return Measures(network.fitted_metrics, network.step_metrics, per_example(network.evaluation))
 
     def normalize(self, shift: NDArray[Any], scale: NDArray[Any]) -> None:
         """Set the statistics of the inputs (part of `state()` from then on)."""
         self._executables.clear()
-        for name, array in (("data.shift", shift), ("data.scale", scale)):
+        for name, array in zip(interface.STATISTICS, (shift, scale), strict=True):
             self._statistics[name] = self._backend.place(np.asarray(array, np.float32))
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
@@ -129,8 +133,8 @@ class Engine:
         stored = {"uint8": np.uint8, "index": np.int64, "real": np.float32}[kind]
         labelled = self.network.signature.classes is not None
         self._splits[split] = {
-            "data.inputs": self._backend.place(np.asarray(inputs, stored)),
-            "data.targets": self._backend.place(np.asarray(targets, np.int64 if labelled else np.float32)),
+            interface.INPUTS: self._backend.place(np.asarray(inputs, stored)),
+            interface.TARGETS: self._backend.place(np.asarray(targets, np.int64 if labelled else np.float32)),
         }
         self._rows[split] = len(inputs)
         self._bind_host(split)
@@ -147,8 +151,8 @@ class Engine:
 
     def refill(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Let the first rows of a bound split be these, of the types it was bound with. What is compiled stays."""
-        self._backend.overwrite(self._splits[split]["data.inputs"], inputs)
-        self._backend.overwrite(self._splits[split]["data.targets"], targets)
+        self._backend.overwrite(self._splits[split][interface.INPUTS], inputs)
+        self._backend.overwrite(self._splits[split][interface.TARGETS], targets)
         self._bind_host(split)
 
     def _release(self, split: str) -> None:
@@ -168,7 +172,7 @@ class Engine:
             return self._train_on_host(self._host, indices, scheduled, first_step)
         steps, batch = indices.shape
         executable = self._executable(self.network.training_step, "train", batch)
-        feeds = {"index": indices, "step": np.arange(first_step, first_step + steps, dtype=np.int64)}
+        feeds = {interface.INDEX: indices, interface.STEP: np.arange(first_step, first_step + steps, dtype=np.int64)}
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
         result = executable.run(feeds, steps)
         return Steps(result.completed, {k: v.astype(np.float64) for k, v in result.outputs.items()})
@@ -187,7 +191,7 @@ class Engine:
         self._executables.clear()
         self._state = {name: self._backend.place(array) for name, array in state.items()}
         metrics = {name: np.array(values, np.float64) for name, values in measured.items()}
-        return Steps(len(measured.get("cost", [])), metrics)
+        return Steps(len(measured.get(interface.COST, [])), metrics)
 
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
         """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it.
@@ -198,19 +202,9 @@ class Engine:
         rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
         if not len(rows):
             raise DataError(f"the {split} split has no example to measure")
-        parts = self._in_batches(self.network.evaluation, split, rows)
-        measured = {
-            name: np.concatenate([part[name] for part in parts], dtype=np.float64)
-            for name in (*self.metric_names, "weight")
-        }
-        # The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum.
-        weights = measured.pop("weight")
-        cost = float(np.sum(measured.pop("cost") * weights) / np.sum(weights))
-        joined = {
-            name: float(np.max(values) if self.is_maximum(name) else np.sum(values) / len(rows))
-            for name, values in measured.items()
-        }
-        return {"cost": cost, **joined}
+        measures = Measures(self.network.fitted_metrics, (), per_example(self.network.evaluation))
+        measures.add_split(self._in_batches(self.network.evaluation, split, rows), len(rows))
+        return measures.metrics()
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""
@@ -218,7 +212,7 @@ class Engine:
         if graph is None:
             return None
         result = self._executable(graph, "", 1).run({}, 1)
-        return float(result.outputs["penalty"][0])
+        return float(result.outputs[interface.PENALTY][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """The net's output for raw inputs (n, …), n arbitrary. Raises DataError where their shape is another.
@@ -233,7 +227,7 @@ class Engine:
             parts = self._in_batches(self.network.prediction, _GUEST, np.arange(len(inputs), dtype=np.int64))
         finally:
             self._release(_GUEST)
-        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
+        stacked = [part[interface.OUTPUT].reshape(-1, *part[interface.OUTPUT].shape[2:]) for part in parts]
         if not stacked:
             return np.zeros((0, *self._output_shape()), np.float32)
         outputs = np.concatenate(stacked)
@@ -250,7 +244,7 @@ class Engine:
         own = {name: tuple(array.shape) for name, array in self._state.items()}
         statistics = self.network.signature.statistics_shape
         if statistics is not None:
-            own |= dict.fromkeys(("data.shift", "data.scale"), statistics)
+            own |= dict.fromkeys(interface.STATISTICS, statistics)
         if set(state) != set(own):
             missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
             raise RunError(
@@ -267,7 +261,7 @@ class Engine:
         for name in self._state:
             self._state[name] = self._backend.place(state[name])
         if statistics is not None:
-            self.normalize(state["data.shift"], state["data.scale"])
+            self.normalize(*(state[name] for name in interface.STATISTICS))
 
     def host_storage(self, split: str) -> dict[str, NDArray[Any]]:
         """Copies of everything that a graph over a split reads besides its feeds, by name."""
@@ -283,8 +277,8 @@ class Engine:
         return {
             **self._state,
             **self._statistics,
-            "seed": self._seed,
-            "examples": self._examples,
+            interface.SEED: self._seed,
+            interface.EXAMPLES: self._examples,
             **self._splits.get(split, {}),
         }
 
@@ -294,7 +288,7 @@ class Engine:
         """The loaded plan of a graph. carried: states in place of those of training."""
         key = (graph.name, split, batch)
         if key not in self._executables:
-            plan = self._backend.plan(graph, {"batch": batch, "rows": self._rows.get(split, 0)})
+            plan = self._backend.plan(graph, interface.sizes(batch, self._rows.get(split, 0)))
             self._executables[key] = self._backend.load(plan, {**self._storage(split), **carried})
         return self._executables[key]
 
@@ -316,7 +310,8 @@ class Engine:
         for part in self._parts(len(rows)):
             steps, batch = part.shape
             carried = self._beginning(split, batch, before)
-            found.append(self._executable(graph, split, batch, carried).run({"index": rows[part]}, steps).outputs)
+            executable = self._executable(graph, split, batch, carried)
+            found.append(executable.run({interface.INDEX: rows[part]}, steps).outputs)
             before = carried
         return found
 
@@ -325,7 +320,7 @@ class Engine:
         key, values = (split, batch), {}
         for name, state in self.network.carried.items():
             if before is None:
-                values[name] = np.full(resolve(state.value.shape, {"batch": batch}), state.initial, np.float32)
+                values[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:
                 values[name] = self._backend.fetch(before[name])[:batch]
         if key not in self._carried:

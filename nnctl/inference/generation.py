@@ -15,6 +15,7 @@ from nnctl.data import tokens
 from nnctl.data.sources.text import NextTokens
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
+from nnctl.graph import interface
 from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import TrainedRun
@@ -76,12 +77,12 @@ def _reader(run: TrainedRun) -> Any:
     backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
     trained = run.engine.state()
     # Each token is an example of one step: its index is its row.
-    storage = {"data.inputs": backend.place(np.arange(len(names), dtype=np.int64)[:, None])}
+    storage = {interface.INPUTS: backend.place(np.arange(len(names), dtype=np.int64)[:, None])}
     storage |= {v.name: backend.place(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
-    executable: Executable = backend.load(backend.plan(graph, {"batch": 1, "rows": len(names)}), storage)
+    executable: Executable = backend.load(backend.plan(graph, interface.sizes(1, len(names))), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
-        outputs = executable.run({"index": indices[:, None]}, len(indices)).outputs["output"]
+        outputs = executable.run({interface.INDEX: indices[:, None]}, len(indices)).outputs[interface.OUTPUT]
         return np.asarray(outputs[-1].reshape(-1))
 
     return read
@@ -90,5 +91,5 @@ def _reader(run: TrainedRun) -> Any:
 def _value(value: Value, trained: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """What training left in a parameter or state; of a state with an entry an example, the beginning."""
     if value.role == "state" and value.shape and isinstance(value.shape[0], Symbol):
-        return np.zeros(resolve(value.shape, {"batch": 1}), np.float32)
+        return np.zeros(resolve(value.shape, interface.sizes(1)), np.float32)
     return trained[value.name]

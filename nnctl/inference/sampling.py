@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.streams import Purpose
 from nnctl.errors import UsageError
+from nnctl.graph import interface
 from nnctl.inference.evaluation import TrainedRun
 from nnctl.training.pretraining import greedy as pretraining
 from nnctl.training.pretraining.boltzmann import Machine, StepDraws, bernoulli
@@ -54,9 +55,9 @@ def draw(machines: list[Machine], v: NDArray[Any], steps: int, seed: int) -> NDA
 def as_stored(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Samples in the units of the data: without the rescaling by which the net reads it."""
     state = run.engine.state()
-    if "data.shift" not in state:
+    if interface.SHIFT not in state:
         return samples
-    return np.asarray(samples / state["data.scale"] + state["data.shift"], np.float64)
+    return np.asarray(samples / state[interface.SCALE] + state[interface.SHIFT], np.float64)
 
 
 def picture(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ from nnctl.data.source import Source
 from nnctl.data.streams import Purpose, permutation
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
+from nnctl.graph import interface
 from nnctl.runs import checkpoints
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.runs.folder import RunFolder
@@ -187,11 +188,11 @@ def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
 def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:
     state = engine.state()
     flat = inputs.reshape(len(inputs), -1)
-    if "data.shift" not in state:
+    if interface.SHIFT not in state:
         return _rows_of(flat)
     whole = inputs.shape[1:]
-    shift = np.broadcast_to(state["data.shift"], whole).reshape(-1)
-    scale = np.broadcast_to(state["data.scale"], whole).reshape(-1)
+    shift = np.broadcast_to(state[interface.SHIFT], whole).reshape(-1)
+    scale = np.broadcast_to(state[interface.SCALE], whole).reshape(-1)
     return lambda rows: np.asarray((flat[rows].astype(np.float32) - shift) * scale, np.float32)
 
 
