@@ -201,7 +201,9 @@ def test_names_are_readable_and_given_once():
 
 
 def test_arguments_come_in_the_order_of_their_tables():
-    arguments = Arguments(Names(), ["cost"])
+    builder = GraphBuilder("cost")
+    plan = planned(builder, cost=builder.input("x", ()) * 2.0)
+    arguments = Arguments(Names(), plan)
     arguments.array(Slot("w", "storage", (3,), "real", "w"))
     arguments.array(Slot("c", "constant", (3,), "real", "0"))
     arguments.array(Slot("x", "feed", (3,), "real", "x"))

@@ -6,10 +6,10 @@ import keyword
 import re
 from collections.abc import Iterable
 
-from nnctl.plan.plan import Launch, Slot
+from nnctl.plan.dtypes import element
+from nnctl.plan.plan import Launch, Plan, Slot
 
 _PLAIN = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
-_BYTES = {"real": 4, "index": 8, "uint8": 1}
 
 
 class Names:
@@ -43,9 +43,10 @@ class Arguments:
     offsets: of arena slots, in elements. numbers: constants of the formulas.
     """
 
-    def __init__(self, names: Names, outputs: Iterable[str]) -> None:
+    def __init__(self, names: Names, plan: Plan) -> None:
         self._names = names
-        self.outputs = {name: names.fresh(f"all_{name}") for name in outputs}
+        self.outputs = {name: names.fresh(f"all_{name}") for name in plan.outputs}
+        self._precision = plan.precision
         self.feeds: dict[str, str] = {}
         self.storage: dict[str, str] = {}
         self.constants: dict[str, str] = {}
@@ -65,7 +66,7 @@ class Arguments:
         key = (slot.offset, slot.dtype, slot.name)
         if key not in self._offsets:
             self._offsets[key] = len(self.offsets)
-            self.offsets.append(slot.offset // _BYTES[slot.dtype])
+            self.offsets.append(slot.offset // element(slot.dtype, self._precision).bytes)
         return self._offsets[key]
 
     def number(self, value: float) -> int | None:

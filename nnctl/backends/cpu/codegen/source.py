@@ -11,6 +11,7 @@ from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.imports import import_block, known_names, modules_of
 from nnctl.backends.cpu.codegen.sharing import Block, share
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer
+from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -120,7 +121,7 @@ def _parts(writer: Writer, plan: Plan, timed: bool) -> list[Block | tuple[str, .
         writer.begin(launch)
         _launch(writer, launch, inlining)
         # What is private to a thread lives in variables of the step.
-        private = launch.split == "private"
+        private = division_of(launch) == "private"
         parts.append(tuple(writer.body) if private else Block(launch.op.name, tuple(writer.body)))
         if timed:
             parts.append(("spent = cycle_counter() - began", "if thread == 0:", f"    clock[{position}] += spent"))
@@ -132,7 +133,7 @@ def _parts(writer: Writer, plan: Plan, timed: bool) -> list[Block | tuple[str, .
 
 
 def _launch(writer: Writer, launch: Launch, inlining: Inlining) -> None:
-    if launch.split != "whole":
+    if division_of(launch) != "one":
         _emit(writer, launch, inlining)
         return
     with writer.block("if thread == 0:"):

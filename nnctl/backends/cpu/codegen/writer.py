@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from nnctl.backends.codegen.arguments import Arguments, Names
 from nnctl.backends.cpu.codegen.dialect import NUMBA
+from nnctl.backends.cpu.division import division_of
 from nnctl.plan.plan import Launch, Plan, Slot
 
 Part: TypeAlias = Literal["full", "partition"]
@@ -19,7 +20,7 @@ _ARENA = {"real": "arena", "index": "arena_index", "uint8": "arena_uint8"}
 
 def part_of(launch: Launch) -> Part:
     """What a thread makes of a launch's results: all of them where one thread does the launch."""
-    return "partition" if launch.split in ("rows", "blocks") else "full"
+    return "partition" if division_of(launch) in ("rows", "blocks") else "full"
 
 
 class Writer:
@@ -33,7 +34,7 @@ class Writer:
     def __init__(self, plan: Plan, names: Names) -> None:
         self.plan = plan
         self.names = names
-        self.arguments = Arguments(names, plan.outputs)
+        self.arguments = Arguments(names, plan)
         self.body: list[str] = []
         self.scratch = 1
         self._views: dict[str, str] = {}
@@ -91,7 +92,7 @@ class Writer:
         for slot in launch.outputs:
             if slot.place == "arena":
                 self._variables.pop(slot.offset, None)
-                if launch.split == "private":
+                if division_of(launch) == "private":
                     self._variables[slot.offset] = self.names.fresh(slot.name)
 
     def is_variable(self, slot: Slot) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer, part_of
+from nnctl.backends.cpu.division import division_of
 from nnctl.plan.plan import Launch, Slot
 
 
@@ -62,7 +63,7 @@ def _broadcast_to(writer: Writer, launch: Launch) -> None:
     shift = len(out.shape) - len(x.shape)
     variables = LOOP_VARIABLES[: len(out.shape)]
     target = writer.view(out, part, ["-", *out.shape[1:]] if len(out.shape) > 1 else None)
-    partitioned = launch.split == "rows" and x.batched
+    partitioned = division_of(launch) == "rows" and x.batched
     layout: list[int | str] | None = ["-", *x.shape[1:]] if len(x.shape) > 1 else None
     source = writer.view(x, "partition" if partitioned else "full", layout)
     first = writer.bounds(out)[0] if part == "partition" else "0"

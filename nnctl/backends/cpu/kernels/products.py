@@ -5,6 +5,7 @@ from __future__ import annotations
 from nnctl.backends.cpu.codegen.intrinsics import gemm
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.gemm.product import product_scratch
 from nnctl.backends.cpu.kernels.layout import copy
 from nnctl.plan.plan import Launch, Slot
@@ -20,7 +21,7 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     columns = c.shape[1]
     part = part_of(launch)
     rows = writer.count(c, part)
-    if launch.split == "rows":
+    if division_of(launch) == "rows":
         a_text = writer.view(a, "partition")
     elif part == "partition":
         # A block of C's rows needs these columns of A if A is transposed, else these rows.

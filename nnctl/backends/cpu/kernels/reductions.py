@@ -10,6 +10,7 @@ from nnctl.backends.cpu.codegen.decorators import reordered
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer, part_of
+from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels.layout import fill
 from nnctl.plan.plan import Launch, Slot
 
@@ -81,7 +82,7 @@ def _sum(writer: Writer, launch: Launch) -> None:
 def _sum_some(writer: Writer, launch: Launch, groups: list[tuple[bool, int]]) -> None:
     """Loops over all axes of x, adding into the entries of out."""
     x, out, part = launch.inputs[0], launch.outputs[0], part_of(launch)
-    rowwise = launch.split == "rows"
+    rowwise = division_of(launch) == "rows"
     kept = [g for g, (gone, _) in enumerate(groups) if not gone]
     source = writer.view(x, "partition" if rowwise else "full", _layout([n for _, n in groups[1:]]))
     target = writer.view(out, part, _layout([groups[g][1] for g in kept[1:]]))
