@@ -11,7 +11,7 @@ from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.tensor import Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Spec
 
 
