@@ -33,7 +33,7 @@ def inspect(
     textbook has it, backward pass included. plan: the launches that run. code: the
     function that the compiled CPU backend makes of the plan, many steps a call.
     """
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
     from nnctl.spec.load import dump_spec, load_spec
 

@@ -16,10 +16,12 @@ from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.data.batches import reading_batches
 from nnctl.engine.initial import initial_state
+from nnctl.engine.measures import Measures
 from nnctl.engine.whole_objective import HostTraining
 from nnctl.errors import DataError, RunError
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
+from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
@@ -36,8 +38,8 @@ class Steps:
 
     completed: how many steps updated the parameters; fewer than asked for where the
         cost of the next one was not finite (its update did not happen).
-    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs) and by each
-        metric's name the sum, or the maximum, over the batch; float64 arrays of shape (completed,).
+    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs), the metrics'
+        statistics and the step metrics; float64 arrays of shape (completed, …).
     """
 
     completed: int
@@ -108,9 +110,10 @@ class Engine:
         """Direction of a metric; False for the cost."""
         return metric != interface.COST and self.network.metrics[metric].higher_is_better
 
-    def is_maximum(self, metric: str) -> bool:
-        """Whether a metric is the largest of its examples' values; False for the cost and for step metrics."""
-        return metric in self.network.metrics and self.network.metrics[metric].over_examples == "max"
+    def measures(self) -> Measures:
+        """New measures of the net's cost, metrics and step metrics, which have seen no example."""
+        network = self.network
+        return Measures(network.fitted_metrics, network.step_metrics, per_example(network.evaluation))
 
     def normalize(self, shift: NDArray[Any], scale: NDArray[Any]) -> None:
         """Set the statistics of the inputs (part of `state()` from then on)."""
@@ -199,19 +202,9 @@ class Engine:
         rows = np.arange(self._rows[split], dtype=np.int64) if indices is None else indices
         if not len(rows):
             raise DataError(f"the {split} split has no example to measure")
-        parts = self._in_batches(self.network.evaluation, split, rows)
-        measured = {
-            name: np.concatenate([part[name] for part in parts], dtype=np.float64)
-            for name in (*self.metric_names, interface.WEIGHT)
-        }
-        # The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum.
-        weights = measured.pop(interface.WEIGHT)
-        cost = float(np.sum(measured.pop(interface.COST) * weights) / np.sum(weights))
-        joined = {
-            name: float(np.max(values) if self.is_maximum(name) else np.sum(values) / len(rows))
-            for name, values in measured.items()
-        }
-        return {interface.COST: cost, **joined}
+        measures = Measures(self.network.fitted_metrics, (), per_example(self.network.evaluation))
+        measures.add_split(self._in_batches(self.network.evaluation, split, rows), len(rows))
+        return measures.metrics()
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""
