@@ -24,6 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), *given])
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Of a test for several backends, the parameter says whether it compiles."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        backend = item.callspec.params.get("backend")
+        if isinstance(backend, str) and backend != "numpy":
+            item.add_marker("compile")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Fixtures are made under their first test's markers."""

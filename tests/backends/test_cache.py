@@ -17,6 +17,8 @@ from nnctl.backends.cache import pruning
 from nnctl.backends.cache import store as cache
 from nnctl.backends.cache.store import compiled, kept_bytes
 
+pytestmark = pytest.mark.compile
+
 TEXT = '"""A generated function."""\n\n\ndef run(x):\n    return x * 2.0 + {offset}\n'
 
 

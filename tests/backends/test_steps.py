@@ -20,6 +20,8 @@ from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature
 from nnctl.graph.network import Network
 
+pytestmark = pytest.mark.compile
+
 STEPS = 50
 TOLERANCE = 1e-4
 """Of the largest entry of each array. One step differs by a few ULP (1e-7 of a weight): sums run in another order,

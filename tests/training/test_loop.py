@@ -222,6 +222,7 @@ def test_one_example_and_no_other_split() -> None:
     assert "best" not in loop.store.order  # type: ignore[union-attr]
 
 
+@pytest.mark.compile
 def test_a_cost_that_is_not_finite_stops_with_the_engines_diagnosis() -> None:
     store = Memory()
     loop = make(engine=SoftmaxEngine(poison_at=6), store=store)

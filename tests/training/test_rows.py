@@ -47,11 +47,13 @@ def run(loaded: Loaded, out: str, **options: Any) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((Path(out) / "checkpoints").iterdir())}
 
 
+@pytest.mark.compile
 def test_no_result_depends_on_the_stretch() -> None:
     first, *others = (run(spec(), f"s{stretch}", stretch=stretch) for stretch in (1, 3, 100))
     assert all(other == first for other in others)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("step", [3, 6, 10, 13])
 def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
@@ -124,6 +126,7 @@ def test_without_augmentation_the_set_lies_there_whole() -> None:
     np.testing.assert_array_equal(engine.inputs, data.train.inputs)
 
 
+@pytest.mark.compile
 def test_the_other_splits_stay_as_they_are() -> None:
     """What is measured after training is what the run's weights reach on untouched examples."""
     from nnctl.inference.evaluation import evaluate, open_run
