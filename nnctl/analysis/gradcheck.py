@@ -24,8 +24,8 @@ from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
+from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
-from nnctl.plan.plan import Precision
 from nnctl.spec.document import Spec
 
 Method: TypeAlias = Literal["complex", "central"]
@@ -84,9 +84,9 @@ class GradientCheck:
         self.batch = batch
         self.seed = spec.seed if seed is None else seed
         state = initial_state(self.network, self.seed, batch)
-        self.parameters = {name: state[name] for name in self.network.parameters}
-        self._trained = [name for name, parameter in self.network.parameters.items() if not parameter.frozen]
-        self.carried = {name: state[name] for name in self.network.states}
+        self.parameters = {name: state[name] for name in self.network.structure.parameters}
+        self._trained = [name for name, parameter in self.network.structure.parameters.items() if not parameter.frozen]
+        self.states = {name: state[name] for name in self.network.structure.states}
         self.data = random_examples(signature, batch, self.seed)
         full = self.network.objective
         self._value_graph = drop_dead(replace(full, outputs={interface.OBJECTIVE: full.outputs[interface.OBJECTIVE]}))
@@ -201,7 +201,7 @@ class GradientCheck:
             kept = storage[name][index]
             storage[name][index] = kept + added
             try:
-                return executable.run(feeds, 1).outputs[interface.OBJECTIVE][0]
+                return executable.start(feeds, 1).result().outputs[interface.OBJECTIVE][0]
             finally:
                 storage[name][index] = kept
 
@@ -209,7 +209,7 @@ class GradientCheck:
 
     def _run(self, graph: Graph, precision: Precision) -> dict[str, NDArray[Any]]:
         executable = NumpyBackend().load(lower(graph, self._sizes, precision), self._storage(precision))
-        return {name: array[0] for name, array in executable.run(self._feeds(), 1).outputs.items()}
+        return {name: array[0] for name, array in executable.start(self._feeds(), 1).result().outputs.items()}
 
     @property
     def _sizes(self) -> dict[str, int]:
@@ -223,7 +223,7 @@ class GradientCheck:
         seed = np.array(interface.seed_words(self.seed), np.int64)
         real = {
             n: a.astype(dtype) if a.dtype.kind == "f" else a
-            for n, a in (self.parameters | self.carried | self.data).items()
+            for n, a in (self.parameters | self.states | self.data).items()
         }
         return {**real, interface.SEED: seed}
 

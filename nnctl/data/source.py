@@ -1,4 +1,4 @@
-"""The base of every data source: what a spec may say of any of them, and what each must answer.
+"""The base of every data source: its fields in a spec, and its methods.
 
 No array library is imported here: a spec is validated, completed and explained
 without loading a number.
@@ -7,10 +7,10 @@ without loading a number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import Gt, Lt, MinLen
 
@@ -34,9 +34,9 @@ class Description:
 
     classes: names in the order of the label indices, None where targets are values.
     scale: the factor that brings stored inputs to the unit range, None for 1.
-    examples: how many, its own test set included; None where that takes a full read.
+    examples: their number, a test set of the source included; None where that takes a full read.
     target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
-    vocabulary: what input indices stand for, where that is known.
+    vocabulary: the tokens that input indices stand for, where they are known.
     """
 
     input_shape: tuple[int, ...]
@@ -50,10 +50,10 @@ class Description:
 
 @dataclass(frozen=True)
 class Examples:
-    """All that a source holds.
+    """All examples of a source.
 
     inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) or (n, time) int64 or
-    values (n, *target_shape) float32; test_inputs and test_targets: the source's own test set.
+    values (n, *target_shape) float32; test_inputs and test_targets: the test set that comes with the source.
     """
 
     description: Description
@@ -114,12 +114,26 @@ class Source(DataSource):
         """True where the source comes with a test set; `test` then takes from that."""
         return False
 
+    @property
+    def ordered(self) -> bool:
+        """True where examples are held out as they lie."""
+        return self.split == "ordered"
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Random changes of the training examples, as the spec lists them."""
+        return self.augment
+
+    def without_subset(self) -> Self | None:
+        """The same source without its subset; None where it has none."""
+        return None if self.subset is None else replace(self, subset=None)
+
     def describe(self, folder: Path) -> Description:
         """The description of its examples, from as little reading as its type allows. Raises DataError."""
         raise NotImplementedError
 
     def read(self, folder: Path, seed: int) -> Examples:
-        """Everything it holds. `folder`: what paths are relative to. Raises DataError."""
+        """All of its examples. `folder`: the base of relative paths. Raises DataError."""
         raise NotImplementedError
 
     def fetch(self, folder: Path) -> None:
@@ -130,7 +144,7 @@ class Source(DataSource):
         raise NotImplementedError
 
     def signature(self, folder: Path) -> DataSignature:
-        """Shapes and kinds of what training will see. Raises DataError where a file is needed and bad."""
+        """The signature of the data that training will read. Raises DataError where a file is needed and bad."""
         return self.signature_of(self.describe(folder))
 
     def signature_of(self, description: Description) -> DataSignature:

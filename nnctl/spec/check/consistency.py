@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nnctl.components.base import Activation, Layer, StepMetric
+from nnctl.components.base import Layer, MonitoredSchedule, StepMetric
 from nnctl.components.pretraining import pretraining_problems
 from nnctl.errors import Diagnostic, Location
 from nnctl.spec.check.validate import Place, in_order
@@ -142,38 +142,35 @@ class _Checker:
     def nested(self, layers: tuple[Layer, ...], path: str) -> None:
         """Layers inside layers: distinct names, one chain."""
         for index, layer in enumerate(layers):
-            inner = getattr(layer, "layers", None)
-            if not isinstance(inner, tuple):
-                continue
-            inside = f"{path}.{index}.layers"
-            self.distinct(inner, layer_names(inner), inside)
-            for number, part in enumerate(inner):
-                if part.inputs is not None:
-                    self.problem(
-                        f"{inside}.{number}.inputs",
-                        f"a layer inside '{layer.type}' reads the one before it",
-                        hint="'inputs' is for the layers at the root of the spec",
-                    )
-            self.nested(inner, inside)
+            for field_name, inner in layer.children.items():
+                inside = f"{path}.{index}.{field_name}"
+                self.distinct(inner, layer_names(inner), inside)
+                for number, part in enumerate(inner):
+                    if part.inputs is not None:
+                        self.problem(
+                            f"{inside}.{number}.inputs",
+                            f"a layer inside '{layer.type}' reads the one before it",
+                            hint="'inputs' is for the layers at the root of the spec",
+                        )
+                self.nested(inner, inside)
 
     def sequences(self, layers: tuple[Layer, ...], path: str) -> None:
         """Layers that scan sequences, against data that does not allow a state kept or a scan backwards."""
         for index, layer in enumerate(layers):
             here = f"{path}.{index}"
-            obstacle = self.break_between_batches() if getattr(layer, "stateful", False) else None
+            obstacle = self.break_between_batches() if layer.keeps_state else None
             if obstacle is not None:
                 why, hint = obstacle
                 self.problem(f"{here}.stateful", f"'{layer.type}' cannot carry its state: {why}", hint=hint)
-            if getattr(layer, "bidirectional", False) and self.spec.data.predicts_next:
+            if layer.reads_ahead and self.spec.data.predicts_next:
                 self.problem(
                     f"{here}.bidirectional",
                     f"read backwards, data of type {self.spec.data.type} gives away its targets: "
                     "each is the step that comes next",
                     hint="remove 'bidirectional'",
                 )
-            inner = getattr(layer, "layers", None)
-            if isinstance(inner, tuple):
-                self.sequences(inner, f"{here}.layers")
+            for field_name, inner in layer.children.items():
+                self.sequences(inner, f"{here}.{field_name}")
 
     def break_between_batches(self) -> tuple[str, str] | None:
         """The reason that batches of the data do not follow one another, and what to do; None where they do."""
@@ -183,7 +180,7 @@ class _Checker:
                 f"with data of type {data.type}, batches do not go on where the ones before ended",
                 "remove 'stateful', or use data of type text with contiguous: true",
             )
-        if getattr(data, "split", "ordered") != "ordered":
+        if not data.ordered:
             return (
                 "windows held out at random do not follow one another",
                 "remove 'stateful', or let data.split be ordered, as it is if absent",
@@ -195,13 +192,10 @@ class _Checker:
     def output(self) -> None:
         """The last activation against what the cost makes sense of."""
         cost = self.spec.cost
-        last = self.spec.layers[-1]
-        if not cost.outputs or "activation" not in getattr(last, "__dataclass_fields__", {}):
+        activation = self.spec.layers[-1].output_activation
+        if not cost.outputs or activation is None or activation.type in cost.outputs:
             return
-        activation = getattr(last, "activation")  # noqa: B009
-        name = activation.type if isinstance(activation, Activation) else "linear"
-        if name in cost.outputs:
-            return
+        name = activation.type
         fitting = " or ".join(f"'{n}'" for n in cost.outputs)
         path = f"layers.{len(self.spec.layers) - 1}"
         self.problems.append(
@@ -308,8 +302,8 @@ class _Checker:
         schedule = self.spec.schedule
         if schedule.early_stopping is not None:
             yield "schedule.early_stopping.monitor", schedule.early_stopping.monitor
-        watched = getattr(schedule.learning_rate, "monitor", None)
-        if isinstance(watched, str):
-            yield "schedule.learning_rate.monitor", watched
+        rates = schedule.learning_rate
+        if isinstance(rates, MonitoredSchedule) and rates.monitored is not None:
+            yield "schedule.learning_rate.monitor", rates.monitored
         if self.spec.sweep is not None and self.spec.sweep.monitor is not None:
             yield "sweep.monitor", self.spec.sweep.monitor
