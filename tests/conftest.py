@@ -12,6 +12,9 @@ from devices import cuda_devices
 
 GUARD = Path(__file__).parent / "compiler_guard"
 
+COMPILING = ("auto", "cpu")
+"""Values of the parameter `backend` that name, or begin with the name of, what compiles."""
+
 compiler_refusal.install()
 
 
@@ -28,7 +31,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Of a test for several backends, the parameter says whether it compiles."""
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         backend = item.callspec.params.get("backend")
-        if isinstance(backend, str) and backend != "numpy":
+        if isinstance(backend, str) and backend.startswith(COMPILING):
             item.add_marker("compile")
 
 

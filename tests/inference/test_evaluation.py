@@ -48,7 +48,9 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(text: str, out: str, *overrides: str) -> dict[str, Any]:
-    finished = follow(session.train(load_text(text, "s.yaml", ("backend=numpy", *overrides)), out=Path(out)), [RunSink()])
+    finished = follow(
+        session.train(load_text(text, "s.yaml", ("backend=numpy", *overrides)), out=Path(out)), [RunSink()]
+    )
     assert finished is not None
     return dict(finished.summary)
 
