@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Argument, Command, Kind, Option, Values
+from nnctl.cli.completion.command import DYNAMIC, Argument, Command, Kind, Option, ValueSet
 
 _HEAD = """\
 #compdef nnctl
@@ -10,7 +10,7 @@ _HEAD = """\
 """
 
 _TAIL = r"""
-# Values that depend on the spec of this line or on the installed components.
+# ValueSet that depend on the spec of this line or on the installed components.
 _nnctl_ask() {
     # What _arguments inserts before the kind belongs to compadd.
     local kind=${@[-1]} spec=${${(M)words:#*.(yaml|yml)}[1]}
@@ -93,7 +93,7 @@ def _argument(place: int, argument: Argument) -> str:
     return _quote(f"{where}:{argument.name}:{_action(argument.value)}")
 
 
-def _action(value: Values) -> str:
+def _action(value: ValueSet) -> str:
     if value.kind in DYNAMIC:
         return f"_nnctl_ask {value.kind}"
     return {
