@@ -42,12 +42,12 @@ class Structure:
 
     @property
     def recurrent_states(self) -> dict[str, State]:
-        """States with an entry for each example of a batch: where sequences go on."""
+        """States with an entry for each example of a batch: where sequences resume."""
         return {name: state for name, state in self.states.items() if state.value.batched}
 
     @property
     def penalized(self) -> bool:
-        """Whether the objective has a penalty beside the cost."""
+        """True where the objective has a penalty beside the cost."""
         return any(regularizer.penalizes for regularizer in self.regularizers.values())
 
     @property

@@ -11,7 +11,7 @@ from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.document import Spec
 from nnctl.sweep.executors import pool
-from nnctl.sweep.executors.worker import Trained, Failed, TrialTask
+from nnctl.sweep.executors.worker import Failed, Trained, TrialTask
 from nnctl.sweep.space import Trial
 from nnctl.sweep.study import Study
 from nnctl.training.monitor import metric_of

@@ -10,7 +10,7 @@ _HEAD = """\
 """
 
 _TAIL = r"""
-# ValueSet that depend on the spec of this line or on the installed components.
+# Values that depend on the spec of this line or on the installed components.
 _nnctl_ask() {
     # What _arguments inserts before the kind belongs to compadd.
     local kind=${@[-1]} spec=${${(M)words:#*.(yaml|yml)}[1]}
