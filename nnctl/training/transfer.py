@@ -10,7 +10,7 @@ from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.runs import checkpoints
 from nnctl.runs.folder import find
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Transfer
 from nnctl.spec.load import Loaded
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnctl.graph.network import Network
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.load import load_spec, load_text
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnctl.components.base import Layer
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Spec
 
 
