@@ -14,9 +14,7 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path 
 REWRITING = (
     "nnctl/analysis/",
     "nnctl/backends/",
-    "nnctl/components/",
     "nnctl/engine/",
-    "nnctl/graph/",
     "nnctl/inference/",
     "nnctl/plan/",
     "nnctl/training/loop.py",
