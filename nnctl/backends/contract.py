@@ -59,8 +59,12 @@ class Backend(Protocol):
     def fetch(self, placed: Any) -> NDArray[Any]:
         """A copy of a placed array, on the host."""
 
-    def overwrite(self, placed: Any, array: NDArray[Any]) -> None:
-        """Let the first rows of a placed array be those of `array`, where they lie: loaded plans see them."""
+    def overwrite(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
+        """Let the rows from `first` on of a placed array be those of `array`, where they lie: loaded plans see them.
+
+        An array without axes has its value replaced. May be called on another thread while a chunk runs
+        that reads none of these rows.
+        """
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """Lower a graph as this backend likes it."""

@@ -15,7 +15,7 @@ from nnctl.ops.shapes import resolve
 
 
 def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDArray[Any]]:
-    """Parameters, optimizer slots and layers' states by name, float64.
+    """Parameters, optimizer state and layers' states by name, float64.
 
     batch: the training batch size, for states with an entry for each example.
 

@@ -137,7 +137,7 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
             if run.classes is None:
                 measured["mse"] = _mean_squared_error(scores, targets)
         else:
-            run.engine.bind(split, part.inputs, part.targets)
+            run.engine.feed.bind(split, part.inputs, part.targets)
             measured = dict(run.engine.evaluate(split))
             scores = run.scores(part.inputs)
         outputs.append(scores)

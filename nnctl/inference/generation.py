@@ -74,10 +74,13 @@ def _reader(run: TrainedRun) -> Any:
     except ShapeError as error:
         raise UsageError(f"{run.folder.path}: this net cannot generate: layer {error.layer}: {error.message}") from None
     backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
-    trained = run.engine.state()
+    values = [value for value in graph.inputs if value.role in ("parameter", "state")]
+    arrays = run.engine.read(value.name for value in values if not _of_examples(value))
+    # The state of the one sequence that is written begins anew.
+    arrays |= {v.name: np.zeros(resolve(v.shape, {"batch": 1}), np.float32) for v in values if _of_examples(v)}
     # Each token is an example of one step: its index is its row.
-    storage = {"data.inputs": backend.place(np.arange(len(names), dtype=np.int64)[:, None])}
-    storage |= {v.name: backend.place(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
+    arrays["data.inputs"] = np.arange(len(names), dtype=np.int64)[:, None]
+    storage = {name: backend.place(array) for name, array in arrays.items()}
     executable: Executable = backend.load(backend.plan(graph, {"batch": 1, "rows": len(names)}), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
@@ -87,8 +90,6 @@ def _reader(run: TrainedRun) -> Any:
     return read
 
 
-def _value(value: Value, trained: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """What training left in a parameter or state; of a state with an entry an example, the beginning."""
-    if value.role == "state" and value.shape and isinstance(value.shape[0], Symbol):
-        return np.zeros(resolve(value.shape, {"batch": 1}), np.float32)
-    return trained[value.name]
+def _of_examples(value: Value) -> bool:
+    """True for a state with an entry for each example of a batch."""
+    return value.role == "state" and bool(value.shape) and isinstance(value.shape[0], Symbol)

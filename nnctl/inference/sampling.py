@@ -53,10 +53,10 @@ def draw(machines: list[Machine], v: NDArray[Any], steps: int, seed: int) -> NDA
 
 def as_stored(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Samples in the units of the data: without the rescaling by which the net reads it."""
-    state = run.engine.state()
-    if "data.shift" not in state:
+    if run.signature.statistics_shape is None:
         return samples
-    return np.asarray(samples / state["data.scale"] + state["data.shift"], np.float64)
+    statistics = run.engine.read(("data.shift", "data.scale"))
+    return np.asarray(samples / statistics["data.scale"] + statistics["data.shift"], np.float64)
 
 
 def picture(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.uint8]:

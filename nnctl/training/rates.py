@@ -65,5 +65,5 @@ class Rates:
 
 
 def first_of(values: Mapping[str, NDArray[Any]], index: int) -> dict[str, float]:
-    """The scheduled values of one step of a stretch."""
+    """The scheduled values of one step of a chunk."""
     return {name: float(array[index]) for name, array in values.items()}

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to stop, which the training loop grants between two stretches of steps."""
+"""SIGINT and SIGTERM as a wish to stop, which the training loop grants between two chunks of steps."""
 
 from __future__ import annotations
 

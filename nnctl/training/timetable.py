@@ -74,8 +74,8 @@ class Timetable:
         epoch, rest = divmod(target, self.examples)
         return min(epoch * self.steps_per_epoch + -(-rest // self.batch), self.steps)
 
-    def stretch(self, step: int, most: int) -> tuple[int, int, int]:
-        """The next steps that run in one go: (how many, first, behind last position in the epoch's order).
+    def chunk(self, step: int, most: int) -> tuple[int, int, int]:
+        """The next steps that run in one call: (how many, first position in the epoch's order, stop).
 
         They have batches of one size, lie in one epoch, and end at the next
         evaluation at the latest; at least one, at most `most`.

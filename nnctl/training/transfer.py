@@ -33,10 +33,10 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
         raise loaded.error("from.run", message, hint=hint.strip()) from error
     saved = checkpoint.tensors
     _check_tokens(loaded, engine, asked, checkpoint.progress["signature"]["vocabulary"], str(folder.path))
-    state = engine.state()
     parameters = engine.parameters
-    carried = {n: tuple(s.value.shape) for n, s in engine.network.states.items()}
-    fixed = {n: shape for n, shape in carried.items() if all(isinstance(length, int) for length in shape)}
+    states = {n: tuple(s.value.shape) for n, s in engine.network.states.items()}
+    fixed = {n: shape for n, shape in states.items() if all(isinstance(length, int) for length in shape)}
+    taken = {}
     for array, shape in (parameters | fixed).items():
         layer = array.partition(".")[0]
         if asked.layers is not None and layer not in asked.layers:
@@ -49,8 +49,8 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
                 f"{array} has shape {saved[array].shape} in {folder.path}, and {shape} in this net",
                 hint=f"give '{layer}' the shape that it has in that run, or {_leave_out(asked, layer)}",
             )
-        state[array] = saved[array]
-    engine.load_state(state)
+        taken[array] = saved[array]
+    engine.assign(taken)
 
 
 def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Sequence[str] | None, run: str) -> None:

@@ -14,11 +14,11 @@ tables = st.builds(
 
 
 def walk(table: Timetable, most: int) -> list[tuple[int, int, int]]:
-    """(step, first, behind) of every single step, however they are cut into stretches."""
+    """(step, first, stop) of every single step, however they are cut into chunks."""
     step, steps = 0, []
     while step < table.steps:
-        count, first, behind = table.stretch(step, most)
-        size = (behind - first) // count
+        count, first, stop = table.chunk(step, most)
+        size = (stop - first) // count
         steps += [(step + k, first + k * size, first + (k + 1) * size) for k in range(count)]
         step += count
     return steps
@@ -29,7 +29,7 @@ def test_every_epoch_sees_each_example_once_however_it_is_cut(table: Timetable, 
     assert walk(table, most) == walk(table, 1)
     for epoch in range(table.epochs):
         mine = [s for s in walk(table, most) if table.epoch_of(s[0]) == epoch]
-        positions = [p for _, first, behind in mine for p in range(first, behind)]
+        positions = [p for _, first, stop in mine for p in range(first, stop)]
         assert positions == list(range(table.examples))
 
 
@@ -46,10 +46,10 @@ def test_evaluations_are_due_when_the_examples_are_seen(table: Timetable) -> Non
 
 
 @given(tables, st.integers(1, 60))
-def test_a_stretch_ends_at_an_evaluation_at_the_latest(table: Timetable, most: int) -> None:
+def test_a_chunk_ends_at_an_evaluation_at_the_latest(table: Timetable, most: int) -> None:
     step = 0
     while step < table.steps:
-        count, _, _ = table.stretch(step, most)
+        count, _, _ = table.chunk(step, most)
         assert 1 <= count <= most
         assert step + count <= table.next_evaluation(step)
         step += count

@@ -55,9 +55,9 @@ class CpuBackend:
         """See `Backend`."""
         return placed.copy()
 
-    def overwrite(self, placed: Array, array: Array) -> None:
+    def overwrite(self, placed: Array, array: Array, first: int = 0) -> None:
         """See `Backend`."""
-        placed[: len(array)] = array
+        placed[slice(first, first + len(array)) if array.ndim else ...] = array
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""

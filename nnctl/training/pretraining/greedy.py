@@ -80,12 +80,11 @@ def pretrain(
                 [machines[layer].hidden(read(part)) for part in batches(np.arange(len(inputs)), _CHUNK)]
             )
             seen, read = read, _rows_of(answers)
-    state = engine.state()
-    for layer, machine in machines.items():
-        state[f"{layer}.weight"], state[f"{layer}.bias"] = machine.weight, machine.hidden_bias
+    learned = {f"{layer}.weight": machine.weight for layer, machine in machines.items()}
+    learned |= {f"{layer}.bias": machine.hidden_bias for layer, machine in machines.items()}
     some = permutation(len(inputs), loaded.spec.seed, Purpose.SAMPLE)[:_STARTS]
     save(folder, machines, seen(some))
-    engine.load_state(state)
+    engine.assign(learned)
 
 
 def save(folder: RunFolder, machines: dict[str, Machine], starts: NDArray[Any]) -> None:
@@ -185,13 +184,11 @@ def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
 
 
 def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:
-    state = engine.state()
     flat = inputs.reshape(len(inputs), -1)
-    if "data.shift" not in state:
+    if engine.network.signature.statistics_shape is None:
         return _rows_of(flat)
-    whole = inputs.shape[1:]
-    shift = np.broadcast_to(state["data.shift"], whole).reshape(-1)
-    scale = np.broadcast_to(state["data.scale"], whole).reshape(-1)
+    statistics = engine.read(("data.shift", "data.scale"))
+    shift, scale = (np.broadcast_to(array, inputs.shape[1:]).reshape(-1) for array in statistics.values())
     return lambda rows: np.asarray((flat[rows].astype(np.float32) - shift) * scale, np.float32)
 
 
