@@ -17,6 +17,7 @@ from nnctl.backends.registry import choose_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
 from nnctl.errors import RunError
+from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Launch
 from nnctl.spec.document import Spec
@@ -82,7 +83,7 @@ def bench(
     graph = network.training_step if step == "train" else network.evaluation
     chosen = choose_backend(backend or spec.backend.type, [graph], asked).backend
     rows = max(_ROWS, size)
-    plan = chosen.plan(graph, {"batch": size, "rows": rows})
+    plan = chosen.plan(graph, interface.sizes(size, rows))
     storage = {name: chosen.place(array) for name, array in _storage(network, size, rows).items()}
     feeds = _feeds(spec, size, rows, steps)
     whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
@@ -142,14 +143,14 @@ def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[A
 def _storage(network: Network, batch: int, rows: int) -> dict[str, NDArray[Any]]:
     stored = initial_state(network, 0, batch) | random_examples(network.signature, rows, 0)
     narrow = {k: np.asarray(v, np.float32 if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
-    return narrow | {"seed": np.zeros(2, np.int64)}
+    return narrow | {interface.SEED: np.zeros(2, np.int64)}
 
 
 def _feeds(spec: Spec, batch: int, rows: int, steps: int) -> dict[str, NDArray[Any]]:
     """A rate of 0 keeps the weights as they are: random targets cannot make them diverge."""
     rates = {name: float(getattr(spec.optimizer, name)) for name in spec.optimizer.scheduled} | {"learning_rate": 0.0}
     return {
-        "index": np.random.default_rng(0).integers(0, rows, (steps, batch)),
-        "step": np.arange(steps, dtype=np.int64),
+        interface.INDEX: np.random.default_rng(0).integers(0, rows, (steps, batch)),
+        interface.STEP: np.arange(steps, dtype=np.int64),
         **{name: np.full(steps, rate, np.float32) for name, rate in rates.items()},
     }

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from nnctl.components.base import ElementwiseActivation
 from nnctl.data.dataset import Dataset
 from nnctl.engine.initial import initial_state
+from nnctl.graph import interface
+from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.namespaces import numpy_namespace
-from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
 
 Array = NDArray[Any]
@@ -83,9 +84,10 @@ def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
     network = Network(spec, data.signature)
     count = min(_BATCH, len(data.train))
     graph = network.unfused_training_step
-    values = _values(graph, _storage(network, data, seed, count), count)
+    given = _storage(network, data, seed, count) | _feeds(spec, count)
+    values = {c.value: c.array for c in evaluate(graph, given, interface.sizes(count, count))}
     of_name = {value.name: array for value, array in values.items()}
-    cost = next(array for value, array in values.items() if value is graph.outputs["cost"])
+    cost = values[graph.outputs[interface.COST]]
     states = [_state(layer, graph, values, of_name) for layer in _layers(network)]
     return Diagnosis(count, float(cost), _even_guess(network), tuple(states))
 
@@ -112,7 +114,7 @@ def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Map
     gradient = _size(np.concatenate([of_name[f"∂C/∂{n}"].reshape(-1) for n in weights])) if weights else None
     weight = _size(np.concatenate([of_name[n].reshape(-1) for n in weights])) if weights else 0.0
     ratio = gradient / weight if gradient is not None and weight > 0.0 else None
-    forward = graph.nodes[: _after_guard(graph)]
+    forward = graph.nodes[: _after_cost(graph)]
     own = [node for node in forward if node.layer == layer and node.outputs[0] in values]
     activation = _size(values[own[-1].outputs[0]]) if own else None
     slopes = next((found for node in reversed(own) if (found := _slopes(node, values)) is not None), None)
@@ -142,33 +144,21 @@ def _size(array: Array) -> float:
     return float(np.sqrt(np.mean(np.square(np.asarray(array, float)))))
 
 
-def _after_guard(graph: Graph) -> int:
-    """How many nodes there are up to the cost."""
-    return 1 + next(i for i, node in enumerate(graph.nodes) if graph.guard in node.outputs)
+def _after_cost(graph: Graph) -> int:
+    """Number of nodes up to the cost."""
+    return 1 + next(i for i, node in enumerate(graph.nodes) if graph.outputs[interface.COST] in node.outputs)
 
 
-def _values(graph: Graph, storage: Mapping[str, Any], batch: int) -> dict[Value, Array]:
-    """Every value of the graph but the new parameters, in float64."""
-    xp = numpy_namespace()
-    feeds = {"index": np.arange(batch), "step": 0}
-    values: dict[Value, Any] = {
-        v: np.asarray(feeds.get(v.name, storage.get(v.name, 0.0)), float if v.type.dtype == "real" else None)
-        for v in graph.inputs
-    }
-    updated = set(graph.updates.values())
-    sizes = {"batch": batch, "rows": batch}
-    for node in graph.nodes:
-        if updated.isdisjoint(node.outputs) and all(v in values for v in node.inputs):
-            attributes = {k: resolve(v, sizes) for k, v in node.attributes.items()}
-            results = node.op.run(xp, [values[v] for v in node.inputs], attributes)
-            values |= {v: np.asarray(r) for v, r in zip(node.outputs, results, strict=True)}
-    return values
+def _feeds(spec: Spec, count: int) -> dict[str, Any]:
+    """The first batch at the first step, at a rate of 0: nobody looks at the new parameters."""
+    rates = dict.fromkeys(spec.optimizer.scheduled, 0.0)
+    return {interface.INDEX: np.arange(count), interface.STEP: 0, **rates}
 
 
 def _storage(network: Network, data: Dataset, seed: int, count: int) -> dict[str, Any]:
     rows = np.random.default_rng(seed).permutation(len(data.train))[:count]
     stored: dict[str, Any] = dict(initial_state(network, seed, count))
-    stored |= {"data.inputs": data.train.inputs[rows], "data.targets": data.train.targets[rows]}
+    stored |= {interface.INPUTS: data.train.inputs[rows], interface.TARGETS: data.train.targets[rows]}
     if data.shift is not None and data.scale is not None:
-        stored |= {"data.shift": data.shift, "data.scale": data.scale}
-    return stored | {"examples": float(len(data.train)), "seed": np.array([seed & 0xFFFFFFFF, seed >> 32])}
+        stored |= dict(zip(interface.STATISTICS, (data.shift, data.scale), strict=True))
+    return stored | {interface.EXAMPLES: float(len(data.train)), interface.SEED: np.array(interface.seed_words(seed))}

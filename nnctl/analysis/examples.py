@@ -8,25 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
+from nnctl.graph import interface
 
 
 def random_examples(signature: DataSignature, batch: int, seed: int) -> dict[str, NDArray[Any]]:
     """What a plan stores of a data set of `batch` examples, by name, numbers in float64."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
     shape = (batch, *signature.input_shape)
-    data: dict[str, NDArray[Any]] = {"examples": np.array(float(batch))}
+    data: dict[str, NDArray[Any]] = {interface.EXAMPLES: np.array(float(batch))}
     if signature.input_dtype == "uint8":
-        data["data.inputs"] = rng.integers(0, 256, shape, dtype=np.uint8)
+        data[interface.INPUTS] = rng.integers(0, 256, shape, dtype=np.uint8)
     elif signature.input_dtype == "index":
-        data["data.inputs"] = rng.integers(0, len(signature.vocabulary or (0, 1)), shape)
+        data[interface.INPUTS] = rng.integers(0, len(signature.vocabulary or (0, 1)), shape)
     else:
-        data["data.inputs"] = rng.standard_normal(shape)
+        data[interface.INPUTS] = rng.standard_normal(shape)
     if signature.classes is not None:
-        data["data.targets"] = rng.integers(0, len(signature.classes), (batch, *signature.target_shape))
+        data[interface.TARGETS] = rng.integers(0, len(signature.classes), (batch, *signature.target_shape))
     else:
-        data["data.targets"] = rng.uniform(size=(batch, *signature.target_shape))
+        data[interface.TARGETS] = rng.uniform(size=(batch, *signature.target_shape))
     if signature.statistics_shape is not None:
         byte = signature.input_dtype == "uint8"
-        data["data.shift"] = np.full(signature.statistics_shape, 127.5 if byte else 0.0)
-        data["data.scale"] = np.full(signature.statistics_shape, 1.0 / 127.5 if byte else 1.0)
+        data[interface.SHIFT] = np.full(signature.statistics_shape, 127.5 if byte else 0.0)
+        data[interface.SCALE] = np.full(signature.statistics_shape, 1.0 / 127.5 if byte else 1.0)
     return data

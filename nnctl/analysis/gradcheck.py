@@ -20,6 +20,7 @@ from nnctl.analysis.examples import random_examples
 from nnctl.backends.numpy import NumpyBackend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
@@ -88,9 +89,9 @@ class GradientCheck:
         self.carried = {name: state[name] for name in self.network.states}
         self.data = random_examples(signature, batch, self.seed)
         full = self.network.objective
-        self._value_graph = drop_dead(replace(full, outputs={"objective": full.outputs["objective"]}))
+        self._value_graph = drop_dead(replace(full, outputs={interface.OBJECTIVE: full.outputs[interface.OBJECTIVE]}))
         self.gradients = self._run(full, "float64")
-        self.objective = float(self.gradients["objective"])
+        self.objective = float(self.gradients[interface.OBJECTIVE])
 
     def run(
         self, *, method: Method = "complex", samples: int | None = 50, eps: float = 1e-5, tolerance: float | None = None
@@ -200,7 +201,7 @@ class GradientCheck:
             kept = storage[name][index]
             storage[name][index] = kept + added
             try:
-                return executable.run(feeds, 1).outputs["objective"][0]
+                return executable.run(feeds, 1).outputs[interface.OBJECTIVE][0]
             finally:
                 storage[name][index] = kept
 
@@ -212,19 +213,19 @@ class GradientCheck:
 
     @property
     def _sizes(self) -> dict[str, int]:
-        return {"batch": self.batch, "rows": self.batch}
+        return interface.sizes(self.batch, self.batch)
 
     def _feeds(self) -> dict[str, NDArray[Any]]:
-        return {"index": np.arange(self.batch)[None], "step": np.zeros(1, np.int64)}
+        return {interface.INDEX: np.arange(self.batch)[None], interface.STEP: np.zeros(1, np.int64)}
 
     def _storage(self, precision: Precision) -> dict[str, NDArray[Any]]:
         dtype = np.dtype(precision)
-        seed = np.array([self.seed & 0xFFFFFFFF, self.seed >> 32], np.int64)
+        seed = np.array(interface.seed_words(self.seed), np.int64)
         real = {
             n: a.astype(dtype) if a.dtype.kind == "f" else a
             for n, a in (self.parameters | self.carried | self.data).items()
         }
-        return {**real, "seed": seed}
+        return {**real, interface.SEED: seed}
 
 
 def _relative_error(numeric: float, analytic: float, floor: float = 0.0, noise: float = 0.0) -> float:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nnctl.engine.chunks import Examples
 from nnctl.engine.engine import Engine
+from nnctl.graph import interface
+from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
-from nnctl.ops.namespaces import numpy_namespace
-from nnctl.ops.shapes import resolve
 
 
 def diagnose(
@@ -22,7 +22,7 @@ def diagnose(
 
     indices: rows (batch,) of the examples. The engine's state is that before the step.
     """
-    feeds: dict[str, Any] = {"index": indices, "step": step, **scheduled}
+    feeds: dict[str, Any] = {interface.INDEX: indices, interface.STEP: step, **scheduled}
     return first_non_finite(engine.network.unfused_training_step, engine.storage_on_host(examples), feeds, step)
 
 
@@ -31,30 +31,15 @@ def first_non_finite(graph: Graph, storage: Mapping[str, NDArray[Any]], feeds: M
 
     storage: parameters, data and the like, as they were before the step.
     """
-    xp = numpy_namespace()
-    values: dict[Value, Any] = {}
-    for value in graph.inputs:
-        found = feeds[value.name] if value.role == "feed" else storage[value.name]
-        values[value] = np.asarray(found, np.float32 if value.type.dtype == "real" else None)
-        if value.role != "data" and not np.all(np.isfinite(values[value])):
-            return _words(f"the {value.role} {value.name}", "before", step, values[value])
-    sizes = {"batch": len(values[_named(graph, "index")]), "rows": 0}
-    with np.errstate(all="ignore"):
-        for node in graph.nodes:
-            attributes = {k: resolve(v, sizes) for k, v in node.attributes.items()}
-            outputs = node.op.run(xp, [values[v] for v in node.inputs], attributes)
-            for value, output in zip(node.outputs, outputs, strict=True):
-                array = np.asarray(output)
-                values[value] = array.astype(np.float32) if array.dtype == np.float64 else array
-                if not np.all(np.isfinite(values[value])):
-                    return _words(_node(node, value), "at", step, values[value])
-            if graph.guard in node.outputs:
-                break
+    sizes = interface.sizes(len(feeds[interface.INDEX]))
+    for computed in evaluate(graph, {**storage, **feeds}, sizes, np.float32):
+        value, node = computed.value, computed.node
+        if value.role != "data" and not computed.finite:
+            what = f"the {value.role} {value.name}" if node is None else _node(node, value)
+            return _words(what, "before" if node is None else "at", step, computed.array)
+        if value is graph.guard:
+            break
     return f"the cost is not finite at step {step}, and each tensor computed again by itself is finite"
-
-
-def _named(graph: Graph, name: str) -> Value:
-    return next(v for v in graph.inputs if v.name == name)
 
 
 def _node(node: Node, value: Value) -> str:

@@ -25,25 +25,25 @@ COMMANDS = (
     "doctor",
     "completion",
 )
-"""In the order of `nnctl --help`. `nnctl.cli.<name>` holds the function `<name>`, or `app` for a tree of its own."""
+"""Commands in the order of the help. `nnctl.cli.<name>` holds the function `<name>`, or `app` for a tree of its own."""
 HIDDEN = ("complete",)
-"""For programs, not for people: left out of the help."""
+"""Commands for programs, left out of the help."""
 
 
 class Root(TyperGroup):
     """The root of the tree."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of `COMMANDS`; Typer's own puts sub-trees first."""
+        """Names of the commands in the order of `COMMANDS`; Typer's puts sub-trees first."""
         order = {name: place for place, name in enumerate(COMMANDS)}
         return sorted(self.commands, key=lambda name: order.get(name, len(order)))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, its log on stderr. A reader that has gone is not Typer's exit code 1."""
         # Here and not above: `nnctl --help` does without `logging`.
-        from nnctl.cli import log_handler as notices
+        from nnctl.cli import log_handler
 
-        notices.show()
+        log_handler.show()
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -70,8 +70,8 @@ def command() -> Any:
     return typer.main.get_command(app)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"nnctl {__version__}")
         raise typer.Exit
 

@@ -40,7 +40,7 @@ def bench(
     from dataclasses import asdict
 
     from nnctl.analysis.bench import bench as measure
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
     from nnctl.spec.load import load_spec
 

@@ -19,8 +19,8 @@ def complete(
     from nnctl.cli.completion.candidates import names, settings
 
     if kind is Kind.SETTING:
-        found = settings(prefix, spec)
+        candidates = settings(prefix, spec)
     else:
-        found = names({Kind.BACKEND: "backend", Kind.SOURCE: "data"}.get(kind, kind.value), prefix)
-    for value, words in found:
+        candidates = names({Kind.BACKEND: "backend", Kind.SOURCE: "data"}.get(kind, kind.value), prefix)
+    for value, words in candidates:
         typer.echo(f"{value}\t{words}" if words else value)

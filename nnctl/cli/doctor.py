@@ -28,7 +28,7 @@ def doctor(
     """
     from dataclasses import asdict
 
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
 
     if spec is None:
         from nnctl.backends.report import report

@@ -22,18 +22,18 @@ def explain(
 
     A table on a terminal, one JSON object a line in a pipe.
     """
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
     from nnctl.spec.load import load_spec
     from nnctl.spec.origins import origins
 
     loaded = load_spec(spec, set_ or ())
-    found = [o for o in origins(loaded) if not under or o.path == under or o.path.startswith(f"{under}.")]
-    if not found:
+    shown = [o for o in origins(loaded) if not under or o.path == under or o.path.startswith(f"{under}.")]
+    if not shown:
         raise UsageError(f"the spec has nothing at {under!r}")
     print_rows(
         [
             {"path": o.path, "value": o.value, "from": o.words, "about": o.description, "formula": o.formula}
-            for o in found
+            for o in shown
         ]
     )

@@ -41,7 +41,7 @@ def gradcheck(
     from dataclasses import asdict
 
     from nnctl.analysis.gradcheck import GradientCheck
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
     from nnctl.errors import GradcheckFailed, UsageError
     from nnctl.spec.load import load_spec
 

@@ -33,7 +33,7 @@ def inspect(
     textbook has it, backward pass included. plan: the launches that run. code: the
     function that the compiled CPU backend makes of the plan, many steps a call.
     """
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
     from nnctl.spec.load import dump_spec, load_spec
 
@@ -45,6 +45,7 @@ def inspect(
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)
         return
+    from nnctl.graph import interface
     from nnctl.graph.network import Network
     from nnctl.graph.render import render as render_graph
     from nnctl.plan.lower import lower
@@ -65,10 +66,10 @@ def inspect(
     if show == "graph":
         typer.echo(render_graph(graph))
     elif show == "plan":
-        typer.echo(render_plan(lower(graph, {"batch": size, "rows": size})))
+        typer.echo(render_plan(lower(graph, interface.sizes(size, size))))
     elif show == "code":
         from nnctl.backends.cpu.listing import listing
 
-        typer.echo(listing(graph, {"batch": size, "rows": size}))
+        typer.echo(listing(graph, interface.sizes(size, size)))
     else:
         print_rows(summarize(network, size))

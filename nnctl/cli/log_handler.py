@@ -15,12 +15,12 @@ class _OnStderr(logging.Handler):
 
 
 def show() -> None:
-    """From now on print what is logged at level INFO and above."""
+    """Print records of level INFO and above from now on."""
     if not any(isinstance(handler, _OnStderr) for handler in _LOGGER.handlers):
         _LOGGER.addHandler(_OnStderr())
     _LOGGER.setLevel(logging.INFO)
 
 
 def silence() -> None:
-    """Print warnings and errors alone, for `--quiet`."""
+    """Print records of level WARNING and above alone, for `--quiet`."""
     _LOGGER.setLevel(logging.WARNING)

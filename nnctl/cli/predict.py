@@ -63,8 +63,8 @@ def predict(
     import sys
 
     from nnctl.errors import UsageError
+    from nnctl.inference import prediction
     from nnctl.inference.evaluation import open_run
-    from nnctl.inference.prediction import predict as answers
     from nnctl.reporting.terminal import show
 
     if sample is not None:
@@ -85,7 +85,7 @@ def predict(
         raise UsageError(
             "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
         )
-    for row in answers(open_run(run, checkpoint), inputs, top_k=top_k):
+    for row in prediction.predict(open_run(run, checkpoint), inputs, top_k=top_k):
         if not sys.stdout.isatty():
             print(json.dumps(row, allow_nan=False))
         elif "values" in row:
@@ -97,7 +97,7 @@ def predict(
 
 
 def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: int | None) -> None:
-    """Each token as soon as it is drawn."""
+    """Write each token as soon as it is drawn."""
     import sys
 
     from nnctl.inference.generation import generate
@@ -109,7 +109,7 @@ def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: i
 
 
 def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path | None) -> None:
-    """To a file, or as JSON Lines."""
+    """Draw samples into a file, or as JSON Lines."""
     import json
 
     import numpy as np

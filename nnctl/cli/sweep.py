@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from nnctl.sweep.ensemble import Ensemble
     from nnctl.sweep.ranking import Standing
-    from nnctl.sweep.runner import Result
-    from nnctl.sweep.study import Question
+    from nnctl.sweep.runner import TrialResult
+    from nnctl.sweep.study import Study
 
 
 def sweep(
@@ -69,7 +69,7 @@ def sweep(
     from nnctl.errors import Interrupted
     from nnctl.sweep import options, runner
     from nnctl.sweep.ensemble import require_one_split
-    from nnctl.sweep.study import ask
+    from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
 
     shortcuts = {
@@ -85,24 +85,24 @@ def sweep(
         *map(options.space, space or ()),
         *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
     ]
-    question = ask(spec, overrides, out)
-    if question.sweep.ensemble is not None:
-        require_one_split(question)
+    study = read_study(spec, overrides, out)
+    if study.sweep.ensemble is not None:
+        require_one_split(study)
     with stop_on_signals() as stop:
-        found = list(_report(question, _watched(question, runner.run(question, jobs, stop), quiet), quiet))
+        results = list(_report(study, _watched(study, runner.run(study, jobs, stop), quiet), quiet))
     if stop.signal_number is not None:
         raise Interrupted(
             stop.signal_number,
-            f"stopped with {len(found)} of {len(question.trials)} trials; the same line again goes on with the rest",
+            f"stopped with {len(results)} of {len(study.trials)} trials; the same line again goes on with the rest",
         )
-    _conclude(question, found, table=sys.stdout.isatty(), quiet=quiet)
-    if question.sweep.ensemble is not None:
-        _judge(question, question.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
-    if all(result.status != "finished" for result in found):
-        raise typer.Exit(found[0].exit_code)
+    _conclude(study, results, table=sys.stdout.isatty(), quiet=quiet)
+    if study.sweep.ensemble is not None:
+        _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
+    if all(result.status != "finished" for result in results):
+        raise typer.Exit(results[0].exit_code)
 
 
-def _report(question: Question, results: Iterable[Result], quiet: bool) -> Iterator[Result]:
+def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterator[TrialResult]:
     """Each result by number: an object a line in a pipe, and words for people where a trial failed."""
     import json
     import sys
@@ -111,15 +111,15 @@ def _report(question: Question, results: Iterable[Result], quiet: bool) -> Itera
 
     for result in in_order(results):
         if not sys.stdout.isatty():
-            print(json.dumps(_row(question, result), ensure_ascii=False), flush=True)
+            print(json.dumps(_row(study, result), ensure_ascii=False), flush=True)
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
         yield result
 
 
-def _row(question: Question, result: Result) -> dict[str, Any]:
-    monitor = question.sweep.monitor
+def _row(study: Study, result: TrialResult) -> dict[str, Any]:
+    monitor = study.sweep.monitor
     return {
         "trial": result.trial.number,
         "combination": result.trial.combination,
@@ -136,7 +136,7 @@ def _row(question: Question, result: Result) -> dict[str, Any]:
     }
 
 
-def _watched(question: Question, results: Iterator[Result], quiet: bool) -> Iterator[Result]:
+def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Iterator[TrialResult]:
     """The results as they come, behind a progress bar where stderr is a terminal."""
     import sys
 
@@ -147,29 +147,29 @@ def _watched(question: Question, results: Iterator[Result], quiet: bool) -> Iter
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("trials", total=len(question.trials))
+        bar = progress.add_task("trials", total=len(study.trials))
         for result in results:
             progress.advance(bar)
             yield result
 
 
-def _conclude(question: Question, results: list[Result], *, table: bool, quiet: bool) -> None:
+def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: bool) -> None:
     """Write the ranking, show it on a terminal, and say whether the seeds support it."""
     import json
 
-    from nnctl.cli.tables import print_rows
+    from nnctl.cli.printing import print_rows
     from nnctl.runs.durable import write_durably
     from nnctl.sweep.ranking import rank, within_noise
     from nnctl.sweep.runner import RESULTS, higher_is_better
 
-    column = next((c for result in results if (c := result.column(question.sweep.monitor))), None)
+    column = next((c for result in results if (c := result.column(study.sweep.monitor))), None)
     if column is None:
         return
-    higher = higher_is_better(question.spec, column)
+    higher = higher_is_better(study.spec, column)
     ranking = rank(results, column, higher)
     content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
-    write_durably(question.folder / RESULTS, (json.dumps(content, indent=2) + "\n").encode())
-    several = question.sweep.seeds > 1 or question.sweep.folds is not None
+    write_durably(study.folder / RESULTS, (json.dumps(content, indent=2) + "\n").encode())
+    several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
         print_rows([_standing(standing, column, several) for standing in ranking])
     if not quiet:
@@ -177,28 +177,28 @@ def _conclude(question: Question, results: list[Result], *, table: bool, quiet: 
         if best.mean is not None and best.standard_error is not None:
             runs = len(best.trials) - best.failed
             typer.echo(f"best {column}: {best.mean:.4g} ± {best.standard_error:.2g} over {runs} runs", err=True)
-        typer.echo(f"results in {question.folder}", err=True)
+        typer.echo(f"results in {study.folder}", err=True)
         if close := len(within_noise(ranking)):
             others = f"{close} other combination{'s' if close > 1 else ''}"
             typer.echo(f"the best is within two standard errors of {others}: more seeds would tell", err=True)
 
 
-def _judge(question: Question, count: int, *, line: bool, quiet: bool) -> None:
+def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
     """The ensemble of the best trials: a line under the table on a terminal, an object in a pipe."""
     import json
 
     from nnctl.sweep.ensemble import judge_best
 
-    found = judge_best(question, count)
-    members = 0 if found is None else len(found.trials)
+    ensemble = judge_best(study, count)
+    members = 0 if ensemble is None else len(ensemble.trials)
     if members < count and not quiet:
         typer.echo(f"an ensemble of {members} trials, not of {count}: no more of them finished", err=True)
-    if found is None:
+    if ensemble is None:
         return
     if line:
-        typer.echo(_sentence(found))
+        typer.echo(_sentence(ensemble))
     else:
-        print(json.dumps(found.as_json()), flush=True)
+        print(json.dumps(ensemble.as_json()), flush=True)
 
 
 def _sentence(ensemble: Ensemble) -> str:

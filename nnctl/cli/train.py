@@ -41,8 +41,7 @@ def train(
     import signal
     import sys
 
-    from nnctl.cli import BROKEN_PIPE
-    from nnctl.cli import log_handler as notices
+    from nnctl.cli import BROKEN_PIPE, log_handler
     from nnctl.errors import Interrupted
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.reporting.formats import FORMATS, format_named
@@ -53,7 +52,7 @@ def train(
     from nnctl.training.signals import stop_on_signals
 
     if quiet:
-        notices.silence()
+        log_handler.silence()
     chosen = format_named(form) if form is not None else None
     shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
     overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]
@@ -62,9 +61,9 @@ def train(
     sinks: list[Sink] = [RunSink()]
     if metrics is not None:
         by_suffix = metrics.suffix.removeprefix(".").lower()
-        own = chosen or format_named(by_suffix if by_suffix in FORMATS else "jsonl")
-        begun = session.begun_folder(loaded.spec.name or "run", out) if resume else None
-        sinks.append(FileSink(metrics, own, resumed=begun is not None))
+        form_of_file = chosen or format_named(by_suffix if by_suffix in FORMATS else "jsonl")
+        resumed = resume and session.begun_folder(loaded.spec.name or "run", out) is not None
+        sinks.append(FileSink(metrics, form_of_file, resumed=resumed))
     if not table:
         sinks.append(StreamSink(sys.stdout, chosen or format_named("jsonl")))
     sinks += terminal_sinks(sys.stdout, sys.stderr, rows=table, quiet=quiet)

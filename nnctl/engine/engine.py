@@ -20,6 +20,7 @@ from nnctl.engine.loaded import LoadedPlans
 from nnctl.engine.state import State
 from nnctl.engine.whole_objective import HostTraining
 from nnctl.errors import DataError
+from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.spec.document import Spec
 
@@ -69,15 +70,18 @@ class Engine:
         asked_batch = spec.schedule.batch_size
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
         first = {name: array.astype(np.float32) for name, array in initial_state(self.network, seed, batch).items()}
-        halves = np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], np.int64)
+        words = np.array(interface.seed_words(seed), np.int64)
         self._host: HostTraining | None = None
         optimizer = self.network.spec.optimizer
         if isinstance(optimizer, WholeObjectiveOptimizer):
-            self._host = HostTraining(self.network, optimizer, halves, float(examples))
+            self._host = HostTraining(self.network, optimizer, words, float(examples))
             first |= self._host.memories()
             self.backend_reason += f"; {optimizer.type} computes its steps in float64 on numpy"
         self._state = State(self.network, self._backend, first)
-        constants: dict[str, NDArray[Any]] = {"seed": halves, "examples": np.array(examples, np.float32)}
+        constants: dict[str, NDArray[Any]] = {
+            interface.SEED: words,
+            interface.EXAMPLES: np.array(examples, np.float32),
+        }
         self._storage = {**self._state.arrays, **{n: self._backend.place(array) for n, array in constants.items()}}
         self._plans = LoadedPlans(self._backend, self._storage)
         self._passes = Passes(self.network, self._backend, self._plans)
@@ -93,7 +97,7 @@ class Engine:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The cost, then the metrics: ("cost", "accuracy")."""
-        return ("cost", *self.network.metrics)
+        return (interface.COST, *self.network.metrics)
 
     @property
     def step_metric_names(self) -> tuple[str, ...]:
@@ -102,7 +106,7 @@ class Engine:
 
     def higher_is_better(self, metric: str) -> bool:
         """Direction of a metric; False for the cost."""
-        return metric != "cost" and self.network.metrics[metric].higher_is_better
+        return metric != interface.COST and self.network.metrics[metric].higher_is_better
 
     def is_maximum(self, metric: str) -> bool:
         """True for a metric that is the largest of its examples' values; False for the cost and for step metrics."""
@@ -119,7 +123,8 @@ class Engine:
         if self._host is not None:
             return self._train_on_host(self._host, chunk, scheduled, first_step)
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
-        feeds = {"index": chunk.indices, "step": np.arange(first_step, first_step + chunk.steps, dtype=np.int64)}
+        numbers = np.arange(first_step, first_step + chunk.steps, dtype=np.int64)
+        feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
         result = executable.run(feeds, chunk.steps)
         return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
@@ -131,7 +136,7 @@ class Engine:
         state, values = host.train(self._state.read(), chunk.indices, scheduled, first_step)
         self._state.assign(state)
         metrics = {name: np.array(array, np.float64) for name, array in values.items()}
-        return Steps(len(values.get("cost", [])), metrics)
+        return Steps(len(values.get(interface.COST, [])), metrics)
 
     # -- questions -----------------------------------------------------------
 
@@ -155,7 +160,7 @@ class Engine:
         if graph is None:
             return None
         result = self._plans.of(graph, NO_EXAMPLES, 1).run({}, 1)
-        return float(result.outputs["penalty"][0])
+        return float(result.outputs[interface.PENALTY][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """The net's output for raw inputs (n, …), n arbitrary. Raises DataError where their shape is another.

@@ -13,6 +13,7 @@ from nnctl.backends.contract import Backend
 from nnctl.data.batches import reading_batches
 from nnctl.engine.chunks import Examples
 from nnctl.engine.loaded import LoadedPlans
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
@@ -49,7 +50,7 @@ class Passes:
             steps, batch = part.shape
             recurrent = self._begin(examples, batch, before)
             executable = self._plans.of(graph, examples, batch, recurrent)
-            outputs.append(executable.run({"index": rows[part]}, steps).outputs)
+            outputs.append(executable.run({interface.INDEX: rows[part]}, steps).outputs)
             before = recurrent
         return outputs
 
@@ -57,7 +58,7 @@ class Passes:
         """The net's output for every example, (rows, *shape), float32."""
         rows = np.arange(examples.rows, dtype=np.int64)
         parts = self.run(self._network.prediction, examples, rows)
-        stacked = [part["output"].reshape(-1, *part["output"].shape[2:]) for part in parts]
+        stacked = [part[interface.OUTPUT].reshape(-1, *part[interface.OUTPUT].shape[2:]) for part in parts]
         if not stacked:
             return np.zeros((0, *self._network.layer_shapes[-1][3][1:]), np.float32)
         outputs = np.concatenate(stacked)
@@ -70,7 +71,7 @@ class Passes:
         arrays: dict[str, NDArray[Any]] = {}
         for name, state in self._network.carried.items():
             if before is None:
-                arrays[name] = np.full(resolve(state.value.shape, {"batch": batch}), state.initial, np.float32)
+                arrays[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:
                 arrays[name] = self._backend.fetch(before[name])[:batch]
         kept = self._recurrent.setdefault(examples, {})
@@ -89,8 +90,10 @@ def measured(
     The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum,
     or, of `maxima`, the largest.
     """
-    values = {name: np.concatenate([part[name] for part in parts], dtype=np.float64) for name in (*names, "weight")}
-    weights = values.pop("weight")
-    cost = float(np.sum(values.pop("cost") * weights) / np.sum(weights))
+    values = {
+        name: np.concatenate([part[name] for part in parts], dtype=np.float64) for name in (*names, interface.WEIGHT)
+    }
+    weights = values.pop(interface.WEIGHT)
+    cost = float(np.sum(values.pop(interface.COST) * weights) / np.sum(weights))
     joined = {n: float(np.max(array) if n in maxima else np.sum(array) / rows) for n, array in values.items()}
-    return {"cost": cost, **joined}
+    return {interface.COST: cost, **joined}

@@ -17,6 +17,7 @@ from nnctl.data.batches import FixedOrder, Order
 from nnctl.engine.chunks import Examples, Reader, ResidentReader
 from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
+from nnctl.graph import interface
 from nnctl.graph.network import Network
 
 _STORED = {"uint8": np.uint8, "index": np.int64, "real": np.float32}
@@ -61,7 +62,7 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        return ResidentReader(self._placed({"data.inputs": self._stored_inputs(inputs)}), _as_given(inputs))
+        return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
 
     def close(self) -> None:
         """End what works ahead; the splits stay."""
@@ -70,13 +71,13 @@ class Feed:
 
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> Examples:
         placed = {name: self._backend.place(array) for name, array in arrays.items()}
-        return Examples(len(arrays["data.inputs"]), placed)
+        return Examples(len(arrays[interface.INPUTS]), placed)
 
     def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
         labelled = self._signature.classes is not None
         return {
-            "data.inputs": self._stored_inputs(inputs),
-            "data.targets": np.asarray(targets, np.int64 if labelled else np.float32),
+            interface.INPUTS: self._stored_inputs(inputs),
+            interface.TARGETS: np.asarray(targets, np.int64 if labelled else np.float32),
         }
 
     def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:

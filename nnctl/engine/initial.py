@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.initializers import default_initializer
+from nnctl.graph import interface
 from nnctl.graph.builder import Parameter
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
@@ -30,7 +31,7 @@ def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDAr
     for name, (parameter, first) in network.slots.items():
         state[name] = np.full(parameter.shape, first)
     for name, carried in network.states.items():
-        state[name] = np.full(resolve(carried.value.shape, {"batch": batch}), carried.initial)
+        state[name] = np.full(resolve(carried.value.shape, interface.sizes(batch)), carried.initial)
     return state
 
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from nnctl.backends.contract import Backend, Executable
 from nnctl.engine.chunks import Examples
+from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 
 
@@ -26,7 +27,7 @@ class LoadedPlans:
         loaded = self._executables.setdefault(examples, {})
         key = (graph.name, batch)
         if key not in loaded:
-            plan = self._backend.plan(graph, {"batch": batch, "rows": examples.rows})
+            plan = self._backend.plan(graph, interface.sizes(batch, examples.rows))
             loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
         return loaded[key]
 

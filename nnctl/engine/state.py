@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend
 from nnctl.errors import RunError
+from nnctl.graph import interface
 from nnctl.graph.network import Network
 
 
@@ -24,7 +25,7 @@ class State:
     def __init__(self, network: Network, backend: Backend, trained: Mapping[str, NDArray[Any]]) -> None:
         self._network, self._backend = network, backend
         shape = network.signature.statistics_shape
-        statistics = {} if shape is None else {"data.shift": np.zeros(shape), "data.scale": np.ones(shape)}
+        statistics = {} if shape is None else {interface.SHIFT: np.zeros(shape), interface.SCALE: np.ones(shape)}
         self._statistics = frozenset(statistics)
         first = {**trained, **{name: array.astype(np.float32) for name, array in statistics.items()}}
         self.arrays: dict[str, Any] = {name: backend.place(array) for name, array in first.items()}

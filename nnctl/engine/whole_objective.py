@@ -19,6 +19,7 @@ from nnctl.backends.numpy import NumpyBackend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.engine.chunks import Chunk, Examples
 from nnctl.errors import ShapeError
+from nnctl.graph import interface
 from nnctl.graph.host_graphs import HostGraphs
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
@@ -41,14 +42,14 @@ class HostTraining:
         self.network = network
         self.graphs = HostGraphs(network)
         self.optimizer = optimizer
-        gradients = [name for name in network.training_step.outputs if name.startswith("gradient.")]
-        trained = [name.removeprefix("gradient.") for name in gradients]
-        self.shapes = {name: network.parameters[name].shape for name in trained}
+        trained = [interface.parameter_of(output) for output in network.training_step.outputs]
+        self.shapes = {name: network.parameters[name].shape for name in trained if name is not None}
         self.sizes = {name: int(np.prod(shape, dtype=np.int64)) for name, shape in self.shapes.items()}
         self.parameters = sum(self.sizes.values())
         self._refuse()
         whole = network.training_step
-        self.value = drop_dead(Graph("objective", whole.nodes, {"objective": whole.outputs["objective"]}))
+        value = {interface.OBJECTIVE: whole.outputs[interface.OBJECTIVE]}
+        self.value = drop_dead(Graph("objective", whole.nodes, value))
         self._seed, self._examples = seed, examples
         self._data: dict[str, Array] = {}
         self._held: tuple[Examples, int | None] | None = None
@@ -80,7 +81,8 @@ class HostTraining:
 
     def memories(self) -> dict[str, Array]:
         """First values of the optimizer state, by the names that it has in checkpoints."""
-        return {f"optimizer.{name}": array for name, array in self.optimizer.memories(self.parameters).items()}
+        memories = self.optimizer.memories(self.parameters)
+        return {interface.optimizer_state(name): array for name, array in memories.items()}
 
     def read(self, chunk: Chunk, to_host: Callable[[Any], Array]) -> None:
         """Take over the examples that a chunk reads, unless they are the ones of the chunk before."""
@@ -105,23 +107,23 @@ class HostTraining:
         measured: dict[str, list[Array]] = {}
         for number, index in enumerate(indices):
             storage = {name: _full(array) for name, array in now.items()}
-            storage |= self._data | {"seed": self._seed, "examples": np.array(self._examples)}
+            storage |= self._data | {interface.SEED: self._seed, interface.EXAMPLES: np.array(self._examples)}
             objective = HostObjective(self, storage, index, first_step + number)
             w = objective.flat({name: now[name] for name in self.shapes})
             first = objective.measure(w)
-            if not np.isfinite(first["objective"]):
+            if not np.isfinite(first[interface.OBJECTIVE]):
                 break
             for name, value in first.items():
-                if not name.startswith(("gradient.", "state.")) and name != "objective":
+                if interface.is_measure(name):
                     measured.setdefault(name, []).append(value)
             rates = {name: float(values[number]) for name, values in scheduled.items()}
-            memories = {name: now[f"optimizer.{name}"] for name in self.optimizer.memories(self.parameters)}
+            memories = {name: now[interface.optimizer_state(name)] for name in self.optimizer.memories(self.parameters)}
             w, memories = self.optimizer.step(objective, w, rates, memories)
             now |= {name: array.astype(np.float32) for name, array in objective.by_name(w).items()}
-            now |= {f"optimizer.{name}": array for name, array in memories.items()}
+            now |= {interface.optimizer_state(name): array for name, array in memories.items()}
             for name, array in first.items():
-                if name.startswith("state."):
-                    now[name.removeprefix("state.")] = array.astype(np.float32)
+                if (state_name := interface.state_of(name)) is not None:
+                    now[state_name] = array.astype(np.float32)
         return now, measured
 
 
@@ -131,7 +133,7 @@ class HostObjective:
     def __init__(self, training: HostTraining, storage: dict[str, Array], index: Array, step: int) -> None:
         self._training = training
         self._storage = storage
-        self._feeds = {"index": index, "step": np.array(step)}
+        self._feeds = {interface.INDEX: index, interface.STEP: np.array(step)}
         self._executables: dict[str, Executable] = {}
         self._last: tuple[Array, dict[str, Array]] | None = None
 
@@ -174,14 +176,14 @@ class HostObjective:
     def value(self, w: Array) -> float:
         """See `Objective`."""
         if self._last is not None and np.array_equal(self._last[0], w):
-            return float(self._last[1]["objective"])
-        return float(self._run(self._training.value, w)["objective"][0])
+            return float(self._last[1][interface.OBJECTIVE])
+        return float(self._run(self._training.value, w)[interface.OBJECTIVE][0])
 
     def value_and_gradient(self, w: Array) -> tuple[float, Array]:
         """See `Objective`."""
         measured = self.measure(w)
-        gradients = {name: measured[f"gradient.{name}"] for name in self._training.shapes}
-        return float(measured["objective"]), self.flat(gradients)
+        gradients = {name: measured[interface.gradient(name)] for name in self._training.shapes}
+        return float(measured[interface.OBJECTIVE]), self.flat(gradients)
 
     def hessian_products(self, w: Array, v: Array) -> Array:
         """See `Objective`."""
@@ -194,7 +196,7 @@ class HostObjective:
     def readout(self) -> tuple[Array, Array]:
         """See `Objective`."""
         outputs = self._run(self._training.graphs.readout, self.flat({}))
-        return outputs["features"][0], outputs["targets"][0]
+        return outputs[interface.FEATURES][0], outputs[interface.READOUT_TARGETS][0]
 
     def _products(self, graph: Graph, w: Array, v: Array) -> Array:
         if not graph.outputs:
@@ -202,7 +204,7 @@ class HostObjective:
         parts = []
         for first in range(0, len(v), _AT_ONCE):
             rows = v[first : first + _AT_ONCE]
-            fed = {f"direction.{name}": array for name, array in self.by_name(rows).items()}
+            fed = {interface.direction(name): array for name, array in self.by_name(rows).items()}
             parts.append(self.flat(self._run(graph, w, fed, len(rows))))
         return np.concatenate(parts)
 
@@ -210,7 +212,7 @@ class HostObjective:
         for name, array in self.by_name(w).items():
             self._storage[name][...] = array
         if graph.name not in self._executables:
-            sizes = {"batch": len(self._feeds["index"]), "rows": len(self._storage["data.inputs"])}
+            sizes = interface.sizes(len(self._feeds[interface.INDEX]), len(self._storage[interface.INPUTS]))
             backend = NumpyBackend()
             plan = backend.plan(graph, sizes, "float64")
             self._executables[graph.name] = backend.load(plan, self._storage)

@@ -11,6 +11,7 @@ from typing import Any
 from nnctl.components.base import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
 from nnctl.components.builder import Carrying
 from nnctl.errors import ShapeError
+from nnctl.graph import interface
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Node, Role, Value
 from nnctl.ops import OPS
@@ -331,8 +332,8 @@ class GraphBuilder:
         return self._random("normal", name, shape)
 
     def _random(self, op: str, name: str, shape: Sequence[Any]) -> Tensor:
-        seed = self.input("seed", (2,), "index", "seed")
-        step = self.input("step", (), "index", "feed")
+        seed = self.input(interface.SEED, (2,), "index", "seed")
+        step = self.input(interface.STEP, (), "index", "feed")
         stream = self._streams
         self._streams += 1
         attributes = {"stream": stream, "shape": tuple(shape)}

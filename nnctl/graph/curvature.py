@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.graph.differentiate import differentiate
 
 
 def directions(builder: GraphBuilder, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The feed `direction.<parameter>` of each parameter: the v that is multiplied."""
-    return {name: builder.input(f"direction.{name}", p.shape, role="feed") for name, p in parameters.items()}
+    return {name: builder.input(interface.direction(name), p.shape, role="feed") for name, p in parameters.items()}
 
 
 def hessian_product(

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from nnctl.components.layers.dense import Dense
 from nnctl.errors import ShapeError
-from nnctl.graph import curvature
+from nnctl.graph import curvature, interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import FINAL_PASSES, run_passes
@@ -67,7 +67,7 @@ class HostGraphs:
         features = builder.tensor(product.inputs[0])
         targets = self.network.targets.of(builder, forward.output)
         flat = builder.apply("reshape", targets, shape=(features.shape[0], layer.units))
-        return run_passes(builder.graph({"features": features, "targets": flat}), FINAL_PASSES)
+        return run_passes(builder.graph({interface.FEATURES: features, interface.READOUT_TARGETS: flat}), FINAL_PASSES)
 
     def _unsolvable(self, message: str, hint: str) -> ShapeError:
         return ShapeError(

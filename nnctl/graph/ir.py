@@ -14,10 +14,10 @@ from typing import Any, Literal, TypeAlias
 from nnctl.ops.shapes import TensorType, show
 from nnctl.ops.table import Op
 
-Role: TypeAlias = Literal["parameter", "slot", "state", "statistic", "data", "seed", "feed", "computed"]
+Role: TypeAlias = Literal["parameter", "optimizer state", "state", "statistic", "data", "seed", "feed", "computed"]
 """Where a value comes from.
 
-parameter: trained; slot: an optimizer's memory; state: what a layer remembers from
+parameter: trained; optimizer state: what the update rule keeps of a parameter; state: what a layer remembers from
 step to step, without a gradient; statistic: fixed numbers of the
 training set; data: a whole data set; seed: the key of the random numbers; feed:
 given anew each step; computed: the output of a node.
@@ -61,7 +61,7 @@ class Graph:
     """A computation.
 
     outputs: what the caller reads, by name.
-    updates: new value of each parameter or slot that changes.
+    updates: new value of each parameter or state that changes.
     guard: nodes after it run only while this value is finite: a step whose cost is
         not a number leaves the parameters as they were.
     """

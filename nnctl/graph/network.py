@@ -13,6 +13,7 @@ from nnctl.components.metrics import Accuracy
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
+from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
@@ -73,14 +74,14 @@ class Network:
         for parameter, gradient in zip(trained, clipped, strict=True):
             with builder.on_behalf_of(parameter.layer):
                 updates.update(self._update(builder, parameter, gradient))
-        outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics, **observed}
+        outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics, **observed}
         return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
 
     @cached_property
     def evaluation(self) -> Graph:
         """Cost (no penalty), weight, metrics' sums or maxima of a batch; stateful layers go on from the one before."""
         forward = self.forward("evaluate", training=False, carrying="stateful")
-        outputs = {"cost": forward.cost, "weight": forward.weight, **forward.metrics}
+        outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics}
         return run_passes(forward.builder.graph(outputs, forward.remembered), FINAL_PASSES)
 
     @cached_property
@@ -97,7 +98,7 @@ class Network:
         builder = self._builder(name, training=False, carrying=carrying)
         output = self._net(builder, self._inputs(builder))
         updates = {old: builder.tensor(new) for old, new in builder.remembered.items()}
-        return run_passes(builder.graph({"output": output}, updates), FINAL_PASSES)
+        return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
 
     @cached_property
     def penalty(self) -> Graph | None:
@@ -105,13 +106,13 @@ class Network:
         builder = self._builder("penalty", training=False)
         self._net(builder, self._inputs(builder))
         penalty = self.penalty_of(builder)
-        return None if penalty is None else run_passes(builder.graph({"penalty": penalty}), FINAL_PASSES)
+        return None if penalty is None else run_passes(builder.graph({interface.PENALTY: penalty}), FINAL_PASSES)
 
     @cached_property
     def objective(self) -> Graph:
         """Cost plus penalty with random layers active, and its gradient for each parameter, as outputs."""
         forward = self.forward("objective", training=True)
-        outputs = {"objective": self.objective_of(forward), **self._gradients(forward)}
+        outputs = {interface.OBJECTIVE: self.objective_of(forward), **self._gradients(forward)}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
 
     @cached_property
@@ -160,7 +161,7 @@ class Network:
     def slots(self) -> dict[str, tuple[Parameter, float]]:
         """The optimizer's memories by name, each with its parameter and first value."""
         return {
-            f"optimizer.{slot}.{name}": (parameter, first)
+            interface.optimizer_state(slot, name): (parameter, first)
             for name, parameter in self.parameters.items()
             if not parameter.frozen
             for slot, first in self.spec.optimizer.slots()
@@ -194,16 +195,16 @@ class Network:
     def _inputs(self, builder: GraphBuilder) -> Tensor:
         """Rows of the data set, as real numbers, rescaled."""
         signature = self.signature
-        data = builder.input("data.inputs", (ROWS, *signature.input_shape), signature.input_dtype, "data")
-        index = builder.input("index", (BATCH,), "index", "feed")
+        data = builder.input(interface.INPUTS, (ROWS, *signature.input_shape), signature.input_dtype, "data")
+        index = builder.input(interface.INDEX, (BATCH,), "index", "feed")
         with builder.on_behalf_of("data"):
             x = builder.apply("gather", data, index)
             if signature.input_dtype == "uint8":
                 x = builder.apply("cast", x)
             if signature.statistics_shape is None:
                 return x
-            shift = builder.input("data.shift", signature.statistics_shape, role="statistic")
-            scale = builder.input("data.scale", signature.statistics_shape, role="statistic")
+            shift = builder.input(interface.SHIFT, signature.statistics_shape, role="statistic")
+            scale = builder.input(interface.SCALE, signature.statistics_shape, role="statistic")
             rescaled: Tensor = builder.formula(
                 "rescale", lambda xp, x, shift, scale: (x - shift) * scale, x, shift, scale
             )
@@ -250,12 +251,12 @@ class Network:
                 # Sums, not means: counts of right answers stay whole numbers, exact in float32.
                 join = "sum" if metric.over_examples == "mean" else metric.over_examples
                 metrics[metric_name] = builder.apply(join, values, axes=(0,))
-        remembered = {f"state.{old.name}": builder.tensor(new) for old, new in builder.remembered.items()}
+        remembered = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.remembered.items()}
         outputs = {
             **remembered,
-            "output": output,
-            "cost": cost,
-            "weight": weight,
+            interface.OUTPUT: output,
+            interface.COST: cost,
+            interface.WEIGHT: weight,
             **{f"metric.{k}": v for k, v in metrics.items()},
         }
         paired = run_passes(builder.graph(outputs), FORWARD_PASSES)
@@ -264,9 +265,9 @@ class Network:
         extended.states = builder.states
         tensors = {key: extended.tensor(value) for key, value in paired.outputs.items()}
         return Forward(
-            extended, tensors["output"], tensors["cost"], tensors["weight"],
+            extended, tensors[interface.OUTPUT], tensors[interface.COST], tensors[interface.WEIGHT],
             {key: tensors[f"metric.{key}"] for key in metrics},
-            {old: tensors[f"state.{old.name}"] for old in builder.remembered},
+            {old: tensors[interface.new_state(old.name)] for old in builder.remembered},
         )  # fmt: skip
 
     # -- metrics -------------------------------------------------------------
@@ -297,7 +298,7 @@ class Network:
             with builder.on_behalf_of(parameter.layer):
                 terms = builder.elementwise(regularizer, builder.tensor(parameter.value))
                 part = builder.apply("sum", terms, axes=tuple(range(len(terms.shape))))
-                part = part / builder.input("examples", (), role="statistic")
+                part = part / builder.input(interface.EXAMPLES, (), role="statistic")
             total = part if total is None else total + part
         return total
 
@@ -345,12 +346,12 @@ class Network:
     def _measured(self, forward: Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What an optimizer on the host reads of one evaluation."""
         return {
-            "cost": forward.cost,
-            "weight": forward.weight,
+            interface.COST: forward.cost,
+            interface.WEIGHT: forward.weight,
             **forward.metrics,
-            "objective": self.objective_of(forward),
-            **{f"gradient.{name}": gradient for name, gradient in gradients.items()},
-            **{f"state.{old.name}": new for old, new in forward.remembered.items()},
+            interface.OBJECTIVE: self.objective_of(forward),
+            **{interface.gradient(name): gradient for name, gradient in gradients.items()},
+            **{interface.new_state(old.name): new for old, new in forward.remembered.items()},
         }
 
     def _clip(self, builder: GraphBuilder, gradients: list[Tensor]) -> list[Tensor]:
@@ -365,11 +366,11 @@ class Network:
         optimizer: Optimizer = self.spec.optimizer
         if parameter.kind == "bias":
             optimizer = optimizer.for_bias()
-        step = builder.input("step", (), "index", "feed")
+        step = builder.input(interface.STEP, (), "index", "feed")
         t = builder.apply("cast", step) + 1.0
         scheduled = [builder.input(name, (), role="feed") for name in optimizer.scheduled]
         slots = [
-            builder.input(f"optimizer.{name}.{parameter.name}", parameter.shape, role="slot")
+            builder.input(interface.optimizer_state(name, parameter.name), parameter.shape, role="optimizer state")
             for name, _ in optimizer.slots()
         ]
         rates = len(scheduled)

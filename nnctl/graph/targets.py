@@ -7,6 +7,7 @@ from typing import Any
 
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
+from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
 from nnctl.spec.check.consistency import layer_names
@@ -54,8 +55,8 @@ class Targets:
         return builder.apply("one_hot", labels, classes=len(classes))
 
     def _gathered(self, builder: GraphBuilder, dtype: Any, shape: tuple[int, ...]) -> Tensor:
-        data = builder.input("data.targets", (ROWS, *shape), dtype, "data")
-        return builder.apply("gather", data, builder.input("index", (BATCH,), "index", "feed"))
+        data = builder.input(interface.TARGETS, (ROWS, *shape), dtype, "data")
+        return builder.apply("gather", data, builder.input(interface.INDEX, (BATCH,), "index", "feed"))
 
     def _single_unit(self, output: Tensor) -> bool:
         """One output unit for two classes: the probability of the second."""

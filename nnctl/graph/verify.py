@@ -42,7 +42,7 @@ def verify(graph: Graph, after: str = "construction") -> None:
         if value not in known:
             raise defect(f"result {value!r} is never computed")
     for old, new in graph.updates.items():
-        if old.role not in ("parameter", "slot", "state"):
+        if old.role not in ("parameter", "optimizer state", "state"):
             raise defect(f"the {old.role} {old!r} may not be updated")
         if new.role != "computed":
             raise defect(f"the new {old!r} is the {new.role} {new!r}: updates are computed")

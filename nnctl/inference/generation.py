@@ -15,6 +15,7 @@ from nnctl.data import tokens
 from nnctl.data.sources.text import NextTokens
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
+from nnctl.graph import interface
 from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import TrainedRun
@@ -77,14 +78,14 @@ def _reader(run: TrainedRun) -> Any:
     values = [value for value in graph.inputs if value.role in ("parameter", "state")]
     arrays = run.engine.read(value.name for value in values if not _of_examples(value))
     # The state of the one sequence that is written begins anew.
-    arrays |= {v.name: np.zeros(resolve(v.shape, {"batch": 1}), np.float32) for v in values if _of_examples(v)}
+    arrays |= {v.name: np.zeros(resolve(v.shape, interface.sizes(1)), np.float32) for v in values if _of_examples(v)}
     # Each token is an example of one step: its index is its row.
-    arrays["data.inputs"] = np.arange(len(names), dtype=np.int64)[:, None]
+    arrays[interface.INPUTS] = np.arange(len(names), dtype=np.int64)[:, None]
     storage = {name: backend.place(array) for name, array in arrays.items()}
-    executable: Executable = backend.load(backend.plan(graph, {"batch": 1, "rows": len(names)}), storage)
+    executable: Executable = backend.load(backend.plan(graph, interface.sizes(1, len(names))), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
-        outputs = executable.run({"index": indices[:, None]}, len(indices)).outputs["output"]
+        outputs = executable.run({interface.INDEX: indices[:, None]}, len(indices)).outputs[interface.OUTPUT]
         return np.asarray(outputs[-1].reshape(-1))
 
     return read

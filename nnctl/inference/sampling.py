@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.streams import Purpose
 from nnctl.errors import UsageError
+from nnctl.graph import interface
 from nnctl.inference.evaluation import TrainedRun
 from nnctl.training.pretraining import greedy as pretraining
 from nnctl.training.pretraining.boltzmann import Machine, StepDraws, bernoulli
@@ -55,8 +56,8 @@ def as_stored(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.float
     """Samples in the units of the data: without the rescaling by which the net reads it."""
     if run.signature.statistics_shape is None:
         return samples
-    statistics = run.engine.read(("data.shift", "data.scale"))
-    return np.asarray(samples / statistics["data.scale"] + statistics["data.shift"], np.float64)
+    statistics = run.engine.read(interface.STATISTICS)
+    return np.asarray(samples / statistics[interface.SCALE] + statistics[interface.SHIFT], np.float64)
 
 
 def picture(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.uint8]:

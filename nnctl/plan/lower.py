@@ -102,7 +102,7 @@ class _Lowering:
         return last
 
     def _in_place(self) -> dict[Value, Value]:
-        """New value → the parameter or slot whose memory it may take over."""
+        """New value → the parameter or state whose memory it may take over."""
         read = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
         elsewhere = {self._root(v) for v in self.graph.outputs.values()}
         # What is computed before the guard is known must not yet touch storage.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import show
 from nnctl.plan.lower import lower
@@ -17,7 +18,7 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
     batch of `batch`, forward, backward and update. bytes: of the parameters and the
     optimizer's memories, in float32; in the last row the step's scratch memory too.
     """
-    plan = lower(network.training_step, {"batch": batch, "rows": batch})
+    plan = lower(network.training_step, interface.sizes(batch, batch))
     slots = 1 + len(network.spec.optimizer.slots())
     rows: list[dict[str, Any]] = []
     for name, type_name, inputs, outputs in network.layer_shapes:

@@ -1,4 +1,4 @@
-"""From a file, or a text, to a checked spec that remembers where everything was said."""
+"""Loading: a file, or a text, to a checked spec with the place of every value."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from nnctl.spec.check.validate import Place, in_order, validate
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_spec, spec_to_dict
 from nnctl.spec.overrides import apply
-from nnctl.spec.yaml.source import Source, compose, read_file
+from nnctl.spec.yaml.parser import compose
+from nnctl.spec.yaml.source_text import SourceText, read_file
 
 __all__ = ["Loaded", "dump_spec", "load_spec", "load_text", "spec_to_dict"]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A spec and where its values come from.
+    """A spec with the places of its values.
 
     places: of every value that the file or an override says, by path ("layers.2.units").
-    folder: what relative paths in the spec are relative to.
+    folder: the base of relative paths in the spec.
     source: the file's name in messages.
     """
 
@@ -40,12 +41,12 @@ class Loaded:
         return place.value if place else None
 
     def error(self, path: str, message: str, expected: str = "", hint: str = "") -> SpecError:
-        """A problem found later, pointed at the value it comes from."""
+        """The error for a problem after loading, pointed at the value it comes from."""
         return SpecError([Diagnostic(message, self.locate(path), expected, hint)])
 
     @contextmanager
     def pointing(self) -> Iterator[None]:
-        """Within the block, what does not fit the data or another layer is a SpecError at its place in the file."""
+        """A block in which what does not fit the data or another layer is a SpecError at its place in the file."""
         try:
             yield
         except ShapeError as error:
@@ -74,10 +75,10 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Loaded:
 
 def load_text(text: str, name: str = "spec.yaml", overrides: Iterable[str] = (), folder: Path | None = None) -> Loaded:
     """The spec in a text that messages call `name`. Raises SpecError."""
-    return _load(Source(text, name), folder or Path(), Path(name).stem, list(overrides))
+    return _load(SourceText(text, name), folder or Path(), Path(name).stem, list(overrides))
 
 
-def _load(source: Source, folder: Path, stem: str, overrides: Sequence[str]) -> Loaded:
+def _load(source: SourceText, folder: Path, stem: str, overrides: Sequence[str]) -> Loaded:
     tree, problems = compose(source)
     try:
         tree = apply(tree, overrides)

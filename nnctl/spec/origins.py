@@ -13,7 +13,7 @@ from nnctl.errors import Location
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded
-from nnctl.spec.overrides import ORIGIN
+from nnctl.spec.override_syntax import ORIGIN
 from nnctl.spec.schema.forms import fields_of
 
 Cause = Literal["file", "override", "default", "root", "convention", "file name"]

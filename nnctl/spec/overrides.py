@@ -1,69 +1,24 @@
-"""`--set path=value`: changes to the marked tree before it is validated.
+"""Overrides: changes to the marked tree before it is validated.
 
-A path is keys, indices and selections joined by dots: `layers.0.units`,
-`layers.-1.units`, `layers[name=out].activation`. The value is a plain YAML
-scalar, or a quoted string, list or mapping in YAML's flow style; a plain
-scalar may hold any character. What an override makes keeps its place in the
-argument, so that the validator's errors point there.
+Nodes that an override makes keep their places in the argument, so that the
+validator's errors point there.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nnctl.components.registry import Component
 from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
-from nnctl.spec.dump import dump_data, to_data
+from nnctl.spec.dump import to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
-from nnctl.spec.messages.wording import found, listing
+from nnctl.spec.messages.wording import content, listing
+from nnctl.spec.override_syntax import ORIGIN, Override, Step, parse_override
 from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
-from nnctl.spec.yaml.scalars import resolve
-from nnctl.spec.yaml.source import Source, parse
-from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, is_null, text_of
-
-ORIGIN = "--set"
-"""The file's name in the locations of what an override made."""
-
-_STEP = re.compile(
-    r"(?P<key>[^.\[\]=]+)|\[(?P<index>-?\d+)\]|\[(?P<field>[^\[\]=]+)=(?P<wanted>[^\[\]]*)\]|(?P<dot>\.)|(?P<bad>.)"
-)
-_INDEX = re.compile(r"-?\d+")
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a path: a key (or an index among keys), or the item whose `key` is `wanted`."""
-
-    key: str
-    column: int
-    width: int
-    wanted: str | None = None
-
-    @property
-    def index(self) -> int | None:
-        """The step as an index; None where it is a name."""
-        return int(self.key) if self.wanted is None and _INDEX.fullmatch(self.key) else None
-
-
-@dataclass(frozen=True)
-class Override:
-    """A parsed argument."""
-
-    source: Source
-    steps: tuple[Step, ...]
-    value: Node
-
-    def error(self, step: Step, message: str, expected: str = "", hint: str = "") -> SpecError:
-        """A problem at one step of the path."""
-        return SpecError([Diagnostic(message, self.source.at(0, step.column, step.width), expected, hint)])
-
-    def key(self, step: Step) -> ScalarNode:
-        """The step as a key of a mapping."""
-        return ScalarNode(step.key, self.source.at(0, step.column, step.width), step.key)
+from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, SequenceNode, is_null, text_of
 
 
 def apply(root: Node, arguments: Iterable[str]) -> Node:
@@ -84,82 +39,6 @@ def apply(root: Node, arguments: Iterable[str]) -> Node:
     return root
 
 
-def parse_override(argument: str) -> Override:
-    """Read `path=value`. Raises SpecError that points into the argument."""
-    source = Source(argument, ORIGIN)
-    end = _separator(argument)
-    if end is None:
-        location = source.at(0, 0, len(source.lines[0]))
-        raise SpecError(
-            [Diagnostic("an override without '='", location, "path=value, e.g. optimizer.learning_rate=0.1")]
-        )
-    return Override(source, _steps(source, argument[:end]), _value(source, end + 1))
-
-
-def write_override(path: str, value: object) -> str:
-    """The argument that sets a path to plain data, for `parse_override` to read back."""
-    # In a list no scalar stands at the root, where YAML would end it with a marker of its own.
-    return f"{path}={dump_data([value], flow=True).strip()[1:-1]}"
-
-
-def _separator(argument: str) -> int | None:
-    """The position of the first '=' outside brackets."""
-    depth = 0
-    for position, character in enumerate(argument):
-        depth += (character == "[") - (character == "]")
-        if character == "=" and depth <= 0:
-            return position
-    return None
-
-
-def _steps(source: Source, path: str) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    joined = True
-    for match in _STEP.finditer(path):
-        column, width = match.start(), match.end() - match.start()
-        bracket = match["index"] is not None or match["field"] is not None
-        if match["bad"] is not None or (match["dot"] and joined) or (not match["dot"] and joined == bracket):
-            location = source.at(0, column, width)
-            raise SpecError(
-                [
-                    Diagnostic(
-                        "this path cannot be read",
-                        location,
-                        "keys joined by dots, e.g. layers.0.units or layers[name=out].units",
-                    )
-                ]
-            )
-        joined = match["dot"] is not None
-        if match["index"] is not None:
-            steps.append(Step(match["index"], column, width))
-        elif match["field"] is not None:
-            steps.append(Step(match["field"], column, width, match["wanted"]))
-        elif match["key"] is not None:
-            steps.append(Step(match["key"].strip(), column, width))
-    if joined:
-        location = source.at(0, len(path))
-        raise SpecError(
-            [Diagnostic("the path ends too soon" if path else "an override without a path", location, "a key")]
-        )
-    return tuple(steps)
-
-
-def _value(source: Source, start: int) -> Node:
-    text = source.text[start:]
-    if text.lstrip()[:1] in ("[", "{", '"', "'"):
-        # Blanks in place of the path keep the columns of the argument.
-        return parse(Source(" " * start + text, ORIGIN, shown=source.text))
-    plain = text.strip()
-    width = max(1, len(source.lines[0]) - start)
-    location = source.at(0, min(start, max(0, len(source.lines[0]) - 1)) if not plain else start, width)
-    value: ScalarValue
-    try:
-        value = resolve(plain)
-    except ValueError as error:
-        raise SpecError([Diagnostic(str(error), location)]) from None
-    return ScalarNode(value, location, plain)
-
-
 @dataclass(frozen=True)
 class _Setter:
     override: Override
@@ -167,7 +46,7 @@ class _Setter:
     def inside(self, node: Node | None, depth: int, form: Form | None, default: object = None) -> Node:
         """The node with the rest of the path set in it.
 
-        form, default: what may stand here and what stands for absence, where the field is known.
+        form, default: of the node, where its field is known; the default stands for absence.
         """
         steps = self.override.steps
         if depth == len(steps):
@@ -180,7 +59,7 @@ class _Setter:
         step = steps[depth]
         if isinstance(node, ScalarNode):
             if text_of(node) is None or (options and not any(isinstance(f, Variant) for f in options)):
-                raise self.override.error(step, f"{self.before(depth)} is {found(node)} and has no '{step.key}'")
+                raise self.override.error(step, f"{self.before(depth)} is {content(node)} and has no '{step.key}'")
             # A bare name is a component with default fields.
             kind = ScalarNode("type", node.location, "type")
             node = MappingNode({"type": Entry(kind, node)}, node.location)
@@ -209,7 +88,7 @@ class _Setter:
         return node.with_entry(self.override.key(step), value)
 
     def retyped(self, node: MappingNode, step: Step) -> Node:
-        """Another component: fields of the file were of the old one; those of other overrides stay."""
+        """The mapping of another component: fields of the file were of the old one, those of overrides stay."""
         if text_of(node.get("type")) == text_of(self.override.value):
             return node
         kept = {name: e for name, e in node.entries.items() if e.key.location.path == ORIGIN and name != "type"}
@@ -311,7 +190,7 @@ def _said(component: Component) -> dict[str, object]:
 
 
 def _node(data: object, location: Location) -> Node:
-    """Plain data as a tree, all of it at one place."""
+    """The tree of plain data, all of it at one place."""
     if isinstance(data, dict):
         return MappingNode(
             {key: Entry(ScalarNode(key, location, key), _node(value, location)) for key, value in data.items()},

@@ -11,7 +11,7 @@ from nnctl.errors import RunError
 from nnctl.inference.evaluation import Result, evaluate, open_run, same_examples
 from nnctl.spec.document import Spec
 from nnctl.sweep.best import best_runs, ranked_runs
-from nnctl.sweep.study import Question, load_trial
+from nnctl.sweep.study import Study, load_trial
 
 _OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
 """Columns of an evaluation that say what was measured, not what came of it."""
@@ -34,7 +34,7 @@ class Ensemble:
     mean: Mapping[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """One line of output."""
+        """The object that is printed in a pipe."""
         return {
             "event": "ensemble",
             "trials": list(self.trials),
@@ -47,16 +47,16 @@ class Ensemble:
         }
 
 
-def judge_best(question: Question, count: int) -> Ensemble | None:
+def judge_best(study: Study, count: int) -> Ensemble | None:
     """The `count` best trials of a sweep whose results are written, or as many as finished; None of fewer than two.
 
     The weights are those that each run ended with. Raises RunError, DataError.
     """
-    monitor, ranked = ranked_runs(question.folder)
+    monitor, ranked = ranked_runs(study.folder)
     if len(ranked) < 2:
         return None
-    best = best_runs(question.folder, min(count, len(ranked)))
-    results = evaluate([open_run(path) for path in best], judged_on(question.spec))
+    best = best_runs(study.folder, min(count, len(ranked)))
+    results = evaluate([open_run(path) for path in best], judged_on(study.spec))
     members, together = results[: len(best)], {result.row["run"]: _numbers(result) for result in results[len(best) :]}
     return Ensemble(
         trials=tuple(int(path.name) for path in best),
@@ -74,13 +74,13 @@ def judged_on(spec: Spec) -> str:
     return "test" if "test" in spec.data.splits else "validation"
 
 
-def require_one_split(question: Question) -> None:
+def require_one_split(study: Study) -> None:
     """Raise RunError where the trials do not hold out the same examples, before any of them is trained."""
-    split = judged_on(question.spec)
+    split = judged_on(study.spec)
     seen: dict[tuple[str, int], int] = {}
     first = None
-    for trial in question.trials:
-        loaded = load_trial(question.spec_file, question.overrides_of(trial))
+    for trial in study.trials:
+        loaded = load_trial(study.spec_file, study.overrides_of(trial))
         key = (repr(loaded.spec.data), loaded.spec.seed)
         if key in seen:
             continue

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnctl.sweep.runner import Result
+from nnctl.sweep.runner import TrialResult
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Standing:
     standard_error: float | None
 
     def as_json(self) -> dict[str, Any]:
-        """For `results.json`."""
+        """The object in `results.json`."""
         return {
             "settings": dict(self.settings),
             "trials": list(self.trials),
@@ -36,9 +36,9 @@ class Standing:
         }
 
 
-def rank(results: Sequence[Result], monitor: str | None, higher_is_better: bool) -> tuple[Standing, ...]:
+def rank(results: Sequence[TrialResult], monitor: str | None, higher_is_better: bool) -> tuple[Standing, ...]:
     """Combinations, the best first, those without a number last."""
-    groups: dict[int, list[Result]] = {}
+    groups: dict[int, list[TrialResult]] = {}
     for result in sorted(results, key=lambda result: result.trial.number):
         groups.setdefault(result.trial.combination, []).append(result)
     sign = -1.0 if higher_is_better else 1.0
@@ -50,7 +50,7 @@ def rank(results: Sequence[Result], monitor: str | None, higher_is_better: bool)
     )
 
 
-def _standing(group: Sequence[Result], monitor: str | None) -> Standing:
+def _standing(group: Sequence[TrialResult], monitor: str | None) -> Standing:
     values = [v for result in group if (v := result.value(monitor)) is not None and math.isfinite(v)]
     return Standing(
         settings=group[0].trial.settings,

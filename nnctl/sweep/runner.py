@@ -1,4 +1,4 @@
-"""A sweep from its question to its results."""
+"""A study from its trials to their results."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from nnctl.spec.document import Spec
 from nnctl.sweep.executors import pool
 from nnctl.sweep.executors.worker import Done, Failed, Task
 from nnctl.sweep.space import Trial
-from nnctl.sweep.study import Question
+from nnctl.sweep.study import Study
 from nnctl.training.monitor import metric_of
 from nnctl.training.signals import StopRequest
 
 RESULTS = "results.json"
-"""In the sweep's folder, once all trials are done: the ranking."""
+"""The file of the ranking, in the sweep's folder once all trials are done."""
 
 
 @dataclass(frozen=True)
-class Result:
+class TrialResult:
     """The result of a trial.
 
     status: finished, diverged, failed (an error of the run) or crashed (of its process).
@@ -60,40 +60,40 @@ def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name.startswith(measured)} | tested
 
 
-def run(question: Question, jobs: int, stop: StopRequest) -> Iterator[Result]:
+def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
     """The result of every trial, in the order in which they come: first those that were finished before.
 
     Trials that a request to stop cut short have no result. Raises RunError, DataError.
     """
-    question.claim()
+    study.claim()
     tasks: dict[int, Task] = {}
-    by_number = {trial.number: trial for trial in question.trials}
-    for trial in question.trials:
-        folder = RunFolder(question.folder_of(trial))
+    by_number = {trial.number: trial for trial in study.trials}
+    for trial in study.trials:
+        folder = RunFolder(study.folder_of(trial))
         summary = folder.finished()
         if summary is not None:
-            yield Result(trial, str(folder.path), "finished", summary)
+            yield TrialResult(trial, str(folder.path), "finished", summary)
         else:
-            overrides = question.overrides_of(trial)
-            tasks[trial.number] = Task(trial.number, question.spec_file, overrides, folder.path)
+            overrides = study.overrides_of(trial)
+            tasks[trial.number] = Task(trial.number, study.spec_file, overrides, folder.path)
     if not tasks:
         return
     # Once, before many processes fetch the same file, and before any of them fails for want of it.
-    load_dataset(question.spec.data, question.spec_file.parent, question.spec.seed)
+    load_dataset(study.spec.data, study.spec_file.parent, study.spec.seed)
     for task, outcome in pool.run(list(tasks.values()), jobs, stop):
         trial = by_number[task.number]
         if isinstance(outcome, Done):
-            yield Result(trial, str(task.folder), "finished", outcome.summary)
+            yield TrialResult(trial, str(task.folder), "finished", outcome.summary)
         elif isinstance(outcome, Failed):
-            yield Result(trial, str(task.folder), outcome.status, None, outcome.message, outcome.exit_code)
+            yield TrialResult(trial, str(task.folder), outcome.status, None, outcome.message, outcome.exit_code)
 
 
-def in_order(results: Iterable[Result]) -> Iterator[Result]:
+def in_order(results: Iterable[TrialResult]) -> Iterator[TrialResult]:
     """The same results by trial number, each as soon as those before it are there.
 
-    Where some are missing, because the sweep was stopped, those behind the gap come last.
+    Where some are missing, because the sweep was stopped, those after the gap come last.
     """
-    early: dict[int, Result] = {}
+    early: dict[int, TrialResult] = {}
     following = 0
     for result in results:
         early[result.trial.number] = result

@@ -47,23 +47,22 @@ def write(value: object) -> str:
 
 
 def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:
-    """Every grid combination with every random draw with every seed and every fold.
+    """Trials: every grid combination with every random draw with every seed and every fold.
 
     The trials of a combination come together, and of these the folds of a seed.
-
     The last path of the grid varies fastest. Every combination of the grid meets the same draws.
     Raises UsageError where the section asks for nothing, or for what contradicts itself.
     """
     _check(sweep)
     draws: list[dict[str, object]] = [_draw(sweep, seed, index) for index in range(sweep.trials or 0)] or [{}]
-    found: list[Trial] = []
+    listed: list[Trial] = []
     for combination, settings in enumerate(_combinations(sweep, draws)):
         for replicate in range(sweep.seeds):
-            own_seed = None if "seed" in settings else seed + replicate
+            run_seed = None if "seed" in settings else seed + replicate
             for part in [None] if sweep.folds is None else range(sweep.folds):
                 fold = None if part is None or sweep.folds is None else (part, sweep.folds)
-                found.append(Trial(len(found), combination, settings, own_seed, fold))
-    return tuple(found)
+                listed.append(Trial(len(listed), combination, settings, run_seed, fold))
+    return tuple(listed)
 
 
 def _combinations(sweep: Sweep, draws: list[dict[str, object]]) -> Iterator[dict[str, object]]:

@@ -15,16 +15,16 @@ from nnctl.runs.folder import RUNS, file_name, make_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_spec, spec_to_dict
-from nnctl.spec.overrides import ORIGIN
+from nnctl.spec.override_syntax import ORIGIN
 from nnctl.sweep.space import Trial, trials
 
 FILE = "sweep.json"
-"""In the sweep's folder: the question, so that another cannot be mixed into its answers."""
+"""In the sweep's folder: the search and its spec, so that no other study writes its trials there."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """A sweep whose every trial has been checked. `folder` need not exist yet."""
+class Study:
+    """A sweep with its trials, each of them checked. `folder` need not exist yet."""
 
     spec_file: Path
     overrides: tuple[str, ...]
@@ -42,9 +42,9 @@ class Question:
         return (*self.overrides, *trial.overrides)
 
     def claim(self) -> None:
-        """Make the folder, or go on with it. Raises RunError where it cannot be made, or holds anything else."""
+        """Make the folder, or resume the study in it. Raises RunError where neither is possible."""
         path = self.folder / FILE
-        content = {"nnctl": "sweep", **_asked(self.spec, self.sweep)}
+        content = {"nnctl": "sweep", **_content(self.spec, self.sweep)}
         if path.is_file():
             try:
                 before = json.loads(path.read_text(encoding="utf-8"))
@@ -63,8 +63,8 @@ class Question:
         write_durably(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def ask(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Question:
-    """Read the spec, list the trials and check the spec of each.
+def read_study(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
+    """The study of a spec: its trials are listed, and the spec of each is checked.
 
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
@@ -76,17 +76,17 @@ def ask(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Q
         few = f"the sweep has {len(listed)} trial{'' if len(listed) == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     folder = out or RUNS / file_name(spec.name or spec_file.stem) / f"sweep-{_key(spec, sweep)}"
-    question = Question(spec_file, tuple(overrides), spec, sweep, listed, folder)
+    study = Study(spec_file, tuple(overrides), spec, sweep, listed, folder)
     problems: dict[tuple[str, str], Diagnostic] = {}
     for trial in listed:
         try:
-            load_trial(spec_file, question.overrides_of(trial))
+            load_trial(spec_file, study.overrides_of(trial))
         except SpecError as error:
             for diagnostic in map(_relabelled, error.diagnostics):
                 problems.setdefault(_identity(diagnostic), diagnostic)
     if problems:
         raise SpecError(list(problems.values()))
-    return question
+    return study
 
 
 def load_trial(spec_file: Path, overrides: Sequence[str]) -> Loaded:
@@ -96,28 +96,28 @@ def load_trial(spec_file: Path, overrides: Sequence[str]) -> Loaded:
 
 
 def _identity(diagnostic: Diagnostic) -> tuple[str, str]:
-    """Equal for the problems of one path, or of one value, in many trials."""
+    """A key that is equal for the problems of one path, or of one value, in many trials."""
     where = diagnostic.location
     said = "" if where is None else f"{where.path}:{where.line}:{where.text[: where.column - 1 + where.width]}"
     return diagnostic.message, said
 
 
 def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
-    """With the place of a setting called after the sweep, not after an option that nobody gave."""
+    """The problem, with a setting's location named after the sweep, not after an option that nobody gave."""
     if diagnostic.location is None or diagnostic.location.path != ORIGIN:
         return diagnostic
     return replace(diagnostic, location=replace(diagnostic.location, path="sweep"))
 
 
-def _asked(spec: Spec, sweep: Sweep) -> dict[str, Any]:
-    """All that decides what trial k is. Not how many are drawn: more of them go into the same folder."""
+def _content(spec: Spec, sweep: Sweep) -> dict[str, Any]:
+    """The content of `FILE`: all that decides what trial k is. Draws may grow in number in the same folder."""
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
     # The order of the grid's paths is the order of its trials.
     grid = [[path, to_data(values)] for path, values in sweep.grid.items()]
-    asked = {"grid": grid, "random": to_data(sweep.random), "seeds": sweep.seeds, "folds": sweep.folds, "spec": base}
-    return dict(json.loads(json.dumps(asked)))
+    content = {"grid": grid, "random": to_data(sweep.random), "seeds": sweep.seeds, "folds": sweep.folds, "spec": base}
+    return dict(json.loads(json.dumps(content)))
 
 
 def _key(spec: Spec, sweep: Sweep) -> str:
-    text = json.dumps(_asked(spec, sweep), sort_keys=True)
+    text = json.dumps(_content(spec, sweep), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -18,6 +18,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
+from nnctl.graph import interface
 from nnctl.runs import checkpoints
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.runs.durable import write_durably
@@ -109,7 +110,7 @@ def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
-        engine.assign({"data.shift": data.shift, "data.scale": data.scale})
+        engine.assign({interface.SHIFT: data.shift, interface.SCALE: data.scale})
     bind_other_splits(engine.feed, data)
     return data, engine
 

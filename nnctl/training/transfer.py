@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError
+from nnctl.graph import interface
 from nnctl.runs import checkpoints
 from nnctl.runs.folder import find
 from nnctl.spec.check.consistency import layer_names
@@ -86,7 +87,7 @@ def _leave_out(asked: Transfer, layer: str) -> str:
 
 
 def _missing(loaded: Loaded, asked: Transfer, array: str, run: str, arrays: list[str]) -> SpecError:
-    there = dict.fromkeys(n.partition(".")[0] for n in arrays if n.partition(".")[0] not in ("optimizer", "data"))
+    there = dict.fromkeys(layer for name in arrays if (layer := interface.layer_of(name)) is not None)
     layer = array.partition(".")[0]
     return loaded.error(
         _place(asked),

@@ -17,7 +17,7 @@ from nnctl.ops.philox import normals, uniforms
 from nnctl.ops.shapes import BATCH, ROWS
 
 STORED = {"f": np.float32, "i": np.int64, "u": np.uint8}
-ROLES = {"f": ("real", "slot"), "i": ("index", "data")}
+ROLES = {"f": ("real", "optimizer state"), "i": ("index", "data")}
 
 
 def planned(backend, graph, sizes, precision="float32"):
@@ -95,7 +95,7 @@ def test_ops_agree_with_their_reference_bodies(backend, name):
 def accumulator():
     """total ← total + Σ of the fed row; outputs the old total, the row and a number of it."""
     builder = GraphBuilder("accumulate")
-    total = builder.input("total", (), role="slot")
+    total = builder.input("total", (), role="optimizer state")
     row = builder.input("row", (3,))
     part = builder.apply("sum", row, axes=(0,))
     new = total + part

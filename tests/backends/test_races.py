@@ -170,7 +170,7 @@ def test_a_number_read_as_a_matrix_has_memory():
 def test_numbers_in_storage_are_updated_and_read_in_order():
     """count ← count + 1 in every step, its old value an output, its new one a factor."""
     builder = GraphBuilder("count")
-    count = builder.input("count", (), role="slot")
+    count = builder.input("count", (), role="optimizer state")
     x = builder.input("x", (3,))
     new = count + 1.0
     graph = builder.graph({"old": count, "scaled": x * new}, {count.value: new})

@@ -125,6 +125,13 @@ def test_vanishing_gradients_are_named(capsys: pytest.CaptureFixture[str]) -> No
     assert "from repeat1.dense1 to dense1: they vanish or explode with depth" in words
 
 
+def test_nets_of_optimizers_on_the_host_have_no_guard(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["--set", "optimizer=lbfgs", "--set", "schedule.batch_size=full"]
+    cost, *layers = rows(capsys, "doctor", str(SPECS / "digits.yaml"), *settings)
+    assert 2.0 < float(cost["value"]) < 3.0
+    assert all(row["gradient"] > 0.0 for row in layers)
+
+
 def test_dead_units_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     settings = ["--set", "layers.1.bias_initializer={type: constant, value: -1000.0}"]
     found = rows(capsys, "doctor", str(SPECS / "digits.yaml"), *settings)

@@ -28,7 +28,7 @@ ITEM = {"real": 4, "index": 8, "uint8": 1}
 
 def w_and_x() -> tuple[GraphBuilder, object, object]:
     builder = GraphBuilder("small")
-    return builder, builder.input("w", (4,), role="parameter"), builder.input("x", (4,), role="slot")
+    return builder, builder.input("w", (4,), role="parameter"), builder.input("x", (4,), role="optimizer state")
 
 
 def run_once(graph: Graph, storage: dict[str, np.ndarray]) -> tuple[Plan, dict[str, np.ndarray]]:
@@ -151,7 +151,7 @@ def test_nothing_before_the_guard_is_written_in_place():
 
 def test_constants_are_computed_once_and_told_apart_even_by_one_name():
     builder = GraphBuilder("constants")
-    x = builder.input("x", (BATCH,), role="slot")
+    x = builder.input("x", (BATCH,), role="optimizer state")
     size, triple = builder.apply("size", shape=(BATCH,)), builder.apply("size", shape=(3,))
     triple.value.name = size.value.name
     plan = lower(builder.graph({"y": x * size + triple}), {"batch": 5}, "float64")
@@ -162,7 +162,7 @@ def test_constants_are_computed_once_and_told_apart_even_by_one_name():
 
 def test_views_cost_no_launch_and_no_memory():
     builder = GraphBuilder("views")
-    x = builder.input("x", (2, 3), role="slot")
+    x = builder.input("x", (2, 3), role="optimizer state")
     y = builder.apply("reshape", builder.apply("reshape", x * 2.0, shape=(6,)), shape=(3, 2))
     plan = lower(builder.graph({"y": builder.apply("stop_gradient", y)}), {}, "float64")
     assert len(plan.launches) == 1
@@ -172,7 +172,7 @@ def test_views_cost_no_launch_and_no_memory():
 
 def test_a_view_of_a_statistic_leaves_it_alone():
     builder = GraphBuilder("statistic")
-    s, x = builder.input("s", (2, 3), role="statistic"), builder.input("x", (6,), role="slot")
+    s, x = builder.input("s", (2, 3), role="statistic"), builder.input("x", (6,), role="optimizer state")
     doubled = builder.apply("reshape", s, shape=(6,)) * 2.0
     plan = lower(builder.graph({"y": x + doubled}), {}, "float64")
     assert len(plan.setup) == 1

@@ -14,7 +14,8 @@ from nnctl.errors import DataError, ShapeError, SpecError
 from nnctl.spec.check.validate import validate
 from nnctl.spec.dump import dump_data, dump_spec, spec_to_dict
 from nnctl.spec.load import load_spec, load_text
-from nnctl.spec.yaml.source import Source, parse
+from nnctl.spec.yaml.parser import parse
+from nnctl.spec.yaml.source_text import SourceText
 from nnctl.spec.yaml.tree import plain_data
 
 TEXT = """\
@@ -79,13 +80,13 @@ def test_every_default_is_written_out():
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
 def test_what_is_dumped_loads_back_equal(data):
     try:
-        spec = validate(parse(Source(dump_data(data), "drawn.yaml"))).spec
+        spec = validate(parse(SourceText(dump_data(data), "drawn.yaml"))).spec
     except SpecError as error:
         # Fields of a component that contradict each other; any other message is a fault of reading.
         assert not any(d.expected or "unknown" in d.message for d in error.diagnostics), str(error)  # noqa: PT017
         assume(False)
     text = dump_spec(spec)
-    again = validate(parse(Source(text, "again.yaml"))).spec
+    again = validate(parse(SourceText(text, "again.yaml"))).spec
     assert again == spec
     assert dump_spec(again) == text
 
@@ -101,7 +102,7 @@ NESTED = st.recursive(
 def test_any_data_reads_back(data):
     try:
         text = dump_data(data)
-        found = plain_data(parse(Source(text, "data.yaml")))
+        found = plain_data(parse(SourceText(text, "data.yaml")))
     except SpecError as error:
         # Control characters and surrogates are no text; huge integers no numbers.
         assert "cannot stand" in str(error) or "too long" in str(error)  # noqa: PT017

@@ -14,7 +14,8 @@ from nnctl.spec.dump import spec_to_dict
 from nnctl.spec.load import load_spec
 from nnctl.spec.schema.forms import fields_of
 from nnctl.spec.schema.json_schema import DRAFT, json_schema
-from nnctl.spec.yaml.source import parse, read_file
+from nnctl.spec.yaml.parser import parse
+from nnctl.spec.yaml.source_text import read_file
 from nnctl.spec.yaml.tree import plain_data
 
 SCHEMA = json_schema()

@@ -19,7 +19,8 @@ from nnctl.spec.dump import dump_spec
 from nnctl.spec.load import load_text
 from nnctl.spec.schema.forms import fields_of
 from nnctl.spec.schema.json_schema import json_schema
-from nnctl.spec.yaml.source import Source, parse
+from nnctl.spec.yaml.parser import parse
+from nnctl.spec.yaml.source_text import SourceText
 
 TEXT = """\
 data: digits
@@ -154,7 +155,7 @@ def test_it_is_in_the_schema():
 
 def test_it_is_dumped():
     spec = load_text(TEXT.replace("{layer}", "{type: window, kernel: [5, 3], weights: {1: 2}}")).spec
-    assert validate(parse(Source(dump_spec(spec), "again.yaml"))).spec == spec
+    assert validate(parse(SourceText(dump_spec(spec), "again.yaml"))).spec == spec
 
 
 def test_an_annotation_without_a_form_is_a_fault_of_its_author():

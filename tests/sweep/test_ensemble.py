@@ -13,7 +13,7 @@ import pytest
 
 from nnctl.errors import RunError, SpecError
 from nnctl.sweep.ensemble import judge_best, judged_on, require_one_split
-from nnctl.sweep.study import ask
+from nnctl.sweep.study import read_study
 
 SPEC = """\
 name: blobs
@@ -72,14 +72,14 @@ def test_an_ensemble_may_be_asked_for_when_all_is_trained() -> None:
 
 def test_where_fewer_finish_they_are_the_ensemble_and_that_is_said() -> None:
     nnctl("sweep", "net.yaml", "--out", "found")
-    question = ask(Path("net.yaml"), [], Path("found"))
+    study = read_study(Path("net.yaml"), [], Path("found"))
     for number in (0, 2):
         Path(f"found/{number:04d}/summary.json").unlink()
-    two = judge_best(question, 3)
+    two = judge_best(study, 3)
     assert two is not None
     assert sorted(two.trials) == [1, 3]
     Path("found/0001/summary.json").unlink()
-    assert judge_best(question, 3) is None
+    assert judge_best(study, 3) is None
     shutil.rmtree("found")
     diverging = ("--set", "layers.0.activation=linear", "--set", "cost=quadratic", "--seeds", "1")
     rates = "optimizer.learning_rate=1e30,0.001,0.0001"
@@ -95,15 +95,15 @@ def test_values_have_a_mean_and_no_vote() -> None:
 
 
 def test_without_a_test_split_validation_judges() -> None:
-    assert judged_on(ask(Path("net.yaml"), ["data.test=0"]).spec) == "validation"
+    assert judged_on(read_study(Path("net.yaml"), ["data.test=0"]).spec) == "validation"
 
 
 def test_trials_on_other_examples_are_refused_before_they_train() -> None:
-    require_one_split(ask(Path("net.yaml"), []))
+    require_one_split(read_study(Path("net.yaml"), []))
     with pytest.raises(RunError, match="the test split of trial 1 is not that of trial 0"):
-        require_one_split(ask(Path("net.yaml"), ["data.seed=null"]))
+        require_one_split(read_study(Path("net.yaml"), ["data.seed=null"]))
 
 
 def test_an_ensemble_of_more_than_there_are_is_refused() -> None:
     with pytest.raises(SpecError, match="there is no ensemble of the 5 best: the sweep has 4 trials"):
-        ask(Path("net.yaml"), ["sweep.ensemble=5"])
+        read_study(Path("net.yaml"), ["sweep.ensemble=5"])

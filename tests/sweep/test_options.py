@@ -10,7 +10,7 @@ from nnctl.components.distributions import Integer, LogUniform, Uniform
 from nnctl.errors import SpecError, UsageError
 from nnctl.spec.load import load_text
 from nnctl.sweep.options import grid, space
-from nnctl.sweep.study import ask
+from nnctl.sweep.study import read_study
 
 SPEC = """\
 data: xor
@@ -63,7 +63,7 @@ def test_bad_paths_and_values_are_refused_together_and_once(tmp_path: Path) -> N
     path.write_text(SPEC)
     options = [grid("optimizer.learning_ratee=1,2,3"), grid("layers.0.units=2,0")]
     with pytest.raises(SpecError) as caught:
-        ask(path, options)
+        read_study(path, options)
     text = str(caught.value)
     assert text.count("learning_ratee'") == 1
     assert "did you mean 'learning_rate'?" in text
@@ -76,4 +76,4 @@ def test_monitor_is_checked_like_in_the_spec(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(SPEC)
     with pytest.raises(SpecError, match="did you mean 'train_accuracy'"):
-        ask(path, [grid("seed=1,2"), "sweep.monitor=train_acuracy"])
+        read_study(path, [grid("seed=1,2"), "sweep.monitor=train_acuracy"])

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 
 from nnctl.sweep.ranking import rank, within_noise
-from nnctl.sweep.runner import Result, higher_is_better, in_order
+from nnctl.sweep.runner import TrialResult, higher_is_better, in_order
 from nnctl.sweep.space import Trial
 
 
-def result(number: int, combination: int, value: float | None) -> Result:
+def result(number: int, combination: int, value: float | None) -> TrialResult:
     trial = Trial(number, combination, {"a": combination}, number)
     if value is None:
-        return Result(trial, "", "diverged", None, "no", 4)
+        return TrialResult(trial, "", "diverged", None, "no", 4)
     row = {"validation_cost": value, "validation_accuracy": 1 - value}
     summary = {"monitor": "validation_accuracy", "weights": "last", "last": row, "best": None, "test": None}
-    return Result(trial, "", "finished", summary)
+    return TrialResult(trial, "", "finished", summary)
 
 
 def test_mean_and_standard_error() -> None:

@@ -26,13 +26,14 @@ from nnctl.spec.schema.forms import (
     alternatives,
     fields_of,
 )
-from nnctl.spec.yaml.source import parse, read_file
+from nnctl.spec.yaml.parser import parse
+from nnctl.spec.yaml.source_text import read_file
 from nnctl.spec.yaml.tree import plain_data
 
 Candidate = tuple[str, str]
-"""A word and what it is."""
+"""A word and its description."""
 Part = tuple[str, Form, object, str]
-"""A step of a path, what may stand there, what stands there, what it is."""
+"""A step of a path, its form, its value and its description."""
 
 _STEP = re.compile(r"\[\w+=[^\]]*\]|[^.\[]+")
 
@@ -45,7 +46,7 @@ def names(kind: str, prefix: str) -> Iterator[Candidate]:
 
 
 def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
-    """One level of `path=value`: the fields that continue a path, or the values behind its `=`.
+    """One level of `path=value`: the fields that continue a path, or the values after its `=`.
 
     A spec that cannot be read completes like an empty one: the command itself will say why.
     """
@@ -96,10 +97,10 @@ def _walk(path: str, tree: object) -> tuple[Form, object] | None:
     form: Form = Record(Spec)
     node = tree
     for step in _STEP.findall(path):
-        found = next((part for part in _parts(form, node) if part[0] == step), None)
-        if found is None:
+        part = next((part for part in _parts(form, node) if part[0] == step), None)
+        if part is None:
             return None
-        _, form, node, _ = found
+        _, form, node, _ = part
     return form, node
 
 

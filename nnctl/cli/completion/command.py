@@ -1,4 +1,4 @@
-"""`nnctl completion`, and what the scripts for the three shells have in common.
+"""`nnctl completion`, and the command line as the scripts for the three shells see it.
 
 A script knows commands, options and fixed words by itself, so that they come
 at once; it calls the hidden `nnctl complete` only for what depends on a spec
@@ -146,22 +146,16 @@ def _value(parameter: Any, context: Any) -> Value:
 
 
 def _first_sentence(text: str) -> str:
-    """One line, without its full stop and without what the shells would take for syntax."""
+    """The first sentence in one line, without its full stop and without what the shells would take for syntax."""
     sentence = " ".join(text.split("\n\n")[0].split()).split(". ")[0].removesuffix(".")
     return sentence.translate(_SAFE)
 
 
 def script(shell: Shell) -> str:
     """The completion script for a shell, as in the folder `completions/`."""
-    from nnctl.cli.completion import bash as completion_bash
-    from nnctl.cli.completion import fish as completion_fish
-    from nnctl.cli.completion import zsh as completion_zsh
+    from nnctl.cli.completion import bash, fish, zsh
 
-    generate = {
-        Shell.BASH: completion_bash.generate,
-        Shell.ZSH: completion_zsh.generate,
-        Shell.FISH: completion_fish.generate,
-    }[shell]
+    generate = {Shell.BASH: bash.generate, Shell.ZSH: zsh.generate, Shell.FISH: fish.generate}[shell]
     return generate(describe())
 
 

@@ -157,10 +157,10 @@ class _Checker:
             self.nested(inner, inside)
 
     def sequences(self, layers: tuple[Layer, ...], path: str) -> None:
-        """Layers that walk through sequences, against data that does not let them walk as they are told."""
+        """Layers that scan sequences, against data that does not allow a state kept or a scan backwards."""
         for index, layer in enumerate(layers):
             here = f"{path}.{index}"
-            obstacle = self.gap() if getattr(layer, "stateful", False) else None
+            obstacle = self.break_between_batches() if getattr(layer, "stateful", False) else None
             if obstacle is not None:
                 why, hint = obstacle
                 self.problem(f"{here}.stateful", f"'{layer.type}' cannot carry its state: {why}", hint=hint)
@@ -175,7 +175,7 @@ class _Checker:
             if isinstance(inner, tuple):
                 self.sequences(inner, f"{here}.layers")
 
-    def gap(self) -> tuple[str, str] | None:
+    def break_between_batches(self) -> tuple[str, str] | None:
         """The reason that batches of the data do not follow one another, and what to do; None where they do."""
         data = self.spec.data
         if not data.contiguous:
@@ -228,7 +228,7 @@ class _Checker:
             seen.setdefault(metric.column, index)
 
     def monitors(self) -> None:
-        """Every `monitor` names a column that there will be."""
+        """Monitors: each names a column that there will be."""
         folded = self.spec.sweep is not None and self.spec.sweep.folds is not None
         splits = [s for s in ("train", "validation") if s in self.spec.data.splits or folded]
         evaluated = [m.column for m in self.spec.metrics if not isinstance(m, StepMetric)]
@@ -273,9 +273,9 @@ class _Checker:
 
     def transfer(self) -> None:
         """The layers that start from another run are layers of this net."""
-        asked = self.spec.from_
+        transfer = self.spec.from_
         names = layer_names(self.spec.layers)
-        for index, name in enumerate((asked.layers if asked is not None else None) or ()):
+        for index, name in enumerate((transfer.layers if transfer is not None else None) or ()):
             if name not in names:
                 self.problem(
                     f"from.layers.{index}",
@@ -288,11 +288,11 @@ class _Checker:
 
     def pretraining(self) -> None:
         """The layers that learn as Boltzmann machines are of this net, and a stack of them."""
-        asked, transfer = self.spec.pretraining, self.spec.from_
-        if asked is None:
+        pretraining, transfer = self.spec.pretraining, self.spec.from_
+        if pretraining is None:
             return
         names = layer_names(self.spec.layers)
-        for index, name in enumerate(asked.layers):
+        for index, name in enumerate(pretraining.layers):
             if name not in names:
                 self.problem(
                     f"pretraining.layers.{index}",
@@ -301,8 +301,8 @@ class _Checker:
                     did_you_mean(suggest(name, names)),
                 )
         transferred = () if transfer is None else names if transfer.layers is None else transfer.layers
-        for found in pretraining_problems(asked, self.spec.layers, names, transferred):
-            self.problem(f"pretraining.{found.field}", found.message, hint=found.hint)
+        for problem in pretraining_problems(pretraining, self.spec.layers, names, transferred):
+            self.problem(f"pretraining.{problem.field}", problem.message, hint=problem.hint)
 
     def monitored(self) -> Iterator[tuple[str, str]]:
         schedule = self.spec.schedule

@@ -1,4 +1,4 @@
-"""The marked tree to dataclasses, or every problem of the file at once.
+"""Validation: the marked tree to dataclasses, or every problem of the file at once.
 
 One walk over the fields' forms. Pydantic decides whether a scalar is right;
 the words for what is wrong are ours, made from the same form.
@@ -16,7 +16,7 @@ from nnctl.components.registry import Component, components
 from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
 from nnctl.spec.messages import hints
-from nnctl.spec.messages.wording import article, both, expected, expected_of, found, kind_name, listing
+from nnctl.spec.messages.wording import article, both, content, expected, expected_of, kind_name, listing
 from nnctl.spec.schema.forms import (
     Anything,
     Choice,
@@ -63,7 +63,7 @@ def validate(root: Node) -> Validated:
 
 
 def in_order(problems: list[Diagnostic], name: str) -> list[Diagnostic]:
-    """Sorted by place: the file first, then what comes from elsewhere."""
+    """Problems in the order of their locations: the file first, then what comes from elsewhere."""
 
     def key(problem: Diagnostic) -> tuple[bool, int, int]:
         place = problem.location
@@ -89,7 +89,7 @@ class _Walker:
         return _BAD
 
     def value(self, node: Node, form: Form, path: str, label: str, owner: Field | None) -> Any:
-        """The value of a node, or _BAD. `label`: what messages call it; `owner`: the field it is part of."""
+        """The value of a node, or _BAD. `label`: its name in messages; `owner`: the field it is part of."""
         match form:
             case OneOf():
                 return self.union(node, form, path, label, owner)
@@ -109,10 +109,10 @@ class _Walker:
 
     def mismatch(self, node: Node, form: Form, label: str, owner: Field | None) -> _Bad:
         # A part of a field (an item of its list) is described by its own form, not the field's.
-        whole = owner is not None and owner.form == form
-        words = expected_of(owner) if owner is not None and whole else expected(form)
-        hint = hints.for_value(node, form, owner if whole else None)
-        return self.problem(node.location, f"{label} cannot be {found(node)}", words, hint)
+        field = owner if owner is not None and owner.form == form else None
+        words = expected(form) if field is None else expected_of(field)
+        hint = hints.for_value(node, form, field)
+        return self.problem(node.location, f"{label} cannot be {content(node)}", words, hint)
 
     def union(self, node: Node, form: OneOf, path: str, label: str, owner: Field | None) -> Any:
         if isinstance(node, ScalarNode) and node.value is None and nullable(form):
@@ -138,7 +138,7 @@ class _Walker:
         count = len(node.items)
         if count < form.least or (form.most is not None and count > form.most):
             items = "item" if count == 1 else "items"
-            message = f"{label} cannot be {found(node) if not count else f'a list of {count} {items}'}"
+            message = f"{label} cannot be {content(node) if not count else f'a list of {count} {items}'}"
             words = expected_of(owner) if owner is not None and owner.form == form else expected(form)
             return self.problem(node.location, message, words)
         values = []
@@ -161,7 +161,7 @@ class _Walker:
             key = name if isinstance(form.key, Leaf) and form.key.base is str else _scalar(entry.key, form.key)
             if key is _BAD:
                 key = self.problem(
-                    entry.key.location, f"a key of {label} cannot be {found(entry.key)}", expected(form.key)
+                    entry.key.location, f"a key of {label} cannot be {content(entry.key)}", expected(form.key)
                 )
             value = self.value(entry.value, form.value, inner, f"'{name}' of {label}", owner)
             good = good and key is not _BAD and value is not _BAD
@@ -174,7 +174,9 @@ class _Walker:
             if owner is not None:
                 return self.mismatch(node, owner.form if form in alternatives(owner.form) else form, label, owner)
             return self.problem(
-                node.location, f"a spec cannot be {found(node)}", "a mapping with at least 'data', 'layers' and 'cost'"
+                node.location,
+                f"a spec cannot be {content(node)}",
+                "a mapping with at least 'data', 'layers' and 'cost'",
             )
         self.places.setdefault(path, Place(node.location))
         return self.fields(node, cls, path, label, {})
@@ -209,7 +211,7 @@ class _Walker:
         name = text_of(type_node)
         if name is None:
             return self.problem(
-                type_node.location, f"'type' cannot be {found(type_node)}", f"the name of {article(noun)}"
+                type_node.location, f"'type' cannot be {content(type_node)}", f"the name of {article(noun)}"
             )
         cls = self.named(name, type_node.location, form, candidates, owner)
         return _BAD if isinstance(cls, _Bad) else self.fields(node, cls, path, f"{noun} '{name}'", candidates)
@@ -230,7 +232,7 @@ class _Walker:
         )
 
     def fields(self, node: MappingNode, cls: type, path: str, title: str, siblings: dict[str, type]) -> Any:
-        """An instance of a dataclass. `title`: what messages call it; `siblings`: components of its kind."""
+        """An instance of a dataclass. `title`: its name in messages; `siblings`: components of its kind."""
         known = fields_of(cls)
         typed = issubclass(cls, Component)
         values: dict[str, Any] = {}

@@ -100,7 +100,7 @@ def literal(value: object) -> str:
             return _short(str(value))
 
 
-def found(node: Node) -> str:
+def content(node: Node) -> str:
     """The content of a node, as in "cannot be …"."""
     match node:
         case SequenceNode(items):

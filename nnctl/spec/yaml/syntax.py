@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import yaml
 
 from nnctl.errors import Diagnostic, Location
-
-if TYPE_CHECKING:
-    from nnctl.spec.yaml.source import Source
+from nnctl.spec.yaml.source_text import SourceText
 
 # (pattern of PyYAML's problem, our message, our hint); the first that matches speaks.
 _WORDS = (
@@ -71,7 +68,7 @@ _CONTEXTS = (
 """Parts that PyYAML was reading, where the beginning tells more than the end."""
 
 
-def describe(error: yaml.MarkedYAMLError, source: Source) -> Diagnostic:
+def describe(error: yaml.MarkedYAMLError, source: SourceText) -> Diagnostic:
     """The diagnostic of a syntax error, where PyYAML stopped and what it was reading."""
     location = _location(error.problem_mark, source)
     began = _location(error.context_mark, source)
@@ -95,8 +92,8 @@ def describe(error: yaml.MarkedYAMLError, source: Source) -> Diagnostic:
     return Diagnostic(message, location, hint=hint, related=related)
 
 
-def _stray_colon(colon: Location, source: Source) -> Diagnostic:
-    """A ':' where no key can be: in a value, or after a line that takes this one for its own."""
+def _stray_colon(colon: Location, source: SourceText) -> Diagnostic:
+    """The diagnostic of a ':' where no key can be: in a value, or after a line that takes this one in."""
     if ":" in colon.text[: colon.column - 1]:
         hint = "put a value that contains ': ' in quotes"
         return Diagnostic("a second ':' in one entry", colon, hint=hint)
@@ -114,11 +111,11 @@ def _stray_colon(colon: Location, source: Source) -> Diagnostic:
     return Diagnostic("this line has no ':'", source.at(above, start, len(text.strip())), hint=hint)
 
 
-def _location(mark: yaml.Mark | None, source: Source) -> Location | None:
+def _location(mark: yaml.Mark | None, source: SourceText) -> Location | None:
     if mark is None:
         return None
     line, column = mark.line, mark.column
-    # At the end of the text the parser stands behind the last line; point at what it still missed.
+    # At the end of the text the parser stands after the last line; point at what it still missed.
     while line > 0 and (line >= len(source.lines) or not source.lines[line].strip()):
         line -= 1
         column = len(source.lines[line].rstrip())

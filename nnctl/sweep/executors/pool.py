@@ -11,14 +11,14 @@ from nnctl.sweep.executors.worker import Failed, Halted, Outcome, Task, one_thre
 from nnctl.training.signals import StopRequest
 
 _LOOK = 0.2
-"""Seconds between two looks at the wish to stop."""
+"""Seconds between two looks at the request to stop."""
 
 
 class Worker:
     """A worker process and what it is doing."""
 
     def __init__(self) -> None:
-        """Start it. `spawn`: a forked child would inherit the threads' locks without the threads."""
+        """Start the process. `spawn`: a forked child would inherit the threads' locks without the threads."""
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs,))
@@ -29,7 +29,7 @@ class Worker:
         theirs.close()
 
     def give(self, task: Task) -> None:
-        """Let it train."""
+        """Give it a trial to train."""
         self.task = task
         self.connection.send(task)
 
@@ -50,7 +50,7 @@ class Worker:
 
 
 def run(tasks: Sequence[Task], jobs: int, stop: StopRequest) -> Iterator[tuple[Task, Outcome]]:
-    """Do the tasks on `jobs` workers; outcomes in the order in which they come.
+    """Run the tasks on `jobs` workers; outcomes in the order in which they come.
 
     After a request to stop no task begins, and those under way save and come back as `Halted`.
     Closing the generator early does the same.

@@ -31,7 +31,7 @@ _THREADS = (
 
 @dataclass(frozen=True)
 class Task:
-    """A trial as a worker gets it."""
+    """A trial as a worker receives it."""
 
     number: int
     spec_file: Path

@@ -26,6 +26,7 @@ from nnctl.data.source import Source
 from nnctl.data.streams import Purpose, permutation
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
+from nnctl.graph import interface
 from nnctl.runs import checkpoints
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.runs.folder import RunFolder
@@ -36,7 +37,7 @@ from nnctl.training.pretraining.boltzmann import Learner, Machine, StepDraws, fi
 from nnctl.training.signals import StopRequest
 
 SAVED = "pretraining"
-"""What the checkpoint of the machines is called."""
+"""The name of the machines' checkpoint."""
 _STARTS = 256
 """Training examples kept, as the top machine sees them, for chains to begin at."""
 _CHUNK = 4096
@@ -157,7 +158,7 @@ class _Phase:
             yield epoch + 1, total / examples, learner.machine
 
     def _set_rate(self, learner: Learner, epoch: int, step: int, steps_per_epoch: int) -> None:
-        """What the schedule says of a step, counted from 0 within this layer's time."""
+        """Set what the schedule says of a step, counted from 0 within this layer's time."""
         asked, schedule = self._asked, self._schedule
         t, total = (epoch, asked.epochs) if schedule.unit == "epoch" else (step, asked.epochs * steps_per_epoch)
         learner.learning_rate = asked.learning_rate * schedule.factor_at(t, total)
@@ -187,7 +188,7 @@ def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:
     flat = inputs.reshape(len(inputs), -1)
     if engine.network.signature.statistics_shape is None:
         return _rows_of(flat)
-    statistics = engine.read(("data.shift", "data.scale"))
+    statistics = engine.read(interface.STATISTICS)
     shift, scale = (np.broadcast_to(array, inputs.shape[1:]).reshape(-1) for array in statistics.values())
     return lambda rows: np.asarray((flat[rows].astype(np.float32) - shift) * scale, np.float32)
 

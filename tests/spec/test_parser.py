@@ -1,4 +1,4 @@
-"""Reading text: places, files that are not text, and the bounds on what is read."""
+"""The parser: places, texts that are refused, and the bounds on what is read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnctl.errors import SpecError
-from nnctl.spec.yaml.source import Source, parse, read_file
+from nnctl.spec.yaml.parser import parse
+from nnctl.spec.yaml.source_text import SourceText, read_file
 from nnctl.spec.yaml.tree import MappingNode, ScalarNode, SequenceNode, plain_data
 
 
 def read(text):
-    return parse(Source(text, "spec.yaml"))
+    return parse(SourceText(text, "spec.yaml"))
 
 
 def said(location):
@@ -108,28 +109,6 @@ def test_any_text_reads_or_is_refused_with_a_place(text):
 @given(st.text(alphabet=" \n-:[]{},&*!|>'\"%@`#ab1?\t", max_size=40))
 def test_any_punctuation_reads_or_is_refused_with_a_place(text):
     assert all(problem.location is not None and problem.render() for problem in problems_of(text))
-
-
-def test_missing_file(tmp_path):
-    (tmp_path / "digits.yaml").write_text("a: 1")
-    with pytest.raises(SpecError, match=r"no such file\n  did you mean .*digits\.yaml\?"):
-        read_file(tmp_path / "digit.yaml")
-    with pytest.raises(SpecError, match="there is no folder"):
-        read_file(tmp_path / "specs" / "digits.yaml")
-
-
-def test_folder(tmp_path):
-    (tmp_path / "digits.yaml").write_text("a: 1")
-    with pytest.raises(SpecError, match=r"is a folder\n  expected a YAML file\n  in it: digits\.yaml"):
-        read_file(tmp_path)
-
-
-def test_not_utf8(tmp_path):
-    path = tmp_path / "latin.yaml"
-    path.write_bytes(b"a: 1\nname: caf\xe9\n")
-    with pytest.raises(SpecError) as caught:
-        read_file(path, "latin.yaml")
-    assert str(caught.value).startswith("latin.yaml:2:10: error: byte 0xe9 is not UTF-8 text\n")
 
 
 def test_byte_order_mark(tmp_path):

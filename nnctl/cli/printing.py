@@ -13,7 +13,7 @@ _STYLES = {"PASS": "green", "FAIL": "bold red", "KINK": "yellow"}
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of equal keys."""
+    """Print rows of equal keys on stdout."""
     if not sys.stdout.isatty():
         for row in rows:
             typer.echo(json.dumps(row, ensure_ascii=False))

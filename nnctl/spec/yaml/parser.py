@@ -1,4 +1,4 @@
-"""YAML 1.2 text to the marked tree, or every reason why not.
+"""The parser: YAML 1.2 text to the marked tree, or every problem that forbids it.
 
 PyYAML's parser delivers events; composing them here gives what its own
 composer does not: places for keys and values, equal keys refused, the core
@@ -11,16 +11,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import yaml
 
-from nnctl.errors import Diagnostic, Location, SpecError
+from nnctl.errors import Diagnostic, SpecError
 from nnctl.spec.yaml.scalars import resolve
+from nnctl.spec.yaml.source_text import SourceText
 from nnctl.spec.yaml.syntax import describe
 from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # A spec that passes either bound is an accident or an attack: aliases of aliases grow exponentially.
@@ -28,61 +27,7 @@ MAX_DEPTH = 64
 MAX_NODES = 100_000
 
 
-class Source:
-    """A text and its name, which turn positions into `Location`s.
-
-    name: what messages call the text: the path as the user gave it.
-    shown: what messages quote, where that is more than the text that is parsed.
-    """
-
-    def __init__(self, text: str, name: str, shown: str | None = None) -> None:
-        """Cut the text into lines, as YAML counts them."""
-        self.text = text
-        self.name = name
-        self.lines = _LINE_BREAK.split(text if shown is None else shown)
-
-    def at(self, line: int, column: int, width: int = 1) -> Location:
-        """The stretch at a line and column that count from 0."""
-        text = self.lines[line] if line < len(self.lines) else ""
-        return Location(self.name, line + 1, column + 1, max(1, width), text)
-
-    def span(self, first: yaml.Event, last: yaml.Event) -> Location:
-        """From the start of one event to the end of another, or to the end of the line where that is lower."""
-        start, end = first.start_mark, last.end_mark
-        assert start is not None
-        assert end is not None
-        same_line = end.line == start.line
-        width = end.column - start.column if same_line else len(self.lines[start.line].rstrip()) - start.column
-        return self.at(start.line, start.column, width)
-
-
-def read_file(path: Path, name: str | None = None) -> Source:
-    """The text of a spec file. `name`: what messages call it, the path where absent.
-
-    Raises SpecError where there is no such file, or where it is not UTF-8 text.
-    """
-    name = str(path) if name is None else name
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise SpecError([Diagnostic(f"{name}: no such file", hint=_nearby(path))]) from None
-    except IsADirectoryError:
-        raise SpecError([Diagnostic(f"{name} is a folder", expected="a YAML file", hint=_inside(path))]) from None
-    except OSError as error:
-        raise SpecError([Diagnostic(f"{name} cannot be read: {error.strerror}")]) from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", errors="replace")
-        source = Source(data.decode("utf-8", errors="replace"), name)
-        lines = _LINE_BREAK.split(before)
-        location = source.at(len(lines) - 1, len(lines[-1]))
-        byte = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        raise SpecError([Diagnostic(byte, location, hint="save the file as UTF-8")]) from None
-    return Source(text, name)
-
-
-def parse(source: Source) -> Node:
+def parse(source: SourceText) -> Node:
     """The marked tree of a text. Raises SpecError with every problem that `compose` finds."""
     root, problems = compose(source)
     if problems:
@@ -90,35 +35,22 @@ def parse(source: Source) -> Node:
     return root
 
 
-def compose(source: Source) -> tuple[Node, list[Diagnostic]]:
-    """The marked tree of a text, and what is wrong with it though its structure is clear.
+def compose(source: SourceText) -> tuple[Node, list[Diagnostic]]:
+    """The marked tree of a text, and problems that leave its structure clear.
 
     The problems are duplicate keys (the first holds in the tree), tags and unusable
     numbers. Raises SpecError at a syntax error, after which nothing is certain.
     """
     control = _NOT_TEXT.search(source.text)
     if control:
-        lines = _LINE_BREAK.split(source.text[: control.start()])
-        location = source.at(len(lines) - 1, len(lines[-1]))
-        raise SpecError([Diagnostic(f"character U+{ord(control[0]):04X} cannot stand in a YAML text", location)])
+        message = f"character U+{ord(control[0]):04X} cannot stand in a YAML text"
+        raise SpecError([Diagnostic(message, source.at_character(control.start()))])
     composer = _Composer(source)
     return composer.document(), composer.problems
 
 
-def _nearby(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent} either"
-    close = difflib.get_close_matches(path.name, sorted(p.name for p in path.parent.iterdir()), n=1)
-    return f"did you mean {path.parent / close[0]}?" if close else ""
-
-
-def _inside(path: Path) -> str:
-    specs = sorted(p.name for p in path.iterdir() if p.suffix in (".yaml", ".yml"))
-    return f"in it: {', '.join(specs[:8])}{', …' if len(specs) > 8 else ''}" if specs else ""
-
-
 class _Composer:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceText) -> None:
         self._source = source
         self._events: Iterator[yaml.Event] = iter(())
         self.problems: list[Diagnostic] = []

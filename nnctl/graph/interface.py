@@ -1,0 +1,104 @@
+"""Names at the edge of a graph: what a step is given, what outlives it, what it gives.
+
+Whoever writes a graph and whoever runs one agree here. Names of parameters and of
+layers' states are the components' own, `<layer>.<name>`, as are those of an
+optimizer's scheduled fields and of metrics. What is stored under these names is
+stored under them in checkpoints too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nnctl.ops.shapes import BATCH, ROWS
+
+# -- a data set, stored ------------------------------------------------------
+
+INPUTS: Final = "data.inputs"
+"""Inputs of a whole split, (rows, *input shape)."""
+TARGETS: Final = "data.targets"
+"""Targets of a whole split, (rows, *target shape)."""
+SHIFT: Final = "data.shift"
+SCALE: Final = "data.scale"
+STATISTICS: Final = (SHIFT, SCALE)
+"""(x − shift)·scale is what the net reads of an input x."""
+EXAMPLES: Final = "examples"
+"""Size of the training set, (): the n in λ/n."""
+SEED: Final = "seed"
+"""Key of the random numbers, (2,): see `seed_words`."""
+
+# -- a step's feeds ----------------------------------------------------------
+
+INDEX: Final = "index"
+"""Rows of the data set that the step reads, (batch,)."""
+STEP: Final = "step"
+"""Training steps done before, (): it keys random numbers and is Adam's t − 1."""
+
+# -- outputs -----------------------------------------------------------------
+
+COST: Final = "cost"
+"""Mean cost of the batch, ()."""
+WEIGHT: Final = "weight"
+"""Share of the batch in a mean of costs, ()."""
+OUTPUT: Final = "output"
+"""Activations of the last layer, (batch, …)."""
+PENALTY: Final = "penalty"
+"""Part of the objective that is the regularizers', ()."""
+OBJECTIVE: Final = "objective"
+"""Cost plus penalty, ()."""
+FEATURES: Final = "features"
+"""Rows that the readout reads, (rows, fan_in)."""
+READOUT_TARGETS: Final = "targets"
+"""Rows that the readout is to give, (rows, units)."""
+
+_OPTIMIZER, _DATA, _GRADIENT, _STATE, _DIRECTION = "optimizer.", "data.", "gradient.", "state.", "direction."
+
+
+def optimizer_state(name: str, parameter: str = "") -> str:
+    """Name of an optimizer's array: of one parameter, or of all of them together."""
+    return f"{_OPTIMIZER}{name}.{parameter}" if parameter else f"{_OPTIMIZER}{name}"
+
+
+def layer_of(stored: str) -> str | None:
+    """Root layer that a stored array belongs to; None for the optimizer's and the data's."""
+    return None if stored.startswith((_OPTIMIZER, _DATA)) else stored.partition(".")[0]
+
+
+def gradient(parameter: str) -> str:
+    """Output that holds ∂objective/∂parameter, of the parameter's shape."""
+    return f"{_GRADIENT}{parameter}"
+
+
+def new_state(state: str) -> str:
+    """Output that holds a state's value after the step."""
+    return f"{_STATE}{state}"
+
+
+def direction(parameter: str) -> str:
+    """Feed that holds the part of v in a product ∇²objective·v, of the parameter's shape."""
+    return f"{_DIRECTION}{parameter}"
+
+
+def parameter_of(output: str) -> str | None:
+    """Parameter that an output is the gradient of; None for other outputs."""
+    return output.removeprefix(_GRADIENT) if output.startswith(_GRADIENT) else None
+
+
+def state_of(output: str) -> str | None:
+    """State whose new value an output is; None for other outputs."""
+    return output.removeprefix(_STATE) if output.startswith(_STATE) else None
+
+
+def is_measure(output: str) -> bool:
+    """Whether an output of a training step is reported: the cost, its weight, metrics."""
+    return output != OBJECTIVE and not output.startswith((_GRADIENT, _STATE))
+
+
+def sizes(batch: int, rows: int = 0) -> dict[str, int]:
+    """Lengths of the symbolic axes: examples of a step, and of the data set that it reads from."""
+    return {BATCH.name: batch, ROWS.name: rows}
+
+
+def seed_words(seed: int) -> tuple[int, int]:
+    """Lower and upper 32 bits of a seed."""
+    return seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
