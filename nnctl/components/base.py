@@ -18,12 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonEmptyStr, Unit
 from nnctl.components.registry import Component
 from nnctl.components.signature import DataSignature
+
+if TYPE_CHECKING:
+    from nnctl.components.accumulators import Accumulator
 
 Array: TypeAlias = Any
 """Whatever `xp` computes with: a NumPy or CuPy array, or a tracer."""
@@ -304,24 +307,70 @@ class Expansion(Component):
         raise NotImplementedError
 
 
-class Metric(Component):
-    """A number reported beside the cost, from what `build` gives for each example.
+@dataclass(frozen=True)
+class Task:
+    """The question that a net's outputs answer, as far as metrics must know it.
 
-    `over_examples`: what joins these, their mean or the largest of them.
+    activation: of the output; None where it is not one activation. classes: names of the labels'
+        classes; None where targets are values.
+    """
+
+    cost: Cost
+    activation: Activation | None
+    classes: tuple[str, ...] | None
+
+
+class Metric(Component):
+    """A number reported beside the cost: the graph gives statistics of each batch, an accumulator joins them.
+
+    `of_answers`: True where only the answers count, and not how large the outputs are, so
+    that a vote has the metric, too.
     """
 
     kind: ClassVar[str] = "metric"
     higher_is_better: ClassVar[bool] = True
-    over_examples: ClassVar[Literal["mean", "max"]] = "mean"
+    of_answers: ClassVar[bool] = False
 
     @property
     def column(self) -> str:
-        """Its name in records, after "train_" and the like."""
+        """Its name in records, after "train_" and the like: another one for other settings."""
         return self.type
 
-    def build(self, builder: Builder, output: Any, target: Any) -> Any:
-        """The metric of each example, (batch,). target: labels (batch,) or values (batch, …)."""
+    def fitted(self, task: Task) -> Self:
+        """The metric with what its settings leave to the task. Raises ShapeError where it makes no sense of it."""
+        return self
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Mapping[str, Any]:
+        """Statistics of a batch by name; "" is a good name for the only one.
+
+        Those of a batch have any shape without the batch's axis; those of its examples begin
+        with that axis, or with a multiple of it. target: labels (batch, …) or values (batch, …).
+        """
         raise NotImplementedError
+
+    def start(self) -> Accumulator:
+        """An accumulator of these statistics that has seen nothing."""
+        raise NotImplementedError
+
+
+class MeanMetric(Metric):
+    """The mean over the examples of a number of each."""
+
+    def of_each(self, builder: Builder, output: Any, target: Any) -> Any:
+        """The number of each example, (batch,), or (batch, …) where its mean counts."""
+        raise NotImplementedError
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Mapping[str, Any]:
+        values = self.of_each(builder, output, target)
+        if len(values.shape) > 1:
+            values = builder.apply("mean", values, axes=tuple(range(1, len(values.shape))))
+        # Sums, not means: counts of right answers stay whole numbers, exact in float32.
+        return {"": builder.apply("sum", values, axes=(0,))}
+
+    def start(self) -> Accumulator:
+        from nnctl.components.accumulators import Mean
+
+        return Mean()
 
 
 class StepMetric(Metric):
@@ -370,6 +419,11 @@ class Layer(Component):
     )
 
     frozen: Annotated[bool, "keep its parameters as they are: no gradient, no update"] = False
+
+    @property
+    def output_activation(self) -> Activation | None:
+        """The activation whose values it gives as they are; None where there is not one."""
+        return None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         """The output, from the inputs, each (batch, …)."""

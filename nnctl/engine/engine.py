@@ -13,14 +13,16 @@ from nnctl.backends.registry import choose_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import NO_EXAMPLES, Chunk, Examples
-from nnctl.engine.evaluate import Passes, measured
+from nnctl.engine.evaluate import Passes
 from nnctl.engine.feed import Feed
 from nnctl.engine.initial import initial_state
 from nnctl.engine.loaded import LoadedPlans
+from nnctl.engine.measures import Measures
 from nnctl.engine.state import State
 from nnctl.engine.whole_objective import HostTraining
 from nnctl.errors import DataError
 from nnctl.graph import interface
+from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
 from nnctl.spec.document import Spec
 
@@ -31,8 +33,8 @@ class Steps:
 
     completed: how many steps updated the parameters; fewer than asked for where the
         cost of the next one was not finite (its update did not happen).
-    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs) and by each
-        metric's name the sum, or the maximum, over the batch; float64 arrays of shape (completed,).
+    metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs), the metrics'
+        statistics and the step metrics; float64 arrays of shape (completed, …).
     """
 
     completed: int
@@ -108,9 +110,10 @@ class Engine:
         """Direction of a metric; False for the cost."""
         return metric != interface.COST and self.network.metrics[metric].higher_is_better
 
-    def is_maximum(self, metric: str) -> bool:
-        """True for a metric that is the largest of its examples' values; False for the cost and for step metrics."""
-        return metric in self.network.metrics and self.network.metrics[metric].over_examples == "max"
+    def measures(self) -> Measures:
+        """New measures of the net's cost, metrics and step metrics, which have seen no example."""
+        network = self.network
+        return Measures(network.fitted_metrics, network.step_metrics, per_example(network.evaluation))
 
     # -- training ------------------------------------------------------------
 
@@ -150,9 +153,9 @@ class Engine:
         rows = np.arange(examples.rows, dtype=np.int64) if indices is None else indices
         if not len(rows):
             raise DataError(f"the {split} split has no example to measure")
-        maxima = frozenset(name for name in self.metric_names if self.is_maximum(name))
-        parts = self._passes.run(self.network.evaluation, examples, rows)
-        return measured(parts, self.metric_names, maxima, len(rows))
+        measures = Measures(self.network.fitted_metrics, (), per_example(self.network.evaluation))
+        measures.add_split(self._passes.run(self.network.evaluation, examples, rows), len(rows))
+        return measures.metrics()
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""

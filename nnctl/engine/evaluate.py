@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -80,20 +80,3 @@ class Passes:
         for name, array in arrays.items():
             self._backend.overwrite(kept[batch][name], array)
         return kept[batch]
-
-
-def measured(
-    parts: Sequence[Mapping[str, NDArray[Any]]], names: Sequence[str], maxima: frozenset[str], rows: int
-) -> dict[str, float]:
-    """The cost and the metrics `names` of an evaluation's outputs over so many rows.
-
-    The cost is a mean by the examples' weights; a metric is a mean by their number, and comes as a sum,
-    or, of `maxima`, the largest.
-    """
-    values = {
-        name: np.concatenate([part[name] for part in parts], dtype=np.float64) for name in (*names, interface.WEIGHT)
-    }
-    weights = values.pop(interface.WEIGHT)
-    cost = float(np.sum(values.pop(interface.COST) * weights) / np.sum(weights))
-    joined = {n: float(np.max(array) if n in maxima else np.sum(array) / rows) for n, array in values.items()}
-    return {interface.COST: cost, **joined}

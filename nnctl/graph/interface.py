@@ -34,6 +34,9 @@ INDEX: Final = "index"
 STEP: Final = "step"
 """Training steps done before, (): it keys random numbers and is Adam's t − 1."""
 
+GIVEN_TARGETS: Final = "given.targets"
+"""Targets of outputs that did not come from this graph, (batch, …)."""
+
 # -- outputs -----------------------------------------------------------------
 
 COST: Final = "cost"
@@ -77,6 +80,17 @@ def new_state(state: str) -> str:
 def direction(parameter: str) -> str:
     """Feed that holds the part of v in a product ∇²objective·v, of the parameter's shape."""
     return f"{_DIRECTION}{parameter}"
+
+
+def statistic(column: str, name: str) -> str:
+    """Output that holds a statistic of a metric: the column itself where the statistic has no name."""
+    return f"{column}/{name}" if name else column
+
+
+def statistic_of(output: str) -> tuple[str, str]:
+    """(column, name of the statistic) of an output that holds one with a name."""
+    column, _, name = output.rpartition("/")
+    return column, name
 
 
 def parameter_of(output: str) -> str | None:

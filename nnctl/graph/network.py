@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from nnctl.components.base import Clipping, Metric, Optimizer, StepMetric
 from nnctl.components.builder import Carrying
-from nnctl.components.metrics import Accuracy
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
-from nnctl.graph import interface
+from nnctl.graph import interface, measuring
 from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
@@ -25,7 +24,7 @@ from nnctl.spec.document import Spec, settled
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics sums or maxima."""
+    """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics' statistics."""
 
     builder: GraphBuilder
     output: Tensor
@@ -46,7 +45,7 @@ class Network:
         self.spec = settled(spec)
         self.signature = signature
         self.targets = Targets(self.spec, signature)
-        self.metrics = self._all_metrics()
+        self.metrics = measuring.metrics_of(self.spec, signature)
 
     # -- graphs --------------------------------------------------------------
 
@@ -79,7 +78,7 @@ class Network:
 
     @cached_property
     def evaluation(self) -> Graph:
-        """Cost (no penalty), weight, metrics' sums or maxima of a batch; stateful layers go on from the one before."""
+        """Cost (no penalty), weight, metrics' statistics of a batch; stateful layers go on from the one before."""
         forward = self.forward("evaluate", training=False, carrying="stateful")
         outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics}
         return run_passes(forward.builder.graph(outputs, forward.remembered), FINAL_PASSES)
@@ -126,6 +125,11 @@ class Network:
             for name, parameter in self.parameters.items()
             if metric.measures(parameter.kind) and metric.column_of(name) in outputs
         )
+
+    @cached_property
+    def fitted_metrics(self) -> dict[str, Metric]:
+        """The metrics as they are built. Raises ShapeError where one makes no sense of what the net is asked."""
+        return measuring.fitted(self.metrics, self.spec, self.signature)
 
     @property
     def whole_objective(self) -> bool:
@@ -241,16 +245,10 @@ class Network:
             else:
                 weight = builder.apply("sum", weights, axes=axes)
                 cost = builder.apply("sum", terms, axes=axes) / weight
-        metrics = {}
-        for metric_name, metric in self.metrics.items():
-            with builder.on_behalf_of(metric_name):
-                truth = target if self.signature.classes is None else self.targets.labels(builder)
-                values = metric.build(builder, output, truth)
-                if len(values.shape) > 1:
-                    values = builder.apply(metric.over_examples, values, axes=tuple(range(1, len(values.shape))))
-                # Sums, not means: counts of right answers stay whole numbers, exact in float32.
-                join = "sum" if metric.over_examples == "mean" else metric.over_examples
-                metrics[metric_name] = builder.apply(join, values, axes=(0,))
+        metrics: dict[str, Tensor] = {}
+        if self.metrics:
+            truth = target if self.signature.classes is None else self.targets.labels(builder)
+            metrics = measuring.statistics(builder, self.fitted_metrics, output, truth)
         remembered = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.remembered.items()}
         outputs = {
             **remembered,
@@ -269,22 +267,6 @@ class Network:
             {key: tensors[f"metric.{key}"] for key in metrics},
             {old: tensors[interface.new_state(old.name)] for old in builder.remembered},
         )  # fmt: skip
-
-    # -- metrics -------------------------------------------------------------
-
-    def _all_metrics(self) -> dict[str, Metric]:
-        """The spec's metrics by name, accuracy first where the targets are classes."""
-        found: dict[str, Metric] = {"accuracy": Accuracy()} if self.signature.classes is not None else {}
-        for metric in self.spec.metrics:
-            if not isinstance(metric, StepMetric):
-                found[metric.column] = metric
-        threshold = self.spec.cost.threshold
-        return {
-            name: replace(metric, threshold=threshold)
-            if isinstance(metric, Accuracy) and metric.threshold is None
-            else metric
-            for name, metric in found.items()
-        }
 
     # -- the backward pass ---------------------------------------------------
 

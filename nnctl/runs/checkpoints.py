@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from nnctl.runs.durable import write_durably
 
 FORMAT = 1
 _KEY = "nnctl"
+_MEASURED = "metrics/"
+"""Prefix of the names of measured arrays: no layer's name has a slash."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,16 @@ class Checkpoint:
 
     progress: JSON-able; step, sums, memories, spec (see `loop.Loop.checkpoint`).
     tensors: parameters and optimizer memories by name, as `Engine.state()` gives them.
+    measured: what metrics hold of the examples since the last row, where that is arrays, by "<column>/<name>".
     """
 
     progress: Mapping[str, Any]
     tensors: Mapping[str, NDArray[Any]]
+    measured: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Tensors and measured arrays by the names that they have in the file."""
+        return {**self.tensors, **{f"{_MEASURED}{name}": array for name, array in self.measured.items()}}
 
 
 def _digest(tensors: Mapping[str, NDArray[Any]]) -> str:
@@ -54,9 +62,9 @@ def _digest(tensors: Mapping[str, NDArray[Any]]) -> str:
 def encode(checkpoint: Checkpoint) -> bytes:
     """The bytes of the checkpoint's file; equal states give equal bytes."""
     # One key only: safetensors keeps its metadata in a hash map without a fixed order.
-    header = {"format": FORMAT, **checkpoint.progress, "tensors_sha256": _digest(checkpoint.tensors)}
+    header = {"format": FORMAT, **checkpoint.progress, "tensors_sha256": _digest(checkpoint.arrays())}
     text = json.dumps(header, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    tensors = {name: np.array(array, order="C") for name, array in checkpoint.tensors.items()}
+    tensors = {name: np.array(array, order="C") for name, array in checkpoint.arrays().items()}
     return safetensors.numpy.save(tensors, metadata={_KEY: text})
 
 
@@ -89,7 +97,8 @@ def load(path: Path) -> Checkpoint:
         raise RunError(f"{path}: its format is not {FORMAT}, the one that this version of nnctl reads")
     if progress.pop("tensors_sha256", None) != _digest(tensors):
         raise _damaged(path, "its tensors do not have the checksum that its header gives")
-    return Checkpoint(progress, tensors)
+    measured = {n.removeprefix(_MEASURED): tensors.pop(n) for n in sorted(tensors) if n.startswith(_MEASURED)}
+    return Checkpoint(progress, tensors, measured)
 
 
 def _damaged(path: Path, why: str) -> RunError:

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from nnctl.analysis.postmortem import diagnose
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
-from nnctl.engine.engine import Engine, Steps
+from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
 from nnctl.training.monitor import Monitor, metric_of, require_column
-from nnctl.training.rates import Rates, first_of
+from nnctl.training.rates import Rates, at_step
 from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable
 
@@ -85,7 +85,7 @@ class Loop:
         self.step = 0
         self.stopped: str | None = None
         self.history: list[Record] = []
-        self._sums = dict.fromkeys(("weight", "examples", *engine.metric_names, *engine.step_metric_names), 0.0)
+        self._measures = engine.measures()
         self._best: Checkpoint | None = None
         self._fixed_chunk = chunk
         self._most = chunk or 1
@@ -154,7 +154,8 @@ class Loop:
         self.engine.load_state(checkpoint.tensors)
         self.step = progress["step"]
         self.stopped = progress["stopped"]
-        self._sums = dict(progress["sums"])
+        self._measures = self.engine.measures()
+        self._measures.restore(progress["sums"], checkpoint.measured)
         self.rates.memory = progress["schedule"]
         if self.monitor is not None:
             self.monitor = self.monitor.restored(progress["monitor"])
@@ -171,12 +172,12 @@ class Loop:
             "step": self.step,
             "epoch": self.timetable.epochs_done(self.step),
             "rows": len(self.history),
-            "sums": dict(self._sums),
+            "sums": self._measures.sums(),
             "schedule": self.rates.memory,
             "monitor": self.monitor.memory() if self.monitor is not None else None,
             "stopped": self.stopped,
         }
-        return Checkpoint(progress, self.engine.state())
+        return Checkpoint(progress, self.engine.state(), self._measures.arrays())
 
     def run(self, stop: StopRequest | None = None) -> Iterator[Event]:
         """Train to the end. Raises Interrupted after saving, DivergedError without."""
@@ -211,7 +212,7 @@ class Loop:
         train, epoch = self.engine.feed["train"], self.timetable.epoch_of(self.step)
         _, first, _ = self.timetable.chunk(self.step, 1)
         most = min(self._most, train.within(first) // self.timetable.batch)
-        count, first, stop = self.timetable.chunk(self.step, most)
+        count, _, stop = self.timetable.chunk(self.step, most)
         train.advance_to(epoch, first)
         chunk = train.chunk(epoch, first, stop, count)
         scheduled = self.rates.values(self.step, count)
@@ -220,10 +221,11 @@ class Loop:
         before = self._clock()
         steps = self.engine.train(chunk, scheduled, self.step)
         spent = self._clock() - before
-        self._add(steps, chunk.batch)
+        if steps.completed:
+            self._measures.add(steps.metrics, chunk.batch)
         self.step += steps.completed
         if steps.completed < count:
-            raise self._diverged(chunk, steps.completed, first_of(scheduled, steps.completed))
+            raise self._diverged(chunk, steps.completed, at_step(scheduled, steps.completed))
         if self._fixed_chunk is None and count == self._most:
             # Grows by doubling, so that one lucky measurement cannot make a chunk of minutes.
             fitting = count * CHUNK_SECONDS / spent if spent > 0 else math.inf
@@ -231,52 +233,27 @@ class Loop:
         elif spent > 2 * CHUNK_SECONDS:
             self._most = max(1, int(count * CHUNK_SECONDS / spent))
 
-    def _add(self, steps: Steps, batch: int) -> None:
-        done = slice(steps.completed)
-        weights = steps.metrics["weight"][done]
-        terms = {name: steps.metrics[name][done] for name in self.engine.metric_names}
-        terms |= {
-            "cost": weights * terms["cost"],
-            "weight": weights,
-            "examples": np.full(steps.completed, float(batch)),
-        }
-        terms |= {name: batch * steps.metrics[name][done] for name in self.engine.step_metric_names}
-        first = not self._sums["examples"]
-        for name in self._sums:
-            if self.engine.is_maximum(name):
-                seen = np.concatenate(([] if first else [self._sums[name]], terms[name]))
-                self._sums[name] = float(seen.max()) if len(seen) else 0.0
-                continue
-            # accumulate adds one after the other; sum() would add in pairs and depend on the chunks.
-            self._sums[name] = float(np.add.accumulate(np.concatenate(([self._sums[name]], terms[name])))[-1])
-
-    def _mean(self, name: str) -> float:
-        """The cost's mean is by the examples' weights, a metric's by their number; or the largest there was."""
-        share = self._sums["weight" if name == "cost" else "examples"]
-        if not share:
-            return math.nan
-        return self._sums[name] if self.engine.is_maximum(name) else self._sums[name] / share
-
     def _progress(self) -> Progress:
         done = self.timetable
-        return Progress(self.step, float(done.epochs_done(self.step)), done.seen(self.step), self._mean("cost"))
+        return Progress(self.step, float(done.epochs_done(self.step)), done.seen(self.step), self._measures.cost)
 
     def _row(self, event: str, step: int, values: Mapping[str, Value]) -> Record:
         row: dict[str, Value] = dict.fromkeys(self.columns)
         row |= {"event": event, "epoch": self.timetable.epochs_done(step), "step": step}
-        row |= {"seconds": round(self.seconds, 6), **values}
-        return row
+        row |= {"seconds": round(self.seconds, 6)}
+        # A metric that is not defined for its examples was not measured.
+        return row | {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()}
 
     def _evaluate(self) -> Iterator[Event]:
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
-        values |= {f"train_{name}": self._mean(name) for name in self.engine.metric_names}
-        values |= {name: self._mean(name) for name in self.engine.step_metric_names}
+        values |= {f"train_{name}": value for name, value in self._measures.metrics().items()}
+        values |= self._measures.step_metrics()
         if "penalty" in self.columns:
             values["penalty"] = self.engine.penalty()
         if "validation" in self.sizes:
             values |= self._measure("validation", self._subset)
-        self._sums = dict.fromkeys(self._sums, 0.0)
+        self._measures = self.engine.measures()
         record = self._row("evaluation", self.step, values)
         self.history.append(record)
         improved = self._observe(record)

@@ -5,15 +5,19 @@ from typing import Any
 import pytest
 from graph_bench import Bench
 
-from nnctl.components.base import Metric
-from nnctl.components.metrics import Accuracy, MaximalError, MeanAbsoluteErrorMetric, MeanSquaredErrorMetric, TopK
+from nnctl.components.base import MeanMetric
+from nnctl.components.metrics.accuracy import Accuracy
+from nnctl.components.metrics.mae import MeanAbsoluteErrorMetric
+from nnctl.components.metrics.max_error import MaximalError
+from nnctl.components.metrics.mse import MeanSquaredErrorMetric
+from nnctl.components.metrics.top_k import TopK
 from nnctl.errors import ShapeError
 
 
-def measured(metric: Metric, output: Any, target: Any) -> list[float]:
+def measured(metric: MeanMetric, output: Any, target: Any) -> list[float]:
     """The metric of each example."""
     bench = Bench(batch=len(output))
-    tensor = metric.build(bench.builder, bench.tensor("output", output), bench.tensor("target", target))
+    tensor = metric.of_each(bench.builder, bench.tensor("output", output), bench.tensor("target", target))
     assert len(tensor.shape) == 1
     return list(bench.run(tensor)[0])
 
@@ -58,7 +62,9 @@ def test_errors() -> None:
     output, target = [[1.0, 3.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 4.0]]
     assert measured(MeanSquaredErrorMetric(), output, target) == [5.0, 8.0]
     assert measured(MeanAbsoluteErrorMetric(), output, target) == [2.0, 2.0]
-    assert measured(MaximalError(), output, target) == [3.0, 4.0]
+    bench = Bench(batch=2)
+    statistics = MaximalError().build(bench.builder, bench.tensor("output", output), bench.tensor("target", target))
+    assert bench.run(*statistics.values()) == [4.0]
 
 
 def test_errors_of_labels() -> None:

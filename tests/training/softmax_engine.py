@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.components.metrics.accuracy import Accuracy
 from nnctl.data.batches import Order
 from nnctl.engine.chunks import Chunk, Examples, ResidentReader
 from nnctl.engine.engine import Engine, Steps
+from nnctl.engine.measures import Measures
 from nnctl.errors import RunError
 
 
@@ -51,8 +53,8 @@ class SoftmaxEngine(Engine):
     def step_metric_names(self) -> tuple[str, ...]:
         return ()
 
-    def is_maximum(self, metric: str) -> bool:
-        return False
+    def measures(self) -> Measures:
+        return Measures({"accuracy": Accuracy()})
 
     def higher_is_better(self, metric: str) -> bool:
         return metric == "accuracy"

@@ -13,23 +13,23 @@ tables = st.builds(
 )
 
 
-def walk(table: Timetable, most: int) -> list[tuple[int, int, int]]:
-    """(step, first, stop) of every single step, however they are cut into chunks."""
+def single_steps(table: Timetable, most: int) -> list[tuple[int, int, int]]:
+    """(step, start, stop) of every single step, however they are cut into chunks."""
     step, steps = 0, []
     while step < table.steps:
-        count, first, stop = table.chunk(step, most)
-        size = (stop - first) // count
-        steps += [(step + k, first + k * size, first + (k + 1) * size) for k in range(count)]
+        count, start, stop = table.chunk(step, most)
+        size = (stop - start) // count
+        steps += [(step + k, start + k * size, start + (k + 1) * size) for k in range(count)]
         step += count
     return steps
 
 
 @given(tables, st.integers(1, 60))
 def test_every_epoch_sees_each_example_once_however_it_is_cut(table: Timetable, most: int) -> None:
-    assert walk(table, most) == walk(table, 1)
+    assert single_steps(table, most) == single_steps(table, 1)
     for epoch in range(table.epochs):
-        mine = [s for s in walk(table, most) if table.epoch_of(s[0]) == epoch]
-        positions = [p for _, first, stop in mine for p in range(first, stop)]
+        mine = [s for s in single_steps(table, most) if table.epoch_of(s[0]) == epoch]
+        positions = [p for _, start, stop in mine for p in range(start, stop)]
         assert positions == list(range(table.examples))
 
 

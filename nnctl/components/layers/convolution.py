@@ -57,6 +57,10 @@ class _Convolving(Layer):
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
     convention: Annotated[Convention | None, CONVENTION_WORDS] = None
 
+    @property
+    def output_activation(self) -> Activation:
+        return self.activation
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)
         lengths = spatial(self.type, x, (self.rank,))

@@ -34,6 +34,10 @@ class Dense(Layer):
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
     tied_to: Annotated[NonEmptyStr | None, "an earlier dense layer whose weights are used, transposed"] = None
 
+    @property
+    def output_activation(self) -> Activation:
+        return self.activation
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)
         *outer, features = x.shape
@@ -118,6 +122,10 @@ class ActivationLayer(Layer):
     formula = "a = f(x)"
 
     activation: Annotated[Activation, "f in a = f(x)"]
+
+    @property
+    def output_activation(self) -> Activation:
+        return self.activation
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         return self.activation.build(builder, numbers(self.type, inputs))

@@ -1,0 +1,9 @@
+"""Metrics: numbers for people, one file each. Importing this package registers every module of it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

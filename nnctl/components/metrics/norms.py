@@ -1,0 +1,34 @@
+"""The base of step metrics that are norms of arrays."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from nnctl.components.base import Array, Namespace, StepMetric
+from nnctl.components.builder import Builder
+
+
+def norm(builder: Builder, tensor: Any) -> Any:
+    """The root of the sum of all squares, ()."""
+
+    def square(xp: Namespace, a: Array) -> Array:
+        return xp.square(a)
+
+    def root(xp: Namespace, a: Array) -> Array:
+        return xp.sqrt(a)
+
+    total = builder.apply("sum", builder.formula("square", square, tensor), axes=tuple(range(len(tensor.shape))))
+    return builder.formula("norm", root, total)
+
+
+class Norms(StepMetric):
+    """A norm for each parameter of one kind."""
+
+    of: Literal["weight", "bias"]
+
+    @property
+    def column(self) -> str:
+        return f"{self.type} of each {self.of}"
+
+    def measures(self, kind: str) -> bool:
+        return kind == self.of

@@ -1,0 +1,55 @@
+"""The metrics of a net: which there are, and the part of a graph that gives their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nnctl.components.base import Metric, StepMetric, Task
+from nnctl.components.metrics.accuracy import Accuracy
+from nnctl.components.signature import DataSignature
+from nnctl.graph import interface
+from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.ir import Graph
+from nnctl.graph.passes import FINAL_PASSES, run_passes
+from nnctl.ops.shapes import BATCH, Symbol
+from nnctl.spec.document import Spec
+
+
+def metrics_of(spec: Spec, signature: DataSignature) -> dict[str, Metric]:
+    """The evaluated metrics of a spec by column, accuracy first where the targets are classes."""
+    found: dict[str, Metric] = {"accuracy": Accuracy()} if signature.classes is not None else {}
+    return found | {m.column: m for m in spec.metrics if not isinstance(m, StepMetric)}
+
+
+def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature) -> dict[str, Metric]:
+    """The same metrics, told what the net is asked. Raises ShapeError where one makes no sense of it."""
+    task = Task(spec.cost, spec.layers[-1].output_activation, signature.classes)
+    return {column: metric.fitted(task) for column, metric in metrics.items()}
+
+
+def statistics(
+    builder: GraphBuilder, metrics: Mapping[str, Metric], output: Tensor, truth: Tensor
+) -> dict[str, Tensor]:
+    """What metrics need of a batch, by the names of its outputs. truth: labels, or values of the output's shape."""
+    found: dict[str, Tensor] = {}
+    for column, metric in metrics.items():
+        with builder.on_behalf_of(column):
+            for name, statistic in metric.build(builder, output, truth).items():
+                found[interface.statistic(column, name)] = statistic
+    return found
+
+
+def per_example(graph: Graph) -> frozenset[str]:
+    """Names of the outputs that have rows for each example of the batch."""
+    return frozenset(n for n, value in graph.outputs.items() if value.shape and isinstance(value.shape[0], Symbol))
+
+
+def judging(metrics: Mapping[str, Metric], outputs: Sequence[int], targets: Sequence[int], labelled: bool) -> Graph:
+    """A graph of metrics of outputs that are fed, however they came about.
+
+    outputs, targets: shapes of one example's. It is fed `output` and `targets`.
+    """
+    builder = GraphBuilder("judge")
+    output = builder.input(interface.OUTPUT, (BATCH, *outputs), "real", "feed")
+    truth = builder.input(interface.GIVEN_TARGETS, (BATCH, *targets), "index" if labelled else "real", "feed")
+    return run_passes(builder.graph(statistics(builder, metrics, output, truth)), FINAL_PASSES)
