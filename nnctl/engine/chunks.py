@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.contract import Placed
 from nnctl.data.batches import Order
 
 
@@ -17,7 +18,7 @@ class Examples:
     """Arrays of `rows` examples on the backend, by the names that graphs have for them."""
 
     rows: int
-    arrays: Mapping[str, Any]
+    arrays: Mapping[str, Placed]
 
 
 NO_EXAMPLES = Examples(0, {})

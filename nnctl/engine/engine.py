@@ -67,7 +67,7 @@ class Engine:
         choice = choose_backend(backend or asked.type, graphs, getattr(asked, "threads", None) or threads)
         self._backend = choice.backend
         self.backend_name = choice.backend.name
-        self.threads = choice.backend.threads
+        self.threads = choice.backend.resources.workers
         self.backend_reason = choice.reason
         asked_batch = spec.schedule.batch_size
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
@@ -84,7 +84,7 @@ class Engine:
             interface.SEED: words,
             interface.EXAMPLES: np.array(examples, np.float32),
         }
-        self._storage = {**self._state.arrays, **{n: self._backend.place(array) for n, array in constants.items()}}
+        self._storage = {**self._state.arrays, **{n: self._backend.to_device(array) for n, array in constants.items()}}
         self._plans = LoadedPlans(self._backend, self._storage)
         self._passes = Passes(self.network, self._backend, self._plans)
         self.feed = Feed(self.network, self._backend)
@@ -129,13 +129,13 @@ class Engine:
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=np.int64)
         feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
-        result = executable.run(feeds, chunk.steps)
+        result = executable.start(feeds, chunk.steps).result()
         return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
 
     def _train_on_host(
         self, host: HostTraining, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int
     ) -> Steps:
-        host.read(chunk, self._backend.fetch)
+        host.read(chunk, self._backend.to_host)
         state, values = host.train(self._state.read(), chunk.indices, scheduled, first_step)
         self._state.assign(state)
         metrics = {name: np.array(array, np.float64) for name, array in values.items()}
@@ -162,7 +162,7 @@ class Engine:
         graph = self.network.penalty
         if graph is None:
             return None
-        result = self._plans.of(graph, NO_EXAMPLES, 1).run({}, 1)
+        result = self._plans.of(graph, NO_EXAMPLES, 1).start({}, 1).result()
         return float(result.outputs[interface.PENALTY][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -202,4 +202,4 @@ class Engine:
     def storage_on_host(self, examples: Examples) -> dict[str, NDArray[Any]]:
         """Copies of everything that a graph over these examples reads besides its feeds, by name."""
         placed = {**self._storage, **examples.arrays}
-        return {name: self._backend.fetch(array) for name, array in placed.items()}
+        return {name: self._backend.to_host(array) for name, array in placed.items()}

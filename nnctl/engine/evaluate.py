@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Backend
+from nnctl.backends.contract import Backend, Placed
 from nnctl.data.batches import reading_batches
 from nnctl.engine.chunks import Examples
 from nnctl.engine.loaded import LoadedPlans
@@ -31,7 +31,7 @@ class Passes:
 
     def __init__(self, network: Network, backend: Backend, plans: LoadedPlans) -> None:
         self._network, self._backend, self._plans = network, backend, plans
-        self._recurrent: WeakKeyDictionary[Examples, dict[int, dict[str, Any]]] = WeakKeyDictionary()
+        self._recurrent: WeakKeyDictionary[Examples, dict[int, dict[str, Placed]]] = WeakKeyDictionary()
 
     def parts(self, count: int) -> list[NDArray[np.int64]]:
         """Positions 0…count−1 as they are read: arrays (steps, batch), one behind the other."""
@@ -45,12 +45,12 @@ class Passes:
     def run(self, graph: Graph, examples: Examples, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
         """The graph's outputs over rows (n,) of the examples, of each of `parts`: (steps, *shape) by name."""
         outputs = []
-        before: Mapping[str, Any] | None = None
+        before: Mapping[str, Placed] | None = None
         for part in self.parts(len(rows)):
             steps, batch = part.shape
             recurrent = self._begin(examples, batch, before)
             executable = self._plans.of(graph, examples, batch, recurrent)
-            outputs.append(executable.run({interface.INDEX: rows[part]}, steps).outputs)
+            outputs.append(executable.start({interface.INDEX: rows[part]}, steps).result().outputs)
             before = recurrent
         return outputs
 
@@ -66,17 +66,17 @@ class Passes:
         ordered[np.concatenate([part.reshape(-1) for part in self.parts(examples.rows)])] = outputs
         return ordered
 
-    def _begin(self, examples: Examples, batch: int, before: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    def _begin(self, examples: Examples, batch: int, before: Mapping[str, Placed] | None) -> Mapping[str, Placed]:
         """Recurrent state of a batch: its first values, or what the first rows of the part before ended with."""
         arrays: dict[str, NDArray[Any]] = {}
         for name, state in self._network.carried.items():
             if before is None:
                 arrays[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:
-                arrays[name] = self._backend.fetch(before[name])[:batch]
+                arrays[name] = self._backend.to_host(before[name])[:batch]
         kept = self._recurrent.setdefault(examples, {})
         if batch not in kept:
-            kept[batch] = {name: self._backend.place(array) for name, array in arrays.items()}
+            kept[batch] = {name: self._backend.to_device(array) for name, array in arrays.items()}
         for name, array in arrays.items():
-            self._backend.overwrite(kept[batch][name], array)
+            self._backend.copy_into(kept[batch][name], array)
         return kept[batch]

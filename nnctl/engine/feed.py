@@ -19,8 +19,7 @@ from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
-
-_STORED = {"uint8": np.uint8, "index": np.int64, "real": np.float32}
+from nnctl.plan.dtypes import element
 
 
 class Feed:
@@ -50,7 +49,7 @@ class Feed:
 
         def write(inputs: NDArray[Any], targets: NDArray[Any], first: int) -> None:
             for name, array in self._stored(inputs, targets).items():
-                self._backend.overwrite(examples.arrays[name], array, first)
+                self._backend.copy_into(examples.arrays[name], array, first)
 
         self._readers[split] = WindowReader(examples, source, write, epochs=epochs, ahead=ahead)
 
@@ -70,21 +69,21 @@ class Feed:
             reader.close()
 
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> Examples:
-        placed = {name: self._backend.place(array) for name, array in arrays.items()}
+        placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return Examples(len(arrays[interface.INPUTS]), placed)
 
     def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
         labelled = self._signature.classes is not None
         return {
             interface.INPUTS: self._stored_inputs(inputs),
-            interface.TARGETS: np.asarray(targets, np.int64 if labelled else np.float32),
+            interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
         }
 
     def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         kind = self._signature.input_dtype
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
-        return np.asarray(inputs, _STORED[kind])
+        return np.asarray(inputs, element(kind).host)
 
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.

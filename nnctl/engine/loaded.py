@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 from weakref import WeakKeyDictionary
 
-from nnctl.backends.contract import Backend, Executable
+from nnctl.backends.contract import Backend, Executable, Placed
 from nnctl.engine.chunks import Examples
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
@@ -16,12 +15,12 @@ from nnctl.graph.ir import Graph
 class LoadedPlans:
     """Executables by examples, graph and size of a batch. They live as long as the examples do."""
 
-    def __init__(self, backend: Backend, storage: Mapping[str, Any]) -> None:
+    def __init__(self, backend: Backend, storage: Mapping[str, Placed]) -> None:
         self._backend, self._storage = backend, storage
         self._executables: WeakKeyDictionary[Examples, dict[tuple[str, int], Executable]] = WeakKeyDictionary()
 
     def of(
-        self, graph: Graph, examples: Examples, batch: int, instead: Mapping[str, Any] = MappingProxyType({})
+        self, graph: Graph, examples: Examples, batch: int, instead: Mapping[str, Placed] = MappingProxyType({})
     ) -> Executable:
         """The executable that reads these examples. instead: arrays in place of the state's, the same every time."""
         loaded = self._executables.setdefault(examples, {})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Backend
+from nnctl.backends.contract import Backend, Placed
 from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
@@ -28,11 +28,11 @@ class State:
         statistics = {} if shape is None else {interface.SHIFT: np.zeros(shape), interface.SCALE: np.ones(shape)}
         self._statistics = frozenset(statistics)
         first = {**trained, **{name: array.astype(np.float32) for name, array in statistics.items()}}
-        self.arrays: dict[str, Any] = {name: backend.place(array) for name, array in first.items()}
+        self.arrays: dict[str, Placed] = {name: backend.to_device(array) for name, array in first.items()}
 
     def read(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
         """Copies by name, of all if None. Raises KeyError for a name that is none of the state's."""
-        return {name: self._backend.fetch(self.arrays[name]) for name in (self.arrays if names is None else names)}
+        return {name: self._backend.to_host(self.arrays[name]) for name in (self.arrays if names is None else names)}
 
     def assign(self, values: Mapping[str, NDArray[Any]]) -> bool:
         """Change arrays to these values; where one does not fit, nothing.
@@ -51,7 +51,7 @@ class State:
         statistics = self._statistics & set(values)
         changed = any(not np.array_equal(before, values[name]) for name, before in self.read(statistics).items())
         for name, value in values.items():
-            self._backend.overwrite(self.arrays[name], value)
+            self._backend.copy_into(self.arrays[name], value)
         return changed
 
     def require_all(self, names: Iterable[str]) -> None:
@@ -67,4 +67,4 @@ class State:
     def reset_recurrent(self) -> None:
         """Give recurrent state its first values: sequences begin."""
         for name, state in self._network.carried.items():
-            self._backend.overwrite(self.arrays[name], np.full(self.arrays[name].shape, state.initial, np.float32))
+            self._backend.copy_into(self.arrays[name], np.full(self.arrays[name].shape, state.initial, np.float32))

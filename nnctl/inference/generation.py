@@ -81,11 +81,11 @@ def _reader(run: TrainedRun) -> Any:
     arrays |= {v.name: np.zeros(resolve(v.shape, interface.sizes(1)), np.float32) for v in values if _of_examples(v)}
     # Each token is an example of one step: its index is its row.
     arrays[interface.INPUTS] = np.arange(len(names), dtype=np.int64)[:, None]
-    storage = {name: backend.place(array) for name, array in arrays.items()}
+    storage = {name: backend.to_device(array) for name, array in arrays.items()}
     executable: Executable = backend.load(backend.plan(graph, interface.sizes(1, len(names))), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
-        outputs = executable.run({interface.INDEX: indices[:, None]}, len(indices)).outputs[interface.OUTPUT]
+        outputs = executable.start({interface.INDEX: indices[:, None]}, len(indices)).result().outputs[interface.OUTPUT]
         return np.asarray(outputs[-1].reshape(-1))
 
     return read

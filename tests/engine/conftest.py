@@ -1,11 +1,5 @@
-"""The backends that engines are tested on, by the names that specs have for them."""
+"""The engine is tested on every backend that the contract is tested on."""
 
-from __future__ import annotations
+from backends.conftest import backend
 
-import pytest
-
-
-@pytest.fixture(params=["numpy", "cpu"])
-def backend(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+__all__ = ["backend"]

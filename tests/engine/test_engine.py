@@ -29,7 +29,7 @@ optimizer: {type: adam, learning_rate: 0.01}
 
 def engine(backend, text=TEXT, signature=IMAGES, rows=1234, **options) -> Engine:
     rng = np.random.default_rng(0)
-    built = Engine(net(text), signature, seed=5, examples=rows, backend=backend, **options)
+    built = Engine(net(text), signature, seed=5, examples=rows, backend=backend.name, **options)
     if signature.input_dtype == "uint8":
         inputs = rng.integers(0, 256, (rows, *signature.input_shape), dtype=np.uint8)
     else:
@@ -261,7 +261,7 @@ def test_what_the_engine_says_of_itself(backend):
     assert built.metric_names == ("cost", "accuracy")
     assert not built.higher_is_better("cost")
     assert built.higher_is_better("accuracy")
-    assert built.backend_name == backend
+    assert built.backend_name == backend.name
 
 
 def test_an_unknown_backend_is_refused():
