@@ -94,7 +94,7 @@ class Engine:
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shape of every trained array by name, e.g. {"dense1.weight": (784, 30)}."""
-        return {name: parameter.shape for name, parameter in self.network.parameters.items()}
+        return {name: parameter.shape for name, parameter in self.network.structure.parameters.items()}
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Passes:
 
     def parts(self, count: int) -> list[NDArray[np.int64]]:
         """Positions 0…count−1 as they are read: arrays (steps, batch), one behind the other."""
-        if self._network.carried:
+        if self._network.structure.recurrent_states:
             return reading_batches(count)
         positions = np.arange(count, dtype=np.int64)
         whole = count - count % _BATCH
@@ -60,7 +60,7 @@ class Passes:
         parts = self.run(self._network.prediction, examples, rows)
         stacked = [part[interface.OUTPUT].reshape(-1, *part[interface.OUTPUT].shape[2:]) for part in parts]
         if not stacked:
-            return np.zeros((0, *self._network.layer_shapes[-1][3][1:]), np.float32)
+            return np.zeros((0, *resolve(self._network.structure.output_shape[1:], {})), np.float32)
         outputs = np.concatenate(stacked)
         ordered = np.empty_like(outputs)
         ordered[np.concatenate([part.reshape(-1) for part in self.parts(examples.rows)])] = outputs
@@ -69,7 +69,7 @@ class Passes:
     def _begin(self, examples: Examples, batch: int, before: Mapping[str, Placed] | None) -> Mapping[str, Placed]:
         """Recurrent state of a batch: its first values, or what the first rows of the part before ended with."""
         arrays: dict[str, NDArray[Any]] = {}
-        for name, state in self._network.carried.items():
+        for name, state in self._network.structure.recurrent_states.items():
             if before is None:
                 arrays[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:

@@ -88,7 +88,7 @@ class Feed:
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.
         hint = "" if self._signature.vocabulary else "\n  its field vocabulary is the largest index plus 1"
-        for layer, known in self._network.known_indices.items():
+        for layer, known in self._network.structure.known_indices.items():
             if smallest < 0 or largest >= known:
                 raise DataError(
                     f"the inputs hold the index {largest if largest >= known else smallest}, "

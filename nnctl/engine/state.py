@@ -66,5 +66,5 @@ class State:
 
     def reset_recurrent(self) -> None:
         """Give recurrent state its first values: sequences begin."""
-        for name, state in self._network.carried.items():
+        for name, state in self._network.structure.recurrent_states.items():
             self._backend.copy_into(self.arrays[name], np.full(self.arrays[name].shape, state.initial, np.float32))

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Executable
 from nnctl.backends.registry import choose_backend
 from nnctl.data import tokens
-from nnctl.data.sources.text import NextTokens
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
-from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import TrainedRun
-from nnctl.ops.shapes import Symbol, resolve
+from nnctl.ops.shapes import resolve
 
 
 def generate(
@@ -34,7 +32,8 @@ def generate(
     tokens that it does not know.
     """
     source, names = run.loaded.spec.data, run.classes
-    if not isinstance(source, NextTokens) or names is None:
+    prompted = source.tokens_of(prompt)
+    if prompted is None or names is None:
         raise UsageError(
             f"{run.folder.path}: only nets trained on text generate text, not on data of type {source.type}"
         )
@@ -43,7 +42,7 @@ def generate(
     rng = generator(run.loaded.spec.seed if seed is None else seed, Purpose.WRITE)
     read = _reader(run)
     if prompt:
-        first = tokens.encode(source.parts(prompt), names)
+        first = tokens.encode(prompted, names)
     else:
         first = np.array([names.index("\n") if "\n" in names else rng.integers(len(names))], np.int64)
     yield prompt
@@ -75,10 +74,11 @@ def _reader(run: TrainedRun) -> Any:
     except ShapeError as error:
         raise UsageError(f"{run.folder.path}: this net cannot generate: layer {error.layer}: {error.message}") from None
     backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
-    values = [value for value in graph.inputs if value.role in ("parameter", "state")]
-    arrays = run.engine.read(value.name for value in values if not _of_examples(value))
-    # The state of the one sequence that is written begins anew.
-    arrays |= {v.name: np.zeros(resolve(v.shape, interface.sizes(1)), np.float32) for v in values if _of_examples(v)}
+    recurrent = [value for value in graph.inputs if value.role == "state" and value.batched]
+    trained = [value for value in graph.inputs if value.role in ("parameter", "state") and not value.batched]
+    arrays = run.engine.read(value.name for value in trained)
+    # Reading begins with the one sequence that is written.
+    arrays |= {value.name: np.zeros(resolve(value.shape, interface.sizes(1)), np.float32) for value in recurrent}
     # Each token is an example of one step: its index is its row.
     arrays[interface.INPUTS] = np.arange(len(names), dtype=np.int64)[:, None]
     storage = {name: backend.to_device(array) for name, array in arrays.items()}
@@ -89,8 +89,3 @@ def _reader(run: TrainedRun) -> Any:
         return np.asarray(outputs[-1].reshape(-1))
 
     return read
-
-
-def _of_examples(value: Value) -> bool:
-    """True for a state with an entry for each example of a batch."""
-    return value.role == "state" and bool(value.shape) and isinstance(value.shape[0], Symbol)

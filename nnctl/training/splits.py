@@ -7,7 +7,6 @@ from nnctl.data.augmentations.apply import Augmenter
 from nnctl.data.augmentations.windows import AugmentedWindows
 from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
 from nnctl.data.dataset import Dataset
-from nnctl.data.source import Source
 from nnctl.data.streams import Purpose
 from nnctl.engine.feed import Feed
 from nnctl.spec.document import Spec
@@ -21,7 +20,7 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset) -> None:
     """
     train, timetable = data.train, Timetable.of_spec(spec, len(data.train))
     order = training_order(spec, len(train))
-    augment = spec.data.augment if isinstance(spec.data, Source) else ()
+    augment = spec.data.augmentations
     if not augment:
         feed.bind("train", train.inputs, train.targets, order)
         return
