@@ -14,8 +14,6 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path 
 REWRITING = (
     "nnctl/analysis/",
     "nnctl/backends/",
-    "nnctl/components/",
-    "nnctl/graph/",
     "nnctl/plan/",
 )
 """Packages whose docstrings are still being rewritten."""
