@@ -77,6 +77,7 @@ def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: p
     assert run(spec(), "cut", resume=True, chunk=2) == whole
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("cores", [1, 2])
 def test_no_result_depends_on_the_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one the windows are made between chunks, with more beside them."""
