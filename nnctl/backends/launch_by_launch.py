@@ -53,9 +53,9 @@ class LaunchByLaunchBackend:
         """See `Backend`."""
         return np.array(placed, order="C")
 
-    def copy_into(self, placed: Any, array: NDArray[Any]) -> None:
+    def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
         """See `Backend`."""
-        placed[: len(array)] = self.module.asarray(array)
+        placed[slice(first, first + len(array)) if array.ndim else ...] = self.module.asarray(array)
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """See `Backend`."""

@@ -45,7 +45,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class LayerState:
     """An array that a layer keeps from step to step: running statistics, recurrent state."""
 
     value: Value
@@ -82,7 +82,7 @@ class GraphBuilder:
         self.nodes: list[Node] = []
         self.inputs: dict[str, Value] = {}
         self.parameters: dict[str, Parameter] = {}
-        self.states: dict[str, State] = {}
+        self.states: dict[str, LayerState] = {}
         self.new_states: dict[Value, Value] = {}
         """New value of each state that this step changes."""
         self.seed: Tensor | None = None
@@ -194,7 +194,7 @@ class GraphBuilder:
         """See `nnctl.components.builder.Builder`."""
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="state")
-        self.states[path] = State(tensor.value, self.layer, initial)
+        self.states[path] = LayerState(tensor.value, self.layer, initial)
         return tensor
 
     def set_state(self, state: Any, new: Any) -> None:

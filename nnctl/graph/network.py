@@ -11,10 +11,11 @@ from nnctl.components.builder import Resuming
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
-from nnctl.graph import interface, measuring, net
+from nnctl.graph import interface, measuring
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
+from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
 from nnctl.graph.penalties import penalty_of
 from nnctl.graph.structure import Structure, structure_of
@@ -98,15 +99,17 @@ class Network:
 
     def _reading(self, name: str, resuming: Resuming) -> Graph:
         builder = self._builder(name, training=False, resuming=resuming)
-        output = net.build(builder, self.spec, self.signature)
+        output = build_layers(builder, self.spec, self.signature)
         updates = {old: builder.tensor(new) for old, new in builder.new_states.items()}
         return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
 
     @cached_property
     def penalty(self) -> Graph | None:
         """The regularizers' part of the objective; None where there is none."""
+        if not self.structure.penalized:
+            return None
         builder = self._builder("penalty", training=False)
-        net.build(builder, self.spec, self.signature)
+        build_layers(builder, self.spec, self.signature)
         penalty = penalty_of(self.spec, builder)
         return None if penalty is None else run_passes(builder.graph({interface.PENALTY: penalty}), FINAL_PASSES)
 
@@ -142,12 +145,12 @@ class Network:
     # -- the forward pass ----------------------------------------------------
 
     def _builder(self, name: str, *, training: bool, resuming: Resuming | None = None) -> GraphBuilder:
-        return net.builder_of(self.spec, self.signature, name, training=training, resuming=resuming)
+        return builder_of(self.spec, self.signature, name, training=training, resuming=resuming)
 
     def forward(self, name: str, *, training: bool, resuming: Resuming | None = None) -> Forward:
         """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form."""
         builder = self._builder(name, training=training, resuming=resuming)
-        output = net.build(builder, self.spec, self.signature)
+        output = build_layers(builder, self.spec, self.signature)
         with builder.on_behalf_of("cost"):
             target = self.targets.of(builder, output)
             terms, weights = self.spec.cost.build(builder, output, target)

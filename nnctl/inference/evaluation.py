@@ -97,7 +97,7 @@ def _signature(saved: dict[str, Any]) -> DataSignature:
 
 @dataclass(frozen=True)
 class Result:
-    """What a net, or an ensemble, reaches on a split.
+    """The performance of a net, or of an ensemble, on a split.
 
     row: the columns of one line of output, in order.
     confusion: examples by (class, answer), (classes, classes); None without labels.
@@ -137,7 +137,7 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
             if run.classes is None:
                 measured["mse"] = _mean_squared_error(scores, targets)
         else:
-            run.engine.bind(split, part.inputs, part.targets)
+            run.engine.feed.bind(split, part.inputs, part.targets)
             measured = dict(run.engine.evaluate(split))
             scores = run.scores(part.inputs)
         outputs.append(scores)
@@ -150,7 +150,7 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
 
 
 def same_examples(one: Split, other: Split) -> bool:
-    """Whether two splits hold the same examples in the same order."""
+    """True where two splits hold the same examples in the same order."""
     return np.array_equal(one.targets, other.targets) and np.array_equal(one.inputs, other.inputs)
 
 
@@ -234,7 +234,7 @@ def _judged(
 
 
 def in_top_k(scores: NDArray[np.float64], labels: NDArray[Any], k: int) -> NDArray[np.bool_]:
-    """Whether fewer than k classes score above the label's, (n,); of equals the first class counts first."""
+    """True where fewer than k classes score above the label's, (n,); of equals the first class counts first."""
     own = scores[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(scores.shape[1])[None, :] < labels[:, None]
     before: NDArray[np.int64] = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)

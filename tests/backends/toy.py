@@ -78,8 +78,8 @@ class ToyBackend(LaunchByLaunchBackend):
     def to_host(self, placed: Any) -> NDArray[Any]:
         return super().to_host(opened(placed))
 
-    def copy_into(self, placed: Any, array: NDArray[Any]) -> None:
-        super().copy_into(opened(placed), array)
+    def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
+        super().copy_into(opened(placed), array, first)
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Logged:
         return Logged(plan, {key: opened(placed) for key, placed in storage.items()}, self)

@@ -20,8 +20,8 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Event, Progress
-from nnctl.training.rows import ResidentRows
 from nnctl.training.signals import StopRequest
+from nnctl.training.splits import bind_training_set, training_order
 from nnctl.training.timetable import Timetable
 
 TALE = "a man and a plan and a canal and a man. " * 12
@@ -53,13 +53,14 @@ def test_what_does_not_fill_a_batch_is_left_out() -> None:
     spec = load_text(SPEC, "tale.yaml").spec
     timetable = Timetable.of_spec(spec, 53)
     assert (timetable.examples, timetable.steps_per_epoch) == (52, 13)
-    rows = ResidentRows(spec, 53)
-    first, second = (rows.take(0, start, start + 4) for start in (0, 4))
+    order = training_order(spec, 53)
+    first, second = (order.of(0)[start : start + 4] for start in (0, 4))
     assert first.tolist() == [0, 13, 26, 39]
     assert (second - first == 1).all()
-    np.testing.assert_array_equal(rows.take(7, 0, 4), first)
+    np.testing.assert_array_equal(order.of(7)[:4], first)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     """Without learning, windows with carried states are one long sequence, in every row of the batches."""
@@ -67,17 +68,16 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     loaded = load_text(text, "tale.yaml")
     data = load_dataset(loaded.spec.data, loaded.folder, 0)
     engine = Engine(loaded.spec, data.signature, seed=3, examples=len(data.train))
-    engine.bind("train", data.train.inputs, data.train.targets)
-    rows = ResidentRows(loaded.spec, len(data.train))
+    bind_training_set(engine.feed, loaded.spec, data)
     steps = Timetable.of_spec(loaded.spec, len(data.train)).steps_per_epoch
-    indices = rows.take(0, 0, 4 * steps).reshape(steps, 4)
-    measured = [engine.train(indices, {"learning_rate": np.full(steps, 1e-30)}, 0).metrics["cost"]]
-    engine.forget()
-    measured.append(engine.train(indices, {"learning_rate": np.full(steps, 1e-30)}, steps).metrics["cost"])
+    chunk = engine.feed["train"].chunk(0, 0, 4 * steps, steps)
+    measured = [engine.train(chunk, {"learning_rate": np.full(steps, 1e-30)}, 0).metrics["cost"]]
+    engine.reset_states()
+    measured.append(engine.train(chunk, {"learning_rate": np.full(steps, 1e-30)}, steps).metrics["cost"])
     whole = replace(data.signature, input_shape=(8 * steps,), target_shape=(8 * steps,))
     alone = load_text(text, "tale.yaml", ["layers.1.stateful=false", "layers.2.stateful=false"])
     long = Engine(alone.spec, whole, seed=3, examples=4)
-    parts = [data.train.inputs[indices], data.train.targets[indices]]
+    parts = [data.train.inputs[chunk.indices], data.train.targets[chunk.indices]]
     sequences, labels = (part.swapaxes(0, 1).reshape(4, -1) for part in parts)
     outputs = long.outputs(sequences)
     costs = -np.log(np.take_along_axis(outputs, labels[..., None], axis=2))[..., 0]
@@ -86,9 +86,10 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     np.testing.assert_allclose(measured[1], expected, rtol=1e-5)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("evaluation", [(), ("schedule.evaluate_every=20", "schedule.evaluate_on=5")])
 def test_resuming_carries_on(tmp_path: Path, evaluation: tuple[str, ...]) -> None:
-    trained("whole", *evaluation, stretch=1)
+    trained("whole", *evaluation, chunk=1)
     expected = (tmp_path / "whole/checkpoints/last.safetensors").read_bytes()
     epoch = Timetable.of_spec(load_text(SPEC, "tale.yaml").spec, (len(TALE) - 1) // 8 - 6).steps_per_epoch
     for at in (1, epoch, epoch + 3):
@@ -104,7 +105,7 @@ def test_resuming_carries_on(tmp_path: Path, evaluation: tuple[str, ...]) -> Non
 
         loaded = load_text(SPEC, "tale.yaml", evaluation)
         with pytest.raises(Interrupted):
-            follow(session.train(loaded, out=Path(f"at-{at}"), stop=stop, stretch=1), [RunSink(), Stopper()])
+            follow(session.train(loaded, out=Path(f"at-{at}"), stop=stop, chunk=1), [RunSink(), Stopper()])
         trained(f"at-{at}", *evaluation, resume=True)
         assert (tmp_path / f"at-{at}/checkpoints/last.safetensors").read_bytes() == expected
 
@@ -118,6 +119,7 @@ def test_the_gradients_of_a_stateful_net() -> None:
     assert all(r.verdict == "PASS" and r.error < 1e-9 for r in results)
 
 
+@pytest.mark.compile
 def test_a_label_a_step_is_measured_and_predicted() -> None:
     trained("run")
     run = open_run(Path("run"))
@@ -132,6 +134,7 @@ def test_a_label_a_step_is_measured_and_predicted() -> None:
     assert sum(r.row["accuracy"] is not None for r in evaluate([run, run], "validation")) == 4
 
 
+@pytest.mark.compile
 def test_a_trained_net_writes() -> None:
     trained("run", "schedule.epochs=40")
     run = open_run(Path("run"))
@@ -143,6 +146,7 @@ def test_a_trained_net_writes() -> None:
     assert all(len(part) == 40 for part in drawn)
 
 
+@pytest.mark.compile
 def test_reading_on_is_reading_the_whole() -> None:
     trained("run")
     run = open_run(Path("run"))
@@ -164,6 +168,7 @@ def test_temperatures() -> None:
     assert probabilities(scores, 100.0)[2] == 0.0
 
 
+@pytest.mark.compile
 def test_words_never_write_the_unknown_one() -> None:
     trained(
         "run", "data.tokens=words", "data.vocabulary=3", "layers.3.units=4", "data.validation=2", "schedule.epochs=1"
@@ -172,6 +177,7 @@ def test_words_never_write_the_unknown_one() -> None:
     assert set(words) <= {"", " ", "a", "and"}
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize(
     ("overrides", "options", "error", "words"),
     [
@@ -193,6 +199,7 @@ def test_what_cannot_be_written(
         list(generate(open_run(Path("run")), 3, **options))
 
 
+@pytest.mark.compile
 def test_only_text_is_written() -> None:
     sine = "data: sine_sequence\nlayers: [{type: rnn, units: 2, return_sequence: true}, {type: dense, units: 1}]\n"
     follow(session.train(load_text(f"{sine}cost: mse\nschedule: {{epochs: 1}}\n"), out=Path("sine")), [RunSink()])
@@ -200,6 +207,7 @@ def test_only_text_is_written() -> None:
         list(generate(open_run(Path("sine")), 3))
 
 
+@pytest.mark.compile
 def test_a_net_of_text_predicts_no_text_files() -> None:
     trained("run", "schedule.epochs=1")
     with pytest.raises(UsageError, match="it writes on with --generate N --prompt TEXT"):

@@ -11,6 +11,7 @@ import pytest
 
 from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.components.initializers import Reservoir
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_spec, load_text
@@ -36,10 +37,10 @@ def text_of(last: str = "{type: dense, units: 1}", cost: str = "mse", batch: str
 
 def engine_of(text: str) -> Engine:
     spec = load_text(text).spec
-    engine = Engine(spec, spec.data.signature(Path()), seed=0, examples=3)
+    engine = Engine(spec, spec.data.signature(Path()), seed=0, examples=3, backend="numpy")
     read: Any = spec.data
     examples = read.read(Path(), 0)
-    engine.bind("train", examples.inputs, examples.targets)
+    engine.feed.bind("train", examples.inputs, examples.targets)
     return engine
 
 
@@ -56,7 +57,7 @@ def states_by_hand(state: dict[str, Any], u: Any) -> Any:
 def test_the_readout_is_the_ridge_solution(bias: bool) -> None:
     engine = engine_of(text_of(last=f"{{type: dense, units: 1, bias: {str(bias).lower()}}}"))
     before = engine.state()
-    steps = engine.train(np.arange(3)[None], {"learning_rate": np.ones(1)}, 0)
+    steps = engine.train(Chunk(engine.feed["train"].examples, np.arange(3)[None]), {"learning_rate": np.ones(1)}, 0)
     state = engine.state()
     assert steps.completed == 1
     host = engine._host
@@ -114,13 +115,14 @@ cost: mse
 )
 def test_what_ridge_cannot_solve(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
-    path.write_text(text)
+    path.write_text(f"{text}\nbackend: numpy\n")
     loaded = load_spec(path)
     with pytest.raises(SpecError) as caught:
         session.load_engine(loaded, loaded.spec.data.signature(tmp_path), examples=3)
     assert message in str(caught.value)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize(("name", "nrmse"), [("echo-state", 0.2), ("mackey-glass", 1e-3)])
 def test_errors_at_the_level_of_the_literature(name: str, nrmse: float, tmp_path: Path) -> None:
     *_, finished = session.train(load_spec(SPECS / f"{name}.yaml"), out=tmp_path / "run")

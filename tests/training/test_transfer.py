@@ -29,6 +29,7 @@ cost: log_likelihood
 optimizer: {type: adam, learning_rate: 0.01}
 regularizer: {type: l2, strength: 0.1}
 schedule: {epochs: 2, batch_size: 16}
+backend: numpy
 """
 
 
@@ -118,6 +119,7 @@ def test_nothing_left_to_train_is_an_error() -> None:
         _ = Network(loaded.spec, loaded.spec.data.signature(loaded.folder)).training_step
 
 
+@pytest.mark.compile
 def test_a_frozen_layer_trains_the_same_on_both_backends() -> None:
     results = [run(backend, *FROZEN, f"backend={backend}") for backend in ("numpy", "cpu")]
     for name, array in results[0].items():
@@ -168,6 +170,7 @@ def test_paths_are_relative_to_the_spec() -> None:
     np.testing.assert_array_equal(engine.state()["first.weight"], tensors("runs/source")["first.weight"])
 
 
+@pytest.mark.compile
 def test_the_specs_of_the_folder_follow_each_other(tmp_path: Path) -> None:
     follow(session.train(load_spec(SPECS / "ten-digits.yaml", ["schedule.epochs=3"]), out=Path("ten")), [RunSink()])
     second = load_spec(SPECS / "three-or-eight.yaml", ["schedule.epochs=2", f"from.run='{tmp_path / 'ten'}'"])
@@ -177,8 +180,16 @@ def test_the_specs_of_the_folder_follow_each_other(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tensors("two")[f"{layer}.weight"], tensors("ten")[f"{layer}.weight"])
 
 
-@pytest.mark.parametrize("reader", ["{type: embedding, units: 4}", "one_hot", "one_hot, {type: dropout, rate: 0.1}"])
-def test_weights_of_other_tokens_are_not_taken(reader: str) -> None:
+@pytest.mark.parametrize(
+    ("reader", "name", "allowed"),
+    [
+        ("{type: embedding, units: 4}", "embedding1", "read"),
+        ("{type: repeat, times: 1, layers: [{type: embedding, units: 4}]}", "repeat1", "read"),
+        ("one_hot", "read", "dense1"),
+        ("one_hot, {type: dropout, rate: 0.1}", "read", "dense1"),
+    ],
+)
+def test_weights_of_other_tokens_are_not_taken(reader: str, name: str, allowed: str) -> None:
     """Two texts of as many characters: the shapes are equal, what a row stands for is not."""
     text = """
 backend: numpy
@@ -191,10 +202,8 @@ schedule: {epochs: 1}
     Path("b.txt").write_text("xbcxbcbcxxbc")
     follow(session.train(load_text(text % reader, "spec.yaml"), out=Path("a")), [RunSink()])
     other = load_text(text % reader, "spec.yaml", ("data.path=b.txt", "from={run: a}"))
-    name = "read" if reader.startswith("one_hot") else "embedding1"
     with pytest.raises(SpecError, match=f"'{name}' has weights for each token.*: 'a' is in one vocabulary alone"):
         follow(session.train(other, out=Path("b")), [RunSink()])
-    allowed = "dense1" if reader.startswith("one_hot") else "read"
     fine = load_text(text % reader, "spec.yaml", ("data.path=b.txt", f"from={{run: a, layers: [{allowed}]}}"))
     follow(session.train(fine, out=Path("c")), [RunSink()])
 

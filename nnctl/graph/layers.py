@@ -1,4 +1,4 @@
-"""The net by itself: rows of a data set, through the layers of a spec."""
+"""The way through the layers of a spec, from rows of a data set to the net's output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def builder_of(
     )
 
 
-def build(builder: GraphBuilder, spec: Spec, signature: DataSignature, observe: Observer = lambda *_: None) -> Tensor:
+def build_layers(
+    builder: GraphBuilder, spec: Spec, signature: DataSignature, observe: Observer = lambda *_: None
+) -> Tensor:
     """The output of the last layer, (batch, …). Raises ShapeError, at the layer, where layers do not fit."""
     x = _inputs(builder, signature)
     known = {"input": x}
