@@ -19,7 +19,6 @@ from nnctl.cli import main
 from nnctl.components.backends import Auto
 from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature
-from nnctl.engine.engine import Engine
 from nnctl.errors import UsageError
 from nnctl.graph.network import Network
 
@@ -83,18 +82,6 @@ def test_one_that_cannot_be_opened_is_a_row_with_the_reason(stranger, capsys, mo
 def test_messages_list_it(stranger):
     with pytest.raises(UsageError, match="there is no backend 'abacus': choose auto, cpu, numpy or toy"):
         choose_backend(Auto(), (), name="abacus")
-
-
-def test_the_engine_asks_placed_arrays_for_shape_and_dtype_alone(stranger):
-    built = Engine(net(TEXT + "\noptimizer: adam"), POINTS, seed=1, examples=20, backend="toy")
-    rng = np.random.default_rng(0)
-    built.normalize(np.zeros(()), np.ones(()))
-    built.bind("train", rng.standard_normal((20, 4)), rng.integers(0, 3, 20))
-    before = built.evaluate("train")["cost"]
-    steps = built.train(rng.integers(0, 20, (30, 5)), {"learning_rate": np.full(30, 0.05)}, 0)
-    assert steps.completed == 30
-    assert built.evaluate("train")["cost"] < before
-    built.load_state(built.state())
 
 
 # -- choosing -----------------------------------------------------------------------------
