@@ -39,6 +39,8 @@ class Activation(Component):
 
     kind: ClassVar[str] = "activation"
     learns: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = False
+    """True where its values are probabilities: each by itself, or all of the last axis together."""
 
     def build(self, builder: Builder, z: Any) -> Any:
         raise NotImplementedError
@@ -72,6 +74,8 @@ class Cost(Component):
     targets: ClassVar[str] = "values"
     outputs: ClassVar[tuple[str, ...]] = ()
     wrong_outputs: ClassVar[Mapping[str, str]] = {}
+    decides: ClassVar[bool] = False
+    """True where a target that is a value is a yes or a no."""
     threshold: ClassVar[float] = 0.5
     """Above it a unit that answers yes or no says yes; accuracy asks."""
 
@@ -318,6 +322,15 @@ class Task:
     cost: Cost
     activation: Activation | None
     classes: tuple[str, ...] | None
+
+    @property
+    def decides(self) -> bool:
+        """True where targets are labels, or a yes or a no for each unit; False where they are any numbers."""
+        return (
+            self.classes is not None
+            or self.cost.decides
+            or (self.activation is not None and self.activation.probabilities)
+        )
 
 
 class Metric(Component):
