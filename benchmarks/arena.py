@@ -66,14 +66,14 @@ def race(
 def check_agreement(workload: Workload, costs: dict[str, list[float]]) -> None:
     """Compare everyone's first costs with the first contestant's. Raises DisagreementError."""
     standard = next(iter(costs.values()), [])
-    for found in costs.values():
-        if not all(math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(found, standard)):
+    for others in costs.values():
+        if not all(math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(others, standard)):
             lines = "".join(f"\n  {name}: {', '.join(map(str, values))}" for name, values in costs.items())
             raise DisagreementError(f"{workload.name}: the first steps from the same weights cost{lines}")
 
 
 class _Worker:
-    """A contestant's process, stopped except while it is asked something."""
+    """A contestant's process, stopped except while it answers a request."""
 
     def __init__(
         self, name: str, workload: Workload, threads: int, seconds: float, checkout: Path | None = None
@@ -90,7 +90,7 @@ class _Worker:
         self._signal(signal.SIGSTOP)
 
     def first_costs(self) -> list[float] | None:
-        """Of the steps that are compared; None where preparing them fails, for a reason that the process prints."""
+        """Costs of the steps that are compared; None where the process fails, and prints why."""
         return self._ask("costs")
 
     def rehearse(self) -> bool:
@@ -98,14 +98,14 @@ class _Worker:
         return self._ask("rehearse") is not None
 
     def round(self) -> float:
-        """Seconds a step of one stretch. Raises RuntimeError where it fails: figures would be missing."""
+        """Seconds a step of one round. Raises RuntimeError where it fails: figures would be missing."""
         figures = self._ask("round")
         if figures is None:
             raise RuntimeError(f"{self._name} failed in a round")
         return figures[0]
 
     def end(self) -> None:
-        """Whatever it does."""
+        """End the process, whatever it does."""
         self._signal(signal.SIGCONT)
         # Where it waits it ends by itself, and with it what it has started: compilers' helpers.
         self._connection.close()
@@ -138,10 +138,10 @@ def _work(
     else:
         trainer = _of(checkout, name, workload.name, threads)
     steps = 0
-    while (asked := _received(connection)) is not None:
-        if asked == "costs":
+    while (request := _received(connection)) is not None:
+        if request == "costs":
             answer = [trainer.step(rows) for rows in orders(workload, trainer.comparable)]
-        elif asked == "rehearse":
+        elif request == "rehearse":
             steps = _rehearsed(trainer, workload, seconds)
             answer = []
         else:
@@ -165,14 +165,14 @@ def _of(checkout: Path, name: str, workload: str, threads: int) -> Trainer:
 
 def _received(connection: Connection) -> str | None:
     try:
-        asked: str = connection.recv()
+        request: str = connection.recv()
     except EOFError:
         return None
-    return asked
+    return request
 
 
 def _rehearsed(trainer: Trainer, workload: Workload, seconds: float) -> int:
-    """Compile and warm up; how many steps make a round."""
+    """Steps of a round, once the trainer is compiled and warm."""
     # The machine's limit is about 0.4 TFLOP/s: a first guess that errs on the side of too few steps.
     length = steps_within(seconds, max(workload.flops / 4e11, 1e-5) * 4)
     if trainer.fixed_length:

@@ -31,8 +31,8 @@ class Contestant:
 
     def prepare(self, workload: Workload, threads: int) -> Trainer:
         """The workload, ready to be trained."""
-        found: Callable[[Workload, int], Trainer] = getattr(import_module(self.module), self.function)
-        return found(workload, threads)
+        prepare: Callable[[Workload, int], Trainer] = getattr(import_module(self.module), self.function)
+        return prepare(workload, threads)
 
 
 OURS = "nnctl"

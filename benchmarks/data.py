@@ -31,7 +31,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Text:
-    """Stretches of `time` characters, and after each of these the next."""
+    """Windows of `time` characters, and after each of these the next."""
 
     time: int
     vocabulary: int = 65
@@ -39,11 +39,11 @@ class Text:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of one example as the net reads it: (time, vocabulary)."""
+        """The shape of one example as the net reads it: (time, vocabulary)."""
         return (self.time, self.vocabulary)
 
     def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Both (examples, time)."""
+        """Characters and their successors, both (examples, time)."""
         text = np.random.default_rng(0).integers(0, self.vocabulary, self.examples * self.time + 1)
         return text[:-1].reshape(-1, self.time), text[1:].reshape(-1, self.time)
 

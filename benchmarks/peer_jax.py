@@ -152,7 +152,7 @@ def _forward(workload: Workload, weights: _Arrays, running: _Arrays, a: Any) -> 
             case BatchNorm():
                 a, after[name] = _batch_norm(a, own("gamma"), own("beta"), running[name])
             case Recurrent(cell):
-                a = _walk(cell, a, own)
+                a = _scan(cell, a, own)
     return a, after
 
 
@@ -170,7 +170,7 @@ def _batch_norm(a: Any, gamma: Any, beta: Any, running: tuple[Any, Any]) -> tupl
     return (a - mean) * (lax.rsqrt(variance + 1e-5) * gamma) + beta, after
 
 
-def _walk(cell: str, characters: Any, own: Callable[[str], Any]) -> Any:
+def _scan(cell: str, characters: Any, own: Callable[[str], Any]) -> Any:
     """States (time, batch, units) over characters (time, batch)."""
     recurrent, bias = own("recurrent_weight"), own("recurrent_bias")
     # The rows of the input weights that a product with one-hot vectors would pick.

@@ -33,7 +33,7 @@ def scikit_learn(workload: Workload, threads: int) -> Trainer:
     for name, coefficients, intercepts in zip(names, net.coefs_, net.intercepts_, strict=True):
         coefficients[:] = weights[f"{name}.weight"]
         intercepts[:] = weights[f"{name}.bias"]
-    # Weights exist only after a first step; the optimizer is made anew with the next, and forgets that one.
+    # Weights exist only after a first step; the optimizer is made again with the next, and forgets that one.
     del net._optimizer
 
     def step(rows: NDArray[Any]) -> float:
@@ -42,9 +42,9 @@ def scikit_learn(workload: Workload, threads: int) -> Trainer:
 
     def run(steps: int) -> None:
         left = steps
-        whole = len(x) // workload.batch
+        full = len(x) // workload.batch
         while left > 0:
-            now = min(left, whole)
+            now = min(left, full)
             net.partial_fit(x[: now * workload.batch], labels[: now * workload.batch])
             left -= now
 

@@ -40,7 +40,7 @@ def torch_channels_last(workload: Workload, threads: int) -> Trainer:
 def torch_compile(workload: Workload, threads: int) -> Trainer:
     """`torch.compile` around forward and cost, images in the fastest layout.
 
-    It leaves recurrent layers to the library's own walk: with `allow_rnn` PyTorch 2.13 fails on an LSTM.
+    It leaves recurrent layers to the library's scan: with `allow_rnn` PyTorch 2.13 fails on an LSTM.
     """
     return _torch(workload, threads, channels_last=workload.kind == "convolutional", compiled=True)
 
@@ -93,7 +93,7 @@ def _batches(workload: Workload, *, channels_last: bool) -> Any:
         characters, following = (torch.from_numpy(a) for a in data.arrays())
         ones = torch.eye(data.vocabulary)
 
-        # (time, batch, vocabulary), as the recurrent layers walk.
+        # (time, batch, vocabulary), as the recurrent layers scan.
         def text(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return ones[characters[rows].T], following[rows].T.flatten()
 

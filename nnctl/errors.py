@@ -20,14 +20,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Location:
-    """A stretch of one line of a text: `line` and `column` count from 1, `width` in characters."""
+    """A span of one line of a text: `line` and `column` count from 1, `width` in characters."""
 
     path: str
     line: int
     column: int
     width: int = 1
     text: str = ""
-    """The whole source line, without its newline."""
+    """The full line, without its newline."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"

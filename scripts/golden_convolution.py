@@ -1,4 +1,4 @@
-"""Writes tests/ops/golden/convolution.json: what PyTorch makes of small inputs, for tests to compare with.
+"""The file tests/ops/golden/convolution.json, written: PyTorch's results for small inputs, for tests to compare with.
 
 PyTorch is no dependency; the file was made with 2.13.0 by `python scripts/golden_convolution.py`.
 
@@ -73,7 +73,7 @@ def pair(value: Any, rank: int) -> list[int]:
 
 
 def channels_first(x: torch.Tensor) -> torch.Tensor:
-    """Ours to PyTorch's."""
+    """An activation of ours in PyTorch's layout."""
     return torch.movedim(x, -1, 1)
 
 
@@ -98,7 +98,7 @@ def convolve(layer: dict[str, Any], x: torch.Tensor, weight: torch.Tensor, bias:
 
 
 def weight_shape(layer: dict[str, Any], channels: int, rank: int) -> tuple[int, ...]:
-    """Of ours."""
+    """The shape of our weight."""
     kernel = pair(layer["kernel"], rank)
     groups, filters = layer.get("groups", 1), layer["filters"]
     if "transpose" in layer["type"]:
@@ -132,7 +132,7 @@ def pool(layer: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
 
 
 def run(layer: dict[str, Any], shape: list[int]) -> dict[str, Any]:
-    """One case."""
+    """The object of one case."""
     tensors: dict[str, torch.Tensor] = {"input": torch.tensor(wave(tuple(shape), 0.3), requires_grad=True)}
     known: dict[str, Any] = {}
     x = channels_first(tensors["input"])
@@ -146,8 +146,8 @@ def run(layer: dict[str, Any], shape: list[int]) -> dict[str, Any]:
         shapes = {"gamma": normalized, "beta": normalized}
     else:
         shapes = {}
-    for number, (name, own) in enumerate(shapes.items()):
-        tensors[name] = torch.tensor(wave(own, 1.0 + number), requires_grad=True)
+    for number, (name, size) in enumerate(shapes.items()):
+        tensors[name] = torch.tensor(wave(size, 1.0 + number), requires_grad=True)
     if "weight" in shapes:
         y = torch.movedim(convolve(layer, x, tensors["weight"], tensors["bias"]), 1, -1)
     elif layer["type"] == "batch_norm":
@@ -174,12 +174,12 @@ def run(layer: dict[str, Any], shape: list[int]) -> dict[str, Any]:
 
 
 def rounded(x: torch.Tensor) -> list[float]:
-    """In C order, eight digits."""
+    """Numbers in C order, to eight digits."""
     return [float(f"{v:.8g}") for v in x.detach().flatten().tolist()]
 
 
 def main() -> None:
-    """Every case, one a line."""
+    """Write every case, one a line."""
     cases = [run(layer, shape) for layer, shape in CASES]
     lines = ",\n".join(json.dumps(case) for case in cases)
     OUTPUT.write_text(f'{{"torch": "{torch.__version__.split("+")[0]}", "cases": [\n{lines}\n]}}\n')

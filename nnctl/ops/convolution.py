@@ -8,7 +8,7 @@ x (batch, *spatial, channels), w (*kernel, channels/groups, filters), y (batch, 
 x and by w, `convolution_transpose(y, w)` and `convolution_kernel(x, y)`, have
 derivatives among these same three ops, to any order.
 
-The bodies gather what each position meets into the rows of a matrix and leave
+The bodies gather the inputs of each position into the rows of a matrix and leave
 the sum to one matrix product a group (Chellapilla, Puri & Simard 2006), a few
 examples at a time so that the matrix stays in cache.
 """
@@ -39,9 +39,9 @@ _GATHERED = 1 << 20
 
 def _examples(count: int, numbers_each: int) -> Iterator[slice]:
     """Slices of the batch axis, each worth about `_GATHERED` numbers."""
-    chunk = max(1, _GATHERED // max(1, numbers_each))
-    for start in range(0, count, chunk):
-        yield slice(start, min(start + chunk, count))
+    size = max(1, _GATHERED // max(1, numbers_each))
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 def _gathered(xp: Any, x: Any, kernel: Sizes, positions: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Any:

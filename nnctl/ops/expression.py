@@ -1,4 +1,4 @@
-"""Formulas as data: the trace of an elementwise body, which can be evaluated, differentiated, printed.
+"""Expressions: formulas as data, traced from elementwise bodies, to evaluate, differentiate and print.
 
 An `Expression` is a straight line of primitives without branches: argument
 references are ints (the inputs come first, then one value a line) or Python
@@ -37,7 +37,7 @@ class Expression:
 
     @cached_property
     def identity(self) -> str:
-        """Equal for equal expressions. A text, because the value 1 and the constant 1.0 are equal as numbers."""
+        """A key, equal for equal expressions. A text, for the value 1 and the constant 1.0 are equal as numbers."""
         lines = [f"{line.primitive}{line.arguments!r}" for line in self.lines]
         return f"{self.arity}: {'; '.join(lines)}; {self.results!r}"
 

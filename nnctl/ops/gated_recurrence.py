@@ -1,4 +1,4 @@
-"""The gated cells over a whole sequence: LSTM and GRU. See `recurrence.py` for what all cells share.
+"""The gated cells over a full sequence, LSTM and GRU; `recurrence.py` has what all cells share.
 
 The gradient ops take the gradients of those outputs alone that the objective
 depends on; `given` names them.
@@ -13,16 +13,16 @@ from nnctl.ops.recurrence import (
     before,
     cell_sample,
     check_cell,
-    chunks,
+    gate_slices,
     in_time,
     joined,
     kept,
     order,
     outer,
+    scan_cost,
     sigmoid,
     skipped,
     split,
-    walk_cost,
     weight_gradient,
 )
 from nnctl.ops.shapes import TensorType
@@ -43,7 +43,7 @@ def _some(rng: Any, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with(gradients: dict[str, Any], name: str, t: int, gradient: Any) -> Any:
-    """A state's gradient from the steps behind, with what its own step adds."""
+    """A state's gradient from the later steps, with what step t adds."""
     return gradient + gradients[name][:, t] if name in gradients else gradient
 
 
@@ -74,7 +74,7 @@ def _lstm_derivative(
     return [dp, weight_gradient(builder, h, h0, dp, reverse=reverse), dh0, dc0, *(None for _ in mask)]
 
 
-@op("lstm", type_rule=_lstm_type, derivative=_lstm_derivative, cost=walk_cost, sample=_lstm_sample)
+@op("lstm", type_rule=_lstm_type, derivative=_lstm_derivative, cost=scan_cost, sample=_lstm_sample)
 def lstm(xp: Any, p: Any, weight: Any, h: Any, c: Any, *mask: Any, reverse: bool) -> tuple[Any, Any, Any]:
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -84,7 +84,7 @@ def lstm(xp: Any, p: Any, weight: Any, h: Any, c: Any, *mask: Any, reverse: bool
     units = weight.shape[0]
     hs, cs, gates = {}, {}, {}
     for t, _ in order(p.shape[1], reverse):
-        zi, zf, zg, zo = chunks(p[:, t] + xp.matmul(h, weight), units, 4)
+        zi, zf, zg, zo = gate_slices(p[:, t] + xp.matmul(h, weight), units, 4)
         i, f, g, o = sigmoid(xp, zi), sigmoid(xp, zf), xp.tanh(zg), sigmoid(xp, zo)
         skip = skipped(xp, mask, t)
         new = f * c + i * g
@@ -112,7 +112,7 @@ def _lstm_gradient_sample(rng: Any) -> Sample:
     derivative=lambda builder, gradients, outputs, *inputs, **attributes: unrolled_gradients(
         lstm_gradient, builder, gradients, inputs, **attributes
     ),
-    cost=walk_cost,
+    cost=scan_cost,
     sample=_lstm_gradient_sample,
 )
 def lstm_gradient(
@@ -121,10 +121,10 @@ def lstm_gradient(
     """∂C/∂p (batch, time, 4·units), ∂C/∂(first h) and ∂C/∂(first c), from the gradients of the outputs `given`."""
     units = weight.shape[0]
     gradients, mask = dict(zip(given, rest)), rest[len(given) :]
-    found = {}
+    dp = {}
     dh, dc = xp.zeros_like(c0), xp.zeros_like(c0)
     for t, earlier in reversed(order(gates.shape[1], reverse)):
-        i, f, g, o = chunks(gates[:, t], units, 4)
+        i, f, g, o = gate_slices(gates[:, t], units, 4)
         skip = skipped(xp, mask, t)
         dh, dh_passed = split(xp, skip, _with(gradients, "h", t, dh))
         dc, dc_passed = split(xp, skip, _with(gradients, "c", t, dc))
@@ -132,13 +132,13 @@ def lstm_gradient(
         dc = dc + dh * o * (1.0 - squashed * squashed)
         slopes = [dc * g, dc * (c0 if earlier is None else c[:, earlier]), dc * i, dh * squashed]
         if "gates" in gradients:
-            slopes = [a + b for a, b in zip(slopes, chunks(gradients["gates"][:, t], units, 4))]
+            slopes = [a + b for a, b in zip(slopes, gate_slices(gradients["gates"][:, t], units, 4))]
         di, df, dg, do = slopes
         inner = [di * i * (1.0 - i), df * f * (1.0 - f), dg * (1.0 - g * g), do * o * (1.0 - o)]
-        found[t] = xp.concatenate(inner, axis=1)
-        dh = joined(xp.matmul(found[t], weight.T), dh_passed)
+        dp[t] = xp.concatenate(inner, axis=1)
+        dh = joined(xp.matmul(dp[t], weight.T), dh_passed)
         dc = joined(dc * f, dc_passed)
-    return xp.stack(in_time(found), axis=1), dh, dc
+    return xp.stack(in_time(dp), axis=1), dh, dc
 
 
 # -- gated recurrent unit ----------------------------------------------------------------
@@ -184,7 +184,7 @@ def _gru_derivative(
     return [dp, dweight, builder.apply("sum", ds, axes=(0, 1)), dh0, *(None for _ in mask)]
 
 
-@op("gru", type_rule=_gru_type, derivative=_gru_derivative, cost=walk_cost, sample=_gru_sample)
+@op("gru", type_rule=_gru_type, derivative=_gru_derivative, cost=scan_cost, sample=_gru_sample)
 def gru(
     xp: Any, p: Any, weight: Any, bias: Any, h: Any, *mask: Any, reset_after: bool, reverse: bool
 ) -> tuple[Any, Any]:
@@ -192,19 +192,19 @@ def gru(
 
     With s = h_{t−1}·R + b: r = σ(p_r + s_r), z = σ(p_z + s_z), and n = tanh(p_n + r∘s_n) where
     `reset_after`, else n = tanh(p_n + (r∘h_{t−1})·R_n + b_n). Gives h (batch, time, units) and the
-    gates r, z, n side by side, with s_n behind them where `reset_after`.
+    gates r, z, n side by side, with s_n after them where `reset_after`.
     """
     units = weight.shape[0]
     hs, gates = {}, {}
     for t, _ in order(p.shape[1], reverse):
-        pr, pz, pn = chunks(p[:, t], units, 3)
+        pr, pz, pn = gate_slices(p[:, t], units, 3)
         if reset_after:
-            sr, sz, sn = chunks(xp.matmul(h, weight) + bias, units, 3)
+            sr, sz, sn = gate_slices(xp.matmul(h, weight) + bias, units, 3)
             r, z = sigmoid(xp, pr + sr), sigmoid(xp, pz + sz)
             n = xp.tanh(pn + r * sn)
             gates[t] = xp.concatenate([r, z, n, sn], axis=1)
         else:
-            sr, sz = chunks(xp.matmul(h, weight[:, : 2 * units]) + bias[: 2 * units], units, 2)
+            sr, sz = gate_slices(xp.matmul(h, weight[:, : 2 * units]) + bias[: 2 * units], units, 2)
             r, z = sigmoid(xp, pr + sr), sigmoid(xp, pz + sz)
             n = xp.tanh(pn + xp.matmul(r * h, weight[:, 2 * units :]) + bias[2 * units :])
             gates[t] = xp.concatenate([r, z, n], axis=1)
@@ -237,7 +237,7 @@ def _gru_gradient_sample(rng: Any) -> Sample:
     derivative=lambda builder, gradients, outputs, *inputs, **attributes: unrolled_gradients(
         gru_gradient, builder, gradients, inputs, **attributes
     ),
-    cost=walk_cost,
+    cost=scan_cost,
     sample=_gru_gradient_sample,
 )
 def gru_gradient(
@@ -250,20 +250,21 @@ def gru_gradient(
     of_inputs, of_products = {}, {}
     dh = xp.zeros_like(h0)
     for t, earlier in reversed(order(gates.shape[1], reverse)):
-        r, z, n, *s = chunks(gates[:, t], units, 4 if reset_after else 3)
+        r, z, n, *s = gate_slices(gates[:, t], units, 4 if reset_after else 3)
         last = h0 if earlier is None else h[:, earlier]
         dh, passed = split(xp, skipped(xp, mask, t), _with(gradients, "h", t, dh))
-        own = chunks(gradients["gates"][:, t], units, 3 + len(s)) if "gates" in gradients else [0.0] * (3 + len(s))
-        dz = dh * (last - n) + own[1]
-        dn = (dh * (1.0 - z) + own[2]) * (1.0 - n * n)
+        count = 3 + len(s)
+        dgates = gate_slices(gradients["gates"][:, t], units, count) if "gates" in gradients else [0.0] * count
+        dz = dh * (last - n) + dgates[1]
+        dn = (dh * (1.0 - z) + dgates[2]) * (1.0 - n * n)
         if reset_after:
-            dr, ds = dn * s[0] + own[0], dn * r + own[3]
+            dr, ds = dn * s[0] + dgates[0], dn * r + dgates[3]
             switches = xp.concatenate([dr * r * (1.0 - r), dz * z * (1.0 - z)], axis=1)
             of_products[t] = xp.concatenate([switches, ds], axis=1)
             backwards = xp.matmul(of_products[t], weight.T)
         else:
             through = xp.matmul(dn, weight[:, 2 * units :].T)
-            dr = through * last + own[0]
+            dr = through * last + dgates[0]
             switches = xp.concatenate([dr * r * (1.0 - r), dz * z * (1.0 - z)], axis=1)
             of_products[t] = xp.concatenate([switches, dn], axis=1)
             backwards = xp.matmul(switches, weight[:, : 2 * units].T) + through * r

@@ -146,15 +146,15 @@ def maximum_place(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Paddi
     """The number of the place inside each window where its largest element is, the first of several."""
     positions = _positions(x.shape[1:-1], size, stride, padding)
     around = padded(xp, x, padding, -math.inf)
-    found = xp.zeros((x.shape[0], *positions, x.shape[-1]), dtype=int)
+    result = xp.zeros((x.shape[0], *positions, x.shape[-1]), dtype=int)
     largest: Any = None
     for place, met in places(size, positions, stride, undilated(size)):
         if largest is None:
             largest = around[met]
             continue
-        found = xp.where(xp.greater(around[met], largest), place, found)
+        result = xp.where(xp.greater(around[met], largest), place, result)
         largest = xp.maximum(largest, around[met])
-    return found
+    return result
 
 
 def _places_sample(rng: Any) -> Sample:

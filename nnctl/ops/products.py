@@ -51,7 +51,7 @@ def _sample(rng: Any) -> Sample:
 
 @op("matmul", type_rule=_type, derivative=_derivative, cost=_cost, sample=_sample)
 def matmul(xp: Any, a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    """The product of two matrices, each transposed first if asked."""
+    """The product of two matrices, each perhaps transposed first."""
     return xp.matmul(a.T if transpose_a else a, b.T if transpose_b else b)
 
 

@@ -1,9 +1,9 @@
-"""Recurrent cells over a whole sequence, one fused op each way.
+"""Recurrent cells over a full sequence, one fused op each way.
 
 A cell's product with its inputs is one big `matmul` outside; what comes here
-is its result p (batch, time, gates·units), and the op walks through time with
+is its result p (batch, time, gates·units), and the op scans the steps with
 the recurrent weights. It keeps what the way back needs, so that the gradient
-op walks back once and hands out the gradient of p. That of the recurrent
+op scans back once and hands out the gradient of p. That of the recurrent
 weights is again one big `matmul`, of all states with all gradients.
 
 Fused and not unrolled into the graph, because a backend's kernel can then
@@ -27,9 +27,9 @@ from nnctl.ops.unrolling import unrolled_gradients
 
 
 def order(steps: int, reverse: bool) -> list[tuple[int, int | None]]:
-    """(t, the step before it or None for the first) in the order of the walk."""
-    walk = list(range(steps))[:: -1 if reverse else 1]
-    return list(zip(walk, [None, *walk]))
+    """Steps in the order of the scan: (t, the step before it or None for the first)."""
+    scan = list(range(steps))[:: -1 if reverse else 1]
+    return list(zip(scan, [None, *scan]))
 
 
 def sigmoid(xp: Any, z: Any) -> Any:
@@ -37,14 +37,14 @@ def sigmoid(xp: Any, z: Any) -> Any:
     return 0.5 + 0.5 * xp.tanh(0.5 * z)
 
 
-def chunks(x: Any, units: int, count: int) -> list[Any]:
-    """`count` gates side by side in (batch, count·units), each (batch, units)."""
+def gate_slices(x: Any, units: int, count: int) -> list[Any]:
+    """Slices of x (batch, count·units), one a gate, each (batch, units)."""
     return [x[:, k * units : (k + 1) * units] for k in range(count)]
 
 
-def in_time(found: dict[int, Any]) -> list[Any]:
-    """The results of all steps, in the order of time."""
-    return [found[t] for t in sorted(found)]
+def in_time(results: dict[int, Any]) -> list[Any]:
+    """Results of all steps, in the order of time."""
+    return [results[t] for t in sorted(results)]
 
 
 def skipped(xp: Any, mask: Sequence[Any], t: int) -> Any:
@@ -53,7 +53,7 @@ def skipped(xp: Any, mask: Sequence[Any], t: int) -> Any:
 
 
 def kept(xp: Any, skip: Any, old: Any, new: Any) -> Any:
-    """The old state where a step is skipped."""
+    """The new state, or the old one where the step is skipped."""
     return new if skip is None else xp.where(skip, old, new)
 
 
@@ -84,8 +84,8 @@ def check_cell(p: TensorType, weight: TensorType, states: Sequence[TensorType], 
     return int(units)
 
 
-def walk_cost(p: TensorType, weight: TensorType, *_: TensorType, **__: Any) -> Any:
-    """FLOPs: a product a step, and about 8 operations an element of the gates."""
+def scan_cost(p: TensorType, weight: TensorType, *_: TensorType, **__: Any) -> Any:
+    """FLOPs of a scan: a product a step, and about 8 operations an element of the gates."""
     units: Any = weight.shape[0]
     return product((*p.shape, 2 * units + 8))
 
@@ -143,7 +143,7 @@ def _rnn_derivative(
     return [dp, weight_gradient(builder, h, first, dp, reverse=reverse), dfirst, *(None for _ in mask)]
 
 
-@op("rnn", type_rule=_rnn_type, derivative=_rnn_derivative, cost=walk_cost, sample=_rnn_sample)
+@op("rnn", type_rule=_rnn_type, derivative=_rnn_derivative, cost=scan_cost, sample=_rnn_sample)
 def rnn(xp: Any, p: Any, weight: Any, first: Any, *mask: Any, activation: str, reverse: bool) -> Any:
     """h_t = f(p_t + h_{t−1}·R), f tanh or relu (Elman 1990); (batch, time, units)."""
     h, states = first, {}
@@ -169,18 +169,18 @@ def _rnn_gradient_sample(rng: Any) -> Sample:
     derivative=lambda builder, gradients, outputs, *inputs, **attributes: unrolled_gradients(
         rnn_gradient, builder, gradients, inputs, **attributes
     ),
-    cost=walk_cost,
+    cost=scan_cost,
     sample=_rnn_gradient_sample,
 )
 def rnn_gradient(xp: Any, h: Any, weight: Any, g: Any, *mask: Any, activation: str, reverse: bool) -> tuple[Any, Any]:
     """∂C/∂p (batch, time, units) and ∂C/∂(first state), from ∂C/∂h: backpropagation through time."""
-    found = {}
+    dp = {}
     dh = xp.zeros_like(h[:, 0])
     for t, _ in reversed(order(h.shape[1], reverse)):
         skip = skipped(xp, mask, t)
-        own, passed = split(xp, skip, dh + g[:, t])
+        dh, passed = split(xp, skip, dh + g[:, t])
         a = h[:, t]
         slope = 1.0 - a * a if activation == "tanh" else xp.where(xp.greater(a, 0.0), 1.0, 0.0)
-        found[t] = own * slope
-        dh = joined(xp.matmul(found[t], weight.T), passed)
-    return xp.stack(in_time(found), axis=1), dh
+        dp[t] = dh * slope
+        dh = joined(xp.matmul(dp[t], weight.T), passed)
+    return xp.stack(in_time(dp), axis=1), dh

@@ -56,7 +56,7 @@ def mean(xp: Any, x: Any, *, axes: tuple[int, ...], keepdims: bool = False) -> A
 
 @op("max", type_rule=_reduction_type, cost=_elements, sample=_reduction_sample)
 def max_(xp: Any, x: Any, *, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """The largest over `axes`, NaN where there is one. For what is measured and not learned: it has no derivative."""
+    """The largest over `axes`, NaN where there is one. It has no derivative: for metrics, not for learning."""
     return xp.max(x, axis=axes, keepdims=keepdims)
 
 

@@ -10,10 +10,10 @@ from nnctl.ops.table import Sample, op
 
 
 def shares(factor: int) -> Iterator[tuple[float, float]]:
-    """For each new sample of a cell: how far it lies from the cell's centre, in cells, and its share of the cell.
+    """Shares of a cell, one for each new sample: (its distance from the cell's centre in cells, its share).
 
     New samples lie evenly, their cells inside the old ones ("half-pixel centres"), as PyTorch (align_corners=False)
-    and Keras have it. The rest of the share is the neighbour's; at the border, the cell's own again.
+    and Keras have it. The rest of the share is the neighbour's; at the border, the cell's again.
     """
     for sample in range(factor):
         offset = (sample + 0.5) / factor - 0.5
@@ -58,7 +58,7 @@ def interpolate(xp: Any, x: Any, *, axis: int, factor: int) -> Any:
     first, last = x[_from(axis, slice(0, 1))], x[_from(axis, slice(-1, None))]
     before = xp.concatenate((first, x[_from(axis, slice(0, -1))]), axis=axis)
     after = xp.concatenate((x[_from(axis, slice(1, None))], last), axis=axis)
-    samples = [own * x + (1.0 - own) * (before if offset < 0.0 else after) for offset, own in shares(factor)]
+    samples = [share * x + (1.0 - share) * (before if offset < 0.0 else after) for offset, share in shares(factor)]
     shape = _upsampled_type(TensorType(x.shape), axis=axis, factor=factor).shape
     return xp.reshape(xp.stack(samples, axis=axis + 1), shape)
 
@@ -76,13 +76,13 @@ def interpolate_transpose(xp: Any, g: Any, *, axis: int, factor: int) -> Any:
     cells = xp.reshape(g, (*g.shape[:axis], length, factor, *g.shape[axis + 1 :]))
     shape = (*g.shape[:axis], length, *g.shape[axis + 1 :])
     x, before, after = (xp.zeros(shape, dtype=g.dtype) for _ in range(3))
-    for sample, (offset, own) in enumerate(shares(factor)):
+    for sample, (offset, share) in enumerate(shares(factor)):
         part = cells[(*_from(axis, slice(None)), sample)]
-        x += own * part
+        x += share * part
         if offset < 0.0:
-            before += (1.0 - own) * part
+            before += (1.0 - share) * part
         else:
-            after += (1.0 - own) * part
+            after += (1.0 - share) * part
     x[_from(axis, slice(0, -1))] += before[_from(axis, slice(1, None))]
     x[_from(axis, slice(0, 1))] += before[_from(axis, slice(0, 1))]
     x[_from(axis, slice(1, None))] += after[_from(axis, slice(0, -1))]

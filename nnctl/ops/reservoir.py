@@ -1,4 +1,4 @@
-"""The walk of a leaky reservoir through a sequence.
+"""The scan of a sequence by a leaky reservoir.
 
 A reservoir is as a rule not trained, so no fused way back is kept: where a gradient
 is asked for, the body is unrolled into the graph, which then grows with the sequence.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.ops.recurrence import cell_sample, check_cell, walk_cost
+from nnctl.ops.recurrence import cell_sample, check_cell, scan_cost
 from nnctl.ops.shapes import TensorType
 from nnctl.ops.table import Sample, op
 from nnctl.ops.unrolling import unrolled_gradients
@@ -25,10 +25,10 @@ def _sample(rng: Any) -> Sample:
 
 
 def _derivative(builder: Any, g: Any, h: Any, p: Any, weight: Any, first: Any, *, leak: float) -> list[Any]:
-    return unrolled_gradients(_walk, builder, [g], [p, weight, first], leak=leak)
+    return unrolled_gradients(_scan, builder, [g], [p, weight, first], leak=leak)
 
 
-def _walk(xp: Any, p: Any, weight: Any, first: Any, *, leak: float) -> tuple[Any]:
+def _scan(xp: Any, p: Any, weight: Any, first: Any, *, leak: float) -> tuple[Any]:
     h, states = first, []
     for t in range(p.shape[1]):
         h = (1.0 - leak) * h + leak * xp.tanh(p[:, t] + xp.matmul(h, weight))
@@ -36,7 +36,7 @@ def _walk(xp: Any, p: Any, weight: Any, first: Any, *, leak: float) -> tuple[Any
     return (xp.stack(states, axis=1),)
 
 
-@op("leaky_rnn", type_rule=_type, derivative=_derivative, cost=walk_cost, sample=_sample)
+@op("leaky_rnn", type_rule=_type, derivative=_derivative, cost=scan_cost, sample=_sample)
 def leaky_rnn(xp: Any, p: Any, weight: Any, first: Any, *, leak: float) -> Any:
     """h_t = (1 − α)h_{t−1} + α·tanh(p_t + h_{t−1}·R) (Jaeger et al. 2007); (batch, time, units)."""
-    return _walk(xp, p, weight, first, leak=leak)[0]
+    return _scan(xp, p, weight, first, leak=leak)[0]

@@ -29,7 +29,7 @@ class Op(Protocol):
     def name(self) -> str: ...
     @property
     def identity(self) -> Any:
-        """Equal for ops that compute the same."""
+        """A key that is equal for ops that compute the same."""
 
     @property
     def overwrites(self) -> bool:

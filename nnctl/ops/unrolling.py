@@ -1,4 +1,4 @@
-"""Reference bodies as graphs: what a body computes in a loop becomes one node a line and turn.
+"""Reference bodies as graphs: each line of a body in a loop becomes one node a turn.
 
 A fused op that works through a sequence has a rule for its derivative, itself
 a fused op. The derivative of that one is wanted by second-order methods
@@ -136,5 +136,5 @@ def unrolled_gradients(
         return [array.tensor for array in results]
 
     leaves = [x for r, x in zip(real, inputs, strict=True) if r]
-    found = iter(builder.pull_back(unroll, leaves, gradients))
-    return [next(found) if r else None for r in real]
+    results = iter(builder.pull_back(unroll, leaves, gradients))
+    return [next(results) if r else None for r in real]

@@ -1,15 +1,15 @@
-"""Windows that slide over the spatial axes of (batch, *spatial, channels): where they lie, what they meet.
+"""Windows that slide over the spatial axes of (batch, *spatial, channels): their positions and their inputs.
 
 For each spatial axis there is a size (places inside the window), a stride
-(how far it moves), a dilation (how far its places lie apart) and a padding
-(before, after). Output position p meets the padded input at
+(how far it moves), a dilation (the distance of its places) and a padding
+(before, after). Output position p reads the padded input at
 p·stride + place·dilation (Dumoulin & Visin 2016).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from itertools import product as every
 from typing import Any, TypeAlias
 
 from nnctl.ops.shapes import Dim, Shape, show
@@ -33,24 +33,24 @@ def output_lengths(lengths: Sequence[Dim], size: Sizes, stride: Sizes, padding: 
     """
     if not len(lengths) == len(size) == len(stride) == len(padding) == len(dilation):
         raise ValueError(f"a window of {len(size)} axes does not slide over {len(lengths)} spatial axes")
-    found = []
-    for length, places, step, (before, after), apart in zip(known(lengths), size, stride, padding, dilation):
-        room = before + length + after - (apart * (places - 1) + 1)
-        if room < 0:
+    positions = []
+    for length, count, step, (before, after), distance in zip(known(lengths), size, stride, padding, dilation):
+        last_start = before + length + after - (distance * (count - 1) + 1)
+        if last_start < 0:
             raise ValueError(f"a window of size {show(size)} does not fit into {show(tuple(lengths))} padded {padding}")
-        found.append(room // step + 1)
-    return tuple(found)
+        positions.append(last_start // step + 1)
+    return tuple(positions)
 
 
 def undilated(size: Sizes) -> Sizes:
-    """The dilation of a window without gaps."""
+    """The dilation of a window whose places are neighbours."""
     return (1,) * len(size)
 
 
 def places(size: Sizes, outputs: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[int, tuple[slice, ...]]]:
-    """Each place inside the window, in C order: its number, and what of the padded input it meets at all positions."""
-    for number, offset in enumerate(every(*(range(n) for n in size))):
-        starts = [place * apart for place, apart in zip(offset, dilation)]
+    """Places inside the window, in C order: each one's number, and the padded input that it reads at all positions."""
+    for number, offset in enumerate(itertools.product(*(range(n) for n in size))):
+        starts = [place * distance for place, distance in zip(offset, dilation)]
         slices = (
             slice(start, start + (count - 1) * step + 1, step) for start, count, step in zip(starts, outputs, stride)
         )

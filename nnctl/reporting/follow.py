@@ -12,7 +12,7 @@ from nnctl.training.events import Event, Finished, Started
 
 
 class RunSink:
-    """The run folder's own `metrics.jsonl`. It belongs before all other sinks: a row is kept before it is shown."""
+    """The sink of the run's `metrics.jsonl`. It comes before all other sinks: a row is kept before it is shown."""
 
     def __init__(self) -> None:
         self._rows: FileSink | None = None

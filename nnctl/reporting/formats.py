@@ -30,7 +30,7 @@ class JsonLines:
     """One JSON object a line. A number that is not finite is null: JSON has no word for it."""
 
     def header(self, columns: Sequence[str]) -> str:
-        """Nothing: each line names its columns."""
+        """No text: each line names its columns."""
         return ""
 
     def row(self, record: Record) -> str:

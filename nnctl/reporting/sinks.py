@@ -13,13 +13,13 @@ from nnctl.training.events import Evaluated, Event, Record, Saving, Started, Tes
 
 
 class Sink(Protocol):
-    """Something that follows a run."""
+    """A follower of a run's events."""
 
     def handle(self, event: Event) -> None:
         """Take one event."""
 
     def close(self) -> None:
-        """The run has ended, or was cut off."""
+        """End: the run has ended, or was cut off."""
 
 
 class StreamSink:
@@ -83,17 +83,18 @@ class FileSink:
         wanted = [line for line in (self.form.header(columns), *map(self.form.row, history)) if line]
         missing, keep = wanted, None
         if self._regular():
-            found = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            common = next((i for i, (a, b) in enumerate(zip(found, wanted)) if a != b), min(len(found), len(wanted)))
-            whole = [line for line in found[common:] if line.endswith("\n")]
-            if common < min(len(found), len(wanted)) or not all(self.form.fits(line, columns) for line in whole):
+            present = self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+            both = min(len(present), len(wanted))
+            common = next((i for i, (a, b) in enumerate(zip(present, wanted)) if a != b), both)
+            complete = [line for line in present[common:] if line.endswith("\n")]
+            if common < both or not all(self.form.fits(line, columns) for line in complete):
                 raise RunError(
                     f"{self.path}: holds lines that are not of this run, the first after line {common}\n"
                     "  choose another file for --metrics, or remove this one: it is written anew from the run's rows"
                 )
-            missing, keep = wanted[common:], sum(len(line.encode()) for line in found[:common])
+            missing, keep = wanted[common:], sum(len(line.encode()) for line in present[:common])
         try:
-            # Unbuffered: a line is one write, so that a killed process leaves whole lines.
+            # Unbuffered: a line is one write, so that a killed process leaves complete lines.
             self._file = self.path.open("ab", buffering=0)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written: {error.strerror}") from error

@@ -72,7 +72,10 @@ class RunFolder:
         return self.path / "checkpoints" / f"{name}.safetensors"
 
     def choose_checkpoint(self, name: str | None) -> str:
-        """`name`, or if None the weights that the run ended with, "last" if it has not. Raises RunError if missing."""
+        """The name of a checkpoint that is there: `name`, or if None the one whose weights the run ended with.
+
+        "last" where it has not ended. Raises RunError where there is no such checkpoint.
+        """
         summary = self.finished()
         chosen = name or (str(summary["weights"]) if summary is not None else "last")
         if self.checkpoint(chosen).exists():
@@ -112,7 +115,7 @@ class RunFolder:
         if sys.platform == "win32":
             import msvcrt
 
-            # One byte far behind the end: Windows' locks forbid reading what they cover.
+            # One byte far past the end: Windows' locks forbid reading what they cover.
             with self.metrics.open("ab") as file:
                 os.lseek(file.fileno(), 2**40, os.SEEK_SET)
                 try:

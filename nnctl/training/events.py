@@ -21,9 +21,9 @@ Record: TypeAlias = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Started:
-    """Data and net are loaded; training begins, or goes on at `step`.
+    """Data and net are loaded; training begins, or resumes at `step`.
 
-    history: the rows that earlier parts of the run have written. advice: what a person should know of the spec.
+    history: the rows that earlier parts of the run have written. advice: sentences for people on the spec.
     folder: of the run; metrics: its file of rows.
     """
 

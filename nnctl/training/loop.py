@@ -29,7 +29,7 @@ from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
 from nnctl.training.monitor import Monitor, metric_of, require_column
-from nnctl.training.rates import Rates, first_of
+from nnctl.training.rates import Rates, at_step
 from nnctl.training.rows import ResidentRows, TrainingRows
 from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable
@@ -205,9 +205,9 @@ class Loop:
         yield Finished(self._summary(weights, tested))
 
     def _train_stretch(self) -> None:
-        _, first, _ = self.timetable.stretch(self.step, 1)
-        count, first, behind = self.timetable.stretch(self.step, self._rows.within(first, self._most))
-        indices = self._rows.take(self.timetable.epoch_of(self.step), first, behind).reshape(count, -1)
+        _, first, _ = self.timetable.chunk(self.step, 1)
+        count, first, stop = self.timetable.chunk(self.step, self._rows.within(first, self._most))
+        indices = self._rows.take(self.timetable.epoch_of(self.step), first, stop).reshape(count, -1)
         scheduled = self.rates.values(self.step, count)
         if first == 0 and self.spec.data.contiguous:
             self.engine.forget()
@@ -218,7 +218,7 @@ class Loop:
             self._measures.add(steps.metrics, indices.shape[1])
         self.step += steps.completed
         if steps.completed < count:
-            raise self._diverged(indices[steps.completed], first_of(scheduled, steps.completed))
+            raise self._diverged(indices[steps.completed], at_step(scheduled, steps.completed))
         if self._fixed_stretch is None and count == self._most:
             # Grows by doubling, so that one lucky measurement cannot make a stretch of minutes.
             fitting = count * STRETCH_SECONDS / spent if spent > 0 else math.inf

@@ -20,8 +20,11 @@ def metric_of(column: str) -> str:
     return metric if split in SPLITS and metric else column
 
 
-def require_column(column: str, columns: Sequence[str], asked_by: str) -> None:
-    """Raise UsageError, with the likely name, where no row of the metrics will have `column`."""
+def require_column(column: str, columns: Sequence[str], key: str) -> None:
+    """Raise UsageError, with the likely name, where no row of the metrics will have `column`.
+
+    key: the part of the spec that monitors it, in words.
+    """
     measured = [name for name in columns if name.startswith(("train_", "validation_"))]
     if column in measured:
         return
@@ -29,12 +32,12 @@ def require_column(column: str, columns: Sequence[str], asked_by: str) -> None:
     hint = f"\n  did you mean '{close[0]}'?" if close else ""
     if column.startswith("validation_") and not any(name.startswith("validation_") for name in measured):
         hint = "\n  the data has no validation split: give it one with data.validation"
-    raise UsageError(f"{asked_by} monitors '{column}', which is not measured\n  measured: {', '.join(measured)}{hint}")
+    raise UsageError(f"{key} monitors '{column}', which is not measured\n  measured: {', '.join(measured)}{hint}")
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """Remembers how good the monitored column has been.
+    """The memory of a monitored column.
 
     Two values are kept. `best` is the best ever: the weights of its evaluation
     are the best weights. `reference` is the last that counted as improvement,
@@ -53,7 +56,7 @@ class Monitor:
 
     @classmethod
     def of(cls, column: str, higher_is_better: bool, stopping: EarlyStopping | None) -> Monitor:
-        """Watch `column`; without early stopping nothing ends the run."""
+        """The monitor of `column`; without early stopping nothing ends the run."""
         if stopping is None:
             return cls(column, higher_is_better)
         return cls(column, higher_is_better, stopping.patience, stopping.min_delta)

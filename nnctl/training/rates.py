@@ -29,7 +29,7 @@ class Rates:
             self.memory = schedule.initial()
 
     def observe(self, value: float, higher_is_better: bool) -> None:
-        """Tell a monitored schedule what an evaluation measured."""
+        """Give a monitored schedule the number that an evaluation measured."""
         if isinstance(self.schedule, MonitoredSchedule) and self.memory is not None:
             self.memory = self.schedule.observe(self.memory, value, higher_is_better)
 
@@ -64,6 +64,6 @@ class Rates:
         return float(self.values(step, 1)["learning_rate"][0])
 
 
-def first_of(values: Mapping[str, NDArray[Any]], index: int) -> dict[str, float]:
-    """The scheduled values of one step of a stretch."""
+def at_step(values: Mapping[str, NDArray[Any]], index: int) -> dict[str, float]:
+    """The scheduled values of one step of a chunk, by its index in there."""
     return {name: float(array[index]) for name, array in values.items()}

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to stop, which the training loop grants between two stretches of steps."""
+"""SIGINT and SIGTERM as a request to stop, which the training loop grants between two chunks of steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Set once, by a signal or by the program; the loop looks at it and stops."""
+    """A request to stop, made once, by a signal or by the program; the loop looks at it."""
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
@@ -25,7 +25,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Within the block the first SIGINT or SIGTERM becomes a request to stop.
+    """A block in which the first SIGINT or SIGTERM becomes a request to stop.
 
     The second ends the process at once: after the first, the signals have the
     system's own action again, which also works inside a long call of compiled

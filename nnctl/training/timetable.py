@@ -25,22 +25,27 @@ class Timetable:
 
     @classmethod
     def of(
-        cls, examples: int, batch_size: int | Literal["full"], epochs: int, every: int | None, *, whole: bool = False
+        cls,
+        examples: int,
+        batch_size: int | Literal["full"],
+        epochs: int,
+        every: int | None,
+        *,
+        drop_last: bool = False,
     ) -> Timetable:
-        """Make the timetable of a schedule; a batch is never larger than the training set.
+        """The timetable of a schedule; a batch is never larger than the training set.
 
-        whole: leave out the examples that do not fill a batch.
+        drop_last: leave out the examples that do not fill a batch.
         """
         batch = examples if batch_size == "full" else min(batch_size, examples)
-        return cls(examples - examples % batch if whole else examples, batch, epochs, every)
+        return cls(examples - examples % batch if drop_last else examples, batch, epochs, every)
 
     @classmethod
     def of_spec(cls, spec: Spec, examples: int) -> Timetable:
         """The timetable of a spec, for a training set of so many examples."""
         schedule = spec.schedule
-        return cls.of(
-            examples, schedule.batch_size, schedule.epochs, schedule.evaluate_every, whole=spec.data.contiguous
-        )
+        every, drop_last = schedule.evaluate_every, spec.data.contiguous
+        return cls.of(examples, schedule.batch_size, schedule.epochs, every, drop_last=drop_last)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -49,7 +54,7 @@ class Timetable:
 
     @property
     def steps(self) -> int:
-        """Steps in the whole run."""
+        """Steps of the run."""
         return self.epochs * self.steps_per_epoch
 
     def epoch_of(self, step: int) -> int:
@@ -74,16 +79,16 @@ class Timetable:
         epoch, rest = divmod(target, self.examples)
         return min(epoch * self.steps_per_epoch + -(-rest // self.batch), self.steps)
 
-    def stretch(self, step: int, most: int) -> tuple[int, int, int]:
-        """The next steps that run in one go: (how many, first, behind last position in the epoch's order).
+    def chunk(self, step: int, most: int) -> tuple[int, int, int]:
+        """The chunk of steps that begins at `step`: (count, start, stop), positions in the epoch's order.
 
         They have batches of one size, lie in one epoch, and end at the next
         evaluation at the latest; at least one, at most `most`.
         """
         within = step % self.steps_per_epoch
-        whole = self.examples // self.batch
-        first = within * self.batch
-        if within >= whole:
-            return 1, first, self.examples
-        count = max(1, min(most, whole - within, self.next_evaluation(step) - step))
-        return count, first, first + count * self.batch
+        full = self.examples // self.batch
+        start = within * self.batch
+        if within >= full:
+            return 1, start, self.examples
+        count = max(1, min(most, full - within, self.next_evaluation(step) - step))
+        return count, start, start + count * self.batch

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from nnctl.data.dataset import load_dataset
-from nnctl.data.download import fetch as download
 from nnctl.data.download import published
+from nnctl.data.download.mirrors import fetch
 from nnctl.data.formats.idx import read_idx
 from nnctl.data.sources import mnist
 from nnctl.data.sources.mnist import Mnist
@@ -208,7 +208,7 @@ def test_broken_idx(content, message, tmp_path):
 def test_cache_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="the folder for MNIST cannot be made"):
-        download.fetch([], (), tmp_path / "file" / "mnist", "MNIST")
+        fetch([], (), tmp_path / "file" / "mnist", "MNIST")
 
 
 @pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="no MNIST beside the checkout")

@@ -96,7 +96,7 @@ def test_shakespeare_without_network_and_copies(monkeypatch, tmp_path):
 
     monkeypatch.delenv("NNCTL_DATA", raising=False)
     monkeypatch.setattr("nnctl.data.download.published.cache_folder", lambda name: tmp_path / name)
-    monkeypatch.setattr("nnctl.data.download.fetch.fetch", unreachable)
+    monkeypatch.setattr("nnctl.data.download.mirrors.fetch", unreachable)
     with pytest.raises(
         DataError, match=r"put input\.txt in a folder,\n.*data: \{type: text, path: FILE\} needs no download"
     ):

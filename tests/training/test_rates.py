@@ -5,7 +5,7 @@ import pytest
 
 from nnctl.components.base import Schedule
 from nnctl.spec.load import load_text
-from nnctl.training.rates import Rates, first_of
+from nnctl.training.rates import Rates, at_step
 from nnctl.training.timetable import Timetable
 
 
@@ -37,7 +37,7 @@ def test_one_cycle_moves_the_momentum_too() -> None:
     assert values["learning_rate"][0] == pytest.approx(1 / 25)
     assert values["momentum"][0] == pytest.approx(0.95)
     assert (np.diff(values["momentum"]) < 0).all()
-    assert first_of(values, 0)["momentum"] == pytest.approx(0.95)
+    assert at_step(values, 0)["momentum"] == pytest.approx(0.95)
 
 
 def test_a_constant_schedule_leaves_the_optimizers_momentum() -> None:

@@ -13,23 +13,23 @@ tables = st.builds(
 )
 
 
-def walk(table: Timetable, most: int) -> list[tuple[int, int, int]]:
-    """(step, first, behind) of every single step, however they are cut into stretches."""
+def single_steps(table: Timetable, most: int) -> list[tuple[int, int, int]]:
+    """(step, start, stop) of every single step, however they are cut into chunks."""
     step, steps = 0, []
     while step < table.steps:
-        count, first, behind = table.stretch(step, most)
-        size = (behind - first) // count
-        steps += [(step + k, first + k * size, first + (k + 1) * size) for k in range(count)]
+        count, start, stop = table.chunk(step, most)
+        size = (stop - start) // count
+        steps += [(step + k, start + k * size, start + (k + 1) * size) for k in range(count)]
         step += count
     return steps
 
 
 @given(tables, st.integers(1, 60))
 def test_every_epoch_sees_each_example_once_however_it_is_cut(table: Timetable, most: int) -> None:
-    assert walk(table, most) == walk(table, 1)
+    assert single_steps(table, most) == single_steps(table, 1)
     for epoch in range(table.epochs):
-        mine = [s for s in walk(table, most) if table.epoch_of(s[0]) == epoch]
-        positions = [p for _, first, behind in mine for p in range(first, behind)]
+        mine = [s for s in single_steps(table, most) if table.epoch_of(s[0]) == epoch]
+        positions = [p for _, start, stop in mine for p in range(start, stop)]
         assert positions == list(range(table.examples))
 
 
@@ -46,10 +46,10 @@ def test_evaluations_are_due_when_the_examples_are_seen(table: Timetable) -> Non
 
 
 @given(tables, st.integers(1, 60))
-def test_a_stretch_ends_at_an_evaluation_at_the_latest(table: Timetable, most: int) -> None:
+def test_a_chunk_ends_at_an_evaluation_at_the_latest(table: Timetable, most: int) -> None:
     step = 0
     while step < table.steps:
-        count, _, _ = table.stretch(step, most)
+        count, _, _ = table.chunk(step, most)
         assert 1 <= count <= most
         assert step + count <= table.next_evaluation(step)
         step += count

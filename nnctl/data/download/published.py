@@ -73,7 +73,7 @@ class PublishedFiles:
 
         Raises DataError: what was tried, what can be done.
         """
-        from nnctl.data.download.fetch import RemoteFile, fetch
+        from nnctl.data.download.mirrors import RemoteFile, fetch
 
         if files := self.locate(given, folder):
             return files
