@@ -84,12 +84,12 @@ def bench(
     chosen = choose_backend(backend or spec.backend.type, [graph], asked).backend
     rows = max(_ROWS, size)
     plan = chosen.plan(graph, interface.sizes(size, rows))
-    storage = {name: chosen.place(array) for name, array in _storage(network, size, rows).items()}
+    storage = {name: chosen.to_device(array) for name, array in _storage(network, size, rows).items()}
     feeds = _feeds(spec, size, rows, steps)
     whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
     timed = chosen.load_timed(plan, storage)
     launches = _seconds_a_launch(timed, feeds, steps)
-    limit = product_limit(timed.threads)
+    limit = product_limit(timed.resources.workers)
     timings = [
         _timing(launch, _name(launch), took, whole, limit) for launch, took in zip(plan.launches, launches, strict=True)
     ]
@@ -97,7 +97,7 @@ def bench(
     timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))
     total = replace(plan.launches[0], flops=plan.flops, bytes=sum(x.bytes for x in plan.launches), layer="")
     timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
-    return Bench(chosen.name, timed.threads, size, steps, tuple(timings))
+    return Bench(chosen.name, timed.resources.workers, size, steps, tuple(timings))
 
 
 def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:
@@ -123,7 +123,7 @@ def _seconds_a_step(executable: Executable, feeds: Mapping[str, NDArray[Any]], s
     fastest = float("inf")
     for _ in range(_REPEATS):
         began = time.perf_counter()
-        completed = executable.run(feeds, steps).completed
+        completed = executable.start(feeds, steps).result().completed
         fastest = min(fastest, (time.perf_counter() - began) / steps)
         if completed < steps:
             raise RunError(f"the cost of random examples is not finite in step {completed}: nothing to time")
@@ -134,7 +134,7 @@ def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[A
     """Of each launch, a step, in the fastest stretch."""
     stretches = []
     for _ in range(_REPEATS):
-        executable.run(feeds, steps)
+        executable.start(feeds, steps).result()
         stretches.append(executable.spent())
     best = min(stretches, key=lambda spent: float(spent.sum()))
     return [float(seconds) / steps for seconds in best]

@@ -24,8 +24,8 @@ from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
+from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
-from nnctl.plan.plan import Precision
 from nnctl.spec.document import Spec
 
 Method: TypeAlias = Literal["complex", "central"]
@@ -201,7 +201,7 @@ class GradientCheck:
             kept = storage[name][index]
             storage[name][index] = kept + added
             try:
-                return executable.run(feeds, 1).outputs[interface.OBJECTIVE][0]
+                return executable.start(feeds, 1).result().outputs[interface.OBJECTIVE][0]
             finally:
                 storage[name][index] = kept
 
@@ -209,7 +209,7 @@ class GradientCheck:
 
     def _run(self, graph: Graph, precision: Precision) -> dict[str, NDArray[Any]]:
         executable = NumpyBackend().load(lower(graph, self._sizes, precision), self._storage(precision))
-        return {name: array[0] for name, array in executable.run(self._feeds(), 1).outputs.items()}
+        return {name: array[0] for name, array in executable.start(self._feeds(), 1).result().outputs.items()}
 
     @property
     def _sizes(self) -> dict[str, int]:

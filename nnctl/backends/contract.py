@@ -1,4 +1,10 @@
-"""What a backend is: it keeps arrays under names and runs plans on them."""
+"""The seam between the compiler and what executes its plans: arrays, executables, backends.
+
+The guard of a plan is a promise about storage, not about control flow. In a step whose guard is not
+finite, launches before the guard have run and those behind it may have, too; but storage is then as it
+was before that step, and no later step of the chunk changes it. What the outputs hold of that step and
+of later ones means nothing, and `Result` does not contain it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +15,27 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from nnctl.graph.ir import Graph
-from nnctl.plan.plan import Plan, Precision
+from nnctl.plan.dtypes import Precision
+from nnctl.plan.plan import Plan
+
+
+class Placed(Protocol):
+    """An array where a backend computes. Only the backend that made it may rely on more than this."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of its axes."""
+
+    @property
+    def dtype(self) -> Any:
+        """The type of its elements; compares equal to the NumPy dtype of the array on the host."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What running a plan for some steps gave.
+    """The outcome of a chunk of steps.
 
-    completed: steps that ran to their end; fewer than asked for where the guard stopped
-        one, which then changed nothing in storage.
+    completed: steps that ran to their end; fewer than the chunk has where the guard stopped one.
     outputs: by name, (completed, *shape).
     """
 
@@ -25,48 +43,87 @@ class Result:
     outputs: dict[str, NDArray[Any]]
 
 
+class Pending(Protocol):
+    """A chunk of steps that may still be running."""
+
+    def result(self) -> Result:
+        """Wait for the chunk, and raise what it raised. Asked again, it gives the same."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The `Pending` of a backend that has run the chunk by the time it returns."""
+
+    outcome: Result
+
+    def result(self) -> Result:
+        """See `Pending`."""
+        return self.outcome
+
+
 class Executable(Protocol):
     """A plan loaded over its storage."""
 
-    def run(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Result:
-        """Run `steps` steps. feeds: by name, (steps, *shape)."""
+    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Pending:
+        """Run a chunk of `steps` steps, now or until its result is taken.
+
+        feeds: by name, (steps, *shape); they must stay as they are until the result is taken. So must
+        storage: one chunk at a time is in flight over the same arrays. Scratch memory belongs to the
+        executable, results to the caller. Raises RuntimeError while an earlier chunk of it is in flight.
+        """
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The share of a machine that a step takes.
+
+    workers: threads of the host that compute. words: the same in a listing, e.g. "2 threads"; "" where there
+    is nothing to say.
+    """
+
+    workers: int
+    words: str = ""
 
 
 class TimedExecutable(Executable, Protocol):
     """A plan that keeps time while it runs."""
 
     @property
-    def threads(self) -> int:
-        """How many threads share a step."""
+    def resources(self) -> Resources:
+        """The resources that a step of this size uses."""
 
     def spent(self) -> NDArray[Any]:
-        """Seconds of each launch, on the first thread, over all steps since the last call."""
+        """Seconds of each launch (launches,), by the first of the workers, over all steps since the last call."""
 
 
 class Backend(Protocol):
-    """An executor of plans. `name` is what specs call it."""
+    """An executor of plans. name: its name in specs."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def threads(self) -> int:
-        """How many compute at most. Results are equal to the bit whatever it is."""
+    def resources(self) -> Resources:
+        """The most that a step may use. Results are equal to the bit whatever it is."""
 
-    def place(self, array: NDArray[Any]) -> Any:
+    def to_device(self, array: NDArray[Any]) -> Placed:
         """A copy of `array` where the backend computes."""
 
-    def fetch(self, placed: Any) -> NDArray[Any]:
+    def to_host(self, placed: Any) -> NDArray[Any]:
         """A copy of a placed array, on the host."""
 
-    def overwrite(self, placed: Any, array: NDArray[Any]) -> None:
+    def copy_into(self, placed: Any, array: NDArray[Any]) -> None:
         """Let the first rows of a placed array be those of `array`, where they lie: loaded plans see them."""
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
-        """Lower a graph as this backend likes it."""
+        """Lower a graph as this backend likes it; it loads no other backend's plans."""
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
-        """Make a plan ready to run over placed arrays, which it changes in place."""
+        """Make a plan ready to run over placed arrays, which it changes in place.
+
+        Raises TypeError for storage of another dtype than the plan's, ValueError for a precision or an op
+        that the backend has not.
+        """
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedExecutable:
         """The same, keeping time of every launch."""

@@ -35,9 +35,8 @@ def choose_backend(name: str, graphs: Sequence[Graph], threads: int | None = Non
         from nnctl.backends.cpu.backend import CpuBackend
 
         backend = CpuBackend(threads)
-        used = f"{backend.threads} thread{'s' if backend.threads > 1 else ''}"
         reason = "as asked for" if name == "cpu" else "the fastest on this machine"
-        return Choice(backend, f"{reason}, {used} at most")
+        return Choice(backend, f"{reason}, {backend.resources.words}")
     if name == "cpu":
         raise UsageError(f"the cpu backend cannot run this net: {obstacle}\n  use backend numpy, or auto")
     return Choice(NumpyBackend(), obstacle)

@@ -20,7 +20,7 @@ def epoch_order(seed: int, epoch: int, n: int, shuffle: bool) -> NDArray[np.int6
 
 
 def contiguous_order(n: int, batch_size: int) -> NDArray[np.int64]:
-    """Indices of n pieces of a long text, so that each row of the batches reads its own stretch of it, (n,).
+    """Indices of n pieces of a long text, so that each row of the batches reads one segment of it, (n,).
 
     n is a multiple of batch_size. Of 6 pieces in batches of 2: 0, 3; 1, 4; 2, 5.
     """
@@ -37,8 +37,8 @@ _ROW_PIECES = 16
 def reading_batches(n: int) -> list[NDArray[np.int64]]:
     """Indices of n pieces of a text as evaluation reads them: (steps, rows), then what is left over, (1, left).
 
-    Row b of each batch goes on where row b of the batch before ended. There are 16 rows, or
-    fewer, so that each has 16 pieces: how many follows from n alone. The first `left` rows
+    Row b of each batch continues row b of the batch before. There are 16 rows, or
+    fewer, so that each has 16 pieces: their number follows from n alone. The first `left` rows
     are one piece longer. Of 35 pieces: 0, 18; 1, 19; … 16, 34; 17.
     """
     rows = max(1, min(_READING_ROWS, n // _ROW_PIECES))
@@ -50,7 +50,7 @@ def reading_batches(n: int) -> list[NDArray[np.int64]]:
 
 
 def batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """`order` cut into views of `batch_size` indices; the last is smaller where they do not divide."""
+    """Batches of `order`, views of `batch_size` indices; the last is smaller where they do not divide."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

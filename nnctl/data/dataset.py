@@ -24,7 +24,10 @@ _FINITE_CHECK_ELEMENTS = 1 << 22
 
 @dataclass(frozen=True)
 class Split:
-    """inputs (n, *input_shape), uint8, float32 or int64, as stored; targets: labels (n,) int64 or values float32."""
+    """The examples of a split.
+
+    inputs: (n, *input_shape) uint8, float32 or int64, as stored; targets: labels (n,) int64 or values float32.
+    """
 
     inputs: NDArray[Any]
     targets: NDArray[Any]
@@ -60,11 +63,11 @@ class Dataset:
 
 
 def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
-    """Read, filter, split and measure a source's examples.
+    """The data set of a source: its examples read, filtered, split and measured.
 
-    folder: what the source's paths are relative to (the spec's). seed: the spec's,
+    folder: the base of the source's paths, the spec's folder. seed: the spec's,
     used where the source has none. The same arguments and files give the same bytes.
-    Raises DataError where the data is missing, broken, or too small for what is asked of it.
+    Raises DataError where the data is missing, broken, or too small for its splits.
     """
     if not isinstance(source, Source):
         raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")

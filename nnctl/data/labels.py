@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nnctl.data.source import TargetType
 from nnctl.errors import DataError
 
-_MOST_UNASKED_CLASSES = 100
+_MOST_INFERRED_CLASSES = 100
 """Integers with more distinct values than this may be amounts: the spec must say which they are."""
 
 
@@ -33,28 +33,28 @@ def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[
     return lookup[codes.reshape(-1)], names
 
 
-def decide(values: NDArray[Any], asked: TargetType | None, what: str) -> TargetType:
+def decide(values: NDArray[Any], target_type: TargetType | None, what: str) -> TargetType:
     """The type of a target array (n,) or (n, k): the spec's `target_type`, or else by its numbers.
 
     Text and integers are labels, other numbers values. Raises DataError where it
-    cannot be what is asked, or where integers have so many values that it might be either.
+    cannot be that type, or where integers have so many values that it might be either.
     """
     column = values.ndim == 1 or values.shape[1:] == (1,)
     kind = values.dtype.kind
     if kind not in "biufU":
         raise DataError(f"{what}: numbers or text are expected, not {values.dtype}")
-    if asked == "labels" and not column:
+    if target_type == "labels" and not column:
         raise DataError(f"{what}: labels are one number an example, and these have shape {values.shape[1:]}")
-    if asked == "values" and kind == "U":
+    if target_type == "values" and kind == "U":
         raise DataError(f"{what}: text cannot be target values; leave target_type out, or say labels")
-    if asked is not None:
-        return asked
+    if target_type is not None:
+        return target_type
     if kind in "Ub":
         return "labels"
     if not column or not _integral(values):
         return "values"
     distinct = len(np.unique(values))
-    if distinct > _MOST_UNASKED_CLASSES:
+    if distinct > _MOST_INFERRED_CLASSES:
         raise DataError(
             f"{what}: {distinct:,} different integers, which may be classes or amounts\n"
             "  say target_type: labels, or target_type: values"

@@ -1,4 +1,4 @@
-"""Paths that a spec names: found, or refused with what might have been meant."""
+"""Paths that a spec names: resolved, or refused with the name that might have been meant."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def resolve(path: str, folder: Path) -> Path:
 
 def existing_file(path: str, folder: Path) -> Path:
     """The file at `path`. Raises DataError where there is none."""
-    found = resolve(path, folder)
-    if found.is_dir():
-        raise DataError(f"{found} is a folder, and a file is expected")
-    if not found.is_file():
-        raise DataError(f"there is no file {found}{_nearby(found)}")
-    return found
+    resolved = resolve(path, folder)
+    if resolved.is_dir():
+        raise DataError(f"{resolved} is a folder, and a file is expected")
+    if not resolved.is_file():
+        raise DataError(f"there is no file {resolved}{_nearby(resolved)}")
+    return resolved
 
 
 def existing_folder(path: str, folder: Path) -> Path:
     """The folder at `path`. Raises DataError where there is none."""
-    found = resolve(path, folder)
-    if found.is_file():
-        raise DataError(f"{found} is a file, and a folder is expected")
-    if not found.is_dir():
-        raise DataError(f"there is no folder {found}{_nearby(found)}")
-    return found
+    resolved = resolve(path, folder)
+    if resolved.is_file():
+        raise DataError(f"{resolved} is a file, and a folder is expected")
+    if not resolved.is_dir():
+        raise DataError(f"there is no folder {resolved}{_nearby(resolved)}")
+    return resolved
 
 
 def _nearby(missing: Path) -> str:

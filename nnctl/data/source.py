@@ -1,4 +1,4 @@
-"""The base of every data source: what a spec may say of any of them, and what each must answer.
+"""The base of every data source: its fields in a spec, and its methods.
 
 No array library is imported here: a spec is validated, completed and explained
 without loading a number.
@@ -34,9 +34,9 @@ class Description:
 
     classes: names in the order of the label indices, None where targets are values.
     scale: the factor that brings stored inputs to the unit range, None for 1.
-    examples: how many, its own test set included; None where that takes a full read.
+    examples: their number, a test set of the source included; None where that takes a full read.
     target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
-    vocabulary: what input indices stand for, where that is known.
+    vocabulary: the tokens that input indices stand for, where they are known.
     """
 
     input_shape: tuple[int, ...]
@@ -50,10 +50,10 @@ class Description:
 
 @dataclass(frozen=True)
 class Examples:
-    """All that a source holds.
+    """All examples of a source.
 
     inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) or (n, time) int64 or
-    values (n, *target_shape) float32; test_inputs and test_targets: the source's own test set.
+    values (n, *target_shape) float32; test_inputs and test_targets: the test set that comes with the source.
     """
 
     description: Description
@@ -119,7 +119,7 @@ class Source(DataSource):
         raise NotImplementedError
 
     def read(self, folder: Path, seed: int) -> Examples:
-        """Everything it holds. `folder`: what paths are relative to. Raises DataError."""
+        """All of its examples. `folder`: the base of relative paths. Raises DataError."""
         raise NotImplementedError
 
     def fetch(self, folder: Path) -> None:
@@ -130,7 +130,7 @@ class Source(DataSource):
         raise NotImplementedError
 
     def signature(self, folder: Path) -> DataSignature:
-        """Shapes and kinds of what training will see. Raises DataError where a file is needed and bad."""
+        """The signature of the data that training will read. Raises DataError where a file is needed and bad."""
         return self.signature_of(self.describe(folder))
 
     def signature_of(self, description: Description) -> DataSignature:

@@ -16,7 +16,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws k of n examples by a rule, from the stream of (seed, purpose).
+    """A sampler of k of n examples by a rule, from the stream of (seed, purpose).
 
     The numbers of a draw do not depend on other draws, so a changed validation
     size leaves the test split as it was.
@@ -78,9 +78,9 @@ def partition(
     """
     sizes = {"test": size_of(test, n), "validation": size_of(validation, n)}
     if sum(sizes.values()) >= n:
-        asked = " and ".join(f"{size:,} for {name}" for name, size in sizes.items() if size)
+        sizes_in_words = " and ".join(f"{size:,} for {name}" for name, size in sizes.items() if size)
         raise DataError(
-            f"{asked} leave nothing to train on: the data holds {n:,} example{'s' * (n != 1)} in all\n"
+            f"{sizes_in_words} leave nothing to train on: the data holds {n:,} example{'s' * (n != 1)} in all\n"
             "  ask for fewer with data.validation and data.test",
             "validation" if validation is not None else "test",
         )
@@ -121,7 +121,7 @@ def fold(
 def subset(labels: NDArray[np.int64] | None, n: int, portion: Portion, sampler: Sampler, purpose: Purpose) -> Indices:
     """Increasing indices of a portion of n examples, in the classes' proportions.
 
-    Raises DataError where more are asked for than there are, or none.
+    Raises DataError where the portion is more than there are, or nothing.
     """
     k = size_of(portion, n)
     field = "test" if purpose is Purpose.TEST_SUBSET else "subset"

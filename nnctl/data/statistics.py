@@ -38,7 +38,7 @@ class Statistics:
         )
 
     def after(self, shift: NDArray[np.float64], scale: NDArray[np.float64]) -> Statistics:
-        """Of the data mapped by x ← (x − shift)·scale, scale positive."""
+        """Statistics of the data mapped by x ← (x − shift)·scale, scale positive."""
         return Statistics(
             (self.mean - shift) * scale,
             self.std * scale,
@@ -73,7 +73,7 @@ def measure(inputs: NDArray[Any]) -> Statistics:
 def normalization(
     inputs: NDArray[Any], scale: float | None, transforms: Sequence[Transform], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(shift, scale) in x ← (x − shift)·scale: first the source's own scale, then each transform.
+    """(shift, scale) in x ← (x − shift)·scale: first the source's scale, then each transform.
 
     inputs: the training set (n, …) as stored; shape: of the results, () or that of one input.
     """

@@ -59,17 +59,17 @@ class Draws:
     """Random numbers for consecutive examples: those of example i are the same whatever examples they come with.
 
     index: the epoch, or the number of the copy. place: of the component in its list.
-    first, behind: the examples' positions. A stream a call, the example its counter:
+    first, stop: the range of the examples' positions. A stream a call, the example its counter:
     drawn for 0…9 at once, or for 0…4 and 5…9, the numbers are equal.
     """
 
-    def __init__(self, seed: int, purpose: Purpose, index: int, place: int, first: int, behind: int) -> None:
-        self.first, self.count = first, behind - first
+    def __init__(self, seed: int, purpose: Purpose, index: int, place: int, first: int, stop: int) -> None:
+        self.first, self.count = first, stop - first
         self._seed, self._purpose = seed, purpose
         self._stream = index << 16 | place << 8
 
     def uniform(self, *shape: int) -> NDArray[np.float64]:
-        """On (0, 1), of 52 bits; (n, *shape)."""
+        """Uniform numbers on (0, 1), of 52 bits; (n, *shape)."""
         words = self._words(math.prod(shape)).reshape(self.count, *shape)
         return np.asarray(((words >> np.uint64(12)) + 0.5) * 2.0**-52, dtype=np.float64)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def catalogue(folder: Path) -> list[dict[str, Any]]:
-    """One mapping a source type: name, what it is, shape, classes, examples, where it is.
+    """Rows, one a source type: name, description, shape, classes, examples, place.
 
     Of a type that reads the user's files, shape and classes are None. Nothing is fetched or loaded.
     """
@@ -62,7 +62,7 @@ def required_fields(cls: type[Any]) -> list[str]:
 
 
 def summarize(dataset: Dataset) -> list[dict[str, Any]]:
-    """One mapping a split: name, examples, input and target shape, then the numbers.
+    """Rows, one a split: name, examples, input and target shape, then the numbers.
 
     min, max, mean, std: of the inputs as the net receives them. Labels: examples of
     each class by name; values: their least, greatest and mean.

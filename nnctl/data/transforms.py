@@ -63,7 +63,7 @@ class MinMax(AffineTransform):
     high: Annotated[float, "what the greatest becomes; above low"] = 1.0
 
     def problems(self) -> Sequence[Problem]:
-        """The bounds must be in order."""
+        """Bounds that are not in order."""
         if self.low < self.high:
             return ()
         return (Problem("low", f"low is {self.low:g} and high is {self.high:g}", "low must be below high"),)

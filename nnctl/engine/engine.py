@@ -24,6 +24,7 @@ from nnctl.graph.ir import Graph
 from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
+from nnctl.plan.dtypes import element
 from nnctl.spec.document import Spec
 
 _EVALUATION_BATCH = 1000
@@ -69,21 +70,21 @@ class Engine:
         graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
         choice = choose_backend(backend or asked.type, graphs, getattr(asked, "threads", None) or threads)
         self.backend_name = choice.backend.name
-        self.threads = choice.backend.threads
+        self.threads = choice.backend.resources.workers
         self.backend_reason = choice.reason
         self._backend = choice.backend
-        place = self._backend.place
+        to_device = self._backend.to_device
         asked_batch = spec.schedule.batch_size
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
         state = initial_state(self.network, seed, batch)
-        self._state = {name: place(array.astype(np.float32)) for name, array in state.items()}
-        self._seed = place(np.array(interface.seed_words(seed), np.int64))
-        self._examples = place(np.array(examples, np.float32))
+        self._state = {name: to_device(array.astype(np.float32)) for name, array in state.items()}
+        self._seed = to_device(np.array(interface.seed_words(seed), np.int64))
+        self._examples = to_device(np.array(examples, np.float32))
         self._host: HostTraining | None = None
         optimizer = self.network.spec.optimizer
         if isinstance(optimizer, WholeObjectiveOptimizer):
-            self._host = HostTraining(self.network, optimizer, self._backend.fetch(self._seed), float(examples))
-            self._state |= {name: place(array) for name, array in self._host.memories().items()}
+            self._host = HostTraining(self.network, optimizer, self._backend.to_host(self._seed), float(examples))
+            self._state |= {name: to_device(array) for name, array in self._host.memories().items()}
             self.backend_reason += f"; {optimizer.type} computes its steps in float64 on numpy"
         self._statistics: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Any]] = {}
@@ -119,7 +120,7 @@ class Engine:
         """Set the statistics of the inputs (part of `state()` from then on)."""
         self._executables.clear()
         for name, array in zip(interface.STATISTICS, (shift, scale), strict=True):
-            self._statistics[name] = self._backend.place(np.asarray(array, np.float32))
+            self._statistics[name] = self._backend.to_device(np.asarray(array, np.float32))
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Make a split ("train", "validation", "test", or any name) known under its name.
@@ -130,11 +131,10 @@ class Engine:
         kind = self.network.signature.input_dtype
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
-        stored = {"uint8": np.uint8, "index": np.int64, "real": np.float32}[kind]
         labelled = self.network.signature.classes is not None
         self._splits[split] = {
-            interface.INPUTS: self._backend.place(np.asarray(inputs, stored)),
-            interface.TARGETS: self._backend.place(np.asarray(targets, np.int64 if labelled else np.float32)),
+            interface.INPUTS: self._backend.to_device(np.asarray(inputs, element(kind).host)),
+            interface.TARGETS: self._backend.to_device(np.asarray(targets, np.int64 if labelled else np.float32)),
         }
         self._rows[split] = len(inputs)
         self._bind_host(split)
@@ -151,8 +151,8 @@ class Engine:
 
     def refill(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
         """Let the first rows of a bound split be these, of the types it was bound with. What is compiled stays."""
-        self._backend.overwrite(self._splits[split][interface.INPUTS], inputs)
-        self._backend.overwrite(self._splits[split][interface.TARGETS], targets)
+        self._backend.copy_into(self._splits[split][interface.INPUTS], inputs)
+        self._backend.copy_into(self._splits[split][interface.TARGETS], targets)
         self._bind_host(split)
 
     def _release(self, split: str) -> None:
@@ -174,22 +174,22 @@ class Engine:
         executable = self._executable(self.network.training_step, "train", batch)
         feeds = {interface.INDEX: indices, interface.STEP: np.arange(first_step, first_step + steps, dtype=np.int64)}
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
-        result = executable.run(feeds, steps)
+        result = executable.start(feeds, steps).result()
         return Steps(result.completed, {k: v.astype(np.float64) for k, v in result.outputs.items()})
 
     def forget(self) -> None:
         """Begin sequences anew: what layers carry for each example of a batch becomes what it was at first."""
         for name, state in self.network.carried.items():
-            self._backend.overwrite(self._state[name], np.full(self._state[name].shape, state.initial, np.float32))
+            self._backend.copy_into(self._state[name], np.full(self._state[name].shape, state.initial, np.float32))
 
     def _train_on_host(
         self, host: HostTraining, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int
     ) -> Steps:
-        state = {name: self._backend.fetch(array) for name, array in self._state.items()}
-        statistics = {name: self._backend.fetch(array) for name, array in self._statistics.items()}
+        state = {name: self._backend.to_host(array) for name, array in self._state.items()}
+        statistics = {name: self._backend.to_host(array) for name, array in self._statistics.items()}
         state, measured = host.train(state, statistics, indices, scheduled, first_step)
         self._executables.clear()
-        self._state = {name: self._backend.place(array) for name, array in state.items()}
+        self._state = {name: self._backend.to_device(array) for name, array in state.items()}
         metrics = {name: np.array(values, np.float64) for name, values in measured.items()}
         return Steps(len(measured.get(interface.COST, [])), metrics)
 
@@ -211,7 +211,7 @@ class Engine:
         graph = self.network.penalty
         if graph is None:
             return None
-        result = self._executable(graph, "", 1).run({}, 1)
+        result = self._executable(graph, "", 1).start({}, 1).result()
         return float(result.outputs[interface.PENALTY][0])
 
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -237,7 +237,7 @@ class Engine:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """A copy of everything that training changes, plus the input statistics, by name."""
-        return {name: self._backend.fetch(array) for name, array in (self._state | self._statistics).items()}
+        return {name: self._backend.to_host(array) for name, array in (self._state | self._statistics).items()}
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a `state()`. Raises RunError where names, shapes or types differ."""
@@ -259,17 +259,17 @@ class Engine:
                 raise RunError(f"{name} is saved as {state[name].dtype}, the net keeps {kind}")
         self._executables.clear()
         for name in self._state:
-            self._state[name] = self._backend.place(state[name])
+            self._state[name] = self._backend.to_device(state[name])
         if statistics is not None:
             self.normalize(*(state[name] for name in interface.STATISTICS))
 
     def host_storage(self, split: str) -> dict[str, NDArray[Any]]:
         """Copies of everything that a graph over a split reads besides its feeds, by name."""
-        return {name: self._backend.fetch(array) for name, array in self._storage(split).items()}
+        return {name: self._backend.to_host(array) for name, array in self._storage(split).items()}
 
     def _bind_host(self, split: str) -> None:
         if self._host is not None and split == "train":
-            self._host.bind(*map(self._backend.fetch, self._splits[split].values()))
+            self._host.bind(*map(self._backend.to_host, self._splits[split].values()))
 
     # -- plans ---------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class Engine:
             steps, batch = part.shape
             carried = self._beginning(split, batch, before)
             executable = self._executable(graph, split, batch, carried)
-            found.append(executable.run({interface.INDEX: rows[part]}, steps).outputs)
+            found.append(executable.start({interface.INDEX: rows[part]}, steps).result().outputs)
             before = carried
         return found
 
@@ -322,11 +322,11 @@ class Engine:
             if before is None:
                 values[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:
-                values[name] = self._backend.fetch(before[name])[:batch]
+                values[name] = self._backend.to_host(before[name])[:batch]
         if key not in self._carried:
-            self._carried[key] = {name: self._backend.place(array) for name, array in values.items()}
+            self._carried[key] = {name: self._backend.to_device(array) for name, array in values.items()}
         for name, array in values.items():
-            self._backend.overwrite(self._carried[key][name], array)
+            self._backend.copy_into(self._carried[key][name], array)
         return self._carried[key]
 
     def _output_shape(self) -> tuple[int, ...]:

@@ -212,7 +212,7 @@ class HostObjective:
             plan = backend.plan(graph, sizes, "float64")
             self._executables[graph.name] = backend.load(plan, self._storage)
         feeds = {name: np.broadcast_to(value, (steps, *value.shape)) for name, value in self._feeds.items()}
-        return self._executables[graph.name].run({**feeds, **(fed or {})}, steps).outputs
+        return self._executables[graph.name].start({**feeds, **(fed or {})}, steps).result().outputs
 
 
 def _full(array: Array) -> Array:

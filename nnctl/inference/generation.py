@@ -77,12 +77,12 @@ def _reader(run: TrainedRun) -> Any:
     backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
     trained = run.engine.state()
     # Each token is an example of one step: its index is its row.
-    storage = {interface.INPUTS: backend.place(np.arange(len(names), dtype=np.int64)[:, None])}
-    storage |= {v.name: backend.place(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
+    storage = {interface.INPUTS: backend.to_device(np.arange(len(names), dtype=np.int64)[:, None])}
+    storage |= {v.name: backend.to_device(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
     executable: Executable = backend.load(backend.plan(graph, interface.sizes(1, len(names))), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
-        outputs = executable.run({interface.INDEX: indices[:, None]}, len(indices)).outputs[interface.OUTPUT]
+        outputs = executable.start({interface.INDEX: indices[:, None]}, len(indices)).result().outputs[interface.OUTPUT]
         return np.asarray(outputs[-1].reshape(-1))
 
     return read

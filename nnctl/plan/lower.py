@@ -10,11 +10,9 @@ from nnctl.graph.views import VIEWS, view_sources
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import BATCH, Symbol, TensorType, resolve
 from nnctl.plan.arena import assign_offsets
-from nnctl.plan.plan import Launch, Plan, Precision, Slot
+from nnctl.plan.dtypes import Precision, element
+from nnctl.plan.plan import Launch, Plan, Slot
 from nnctl.plan.strategy import Scheduled, Sequential, Strategy
-
-_ITEM_BYTES = {"float32": 4, "float64": 8, "complex128": 16}
-
 
 _SEQUENTIAL = Sequential()
 
@@ -142,9 +140,8 @@ class _Lowering:
         return self.scheduled[-1].phase + 1 if self.scheduled else 0
 
     def _bytes(self, tensor: TensorType) -> int:
-        item = {"real": _ITEM_BYTES[self.precision], "index": 8, "uint8": 1}[tensor.dtype]
         shape: tuple[int, ...] = resolve(tensor.shape, self.sizes)
-        return math.prod(shape) * item
+        return math.prod(shape) * element(tensor.dtype, self.precision).bytes
 
     def _slot(self, value: Value) -> Slot:
         shape = resolve(value.shape, self.sizes)
@@ -174,7 +171,7 @@ class _Lowering:
         read = [TensorType(r.shape, s.dtype) if v.role == "data" else t
                 for v, s, t, r in zip(node.inputs, inputs, types, results * len(inputs))]  # fmt: skip
         moved = sum(self._bytes(t) for t in (*read, *results))
-        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase, scheduled.split)
+        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase)
 
 
 def _constant_nodes(graph: Graph) -> list[Node]:

@@ -8,10 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from nnctl.ops.shapes import DType
 from nnctl.ops.table import Op
-from nnctl.plan.strategy import Split
-
-Precision: TypeAlias = Literal["float32", "float64", "complex128"]
-"""What "real" means in a plan."""
+from nnctl.plan.dtypes import Precision
 
 Place: TypeAlias = Literal["storage", "feed", "constant", "arena", "inline"]
 """storage: kept by the backend under a name across steps and plans; feed: one entry a
@@ -42,7 +39,7 @@ class Slot:
 class Launch:
     """One op on slots, all symbols in its attributes resolved.
 
-    flops and bytes: of one execution. phase and split: see `Scheduled`.
+    flops and bytes: of one execution. phase: see `Scheduled`.
     """
 
     op: Op
@@ -53,7 +50,6 @@ class Launch:
     flops: int = 0
     bytes: int = 0
     phase: int = 0
-    split: Split = "whole"
 
 
 @dataclass(frozen=True)

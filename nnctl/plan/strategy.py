@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 from nnctl.graph.ir import Graph, Node
-
-Split: TypeAlias = Literal["whole", "rows", "blocks", "private"]
-"""How the threads of a backend share a launch.
-
-whole: one thread does it. rows: each thread its examples of the batch. blocks: each
-thread its stretch of the first axis. private: each thread does all of it, for itself.
-"""
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A node in its place. Threads wait for one another where the phase changes."""
+    """A node in its place. There is a barrier where the phase changes."""
 
     node: Node
     phase: int
-    split: Split = "whole"
 
 
 class Strategy(Protocol):

@@ -14,4 +14,4 @@ def test_a_backend_leaves_blas_one_thread(backend):
 
 
 def test_a_backend_says_how_many_threads_it_has(backend):
-    assert backend.threads >= 1
+    assert backend.resources.workers >= 1

@@ -282,7 +282,7 @@ from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.graph.builder import GraphBuilder
 builder = GraphBuilder("doubling")
 plan = CpuBackend(1).plan(builder.graph({"y": builder.input("x", (3,)) * 2.0}), {})
-print(CpuBackend(1).load(plan, {}).run({"x": np.ones((1, 3))}, 1).outputs["y"].tolist())
+print(CpuBackend(1).load(plan, {}).start({"x": np.ones((1, 3))}, 1).result().outputs["y"].tolist())
 """
 
 
@@ -347,7 +347,7 @@ def test_feeds_of_any_layout_and_type_are_taken_as_they_are_meant(root):
     locked = np.ones((2, 3), np.float32)
     locked.setflags(write=False)
     for fed in (np.ones((2, 3)), np.ones((3, 2), np.float32).T, locked, np.broadcast_to(np.float32(1.0), (2, 3))):
-        np.testing.assert_array_equal(executable.run({"x": fed}, 2).outputs["y"], np.full((2, 3), 2.0))
+        np.testing.assert_array_equal(executable.start({"x": fed}, 2).result().outputs["y"], np.full((2, 3), 2.0))
     assert len(executable._function.signatures) == 1
     with pytest.raises(ValueError, match="feed x has 3 elements, 2 steps of 3 need 6"):
-        executable.run({"x": np.ones((1, 3))}, 2)
+        executable.start({"x": np.ones((1, 3))}, 2)

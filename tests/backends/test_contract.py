@@ -28,7 +28,7 @@ def planned(backend, graph, sizes, precision="float32"):
 def placed(backend, storage):
     """float32, as training stores."""
     narrow = {name: array.astype(STORED[array.dtype.kind]) for name, array in storage.items()}
-    return {name: backend.place(array) for name, array in narrow.items()}
+    return {name: backend.to_device(array) for name, array in narrow.items()}
 
 
 # -- storage ---------------------------------------------------------------------------
@@ -38,29 +38,29 @@ def placed(backend, storage):
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3, 4)])
 def test_what_is_placed_can_be_fetched(backend, shape, dtype):
     array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
-    fetched = backend.fetch(backend.place(array))
+    fetched = backend.to_host(backend.to_device(array))
     np.testing.assert_array_equal(fetched, array)
     assert fetched.dtype == dtype
 
 
 def test_placing_and_fetching_copy(backend):
     array = np.zeros(3, np.float32)
-    on_device = backend.place(array)
+    on_device = backend.to_device(array)
     array += 1.0
-    backend.fetch(on_device)[...] = 2.0
-    np.testing.assert_array_equal(backend.fetch(on_device), np.zeros(3))
+    backend.to_host(on_device)[...] = 2.0
+    np.testing.assert_array_equal(backend.to_host(on_device), np.zeros(3))
 
 
 def test_first_rows_are_overwritten_where_they_lie(backend):
-    on_device = backend.place(np.arange(6, dtype=np.float32).reshape(3, 2))
-    backend.overwrite(on_device, np.full((2, 2), 9.0, np.float32))
-    np.testing.assert_array_equal(backend.fetch(on_device), [[9, 9], [9, 9], [4, 5]])
+    on_device = backend.to_device(np.arange(6, dtype=np.float32).reshape(3, 2))
+    backend.copy_into(on_device, np.full((2, 2), 9.0, np.float32))
+    np.testing.assert_array_equal(backend.to_host(on_device), [[9, 9], [9, 9], [4, 5]])
 
 
 def test_any_layout_can_be_placed(backend):
     array = np.arange(24, dtype=np.float32).reshape(4, 6)
     for view in (array.T, array[::2, ::3], array[::-1], np.asfortranarray(array)):
-        np.testing.assert_array_equal(backend.fetch(backend.place(view)), view)
+        np.testing.assert_array_equal(backend.to_host(backend.to_device(view)), view)
 
 
 # -- every op --------------------------------------------------------------------------
@@ -81,8 +81,8 @@ def test_ops_agree_with_their_reference_bodies(backend, name):
         if backend.name == "cpu" and unsupported(graph):
             pytest.skip(f"no compiled code for {name}: the interpreter runs nets that have it")
         expected = interpret(graph, storage, {}, np.float32).outputs
-        executable = backend.load(planned(backend, graph, {}), {k: backend.place(a) for k, a in storage.items()})
-        outputs = executable.run({}, 1).outputs
+        executable = backend.load(planned(backend, graph, {}), {k: backend.to_device(a) for k, a in storage.items()})
+        outputs = executable.start({}, 1).result().outputs
         for output, array in expected.items():
             (found,) = outputs[output]
             assert found.shape == array.shape
@@ -103,30 +103,31 @@ def accumulator():
 
 
 def test_outputs_are_kept_for_each_step(backend):
-    storage = {"total": backend.place(np.float32(10.0))}
+    storage = {"total": backend.to_device(np.float32(10.0))}
     rows = np.arange(12, dtype=np.float32).reshape(4, 3)
-    result = backend.load(planned(backend, accumulator(), {}), storage).run({"row": rows}, 4)
+    result = backend.load(planned(backend, accumulator(), {}), storage).start({"row": rows}, 4).result()
     assert result.completed == 4
     np.testing.assert_array_equal(result.outputs["row"], 2 * rows)
     np.testing.assert_array_equal(result.outputs["part"], rows.sum(axis=1))
     np.testing.assert_array_equal(result.outputs["new"], 10 + np.cumsum(rows.sum(axis=1)))
-    assert float(backend.fetch(storage["total"])) == 10 + rows.sum()
+    assert float(backend.to_host(storage["total"])) == 10 + rows.sum()
 
 
 def test_an_executable_goes_on_where_it_stopped_and_does_not_hand_out_its_memory(backend):
-    storage = {"total": backend.place(np.float32(0.0))}
+    storage = {"total": backend.to_device(np.float32(0.0))}
     executable = backend.load(planned(backend, accumulator(), {}), storage)
-    first = executable.run({"row": np.ones((2, 3), np.float32)}, 2).outputs
+    first = executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().outputs
     kept = {name: array.copy() for name, array in first.items()}
-    second = executable.run({"row": np.full((1, 3), 5.0, np.float32)}, 1).outputs
+    second = executable.start({"row": np.full((1, 3), 5.0, np.float32)}, 1).result().outputs
     assert float(second["new"][0]) == 21.0
     for name, array in kept.items():
         np.testing.assert_array_equal(first[name], array)
 
 
 def test_no_steps(backend):
-    storage = {"total": backend.place(np.float32(1.0))}
-    result = backend.load(planned(backend, accumulator(), {}), storage).run({"row": np.ones((0, 3), np.float32)}, 0)
+    storage = {"total": backend.to_device(np.float32(1.0))}
+    executable = backend.load(planned(backend, accumulator(), {}), storage)
+    result = executable.start({"row": np.ones((0, 3), np.float32)}, 0).result()
     assert result.completed == 0
     assert result.outputs["row"].shape == (0, 3)
 
@@ -134,12 +135,12 @@ def test_no_steps(backend):
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("at", [0, 2, 3])
 def test_the_guard_stops_a_step_before_it_changes_anything(backend, poison, at):
-    storage = {"total": backend.place(np.float32(0.0))}
+    storage = {"total": backend.to_device(np.float32(0.0))}
     rows = np.ones((4, 3), np.float32)
     rows[at, 1] = poison
-    result = backend.load(planned(backend, accumulator(), {}), storage).run({"row": rows}, 4)
+    result = backend.load(planned(backend, accumulator(), {}), storage).start({"row": rows}, 4).result()
     assert result.completed == at
-    assert float(backend.fetch(storage["total"])) == 3.0 * at
+    assert float(backend.to_host(storage["total"])) == 3.0 * at
     assert all(len(array) == at for array in result.outputs.values())
 
 
@@ -150,11 +151,11 @@ def test_a_diverging_net_keeps_its_last_weights(backend):
     storage, feeds = placed(backend, case.storage()), case.feeds(3, np.float32)
     feeds["learning_rate"] = np.array([0.1, 1e30, 0.1], np.float32)
     executable = backend.load(plan, storage)
-    assert executable.run({k: v[:2] for k, v in feeds.items()}, 2).completed == 2
-    before = {name: backend.fetch(array) for name, array in storage.items()}
-    assert executable.run({k: v[2:] for k, v in feeds.items()}, 1).completed == 0
+    assert executable.start({k: v[:2] for k, v in feeds.items()}, 2).result().completed == 2
+    before = {name: backend.to_host(array) for name, array in storage.items()}
+    assert executable.start({k: v[2:] for k, v in feeds.items()}, 1).result().completed == 0
     for name, array in before.items():
-        np.testing.assert_array_equal(backend.fetch(storage[name]), array)
+        np.testing.assert_array_equal(backend.to_host(storage[name]), array)
 
 
 def test_one_storage_serves_several_plans(backend):
@@ -167,10 +168,10 @@ def test_one_storage_serves_several_plans(backend):
         index = np.arange(batch)[None]
         sizes = {"batch": batch, "rows": case.rows}
         feeds = {"index": index, "learning_rate": np.full(1, 0.1, np.float32)}
-        backend.load(planned(backend, graph, sizes), storage).run(feeds, 1)
+        backend.load(planned(backend, graph, sizes), storage).start(feeds, 1).result()
         state |= interpret(graph, state | {k: v[0] for k, v in feeds.items()}, sizes).updates
     for name in ("dense1.weight", "dense2.bias"):
-        np.testing.assert_allclose(backend.fetch(storage[name]), state[name], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(backend.to_host(storage[name]), state[name], rtol=1e-5, atol=1e-6)
 
 
 relaxed = settings(
@@ -189,7 +190,7 @@ def test_nets_train_in_float32_as_their_graphs_mean(backend, case: Case):
     feeds = case.feeds(1, np.float32)
     expected = interpret(graph, case.storage() | {k: v[0] for k, v in feeds.items()}, case.sizes()).outputs
     storage = placed(backend, case.storage())
-    found = backend.load(planned(backend, graph, case.sizes()), storage).run(feeds, 1).outputs
+    found = backend.load(planned(backend, graph, case.sizes()), storage).start(feeds, 1).result().outputs
     size = max(1.0, *(float(np.max(np.abs(a), initial=0.0)) for a in expected.values()))
     for name, array in expected.items():
         # A unit at a kink may fall on either side of it: a few elements may differ, not most.
@@ -206,8 +207,8 @@ def test_float64_plans_are_exact_to_float64(backend, case: Case):
     graph = Network(case.spec, case.signature).objective
     feeds = case.feeds(1)
     expected = interpret(graph, case.storage() | {k: v[0] for k, v in feeds.items()}, case.sizes()).outputs
-    storage = {name: backend.place(array) for name, array in case.storage().items()}
-    found = backend.load(planned(backend, graph, case.sizes(), "float64"), storage).run(feeds, 1).outputs
+    storage = {name: backend.to_device(array) for name, array in case.storage().items()}
+    found = backend.load(planned(backend, graph, case.sizes(), "float64"), storage).start(feeds, 1).result().outputs
     assert_same({name: a[0] for name, a in found.items()}, expected, 1e-10)
 
 
@@ -221,9 +222,11 @@ def test_two_runs_are_equal_to_the_bit(backend, case: Case):
     for stretches in ([(0, 3)], [(0, 3)], [(0, 1), (1, 2), (2, 3)]):
         storage = placed(backend, case.storage())
         executable = backend.load(plan, storage)
-        outputs = [executable.run({k: v[a:b] for k, v in feeds.items()}, b - a).outputs for a, b in stretches]
+        outputs = [
+            executable.start({k: v[a:b] for k, v in feeds.items()}, b - a).result().outputs for a, b in stretches
+        ]
         joined = {name: np.concatenate([o[name] for o in outputs]).tobytes() for name in outputs[0]}
-        runs.append((joined, {name: backend.fetch(array).tobytes() for name, array in storage.items()}))
+        runs.append((joined, {name: backend.to_host(array).tobytes() for name, array in storage.items()}))
     assert runs[0] == runs[1] == runs[2]
 
 
@@ -242,7 +245,7 @@ def test_bounds_let_nan_through(backend, name):
         "a": np.array([[np.nan, 1.0, np.nan, -1.0, np.inf, -0.5]], np.float32),
         "b": np.array([[1.0, np.nan, np.nan, 2.0, -np.inf, -1.5]], np.float32),
     }
-    outputs = backend.load(planned(backend, graph, {}), {}).run(feeds, 1).outputs
+    outputs = backend.load(planned(backend, graph, {}), {}).start(feeds, 1).result().outputs
     for key, body in bodies.items():
         np.testing.assert_array_equal(outputs[key], body(np, feeds["a"], feeds["b"]), err_msg=key)
 
@@ -257,7 +260,7 @@ def test_random_numbers_are_philoxs_at_every_step(backend, op, numbers):
     drawn = getattr(builder, op)("drawn", (BATCH, 5))
     plan = planned(backend, builder.graph({"drawn": drawn}), {"batch": 7})
     seed, steps = np.array([2**32 - 1, 3]), np.array([0, 1, 2**32 + 4])
-    outputs = backend.load(plan, {"seed": backend.place(seed)}).run({"step": steps}, 3).outputs["drawn"]
+    outputs = backend.load(plan, {"seed": backend.to_device(seed)}).start({"step": steps}, 3).result().outputs["drawn"]
     for step, found in zip(steps, outputs, strict=True):
         expected = numbers(seed, int(step), 1, 35).reshape(7, 5)
         if op == "uniform":
@@ -273,11 +276,11 @@ def test_rows_are_gathered_as_they_are_stored(backend, dtype):
     plan = planned(backend, builder.graph({"rows": rows}), {"batch": 4, "rows": 6})
     table = np.arange(24).reshape(6, 2, 2).astype({"real": np.float32, "uint8": np.uint8, "index": np.int64}[dtype])
     index = np.array([[5, 0, 0, 3], [1, 2, 4, 5]])
-    outputs = backend.load(plan, {"data": backend.place(table)}).run({"index": index}, 2).outputs["rows"]
+    outputs = backend.load(plan, {"data": backend.to_device(table)}).start({"index": index}, 2).result().outputs["rows"]
     np.testing.assert_array_equal(outputs, table[index])
     assert outputs.dtype == table.dtype
 
 
 def test_storage_of_another_precision_is_refused(backend):
     with pytest.raises(TypeError, match="total is stored as float64, the plan is for float32"):
-        backend.load(planned(backend, accumulator(), {}), {"total": backend.place(np.zeros(()))})
+        backend.load(planned(backend, accumulator(), {}), {"total": backend.to_device(np.zeros(()))})

@@ -30,10 +30,10 @@ and 2e-5 of a velocity that is itself a small difference of gradients."""
 def after(backend, steps: SpecSteps, count: int):
     """What is stored after so many steps, and the outputs of each."""
     plan = backend.plan(steps.network.training_step, steps.sizes)
-    storage = {name: backend.place(array) for name, array in steps.storage.items()}
-    result = backend.load(plan, storage).run(steps.feeds(count), count)
+    storage = {name: backend.to_device(array) for name, array in steps.storage.items()}
+    result = backend.load(plan, storage).start(steps.feeds(count), count).result()
     assert result.completed == count
-    return {name: backend.fetch(array) for name, array in storage.items()}, result.outputs
+    return {name: backend.to_host(array) for name, array in storage.items()}, result.outputs
 
 
 @pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
@@ -112,21 +112,23 @@ def test_every_component_compiles_and_steps_as_its_graph_means(case):
     storage = {k: v.astype(np.float32) if v.dtype.kind == "f" else v for k, v in case.storage().items()}
     meaning = interpret(network.training_step, storage | {k: v[0] for k, v in feeds.items()}, case.sizes())
     backend = CpuBackend(2)
-    kept = {name: backend.place(array) for name, array in storage.items()}
-    result = backend.load(backend.plan(network.training_step, case.sizes()), kept).run(feeds, 1)
+    kept = {name: backend.to_device(array) for name, array in storage.items()}
+    result = backend.load(backend.plan(network.training_step, case.sizes()), kept).start(feeds, 1).result()
     assert result.completed == 1
-    _same_on_other_threads(case, network, storage, {name: backend.fetch(array) for name, array in kept.items()})
+    _same_on_other_threads(case, network, storage, {name: backend.to_host(array) for name, array in kept.items()})
     for name, array in meaning.outputs.items():
         np.testing.assert_allclose(result.outputs[name][0], array, rtol=2e-5, atol=1e-5, err_msg=name)
     for name, array in meaning.updates.items():
         size = max(1e-3, float(np.max(np.abs(array), initial=0.0)))
-        np.testing.assert_allclose(backend.fetch(kept[name]), array, rtol=2e-5, atol=1e-4 * size, err_msg=name)
+        np.testing.assert_allclose(backend.to_host(kept[name]), array, rtol=2e-5, atol=1e-4 * size, err_msg=name)
 
 
 def _same_on_other_threads(case: Case, network: Network, storage: dict[str, Any], expected: dict[str, Any]) -> None:
     for threads in (1, 2, 3):
         backend = ExactlyThreads(threads)
-        kept = {name: backend.place(array) for name, array in storage.items()}
-        backend.load(backend.plan(network.training_step, case.sizes()), kept).run(case.feeds(1, np.float32), 1)
+        kept = {name: backend.to_device(array) for name, array in storage.items()}
+        backend.load(backend.plan(network.training_step, case.sizes()), kept).start(
+            case.feeds(1, np.float32), 1
+        ).result()
         for name, array in expected.items():
-            assert backend.fetch(kept[name]).tobytes() == array.tobytes(), (name, threads)
+            assert backend.to_host(kept[name]).tobytes() == array.tobytes(), (name, threads)

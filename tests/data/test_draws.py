@@ -13,14 +13,14 @@ GOLDEN_UNIFORM = [0.4004134930884228, 0.47780852816197983, 0.36385856180454346]
 GOLDEN_NORMAL = [-0.4830239, -1.2638049, 0.3346828]
 
 
-def draws(first: int, behind: int, index: int = 3, place: int = 1, seed: int = 5) -> Draws:
-    return Draws(seed, Purpose.AUGMENT, index, place, first, behind)
+def draws(first: int, stop: int, index: int = 3, place: int = 1, seed: int = 5) -> Draws:
+    return Draws(seed, Purpose.AUGMENT, index, place, first, stop)
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(1, 9))
 def test_an_example_draws_the_same_in_any_company(a: int, b: int, c: int, size: int) -> None:
-    first, cut, behind = sorted((a, b, c))
-    whole, left, right = draws(first, behind), draws(first, cut), draws(cut, behind)
+    first, cut, stop = sorted((a, b, c))
+    whole, left, right = draws(first, stop), draws(first, cut), draws(cut, stop)
     # A second call goes on to a stream of its own.
     for name in ("uniform", "normal", "uniform"):
         parts = [getattr(part, name)(size) for part in (left, right)]

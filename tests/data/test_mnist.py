@@ -59,11 +59,11 @@ class Mirrors(BaseHTTPRequestHandler):
     """/missing/ knows no file, /wrong/ gives other bytes, /cut/ half a file, /good/ the right ones."""
 
     files: dict[str, bytes]
-    asked: list[str]
+    requested: list[str]
 
     def do_GET(self):
         mirror, name = self.path.strip("/").split("/")
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         body = gzip.compress(self.files[name.removesuffix(".gz")], 1, mtime=0)
         body = {"good": body, "cut": body[: len(body) // 2], "wrong": gzip.compress(b"wrong", mtime=0)}.get(mirror, b"")
         self.send_response(404 if mirror == "missing" else 200)
@@ -79,7 +79,7 @@ class Mirrors(BaseHTTPRequestHandler):
 def mirrors(monkeypatch):
     """Serves the small set; call it with the mirrors' names in order."""
     files = small_mnist()
-    handler = type("Handler", (Mirrors,), {"files": files, "asked": []})
+    handler = type("Handler", (Mirrors,), {"files": files, "requested": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -90,7 +90,7 @@ def mirrors(monkeypatch):
         address = f"http://127.0.0.1:{server.server_address[1]}"
         from_here = tuple(f"{address}/{name}/" for name in names)
         monkeypatch.setattr(mnist, "FILES", replace(mnist.FILES, mirrors=from_here, checksums=checksums))
-        return handler.asked
+        return handler.requested
 
     yield use
     server.shutdown()
@@ -99,10 +99,10 @@ def mirrors(monkeypatch):
 
 
 def test_fetches_past_mirrors_that_fail(mirrors, tmp_path, capsys):
-    asked = mirrors("missing", "wrong", "cut", "good")
+    requested = mirrors("missing", "wrong", "cut", "good")
     dataset = load_dataset(Mnist(), tmp_path, 0)
     assert [len(split) for split in dataset.splits.values()] == [50, 10, 10]
-    assert len(asked) == 16
+    assert len(requested) == 16
     cache = tmp_path / "cache" / "mnist"
     assert sorted(p.name for p in cache.iterdir()) == sorted(f"{name}.gz" for name in mnist.FILES.checksums)
     captured = capsys.readouterr()
@@ -110,16 +110,16 @@ def test_fetches_past_mirrors_that_fail(mirrors, tmp_path, capsys):
     assert "fetching MNIST: train-images-idx3-ubyte.gz" in captured.err
     # Then it is there.
     load_dataset(Mnist(), tmp_path, 0)
-    assert len(asked) == 16
+    assert len(requested) == 16
     assert Mnist().where(tmp_path) == str(cache)
 
 
 def test_fetch_goes_on_where_it_stopped(mirrors, tmp_path):
-    asked = mirrors("good")
+    requested = mirrors("good")
     files = small_mnist()
     write(tmp_path / "cache" / "mnist", {"train-images-idx3-ubyte": files["train-images-idx3-ubyte"]})
     Mnist().fetch(tmp_path)
-    assert [path.rpartition("/")[2] for path in asked] == [f"{name}.gz" for name in list(mnist.FILES.checksums)[1:]]
+    assert [path.rpartition("/")[2] for path in requested] == [f"{name}.gz" for name in list(mnist.FILES.checksums)[1:]]
 
 
 def test_wrong_everywhere_leaves_nothing_behind(mirrors, tmp_path):

@@ -177,14 +177,14 @@ def _loaded(
 ) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
     """The graph as a function of the inputs that change."""
     backend = NumpyBackend()
-    placed = {k: backend.place(a.astype(precision) if a.dtype.kind == "f" else a) for k, a in storage.items()}
+    placed = {k: backend.to_device(a.astype(precision) if a.dtype.kind == "f" else a) for k, a in storage.items()}
     executable = backend.load(lower(graph, {}, precision), placed)
 
     def run(changed: Mapping[str, Array]) -> dict[str, Array]:
         kept = {name: placed[name].copy() for name in changed}
         for name, array in changed.items():
             placed[name][...] = array
-        outputs = {name: array[0] for name, array in executable.run({}, 1).outputs.items()}
+        outputs = {name: array[0] for name, array in executable.start({}, 1).result().outputs.items()}
         for name, array in kept.items():
             placed[name][...] = array
         return outputs

@@ -51,8 +51,8 @@ def run(case: dict[str, Any]) -> dict[str, np.ndarray]:
     for state in builder.states.values():
         values[state.name] = np.full(state.value.shape, state.initial)
     backend = NumpyBackend()
-    storage = {name: backend.place(array) for name, array in values.items()}
-    result = backend.load(lower(builder.graph(outputs), {}, "float64"), storage).run({}, 1)
+    storage = {name: backend.to_device(array) for name, array in values.items()}
+    result = backend.load(lower(builder.graph(outputs), {}, "float64"), storage).start({}, 1).result()
     return {name: array[0] for name, array in result.outputs.items()}
 
 

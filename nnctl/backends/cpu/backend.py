@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,26 +12,21 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.cache.store import compiled
-from nnctl.backends.contract import Result
+from nnctl.backends.contract import Resources, Result
 from nnctl.backends.cpu.codegen.source import Source, generate
 from nnctl.backends.cpu.cycles import seconds_a_tick
-from nnctl.backends.cpu.schedule import CpuStrategy
+from nnctl.backends.cpu.schedule import lowered
 from nnctl.backends.machine import cores
 from nnctl.backends.numpy.interpreter import constants_of
 from nnctl.graph.ir import Graph
-from nnctl.plan.lower import lower
-from nnctl.plan.plan import Plan, Precision, Slot
+from nnctl.plan.dtypes import Precision, element
+from nnctl.plan.plan import Plan, Slot
 
 Array = NDArray[Any]
 
 _FLOPS_WORTH_A_THREAD = 400_000
 """A step below this is done before a second thread has been met at the barrier."""
 _LINE = 64
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "real": np.dtype(np.float32),
-    "index": np.dtype(np.int64),
-    "uint8": np.dtype(np.uint8),
-}
 
 
 class CpuBackend:
@@ -45,23 +40,24 @@ class CpuBackend:
     def __init__(self, threads: int | None = None) -> None:
         limit_blas_threads(1)
         self.threads = threads or cores()
+        self.resources = Resources(self.threads, f"{_counted(self.threads)} at most")
 
-    def place(self, array: Array) -> Array:
+    def to_device(self, array: Array) -> Array:
         """See `Backend`."""
         # Not ascontiguousarray, which gives an array without axes one.
         return _aligned_copy(np.asarray(array, order="C"))
 
-    def fetch(self, placed: Array) -> Array:
+    def to_host(self, placed: Array) -> Array:
         """See `Backend`."""
         return placed.copy()
 
-    def overwrite(self, placed: Array, array: Array) -> None:
+    def copy_into(self, placed: Array, array: Array) -> None:
         """See `Backend`."""
         placed[: len(array)] = array
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""
-        return lower(graph, sizes, precision, CpuStrategy())
+        return lowered(graph, sizes, precision)
 
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`. Raises ValueError for another precision than float32."""
@@ -72,6 +68,10 @@ class CpuBackend:
     def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`."""
         return Executable(plan, storage, threads_of(plan, self.threads), timed=True)
+
+
+def _counted(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def threads_of(plan: Plan, most: int) -> int:
@@ -85,6 +85,7 @@ class Executable:
     def __init__(self, plan: Plan, storage: Mapping[str, Array], threads: int, *, timed: bool = False) -> None:
         self.plan = plan
         self.threads = threads
+        self.resources = Resources(threads, _counted(threads))
         _check_types(plan, storage)
         self.source: Source = generate(plan, timed=timed)
         self.outputs = plan.outputs
@@ -94,6 +95,7 @@ class Executable:
         constants = constants_of(plan, storage)
         self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
         self._meeting = np.zeros(64, np.int64)
+        self._chunk: _Chunk | None = None
         self._memory = (
             self._meeting, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
             _aligned(4 * self.source.room * threads).view(np.float32),
@@ -110,30 +112,24 @@ class Executable:
             f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)",
         )
 
-    def run(self, feeds: Mapping[str, Array], steps: int) -> Result:
-        """See `Executable` in the contract."""
+    def start(self, feeds: Mapping[str, Array], steps: int) -> _Chunk:
+        """See `Executable` in the contract: the chunk runs on threads of its own."""
+        if self._chunk is not None and not self._chunk.taken:
+            raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
         given = {key: self._fed(key, feeds[key], steps) for key in self.source.feeds}
         outputs = self._empty_outputs(steps)
         arguments = self._arguments(given, outputs, steps)
         self._meeting[:] = 0
-        helpers = [
-            threading.Thread(target=self._function, args=(thread, *arguments[1:]), daemon=True)
-            for thread in range(1, self.threads)
-        ]
-        for helper in helpers:
-            helper.start()
-        completed = int(self._function(*arguments))
-        for helper in helpers:
-            helper.join()
-        shaped = {name: a.reshape(steps, *self.outputs[name].shape)[:completed] for name, a in outputs.items()}
-        return Result(completed, shaped)
+        shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
+        self._chunk = _Chunk(self._function, arguments, self.threads, shaped)
+        return self._chunk
 
     def _arguments(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], steps: int) -> tuple[Any, ...]:
         head = (0, self.threads, steps, self.batch)
         return (*head, *self._memory, *feeds.values(), *self._kept, *outputs.values())
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
-        return {name: np.empty(steps * math.prod(s.shape), _DTYPES[s.dtype]) for name, s in self.outputs.items()}
+        return {name: np.empty(steps * math.prod(s.shape), element(s.dtype).host) for name, s in self.outputs.items()}
 
     def spent(self) -> Array:
         """See `TimedExecutable`; zeros where it was not made to keep time."""
@@ -144,13 +140,48 @@ class Executable:
     def _fed(self, key: str, array: Array, steps: int) -> Array:
         """A feed as the function takes it: an array of any other type would have it compiled anew."""
         size = math.prod(self._fed_slots[key].shape)
-        flat: Array = np.require(array, _DTYPES[self._fed_slots[key].dtype], ["C", "W"]).reshape(-1)
+        flat: Array = np.require(array, element(self._fed_slots[key].dtype).host, ["C", "W"]).reshape(-1)
         if flat.size != steps * size:
             raise ValueError(f"feed {key} has {flat.size} elements, {steps} steps of {size} need {steps * size}")
         return flat
 
     def _empty_feeds(self) -> dict[str, Array]:
-        return {key: np.zeros(0, _DTYPES[self._fed_slots[key].dtype]) for key in self.source.feeds}
+        return {key: np.zeros(0, element(self._fed_slots[key].dtype).host) for key in self.source.feeds}
+
+
+class _Chunk:
+    """A chunk of steps on threads of its own; the `Pending` of this backend."""
+
+    def __init__(
+        self, function: Callable[..., int], arguments: tuple[Any, ...], threads: int, outputs: dict[str, Array]
+    ) -> None:
+        self.taken = False
+        self._function = function
+        self._arguments = arguments
+        self._outputs = outputs
+        self._completed = 0
+        self._raised: BaseException | None = None
+        self._threads = [threading.Thread(target=self._work, args=(n,), daemon=True) for n in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def result(self) -> Result:
+        """See `Pending`."""
+        for thread in self._threads:
+            thread.join()
+        self.taken = True
+        if self._raised is not None:
+            raise self._raised
+        return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
+
+    def _work(self, thread: int) -> None:
+        try:
+            completed = int(self._function(thread, *self._arguments[1:]))
+        except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
+            self._raised = error
+        else:
+            if thread == 0:
+                self._completed = completed
 
 
 def _slots(plan: Plan) -> list[Slot]:
@@ -161,9 +192,9 @@ def _slots(plan: Plan) -> list[Slot]:
 def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
     """Raise TypeError for storage of another type than the plan is for."""
     for slot in _slots(plan):
-        if slot.place == "storage" and storage[slot.key].dtype != _DTYPES[slot.dtype]:
-            kind = plan.precision if slot.dtype == "real" else _DTYPES[slot.dtype]
-            raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {kind}")
+        if slot.place == "storage" and storage[slot.key].dtype != element(slot.dtype, plan.precision).host:
+            wanted = element(slot.dtype, plan.precision).name
+            raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {wanted}")
 
 
 def _types(arguments: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nnctl.backends.cpu.codegen.source import generate, unsupported
-from nnctl.backends.cpu.schedule import CpuStrategy
+from nnctl.backends.cpu.schedule import lowered
 from nnctl.errors import UsageError
 from nnctl.graph.ir import Graph
-from nnctl.plan.lower import lower
 
 
 def listing(graph: Graph, sizes: Mapping[str, int]) -> str:
@@ -19,7 +18,7 @@ def listing(graph: Graph, sizes: Mapping[str, int]) -> str:
     missing = unsupported(graph)
     if missing:
         raise UsageError(f"the cpu backend has no compiled code for {', '.join(missing)}")
-    plan = lower(graph, sizes, strategy=CpuStrategy())
+    plan = lowered(graph, sizes)
     source = generate(plan)
     given = ", ".join(f"{name} {size:,}" for name, size in plan.sizes.items())
     lines = [source.text.rstrip(), "", "", f"# For {given}, with {plan.arena_bytes:,} bytes of arena:"]

@@ -8,22 +8,43 @@ at a barrier. So a step of a dense net has two phases, whatever its depth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from nnctl.backends.cpu.division import DividedLaunch, Division
 from nnctl.backends.cpu.kernels.emitters import EMITTERS
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import BATCH, Symbol
-from nnctl.plan.strategy import Scheduled, Split
+from nnctl.plan.dtypes import Precision
+from nnctl.plan.lower import lower
+from nnctl.plan.plan import Plan
+from nnctl.plan.strategy import Scheduled
 
 _INLINE = ("gather", "cast", "one_hot", "broadcast_to")
 """Ops whose elements cost less to find again than to store."""
 
 
+def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+    """The plan of a graph whose launches know their division."""
+    strategy = CpuStrategy()
+    plan = lower(graph, sizes, precision, strategy)
+    divided = (
+        DividedLaunch(**vars(launch), division=division)
+        for launch, division in zip(plan.launches, strategy.divisions, strict=True)
+    )
+    return replace(plan, launches=tuple(divided))
+
+
 class CpuStrategy:
-    """The strategy of the compiled CPU backend."""
+    """The strategy of the compiled CPU backend.
+
+    divisions: of the launches that `schedule` gave last, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.divisions: list[Division] = []
 
     def inlined(self, graph: Graph) -> set[Node]:
         """Gathers, casts, one-hot rows and broadcasts that only formulas read."""
@@ -44,7 +65,10 @@ class CpuStrategy:
         What writes a parameter waits for the guard. Nothing else may fail to
         run before it, since it only fills scratch memory.
         """
-        return _Scheduler(graph, nodes, self.inlined(graph)).run()
+        scheduler = _Scheduler(graph, nodes, self.inlined(graph))
+        done = scheduler.run()
+        self.divisions = scheduler.divisions
+        return done
 
 
 @dataclass
@@ -54,8 +78,10 @@ class _Scheduler:
     inlined: set[Node]
     phase: int = 0
     done: list[Scheduled] = field(default_factory=list)
-    written: dict[Value, Split] = field(default_factory=dict)
-    """What this phase has written so far, and how it was split."""
+    divisions: list[Division] = field(default_factory=list)
+    """Of the launches done, in their order."""
+    written: dict[Value, Division] = field(default_factory=dict)
+    """What this phase has written so far, and how it was divided."""
     read_whole: set[Value] = field(default_factory=set)
     """What threads may read of one another's parts in this phase."""
 
@@ -86,13 +112,14 @@ class _Scheduler:
         return self.done
 
     def _place(self, node: Node) -> None:
-        split = self._split(node)
-        self.done.append(Scheduled(node, self.phase, split))
+        division = self._division(node)
+        self.done.append(Scheduled(node, self.phase))
+        self.divisions.append(division)
         for value in node.outputs:
-            if split != "private":
-                self.written[value] = split
+            if division != "private":
+                self.written[value] = division
                 if value in self.old:
-                    self.written[self.old[value]] = split
+                    self.written[self.old[value]] = division
         self.read_whole.update(v for v, whole in self._reads(node) if whole)
 
     def _meet(self) -> None:
@@ -102,11 +129,11 @@ class _Scheduler:
 
     def _must_wait(self, node: Node) -> bool:
         """Whether a part that another thread makes in this phase is needed, or would be overwritten."""
-        split = self._split(node)
+        division = self._division(node)
         for value, whole in self._reads(node):
             made = self.written.get(value)
-            alone = made == split == "whole"
-            if made is not None and not alone and (whole or made != split):
+            alone = made == division == "one"
+            if made is not None and not alone and (whole or made != division):
                 return True
         return any(self.old[v] in self.read_whole for v in node.outputs if v in self.old)
 
@@ -115,12 +142,12 @@ class _Scheduler:
         changed = {self.old[v] for v in node.outputs if v in self.old}
         return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
 
-    def _split(self, node: Node) -> Split:
-        return "whole" if node.outputs[0] in self.stored else split_of(node)
+    def _division(self, node: Node) -> Division:
+        return "one" if node.outputs[0] in self.stored else _division_of(node)
 
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
         """Stored values that a launch reads, and whether a thread reads more of them than its own part."""
-        split = self._split(node)
+        division = self._division(node)
         found: list[tuple[Value, bool]] = []
         for position, value in enumerate(node.inputs):
             root = self.source.get(value, value)
@@ -128,11 +155,11 @@ class _Scheduler:
             if producer is not None and producer in self.inlined:
                 found += [(v, whole or not _batched(v)) for v, whole in self._reads(producer)]
             else:
-                found.append((root, not _own_part(node, position, split, root)))
+                found.append((root, not _own_part(node, position, division, root)))
         return found
 
 
-def split_of(node: Node) -> Split:
+def _division_of(node: Node) -> Division:
     """How threads share a node."""
     output = node.outputs[0]
     if output.shape == ():
@@ -142,22 +169,22 @@ def split_of(node: Node) -> Split:
     if _batched(output):
         # A product that sums over the batch has no rows of its own, whatever the shape of its result.
         across = bool(node.attributes.get("transpose_a"))
-        return "rows" if formula or (emitter is not None and emitter.rows and not across) else "whole"
+        return "rows" if formula or (emitter is not None and emitter.rows and not across) else "one"
     if output.shape[0] == 1:
-        return "whole"
-    return "blocks" if formula or (emitter is not None and emitter.blocks) else "whole"
+        return "one"
+    return "blocks" if formula or (emitter is not None and emitter.blocks) else "one"
 
 
-def _own_part(node: Node, position: int, split: Split, root: Value) -> bool:
+def _own_part(node: Node, position: int, division: Division, root: Value) -> bool:
     """Whether a thread reads only its own rows or blocks of an input.
 
     root: the value whose memory the input shows. Under another first axis it is cut elsewhere.
     """
     value, output = node.inputs[position], node.outputs[0]
-    if split == "rows":
+    if division == "rows":
         read_whole = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].whole
         return _batched(value) and _batched(root) and position not in read_whole
-    if split == "blocks":
+    if division == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False
         if not isinstance(node.op, ElementwiseOp):

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
-from nnctl.backends.contract import Result
+from nnctl.backends.contract import Done, Resources, Result
 from nnctl.backends.numpy.kernels import KERNELS
 from nnctl.graph.ir import Graph
 from nnctl.ops.namespaces import numpy_namespace
+from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.lower import lower
-from nnctl.plan.plan import Launch, Plan, Precision, Slot
+from nnctl.plan.plan import Launch, Plan, Slot
 
 Array = NDArray[Any]
 
@@ -25,20 +26,20 @@ class NumpyBackend:
     """Storage is NumPy arrays in memory."""
 
     name = "numpy"
-    threads = 1
+    resources = Resources(1)
 
     def __init__(self) -> None:
         limit_blas_threads(1)
 
-    def place(self, array: Array) -> Array:
+    def to_device(self, array: Array) -> Array:
         """See `Backend`."""
         return np.array(array, order="C")
 
-    def fetch(self, placed: Array) -> Array:
+    def to_host(self, placed: Array) -> Array:
         """See `Backend`."""
         return placed.copy()
 
-    def overwrite(self, placed: Array, array: Array) -> None:
+    def copy_into(self, placed: Array, array: Array) -> None:
         """See `Backend`."""
         placed[: len(array)] = array
 
@@ -61,9 +62,7 @@ class Interpreter:
     def __init__(self, plan: Plan, storage: Mapping[str, Array]) -> None:
         self.plan = plan
         self.storage = storage
-        real = np.dtype(plan.precision)
-        self.dtypes = {"real": real, "index": np.dtype(np.int64), "uint8": np.dtype(np.uint8)}
-        self.xp = numpy_namespace(complex_step=real.kind == "c")
+        self.xp = numpy_namespace(complex_step=plan.precision == "complex128")
         self.arena = np.zeros(plan.arena_bytes, np.uint8)
         self.feeds: dict[str, Array] = {}
         self.constants: dict[str, Array] = {}
@@ -75,8 +74,11 @@ class Interpreter:
         self.guard = None if plan.guard is None else self._array(plan.guard)
         self.outputs = {name: self._array(slot) for name, slot in plan.outputs.items()}
 
-    def run(self, feeds: Mapping[str, Array], steps: int) -> Result:
-        """See `Executable`."""
+    def start(self, feeds: Mapping[str, Array], steps: int) -> Done:
+        """See `Executable`: the chunk runs at once."""
+        return Done(self._run(feeds, steps))
+
+    def _run(self, feeds: Mapping[str, Array], steps: int) -> Result:
         outputs = {name: np.empty((steps, *a.shape), a.dtype) for name, a in self.outputs.items()}
         # Overflow is found by the guard and named by the post-mortem, which is better than NumPy's warning.
         with np.errstate(all="ignore"):
@@ -118,7 +120,7 @@ class Interpreter:
         return several if len(outputs) > 1 else reference
 
     def _array(self, slot: Slot) -> Array:
-        dtype = self.dtypes[slot.dtype]
+        dtype = element(slot.dtype, self.plan.precision).host
         match slot.place:
             case "storage":
                 array = self.storage[slot.key]
@@ -140,7 +142,7 @@ class Interpreter:
 class TimedInterpreter(Interpreter):
     """An interpreter that looks at the clock before and after each launch."""
 
-    threads = 1
+    resources = Resources(1, "1 thread")
 
     def __init__(self, plan: Plan, storage: Mapping[str, Array]) -> None:
         super().__init__(plan, storage)

@@ -18,7 +18,7 @@ from nnctl.data.streams import Draws, Purpose
 
 @dataclass(frozen=True)
 class Augmenter:
-    """A list of augmentations for the examples of one data set.
+    """The augmentations of the examples of one data set.
 
     scale: brings stored inputs to the unit range, 1 where they are in it or have none.
     purpose: training's, an expansion's and evaluation's draws are different streams.
@@ -56,7 +56,7 @@ class Augmenter:
         return np.clip(stored, 0, min(255, round(1 / self.scale))).astype(np.uint8), targets
 
     def _merged(self) -> list[list[tuple[int, Any]]]:
-        """(place, augmentation) in order; maps of the plane with one fill in a row come together."""
+        """Pairs (place, augmentation) in order; maps of the plane with one fill in a row come together."""
 
         def key(numbered: tuple[int, Any]) -> Any:
             place, step = numbered

@@ -29,7 +29,7 @@ class InputAugmentation(Augmentation):
         raise NotImplementedError
 
     def apply(self, inputs: NDArray[np.float32], targets: Any, draws: Draws) -> tuple[NDArray[np.float32], Any]:
-        """See `Augmentation`."""
+        """Inputs of which the share `probability` is changed, and targets as they are."""
         changed = self.change(inputs, draws)
         if self.probability < 1.0:
             spared = draws.uniform() >= self.probability
@@ -49,11 +49,11 @@ class AffineAugmentation(InputAugmentation):
     fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
 
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """(n, 3, 3): where in the old image a pixel (row, column, 1) of the new one lies, from the middle."""
+        """Maps (n, 3, 3) from a pixel (row, column, 1) of the new image to its place in the old, from the middle."""
         raise NotImplementedError
 
     def drawn(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """`maps`, the identity for the examples that are spared."""
+        """Maps of all examples, the identity for those that are spared."""
         import numpy as np
 
         maps = self.maps(draws, shape)
@@ -62,7 +62,7 @@ class AffineAugmentation(InputAugmentation):
         return maps
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """By bilinear interpolation."""
+        """Images under their maps, by bilinear interpolation."""
         from nnctl.data.augmentations.resample import affine
 
         return affine(inputs, self.maps(draws, inputs.shape[1:]), self.fill)

@@ -1,4 +1,4 @@
-"""A training set with changed copies of its examples behind the originals."""
+"""A training set with changed copies of its examples after the originals."""
 
 from __future__ import annotations
 

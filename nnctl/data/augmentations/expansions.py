@@ -27,18 +27,18 @@ class ShiftedCopies(Expansion):
 
     @property
     def number(self) -> int:
-        """One a direction."""
+        """Copies of each example: one a direction."""
         return len(self.directions)
 
     @property
     def needs_images(self) -> bool:
-        """Pixels move."""
+        """True: pixels move."""
         return True
 
     def copy(
         self, which: int, inputs: NDArray[Any], targets: NDArray[Any], scale: float, seed: int, place: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """See `Expansion`."""
+        """Images moved in direction `which`, and their targets."""
         import numpy as np
 
         moved = np.zeros_like(inputs)
@@ -61,7 +61,7 @@ class AugmentedCopies(Expansion):
 
     @property
     def number(self) -> int:
-        """As asked for."""
+        """Copies of each example: `copies`."""
         return self.copies
 
     @property
@@ -72,7 +72,7 @@ class AugmentedCopies(Expansion):
     def copy(
         self, which: int, inputs: NDArray[Any], targets: NDArray[Any], scale: float, seed: int, place: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """See `Expansion`."""
+        """Augmented copy `which` of the examples."""
         from nnctl.data.augmentations.apply import Augmenter
         from nnctl.data.streams import Purpose
 

@@ -24,7 +24,7 @@ Angle = Annotated[float, Gt(0), Le(180)]
 
 
 def identities(n: int) -> NDArray[np.float64]:
-    """n maps that change nothing, (n, 3, 3)."""
+    """Identities (n, 3, 3)."""
     import numpy as np
 
     return np.tile(np.eye(3), (n, 1, 1))
@@ -42,7 +42,7 @@ class Shift(AffineAugmentation):
     ] = None
 
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """See `AffineAugmentation`."""
+        """Shifts (n, 3, 3) by whole pixels."""
         import numpy as np
 
         maps = identities(draws.count)
@@ -63,7 +63,7 @@ class Rotate(AffineAugmentation):
     degrees: Annotated[Angle, "the largest angle, either way"] = 10.0
 
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """See `AffineAugmentation`."""
+        """Rotations (n, 3, 3)."""
         import numpy as np
 
         angle = np.radians(self.degrees) * (2.0 * draws.uniform() - 1.0)
@@ -83,7 +83,7 @@ class Shear(AffineAugmentation):
     degrees: Annotated[Annotated[float, Gt(0), Lt(90)], "the largest slant of a vertical line, either way"] = 10.0
 
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """See `AffineAugmentation`."""
+        """Shears (n, 3, 3) of the rows."""
         import numpy as np
 
         maps = identities(draws.count)
@@ -101,13 +101,13 @@ class Scale(AffineAugmentation):
     high: Annotated[PositiveFloat, "the greatest"] = 1.1
 
     def problems(self) -> Sequence[Problem]:
-        """The bounds must be in order."""
+        """Bounds that are not in order."""
         if self.low < self.high:
             return ()
         return (Problem("low", f"low is {self.low:g} and high is {self.high:g}", "low must be below high"),)
 
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """See `AffineAugmentation`."""
+        """Scalings (n, 3, 3)."""
         import numpy as np
 
         maps = identities(draws.count)
@@ -129,13 +129,13 @@ class RandomCrop(AffineAugmentation):
     ] = 1.0
 
     def problems(self) -> Sequence[Problem]:
-        """Without padding, a window of the image's size is the image."""
+        """A window of the image's size without padding: it is the image."""
         if self.padding or self.least < 1.0:
             return ()
         return (Problem("least", "this crop is the image itself", "give it padding, or a window with least below 1"),)
 
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """See `AffineAugmentation`."""
+        """Maps (n, 3, 3) of the image to random windows of it."""
         import numpy as np
 
         size, *place = draws.uniform(3).T
@@ -147,8 +147,8 @@ class RandomCrop(AffineAugmentation):
                 maps[:, axis, 2] = np.floor(u * (2 * self.padding + 1)) - self.padding
             else:
                 # The window's middle stays half a window away from the padded edges.
-                room = (1.0 - share) * (length - 1) / 2 + self.padding
-                maps[:, axis, 2] = (2.0 * u - 1.0) * room
+                reach = (1.0 - share) * (length - 1) / 2 + self.padding
+                maps[:, axis, 2] = (2.0 * u - 1.0) * reach
         return maps
 
 
@@ -162,7 +162,7 @@ class Flip(InputAugmentation):
     probability: Annotated[Annotated[float, Gt(0), Le(1)], "the share of the examples that are mirrored"] = 0.5
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """See `InputAugmentation`."""
+        """Mirror images of the inputs."""
         return (inputs[:, :, ::-1] if self.axis == "horizontal" else inputs[:, ::-1]).copy()
 
 
@@ -183,7 +183,7 @@ class Elastic(InputAugmentation):
     fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """See `InputAugmentation`."""
+        """Images whose pixels are displaced by smooth random fields."""
         import numpy as np
         from scipy.ndimage import gaussian_filter
 

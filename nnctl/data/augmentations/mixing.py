@@ -30,7 +30,7 @@ class Mixup(Augmentation):
     alpha: Annotated[PositiveFloat, "α of the beta distribution: small mixes little, 1 in every proportion"] = 0.2
 
     def apply(self, inputs: NDArray[np.float32], targets: NDArray[Any], draws: Draws) -> Any:
-        """See `Augmentation`."""
+        """Mixed inputs, and targets that are mixed (values) or chosen (labels)."""
         import numpy as np
         from scipy.special import betaincinv
 

@@ -24,7 +24,7 @@ class Noise(InputAugmentation):
     std: Annotated[PositiveFloat, "standard deviation; for images in the unit range"] = 0.1
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """See `InputAugmentation`."""
+        """Inputs with noise added."""
         import numpy as np
 
         return inputs + np.float32(self.std) * draws.normal(*inputs.shape[1:])
@@ -40,7 +40,7 @@ class Cutout(InputAugmentation):
     fill: Annotated[float, "what covers it, in the unit range"] = 0.0
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """See `InputAugmentation`."""
+        """Images with a square covered."""
         import numpy as np
 
         middles = np.floor(draws.uniform(2) * inputs.shape[1:3]).astype(np.int64)

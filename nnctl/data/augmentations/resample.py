@@ -12,7 +12,7 @@ _BLOCK_PIXELS = 1 << 17
 
 
 def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
-    """Pixel p of the new image is the old one's at maps·p, both counted from the middle.
+    """Images under affine maps: pixel p of the new one is the old one's at maps·p, both from the middle.
 
     images: (n, height, width, channels). maps: (n, 3, 3) on (row, column, 1). What lies
     outside is `fill`. Whole-pixel shifts are exact.
@@ -31,7 +31,7 @@ def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
 
 
 def displaced(images: Images, down: NDArray[np.floating], right: NDArray[np.floating], fill: float) -> Images:
-    """Pixel (r, c) of the new image is the old one's at (r + down, c + right), each (n, height, width)."""
+    """Images displaced: pixel (r, c) is the old one's at (r + down, c + right), each (n, height, width)."""
     height, width = images.shape[1:3]
     result = np.empty_like(images)
     for part in _blocks(images):

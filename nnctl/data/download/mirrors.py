@@ -1,4 +1,4 @@
-"""Public files into the user's cache: several mirrors, the checksum of the unpacked bytes, all or nothing."""
+"""Downloads from mirrors into the user's cache: several mirrors, the checksum of the unpacked bytes, all or nothing."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class RemoteFile:
 
 
 def fetch(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path, what: str) -> None:
-    """Bring the files that `folder` lacks into it; each from the first mirror that gives it whole.
+    """Bring the files that `folder` lacks into it; each from the first mirror that gives all of it.
 
     A file appears under its name only after its checksum was right, so that an
-    interrupted download leaves nothing behind that a later run would trust.
+    interrupted download leaves nothing that a later run would trust.
     Raises DataError, naming every mirror and what it answered.
     """
     try:
@@ -73,11 +73,11 @@ def _try_mirror(url: str, target: Path, file: RemoteFile, progress: _Progress) -
     except (OSError, ValueError) as error:
         return _reason(error)
     try:
-        found = unpacked_md5(target)
+        md5 = unpacked_md5(target)
     except (OSError, EOFError, zlib.error) as error:
         return f"what came is damaged: {error}"
-    if found != file.md5:
-        return f"wrong content: its MD5 is {found}, not {file.md5}"
+    if md5 != file.md5:
+        return f"wrong content: its MD5 is {md5}, not {file.md5}"
     return None
 
 

@@ -25,10 +25,10 @@ def _alone(name: str) -> tuple[str, ...]:
 class PublishedFiles:
     """The files of one data set.
 
-    title: what people call it. source: its type in a spec, and the name of its folders.
+    title: its name for people. source: its type in a spec, and the name of its folders.
     checksums: MD5 of each file with gzip undone. instead: data of the kind, as a spec writes it,
     that needs no download. packed: whether mirrors have them as .gz.
-    variants: names under which copies of a file are found.
+    variants: names that copies of a file may have.
     """
 
     title: str
@@ -69,7 +69,7 @@ class PublishedFiles:
         return f"not on this machine: nnctl data fetch {self.source}"
 
     def fetch(self, given: str | None, folder: Path) -> dict[str, Path]:
-        """The files by name, downloaded to the user's cache unless they are found.
+        """The files by name, downloaded to the user's cache unless they are there.
 
         Raises DataError: what was tried, what can be done.
         """
@@ -103,11 +103,11 @@ class PublishedFiles:
 
     def _files_in(self, folder: Path) -> dict[str, Path]:
         """Those of the files that are there; of packed ones also plain copies."""
-        found: dict[str, Path] = {}
+        present: dict[str, Path] = {}
         endings = ("", ".gz") if self.packed else ("",)
         for name in self.checksums:
             names = [f"{variant}{ending}" for variant in self.variants(name) for ending in endings]
             there = [folder / variant for variant in names if (folder / variant).is_file()]
             if there:
-                found[name] = there[0]
-        return found
+                present[name] = there[0]
+        return present

@@ -15,7 +15,7 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 
 
 def find_images(folder: Path) -> dict[str, list[Path]]:
-    """Class name → its image files in order of name. Raises DataError where a class has none."""
+    """Image files in order of name, by class name. Raises DataError where a class has none."""
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not classes:
         raise DataError(f"{folder} has no sub-folders; put the images of each class in one of its own")
@@ -23,8 +23,8 @@ def find_images(folder: Path) -> dict[str, list[Path]]:
         path.name: sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         for path in classes
     }
-    for name, found in files.items():
-        if not found:
+    for name, paths in files.items():
+        if not paths:
             raise DataError(f"{folder / name} holds no image ({', '.join(sorted(SUFFIXES))})")
     return files
 
@@ -63,5 +63,5 @@ def read_images(
 
 
 def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """A picture (height, width, 1 or 3) to a file, of the kind that its suffix says. Raises OSError."""
+    """Write a picture (height, width, 1 or 3) to a file, of the kind that its suffix says. Raises OSError."""
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)

@@ -1,8 +1,7 @@
-"""A text table into columns: one pass, one kind a column, every complaint with its line and column."""
+"""Tables: delimited text into columns, in one pass, one kind a column, every error with its line and column."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,19 +12,17 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.formats.delimited import DelimitedFile, Row
 from nnctl.data.formats.numpy_files import as_float32
 from nnctl.data.labels import decide, encode
 from nnctl.data.source import Description, Examples, TargetType
-from nnctl.errors import DataError, Diagnostic, Location
+from nnctl.errors import DataError
 
 ColumnReference = str | int
 _MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 _BLOCK_ROWS = 1024
 _MOST_CATEGORIES = 256
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-
-Row = tuple[int, list[str]]
-"""The line a row begins on, from 1, and its cells."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,10 @@ class Categories:
 
 @dataclass(frozen=True)
 class Table:
-    """numbers: (n, k) float64, the numeric columns in use, named by `numeric`; categories by column."""
+    """A table in columns.
+
+    numbers: (n, k) float64, the numeric columns in use, named by `numeric`; categories: by column.
+    """
 
     path: Path
     names: list[str]
@@ -65,12 +65,13 @@ class Table:
 
 
 def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) -> Table:
-    """Read the file's columns. `header` None: the first row is one if none of its cells is a number.
+    """The columns of a file. `header` None: the first row is one if none of its cells is a number.
 
     Raises DataError, with file, line and column, on a cell that is missing, is no number in
     a column of numbers, or on a row that is shorter or longer than the first.
     """
-    rows = _rows(path, delimiter)
+    file = DelimitedFile(path, delimiter)
+    rows = file.rows()
     first = next(rows, None)
     if first is None:
         raise DataError(f"{path} is empty")
@@ -82,7 +83,7 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
         if top is None:
             raise DataError(f"{path} holds a header and no examples")
         first = top
-    reader = _Reader(path, delimiter, names, has_header)
+    reader = _Reader(file, names, has_header)
     reader.check_width(first)
 
     targets = [reader.position(reference, "target") for reference in roles.targets]
@@ -96,7 +97,8 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
     textual.update(i for i in (*inputs, *targets) if not _is_number(first[1][i]) and not _is_missing(first[1][i]))
     for i in targets:
         if i in textual and (len(targets) > 1 or roles.target_type == "values"):
-            reader.fail(first, i, f"{first[1][i]!r} is no number", "a number, for target values are numbers")
+            message = f"{first[1][i]!r} is no number"
+            raise file.cell_error(first, i, message, "a number, for target values are numbers")
 
     numeric = [i for i in (*inputs, *targets) if i not in textual]
     categories = {i: Categories() for i in (*inputs, *targets) if i in textual}
@@ -113,7 +115,7 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
 
 
 def to_examples(table: Table) -> Examples:
-    """Inputs float32 (n, columns), categories as 0/1 columns in the order of `encode`; labels or values.
+    """Examples: inputs float32 (n, columns), categories as 0/1 columns in the order of `encode`; labels or values.
 
     Raises DataError.
     """
@@ -158,38 +160,35 @@ def to_examples(table: Table) -> Examples:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Checks and converts rows, and says where they are wrong."""
+    """A reader of rows into columns: checks them and converts them."""
 
-    path: Path
-    delimiter: str
+    file: DelimitedFile
     names: list[str]
     has_header: bool
 
     def position(self, reference: ColumnReference, key: str) -> int:
-        count = len(self.names)
+        path, count = self.file.path, len(self.names)
         if isinstance(reference, int):
             if not -count <= reference < count:
-                raise DataError(f"{self.path}: {key} is column {reference}, and there are {count}, numbered from 0")
+                raise DataError(f"{path}: {key} is column {reference}, and there are {count}, numbered from 0")
             return reference % count
         if not self.has_header:
             raise DataError(
-                f"{self.path}: {key} names the column {reference!r}, and the file has no header\n"
+                f"{path}: {key} names the column {reference!r}, and the file has no header\n"
                 "  give its number from 0, or say header: true"
             )
         if reference not in self.names:
             close = get_close_matches(reference, self.names, 1)
             shown = ", ".join(self.names[:20]) + (", …" if count > 20 else "")
             hint = f"did you mean {close[0]!r}?" if close else f"the columns are {shown}"
-            raise DataError(f"{self.path}: {key}: there is no column {reference!r}\n  {hint}")
+            raise DataError(f"{path}: {key}: there is no column {reference!r}\n  {hint}")
         return self.names.index(reference)
 
     def check_width(self, row: Row) -> None:
-        line, cells = row
+        cells = row[1]
         if len(cells) != len(self.names):
-            text = _line(self.path, line)
             message = f"{len(cells)} cell{'s' * (len(cells) != 1)} in a table of {len(self.names)} columns"
-            location = Location(str(self.path), line, 1, max(1, len(text)), text)
-            raise DataError(Diagnostic(message, location, hint="quote a cell that holds the delimiter").render())
+            raise self.file.row_error(row, message, "quote a cell that holds the delimiter")
 
     def numbers(self, block: Sequence[Row], columns: list[int]) -> NDArray[np.float64]:
         """Numbers (rows, columns), all finite in single precision."""
@@ -207,7 +206,7 @@ class _Reader:
         for row in block:
             text = row[1][column].strip()
             if _is_missing(text):
-                self._fail_missing(row, column)
+                raise self._missing(row, column)
             into.codes.append(into.texts.setdefault(text, len(into.texts)))
 
     def _find_bad_number(self, block: Sequence[Row], columns: list[int]) -> NoReturn:
@@ -215,56 +214,22 @@ class _Reader:
             for i in columns:
                 cell = row[1][i]
                 if _is_missing(cell):
-                    self._fail_missing(row, i)
+                    raise self._missing(row, i)
                 if not _is_number(cell):
                     hint = f"if the column holds names, say categorical: [{self._reference(i)}]"
-                    self.fail(row, i, f"{cell.strip()!r} is no number", f"a number in column {self.names[i]!r}", hint)
+                    wanted = f"a number in column {self.names[i]!r}"
+                    raise self.file.cell_error(row, i, f"{cell.strip()!r} is no number", wanted, hint)
                 if not abs(float(cell)) <= _FLOAT32_MAX:
-                    self.fail(row, i, f"{cell.strip()} does not fit single precision", "a magnitude below 3.4e38")
+                    message = f"{cell.strip()} does not fit single precision"
+                    raise self.file.cell_error(row, i, message, "a magnitude below 3.4e38")
         raise AssertionError("a block of numbers was refused, and each of them is sound")
 
-    def _fail_missing(self, row: Row, column: int) -> NoReturn:
+    def _missing(self, row: Row, column: int) -> DataError:
         hint = f"remove the row, fill the gap, or leave the column out with ignore: [{self._reference(column)}]"
-        self.fail(row, column, f"missing value in column {self.names[column]!r}", "", hint)
+        return self.file.cell_error(row, column, f"missing value in column {self.names[column]!r}", "", hint)
 
     def _reference(self, column: int) -> str:
         return self.names[column] if self.has_header else str(column)
-
-    def fail(self, row: Row, column: int, message: str, expected: str, hint: str = "") -> NoReturn:
-        line, cells = row
-        text = _line(self.path, line)
-        start, width = _span(text, self.delimiter, column, len(cells))
-        location = Location(str(self.path), line, start + 1, width, text)
-        raise DataError(Diagnostic(message, location, expected, hint).render())
-
-
-def _rows(path: Path, delimiter: str) -> Iterator[Row]:
-    """The rows that are not blank."""
-    line = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            for cells in reader:
-                begin, line = line + 1, reader.line_num
-                if cells and not (len(cells) == 1 and not cells[0].strip()):
-                    yield begin, cells
-    except csv.Error as error:
-        raise DataError(f"{path}:{line + 1}:1: error: {error}") from error
-    except UnicodeDecodeError as error:
-        place = _undecodable(path)
-        raise DataError(f"{path}:{place}: error: the file is not UTF-8: {error.reason}") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _undecodable(path: Path) -> str:
-    """line:column of the first byte that is no UTF-8; the reader itself decodes far ahead of its line."""
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            return f"{number}:{len(line[: error.start].decode()) + 1}"
-    raise AssertionError("the reader could not decode the file, and each of its lines can be")
 
 
 def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
@@ -299,22 +264,3 @@ def _is_number(cell: str) -> bool:
 
 def _is_missing(cell: str) -> bool:
     return cell.strip().lower() in _MISSING
-
-
-def _line(path: Path, number: int) -> str:
-    with path.open(encoding="utf-8-sig", newline=None) as file:
-        return next(islice(file, number - 1, None), "").rstrip("\n")
-
-
-def _span(text: str, delimiter: str, column: int, count: int) -> tuple[int, int]:
-    """(start, width) of a cell in its line; the whole line where a quoted cell spans several."""
-    bounds, quoted = [-1], False
-    for i, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif character == delimiter and not quoted:
-            bounds.append(i)
-    if quoted or len(bounds) != count:
-        return 0, max(1, len(text))
-    bounds.append(len(text))
-    return bounds[column] + 1, max(1, bounds[column + 1] - bounds[column] - 1)

@@ -28,7 +28,7 @@ class ArraySource(Source):
     indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
 
     def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
-        """inputs, targets, and where there is a test set test_inputs, test_targets.
+        """Arrays by role: inputs, targets, and where there is a test set test_inputs, test_targets.
 
         outline: of the inputs, shape and type are enough. Raises DataError.
         """
@@ -65,7 +65,7 @@ class Npz(ArraySource):
     test_targets: Annotated[NonEmptyStr | None, "name of the array of test targets"] = None
 
     def problems(self) -> Sequence[Problem]:
-        """A test set has both arrays."""
+        """A test set without one of its two arrays."""
         if (self.test_inputs is None) == (self.test_targets is None):
             return ()
         given, lacking = (

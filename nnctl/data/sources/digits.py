@@ -30,7 +30,7 @@ class Digits(Source):
     )
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return self.description
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -41,5 +41,5 @@ class Digits(Source):
             return Examples(self.description, archive["images"], archive["labels"].astype(np.int64))
 
     def where(self, folder: Path) -> str:
-        """In the package."""
+        """The package: nothing is downloaded."""
         return "part of nnctl"

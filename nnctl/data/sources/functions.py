@@ -123,7 +123,7 @@ class FunctionSource(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on y"] = 0.0
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return Description((1,), target_shape=(1,), examples=self.examples)
 
     def make(self, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -141,12 +141,12 @@ class FunctionSource(GeneratedSource):
         return x, y + self.noise * rng.standard_normal(x.shape)
 
     def problems(self) -> list[Problem]:
-        """The expression must be one, and low below high."""
-        found = []
+        """An expression that cannot be evaluated, and bounds that are not in order."""
+        problems = []
         try:
             parse(self.expression)
         except ExpressionError as error:
-            found.append(Problem("expression", f"the expression {error}", error.hint))
+            problems.append(Problem("expression", f"the expression {error}", error.hint))
         if not self.low < self.high:
-            found.append(Problem("high", f"high must be above low, {self.low:g}"))
-        return found
+            problems.append(Problem("high", f"high must be above low, {self.low:g}"))
+        return problems

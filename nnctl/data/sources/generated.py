@@ -28,7 +28,7 @@ class GeneratedSource(Source):
     """Examples from a formula."""
 
     def make(self, rng: np.random.Generator) -> Points:
-        """(inputs (n, features), targets: labels (n,) or values (n, k))."""
+        """Points: (inputs (n, features), targets: labels (n,) or values (n, k))."""
         raise NotImplementedError
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -44,7 +44,7 @@ class GeneratedSource(Source):
         return Examples(description, inputs.astype(stored), targets.astype(dtype))
 
     def where(self, folder: Path) -> str:
-        """Nowhere."""
+        """The word "generated": there is no file."""
         return "generated"
 
 
@@ -60,7 +60,7 @@ class Xor(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.0
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _labelled(2, 2, self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -80,7 +80,7 @@ class Parity(GeneratedSource):
     examples: Annotated[PositiveInt | None, "random words; all 2^bits of them, in order, if absent"] = None
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _labelled(self.bits, 2, self.examples or 2**self.bits)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -103,7 +103,7 @@ class Blobs(GeneratedSource):
     spread: Annotated[PositiveFloat, "the largest coordinate of a centre"] = 10.0
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _labelled(self.features, self.centers, self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -125,7 +125,7 @@ class Spirals(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.02
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _labelled(2, self.arms, self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -148,7 +148,7 @@ class Moons(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.1
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _labelled(2, 2, self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -172,7 +172,7 @@ class Circles(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.05
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _labelled(2, 2, self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -196,7 +196,7 @@ class Sine(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on y"] = 0.0
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return Description((1,), target_shape=(1,), examples=self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:

@@ -25,7 +25,7 @@ class Images(Source):
     grayscale: Annotated[bool, "one channel (luma) instead of red, green, blue"] = False
 
     def describe(self, folder: Path) -> Description:
-        """From the folders' names, and the first image's size where `size` is absent."""
+        """The description, from the folders' names, and the first image's size where `size` is absent."""
         from nnctl.data.formats.images import find_images, read_image
         from nnctl.data.paths import existing_folder
 

@@ -1,4 +1,4 @@
-"""MNIST: found on this machine, else fetched."""
+"""MNIST: files of this machine, else downloaded."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ class Mnist(Source):
         return True
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return self.description
 
     def read(self, folder: Path, seed: int) -> Examples:
-        """Inputs uint8 (60000, 28, 28, 1); the test set apart. Fetches where nothing is found."""
+        """Inputs uint8 (60000, 28, 28, 1); the test set apart. Downloads where there is none."""
         import numpy as np
 
         files = FILES.fetch(self.path, folder)
@@ -89,7 +89,7 @@ class Mnist(Source):
         return FILES.where(self.path, folder)
 
     def fetch(self, folder: Path) -> None:
-        """Download to the user's cache, unless it is found. Raises DataError: what was tried, what can be done."""
+        """Download to the user's cache, unless it is there. Raises DataError: what was tried, what can be done."""
         FILES.fetch(self.path, folder)
 
 

@@ -30,7 +30,7 @@ class Adding(GeneratedSource):
     length: Annotated[int, Ge(2), "steps of a sequence"] = 50
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return Description((self.length, 2), target_shape=(1,), examples=self.examples)
 
     def make(self, rng: np.random.Generator) -> Points:
@@ -60,7 +60,7 @@ class CopyMemory(GeneratedSource):
     delay: Annotated[PositiveInt, "steps between the last symbol and the first answer"] = 20
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         length = 2 * self.copied + self.delay
         symbols = ("blank", *map(str, range(1, self.symbols + 1)))
         return Description(
@@ -92,7 +92,7 @@ class SineSequence(GeneratedSource):
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on the inputs"] = 0.0
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         shape = (self.length, 1)
         return Description(shape, target_shape=shape, examples=self.examples)
 
@@ -106,7 +106,7 @@ class SineSequence(GeneratedSource):
         return wave[:, :-1] + self.noise * rng.standard_normal((self.examples, self.length, 1)), wave[:, 1:]
 
     def problems(self) -> list[Problem]:
-        """The bounds must be in order."""
+        """Bounds that are not in order."""
         if self.slowest <= self.fastest:
             return []
         return [
@@ -127,7 +127,7 @@ class ParitySequence(GeneratedSource):
     every_step: Annotated[bool, "a label a step, of the bits so far; false: one, of all bits"] = False
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         target_shape = (self.length,) if self.every_step else ()
         return Description((self.length, 1), classes=("0", "1"), target_shape=target_shape, examples=self.examples)
 
@@ -143,7 +143,7 @@ class ParitySequence(GeneratedSource):
         return inputs, odd if self.every_step else odd[:, -1]
 
     def problems(self) -> list[Problem]:
-        """The shortest is not the longest."""
+        """A shortest length above the longest."""
         if self.shortest is None or self.shortest <= self.length:
             return []
         return [

@@ -37,11 +37,11 @@ class Series(GeneratedSource):
     washout: Annotated[NonNegativeInt, "first steps without a target"] = 200
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return Description((self.length, 1), target_shape=(self.length - self.washout, 1), examples=self.examples)
 
     def problems(self) -> list[Problem]:
-        """Something must be left of a series."""
+        """A washout that leaves nothing of a series."""
         if self.washout < self.length:
             return []
         return [Problem("washout", f"a washout of {self.washout} leaves nothing of a series of {self.length}")]
@@ -74,11 +74,11 @@ class Narma(Series):
         return inputs[:, :, None], outputs[:, self.washout :, None]
 
     def problems(self) -> list[Problem]:
-        """An order that does not diverge."""
-        found = super().problems()
+        """An order that diverges, beside those of every series."""
+        problems = super().problems()
         if self.order > 10:
-            found.append(Problem("order", f"NARMA of order {self.order} diverges", "choose at most 10"))
-        return found
+            problems.append(Problem("order", f"NARMA of order {self.order} diverges", "choose at most 10"))
+        return problems
 
 
 def _narma(u: np.ndarray, order: int) -> np.ndarray:

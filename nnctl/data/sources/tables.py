@@ -40,13 +40,13 @@ class Csv(Source):
     categorical: Annotated[tuple[Column, ...], "columns of numbers that are names of categories"] = ()
 
     def problems(self) -> Sequence[Problem]:
-        """A column has one part to play."""
+        """Columns with two roles."""
         targets = self.target if isinstance(self.target, tuple) else (self.target,)
         both = [str(column) for column in targets if column in self.ignore]
         return (Problem("ignore", f"column {both[0]} is the target and is ignored"),) if both else ()
 
     def describe(self, folder: Path) -> Description:
-        """From a full read: only that tells the classes and the categories."""
+        """The description, from a full read: only that tells the classes and the categories."""
         return self.read(folder, 0).description
 
     def read(self, folder: Path, seed: int) -> Examples:

@@ -32,7 +32,7 @@ class NextTokens(Source):
 
     @property
     def predicts_next(self) -> bool:
-        """Always."""
+        """True: the target of a token is the next."""
         return True
 
     def parts(self, text: str) -> Sequence[str]:
@@ -67,7 +67,7 @@ class Text(NextTokens):
         return tokens.split(text, self.tokens)
 
     def describe(self, folder: Path) -> Description:
-        """By reading the text: its tokens are the vocabulary."""
+        """The description, from the text: its tokens are the vocabulary."""
         return self._read(folder).description
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -109,11 +109,11 @@ class Shakespeare(NextTokens):
     size: ClassVar[int] = 1_115_394
 
     def describe(self, folder: Path) -> Description:
-        """Known without a look."""
+        """The description, known without reading."""
         return _described(self.characters, self.length, (self.size - 1) // self.length)
 
     def read(self, folder: Path, seed: int) -> Examples:
-        """Inputs and labels int64 (n, length). Fetches where nothing is found."""
+        """Inputs and labels int64 (n, length). Downloads where there is none."""
         from nnctl.data import tokens
 
         (path,) = FILES.fetch(self.path, folder).values()
@@ -131,12 +131,12 @@ class Shakespeare(NextTokens):
         return FILES.where(self.path, folder)
 
     def fetch(self, folder: Path) -> None:
-        """Download to the user's cache, unless it is found. Raises DataError: what was tried, what can be done."""
+        """Download to the user's cache, unless it is there. Raises DataError: what was tried, what can be done."""
         FILES.fetch(self.path, folder)
 
 
 def _check_length(path: Path, count: int, tokens: str, length: int) -> None:
-    """Raises DataError where a text makes no window."""
+    """Raise DataError where a text makes no window."""
     if count <= length:
         raise DataError(
             f"{path}: {count:,} {tokens} make no window of {length} and the one that follows\n"
@@ -146,7 +146,7 @@ def _check_length(path: Path, count: int, tokens: str, length: int) -> None:
 
 
 def windows(parts: Sequence[str], names: tuple[str, ...], length: int) -> Examples:
-    """Tokens in windows, each with the tokens that follow; what fills no window at the end is left out."""
+    """Windows of tokens, each with the tokens that follow; what fills no window at the end is left out."""
     from nnctl.data import tokens
 
     count = (len(parts) - 1) // length

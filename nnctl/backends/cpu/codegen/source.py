@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.sharing import Block, share
 from nnctl.backends.cpu.codegen.writer import Writer
+from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels.emitters import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -149,7 +150,7 @@ def _parts(writer: Writer, plan: Plan, timed: bool) -> list[Block | tuple[str, .
         writer.begin(launch)
         _launch(writer, launch, plan)
         # What is private to a thread lives in variables of the step.
-        private = launch.split == "private"
+        private = division_of(launch) == "private"
         parts.append(tuple(writer.body) if private else Block(launch.op.name, tuple(writer.body)))
         if timed:
             parts.append(("spent = ticks() - began", "if thread == 0:", f"    clock[{position}] += spent"))
@@ -171,7 +172,7 @@ def _shape(slot: Slot) -> str:
 
 
 def _launch(writer: Writer, launch: Launch, plan: Plan) -> None:
-    if launch.split != "whole":
+    if division_of(launch) != "one":
         _emit(writer, launch, plan)
         return
     with writer.block("if thread == 0:"):

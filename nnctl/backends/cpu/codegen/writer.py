@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from nnctl.backends.cpu.division import division_of
+from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Launch, Plan, Slot
 
 Part: TypeAlias = Literal["whole", "own"]
@@ -17,13 +19,12 @@ Part: TypeAlias = Literal["whole", "own"]
 
 _PLAIN_NUMBERS = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
 """Constants worth showing to the compiler; all others are data, so that nets that differ in a rate share code."""
-_ITEM = {"real": 4, "index": 8, "uint8": 1}
 _ARENA = {"real": "arena", "index": "arena_index", "uint8": "arena_uint8"}
 
 
 def part_of(launch: Launch) -> Part:
     """What a thread makes of a launch's results: all of them where one thread does the launch."""
-    return "own" if launch.split in ("rows", "blocks") else "whole"
+    return "own" if division_of(launch) in ("rows", "blocks") else "whole"
 
 
 @dataclass
@@ -115,7 +116,7 @@ class Writer:
         for slot in launch.outputs:
             if slot.place == "arena":
                 self._variables.pop(slot.offset, None)
-                if launch.split == "private":
+                if division_of(launch) == "private":
                     self._variables[slot.offset] = self.fresh(slot.name)
 
     def is_variable(self, slot: Slot) -> bool:
@@ -238,7 +239,7 @@ class Writer:
         key = ("offset", slot.offset, slot.dtype, slot.name)
         if key not in self._names:
             self._names[key] = f"offsets[{len(self.offsets)}]"
-            self.offsets.append(slot.offset // _ITEM[slot.dtype])
+            self.offsets.append(slot.offset // element(slot.dtype).bytes)
         return self._names[key]
 
     # -- the whole -----------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Part, Writer, part_of
+from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.gemm.product import room
 from nnctl.plan.plan import Launch, Slot
 
@@ -26,7 +27,7 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     columns = c.shape[1]
     part = part_of(launch)
     rows = writer.count(c, part)
-    if launch.split == "rows":
+    if division_of(launch) == "rows":
         a_text = writer.view(a, "own")
     elif part == "own":
         # A block of C's rows needs these columns of A if A is transposed, else these rows.
@@ -115,7 +116,7 @@ def _sum_some(
 ) -> None:
     """Loops over all axes of x, adding into the entries of out."""
     part = part_of(launch)
-    rowwise = launch.split == "rows"
+    rowwise = division_of(launch) == "rows"
     kept = [g for g, (gone, _) in enumerate(groups) if not gone]
     source = writer.view(x, "own" if rowwise else "whole", ["-", *(n for _, n in groups[1:])] if groups[1:] else None)
     target = writer.view(out, part, ["-", *(groups[g][1] for g in kept[1:])] if kept[1:] else None)
@@ -288,7 +289,7 @@ def _broadcast_to(writer: Writer, launch: Launch) -> None:
     shift = len(out.shape) - len(x.shape)
     variables = "ijklmn"[: len(out.shape)]
     target = writer.view(out, part, ["-", *out.shape[1:]] if len(out.shape) > 1 else None)
-    own = launch.split == "rows" and x.batched
+    own = division_of(launch) == "rows" and x.batched
     source = writer.view(x, "own" if own else "whole", ["-", *x.shape[1:]] if len(x.shape) > 1 else None)
     first = writer.bounds(out)[0] if part == "own" else "0"
     index = []
