@@ -144,7 +144,7 @@ def _cores() -> int:
 
 
 def _keep_to(threads: int) -> None:
-    """Let this process and those it starts see so many cores: JAX and scikit-learn have no other setting for all."""
+    """Bind this process and those it starts to so many cores: JAX and scikit-learn have no other setting for all."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 

@@ -13,9 +13,9 @@ from benchmarks.workloads import Workload
 
 @dataclass(frozen=True)
 class Contestant:
-    """A contestant by its module; nothing of it is imported before it is asked for.
+    """A contestant by its module; nothing of it is imported before `prepare`.
 
-    package: what must be installed. module, function: a `prepare(workload, threads)`, which gives
+    package: the one that must be installed. module, function: a `prepare(workload, threads)`, which gives
     a Trainer. kinds: of workloads that it takes on.
     """
 

@@ -15,7 +15,7 @@ class Trainer:
 
     step: trains on the examples of these rows (batch,) and gives the batch's mean cost before the update.
     run: trains so many steps, on rows of `orders`, and returns when they are done. It is what is timed.
-    comparable: how many first steps cost what they cost everyone else, on the same rows from the same
+    comparable: the number of first steps that cost as much as everyone else's, on the same rows from the same
         weights; one where the rule of the update differs.
     fixed_length: True where `run` is compiled for a number of steps, and wants always the same.
     """

@@ -25,7 +25,7 @@ class Workload:
 
     @property
     def flops(self) -> int:
-        """Of the products of one step: forward, and backward but for the first layer's input."""
+        """Operations of the products of one step: forward, and backward but for the first layer's input."""
         counts = [layer.products(shape) for _, layer, shape in placed(self.net, self.data.shape)]
         # Of a first layer that reads characters only products with its state are counted, and those have a gradient.
         first = 0 if isinstance(self.net[0], Recurrent) else next(filter(None, counts))

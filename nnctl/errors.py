@@ -85,7 +85,7 @@ class UsageError(NnctlError):
 
 
 class SpecError(UsageError):
-    """All problems found in a spec, in the order of the file."""
+    """All problems of a spec, in the order of the file."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -143,7 +143,7 @@ class GradcheckFailed(NnctlError):
 
 
 class Interrupted(NnctlError):
-    """A signal asked the process to stop; the checkpoint has been saved."""
+    """A signal has ended the run; the checkpoint has been saved."""
 
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)

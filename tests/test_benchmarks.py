@@ -20,9 +20,9 @@ from benchmarks.workloads import CPU, Workload
 def test_a_workload_is_a_net_that_the_compiled_backend_runs(workload: Workload) -> None:
     network = Network(load_text(spec(workload, threads=1)).spec, signature(workload))
     assert not unsupported(network.training_step)
-    shapes = {name: parameter.shape for name, parameter in network.parameters.items()}
+    shapes = {name: parameter.shape for name, parameter in network.structure.parameters.items()}
     assert shapes == {name: array.shape for name, array in workload.weights().items()}
-    outputs = {name: shape[1:] for name, _, _, shape in network.layer_shapes}
+    outputs = {layer.path: layer.output_shape[1:] for layer in network.structure.layers}
     for name, layer, shape in placed(workload.net, workload.data.shape):
         assert outputs[name] == layer.output(shape)
 

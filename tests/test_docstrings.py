@@ -26,7 +26,7 @@ REWRITING = (
     "nnctl/training/transfer.py",
 )
 """Packages whose docstrings are still being rewritten."""
-QUESTIONS = frozenset({"How", "What", "When", "Where", "Whether", "Which", "Who", "Whom", "Whose", "Why"})
+INTERROGATIVES = frozenset({"How", "What", "When", "Where", "Whether", "Which", "Who", "Whom", "Whose", "Why"})
 
 
 def docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[int, str]]:
@@ -39,15 +39,15 @@ def docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunc
                 yield from docstrings(statement)
 
 
-def asking(source: str) -> list[str]:
-    """Docstrings that begin with a question's word, each with its line."""
+def interrogative(source: str) -> list[str]:
+    """Docstrings that begin with an interrogative, each with its line."""
     lines = docstrings(ast.parse(source))
-    return [f"{line}: {text}" for line, text in lines if text.split(maxsplit=1)[0].rstrip(",:") in QUESTIONS]
+    return [f"{line}: {text}" for line, text in lines if text.split(maxsplit=1)[0].rstrip(",:") in INTERROGATIVES]
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if not path.startswith(REWRITING)])
 def test_docstrings_begin_with_a_noun(path):
-    assert asking((ROOT / path).read_text(encoding="utf-8")) == []
+    assert interrogative((ROOT / path).read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,10 @@ def test_docstrings_begin_with_a_noun(path):
     ],
 )
 def test_questions_are_found(source):
-    assert len(asking(source)) == 1
+    assert len(interrogative(source)) == 1
 
 
 def test_nouns_and_verbs_pass():
-    assert asking('"""Whatever ends. What follows is no first word."""\ndef thing():\n    """The thing."""\n') == []
+    assert (
+        interrogative('"""Whatever ends. What follows is no first word."""\ndef thing():\n    """The thing."""\n') == []
+    )

@@ -148,7 +148,7 @@ def _storage(network: Network, batch: int, rows: int) -> dict[str, NDArray[Any]]
 
 def _feeds(spec: Spec, batch: int, rows: int, steps: int) -> dict[str, NDArray[Any]]:
     """A rate of 0 keeps the weights as they are: random targets cannot make them diverge."""
-    rates = {name: float(getattr(spec.optimizer, name)) for name in spec.optimizer.scheduled} | {"learning_rate": 0.0}
+    rates = spec.optimizer.rates() | {"learning_rate": 0.0}
     return {
         interface.INDEX: np.random.default_rng(0).integers(0, rows, (steps, batch)),
         interface.STEP: np.arange(steps, dtype=np.int64),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.namespaces import numpy_namespace
+from nnctl.ops.shapes import resolve
 from nnctl.spec.document import Spec
 
 Array = NDArray[Any]
@@ -89,24 +89,14 @@ def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
     of_name = {value.name: array for value, array in values.items()}
     cost = values[graph.outputs[interface.COST]]
     states = [_state(layer, graph, values, of_name) for layer in _layers(network)]
-    return Diagnosis(count, float(cost), _even_guess(network), tuple(states))
-
-
-def _even_guess(network: Network) -> float | None:
-    """The cost of the same answer for every class: ln K, or K·ln 2 where each class is a question of its own."""
-    classes = network.signature.classes
-    if classes is None:
-        return None
-    match network.spec.cost.type:
-        case "log_likelihood":
-            return math.log(len(classes))
-        case "cross_entropy":
-            return (1 if len(classes) == 2 and network.layer_shapes[-1][3][-1] == 1 else len(classes)) * math.log(2.0)
-    return None
+    classes = data.signature.classes
+    units = resolve(network.structure.output_shape[-1], {})
+    guess = None if classes is None else spec.cost.of_even_guess(len(classes), units)
+    return Diagnosis(count, float(cost), guess, tuple(states))
 
 
 def _layers(network: Network) -> list[str]:
-    return list(dict.fromkeys(p.layer for p in network.parameters.values() if p.kind == "weight"))
+    return list(dict.fromkeys(p.layer for p in network.structure.parameters.values() if p.kind == "weight"))
 
 
 def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Mapping[str, Array]) -> LayerState:

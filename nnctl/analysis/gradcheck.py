@@ -84,9 +84,9 @@ class GradientCheck:
         self.batch = batch
         self.seed = spec.seed if seed is None else seed
         state = initial_state(self.network, self.seed, batch)
-        self.parameters = {name: state[name] for name in self.network.parameters}
-        self._trained = [name for name, parameter in self.network.parameters.items() if not parameter.frozen]
-        self.carried = {name: state[name] for name in self.network.states}
+        self.parameters = {name: state[name] for name in self.network.structure.parameters}
+        self._trained = [name for name, parameter in self.network.structure.parameters.items() if not parameter.frozen]
+        self.states = {name: state[name] for name in self.network.structure.states}
         self.data = random_examples(signature, batch, self.seed)
         full = self.network.objective
         self._value_graph = drop_dead(replace(full, outputs={interface.OBJECTIVE: full.outputs[interface.OBJECTIVE]}))
@@ -223,7 +223,7 @@ class GradientCheck:
         seed = np.array(interface.seed_words(self.seed), np.int64)
         real = {
             n: a.astype(dtype) if a.dtype.kind == "f" else a
-            for n, a in (self.parameters | self.carried | self.data).items()
+            for n, a in (self.parameters | self.states | self.data).items()
         }
         return {**real, interface.SEED: seed}
 

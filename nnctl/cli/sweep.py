@@ -137,7 +137,7 @@ def _row(study: Study, result: TrialResult) -> dict[str, Any]:
 
 
 def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Iterator[TrialResult]:
-    """The results as they come, behind a progress bar where stderr is a terminal."""
+    """The results as they come, with a progress bar where stderr is a terminal."""
     import sys
 
     if quiet or not sys.stderr.isatty():

@@ -76,6 +76,8 @@ class Cost(Component):
     wrong_outputs: ClassVar[Mapping[str, str]] = {}
     decides: ClassVar[bool] = False
     """True where a target that is a value is a yes or a no."""
+    least_squares: ClassVar[bool] = False
+    """True of a multiple of the squared distance between output and target, whose minimum a linear system gives."""
     threshold: ClassVar[float] = 0.5
     """Above it a unit that answers yes or no says yes; accuracy asks."""
 
@@ -85,6 +87,13 @@ class Cost(Component):
         The cost holds the weight already: the batch's mean is Σ cost / Σ weight.
         """
         raise NotImplementedError
+
+    def of_even_guess(self, classes: int, units: int) -> float | None:
+        """The cost of the same answer for each of so many classes; None where that is no measure of a fresh net.
+
+        units: of the output; 1 may stand for two classes.
+        """
+        return None
 
 
 class ElementwiseCost(Cost):
@@ -165,7 +174,7 @@ class Clipping(Component):
 class Optimizer(Component):
     """A first-order rule w ← w − …, written once for one weight.
 
-    `slots` are its memories of each weight, as (name, first value). `scheduled`
+    `state` is what it keeps of each weight from step to step. `scheduled`
     names the fields that vary from step to step and so reach `update` as
     arguments (0-d arrays) and not as constants.
     """
@@ -173,15 +182,24 @@ class Optimizer(Component):
     kind: ClassVar[str] = "optimizer"
     scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
-        """Names and first values of the memories, e.g. (("m", 0.0), ("v", 0.0))."""
+    def state(self) -> tuple[tuple[str, float], ...]:
+        """Names and first values of what it keeps of each weight, e.g. (("m", 0.0), ("v", 0.0))."""
         return ()
 
     def update(
-        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array
+        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *state: Array
     ) -> tuple[Array, ...]:
-        """(new w, new slots…). t: the step, counted from 1."""
+        """(new w, its new state…). t: the step, counted from 1."""
         raise NotImplementedError
+
+    @property
+    def clipping(self) -> Clipping | None:
+        """The bound on all gradients before the update; None for none."""
+        return None
+
+    def rates(self) -> dict[str, float]:
+        """Values of the scheduled fields as the spec has them, which a schedule starts from."""
+        return {name: float(getattr(self, name)) for name in self.scheduled}
 
     def for_bias(self) -> Optimizer:
         """The rule for biases, where weight decay may not hold."""
@@ -212,6 +230,11 @@ class MonitoredSchedule(Schedule):
 
     `memory["factor"]` multiplies the learning rate; `memory["stop"]` true asks training to end.
     """
+
+    @property
+    def monitored(self) -> str | None:
+        """The column that it answers to; None for what early stopping monitors."""
+        return None
 
     def initial(self) -> dict[str, Any]:
         """The memory before the first evaluation; holds at least {"factor": 1.0, "stop": False}."""
@@ -244,6 +267,24 @@ class DataSource(Component):
     def predicts_next(self) -> bool:
         """Whether the target of each step is the input of the step after it."""
         return False
+
+    @property
+    def ordered(self) -> bool:
+        """Whether each split is one piece of the data, in its own order."""
+        return True
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Random changes of the training examples, in the order in which they are made."""
+        return ()
+
+    def without_subset(self) -> Self | None:
+        """The same source with the training examples that it leaves out; None where it leaves out none."""
+        return None
+
+    def tokens_of(self, text: str) -> Sequence[str] | None:
+        """A text cut into what the net reads one by one; None where the data is no text."""
+        return None
 
     def signature(self, folder: Path) -> DataSignature:
         """What the compiler must know, without a download; `folder` is what paths are relative to.
@@ -432,11 +473,41 @@ class Layer(Component):
     )
 
     frozen: Annotated[bool, "keep its parameters as they are: no gradient, no update"] = False
+    transparent: ClassVar[bool] = False
+    """True where every value outside of training is an input's, in the same order."""
+
+    @property
+    def children(self) -> Mapping[str, tuple[Layer, ...]]:
+        """Layers inside it, by the field that names them: each field a chain from input to output."""
+        return {}
 
     @property
     def output_activation(self) -> Activation | None:
         """The activation whose values it gives as they are; None where there is not one."""
         return None
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether its recurrent state lives on from one batch to the next, so that batches must follow one another."""
+        return False
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether its output at a step hangs on later steps of the sequence."""
+        return False
+
+    @property
+    def linear(self) -> bool:
+        """Whether its output is x·weight + bias and no more, with parameters of its own, or x·weight."""
+        return False
+
+    def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:
+        """The reason why it cannot learn as a restricted Boltzmann machine, and the fix; None where it can.
+
+        name: what messages call it. A layer that can has `weight` (visible, hidden) and
+        `bias` (hidden,), and gives the hidden units' probabilities.
+        """
+        return f"'{name}' is of type {self.type}; a Boltzmann machine is a dense layer", "leave it out"
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         """The output, from the inputs, each (batch, …)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -19,6 +20,7 @@ class Quadratic(ElementwiseCost):
     """Half the squared distance to the target, summed over the output units."""
 
     formula = "C = 1/2n Σ ‖y − a‖²"
+    least_squares = True
 
     def body(self, xp: Namespace, a: Array, y: Array) -> Array:
         return 0.5 * xp.square(a - y)
@@ -33,6 +35,7 @@ class MeanSquaredError(ElementwiseCost):
 
     formula = "C = 1/nK Σ (y − a)²"
     mean = True
+    least_squares = True
 
     def body(self, xp: Namespace, a: Array, y: Array) -> Array:
         return xp.square(a - y)
@@ -83,6 +86,10 @@ class CrossEntropy(ElementwiseCost):
         # σ(z) = ½(1 + tanh(z/2)) cannot overflow.
         return 0.5 + 0.5 * xp.tanh(0.5 * z) - self._smooth(y)
 
+    def of_even_guess(self, classes: int, units: int) -> float:
+        """K·ln 2, for each unit answers a question of its own."""
+        return units * math.log(2.0)
+
     def _smooth(self, y: Array) -> Array:
         if not self.label_smoothing:
             return y
@@ -125,6 +132,10 @@ class LogLikelihood(Cost):
         if self.class_weights is None:
             return costs, None
         return costs, builder.apply("label_weight", target, weights=self.class_weights)
+
+    def of_even_guess(self, classes: int, units: int) -> float:
+        """ln K."""
+        return math.log(classes)
 
 
 @register("cost", "mae")

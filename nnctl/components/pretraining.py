@@ -8,13 +8,10 @@ from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
-from nnctl.components.base import Activation, Layer, MonitoredSchedule, Schedule
+from nnctl.components.base import Layer, MonitoredSchedule, Schedule
 from nnctl.components.fields import Fraction, NonEmptyStr, NonNegativeFloat, PositiveFloat, PositiveInt
-from nnctl.components.registry import Problem
+from nnctl.components.registry import Problem, components
 from nnctl.components.schedules import Constant
-
-TRANSPARENT = ("flatten", "reshape", "dropout", "gaussian_noise")
-"""Layers that may stand before a pretrained one: outside of training they leave every value as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +60,7 @@ def pretraining_problems(
             after = f"'{name}' does not come after '{names[last]}'"
             problems.append(Problem(place, after, "name each layer once, in the order of the net"))
             break
-        if unfit := _unfit(layers[index], name):
+        if unfit := layers[index].unfit_for_pretraining(name):
             problems.append(Problem(place, *unfit))
         if name in transferred:
             message = f"'{name}' starts from another run, and pretraining would undo that"
@@ -78,10 +75,11 @@ def _detached(layers: Sequence[Layer], names: Sequence[str], last: int, index: i
     """Why a layer does not read the pretrained one at `last`, or the inputs where that is −1, and the fix."""
     before = f"'{names[last]}'" if last >= 0 else "the inputs"
     for between in range(last + 1, index):
-        if layers[between].type not in TRANSPARENT:
+        if not layers[between].transparent:
+            between_them = ", ".join(name for name, layer in components("layer").items() if layer.transparent)
             return (
                 f"'{names[between]}' stands between {before} and '{names[index]}'",
-                f"before a pretrained layer there may be the one pretrained before it, and {', '.join(TRANSPARENT)}",
+                f"before a pretrained layer there may be the one pretrained before it, and {between_them}",
             )
     for position in range(last + 1, index + 1):
         source = names[position - 1] if position else "input"
@@ -90,20 +88,4 @@ def _detached(layers: Sequence[Layer], names: Sequence[str], last: int, index: i
                 f"'{names[position]}' does not read '{source}' alone",
                 "pretrained layers are one stack on the inputs",
             )
-    return None
-
-
-def _unfit(layer: Layer, name: str) -> tuple[str, str] | None:
-    """(what is wrong with a layer, the fix)."""
-    if layer.type != "dense":
-        return f"'{name}' is of type {layer.type}; a Boltzmann machine is a dense layer", "leave it out"
-    activation = getattr(layer, "activation")  # noqa: B009
-    if not isinstance(activation, Activation) or activation.type != "sigmoid":
-        return f"'{name}' is {activation.type}; hidden units of a Boltzmann machine are sigmoid", (
-            "give the layer activation: sigmoid, or leave it out"
-        )
-    if not getattr(layer, "bias"):  # noqa: B009
-        return f"'{name}' has no bias, and hidden units of a Boltzmann machine have one", "remove bias: false"
-    if getattr(layer, "tied_to"):  # noqa: B009
-        return f"'{name}' has no weights of its own", "remove tied_to, or leave it out"
     return None

@@ -239,6 +239,10 @@ class Plateau(MonitoredSchedule):
     stop_at_floor: Annotated[bool, "end training when the factor reaches the floor"] = False
     convention: Annotated[Convention | None, "whose counting; the spec's if absent"] = None
 
+    @property
+    def monitored(self) -> str | None:
+        return self.monitor
+
     def factor_at(self, t: int, total: int) -> float:
         return 1.0
 

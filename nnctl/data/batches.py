@@ -31,7 +31,7 @@ _READING_ROWS = 16
 """Rows that read a text side by side in evaluation: enough that products are large, few enough that hardly
 any piece is read without what came before."""
 _ROW_PIECES = 16
-"""No row reads fewer pieces than this while there is another."""
+"""The least number of pieces that a row reads while there is another row."""
 
 
 def reading_batches(n: int) -> list[NDArray[np.int64]]:

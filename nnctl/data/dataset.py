@@ -132,7 +132,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
 
 
 def _renumbering(names: tuple[str, ...] | None, source: Source) -> NDArray[np.int64] | None:
-    """For each class its new label, −1 for one left out; None where all classes stay."""
+    """New labels, one a class, −1 for a class left out; None where all classes stay."""
     if names is None or source.classes is None:
         return None
     renumber = np.full(len(names), -1, dtype=np.int64)

@@ -7,10 +7,10 @@ without loading a number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import Gt, Lt, MinLen
 
@@ -113,6 +113,20 @@ class Source(DataSource):
     def own_test_set(self) -> bool:
         """True where the source comes with a test set; `test` then takes from that."""
         return False
+
+    @property
+    def ordered(self) -> bool:
+        """True where examples are held out as they lie."""
+        return self.split == "ordered"
+
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """Random changes of the training examples, as the spec lists them."""
+        return self.augment
+
+    def without_subset(self) -> Self | None:
+        """The same source without its subset; None where it has none."""
+        return None if self.subset is None else replace(self, subset=None)
 
     def describe(self, folder: Path) -> Description:
         """The description of its examples, from as little reading as its type allows. Raises DataError."""

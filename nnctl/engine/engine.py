@@ -95,7 +95,7 @@ class Engine:
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shape of every trained array by name, e.g. {"dense1.weight": (784, 30)}."""
-        return {name: parameter.shape for name, parameter in self.network.parameters.items()}
+        return {name: parameter.shape for name, parameter in self.network.structure.parameters.items()}
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class Engine:
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.
         hint = "" if self.network.signature.vocabulary else "\n  its field vocabulary is the largest index plus 1"
-        for layer, known in self.network.known_indices.items():
+        for layer, known in self.network.structure.known_indices.items():
             if smallest < 0 or largest >= known:
                 raise DataError(
                     f"the inputs hold the index {largest if largest >= known else smallest}, "
@@ -179,7 +179,7 @@ class Engine:
 
     def forget(self) -> None:
         """Begin sequences anew: what layers carry for each example of a batch becomes what it was at first."""
-        for name, state in self.network.carried.items():
+        for name, state in self.network.structure.recurrent_states.items():
             self._backend.copy_into(self._state[name], np.full(self._state[name].shape, state.initial, np.float32))
 
     def _train_on_host(
@@ -296,7 +296,7 @@ class Engine:
 
     def _parts(self, count: int) -> list[NDArray[np.int64]]:
         """Positions 0…count−1 as they are evaluated: arrays (steps, batch), one behind the other."""
-        if self.network.carried:
+        if self.network.structure.recurrent_states:
             return reading_batches(count)
         positions = np.arange(count, dtype=np.int64)
         whole = count - count % _EVALUATION_BATCH
@@ -318,7 +318,7 @@ class Engine:
     def _beginning(self, split: str, batch: int, before: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """What layers carry over batches of an evaluation: their first values, or what the first rows ended with."""
         key, values = (split, batch), {}
-        for name, state in self.network.carried.items():
+        for name, state in self.network.structure.recurrent_states.items():
             if before is None:
                 values[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
             else:
@@ -330,4 +330,5 @@ class Engine:
         return self._carried[key]
 
     def _output_shape(self) -> tuple[int, ...]:
-        return tuple(self.network.layer_shapes[-1][3][1:])
+        shape: tuple[int, ...] = resolve(self.network.structure.output_shape[1:], {})
+        return shape

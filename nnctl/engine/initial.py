@@ -16,7 +16,7 @@ from nnctl.ops.shapes import resolve
 
 
 def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDArray[Any]]:
-    """Parameters, optimizer slots and layers' states by name, float64.
+    """Parameters, optimizer state and layers' states by name, float64.
 
     batch: the training batch size, for states with an entry for each example.
 
@@ -24,14 +24,15 @@ def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDAr
     that a layer added to the net changes no other layer's first values.
     """
     state: dict[str, NDArray[Any]] = {}
-    for name, parameter in network.parameters.items():
+    structure = network.structure
+    for name, parameter in structure.parameters.items():
         key = np.array([seed & 0xFFFFFFFFFFFFFFFF, zlib.crc32(name.encode())], np.uint64)
         rng = np.random.Generator(np.random.Philox(key=key))
         state[name] = _initializer(network, parameter).draw(rng, parameter.shape, *parameter.fans)
-    for name, (parameter, first) in network.slots.items():
+    for name, (parameter, first) in structure.optimizer_state.items():
         state[name] = np.full(parameter.shape, first)
-    for name, carried in network.states.items():
-        state[name] = np.full(resolve(carried.value.shape, interface.sizes(batch)), carried.initial)
+    for name, kept in structure.states.items():
+        state[name] = np.full(resolve(kept.value.shape, interface.sizes(batch)), kept.initial)
     return state
 
 

@@ -42,7 +42,7 @@ class HostTraining:
         self.graphs = HostGraphs(network)
         self.optimizer = optimizer
         trained = [interface.parameter_of(output) for output in network.training_step.outputs]
-        self.shapes = {name: network.parameters[name].shape for name in trained if name is not None}
+        self.shapes = {name: network.structure.parameters[name].shape for name in trained if name is not None}
         self.sizes = {name: int(np.prod(shape, dtype=np.int64)) for name, shape in self.shapes.items()}
         self.parameters = sum(self.sizes.values())
         self._refuse()
@@ -68,18 +68,17 @@ class HostTraining:
                     "set schedule.batch_size: full",
                     path="optimizer",
                 )
-        for parameter in self.network.parameters.values():
-            regularizer = self.network.regularizer_of(parameter)
-            if regularizer is not None and regularizer.projects:
+        for parameter, regularizer in self.network.structure.regularizers.items():
+            if regularizer.projects:
                 raise ShapeError(
-                    f"{name} cannot keep {parameter.name} within the bounds of {regularizer.type}",
+                    f"{name} cannot keep {parameter} within the bounds of {regularizer.type}",
                     "use a penalty instead, for example l2, or a first-order optimizer",
                     path="optimizer",
                 )
 
     def memories(self) -> dict[str, Array]:
         """First values of what the optimizer remembers, by the names they have in checkpoints."""
-        memories = self.optimizer.memories(self.parameters)
+        memories = self.optimizer.initial_state(self.parameters)
         return {interface.optimizer_state(name): array for name, array in memories.items()}
 
     def bind(self, inputs: Array, targets: Array) -> None:
@@ -112,10 +111,11 @@ class HostTraining:
                 if interface.is_measure(name):
                     measured.setdefault(name, []).append(value)
             rates = {name: float(values[number]) for name, values in scheduled.items()}
-            memories = {name: now[interface.optimizer_state(name)] for name in self.optimizer.memories(self.parameters)}
-            w, memories = self.optimizer.step(objective, w, rates, memories)
+            names = self.optimizer.initial_state(self.parameters)
+            kept = {name: now[interface.optimizer_state(name)] for name in names}
+            w, kept = self.optimizer.step(objective, w, rates, kept)
             now |= {name: array.astype(np.float32) for name, array in objective.by_name(w).items()}
-            now |= {interface.optimizer_state(name): array for name, array in memories.items()}
+            now |= {interface.optimizer_state(name): array for name, array in kept.items()}
             for name, array in first.items():
                 if (state_name := interface.state_of(name)) is not None:
                     now[state_name] = array.astype(np.float32)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from nnctl.components.layers.dense import Dense
 from nnctl.errors import ShapeError
 from nnctl.graph import curvature, interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import FINAL_PASSES, run_passes
+from nnctl.graph.penalties import penalty_of
 
 
 class HostGraphs:
@@ -34,7 +34,7 @@ class HostGraphs:
         builder, trained = forward.builder, self.network.trained(forward)
         v = curvature.directions(builder, trained)
         products = curvature.gauss_newton_product(builder, forward.output, forward.cost, trained, v)
-        penalty = self.network.penalty_of(builder)
+        penalty = penalty_of(self.network.spec, builder)
         if penalty is not None:
             for name, product in curvature.hessian_product(builder, penalty, trained, v).items():
                 products[name] = products[name] + product if name in products else product
@@ -48,17 +48,17 @@ class HostGraphs:
         """
         spec = self.network.spec
         forward = self.network.forward("readout", training=False)
-        builder, last = forward.builder, self.network.layer_shapes[-1][0]
+        builder, last = forward.builder, self.network.structure.layers[-1].path
         wanted = [name for name in (f"{last}.weight", f"{last}.bias") if name in builder.parameters]
         layer = spec.layers[-1]
-        if not (isinstance(layer, Dense) and layer.activation.type == "linear" and layer.tied_to is None):
+        if not layer.linear:
             raise self._unsolvable("the last layer is to be dense and linear", "give it no activation")
         others = [name for name in self.network.trained(forward) if name not in wanted]
         if others:
             raise self._unsolvable(
                 f"it would have to train {', '.join(others)} too", "freeze the layers before the last"
             )
-        if spec.cost.type not in ("quadratic", "mse") or self.network.penalty is not None:
+        if not spec.cost.least_squares or self.network.structure.penalized:
             raise self._unsolvable(
                 "it solves for least squares with a penalty of its own",
                 "use cost: quadratic or mse, and no regularizer",
@@ -66,7 +66,7 @@ class HostGraphs:
         product = next(n for n in builder.nodes if n.layer == last and n.op.name == "matmul")
         features = builder.tensor(product.inputs[0])
         targets = self.network.targets.of(builder, forward.output)
-        flat = builder.apply("reshape", targets, shape=(features.shape[0], layer.units))
+        flat = builder.apply("reshape", targets, shape=product.outputs[0].shape)
         return run_passes(builder.graph({interface.FEATURES: features, interface.READOUT_TARGETS: flat}), FINAL_PASSES)
 
     def _unsolvable(self, message: str, hint: str) -> ShapeError:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from nnctl.ops.shapes import TensorType, show
+from nnctl.ops.shapes import BATCH, Symbol, TensorType, show
 from nnctl.ops.table import Op
 
 Role: TypeAlias = Literal["parameter", "optimizer state", "state", "statistic", "data", "seed", "feed", "computed"]
@@ -35,6 +35,11 @@ class Value:
     @property
     def shape(self) -> tuple[Any, ...]:
         return self.type.shape
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis counts the examples of a step, or several rows of each."""
+        return bool(self.shape) and isinstance(self.shape[0], Symbol) and self.shape[0].name == BATCH.name
 
     def __repr__(self) -> str:
         return f"{self.name} {self.type.dtype}{show(self.type.shape)}"

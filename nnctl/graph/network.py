@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from nnctl.components.base import Clipping, Metric, Optimizer, StepMetric
+from nnctl.components.base import Metric, StepMetric
 from nnctl.components.builder import Carrying
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
-from nnctl.graph import interface, measuring
-from nnctl.graph.builder import GraphBuilder, Parameter, State, Tensor
+from nnctl.graph import interface, measuring, net
+from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
+from nnctl.graph.penalties import penalty_of
+from nnctl.graph.structure import Structure, structure_of
 from nnctl.graph.targets import Targets
-from nnctl.ops.shapes import BATCH, ROWS, Symbol
+from nnctl.graph.updates import updates_of
+from nnctl.ops.shapes import BATCH
 from nnctl.spec.document import Spec, settled
 
 
@@ -47,6 +49,11 @@ class Network:
         self.targets = Targets(self.spec, signature)
         self.metrics = measuring.metrics_of(self.spec, signature)
 
+    @cached_property
+    def structure(self) -> Structure:
+        """Parameters, states, layers and their shapes."""
+        return structure_of(self.spec, self.signature)
+
     # -- graphs --------------------------------------------------------------
 
     @cached_property
@@ -67,12 +74,7 @@ class Network:
         observed = self._observed(builder, gradients)
         if self.whole_objective:
             return run_passes(builder.graph(self._measured(forward, gradients) | observed), TEXTBOOK_PASSES)
-        trained = [builder.parameters[name] for name in gradients]
-        clipped = self._clip(builder, list(gradients.values()))
-        updates: dict[Value, Tensor] = dict(forward.remembered)
-        for parameter, gradient in zip(trained, clipped, strict=True):
-            with builder.on_behalf_of(parameter.layer):
-                updates.update(self._update(builder, parameter, gradient))
+        updates = forward.remembered | updates_of(builder, self.spec, gradients)
         outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics, **observed}
         return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
 
@@ -95,7 +97,7 @@ class Network:
 
     def _reading(self, name: str, carrying: Carrying) -> Graph:
         builder = self._builder(name, training=False, carrying=carrying)
-        output = self._net(builder, self._inputs(builder))
+        output = net.build(builder, self.spec, self.signature)
         updates = {old: builder.tensor(new) for old, new in builder.remembered.items()}
         return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
 
@@ -103,8 +105,8 @@ class Network:
     def penalty(self) -> Graph | None:
         """The regularizers' part of the objective; None where there is none."""
         builder = self._builder("penalty", training=False)
-        self._net(builder, self._inputs(builder))
-        penalty = self.penalty_of(builder)
+        net.build(builder, self.spec, self.signature)
+        penalty = penalty_of(self.spec, builder)
         return None if penalty is None else run_passes(builder.graph({interface.PENALTY: penalty}), FINAL_PASSES)
 
     @cached_property
@@ -122,7 +124,7 @@ class Network:
             metric.column_of(name)
             for metric in self.spec.metrics
             if isinstance(metric, StepMetric)
-            for name, parameter in self.parameters.items()
+            for name, parameter in self.structure.parameters.items()
             if metric.measures(parameter.kind) and metric.column_of(name) in outputs
         )
 
@@ -136,105 +138,15 @@ class Network:
         """Whether the optimizer runs on the host and looks at all parameters at once."""
         return isinstance(self.spec.optimizer, WholeObjectiveOptimizer)
 
-    @cached_property
-    def parameters(self) -> dict[str, Parameter]:
-        """Every trained array by name, in the order of the layers."""
-        builder = self._builder("parameters", training=False)
-        self._net(builder, self._inputs(builder))
-        return builder.parameters
-
-    @cached_property
-    def states(self) -> dict[str, State]:
-        """What layers carry from step to step, by name."""
-        return self.forward("states", training=True).builder.states
-
-    @property
-    def carried(self) -> dict[str, State]:
-        """Of the states those with an entry for each example of a batch: where sequences go on."""
-        return {n: s for n, s in self.states.items() if s.value.shape and isinstance(s.value.shape[0], Symbol)}
-
-    @cached_property
-    def layer_shapes(self) -> list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]]:
-        """(path, type, input shape, output shape) of each layer of the list."""
-        builder = self._builder("shapes", training=False)
-        rows: list[tuple[str, str, tuple[Any, ...], tuple[Any, ...]]] = []
-        self._net(builder, self._inputs(builder), lambda *row: rows.append(row))
-        return rows
-
-    @property
-    def slots(self) -> dict[str, tuple[Parameter, float]]:
-        """The optimizer's memories by name, each with its parameter and first value."""
-        return {
-            interface.optimizer_state(slot, name): (parameter, first)
-            for name, parameter in self.parameters.items()
-            if not parameter.frozen
-            for slot, first in self.spec.optimizer.slots()
-        }
-
-    @cached_property
-    def known_indices(self) -> dict[str, int]:
-        """How many different indices each layer knows that reads some."""
-        builder = self._builder("indices", training=False)
-        self._net(builder, self._inputs(builder))
-        known: dict[str, int] = {}
-        for node in builder.nodes:
-            if node.op.name == "one_hot":
-                known[node.layer] = node.attributes["classes"]
-            elif node.op.name == "lookup" and isinstance(rows := node.inputs[0].shape[0], int):
-                known[node.layer] = rows
-        return known
-
     # -- the forward pass ----------------------------------------------------
 
     def _builder(self, name: str, *, training: bool, carrying: Carrying | None = None) -> GraphBuilder:
-        words = self.signature.vocabulary
-        return GraphBuilder(
-            name,
-            training=training,
-            carrying=carrying,
-            convention=self.spec.convention,
-            vocabulary=None if words is None else len(words),
-        )
-
-    def _inputs(self, builder: GraphBuilder) -> Tensor:
-        """Rows of the data set, as real numbers, rescaled."""
-        signature = self.signature
-        data = builder.input(interface.INPUTS, (ROWS, *signature.input_shape), signature.input_dtype, "data")
-        index = builder.input(interface.INDEX, (BATCH,), "index", "feed")
-        with builder.on_behalf_of("data"):
-            x = builder.apply("gather", data, index)
-            if signature.input_dtype == "uint8":
-                x = builder.apply("cast", x)
-            if signature.statistics_shape is None:
-                return x
-            shift = builder.input(interface.SHIFT, signature.statistics_shape, role="statistic")
-            scale = builder.input(interface.SCALE, signature.statistics_shape, role="statistic")
-            rescaled: Tensor = builder.formula(
-                "rescale", lambda xp, x, shift, scale: (x - shift) * scale, x, shift, scale
-            )
-            return rescaled
-
-    def _net(self, builder: GraphBuilder, x: Tensor, observe: Callable[..., None] = lambda *_: None) -> Tensor:
-        """The output of the last layer. `observe` is told of each layer's path, type and shapes."""
-        known = {"input": x}
-        current = x
-        for position, layer in enumerate(self.spec.layers):
-            inputs = [current] if layer.inputs is None else [known[name] for name in layer.inputs]
-            path = layer.name or builder.fresh_layer(layer.type)
-            try:
-                with builder.scope(path):
-                    current = builder.build_here(layer, *inputs)
-            except ShapeError as error:
-                error.path = f"layers.{position}"
-                raise
-            known[path] = current
-            observe(path, layer.type, inputs[0].shape, current.shape)
-        return current
+        return net.builder_of(self.spec, self.signature, name, training=training, carrying=carrying)
 
     def forward(self, name: str, *, training: bool, carrying: Carrying | None = None) -> Forward:
         """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form."""
         builder = self._builder(name, training=training, carrying=carrying)
-        output = self._net(builder, self._inputs(builder))
+        output = net.build(builder, self.spec, self.signature)
         with builder.on_behalf_of("cost"):
             target = self.targets.of(builder, output)
             terms, weights = self.spec.cost.build(builder, output, target)
@@ -270,29 +182,9 @@ class Network:
 
     # -- the backward pass ---------------------------------------------------
 
-    def penalty_of(self, builder: GraphBuilder) -> Tensor | None:
-        """1/n · Σ over the regularized parameters."""
-        total: Tensor | None = None
-        for parameter in builder.parameters.values():
-            regularizer = self.regularizer_of(parameter)
-            if regularizer is None or not regularizer.penalizes:
-                continue
-            with builder.on_behalf_of(parameter.layer):
-                terms = builder.elementwise(regularizer, builder.tensor(parameter.value))
-                part = builder.apply("sum", terms, axes=tuple(range(len(terms.shape))))
-                part = part / builder.input(interface.EXAMPLES, (), role="statistic")
-            total = part if total is None else total + part
-        return total
-
-    def regularizer_of(self, parameter: Parameter) -> Any:
-        """Its own regularizer, or the spec's where it is a weight; None where there is none."""
-        if parameter.regularizer is not None or parameter.kind == "bias":
-            return parameter.regularizer
-        return self.spec.regularizer
-
     def objective_of(self, forward: Forward) -> Tensor:
         """Cost plus penalty."""
-        penalty = self.penalty_of(forward.builder)
+        penalty = penalty_of(self.spec, forward.builder)
         return forward.cost if penalty is None else forward.cost + penalty
 
     def _gradients(self, forward: Forward) -> dict[str, Tensor]:
@@ -335,38 +227,3 @@ class Network:
             **{interface.gradient(name): gradient for name, gradient in gradients.items()},
             **{interface.new_state(old.name): new for old, new in forward.remembered.items()},
         }
-
-    def _clip(self, builder: GraphBuilder, gradients: list[Tensor]) -> list[Tensor]:
-        clip: Clipping | None = getattr(self.spec.optimizer, "clip", None)
-        if clip is None:
-            return gradients
-        with builder.on_behalf_of("clip"):
-            return clip.build(builder, gradients)
-
-    def _update(self, builder: GraphBuilder, parameter: Parameter, gradient: Tensor) -> Mapping[Value, Tensor]:
-        """New value of the parameter and of its slots."""
-        optimizer: Optimizer = self.spec.optimizer
-        if parameter.kind == "bias":
-            optimizer = optimizer.for_bias()
-        step = builder.input(interface.STEP, (), "index", "feed")
-        t = builder.apply("cast", step) + 1.0
-        scheduled = [builder.input(name, (), role="feed") for name in optimizer.scheduled]
-        slots = [
-            builder.input(interface.optimizer_state(name, parameter.name), parameter.shape, role="optimizer state")
-            for name, _ in optimizer.slots()
-        ]
-        rates = len(scheduled)
-
-        def update(xp: Any, w: Any, g: Any, t: Any, *rest: Any) -> Any:
-            return optimizer.update(xp, w, g, t, dict(zip(optimizer.scheduled, rest[:rates])), *rest[rates:])
-
-        w = builder.tensor(parameter.value)
-        result = builder.formula(optimizer.type, update, w, gradient, t, *scheduled, *slots)
-        new = list(result) if isinstance(result, tuple) else [result]
-        regularizer = self.regularizer_of(parameter)
-        if regularizer is not None and regularizer.projects:
-            new[0] = regularizer.project(builder, new[0])
-        changed = [parameter.value, *(s.value for s in slots)]
-        for old, tensor in zip(changed, new, strict=True):
-            tensor.value.name = f"{old.name}⁺"
-        return dict(zip(changed, new, strict=True))

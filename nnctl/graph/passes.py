@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from nnctl.components.base import ElementwiseCost
 from nnctl.graph.accumulate import accumulate_products
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
@@ -52,8 +53,8 @@ def pair_output_with_cost(graph: Graph) -> Graph:
 def _pair(cost: Node, activation: Node) -> Any:
     if cost.op.name == "log_likelihood" and activation.op.name == "softmax":
         return OPS["softmax_log_likelihood"]
-    component = getattr(cost.op, "component", None)
-    if component is None or getattr(component, "paired_activation", "") != activation.op.name:
+    component = cost.op.component if isinstance(cost.op, ElementwiseOp) else None
+    if not isinstance(component, ElementwiseCost) or component.paired_activation != activation.op.name:
         return None
     return ElementwiseOp(
         f"{activation.op.name}_{cost.op.name}",

@@ -10,7 +10,7 @@ from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder, Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Spec
 
 

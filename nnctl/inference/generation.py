@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Executable
 from nnctl.backends.registry import choose_backend
 from nnctl.data import tokens
-from nnctl.data.sources.text import NextTokens
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import TrainedRun
-from nnctl.ops.shapes import Symbol, resolve
+from nnctl.ops.shapes import resolve
 
 
 def generate(
@@ -34,7 +33,8 @@ def generate(
     tokens that it does not know.
     """
     source, names = run.loaded.spec.data, run.classes
-    if not isinstance(source, NextTokens) or names is None:
+    prompted = source.tokens_of(prompt)
+    if prompted is None or names is None:
         raise UsageError(
             f"{run.folder.path}: only nets trained on text generate text, not on data of type {source.type}"
         )
@@ -43,7 +43,7 @@ def generate(
     rng = generator(run.loaded.spec.seed if seed is None else seed, Purpose.WRITE)
     read = _reader(run)
     if prompt:
-        first = tokens.encode(source.parts(prompt), names)
+        first = tokens.encode(prompted, names)
     else:
         first = np.array([names.index("\n") if "\n" in names else rng.integers(len(names))], np.int64)
     yield prompt
@@ -90,6 +90,6 @@ def _reader(run: TrainedRun) -> Any:
 
 def _value(value: Value, trained: dict[str, NDArray[Any]]) -> NDArray[Any]:
     """What training left in a parameter or state; of a state with an entry an example, the beginning."""
-    if value.role == "state" and value.shape and isinstance(value.shape[0], Symbol):
+    if value.role == "state" and value.batched:
         return np.zeros(resolve(value.shape, interface.sizes(1)), np.float32)
     return trained[value.name]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from nnctl.components.base import Augmentation
 from nnctl.data.augmentations.apply import Augmenter
 from nnctl.data.dataset import Split
-from nnctl.data.source import Source
 from nnctl.data.streams import Purpose
 from nnctl.errors import UsageError
 from nnctl.spec.document import Spec
@@ -18,7 +17,7 @@ from nnctl.spec.document import Spec
 
 def usable(spec: Spec, run: str) -> tuple[Augmentation, ...]:
     """The spec's augmentations that leave targets alone. Raises UsageError where there is none."""
-    augment = spec.data.augment if isinstance(spec.data, Source) else ()
+    augment = spec.data.augmentations
     found = tuple(augmentation for augmentation in augment if not augmentation.mixes)
     if not found:
         mixed = f", only {' and '.join(a.type for a in augment)}, which mixes targets" if augment else ""

@@ -37,7 +37,7 @@ def _given(gradients: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], t
 
 
 def _some(rng: Any, names: Sequence[str]) -> tuple[str, ...]:
-    """At least one of the names, for a sample."""
+    """Names, at least one of them, for a sample."""
     chosen = tuple(name for name in names if rng.integers(2))
     return chosen or (names[0],)
 

@@ -1,7 +1,7 @@
 """The scan of a sequence by a leaky reservoir.
 
 A reservoir is as a rule not trained, so no fused way back is kept: where a gradient
-is asked for, the body is unrolled into the graph, which then grows with the sequence.
+is needed, the body is unrolled into the graph, which then grows with the sequence.
 """
 
 from __future__ import annotations

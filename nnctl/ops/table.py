@@ -49,7 +49,7 @@ class Op(Protocol):
         inputs: Sequence[Any],
         attributes: Attributes,
     ) -> Sequence[Any]:
-        """For each input the gradient as a new tensor, or None where there is none.
+        """Gradients, one for each input: a new tensor, or None where there is none.
 
         gradients: of each output, None where the objective does not depend on it.
         """

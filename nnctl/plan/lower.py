@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import VIEWS, view_sources
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.ops.shapes import BATCH, Symbol, TensorType, resolve
+from nnctl.ops.shapes import TensorType, resolve
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Launch, Plan, Slot
@@ -146,7 +146,7 @@ class _Lowering:
     def _slot(self, value: Value) -> Slot:
         shape = resolve(value.shape, self.sizes)
         dtype = value.type.dtype
-        batched = bool(value.shape) and isinstance(value.shape[0], Symbol) and value.shape[0].name == BATCH.name
+        batched = value.batched
         root = self._root(value)
         home = self.in_place.get(root, root)
         if home.role == "feed":

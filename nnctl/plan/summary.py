@@ -16,23 +16,24 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
 
     parameters: trained numbers. flops: arithmetic operations of one training step on a
     batch of `batch`, forward, backward and update. bytes: of the parameters and the
-    optimizer's memories, in float32; in the last row the step's scratch memory too.
+    optimizer's state, in float32; in the last row the step's scratch memory too.
     """
     plan = lower(network.training_step, interface.sizes(batch, batch))
-    slots = 1 + len(network.spec.optimizer.slots())
+    structure = network.structure
+    arrays = 1 + len(network.spec.optimizer.state())
     rows: list[dict[str, Any]] = []
-    for name, type_name, inputs, outputs in network.layer_shapes:
-        own = [p for p in network.parameters.values() if _within(p.layer, name)]
+    for layer in structure.layers:
+        own = [p for p in structure.parameters.values() if _within(p.layer, layer.path)]
         parameters = sum(math.prod(p.shape) for p in own)
         rows.append(
             {
-                "layer": name,
-                "type": type_name,
-                "input": show(inputs),
-                "output": show(outputs),
+                "layer": layer.path,
+                "type": layer.type,
+                "input": show(layer.input_shape),
+                "output": show(layer.output_shape),
                 "parameters": parameters,
-                "flops": sum(launch.flops for launch in plan.launches if _within(launch.layer, name)),
-                "bytes": 4 * parameters * slots,
+                "flops": sum(launch.flops for launch in plan.launches if _within(launch.layer, layer.path)),
+                "bytes": 4 * parameters * arrays,
             }
         )
     total = {key: sum(row[key] for row in rows) for key in ("parameters", "bytes")}

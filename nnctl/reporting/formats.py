@@ -20,7 +20,7 @@ class Format(Protocol):
         """The text before the first row; empty where there is none."""
 
     def row(self, record: Record) -> str:
-        """One row."""
+        """The text of a row."""
 
     def fits(self, line: str, columns: Sequence[str]) -> bool:
         """True where a line may be a row of these columns."""
@@ -46,7 +46,7 @@ class JsonLines:
         return isinstance(row, dict) and tuple(row) == tuple(columns)
 
 
-class Csv:
+class CsvLines:
     """Comma-separated values under one header, as RFC 4180 has them but for the newline; an empty field is null."""
 
     def header(self, columns: Sequence[str]) -> str:
@@ -68,7 +68,7 @@ class Csv:
         return text.getvalue()
 
 
-FORMATS: dict[str, type[JsonLines] | type[Csv]] = {"jsonl": JsonLines, "csv": Csv}
+FORMATS: dict[str, type[JsonLines] | type[CsvLines]] = {"jsonl": JsonLines, "csv": CsvLines}
 
 
 def format_named(name: str) -> Format:

@@ -6,34 +6,45 @@ import math
 from collections.abc import Sequence
 from typing import IO
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from nnctl.training.events import Evaluated, Event, Finished, Pretrained, Record, Started, Stopped, Tested, Value
-from nnctl.training.events import Progress as Step
+from nnctl.reporting.sinks import Sink
+from nnctl.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Pretrained,
+    Progress,
+    Record,
+    Started,
+    Stopped,
+    Tested,
+    Value,
+)
 
 HIDDEN = ("event", "step")
-"""Columns that the table leaves out: the epoch says it."""
+"""Columns that the table leaves out: the epoch says as much."""
 
 
-class Rate(ProgressColumn):
-    """Training examples a second."""
+class ExamplesPerSecond(progress.ProgressColumn):
+    """The speed of training, in examples a second."""
 
-    def render(self, task: Task) -> Text:
-        """The rate of the last seconds."""
+    def render(self, task: progress.Task) -> Text:
+        """The speed of the last seconds."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f} examples/s" if speed else "", style="progress.data.speed")
 
 
-class Notices:
-    """Plain sentences on stderr: what starts, why it stops, what came out."""
+class MessageSink:
+    """Sentences on stderr: the start of a run, the reason of its end, its result."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def handle(self, event: Event) -> None:
-        """Say what a person wants to know of an event."""
+        """Print the sentences for an event."""
         if isinstance(event, Started):
             self._say(
                 f"{event.name}: {event.parameters:,} parameters, "
@@ -75,16 +86,16 @@ class Notices:
         """Nothing is held."""
 
 
-class Bar:
-    """The progress bar: epochs done, the running cost, examples a second, time left."""
+class ProgressSink:
+    """A progress bar: epochs done, the running cost, examples a second, time left."""
 
     def __init__(self, console: Console) -> None:
-        self.progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(),
-            TextColumn("cost {task.fields[cost]}"),
-            Rate(),
-            TimeRemainingColumn(),
+        self.progress = progress.Progress(
+            progress.TextColumn("epoch {task.fields[epoch]}"),
+            progress.BarColumn(),
+            progress.TextColumn("cost {task.fields[cost]}"),
+            ExamplesPerSecond(),
+            progress.TimeRemainingColumn(),
             console=console,
             transient=True,
         )
@@ -99,7 +110,7 @@ class Bar:
             done = event.step * event.examples * event.epochs // event.steps
             self.progress.update(self._task, total=event.examples * event.epochs, completed=done)
             self.progress.start()
-        elif isinstance(event, Step):
+        elif isinstance(event, Progress):
             self.progress.update(
                 self._task,
                 completed=event.examples,
@@ -114,8 +125,8 @@ class Bar:
         self.progress.stop()
 
 
-class Table:
-    """The rows under a head of two lines, each printed when it comes; a star marks the best so far."""
+class TableSink:
+    """A table: the rows under a head of two lines, each printed when it comes; a star marks the best so far."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -185,12 +196,12 @@ def _measured(row: Record, prefix: str) -> bool:
     return any(name.startswith(prefix) and value is not None for name, value in row.items())
 
 
-def terminal_sinks(stdout: IO[str], stderr: IO[str], *, rows: bool, quiet: bool) -> list[Notices | Bar | Table]:
+def terminal_sinks(stdout: IO[str], stderr: IO[str], *, rows: bool, quiet: bool) -> list[Sink]:
     """The sinks for people. rows: print the table on stdout, which is then a terminal."""
     errors = Console(file=stderr)
-    bar = Bar(errors) if not quiet and errors.is_terminal else None
-    sinks: list[Notices | Bar | Table] = [] if quiet else [Notices(errors)]
+    bar = ProgressSink(errors) if not quiet and errors.is_terminal else None
+    sinks: list[Sink] = [] if quiet else [MessageSink(errors)]
     if rows:
         # With a bar on the same screen, rows go through it, so that they stand above it.
-        sinks.append(Table(bar.progress.console if bar is not None else Console(file=stdout)))
+        sinks.append(TableSink(bar.progress.console if bar is not None else Console(file=stdout)))
     return [*sinks, bar] if bar is not None else sinks

@@ -28,7 +28,7 @@ _INDEX = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """A step of a path: a key (or an index among keys), or the item whose `key` is `wanted`."""
 
     key: str
@@ -47,14 +47,14 @@ class Override:
     """A parsed argument."""
 
     source: SourceText
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
     value: Node
 
-    def error(self, step: Step, message: str, expected: str = "", hint: str = "") -> SpecError:
+    def error(self, step: PathStep, message: str, expected: str = "", hint: str = "") -> SpecError:
         """The error for a problem at one step of the path."""
         return SpecError([Diagnostic(message, self.source.at(0, step.column, step.width), expected, hint)])
 
-    def key(self, step: Step) -> ScalarNode:
+    def key(self, step: PathStep) -> ScalarNode:
         """The step as a key of a mapping."""
         return ScalarNode(step.key, self.source.at(0, step.column, step.width), step.key)
 
@@ -87,8 +87,8 @@ def _separator(argument: str) -> int | None:
     return None
 
 
-def _steps(source: SourceText, path: str) -> tuple[Step, ...]:
-    steps: list[Step] = []
+def _steps(source: SourceText, path: str) -> tuple[PathStep, ...]:
+    steps: list[PathStep] = []
     joined = True
     for match in _STEP.finditer(path):
         column, width = match.start(), match.end() - match.start()
@@ -106,11 +106,11 @@ def _steps(source: SourceText, path: str) -> tuple[Step, ...]:
             )
         joined = match["dot"] is not None
         if match["index"] is not None:
-            steps.append(Step(match["index"], column, width))
+            steps.append(PathStep(match["index"], column, width))
         elif match["field"] is not None:
-            steps.append(Step(match["field"], column, width, match["wanted"]))
+            steps.append(PathStep(match["field"], column, width, match["wanted"]))
         elif match["key"] is not None:
-            steps.append(Step(match["key"].strip(), column, width))
+            steps.append(PathStep(match["key"].strip(), column, width))
     if joined:
         location = source.at(0, len(path))
         raise SpecError(

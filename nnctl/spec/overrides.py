@@ -16,7 +16,7 @@ from nnctl.spec.dump import to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import content, listing
-from nnctl.spec.override_syntax import ORIGIN, Override, Step, parse_override
+from nnctl.spec.override_syntax import ORIGIN, Override, PathStep, parse_override
 from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
 from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, SequenceNode, is_null, text_of
 
@@ -75,7 +75,7 @@ class _Setter:
             steps = self.override.steps[depth:]
             start, end = steps[0].column, steps[-1].column + steps[-1].width
             name = self.override.source.text[start:end]
-            return node.with_entry(self.override.key(Step(name, start, end - start)), self.override.value)
+            return node.with_entry(self.override.key(PathStep(name, start, end - start)), self.override.value)
         if (
             step.key == "type"
             and depth + 1 == len(self.override.steps)
@@ -87,7 +87,7 @@ class _Setter:
         value = self.inside(node.get(step.key), depth + 1, form, default)
         return node.with_entry(self.override.key(step), value)
 
-    def retyped(self, node: MappingNode, step: Step) -> Node:
+    def retyped(self, node: MappingNode, step: PathStep) -> Node:
         """The mapping of another component: fields of the file were of the old one, those of overrides stay."""
         if text_of(node.get("type")) == text_of(self.override.value):
             return node

@@ -11,7 +11,7 @@ from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.document import Spec
 from nnctl.sweep.executors import pool
-from nnctl.sweep.executors.worker import Done, Failed, Task
+from nnctl.sweep.executors.worker import Done, Failed, TrialTask
 from nnctl.sweep.space import Trial
 from nnctl.sweep.study import Study
 from nnctl.training.monitor import metric_of
@@ -66,7 +66,7 @@ def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
     Trials that a request to stop cut short have no result. Raises RunError, DataError.
     """
     study.claim()
-    tasks: dict[int, Task] = {}
+    tasks: dict[int, TrialTask] = {}
     by_number = {trial.number: trial for trial in study.trials}
     for trial in study.trials:
         folder = RunFolder(study.folder_of(trial))
@@ -75,7 +75,7 @@ def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
             yield TrialResult(trial, str(folder.path), "finished", summary)
         else:
             overrides = study.overrides_of(trial)
-            tasks[trial.number] = Task(trial.number, study.spec_file, overrides, folder.path)
+            tasks[trial.number] = TrialTask(trial.number, study.spec_file, overrides, folder.path)
     if not tasks:
         return
     # Once, before many processes fetch the same file, and before any of them fails for want of it.

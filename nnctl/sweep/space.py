@@ -22,7 +22,7 @@ class Trial:
 
     combination: equal for the trials that differ in nothing but the seed and the fold.
     seed: of the run, None where the settings say it.
-    fold: which part of how many validates, None without cross-validation.
+    fold: (the part that validates, the number of parts), None without cross-validation.
     """
 
     number: int

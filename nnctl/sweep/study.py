@@ -19,7 +19,7 @@ from nnctl.spec.override_syntax import ORIGIN
 from nnctl.sweep.space import Trial, trials
 
 FILE = "sweep.json"
-"""In the sweep's folder: the search and its spec, so that no other study writes its trials there."""
+"""The file of the search and its spec, in the sweep's folder: no other study writes its trials there."""
 
 
 @dataclass(frozen=True)

@@ -122,8 +122,8 @@ class Loop:
         """What a monitored schedule watches: its own `monitor`, else what the best weights are chosen by."""
         if not isinstance(self.rates.schedule, MonitoredSchedule):
             return None
-        asked = getattr(self.rates.schedule, "monitor", None)
-        if isinstance(asked, str):
+        asked = self.rates.schedule.monitored
+        if asked is not None:
             require_column(asked, self.columns, "the learning rate's schedule")
             return asked
         if self.monitor is not None:

@@ -22,7 +22,7 @@ class Rates:
 
     def __init__(self, schedule: Schedule, optimizer: Optimizer, timetable: Timetable) -> None:
         self.schedule = schedule
-        self.optimizer = optimizer
+        self._bases = optimizer.rates()
         self.timetable = timetable
         self.memory: dict[str, Any] | None = None
         if isinstance(schedule, MonitoredSchedule):
@@ -39,7 +39,7 @@ class Rates:
         return self.memory is not None and bool(self.memory.get("stop"))
 
     def _at(self, name: str, t: int, total: int) -> float:
-        base = float(getattr(self.optimizer, name))
+        base = self._bases[name]
         if name == "learning_rate":
             factor = self.memory["factor"] if self.memory is not None else self.schedule.factor_at(t, total)
             return base * float(factor)
@@ -52,11 +52,11 @@ class Rates:
         """The scheduled values of `count` steps of one epoch from `step` on, each of shape (count,)."""
         if self.schedule.unit == "epoch":
             t, total = self.timetable.epoch_of(step), self.timetable.epochs
-            return {name: np.full(count, self._at(name, t, total)) for name in self.optimizer.scheduled}
+            return {name: np.full(count, self._at(name, t, total)) for name in self._bases}
         total = self.timetable.steps
         return {
             name: np.array([self._at(name, t, total) for t in range(step, step + count)], dtype=np.float64)
-            for name in self.optimizer.scheduled
+            for name in self._bases
         }
 
     def learning_rate(self, step: int) -> float:

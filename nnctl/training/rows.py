@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from nnctl.data.augmentations.apply import Augmenter
 from nnctl.data.batches import contiguous_order, epoch_order
 from nnctl.data.dataset import Dataset, Split
-from nnctl.data.source import Source
 from nnctl.data.streams import Purpose
 from nnctl.engine.engine import Engine
 from nnctl.spec.document import Spec
@@ -98,7 +97,7 @@ class AugmentedRows:
 
 def bind_training_set(engine: Engine, spec: Spec, data: Dataset) -> TrainingRows:
     """Bind the engine's split "train" to the training set, or to windows of it where the spec augments."""
-    augment = spec.data.augment if isinstance(spec.data, Source) else ()
+    augment = spec.data.augmentations
     if not augment:
         engine.bind("train", data.train.inputs, data.train.targets)
         return ResidentRows(spec, len(data.train))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError
 from nnctl.graph import interface
+from nnctl.ops.shapes import resolve
 from nnctl.runs import checkpoints
 from nnctl.runs.folder import find
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Transfer
 from nnctl.spec.load import Loaded
 
@@ -36,8 +37,8 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
     _check_tokens(loaded, engine, asked, checkpoint.progress["signature"]["vocabulary"], str(folder.path))
     state = engine.state()
     parameters = engine.parameters
-    carried = {n: tuple(s.value.shape) for n, s in engine.network.states.items()}
-    fixed = {n: shape for n, shape in carried.items() if all(isinstance(length, int) for length in shape)}
+    states = engine.network.structure.states
+    fixed = {n: resolve(s.value.shape, {}) for n, s in states.items() if not s.value.batched}
     for array, shape in (parameters | fixed).items():
         layer = array.partition(".")[0]
         if asked.layers is not None and layer not in asked.layers:
@@ -64,10 +65,11 @@ def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Seque
         return
     names = layer_names(loaded.spec.layers)
     with_parameters = {array.partition(".")[0] for array in engine.parameters}
+    readers = {layer.partition(".")[0] for layer in engine.network.structure.known_indices}
     one_hot: set[str] = set()
     for layer, name, before in zip(loaded.spec.layers, names, ("input", *names)):
-        reads_tokens = layer.type == "embedding" or not one_hot.isdisjoint(layer.inputs or (before,))
-        if layer.type == "one_hot" or (reads_tokens and name not in with_parameters):
+        reads_tokens = name in readers or not one_hot.isdisjoint(layer.inputs or (before,))
+        if reads_tokens and name not in with_parameters:
             one_hot.add(name)
         elif reads_tokens and (asked.layers is None or name in asked.layers):
             message = f"'{name}' has weights for each token, and those of {run} are others"

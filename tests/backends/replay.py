@@ -1,6 +1,6 @@
 """A generated function run as Python, thread by thread, with every access to memory written down.
 
-What two threads touch between two meetings must not overlap where one of them
+What two threads touch between two barriers must not overlap where one of them
 writes. The compiled function cannot be asked; its source can: it is a Python
 program whose arrays are replaced by windows that keep a record. Functions of
 the library run as they are, on what their windows show.
@@ -27,7 +27,7 @@ from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]
 DTYPES = {"real": np.float32, "index": np.int64, "uint8": np.uint8}
-ROOM = "the threads' rooms"
+SCRATCH = "the threads' scratch"
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Record:
 
 
 class Place(threading.local):
-    """Which thread runs, and how many meetings it has been at."""
+    """Which thread runs, and how many barriers it has passed."""
 
     thread = 0
     phase = 0
@@ -135,7 +135,7 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
         Window(Memory("the counters", np.zeros(512, np.uint8), record, place), np.int64, 0, (64,)),
         whole("the clock", np.zeros(len(plan.launches) or 1, np.int64)),
         *(Window(arena, kind, 0, (arena.bytes.size // np.dtype(kind).itemsize,)) for kind in DTYPES.values()),
-        whole(ROOM, np.zeros(source.room * threads, np.float32)),
+        whole(SCRATCH, np.zeros(source.scratch * threads, np.float32)),
         source.offsets or (0,),
         [np.float32(n) for n in source.numbers or (0.0,)],
         *(whole(key, np.ascontiguousarray(feeds[key])) for key in source.feeds),
@@ -143,13 +143,13 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
         *(whole(f"constant {key}", constants[key]) for key in source.constants),
         *(whole(f"output {name}", results[name]) for name in source.outputs),
     ]
-    meeting = threading.Barrier(threads)
+    barrier = threading.Barrier(threads)
 
-    def meet(counters: Any, number: int) -> None:
-        meeting.wait(60)
+    def wait(counters: Any, number: int) -> None:
+        barrier.wait(60)
         place.phase += 1
 
-    run = _python(source.text, meet)
+    run = _python(source.text, wait)
 
     def one(thread: int) -> int:
         place.thread, place.phase = thread, 0
@@ -159,7 +159,7 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
                 completed = run(thread, threads, steps, plan.sizes.get("batch", 1), *arguments)
         finally:
             if completed is None:
-                meeting.abort()
+                barrier.abort()
         return completed
 
     with ThreadPoolExecutor(threads) as pool:
@@ -174,7 +174,7 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
     return Replayed(done, {name: array[:done] for name, array in results.items()}, kept, record)
 
 
-def _python(text: str, meet: Callable[[Any, int], None]) -> Any:
+def _python(text: str, wait: Callable[[Any, int], None]) -> Any:
     """The function `run` of a generated module, its arrays windows."""
     tree = ast.parse(text)
     names: dict[str, Any] = {"math": import_module("math")}
@@ -185,20 +185,20 @@ def _python(text: str, meet: Callable[[Any, int], None]) -> Any:
     tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     for rank in range(1, 5):
         names[f"window{rank}"] = lambda base, start, *shape: Window(base.memory, base.dtype, base.start + start, shape)
-    names |= {"barrier": meet, "prefetch": lambda table, row: None, "compiled": lambda function: function}
+    names |= {"barrier": wait, "prefetch": lambda table, row: None, "compiled": lambda function: function}
     exec(compile(tree, "<generated>", "exec"), names)
     return names["run"]
 
 
 @njit
-def _product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room, spans, span):  # type: ignore[no-untyped-def]
-    gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room, spans, span)
+def _product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, scratch, spans, span):  # type: ignore[no-untyped-def]
+    gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, scratch, spans, span)
 
 
 def _watched(name: str, function: Any) -> Any:
     """A library function that is told of windows: it sees their arrays, and what it may touch is recorded.
 
-    It reads all that it is shown, and writes the last of it, its thread's room apart; if that is a tuple, all of it.
+    It reads all that it is shown, and writes the last of it, its thread's scratch apart; if that is a tuple, all of it.
     """
     if not callable(function) or isinstance(function, type):
         return function
@@ -211,7 +211,7 @@ def _watched(name: str, function: Any) -> Any:
         windows = [a for a in (*first, *several) if isinstance(a, Window)]
         if not windows:
             return function(*arguments)
-        shown = [w for w in windows if w.memory.name != ROOM]
+        shown = [w for w in windows if w.memory.name != SCRATCH]
         written = {"total": []}.get(name, several if several is last else shown[-1:])
         with windows[0].memory.record.writing:
             before = [w.array.copy() for w in windows]
@@ -224,7 +224,7 @@ def _watched(name: str, function: Any) -> Any:
             memory.touch(memory.record.reads, window.first, window.stop)
             if any(window is w for w in written):
                 memory.touch(memory.record.writes, window.first, window.stop)
-            elif memory.name != ROOM:
+            elif memory.name != SCRATCH:
                 shared = any(w.memory is memory for w in written)
                 assert shared or np.array_equal(old, new, equal_nan=True), f"{name} writes {memory.name}"
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,8 +16,12 @@ import pytest
 
 from nnctl.backends.cache import pruning
 from nnctl.backends.cache import store as cache
-from nnctl.backends.cache.store import compiled, kept_bytes
+from nnctl.backends.cache.store import kept_bytes, key_of
+from nnctl.backends.cpu import compilation
+from nnctl.backends.cpu import processor as cpu_processor
+from nnctl.backends.cpu.compilation import compiled_step
 
+BACKENDS = Path(cache.__file__).parents[1]
 TEXT = '"""A generated function."""\n\n\ndef run(x):\n    return x * 2.0 + {offset}\n'
 
 
@@ -32,7 +37,7 @@ def make(offset: float = 1.0, kind: str = "float64"):
     from numba import types
 
     cache._loaded.clear()
-    return compiled(TEXT.format(offset=offset), (getattr(types, kind),), "a test")
+    return compiled_step(TEXT.format(offset=offset), (getattr(types, kind),), "a test")
 
 
 def said(caplog) -> list[str]:
@@ -70,9 +75,33 @@ def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, 
     monkeypatch.setattr(cache, "__version__", "0.0.0")
     make()
     assert len(keys()) == 4
-    monkeypatch.setattr(cache, "processor", lambda: "abacus")
+    monkeypatch.setattr(cpu_processor, "processor", lambda: "abacus")
     make()
     assert len(keys()) == 5
+
+
+def test_every_source_that_ends_up_in_compiled_code_is_in_the_key(root, tmp_path, monkeypatch):
+    """Wherever it lies in the packages of this backend and of what generators share."""
+    written = {path.name for name in ("cpu", "codegen") for path in (BACKENDS / name).rglob("*.py")}
+    assert {"convolution.py", "kernel_ir.py", "mathematics.py", "loop_nest.py", "dialect.py"} <= written
+    assert len(compilation._sources()) == len(
+        list(BACKENDS.glob("cpu/**/*.py")) + list(BACKENDS.glob("codegen/**/*.py"))
+    )
+    for package in ("cpu", "codegen"):
+        copy = tmp_path / package
+        shutil.copytree(BACKENDS, copy)
+        monkeypatch.setattr(compilation, "__file__", str(copy / "cpu" / "compilation.py"))
+        make()
+        before = len(list(root.iterdir()))
+        deepest = max((copy / package).rglob("*.py"), key=lambda path: len(path.parts))
+        deepest.write_text(deepest.read_text() + "# changed\n")
+        make()
+        assert len(list(root.iterdir())) == before + 1
+
+
+def test_the_parts_of_a_key_are_told_apart():
+    assert len({key_of(parts) for parts in (["ab", "c"], ["a", "bc"], ["abc"], ["ab", "c", ""], [b"ab\0c"])}) == 5
+    assert key_of(["a"]) == key_of([b"a"])
 
 
 @pytest.mark.parametrize("pattern", ["*.nbc", "*.nbi", "step.py", "manifest.json"])
@@ -152,14 +181,14 @@ def test_bytes_are_kept_and_checked(root):
         calls.append(1)
         return b"code"
 
-    assert kept_bytes("object", "source", made) == b"code"
-    assert kept_bytes("object", "source", made) == b"code"
+    assert kept_bytes("object", ["source"], made) == b"code"
+    assert kept_bytes("object", ["source"], made) == b"code"
     assert len(calls) == 1
     (file,) = root.glob("object-*")
     file.write_bytes(file.read_bytes()[:-1] + b"?")
-    assert kept_bytes("object", "source", made) == b"code"
+    assert kept_bytes("object", ["source"], made) == b"code"
     assert len(calls) == 2
-    assert kept_bytes("object", "another source", made) == b"code"
+    assert kept_bytes("object", ["another source"], made) == b"code"
     assert len(calls) == 3
 
 
@@ -287,13 +316,14 @@ print(CpuBackend(1).load(plan, {}).start({"x": np.ones((1, 3))}, 1).result().out
 
 
 CROWD = """
-from nnctl.backends.cpu import cache, pruning
+from nnctl.backends.cache import pruning, store
+from nnctl.backends.cpu.compilation import compiled_step
 from numba import types
 pruning.MOST_BYTES = 1
 text = "def run(x):\\n    return x * 2.0 + {}\\n"
 for offset in (0, 1, 0, 2, 1, 0):
-    cache._loaded.clear()
-    print(cache.compiled(text.format(offset), (types.float64,), "a test")(3.0))
+    store._loaded.clear()
+    print(compiled_step(text.format(offset), (types.float64,), "a test")(3.0))
 """
 
 

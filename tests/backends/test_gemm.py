@@ -18,7 +18,7 @@ PROCESSORS = {128: "nehalem", 256: "haswell", 512: ""}
 """A processor whose registers are no wider, so that LLVM cannot widen what the text says; "": this one."""
 NEEDED = {128: {"sse4.2"}, 256: {"avx2", "fma"}, 512: {"avx512f"}}
 GUARD = 64
-"""Elements around C and behind the room that must stay as they are."""
+"""Elements around C and behind the scratch that must stay as they are."""
 
 
 @cache
@@ -53,7 +53,7 @@ def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, s
     rows, vectors = gemm_ir.TILE[bits]
     width = vectors * lanes
     packed = (m + rows) * k if ta else 0
-    room = np.full(k * width + packed + GUARD, -7.0, np.float32)
+    scratch = np.full(k * width + packed + GUARD, -7.0, np.float32)
     ldc = n + padding
     memory = np.full(2 * GUARD + m * ldc, -3.0, np.float32)
     c = memory[GUARD : GUARD + m * ldc].reshape(m, ldc)[:, :n]
@@ -62,7 +62,7 @@ def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, s
     before = memory.copy()
     function(
         ta, tb, m, n, k, alpha, a.ctypes.data, a.strides[0] // 4, b.ctypes.data, b.strides[0] // 4, beta,
-        memory[GUARD:].ctypes.data, ldc, room.ctypes.data, 1, 0,
+        memory[GUARD:].ctypes.data, ldc, scratch.ctypes.data, 1, 0,
     )  # fmt: skip
     exact = alpha * ((a.T if ta else a).astype(float) @ (b.T if tb else b).astype(float))
     if beta:
@@ -70,7 +70,7 @@ def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, s
     outside = np.ones(memory.shape, bool)
     outside[GUARD : GUARD + m * ldc].reshape(m, ldc)[:, :n] = False
     np.testing.assert_array_equal(memory[outside], before[outside])
-    assert np.all(room[-GUARD:] == -7.0), "more room was used than there is"
+    assert np.all(scratch[-GUARD:] == -7.0), "more scratch was used than there is"
     return c, exact
 
 
@@ -129,8 +129,8 @@ def test_many_rows_have_their_panels_packed(bits, ta, tb):
 @widths
 @pytest.mark.parametrize("tb", [False, True])
 @pytest.mark.parametrize("beta", [0.0, 0.5])
-def test_long_sums_are_added_up_in_stretches(bits, tb, beta):
-    for k in (gemm_ir.LONG, gemm_ir.LONG + 1, 3 * gemm_ir.STRETCH + 1):
+def test_long_sums_are_added_up_in_blocks(bits, tb, beta):
+    for k in (gemm_ir.LONG, gemm_ir.LONG + 1, 3 * gemm_ir.BLOCK + 1):
         check(bits, 9, 50, k, ta=True, tb=tb, beta=beta, alpha=-0.5, padding=2)
 
 
@@ -160,16 +160,16 @@ def test_nothing_to_do(bits, m, n):
 def test_what_is_not_finite_spreads_as_it_should(bits):
     function, _ = compiled(bits)
     a, b = np.zeros((3, 2), np.float32), np.zeros((2, 5), np.float32)
-    a[1, 0], c, room = np.inf, np.zeros((3, 5), np.float32), np.zeros(4096, np.float32)
-    function(0, 0, 3, 5, 2, 1.0, a.ctypes.data, 2, b.ctypes.data, 5, 0.0, c.ctypes.data, 5, room.ctypes.data, 1, 0)
+    a[1, 0], c, scratch = np.inf, np.zeros((3, 5), np.float32), np.zeros(4096, np.float32)
+    function(0, 0, 3, 5, 2, 1.0, a.ctypes.data, 2, b.ctypes.data, 5, 0.0, c.ctypes.data, 5, scratch.ctypes.data, 1, 0)
     assert np.all(np.isnan(c[1]))
     assert np.all(c[[0, 2]] == 0.0)
 
 
-def test_the_room_that_is_asked_for_is_enough():
-    """`room` is what generated code allocates; the checks above leave the guard behind it alone."""
+def test_the_scratch_that_is_asked_for_is_enough():
+    """`product_scratch` is what generated code allocates; the checks above leave the guard behind it alone."""
     bits = vector_bits()
     rows, vectors = gemm_ir.TILE[bits]
     for m, k in [(1, 1), (512, 513), (519, 700)]:
         needed = k * vectors * bits // 32 + (k * -(-m // rows) * rows if m * k >= gemm_ir.PACK_A_FROM else 0)
-        assert gemm.room(m, k, transposed=True) >= needed
+        assert gemm.product_scratch(m, k, transposed=True) >= needed

@@ -1,4 +1,4 @@
-"""No thread touches between two meetings what another writes there; and the generated source means what it says."""
+"""No thread touches between two barriers what another writes there; and the generated source means what it says."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
 
 PATHS = list(compiled_specs())
-WALKED = 500_000
-"""Numbers that a step of a spec may make for its source to be walked through in Python."""
+REPLAYED = 500_000
+"""Numbers that a step of a spec may make for its source to be replayed in Python."""
 SEQUENCES = {
     "rnn": "rnn, activation: relu, stateful: true",
     "lstm": "lstm, stateful: true",
@@ -52,14 +52,14 @@ def test_no_spec_has_a_race(path, threads):
     """A batch of 5: no number of threads divides it."""
     steps = spec_steps(path, 5, 9)
     plan = CpuBackend(threads).plan(steps.network.training_step, steps.sizes)
-    if sum(math.prod(slot.shape) for launch in plan.launches for slot in launch.outputs) > WALKED:
+    if sum(math.prod(slot.shape) for launch in plan.launches for slot in launch.outputs) > REPLAYED:
         pytest.skip("its long sequences take minutes in Python: below, short ones go through the same code")
     assert races(plan, steps, threads) == []
 
 
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("layers", SEQUENCES.values(), ids=list(SEQUENCES))
-def test_no_walk_through_a_sequence_has_a_race(layers, threads, tmp_path):
+def test_no_scan_of_a_sequence_has_a_race(layers, threads, tmp_path):
     (tmp_path / "text.txt").write_text("abcacb" * 20)
     source = (
         "text, path: text.txt, length: 4" if "stateful" in layers else "copy_memory, symbols: 2, copied: 1, delay: 2"
@@ -111,7 +111,7 @@ def digits() -> SpecSteps:
     return spec_steps(next(p for p in PATHS if p.stem == "digits"), 5, 9)
 
 
-def test_a_missing_meeting_is_seen(digits):
+def test_a_missing_barrier_is_seen(digits):
     plan = CpuBackend(2).plan(digits.network.training_step, digits.sizes)
     planted = replace(plan, launches=tuple(replace(launch, phase=0) for launch in plan.launches))
     assert any("phase 0: thread" in words and "which thread" in words for words in races(planted, digits, 2))

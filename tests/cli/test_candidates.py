@@ -1,4 +1,4 @@
-"""Paths and values behind `--set`."""
+"""Candidates for `--set`: paths and values."""
 
 from __future__ import annotations
 

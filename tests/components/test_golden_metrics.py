@@ -44,7 +44,7 @@ def gathered(metric: Metric, outputs: NDArray[Any], targets: NDArray[Any], batch
             "given.targets": targets[first:stop].reshape(steps, size, *targets.shape[1:]),
         }
         executable = backend.load(backend.plan(graph, {"batch": size}), {})
-        found.add(executable.run(feeds, steps).outputs, stop - first)
+        found.add(executable.start(feeds, steps).result().outputs, stop - first)
     return found
 
 

@@ -25,11 +25,11 @@ RULES = [name for name, c in components("optimizer").items() if not issubclass(c
 def run(optimizer: Any, rates: tuple[float, ...] = (0.1,) * 4, gradients: tuple[float, ...] = GRADIENTS) -> float:
     """w after the steps."""
     w: Any = np.array([1.0])
-    slots = [np.array([first]) for _, first in optimizer.slots()]
+    state = [np.array([first]) for _, first in optimizer.state()]
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         scheduled = {name: np.array(getattr(optimizer, name)) for name in optimizer.scheduled}
         scheduled["learning_rate"] = np.array(rate)
-        w, *slots = optimizer.update(XP, w, np.array([g]), np.array(float(t)), scheduled, *slots)
+        w, *state = optimizer.update(XP, w, np.array([g]), np.array(float(t)), scheduled, *state)
     return float(w[0])
 
 
@@ -99,17 +99,17 @@ def test_weight_decay_of_plain_descent(convention: str, golden: float) -> None:
 def test_the_update_traces_to_one_formula(name: str, convention: str) -> None:
     """A compiled backend sees the rule only through its trace: it must give the same numbers."""
     optimizer = components("optimizer")[name]().for_convention(convention)
-    rates, slots = len(optimizer.scheduled), len(optimizer.slots())
+    rates, state = len(optimizer.scheduled), len(optimizer.state())
 
     def update(xp: Any, w: Any, g: Any, t: Any, *rest: Any) -> Any:
         return optimizer.update(xp, w, g, t, dict(zip(optimizer.scheduled, rest[:rates])), *rest[rates:])
 
     rng = np.random.default_rng(0)
     inputs = [rng.standard_normal(3), rng.standard_normal(3), np.array(3.0)]
-    inputs += [np.array(0.1)] * rates + [rng.uniform(0.5, 1.0, 3) for _ in range(slots)]
+    inputs += [np.array(0.1)] * rates + [rng.uniform(0.5, 1.0, 3) for _ in range(state)]
     direct = update(XP, *inputs)
     traced = trace(update, len(inputs)).evaluate(XP, *inputs)
-    assert len(direct) == 1 + slots
+    assert len(direct) == 1 + state
     for a, b in zip(direct, traced, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-13)
 
@@ -119,10 +119,10 @@ def test_goes_down(name: str) -> None:
     """From w = 1 on w²/2 at the default rate, every rule lowers the cost."""
     optimizer: Any = components("optimizer")[name]().for_convention("torch")
     w: Any = np.array([1.0])
-    slots = [np.array([first]) for _, first in optimizer.slots()]
+    state = [np.array([first]) for _, first in optimizer.state()]
     for t in range(1, 51):
         scheduled = {s: np.array(getattr(optimizer, s)) for s in optimizer.scheduled}
-        w, *slots = optimizer.update(XP, w, w, np.array(float(t)), scheduled, *slots)
+        w, *state = optimizer.update(XP, w, w, np.array(float(t)), scheduled, *state)
     assert abs(w[0]) < 1.0
 
 
@@ -137,8 +137,8 @@ def test_adams_bias_correction_survives_float32() -> None:
 
 
 def test_momentum_0_keeps_no_memory() -> None:
-    assert Sgd().slots() == ()
-    assert [name for name, _ in RmsProp(centered=True, momentum=0.5).slots()] == ["square", "mean", "velocity"]
+    assert Sgd().state() == ()
+    assert [name for name, _ in RmsProp(centered=True, momentum=0.5).state()] == ["square", "mean", "velocity"]
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ class Rosenbrock:
 
 def minimize(optimizer: Any, w: Any, steps: int) -> tuple[Any, list[float]]:
     objective = Rosenbrock()
-    memories = optimizer.memories(len(w))
+    state = optimizer.initial_state(len(w))
     heights = [objective.value(w)]
     for _ in range(steps):
-        w, memories = optimizer.step(objective, w, RATE, memories)
+        w, state = optimizer.step(objective, w, RATE, state)
         heights.append(objective.value(w))
     return w, heights
 

@@ -28,7 +28,7 @@ def objective_of(spec: Any, signature: DataSignature, batch: int = 8) -> tuple[H
     """The objective of a spec on random examples, and first weights."""
     check = GradientCheck(replace(spec, optimizer=Lbfgs()), signature, batch=batch)
     training = HostTraining(check.network, Lbfgs(), np.array([0, 0]), batch)
-    storage = {**check.parameters, **check.carried, **check.data, "seed": np.array([0, 0])}
+    storage = {**check.parameters, **check.states, **check.data, "seed": np.array([0, 0])}
     objective = HostObjective(training, storage, np.arange(batch), 0)
     return objective, objective.flat({name: check.parameters[name] for name in training.shapes})
 

@@ -121,9 +121,9 @@ class Case:
         """Everything a plan of the net stores: parameters of moderate size, fresh memories, data."""
         network, rng = Network(self.spec, self.signature), np.random.default_rng(self.seed)
         stored: dict[str, Array] = {
-            name: 0.6 * rng.standard_normal(parameter.shape) for name, parameter in network.parameters.items()
+            name: 0.6 * rng.standard_normal(parameter.shape) for name, parameter in network.structure.parameters.items()
         }
-        stored |= {name: np.full(p.shape, first) for name, (p, first) in network.slots.items()}
+        stored |= {name: np.full(p.shape, first) for name, (p, first) in network.structure.optimizer_state.items()}
         stored["data.inputs"] = _stored_as(self.signature.input_dtype, rng, (self.rows, *self.signature.input_shape))
         if self.signature.classes is not None:
             stored["data.targets"] = rng.integers(0, len(self.signature.classes), self.rows)

@@ -10,6 +10,7 @@ from graph.nets import Case, net
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph.network import Network
+from nnctl.graph.structure import BuiltLayer
 from nnctl.ops.philox import normals, uniforms
 from nnctl.ops.shapes import BATCH
 
@@ -54,7 +55,7 @@ def test_repeat_and_residual():
     )
     network = Network(spec, VALUES)
     inner = ["repeat1.residual1.dense1", "repeat1.residual2.dense1"]
-    assert list(network.parameters) == [f"{n}.{p}" for n in (*inner, "dense1") for p in ("weight", "bias")]
+    assert list(network.structure.parameters) == [f"{n}.{p}" for n in (*inner, "dense1") for p in ("weight", "bias")]
     found, inputs = run(spec, VALUES)
     x = rows(inputs)
     for name in inner:
@@ -70,9 +71,9 @@ def test_layers_on_images_and_inner_axes():
     x = (rows(inputs).astype(float) - inputs["data.shift"]) * inputs["data.scale"]
     x = dense(x, inputs, "dense1").reshape(3, 5, 2)
     np.testing.assert_allclose(found["output"], dense(x, inputs, "dense2"), rtol=1e-12)
-    shapes = Network(spec, signature).layer_shapes
-    assert shapes[0] == ("dense1", "dense", (BATCH, 2, 3), (BATCH, 2, 5))
-    assert shapes[-1] == ("dense2", "dense", (BATCH, 5, 2), (BATCH, 5, 1))
+    layers = Network(spec, signature).structure.layers
+    assert layers[0] == BuiltLayer("dense1", "dense", (BATCH, 2, 3), (BATCH, 2, 5))
+    assert layers[-1] == BuiltLayer("dense2", "dense", (BATCH, 5, 2), (BATCH, 5, 1))
 
 
 def test_random_layers_are_active_in_training_alone():
@@ -168,9 +169,9 @@ def test_the_book_decays_weights_alone():
     assert not np.array_equal(decayed["dense1.weight"], plain["dense1.weight"])
 
 
-def test_slots_are_named_after_their_parameter():
+def test_optimizer_state_is_named_after_their_parameter():
     network = Network(net("layers: [{type: dense, units: 2}]\noptimizer: adam"), VALUES)
-    assert list(network.slots) == [
+    assert list(network.structure.optimizer_state) == [
         f"optimizer.{slot}.dense1.{kind}" for kind in ("weight", "bias") for slot in ("mean", "square")
     ]
 

@@ -40,11 +40,11 @@ def outputs_and_targets(cost: ElementwiseCost) -> tuple[Array, Array]:
 
 
 def optimizer_points(optimizer: Any, seed: int = 0) -> list[Array]:
-    """w, g, t, the scheduled fields, slots of sizes that can occur (squares are positive)."""
+    """w, g, t, the scheduled fields, state of sizes that can occur (squares are positive)."""
     rng = np.random.default_rng(seed)
     w, g = rng.standard_normal((2, 50))
     rates = [np.asarray(0.05), np.asarray(0.7)][: len(optimizer.scheduled)]
-    return [w, g, np.asarray(3.0), *rates, *(np.abs(rng.standard_normal(50)) for _ in optimizer.slots())]
+    return [w, g, np.asarray(3.0), *rates, *(np.abs(rng.standard_normal(50)) for _ in optimizer.state())]
 
 
 def update_of(optimizer: Any) -> Callable[..., Any]:
@@ -130,7 +130,7 @@ def test_updates(optimizer):
     points = optimizer_points(optimizer)
     check_trace(update_of(optimizer), points)
     results = trace(update_of(optimizer), len(points)).evaluate(REAL, *points)
-    assert len(results) == 1 + len(optimizer.slots())
+    assert len(results) == 1 + len(optimizer.state())
 
 
 @pytest.mark.parametrize("optimizer", [p for p in OPTIMIZERS if not p.values[0].weight_decay])
@@ -138,8 +138,8 @@ def test_an_update_goes_downhill(optimizer):
     """From fresh memories, w moves against g; with decay the weight's own pull may outweigh it."""
     w, g, _, *rest = optimizer_points(optimizer)
     rates = rest[: len(optimizer.scheduled)]
-    slots = [np.full(50, first) for _, first in optimizer.slots()]
-    new = update_of(optimizer)(REAL, w, g, np.asarray(1.0), *rates, *slots)[0]
+    state = [np.full(50, first) for _, first in optimizer.state()]
+    new = update_of(optimizer)(REAL, w, g, np.asarray(1.0), *rates, *state)[0]
     assert np.all(np.sign(w - new) == np.sign(g))
 
 

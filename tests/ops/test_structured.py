@@ -106,7 +106,7 @@ def test_a_planted_wrong_derivative_is_caught(name):
 
 
 def test_a_rule_that_is_right_once_but_not_twice_is_caught():
-    """The gradient's own derivative is checked too: here it is lost behind stop_gradient."""
+    """The gradient's own derivative is checked too: here it is lost after stop_gradient."""
 
     def derivative(builder, g, a, z):
         kept = builder.apply("stop_gradient", a)

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from nnctl.errors import UsageError
-from nnctl.reporting.formats import Csv, Format, JsonLines, format_named
+from nnctl.reporting.formats import CsvLines, Format, JsonLines, format_named
 
 RECORD = {"event": "evaluation", "epoch": 1, "seconds": 0.1, "train_cost": 1 / 3, "test_cost": None}
 
@@ -21,7 +21,7 @@ def test_json_lines_keep_every_bit() -> None:
 
 
 def test_csv_has_one_header_and_empty_fields_for_null() -> None:
-    text = Csv().header(tuple(RECORD)) + Csv().row(RECORD)
+    text = CsvLines().header(tuple(RECORD)) + CsvLines().row(RECORD)
     (row,) = csv.DictReader(io.StringIO(text))
     assert row == {"event": "evaluation", "epoch": "1", "seconds": "0.1", "train_cost": repr(1 / 3), "test_cost": ""}
 
@@ -29,10 +29,10 @@ def test_csv_has_one_header_and_empty_fields_for_null() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_json_cannot_say_is_null(value: float) -> None:
     assert json.loads(JsonLines().row({"cost": value})) == {"cost": None}
-    assert Csv().row({"cost": value, "step": 1}) == ",1\n"
+    assert CsvLines().row({"cost": value, "step": 1}) == ",1\n"
 
 
-@pytest.mark.parametrize("form", [JsonLines(), Csv()])
+@pytest.mark.parametrize("form", [JsonLines(), CsvLines()])
 def test_a_row_fits_its_own_columns_only(form: Format) -> None:
     assert form.fits(form.row(RECORD), tuple(RECORD))
     assert not form.fits(form.row(RECORD), tuple(RECORD)[1:])

@@ -12,7 +12,7 @@ import pytest
 
 from nnctl.errors import RunError
 from nnctl.reporting.follow import RunSink, follow
-from nnctl.reporting.formats import Csv, Format, JsonLines
+from nnctl.reporting.formats import CsvLines, Format, JsonLines
 from nnctl.reporting.sinks import FileSink, StreamSink
 from nnctl.training.events import Evaluated, Event, Finished, Record, Saving, Started
 
@@ -54,7 +54,7 @@ def whole(form: Format, last: int) -> str:
     return form.header(COLUMNS) + "".join(form.row(record(e)) for e in range(1, last + 1))
 
 
-FORMS = [JsonLines(), Csv()]
+FORMS = [JsonLines(), CsvLines()]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from nnctl.reporting.terminal import Notices, Table, show, terminal_sinks
+from nnctl.reporting.terminal import MessageSink, TableSink, show, terminal_sinks
 from nnctl.training.events import Evaluated, Finished, Started, Stopped
 from nnctl.training.events import Tested as FinalRow  # pytest collects what is called Test…
 
@@ -38,7 +38,7 @@ def console() -> tuple[Console, io.StringIO]:
 
 def test_the_table() -> None:
     screen, text = console()
-    table = Table(screen)
+    table = TableSink(screen)
     for event in (STARTED, Evaluated(ROW, improved=True), FinalRow(TEST)):
         table.handle(event)
     assert text.getvalue().splitlines() == [
@@ -51,13 +51,13 @@ def test_the_table() -> None:
 
 def test_the_notices() -> None:
     screen, text = console()
-    notices = Notices(screen)
+    messages = MessageSink(screen)
     for event in (
         replace(STARTED, advice=("[step] has no slope",)),
         Stopped("patience is at its end"),
         Finished(SUMMARY, "runs/xor/001"),
     ):
-        notices.handle(event)
+        messages.handle(event)
     assert text.getvalue().splitlines() == [
         "xor: 4,810 parameters, 1,200 training examples, batches of 32, 1 epoch",
         "backend numpy: the only one",
@@ -71,8 +71,8 @@ def test_the_notices() -> None:
 def test_the_last_words_are_of_what_was_measured() -> None:
     screen, text = console()
     row = {"epoch": 1, "train_cost": 0.5, "validation_cost": None}
-    Notices(screen).handle(Finished({**SUMMARY, "test": None, "last": row}, "out"))
-    Notices(screen).handle(Finished({**SUMMARY, "test": None, "last": row | {"validation_cost": 0.75}}, "out"))
+    MessageSink(screen).handle(Finished({**SUMMARY, "test": None, "last": row}, "out"))
+    MessageSink(screen).handle(Finished({**SUMMARY, "test": None, "last": row | {"validation_cost": 0.75}}, "out"))
     ends = [line.split("; ")[1] for line in text.getvalue().splitlines()]
     assert ends == ["train cost 0.5000", "validation cost 0.7500"]
 
@@ -80,7 +80,7 @@ def test_the_last_words_are_of_what_was_measured() -> None:
 def test_quiet_is_quiet_and_a_pipe_gets_no_bar() -> None:
     assert terminal_sinks(io.StringIO(), io.StringIO(), rows=False, quiet=True) == []
     (only,) = terminal_sinks(io.StringIO(), io.StringIO(), rows=False, quiet=False)
-    assert isinstance(only, Notices)
+    assert isinstance(only, MessageSink)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnctl.graph.network import Network
-from nnctl.spec.check.consistency import layer_names
+from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.load import load_spec, load_text
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -34,7 +34,7 @@ def test_layers_without_names_are_read_by_type_and_count():
 def test_the_graph_calls_layers_the_same(name):
     loaded = load_spec(SPECS / f"{name}.yaml")
     network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
-    assert [row[0] for row in network.layer_shapes] == layer_names(loaded.spec.layers)
+    assert [layer.path for layer in network.structure.layers] == layer_names(loaded.spec.layers)
 
 
 @pytest.mark.parametrize("cost", ["mse", "quadratic", "mae"])

@@ -1,56 +1,78 @@
-"""Generated code on disk: compiled once for a structure, a processor and a set of versions.
+"""Compiled things on disk, by key: built once, used again, thrown away where they are damaged.
 
-A folder holds `step.py`, what Numba made of it, and a manifest with the hash of
-each file. A folder that does not match its manifest is thrown away and made
-anew; where nothing can be written, the function is compiled for this process alone.
-What has not been used for longest leaves when the cache is full.
+A folder of the cache holds what a backend builds in it, and a manifest with the hash of
+each file. A folder that does not match its manifest is thrown away and built anew; where
+nothing can be written, the thing is made for this process alone. What has not been used
+for longest leaves when the cache is full.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
-import types as types_module
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl import __version__
 from nnctl.backends.cache.pruning import BUILDING, prune, used
-from nnctl.backends.machine import instruction_sets, processor
 
 log = logging.getLogger("nnctl.compile")
 
 _MANIFEST = "manifest.json"
 _FOLDER_VARIABLE = "NNCTL_CACHE"
 _loaded: dict[str, Any] = {}
-"""Functions of this process by key."""
+"""Things of this process by key."""
 
 
-def compiled(text: str, types: tuple[Any, ...], what: str) -> Any:
-    """The function `run` of a source text, compiled for arguments of Numba's `types` now or earlier.
+@dataclass(frozen=True)
+class Recipe:
+    """How a backend makes a thing.
+
+    build: in an empty folder, from which `load` makes it again, in another process too.
+    without_folder: where there is none to write to.
+    """
+
+    build: Callable[[Path], Any]
+    load: Callable[[Path], Any]
+    without_folder: Callable[[], Any]
+
+
+def key_of(parts: Iterable[str | bytes]) -> str:
+    """The key of what is made from these parts by this version of the project.
+
+    A backend names all that the thing depends on: its text, the sources of what it calls,
+    versions of compilers, the processor.
+    """
+    digest = hashlib.sha256(__version__.encode())
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode()
+        digest.update(f"\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()[:32]
+
+
+def made(key: str, recipe: Recipe, what: str) -> Any:
+    """The thing of a key: of this process, from the cache, or built now.
 
     what: says on the log what is compiled.
     """
-    key = _key(text, types)
     if key not in _loaded:
-        _loaded[key] = _compile_or_load(text, key, what, types)
+        _loaded[key] = _load_or_build(key, recipe, what)
     return _loaded[key]
 
 
-def _compile_or_load(text: str, key: str, what: str, types: tuple[Any, ...]) -> Any:
+def _load_or_build(key: str, recipe: Recipe, what: str) -> Any:
     root = cache_root()
     folder = root / key
     if _intact(folder):
         used(folder)
         try:
-            return _compiled(_imported(folder / "step.py", key), types, cache=True)
+            return recipe.load(folder)
         except OSError:
             log.debug("%s was removed while it was read", folder)
     log.info("compiling %s, once for this structure", what)
@@ -58,22 +80,20 @@ def _compile_or_load(text: str, key: str, what: str, types: tuple[Any, ...]) -> 
     try:
         root.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f"{BUILDING}{key[:8]}-", dir=root))
-        (building / "step.py").write_text(text, encoding="utf-8")
-        function = _compiled(_imported(building / "step.py", key), types, cache=True)
+        built = recipe.build(building)
     except OSError as error:
         log.info("%s cannot be written (%s): compiled code is kept for this run only", root, error.strerror)
         if building is not None:
             shutil.rmtree(building, ignore_errors=True)
-        return _compiled(_module(text, key), types, cache=False)
+        return recipe.without_folder()
     _publish(building, folder)
     prune(root, keep=folder)
-    return function
+    return built
 
 
-def kept_bytes(name: str, source: str, make: Callable[[], bytes]) -> bytes:
-    """Bytes made from a source for this processor: from the cache, or made and put there."""
-    digest = hashlib.sha256("\0".join([source, __version__, *_machine()]).encode()).hexdigest()[:32]
-    path = cache_root() / f"{name}-{digest}"
+def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes]) -> bytes:
+    """Bytes made from these parts: from the cache, or made and put there."""
+    path = cache_root() / f"{name}-{key_of(parts)}"
     try:
         stored = path.read_bytes()
         if hashlib.sha256(stored[32:]).digest() == stored[:32]:
@@ -81,28 +101,22 @@ def kept_bytes(name: str, source: str, make: Callable[[], bytes]) -> bytes:
             return stored[32:]
     except OSError:
         pass  # not there yet, or not readable: made below
-    made = make()
+    contents = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            beside.write_bytes(hashlib.sha256(made).digest() + made)
+            beside.write_bytes(hashlib.sha256(contents).digest() + contents)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
     except OSError:
         log.debug("%s cannot be written", path)
-    return made
-
-
-def _machine() -> list[str]:
-    import llvmlite
-
-    return [llvmlite.__version__, processor(), *instruction_sets()]
+    return contents
 
 
 def cache_root() -> Path:
-    """Where compiled code is kept: $NNCTL_CACHE, else the user's cache folder."""
+    """The folder that keeps compiled code: in $NNCTL_CACHE, else in the user's cache folder."""
     given = os.environ.get(_FOLDER_VARIABLE)
     if given:
         return Path(given) / "compiled"
@@ -111,67 +125,22 @@ def cache_root() -> Path:
     return Path(platformdirs.user_cache_dir("nnctl", appauthor=False)) / "compiled"
 
 
-def _key(text: str, types: tuple[Any, ...]) -> str:
-    import numba
-    import numpy
-    import scipy
-
-    own = [p.read_bytes() for p in sorted((Path(__file__).parents[1] / "cpu").rglob("*.py"))]
-    versions = [sys.version, __version__, numba.__version__, numpy.__version__, scipy.__version__]
-    digest = hashlib.sha256("\0".join([text, *map(str, types), *versions, *_machine()]).encode())
-    for part in own:
-        digest.update(part)
-    return digest.hexdigest()[:32]
-
-
-def _imported(path: Path, key: str) -> Any:
-    """The generated module in a file, which is where Numba keeps what it compiles."""
-    spec = importlib.util.spec_from_file_location(_module_name(key), path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    # Numba finds the functions that compiled code calls by the name of their module.
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _module(text: str, key: str) -> Any:
-    """The generated module without a file."""
-    module = types_module.ModuleType(_module_name(key))
-    sys.modules[module.__name__] = module
-    exec(compile(text, f"<{module.__name__}>", "exec"), module.__dict__)
-    return module
-
-
-def _module_name(key: str) -> str:
-    return f"nnctl_compiled_{key}"
-
-
-def _compiled(module: Any, types: tuple[Any, ...], *, cache: bool) -> Any:
-    """The module's `run`, compiled, or loaded from beside its file where `cache` finds it there."""
-    from numba import njit
-
-    function = njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
-    function.compile(types)
-    return function
-
-
 def _intact(folder: Path) -> bool:
     """Whether a folder is there and as it was written."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        whole = bool(manifest == _hashes(folder))
+        intact = bool(manifest == _hashes(folder))
     except (OSError, ValueError):
-        whole = False
-    if not whole and folder.exists():
+        intact = False
+    if not intact and folder.exists():
         log.info("the compiled code in %s is damaged, and made anew", folder)
         shutil.rmtree(folder, ignore_errors=True)
-    return whole
+    return intact
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".nbi", ".nbc"))
+    """Of each file, but the manifest and Python's own caches, which it writes when it likes."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST and p.suffix != ".pyc")
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 

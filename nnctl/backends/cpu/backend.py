@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
-from nnctl.backends.cache.store import compiled
 from nnctl.backends.contract import Resources, Result
 from nnctl.backends.cpu.codegen.source import Source, generate
-from nnctl.backends.cpu.cycles import seconds_a_tick
+from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.backends.machine import cores
 from nnctl.backends.numpy.interpreter import constants_of
@@ -94,11 +94,11 @@ class Executable:
         arena = _aligned(max(_LINE, plan.arena_bytes))
         constants = constants_of(plan, storage)
         self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
-        self._meeting = np.zeros(64, np.int64)
+        self._counters = np.zeros(64, np.int64)
         self._chunk: _Chunk | None = None
         self._memory = (
-            self._meeting, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
-            _aligned(4 * self.source.room * threads).view(np.float32),
+            self._counters, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
+            _aligned(4 * self.source.scratch * threads).view(np.float32),
             np.array(self.source.offsets or (0,), np.int64), np.array(self.source.numbers or (0.0,), np.float32),
         )  # fmt: skip
         self._kept = (
@@ -106,7 +106,7 @@ class Executable:
             *(constants[key].reshape(-1) for key in self.source.constants),
         )
         example = self._arguments(self._empty_feeds(), self._empty_outputs(0), 0)
-        self._function = compiled(
+        self._function = compiled_step(
             self.source.text,
             _types(example),
             f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)",
@@ -119,7 +119,7 @@ class Executable:
         given = {key: self._fed(key, feeds[key], steps) for key in self.source.feeds}
         outputs = self._empty_outputs(steps)
         arguments = self._arguments(given, outputs, steps)
-        self._meeting[:] = 0
+        self._counters[:] = 0
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
         self._chunk = _Chunk(self._function, arguments, self.threads, shaped)
         return self._chunk
@@ -133,7 +133,7 @@ class Executable:
 
     def spent(self) -> Array:
         """See `TimedExecutable`; zeros where it was not made to keep time."""
-        seconds = self.clock[: len(self.plan.launches)] * seconds_a_tick()
+        seconds = self.clock[: len(self.plan.launches)] * seconds_a_cycle()
         self.clock[:] = 0
         return seconds
 

@@ -1,29 +1,29 @@
-"""How long a tick of the clock is that generated code reads."""
+"""The rate of the cycle counter that generated code reads."""
 
 from __future__ import annotations
 
 import time
 from functools import cache
+from typing import Any
 
-from numba import njit
-
-from nnctl.backends.cpu.codegen.intrinsics import ticks
+from nnctl.backends.cpu.codegen.decorators import compiled
+from nnctl.backends.cpu.codegen.intrinsics import cycle_counter
 
 _WATCHED = 0.02
 """Seconds of comparison with the system's clock, whose own reading takes a millionth of that."""
 
 
-@njit(cache=False)
-def _now() -> int:
-    return ticks()  # type: ignore[call-arg]
+@compiled
+def _now() -> Any:
+    return cycle_counter()
 
 
 @cache
-def seconds_a_tick() -> float:
-    """Measured: a processor's counter runs at a rate of its own."""
+def seconds_a_cycle() -> float:
+    """Seconds between two counts, measured: a processor's counter runs at a rate of its own."""
     _now()
-    began, first = time.perf_counter(), _now()
+    began, first = time.perf_counter(), int(_now())
     while time.perf_counter() - began < _WATCHED:
         pass
-    ended, last = time.perf_counter(), _now()
+    ended, last = time.perf_counter(), int(_now())
     return (ended - began) / (last - first)

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import DividedLaunch, Division
-from nnctl.backends.cpu.kernels.emitters import EMITTERS
+from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
@@ -21,9 +22,6 @@ from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
 from nnctl.plan.plan import Plan
 from nnctl.plan.strategy import Scheduled
-
-_INLINE = ("gather", "cast", "one_hot", "broadcast_to")
-"""Ops whose elements cost less to find again than to store."""
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
@@ -47,17 +45,8 @@ class CpuStrategy:
         self.divisions: list[Division] = []
 
     def inlined(self, graph: Graph) -> set[Node]:
-        """Gathers, casts, one-hot rows and broadcasts that only formulas read."""
-        results = set(graph.results)
-        readers = graph.readers()
-        found: set[Node] = set()
-        for node in reversed(graph.nodes):
-            value = node.outputs[0]
-            reading = readers.get(value, [])
-            formulas = all(isinstance(r.op, ElementwiseOp) or r in found for r in reading)
-            if node.op.name in _INLINE and formulas and reading and value not in results:
-                found.add(node)
-        return found
+        """See `Strategy`."""
+        return inlined_nodes(graph)
 
     def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
         """Greedy: everything that can run without waiting runs first, then the threads meet.
@@ -182,13 +171,13 @@ def _own_part(node: Node, position: int, division: Division, root: Value) -> boo
     """
     value, output = node.inputs[position], node.outputs[0]
     if division == "rows":
-        read_whole = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].whole
+        read_whole = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].full
         return _batched(value) and _batched(root) and position not in read_whole
     if division == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False
         if not isinstance(node.op, ElementwiseOp):
-            return position in EMITTERS[node.op.name].own
+            return position in EMITTERS[node.op.name].partition
         return len(value.shape) == len(output.shape) and value.shape[:1] == output.shape[:1] and value.shape != ()
     return False
 

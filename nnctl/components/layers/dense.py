@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from nnctl.components.activations import Linear
+from nnctl.components.activations import Linear, Sigmoid
 from nnctl.components.base import Activation, Array, Initializer, Layer, Namespace, Regularizer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import Fraction, NonEmptyStr, PositiveInt
@@ -77,6 +77,21 @@ class Dense(Layer):
         """The weights as the product uses them."""
         return weight
 
+    @property
+    def linear(self) -> bool:
+        return isinstance(self.activation, Linear) and self.tied_to is None
+
+    def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:
+        if not isinstance(self.activation, Sigmoid):
+            return f"'{name}' is {self.activation.type}; hidden units of a Boltzmann machine are sigmoid", (
+                "give the layer activation: sigmoid, or leave it out"
+            )
+        if not self.bias:
+            return f"'{name}' has no bias, and hidden units of a Boltzmann machine have one", "remove bias: false"
+        if self.tied_to is not None:
+            return f"'{name}' has no weights of its own", "remove tied_to, or leave it out"
+        return None
+
     def problems(self) -> list[Problem]:
         if self.tied_to is None:
             return bias_problems(self)
@@ -99,6 +114,10 @@ class DropConnect(Dense):
     formula = "z = x·(M ∘ W)/(1 − rate) + b, M = 1 with probability 1 − rate"
 
     rate: Annotated[Fraction, "the share of the weights that is dropped"] = 0.5
+
+    def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:
+        # A machine has all of its weights, at all times.
+        return Layer.unfit_for_pretraining(self, name)
 
     def connections(self, builder: Builder, weight: Any) -> Any:
         if not builder.training or not self.rate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from annotated_types import MinLen
@@ -30,6 +30,10 @@ class Repeat(Layer):
     times: Annotated[PositiveInt, "how often"]
     layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "what is repeated, from input to output"]
 
+    @property
+    def children(self) -> Mapping[str, tuple[Layer, ...]]:
+        return {"layers": self.layers}
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = one(self.type, inputs)
         for _ in range(self.times):
@@ -52,6 +56,10 @@ class Residual(Layer):
     formula = "a = x + F(x)"
 
     layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "F, from input to output"]
+
+    @property
+    def children(self) -> Mapping[str, tuple[Layer, ...]]:
+        return {"layers": self.layers}
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from nnctl.components.base import Initializer, Layer, Regularizer
+from nnctl.components.activations import Relu, Tanh
+from nnctl.components.base import Activation, Initializer, Layer, Regularizer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import PositiveInt
 from nnctl.components.initializers import GlorotUniform, Orthogonal, Uniform, Zeros
@@ -53,6 +54,14 @@ class Recurrent(Layer):
     regularizer: Annotated[Regularizer | None, "on the input weights; the spec's if absent"] = None
     recurrent_regularizer: Annotated[Regularizer | None, "on the recurrent weights; the spec's if absent"] = None
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
+
+    @property
+    def keeps_state(self) -> bool:
+        return self.stateful
+
+    @property
+    def reads_ahead(self) -> bool:
+        return self.bidirectional
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x, *mask = self._checked(inputs)
@@ -196,6 +205,10 @@ class Rnn(TwoBiases):
     formula = "h_t = f(x_t·W + h_{t−1}·R + b)"
 
     activation: Annotated[Literal["tanh", "relu"], "f"] = "tanh"
+
+    @property
+    def output_activation(self) -> Activation:
+        return Tanh() if self.activation == "tanh" else Relu()
 
     def cell(
         self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool

@@ -20,6 +20,7 @@ class Flatten(Layer):
     """All features of an example in one row: (batch, 28, 28, 1) → (batch, 784)."""
 
     formula = "(batch, d₁, …, d_k) → (batch, d₁·…·d_k)"
+    transparent = True
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = one(self.type, inputs)
@@ -32,6 +33,7 @@ class Reshape(Layer):
     """The same features under another shape, without the batch axis."""
 
     formula = "(batch, …) → (batch, *shape)"
+    transparent = True
 
     shape: Annotated[Annotated[tuple[PositiveInt, ...], MinLen(1)], "of one example, e.g. [28, 28, 1]"]
 

@@ -33,24 +33,28 @@ class FirstOrder(Optimizer):
     convention: Annotated[Convention | None, "whose form of the rule; the spec's if absent"] = None
 
     def update(
-        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array
+        self, xp: Namespace, w: Array, g: Array, t: Array, scheduled: dict[str, Array], *state: Array
     ) -> tuple[Array, ...]:
         if not self.weight_decay:
-            delta, *kept = self.rule(xp, g, t, scheduled, *slots)
+            delta, *kept = self.rule(xp, g, t, scheduled, *state)
         elif self.decoupled():
-            delta, *kept = self.rule(xp, g, t, scheduled, *slots)
+            delta, *kept = self.rule(xp, g, t, scheduled, *state)
             delta = delta + scheduled["learning_rate"] * self.weight_decay * w
         else:
-            delta, *kept = self.rule(xp, g + self.weight_decay * w, t, scheduled, *slots)
+            delta, *kept = self.rule(xp, g + self.weight_decay * w, t, scheduled, *state)
         return w - delta, *kept
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
-        """(Δ, new slots…) for the gradient g at step t, counted from 1."""
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
+        """(Δ, the new state…) for the gradient g at step t, counted from 1."""
         raise NotImplementedError
 
     def decoupled(self) -> bool:
         """Whether weight decay shrinks the weight itself (Keras) or joins the gradient (PyTorch)."""
         return str(self.settled("convention")) == "keras"
+
+    @property
+    def clipping(self) -> Clipping | None:
+        return self.clip
 
     def for_bias(self) -> Self:
         # The book decays weights alone.
@@ -88,16 +92,16 @@ class Sgd(FirstOrder):
     dampening: Annotated[Fraction, "takes this share off every gradient after the first"] = 0.0
     nesterov: Annotated[bool, "look ahead along the velocity"] = False
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
+    def state(self) -> tuple[tuple[str, float], ...]:
         return (("velocity", 0.0),) if self.momentum else ()
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
-        if not slots:
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
+        if not state:
             return (scheduled["learning_rate"] * g,)
         if self.dampening:
             # torch.optim.SGD starts its buffer with the undamped gradient.
             g = xp.where(xp.equal(t, 1.0), g, (1.0 - self.dampening) * g)
-        return _momentum(self, g, scheduled, slots[0], nesterov=self.nesterov)
+        return _momentum(self, g, scheduled, state[0], nesterov=self.nesterov)
 
     def problems(self) -> Sequence[Problem]:
         found = []
@@ -119,11 +123,11 @@ class Momentum(FirstOrder):
 
     momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.9
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
+    def state(self) -> tuple[tuple[str, float], ...]:
         return (("velocity", 0.0),)
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
-        return _momentum(self, g, scheduled, slots[0], nesterov=False)
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
+        return _momentum(self, g, scheduled, state[0], nesterov=False)
 
 
 @register("optimizer", "nesterov")
@@ -132,8 +136,8 @@ class Nesterov(Momentum):
 
     formula = "v ← μv − η∇C, w ← w + μv − η∇C"
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
-        return _momentum(self, g, scheduled, slots[0], nesterov=True)
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
+        return _momentum(self, g, scheduled, state[0], nesterov=True)
 
 
 @register("optimizer", "adagrad")
@@ -150,14 +154,14 @@ class Adagrad(FirstOrder):
     initial_accumulator: Annotated[NonNegativeFloat | None, "first s; by convention if absent"] = None
     epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
+    def state(self) -> tuple[tuple[str, float], ...]:
         return (("accumulator", self.settled("initial_accumulator")),)
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
         rate, epsilon = scheduled["learning_rate"], self.settled("epsilon")
         if self.learning_rate_decay:
             rate = rate / (1.0 + (t - 1.0) * self.learning_rate_decay)
-        s = slots[0] + g * g
+        s = state[0] + g * g
         keras = self.settled("convention") == "keras"
         return rate * g / (xp.sqrt(s + epsilon) if keras else xp.sqrt(s) + epsilon), s
 
@@ -178,18 +182,18 @@ class RmsProp(FirstOrder):
     centered: Annotated[bool, "divide by the standard deviation: subtract the squared mean gradient"] = False
     momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.0
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
+    def state(self) -> tuple[tuple[str, float], ...]:
         names = ["square", *(["mean"] if self.centered else []), *(["velocity"] if self.momentum else [])]
         return tuple((name, 0.0) for name in names)
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
         rate, rho, epsilon = scheduled["learning_rate"], self.settled("rho"), self.settled("epsilon")
         keras = self.settled("convention") == "keras"
-        s = rho * slots[0] + (1.0 - rho) * (g * g)
+        s = rho * state[0] + (1.0 - rho) * (g * g)
         kept = [s]
         variance = s
         if self.centered:
-            mean = rho * slots[1] + (1.0 - rho) * g
+            mean = rho * state[1] + (1.0 - rho) * g
             kept.append(mean)
             # Rounding can leave the difference just below 0.
             variance = xp.maximum(s - mean * mean, 0.0)
@@ -198,7 +202,7 @@ class RmsProp(FirstOrder):
             return rate * scaled, *kept
         # PyTorch's velocity leaves the rate out, Keras's has it in.
         increment = rate * scaled if keras else scaled
-        velocity = scheduled["momentum"] * slots[-1] + increment
+        velocity = scheduled["momentum"] * state[-1] + increment
         return (velocity if keras else rate * velocity), *kept, velocity
 
 
@@ -214,13 +218,13 @@ class Adam(FirstOrder):
     beta2: Annotated[Fraction, "decay of the mean of its square"] = 0.999
     epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
+    def state(self) -> tuple[tuple[str, float], ...]:
         return (("mean", 0.0), ("square", 0.0))
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
         rate, epsilon = scheduled["learning_rate"], self.settled("epsilon")
-        m = self.beta1 * slots[0] + (1.0 - self.beta1) * g
-        v = self.beta2 * slots[1] + (1.0 - self.beta2) * (g * g)
+        m = self.beta1 * state[0] + (1.0 - self.beta1) * g
+        v = self.beta2 * state[1] + (1.0 - self.beta2) * (g * g)
         first, second = _one_minus_power(xp, self.beta1, t), _one_minus_power(xp, self.beta2, t)
         if self.settled("convention") == "keras":
             # ε stands beside the biased √v: the ε̂ of the paper's section 2.
@@ -259,12 +263,12 @@ class Adadelta(FirstOrder):
     rho: Annotated[Fraction | None, "decay of both running means; by convention if absent"] = None
     epsilon: Annotated[PositiveFloat | None, _EPSILON] = None
 
-    def slots(self) -> tuple[tuple[str, float], ...]:
+    def state(self) -> tuple[tuple[str, float], ...]:
         return (("square", 0.0), ("delta", 0.0))
 
-    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *slots: Array) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
         rho, epsilon = self.settled("rho"), self.settled("epsilon")
-        s = rho * slots[0] + (1.0 - rho) * (g * g)
-        change = xp.sqrt(slots[1] + epsilon) / xp.sqrt(s + epsilon) * g
-        d = rho * slots[1] + (1.0 - rho) * (change * change)
+        s = rho * state[0] + (1.0 - rho) * (g * g)
+        change = xp.sqrt(state[1] + epsilon) / xp.sqrt(s + epsilon) * g
+        d = rho * state[1] + (1.0 - rho) * (change * change)
         return scheduled["learning_rate"] * change, s, d

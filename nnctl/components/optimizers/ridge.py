@@ -27,7 +27,7 @@ class Ridge(WholeObjectiveOptimizer):
     strength: Annotated[NonNegativeFloat, "λ"] = 1e-8
 
     def step(
-        self, objective: Objective, w: Array, scheduled: Mapping[str, float], memories: Mapping[str, Array]
+        self, objective: Objective, w: Array, scheduled: Mapping[str, float], state: Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
         import numpy as np
 

@@ -39,7 +39,7 @@ class Newton(WholeObjectiveOptimizer):
     damping: Annotated[NonNegativeFloat, "μ, at least this multiple of I is added to the Hessian"] = 0.0
 
     def step(
-        self, objective: Objective, w: Array, scheduled: Mapping[str, float], memories: Mapping[str, Array]
+        self, objective: Objective, w: Array, scheduled: Mapping[str, float], state: Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
         import numpy as np
         from scipy.linalg import cho_solve
@@ -90,24 +90,24 @@ class HessianFree(WholeObjectiveOptimizer):
         Literal["gauss_newton", "hessian"], "what G is; along the Hessian's negative curvature the iteration ends"
     ] = "gauss_newton"
 
-    def memories(self, parameters: int) -> dict[str, Array]:
+    def initial_state(self, parameters: int) -> dict[str, Array]:
         import numpy as np
 
         return {"damping": np.array(self.damping), "direction": np.zeros(parameters)}
 
     def step(
-        self, objective: Objective, w: Array, scheduled: Mapping[str, float], memories: Mapping[str, Array]
+        self, objective: Objective, w: Array, scheduled: Mapping[str, float], state: Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
         import numpy as np
 
         products = objective.gauss_newton_products if self.curvature == "gauss_newton" else objective.hessian_products
-        damping = float(memories["damping"])
+        damping = float(state["damping"])
 
         def damped(v: Array) -> Array:
             return products(w, v[None])[0] + damping * v
 
         value, gradient = objective.value_and_gradient(w)
-        direction = conjugate_gradients(damped, -gradient, self.decay * memories["direction"], self.iterations)
+        direction = conjugate_gradients(damped, -gradient, self.decay * state["direction"], self.iterations)
         slope = float(gradient @ direction)
         if slope >= 0.0:
             # Only a start from the last direction, cut off early, can point uphill.
@@ -173,17 +173,17 @@ class Lbfgs(WholeObjectiveOptimizer):
     learning_rate: Annotated[PositiveFloat, _FIRST_LENGTH] = 1.0
     memory: Annotated[PositiveInt, "pairs (s, y) that are remembered"] = 10
 
-    def memories(self, parameters: int) -> dict[str, Array]:
+    def initial_state(self, parameters: int) -> dict[str, Array]:
         import numpy as np
 
         return {"s": np.zeros((self.memory, parameters)), "y": np.zeros((self.memory, parameters))}
 
     def step(
-        self, objective: Objective, w: Array, scheduled: Mapping[str, float], memories: Mapping[str, Array]
+        self, objective: Objective, w: Array, scheduled: Mapping[str, float], state: Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
         import numpy as np
 
-        s, y = memories["s"], memories["y"]
+        s, y = state["s"], state["y"]
         value, gradient = objective.value_and_gradient(w)
         if not gradient.any():
             return w, {"s": s, "y": y}

@@ -52,12 +52,12 @@ class WholeObjectiveOptimizer(Optimizer):
     solves_readout: ClassVar[bool] = False
     """Whether it solves for a linear last layer alone; the net is refused where that is not all that trains."""
 
-    def memories(self, parameters: int) -> dict[str, Array]:
-        """First values of what it remembers from step to step, float64 arrays by name."""
+    def initial_state(self, parameters: int) -> dict[str, Array]:
+        """First values of what it keeps from step to step, float64 arrays by name; parameters: how many there are."""
         return {}
 
     def step(
-        self, objective: Objective, w: Array, scheduled: Mapping[str, float], memories: Mapping[str, Array]
+        self, objective: Objective, w: Array, scheduled: Mapping[str, float], state: Mapping[str, Array]
     ) -> tuple[Array, dict[str, Array]]:
-        """(new w, new memories). The new w is one that `objective.nearest` gave, or the old one."""
+        """(new w, new state). The new w is one that `objective.nearest` gave, or the old one."""
         raise NotImplementedError

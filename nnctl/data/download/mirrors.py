@@ -37,13 +37,13 @@ def fetch(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path, wha
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"the folder for {what} cannot be made: {error}") from error
-    with _Progress(what) as progress:
+    with _DownloadProgress(what) as progress:
         for file in files:
             if not (folder / file.name).exists():
                 _fetch_file(file, mirrors, folder, progress)
 
 
-def _fetch_file(file: RemoteFile, mirrors: Sequence[str], folder: Path, progress: _Progress) -> None:
+def _fetch_file(file: RemoteFile, mirrors: Sequence[str], folder: Path, progress: _DownloadProgress) -> None:
     failures: list[str] = []
     for mirror in mirrors:
         handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=folder)
@@ -61,7 +61,7 @@ def _fetch_file(file: RemoteFile, mirrors: Sequence[str], folder: Path, progress
     raise DataError("\n".join([f"{file.name} could not be fetched", *failures]))
 
 
-def _try_mirror(url: str, target: Path, file: RemoteFile, progress: _Progress) -> str | None:
+def _try_mirror(url: str, target: Path, file: RemoteFile, progress: _DownloadProgress) -> str | None:
     """Download to `target` and verify it; None, or what went wrong."""
     import pooch  # type: ignore[import-untyped]
 
@@ -91,7 +91,7 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class _Progress:
+class _DownloadProgress:
     """A bar on a terminal's stderr, a line a file elsewhere; it speaks the protocol that pooch expects of one."""
 
     def __init__(self, what: str) -> None:
@@ -110,7 +110,7 @@ class _Progress:
         )
         self._task = self._bars.add_task(f"fetching {what}", total=None)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> _DownloadProgress:
         self._bars.start()
         return self
 

@@ -27,7 +27,7 @@ class PublishedFiles:
 
     title: its name for people. source: its type in a spec, and the name of its folders.
     checksums: MD5 of each file with gzip undone. instead: data of the kind, as a spec writes it,
-    that needs no download. packed: whether mirrors have them as .gz.
+    that needs no download. packed: True where mirrors have them as .gz.
     variants: names that copies of a file may have.
     """
 
@@ -102,7 +102,7 @@ class PublishedFiles:
         return [*([Path(given) / self.source, Path(given)] if given else []), cache_folder(self.source)]
 
     def _files_in(self, folder: Path) -> dict[str, Path]:
-        """Those of the files that are there; of packed ones also plain copies."""
+        """The files that are there; of packed ones also plain copies."""
         present: dict[str, Path] = {}
         endings = ("", ".gz") if self.packed else ("",)
         for name in self.checksums:

@@ -35,8 +35,8 @@ class NextTokens(Source):
         """True: the target of a token is the next."""
         return True
 
-    def parts(self, text: str) -> Sequence[str]:
-        """A text's tokens."""
+    def tokens_of(self, text: str) -> Sequence[str]:
+        """A text's tokens: its characters."""
         return text
 
 
@@ -60,7 +60,7 @@ class Text(NextTokens):
     split: Annotated[SplitRule, "how windows are held out; ordered: the end of the text"] = "ordered"
     validation: Annotated[Portion | None, "windows held out for validation, a number or a share"] = 0.1
 
-    def parts(self, text: str) -> Sequence[str]:
+    def tokens_of(self, text: str) -> Sequence[str]:
         """Characters or words."""
         from nnctl.data import tokens
 
@@ -86,7 +86,7 @@ class Text(NextTokens):
 
         path = resolve(self.path, folder)
         text = tokens.read_text(path if path.is_dir() else existing_file(self.path, folder))
-        parts = self.parts(text)
+        parts = self.tokens_of(text)
         _check_length(path, len(parts), self.tokens, self.length)
         return windows(parts, tokens.vocabulary_of(parts, self.vocabulary), self.length)
 

@@ -284,7 +284,7 @@ def _keys(known: Mapping[str, Field]) -> str:
 
 
 def _fits(node: Node, form: Form) -> bool:
-    """True where a node is of the shape that a form wants; what is in it is another question."""
+    """True where a node is of the shape that a form wants; its content is checked elsewhere."""
     match form:
         case Leaf() | Choice() | Null():
             return isinstance(node, ScalarNode)

@@ -33,7 +33,7 @@ _ABSENT_WORDS = {"none", "off", "no", "false", "nil", "disabled"}
 
 
 def did_you_mean(name: str) -> str:
-    """The question, or nothing where there is no name to ask about."""
+    """The hint that asks for a name; empty where there is none."""
     return f"did you mean '{name}'?" if name else ""
 
 

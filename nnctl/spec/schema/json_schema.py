@@ -36,14 +36,14 @@ Schema = dict[str, Any]
 
 def json_schema() -> Schema:
     """The schema of a whole spec, with one definition a component and one a kind."""
-    writer = _Writer()
+    writer = _SchemaWriter()
     root = writer.record(Spec)
     root["title"] = "nnctl spec"
     root["description"] = "A neural network, its data and its training, for nnctl."
     return {"$schema": DRAFT, **root, "$defs": dict(sorted(writer.definitions.items()))}
 
 
-class _Writer:
+class _SchemaWriter:
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}
 

@@ -17,7 +17,7 @@ ScalarValue: TypeAlias = "bool | int | float | str | None"
 
 @dataclass(frozen=True)
 class ScalarNode:
-    """A single value. `text` is how it was written, `quoted` whether in quotes or as a block."""
+    """A single value. `text`: as it was written; `quoted`: True where in quotes or as a block."""
 
     value: ScalarValue
     location: Location

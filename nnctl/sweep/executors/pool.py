@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
-from nnctl.sweep.executors.worker import Failed, Halted, Outcome, Task, one_thread, work
+from nnctl.sweep.executors.worker import Failed, Halted, Outcome, TrialTask, one_thread, work
 from nnctl.training.signals import StopRequest
 
 _LOOK = 0.2
@@ -22,13 +22,13 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs,))
-        self.task: Task | None = None
+        self.task: TrialTask | None = None
         with one_thread():
             self.process.start()
         # Only the child may hold this end, or its death would go unnoticed.
         theirs.close()
 
-    def give(self, task: Task) -> None:
+    def give(self, task: TrialTask) -> None:
         """Give it a trial to train."""
         self.task = task
         self.connection.send(task)
@@ -49,7 +49,7 @@ class Worker:
         self.process.join()
 
 
-def run(tasks: Sequence[Task], jobs: int, stop: StopRequest) -> Iterator[tuple[Task, Outcome]]:
+def run(tasks: Sequence[TrialTask], jobs: int, stop: StopRequest) -> Iterator[tuple[TrialTask, Outcome]]:
     """Run the tasks on `jobs` workers; outcomes in the order in which they come.
 
     After a request to stop no task begins, and those under way save and come back as `Halted`.

@@ -30,8 +30,8 @@ _THREADS = (
 
 
 @dataclass(frozen=True)
-class Task:
-    """A trial as a worker receives it."""
+class TrialTask:
+    """A task: a trial as a worker receives it."""
 
     number: int
     spec_file: Path
@@ -57,7 +57,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Halted:
-    """The trial was asked to stop, and has saved."""
+    """The trial has saved and stopped, at a request."""
 
 
 Outcome = Done | Failed | Halted
@@ -94,7 +94,7 @@ def work(tasks: Connection) -> None:
             return
 
 
-def _train(task: Task, stop: StopRequest, parent: int) -> Outcome:
+def _train(task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
     from nnctl.errors import DivergedError, Interrupted, NnctlError
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.sweep.study import load_trial

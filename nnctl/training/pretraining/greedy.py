@@ -13,7 +13,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from nnctl.components.pretraining import Pretraining
 from nnctl.data.batches import batches
 from nnctl.data.dataset import Dataset, load_dataset
-from nnctl.data.source import Source
 from nnctl.data.streams import Purpose, permutation
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
@@ -175,14 +174,14 @@ class _Phase:
 
 def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
     """The inputs (n, *input_shape) of the training set before `data.subset`, as stored."""
-    source = loaded.spec.data
-    if not isinstance(source, Source) or source.subset is None:
+    source = loaded.spec.data.without_subset()
+    if source is None:
         raise loaded.error(
             "pretraining.unlabelled",
             "all of the training set has labels: the data has no 'subset'",
             hint="remove the key, or say how many examples have labels with data.subset",
         )
-    return load_dataset(replace(source, subset=None), loaded.folder, loaded.spec.seed).train.inputs
+    return load_dataset(source, loaded.folder, loaded.spec.seed).train.inputs
 
 
 def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:

@@ -1,4 +1,4 @@
-"""What generated code needs and Numba lacks: products by symbol, a barrier, a clock, bits of a float."""
+"""Intrinsics that Numba lacks: products by symbol, windows, a barrier, the cycle counter, bits of a float."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
+from nnctl.backends.cpu.codegen.decorators import intrinsic
 from nnctl.backends.cpu.gemm import product as gemm_module
 from nnctl.backends.cpu.gemm.kernel_ir import SYMBOL
 
@@ -30,16 +30,16 @@ def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
 
 @intrinsic
 def gemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
-         beta: Any, c: Any, ldc: Any, room: Any, spans: Any, span: Any) -> Any:  # fmt: skip
+         beta: Any, c: Any, ldc: Any, scratch: Any, spans: Any, span: Any) -> Any:  # fmt: skip
     """C ← α·op(A)·op(B) + β·C for row-major arrays: C is (m, n), op transposes where its flag is 1.
 
-    lda, ldb, ldc: elements between rows as stored. The sum runs over `spans` stretches of
+    lda, ldb, ldc: elements between rows as stored. The sum runs over `spans` blocks of
     k terms; for each A begins `span` elements further and B k rows further: 1 and 0 for a
-    plain product. room: scratch of this thread, as `nnctl.backends.cpu.gemm.product.room` says.
+    plain product. scratch: of this thread, as much as `product_scratch` says.
     """
     flags = (types.int64,) * 5
     signature = types.void(
-        *flags, types.float32, a, types.int64, b, types.int64, types.float32, c, types.int64, room,
+        *flags, types.float32, a, types.int64, b, types.int64, types.float32, c, types.int64, scratch,
         types.int64, types.int64,
     )  # fmt: skip
 
@@ -110,13 +110,13 @@ def barrier(typing: Any, counters: Any, threads: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         several = builder.icmp_signed(">", args[1], ir.Constant(_I64, 1))
         with builder.if_then(several):
-            _meet(context, builder, _data(context, builder, sig.args[0], args[0]), args[1])
+            _wait(context, builder, _data(context, builder, sig.args[0], args[0]), args[1])
         return context.get_dummy_value()
 
     return types.void(counters, types.int64), codegen
 
 
-def _meet(context: Any, builder: Any, arrivals: Any, threads: Any) -> None:
+def _wait(context: Any, builder: Any, arrivals: Any, threads: Any) -> None:
     # A cache line apart, or each arrival would disturb those that wait.
     generation = builder.gep(arrivals, [ir.Constant(_I64, 16)])
     mine = builder.load_atomic(generation, "acquire", 8)
@@ -164,19 +164,19 @@ def _pause(builder: Any) -> None:
 
 def _external(builder: Any, kind: Any, name: str) -> Any:
     """A function that the linker finds by name."""
-    found: Any = cgutils.get_or_insert_function(builder.module, kind, name)
+    found: Any = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
     return found
 
 
 def _stack_slot(builder: Any, value: Any, kind: Any) -> Any:
-    """A place for a value in the entry block, so that a loop around it does not grow the stack."""
-    place: Any = cgutils.alloca_once(builder, kind)
-    builder.store(value, place)
-    return place
+    """A slot for a value in the entry block, so that a loop around it does not grow the stack."""
+    slot: Any = cgutils.alloca_once(builder, kind)  # type: ignore[no-untyped-call]
+    builder.store(value, slot)
+    return slot
 
 
 @intrinsic
-def ticks(typing: Any) -> Any:
+def cycle_counter(typing: Any) -> Any:
     """The processor's cycle counter."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -192,7 +192,7 @@ def prefetch(typing: Any, array: Any, row: Any) -> Any:
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         made = context.make_array(sig.args[0])(context, builder, args[0])
-        stride = cgutils.unpack_tuple(builder, made.strides)[0]
+        stride = cgutils.unpack_tuple(builder, made.strides)[0]  # type: ignore[no-untyped-call]
         data = builder.bitcast(made.data, _I8.as_pointer())
         first = builder.mul(args[1], stride)
         kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])

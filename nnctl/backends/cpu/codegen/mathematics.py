@@ -1,4 +1,4 @@
-"""exp, log, tanh and their kin in float32, as straight-line code that LLVM turns into vectors.
+"""Elementary functions in float32: exp, log, tanh and their kin as straight-line code that LLVM turns into vectors.
 
 Numba calls the C library for these, one element at a time. Here each is a
 range reduction and a polynomial (minimax coefficients after Cephes, S. Moshier
@@ -13,8 +13,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import bits_of_float, float_of_bits
 
 F = np.float32
@@ -23,15 +23,13 @@ I = np.int32  # noqa: E741
 BOUNDS_ULP: dict[str, float] = {"exp": 1.5, "expm1": 4.0, "log": 1.5, "log1p": 2.0, "tanh": 2.0, "erf": 1.0}
 """Largest error of each function in ULP of its exact result, wherever that is a normal float32."""
 
-# "contract" lets multiply-adds be fused; nothing may be reordered, or the range reductions would lose their point.
-_compiled = njit(cache=False, inline="never", fastmath={"contract"}, error_model="numpy", nogil=True)
-
+# Multiply-adds may be fused; were sums reordered, the range reductions would lose their point.
 _LOG2_E = F(1.44269504088896341)
 _LN2_HIGH, _LN2_LOW = F(0.693359375), F(-2.12194440e-4)
 _EXP_LARGEST, _EXP_SMALLEST = F(88.72284), F(-103.972084)
 
 
-@_compiled
+@compiled
 def exp(x: Any) -> Any:
     """e^x: x = n·ln 2 + r, |r| ≤ ½ ln 2."""
     clipped = min(max(x, _EXP_SMALLEST), _EXP_LARGEST)
@@ -54,7 +52,7 @@ def exp(x: Any) -> Any:
     return y if x == x else x
 
 
-@_compiled
+@compiled
 def log(x: Any) -> Any:
     """ln x: x = 2ⁿ·m, √½ ≤ m < √2."""
     tiny = x < F(1.17549435e-38)
@@ -85,7 +83,7 @@ def log(x: Any) -> Any:
     return y if x >= F(0.0) else F(np.nan)
 
 
-@_compiled
+@compiled
 def log1p(x: Any) -> Any:
     """ln(1 + x): ln of the rounded sum, corrected by what rounding lost (Kahan)."""
     u = F(1.0) + x
@@ -95,7 +93,7 @@ def log1p(x: Any) -> Any:
     return log(u) if u == F(np.inf) or u <= F(0.0) else y
 
 
-@_compiled
+@compiled
 def expm1(x: Any) -> Any:
     """e^x − 1: a polynomial near 0, the difference elsewhere."""
     p = F(1.9875691500e-4)
@@ -108,7 +106,7 @@ def expm1(x: Any) -> Any:
     return near if abs(x) < F(0.34657359) else exp(x) - F(1.0)
 
 
-@_compiled
+@compiled
 def tanh(x: Any) -> Any:
     """tanh x: a polynomial near 0, 1 − 2/(e^2|x| + 1) elsewhere."""
     size = abs(x)
@@ -125,19 +123,19 @@ def tanh(x: Any) -> Any:
     return y if x == x else x
 
 
-@_compiled
+@compiled
 def erf(x: Any) -> Any:
     """erf x, by the C library in float64: exact to rounding, and rare enough to stay scalar."""
     return F(math.erf(float(x)))
 
 
-@_compiled
+@compiled
 def power(x: Any, y: Any) -> Any:
     """x^y, by the C library in float64."""
     return F(math.pow(float(x), float(y)))
 
 
-@_compiled
+@compiled
 def sign(x: Any) -> Any:
     """−1, 0 or 1; NaN of NaN."""
     y = F(1.0) if x > F(0.0) else F(-1.0)

@@ -1,4 +1,4 @@
-"""How the writer of an op's code is entered, and what the schedule must know of it."""
+"""The registration of emitters: how the code of an op is written, and what it calls and needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from nnctl.backends.cpu.codegen.decorators import Function
 from nnctl.backends.cpu.codegen.writer import Writer
 from nnctl.plan.plan import Launch
 
@@ -14,19 +15,23 @@ Emit: TypeAlias = Callable[[Writer, Launch], None]
 
 @dataclass(frozen=True)
 class Emitter:
-    """How the code of an op is written, and how threads may share it.
+    """The writer of an op's code, and what the schedule and the generated module must know of it.
 
+    calls: functions that the code calls by their names; they are imported. scratch: floats of
+    scratch that a launch needs in each thread, None for none.
     rows: whether it treats each example by itself, where the result's first axis is the
-    batch. blocks: whether it can make a stretch of the first axis of a result that is not
-    batched. whole: inputs that every thread reads whole all the same. own: inputs of which
-    a thread reads only its block.
+    batch. blocks: whether it can make a block of the first axis of a result that is not
+    batched. full: inputs that every thread reads in full all the same. partition: inputs of
+    which a thread reads only its block.
     """
 
     write: Emit
+    calls: tuple[Function, ...]
+    scratch: Callable[[Launch], int] | None
     rows: bool
     blocks: bool
-    whole: tuple[int, ...]
-    own: tuple[int, ...]
+    full: tuple[int, ...]
+    partition: tuple[int, ...]
 
 
 EMITTERS: dict[str, Emitter] = {}
@@ -34,16 +39,21 @@ EMITTERS: dict[str, Emitter] = {}
 
 def emits(
     *names: str,
+    calls: tuple[Function, ...] = (),
+    scratch: Callable[[Launch], int] | None = None,
     rows: bool = False,
     blocks: bool = False,
-    whole: tuple[int, ...] = (),
-    own: tuple[int, ...] = (),
+    full: tuple[int, ...] = (),
+    partition: tuple[int, ...] = (),
 ) -> Callable[[Emit], Emit]:
-    """Enter the decorated function as the writer of the ops called `names`."""
+    """Enter the decorated function as the writer of the ops called `names`. Raises ValueError for one that has one."""
 
     def decorate(function: Emit) -> Emit:
-        emitter = Emitter(function, rows, blocks, whole, own)
-        EMITTERS.update(dict.fromkeys(names, emitter))
+        emitter = Emitter(function, calls, scratch, rows, blocks, full, partition)
+        for name in names:
+            if name in EMITTERS:
+                raise ValueError(f"op {name!r} has two emitters")
+            EMITTERS[name] = emitter
         return function
 
     return decorate

@@ -1,65 +1,51 @@
-"""The text of a generated function: arguments, views on memory, statements."""
+"""The statements of a generated function: views on memory, partitions of threads, numbers."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from nnctl.backends.codegen.arguments import Arguments, Names
+from nnctl.backends.cpu.codegen.dialect import NUMBA
 from nnctl.backends.cpu.division import division_of
-from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Launch, Plan, Slot
 
-Part: TypeAlias = Literal["whole", "own"]
+Part: TypeAlias = Literal["full", "partition"]
 """All of a slot, or the rows or blocks of the thread that asks."""
-
-
-_PLAIN_NUMBERS = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
-"""Constants worth showing to the compiler; all others are data, so that nets that differ in a rate share code."""
+LOOP_VARIABLES = "ijklmn"
 _ARENA = {"real": "arena", "index": "arena_index", "uint8": "arena_uint8"}
 
 
 def part_of(launch: Launch) -> Part:
     """What a thread makes of a launch's results: all of them where one thread does the launch."""
-    return "own" if division_of(launch) in ("rows", "blocks") else "whole"
+    return "partition" if division_of(launch) in ("rows", "blocks") else "full"
 
 
-@dataclass
 class Writer:
-    """Collects the parts of the function of one plan.
+    """The parts of the function of one plan, as they are collected.
 
-    The text depends neither on the batch size nor on the number of threads nor
-    on the data set's size: these, the arena's layout and the numbers of the
-    formulas reach the function as arguments, so that one compilation serves them all.
+    body: statements of a step, indented from 0. arguments: what the function is given.
+    scratch: floats that the largest launch needs for itself, in each thread.
+    The text does not depend on the number of threads either: a partition's bounds are computed.
     """
 
-    plan: Plan
-    body: list[str] = field(default_factory=list)
-    """Statements of a step, indented from 0."""
-    numbers: list[float] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    """Where arena slots begin, in elements."""
-    storage: dict[str, str] = field(default_factory=dict)
-    """Key in storage → the flat array's argument name."""
-    feeds: dict[str, str] = field(default_factory=dict)
-    room: int = 1
-    """Floats that the largest launch needs for itself, in each thread."""
-    constants: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self, plan: Plan, names: Names) -> None:
+        self.plan = plan
+        self.names = names
+        self.arguments = Arguments(names, plan)
+        self.body: list[str] = []
+        self.scratch = 1
         self._views: dict[str, str] = {}
         self._step_views: dict[str, str] = {}
-        self._names: dict[tuple[object, ...], str] = {}
-        self._taken: set[str] = set()
+        self._known: dict[tuple[object, ...], str] = {}
         self._variables: dict[int, str] = {}
-        written = (s for launch in self.plan.launches for s in launch.outputs)
+        written = (s for launch in plan.launches for s in launch.outputs)
         self._updated = {s.key for s in written if s.place == "storage"}
         self._indent = 0
 
-    # -- statements ----------------------------------------------------------
+    # -- statements ----------------------------------------------------------------
 
     def line(self, text: str) -> None:
         """Append a statement at the present depth."""
@@ -75,41 +61,31 @@ class Writer:
         finally:
             self._indent -= 1
 
-    def needs_room(self, floats: int) -> None:
-        """A launch packs or pads its operands into so many floats of its thread."""
-        self.room = max(self.room, floats)
+    def nest(self, variables: Sequence[str], turns: Sequence[str], inside: Sequence[str]) -> None:
+        """Loops, the first the outermost, around some lines."""
+        if not turns:
+            for line in inside:
+                self.line(line)
+            return
+        with self.block(f"for {variables[0]} in range({turns[0]}):"):
+            self.nest(variables[1:], turns[1:], inside)
 
-    # -- names ---------------------------------------------------------------
+    def needs_scratch(self, floats: int) -> None:
+        """Let each thread have so many floats of scratch at least."""
+        self.scratch = max(self.scratch, floats)
 
-    def reserve(self, names: Iterable[str]) -> None:
-        """Names that generated variables may not take."""
-        self._taken.update(names)
-
-    def fresh(self, wanted: str) -> str:
-        """An identifier like `wanted` that nothing else has."""
-        readable = wanted.replace("∂C/∂", "d_").replace("⁺", "_new").replace("'", "_")
-        name = re.sub(r"\W+", "_", readable).strip("_")
-        if not name or name[0].isdigit():
-            name = f"v_{name}"
-        candidate, count = name, 1
-        while candidate in self._taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self._taken.add(candidate)
-        return candidate
+    # -- numbers -------------------------------------------------------------------
 
     def number(self, value: float) -> str:
         """A constant: written out if it is a plain one, else an entry of the array `numbers`."""
-        if value in _PLAIN_NUMBERS:
-            return f"F({value!r})"
-        if value not in self.numbers:
-            self.numbers.append(value)
-        index = self.numbers.index(value)
+        index = self.arguments.number(value)
+        if index is None:
+            return NUMBA.literal.format(repr(value))
         key = ("number", index)
-        if key not in self._names:
-            self._names[key] = self.fresh(f"number_{index}")
-            self._views[self._names[key]] = f"numbers[{index}]"
-        return self._names[key]
+        if key not in self._known:
+            self._known[key] = self.names.fresh(f"number_{index}")
+            self._views[self._known[key]] = f"numbers[{index}]"
+        return self._known[key]
 
     def begin(self, launch: Launch) -> None:
         """What follows computes a launch: a number that each thread has for itself lives in a variable."""
@@ -117,27 +93,27 @@ class Writer:
             if slot.place == "arena":
                 self._variables.pop(slot.offset, None)
                 if division_of(launch) == "private":
-                    self._variables[slot.offset] = self.fresh(slot.name)
+                    self._variables[slot.offset] = self.names.fresh(slot.name)
 
     def is_variable(self, slot: Slot) -> bool:
         """Whether each thread has the value in a variable of its own at this point."""
         return slot.shape == () and slot.place == "arena" and slot.offset in self._variables
 
     def scalar(self, slot: Slot) -> str:
-        """Where a value of one element is: a variable, or an element of memory."""
+        """A value of one element: a variable, or an element of memory."""
         if slot.place == "arena" and slot.offset in self._variables:
             return self._variables[slot.offset]
         if slot.place == "arena" or (slot.place == "storage" and slot.key in self._updated):
-            return f"{self.view(slot, 'whole')}[0]"
+            return f"{self.view(slot, 'full')}[0]"
         key: tuple[object, ...] = ("scalar", slot.place, slot.key)
-        if key not in self._names:
-            self._names[key] = self.fresh(slot.key if slot.place != "constant" else slot.name)
+        if key not in self._known:
+            self._known[key] = self.names.fresh(slot.key if slot.place != "constant" else slot.name)
             index = "step" if slot.place == "feed" else "0"
             # Read anew each step: the step before may have written it.
-            self._step_views[self._names[key]] = f"{self._base(slot)}[{index}]"
-        return self._names[key]
+            self._step_views[self._known[key]] = f"{self.arguments.array(slot)}[{index}]"
+        return self._known[key]
 
-    # -- parts ---------------------------------------------------------------
+    # -- partitions ----------------------------------------------------------------
 
     def times(self, slot: Slot) -> int:
         """Entries of the first axis for each example of the batch."""
@@ -152,41 +128,43 @@ class Writer:
         return _scaled(self.length(slot), math.prod(slot.shape[1:])) if slot.shape else "1"
 
     def bounds(self, slot: Slot) -> tuple[str, str]:
-        """First and one-past-last index of the thread's part of a slot's first axis."""
+        """First and one-past-last index of the thread's partition of a slot's first axis."""
         # Multiples of the batch are cut where the batch is, so that an example stays with its thread.
         length, times = ("batch", self.times(slot)) if slot.batched else (str(slot.shape[0]), 1)
         key = ("bounds", length)
-        if key not in self._names:
+        if key not in self._known:
             kind = "example" if slot.batched else f"of_{length}"
-            first, last = self.fresh(f"first_{kind}"), self.fresh(f"last_{kind}")
+            first, last = self.names.fresh(f"first_{kind}"), self.names.fresh(f"last_{kind}")
             self._views[first] = f"{length} * thread // threads"
             self._views[last] = f"{length} * (thread + 1) // threads"
-            self._names[key] = f"{first} {last}"
-        first, last = self._names[key].split()
+            self._known[key] = f"{first} {last}"
+        first, last = self._known[key].split()
         return _scaled(first, times), _scaled(last, times)
 
-    def count(self, slot: Slot, part: Part = "own") -> str:
-        """How many entries of the first axis a part has."""
-        if part == "whole":
+    def count(self, slot: Slot, part: Part = "partition") -> str:
+        """Entries of the first axis that a part has."""
+        if part == "full":
             return self.length(slot)
         first, last = self.bounds(slot)
         return f"({last} - {first})"
 
+    # -- views ---------------------------------------------------------------------
+
     def view(self, slot: Slot, part: Part, shape: Sequence[int | str] | None = None) -> str:
-        """A variable that shows a slot's memory, or the thread's part of it, under `shape` (flat if None).
+        """A variable that shows a slot's memory, or the thread's partition of it, under `shape` (flat if None).
 
         The first entry of `shape` is ignored: it is whatever the part has there.
         """
         layout = None if shape is None else tuple(shape[1:])
-        own_name = slot.name if slot.place == "arena" else ""
-        key = ("view", slot.place, slot.key, own_name, slot.offset, slot.dtype, slot.shape, slot.batched, part, layout)
-        if key in self._names:
-            return self._names[key]
-        name = self.fresh(slot.key if slot.place == "storage" else slot.name)
-        self._names[key] = name
+        arena_name = slot.name if slot.place == "arena" else ""
+        key = ("view", slot.place, slot.key, arena_name, slot.offset, slot.dtype, slot.shape, slot.batched, part,
+               layout)  # fmt: skip
+        if key in self._known:
+            return self._known[key]
+        name = self._known[key] = self.names.fresh(slot.key if slot.place == "storage" else slot.name)
         inner = math.prod(slot.shape[1:])
         start, count = "0", self.size(slot)
-        if part == "own":
+        if part == "partition":
             start, count = _scaled(self.bounds(slot)[0], inner), _scaled(self.count(slot), inner)
         lengths = [count]
         if layout:
@@ -196,53 +174,42 @@ class Writer:
         (self._step_views if slot.place == "feed" else self._views)[name] = text
         return name
 
+    def matrix(self, slot: Slot, part: Part) -> str:
+        """A view of a slot as (rows, last axis)."""
+        return self.view(slot, part, ["-", slot.shape[-1]])
+
     def following(self, slot: Slot, part: Part) -> str:
         """A feed as the next step will see it; in the last step as this one does."""
         key = ("following", slot.key, part)
-        if key not in self._names:
-            name = self._names[key] = self.fresh(f"next_{slot.name}")
+        if key not in self._known:
+            name = self._known[key] = self.names.fresh(f"next_{slot.name}")
             size = self.size(slot)
-            start = _scaled(self.bounds(slot)[0], math.prod(slot.shape[1:])) if part == "own" else "0"
-            place = _sum(f"min(step + 1, steps - 1) * {size}", start)
-            self._step_views[name] = f"window1({self._base(slot)}, {place}, {self.count(slot, part)})"
-        return self._names[key]
+            start = _scaled(self.bounds(slot)[0], math.prod(slot.shape[1:])) if part == "partition" else "0"
+            begin = _sum(f"min(step + 1, steps - 1) * {size}", start)
+            self._step_views[name] = f"window1({self.arguments.array(slot)}, {begin}, {self.count(slot, part)})"
+        return self._known[key]
 
     def table(self, slot: Slot, shape: Sequence[int]) -> str:
-        """A whole data set as rows of `shape`; its length is not part of the code."""
+        """A data set in full, as rows of `shape`; its length is not part of the code."""
         key = ("table", slot.key, tuple(shape))
-        if key not in self._names:
-            name = self._names[key] = self.fresh(slot.key)
-            base = self._base(slot)
+        if key not in self._known:
+            name = self._known[key] = self.names.fresh(slot.key)
+            base = self.arguments.array(slot)
             inner = math.prod(shape)
             dims = "".join(f", {n}" for n in shape)
             self._views[name] = f"window{1 + len(shape)}({base}, 0, {base}.size // {inner}{dims})" if shape else base
-        return self._names[key]
-
-    def _base(self, slot: Slot) -> str:
-        known = {"storage": self.storage, "feed": self.feeds, "constant": self.constants}[slot.place]
-        if slot.key not in known:
-            known[slot.key] = self.fresh(f"all_{slot.name if slot.place == 'constant' else slot.key}")
-        return known[slot.key]
+        return self._known[key]
 
     def _memory(self, slot: Slot, start: str) -> str:
         """The flat array that a slot lies in, and where its part begins."""
         match slot.place:
             case "arena":
-                return f"{_ARENA[slot.dtype]}, {_sum(self._offset(slot), start)}"
+                return f"{_ARENA[slot.dtype]}, {_sum(f'offsets[{self.arguments.offset(slot)}]', start)}"
             case "feed":
-                return f"{self._base(slot)}, {_sum(f'step * {self.size(slot)}', start)}"
+                return f"{self.arguments.array(slot)}, {_sum(f'step * {self.size(slot)}', start)}"
             case "storage" | "constant":
-                return f"{self._base(slot)}, {start}"
+                return f"{self.arguments.array(slot)}, {start}"
         raise ValueError(f"{slot.name} has no memory: it is {slot.place}")
-
-    def _offset(self, slot: Slot) -> str:
-        key = ("offset", slot.offset, slot.dtype, slot.name)
-        if key not in self._names:
-            self._names[key] = f"offsets[{len(self.offsets)}]"
-            self.offsets.append(slot.offset // element(slot.dtype).bytes)
-        return self._names[key]
-
-    # -- the whole -----------------------------------------------------------
 
     def views(self) -> list[str]:
         """Statements before the loop over steps."""

@@ -19,8 +19,8 @@ PACK_B_FROM = 200
 """Rows of C from which a panel of B is packed."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
-STRETCH = 512
-"""Terms of a long sum that are added at once where A is transposed: of more, what is packed leaves the cache."""
+BLOCK = 512
+"""Terms of a block, of which a long sum is made where A is transposed: of more, what is packed leaves the cache."""
 LONG = 1024
 """Sums of more terms than this are long."""
 _ARGUMENTS = (
@@ -43,7 +43,7 @@ def module_text(bits: int) -> str:
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
-    loops = [_pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes), _stretches()]
+    loops = [_pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes), _blocks()]
     return "\n".join([*declared, *kernels, *loops])
 
 
@@ -219,7 +219,7 @@ def _outer(rows: int, vectors: int, lanes: int) -> str:
 
     ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
     a convolution sums over the rows of its kernel, for each of which the image begins a row
-    lower. buffer: room for k·spans × vectors·lanes floats, and for A where it is packed.
+    lower. buffer: scratch of k·spans × vectors·lanes floats, and for A where it is packed.
     """
     width = vectors * lanes
     return f"""
@@ -252,8 +252,8 @@ begin:
   br i1 %pack.a, label %packing.a, label %ready
 
 packing.a:
-  %room.b = mul i64 %k, {width}
-  %buffer.a = getelementptr float, ptr %buffer, i64 %room.b
+  %scratch.b = mul i64 %k, {width}
+  %buffer.a = getelementptr float, ptr %buffer, i64 %scratch.b
   call void @pack.a(i64 %m, i64 %k, ptr %a, i64 %lda, ptr %buffer.a)
   br label %ready
 
@@ -317,8 +317,8 @@ exit:
 """
 
 
-def _stretches() -> str:
-    """The function that is called: long sums of a transposed A in stretches, all others at once."""
+def _blocks() -> str:
+    """The function that is called: long sums of a transposed A block by block, all others at once."""
     return f"""
 define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
 entry:
@@ -329,29 +329,29 @@ entry:
   %long.ta = and i1 %is.ta, %is.long
   %cut = and i1 %long.ta, %is.plain
   %next.b = select i1 %is.tb, i64 1, i64 %ldb
-  br i1 %cut, label %stretch, label %whole
+  br i1 %cut, label %block, label %whole
 
 whole:
   call void @product(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb,
                      float %beta, ptr %c, i64 %ldc, ptr %buffer, i64 %spans, i64 %span)
   ret void
 
-stretch:
-  %first = phi i64 [0, %entry], [%next, %stretch]
+block:
+  %first = phi i64 [0, %entry], [%next, %block]
   %begins = icmp eq i64 %first, 0
   %scale = select i1 %begins, float %beta, float 1.0
   %left = sub i64 %k, %first
-  %few = icmp slt i64 %left, {STRETCH}
-  %terms = select i1 %few, i64 %left, i64 {STRETCH}
+  %few = icmp slt i64 %left, {BLOCK}
+  %terms = select i1 %few, i64 %left, i64 {BLOCK}
   %a.offset = mul i64 %first, %lda
-  %a.stretch = getelementptr float, ptr %a, i64 %a.offset
+  %a.block = getelementptr float, ptr %a, i64 %a.offset
   %b.offset = mul i64 %first, %next.b
-  %b.stretch = getelementptr float, ptr %b, i64 %b.offset
-  call void @product(i64 1, i64 %tb, i64 %m, i64 %n, i64 %terms, float %alpha, ptr %a.stretch, i64 %lda,
-                     ptr %b.stretch, i64 %ldb, float %scale, ptr %c, i64 %ldc, ptr %buffer, i64 1, i64 0)
-  %next = add i64 %first, {STRETCH}
+  %b.block = getelementptr float, ptr %b, i64 %b.offset
+  call void @product(i64 1, i64 %tb, i64 %m, i64 %n, i64 %terms, float %alpha, ptr %a.block, i64 %lda,
+                     ptr %b.block, i64 %ldb, float %scale, ptr %c, i64 %ldc, ptr %buffer, i64 1, i64 0)
+  %next = add i64 %first, {BLOCK}
   %done = icmp sge i64 %next, %k
-  br i1 %done, label %exit, label %stretch
+  br i1 %done, label %exit, label %block
 
 exit:
   ret void

@@ -9,6 +9,7 @@ import llvmlite.binding as llvm
 
 from nnctl.backends.cache.store import kept_bytes
 from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
+from nnctl.backends.cpu.processor import identity
 from nnctl.backends.machine import vector_bits
 
 
@@ -21,7 +22,7 @@ def load() -> Any:
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
     )
     text = module_text(vector_bits())
-    code = kept_bytes("gemm", text, lambda: _object_code(text, machine))
+    code = kept_bytes("gemm", [text, *identity()], lambda: _object_code(text, machine))
     empty = llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(empty, machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -40,11 +41,11 @@ def _object_code(text: str, machine: Any) -> bytes:
 
 
 def panel_width() -> int:
-    """Columns of a panel of B: a product over k needs room for k times as many floats."""
+    """Columns of a panel of B: a product over k needs k times as many floats of scratch."""
     return TILE[vector_bits()][1] * vector_bits() // 32
 
 
-def room(m: int, k: int, *, transposed: bool) -> int:
+def product_scratch(m: int, k: int, *, transposed: bool) -> int:
     """Floats that a product of m rows over k terms packs its operands into."""
     # The last tile has fewer rows, and lies as if it had them all.
     rows = TILE[vector_bits()][0]

@@ -13,7 +13,7 @@ _ARGUMENTS = (
 def tile(rows: int, vectors: int, lanes: int) -> str:
     """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
 
-    The sum runs over `spans` stretches of k terms, for each of which A begins `span` floats further.
+    The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further.
     """
     v = f"<{lanes} x float>"
     t = Text()

@@ -1,49 +1,37 @@
-"""Convolution and pooling, compiled; convolution by the product kernel, without unfolding the image.
+"""Convolution by the product kernel, without unfolding the image.
 
 An output row of an NHWC image is a matrix product: as the kernel moves by one
 pixel its window moves by the channels of one, and the window's pixels of one
 kernel row lie next to each other. So A's rows overlap, and the sum runs over
-the kernel's rows as stretches of the product. Forward, kernel gradient and
+the kernel's rows as blocks of the product. Forward, kernel gradient and
 input gradient are all written in terms of that one routine.
 
-Images x (images, height, width, channels); a thread gets its own. w (kh, kw, channels,
-filters). geometry: the tuple (kh, kw, stride down, stride across, padding above, padding
-to the left, height with padding, width with padding).
+Images and geometry as in `windows`. w (kh, kw, channels, filters).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import gemm, window1, window3
 from nnctl.backends.cpu.codegen.mathematics import F
-from nnctl.backends.cpu.kernels.library import compiled
+from nnctl.backends.cpu.codegen.registration import emits
+from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.gemm.product import product_scratch
+from nnctl.backends.cpu.kernels.grouped_convolution import (
+    grouped_convolution,
+    grouped_convolution_kernel,
+    grouped_convolution_transpose,
+)
+from nnctl.backends.cpu.kernels.windows import as_tuple, geometry_of, image, place, two
+from nnctl.plan.plan import Launch
 
 
 @compiled
-def placed(x: Any, top: Any, left: Any, down: Any, across: Any, out: Any) -> None:
-    """x (height, width, channels) into zeros: pixel (i, j) to (top + i·down, left + j·across), if that is inside."""
-    rows, columns, channels = out.shape
-    for i in range(rows):
-        for j in range(columns):
-            for c in range(channels):
-                out[i, j, c] = F(0.0)
-    height, width, _ = x.shape
-    for i in range(height):
-        row = top + i * down
-        if row < 0 or row >= rows:
-            continue
-        for j in range(width):
-            column = left + j * across
-            if column >= 0 and column < columns:
-                for c in range(channels):
-                    out[row, column, c] = x[i, j, c]
-
-
-@compiled
-def _convolved(x: Any, w: Any, kh: Any, kw: Any, down: Any, across: Any, out: Any, room: Any) -> None:
+def _convolved(x: Any, w: Any, kh: Any, kw: Any, down: Any, across: Any, out: Any, scratch: Any) -> None:
     """out (rows, columns, filters) ← x (height, width, channels) * w, w flat with kh·kw·channels rows."""
     _, width, channels = x.shape
     rows, columns, filters = out.shape
@@ -53,28 +41,28 @@ def _convolved(x: Any, w: Any, kh: Any, kw: Any, down: Any, across: Any, out: An
         gemm(
             0, 0, columns, filters, kw * channels, F(1.0), window1(flat_x, start, flat_x.size - start),
             across * channels, w, filters, F(0.0), window1(flat_out, i * columns * filters, columns * filters),
-            filters, room, kh, width * channels,
+            filters, scratch, kh, width * channels,
         )  # fmt: skip
 
 
 @compiled
-def convolution(x: Any, w: Any, out: Any, geometry: Any, room: Any) -> None:
+def convolution(x: Any, w: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """out ← x * w for each image."""
     kh, kw, down, across, top, left, height, width = geometry
     channels = x.shape[3]
     size = height * width * channels
-    rest = window1(room, size, room.size - size)
+    rest = window1(scratch, size, scratch.size - size)
     for n in range(x.shape[0]):
         if height == x.shape[1] and width == x.shape[2]:
             _convolved(x[n], w, kh, kw, down, across, out[n], rest)
         else:
-            around = window3(room, 0, height, width, channels)
-            placed(x[n], top, left, 1, 1, around)
+            around = window3(scratch, 0, height, width, channels)
+            place(x[n], top, left, 1, 1, around)
             _convolved(around, w, kh, kw, down, across, out[n], rest)
 
 
 @compiled
-def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, room: Any) -> None:
+def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """out (…, channels): what `convolution` does to y's cotangent; w (kh, kw, channels, filters).
 
     y with its pixels a stride apart, convolved with the kernel turned by half a circle.
@@ -87,37 +75,37 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, room: Any) ->
             base = ((kh - 1 - i) * kw + kw - 1 - j) * filters * channels
             for c in range(channels):
                 for o in range(filters):
-                    room[base + o * channels + c] = w[i, j, c, o]
+                    scratch[base + o * channels + c] = w[i, j, c, o]
     height, width = out.shape[1] + kh - 1, out.shape[2] + kw - 1
     size = height * width * filters
-    around = window3(room, turned, height, width, filters)
-    rest = window1(room, turned + size, room.size - turned - size)
+    around = window3(scratch, turned, height, width, filters)
+    rest = window1(scratch, turned + size, scratch.size - turned - size)
     for n in range(y.shape[0]):
-        placed(y[n], kh - 1 - top, kw - 1 - left, down, across, around)
-        _convolved(around, window1(room, 0, turned), kh, kw, 1, 1, out[n], rest)
+        place(y[n], kh - 1 - top, kw - 1 - left, down, across, around)
+        _convolved(around, window1(scratch, 0, turned), kh, kw, 1, 1, out[n], rest)
 
 
 @compiled
 def convolution_kernel(
-    x: Any, y: Any, first: Any, last: Any, step: Any, kw: Any, out: Any, geometry: Any, room: Any
+    x: Any, y: Any, first: Any, last: Any, step: Any, kw: Any, out: Any, geometry: Any, scratch: Any
 ) -> None:
     """Parts first … last − 1 of ∂C/∂w from all images; y: ∂C/∂(x * w). out: those parts, flat.
 
-    A part is kw pixels of the kernel, and parts meet the image `step` numbers apart.
+    A part is kw pixels of the kernel, and parts read the image `step` numbers apart.
     """
     _, _, down, across, top, left, height, width = geometry
     channels = x.shape[3]
     images, rows, columns, filters = y.shape
     size = height * width * channels
-    rest = window1(room, size, room.size - size)
+    rest = window1(scratch, size, scratch.size - size)
     part = kw * channels * filters
     flat_y = y.reshape(y.size)
     flat_x = x.reshape(x.size)
     plain = height == x.shape[1] and width == x.shape[2]
     for n in range(images):
         if not plain:
-            placed(x[n], top, left, 1, 1, window3(room, 0, height, width, channels))
-        image = window1(flat_x, n * size, size) if plain else window1(room, 0, size)
+            place(x[n], top, left, 1, 1, window3(scratch, 0, height, width, channels))
+        image = window1(flat_x, n * size, size) if plain else window1(scratch, 0, size)
         gradient = window1(flat_y, n * rows * columns * filters, rows * columns * filters)
         for i in range(first, last):
             start = i * step
@@ -128,97 +116,101 @@ def convolution_kernel(
             )  # fmt: skip
 
 
-@compiled
-def max_pool(x: Any, out: Any, geometry: Any, room: Any) -> None:
-    """The largest element of each window."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    images, rows, columns, channels = out.shape
-    for n in range(images):
-        for i in range(rows):
-            for j in range(columns):
-                for c in range(channels):
-                    out[n, i, j, c] = F(-np.inf)
-                for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
-                        row, column = i * down + a - top, j * across + b - left
-                        for c in range(channels):
-                            value = x[n, row, column, c]
-                            largest = out[n, i, j, c]
-                            out[n, i, j, c] = largest if largest >= value else value
+def _spacing(launch: Launch) -> tuple[int, int, int]:
+    """(dilation down, dilation across, groups)."""
+    return (*two(launch.attributes["dilation"], 1), launch.attributes["groups"])
 
 
-@compiled
-def maximum_place(x: Any, out: Any, geometry: Any, room: Any) -> None:
-    """The number of the first largest element's place in each window."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    images, rows, columns, channels = out.shape
-    for n in range(images):
-        for i in range(rows):
-            for j in range(columns):
-                for c in range(channels):
-                    out[n, i, j, c] = 0
-                    room[c] = F(-np.inf)
-                for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
-                        row, column, place = i * down + a - top, j * across + b - left, a * kw + b
-                        for c in range(channels):
-                            value = x[n, row, column, c]
-                            ahead = value > room[c]
-                            out[n, i, j, c] = place if ahead else out[n, i, j, c]
-                            room[c] = value if ahead else room[c]
+def _call(launch: Launch, arguments: str, geometry: Sequence[int]) -> str:
+    """The call of the op's function; of the one for dilation and groups where there are some."""
+    spacing = _spacing(launch)
+    if spacing == (1, 1, 1):
+        return f"{launch.op.name}({arguments}, {as_tuple(geometry)}, scratch)"
+    return f"grouped_{launch.op.name}({arguments}, {as_tuple(geometry)}, {as_tuple(spacing)}, scratch)"
 
 
-@compiled
-def put_into_windows(g: Any, place: Any, out: Any, geometry: Any, room: Any) -> None:
-    """Each number of g added at one place of its window."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    images, rows, columns, channels = g.shape
-    for n in range(images):
-        _cleared(out[n])
-        for i in range(rows):
-            for j in range(columns):
-                for a in range(max(0, top - i * down), min(kh, out.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, out.shape[2] + left - j * across)):
-                        row, column, number = i * down + a - top, j * across + b - left, a * kw + b
-                        for c in range(channels):
-                            out[n, row, column, c] += g[n, i, j, c] if place[n, i, j, c] == number else F(0.0)
+def _forward_geometry(launch: Launch) -> tuple[int, ...]:
+    x, w = launch.inputs
+    return geometry_of(w.shape[:-2], launch.attributes, x.shape[1:-1])
 
 
-@compiled
-def sum_pool(x: Any, out: Any, geometry: Any, room: Any) -> None:
-    """The sum over each window."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    images, rows, columns, channels = out.shape
-    for n in range(images):
-        _cleared(out[n])
-        for i in range(rows):
-            for j in range(columns):
-                for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
-                        for c in range(channels):
-                            out[n, i, j, c] += x[n, i * down + a - top, j * across + b - left, c]
+def _scratch(launch: Launch) -> int:
+    """Of an image with its padding, and of one product."""
+    x, w = launch.inputs
+    geometry = _forward_geometry(launch)
+    padded = geometry[6] * geometry[7] * x.shape[-1]
+    return padded + product_scratch(1, math.prod(w.shape[:-1]), transposed=False)
 
 
-@compiled
-def spread_pool(g: Any, out: Any, geometry: Any, room: Any) -> None:
-    """Each number of g added at every place of its window."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    images, rows, columns, channels = g.shape
-    for n in range(images):
-        _cleared(out[n])
-        for i in range(rows):
-            for j in range(columns):
-                for a in range(max(0, top - i * down), min(kh, out.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, out.shape[2] + left - j * across)):
-                        for c in range(channels):
-                            out[n, i * down + a - top, j * across + b - left, c] += g[n, i, j, c]
+@emits("convolution", calls=(convolution, grouped_convolution), scratch=_scratch, rows=True, full=(1,))
+def _convolution(writer: Writer, launch: Launch) -> None:
+    x, w = launch.inputs
+    part = part_of(launch)
+    images, result = image(writer, x, part), image(writer, launch.outputs[0], part)
+    writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", _forward_geometry(launch)))
 
 
-@compiled
-def _cleared(image: Any) -> None:
-    """image ← 0."""
-    rows, columns, channels = image.shape
-    for i in range(rows):
-        for j in range(columns):
-            for c in range(channels):
-                image[i, j, c] = F(0.0)
+def _transpose_geometry(launch: Launch) -> tuple[int, ...]:
+    w, out = launch.inputs[1], launch.outputs[0]
+    return geometry_of(w.shape[:-2], launch.attributes, out.shape[1:-1])
+
+
+def _transpose_scratch(launch: Launch) -> int:
+    """Of the turned kernel, of y with its pixels a stride apart, and of one product."""
+    w, out = launch.inputs[1], launch.outputs[0]
+    kh, kw = _transpose_geometry(launch)[:2]
+    down, across, _ = _spacing(launch)
+    height, width = two(out.shape[1:-1], 1)
+    spread: int = (height + (kh - 1) * down) * (width + (kw - 1) * across) * w.shape[-1]
+    return math.prod(w.shape) + spread + product_scratch(1, kh * kw * w.shape[-1], transposed=False)
+
+
+@emits(
+    "convolution_transpose",
+    calls=(convolution_transpose, grouped_convolution_transpose),
+    scratch=_transpose_scratch,
+    rows=True,
+    full=(1,),
+)
+def _convolution_transpose(writer: Writer, launch: Launch) -> None:
+    y, w = launch.inputs
+    geometry = _transpose_geometry(launch)
+    kw = geometry[1]
+    kernel = writer.view(w, "full", ["-", kw, *w.shape[-2:]] if len(w.shape) == 4 else None)
+    if len(w.shape) == 3:
+        kernel = f"window4({kernel}, 0, 1, {kw}, {w.shape[-2]}, {w.shape[-1]})"
+    part = part_of(launch)
+    images, result = image(writer, y, part), image(writer, launch.outputs[0], part)
+    writer.line(_call(launch, f"{images}, {kernel}, {result}", geometry))
+
+
+def _kernel_geometry(launch: Launch) -> tuple[int, ...]:
+    return geometry_of(launch.attributes["kernel"], launch.attributes, launch.inputs[0].shape[1:-1])
+
+
+def _kernel_scratch(launch: Launch) -> int:
+    """Of an image with its padding, and of one product."""
+    x, y = launch.inputs
+    geometry = _kernel_geometry(launch)
+    padded = geometry[6] * geometry[7] * x.shape[-1]
+    return padded + product_scratch(1, math.prod(y.shape[1:-1]), transposed=False)
+
+
+@emits(
+    "convolution_kernel", calls=(convolution_kernel, grouped_convolution_kernel), scratch=_kernel_scratch, blocks=True
+)
+def _convolution_kernel(writer: Writer, launch: Launch) -> None:
+    x, y = launch.inputs
+    out = launch.outputs[0]
+    geometry = _kernel_geometry(launch)
+    dilation_down, dilation_across, _ = _spacing(launch)
+    images, gradients = image(writer, x, "full"), image(writer, y, "full")
+    # A thread makes some rows of the kernel; of a kernel of one row some columns.
+    channels = x.shape[-1]
+    step, across = channels * dilation_across, 1
+    if len(out.shape) == 4:
+        step, across = geometry[7] * channels * dilation_down, geometry[1]
+    part = part_of(launch)
+    first, last = writer.bounds(out) if part == "partition" else ("0", str(out.shape[0]))
+    arguments = f"{images}, {gradients}, {first}, {last}, {step}, {across}, {writer.view(out, part)}"
+    writer.line(_call(launch, arguments, geometry))

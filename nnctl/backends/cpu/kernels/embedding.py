@@ -1,12 +1,17 @@
-"""Rows of tables by index, compiled, and where a sequence is filled up."""
+"""Rows of tables by index, and where a sequence is filled up."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import window1
 from nnctl.backends.cpu.codegen.mathematics import F
-from nnctl.backends.cpu.kernels.library import compiled, fill
+from nnctl.backends.cpu.codegen.registration import emits
+from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.kernels.layout import fill
+from nnctl.plan.plan import Launch
 
 
 @compiled
@@ -36,3 +41,30 @@ def differs(x: Any, value: Any, out: Any) -> None:
         for j in range(x.shape[1]):
             if x[i, j] != value:
                 out[i] = 1
+
+
+@emits("lookup", calls=(lookup,), rows=True, full=(0,))
+def _lookup(writer: Writer, launch: Launch) -> None:
+    table, index = launch.inputs
+    part = part_of(launch)
+    out, rows = writer.matrix(launch.outputs[0], part), writer.matrix(table, "full")
+    writer.line(f"lookup({rows}, {writer.view(index, part)}, {out})")
+
+
+@emits("add_rows", calls=(add_rows,), blocks=True)
+def _add_rows(writer: Writer, launch: Launch) -> None:
+    x, index = launch.inputs
+    out = launch.outputs[0]
+    part = part_of(launch)
+    first = writer.bounds(out)[0] if part == "partition" else "0"
+    rows, result = writer.matrix(x, "full"), writer.matrix(out, part)
+    writer.line(f"add_rows({rows}, {writer.view(index, 'full')}, {first}, {result})")
+
+
+@emits("differs", calls=(differs,), rows=True)
+def _differs(writer: Writer, launch: Launch) -> None:
+    x, out = launch.inputs[0], launch.outputs[0]
+    part = part_of(launch)
+    features = 1 if x.dtype == "index" else math.prod(x.shape[len(out.shape) :])
+    value = writer.number(float(launch.attributes["value"]))
+    writer.line(f"differs({writer.view(x, part, ['-', features])}, {value}, {writer.view(out, part)})")

@@ -1,12 +1,16 @@
-"""The gated recurrent unit over a whole sequence, compiled: `nnctl.ops` says what it computes, `walk` how."""
+"""The gated recurrent unit over a whole sequence: `nnctl.ops` says what it computes, `scan` how."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import gemm, window1
 from nnctl.backends.cpu.codegen.mathematics import F
-from nnctl.backends.cpu.kernels.library import compiled, copy, fill
+from nnctl.backends.cpu.codegen.registration import emits
+from nnctl.backends.cpu.codegen.writer import Writer
+from nnctl.backends.cpu.gemm.product import product_scratch
+from nnctl.backends.cpu.kernels.layout import copy, fill
 from nnctl.backends.cpu.kernels.scan import (
     add,
     add_product,
@@ -14,20 +18,25 @@ from nnctl.backends.cpu.kernels.scan import (
     add_state_product,
     at,
     earlier,
+    flag,
+    gradients_given,
     is_skipped,
     mixed,
     moment,
+    optional,
     product,
     scale,
     times_sigmoid_slope,
     times_tanh_slope,
     to_sigmoid,
     to_tanh,
+    write_scan,
 )
+from nnctl.plan.plan import Launch
 
 
 @compiled
-def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, room: Any, outputs: Any) -> None:
+def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, scratch: Any, outputs: Any) -> None:
     """(h, gates), `reset_after`: the gates r, z, n and the state's part of n's sum side by side."""
     h, gates = outputs
     rows, steps, units = h.shape
@@ -35,7 +44,7 @@ def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, room: 
         t, last = moment(s, steps, reverse)
         for i in range(rows):
             copy(bias, at(gates, i, t, 0, 3 * units))
-        add_state_product(h0, h, t, last, weight, 3 * units, gates, room)
+        add_state_product(h0, h, t, last, weight, 3 * units, gates, scratch)
         for i in range(rows):
             switches, n = at(gates, i, t, 0, 2 * units), at(gates, i, t, 2 * units, units)
             of_state = at(gates, i, t, 3 * units, units)
@@ -49,12 +58,14 @@ def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, room: 
 
 
 @compiled
-def gru_reset_before(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, room: Any, outputs: Any) -> None:
+def gru_reset_before(
+    p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, scratch: Any, outputs: Any
+) -> None:
     """(h, gates), the reset gate applied to the state itself: the gates r, z, n side by side."""
     h, gates = outputs
     rows, steps, units = h.shape
     size = rows * units
-    kept, rest = window1(room, 0, size), window1(room, size, room.size - size)
+    kept, rest = window1(scratch, 0, size), window1(scratch, size, scratch.size - size)
     for s in range(steps):
         t, last = moment(s, steps, reverse)
         for i in range(rows):
@@ -87,7 +98,7 @@ def _next_state(h0: Any, h: Any, i: Any, t: Any, last: Any, n: Any, z: Any, mask
 
 @compiled
 def gru_gradient(
-    gates: Any, weight: Any, h: Any, h0: Any, of_h: Any, of_gates: Any, mask: Any, reverse: Any, room: Any,
+    gates: Any, weight: Any, h: Any, h0: Any, of_h: Any, of_gates: Any, mask: Any, reverse: Any, scratch: Any,
     outputs: Any,
 ) -> None:  # fmt: skip
     """(∂C/∂p, ∂C/∂s, ∂C/∂(first h)), `reset_after`; s is the state's part of the sums."""
@@ -107,19 +118,19 @@ def gru_gradient(
                 add(at(of_gates, i, t, 3 * units, units), dsn)
             times_sigmoid_slope(r, dr)
             copy(at(dp, i, t, 0, 2 * units), at(ds, i, t, 0, 2 * units))
-        add_product_back(ds, t, 3 * units, weight, F(1.0), dh, room)
+        add_product_back(ds, t, 3 * units, weight, F(1.0), dh, scratch)
 
 
 @compiled
 def gru_gradient_reset_before(
-    gates: Any, weight: Any, h: Any, h0: Any, of_h: Any, of_gates: Any, mask: Any, reverse: Any, room: Any,
+    gates: Any, weight: Any, h: Any, h0: Any, of_h: Any, of_gates: Any, mask: Any, reverse: Any, scratch: Any,
     outputs: Any,
 ) -> None:  # fmt: skip
     """(∂C/∂p, ∂C/∂s, ∂C/∂(first h)), the reset gate applied to the state itself; both sums have the same gradient."""
     dp, ds, dh = outputs
     rows, steps, units = h.shape
     size = rows * units
-    through, rest = window1(room, 0, size), window1(room, size, room.size - size)
+    through, rest = window1(scratch, 0, size), window1(scratch, size, scratch.size - size)
     fill(window1(dh, 0, dh.size), F(0.0))
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
@@ -165,3 +176,34 @@ def _candidate_gradient(
         add(at(of_gates, i, t, units, 2 * units), at(dp, i, t, units, 2 * units))
     times_sigmoid_slope(z, dz)
     times_tanh_slope(n, dn)
+
+
+def _scratch(launch: Launch) -> int:
+    """Of what the reset gate leaves of the states, and of the product with them."""
+    p, weight = launch.inputs[:2]
+    units = weight.shape[0]
+    return p.shape[0] * units + product_scratch(p.shape[0], units, transposed=False)
+
+
+def _variant(launch: Launch) -> str:
+    return launch.op.name if launch.attributes["reset_after"] else f"{launch.op.name}_reset_before"
+
+
+@emits("gru", calls=(gru, gru_reset_before), scratch=_scratch, rows=True, full=(1, 2))
+def _gru(writer: Writer, launch: Launch) -> None:
+    p, weight, bias, h, *mask = launch.inputs
+    write_scan(writer, launch, _variant(launch), [p, weight, bias, h, optional(mask)], [flag(launch, "reverse")])
+
+
+def _gradient_scratch(launch: Launch) -> int:
+    """Of the gradient that goes through the reset gate, and of the product back."""
+    gates, weight = launch.inputs[:2]
+    rows, units = gates.shape[0], weight.shape[0]
+    return rows * units + product_scratch(rows, weight.shape[1], transposed=False)
+
+
+@emits("gru_gradient", calls=(gru_gradient, gru_gradient_reset_before), scratch=_gradient_scratch, rows=True, full=(1,))
+def _gru_gradient(writer: Writer, launch: Launch) -> None:
+    gates, weight, h, h0, *rest = launch.inputs
+    read = [gates, weight, h, h0, *gradients_given(launch, rest, ("h", "gates"))]
+    write_scan(writer, launch, _variant(launch), read, [flag(launch, "reverse")])

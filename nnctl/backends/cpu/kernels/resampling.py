@@ -1,4 +1,4 @@
-"""Linear interpolation along an axis, compiled: `nnctl.ops.resampling` says what it computes.
+"""Linear interpolation along an axis: `nnctl.ops.resampling` says what it computes.
 
 x (before, cells, after) and its samples (before, cells·len(shares), after). shares: of each
 new sample of a cell what it takes of the cell; the rest is the neighbour's, of the first
@@ -7,10 +7,15 @@ new sample of a cell what it takes of the cell; the rest is the neighbour's, of 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
-from nnctl.backends.cpu.kernels.library import compiled
+from nnctl.backends.cpu.codegen.registration import emits
+from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.ops.resampling import shares
+from nnctl.plan.plan import Launch
 
 
 @compiled
@@ -47,3 +52,16 @@ def interpolate_transpose(samples: Any, shares: Any, early: Any, x: Any) -> None
 def _neighbour(cell: Any, before: Any, cells: Any) -> Any:
     """The cell beside; at the border, the cell itself."""
     return max(cell - 1, 0) if before else min(cell + 1, cells - 1)
+
+
+@emits("interpolate", "interpolate_transpose", calls=(interpolate, interpolate_transpose), rows=True)
+def _interpolate(writer: Writer, launch: Launch) -> None:
+    x, out = launch.inputs[0], launch.outputs[0]
+    axis, factor = launch.attributes["axis"], launch.attributes["factor"]
+    read, made = (
+        writer.view(s, part_of(launch), ["-", s.shape[axis], math.prod(s.shape[axis + 1 :])]) for s in (x, out)
+    )
+    samples = list(shares(factor))
+    taken = ", ".join(writer.number(share) for _, share in samples)
+    early = sum(offset < 0.0 for offset, _ in samples)
+    writer.line(f"{launch.op.name}({read}, ({taken},), {early}, {made})")

@@ -1,0 +1,1 @@
+"""The language-free half of code generation: loop nests, inlining, argument tables, dialects."""

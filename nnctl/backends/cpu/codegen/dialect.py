@@ -1,0 +1,44 @@
+"""The dialect of this backend: Python as Numba compiles it, in float32."""
+
+from __future__ import annotations
+
+from nnctl.backends.codegen.dialect import Dialect
+from nnctl.backends.cpu.codegen.mathematics import erf, exp, expm1, log, log1p, power, sign, tanh
+from nnctl.ops.primitives import PRIMITIVES
+
+FUNCTIONS = (erf, exp, expm1, log, log1p, power, sign, tanh)
+"""Primitives that are functions of `mathematics`."""
+_OPERATORS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "reciprocal": "F(1.0) / {0}",
+    "square": "{0} * {0}",
+    "abs": "abs({0})",
+    "sqrt": "math.sqrt({0})",
+    # A NaN on either side must come out: a net that diverges is found by it.
+    "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
+    "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
+    "greater": "{0} > {1}",
+    "less": "{0} < {1}",
+    "equal": "{0} == {1}",
+    "where": "({1} if {0} else {2})",
+}
+
+
+def _call(name: str) -> str:
+    return f"{name}({', '.join(f'{{{i}}}' for i in range(PRIMITIVES[name].arity))})"
+
+
+NUMBA = Dialect(
+    primitives={**_OPERATORS, **{f.__name__: _call(f.__name__) for f in FUNCTIONS}},
+    # A constant is no NaN: one comparison does.
+    with_constant={"maximum": "({0} if {0} >= {1} else {1})", "minimum": "({0} if {0} <= {1} else {1})"},
+    literal="F({0})",
+    from_condition="F({0})",
+    to_condition="{0} != F(0.0)",
+    from_integer="F({0})",
+    one_hot="(F(1.0) if {0} == {1} else F(0.0))",
+)

@@ -1,0 +1,81 @@
+"""Generated steps, compiled by Numba: once for a text, types of arguments, versions and a processor.
+
+A folder of the cache holds `step.py` and what Numba made of it beside the file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types as types_module
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy
+import scipy
+
+from nnctl.backends.cache.store import Recipe, key_of, made
+from nnctl.backends.cpu.processor import identity
+
+_SOURCES = ("cpu", "codegen")
+"""Packages beside this one's parent whose functions end up in compiled code."""
+_FILE = "step.py"
+
+
+def compiled_step(text: str, types: tuple[Any, ...], what: str) -> Any:
+    """The function `run` of a source text, compiled for arguments of Numba's `types` now or earlier.
+
+    what: says on the log what is compiled.
+    """
+    key = key_of([text, *map(str, types), *_versions(), *identity(), *_sources()])
+    module = f"nnctl_compiled_{key}"
+
+    def build(folder: Path) -> Any:
+        (folder / _FILE).write_text(text, encoding="utf-8")
+        return load(folder)
+
+    def load(folder: Path) -> Any:
+        return _compiled(_imported(folder / _FILE, module), types, cache=True)
+
+    def without_folder() -> Any:
+        return _compiled(_module(text, module), types, cache=False)
+
+    return made(key, Recipe(build, load, without_folder), what)
+
+
+def _versions() -> list[str]:
+    return [sys.version, numba.__version__, numpy.__version__, scipy.__version__]
+
+
+def _sources() -> list[bytes]:
+    """The sources of everything that writes generated code or is called by it."""
+    backends = Path(__file__).parents[1]
+    return [path.read_bytes() for name in _SOURCES for path in sorted((backends / name).rglob("*.py"))]
+
+
+def _imported(path: Path, name: str) -> Any:
+    """The generated module in a file, which is where Numba keeps what it compiles."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    # Numba finds the functions that compiled code calls by the name of their module.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module(text: str, name: str) -> Any:
+    """The generated module without a file."""
+    module = types_module.ModuleType(name)
+    sys.modules[name] = module
+    exec(compile(text, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
+def _compiled(module: Any, types: tuple[Any, ...], *, cache: bool) -> Any:
+    """The module's `run`, compiled, or loaded from beside its file where `cache` finds it there."""
+    function: Any = numba.njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
+    function.compile(types)
+    return function

@@ -1,0 +1,111 @@
+"""Log-likelihoods of labels, plain and with smoothed labels and weighted classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nnctl.backends.cpu.codegen.decorators import compiled, reordered
+from nnctl.backends.cpu.codegen.mathematics import F, exp, log
+from nnctl.backends.cpu.codegen.registration import emits
+from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.kernels.classification import class_numbers
+from nnctl.plan.plan import Launch
+
+
+@reordered
+def _log_normalizer(z: Any, i: Any) -> Any:
+    """(max, ln Σ e^(z − max)) of a row."""
+    columns = z.shape[1]
+    largest = z[i, 0]
+    for j in range(1, columns):
+        largest = max(largest, z[i, j])
+    s = F(0.0)
+    for j in range(columns):
+        s += exp(z[i, j] - largest)
+    return largest, log(s)
+
+
+@compiled
+def softmax_log_likelihood(z: Any, labels: Any, out: Any) -> None:
+    """ln Σ_k e^(z_k) − z_y."""
+    for i in range(out.size):
+        largest, logarithm = _log_normalizer(z, i)
+        out[i] = logarithm - (z[i, labels[i]] - largest)
+
+
+@compiled
+def softmax_log_likelihood_weighted(z: Any, labels: Any, smoothing: Any, weights: Any, out: Any) -> None:
+    """−Σ_k q_k ln softmax(z)_k."""
+    for i in range(out.size):
+        largest, logarithm = _log_normalizer(z, i)
+        s = F(0.0)
+        for k in range(z.shape[1]):
+            s -= _share(labels[i], k, smoothing, weights) * (z[i, k] - largest - logarithm)
+        out[i] = s
+
+
+@compiled
+def log_likelihood(a: Any, labels: Any, out: Any) -> None:
+    """−ln a_y."""
+    for i in range(out.size):
+        out[i] = -log(a[i, labels[i]])
+
+
+@compiled
+def log_likelihood_weighted(a: Any, labels: Any, smoothing: Any, weights: Any, out: Any) -> None:
+    """−Σ_k q_k ln a_k, 0·ln 0 being 0."""
+    for i in range(out.size):
+        s = F(0.0)
+        for k in range(a.shape[1]):
+            q = _share(labels[i], k, smoothing, weights)
+            s -= q * log(a[i, k] if q != F(0.0) else F(1.0))
+        out[i] = s
+
+
+@compiled
+def target_distribution(labels: Any, smoothing: Any, weights: Any, out: Any) -> None:
+    """q of each example."""
+    for i in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] = _share(labels[i], k, smoothing, weights)
+
+
+@compiled
+def _share(label: Any, k: Any, smoothing: Any, weights: Any) -> Any:
+    """q_k: what the log-likelihood weighs −ln a_k with."""
+    hot = F(1.0) - smoothing if label == k else F(0.0)
+    return weights[k] * (hot + smoothing / F(len(weights)))
+
+
+@emits(
+    "softmax_log_likelihood",
+    "log_likelihood",
+    "target_distribution",
+    calls=(
+        log_likelihood,
+        log_likelihood_weighted,
+        softmax_log_likelihood,
+        softmax_log_likelihood_weighted,
+        target_distribution,
+    ),
+    rows=True,
+)
+def _likelihood(writer: Writer, launch: Launch) -> None:
+    *scores, labels = launch.inputs
+    out = launch.outputs[0]
+    part = part_of(launch)
+    attributes: dict[str, Any] = dict(launch.attributes)
+    weights = attributes.get("class_weights")
+    smoothing = float(attributes.get("label_smoothing") or 0.0)
+    read = [writer.matrix(s, part) for s in scores]
+    label_view, result = writer.view(labels, part), writer.view(out, part)
+    if launch.op.name == "target_distribution":
+        read, result = [], writer.matrix(out, part)
+    plain = weights is None and not smoothing and scores
+    if plain:
+        writer.line(f"{launch.op.name}({', '.join([*read, label_view, result])})")
+        return
+    classes = scores[0].shape[-1] if scores else out.shape[-1]
+    numbers = [writer.number(smoothing), class_numbers(writer, weights, classes)]
+    name = launch.op.name if not scores else f"{launch.op.name}_weighted"
+    writer.line(f"{name}({', '.join([*read, label_view, *numbers, result])})")

@@ -1,0 +1,65 @@
+"""The net by itself: rows of a data set, through the layers of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nnctl.components.builder import Carrying
+from nnctl.components.signature import DataSignature
+from nnctl.errors import ShapeError
+from nnctl.graph import interface
+from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.ops.shapes import BATCH, ROWS, Shape
+from nnctl.spec.document import Spec
+
+Observer = Callable[[str, str, Shape, Shape], None]
+"""A function that is told a layer's path, its type, the shape of its first input and that of its output."""
+
+
+def builder_of(
+    spec: Spec, signature: DataSignature, name: str, *, training: bool, carrying: Carrying | None = None
+) -> GraphBuilder:
+    """A builder for a graph called `name` of a settled spec."""
+    words = signature.vocabulary
+    return GraphBuilder(
+        name,
+        training=training,
+        carrying=carrying,
+        convention=spec.convention,
+        vocabulary=None if words is None else len(words),
+    )
+
+
+def build(builder: GraphBuilder, spec: Spec, signature: DataSignature, observe: Observer = lambda *_: None) -> Tensor:
+    """The output of the last layer, (batch, …). Raises ShapeError, at the layer, where layers do not fit."""
+    x = _inputs(builder, signature)
+    known = {"input": x}
+    current = x
+    for position, layer in enumerate(spec.layers):
+        inputs = [current] if layer.inputs is None else [known[name] for name in layer.inputs]
+        path = layer.name or builder.fresh_layer(layer.type)
+        try:
+            with builder.scope(path):
+                current = builder.build_here(layer, *inputs)
+        except ShapeError as error:
+            error.path = f"layers.{position}"
+            raise
+        known[path] = current
+        observe(path, layer.type, inputs[0].shape, current.shape)
+    return current
+
+
+def _inputs(builder: GraphBuilder, signature: DataSignature) -> Tensor:
+    """Rows of the data set, (batch, …), numbers as real numbers and rescaled."""
+    data = builder.input(interface.INPUTS, (ROWS, *signature.input_shape), signature.input_dtype, "data")
+    index = builder.input(interface.INDEX, (BATCH,), "index", "feed")
+    with builder.on_behalf_of("data"):
+        x = builder.apply("gather", data, index)
+        if signature.input_dtype == "uint8":
+            x = builder.apply("cast", x)
+        if signature.statistics_shape is None:
+            return x
+        shift = builder.input(interface.SHIFT, signature.statistics_shape, role="statistic")
+        scale = builder.input(interface.SCALE, signature.statistics_shape, role="statistic")
+        rescaled: Tensor = builder.formula("rescale", lambda xp, x, shift, scale: (x - shift) * scale, x, shift, scale)
+        return rescaled

@@ -1,0 +1,89 @@
+"""Facts of a net that are known without running it, all from one build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnctl.components.base import Regularizer
+from nnctl.components.signature import DataSignature
+from nnctl.graph import interface, net
+from nnctl.graph.builder import GraphBuilder, Parameter, State
+from nnctl.graph.penalties import regularizer_of
+from nnctl.ops.shapes import Shape
+from nnctl.spec.document import Spec
+
+
+@dataclass(frozen=True)
+class BuiltLayer:
+    """A layer of the spec's list: its path, its type, the shapes (batch, …) of its first input and of its output."""
+
+    path: str
+    type: str
+    input_shape: Shape
+    output_shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The arrays and the layers of a net, by name, in the order of the layers.
+
+    parameters: every trained array, frozen ones included. states: what layers keep from step to step.
+    optimizer_state: what the update rule keeps of each parameter that is trained: the parameter,
+    whose shape it has, and its first value. regularizers: of the parameters that have one.
+    known_indices: number of different indices that a layer knows, of those that read some.
+    """
+
+    layers: tuple[BuiltLayer, ...]
+    parameters: dict[str, Parameter]
+    states: dict[str, State]
+    optimizer_state: dict[str, tuple[Parameter, float]]
+    regularizers: dict[str, Regularizer]
+    known_indices: dict[str, int]
+
+    @property
+    def recurrent_states(self) -> dict[str, State]:
+        """States with an entry for each example of a batch: where sequences go on."""
+        return {name: state for name, state in self.states.items() if state.value.batched}
+
+    @property
+    def penalized(self) -> bool:
+        """Whether the objective has a penalty beside the cost."""
+        return any(regularizer.penalizes for regularizer in self.regularizers.values())
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape (batch, …) of the net's output."""
+        return self.layers[-1].output_shape
+
+
+def structure_of(spec: Spec, signature: DataSignature) -> Structure:
+    """The facts of a settled spec's net. Raises ShapeError where layers do not fit."""
+    # In training, where every layer that has a state keeps it.
+    builder = net.builder_of(spec, signature, "structure", training=True)
+    layers: list[BuiltLayer] = []
+    net.build(builder, spec, signature, lambda *row: layers.append(BuiltLayer(*row)))
+    parameters = builder.parameters
+    regularizers = {name: regularizer_of(spec, parameter) for name, parameter in parameters.items()}
+    return Structure(
+        layers=tuple(layers),
+        parameters=parameters,
+        states=builder.states,
+        optimizer_state={
+            interface.optimizer_state(array, name): (parameter, first)
+            for name, parameter in parameters.items()
+            if not parameter.frozen
+            for array, first in spec.optimizer.state()
+        },
+        regularizers={name: regularizer for name, regularizer in regularizers.items() if regularizer is not None},
+        known_indices=_known_indices(builder),
+    )
+
+
+def _known_indices(builder: GraphBuilder) -> dict[str, int]:
+    known: dict[str, int] = {}
+    for node in builder.nodes:
+        if node.op.name == "one_hot":
+            known[node.layer] = node.attributes["classes"]
+        elif node.op.name == "lookup" and isinstance(rows := node.inputs[0].shape[0], int):
+            known[node.layer] = rows
+    return known

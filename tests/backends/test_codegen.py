@@ -1,0 +1,293 @@
+"""Generators of code: dialects that cover the primitives, registrations that hold together, the shared loop nest."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends.spec_steps import compiled_specs, spec_steps
+from nnctl.backends.codegen.arguments import Arguments, Names
+from nnctl.backends.codegen.dialect import COMPARISONS, Dialect, Values
+from nnctl.backends.codegen.inlining import INLINED, Inlining
+from nnctl.backends.codegen.loop_nest import LoopNest
+from nnctl.backends.cpu import kernels
+from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.cpu.codegen import registration
+from nnctl.backends.cpu.codegen.dialect import NUMBA
+from nnctl.backends.cpu.codegen.imports import import_block, known_names, modules_of
+from nnctl.backends.cpu.codegen.source import generate, unsupported
+from nnctl.backends.cpu.kernels import EMITTERS
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.views import VIEWS
+from nnctl.ops import OPS
+from nnctl.ops.expression import trace
+from nnctl.ops.primitives import PRIMITIVES
+from nnctl.ops.shapes import BATCH, ROWS
+from nnctl.plan.plan import Plan, Slot
+
+C = Dialect(
+    primitives={name: f"{name}({', '.join(f'{{{i}}}' for i in range(p.arity))})" for name, p in PRIMITIVES.items()},
+    with_constant={},
+    literal="{0}f",
+    from_condition="(float)({0})",
+    to_condition="({0} != 0.0f)",
+    from_integer="(float){0}",
+    one_hot="({0} == {1} ? 1.0f : 0.0f)",
+)
+"""Another language, to see that nothing shared knows the first."""
+DIALECTS = {"numba": NUMBA, "c": C}
+
+
+# -- dialects -----------------------------------------------------------------------------
+
+
+def placeholders(pattern: str) -> set[int]:
+    return {int(number) for number in re.findall(r"\{(\d+)\}", pattern)}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=list(DIALECTS))
+def test_a_dialect_has_a_text_for_every_primitive_and_no_other(dialect):
+    assert dialect.primitives.keys() == PRIMITIVES.keys()
+    assert dialect.with_constant.keys() <= PRIMITIVES.keys()
+    for name, pattern in (*dialect.primitives.items(), *dialect.with_constant.items()):
+        assert placeholders(pattern) == set(range(PRIMITIVES[name].arity)), name
+    for pattern in (dialect.literal, dialect.from_condition, dialect.to_condition, dialect.from_integer):
+        assert placeholders(pattern) == {0}
+    assert placeholders(dialect.one_hot) == {0, 1}
+
+
+def test_comparisons_are_the_primitives_that_no_number_comes_out_of():
+    flat = {name for name, p in PRIMITIVES.items() if p.arity == 2 and p.partials == (None, None)}
+    assert flat == set(COMPARISONS)
+
+
+def texts(dialect: Dialect, body, arity: int) -> list[str]:
+    """The lines of a formula in a dialect, its values called a, b, … and t0, t1, …; then its results."""
+    expression = trace(body, arity)
+    values = Values(expression, dialect, dialect.literal.format)
+    for index in range(arity):
+        values.bind(index, "abc"[index])
+    lines = []
+    for position in range(len(expression.lines)):
+        lines.append(values.line(position))
+        values.bind(values.value_of(position), f"t{position}")
+    return [*lines, *(values.number(result) for result in expression.results)]
+
+
+def test_conditions_become_numbers_and_numbers_conditions():
+    def body(xp, a, b):
+        return xp.where(xp.greater(a, b), a, 2.0), xp.where(a, xp.less(a, b), b)
+
+    assert texts(NUMBA, body, 2) == [
+        "a > b", "(a if t0 else F(2.0))", "a < b", "(F(t2) if a != F(0.0) else b)", "t1", "t3",
+    ]  # fmt: skip
+    assert texts(C, body, 2) == [
+        "greater(a, b)", "where(t0, a, 2.0f)", "less(a, b)", "where((a != 0.0f), (float)(t2), b)", "t1", "t3",
+    ]  # fmt: skip
+
+
+def test_a_constant_comes_first_where_that_is_shorter():
+    assert texts(NUMBA, lambda xp, a: xp.maximum(a, 3.0), 1)[0] == "(F(3.0) if F(3.0) >= a else a)"
+    assert texts(NUMBA, lambda xp, a: xp.maximum(3.0, a), 1)[0] == "(F(3.0) if F(3.0) >= a else a)"
+    assert "a != a" in texts(NUMBA, lambda xp, a, b: xp.maximum(a, b), 2)[0]
+
+
+# -- registrations ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EMITTERS)
+def test_what_an_emitter_calls_can_be_imported_as_the_generated_code_imports_it(name):
+    modules = modules_of([name])
+    called = [function.__name__ for function in EMITTERS[name].calls]
+    block = import_block([f"    {call}()" for call in called], modules)
+    space: dict[str, object] = {}
+    exec("\n".join(block), space)
+    for function in EMITTERS[name].calls:
+        assert space[function.__name__] is function
+    assert set(called) <= known_names()
+
+
+@pytest.mark.parametrize("name", EMITTERS)
+def test_a_function_called_lives_in_a_file_of_kernels_with_its_emitter_or_serves_several(name):
+    """A kernel and its emitter share a file; of what an emitter calls from elsewhere another emitter calls too."""
+    home = EMITTERS[name].write.__module__
+    shared = {"gemm", "copy", "fill"}
+    for function in EMITTERS[name].calls:
+        if function.__module__ != home and function.__name__ not in shared:
+            assert function.__name__.startswith("grouped_"), f"{function.__name__} of {name} is not in {home}"
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_an_op_has_an_emitter_or_is_a_view_or_is_missing(name):
+    inputs, attributes = OPS[name].sample(np.random.default_rng(0))
+    builder = GraphBuilder(name)
+    dtypes = {"f": "real", "i": "index", "u": "uint8"}
+    arrays = [np.asarray(x) for x in inputs]
+    tensors = [builder.input(f"x{i}", a.shape, dtypes[a.dtype.kind]) for i, a in enumerate(arrays)]
+    made = builder.apply_all(name, *tensors, **attributes)
+    graph = builder.graph({f"y{i}": tensor for i, tensor in enumerate(made)})
+    covered = name in EMITTERS or name in VIEWS or not tensors
+    assert unsupported(graph) == (() if covered else (name,))
+
+
+def test_every_emitter_is_of_an_op():
+    assert EMITTERS.keys() <= OPS.keys()
+    assert set(INLINED) <= EMITTERS.keys()
+
+
+def test_an_op_has_one_emitter():
+    with pytest.raises(ValueError, match="op 'softmax' has two emitters"):
+        registration.emits("softmax")(lambda writer, launch: None)
+
+
+def test_two_functions_of_one_name_are_refused(monkeypatch):
+    def softmax(x, out):
+        raise NotImplementedError
+
+    emitter = registration.Emitter(lambda writer, launch: None, (softmax,), None, False, False, (), ())
+    monkeypatch.setitem(EMITTERS, "another", emitter)
+    with pytest.raises(ValueError, match="generated code would call softmax of "):
+        modules_of(EMITTERS)
+
+
+def test_every_file_of_kernels_is_entered_by_the_package_alone():
+    files = {path.stem for path in Path(kernels.__file__).parent.glob("*.py")} - {"__init__"}
+    source = ast.parse(Path(kernels.__file__).read_text())
+    named = {word for node in ast.walk(source) if isinstance(node, ast.Constant) for word in str(node.value).split()}
+    assert files
+    assert not named & files
+    for stem in files:
+        import_module(f"{kernels.__name__}.{stem}")
+
+
+# -- the import block ---------------------------------------------------------------------
+
+
+def imported(text: str) -> set[str]:
+    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+    return {alias.name for node in nodes for alias in node.names}
+
+
+@pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
+def test_a_step_imports_what_it_calls_and_no_more(path):
+    steps = spec_steps(path, 4, 9)
+    text = generate(CpuBackend(2).plan(steps.network.training_step, steps.sizes)).text
+    tree = ast.parse(text)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assert imported(text) == used & known_names() - {"math", "abs", "min", "max", "range"}
+    assert not bound & known_names()
+
+
+def test_a_name_in_a_comment_is_not_imported():
+    assert import_block(["# uniform (3) = uniform(seed)", "    x = F(1.0)"], modules_of(["uniform"])) == [
+        "import math", "", "from nnctl.backends.cpu.codegen.mathematics import F",
+    ]  # fmt: skip
+
+
+# -- names and arguments ------------------------------------------------------------------
+
+
+def test_names_are_readable_and_given_once():
+    names = Names(["step"])
+    assert [names.fresh(wanted) for wanted in ("∂C/∂w", "w⁺", "a'", "step", "2x", "a.b", "a b", "for")] == [
+        "d_w", "w_new", "a", "step_2", "v_2x", "a_b", "a_b_2", "for_2",
+    ]  # fmt: skip
+
+
+def test_arguments_come_in_the_order_of_their_tables():
+    builder = GraphBuilder("cost")
+    plan = planned(builder, cost=builder.input("x", ()) * 2.0)
+    arguments = Arguments(Names(), plan)
+    arguments.array(Slot("w", "storage", (3,), "real", "w"))
+    arguments.array(Slot("c", "constant", (3,), "real", "0"))
+    arguments.array(Slot("x", "feed", (3,), "real", "x"))
+    assert arguments.array(Slot("w as rows", "storage", (3, 1), "real", "w")) == "all_w"
+    assert arguments.names() == ["all_x", "all_w", "all_c", "all_cost"]
+    assert [arguments.number(value) for value in (0.1, 1.0, 0.3, 0.1)] == [0, None, 1, 0]
+    slots = [Slot("a", "arena", (2,), "real", offset=64), Slot("i", "arena", (2,), "index", offset=64)]
+    assert [arguments.offset(slot) for slot in (*slots, slots[0])] == [0, 1, 0]
+    assert arguments.offsets == [16, 8]
+
+
+# -- the loop nest ------------------------------------------------------------------------
+
+
+def nests(plan: Plan) -> dict[str, LoopNest]:
+    """The loop nests of a plan's formulas, by the names of their results."""
+    return {launch.outputs[0].name: LoopNest(launch, Inlining(plan.inlined)) for launch in plan.launches}
+
+
+def planned(builder: GraphBuilder, **outputs) -> Plan:
+    return CpuBackend(1).plan(builder.graph(outputs), {"batch": 4, "rows": 20})
+
+
+def test_axes_that_all_operands_see_alike_are_one_loop():
+    builder = GraphBuilder("nest")
+    x = builder.input("x", (BATCH, 2, 3, 5))
+    bias = builder.input("bias", (5,))
+    scale = builder.input("scale", (1,))
+    (nest,) = nests(
+        planned(builder, y=builder.formula("affine", lambda xp, x, b, s: (x + b) * s, x, bias, scale))
+    ).values()
+    assert nest.loops == [(0, 1, 2), (3,)]
+    assert nest.turns_an_entry() == 6
+    assert nest.layout([0, 1]) == [24, 5]
+    assert len(nest.scalars) == 1
+    by_name = {operand.slot.name: nest.loops_of(operand) for operand in nest.operands}
+    assert by_name == {"x": [0, 1], "bias": [1], "scale": []}
+
+
+def test_what_changes_with_an_outer_loop_alone_is_hoisted():
+    builder = GraphBuilder("hoisted")
+    x, column = builder.input("x", (BATCH, 5)), builder.input("column", (BATCH, 1))
+    (nest,) = nests(planned(builder, y=x * column)).values()
+    assert [operand.slot.name for operand in nest.hoisted(0)] == ["column"]
+
+
+def test_a_gathered_row_has_a_loop_of_its_own_and_is_known_ahead():
+    builder = GraphBuilder("gathered")
+    data = builder.input("data", (ROWS, 2, 3), "uint8", "data")
+    index = builder.input("index", (BATCH,), "index", "feed")
+    x = builder.apply("cast", builder.apply("gather", data, index))
+    (nest,) = nests(planned(builder, y=x * 0.5)).values()
+    assert nest.loops == [(0,), (1, 2)]
+    ((table, row),) = nest.ahead()
+    assert (table.slot.name, row.slot.name) == ("data", "index")
+    assert nest.layout(nest.loops_in_row(table)) == [6]
+
+    class Elements:
+        def element(self, operand):
+            return f"{operand.slot.name}[i0]"
+
+        def gathered(self, table, row):
+            return f"{table.slot.name}[{row}, i1]"
+
+        def position(self, axis):
+            raise NotImplementedError
+
+    assert nest.inlining.text(nest.operands[0], C, Elements()) == "(float)data[index[i0], i1]"
+
+
+def test_lines_of_scalars_alone_are_done_once():
+    builder = GraphBuilder("divided")
+    x, rate = builder.input("x", (BATCH, 5)), builder.input("rate", ())
+    graph_formula = builder.formula("scaled", lambda xp, x, rate: x * xp.exp(rate * 2.0), x, rate)
+    (nest,) = nests(planned(builder, y=graph_formula)).values()
+    before, inside = nest.divided()
+    primitives = [line.primitive for line in nest.expression.lines]
+    assert [primitives[p] for p in before] == ["multiply", "exp"]
+    assert [primitives[p] for p in inside] == ["multiply"]
+
+
+def test_a_structured_op_has_no_loop_nest():
+    builder = GraphBuilder("product")
+    a = builder.input("a", (BATCH, 3))
+    plan = planned(builder, y=builder.apply("softmax", a))
+    with pytest.raises(TypeError, match="softmax is no formula"):
+        nests(plan)
