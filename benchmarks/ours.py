@@ -12,6 +12,7 @@ from benchmarks.nets import placed
 from benchmarks.trainer import Trainer
 from benchmarks.workloads import Workload, orders
 from nnctl.components.signature import DataSignature
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.spec.load import load_text
 
@@ -44,18 +45,18 @@ def nnctl(workload: Workload, threads: int) -> Trainer:
         load_text(spec(workload, threads)).spec, signature(workload), seed=0, examples=workload.data.examples
     )
     if isinstance(workload.data, Text):
-        engine.load_state(engine.state() | workload.weights())
+        engine.assign(workload.weights())
     else:
         scale = {"data.shift": np.zeros((), np.float32), "data.scale": np.full((), 1 / 255, np.float32)}
-        engine.load_state(engine.state() | workload.weights() | scale)
-    engine.bind("train", *workload.data.arrays())
+        engine.assign(workload.weights() | scale)
+    engine.feed.bind("train", *workload.data.arrays())
     optimizer = engine.network.spec.optimizer
     done = 0
 
     def train(order: NDArray[Any]) -> NDArray[Any]:
         nonlocal done
         scheduled = {name: np.full(len(order), getattr(optimizer, name)) for name in optimizer.scheduled}
-        steps = engine.train(order, scheduled, done)
+        steps = engine.train(Chunk(engine.feed["train"].examples, order), scheduled, done)
         if steps.completed < len(order):
             raise RuntimeError(f"the cost of step {done + steps.completed} is not finite")
         done += steps.completed

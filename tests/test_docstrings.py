@@ -14,16 +14,7 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path 
 REWRITING = (
     "nnctl/analysis/",
     "nnctl/backends/",
-    "nnctl/components/",
-    "nnctl/engine/",
-    "nnctl/graph/",
-    "nnctl/inference/",
     "nnctl/plan/",
-    "nnctl/training/loop.py",
-    "nnctl/training/pretraining/",
-    "nnctl/training/rows.py",
-    "nnctl/training/session.py",
-    "nnctl/training/transfer.py",
 )
 """Packages whose docstrings are still being rewritten."""
 INTERROGATIVES = frozenset({"How", "What", "When", "Where", "Whether", "Which", "Who", "Whom", "Whose", "Why"})

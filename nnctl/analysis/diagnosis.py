@@ -32,7 +32,7 @@ _FAR = 1.5
 
 
 @dataclass(frozen=True)
-class LayerState:
+class LayerHealth:
     """One layer with weights, on the first batch.
 
     activation: root mean square of its output. gradient: the same of ∂C/∂ its weights;
@@ -56,7 +56,7 @@ class Diagnosis:
     examples: int
     cost: float
     expected: float | None
-    layers: tuple[LayerState, ...]
+    layers: tuple[LayerHealth, ...]
 
     @property
     def words(self) -> list[str]:
@@ -99,7 +99,7 @@ def _layers(network: Network) -> list[str]:
     return list(dict.fromkeys(p.layer for p in network.structure.parameters.values() if p.kind == "weight"))
 
 
-def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Mapping[str, Array]) -> LayerState:
+def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Mapping[str, Array]) -> LayerHealth:
     weights = [name for name in of_name if name.startswith(f"{layer}.weight") and f"∂C/∂{name}" in of_name]
     gradient = _size(np.concatenate([of_name[f"∂C/∂{n}"].reshape(-1) for n in weights])) if weights else None
     weight = _size(np.concatenate([of_name[n].reshape(-1) for n in weights])) if weights else 0.0
@@ -109,12 +109,12 @@ def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Map
     activation = _size(values[own[-1].outputs[0]]) if own else None
     slopes = next((found for node in reversed(own) if (found := _slopes(node, values)) is not None), None)
     if slopes is None:
-        return LayerState(layer, activation, gradient, ratio, None, None)
+        return LayerHealth(layer, activation, gradient, ratio, None, None)
     slope, largest = slopes
     off = np.all(slope == 0.0, axis=0)
     graded = slope[slope != 0.0]
     saturated = float(np.mean(graded < _SATURATED * largest)) if graded.size else None
-    return LayerState(layer, activation, gradient, ratio, float(np.mean(off)), saturated)
+    return LayerHealth(layer, activation, gradient, ratio, float(np.mean(off)), saturated)
 
 
 def _slopes(node: Node, values: Mapping[Value, Array]) -> tuple[Array, float] | None:

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.engine.chunks import Examples
 from nnctl.engine.engine import Engine
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
 
 
-def diagnose(engine: Engine, indices: NDArray[Any], scheduled: Mapping[str, float], step: int) -> str:
+def diagnose(
+    engine: Engine, examples: Examples, indices: NDArray[Any], scheduled: Mapping[str, float], step: int
+) -> str:
     """Words on the first tensor of a training step that is not finite: its layer, name, where, how many.
 
-    indices: rows (batch,) of the split "train". The engine's state is that before the step.
+    indices: rows (batch,) of the examples. The engine's state is that before the step.
     """
     feeds: dict[str, Any] = {interface.INDEX: indices, interface.STEP: step, **scheduled}
-    return first_non_finite(engine.network.unfused_training_step, engine.host_storage("train"), feeds, step)
+    return first_non_finite(engine.network.unfused_training_step, engine.storage_on_host(examples), feeds, step)
 
 
 def first_non_finite(graph: Graph, storage: Mapping[str, NDArray[Any]], feeds: Mapping[str, Any], step: int) -> str:

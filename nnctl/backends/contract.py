@@ -68,8 +68,9 @@ class Executable(Protocol):
         """Run a chunk of `steps` steps, now or until its result is taken.
 
         feeds: by name, (steps, *shape); they must stay as they are until the result is taken. So must
-        storage: one chunk at a time is in flight over the same arrays. Scratch memory belongs to the
-        executable, results to the caller. Raises RuntimeError while an earlier chunk of it is in flight.
+        storage, but for rows that the chunk does not read: one chunk at a time is in flight over the same
+        arrays. Scratch memory belongs to the executable, results to the caller. Raises RuntimeError while
+        an earlier chunk of it is in flight.
         """
 
 
@@ -112,8 +113,12 @@ class Backend(Protocol):
     def to_host(self, placed: Any) -> NDArray[Any]:
         """A copy of a placed array, on the host."""
 
-    def copy_into(self, placed: Any, array: NDArray[Any]) -> None:
-        """Let the first rows of a placed array be those of `array`, where they lie: loaded plans see them."""
+    def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
+        """Let the rows from `first` on of a placed array be those of `array`, where they lie: loaded plans see them.
+
+        An array without axes has its value replaced. May be called on another thread while a chunk runs
+        that reads none of these rows.
+        """
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """Lower a graph as this backend likes it; it loads no other backend's plans."""

@@ -1,4 +1,4 @@
-"""What a spec may say about where its plan runs."""
+"""Backends as a spec names them."""
 
 from __future__ import annotations
 

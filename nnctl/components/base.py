@@ -213,7 +213,7 @@ class Schedule(Component):
 
     @property
     def unit(self) -> Unit:
-        """What t and total count."""
+        """Unit of time, of t and of total."""
         return "epoch"
 
     def factor_at(self, t: int, total: int) -> float:
@@ -246,7 +246,7 @@ class MonitoredSchedule(Schedule):
 
 
 class DataSource(Component):
-    """Where examples come from."""
+    """A source of examples."""
 
     kind: ClassVar[str] = "data"
 
@@ -257,7 +257,7 @@ class DataSource(Component):
 
     @property
     def contiguous(self) -> bool:
-        """Whether row b of each batch goes on where row b of the batch before ended, so that states can be carried.
+        """True where row b of each batch goes on where row b of the batch before ended, so that recurrent state fits.
 
         Such data is read in its own order, in whole batches; what does not fill one is left out.
         """
@@ -265,12 +265,12 @@ class DataSource(Component):
 
     @property
     def predicts_next(self) -> bool:
-        """Whether the target of each step is the input of the step after it."""
+        """True where the target of each step is the input of the step after it."""
         return False
 
     @property
     def ordered(self) -> bool:
-        """Whether each split is one piece of the data, in its own order."""
+        """True where each split is one piece of the data, in its own order."""
         return True
 
     @property
@@ -287,7 +287,7 @@ class DataSource(Component):
         return None
 
     def signature(self, folder: Path) -> DataSignature:
-        """What the compiler must know, without a download; `folder` is what paths are relative to.
+        """Shapes and kinds, without a download; `folder` is what paths are relative to.
 
         Raises DataError where a file has to be looked at and is missing or broken.
         """
@@ -301,7 +301,7 @@ class Transform(Component):
 
     @property
     def per_feature(self) -> bool:
-        """Whether its shift and scale have the shape of one input; () otherwise."""
+        """True where shift and scale have the shape of one input, False where it is ()."""
         raise NotImplementedError
 
     def affine(self, statistics: Any) -> tuple[Any, Any]:
@@ -336,12 +336,12 @@ class Expansion(Component):
 
     @property
     def number(self) -> int:
-        """How many copies of each example it adds."""
+        """Number of copies of each example that it adds."""
         raise NotImplementedError
 
     @property
     def needs_images(self) -> bool:
-        """Whether inputs must be (height, width, channels)."""
+        """True where inputs must be (height, width, channels)."""
         raise NotImplementedError
 
     def copy(self, which: int, inputs: Array, targets: Array, scale: float, seed: int, place: int) -> Any:
@@ -438,7 +438,7 @@ class StepMetric(Metric):
         return f"{self.type.removesuffix('s')}.{parameter}"
 
     def measures(self, kind: str) -> bool:
-        """Whether parameters of a kind ("weight" or "bias") are measured."""
+        """True where parameters of a kind ("weight" or "bias") are measured."""
         raise NotImplementedError
 
     def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
@@ -447,7 +447,7 @@ class StepMetric(Metric):
 
 
 class Distribution(Component):
-    """Where a random sweep draws a value from."""
+    """A distribution that a random sweep draws a value from."""
 
     kind: ClassVar[str] = "distribution"
 
@@ -457,7 +457,7 @@ class Distribution(Component):
 
 
 class Backend(Component):
-    """What runs the plan."""
+    """An executor of plans."""
 
     kind: ClassVar[str] = "backend"
 
@@ -488,17 +488,17 @@ class Layer(Component):
 
     @property
     def keeps_state(self) -> bool:
-        """Whether its recurrent state lives on from one batch to the next, so that batches must follow one another."""
+        """True where recurrent state lives on from one batch to the next, so that batches must follow one another."""
         return False
 
     @property
     def reads_ahead(self) -> bool:
-        """Whether its output at a step hangs on later steps of the sequence."""
+        """True where its output at a step hangs on later steps of the sequence."""
         return False
 
     @property
     def linear(self) -> bool:
-        """Whether its output is x·weight + bias and no more, with parameters of its own, or x·weight."""
+        """True where its output is x·weight + bias, or x·weight, with parameters of its own and by one `matmul`."""
         return False
 
     def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""What a component may ask of the compiler."""
+"""The compiler as components see it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 if TYPE_CHECKING:
     from nnctl.components.base import Initializer, Layer, Regularizer
 
-Carrying: TypeAlias = Literal["none", "stateful", "all"]
-"""Which recurrent layers begin where the step before ended: those that ask for it, in training and in evaluation,
-or all of them, as when text is generated."""
+Resuming: TypeAlias = Literal["none", "stateful", "all"]
+"""The recurrent layers that resume where the step before ended: those that are stateful, in training and in
+evaluation, or all of them, as when text is generated."""
 
 
 class Builder(Protocol):
-    """What the graph builder offers to components."""
+    """The part of the graph builder that components may use."""
 
     @property
     def training(self) -> bool:
@@ -23,7 +23,7 @@ class Builder(Protocol):
 
     @property
     def frozen(self) -> bool:
-        """Whether the layer that is built, or one around it, is to stay as it is."""
+        """True where the layer that is built, or one around it, is to stay as it is."""
 
     @property
     def convention(self) -> str:
@@ -31,11 +31,11 @@ class Builder(Protocol):
 
     @property
     def vocabulary(self) -> int | None:
-        """How many different indices the net's input has; None where it is numbers, or that is not known."""
+        """Number of different indices of the net's input; None where it is numbers, or that is not known."""
 
     @property
-    def carrying(self) -> Carrying:
-        """Which recurrent layers go on from the step before, one piece of their sequences a step."""
+    def resuming(self) -> Resuming:
+        """The recurrent layers that read one piece of their sequences a step, each where the last one ended."""
 
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Any:
         """One node of a structured op of the table, e.g. `apply("matmul", x, w)`."""
@@ -74,8 +74,8 @@ class Builder(Protocol):
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Any:
         """An array named `<layer>.<name>` that lives from step to step and has no gradient; kept in checkpoints."""
 
-    def remember(self, state: Any, new: Any) -> None:
-        """Let `state` be `new` from the next step on. Where nothing is trained or carried, nothing is remembered."""
+    def set_state(self, state: Any, new: Any) -> None:
+        """Let `state` be `new` from the next step on; without effect where nothing is trained and nothing resumes."""
 
     def uniform(self, name: str, shape: Sequence[Any]) -> Any:
         """Counter-based uniforms on (0, 1), new each step: the same on every backend."""

@@ -1,4 +1,4 @@
-"""What a random sweep draws from, each by its quantile function: a draw is a pure function of one number."""
+"""Distributions of a random sweep, each by its quantile function: a draw is a pure function of one number."""
 
 from __future__ import annotations
 

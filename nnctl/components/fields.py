@@ -19,6 +19,6 @@ Fraction = Annotated[float, Ge(0), Lt(1)]
 Share = Annotated[float, Ge(0), Le(1)]
 NonEmptyStr = Annotated[str, MinLen(1)]
 Convention = Literal["torch", "keras", "book"]
-"""Whose rule holds where the libraries and the texts differ."""
+"""Library or text whose rule holds where they differ."""
 Unit = Literal["epoch", "step"]
-"""What a schedule counts in."""
+"""Unit of a schedule's time."""

@@ -22,7 +22,7 @@ GAINS: Mapping[str, float] = {
     "relu": math.sqrt(2.0),
     "selu": 0.75,
 }
-"""What an activation's name stands for as a gain (`torch.nn.init.calculate_gain`)."""
+"""Gain that an activation's name stands for (`torch.nn.init.calculate_gain`)."""
 
 Gain: TypeAlias = PositiveFloat | Literal["linear", "sigmoid", "tanh", "relu", "selu"]
 
@@ -38,7 +38,7 @@ def gain_of(gain: float | str) -> float:
 
 
 def default_initializer(convention: str, kind: str) -> Initializer:
-    """What a parameter of `kind` "weight" or "bias" starts from where the spec says nothing.
+    """Initializer of a parameter of `kind` "weight" or "bias" where the spec says nothing.
 
     torch: both U(±1/√fan_in). keras: Glorot's uniform weights, zero biases.
     book: weights N(0, 1/fan_in), biases N(0, 1).
@@ -278,7 +278,7 @@ class GlorotUniform(Initializer):
 
 
 class _He(Initializer):
-    """What the two of He et al. 2015 share: the gain of a leaky relu, and the fan that it is divided by."""
+    """Base of the two of He et al. 2015: the gain of a leaky relu, and the fan that it is divided by."""
 
     slope: float
     mode: Literal["fan_in", "fan_out"]

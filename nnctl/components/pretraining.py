@@ -1,4 +1,4 @@
-"""What a spec says of pretraining: which layers learn first, as restricted Boltzmann machines, and how."""
+"""Pretraining: the layers that learn first, as restricted Boltzmann machines."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class Pretraining:
 
 
 def pretraining_problems(
-    asked: Pretraining, layers: Sequence[Layer], names: Sequence[str], transferred: Sequence[str]
+    config: Pretraining, layers: Sequence[Layer], names: Sequence[str], transferred: Sequence[str]
 ) -> list[Problem]:
-    """Why these layers cannot be pretrained. transferred: layers that start from another run."""
+    """Reasons why these layers cannot be pretrained. transferred: layers that start from another run."""
     problems: list[Problem] = []
-    if isinstance(asked.schedule, MonitoredSchedule):
-        message = f"'{asked.schedule.type}' answers to a metric, and pretraining measures none"
+    if isinstance(config.schedule, MonitoredSchedule):
+        message = f"'{config.schedule.type}' answers to a metric, and pretraining measures none"
         problems.append(Problem("schedule", message, "choose one that is a function of time, for example polynomial"))
     last = -1
-    for number, name in enumerate(asked.layers):
+    for number, name in enumerate(config.layers):
         if name not in names:
             continue  # Said by whoever knows what names are alike.
         place, index = f"layers.{number}", names.index(name)
@@ -72,7 +72,7 @@ def pretraining_problems(
 
 
 def _detached(layers: Sequence[Layer], names: Sequence[str], last: int, index: int) -> tuple[str, str] | None:
-    """Why a layer does not read the pretrained one at `last`, or the inputs where that is −1, and the fix."""
+    """Reason why a layer does not read the pretrained one at `last`, or the inputs where that is −1, and the fix."""
     before = f"'{names[last]}'" if last >= 0 else "the inputs"
     for between in range(last + 1, index):
         if not layers[between].transparent:

@@ -53,11 +53,11 @@ class Component:
     """Base of every class that a spec names by `type`; each kind has one direct subclass."""
 
     kind: ClassVar[str]
-    """What it is: "layer", "activation", …"""
+    """Kind of component: "layer", "activation", …"""
     type: ClassVar[str]
     """The name it is registered under; set by `register`."""
     formula: ClassVar[str] = ""
-    """What it computes, in one line for people."""
+    """Formula that it computes, in one line for people."""
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
 
@@ -90,7 +90,7 @@ class Component:
         return value
 
     def problems(self) -> Sequence[Problem]:
-        """What is wrong with the fields together, each being valid alone."""
+        """Contradictions between fields that are valid alone."""
         return ()
 
 

@@ -1,4 +1,4 @@
-"""How the learning rate changes in time, as a factor of the optimizer's. Time counts from 0.
+"""Learning rates in time, as factors of the optimizer's. Time counts from 0.
 
 Golden values and the two conventions are those of `torch.optim.lr_scheduler`
 and `keras.optimizers.schedules`. After its last change a schedule keeps its
@@ -146,14 +146,14 @@ class Piecewise(TimedSchedule):
         return self.values[sum(t > b if after else t >= b for b in self.boundaries)]
 
     def problems(self) -> Sequence[Problem]:
-        found = []
+        problems: list[Problem] = []
         needed = len(self.boundaries) + 1
         if len(self.values) != needed:
             message = f"{needed - 1} boundaries need {needed} values, found {len(self.values)}"
-            found.append(Problem("values", message, "the first value holds before the first boundary"))
+            problems.append(Problem("values", message, "the first value holds before the first boundary"))
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
-            found.append(Problem("boundaries", "boundaries must rise", "sort them and drop repeated ones"))
-        return found
+            problems.append(Problem("boundaries", "boundaries must rise", "sort them and drop repeated ones"))
+        return problems
 
 
 @register("schedule", "warmup")

@@ -1,4 +1,4 @@
-"""What the compiler must know of a data set: shapes and kinds, no numbers."""
+"""The signature of a data set: shapes and kinds, no numbers."""
 
 from __future__ import annotations
 

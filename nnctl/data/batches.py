@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,39 @@ def contiguous_order(n: int, batch_size: int) -> NDArray[np.int64]:
     n is a multiple of batch_size. Of 6 pieces in batches of 2: 0, 3; 1, 4; 2, 5.
     """
     return np.arange(n, dtype=np.int64).reshape(batch_size, -1).T.reshape(-1)
+
+
+class Order(Protocol):
+    """The order in which epochs read a training set: a function of the epoch alone."""
+
+    def of(self, epoch: int) -> NDArray[np.int64]:
+        """Indices of the examples, (n,)."""
+
+
+class FixedOrder:
+    """The same indices (n,) in every epoch."""
+
+    def __init__(self, indices: NDArray[np.int64]) -> None:
+        self._indices = indices
+
+    def of(self, epoch: int) -> NDArray[np.int64]:
+        """See `Order`."""
+        return self._indices
+
+
+class SeededOrder:
+    """See `epoch_order`."""
+
+    def __init__(self, seed: int, n: int, shuffle: bool) -> None:
+        self._seed, self._n, self._shuffle = seed, n, shuffle
+        self._last: tuple[int, NDArray[np.int64]] | None = None
+
+    def of(self, epoch: int) -> NDArray[np.int64]:
+        """See `Order`. The last epoch asked about is remembered."""
+        last = self._last
+        if last is None or last[0] != epoch:
+            last = self._last = (epoch, epoch_order(self._seed, epoch, self._n, self._shuffle))
+        return last[1]
 
 
 _READING_ROWS = 16

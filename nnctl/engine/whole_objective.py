@@ -8,7 +8,7 @@ float32, as for every optimizer, so that a step is a function of the checkpoint 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Executable
 from nnctl.backends.numpy import NumpyBackend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
+from nnctl.engine.chunks import Chunk, Examples
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.host_graphs import HostGraphs
@@ -51,6 +52,7 @@ class HostTraining:
         self.value = drop_dead(Graph("objective", whole.nodes, value))
         self._seed, self._examples = seed, examples
         self._data: dict[str, Array] = {}
+        self._held: tuple[Examples, int | None] | None = None
 
     def _refuse(self) -> None:
         name, most = self.optimizer.type, self.optimizer.most_parameters
@@ -77,30 +79,33 @@ class HostTraining:
                 )
 
     def memories(self) -> dict[str, Array]:
-        """First values of what the optimizer remembers, by the names they have in checkpoints."""
+        """First values of the optimizer state, by the names that it has in checkpoints."""
         memories = self.optimizer.initial_state(self.parameters)
         return {interface.optimizer_state(name): array for name, array in memories.items()}
 
-    def bind(self, inputs: Array, targets: Array) -> None:
-        """The training set."""
-        self._data = {interface.INPUTS: _full(inputs), interface.TARGETS: _full(targets)}
+    def read(self, chunk: Chunk, to_host: Callable[[Any], Array]) -> None:
+        """Take over the examples that a chunk reads, unless they are the ones of the chunk before."""
+        held = (chunk.examples, chunk.window)
+        if self._held != held:
+            self._data = {name: _full(to_host(array)) for name, array in chunk.examples.arrays.items()}
+            self._held = held
 
     def train(
         self,
         state: Mapping[str, Array],
-        statistics: Mapping[str, Array],
         indices: Array,
         scheduled: Mapping[str, Array],
         first_step: int,
     ) -> tuple[dict[str, Array], dict[str, list[Array]]]:
         """Run len(indices) steps from `state`: (the state after them, outputs of each step before its update).
 
+        indices: (steps, batch), rows of the examples that were read last.
         The outputs are fewer than the steps where the cost of the next one is not finite.
         """
         now = dict(state)
         measured: dict[str, list[Array]] = {}
         for number, index in enumerate(indices):
-            storage = {name: _full(array) for name, array in (now | dict(statistics)).items()}
+            storage = {name: _full(array) for name, array in now.items()}
             storage |= self._data | {interface.SEED: self._seed, interface.EXAMPLES: np.array(self._examples)}
             objective = HostObjective(self, storage, index, first_step + number)
             w = objective.flat({name: now[name] for name in self.shapes})

@@ -13,7 +13,7 @@ from nnctl.ops.shapes import TensorType
 
 
 def accumulate_products(graph: Graph) -> Graph:
-    """Where an update is linear in the weights and in a product that nothing else reads, make it the product's.
+    """Let a product make an update that is linear in the weights and in it, where nothing else reads the product.
 
     Gradient descent with L2 is: w − η(g + λ/n·w) = (1 − ηλ/n)·w − η·AᵀD.
     """

@@ -9,63 +9,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from nnctl.components.base import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
-from nnctl.components.builder import Carrying
+from nnctl.components.builder import Resuming
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Node, Role, Value
+from nnctl.graph.tensor import Tensor
 from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
-
-
-class Tensor:
-    """A value together with the builder that can compute with it."""
-
-    __slots__ = ("builder", "value")
-
-    def __init__(self, builder: GraphBuilder, value: Value) -> None:
-        self.builder = builder
-        self.value = value
-
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        return self.value.shape
-
-    @property
-    def dtype(self) -> DType:
-        return self.value.type.dtype
-
-    def __repr__(self) -> str:
-        return f"Tensor({self.value!r})"
-
-    def __add__(self, other: Any) -> Any:
-        return self.builder.formula("add", lambda xp, a, b: a + b, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.builder.formula("add", lambda xp, a, b: a + b, other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.builder.formula("subtract", lambda xp, a, b: a - b, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.builder.formula("subtract", lambda xp, a, b: a - b, other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.builder.formula("multiply", lambda xp, a, b: a * b, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.builder.formula("multiply", lambda xp, a, b: a * b, other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.builder.formula("divide", lambda xp, a, b: a / b, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.builder.formula("divide", lambda xp, a, b: a / b, other, self)
-
-    def __neg__(self) -> Any:
-        return self.builder.formula("negative", lambda xp, a: -a, self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +45,8 @@ class Parameter:
 
 
 @dataclass(frozen=True, eq=False)
-class State:
-    """An array that a layer carries from step to step: running statistics, the last hidden state."""
+class LayerState:
+    """An array that a layer keeps from step to step: running statistics, recurrent state."""
 
     value: Value
     layer: str
@@ -107,9 +60,9 @@ class State:
 class GraphBuilder:
     """Collects nodes. It is the `Builder` that components see, and what differentiation writes with.
 
-    training: whether random layers are active. carrying: which sequences go on from the step before;
+    training: whether random layers are active. resuming: the recurrent layers that resume where the step before ended;
         if None, those of stateful layers in training, else none.
-    convention: the spec's. vocabulary: how many different indices the input has.
+    convention: the spec's. vocabulary: number of different indices of the input.
     """
 
     def __init__(
@@ -117,20 +70,20 @@ class GraphBuilder:
         name: str,
         *,
         training: bool = False,
-        carrying: Carrying | None = None,
+        resuming: Resuming | None = None,
         convention: str = "torch",
         vocabulary: int | None = None,
     ) -> None:
         self.name = name
         self.training = training
-        self.carrying: Carrying = carrying or ("stateful" if training else "none")
+        self.resuming: Resuming = resuming or ("stateful" if training else "none")
         self.convention = convention
         self.vocabulary = vocabulary
         self.nodes: list[Node] = []
         self.inputs: dict[str, Value] = {}
         self.parameters: dict[str, Parameter] = {}
-        self.states: dict[str, State] = {}
-        self.remembered: dict[Value, Value] = {}
+        self.states: dict[str, LayerState] = {}
+        self.new_states: dict[Value, Value] = {}
         """New value of each state that this step changes."""
         self.seed: Tensor | None = None
         self.step: Tensor | None = None
@@ -142,7 +95,7 @@ class GraphBuilder:
 
     @classmethod
     def extending(cls, graph: Graph, *, training: bool = False, convention: str = "torch") -> GraphBuilder:
-        """A builder that goes on where `graph` ends."""
+        """A builder that continues `graph`."""
         builder = cls(graph.name, training=training, convention=convention)
         builder.nodes = list(graph.nodes)
         builder.inputs = {v.name: v for v in graph.inputs}
@@ -226,8 +179,8 @@ class GraphBuilder:
 
     def parameter_of(self, layer: str, name: str) -> Tensor:
         """See `nnctl.components.builder.Builder`."""
-        found = self.parameters.get(f"{layer}.{name}")
-        if found is None:
+        parameter = self.parameters.get(f"{layer}.{name}")
+        if parameter is None:
             having = [p.layer for p in self.parameters.values() if p.name == f"{p.layer}.{name}"]
             close = get_close_matches(layer, having, 1)
             known = f"layers before it that have one: {', '.join(having) or 'none'}"
@@ -235,19 +188,19 @@ class GraphBuilder:
                 f"there is no layer '{layer}' with a {name} before this one",
                 f"did you mean '{close[0]}'?" if close else known,
             )
-        return Tensor(self, found.value)
+        return Tensor(self, parameter.value)
 
     def state(self, name: str, shape: Sequence[Any], initial: float = 0.0) -> Tensor:
         """See `nnctl.components.builder.Builder`."""
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="state")
-        self.states[path] = State(tensor.value, self.layer, initial)
+        self.states[path] = LayerState(tensor.value, self.layer, initial)
         return tensor
 
-    def remember(self, state: Any, new: Any) -> None:
+    def set_state(self, state: Any, new: Any) -> None:
         """See `nnctl.components.builder.Builder`."""
-        if self.training or self.carrying != "none":
-            self.remembered[state.value] = new.value
+        if self.training or self.resuming != "none":
+            self.new_states[state.value] = new.value
 
     # -- nodes ---------------------------------------------------------------
 
@@ -376,7 +329,7 @@ class GraphBuilder:
             self._differentiable = outer
 
     def differentiable(self, tensor: Any) -> bool:
-        """Whether anything wants the gradient of this tensor."""
+        """True where anything wants the gradient of this tensor."""
         return self._differentiable is None or tensor.value in self._differentiable
 
     def pull_back(
@@ -395,15 +348,15 @@ class GraphBuilder:
             if gradient is not None:
                 part = self.apply("sum", output * gradient, axes=tuple(range(len(output.shape))))
                 total = part if total is None else total + part
-        found = [None] * len(leaves) if total is None else differentiate(self, total, leaves)
+        results = [None] * len(leaves) if total is None else differentiate(self, total, leaves)
         real = {leaf.value: x.value for leaf, x in zip(leaves, inputs, strict=True)}
         self.nodes[start:] = [node.with_inputs(real) for node in self.nodes[start:]]
-        return [None if g is None else self.tensor(real.get(g.value, g.value)) for g in found]
+        return [None if g is None else self.tensor(real.get(g.value, g.value)) for g in results]
 
     def graph(
         self, outputs: Mapping[str, Tensor], updates: Mapping[Value, Tensor] | None = None, guard: Tensor | None = None
     ) -> Graph:
-        """What was built, as a graph."""
+        """The graph of all that was built."""
         return Graph(
             self.name,
             tuple(self.nodes),

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
+from nnctl.graph.tensor import Tensor
 
 
 def directions(builder: GraphBuilder, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nnctl.graph.ir import Node, Value
 
 if TYPE_CHECKING:
-    from nnctl.graph.builder import GraphBuilder, Tensor
+    from nnctl.graph.builder import GraphBuilder
+    from nnctl.graph.tensor import Tensor
 
 
 def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor]) -> list[Tensor | None]:

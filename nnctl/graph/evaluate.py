@@ -24,7 +24,7 @@ class Computed:
 
     @property
     def finite(self) -> bool:
-        """Whether no element is infinite or not a number."""
+        """True where no element is infinite or not a number."""
         return bool(np.all(np.isfinite(self.array)))
 
 

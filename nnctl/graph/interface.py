@@ -104,7 +104,7 @@ def state_of(output: str) -> str | None:
 
 
 def is_measure(output: str) -> bool:
-    """Whether an output of a training step is reported: the cost, its weight, metrics."""
+    """True of outputs of a training step that are reported: the cost, its weight, metrics."""
     return output != OBJECTIVE and not output.startswith((_GRADIENT, _STATE))
 
 

@@ -15,9 +15,9 @@ from nnctl.ops.shapes import BATCH, Symbol, TensorType, show
 from nnctl.ops.table import Op
 
 Role: TypeAlias = Literal["parameter", "optimizer state", "state", "statistic", "data", "seed", "feed", "computed"]
-"""Where a value comes from.
+"""Origin of a value.
 
-parameter: trained; optimizer state: what the update rule keeps of a parameter; state: what a layer remembers from
+parameter: trained; optimizer state: what the update rule keeps of a parameter; state: what a layer keeps from
 step to step, without a gradient; statistic: fixed numbers of the
 training set; data: a whole data set; seed: the key of the random numbers; feed:
 given anew each step; computed: the output of a node.
@@ -38,7 +38,7 @@ class Value:
 
     @property
     def batched(self) -> bool:
-        """Whether the first axis counts the examples of a step, or several rows of each."""
+        """True where the first axis counts the examples of a step, or several rows of each."""
         return bool(self.shape) and isinstance(self.shape[0], Symbol) and self.shape[0].name == BATCH.name
 
     def __repr__(self) -> str:

@@ -8,10 +8,11 @@ from nnctl.components.base import Metric, StepMetric, Task
 from nnctl.components.metrics.accuracy import Accuracy
 from nnctl.components.signature import DataSignature
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
 from nnctl.graph.passes import FINAL_PASSES, run_passes
-from nnctl.ops.shapes import BATCH, Symbol
+from nnctl.graph.tensor import Tensor
+from nnctl.ops.shapes import BATCH
 from nnctl.spec.document import Spec
 
 
@@ -30,7 +31,7 @@ def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature) 
 def statistics(
     builder: GraphBuilder, metrics: Mapping[str, Metric], output: Tensor, truth: Tensor
 ) -> dict[str, Tensor]:
-    """What metrics need of a batch, by the names of its outputs. truth: labels, or values of the output's shape."""
+    """Statistics of a batch by the names of its outputs. truth: labels, or values of the output's shape."""
     found: dict[str, Tensor] = {}
     for column, metric in metrics.items():
         with builder.on_behalf_of(column):
@@ -41,7 +42,7 @@ def statistics(
 
 def per_example(graph: Graph) -> frozenset[str]:
     """Names of the outputs that have rows for each example of the batch."""
-    return frozenset(n for n, value in graph.outputs.items() if value.shape and isinstance(value.shape[0], Symbol))
+    return frozenset(name for name, value in graph.outputs.items() if value.batched)
 
 
 def judging(metrics: Mapping[str, Metric], outputs: Sequence[int], targets: Sequence[int], labelled: bool) -> Graph:

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nnctl.components.base import Metric, StepMetric
-from nnctl.components.builder import Carrying
+from nnctl.components.builder import Resuming
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
-from nnctl.graph import interface, measuring, net
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph import interface, measuring
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
+from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
 from nnctl.graph.penalties import penalty_of
 from nnctl.graph.structure import Structure, structure_of
 from nnctl.graph.targets import Targets
+from nnctl.graph.tensor import Tensor
 from nnctl.graph.updates import updates_of
 from nnctl.ops.shapes import BATCH
 from nnctl.spec.document import Spec, settled
@@ -26,14 +28,14 @@ from nnctl.spec.document import Spec, settled
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """What the forward pass leaves for the rest of the step: the cost a mean over the batch, metrics' statistics."""
+    """The forward pass, for the rest of the step: the cost a mean over the batch, metrics' statistics."""
 
     builder: GraphBuilder
     output: Tensor
     cost: Tensor
     weight: Tensor
     metrics: dict[str, Tensor]
-    remembered: dict[Value, Tensor]
+    new_states: dict[Value, Tensor]
 
 
 class Network:
@@ -74,38 +76,40 @@ class Network:
         observed = self._observed(builder, gradients)
         if self.whole_objective:
             return run_passes(builder.graph(self._measured(forward, gradients) | observed), TEXTBOOK_PASSES)
-        updates = forward.remembered | updates_of(builder, self.spec, gradients)
+        updates = forward.new_states | updates_of(builder, self.spec, gradients)
         outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics, **observed}
         return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
 
     @cached_property
     def evaluation(self) -> Graph:
-        """Cost (no penalty), weight, metrics' statistics of a batch; stateful layers go on from the one before."""
-        forward = self.forward("evaluate", training=False, carrying="stateful")
+        """Cost (no penalty), weight, metrics' statistics of a batch; stateful layers resume."""
+        forward = self.forward("evaluate", training=False, resuming="stateful")
         outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics}
-        return run_passes(forward.builder.graph(outputs, forward.remembered), FINAL_PASSES)
+        return run_passes(forward.builder.graph(outputs, forward.new_states), FINAL_PASSES)
 
     @cached_property
     def prediction(self) -> Graph:
-        """The net's output for a batch, without targets; stateful layers go on from the one before."""
+        """The net's output for a batch, without targets; stateful layers resume."""
         return self._reading("predict", "stateful")
 
     @cached_property
     def continuation(self) -> Graph:
-        """The net's output for one more piece of each sequence; recurrent layers go on from the piece before."""
+        """The net's output for one more piece of each sequence; recurrent layers resume."""
         return self._reading("continue", "all")
 
-    def _reading(self, name: str, carrying: Carrying) -> Graph:
-        builder = self._builder(name, training=False, carrying=carrying)
-        output = net.build(builder, self.spec, self.signature)
-        updates = {old: builder.tensor(new) for old, new in builder.remembered.items()}
+    def _reading(self, name: str, resuming: Resuming) -> Graph:
+        builder = self._builder(name, training=False, resuming=resuming)
+        output = build_layers(builder, self.spec, self.signature)
+        updates = {old: builder.tensor(new) for old, new in builder.new_states.items()}
         return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
 
     @cached_property
     def penalty(self) -> Graph | None:
         """The regularizers' part of the objective; None where there is none."""
+        if not self.structure.penalized:
+            return None
         builder = self._builder("penalty", training=False)
-        net.build(builder, self.spec, self.signature)
+        build_layers(builder, self.spec, self.signature)
         penalty = penalty_of(self.spec, builder)
         return None if penalty is None else run_passes(builder.graph({interface.PENALTY: penalty}), FINAL_PASSES)
 
@@ -135,18 +139,18 @@ class Network:
 
     @property
     def whole_objective(self) -> bool:
-        """Whether the optimizer runs on the host and looks at all parameters at once."""
+        """True where the optimizer runs on the host and looks at all parameters at once."""
         return isinstance(self.spec.optimizer, WholeObjectiveOptimizer)
 
     # -- the forward pass ----------------------------------------------------
 
-    def _builder(self, name: str, *, training: bool, carrying: Carrying | None = None) -> GraphBuilder:
-        return net.builder_of(self.spec, self.signature, name, training=training, carrying=carrying)
+    def _builder(self, name: str, *, training: bool, resuming: Resuming | None = None) -> GraphBuilder:
+        return builder_of(self.spec, self.signature, name, training=training, resuming=resuming)
 
-    def forward(self, name: str, *, training: bool, carrying: Carrying | None = None) -> Forward:
+    def forward(self, name: str, *, training: bool, resuming: Resuming | None = None) -> Forward:
         """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form."""
-        builder = self._builder(name, training=training, carrying=carrying)
-        output = net.build(builder, self.spec, self.signature)
+        builder = self._builder(name, training=training, resuming=resuming)
+        output = build_layers(builder, self.spec, self.signature)
         with builder.on_behalf_of("cost"):
             target = self.targets.of(builder, output)
             terms, weights = self.spec.cost.build(builder, output, target)
@@ -161,9 +165,9 @@ class Network:
         if self.metrics:
             truth = target if self.signature.classes is None else self.targets.labels(builder)
             metrics = measuring.statistics(builder, self.fitted_metrics, output, truth)
-        remembered = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.remembered.items()}
+        new_states = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.new_states.items()}
         outputs = {
-            **remembered,
+            **new_states,
             interface.OUTPUT: output,
             interface.COST: cost,
             interface.WEIGHT: weight,
@@ -177,7 +181,7 @@ class Network:
         return Forward(
             extended, tensors[interface.OUTPUT], tensors[interface.COST], tensors[interface.WEIGHT],
             {key: tensors[f"metric.{key}"] for key in metrics},
-            {old: tensors[interface.new_state(old.name)] for old in builder.remembered},
+            {old: tensors[interface.new_state(old.name)] for old in builder.new_states},
         )  # fmt: skip
 
     # -- the backward pass ---------------------------------------------------
@@ -205,7 +209,7 @@ class Network:
 
     def _observed(self, builder: GraphBuilder, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The step metrics by column; parameters without a gradient have none."""
-        found: dict[str, Tensor] = {}
+        measured: dict[str, Tensor] = {}
         for metric in self.spec.metrics:
             if not isinstance(metric, StepMetric):
                 continue
@@ -213,17 +217,17 @@ class Network:
                 parameter = builder.parameters[name]
                 if metric.measures(parameter.kind):
                     with builder.on_behalf_of(parameter.layer):
-                        measured = metric.measure(builder, builder.tensor(parameter.value), gradient)
-                    found[metric.column_of(name)] = measured
-        return found
+                        measure = metric.measure(builder, builder.tensor(parameter.value), gradient)
+                    measured[metric.column_of(name)] = measure
+        return measured
 
     def _measured(self, forward: Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What an optimizer on the host reads of one evaluation."""
+        """Outputs that an optimizer on the host reads of one evaluation."""
         return {
             interface.COST: forward.cost,
             interface.WEIGHT: forward.weight,
             **forward.metrics,
             interface.OBJECTIVE: self.objective_of(forward),
             **{interface.gradient(name): gradient for name, gradient in gradients.items()},
-            **{interface.new_state(old.name): new for old, new in forward.remembered.items()},
+            **{interface.new_state(old.name): new for old, new in forward.new_states.items()},
         }

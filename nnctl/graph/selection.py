@@ -32,7 +32,7 @@ def look_rows_up(graph: Graph) -> Graph:
 def _looked_up(
     builder: GraphBuilder, node: Node, sources: Mapping[Value, Value], hot: Mapping[Value, Node]
 ) -> Value | None:
-    """What takes the place of a product whose left side is one-hot rows; None for every other node."""
+    """Lookup in place of a product whose left side is one-hot rows; None for every other node."""
     if node.op.name != "matmul" or node.attributes.get("transpose_b"):
         return None
     left, right = node.inputs

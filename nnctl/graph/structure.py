@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from nnctl.components.base import Regularizer
 from nnctl.components.signature import DataSignature
-from nnctl.graph import interface, net
-from nnctl.graph.builder import GraphBuilder, Parameter, State
+from nnctl.graph import interface
+from nnctl.graph.builder import GraphBuilder, LayerState, Parameter
+from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.penalties import regularizer_of
 from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
@@ -35,19 +36,19 @@ class Structure:
 
     layers: tuple[BuiltLayer, ...]
     parameters: dict[str, Parameter]
-    states: dict[str, State]
+    states: dict[str, LayerState]
     optimizer_state: dict[str, tuple[Parameter, float]]
     regularizers: dict[str, Regularizer]
     known_indices: dict[str, int]
 
     @property
-    def recurrent_states(self) -> dict[str, State]:
-        """States with an entry for each example of a batch: where sequences go on."""
+    def recurrent_states(self) -> dict[str, LayerState]:
+        """States with an entry for each example of a batch: where sequences resume."""
         return {name: state for name, state in self.states.items() if state.value.batched}
 
     @property
     def penalized(self) -> bool:
-        """Whether the objective has a penalty beside the cost."""
+        """True where the objective has a penalty beside the cost."""
         return any(regularizer.penalizes for regularizer in self.regularizers.values())
 
     @property
@@ -59,9 +60,9 @@ class Structure:
 def structure_of(spec: Spec, signature: DataSignature) -> Structure:
     """The facts of a settled spec's net. Raises ShapeError where layers do not fit."""
     # In training, where every layer that has a state keeps it.
-    builder = net.builder_of(spec, signature, "structure", training=True)
+    builder = builder_of(spec, signature, "structure", training=True)
     layers: list[BuiltLayer] = []
-    net.build(builder, spec, signature, lambda *row: layers.append(BuiltLayer(*row)))
+    build_layers(builder, spec, signature, lambda *row: layers.append(BuiltLayer(*row)))
     parameters = builder.parameters
     regularizers = {name: regularizer_of(spec, parameter) for name, parameter in parameters.items()}
     return Structure(

@@ -8,7 +8,8 @@ from typing import Any
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.tensor import Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape, product, show
 from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Spec
@@ -26,7 +27,7 @@ class Targets:
         return self._gathered(builder, "index", self.signature.target_shape)
 
     def of(self, builder: GraphBuilder, output: Tensor) -> Tensor:
-        """What the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
+        """Targets that the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
         classes, cost = self.signature.classes, self.spec.cost
         if classes is None:
             if cost.targets == "labels":

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Parameter, Tensor
+from nnctl.graph.builder import GraphBuilder, Parameter
 from nnctl.graph.ir import Value
 from nnctl.graph.penalties import regularizer_of
+from nnctl.graph.tensor import Tensor
 from nnctl.spec.document import Spec
 
 

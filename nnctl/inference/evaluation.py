@@ -15,7 +15,6 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, Split, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError, UsageError
-from nnctl.graph import interface
 from nnctl.inference.judging import judge
 from nnctl.inference.test_time import mean_scores, usable
 from nnctl.runs import checkpoints
@@ -59,7 +58,7 @@ class TrainedRun:
     @property
     def one_unit(self) -> bool:
         """True where the net has one output unit, which answers the second of two classes."""
-        return bool(self.engine.network.prediction.outputs[interface.OUTPUT].shape[-1] == 1)
+        return bool(self.engine.network.structure.output_shape[-1] == 1)
 
     def judge(self, scores: NDArray[np.float64], targets: NDArray[Any]) -> dict[str, float | None]:
         """The spec's metrics of outputs that are not the net's own. scores: as `scores` gives them."""
@@ -119,7 +118,7 @@ def _signature(saved: dict[str, Any]) -> DataSignature:
 
 @dataclass(frozen=True)
 class Result:
-    """What a net, or an ensemble, reaches on a split.
+    """The performance of a net, or of an ensemble, on a split.
 
     row: the columns of one line of output, in order.
     confusion: examples by (class, answer), (classes, classes); None without labels.
@@ -160,7 +159,7 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
             if run.classes is None:
                 measured["mse"] = _mean_squared_error(scores, targets)
         else:
-            run.engine.bind(split, part.inputs, part.targets)
+            run.engine.feed.bind(split, part.inputs, part.targets)
             measured = {n: v if math.isfinite(v) else None for n, v in run.engine.evaluate(split).items()}
             scores = run.scores(part.inputs)
         outputs.append(scores)
@@ -173,7 +172,7 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
 
 
 def same_examples(one: Split, other: Split) -> bool:
-    """Whether two splits hold the same examples in the same order."""
+    """True where two splits hold the same examples in the same order."""
     return np.array_equal(one.targets, other.targets) and np.array_equal(one.inputs, other.inputs)
 
 
@@ -259,7 +258,7 @@ def _judged(
 
 
 def in_top_k(scores: NDArray[np.float64], labels: NDArray[Any], k: int) -> NDArray[np.bool_]:
-    """Whether fewer than k classes score above the label's, (n,); of equals the first class counts first."""
+    """True where fewer than k classes score above the label's, (n,); of equals the first class counts first."""
     own = scores[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(scores.shape[1])[None, :] < labels[:, None]
     before: NDArray[np.int64] = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)

@@ -15,7 +15,6 @@ from nnctl.data import tokens
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
-from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import TrainedRun
 from nnctl.ops.shapes import resolve
@@ -75,10 +74,14 @@ def _reader(run: TrainedRun) -> Any:
     except ShapeError as error:
         raise UsageError(f"{run.folder.path}: this net cannot generate: layer {error.layer}: {error.message}") from None
     backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
-    trained = run.engine.state()
+    recurrent = [value for value in graph.inputs if value.role == "state" and value.batched]
+    trained = [value for value in graph.inputs if value.role in ("parameter", "state") and not value.batched]
+    arrays = run.engine.read(value.name for value in trained)
+    # Reading begins with the one sequence that is written.
+    arrays |= {value.name: np.zeros(resolve(value.shape, interface.sizes(1)), np.float32) for value in recurrent}
     # Each token is an example of one step: its index is its row.
-    storage = {interface.INPUTS: backend.to_device(np.arange(len(names), dtype=np.int64)[:, None])}
-    storage |= {v.name: backend.to_device(_value(v, trained)) for v in graph.inputs if v.role in ("parameter", "state")}
+    arrays[interface.INPUTS] = np.arange(len(names), dtype=np.int64)[:, None]
+    storage = {name: backend.to_device(array) for name, array in arrays.items()}
     executable: Executable = backend.load(backend.plan(graph, interface.sizes(1, len(names))), storage)
 
     def read(indices: NDArray[np.int64]) -> NDArray[Any]:
@@ -86,10 +89,3 @@ def _reader(run: TrainedRun) -> Any:
         return np.asarray(outputs[-1].reshape(-1))
 
     return read
-
-
-def _value(value: Value, trained: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """What training left in a parameter or state; of a state with an entry an example, the beginning."""
-    if value.role == "state" and value.batched:
-        return np.zeros(resolve(value.shape, interface.sizes(1)), np.float32)
-    return trained[value.name]

@@ -54,10 +54,10 @@ def draw(machines: list[Machine], v: NDArray[Any], steps: int, seed: int) -> NDA
 
 def as_stored(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """Samples in the units of the data: without the rescaling by which the net reads it."""
-    state = run.engine.state()
-    if interface.SHIFT not in state:
+    if run.signature.statistics_shape is None:
         return samples
-    return np.asarray(samples / state[interface.SCALE] + state[interface.SHIFT], np.float64)
+    statistics = run.engine.read(interface.STATISTICS)
+    return np.asarray(samples / statistics[interface.SCALE] + statistics[interface.SHIFT], np.float64)
 
 
 def picture(run: TrainedRun, samples: NDArray[np.float64]) -> NDArray[np.uint8]:

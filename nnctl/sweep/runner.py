@@ -11,7 +11,7 @@ from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.document import Spec
 from nnctl.sweep.executors import pool
-from nnctl.sweep.executors.worker import Done, Failed, TrialTask
+from nnctl.sweep.executors.worker import Failed, Trained, TrialTask
 from nnctl.sweep.space import Trial
 from nnctl.sweep.study import Study
 from nnctl.training.monitor import metric_of
@@ -82,7 +82,7 @@ def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
     load_dataset(study.spec.data, study.spec_file.parent, study.spec.seed)
     for task, outcome in pool.run(list(tasks.values()), jobs, stop):
         trial = by_number[task.number]
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Trained):
             yield TrialResult(trial, str(task.folder), "finished", outcome.summary)
         elif isinstance(outcome, Failed):
             yield TrialResult(trial, str(task.folder), outcome.status, None, outcome.message, outcome.exit_code)

@@ -1,8 +1,8 @@
 """The training loop: a generator of events over an engine.
 
-Steps run in stretches of about a tenth of a second, so that progress is shown and
+Steps run in chunks of about a tenth of a second, so that progress is shown and
 signals are answered. What a run computes does not depend on how it is cut into
-stretches: means are summed one step after the other in float64, and where an epoch
+chunks: means are summed one step after the other in float64, and where an epoch
 or an evaluation ends follows from the timetable alone.
 
 `train_…` of a row are means over the examples since the row before, the cost's by their
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from nnctl.analysis.postmortem import diagnose
 from nnctl.components.base import MonitoredSchedule
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
@@ -30,18 +31,17 @@ from nnctl.spec.document import Spec
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
 from nnctl.training.monitor import Monitor, metric_of, require_column
 from nnctl.training.rates import Rates, at_step
-from nnctl.training.rows import ResidentRows, TrainingRows
 from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable
 
-STRETCH_SECONDS = 0.1
+CHUNK_SECONDS = 0.1
 SAVE_SECONDS = 0.5
 """At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
 SAVE_SHARE = 20.0
 
 
 class Store(Protocol):
-    """Where checkpoints are kept."""
+    """A place for checkpoints."""
 
     def save(self, name: str, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint as `last` or `best`, replacing the one before."""
@@ -53,10 +53,10 @@ class Store(Protocol):
 class Loop:
     """One run's training, from its first step or from a checkpoint.
 
-    engine: with the splits bound. sizes: examples of each split that there is, "train"
+    engine: with the splits bound to its feed. sizes: examples of each split that there is, "train"
     at least. identity: what the checkpoints say of the run besides its state (the
     resolved spec, the data's fingerprint). store: None keeps checkpoints in memory.
-    rows: None where the engine's split "train" is the training set.
+    chunk: steps in one, for tests; measured if None.
     """
 
     def __init__(
@@ -66,10 +66,9 @@ class Loop:
         sizes: Mapping[str, int],
         *,
         store: Store | None = None,
-        rows: TrainingRows | None = None,
         identity: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.perf_counter,
-        stretch: int | None = None,
+        chunk: int | None = None,
     ) -> None:
         schedule = spec.schedule
         self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
@@ -88,9 +87,8 @@ class Loop:
         self.history: list[Record] = []
         self._measures = engine.measures()
         self._best: Checkpoint | None = None
-        self._rows = rows or ResidentRows(spec, sizes["train"])
-        self._fixed_stretch = stretch
-        self._most = stretch or 1
+        self._fixed_chunk = chunk
+        self._most = chunk or 1
         self._clock = clock
         self._began = self._saved_at = clock()
         self._save_cost = 0.0
@@ -119,7 +117,7 @@ class Loop:
         return Monitor.of(column, self.engine.higher_is_better(metric_of(column)), stopping)
 
     def _column_of_rates(self) -> str | None:
-        """What a monitored schedule watches: its own `monitor`, else what the best weights are chosen by."""
+        """The column that a monitored schedule watches: its own `monitor`, else what the best weights are chosen by."""
         if not isinstance(self.rates.schedule, MonitoredSchedule):
             return None
         asked = self.rates.schedule.monitored
@@ -147,7 +145,7 @@ class Loop:
 
     @property
     def done(self) -> bool:
-        """Whether no step is left to do."""
+        """True where no step is left to do."""
         return self.stopped is not None or self.step >= self.timetable.steps
 
     def restore(self, checkpoint: Checkpoint, history: Sequence[Record], seconds: float) -> None:
@@ -183,10 +181,16 @@ class Loop:
 
     def run(self, stop: StopRequest | None = None) -> Iterator[Event]:
         """Train to the end. Raises Interrupted after saving, DivergedError without."""
+        try:
+            yield from self._run(stop)
+        finally:
+            self.engine.feed.close()
+
+    def _run(self, stop: StopRequest | None) -> Iterator[Event]:
         self._saved_at = self._clock()
         while not self.done:
             due = self.timetable.next_evaluation(self.step)
-            self._train_stretch()
+            self._train_chunk()
             yield self._progress()
             if self.step == due:
                 yield from self._evaluate()
@@ -204,27 +208,30 @@ class Loop:
             yield Tested(tested)
         yield Finished(self._summary(weights, tested))
 
-    def _train_stretch(self) -> None:
+    def _train_chunk(self) -> None:
+        train, epoch = self.engine.feed["train"], self.timetable.epoch_of(self.step)
         _, first, _ = self.timetable.chunk(self.step, 1)
-        count, first, stop = self.timetable.chunk(self.step, self._rows.within(first, self._most))
-        indices = self._rows.take(self.timetable.epoch_of(self.step), first, stop).reshape(count, -1)
+        most = min(self._most, train.within(first) // self.timetable.batch)
+        count, _, stop = self.timetable.chunk(self.step, most)
+        train.advance_to(epoch, first)
+        chunk = train.chunk(epoch, first, stop, count)
         scheduled = self.rates.values(self.step, count)
         if first == 0 and self.spec.data.contiguous:
-            self.engine.forget()
+            self.engine.reset_states()
         before = self._clock()
-        steps = self.engine.train(indices, scheduled, self.step)
+        steps = self.engine.train(chunk, scheduled, self.step)
         spent = self._clock() - before
         if steps.completed:
-            self._measures.add(steps.metrics, indices.shape[1])
+            self._measures.add(steps.metrics, chunk.batch)
         self.step += steps.completed
         if steps.completed < count:
-            raise self._diverged(indices[steps.completed], at_step(scheduled, steps.completed))
-        if self._fixed_stretch is None and count == self._most:
-            # Grows by doubling, so that one lucky measurement cannot make a stretch of minutes.
-            fitting = count * STRETCH_SECONDS / spent if spent > 0 else math.inf
+            raise self._diverged(chunk, steps.completed, at_step(scheduled, steps.completed))
+        if self._fixed_chunk is None and count == self._most:
+            # Grows by doubling, so that one lucky measurement cannot make a chunk of minutes.
+            fitting = count * CHUNK_SECONDS / spent if spent > 0 else math.inf
             self._most = max(1, int(min(fitting, 2 * count)))
-        elif spent > 2 * STRETCH_SECONDS:
-            self._most = max(1, int(count * STRETCH_SECONDS / spent))
+        elif spent > 2 * CHUNK_SECONDS:
+            self._most = max(1, int(count * CHUNK_SECONDS / spent))
 
     def _progress(self) -> Progress:
         done = self.timetable
@@ -305,12 +312,12 @@ class Loop:
         saved = "the checkpoint is saved, --resume goes on from it" if self.store is not None else "nothing was saved"
         return Interrupted(number, f"stopped {where}; {saved}")
 
-    def _diverged(self, indices: NDArray[Any], scheduled: Mapping[str, float]) -> DivergedError:
+    def _diverged(self, chunk: Chunk, index: int, scheduled: Mapping[str, float]) -> DivergedError:
         self._save_best()
         epoch = self.timetable.epoch_of(self.step) + 1
         return DivergedError(
             f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"
-            f"{diagnose(self.engine, indices, scheduled, self.step)}\n"
+            f"{diagnose(self.engine, chunk.examples, chunk.indices[index], scheduled, self.step)}\n"
             f"{self._advice(scheduled['learning_rate'])}"
         )
 

@@ -18,6 +18,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
+from nnctl.graph import interface
 from nnctl.runs import checkpoints
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.runs.durable import write_durably
@@ -27,8 +28,8 @@ from nnctl.spec.load import Loaded, dump_spec, load_spec, spec_to_dict
 from nnctl.training.events import Event, Finished, Record, Saved, Started
 from nnctl.training.loop import Loop
 from nnctl.training.pretraining.greedy import pretrain
-from nnctl.training.rows import bind_training_set
 from nnctl.training.signals import StopRequest
+from nnctl.training.splits import bind_other_splits, bind_training_set
 from nnctl.training.transfer import transfer
 
 IGNORED_CHANGES = ("name", "description", "sweep", "backend")
@@ -65,13 +66,13 @@ def train(
     resume: bool = False,
     stop: StopRequest | None = None,
     threads: int | None = None,
-    stretch: int | None = None,
+    chunk: int | None = None,
 ) -> Iterator[Event]:
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
-    stop: a wish to stop, looked at between stretches of steps. threads: at most, where the
-    spec's backend says none. stretch: steps in one, for tests. No result depends on either.
+    stop: a wish to stop, looked at between chunks of steps. threads: at most, where the
+    spec's backend says none. chunk: steps in one, for tests. No result depends on either.
     Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
@@ -86,7 +87,7 @@ def train(
         folder.write_json(folder.origin, _origin(loaded))
         write_durably(folder.spec, dump_spec(loaded.spec).encode())
         with folder.lock():
-            yield from _train(loaded, folder, data, engine, None, stop, stretch)
+            yield from _train(loaded, folder, data, engine, None, stop, chunk)
         return
     _refuse_changes(folder, loaded)
     with folder.lock():
@@ -101,7 +102,7 @@ def train(
         if folder.spec.read_bytes() != text:
             write_durably(folder.spec, text)
         folder.summary.unlink(missing_ok=True)
-        yield from _train(loaded, folder, data, engine, last, stop, stretch)
+        yield from _train(loaded, folder, data, engine, last, stop, chunk)
 
 
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
@@ -109,10 +110,8 @@ def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
-        engine.normalize(data.shift, data.scale)
-    for name, split in data.splits.items():
-        if name != "train":
-            engine.bind(name, split.inputs, split.targets)
+        engine.assign({interface.SHIFT: data.shift, interface.SCALE: data.scale})
+    bind_other_splits(engine.feed, data)
     return data, engine
 
 
@@ -134,7 +133,7 @@ def _train(
     engine: Engine,
     last: Checkpoint | None,
     stop: StopRequest | None,
-    stretch: int | None,
+    chunk: int | None,
 ) -> Iterator[Event]:
     spec = loaded.spec
     if last is not None and last.progress["data"] != data.fingerprint:
@@ -157,8 +156,8 @@ def _train(
     # Through JSON once, so that what is compared and stored has one form.
     identity = json.loads(json.dumps(identity))
     sizes = {name: len(split) for name, split in data.splits.items()}
-    rows = bind_training_set(engine, spec, data)
-    loop = Loop(engine, spec, sizes, store=FolderStore(folder), rows=rows, identity=identity, stretch=stretch)
+    bind_training_set(engine.feed, spec, data)
+    loop = Loop(engine, spec, sizes, store=FolderStore(folder), identity=identity, chunk=chunk)
     if last is not None:
         records = keep_rows(folder.metrics, last.progress["rows"])
         _check_best(folder, last, loop)

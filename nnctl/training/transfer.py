@@ -35,10 +35,10 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
         raise loaded.error("from.run", message, hint=hint.strip()) from error
     saved = checkpoint.tensors
     _check_tokens(loaded, engine, asked, checkpoint.progress["signature"]["vocabulary"], str(folder.path))
-    state = engine.state()
     parameters = engine.parameters
     states = engine.network.structure.states
     fixed = {n: resolve(s.value.shape, {}) for n, s in states.items() if not s.value.batched}
+    taken = {}
     for array, shape in (parameters | fixed).items():
         layer = array.partition(".")[0]
         if asked.layers is not None and layer not in asked.layers:
@@ -51,8 +51,8 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
                 f"{array} has shape {saved[array].shape} in {folder.path}, and {shape} in this net",
                 hint=f"give '{layer}' the shape that it has in that run, or {_leave_out(asked, layer)}",
             )
-        state[array] = saved[array]
-    engine.load_state(state)
+        taken[array] = saved[array]
+    engine.assign(taken)
 
 
 def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Sequence[str] | None, run: str) -> None:

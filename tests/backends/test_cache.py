@@ -18,7 +18,6 @@ from nnctl.backends.cache import pruning
 from nnctl.backends.cache import store as cache
 from nnctl.backends.cache.store import kept_bytes, key_of
 from nnctl.backends.cpu import compilation
-from nnctl.backends.cpu import processor as cpu_processor
 from nnctl.backends.cpu.compilation import compiled_step
 
 BACKENDS = Path(cache.__file__).parents[1]
@@ -75,7 +74,7 @@ def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, 
     monkeypatch.setattr(cache, "__version__", "0.0.0")
     make()
     assert len(keys()) == 4
-    monkeypatch.setattr(cpu_processor, "processor", lambda: "abacus")
+    monkeypatch.setattr(compilation, "processor", lambda: "abacus")
     make()
     assert len(keys()) == 5
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from backends.conftest import ExactlyThreads
 from backends.spec_steps import compiled_specs, spec_steps
+from nnctl import backends
 from nnctl.backends.codegen.arguments import Arguments, Names
 from nnctl.backends.codegen.dialect import COMPARISONS, Dialect, Values
 from nnctl.backends.codegen.inlining import INLINED, Inlining
@@ -18,9 +22,12 @@ from nnctl.backends.codegen.loop_nest import LoopNest
 from nnctl.backends.cpu import kernels
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.codegen import registration
+from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.dialect import NUMBA
 from nnctl.backends.cpu.codegen.imports import import_block, known_names, modules_of
+from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.source import generate, unsupported
+from nnctl.backends.cpu.codegen.writer import part_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.views import VIEWS
@@ -28,6 +35,7 @@ from nnctl.ops import OPS
 from nnctl.ops.expression import trace
 from nnctl.ops.primitives import PRIMITIVES
 from nnctl.ops.shapes import BATCH, ROWS
+from nnctl.ops.table import StructuredOp
 from nnctl.plan.plan import Plan, Slot
 
 C = Dialect(
@@ -40,7 +48,19 @@ C = Dialect(
     one_hot="({0} == {1} ? 1.0f : 0.0f)",
 )
 """Another language, to see that nothing shared knows the first."""
-DIALECTS = {"numba": NUMBA, "c": C}
+
+
+def dialects() -> dict[str, Dialect]:
+    """Those of all backends, by their modules, and the one above."""
+    found = {"c": C}
+    for package in Path(backends.__file__).parent.glob("*/codegen/dialect.py"):
+        module = import_module(f"{backends.__name__}.{package.parents[1].name}.codegen.dialect")
+        found |= {name: value for name, value in vars(module).items() if isinstance(value, Dialect)}
+    assert NUMBA in found.values()
+    return found
+
+
+DIALECTS = dialects()
 
 
 # -- dialects -----------------------------------------------------------------------------
@@ -153,6 +173,55 @@ def test_two_functions_of_one_name_are_refused(monkeypatch):
     monkeypatch.setitem(EMITTERS, "another", emitter)
     with pytest.raises(ValueError, match="generated code would call softmax of "):
         modules_of(EMITTERS)
+
+
+@compiled
+def running_sums(x: Any, scratch: Any, out: Any) -> None:
+    """Sums of each row so far, by way of the scratch."""
+    for i in range(x.shape[0]):
+        scratch[0] = F(0.0)
+        for j in range(x.shape[1]):
+            scratch[0] += x[i, j]
+            out[i, j] = scratch[0]
+
+
+@pytest.fixture
+def newcomer(monkeypatch, tmp_path) -> Iterator[str]:
+    """An op and its kernel, as a file of each would enter them."""
+    monkeypatch.setenv("NNCTL_CACHE", str(tmp_path))
+    name = "cumulated"
+    monkeypatch.setitem(
+        OPS,
+        name,
+        StructuredOp(name, lambda x: x, lambda xp, x: xp.cumsum(x, axis=-1), None, None, lambda rng: ((), {})),
+    )
+
+    @registration.emits(name, calls=(running_sums,), scratch=lambda launch: launch.inputs[0].shape[-1], rows=True)
+    def write(writer, launch):
+        part = part_of(launch)
+        read, made = writer.matrix(launch.inputs[0], part), writer.matrix(launch.outputs[0], part)
+        writer.line(f"running_sums({read}, scratch, {made})")
+
+    yield name
+    del EMITTERS[name]
+
+
+@pytest.mark.compile
+def test_an_op_and_a_kernel_are_all_that_it_takes(newcomer):
+    """Schedule, generated imports, scratch and reserved names follow from the registration."""
+    builder = GraphBuilder("newcomer")
+    x = builder.input("x", (BATCH, 1000))
+    # A value of the function's name must not take it.
+    graph = builder.graph({"y": builder.apply(newcomer, builder.formula("running_sums", lambda xp, x: x * 3.0, x))})
+    assert unsupported(graph) == ()
+    backend = ExactlyThreads(2)
+    plan = backend.plan(graph, {"batch": 5})
+    source = generate(plan)
+    assert f"from {__name__} import running_sums" in source.text
+    assert source.scratch == 1000
+    fed = np.random.default_rng(0).integers(-9, 9, (2, 5, 1000)).astype(np.float32)
+    made = backend.load(plan, {}).start({"x": fed}, 2).result().outputs["y"]
+    np.testing.assert_array_equal(made, 3.0 * fed.cumsum(axis=-1))
 
 
 def test_every_file_of_kernels_is_entered_by_the_package_alone():

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.tensor import Tensor
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import Symbol
 

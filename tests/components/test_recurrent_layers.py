@@ -61,7 +61,7 @@ def test_lstm() -> None:
 def test_the_cell_of_an_lstm() -> None:
     bench = Bench(batch=1, training=True)
     built(bench, Lstm(units=1, stateful=True, recurrent_bias=False), bench.tensor("x", ONE_TO_TWO))
-    old, new = zip(*bench.builder.remembered.items())
+    old, new = zip(*bench.builder.new_states.items())
     assert [value.name for value in old] == ["it.hidden", "it.cell"]
     bench.values |= {value: np.zeros((1, 1)) for value in old}
     parameters = {"weight": [[0.1, 0.2, 0.3, 0.4]], "recurrent_weight": [[0.5, 0.6, 0.7, 0.8]]}
@@ -154,25 +154,25 @@ def test_pieces_with_a_carried_state_are_the_whole(cell: Any) -> None:
     states: dict[str, Any] = {}
     for first in (0, 1, 2, 3):
         bench = Bench(batch=3)
-        bench.builder.carrying = "all"
+        bench.builder.resuming = "all"
         output = built(bench, cell(units=3, return_sequence=True), bench.tensor("x", X[:, first : first + 1]))
         for name, state in bench.builder.states.items():
             bench.values[state.value] = states.get(name, np.zeros((3, 3)))
-        new = {old.name: bench.builder.tensor(value) for old, value in bench.builder.remembered.items()}
+        new = {old.name: bench.builder.tensor(value) for old, value in bench.builder.new_states.items()}
         piece, *values = bench.run(output, *new.values(), parameters=drawn(bench))
         states = dict(zip(new, values))
         np.testing.assert_allclose(piece[:, 0], whole[:, first], rtol=1e-13)
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_which_layers_carry_their_state(cell: Any) -> None:
+def test_the_layers_that_resume(cell: Any) -> None:
     for stateful in (False, True):
-        for carrying in ("none", "stateful", "all"):
+        for resuming in ("none", "stateful", "all"):
             bench = Bench(batch=3)
-            bench.builder.carrying = carrying
+            bench.builder.resuming = resuming
             built(bench, cell(units=3, stateful=stateful), bench.tensor("x", X))
-            carries = carrying == "all" or (carrying == "stateful" and stateful)
-            assert bool(bench.builder.states) is bool(bench.builder.remembered) is carries
+            resumes = resuming == "all" or (resuming == "stateful" and stateful)
+            assert bool(bench.builder.states) is bool(bench.builder.new_states) is resumes
     for training in (False, True):
         bench = Bench(batch=3, training=training)
         built(bench, cell(units=3, stateful=True), bench.tensor("x", X))
@@ -250,7 +250,7 @@ def test_errors(cell: Any) -> None:
         f"the second input of {name} is a mask (batch, 4), found shape (batch, 5)"
     )
     assert error(cell(units=2), X, X, X).message == f"{name} takes a sequence and perhaps a mask, found 3 inputs"
-    assert "reads what comes later" in error(cell(units=2, bidirectional=True), X, carrying="all").message
+    assert "reads what comes later" in error(cell(units=2, bidirectional=True), X, resuming="all").message
     (problem,) = cell(units=2, stateful=True, bidirectional=True).problems()
     assert problem.field == "stateful"
 

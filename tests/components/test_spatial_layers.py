@@ -173,7 +173,7 @@ def test_upsampling() -> None:
 )
 def test_golden_batch_norm(convention: str, mean: Any, variance: Any, first: float) -> None:
     built = Built(BatchNorm(), BATCH, convention=convention, training=True)
-    remembered = [built.bench.builder.tensor(new) for new in built.bench.builder.remembered.values()]
+    remembered = [built.bench.builder.tensor(new) for new in built.bench.builder.new_states.values()]
     running = {"running_mean": np.zeros(2), "running_variance": np.ones(2)}
     normalized, new_mean, new_variance = built.run(*remembered, **GAMMA_BETA, **running)
     # -1/√2.501 = -0.6323290789: Keras's number carries the rounding of float32.
@@ -190,7 +190,7 @@ def test_batch_norm_uses_what_it_remembers() -> None:
 
 def test_batch_norm_of_one_example_stays_finite() -> None:
     built = Built(BatchNorm(), BATCH[:1], training=True)
-    remembered = [built.bench.builder.tensor(new) for new in built.bench.builder.remembered.values()]
+    remembered = [built.bench.builder.tensor(new) for new in built.bench.builder.new_states.values()]
     running = {"running_mean": np.zeros(2), "running_variance": np.ones(2)}
     for array in built.run(*remembered, **GAMMA_BETA, **running):
         assert np.all(np.isfinite(array))

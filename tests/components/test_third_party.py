@@ -86,7 +86,7 @@ def third_party(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def build(self, builder: Any, *inputs: Any) -> Any:
             total = builder.state("total", inputs[0].shape)
-            builder.remember(total, total + inputs[0])
+            builder.set_state(total, total + inputs[0])
             return total + inputs[0]
 
     @register("layer", "squashed")

@@ -8,6 +8,7 @@ from graph.nets import net
 
 from nnctl.analysis.postmortem import diagnose
 from nnctl.components.signature import DataSignature
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.engine.initial import initial_state
 from nnctl.errors import DataError, RunError, UsageError
@@ -38,9 +39,19 @@ def engine(backend, text=TEXT, signature=IMAGES, rows=1234, **options) -> Engine
     else:
         targets = rng.standard_normal((rows, *signature.target_shape))
     if signature.statistics_shape is not None:
-        built.normalize(np.full(signature.statistics_shape, 127.0), np.full(signature.statistics_shape, 1 / 64))
-    built.bind("train", inputs, targets)
+        rescale(built, 127.0, 1 / 64)
+    built.feed.bind("train", inputs, targets)
     return built
+
+
+def rescale(built: Engine, shift: float, scale: float) -> None:
+    shape = built.network.signature.statistics_shape
+    assert shape is not None
+    built.assign({"data.shift": np.full(shape, shift, np.float32), "data.scale": np.full(shape, scale, np.float32)})
+
+
+def chunk(built: Engine, indices: np.ndarray) -> Chunk:
+    return Chunk(built.feed["train"].examples, indices)
 
 
 def rates(steps: int) -> dict[str, np.ndarray]:
@@ -49,7 +60,7 @@ def rates(steps: int) -> dict[str, np.ndarray]:
 
 def train(built: Engine, steps: int, first: int, batch: int = 10):
     rng = np.random.default_rng(first)
-    return built.train(rng.integers(0, 1234, (steps, batch)), rates(steps), first)
+    return built.train(chunk(built, rng.integers(0, 1234, (steps, batch))), rates(steps), first)
 
 
 # -- training ----------------------------------------------------------------------------
@@ -69,7 +80,7 @@ def test_training_makes_the_cost_small(backend):
 def test_batches_of_any_size_in_turn(backend):
     built = engine(backend)
     for first, batch in enumerate((10, 4, 10, 1, 1234)):
-        assert built.train(np.arange(batch)[None], rates(1), first).completed == 1
+        assert built.train(chunk(built, np.arange(batch)[None]), rates(1), first).completed == 1
 
 
 def test_two_engines_are_equal_to_the_bit(backend):
@@ -136,13 +147,13 @@ def test_an_evaluation_does_not_depend_on_its_batches(backend, monkeypatch, batc
     built = engine(backend)
     train(built, 3, 0)
     expected = built.evaluate("train")
-    monkeypatch.setattr("nnctl.engine.engine._EVALUATION_BATCH", batch)
+    monkeypatch.setattr("nnctl.engine.evaluate._BATCH", batch)
     assert built.evaluate("train") == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("batch", [7, 1234])
 def test_class_weights_weigh_the_cost_and_not_the_accuracy(backend, monkeypatch, batch):
-    monkeypatch.setattr("nnctl.engine.engine._EVALUATION_BATCH", batch)
+    monkeypatch.setattr("nnctl.engine.evaluate._BATCH", batch)
     weights = np.array([1.0, 5.0, 20.0])
     built = engine(backend, TEXT.replace("log_likelihood", "{type: log_likelihood, class_weights: [1, 5, 20]}"))
     train(built, 3, 0)
@@ -186,7 +197,7 @@ def test_an_evaluation_changes_nothing_and_draws_nothing(backend):
 def test_a_split_bound_anew_is_read_anew(backend):
     built = engine(backend)
     first = built.evaluate("train")["cost"]
-    built.bind("train", np.zeros((5, 2, 3), np.uint8), np.zeros(5))
+    built.feed.bind("train", np.zeros((5, 2, 3), np.uint8), np.zeros(5))
     assert built.evaluate("train")["cost"] != first
     assert built.evaluate("train", np.arange(5)) == built.evaluate("train")
 
@@ -195,7 +206,7 @@ def test_statistics_set_anew_are_read_anew(backend):
     built = engine(backend)
     raw = np.full((1, 2, 3), 200, np.uint8)
     first = built.outputs(raw)
-    built.normalize(np.asarray(200.0), np.asarray(1.0))
+    rescale(built, 200.0, 1.0)
     second = built.outputs(raw)
     assert not np.array_equal(first, second)
     assert float(built.state()["data.shift"]) == 200.0
@@ -216,9 +227,14 @@ def test_outputs_for_any_number_of_rows(backend, rows):
 
 def test_outputs_leave_no_guest_behind(backend):
     built = engine(backend)
-    splits, loaded = dict(built._splits), dict(built._executables)
+    train(built, 1, 0)
+    before = splits_with_plans(built)
     built.outputs(np.zeros((3, 2, 3), np.uint8))
-    assert (built._splits, built._executables) == (splits, loaded)
+    assert splits_with_plans(built) == before == {id(built.feed["train"].examples)}
+
+
+def splits_with_plans(built: Engine) -> set[int]:
+    return {id(examples) for examples in built._plans._executables}
 
 
 def test_outputs_of_another_shape_are_refused(backend):
@@ -276,8 +292,8 @@ POINTS = DataSignature((3,), "real", None, (2,))
 
 def diagnosis(backend, built, first=0) -> str:
     indices = np.arange(4)[None]
-    assert built.train(indices, rates(1), first).completed == 0
-    return diagnose(built, indices[0], {"learning_rate": 0.01, "momentum": 0.9}, first)
+    assert built.train(chunk(built, indices), rates(1), first).completed == 0
+    return diagnose(built, built.feed["train"].examples, indices[0], {"learning_rate": 0.01, "momentum": 0.9}, first)
 
 
 def test_the_post_mortem_names_a_broken_parameter(backend):
@@ -304,7 +320,7 @@ def test_the_post_mortem_names_broken_data(backend):
     built = engine(backend, LINEAR, POINTS)
     inputs = np.zeros((4, 3))
     inputs[2, 1] = np.inf
-    built.bind("train", inputs, np.zeros((4, 2)))
+    built.feed.bind("train", inputs, np.zeros((4, 2)))
     words = diagnosis(backend, built)
     assert words.startswith("data.gather (the output of gather")
     assert "1 of 12 values, the first is inf at [2, 1]" in words

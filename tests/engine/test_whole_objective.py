@@ -14,6 +14,7 @@ from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.analysis.postmortem import diagnose
 from nnctl.components.optimizers.second_order import Lbfgs
 from nnctl.components.signature import DataSignature
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.engine.whole_objective import HostObjective, HostTraining
 from nnctl.errors import ShapeError, SpecError
@@ -123,13 +124,13 @@ def engine_of(text: str, optimizer: str, signature: DataSignature = POINTS) -> E
     inputs = rng.standard_normal((ROWS, 3))
     labels = (inputs @ [1.0, -2.0, 0.5] + 0.5 * rng.standard_normal(ROWS) > 0).astype(np.int64)
     targets = labels if signature.classes is not None else rng.standard_normal((ROWS, 2))
-    engine.bind("train", inputs, targets)
+    engine.feed.bind("train", inputs, targets)
     return engine
 
 
 def steps(engine: Engine, count: int, first: int = 0) -> Any:
     indices = np.tile(np.arange(ROWS), (count, 1))
-    return engine.train(indices, {"learning_rate": np.ones(count)}, first)
+    return engine.train(Chunk(engine.feed["train"].examples, indices), {"learning_rate": np.ones(count)}, first)
 
 
 def weights(engine: Engine) -> dict[str, Any]:
@@ -196,7 +197,8 @@ def test_a_cost_that_is_not_finite_stops_before_its_step() -> None:
     engine.load_state(state)
     done = steps(engine, 3)
     assert done.completed == 0
-    assert "dense1.weight" in diagnose(engine, np.arange(ROWS), {"learning_rate": 1.0}, 0)
+    examples = engine.feed["train"].examples
+    assert "dense1.weight" in diagnose(engine, examples, np.arange(ROWS), {"learning_rate": 1.0}, 0)
 
 
 def test_newton_refuses_large_nets() -> None:

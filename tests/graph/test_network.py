@@ -13,6 +13,7 @@ from nnctl.graph.network import Network
 from nnctl.graph.structure import BuiltLayer
 from nnctl.ops.philox import normals, uniforms
 from nnctl.ops.shapes import BATCH
+from nnctl.spec.load import load_text
 
 VALUES = DataSignature((4,), "real", None, (2,))
 LABELS = DataSignature((4,), "real", ("no", "yes"))
@@ -241,3 +242,32 @@ def test_a_cost_on_labels_refuses_numbers():
     spec = net("layers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood")
     with pytest.raises(ShapeError, match="'log_likelihood' compares class labels, and these targets are numbers"):
         _ = Network(spec, VALUES).evaluation
+
+
+def test_the_structure_is_that_of_the_graphs():
+    """One build answers for all of them: every array that a graph reads or changes is known by name and shape."""
+    text = """
+layers:
+  - {type: lstm, units: 3, stateful: true, return_sequence: true, regularizer: {type: l2, strength: 0.1}}
+  - {type: batch_norm}
+  - {type: dropout, rate: 0.5}
+  - {type: dense, units: 2, frozen: true, bias: false}
+  - {type: dense, units: 2}
+cost: mse
+optimizer: adam
+regularizer: {type: max_norm, limit: 1.0}
+"""
+    spec = load_text(f"data: shakespeare{text}").spec
+    network = Network(spec, DataSignature((5, 4), "real", None, (5, 2)))
+    structure = network.structure
+    for graph in (network.training_step, network.evaluation, network.prediction, network.objective):
+        for value in graph.inputs:
+            known = {
+                "parameter": {name: p.value for name, p in structure.parameters.items()},
+                "state": {name: s.value for name, s in structure.states.items()},
+                "optimizer state": {name: p.value for name, (p, _) in structure.optimizer_state.items()},
+            }.get(value.role)
+            assert known is None or known[value.name].type == value.type
+    changed = {old.name for old in network.training_step.updates}
+    trained = {name for name, parameter in structure.parameters.items() if not parameter.frozen}
+    assert changed == trained | set(structure.states) | set(structure.optimizer_state)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.numpy import NumpyBackend
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph
 from nnctl.graph.passes import drop_dead
+from nnctl.graph.tensor import Tensor
 from nnctl.graph.verify import verify
 from nnctl.ops.expression import trace
 from nnctl.ops.namespaces import numpy_namespace

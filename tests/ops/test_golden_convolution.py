@@ -44,7 +44,7 @@ def run(case: dict[str, Any]) -> dict[str, np.ndarray]:
     gradients = differentiate(builder, objective, list(wanted.values()))
     outputs = {"output": y, **{f"∂{name}": g for name, g in zip(wanted, gradients, strict=True) if g is not None}}
     states = {state.value: state.name.removeprefix("it.") for state in builder.states.values()}
-    outputs |= {states[old]: builder.tensor(new) for old, new in builder.remembered.items()}
+    outputs |= {states[old]: builder.tensor(new) for old, new in builder.new_states.items()}
     values = {"input": wave(x.shape, 0.3), "r": wave(y.shape, 2.0)}
     for number, (name, tensor) in enumerate(parameters.items()):
         values[f"it.{name}"] = wave(tensor.shape, 1.0 + number)

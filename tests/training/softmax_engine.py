@@ -9,9 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.metrics.accuracy import Accuracy
+from nnctl.data.batches import Order
+from nnctl.engine.chunks import Chunk, Examples, ResidentReader
 from nnctl.engine.engine import Engine, Steps
 from nnctl.engine.measures import Measures
 from nnctl.errors import RunError
+
+
+class SplitsInMemory(dict[str, ResidentReader]):
+    """As much of a feed as the loop needs, float64."""
+
+    closed = 0
+
+    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order) -> None:
+        self[split] = ResidentReader(Examples(len(inputs), {"data.inputs": inputs, "data.targets": targets}), order)
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 class SoftmaxEngine(Engine):
@@ -23,7 +37,7 @@ class SoftmaxEngine(Engine):
 
     def __init__(self, features: int = 2, classes: int = 3, *, poison_at: int | None = None) -> None:
         self.weight = np.zeros((features, classes))
-        self.splits: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.feed: Any = SplitsInMemory()
         self.poison_at = poison_at
         self.calls: list[tuple[int, int]] = []
 
@@ -45,9 +59,6 @@ class SoftmaxEngine(Engine):
     def higher_is_better(self, metric: str) -> bool:
         return metric == "accuracy"
 
-    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any]) -> None:
-        self.splits[split] = (inputs, targets)
-
     def _measure(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float, NDArray[Any]]:
         a = self.outputs(x)
         cost = float(-np.log(a[np.arange(len(y)), y]).mean())
@@ -55,11 +66,11 @@ class SoftmaxEngine(Engine):
         delta[np.arange(len(y)), y] -= 1
         return cost, float((a.argmax(1) == y).mean()), x.T @ delta / len(y)
 
-    def train(self, indices: NDArray[Any], scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
-        self.calls.append(indices.shape)
-        x, y = self.splits["train"]
+    def train(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
+        self.calls.append(chunk.indices.shape)
+        x, y = chunk.examples.arrays.values()
         rows: list[tuple[float, float, float]] = []
-        for k, batch in enumerate(indices):
+        for k, batch in enumerate(chunk.indices):
             if first_step + k == self.poison_at:
                 break
             cost, accuracy, gradient = self._measure(x[batch], y[batch])
@@ -69,7 +80,7 @@ class SoftmaxEngine(Engine):
         return Steps(len(rows), dict(zip(("cost", "weight", "accuracy"), columns)))
 
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
-        x, y = self.splits[split]
+        x, y = self.feed[split].examples.arrays.values()
         rows = slice(None) if indices is None else indices
         cost, accuracy, _ = self._measure(x[rows], y[rows])
         return {"cost": cost, "accuracy": accuracy}
@@ -88,9 +99,6 @@ class SoftmaxEngine(Engine):
         if set(state) != {"dense1.weight"}:
             raise RunError("other parameters")
         self.weight = state["dense1.weight"].copy()
-
-    def diagnose(self, indices: NDArray[Any], scheduled: Mapping[str, float], step: int) -> str:
-        return f"dense1: weight is poisoned at step {step}"
 
 
 class ScriptedEngine(SoftmaxEngine):

@@ -52,8 +52,10 @@ def test_the_cost_compares_with_the_inputs() -> None:
     assert data.shift is not None
     assert data.scale is not None
     engine = Engine(spec, data.signature, seed=0, examples=50, backend="numpy")
-    engine.normalize(data.shift, data.scale)
-    engine.bind("train", data.train.inputs, data.train.targets)
+    assert data.shift is not None
+    assert data.scale is not None
+    engine.assign({"data.shift": data.shift, "data.scale": data.scale})
+    engine.feed.bind("train", data.train.inputs, data.train.targets)
     y = data.train.targets.reshape(50, -1).astype(float)
     a = engine.outputs(data.train.inputs).astype(float)
     expected = -np.mean(np.sum(y * np.log(a) + (1 - y) * np.log(1 - a), axis=1))

@@ -20,8 +20,8 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Event, Progress
-from nnctl.training.rows import ResidentRows
 from nnctl.training.signals import StopRequest
+from nnctl.training.splits import bind_training_set, training_order
 from nnctl.training.timetable import Timetable
 
 TALE = "a man and a plan and a canal and a man. " * 12
@@ -53,11 +53,11 @@ def test_what_does_not_fill_a_batch_is_left_out() -> None:
     spec = load_text(SPEC, "tale.yaml").spec
     timetable = Timetable.of_spec(spec, 53)
     assert (timetable.examples, timetable.steps_per_epoch) == (52, 13)
-    rows = ResidentRows(spec, 53)
-    first, second = (rows.take(0, start, start + 4) for start in (0, 4))
+    order = training_order(spec, 53)
+    first, second = (order.of(0)[start : start + 4] for start in (0, 4))
     assert first.tolist() == [0, 13, 26, 39]
     assert (second - first == 1).all()
-    np.testing.assert_array_equal(rows.take(7, 0, 4), first)
+    np.testing.assert_array_equal(order.of(7)[:4], first)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
@@ -67,17 +67,16 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     loaded = load_text(text, "tale.yaml")
     data = load_dataset(loaded.spec.data, loaded.folder, 0)
     engine = Engine(loaded.spec, data.signature, seed=3, examples=len(data.train))
-    engine.bind("train", data.train.inputs, data.train.targets)
-    rows = ResidentRows(loaded.spec, len(data.train))
+    bind_training_set(engine.feed, loaded.spec, data)
     steps = Timetable.of_spec(loaded.spec, len(data.train)).steps_per_epoch
-    indices = rows.take(0, 0, 4 * steps).reshape(steps, 4)
-    measured = [engine.train(indices, {"learning_rate": np.full(steps, 1e-30)}, 0).metrics["cost"]]
-    engine.forget()
-    measured.append(engine.train(indices, {"learning_rate": np.full(steps, 1e-30)}, steps).metrics["cost"])
+    chunk = engine.feed["train"].chunk(0, 0, 4 * steps, steps)
+    measured = [engine.train(chunk, {"learning_rate": np.full(steps, 1e-30)}, 0).metrics["cost"]]
+    engine.reset_states()
+    measured.append(engine.train(chunk, {"learning_rate": np.full(steps, 1e-30)}, steps).metrics["cost"])
     whole = replace(data.signature, input_shape=(8 * steps,), target_shape=(8 * steps,))
     alone = load_text(text, "tale.yaml", ["layers.1.stateful=false", "layers.2.stateful=false"])
     long = Engine(alone.spec, whole, seed=3, examples=4)
-    parts = [data.train.inputs[indices], data.train.targets[indices]]
+    parts = [data.train.inputs[chunk.indices], data.train.targets[chunk.indices]]
     sequences, labels = (part.swapaxes(0, 1).reshape(4, -1) for part in parts)
     outputs = long.outputs(sequences)
     costs = -np.log(np.take_along_axis(outputs, labels[..., None], axis=2))[..., 0]
@@ -88,7 +87,7 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
 
 @pytest.mark.parametrize("evaluation", [(), ("schedule.evaluate_every=20", "schedule.evaluate_on=5")])
 def test_resuming_carries_on(tmp_path: Path, evaluation: tuple[str, ...]) -> None:
-    trained("whole", *evaluation, stretch=1)
+    trained("whole", *evaluation, chunk=1)
     expected = (tmp_path / "whole/checkpoints/last.safetensors").read_bytes()
     epoch = Timetable.of_spec(load_text(SPEC, "tale.yaml").spec, (len(TALE) - 1) // 8 - 6).steps_per_epoch
     for at in (1, epoch, epoch + 3):
@@ -104,7 +103,7 @@ def test_resuming_carries_on(tmp_path: Path, evaluation: tuple[str, ...]) -> Non
 
         loaded = load_text(SPEC, "tale.yaml", evaluation)
         with pytest.raises(Interrupted):
-            follow(session.train(loaded, out=Path(f"at-{at}"), stop=stop, stretch=1), [RunSink(), Stopper()])
+            follow(session.train(loaded, out=Path(f"at-{at}"), stop=stop, chunk=1), [RunSink(), Stopper()])
         trained(f"at-{at}", *evaluation, resume=True)
         assert (tmp_path / f"at-{at}/checkpoints/last.safetensors").read_bytes() == expected
 

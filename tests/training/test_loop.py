@@ -19,6 +19,7 @@ from nnctl.training.events import Evaluated, Event, Finished, Progress, Saved, S
 from nnctl.training.events import Tested as FinalRow  # pytest collects what is called Test…
 from nnctl.training.loop import Loop
 from nnctl.training.signals import StopRequest
+from nnctl.training.splits import training_order
 
 
 def make(
@@ -37,7 +38,7 @@ def make(
     engine = engine or SoftmaxEngine()
     sizes = {"train": n, "validation": 12, "test": 9}
     for seed, name in enumerate(splits):
-        engine.bind(name, *blobs(sizes[name], seed))
+        engine.feed.bind(name, *blobs(sizes[name], seed), training_order(spec, sizes[name]))
     return Loop(engine, spec, {name: sizes[name] for name in splits}, **options)
 
 
@@ -91,8 +92,8 @@ def test_class_weights_weigh_the_training_cost_and_not_the_accuracy() -> None:
     class Weighted(SoftmaxEngine):
         """Its first batch of 8 weighs a hundred times as much as those after it."""
 
-        def train(self, indices: Any, scheduled: Any, first_step: int) -> Steps:
-            steps = super().train(indices, scheduled, first_step)
+        def train(self, chunk: Any, scheduled: Any, first_step: int) -> Steps:
+            steps = super().train(chunk, scheduled, first_step)
             numbers = np.arange(first_step, first_step + steps.completed)
             costs = np.where(numbers == 0, 1.0, 3.0)
             right = np.where(numbers == 0, 2.0, 4.0)
@@ -106,17 +107,17 @@ def test_class_weights_weigh_the_training_cost_and_not_the_accuracy() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    stretch=st.integers(1, 50),
+    chunk=st.integers(1, 50),
     batch=st.sampled_from(["1", "7", "30", "64", "full"]),
     every=st.sampled_from(["", ", evaluate_every: 11", ", evaluate_every: 45"]),
     schedule=st.sampled_from(["constant", "{type: cosine, per: step}", "{type: exponential, gamma: 0.5}"]),
 )
-def test_nothing_depends_on_the_stretches(stretch: int, batch: str, every: str, schedule: str) -> None:
+def test_nothing_depends_on_the_chunks(chunk: int, batch: str, every: str, schedule: str) -> None:
     text = f"{{epochs: 3, batch_size: {batch}, learning_rate: {schedule}{every}}}"
     results = []
-    for length in (1, stretch):
+    for length in (1, chunk):
         store = Memory()
-        loop = make(text, store=store, stretch=length)
+        loop = make(text, store=store, chunk=length)
         results.append((rows(list(loop.run())), encode(store.kept["last"]), encode(store.kept["best"])))
     assert results[0] == results[1]
 
@@ -127,11 +128,11 @@ def test_resuming_anywhere_gives_the_bytes_of_the_uninterrupted_run(at: int, eve
     text = "{epochs: 9, batch_size: 7, learning_rate: {type: plateau, monitor: train_cost, patience: 0, factor: 0.5}"
     text += every + (", early_stopping: {monitor: validation_accuracy, patience: 3}}" if stopping else "}")
     whole = Memory()
-    expected = rows(list(make(text, store=whole, stretch=1).run()))
+    expected = rows(list(make(text, store=whole, chunk=1).run()))
 
     first, stop, seen = Memory(), StopRequest(), []
     try:
-        for event in make(text, store=first, stretch=1).run(stop):
+        for event in make(text, store=first, chunk=1).run(stop):
             seen.append(event)
             if isinstance(event, Progress) and event.step >= at:
                 stop.request(15)
@@ -142,7 +143,7 @@ def test_resuming_anywhere_gives_the_bytes_of_the_uninterrupted_run(at: int, eve
     last = first.load("last")
     history = [e.record for e in seen if isinstance(e, Evaluated)]
     assert last.progress["rows"] == len(history)
-    again = make(text, store=first, stretch=3)
+    again = make(text, store=first, chunk=3)
     again.restore(last, history, 1.0)
     rest = rows(list(again.run()))
     assert rows(seen) + rest == expected
@@ -222,7 +223,11 @@ def test_one_example_and_no_other_split() -> None:
     assert "best" not in loop.store.order  # type: ignore[union-attr]
 
 
-def test_a_cost_that_is_not_finite_stops_with_the_engines_diagnosis() -> None:
+def test_a_cost_that_is_not_finite_stops_with_a_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+    def poisoned(engine: Any, examples: Any, indices: Any, scheduled: Any, step: int) -> str:
+        return f"dense1: weight is poisoned at step {step}"
+
+    monkeypatch.setattr("nnctl.training.loop.diagnose", poisoned)
     store = Memory()
     loop = make(engine=SoftmaxEngine(poison_at=6), store=store)
     with pytest.raises(DivergedError) as caught:

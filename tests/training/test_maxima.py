@@ -38,7 +38,7 @@ def test_it_is_the_largest_of_all_batches(backend: str) -> None:
     data = load_dataset(spec.data, Path(), 0).validation
     assert data is not None
     engine = Engine(spec, spec.data.signature(Path()), seed=0, examples=1300)
-    engine.bind("validation", data.inputs, data.targets)
+    engine.feed.bind("validation", data.inputs, data.targets)
     errors = np.abs(engine.outputs(data.inputs) - data.targets)
     found = engine.evaluate("validation")
     assert found["max_error"] == pytest.approx(errors.max(), rel=1e-6)

@@ -78,7 +78,7 @@ def cut_short(text: str, out: Path) -> list[dict[str, Any]]:
     """Train two steps, and give the rows that there are by then."""
     stop, found = StopRequest(), []
     try:
-        for event in session.train(load_text(text), out=out, stop=stop, stretch=2):
+        for event in session.train(load_text(text), out=out, stop=stop, chunk=2):
             if isinstance(event, Evaluated):
                 found.append(event.record)
             if isinstance(event, Progress):
@@ -98,7 +98,7 @@ def test_resuming_within_an_epoch_is_exact(name: str, tmp_path: Path) -> None:
     saved = checkpoints.load(tmp_path / "cut" / "checkpoints" / "last.safetensors")
     column = components("metric")[name](**({"k": 2} if name == "top_k" else {})).column
     assert column in saved.progress["sums"] or any(key.startswith(f"{column}/") for key in saved.measured)
-    resumed = rows(text, tmp_path / "cut", resume=True, stretch=3)
+    resumed = rows(text, tmp_path / "cut", resume=True, chunk=3)
     for one, other in zip(whole, resumed, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
     last = [tmp_path / run / "checkpoints" / "last.safetensors" for run in ("whole", "cut")]

@@ -24,7 +24,7 @@ def test_by_epoch_every_step_of_one_has_its_rate() -> None:
     assert halving.values(3, 3)["learning_rate"].tolist() == [0.25] * 3
 
 
-def test_by_step_a_stretch_is_the_single_steps() -> None:
+def test_by_step_a_chunk_is_the_single_steps() -> None:
     cosine = rates("{type: cosine, per: step}")
     single = [cosine.values(step, 1)["learning_rate"][0] for step in range(3, 6)]
     assert cosine.values(3, 3)["learning_rate"].tolist() == single

@@ -11,6 +11,7 @@ import pytest
 
 from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import load_dataset
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.inference.evaluation import evaluate, open_run
 from nnctl.inference.prediction import predict
@@ -68,7 +69,7 @@ def lengths(windows: int) -> list[int]:
 def test_the_cost_is_that_of_a_plain_loop_over_the_text(windows: int, backend: str) -> None:
     engine = engine_of(f"backend={backend}")
     inputs, labels = a_text(windows)
-    engine.bind("validation", inputs, labels)
+    engine.feed.bind("validation", inputs, labels)
     ends = np.cumsum(lengths(windows))
     assert ends[-1] == windows
     pieces = np.split(inputs, ends[:-1])
@@ -89,9 +90,9 @@ def test_every_evaluation_starts_afresh_and_leaves_training_alone() -> None:
     engine = engine_of()
     inputs, labels = a_text(37)
     for split in ("train", "validation"):
-        engine.bind(split, inputs, labels)
+        engine.feed.bind(split, inputs, labels)
     rates = {"learning_rate": np.full(9, 0.1)}
-    engine.train(np.arange(36).reshape(4, 9).T, rates, 0)
+    engine.train(Chunk(engine.feed["train"].examples, np.arange(36).reshape(4, 9).T), rates, 0)
     assert np.any(engine.state()["rnn1.hidden"])
     before = engine.state()
     first = engine.evaluate("validation")
@@ -109,7 +110,7 @@ def test_the_cost_does_not_depend_on_the_batch_size() -> None:
     measured = []
     for size in (1, 4, 7, 50):
         engine = engine_of(f"schedule.batch_size={size}")
-        engine.bind("validation", *a_text(300))
+        engine.feed.bind("validation", *a_text(300))
         measured.append(engine.evaluate("validation"))
     assert all(found == measured[0] for found in measured)
 
@@ -117,11 +118,11 @@ def test_the_cost_does_not_depend_on_the_batch_size() -> None:
 def test_some_of_the_rows_are_the_first_and_read_on() -> None:
     engine = engine_of()
     inputs, labels = a_text(37)
-    engine.bind("validation", inputs, labels)
+    engine.feed.bind("validation", inputs, labels)
     some = engine.evaluate("validation", np.arange(20))
-    engine.bind("validation", inputs[:20], labels[:20])
+    engine.feed.bind("validation", inputs[:20], labels[:20])
     assert engine.evaluate("validation") == some
-    engine.bind("train", inputs, labels)
+    engine.feed.bind("train", inputs, labels)
     loop = Loop(engine, load_text(SPEC, "tale.yaml", ["schedule.evaluate_on=20"]).spec, {"train": 37, "validation": 37})
     assert loop._subset is not None
     assert loop._subset.tolist() == list(range(20))

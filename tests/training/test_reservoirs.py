@@ -11,6 +11,7 @@ import pytest
 
 from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.components.initializers import Reservoir
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_spec, load_text
@@ -39,7 +40,7 @@ def engine_of(text: str) -> Engine:
     engine = Engine(spec, spec.data.signature(Path()), seed=0, examples=3)
     read: Any = spec.data
     examples = read.read(Path(), 0)
-    engine.bind("train", examples.inputs, examples.targets)
+    engine.feed.bind("train", examples.inputs, examples.targets)
     return engine
 
 
@@ -56,7 +57,7 @@ def states_by_hand(state: dict[str, Any], u: Any) -> Any:
 def test_the_readout_is_the_ridge_solution(bias: bool) -> None:
     engine = engine_of(text_of(last=f"{{type: dense, units: 1, bias: {str(bias).lower()}}}"))
     before = engine.state()
-    steps = engine.train(np.arange(3)[None], {"learning_rate": np.ones(1)}, 0)
+    steps = engine.train(Chunk(engine.feed["train"].examples, np.arange(3)[None]), {"learning_rate": np.ones(1)}, 0)
     state = engine.state()
     assert steps.completed == 1
     host = engine._host

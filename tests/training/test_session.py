@@ -85,7 +85,7 @@ def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.Mo
 
     with monkeypatch.context() as patch:
         patch.setattr(durable.os, "fsync", count)
-        run(spec(), "counted", stretch=2)
+        run(spec(), "counted", chunk=2)
     assert moments > 40
     for deadly in range(1, moments + 1, 3):
         out, left = f"killed-{deadly}", deadly
@@ -100,8 +100,8 @@ def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.Mo
         with monkeypatch.context() as patch:
             patch.setattr(durable.os, "fsync", die)
             with pytest.raises(Killed):
-                run(spec(), out, stretch=2)
-        finished = run(spec(), out, resume=True, stretch=5)
+                run(spec(), out, chunk=2)
+        finished = run(spec(), out, resume=True, chunk=5)
         assert finished is not None
         assert not finished.before
         assert checkpoints(out) == checkpoints("whole")
@@ -123,7 +123,7 @@ def test_stopped_by_a_signal_it_resumes_to_the_same_bytes() -> None:
                 pass
 
         with pytest.raises(Interrupted, match="the checkpoint is saved, --resume goes on"):
-            follow(session.train(spec(), out=Path(f"at-{at}"), stop=stop, stretch=1), [RunSink(), Stopper()])
+            follow(session.train(spec(), out=Path(f"at-{at}"), stop=stop, chunk=1), [RunSink(), Stopper()])
         run(spec(), f"at-{at}", resume=True)
         assert checkpoints(f"at-{at}") == checkpoints("whole")
         assert rows(f"at-{at}") == rows("whole")
@@ -272,7 +272,7 @@ def test_a_run_may_go_on_with_another_number_of_threads() -> None:
     stop = StopRequest()
     stop.request(15)
     with pytest.raises(Interrupted):
-        run(spec(), "out", threads=2, stop=stop, stretch=1)
+        run(spec(), "out", threads=2, stop=stop, chunk=1)
     finished = run(spec(), "out", resume=True, threads=3)
     assert finished is not None
     assert finished.summary["threads"] == 3

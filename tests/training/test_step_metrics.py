@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_spec, load_text
@@ -58,9 +59,10 @@ def test_the_first_step() -> None:
     """Norms of the weights are those before the step; the gradient follows from the step that plain descent takes."""
     built = engine(NORMS)
     rng = np.random.default_rng(0)
-    built.bind("train", rng.standard_normal((16, 2)), rng.integers(0, 3, 16))
+    built.feed.bind("train", rng.standard_normal((16, 2)), rng.integers(0, 3, 16))
     before = built.state()
-    done = built.train(np.arange(16)[None], {"learning_rate": np.full(1, 0.5), "momentum": np.zeros(1)}, 0)
+    chunk = Chunk(built.feed["train"].examples, np.arange(16)[None])
+    done = built.train(chunk, {"learning_rate": np.full(1, 0.5), "momentum": np.zeros(1)}, 0)
     after = built.state()
     for name in ("dense1.bias", "dense1.weight", "dense2.weight"):
         gradient = (before[name].astype(float) - after[name]) / 0.5

@@ -2,7 +2,7 @@
 
 An entry is a folder or file of the cache; its time of modification is that of its
 last use. Code for other versions or processors is never used again, and so goes
-first. Several processes may do this at once: an entry leaves by a rename, whole.
+first. Several processes may do this at once: an entry leaves by a rename, at once.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def prune(root: Path, keep: Path) -> None:
 
 
 def entries(root: Path) -> Iterator[Entry]:
-    """What a cache holds, in no order; without what vanishes while it is looked at."""
+    """The entries of a cache, in no order; without what vanishes meanwhile."""
     with suppress(OSError):
         for path in list(root.iterdir()):
             with suppress(OSError):
@@ -78,7 +78,7 @@ def _bytes(path: Path) -> int:
 
 
 def _remove(path: Path) -> None:
-    """Take an entry away, whole: who looks for it finds it as it was, or not at all."""
+    """Take an entry away at once: a reader finds it as it was, or not at all."""
     with suppress(OSError):
         if path.is_file():
             path.unlink()

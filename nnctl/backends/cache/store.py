@@ -32,7 +32,7 @@ _loaded: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a backend makes a thing.
+    """The three ways in which a backend makes a thing.
 
     build: in an empty folder, from which `load` makes it again, in another process too.
     without_folder: where there is none to write to.
@@ -126,7 +126,7 @@ def cache_root() -> Path:
 
 
 def _intact(folder: Path) -> bool:
-    """Whether a folder is there and as it was written."""
+    """True for a folder that is there and as it was written."""
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         intact = bool(manifest == _hashes(folder))

@@ -54,7 +54,7 @@ class Values:
         return self._expression.arity + position
 
     def is_condition(self, reference: Ref) -> bool:
-        """Whether a value is a condition and not a number."""
+        """True for a condition, which is no number."""
         if isinstance(reference, float) or reference < self._expression.arity:
             return False
         return self._expression.lines[reference - self._expression.arity].primitive in COMPARISONS

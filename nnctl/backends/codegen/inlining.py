@@ -40,7 +40,7 @@ class Operand:
 
 
 def has_length(slot: Slot, axis: int) -> bool:
-    """Whether an axis is more than a place for broadcasting: the batch's is, even for a batch of one."""
+    """True for an axis that is more than a place for broadcasting: the batch's is, even for a batch of one."""
     return slot.shape[axis] != 1 or (axis == 0 and slot.batched)
 
 

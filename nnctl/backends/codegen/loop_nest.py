@@ -12,7 +12,7 @@ from nnctl.plan.plan import Launch, Slot
 
 
 def is_scalar(slot: Slot) -> bool:
-    """Whether a slot has one element, whatever the batch."""
+    """True for a slot of one element, whatever the batch."""
     return not slot.batched and math.prod(slot.shape) == 1
 
 

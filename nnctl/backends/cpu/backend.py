@@ -51,9 +51,9 @@ class CpuBackend:
         """See `Backend`."""
         return placed.copy()
 
-    def copy_into(self, placed: Array, array: Array) -> None:
+    def copy_into(self, placed: Array, array: Array, first: int = 0) -> None:
         """See `Backend`."""
-        placed[: len(array)] = array
+        placed[slice(first, first + len(array)) if array.ndim else ...] = array
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""

@@ -11,12 +11,13 @@ import types as types_module
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
 import numpy
 import scipy
 
 from nnctl.backends.cache.store import Recipe, key_of, made
-from nnctl.backends.cpu.processor import identity
+from nnctl.backends.machine import instruction_sets, processor
 
 _SOURCES = ("cpu", "codegen")
 """Packages beside this one's parent whose functions end up in compiled code."""
@@ -28,7 +29,7 @@ def compiled_step(text: str, types: tuple[Any, ...], what: str) -> Any:
 
     what: says on the log what is compiled.
     """
-    key = key_of([text, *map(str, types), *_versions(), *identity(), *_sources()])
+    key = key_of([text, *map(str, types), *_versions(), *target(), *_sources()])
     module = f"nnctl_compiled_{key}"
 
     def build(folder: Path) -> Any:
@@ -42,6 +43,11 @@ def compiled_step(text: str, types: tuple[Any, ...], what: str) -> Any:
         return _compiled(_module(text, module), types, cache=False)
 
     return made(key, Recipe(build, load, without_folder), what)
+
+
+def target() -> list[str]:
+    """The part of a key that LLVM's code for this processor depends on."""
+    return [llvmlite.__version__, processor(), *instruction_sets()]
 
 
 def _versions() -> list[str]:

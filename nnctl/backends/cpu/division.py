@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from nnctl.plan.plan import Launch
 
 Division: TypeAlias = Literal["one", "rows", "blocks", "private"]
-"""How threads share a launch.
+"""The ways in which threads share a launch.
 
 one: the first thread makes all of it. rows: each thread its examples of the batch. blocks: each
 thread its partition of the first axis. private: each thread all of it, for itself.

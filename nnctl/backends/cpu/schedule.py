@@ -1,8 +1,8 @@
-"""How two or more threads share a step: what each does of a launch, and where they wait for one another.
+"""The schedule of a step on several threads: the division of each launch, and the barriers between phases.
 
-Work on examples is split by rows of the batch: from the gather to the last
+Work on examples is divided by rows of the batch: from the gather to the last
 backward product of a dense net a thread needs nothing of the others. Work on
-weights is split by blocks of their first axis. Between the two, threads meet
+weights is divided by blocks of their first axis. Between the two, threads wait
 at a barrier. So a step of a dense net has two phases, whatever its depth.
 """
 
@@ -49,7 +49,7 @@ class CpuStrategy:
         return inlined_nodes(graph)
 
     def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
-        """Greedy: everything that can run without waiting runs first, then the threads meet.
+        """Greedy: everything that can run without waiting runs first, then comes a barrier.
 
         What writes a parameter waits for the guard. Nothing else may fail to
         run before it, since it only fills scratch memory.
@@ -70,9 +70,9 @@ class _Scheduler:
     divisions: list[Division] = field(default_factory=list)
     """Of the launches done, in their order."""
     written: dict[Value, Division] = field(default_factory=dict)
-    """What this phase has written so far, and how it was divided."""
-    read_whole: set[Value] = field(default_factory=set)
-    """What threads may read of one another's parts in this phase."""
+    """Values that this phase has written so far, and their division."""
+    read_in_full: set[Value] = field(default_factory=set)
+    """Values of which threads may read one another's partitions in this phase."""
 
     def run(self) -> list[Scheduled]:
         source = view_sources(self.graph)
@@ -96,7 +96,7 @@ class _Scheduler:
                 self._place(node)
                 scheduled.update(node.outputs)
             if len(left) == len(waiting):
-                self._meet()
+                self._barrier()
             waiting = left
         return self.done
 
@@ -109,25 +109,25 @@ class _Scheduler:
                 self.written[value] = division
                 if value in self.old:
                     self.written[self.old[value]] = division
-        self.read_whole.update(v for v, whole in self._reads(node) if whole)
+        self.read_in_full.update(v for v, full in self._reads(node) if full)
 
-    def _meet(self) -> None:
+    def _barrier(self) -> None:
         self.phase += 1
         self.written.clear()
-        self.read_whole.clear()
+        self.read_in_full.clear()
 
     def _must_wait(self, node: Node) -> bool:
-        """Whether a part that another thread makes in this phase is needed, or would be overwritten."""
+        """True where a partition that another thread makes in this phase is needed, or would be overwritten."""
         division = self._division(node)
-        for value, whole in self._reads(node):
+        for value, full in self._reads(node):
             made = self.written.get(value)
             alone = made == division == "one"
-            if made is not None and not alone and (whole or made != division):
+            if made is not None and not alone and (full or made != division):
                 return True
-        return any(self.old[v] in self.read_whole for v in node.outputs if v in self.old)
+        return any(self.old[v] in self.read_in_full for v in node.outputs if v in self.old)
 
     def _overtakes(self, node: Node, left: Sequence[Node]) -> bool:
-        """Whether an update would change a parameter before an earlier node has read it."""
+        """True where an update would change a parameter before an earlier node has read it."""
         changed = {self.old[v] for v in node.outputs if v in self.old}
         return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
 
@@ -135,28 +135,28 @@ class _Scheduler:
         return "one" if node.outputs[0] in self.stored else _division_of(node)
 
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
-        """Stored values that a launch reads, and whether a thread reads more of them than its own part."""
+        """Stored values that a launch reads, each with True where a thread reads more of it than its partition."""
         division = self._division(node)
         found: list[tuple[Value, bool]] = []
         for position, value in enumerate(node.inputs):
             root = self.source.get(value, value)
             producer = self.producer.get(root)
             if producer is not None and producer in self.inlined:
-                found += [(v, whole or not _batched(v)) for v, whole in self._reads(producer)]
+                found += [(v, full or not _batched(v)) for v, full in self._reads(producer)]
             else:
-                found.append((root, not _own_part(node, position, division, root)))
+                found.append((root, not _reads_partition(node, position, division, root)))
         return found
 
 
 def _division_of(node: Node) -> Division:
-    """How threads share a node."""
+    """The division of a node by what it makes."""
     output = node.outputs[0]
     if output.shape == ():
         return "private"
     formula = isinstance(node.op, ElementwiseOp)
     emitter = EMITTERS.get(node.op.name)
     if _batched(output):
-        # A product that sums over the batch has no rows of its own, whatever the shape of its result.
+        # A product that sums over the batch has no rows to divide, whatever the shape of its result.
         across = bool(node.attributes.get("transpose_a"))
         return "rows" if formula or (emitter is not None and emitter.rows and not across) else "one"
     if output.shape[0] == 1:
@@ -164,15 +164,15 @@ def _division_of(node: Node) -> Division:
     return "blocks" if formula or (emitter is not None and emitter.blocks) else "one"
 
 
-def _own_part(node: Node, position: int, division: Division, root: Value) -> bool:
-    """Whether a thread reads only its own rows or blocks of an input.
+def _reads_partition(node: Node, position: int, division: Division, root: Value) -> bool:
+    """True where a thread reads only its partition of an input.
 
     root: the value whose memory the input shows. Under another first axis it is cut elsewhere.
     """
     value, output = node.inputs[position], node.outputs[0]
     if division == "rows":
-        read_whole = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].full
-        return _batched(value) and _batched(root) and position not in read_whole
+        in_full = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].full
+        return _batched(value) and _batched(root) and position not in in_full
     if division == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Command, Kind, Values
+from nnctl.cli.completion.command import DYNAMIC, Command, Kind, ValueSet
 
 _HEAD = """\
 # bash completion for nnctl; made by `nnctl completion bash`, do not edit.
@@ -135,5 +135,5 @@ def _name(command: Command) -> str:
     return " ".join(command.path)
 
 
-def _words(value: Values) -> str:
+def _words(value: ValueSet) -> str:
     return f"words {' '.join(value.words)}" if value.kind is Kind.WORDS else value.kind.value

@@ -59,7 +59,7 @@ _KIND_OF_METAVAR = {
 
 
 @dataclass(frozen=True)
-class Values:
+class ValueSet:
     """The values that an option or an argument takes; `words` where `kind` is WORDS."""
 
     kind: Kind
@@ -72,7 +72,7 @@ class Option:
 
     names: tuple[str, ...]
     help: str
-    value: Values
+    value: ValueSet
     repeatable: bool
 
 
@@ -81,7 +81,7 @@ class Argument:
     """A positional argument; `many` where it takes the rest of the line."""
 
     name: str
-    value: Values
+    value: ValueSet
     many: bool
 
 
@@ -131,18 +131,18 @@ def _describe(command: Any, path: tuple[str, ...], parent: Any) -> Command:
     return Command(path, _first_sentence(command.help or ""), tuple(options), tuple(arguments), tuple(below))
 
 
-def _value(parameter: Any, context: Any) -> Values:
+def _value(parameter: Any, context: Any) -> ValueSet:
     if getattr(parameter, "is_flag", False):
-        return Values(Kind.FLAG)
+        return ValueSet(Kind.FLAG)
     words = tuple(item.value for item in parameter.shell_complete(context, "") if item.type == "plain")
     if words:
-        return Values(Kind.WORDS, words)
+        return ValueSet(Kind.WORDS, words)
     metavar = (parameter.metavar or parameter.name.upper()).removesuffix("...")
     if "--backend" in parameter.opts:
-        return Values(Kind.BACKEND)
+        return ValueSet(Kind.BACKEND)
     if metavar.islower() and "|" in metavar:
-        return Values(Kind.WORDS, tuple(metavar.split("|")))
-    return Values(_KIND_OF_METAVAR.get(metavar, Kind.FREE))
+        return ValueSet(Kind.WORDS, tuple(metavar.split("|")))
+    return ValueSet(_KIND_OF_METAVAR.get(metavar, Kind.FREE))
 
 
 def _first_sentence(text: str) -> str:

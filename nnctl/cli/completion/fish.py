@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Command, Kind, Option, Values
+from nnctl.cli.completion.command import DYNAMIC, Command, Kind, Option, ValueSet
 
 _HEAD = """\
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
@@ -93,7 +93,7 @@ def _option(option: Option) -> str:
     return f"{names} {_values(option.value) or '-x'} -d {_quote(option.help)}"
 
 
-def _values(value: Values) -> str:
+def _values(value: ValueSet) -> str:
     if value.kind in DYNAMIC:
         return f"-x -a '(__nnctl_ask {value.kind})'"
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Argument, Command, Kind, Option, Values
+from nnctl.cli.completion.command import DYNAMIC, Argument, Command, Kind, Option, ValueSet
 
 _HEAD = """\
 #compdef nnctl
@@ -93,7 +93,7 @@ def _argument(place: int, argument: Argument) -> str:
     return _quote(f"{where}:{argument.name}:{_action(argument.value)}")
 
 
-def _action(value: Values) -> str:
+def _action(value: ValueSet) -> str:
     if value.kind in DYNAMIC:
         return f"_nnctl_ask {value.kind}"
     return {

@@ -36,7 +36,7 @@ _EXTRA_WORDS = "zeros after the end, that an input longer by less than a stride 
 
 @dataclass(frozen=True, kw_only=True)
 class _Convolving(Layer):
-    """What convolutions and their transposes share. The fields are those of images; 1-D layers narrow them.
+    """Base of convolutions and their transposes. The fields are those of images; 1-D layers narrow them.
 
     As in the libraries, the fans are the last two axes of the weights times the positions of the kernel.
     """

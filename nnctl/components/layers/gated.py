@@ -37,7 +37,7 @@ class Lstm(TwoBiases):
 
     formula = "c_t = f∘c_{t−1} + i∘g, h_t = o∘tanh c_t; i, f, o = σ(x_t·W + h_{t−1}·R + b), g = tanh(…)"
     gates = 4
-    carried = ("hidden", "cell")
+    states = ("hidden", "cell")
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         **TwoBiases.by_convention,
         "unit_forget_bias": {"torch": False, "keras": True},

@@ -13,14 +13,14 @@ from nnctl.components.registry import register
 from nnctl.errors import ShapeError
 
 
-def _size(layer: str, builder: Builder, x: Any, asked: int | None) -> int:
-    """How many different indices there are. Raises ShapeError where x holds none, or nothing says how many."""
+def _size(layer: str, builder: Builder, x: Any, vocabulary: int | None) -> int:
+    """Number of different indices. Raises ShapeError where x holds none, or nothing says how many."""
     if x.dtype != "index":
         raise ShapeError(
             f"{layer} reads indices, and its input is numbers of shape {show(x.shape)}",
             "data of type text gives indices, and so does npz or npy with indices: true",
         )
-    size = asked or builder.vocabulary
+    size = vocabulary or builder.vocabulary
     if size is None:
         raise ShapeError(
             f"{layer} does not know how many different indices there are", "say so: vocabulary: the largest plus 1"
@@ -74,7 +74,7 @@ class OneHot(Layer):
 
 @register("layer", "mask")
 class Mask(Layer):
-    """Which steps of a sequence are real, for the second input of recurrent layers: (batch, time, …) → (batch, time).
+    """Mask of the real steps of a sequence, the second input of recurrent layers: (batch, time, …) → (batch, time).
 
     A step is filled in where all of its numbers are `value`. Name the layer, and let
     the recurrent layers read it: inputs: [sequence, mask].

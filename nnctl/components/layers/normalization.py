@@ -111,12 +111,12 @@ class BatchNorm(Layer):
             # One number alone has variance 0, not 0/0.
             return (1.0 - new) * running + new * (batch * (count / xp.maximum(count - 1.0, 1.0)))
 
-        builder.remember(means[0], builder.formula("follow", follow, *means))
+        builder.set_state(means[0], builder.formula("follow", follow, *means))
         if keras:
-            builder.remember(variances[0], builder.formula("follow", follow, *variances))
+            builder.set_state(variances[0], builder.formula("follow", follow, *variances))
         else:
             count = builder.apply("size", shape=x.shape[:-1])
-            builder.remember(variances[0], builder.formula("follow", follow_unbiased, *variances, count))
+            builder.set_state(variances[0], builder.formula("follow", follow_unbiased, *variances, count))
 
     def problems(self) -> list[Problem]:
         return _problems(self)

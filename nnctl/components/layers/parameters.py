@@ -1,4 +1,4 @@
-"""What layers with weights have in common: biases, and fields that only biases need."""
+"""Biases of layers with weights, and the fields that only biases need."""
 
 from __future__ import annotations
 

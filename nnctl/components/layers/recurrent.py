@@ -26,7 +26,7 @@ from nnctl.errors import ShapeError
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(Layer):
-    """A cell that walks along a sequence.
+    """A cell that scans a sequence.
 
     First values where neither layer nor spec names an initializer: torch and book,
     everything U(±1/√units); keras, Glorot's uniform input weights, orthogonal recurrent
@@ -34,8 +34,8 @@ class Recurrent(Layer):
     """
 
     gates: ClassVar[int] = 1
-    carried: ClassVar[tuple[str, ...]] = ("hidden",)
-    """Names of the states."""
+    states: ClassVar[tuple[str, ...]] = ("hidden",)
+    """Names of the recurrent states, each (batch, units)."""
 
     units: Annotated[PositiveInt, "size of the state"]
     return_sequence: Annotated[bool, "give the state of every step, not of the last alone"] = False
@@ -66,8 +66,8 @@ class Recurrent(Layer):
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x, *mask = self._checked(inputs)
         if not self.bidirectional:
-            return self._walk(builder, x, mask, reverse=False)
-        if builder.carrying == "all":
+            return self._scan(builder, x, mask, reverse=False)
+        if builder.resuming == "all":
             raise ShapeError(
                 f"a bidirectional {self.type} reads what comes later, and cannot go on from a beginning",
                 "only nets that read from left to right can generate",
@@ -75,7 +75,7 @@ class Recurrent(Layer):
         directions = []
         for name, reverse in (("forward", False), ("backward", True)):
             with builder.scope(name):
-                directions.append(self._walk(builder, x, mask, reverse=reverse))
+                directions.append(self._scan(builder, x, mask, reverse=reverse))
         return builder.apply("concatenate", *directions, axis=len(directions[0].shape) - 1)
 
     def _checked(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -102,7 +102,7 @@ class Recurrent(Layer):
             )
         return inputs
 
-    def _walk(self, builder: Builder, x: Any, mask: list[Any], *, reverse: bool) -> Any:
+    def _scan(self, builder: Builder, x: Any, mask: list[Any], *, reverse: bool) -> Any:
         batch, steps, features = x.shape
         width = self.gates * self.units
         weight = builder.parameter(
@@ -114,12 +114,12 @@ class Recurrent(Layer):
             initializer=self.recurrent_initializer, regularizer=self.recurrent_regularizer,
             default=self._default(builder, "recurrent_weight"),
         )  # fmt: skip
-        # One large product for all steps; only what depends on the state is left to the walk.
+        # One large product for all steps; only what depends on the state is left to the scan.
         p = builder.apply("matmul", builder.apply("reshape", x, shape=(batch * steps, features)), weight)
         if self.bias:
             p = p + self._biases(builder, features)
         p = builder.apply("reshape", p, shape=(batch, steps, width))
-        states = [self._first(builder, name, batch) for name in self.carried]
+        states = [self._first(builder, name, batch) for name in self.states]
         sequences = self.cell(builder, p, recurrent, states, mask, reverse=reverse)
         last = 0 if reverse else steps - 1
         ends = [
@@ -130,9 +130,9 @@ class Recurrent(Layer):
             )
             for s in sequences
         ]
-        if self._carries(builder):
+        if self._resumes(builder):
             for state, end in zip(states, ends, strict=True):
-                builder.remember(state, end)
+                builder.set_state(state, end)
         return sequences[0] if self.return_sequence else ends[0]
 
     def cell(
@@ -141,15 +141,15 @@ class Recurrent(Layer):
         """The sequences of all states (batch, time, units), the output first. p: the inputs' part of the sums."""
         raise NotImplementedError
 
-    def _carries(self, builder: Builder) -> bool:
-        return builder.carrying == "all" or (builder.carrying == "stateful" and self.stateful)
+    def _resumes(self, builder: Builder) -> bool:
+        return builder.resuming == "all" or (builder.resuming == "stateful" and self.stateful)
 
     def _first(self, builder: Builder, name: str, batch: Any) -> Any:
         shape = (batch, self.units)
-        return builder.state(name, shape) if self._carries(builder) else builder.apply("zeros", shape=shape)
+        return builder.state(name, shape) if self._resumes(builder) else builder.apply("zeros", shape=shape)
 
     def _biases(self, builder: Builder, features: int) -> Any:
-        """What is added to the inputs' part of the sums, (gates·units,)."""
+        """Biases that join the inputs' part of the sums, (gates·units,)."""
         return self._bias(builder, "bias", features)
 
     def _bias(self, builder: Builder, name: str, features: int, initializer: Initializer | None = None) -> Any:
@@ -167,16 +167,16 @@ class Recurrent(Layer):
         return {"weight": GlorotUniform(), "recurrent_weight": Orthogonal(), "bias": Zeros()}[name]
 
     def problems(self) -> list[Problem]:
-        found = bias_problems(self)
+        problems = bias_problems(self)
         if self.stateful and self.bidirectional:
-            found.append(
+            problems.append(
                 Problem(
                     "stateful",
                     "a bidirectional layer cannot carry its state: the second cell begins at the end",
                     "remove one of the two",
                 )
             )
-        return found
+        return problems
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What layers ask of the shapes they are given, and the errors where they get something else."""
+"""Checks of the shapes that layers are given, and the errors where these are others."""
 
 from __future__ import annotations
 

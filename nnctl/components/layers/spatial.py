@@ -1,4 +1,4 @@
-"""What layers with windows share: fields for each spatial axis, padding, and checks that a window fits.
+"""Windows of layers: fields for each spatial axis, padding, and checks that a window fits.
 
 Inputs are (batch, *spatial, channels): (batch, length, channels) or (batch, height, width, channels).
 """

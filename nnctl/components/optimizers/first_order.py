@@ -21,7 +21,7 @@ _EPSILON = "keeps the denominator from 0; by convention if absent"
 
 @dataclass(frozen=True, kw_only=True)
 class FirstOrder(Optimizer):
-    """What every first-order rule shares: a rate, weight decay, clipping, a convention.
+    """Base of every first-order rule: a rate, weight decay, clipping, a convention.
 
     Default learning rates are the same in every convention: PyTorch's, but 0.01
     for the plain and the momentum rules, where its 0.001 hardly moves a net.
@@ -49,7 +49,7 @@ class FirstOrder(Optimizer):
         raise NotImplementedError
 
     def decoupled(self) -> bool:
-        """Whether weight decay shrinks the weight itself (Keras) or joins the gradient (PyTorch)."""
+        """True where weight decay shrinks the weight itself (Keras), False where it joins the gradient (PyTorch)."""
         return str(self.settled("convention")) == "keras"
 
     @property
@@ -104,14 +104,14 @@ class Sgd(FirstOrder):
         return _momentum(self, g, scheduled, state[0], nesterov=self.nesterov)
 
     def problems(self) -> Sequence[Problem]:
-        found = []
+        problems: list[Problem] = []
         if self.nesterov and not self.momentum:
-            found.append(Problem("nesterov", "nesterov needs momentum", "set momentum, for example to 0.9"))
+            problems.append(Problem("nesterov", "nesterov needs momentum", "set momentum, for example to 0.9"))
         if self.nesterov and self.dampening:
-            found.append(Problem("dampening", "nesterov is not defined with dampening", "remove one of the two"))
+            problems.append(Problem("dampening", "nesterov is not defined with dampening", "remove one of the two"))
         if self.dampening and not self.momentum:
-            found.append(Problem("dampening", "dampening acts on momentum, and momentum is 0", "set momentum too"))
-        return found
+            problems.append(Problem("dampening", "dampening acts on momentum, and momentum is 0", "set momentum too"))
+        return problems
 
 
 @register("optimizer", "momentum")

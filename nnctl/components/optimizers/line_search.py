@@ -1,4 +1,4 @@
-"""How far to go along a direction: backtracking, and a search for the strong Wolfe conditions.
+"""Line search: backtracking, and a search for the strong Wolfe conditions.
 
 Nocedal & Wright, Numerical Optimization, 2nd ed. 2006, chapter 3. Points are
 rounded to weights that the net can hold before they are judged, so a point that
@@ -94,7 +94,7 @@ class WolfeSearch:
         return Point(length, w, value, gradient, float(gradient @ self.direction))
 
     def _falls(self, point: Point) -> bool:
-        """Whether the objective is low enough there; False where it is not a number."""
+        """True where the objective is low enough there; False where it is not a number."""
         return point.value <= self.start.value + SUFFICIENT_DECREASE * point.length * self.start.slope
 
     def _flat(self, point: Point) -> bool:
@@ -102,7 +102,7 @@ class WolfeSearch:
 
 
 def _between(a: Point, b: Point) -> float:
-    """Where the cubic through both has its minimum (formula 3.59), kept off the ends; else the middle."""
+    """Minimum of the cubic through both (formula 3.59), kept off the ends; else the middle."""
     middle = 0.5 * (a.length + b.length)
     if not (math.isfinite(b.value) and math.isfinite(b.slope)):
         return middle

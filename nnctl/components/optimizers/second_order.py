@@ -187,24 +187,24 @@ class Lbfgs(WholeObjectiveOptimizer):
         value, gradient = objective.value_and_gradient(w)
         if not gradient.any():
             return w, {"s": s, "y": y}
-        found = None
+        point = None
         if s.any():
             direction = -two_loops(s, y, gradient)
             start = Point(0.0, w, value, gradient, float(gradient @ direction))
             if start.slope < 0.0:
-                found = WolfeSearch(objective, start, direction).search(scheduled["learning_rate"])
-        if found is None:
+                point = WolfeSearch(objective, start, direction).search(scheduled["learning_rate"])
+        if point is None:
             s, y = np.zeros_like(s), np.zeros_like(y)
             start = Point(0.0, w, value, gradient, -float(gradient @ gradient))
             # Of the gradient's length nothing is known; a step of Σ|Δw| ≤ 1 is a cautious first.
             first = scheduled["learning_rate"] * min(1.0, 1.0 / float(np.sum(np.abs(gradient))))
-            found = WolfeSearch(objective, start, -gradient).search(first)
-        if found is None:
+            point = WolfeSearch(objective, start, -gradient).search(first)
+        if point is None:
             return w, {"s": s, "y": y}
-        moved, turned = found.w - w, found.gradient - gradient
+        moved, turned = point.w - w, point.gradient - gradient
         if float(moved @ turned) > 1e-10 * float(turned @ turned):
             s, y = np.vstack([s[1:], moved]), np.vstack([y[1:], turned])
-        return found.w, {"s": s, "y": y}
+        return point.w, {"s": s, "y": y}
 
 
 def two_loops(s: Array, y: Array, gradient: Array) -> Array:

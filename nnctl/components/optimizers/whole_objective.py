@@ -34,7 +34,7 @@ class Objective(Protocol):
         """
 
     def readout(self) -> tuple[Array, Array]:
-        """What the last layer reads, (rows, features), and what it should give, (rows, units).
+        """Inputs of the last layer, (rows, features), and the outputs that it should give, (rows, units).
 
         For optimizers that say `solves_readout`.
         """
@@ -50,7 +50,7 @@ class WholeObjectiveOptimizer(Optimizer):
     most_parameters: ClassVar[int | None] = None
     """The largest net that it takes; None: any."""
     solves_readout: ClassVar[bool] = False
-    """Whether it solves for a linear last layer alone; the net is refused where that is not all that trains."""
+    """True where it solves for a linear last layer alone; the net is refused where that is not all that trains."""
 
     def initial_state(self, parameters: int) -> dict[str, Array]:
         """First values of what it keeps from step to step, float64 arrays by name; parameters: how many there are."""

@@ -40,7 +40,7 @@ class TrialTask:
 
 
 @dataclass(frozen=True)
-class Done:
+class Trained:
     """The trial is trained."""
 
     summary: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Halted:
     """The trial has saved and stopped, at a request."""
 
 
-Outcome = Done | Failed | Halted
+Outcome = Trained | Failed | Halted
 
 
 @contextmanager
@@ -117,4 +117,4 @@ def _train(task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
     except NnctlError as error:
         return Failed("failed", str(error), error.exit_code)
     assert finished is not None
-    return Done(finished.summary)
+    return Trained(finished.summary)

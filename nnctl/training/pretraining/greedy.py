@@ -36,7 +36,7 @@ from nnctl.training.pretraining.boltzmann import Learner, Machine, StepDraws, fi
 from nnctl.training.signals import StopRequest
 
 SAVED = "pretraining"
-"""What the checkpoint of the machines is called."""
+"""The name of the machines' checkpoint."""
 _STARTS = 256
 """Training examples kept, as the top machine sees them, for chains to begin at."""
 _CHUNK = 4096
@@ -80,12 +80,11 @@ def pretrain(
                 [machines[layer].hidden(read(part)) for part in batches(np.arange(len(inputs)), _CHUNK)]
             )
             seen, read = read, _rows_of(answers)
-    state = engine.state()
-    for layer, machine in machines.items():
-        state[f"{layer}.weight"], state[f"{layer}.bias"] = machine.weight, machine.hidden_bias
+    learned = {f"{layer}.weight": machine.weight for layer, machine in machines.items()}
+    learned |= {f"{layer}.bias": machine.hidden_bias for layer, machine in machines.items()}
     some = permutation(len(inputs), loaded.spec.seed, Purpose.SAMPLE)[:_STARTS]
     save(folder, machines, seen(some))
-    engine.load_state(state)
+    engine.assign(learned)
 
 
 def save(folder: RunFolder, machines: dict[str, Machine], starts: NDArray[Any]) -> None:
@@ -158,7 +157,7 @@ class _Phase:
             yield epoch + 1, total / examples, learner.machine
 
     def _set_rate(self, learner: Learner, epoch: int, step: int, steps_per_epoch: int) -> None:
-        """What the schedule says of a step, counted from 0 within this layer's time."""
+        """Set what the schedule says of a step, counted from 0 within this layer's time."""
         asked, schedule = self._asked, self._schedule
         t, total = (epoch, asked.epochs) if schedule.unit == "epoch" else (step, asked.epochs * steps_per_epoch)
         learner.learning_rate = asked.learning_rate * schedule.factor_at(t, total)
@@ -185,13 +184,11 @@ def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
 
 
 def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:
-    state = engine.state()
     flat = inputs.reshape(len(inputs), -1)
-    if interface.SHIFT not in state:
+    if engine.network.signature.statistics_shape is None:
         return _rows_of(flat)
-    whole = inputs.shape[1:]
-    shift = np.broadcast_to(state[interface.SHIFT], whole).reshape(-1)
-    scale = np.broadcast_to(state[interface.SCALE], whole).reshape(-1)
+    statistics = engine.read(interface.STATISTICS)
+    shift, scale = (np.broadcast_to(array, inputs.shape[1:]).reshape(-1) for array in statistics.values())
     return lambda rows: np.asarray((flat[rows].astype(np.float32) - shift) * scale, np.float32)
 
 

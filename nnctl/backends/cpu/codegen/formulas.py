@@ -65,7 +65,7 @@ class _Loops:
             values.bind(values.value_of(position), self._let("t", values.line(position)))
 
     def _turns(self, depth: int) -> str:
-        """How often a loop runs: the outermost over the thread's partition."""
+        """The turns of a loop: the outermost runs over the thread's partition."""
         if depth > 0:
             return str(self.nest.length(depth))
         count, inner = self.writer.count(self.launch.outputs[0], self.part), self.nest.turns_an_entry()

@@ -21,7 +21,7 @@ from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.kernels.layout import copy
 
 _STEP = (barrier, compiled, copy, cycle_counter, prefetch, window1, window2, window3, window4)
-"""What the frame of a step calls, whatever its launches."""
+"""Functions that the frame of a step calls, whatever its launches."""
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 

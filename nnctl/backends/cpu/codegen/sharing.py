@@ -1,4 +1,4 @@
-"""Blocks of generated code that say the same about other arrays become one function.
+"""Sharing: blocks of generated code that say the same about other arrays become one function.
 
 Compiling takes longer than anything else at the start of a run, and a deep net
 repeats itself: the update of its tenth layer differs from the first in names alone.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 _NAME = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*) =(?!=)|^\s*for ([A-Za-z_]\w*) in ")
 _WORTH = 12
-"""Lines saved from which a function of its own compiles faster than its copies."""
+"""Lines saved from which a function compiles faster than its copies."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Shape:
-    """A block without its own names: equal for blocks that can share a function."""
+    """A block without names: equal for blocks that can share a function."""
 
     lines: tuple[str, ...]
     parameters: int
 
 
 def share(blocks: Sequence[Block], known: Iterable[str]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """(lines of the functions' definitions, the lines to put in place of each block).
+    """(lines of the functions' definitions, the lines that stand for each block).
 
     known: names that mean the same everywhere and need not be passed.
     """
@@ -45,10 +45,10 @@ def share(blocks: Sequence[Block], known: Iterable[str]) -> tuple[list[str], lis
     names: dict[Shape, str] = {}
     taken: Counter[str] = Counter()
     definitions: list[str] = []
-    placed: list[tuple[str, ...]] = []
+    standing: list[tuple[str, ...]] = []
     for block, (shape, arguments) in zip(blocks, shapes, strict=True):
         if (uses[shape] - 1) * len(block.lines) < _WORTH:
-            placed.append(block.lines)
+            standing.append(block.lines)
             continue
         if shape not in names:
             base = re.sub(r"\W+", "_", block.name).strip("_") or "launch"
@@ -62,13 +62,13 @@ def share(blocks: Sequence[Block], known: Iterable[str]) -> tuple[list[str], lis
                 "",
                 "",
             ]
-        placed.append((f"{names[shape]}({', '.join(arguments)})",))
-    return definitions, placed
+        standing.append((f"{names[shape]}({', '.join(arguments)})",))
+    return definitions, standing
 
 
 def _shape(block: Block, fixed: frozenset[str]) -> tuple[Shape, list[str]]:
-    """The block with its parameters called p0, p1, … and its own variables v0, v1, …, and what is passed."""
-    own = {
+    """The block with its parameters called p0, p1, … and its variables v0, v1, …, and what is passed."""
+    variables = {
         name for line in block.lines for match in [_ASSIGNED.match(line)] if match for name in match.groups() if name
     }
     renamed: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _shape(block: Block, fixed: frozenset[str]) -> tuple[Shape, list[str]]:
         if name in fixed:
             return name
         if name not in renamed:
-            if name in own:
+            if name in variables:
                 renamed[name] = f"v{sum(v.startswith('v') for v in renamed.values())}"
             else:
                 renamed[name] = f"p{len(passed)}"

@@ -19,7 +19,7 @@ _ARENA = {"real": "arena", "index": "arena_index", "uint8": "arena_uint8"}
 
 
 def part_of(launch: Launch) -> Part:
-    """What a thread makes of a launch's results: all of them where one thread does the launch."""
+    """The part of a launch's results that a thread makes: in full where one thread does the launch."""
     return "partition" if division_of(launch) in ("rows", "blocks") else "full"
 
 
@@ -88,7 +88,7 @@ class Writer:
         return self._known[key]
 
     def begin(self, launch: Launch) -> None:
-        """What follows computes a launch: a number that each thread has for itself lives in a variable."""
+        """Begin a launch: a number that each thread makes for itself lives in a variable."""
         for slot in launch.outputs:
             if slot.place == "arena":
                 self._variables.pop(slot.offset, None)
@@ -96,7 +96,7 @@ class Writer:
                     self._variables[slot.offset] = self.names.fresh(slot.name)
 
     def is_variable(self, slot: Slot) -> bool:
-        """Whether each thread has the value in a variable of its own at this point."""
+        """True where each thread has the value in a variable at this point."""
         return slot.shape == () and slot.place == "arena" and slot.offset in self._variables
 
     def scalar(self, slot: Slot) -> str:

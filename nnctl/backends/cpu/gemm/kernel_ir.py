@@ -72,9 +72,9 @@ rows:
   %to.at = mul i64 %q, {rows}
   %from = getelementptr float, ptr %from.tile, i64 %from.at
   %to = getelementptr float, ptr %to.tile, i64 %to.at
-  br i1 %few, label %part, label %whole
+  br i1 %few, label %part, label %full
 
-whole:
+full:
   %row = load <{rows} x float>, ptr %from, align 4
   store <{rows} x float> %row, ptr %to, align 4
   br label %row.end
@@ -149,7 +149,7 @@ rows:
 strips:
   %j = phi i64 [0, %entry], [%j.next, %strip.end]
   %j.after = add i64 %j, {lanes}
-  %j.whole = icmp sle i64 %j.after, %columns
+  %j.full = icmp sle i64 %j.after, %columns
   %strip.at = mul i64 %j, %ldb
   %strip = getelementptr float, ptr %b, i64 %strip.at
   br label %squares
@@ -157,21 +157,21 @@ strips:
 squares:
   %q = phi i64 [0, %strips], [%q.next, %square.end]
   %q.after = add i64 %q, {lanes}
-  %q.whole = icmp sle i64 %q.after, %k
-  %whole = and i1 %j.whole, %q.whole
+  %q.full = icmp sle i64 %q.after, %k
+  %full = and i1 %j.full, %q.full
   %from.square = getelementptr float, ptr %strip, i64 %q
   %square.row = mul i64 %q, {width}
   %square.at = add i64 %square.row, %j
   %to.square = getelementptr float, ptr %buffer, i64 %square.at
-  br i1 %whole, label %square, label %edge
+  br i1 %full, label %square, label %edge
 
 square:
 {square}
   br label %square.end
 
 edge:
-  %j.last = select i1 %j.whole, i64 %j.after, i64 %columns
-  %q.last = select i1 %q.whole, i64 %q.after, i64 %k
+  %j.last = select i1 %j.full, i64 %j.after, i64 %columns
+  %q.last = select i1 %q.full, i64 %q.after, i64 %k
   %edge.rows = sub i64 %j.last, %j
   %edge.columns = sub i64 %q.last, %q
   br label %edge.row
@@ -329,9 +329,9 @@ entry:
   %long.ta = and i1 %is.ta, %is.long
   %cut = and i1 %long.ta, %is.plain
   %next.b = select i1 %is.tb, i64 1, i64 %ldb
-  br i1 %cut, label %block, label %whole
+  br i1 %cut, label %block, label %full
 
-whole:
+full:
   call void @product(i64 %ta, i64 %tb, i64 %m, i64 %n, i64 %k, float %alpha, ptr %a, i64 %lda, ptr %b, i64 %ldb,
                      float %beta, ptr %c, i64 %ldc, ptr %buffer, i64 %spans, i64 %span)
   ret void

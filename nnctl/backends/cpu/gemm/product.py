@@ -8,8 +8,8 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from nnctl.backends.cache.store import kept_bytes
+from nnctl.backends.cpu.compilation import target
 from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
-from nnctl.backends.cpu.processor import identity
 from nnctl.backends.machine import vector_bits
 
 
@@ -22,7 +22,7 @@ def load() -> Any:
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
     )
     text = module_text(vector_bits())
-    code = kept_bytes("gemm", [text, *identity()], lambda: _object_code(text, machine))
+    code = kept_bytes("gemm", [text, *target()], lambda: _object_code(text, machine))
     empty = llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(empty, machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))

@@ -45,10 +45,10 @@ def argmax(x: Any, out: Any) -> None:
 def in_top_k(scores: Any, labels: Any, k: Any, out: Any) -> None:
     """1 where fewer than k scores are ahead of the label's; of equal scores the first is ahead."""
     for i in range(out.size):
-        own = scores[i, labels[i]]
+        score = scores[i, labels[i]]
         ahead = 0
         for j in range(scores.shape[1]):
-            if scores[i, j] > own or (scores[i, j] == own and j < labels[i]):
+            if scores[i, j] > score or (scores[i, j] == score and j < labels[i]):
                 ahead += 1
         out[i] = F(1.0) if ahead < k else F(0.0)
 

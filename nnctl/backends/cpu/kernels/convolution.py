@@ -26,7 +26,7 @@ from nnctl.backends.cpu.kernels.grouped_convolution import (
     grouped_convolution_kernel,
     grouped_convolution_transpose,
 )
-from nnctl.backends.cpu.kernels.windows import as_tuple, geometry_of, image, place, two
+from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, place, two
 from nnctl.plan.plan import Launch
 
 
@@ -146,7 +146,7 @@ def _scratch(launch: Launch) -> int:
 def _convolution(writer: Writer, launch: Launch) -> None:
     x, w = launch.inputs
     part = part_of(launch)
-    images, result = image(writer, x, part), image(writer, launch.outputs[0], part)
+    images, result = as_images(writer, x, part), as_images(writer, launch.outputs[0], part)
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", _forward_geometry(launch)))
 
 
@@ -180,7 +180,7 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     if len(w.shape) == 3:
         kernel = f"window4({kernel}, 0, 1, {kw}, {w.shape[-2]}, {w.shape[-1]})"
     part = part_of(launch)
-    images, result = image(writer, y, part), image(writer, launch.outputs[0], part)
+    images, result = as_images(writer, y, part), as_images(writer, launch.outputs[0], part)
     writer.line(_call(launch, f"{images}, {kernel}, {result}", geometry))
 
 
@@ -204,7 +204,7 @@ def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     geometry = _kernel_geometry(launch)
     dilation_down, dilation_across, _ = _spacing(launch)
-    images, gradients = image(writer, x, "full"), image(writer, y, "full")
+    images, gradients = as_images(writer, x, "full"), as_images(writer, y, "full")
     # A thread makes some rows of the kernel; of a kernel of one row some columns.
     channels = x.shape[-1]
     step, across = channels * dilation_across, 1

@@ -1,4 +1,4 @@
-"""The gated recurrent unit over a whole sequence: `nnctl.ops` says what it computes, `scan` how."""
+"""The gated recurrent unit over a sequence: `nnctl.ops` says what it computes, `scan` how."""
 
 from __future__ import annotations
 

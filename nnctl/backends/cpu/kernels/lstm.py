@@ -1,4 +1,4 @@
-"""The long short-term memory over a whole sequence: `nnctl.ops` says what it computes, `scan` how."""
+"""The long short-term memory over a sequence: `nnctl.ops` says what it computes, `scan` how."""
 
 from __future__ import annotations
 

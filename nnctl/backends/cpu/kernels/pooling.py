@@ -10,7 +10,7 @@ from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
-from nnctl.backends.cpu.kernels.windows import as_tuple, geometry_of, image
+from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of
 from nnctl.plan.plan import Launch
 
 
@@ -126,7 +126,7 @@ def _channels(launch: Launch) -> int:
 def _pool(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     geometry = geometry_of(launch.attributes["size"], launch.attributes, x.shape[1:-1])
-    images, result = image(writer, x, part_of(launch)), image(writer, out, part_of(launch))
+    images, result = as_images(writer, x, part_of(launch)), as_images(writer, out, part_of(launch))
     writer.line(f"{launch.op.name}({images}, {result}, {as_tuple(geometry)}, scratch)")
 
 
@@ -134,5 +134,5 @@ def _pool(writer: Writer, launch: Launch) -> None:
 def _unpool(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     geometry = geometry_of(launch.attributes["size"], launch.attributes, out.shape[1:-1])
-    read = ", ".join(image(writer, s, part_of(launch)) for s in launch.inputs)
-    writer.line(f"{launch.op.name}({read}, {image(writer, out, part_of(launch))}, {as_tuple(geometry)}, scratch)")
+    read = ", ".join(as_images(writer, s, part_of(launch)) for s in launch.inputs)
+    writer.line(f"{launch.op.name}({read}, {as_images(writer, out, part_of(launch))}, {as_tuple(geometry)}, scratch)")

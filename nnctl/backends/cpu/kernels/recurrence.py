@@ -1,4 +1,4 @@
-"""The plain recurrent cell and the leaky one over a whole sequence: `nnctl.ops` says what they compute, `scan` how."""
+"""The plain recurrent cell and the leaky one over a sequence: `nnctl.ops` says what they compute, `scan` how."""
 
 from __future__ import annotations
 
@@ -72,16 +72,16 @@ def rnn_gradient(h: Any, weight: Any, g: Any, mask: Any, relu: Any, reverse: Any
     for s in range(steps):
         t, _ = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
-            state, own = window1(dh, i * units, units), at(dp, i, t, 0, units)
+            state, gradient = window1(dh, i * units, units), at(dp, i, t, 0, units)
             add(at(g, i, t, 0, units), state)
             if is_skipped(mask, i, t):
-                fill(own, F(0.0))
+                fill(gradient, F(0.0))
                 continue
-            copy(state, own)
+            copy(state, gradient)
             if relu:
-                times_relu_slope(at(h, i, t, 0, units), own)
+                times_relu_slope(at(h, i, t, 0, units), gradient)
             else:
-                times_tanh_slope(at(h, i, t, 0, units), own)
+                times_tanh_slope(at(h, i, t, 0, units), gradient)
             fill(state, F(0.0))
         add_product_back(dp, t, units, weight, F(1.0), dh, scratch)
 

@@ -54,7 +54,7 @@ def _merged(x: Slot, reduced: Sequence[int]) -> list[tuple[bool, int]]:
 
 
 def _layout(lengths: Sequence[int]) -> list[str | int] | None:
-    """The shape of a view whose axes behind the first have these lengths."""
+    """The shape of a view whose axes after the first have these lengths."""
     return ["-", *lengths] if lengths else None
 
 

@@ -26,9 +26,9 @@ def interpolate(x: Any, shares: Any, early: Any, samples: Any) -> None:
     for i in range(outer):
         for c in range(cells):
             for s in range(factor):
-                own, other = shares[s], _neighbour(c, s < early, cells)
+                share, other = shares[s], _neighbour(c, s < early, cells)
                 for k in range(inner):
-                    samples[i, c * factor + s, k] = own * x[i, c, k] + (F(1.0) - own) * x[i, other, k]
+                    samples[i, c * factor + s, k] = share * x[i, c, k] + (F(1.0) - share) * x[i, other, k]
 
 
 @compiled
@@ -42,10 +42,10 @@ def interpolate_transpose(samples: Any, shares: Any, early: Any, x: Any) -> None
                 x[i, c, k] = F(0.0)
         for c in range(cells):
             for s in range(factor):
-                own, other = shares[s], _neighbour(c, s < early, cells)
+                share, other = shares[s], _neighbour(c, s < early, cells)
                 for k in range(inner):
-                    x[i, c, k] += own * samples[i, c * factor + s, k]
-                    x[i, other, k] += (F(1.0) - own) * samples[i, c * factor + s, k]
+                    x[i, c, k] += share * samples[i, c * factor + s, k]
+                    x[i, other, k] += (F(1.0) - share) * samples[i, c * factor + s, k]
 
 
 @compiled

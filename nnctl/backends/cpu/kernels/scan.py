@@ -160,7 +160,7 @@ def moment(s: Any, steps: Any, reverse: Any) -> Any:
 
 @compiled
 def is_skipped(mask: Any, i: Any, t: Any) -> Any:
-    """Whether example i skips step t."""
+    """True where example i skips step t."""
     if mask is None:
         return False
     return mask[i, t] == 0

@@ -16,7 +16,7 @@ from nnctl.backends.cpu.codegen.writer import Part, Writer
 from nnctl.plan.plan import Slot
 
 
-def image(writer: Writer, slot: Slot, part: Part) -> str:
+def as_images(writer: Writer, slot: Slot, part: Part) -> str:
     """A view of a slot as (images, height, width, channels)."""
     lengths = slot.shape[1:-1] if len(slot.shape) == 4 else (1, *slot.shape[1:-1])
     return writer.view(slot, part, ["-", *lengths, slot.shape[-1]])

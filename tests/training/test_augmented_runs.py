@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnctl.data.dataset import load_dataset
+from nnctl.backends.numpy import NumpyBackend
+from nnctl.data.augmentations import windows
+from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.engine.chunks import Chunk, ResidentReader
+from nnctl.engine.feed import Feed
+from nnctl.engine.windows import WindowReader
 from nnctl.errors import Interrupted
+from nnctl.graph.network import Network
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_text
-from nnctl.training import loop, rows, session
+from nnctl.training import loop, session, splits
 from nnctl.training.events import Event, Progress
-from nnctl.training.rows import AugmentedRows, ResidentRows, bind_training_set
 from nnctl.training.signals import StopRequest
+from nnctl.training.splits import bind_training_set, training_order
 
 SPEC = """
 data:
@@ -35,7 +41,7 @@ schedule: {epochs: 2, batch_size: 16}
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # Four steps a window, ten an epoch: windows end within epochs, and epochs within windows.
-    monkeypatch.setattr(rows, "_WINDOW", 64)
+    monkeypatch.setattr(windows, "_WINDOW", 64)
 
 
 def spec(*overrides: str) -> Loaded:
@@ -47,8 +53,8 @@ def run(loaded: Loaded, out: str, **options: Any) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((Path(out) / "checkpoints").iterdir())}
 
 
-def test_no_result_depends_on_the_stretch() -> None:
-    first, *others = (run(spec(), f"s{stretch}", stretch=stretch) for stretch in (1, 3, 100))
+def test_no_result_depends_on_the_chunks() -> None:
+    first, *others = (run(spec(), f"s{chunk}", chunk=chunk) for chunk in (1, 3, 100))
     assert all(other == first for other in others)
 
 
@@ -65,63 +71,73 @@ def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: p
                 stop.request(15)
 
     with pytest.raises(Interrupted):
-        follow(session.train(spec(), out=Path("cut"), stop=stop, stretch=1), [Stopper()])
-    assert run(spec(), "cut", resume=True, stretch=2) == whole
+        follow(session.train(spec(), out=Path("cut"), stop=stop, chunk=1), [Stopper()])
+    assert run(spec(), "cut", resume=True, chunk=2) == whole
 
 
-class Recorder:
-    """An engine as far as rows need one: it keeps what is bound."""
-
-    def bind(self, split: str, inputs: Any, targets: Any) -> None:
-        assert split == "train"
-        self.inputs, self.targets = inputs.copy(), targets.copy()
-
-    def refill(self, split: str, inputs: Any, targets: Any) -> None:
-        assert split == "train"
-        self.inputs[: len(inputs)], self.targets[: len(targets)] = inputs, targets
+@pytest.mark.parametrize("cores", [1, 2])
+def test_no_result_depends_on_the_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one the windows are made between chunks, with more beside them."""
+    expected = run(spec(), "any")
+    monkeypatch.setattr(splits, "cores", lambda: cores)
+    assert run(spec(), "some", chunk=3) == expected
 
 
-def bound(*overrides: str) -> tuple[Any, Any, Any]:
+def bound(*overrides: str) -> tuple[Feed, Dataset]:
     loaded = spec(*overrides)
     data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
-    engine: Any = Recorder()
-    return bind_training_set(engine, loaded.spec, data), engine, data
+    feed = Feed(Network(loaded.spec, data.signature), NumpyBackend())
+    bind_training_set(feed, loaded.spec, data)
+    return feed, data
+
+
+def read(chunk: Chunk) -> list[Any]:
+    """The examples of a chunk: inputs, targets."""
+    return [array[chunk.indices.reshape(-1)] for array in chunk.examples.arrays.values()]
 
 
 def test_every_example_once_an_epoch_and_changed_anew() -> None:
-    rows_, engine, data = bound("data.augment=[{type: noise, std: 0.02}]", "schedule.batch_size=7")
+    feed, data = bound("data.augment=[{type: noise, std: 0.02}]", "schedule.batch_size=7")
+    train = feed["train"]
     epochs = []
     for epoch in range(2):
         seen, first = [], 0
         while first < 150:
-            steps = rows_.within(first, 1000)
-            behind = min(150, first + steps * 7)
-            taken = rows_.take(epoch, first, behind)
-            assert len(taken) == behind - first
-            seen.append((engine.inputs[taken], engine.targets[taken]))
-            first = behind
+            stop = min(150, first + max(1, train.within(first) // 7) * 7)
+            train.advance_to(epoch, first)
+            seen.append(read(train.chunk(epoch, first, stop, 1)))
+            first = stop
         inputs, targets = (np.concatenate(parts) for parts in zip(*seen))
-        order = ResidentRows(spec().spec, 150).take(epoch, 0, 150)
+        order = training_order(spec().spec, 150).of(epoch)
         np.testing.assert_array_equal(targets, data.train.targets[order])
         original = data.train.inputs[order].astype(int)
         assert 0 < np.abs(inputs - original).max() <= 2
         changed = np.empty_like(inputs)
         changed[order] = inputs
         epochs.append(changed)
+    feed.close()
     assert not np.array_equal(*epochs)
 
 
 def test_a_batch_larger_than_a_window_is_a_window() -> None:
-    rows_, engine, _ = bound("schedule.batch_size=full")
-    assert isinstance(rows_, AugmentedRows)
-    assert rows_.within(0, 5) == 1
-    assert len(rows_.take(0, 0, 150)) == len(engine.inputs) == 150
+    feed, data = bound("schedule.batch_size=full")
+    train = feed["train"]
+    assert isinstance(train, WindowReader)
+    assert train.within(0) == len(data.train) == 150
+    assert train.examples.rows == 300
+    train.advance_to(0, 0)
+    assert train.chunk(0, 0, 150, 1).indices.shape == (1, 150)
+    feed.close()
 
 
 def test_without_augmentation_the_set_lies_there_whole() -> None:
-    rows_, engine, data = bound("data.augment=[]")
-    assert isinstance(rows_, ResidentRows)
-    np.testing.assert_array_equal(engine.inputs, data.train.inputs)
+    feed, data = bound("data.augment=[]")
+    train = feed["train"]
+    assert isinstance(train, ResidentReader)
+    assert train.within(30) == 120
+    np.testing.assert_array_equal(train.examples.arrays["data.inputs"], data.train.inputs)
+    order = training_order(spec().spec, 150).of(1)
+    np.testing.assert_array_equal(train.chunk(1, 30, 50, 2).indices, order[30:50].reshape(2, 10))
 
 
 def test_the_other_splits_stay_as_they_are() -> None:

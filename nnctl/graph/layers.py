@@ -1,14 +1,15 @@
-"""The net by itself: rows of a data set, through the layers of a spec."""
+"""The way through the layers of a spec, from rows of a data set to the net's output."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from nnctl.components.builder import Carrying
+from nnctl.components.builder import Resuming
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Tensor
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.tensor import Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape
 from nnctl.spec.document import Spec
 
@@ -17,20 +18,22 @@ Observer = Callable[[str, str, Shape, Shape], None]
 
 
 def builder_of(
-    spec: Spec, signature: DataSignature, name: str, *, training: bool, carrying: Carrying | None = None
+    spec: Spec, signature: DataSignature, name: str, *, training: bool, resuming: Resuming | None = None
 ) -> GraphBuilder:
     """A builder for a graph called `name` of a settled spec."""
     words = signature.vocabulary
     return GraphBuilder(
         name,
         training=training,
-        carrying=carrying,
+        resuming=resuming,
         convention=spec.convention,
         vocabulary=None if words is None else len(words),
     )
 
 
-def build(builder: GraphBuilder, spec: Spec, signature: DataSignature, observe: Observer = lambda *_: None) -> Tensor:
+def build_layers(
+    builder: GraphBuilder, spec: Spec, signature: DataSignature, observe: Observer = lambda *_: None
+) -> Tensor:
     """The output of the last layer, (batch, …). Raises ShapeError, at the layer, where layers do not fit."""
     x = _inputs(builder, signature)
     known = {"input": x}

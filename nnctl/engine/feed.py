@@ -1,0 +1,100 @@
+"""The feed: the one way by which an engine reads examples, be they of a split or of a guest.
+
+It owns the buffers on the backend. A split is resident or comes in windows; either way it is a
+`nnctl.engine.chunks.Reader`, and so is a guest: inputs that somebody wants answers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.contract import Backend
+from nnctl.data.batches import FixedOrder, Order
+from nnctl.engine.chunks import Examples, Reader, ResidentReader
+from nnctl.engine.windows import WindowReader, WindowSource
+from nnctl.errors import DataError
+from nnctl.graph import interface
+from nnctl.graph.network import Network
+from nnctl.plan.dtypes import element
+
+
+class Feed:
+    """The readers of the splits, by name: "train", "validation", "test" or any other."""
+
+    def __init__(self, network: Network, backend: Backend) -> None:
+        self._network, self._backend = network, backend
+        self._signature = network.signature
+        self._readers: dict[str, Reader] = {}
+
+    def __getitem__(self, split: str) -> Reader:
+        """The split's reader. Raises KeyError where none is bound under that name."""
+        return self._readers[split]
+
+    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order | None = None) -> None:
+        """Make a split known under its name and put it on the backend whole; one bound before leaves.
+
+        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
+        """
+        self._readers[split] = ResidentReader(self._placed(self._stored(inputs, targets)), order or _as_given(inputs))
+
+    def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
+        """Make a split known that comes in windows; see `WindowReader`. Room for two is put on the backend."""
+        rows = 2 * min(source.size, source.examples)
+        shapes = (self._signature.input_shape, self._signature.target_shape)
+        examples = self._placed(self._stored(*(np.zeros((rows, *shape)) for shape in shapes)))
+
+        def write(inputs: NDArray[Any], targets: NDArray[Any], first: int) -> None:
+            for name, array in self._stored(inputs, targets).items():
+                self._backend.copy_into(examples.arrays[name], array, first)
+
+        self._readers[split] = WindowReader(examples, source, write, epochs=epochs, ahead=ahead)
+
+    def guest(self, inputs: NDArray[Any]) -> ResidentReader:
+        """Inputs (n, *input_shape) without targets, on the backend for as long as their reader is held.
+
+        Raises DataError where examples have another shape, and as `bind` does.
+        """
+        expected = self._signature.input_shape
+        if inputs.shape[1:] != expected:
+            raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
+        return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
+
+    def close(self) -> None:
+        """End what works ahead; the splits stay."""
+        for reader in self._readers.values():
+            reader.close()
+
+    def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> Examples:
+        placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
+        return Examples(len(arrays[interface.INPUTS]), placed)
+
+    def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        labelled = self._signature.classes is not None
+        return {
+            interface.INPUTS: self._stored_inputs(inputs),
+            interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
+        }
+
+    def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        kind = self._signature.input_dtype
+        if kind == "index" and inputs.size:
+            self._check_indices(int(inputs.min()), int(inputs.max()))
+        return np.asarray(inputs, element(kind).host)
+
+    def _check_indices(self, smallest: int, largest: int) -> None:
+        # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.
+        hint = "" if self._signature.vocabulary else "\n  its field vocabulary is the largest index plus 1"
+        for layer, known in self._network.structure.known_indices.items():
+            if smallest < 0 or largest >= known:
+                raise DataError(
+                    f"the inputs hold the index {largest if largest >= known else smallest}, "
+                    f"and layer '{layer}' knows 0 to {known - 1}{hint}"
+                )
+
+
+def _as_given(inputs: NDArray[Any]) -> Order:
+    return FixedOrder(np.arange(len(inputs), dtype=np.int64))

@@ -1,0 +1,44 @@
+"""The splits of a run's data, bound to the engine's feed as training reads them."""
+
+from __future__ import annotations
+
+from nnctl.backends.machine import cores
+from nnctl.data.augmentations.apply import Augmenter
+from nnctl.data.augmentations.windows import AugmentedWindows
+from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
+from nnctl.data.dataset import Dataset
+from nnctl.data.streams import Purpose
+from nnctl.engine.feed import Feed
+from nnctl.spec.document import Spec
+from nnctl.training.timetable import Timetable
+
+
+def bind_training_set(feed: Feed, spec: Spec, data: Dataset) -> None:
+    """Bind "train" to the training set, or to windows of changed examples where the spec augments.
+
+    The next window is made on a thread of its own where there is a core for it.
+    """
+    train, timetable = data.train, Timetable.of_spec(spec, len(data.train))
+    order = training_order(spec, len(train))
+    augment = spec.data.augmentations
+    if not augment:
+        feed.bind("train", train.inputs, train.targets, order)
+        return
+    augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT)
+    source = AugmentedWindows.of(train.inputs, train.targets, order, augmenter, timetable.batch)
+    feed.bind_windows("train", source, epochs=timetable.epochs, ahead=cores() > 1)
+
+
+def bind_other_splits(feed: Feed, data: Dataset) -> None:
+    """Bind the validation and the test split, where there are any."""
+    for name, split in data.splits.items():
+        if name != "train":
+            feed.bind(name, split.inputs, split.targets)
+
+
+def training_order(spec: Spec, examples: int) -> Order:
+    """The order in which epochs read so many training examples."""
+    if spec.data.contiguous:
+        timetable = Timetable.of_spec(spec, examples)
+        return FixedOrder(contiguous_order(timetable.examples, timetable.batch))
+    return SeededOrder(spec.seed, examples, spec.schedule.shuffle)
