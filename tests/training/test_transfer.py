@@ -177,8 +177,16 @@ def test_the_specs_of_the_folder_follow_each_other(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tensors("two")[f"{layer}.weight"], tensors("ten")[f"{layer}.weight"])
 
 
-@pytest.mark.parametrize("reader", ["{type: embedding, units: 4}", "one_hot", "one_hot, {type: dropout, rate: 0.1}"])
-def test_weights_of_other_tokens_are_not_taken(reader: str) -> None:
+@pytest.mark.parametrize(
+    ("reader", "name", "allowed"),
+    [
+        ("{type: embedding, units: 4}", "embedding1", "read"),
+        ("{type: repeat, times: 1, layers: [{type: embedding, units: 4}]}", "repeat1", "read"),
+        ("one_hot", "read", "dense1"),
+        ("one_hot, {type: dropout, rate: 0.1}", "read", "dense1"),
+    ],
+)
+def test_weights_of_other_tokens_are_not_taken(reader: str, name: str, allowed: str) -> None:
     """Two texts of as many characters: the shapes are equal, what a row stands for is not."""
     text = """
 backend: numpy
@@ -191,10 +199,8 @@ schedule: {epochs: 1}
     Path("b.txt").write_text("xbcxbcbcxxbc")
     follow(session.train(load_text(text % reader, "spec.yaml"), out=Path("a")), [RunSink()])
     other = load_text(text % reader, "spec.yaml", ("data.path=b.txt", "from={run: a}"))
-    name = "read" if reader.startswith("one_hot") else "embedding1"
     with pytest.raises(SpecError, match=f"'{name}' has weights for each token.*: 'a' is in one vocabulary alone"):
         follow(session.train(other, out=Path("b")), [RunSink()])
-    allowed = "dense1" if reader.startswith("one_hot") else "read"
     fine = load_text(text % reader, "spec.yaml", ("data.path=b.txt", f"from={{run: a, layers: [{allowed}]}}"))
     follow(session.train(fine, out=Path("c")), [RunSink()])
 
