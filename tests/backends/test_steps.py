@@ -15,10 +15,13 @@ from backends.conftest import ExactlyThreads
 from backends.spec_steps import FOLDER, SpecSteps, compiled_specs, spec_steps
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.numpy import NumpyBackend
-from nnctl.components.layers import Dense, Flatten
+from nnctl.components.layers.dense import Dense
+from nnctl.components.layers.reshaping import Flatten
 from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature
 from nnctl.graph.network import Network
+
+pytestmark = pytest.mark.compile
 
 STEPS = 50
 TOLERANCE = 1e-4

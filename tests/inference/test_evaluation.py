@@ -48,14 +48,17 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(text: str, out: str, *overrides: str) -> dict[str, Any]:
-    finished = follow(session.train(load_text(text, "s.yaml", overrides), out=Path(out)), [RunSink()])
+    finished = follow(
+        session.train(load_text(text, "s.yaml", ("backend=numpy", *overrides)), out=Path(out)), [RunSink()]
+    )
     assert finished is not None
     return dict(finished.summary)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
 @pytest.mark.parametrize("text", [CLASSES, ONE_UNIT, VALUES])
-def test_the_test_split_measures_as_it_did_in_training(text: str) -> None:
-    summary = train(text, "out")
+def test_the_test_split_measures_as_it_did_in_training(text: str, backend: str) -> None:
+    summary = train(text, "out", f"backend={backend}")
     opened = open_run(Path("out"))
     assert opened.checkpoint == summary["weights"]
     (result,) = evaluate([opened], "test")

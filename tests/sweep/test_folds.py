@@ -21,6 +21,7 @@ data: {type: blobs, examples: 62, centers: 3, noise: 4.0, test: 12}
 layers: [{type: dense, units: 3, activation: softmax}]
 cost: log_likelihood
 schedule: {epochs: 2, batch_size: 10, early_stopping: {monitor: validation_cost}}
+backend: numpy
 """
 
 
