@@ -25,6 +25,8 @@ class Cost(Component):
     wrong_outputs: ClassVar[Mapping[str, str]] = {}
     least_squares: ClassVar[bool] = False
     """True of a multiple of the squared distance between output and target, whose minimum a linear system gives."""
+    decides: ClassVar[bool] = False
+    """True where a target that is a value is a yes or a no."""
     threshold: ClassVar[float] = 0.5
     """Above it a unit that answers yes or no says yes; accuracy asks."""
 

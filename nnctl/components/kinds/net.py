@@ -17,6 +17,8 @@ class Activation(Component):
 
     kind: ClassVar[str] = "activation"
     learns: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = False
+    """True where its values are probabilities: each by itself, or all of the last axis together."""
 
     def build(self, builder: Builder, z: Any) -> Any:
         raise NotImplementedError
