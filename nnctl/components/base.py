@@ -15,7 +15,7 @@ complex128, on CuPy, and under the tracer:
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from nnctl.components.kinds.costs import Cost, ElementwiseCost
 from nnctl.components.kinds.data import Augmentation, DataSource, Expansion, Transform
