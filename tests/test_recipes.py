@@ -20,6 +20,7 @@ SOURCES = {
     "A layer": 1,
     "An op with a kernel": 3,
     "A data source": 1,
+    "A backend": 3,
     "A metric": 1,
     "An optimizer, a schedule": 2,
 }
@@ -30,6 +31,7 @@ COVERED = {
     "A layer": "scale",
     "An op with a kernel": "running_sum",
     "A data source": "checkerboard",
+    "A backend": "plain",
     "A metric": "rmsle",
     "An optimizer, a schedule": "sign_descent",
 }
