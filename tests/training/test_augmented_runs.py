@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.data.augmentations import windows
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.chunks import Chunk, ResidentReader
@@ -143,7 +143,7 @@ def test_an_error_of_an_augmentation_ends_the_run_as_what_it_is(monkeypatch: pyt
 def bound(*overrides: str) -> tuple[Feed, Dataset]:
     loaded = spec(*overrides)
     data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
-    feed = Feed(Network(loaded.spec, data.signature), NumpyBackend())
+    feed = Feed(Network(loaded.spec, data.signature), reference_backend())
     bind_training_set(feed, loaded.spec, data)
     return feed, data
 
