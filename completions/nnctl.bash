@@ -14,7 +14,7 @@ _nnctl_options() {
     "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
     "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
-    "inspect") echo '--set --show --step --fused --batch --help -h' ;;
+    "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --help -h' ;;
     "sweep") echo '--grid --random --space --seeds --folds --monitor --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
@@ -80,6 +80,7 @@ _nnctl_value() {
     "inspect --step") echo 'words train evaluate predict' ;;
     "inspect --fused") echo 'flag' ;;
     "inspect --batch") echo 'free' ;;
+    "inspect --backend") echo 'backend' ;;
     "inspect --help") echo 'flag' ;;
     "inspect -h") echo 'flag' ;;
     "explain --set") echo 'setting' ;;

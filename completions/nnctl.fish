@@ -113,6 +113,7 @@ complete -c nnctl -n '__nnctl_using inspect' -l show -x -a 'summary spec graph p
 complete -c nnctl -n '__nnctl_using inspect' -l step -x -a 'train evaluate predict' -d 'Whose graph or plan'
 complete -c nnctl -n '__nnctl_using inspect' -l fused -d 'The graph after fusion, as the plan runs it'
 complete -c nnctl -n '__nnctl_using inspect' -l batch -x -d 'Examples a step; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using inspect' -l backend -x -a '(__nnctl_ask backend)' -d 'Whose code; the fastest that generates any if absent'
 complete -c nnctl -n '__nnctl_using inspect' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 inspect' -x -a '(__nnctl_specs)'
 
@@ -123,10 +124,10 @@ complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using bench' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using bench' -l step -x -a 'train evaluate' -d 'Which step'
-complete -c nnctl -n '__nnctl_using bench' -l steps -x -d 'Steps in each of five stretches; the fastest counts'
+complete -c nnctl -n '__nnctl_using bench' -l steps -x -d 'Steps in each of five chunks; the fastest counts'
 complete -c nnctl -n '__nnctl_using bench' -l batch -x -d 'Examples a step; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using bench' -l threads -x -d 'At most; the spec’s, or one a core, if absent'
-complete -c nnctl -n '__nnctl_using bench' -l backend -x -a '(__nnctl_ask backend)' -d 'numpy, cpu or auto; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using bench' -l backend -x -a '(__nnctl_ask backend)' -d 'What runs it; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using bench' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 bench' -x -a '(__nnctl_specs)'
 

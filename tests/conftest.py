@@ -1,12 +1,50 @@
-"""What holds for every test: compiled code is kept beside pytest's own cache, and not in the user's."""
+"""What holds for every test: where compiled code is kept, who may compile, who needs a device."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+from compiler_guard import compiler_refusal
+from devices import cuda_devices
+
+GUARD = Path(__file__).parent / "compiler_guard"
+
+COMPILING = ("auto", "cpu")
+"""Values of the parameter `backend` that name, or begin with the name of, what compiles."""
+
+compiler_refusal.install()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Beside pytest's own cache, not in the user's.
     if config.cache is not None:
         os.environ.setdefault("NNCTL_CACHE", str(config.cache.mkdir("nnctl")))
+    given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if str(GUARD) not in given:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), *given])
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Of a test for several backends, the parameter says whether it compiles."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        backend = item.callspec.params.get("backend")
+        if isinstance(backend, str) and backend.startswith(COMPILING):
+            item.add_marker("compile")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fixtures are made under their first test's markers."""
+    os.environ[compiler_refusal.VARIABLE] = "" if item.get_closest_marker("compile") else item.nodeid
+    try:
+        return (yield)
+    finally:
+        del os.environ[compiler_refusal.VARIABLE]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not cuda_devices():
+        pytest.skip("there is no CUDA device on this machine")

@@ -43,12 +43,14 @@ def parts(value: object) -> Iterator[Component]:
             yield from parts(item)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_every_spec_trains(path: Path, tmp_path: Path) -> None:
     events = list(session.train(load_spec(path, ["schedule.epochs=1"]), out=tmp_path / "run"))
     assert isinstance(events[-1], Finished)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("path", ON_MNIST, ids=lambda path: path.stem)
 def test_every_spec_on_mnist_trains(path: Path, tmp_path: Path) -> None:
     if not MNIST.is_dir():
@@ -77,6 +79,7 @@ def test_the_book_has_a_spec_for_each_of_its_nets() -> None:
     }
 
 
+@pytest.mark.compile
 def test_the_digits_are_learned(tmp_path: Path) -> None:
     *_, finished = session.train(load_spec(FOLDER / "digits.yaml"), out=tmp_path / "run")
     assert isinstance(finished, Finished)

@@ -27,7 +27,7 @@ Step: TypeAlias = Literal["train", "evaluate"]
 _ROWS = 4096
 """Examples that the steps gather from: enough that they are not all in the nearest cache."""
 _REPEATS = 5
-"""Stretches of steps, of which the fastest counts."""
+"""Chunks of steps, of which the fastest counts."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,13 @@ class Timing:
 
 @dataclass(frozen=True)
 class Bench:
-    """timings: a row a launch, one for what threads wait and calls cost, one for the whole step."""
+    """timings: a row a launch, one for what threads wait and calls cost, one for the whole step.
+
+    resources: those that share the step, in words.
+    """
 
     backend: str
-    threads: int
+    resources: str
     batch: int
     steps: int
     timings: tuple[Timing, ...]
@@ -72,16 +75,16 @@ def bench(
 ) -> Bench:
     """Time one step of a spec.
 
-    batch: the spec's if None. steps: in each of several stretches, the fastest of which counts.
+    batch: the spec's if None. steps: in each of several chunks, the fastest of which counts.
     threads: at most; the spec's, or one a core, if None. Raises UsageError where the
     backend cannot run the net, and RunError where the cost of random examples is not finite.
     """
     network = Network(spec, signature)
     given = spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)
-    asked = threads or getattr(spec.backend, "threads", None)
+    asked = spec.backend if threads is None else spec.backend.sharing(threads)
     graph = network.training_step if step == "train" else network.evaluation
-    chosen = choose_backend(backend or spec.backend.type, [graph], asked).backend
+    chosen = choose_backend(asked, [graph], name=backend, workers=threads).backend
     rows = max(_ROWS, size)
     plan = chosen.plan(graph, interface.sizes(size, rows))
     storage = {name: chosen.to_device(array) for name, array in _storage(network, size, rows).items()}
@@ -97,7 +100,7 @@ def bench(
     timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))
     total = replace(plan.launches[0], flops=plan.flops, bytes=sum(x.bytes for x in plan.launches), layer="")
     timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
-    return Bench(chosen.name, timed.resources.workers, size, steps, tuple(timings))
+    return Bench(chosen.name, timed.resources.words, size, steps, tuple(timings))
 
 
 def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:
@@ -131,12 +134,12 @@ def _seconds_a_step(executable: Executable, feeds: Mapping[str, NDArray[Any]], s
 
 
 def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[Any]], steps: int) -> list[float]:
-    """Of each launch, a step, in the fastest stretch."""
-    stretches = []
+    """Of each launch, a step, in the fastest chunk."""
+    chunks = []
     for _ in range(_REPEATS):
         executable.start(feeds, steps).result()
-        stretches.append(executable.spent())
-    best = min(stretches, key=lambda spent: float(spent.sum()))
+        chunks.append(executable.spent())
+    best = min(chunks, key=lambda spent: float(spent.sum()))
     return [float(seconds) / steps for seconds in best]
 
 

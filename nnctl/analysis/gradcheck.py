@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
 from nnctl.graph import interface
@@ -194,7 +194,7 @@ class GradientCheck:
     def _perturbed(self, precision: Precision) -> Any:
         """The objective as a function of (parameter, index, what is added there)."""
         storage = self._storage(precision)
-        executable = NumpyBackend().load(lower(self._value_graph, self._sizes, precision), storage)
+        executable = reference_backend().load(lower(self._value_graph, self._sizes, precision), storage)
         feeds = self._feeds()
 
         def objective(name: str, index: tuple[int, ...], added: complex) -> Any:
@@ -208,7 +208,7 @@ class GradientCheck:
         return objective
 
     def _run(self, graph: Graph, precision: Precision) -> dict[str, NDArray[Any]]:
-        executable = NumpyBackend().load(lower(graph, self._sizes, precision), self._storage(precision))
+        executable = reference_backend().load(lower(graph, self._sizes, precision), self._storage(precision))
         return {name: array[0] for name, array in executable.start(self._feeds(), 1).result().outputs.items()}
 
     @property

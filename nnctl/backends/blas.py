@@ -33,7 +33,7 @@ def kernels_asked_for() -> str:
 
 
 def wants_wide_kernels() -> bool:
-    """Whether the processor is one that OpenBLAS underrates; known on Linux alone."""
+    """True for a processor that OpenBLAS underrates; known on Linux alone."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             described = file.read()

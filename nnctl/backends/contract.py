@@ -8,7 +8,7 @@ of later ones means nothing, and `Result` does not contain it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,6 +86,15 @@ class Resources:
     words: str = ""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """A fact about the machine or a backend, a row of `nnctl doctor`. words: the reason, or what to do about it."""
+
+    what: str
+    value: str
+    words: str = ""
+
+
 class TimedExecutable(Executable, Protocol):
     """A plan that keeps time while it runs."""
 
@@ -106,6 +115,13 @@ class Backend(Protocol):
     @property
     def resources(self) -> Resources:
         """The most that a step may use. Results are equal to the bit whatever it is."""
+
+    @property
+    def takes_any_op(self) -> bool:
+        """True where an op without a kernel runs its reference body; else a graph with one is refused."""
+
+    def missing(self, graph: Graph) -> tuple[str, ...]:
+        """Names of a graph's ops that it has no kernel for, in alphabetical order."""
 
     def to_device(self, array: NDArray[Any]) -> Placed:
         """A copy of `array` where the backend computes."""
@@ -132,3 +148,9 @@ class Backend(Protocol):
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedExecutable:
         """The same, keeping time of every launch."""
+
+    def listing(self, plan: Plan) -> str | None:
+        """The code that it generates for a plan, for people; None where it generates none."""
+
+    def describe(self) -> Sequence[Finding]:
+        """Facts for `nnctl doctor` that the machine's own do not contain."""

@@ -1,4 +1,4 @@
-"""What this machine can do at most, measured in a moment: matrix products, and copies of memory."""
+"""The limits of this machine, measured in a moment: matrix products, and copies of memory."""
 
 from __future__ import annotations
 

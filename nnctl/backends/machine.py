@@ -28,7 +28,7 @@ def vector_bits() -> int:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -45,7 +45,7 @@ class Blas:
 
 
 def blas_libraries() -> list[Blas]:
-    """What is loaded at present: NumPy's and SciPy's are apart."""
+    """The libraries loaded at present: NumPy's and SciPy's are apart."""
     import scipy.linalg.cython_blas  # noqa: F401 — loads the library
     from threadpoolctl import threadpool_info
 

@@ -1,15 +1,27 @@
-"""Which backend runs: what the spec asks for, or the fastest that this machine has."""
+"""The registry of backends: opens one by its name, or says in one sentence why it cannot.
+
+A sub-package with a module `component` is a backend of ours; importing this module registers them all,
+which loads no executor. Packages add theirs by the entry-point group `nnctl.components`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pkgutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from nnctl.backends.contract import Backend
-from nnctl.backends.numpy import NumpyBackend
+import nnctl.backends
+from nnctl.components.backends import Auto
+from nnctl.components.base import Backend as Component
+from nnctl.components.registry import components
 from nnctl.errors import UsageError
-from nnctl.graph.ir import Graph
+
+if TYPE_CHECKING:
+    from nnctl.backends.contract import Backend
+    from nnctl.graph.ir import Graph
 
 
 @dataclass(frozen=True)
@@ -20,33 +32,86 @@ class Choice:
     reason: str
 
 
-def choose_backend(name: str, graphs: Sequence[Graph], threads: int | None = None) -> Choice:
-    """The backend that specs call `name`, for a net whose steps are `graphs`.
+def choose_backend(
+    asked: Component, graphs: Sequence[Graph], *, name: str | None = None, workers: int | None = None
+) -> Choice:
+    """The backend for a net whose steps are `graphs`.
 
-    threads: of a backend that divides its work, at most; one a core if None.
-    Raises UsageError where there is none of that name, or where it cannot run the net.
+    asked: the spec's. name: of another that goes before it. workers: see `Component.open`. Raises UsageError
+    where there is none of that name, or where it cannot run the net.
     """
-    if name == "numpy":
-        return Choice(NumpyBackend(), "as asked for")
-    if name not in ("auto", "cpu"):
-        raise UsageError(f"there is no backend {name!r}: choose auto, cpu or numpy")
-    obstacle = _obstacle(graphs)
-    if obstacle is None:
-        from nnctl.backends.cpu.backend import CpuBackend
-
-        backend = CpuBackend(threads)
-        reason = "as asked for" if name == "cpu" else "the fastest on this machine"
-        return Choice(backend, f"{reason}, {backend.resources.words}")
-    if name == "cpu":
-        raise UsageError(f"the cpu backend cannot run this net: {obstacle}\n  use backend numpy, or auto")
-    return Choice(NumpyBackend(), obstacle)
+    component = _named(asked, name or asked.type)
+    if isinstance(component, Auto):
+        return _best(asked, graphs, workers)
+    found = _opened(component, graphs, workers)
+    if isinstance(found, str):
+        judge = _reference().type
+        raise UsageError(f"the {component.type} backend cannot run this net: {found}\n  use backend {judge}, or auto")
+    return Choice(found, _reason("as asked for", found))
 
 
-def _obstacle(graphs: Sequence[Graph]) -> str | None:
-    """Why the compiled CPU backend cannot run the graphs; None if it can."""
-    if find_spec("numba") is None:
-        return "Numba is not installed"
-    from nnctl.backends.cpu.codegen.source import unsupported
+def reference_backend() -> Backend:
+    """The backend that judges all others. It runs every net, over NumPy arrays where they lie."""
+    opened: Backend = _reference()().open()
+    return opened
 
-    missing = sorted({name for graph in graphs for name in unsupported(graph)})
-    return f"no compiled code for {', '.join(missing)}" if missing else None
+
+def by_rank() -> tuple[type[Component], ...]:
+    """Every registered backend, best first."""
+    found: list[type[Component]] = [cls for cls in components("backend").values() if cls is not Auto]
+    return tuple(sorted(found, key=lambda cls: (-cls.rank, cls.type)))
+
+
+def available() -> Iterator[tuple[type[Component], Backend | str]]:
+    """Every registered backend, best first: opened, or the reason why it cannot be."""
+    for cls in by_rank():
+        component = cls()
+        yield cls, component.obstacle() or component.open()
+
+
+def _named(asked: Component, name: str) -> Component:
+    """The component of that name; the spec's own, with its fields, where it has it."""
+    if name == asked.type:
+        return asked
+    known = components("backend")
+    if name not in known:
+        *others, last = known
+        raise UsageError(f"there is no backend {name!r}: choose {', '.join(others)} or {last}")
+    component: Component = known[name]()
+    return component
+
+
+def _best(asked: Component, graphs: Sequence[Graph], workers: int | None) -> Choice:
+    obstacles: list[str] = []
+    for cls in by_rank():
+        found = _opened(_named(asked, cls.type), graphs, workers)
+        if not isinstance(found, str):
+            return Choice(found, _reason("; ".join(obstacles) or "the fastest on this machine", found))
+        obstacles.append(found)
+    raise UsageError(f"no backend can run this net: {'; '.join(obstacles)}")
+
+
+def _opened(component: Component, graphs: Sequence[Graph], workers: int | None) -> Backend | str:
+    """The executor, or the reason why it cannot run the graphs."""
+    obstacle = component.obstacle()
+    if obstacle is not None:
+        return obstacle
+    backend: Backend = component.open(workers)
+    missing = sorted({name for graph in graphs for name in backend.missing(graph)})
+    if missing and not backend.takes_any_op:
+        return f"no compiled code for {', '.join(missing)}"
+    return backend
+
+
+def _reason(why: str, backend: Backend) -> str:
+    return f"{why}, {backend.resources.words}" if backend.resources.words else why
+
+
+def _reference() -> type[Component]:
+    (cls,) = (cls for cls in by_rank() if cls.reference)
+    return cls
+
+
+for _module in pkgutil.iter_modules(nnctl.backends.__path__, "nnctl.backends."):
+    if _module.ispkg and find_spec(f"{_module.name}.component") is not None:
+        import_module(f"{_module.name}.component")

@@ -1,10 +1,9 @@
-"""This machine in rows: what computes, with what, how fast, and where compiled code is kept."""
+"""This machine and its backends in rows: processor, libraries, limits, the cache of compiled code."""
 
 from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,26 +12,19 @@ from nnctl import __version__
 from nnctl.backends.blas import kernels_asked_for
 from nnctl.backends.cache.pruning import MOST_BYTES, entries
 from nnctl.backends.cache.store import cache_root
+from nnctl.backends.contract import Finding
 from nnctl.backends.limits import copy_limit, product_limit
 from nnctl.backends.machine import blas_libraries, cores, instruction_sets, processor, vector_bits
+from nnctl.backends.registry import available
 
 _LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "cupy")
 _VECTORS = ("avx512f", "avx512bf16", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
 """Instruction sets worth naming: those that decide how wide the kernels are."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing found. words: why it is so, or what to do about it."""
-
-    what: str
-    value: str
-    words: str = ""
-
-
 def report() -> list[Finding]:
     """Everything about this machine that decides how fast a net trains. Takes about a second."""
-    return [*_versions(), *_processor(), *_blas(), *_speed(), _cache(), _cuda()]
+    return [*_versions(), *_processor(), *_blas(), *_speed(), _cache(), _cuda(), *_backends()]
 
 
 def _versions() -> list[Finding]:
@@ -50,9 +42,6 @@ def _processor() -> list[Finding]:
     return [
         Finding("processor", processor(), ", ".join(present)),
         Finding("vector registers", f"{vector_bits()} bits"),
-        Finding(
-            "threads", str(cores()), "cores that this process may use; fewer with backend: {type: cpu, threads: n}"
-        ),
     ]
 
 
@@ -97,3 +86,10 @@ def _cuda() -> Finding:
     except cuda.runtime.CUDARuntimeError as error:
         return Finding("CUDA", "absent", str(error))
     return Finding("CUDA", f"{count} device{'' if count == 1 else 's'}" if count else "absent", "found by CuPy")
+
+
+def _backends() -> list[Finding]:
+    found: list[Finding] = []
+    for component, backend in available():
+        found += [Finding(component.type, "absent", backend)] if isinstance(backend, str) else backend.describe()
+    return found

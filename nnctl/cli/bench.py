@@ -16,7 +16,7 @@ def bench(
     ] = None,
     step: Annotated[str, typer.Option("--step", metavar="train|evaluate", help="Which step.")] = "train",
     steps: Annotated[
-        int, typer.Option("--steps", metavar="N", min=1, help="Steps in each of five stretches; the fastest counts.")
+        int, typer.Option("--steps", metavar="N", min=1, help="Steps in each of five chunks; the fastest counts.")
     ] = 200,
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
@@ -25,7 +25,7 @@ def bench(
         int | None, typer.Option("--threads", metavar="N", min=1, help="At most; the spec's, or one a core, if absent.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", metavar="NAME", help="numpy, cpu or auto; the spec's if absent.")
+        str | None, typer.Option("--backend", metavar="NAME", help="What runs it; the spec's if absent.")
     ] = None,
 ) -> None:
     """Time one step of a spec, launch by launch.
@@ -57,6 +57,8 @@ def bench(
             threads=threads,
             backend=backend,
         )
-    used = f"{measured.threads} thread{'s' if measured.threads > 1 else ''}"
-    print(f"backend {measured.backend}, {used}, batch {measured.batch}, {measured.steps} steps", file=sys.stderr)
+    print(
+        f"backend {measured.backend}, {measured.resources}, batch {measured.batch}, {measured.steps} steps",
+        file=sys.stderr,
+    )
     print_rows([asdict(timing) for timing in measured.timings])

@@ -25,13 +25,17 @@ def inspect(
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
     ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option("--backend", metavar="NAME", help="Whose code; the fastest that generates any if absent."),
+    ] = None,
 ) -> None:
     """Show what a spec compiles to, without loading its data.
 
     summary: a row a layer, with shapes, parameters and FLOPs of one training step.
     spec: resolved, every default written out. graph: the training step as a
-    textbook has it, backward pass included. plan: the launches that run. code: the
-    function that the compiled CPU backend makes of the plan, many steps a call.
+    textbook has it, backward pass included. plan: the launches that run. code: what
+    a backend that compiles makes of the plan, many steps a call.
     """
     from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
@@ -68,8 +72,8 @@ def inspect(
     elif show == "plan":
         typer.echo(render_plan(lower(graph, interface.sizes(size, size))))
     elif show == "code":
-        from nnctl.backends.cpu.listing import listing
+        from nnctl.backends.listing import listing
 
-        typer.echo(listing(graph, interface.sizes(size, size)))
+        typer.echo(listing(graph, interface.sizes(size, size), loaded.spec.backend, backend))
     else:
         print_rows(summarize(network, size))

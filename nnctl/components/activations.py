@@ -60,6 +60,7 @@ class Sigmoid(ElementwiseActivation):
     """The logistic function, between 0 and 1."""
 
     formula = "a = 1/(1 + e^-z)"
+    probabilities = True
 
     def body(self, xp: Namespace, z: Array) -> Array:
         return _sigmoid(xp, z)
@@ -219,6 +220,7 @@ class HardSigmoid(ElementwiseActivation):
     """A sigmoid of three straight pieces; derivative 0 at the corners."""
 
     formula = "a = min(max(0, z + 3), 6)/6"
+    probabilities = True
 
     def body(self, xp: Namespace, z: Array) -> Array:
         return xp.minimum(6.0, xp.maximum(0.0, z + 3.0)) / 6.0
@@ -232,6 +234,7 @@ class Softmax(Activation):
     """Exponentials over the last axis, scaled to sum to 1; the largest z is subtracted first."""
 
     formula = "a_j = e^{z_j}/Σ_k e^{z_k}"
+    probabilities = True
 
     def build(self, builder: Builder, z: Any) -> Any:
         return builder.apply("softmax", z)

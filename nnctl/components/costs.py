@@ -53,6 +53,7 @@ class CrossEntropy(ElementwiseCost):
     """
 
     formula = "C = −1/n Σ [y ln a + (1−y) ln(1−a)]"
+    decides = True
     outputs = ("sigmoid",)
     paired_activation = "sigmoid"
     wrong_outputs: ClassVar[Mapping[str, str]] = {
@@ -196,6 +197,7 @@ class Hinge(ElementwiseCost):
 
     formula = "C = 1/nK Σ max(0, 1 − y·a), y = ±1"
     mean = True
+    decides = True
     threshold = 0.0
     outputs = ("linear", "tanh")
     wrong_outputs: ClassVar[Mapping[str, str]] = {

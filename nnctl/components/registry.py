@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 ENTRY_POINT_GROUP = "nnctl.components"
 
 _BUILTIN_MODULES = (
+    "nnctl.backends.registry",
     "nnctl.components.activations",
     "nnctl.components.backends",
     "nnctl.components.clipping",

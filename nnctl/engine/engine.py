@@ -62,9 +62,8 @@ class Engine:
         threads: int | None = None,
     ) -> None:
         self.network = Network(spec, signature)
-        asked = spec.backend
         graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
-        choice = choose_backend(backend or asked.type, graphs, getattr(asked, "threads", None) or threads)
+        choice = choose_backend(spec.backend, graphs, name=backend, workers=threads)
         self._backend = choice.backend
         self.backend_name = choice.backend.name
         self.threads = choice.backend.resources.workers
@@ -78,7 +77,7 @@ class Engine:
         if isinstance(optimizer, WholeObjectiveOptimizer):
             self._host = HostTraining(self.network, optimizer, words, float(examples))
             first |= self._host.memories()
-            self.backend_reason += f"; {optimizer.type} computes its steps in float64 on numpy"
+            self.backend_reason += f"; {optimizer.type} computes its steps in float64 on {self._host.backend.name}"
         self._state = State(self.network, self._backend, first)
         constants: dict[str, NDArray[Any]] = {
             interface.SEED: words,

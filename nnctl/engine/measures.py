@@ -16,20 +16,62 @@ from nnctl.graph import interface
 Array = NDArray[Any]
 
 
+class Gathered:
+    """The accumulators of metrics, given what a graph says of its batches.
+
+    metrics: by column, as the graph was built with. per_example: names of the outputs that
+    have rows for each example.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], per_example: Collection[str] = ()) -> None:
+        self.accumulators: dict[str, Accumulator] = {column: metric.start() for column, metric in metrics.items()}
+        self._per_example = per_example
+
+    def add(self, outputs: Mapping[str, Array], examples: int) -> None:
+        """Take in steps, of so many examples together. outputs: by name, (steps, …)."""
+        for column, statistics in self._statistics(self._flat(outputs)).items():
+            self.accumulators[column].add(statistics, examples)
+
+    def add_split(self, parts: Sequence[Mapping[str, Array]], examples: int) -> None:
+        """Take in all batches of a split, as outputs of runs of equal batches."""
+        flat = [self._flat(part) for part in parts]
+        joined = {name: np.concatenate([part[name] for part in flat]) for name in flat[0]}
+        for column, statistics in self._statistics(joined).items():
+            self.accumulators[column].add_split(statistics, examples)
+
+    def _flat(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Each (steps, …), or of what has rows for each example (steps · rows, …)."""
+        return {
+            name: array.reshape(-1, *array.shape[2:]) if name in self._per_example else array
+            for name, array in outputs.items()
+        }
+
+    def _statistics(self, outputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Each metric's statistics by their names."""
+        found: dict[str, dict[str, Array]] = {column: {} for column in self.accumulators}
+        for output, array in outputs.items():
+            column, name = (output, "") if output in found else interface.statistic_of(output)
+            if column in found:
+                found[column][name] = array
+        return found
+
+    def values(self) -> dict[str, float]:
+        """The metrics by column; NaN where one is not defined for these examples."""
+        return {column: accumulator.value() for column, accumulator in self.accumulators.items()}
+
+
 class Measures:
     """The cost, the metrics and the step metrics of all examples that were added.
 
     The cost is a mean by the examples' weights, a step metric one by their number; of a
-    metric its accumulator knows. metrics: by column, as the graph was built with.
-    per_example: names of the outputs that have rows for each example.
+    metric its accumulator knows. Arguments: see `Gathered`; step_metrics: columns.
     """
 
     def __init__(
         self, metrics: Mapping[str, Metric], step_metrics: Sequence[str] = (), per_example: Collection[str] = ()
     ) -> None:
-        self._accumulators: dict[str, Accumulator] = {column: metric.start() for column, metric in metrics.items()}
+        self._gathered = Gathered(metrics, per_example)
         self._step_sums = dict.fromkeys(step_metrics, 0.0)
-        self._per_example = per_example
         self._weight = self._cost = 0.0
         self._examples = 0
 
@@ -40,35 +82,21 @@ class Measures:
         self._weight = running_sum(self._weight, weights)
         self._cost = running_sum(self._cost, weights * outputs[interface.COST])
         self._examples += count
-        for column, statistics in self._statistics(outputs).items():
-            self._accumulators[column].add(statistics, count)
+        self._gathered.add(outputs, count)
         for column, before in self._step_sums.items():
             self._step_sums[column] = running_sum(before, batch * outputs[column].astype(np.float64))
 
     def add_split(self, parts: Sequence[Mapping[str, Array]], examples: int) -> None:
         """Take in all batches of a split, as outputs by name of runs of equal batches."""
-        flat = [{name: self._flat(name, array) for name, array in part.items()} for part in parts]
-        joined = {name: np.concatenate([part[name] for part in flat]) for name in flat[0]}
+        costs, weights = (
+            np.concatenate([part[name] for part in parts], dtype=np.float64)
+            for name in (interface.COST, interface.WEIGHT)
+        )
         # All batches are there: in pairs, sums round less than one term after the other.
-        weights = joined[interface.WEIGHT].astype(np.float64)
         self._weight += float(np.sum(weights))
-        self._cost += float(np.sum(joined[interface.COST].astype(np.float64) * weights))
+        self._cost += float(np.sum(costs * weights))
         self._examples += examples
-        for column, statistics in self._statistics(joined, flat=True).items():
-            self._accumulators[column].add_split(statistics, examples)
-
-    def _flat(self, name: str, array: Array) -> Array:
-        """(steps, …), or of what has rows for each example (steps · rows, …)."""
-        return array.reshape(-1, *array.shape[2:]) if name in self._per_example else array
-
-    def _statistics(self, outputs: Mapping[str, Array], *, flat: bool = False) -> dict[str, dict[str, Array]]:
-        """Each metric's statistics by their names."""
-        found: dict[str, dict[str, Array]] = {column: {} for column in self._accumulators}
-        for output, array in outputs.items():
-            column, name = interface.statistic_of(output) if output not in found else (output, "")
-            if column in found:
-                found[column][name] = array if flat else self._flat(output, array)
-        return found
+        self._gathered.add_split(parts, examples)
 
     @property
     def cost(self) -> float:
@@ -77,7 +105,7 @@ class Measures:
 
     def metrics(self) -> dict[str, float]:
         """The cost, then the metrics by column; NaN where one is not defined for these examples."""
-        return {interface.COST: self.cost, **{column: a.value() for column, a in self._accumulators.items()}}
+        return {interface.COST: self.cost, **self._gathered.values()}
 
     def step_metrics(self) -> dict[str, float]:
         """The step metrics by column."""
@@ -93,7 +121,7 @@ class Measures:
             interface.COST: self._cost,
             **self._step_sums,
         }
-        for column, accumulator in self._accumulators.items():
+        for column, accumulator in self._gathered.accumulators.items():
             memory = accumulator.memory()
             if not isinstance(memory, Mapping):
                 numbers[column] = memory
@@ -101,7 +129,7 @@ class Measures:
 
     def arrays(self) -> dict[str, Array]:
         """The arrays that `restore` needs, by "<column>/<name>"."""
-        memories = {column: accumulator.memory() for column, accumulator in self._accumulators.items()}
+        memories = {column: accumulator.memory() for column, accumulator in self._gathered.accumulators.items()}
         return {
             interface.statistic(column, name): array
             for column, memory in memories.items()
@@ -115,9 +143,9 @@ class Measures:
         self._weight, self._cost = numbers["weight"], numbers[interface.COST]
         self._examples = int(numbers["examples"])
         self._step_sums = {name: numbers[name] for name in self._step_sums}
-        memories: dict[str, dict[str, Array]] = {column: {} for column in self._accumulators}
+        memories: dict[str, dict[str, Array]] = {column: {} for column in self._gathered.accumulators}
         for key, array in arrays.items():
             column, name = interface.statistic_of(key)
             memories[column][name] = array
-        for column, accumulator in self._accumulators.items():
+        for column, accumulator in self._gathered.accumulators.items():
             accumulator.restore(numbers.get(column, memories[column]), self._examples)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.contract import Executable
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.engine.chunks import Chunk, Examples
 from nnctl.errors import ShapeError
@@ -42,6 +42,7 @@ class HostTraining:
         self.network = network
         self.graphs = HostGraphs(network)
         self.optimizer = optimizer
+        self.backend = reference_backend()
         trained = [interface.parameter_of(output) for output in network.training_step.outputs]
         self.shapes = {name: network.structure.parameters[name].shape for name in trained if name is not None}
         self.sizes = {name: int(np.prod(shape, dtype=np.int64)) for name, shape in self.shapes.items()}
@@ -213,7 +214,7 @@ class HostObjective:
             self._storage[name][...] = array
         if graph.name not in self._executables:
             sizes = interface.sizes(len(self._feeds[interface.INDEX]), len(self._storage[interface.INPUTS]))
-            backend = NumpyBackend()
+            backend = self._training.backend
             plan = backend.plan(graph, sizes, "float64")
             self._executables[graph.name] = backend.load(plan, self._storage)
         feeds = {name: np.broadcast_to(value, (steps, *value.shape)) for name, value in self._feeds.items()}

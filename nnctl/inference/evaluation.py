@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, Split, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError, UsageError
+from nnctl.inference.judging import judge
 from nnctl.inference.test_time import mean_scores, usable
 from nnctl.runs import checkpoints
 from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
@@ -52,6 +54,25 @@ class TrainedRun:
         if outputs.shape[1] == 1 and len(self.classes) == 2:
             return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
         return outputs
+
+    @property
+    def one_unit(self) -> bool:
+        """True where the net has one output unit, which answers the second of two classes."""
+        return bool(self.engine.network.structure.output_shape[-1] == 1)
+
+    def judge(self, scores: NDArray[np.float64], targets: NDArray[Any]) -> dict[str, float | None]:
+        """The spec's metrics of outputs that are not the net's own. scores: as `scores` gives them."""
+        metrics = self.engine.network.fitted_metrics
+        if self.classes is None:
+            return judge(metrics, scores, targets.reshape(scores.shape), labelled=False)
+        return judge(metrics, scores[:, 1:] if self.one_unit else scores, targets.reshape(-1), labelled=True)
+
+    def judge_answers(self, answers: NDArray[np.int64], targets: NDArray[Any]) -> dict[str, float | None]:
+        """The metrics that hang on the answers alone, of classes (n,); the others are None."""
+        metrics = self.engine.network.fitted_metrics
+        of_answers = {column: metric for column, metric in metrics.items() if metric.of_answers}
+        sure = np.eye(len(self.classes or ()))[answers]
+        return dict.fromkeys(metrics) | judge(of_answers, sure, targets.reshape(-1), labelled=True)
 
 
 def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
@@ -112,7 +133,8 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
 
     The vote is the class that most runs answer, among equals the one with the
     largest sum of outputs. The mean takes the largest mean output; for values it
-    is measured by its mean squared error. top_k adds the share of examples whose
+    is measured by its mean squared error, too. Both have the first run's metrics, the vote
+    those that hang on the answers alone. top_k adds the share of examples whose
     class is among the k largest outputs. copies: let each run answer by the mean of its
     outputs for an example and so many augmented copies, which has no cost of its own.
     Raises RunError, UsageError, DataError.
@@ -133,12 +155,12 @@ def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None
             augmentations = usable(run.loaded.spec, str(run.folder.path))
             seed = run.loaded.spec.seed
             scores = mean_scores(run.scores, part, found.unit, copies, augmentations, seed)
-            measured: dict[str, Any] = {"augment": copies}
+            measured: dict[str, Any] = {"augment": copies, **run.judge(scores, targets)}
             if run.classes is None:
                 measured["mse"] = _mean_squared_error(scores, targets)
         else:
             run.engine.feed.bind(split, part.inputs, part.targets)
-            measured = dict(run.engine.evaluate(split))
+            measured = {n: v if math.isfinite(v) else None for n, v in run.engine.evaluate(split).items()}
             scores = run.scores(part.inputs)
         outputs.append(scores)
         row = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "epoch": run.epoch, "step": run.step}
@@ -187,11 +209,13 @@ def _ensemble(
     if first.classes is None:
         # Of images one net may answer in rows and columns, another in one row.
         mean = np.mean([values.reshape(targets.shape) for values in outputs], axis=0)
-        return [Result({**empty, "run": "mean", "mse": _mean_squared_error(mean, targets)})]
+        judged = first.judge(mean.reshape(outputs[0].shape), targets)
+        return [Result({**empty, "run": "mean", **judged, "mse": _mean_squared_error(mean, targets)})]
     mean, winner = np.mean(outputs, axis=0), vote(outputs)
+    by_vote, by_mean = first.judge_answers(winner, targets), first.judge(mean, targets)
     return [
-        _judged({**empty, "run": "vote"}, None, winner, targets, first.classes, None),
-        _judged({**empty, "run": "mean"}, mean, mean.argmax(1), targets, first.classes, top_k),
+        _judged({**empty, "run": "vote", **by_vote}, None, winner, targets, first.classes, None),
+        _judged({**empty, "run": "mean", **by_mean}, mean, mean.argmax(1), targets, first.classes, top_k),
     ]
 
 

@@ -73,7 +73,7 @@ def _reader(run: TrainedRun) -> Any:
         graph = Network(run.loaded.spec, piece).continuation
     except ShapeError as error:
         raise UsageError(f"{run.folder.path}: this net cannot generate: layer {error.layer}: {error.message}") from None
-    backend = choose_backend(run.loaded.spec.backend.type, [graph]).backend
+    backend = choose_backend(run.loaded.spec.backend, [graph]).backend
     recurrent = [value for value in graph.inputs if value.role == "state" and value.batched]
     trained = [value for value in graph.inputs if value.role in ("parameter", "state") and not value.batched]
     arrays = run.engine.read(value.name for value in trained)

@@ -1,33 +1,13 @@
-"""The op table. Importing this package fills it."""
+"""The op table. Importing this package enters every module of it."""
 
-from nnctl.ops import (
-    classification,
-    convolution,
-    gated_recurrence,
-    layout,
-    lookup,
-    pooling,
-    products,
-    randomness,
-    recurrence,
-    reductions,
-    resampling,
-    reservoir,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
 from nnctl.ops.table import OPS
 
-__all__ = [
-    "OPS",
-    "classification",
-    "convolution",
-    "gated_recurrence",
-    "layout",
-    "lookup",
-    "pooling",
-    "products",
-    "randomness",
-    "recurrence",
-    "reductions",
-    "resampling",
-    "reservoir",
-]
+__all__ = ["OPS"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -117,7 +117,7 @@ class _Lowering:
         return found
 
     def _may_overwrite(self, node: Node, old: Value) -> bool:
-        """Whether a node may write its output over `old` while it computes."""
+        """True where a node may write its output over `old` while it computes."""
         if isinstance(node.op, ElementwiseOp):
             return True
         elsewhere = {self._root(value) for value in node.inputs[1:]}

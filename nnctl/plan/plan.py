@@ -18,7 +18,7 @@ inline: computed where it is read."""
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a value lives.
+    """The memory of a value.
 
     key: the name in storage or among the feeds, a number among constants and inline values,
         "" in the arena. offset: in bytes, in the arena.
@@ -54,7 +54,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an executor runs.
+    """A step as a backend runs it.
 
     setup: launches that fill the constants, once. launches: each step, in order.
     inlined: by the key of an inline slot, the launch that says how to compute it.

@@ -1,4 +1,4 @@
-"""What a backend may choose when a graph is lowered: the order of launches, and what is never stored."""
+"""The choices of a backend when a graph is lowered: the order of launches, and what is never stored."""
 
 from __future__ import annotations
 

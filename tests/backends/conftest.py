@@ -1,15 +1,16 @@
-"""The backends under test: a new one joins the list, and every contract test runs on it."""
+"""The backends under test: every one that is registered, divided among one to three threads where it divides a step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from backends import toy
 from nnctl.backends.contract import Backend
 from nnctl.backends.cpu.backend import CpuBackend, Executable
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
 
 
@@ -21,14 +22,26 @@ class ExactlyThreads(CpuBackend):
         return Executable(plan, storage, self.threads)
 
 
-BACKENDS: dict[str, Backend] = {
-    "numpy": NumpyBackend(),
-    "cpu, 1 thread": ExactlyThreads(1),
-    "cpu, 2 threads": ExactlyThreads(2),
-    "cpu, 3 threads": ExactlyThreads(3),
-}
+def _under_test() -> Iterator[tuple[str, Backend]]:
+    for cls, opened in available():
+        if isinstance(opened, str):
+            continue
+        shared = {cls().sharing(n): n for n in (1, 2, 3)}
+        for component, n in shared.items():
+            backend: Backend = component.open()
+            exact = isinstance(backend, CpuBackend)
+            yield (f"{cls.type}, {n} at most" if len(shared) > 1 else cls.type), ExactlyThreads(n) if exact else backend
+
+
+with toy.registered():
+    BACKENDS: dict[str, Backend] = dict(_under_test())
 
 
 @pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return BACKENDS[request.param]
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    found = BACKENDS[request.param]
+    if found.name in {cls.type for cls in by_rank()}:
+        yield found
+    else:
+        with toy.registered():
+            yield found

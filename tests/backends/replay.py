@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.cpu.codegen.intrinsics import gemm
 from nnctl.backends.cpu.codegen.source import generate
-from nnctl.backends.numpy.interpreter import constants_of
+from nnctl.backends.launch_by_launch import constants_of
 from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]
@@ -123,7 +123,7 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
     source = generate(plan)
     record, place = Record(), Place()
     kept = {key: np.array(array, order="C") for key, array in storage.items()}
-    constants = constants_of(plan, kept)
+    constants = constants_of(plan, kept, np.asarray)
     results = {name: np.zeros((steps, *slot.shape), DTYPES[slot.dtype]) for name, slot in plan.outputs.items()}
 
     def whole(name: str, array: Array) -> Window:

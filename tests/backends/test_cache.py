@@ -20,6 +20,8 @@ from nnctl.backends.cache.store import kept_bytes, key_of
 from nnctl.backends.cpu import compilation
 from nnctl.backends.cpu.compilation import compiled_step
 
+pytestmark = pytest.mark.compile
+
 BACKENDS = Path(cache.__file__).parents[1]
 TEXT = '"""A generated function."""\n\n\ndef run(x):\n    return x * 2.0 + {offset}\n'
 

@@ -14,6 +14,8 @@ from nnctl.backends.cpu.gemm import kernel_ir as gemm_ir
 from nnctl.backends.cpu.gemm import product as gemm
 from nnctl.backends.machine import instruction_sets, vector_bits
 
+pytestmark = pytest.mark.compile
+
 PROCESSORS = {128: "nehalem", 256: "haswell", 512: ""}
 """A processor whose registers are no wider, so that LLVM cannot widen what the text says; "": this one."""
 NEEDED = {128: {"sse4.2"}, 256: {"avx2", "fma"}, 512: {"avx512f"}}

@@ -12,6 +12,8 @@ from numba import njit
 from nnctl.backends.cpu.codegen import mathematics
 from nnctl.backends.cpu.codegen.mathematics import BOUNDS_ULP
 
+pytestmark = pytest.mark.compile
+
 EXACT = {
     "exp": np.exp,
     "expm1": np.expm1,

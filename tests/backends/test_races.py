@@ -21,6 +21,8 @@ from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
 
+pytestmark = pytest.mark.compile
+
 PATHS = list(compiled_specs())
 REPLAYED = 500_000
 """Numbers that a step of a spec may make for its source to be replayed in Python."""

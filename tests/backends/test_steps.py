@@ -14,11 +14,14 @@ from graph.nets import ACTIVATIONS, CLIPPINGS, COSTS, INPUT, OPTIMIZERS, REGULAR
 from backends.conftest import ExactlyThreads
 from backends.spec_steps import FOLDER, SpecSteps, compiled_specs, spec_steps
 from nnctl.backends.cpu.backend import CpuBackend
-from nnctl.backends.numpy import NumpyBackend
-from nnctl.components.layers import Dense, Flatten
+from nnctl.backends.registry import reference_backend
+from nnctl.components.layers.dense import Dense
+from nnctl.components.layers.reshaping import Flatten
 from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature
 from nnctl.graph.network import Network
+
+pytestmark = pytest.mark.compile
 
 STEPS = 50
 TOLERANCE = 1e-4
@@ -39,7 +42,7 @@ def after(backend, steps: SpecSteps, count: int):
 @pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
 def test_fifty_steps_of_every_spec_give_the_interpreters_weights(path):
     steps = spec_steps(path, 10, 50)
-    expected, measured = after(NumpyBackend(), steps, STEPS)
+    expected, measured = after(reference_backend(), steps, STEPS)
     found, outputs = after(CpuBackend(2), steps, STEPS)
     again, _ = after(CpuBackend(2), steps, STEPS)
     for name, array in expected.items():

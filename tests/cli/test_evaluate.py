@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,20 +16,29 @@ data: {type: blobs, examples: 60, validation: 12, test: 12, seed: 0}
 layers: [{type: dense, units: 3, activation: softmax}]
 cost: log_likelihood
 schedule: {epochs: 2}
+backend: numpy
 """
 
 
-@pytest.fixture(autouse=True)
-def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("tiny.yaml").write_text(TINY)
-    for seed in ("1", "2"):
-        nnctl("train", "tiny.yaml", "--seed", seed)
-
-
-def nnctl(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def nnctl(*arguments: str, stdin: str = "", folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "nnctl", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, input=stdin, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs; only copies of it are used."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.yaml").write_text(TINY)
+    for seed in ("1", "2"):
+        assert nnctl("train", "tiny.yaml", "--seed", seed, folder=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _runs(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(trained, tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
 
 
 def test_one_line_a_run_and_the_ensemble() -> None:
@@ -59,7 +69,7 @@ def test_text_is_written_to_stdout() -> None:
     Path("a.txt").write_text("to be or not to be. " * 9)
     layers = "[one_hot, {type: gru, units: 4, return_sequence: true}, {type: dense, units: 8, activation: softmax}]"
     text = f"name: hamlet\ndata: {{type: text, path: a.txt, length: 5}}\nlayers: {layers}\ncost: log_likelihood\n"
-    Path("hamlet.yaml").write_text(f"{text}schedule: {{epochs: 1}}\n")
+    Path("hamlet.yaml").write_text(f"{text}schedule: {{epochs: 1}}\nbackend: numpy\n")
     assert nnctl("train", "hamlet.yaml").returncode == 0
     done = nnctl("predict", "runs/hamlet", "--generate", "30", "--prompt", "to be", "--seed", "1")
     assert done.returncode == 0, done.stderr
@@ -70,7 +80,7 @@ def test_text_is_written_to_stdout() -> None:
 
 def test_a_confusion_of_values_is_none() -> None:
     text = "data: {type: sine, examples: 20, test: 5}\nlayers: [{type: dense, units: 1}]\ncost: mse\n"
-    Path("sine.yaml").write_text(f"{text}schedule: {{epochs: 1}}\n")
+    Path("sine.yaml").write_text(f"{text}schedule: {{epochs: 1}}\nbackend: numpy\n")
     assert nnctl("train", "sine.yaml").returncode == 0
     done = nnctl("evaluate", "runs/sine", "--confusion")
     assert done.returncode == 2

@@ -155,8 +155,8 @@ def test_the_code_of_a_spec_is_python_with_the_specs_names(capsys: pytest.Captur
 
 
 def test_code_that_there_is_not(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from nnctl.backends.cpu import listing
+    from nnctl.backends.cpu.backend import CpuBackend
 
-    monkeypatch.setattr(listing, "unsupported", lambda graph: ("softmax",))
+    monkeypatch.setattr(CpuBackend, "missing", lambda self, graph: ("softmax",))
     assert main(["inspect", str(SPECS / "digits.yaml"), "--show", "code"]) == 2
     assert "the cpu backend has no compiled code for softmax" in capsys.readouterr().err

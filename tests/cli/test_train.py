@@ -19,6 +19,8 @@ import pytest
 
 from nnctl.cli import BROKEN_PIPE
 
+pytestmark = pytest.mark.compile
+
 SPECS = Path(__file__).parents[2] / "specs"
 NNCTL = (sys.executable, "-m", "nnctl")
 TINY = """

@@ -9,7 +9,8 @@ import pytest
 
 from nnctl.components.activations import LeakyRelu
 from nnctl.components.clipping import GlobalNorm
-from nnctl.components.layers import Dense, Repeat
+from nnctl.components.layers.dense import Dense
+from nnctl.components.layers.nested import Repeat
 from nnctl.components.optimizers.first_order import Adam, Sgd
 from nnctl.components.registry import Component, components
 from nnctl.components.schedules import Piecewise, Warmup

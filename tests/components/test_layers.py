@@ -9,26 +9,15 @@ from graph_bench import Bench
 from nnctl.components.activations import Relu, Sigmoid, Softmax
 from nnctl.components.base import Layer
 from nnctl.components.initializers import Zeros
-from nnctl.components.layers import (
-    ActivationLayer,
-    Add,
-    BatchNorm,
-    Concatenate,
-    Conv1d,
-    Dense,
-    DropConnect,
-    Dropout,
-    EchoState,
-    Flatten,
-    GaussianNoise,
-    GlobalMaxPool,
-    LayerNorm,
-    MaxPool,
-    Repeat,
-    Reshape,
-    Residual,
-    Upsample,
-)
+from nnctl.components.layers.convolution import Conv1d
+from nnctl.components.layers.dense import ActivationLayer, Dense, DropConnect
+from nnctl.components.layers.merge import Add, Concatenate
+from nnctl.components.layers.nested import Repeat, Residual
+from nnctl.components.layers.noise import Dropout, GaussianNoise
+from nnctl.components.layers.normalization import BatchNorm, LayerNorm
+from nnctl.components.layers.pooling import GlobalMaxPool, MaxPool, Upsample
+from nnctl.components.layers.reservoir import EchoState
+from nnctl.components.layers.reshaping import Flatten, Reshape
 from nnctl.errors import ShapeError
 
 X = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])

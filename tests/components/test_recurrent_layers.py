@@ -10,7 +10,9 @@ from graph_bench import Bench
 
 from nnctl.components.base import Layer
 from nnctl.components.initializers import Normal
-from nnctl.components.layers import Embedding, Gru, Lstm, Mask, OneHot, Rnn
+from nnctl.components.layers.gated import Gru, Lstm
+from nnctl.components.layers.indices import Embedding, Mask, OneHot
+from nnctl.components.layers.recurrent import Rnn
 from nnctl.components.registry import components
 from nnctl.errors import ShapeError
 

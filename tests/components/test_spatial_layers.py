@@ -10,20 +10,9 @@ from graph_bench import Bench
 
 from nnctl.components.base import Layer
 from nnctl.components.initializers import Zeros
-from nnctl.components.layers import (
-    AveragePool,
-    BatchNorm,
-    Conv1d,
-    Conv2d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    GlobalAveragePool,
-    GlobalMaxPool,
-    L2Pool,
-    LayerNorm,
-    MaxPool,
-    Upsample,
-)
+from nnctl.components.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from nnctl.components.layers.normalization import BatchNorm, LayerNorm
+from nnctl.components.layers.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, Upsample
 from nnctl.components.layers.spatial import padding_pairs
 from nnctl.errors import ShapeError
 

@@ -119,7 +119,7 @@ def test_random_layers_keep_their_masks_within_a_step() -> None:
 
 
 def engine_of(text: str, optimizer: str, signature: DataSignature = POINTS) -> Engine:
-    engine = Engine(spec_of(text, optimizer), signature, seed=0, examples=ROWS)
+    engine = Engine(spec_of(text, optimizer), signature, seed=0, examples=ROWS, backend="numpy")
     rng = np.random.default_rng(3)
     inputs = rng.standard_normal((ROWS, 3))
     labels = (inputs @ [1.0, -2.0, 0.5] + 0.5 * rng.standard_normal(ROWS) > 0).astype(np.int64)
@@ -210,7 +210,7 @@ def test_newton_refuses_large_nets() -> None:
 
 def test_constraints_are_refused(tmp_path: Path) -> None:
     text = "data: xor\nlayers: [{type: dense, units: 1, activation: sigmoid}]\ncost: cross_entropy\n"
-    text += "optimizer: lbfgs\nregularizer: {type: max_norm, limit: 1.0}\n"
+    text += "optimizer: lbfgs\nregularizer: {type: max_norm, limit: 1.0}\nbackend: numpy\n"
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     with pytest.raises(SpecError, match=r"lbfgs cannot keep dense1\.weight within the bounds of max_norm") as info:

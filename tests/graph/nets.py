@@ -13,19 +13,11 @@ from numpy.typing import NDArray
 from ops.component_variants import variants
 
 from nnctl.components.base import Activation, Cost, Layer
-from nnctl.components.layers import (
-    ActivationLayer,
-    Add,
-    Concatenate,
-    Dense,
-    DropConnect,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    Repeat,
-    Reshape,
-    Residual,
-)
+from nnctl.components.layers.dense import ActivationLayer, Dense, DropConnect
+from nnctl.components.layers.merge import Add, Concatenate
+from nnctl.components.layers.nested import Repeat, Residual
+from nnctl.components.layers.noise import Dropout, GaussianNoise
+from nnctl.components.layers.reshaping import Flatten, Reshape
 from nnctl.components.optimizers.first_order import FirstOrder
 from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnctl.components.layers import Dense
+from nnctl.components.layers.dense import Dense
 from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder
 from nnctl.ops.shapes import BATCH

@@ -48,14 +48,17 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(text: str, out: str, *overrides: str) -> dict[str, Any]:
-    finished = follow(session.train(load_text(text, "s.yaml", overrides), out=Path(out)), [RunSink()])
+    finished = follow(
+        session.train(load_text(text, "s.yaml", ("backend=numpy", *overrides)), out=Path(out)), [RunSink()]
+    )
     assert finished is not None
     return dict(finished.summary)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
 @pytest.mark.parametrize("text", [CLASSES, ONE_UNIT, VALUES])
-def test_the_test_split_measures_as_it_did_in_training(text: str) -> None:
-    summary = train(text, "out")
+def test_the_test_split_measures_as_it_did_in_training(text: str, backend: str) -> None:
+    summary = train(text, "out", f"backend={backend}")
     opened = open_run(Path("out"))
     assert opened.checkpoint == summary["weights"]
     (result,) = evaluate([opened], "test")
@@ -90,6 +93,41 @@ def test_several_runs_vote_and_are_averaged() -> None:
     assert results[3].row["cost"] is None
 
 
+def measured_by_hand(outputs: Any, targets: Any) -> dict[str, float]:
+    """Some metrics of the second of two classes, from its probabilities."""
+    yes, truth = outputs > 0.5, targets == 1
+    pairs = outputs[truth][:, None] - outputs[~truth][None, :]
+    return {
+        "f1": 2 * np.sum(yes & truth) / (yes.sum() + truth.sum()),
+        "recall_of_0": np.sum(~yes & ~truth) / np.sum(~truth),
+        "roc_auc": float(np.mean((pairs > 0) + 0.5 * (pairs == 0))),
+        "brier": float(np.mean((outputs - truth) ** 2)),
+    }
+
+
+@pytest.mark.parametrize("copies", [0, 2])
+def test_the_metrics_of_an_ensemble_are_those_of_its_outputs(copies: int) -> None:
+    metrics = "metrics: [f1, {type: recall, class: 0}, roc_auc, brier]"
+    for seed in range(3):
+        train(ONE_UNIT + metrics, f"out-{seed}", f"seed={seed}", "data.seed=0")
+    augment = ["{type: noise, std: 0.1}"] if copies else None
+    runs = [open_run(Path(f"out-{seed}"), augment=augment) for seed in range(3)]
+    *alone, by_vote, by_mean = (result.row for result in evaluate(runs, "test", copies=copies))
+    split = load_dataset(runs[0].loaded.spec.data, Path(), 0).splits["test"]
+    outputs = [run.scores(split.inputs)[:, 1] for run in runs]
+    if not copies:
+        for row, output in zip(alone, outputs, strict=True):
+            for name, value in measured_by_hand(output, split.targets).items():
+                assert row[name] == pytest.approx(value, rel=1e-6)
+        for name, value in measured_by_hand(np.mean(outputs, axis=0), split.targets).items():
+            assert by_mean[name] == pytest.approx(value, rel=1e-12)
+    assert all(0 < row["roc_auc"] <= 1 and row["f1"] > 0 for row in (*alone, by_mean))
+    assert by_vote["roc_auc"] is by_vote["brier"] is None
+    answers = 1.0 * (np.sum([output > 0.5 for output in outputs], axis=0) >= 2)
+    if not copies:
+        assert by_vote["f1"] == pytest.approx(measured_by_hand(answers, split.targets)["f1"], rel=1e-12)
+
+
 def test_the_mean_of_values_has_a_squared_error() -> None:
     for seed in range(2):
         train(VALUES, f"out-{seed}", f"seed={seed}", "data.seed=0")
@@ -110,6 +148,18 @@ def test_the_mean_of_values_in_different_shapes() -> None:
     digits = load_dataset(runs[0].loaded.spec.data, Path(), 0).splits["test"]
     mean = sum(run.scores(digits.inputs).reshape(8, 64) for run in runs) / 2
     np.testing.assert_allclose(results[2].row["mse"], np.mean((mean - digits.targets.reshape(8, 64)) ** 2), rtol=1e-12)
+
+
+def test_the_mean_of_values_has_the_specs_metrics() -> None:
+    for seed in range(2):
+        train(VALUES + "metrics: [r2, rmse, mse]", f"out-{seed}", f"seed={seed}", "data.seed=0")
+    runs = [open_run(Path(f"out-{seed}")) for seed in range(2)]
+    mean = evaluate(runs, "test")[-1].row
+    split = load_dataset(runs[0].loaded.spec.data, Path(), 0).splits["test"]
+    error = np.mean([run.scores(split.inputs) for run in runs], axis=0) - split.targets
+    assert mean["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-9)
+    assert mean["r2"] == pytest.approx(1 - np.mean(error**2) / np.var(split.targets, dtype=np.float64), rel=1e-9)
+    assert mean["mse"] == pytest.approx(np.mean(error**2), rel=1e-12)
 
 
 def test_runs_on_different_splits_are_no_ensemble() -> None:

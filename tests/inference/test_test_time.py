@@ -38,7 +38,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(text: str, *overrides: str, out: str = "out") -> None:
-    follow(session.train(load_text(text, "s.yaml", overrides), out=Path(out)), [RunSink()])
+    follow(session.train(load_text(text, "s.yaml", ("backend=numpy", *overrides)), out=Path(out)), [RunSink()])
 
 
 def test_the_mean_counts_the_original_once() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph
@@ -177,7 +177,7 @@ def _loaded(
     graph: Graph, storage: Mapping[str, Array], precision: Any
 ) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
     """The graph as a function of the inputs that change."""
-    backend = NumpyBackend()
+    backend = reference_backend()
     placed = {k: backend.to_device(a.astype(precision) if a.dtype.kind == "f" else a) for k, a in storage.items()}
     executable = backend.load(lower(graph, {}, precision), placed)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.components.registry import components
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
@@ -50,7 +50,7 @@ def run(case: dict[str, Any]) -> dict[str, np.ndarray]:
         values[f"it.{name}"] = wave(tensor.shape, 1.0 + number)
     for state in builder.states.values():
         values[state.name] = np.full(state.value.shape, state.initial)
-    backend = NumpyBackend()
+    backend = reference_backend()
     storage = {name: backend.to_device(array) for name, array in values.items()}
     result = backend.load(lower(builder.graph(outputs), {}, "float64"), storage).start({}, 1).result()
     return {name: array[0] for name, array in result.outputs.items()}

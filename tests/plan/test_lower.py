@@ -13,7 +13,7 @@ from graph.nets import Case, cases, untouched
 from graph.test_golden import IMAGES, MODERN, POINTS, TEXTBOOK
 from hypothesis import HealthCheck, given, settings
 
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
@@ -36,7 +36,7 @@ def run_once(graph: Graph, storage: dict[str, np.ndarray]) -> tuple[Plan, dict[s
     verify(graph)
     expected = interpret(graph, storage, {})
     plan = lower(graph, {}, "float64")
-    outputs = NumpyBackend().load(plan, storage).start({}, 1).result().outputs
+    outputs = reference_backend().load(plan, storage).start({}, 1).result().outputs
     assert_same({name: a[0] for name, a in outputs.items()}, expected.outputs, 1e-14)
     assert_same({name: storage[name] for name in expected.updates}, expected.updates, 1e-14)
     return plan, outputs
@@ -141,7 +141,7 @@ def test_nothing_before_the_guard_is_written_in_place():
     assert plan.guarded == 2
 
     storage = stored(w=W, x=[np.nan] * 4)
-    result = NumpyBackend().load(plan, storage).start({}, 1).result()
+    result = reference_backend().load(plan, storage).start({}, 1).result()
     assert result.completed == 0
     np.testing.assert_array_equal(storage["w"], W)
 
@@ -156,7 +156,7 @@ def test_constants_are_computed_once_and_told_apart_even_by_one_name():
     triple.value.name = size.value.name
     plan = lower(builder.graph({"y": x * size + triple}), {"batch": 5}, "float64")
     assert [launch.op.name for launch in plan.setup] == ["size", "size"]
-    outputs = NumpyBackend().load(plan, {"x": np.ones(5)}).start({}, 1).result().outputs
+    outputs = reference_backend().load(plan, {"x": np.ones(5)}).start({}, 1).result().outputs
     np.testing.assert_array_equal(outputs["y"][0], [8.0] * 5)
 
 
@@ -166,7 +166,7 @@ def test_views_cost_no_launch_and_no_memory():
     y = builder.apply("reshape", builder.apply("reshape", x * 2.0, shape=(6,)), shape=(3, 2))
     plan = lower(builder.graph({"y": builder.apply("stop_gradient", y)}), {}, "float64")
     assert len(plan.launches) == 1
-    outputs = NumpyBackend().load(plan, {"x": np.arange(6.0).reshape(2, 3)}).start({}, 1).result().outputs
+    outputs = reference_backend().load(plan, {"x": np.arange(6.0).reshape(2, 3)}).start({}, 1).result().outputs
     np.testing.assert_array_equal(outputs["y"][0], 2 * np.arange(6.0).reshape(3, 2))
 
 
@@ -179,7 +179,7 @@ def test_a_view_of_a_statistic_leaves_it_alone():
     storage = stored(s=np.arange(6.0).reshape(2, 3), x=np.ones(6))
     storage["s"].setflags(write=False)
     np.testing.assert_array_equal(
-        NumpyBackend().load(plan, storage).start({}, 1).result().outputs["y"][0], 1 + 2 * np.arange(6.0)
+        reference_backend().load(plan, storage).start({}, 1).result().outputs["y"][0], 1 + 2 * np.arange(6.0)
     )
 
 
@@ -201,7 +201,7 @@ def test_plans_compute_what_graphs_mean(case: Case):
             state |= meaning.updates
             expected.append(meaning.outputs)
         storage = case.storage()
-        result = NumpyBackend().load(lower(graph, case.sizes(), "float64"), storage).start(feeds, 3).result()
+        result = reference_backend().load(lower(graph, case.sizes(), "float64"), storage).start(feeds, 3).result()
         assert result.completed == 3
         for step in range(3):
             assert_same({k: v[step] for k, v in result.outputs.items()}, expected[step], 1e-12)

@@ -21,6 +21,7 @@ data: {type: blobs, examples: 62, centers: 3, noise: 4.0, test: 12}
 layers: [{type: dense, units: 3, activation: softmax}]
 cost: log_likelihood
 schedule: {epochs: 2, batch_size: 10, early_stopping: {monitor: validation_cost}}
+backend: numpy
 """
 
 
@@ -93,3 +94,17 @@ def test_mistakes(arguments: tuple[str, ...], message: str) -> None:
     done = nnctl(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(("metric", "higher"), [("f1", True), ("roc_auc_weighted", True), ("log_loss", False)])
+def test_combinations_are_ranked_by_any_metric(metric: str, higher: bool) -> None:
+    sweep = f"sweep: {{folds: 2, grid: {{optimizer.learning_rate: [0.0001, 0.3]}}, monitor: validation_{metric}}}"
+    metrics = "metrics: [f1, {type: roc_auc, average: weighted}, log_loss]"
+    Path("net.yaml").write_text(f"{SPEC.replace('layers', f'{sweep}{chr(10)}layers')}{metrics}\n")
+    done = nnctl("sweep", "net.yaml")
+    assert done.returncode == 0, done.stderr
+    (results,) = Path("runs").rglob("results.json")
+    means = [row["mean"] for row in json.loads(results.read_text())["ranking"]]
+    assert len(means) == 2
+    assert means == sorted(means, reverse=higher)
+    assert means[0] != means[1]

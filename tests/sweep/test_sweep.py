@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from witness import Witness
 
+pytestmark = pytest.mark.compile
+
 SPEC = """\
 name: blobs
 data: {type: blobs, examples: 60, centers: 2, validation: 20}

@@ -8,6 +8,9 @@ from pathlib import Path
 
 _HEARING = """
 import contextlib, os, sys
+import compiler_refusal
+
+compiler_refusal.install()
 
 def hear(event, arguments):
     if event == "open" and str(arguments[0]).endswith("metrics.jsonl"):
@@ -26,7 +29,7 @@ class Witness:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        # Python imports a module of this name as it starts.
+        # Python imports a module of this name as it starts, in place of the one in tests/compiler_guard.
         (folder / "sitecustomize.py").write_text(_HEARING)
         os.mkfifo(folder / "pipe")
         path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.data.augmentations import windows
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.chunks import Chunk, ResidentReader
@@ -53,11 +53,13 @@ def run(loaded: Loaded, out: str, **options: Any) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((Path(out) / "checkpoints").iterdir())}
 
 
+@pytest.mark.compile
 def test_no_result_depends_on_the_chunks() -> None:
     first, *others = (run(spec(), f"s{chunk}", chunk=chunk) for chunk in (1, 3, 100))
     assert all(other == first for other in others)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("step", [3, 6, 10, 13])
 def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
@@ -75,6 +77,7 @@ def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: p
     assert run(spec(), "cut", resume=True, chunk=2) == whole
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("cores", [1, 2])
 def test_no_result_depends_on_the_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one the windows are made between chunks, with more beside them."""
@@ -86,7 +89,7 @@ def test_no_result_depends_on_the_cores(cores: int, monkeypatch: pytest.MonkeyPa
 def bound(*overrides: str) -> tuple[Feed, Dataset]:
     loaded = spec(*overrides)
     data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
-    feed = Feed(Network(loaded.spec, data.signature), NumpyBackend())
+    feed = Feed(Network(loaded.spec, data.signature), reference_backend())
     bind_training_set(feed, loaded.spec, data)
     return feed, data
 
@@ -140,6 +143,7 @@ def test_without_augmentation_the_set_lies_there_whole() -> None:
     np.testing.assert_array_equal(train.chunk(1, 30, 50, 2).indices, order[30:50].reshape(2, 10))
 
 
+@pytest.mark.compile
 def test_the_other_splits_stay_as_they_are() -> None:
     """What is measured after training is what the run's weights reach on untouched examples."""
     from nnctl.inference.evaluation import evaluate, open_run

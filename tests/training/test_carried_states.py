@@ -60,6 +60,7 @@ def test_what_does_not_fill_a_batch_is_left_out() -> None:
     np.testing.assert_array_equal(order.of(7)[:4], first)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     """Without learning, windows with carried states are one long sequence, in every row of the batches."""
@@ -85,6 +86,7 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     np.testing.assert_allclose(measured[1], expected, rtol=1e-5)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize("evaluation", [(), ("schedule.evaluate_every=20", "schedule.evaluate_on=5")])
 def test_resuming_carries_on(tmp_path: Path, evaluation: tuple[str, ...]) -> None:
     trained("whole", *evaluation, chunk=1)
@@ -117,6 +119,7 @@ def test_the_gradients_of_a_stateful_net() -> None:
     assert all(r.verdict == "PASS" and r.error < 1e-9 for r in results)
 
 
+@pytest.mark.compile
 def test_a_label_a_step_is_measured_and_predicted() -> None:
     trained("run")
     run = open_run(Path("run"))
@@ -131,6 +134,7 @@ def test_a_label_a_step_is_measured_and_predicted() -> None:
     assert sum(r.row["accuracy"] is not None for r in evaluate([run, run], "validation")) == 4
 
 
+@pytest.mark.compile
 def test_a_trained_net_writes() -> None:
     trained("run", "schedule.epochs=40")
     run = open_run(Path("run"))
@@ -142,6 +146,7 @@ def test_a_trained_net_writes() -> None:
     assert all(len(part) == 40 for part in drawn)
 
 
+@pytest.mark.compile
 def test_reading_on_is_reading_the_whole() -> None:
     trained("run")
     run = open_run(Path("run"))
@@ -163,6 +168,7 @@ def test_temperatures() -> None:
     assert probabilities(scores, 100.0)[2] == 0.0
 
 
+@pytest.mark.compile
 def test_words_never_write_the_unknown_one() -> None:
     trained(
         "run", "data.tokens=words", "data.vocabulary=3", "layers.3.units=4", "data.validation=2", "schedule.epochs=1"
@@ -171,6 +177,7 @@ def test_words_never_write_the_unknown_one() -> None:
     assert set(words) <= {"", " ", "a", "and"}
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize(
     ("overrides", "options", "error", "words"),
     [
@@ -192,6 +199,7 @@ def test_what_cannot_be_written(
         list(generate(open_run(Path("run")), 3, **options))
 
 
+@pytest.mark.compile
 def test_only_text_is_written() -> None:
     sine = "data: sine_sequence\nlayers: [{type: rnn, units: 2, return_sequence: true}, {type: dense, units: 1}]\n"
     follow(session.train(load_text(f"{sine}cost: mse\nschedule: {{epochs: 1}}\n"), out=Path("sine")), [RunSink()])
@@ -199,6 +207,7 @@ def test_only_text_is_written() -> None:
         list(generate(open_run(Path("sine")), 3))
 
 
+@pytest.mark.compile
 def test_a_net_of_text_predicts_no_text_files() -> None:
     trained("run", "schedule.epochs=1")
     with pytest.raises(UsageError, match="it writes on with --generate N --prompt TEXT"):

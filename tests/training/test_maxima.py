@@ -68,6 +68,7 @@ def test_resuming_within_an_epoch_is_exact(tmp_path: Path) -> None:
     assert last["train_max_error"] == whole[-1]["train_max_error"]
 
 
+@pytest.mark.compile
 def test_sixty_steps_fit_a_function_everywhere(tmp_path: Path) -> None:
     *_, finished = session.train(load_spec(SPECS / "universality.yaml"), out=tmp_path / "run")
     assert isinstance(finished, Finished)

@@ -240,6 +240,7 @@ def test_a_frozen_layer_stays_the_machine() -> None:
     assert not np.array_equal(after["two.weight"], tensors(before)["two.weight"])
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize(("spec_file", "reached"), [("rbm", 0.91), ("rbm-gaussian", 0.9)])
 def test_features_of_one_machine_are_enough_for_a_readout(spec_file: str, reached: float) -> None:
     *_, finished = session.train(load_spec(SPECS / f"{spec_file}.yaml"), out=Path("run"))

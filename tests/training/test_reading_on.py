@@ -86,6 +86,7 @@ def test_the_cost_is_that_of_a_plain_loop_over_the_text(windows: int, backend: s
         assert abs(np.mean(-np.log(np.take_along_axis(alone, labels[..., None], axis=2))) - costs.mean()) > 1e-3
 
 
+@pytest.mark.compile
 def test_every_evaluation_starts_afresh_and_leaves_training_alone() -> None:
     engine = engine_of()
     inputs, labels = a_text(37)
@@ -106,6 +107,7 @@ def test_every_evaluation_starts_afresh_and_leaves_training_alone() -> None:
         assert array.tobytes() == before[name].tobytes(), name
 
 
+@pytest.mark.compile
 def test_the_cost_does_not_depend_on_the_batch_size() -> None:
     measured = []
     for size in (1, 4, 7, 50):
@@ -115,6 +117,7 @@ def test_the_cost_does_not_depend_on_the_batch_size() -> None:
     assert all(found == measured[0] for found in measured)
 
 
+@pytest.mark.compile
 def test_some_of_the_rows_are_the_first_and_read_on() -> None:
     engine = engine_of()
     inputs, labels = a_text(37)
@@ -128,6 +131,7 @@ def test_some_of_the_rows_are_the_first_and_read_on() -> None:
     assert loop._subset.tolist() == list(range(20))
 
 
+@pytest.mark.compile
 def test_layers_that_carry_nothing_read_each_window_by_itself() -> None:
     engine = engine_of("layers.1.stateful=false")
     inputs, _ = a_text(37)
@@ -147,6 +151,7 @@ def trained(out: str, *overrides: str) -> None:
     follow(session.train(load_text(SPEC, "tale.yaml", overrides), out=Path(out)), [RunSink()])
 
 
+@pytest.mark.compile
 @pytest.mark.usefixtures("tale")
 def test_evaluating_in_the_middle_of_an_epoch_changes_no_weight() -> None:
     trained("seldom")
@@ -155,6 +160,7 @@ def test_evaluating_in_the_middle_of_an_epoch_changes_no_weight() -> None:
     assert all(weights[0][name].tobytes() == array.tobytes() for name, array in weights[1].items())
 
 
+@pytest.mark.compile
 @pytest.mark.usefixtures("tale")
 def test_evaluate_and_predict_measure_what_training_measured() -> None:
     trained("run")

@@ -37,7 +37,7 @@ def text_of(last: str = "{type: dense, units: 1}", cost: str = "mse", batch: str
 
 def engine_of(text: str) -> Engine:
     spec = load_text(text).spec
-    engine = Engine(spec, spec.data.signature(Path()), seed=0, examples=3)
+    engine = Engine(spec, spec.data.signature(Path()), seed=0, examples=3, backend="numpy")
     read: Any = spec.data
     examples = read.read(Path(), 0)
     engine.feed.bind("train", examples.inputs, examples.targets)
@@ -115,13 +115,14 @@ cost: mse
 )
 def test_what_ridge_cannot_solve(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
-    path.write_text(text)
+    path.write_text(f"{text}\nbackend: numpy\n")
     loaded = load_spec(path)
     with pytest.raises(SpecError) as caught:
         session.load_engine(loaded, loaded.spec.data.signature(tmp_path), examples=3)
     assert message in str(caught.value)
 
 
+@pytest.mark.compile
 @pytest.mark.parametrize(("name", "nrmse"), [("echo-state", 0.2), ("mackey-glass", 1e-3)])
 def test_errors_at_the_level_of_the_literature(name: str, nrmse: float, tmp_path: Path) -> None:
     *_, finished = session.train(load_spec(SPECS / f"{name}.yaml"), out=tmp_path / "run")

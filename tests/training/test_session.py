@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ schedule:
   evaluate_every: 25
   learning_rate: {type: plateau, patience: 1, factor: 0.5}
   early_stopping: {monitor: validation_accuracy, patience: 30}
+backend: numpy
 """
 
 
@@ -61,6 +63,12 @@ def rows(out: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.fixture(params=["numpy", "auto"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to run the spec."""
+    monkeypatch.setattr(sys.modules[__name__], "SPEC", SPEC.replace("backend: numpy", f"backend: {request.param}"))
+
+
 @pytest.fixture
 def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
@@ -71,7 +79,7 @@ class Killed(BaseException):
     """Nothing catches it, as nothing catches SIGKILL."""
 
 
-@pytest.mark.usefixtures("save_always")
+@pytest.mark.usefixtures("save_always", "backend")
 def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fsync is a moment between two states of the disk; the process dies at every third of them in turn."""
     run(spec(), "whole")
@@ -108,7 +116,7 @@ def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.Mo
         assert rows(out) == rows("whole")
 
 
-@pytest.mark.usefixtures("save_always")
+@pytest.mark.usefixtures("save_always", "backend")
 def test_stopped_by_a_signal_it_resumes_to_the_same_bytes() -> None:
     run(spec(), "whole")
     for at in (1, 5, 11):
@@ -129,6 +137,7 @@ def test_stopped_by_a_signal_it_resumes_to_the_same_bytes() -> None:
         assert rows(f"at-{at}") == rows("whole")
 
 
+@pytest.mark.usefixtures("backend")
 def test_the_folder_of_a_run() -> None:
     finished = run(spec(), "out")
     assert finished is not None
@@ -149,6 +158,7 @@ def test_the_folder_of_a_run() -> None:
     assert summary["test"]["test_accuracy"] == rows("out")[-1]["test_accuracy"]
 
 
+@pytest.mark.usefixtures("backend")
 def test_equal_runs_are_equal_and_seeds_differ() -> None:
     for out, overrides in (("a", ()), ("b", ()), ("c", ("seed=1",))):
         run(spec(*overrides), out)
@@ -173,6 +183,7 @@ def test_with_nothing_to_resume_it_starts() -> None:
     assert Path(events[0].folder) == Path("runs/small/001")
 
 
+@pytest.mark.usefixtures("backend")
 def test_epochs_can_be_raised() -> None:
     # With an evaluation an epoch: one that falls due only because the run ends would not come again.
     each = "schedule.evaluate_every=null"
@@ -246,6 +257,7 @@ def test_other_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         run(spec(), "out", resume=True)
 
 
+@pytest.mark.usefixtures("backend")
 def test_seconds_go_on_from_where_they_were() -> None:
     run(spec("schedule.epochs=2"), "out")
     progress = Path("out/progress.json")
@@ -256,6 +268,7 @@ def test_seconds_go_on_from_where_they_were() -> None:
     assert finished.summary["seconds"] > 1000
 
 
+@pytest.mark.usefixtures("backend")
 def test_the_backend_may_be_named_but_not_changed() -> None:
     run(spec("schedule.epochs=2"), "out")
     path = Path("out/checkpoints/last.safetensors")
@@ -267,6 +280,8 @@ def test_the_backend_may_be_named_but_not_changed() -> None:
         run(spec("schedule.epochs=9"), "out", resume=True)
 
 
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("backend", ["auto"], indirect=True)
 def test_a_run_may_go_on_with_another_number_of_threads() -> None:
     run(spec(), "whole", threads=1)
     stop = StopRequest()

@@ -29,6 +29,7 @@ cost: log_likelihood
 optimizer: {type: adam, learning_rate: 0.01}
 regularizer: {type: l2, strength: 0.1}
 schedule: {epochs: 2, batch_size: 16}
+backend: numpy
 """
 
 
@@ -118,6 +119,7 @@ def test_nothing_left_to_train_is_an_error() -> None:
         _ = Network(loaded.spec, loaded.spec.data.signature(loaded.folder)).training_step
 
 
+@pytest.mark.compile
 def test_a_frozen_layer_trains_the_same_on_both_backends() -> None:
     results = [run(backend, *FROZEN, f"backend={backend}") for backend in ("numpy", "cpu")]
     for name, array in results[0].items():
@@ -168,6 +170,7 @@ def test_paths_are_relative_to_the_spec() -> None:
     np.testing.assert_array_equal(engine.state()["first.weight"], tensors("runs/source")["first.weight"])
 
 
+@pytest.mark.compile
 def test_the_specs_of_the_folder_follow_each_other(tmp_path: Path) -> None:
     follow(session.train(load_spec(SPECS / "ten-digits.yaml", ["schedule.epochs=3"]), out=Path("ten")), [RunSink()])
     second = load_spec(SPECS / "three-or-eight.yaml", ["schedule.epochs=2", f"from.run='{tmp_path / 'ten'}'"])

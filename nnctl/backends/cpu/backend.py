@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
-from nnctl.backends.contract import Resources, Result
-from nnctl.backends.cpu.codegen.source import Source, generate
+from nnctl.backends.contract import Finding, Resources, Result
+from nnctl.backends.cpu.codegen.source import Source, generate, unsupported
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
+from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
+from nnctl.backends.launch_by_launch import constants_of
 from nnctl.backends.machine import cores
-from nnctl.backends.numpy.interpreter import constants_of
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Plan, Slot
@@ -36,11 +37,16 @@ class CpuBackend:
     """
 
     name = "cpu"
+    takes_any_op = False
 
     def __init__(self, threads: int | None = None) -> None:
         limit_blas_threads(1)
         self.threads = threads or cores()
         self.resources = Resources(self.threads, f"{_counted(self.threads)} at most")
+
+    def missing(self, graph: Graph) -> tuple[str, ...]:
+        """See `Backend`."""
+        return unsupported(graph)
 
     def to_device(self, array: Array) -> Array:
         """See `Backend`."""
@@ -61,13 +67,20 @@ class CpuBackend:
 
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`. Raises ValueError for another precision than float32."""
-        if plan.precision != "float32":
-            raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         return Executable(plan, storage, threads_of(plan, self.threads))
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`."""
         return Executable(plan, storage, threads_of(plan, self.threads), timed=True)
+
+    def listing(self, plan: Plan) -> str:
+        """See `Backend`."""
+        return listing(plan)
+
+    def describe(self) -> tuple[Finding, ...]:
+        """See `Backend`."""
+        words = "cores that this process may use; fewer with backend: {type: cpu, threads: n}"
+        return (Finding("threads", str(self.threads), words),)
 
 
 def _counted(threads: int) -> str:
@@ -75,7 +88,7 @@ def _counted(threads: int) -> str:
 
 
 def threads_of(plan: Plan, most: int) -> int:
-    """How many threads a step of this size is worth."""
+    """The number of threads that a step of this size is worth."""
     return max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))
 
 
@@ -83,6 +96,8 @@ class Executable:
     """A compiled plan over its storage."""
 
     def __init__(self, plan: Plan, storage: Mapping[str, Array], threads: int, *, timed: bool = False) -> None:
+        if plan.precision != "float32":
+            raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         self.plan = plan
         self.threads = threads
         self.resources = Resources(threads, _counted(threads))
@@ -92,10 +107,10 @@ class Executable:
         self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
         self.batch = plan.sizes.get("batch", 1)
         arena = _aligned(max(_LINE, plan.arena_bytes))
-        constants = constants_of(plan, storage)
+        constants = constants_of(plan, storage, np.asarray)
         self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
         self._counters = np.zeros(64, np.int64)
-        self._chunk: _Chunk | None = None
+        self._in_flight = False
         self._memory = (
             self._counters, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
             _aligned(4 * self.source.scratch * threads).view(np.float32),
@@ -114,15 +129,23 @@ class Executable:
 
     def start(self, feeds: Mapping[str, Array], steps: int) -> _Chunk:
         """See `Executable` in the contract: the chunk runs on threads of its own."""
-        if self._chunk is not None and not self._chunk.taken:
+        if self._in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
         given = {key: self._fed(key, feeds[key], steps) for key in self.source.feeds}
         outputs = self._empty_outputs(steps)
         arguments = self._arguments(given, outputs, steps)
         self._counters[:] = 0
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
-        self._chunk = _Chunk(self._function, arguments, self.threads, shaped)
-        return self._chunk
+        self._in_flight = True
+        return _Chunk(self, arguments, shaped)
+
+    def run(self, thread: int, arguments: tuple[Any, ...]) -> int:
+        """One thread's share of a chunk; the number of steps completed."""
+        return int(self._function(thread, *arguments[1:]))
+
+    def land(self) -> None:
+        """End a chunk: the next may start."""
+        self._in_flight = False
 
     def _arguments(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], steps: int) -> tuple[Any, ...]:
         head = (0, self.threads, steps, self.batch)
@@ -152,16 +175,14 @@ class Executable:
 class _Chunk:
     """A chunk of steps on threads of its own; the `Pending` of this backend."""
 
-    def __init__(
-        self, function: Callable[..., int], arguments: tuple[Any, ...], threads: int, outputs: dict[str, Array]
-    ) -> None:
-        self.taken = False
-        self._function = function
-        self._arguments = arguments
+    def __init__(self, executable: Executable, arguments: tuple[Any, ...], outputs: dict[str, Array]) -> None:
+        self._executable = executable
         self._outputs = outputs
         self._completed = 0
         self._raised: BaseException | None = None
-        self._threads = [threading.Thread(target=self._work, args=(n,), daemon=True) for n in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(n, arguments), daemon=True) for n in range(executable.threads)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -169,14 +190,16 @@ class _Chunk:
         """See `Pending`."""
         for thread in self._threads:
             thread.join()
-        self.taken = True
+        if self._threads:
+            self._threads = []
+            self._executable.land()
         if self._raised is not None:
             raise self._raised
         return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
 
-    def _work(self, thread: int) -> None:
+    def _work(self, thread: int, arguments: tuple[Any, ...]) -> None:
         try:
-            completed = int(self._function(thread, *self._arguments[1:]))
+            completed = self._executable.run(thread, arguments)
         except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
             self._raised = error
         else:

@@ -1,5 +1,1 @@
-"""The reference backend: plans interpreted with NumPy."""
-
-from nnctl.backends.numpy.interpreter import NumpyBackend
-
-__all__ = ["NumpyBackend"]
+"""The reference backend: plans run launch by launch on NumPy's arrays. It judges every other backend."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-Kernel: TypeAlias = Callable[[list[Any], Any, Mapping[str, Any]], Callable[[], None]]
-"""(inputs, output, attributes) -> the launch."""
+from nnctl.backends.launch_by_launch import Kernel
 
 
 def _matmul(inputs: list[Any], output: Any, attributes: Mapping[str, Any]) -> Callable[[], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nnctl.components.base import Array, Namespace
 from nnctl.components.builder import Builder
 
 
@@ -25,3 +26,30 @@ def values(builder: Builder, output: Any, target: Any) -> Any:
     if output.shape[-1] == 1:
         return builder.apply("reshape", builder.apply("cast", target), shape=output.shape)
     return builder.apply("one_hot", target, classes=output.shape[-1])
+
+
+def rows(builder: Builder, tensor: Any) -> Any:
+    """A tensor (batch, …, units) as rows (rows, units): of sequences each step is an example, of images each pixel."""
+    *outer, units = tensor.shape if len(tensor.shape) > 1 else (*tensor.shape, 1)
+    return builder.apply("reshape", tensor, shape=(_product(outer), units))
+
+
+def column(builder: Builder, tensor: Any) -> Any:
+    """A tensor (batch, …) as one axis, as long as `rows` of one with units behind."""
+    return builder.apply("reshape", tensor, shape=(_product(tensor.shape),))
+
+
+def _product(axes: Any) -> Any:
+    first, *rest = axes
+    for axis in rest:
+        first = first * axis
+    return first
+
+
+def above(builder: Builder, tensor: Any, threshold: float) -> Any:
+    """1 where a value is above the threshold, else 0."""
+
+    def answer(xp: Namespace, a: Array) -> Array:
+        return xp.where(xp.greater(a, threshold), 1.0, 0.0)
+
+    return builder.formula("above", answer, tensor)

@@ -1,5 +1,9 @@
-"""Update rules, first and second order: importing this package registers them."""
+"""Update rules, first and second order. Importing this package registers every module of it."""
 
-from nnctl.components.optimizers import first_order, ridge, second_order
+from __future__ import annotations
 
-__all__ = ["first_order", "ridge", "second_order"]
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,5 +1,9 @@
-"""Every augmentation and expansion of nnctl: importing this package registers them."""
+"""Augmentations and expansions. Importing this package registers every module of it."""
 
-from nnctl.data.augmentations import expansions, geometry, mixing, pixels
+from __future__ import annotations
 
-__all__ = ["expansions", "geometry", "mixing", "pixels"]
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

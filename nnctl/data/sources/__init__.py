@@ -1,19 +1,13 @@
-"""Every data source, transform and augmentation of nnctl: importing this module registers them."""
+"""Data sources, a file a subject. Importing this package registers every module of it, and what sources name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from nnctl.data import augmentations, transforms
-from nnctl.data.sources import arrays, digits, functions, generated, images, mnist, sequences, series, tables, text
 
-__all__ = [
-    "arrays",
-    "augmentations",
-    "digits",
-    "functions",
-    "generated",
-    "images",
-    "mnist",
-    "sequences",
-    "series",
-    "tables",
-    "text",
-    "transforms",
-]
+__all__ = ["augmentations", "transforms"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

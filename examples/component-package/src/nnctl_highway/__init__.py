@@ -8,7 +8,7 @@ from nnctl.components.activations import Sigmoid
 from nnctl.components.base import Activation, Array, ElementwiseActivation, Initializer, Layer, Namespace
 from nnctl.components.builder import Builder
 from nnctl.components.initializers import ConstantValue
-from nnctl.components.layers import Dense
+from nnctl.components.layers.dense import Dense
 from nnctl.components.registry import register
 from nnctl.errors import ShapeError
 

@@ -1,0 +1,34 @@
+"""Generated code for people: the listing of a step by the best backend that generates any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from nnctl.backends.contract import Backend
+from nnctl.backends.registry import available, choose_backend
+from nnctl.components.base import Backend as Component
+from nnctl.errors import UsageError
+from nnctl.graph.ir import Graph
+
+
+def listing(graph: Graph, sizes: Mapping[str, int], asked: Component, name: str | None = None) -> str:
+    """The code that a backend generates for a graph.
+
+    asked: the spec's backend. name: of the backend; the best that generates code if None. Raises UsageError
+    where it generates none, or has none for an op of the graph.
+    """
+    backends = _generating() if name is None else iter([choose_backend(asked, (), name=name).backend])
+    for backend in backends:
+        missing = () if backend.takes_any_op else backend.missing(graph)
+        if missing:
+            raise UsageError(f"the {backend.name} backend has no compiled code for {', '.join(missing)}")
+        text = backend.listing(backend.plan(graph, sizes))
+        if text is not None:
+            return text
+    raise UsageError(
+        "no backend on this machine generates code" if name is None else f"the {name} backend generates no code"
+    )
+
+
+def _generating() -> Iterator[Backend]:
+    return (backend for _, backend in available() if not isinstance(backend, str))

@@ -1,0 +1,1 @@
+"""The base classes of components; `nnctl.components.base` has them all."""

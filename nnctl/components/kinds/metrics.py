@@ -1,0 +1,106 @@
+"""The base classes of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from nnctl.components.builder import Builder
+from nnctl.components.kinds.costs import Cost
+from nnctl.components.kinds.net import Activation
+from nnctl.components.registry import Component
+
+if TYPE_CHECKING:
+    from nnctl.components.accumulators import Accumulator
+
+
+@dataclass(frozen=True)
+class Task:
+    """The question that a net's outputs answer, as far as metrics must know it.
+
+    activation: of the output; None where it is not one activation. classes: names of the labels'
+        classes; None where targets are values.
+    """
+
+    cost: Cost
+    activation: Activation | None
+    classes: tuple[str, ...] | None
+
+    @property
+    def decides(self) -> bool:
+        """True where targets are labels, or a yes or a no for each unit; False where they are any numbers."""
+        probable = self.activation is not None and self.activation.probabilities
+        return self.classes is not None or self.cost.decides or probable
+
+
+class Metric(Component):
+    """A number reported beside the cost: the graph gives statistics of each batch, an accumulator joins them.
+
+    `of_answers`: True where only the answers count, and not how large the outputs are, so
+    that a vote has the metric, too.
+    """
+
+    kind: ClassVar[str] = "metric"
+    higher_is_better: ClassVar[bool] = True
+    of_answers: ClassVar[bool] = False
+
+    @property
+    def column(self) -> str:
+        """Its name in records, after "train_" and the like: another one for other settings."""
+        return self.type
+
+    def fitted(self, task: Task) -> Self:
+        """The metric with what its settings leave to the task. Raises ShapeError where it makes no sense of it."""
+        return self
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Mapping[str, Any]:
+        """Statistics of a batch by name; "" is a good name for the only one.
+
+        Those of a batch have any shape without the batch's axis; those of its examples begin
+        with that axis, or with a multiple of it. target: labels (batch, …) or values (batch, …).
+        """
+        raise NotImplementedError
+
+    def start(self) -> Accumulator:
+        """An accumulator of these statistics that has seen nothing."""
+        raise NotImplementedError
+
+
+class MeanMetric(Metric):
+    """The mean over the examples of a number of each."""
+
+    def of_each(self, builder: Builder, output: Any, target: Any) -> Any:
+        """The number of each example, (batch,), or (batch, …) where its mean counts."""
+        raise NotImplementedError
+
+    def build(self, builder: Builder, output: Any, target: Any) -> Mapping[str, Any]:
+        values = self.of_each(builder, output, target)
+        if len(values.shape) > 1:
+            values = builder.apply("mean", values, axes=tuple(range(1, len(values.shape))))
+        # Sums, not means: counts of right answers stay whole numbers, exact in float32.
+        return {"": builder.apply("sum", values, axes=(0,))}
+
+    def start(self) -> Accumulator:
+        from nnctl.components.accumulators import Mean
+
+        return Mean()
+
+
+class StepMetric(Metric):
+    """A number of each training step for each parameter, in a column of its own; nothing that is evaluated.
+
+    Rows hold the mean over the steps since the row before, by their examples.
+    """
+
+    def column_of(self, parameter: str) -> str:
+        """Its name in records for one parameter, e.g. "gradient_norm.dense1.bias"."""
+        return f"{self.type.removesuffix('s')}.{parameter}"
+
+    def measures(self, kind: str) -> bool:
+        """True where parameters of a kind ("weight" or "bias") are measured."""
+        raise NotImplementedError
+
+    def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
+        """The number, (), of one parameter and the objective's gradient in it."""
+        raise NotImplementedError

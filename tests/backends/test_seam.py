@@ -1,0 +1,188 @@
+"""The seam: a backend of a stranger's needs no edit anywhere, and nothing outside a backend's folder names it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from graph.nets import net
+
+from backends import toy
+from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.registry import by_rank, choose_backend, reference_backend
+from nnctl.cli import main
+from nnctl.components.backends import Auto
+from nnctl.components.registry import components
+from nnctl.components.signature import DataSignature
+from nnctl.errors import UsageError
+from nnctl.graph.network import Network
+
+SOURCE = Path(__file__).parents[2] / "nnctl"
+SPECS = Path(__file__).parents[2] / "specs"
+TEXT = "layers: [{type: dense, units: 3, activation: softmax}]\ncost: log_likelihood"
+POINTS = DataSignature((4,), "real", ("a", "b", "c"), (), ())
+OURS = tuple(cls.type for cls in by_rank())
+
+
+@pytest.fixture
+def stranger() -> Iterator[list[str]]:
+    toy.LOG.clear()
+    with toy.registered():
+        yield toy.LOG
+
+
+# -- a stranger's backend -----------------------------------------------------------------
+
+
+def test_a_run_on_a_strangers_backend_is_a_run_like_any_other(stranger, tmp_path, capsys):
+    runs = {}
+    for name in ("toy", "numpy"):
+        assert main(["train", str(SPECS / "xor.yaml"), "--backend", name, "--out", str(tmp_path / name)]) == 0
+        runs[name] = json.loads((tmp_path / name / "summary.json").read_text())
+    capsys.readouterr()
+    assert runs["toy"]["backend"] == "toy"
+    assert {"matmul"} < set(stranger)
+    same = ("train_cost", "steps", "threads")
+    assert {key: runs["toy"].get(key) for key in same} == {key: runs["numpy"].get(key) for key in same}
+
+
+def test_commands_know_it(stranger, capsys):
+    assert main(["bench", str(SPECS / "xor.yaml"), "--backend", "toy", "--steps", "3"]) == 0
+    assert capsys.readouterr().err.startswith("backend toy, one abacus, batch ")
+    assert main(["inspect", str(SPECS / "xor.yaml"), "--show", "code", "--backend", "toy"]) == 0
+    assert "matmul" in capsys.readouterr().out.splitlines()
+    assert main(["complete", "backend", "t"]) == 0
+    assert "toy" in capsys.readouterr().out
+
+
+def test_doctor_shows_what_it_says_of_itself(stranger, capsys, monkeypatch):
+    from nnctl.backends import limits
+
+    monkeypatch.setattr(limits, "_SIZE", 64)
+    monkeypatch.setattr(limits, "_COPIED", 1 << 12)
+    assert main(["doctor"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"what": "abacus", "value": "ten rods", "words": "a toy"} in rows
+
+
+def test_one_that_cannot_be_opened_is_a_row_with_the_reason(stranger, capsys, monkeypatch):
+    from nnctl.backends import report
+
+    monkeypatch.setattr(toy.Toy, "obstacle", lambda self: "the abacus is lent out")
+    assert report.Finding("toy", "absent", "the abacus is lent out") in report._backends()
+    with pytest.raises(UsageError, match="the toy backend cannot run this net: the abacus is lent out\n"):
+        choose_backend(toy.Toy(), ())
+
+
+def test_messages_list_it(stranger):
+    with pytest.raises(UsageError, match="there is no backend 'abacus': choose auto, cpu, numpy or toy"):
+        choose_backend(Auto(), (), name="abacus")
+
+
+# -- choosing -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def graphs():
+    return (Network(net(TEXT), POINTS).training_step,)
+
+
+def test_auto_takes_the_best_and_says_so(graphs):
+    chosen = choose_backend(Auto(), graphs, workers=2)
+    assert (chosen.backend.name, chosen.reason) == ("cpu", "the fastest on this machine, 2 threads at most")
+
+
+def test_auto_says_why_it_did_not_take_the_best(graphs, monkeypatch):
+    monkeypatch.setattr(components("backend")["cpu"], "obstacle", lambda self: "Numba is not installed")
+    chosen = choose_backend(Auto(), graphs)
+    assert (chosen.backend.name, chosen.reason) == ("numpy", "Numba is not installed")
+    with pytest.raises(UsageError) as raised:
+        choose_backend(Auto(), graphs, name="cpu")
+    assert str(raised.value) == (
+        "the cpu backend cannot run this net: Numba is not installed\n  use backend numpy, or auto"
+    )
+
+
+def test_ops_without_a_kernel_are_refused_or_run_their_reference_bodies(graphs, monkeypatch):
+    monkeypatch.setattr(CpuBackend, "missing", lambda self, graph: ("softmax", "matmul"))
+    assert choose_backend(Auto(), graphs).reason == "no compiled code for matmul, softmax"
+    with pytest.raises(UsageError, match="cannot run this net: no compiled code for matmul, softmax\n"):
+        choose_backend(components("backend")["cpu"](), graphs)
+    assert "softmax_log_likelihood" in reference_backend().missing(graphs[0])
+    assert choose_backend(components("backend")["numpy"](), graphs).reason == "as asked for"
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "workers", "words"),
+    [
+        ({"threads": 3}, None, 2, "as asked for, 3 threads at most"),
+        ({"threads": 3}, "auto", None, "the fastest on this machine, 3 threads at most"),
+        ({}, None, 1, "as asked for, 1 thread at most"),
+    ],
+)
+def test_the_specs_threads_go_before_the_callers(graphs, asked, name, workers, words):
+    assert choose_backend(components("backend")["cpu"](**asked), graphs, name=name, workers=workers).reason == words
+
+
+def test_there_is_one_reference():
+    assert [cls.type for cls in by_rank() if cls.reference] == [reference_backend().name]
+    assert all(cls().sharing(2).type == cls.type for cls in by_rank())
+
+
+# -- a chunk on threads -------------------------------------------------------------------
+
+
+def test_what_a_thread_raises_comes_out_of_the_result(backend, monkeypatch):
+    if not isinstance(backend, CpuBackend):
+        pytest.skip("it has no threads of its own")
+    executable = backend.load(backend.plan(net_of_one_sum(), {}), {})
+
+    def broken(*arguments):
+        raise ZeroDivisionError("in a thread")
+
+    monkeypatch.setattr(executable, "_function", broken)
+    pending = executable.start({"row": np.ones((2, 3), np.float32)}, 2)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="in a thread"):
+            pending.result()
+    monkeypatch.undo()
+    assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
+
+
+def net_of_one_sum():
+    from nnctl.graph.builder import GraphBuilder
+
+    builder = GraphBuilder("one")
+    return builder.graph({"sum": builder.apply("sum", builder.input("row", (3,)), axes=(0,))})
+
+
+# -- nobody names a backend ---------------------------------------------------------------
+
+
+def outside(folder: str) -> list[Path]:
+    return [path for path in SOURCE.rglob("*.py") if SOURCE / "backends" / folder not in path.parents]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_module_outside_its_folder_names_a_backends_modules(name):
+    named = re.compile(rf"backends\.{name}\b|backends import .*\b{name}\b|backends/{name}/")
+    assert [str(path) for path in outside(name) if named.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nothing_outside_its_folder_compares_with_a_backends_name(name):
+    """But for the name of a module like NumPy."""
+    found = []
+    for path in outside(name):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Compare) or "__name__" in ast.unparse(node):
+                continue
+            words = [c.value for c in ast.walk(node) if isinstance(c, ast.Constant)]
+            if name in words:
+                found.append(f"{path}:{node.lineno}")
+    assert found == []
