@@ -26,7 +26,7 @@ from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.dialect import NUMBA
 from nnctl.backends.cpu.codegen.imports import import_block, known_names, modules_of
 from nnctl.backends.cpu.codegen.mathematics import F
-from nnctl.backends.cpu.codegen.source import generate, unsupported
+from nnctl.backends.cpu.codegen.source import generate, missing
 from nnctl.backends.cpu.codegen.writer import part_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.builder import GraphBuilder
@@ -151,7 +151,7 @@ def test_an_op_has_an_emitter_or_is_a_view_or_is_missing(name):
     made = builder.apply_all(name, *tensors, **attributes)
     graph = builder.graph({f"y{i}": tensor for i, tensor in enumerate(made)})
     covered = name in EMITTERS or name in VIEWS or not tensors
-    assert unsupported(graph) == (() if covered else (name,))
+    assert missing(graph) == (() if covered else (name,))
 
 
 def test_every_emitter_is_of_an_op():
@@ -212,7 +212,7 @@ def test_an_op_and_a_kernel_are_all_that_it_takes(newcomer):
     x = builder.input("x", (BATCH, 1000))
     # A value of the function's name must not take it.
     graph = builder.graph({"y": builder.apply(newcomer, builder.formula("running_sums", lambda xp, x: x * 3.0, x))})
-    assert unsupported(graph) == ()
+    assert missing(graph) == ()
     backend = ExactlyThreads(2)
     plan = backend.plan(graph, {"batch": 5})
     source = generate(plan)
