@@ -139,6 +139,94 @@ def test_the_state_of_another_net_is_refused(backend, change, words):
     assert {name: array.tobytes() for name, array in built.state().items()} == before
 
 
+def loaded(built: Engine) -> list[object]:
+    """The loaded plans, alive while the list is."""
+    return [executable for plans in built._plans._executables.values() for executable in plans.values()]
+
+
+def test_what_is_read_and_assigned_is_a_copy_in_place(backend):
+    built = engine(backend)
+    train(built, 2, 0)
+    built.evaluate("train")
+    plans = loaded(built)
+    names = ("dense1.weight", "optimizer.mean.dense2.bias")
+    read = built.read(names)
+    assert list(read) == list(names)
+    rest = {name: array.tobytes() for name, array in built.state().items() if name not in names}
+    changed = {name: array + 1 for name, array in read.items()}
+    built.assign(changed)
+    for name, array in changed.items():
+        array[...] = 0
+        assert built.read([name])[name].tobytes() == (read[name] + 1).tobytes()
+    assert {name: array.tobytes() for name, array in built.state().items() if name not in names} == rest
+    # The plans are those that were loaded, and compute with the new values.
+    fresh = engine(backend)
+    fresh.load_state(built.state())
+    assert built.evaluate("train") == fresh.evaluate("train")
+    np.testing.assert_array_equal(train(built, 2, 2).metrics["cost"], train(fresh, 2, 2).metrics["cost"])
+    assert loaded(built) == plans
+
+
+def test_a_loaded_state_keeps_the_plans_and_other_statistics_do_not(backend):
+    built = engine(backend)
+    train(built, 1, 0)
+    plans = loaded(built)
+    built.load_state(built.state())
+    assert loaded(built) == plans
+    rescale(built, 127.0, 1 / 32)
+    assert loaded(built) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"dense1.bias": np.ones(8, np.float32), "dense9.bias": np.zeros(3)}, "missing nothing, unknown dense9.bias"),
+        ({"dense1.bias": np.ones(8, np.float32), "dense2.bias": np.zeros(9)}, r"saved with shape \(9,\), .* \(3,\)"),
+        ({"dense1.bias": np.ones(8, np.float32), "dense2.bias": np.zeros(3)}, "float64, the net keeps float32"),
+    ],
+)
+def test_what_does_not_fit_is_not_assigned(backend, values, words):
+    built = engine(backend)
+    before = {name: array.tobytes() for name, array in built.state().items()}
+    with pytest.raises(RunError, match=words):
+        built.assign(values)
+    assert {name: array.tobytes() for name, array in built.state().items()} == before
+    with pytest.raises(KeyError):
+        built.read(["dense9.bias"])
+
+
+def test_statistics_leave_the_inputs_alone_until_they_are_assigned(backend):
+    built = Engine(net(TEXT), IMAGES, seed=5, examples=4, backend=backend.name)
+    raw = np.random.default_rng(0).integers(0, 256, (4, 2, 3), dtype=np.uint8)
+    first = built.outputs(raw)
+    rescale(built, 0.0, 1.0)
+    np.testing.assert_array_equal(built.outputs(raw), first)
+
+
+def test_a_chunk_of_a_window_trains_as_its_rows_do(backend):
+    """Of a split that comes in windows the engine sees what it would see of the same rows, resident."""
+
+    class Windows:
+        examples, size = 12, 8
+
+        def window(self, epoch, first):
+            rows = slice(first, min(first + 8, 12))
+            return inputs[rows], targets[rows]
+
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.integers(0, 256, (12, 2, 3), dtype=np.uint8), rng.integers(0, 3, 12)
+    resident, windowed = engine(backend, rows=12), engine(backend, rows=12)
+    resident.feed.bind("train", inputs, targets)
+    windowed.feed.bind_windows("train", Windows(), epochs=1, ahead=False)
+    for step, (first, stop, steps) in enumerate([(0, 8, 2), (8, 12, 1)]):
+        costs = []
+        for built in (resident, windowed):
+            built.feed["train"].advance_to(0, first)
+            read = built.feed["train"].chunk(0, first, stop, steps)
+            costs.append(built.train(read, rates(steps), 2 * step).metrics["cost"])
+        np.testing.assert_array_equal(*costs)
+
+
 # -- evaluation ----------------------------------------------------------------------------
 
 

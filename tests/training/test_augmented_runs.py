@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,61 @@ def test_no_result_depends_on_the_cores(cores: int, monkeypatch: pytest.MonkeyPa
     expected = run(spec(), "any")
     monkeypatch.setattr(splits, "cores", lambda: cores)
     assert run(spec(), "some", chunk=3) == expected
+
+
+def helpers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("nnctl-windows")]
+
+
+@pytest.fixture
+def _two_cores(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(splits, "cores", lambda: 2)
+    yield
+    assert helpers() == []
+
+
+@pytest.mark.compile
+@pytest.mark.usefixtures("_two_cores")
+def test_the_thread_ends_with_the_run_however_that_ends() -> None:
+    run(spec(), "whole")
+    assert helpers() == []
+    events = session.train(spec(), out=Path("closed"), chunk=1)
+    while not isinstance(next(events), Progress):
+        pass
+    assert len(helpers()) == 1
+    events.close()  # type: ignore[attr-defined]
+    assert helpers() == []
+    stop = StopRequest()
+    stop.request(15)
+    with pytest.raises(Interrupted):
+        follow(session.train(spec(), out=Path("stopped"), stop=stop), [RunSink()])
+
+
+class BrokenError(Exception):
+    pass
+
+
+@pytest.mark.compile
+@pytest.mark.usefixtures("_two_cores")
+def test_an_error_of_an_augmentation_ends_the_run_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the second window: the steps of the first are done by then."""
+
+    def broken(self: Any, inputs: Any, targets: Any, index: int, first: int) -> Any:
+        if first:
+            raise BrokenError("in the window at 64")
+        return inputs, targets
+
+    monkeypatch.setattr("nnctl.data.augmentations.apply.Augmenter.__call__", broken)
+    steps: list[int] = []
+
+    class Steps(RunSink):
+        def handle(self, event: Event) -> None:
+            if isinstance(event, Progress):
+                steps.append(event.step)
+
+    with pytest.raises(BrokenError, match="at 64"):
+        follow(session.train(spec(), out=Path("out"), chunk=1), [Steps()])
+    assert steps == [1, 2, 3, 4]
 
 
 def bound(*overrides: str) -> tuple[Feed, Dataset]:
