@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nnctl.backends.numpy import NumpyBackend
+from nnctl.backends.registry import reference_backend
 from nnctl.components.accumulators import Accumulator
 from nnctl.components.base import Metric, StepMetric, Task
 from nnctl.components.registry import components
@@ -49,7 +49,7 @@ def gathered(
     if start is not None:
         found.accumulators["m"], seen = start
         outputs, targets = outputs[seen:], targets[seen:]
-    n, backend = len(outputs), NumpyBackend()
+    n, backend = len(outputs), reference_backend()
     whole = n - n % batch
     sized = [(first, min(first + batch * chunk, whole), batch) for first in range(0, whole, batch * chunk)]
     for first, stop, size in [*sized, *([(whole, n, n - whole)] if n > whole else [])]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Finding, Resources, Result
-from nnctl.backends.cpu.codegen.source import Source, generate, unsupported
+from nnctl.backends.cpu.codegen.source import Source, generate, missing
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
@@ -47,7 +47,7 @@ class CpuBackend:
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """See `Backend`."""
-        return unsupported(graph)
+        return missing(graph)
 
     def to_device(self, array: Array) -> Array:
         """See `Backend`."""
