@@ -106,7 +106,7 @@ class Executable:
         self.source: Source = generate(plan, timed=timed)
         self.outputs = plan.outputs
         self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
-        self.batch = plan.sizes.get("batch", 1)
+        self.batch = plan.batch
         arena = _aligned(max(_LINE, plan.arena_bytes))
         constants = constants_of(plan, storage, np.asarray)
         self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
