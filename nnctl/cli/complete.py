@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nnctl.cli.completion.command import Kind
+from nnctl.cli.completion.tree import Kind
 
 
 def complete(

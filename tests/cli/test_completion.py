@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from nnctl.cli.app import COMMANDS
-from nnctl.cli.completion.command import DYNAMIC, Kind, Shell, describe, script
+from nnctl.cli.completion.command import Shell, describe, script
+from nnctl.cli.completion.tree import DYNAMIC, Kind
 
 FOLDER = Path(__file__).parents[2] / "completions"
 FILES = {Shell.BASH: "nnctl.bash", Shell.ZSH: "_nnctl", Shell.FISH: "nnctl.fish"}

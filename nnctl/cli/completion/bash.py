@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Command, Kind, ValueSet
+from nnctl.cli.completion.tree import DYNAMIC, Command, Kind, ValueSet
 
 _HEAD = """\
 # bash completion for nnctl; made by `nnctl completion bash`, do not edit.

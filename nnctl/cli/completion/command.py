@@ -1,4 +1,4 @@
-"""`nnctl completion`, and the command line as the scripts for the three shells see it.
+"""`nnctl completion`, and the command line read off Typer for the scripts of the three shells.
 
 A script knows commands, options and fixed words by itself, so that they come
 at once; it calls the hidden `nnctl complete` only for what depends on a spec
@@ -7,12 +7,12 @@ or on the installed components.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
+from nnctl.cli.completion.tree import Argument, Command, Kind, Option, ValueSet
 
 
 class Shell(StrEnum):
@@ -23,25 +23,8 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-class Kind(StrEnum):
-    """The kind of value that an option or an argument takes."""
-
-    FLAG = "flag"
-    FREE = "free"
-    WORDS = "words"
-    SPEC = "spec"
-    FILE = "file"
-    DIRECTORY = "directory"
-    SETTING = "setting"
-    BACKEND = "backend"
-    SOURCE = "source"
-
-
 _SAFE = str.maketrans("[]:'\"", "(),’”", "`")
 """Characters that mean something in the scripts, and what stands for them."""
-
-DYNAMIC = (Kind.SETTING, Kind.BACKEND, Kind.SOURCE)
-"""Kinds whose values `nnctl complete` prints."""
 
 _KIND_OF_METAVAR = {
     "SPEC": Kind.SPEC,
@@ -56,50 +39,6 @@ _KIND_OF_METAVAR = {
     "BACKEND": Kind.BACKEND,
     "SOURCE": Kind.SOURCE,
 }
-
-
-@dataclass(frozen=True)
-class ValueSet:
-    """The values that an option or an argument takes; `words` where `kind` is WORDS."""
-
-    kind: Kind
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option with all its spellings."""
-
-    names: tuple[str, ...]
-    help: str
-    value: ValueSet
-    repeatable: bool
-
-
-@dataclass(frozen=True)
-class Argument:
-    """A positional argument; `many` where it takes the rest of the line."""
-
-    name: str
-    value: ValueSet
-    many: bool
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command, or a tree of them. `path` is the words that call it, without `nnctl`."""
-
-    path: tuple[str, ...]
-    help: str
-    options: tuple[Option, ...]
-    arguments: tuple[Argument, ...]
-    commands: tuple[Command, ...]
-
-    def walk(self) -> Iterator[Command]:
-        """This command and all below it."""
-        yield self
-        for command in self.commands:
-            yield from command.walk()
 
 
 def describe() -> Command:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Command, Kind, Option, ValueSet
+from nnctl.cli.completion.tree import DYNAMIC, Command, Kind, Option, ValueSet
 
 _HEAD = """\
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.cli.completion.command import DYNAMIC, Argument, Command, Kind, Option, ValueSet
+from nnctl.cli.completion.tree import DYNAMIC, Argument, Command, Kind, Option, ValueSet
 
 _HEAD = """\
 #compdef nnctl
