@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnctl.backends.cpu.codegen.source import unsupported
+from nnctl.backends.cpu.codegen.source import missing
 from nnctl.graph.network import Network
 from nnctl.spec.load import load_text
 
@@ -19,7 +19,7 @@ from benchmarks.workloads import CPU, Workload
 @pytest.mark.parametrize("workload", CPU, ids=lambda w: w.name)
 def test_a_workload_is_a_net_that_the_compiled_backend_runs(workload: Workload) -> None:
     network = Network(load_text(spec(workload, threads=1)).spec, signature(workload))
-    assert not unsupported(network.training_step)
+    assert not missing(network.training_step)
     shapes = {name: parameter.shape for name, parameter in network.structure.parameters.items()}
     assert shapes == {name: array.shape for name, array in workload.weights().items()}
     outputs = {layer.path: layer.output_shape[1:] for layer in network.structure.layers}

@@ -11,12 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = [folder for name in ("nnctl", "benchmarks", "scripts") if (folder := ROOT / name).is_dir()]
 FILES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in folder.rglob("*.py"))
-REWRITING = (
-    "nnctl/analysis/",
-    "nnctl/backends/",
-    "nnctl/plan/",
-)
-"""Packages whose docstrings are still being rewritten."""
 INTERROGATIVES = frozenset({"How", "What", "When", "Where", "Whether", "Which", "Who", "Whom", "Whose", "Why"})
 
 
@@ -36,7 +30,7 @@ def interrogative(source: str) -> list[str]:
     return [f"{line}: {text}" for line, text in lines if text.split(maxsplit=1)[0].rstrip(",:") in INTERROGATIVES]
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not path.startswith(REWRITING)])
+@pytest.mark.parametrize("path", FILES)
 def test_docstrings_begin_with_a_noun(path):
     assert interrogative((ROOT / path).read_text(encoding="utf-8")) == []
 

@@ -81,6 +81,12 @@ def test_the_sdist_can_be_built_and_tested_from(built: Path) -> None:
         "CHANGELOG.md",
         "LICENSE",
         "pyproject.toml",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "benchmarks/arena.py",
+        "docs/modules.md",
+        "examples/component-package/pyproject.toml",
+        "scripts/architecture.py",
         "specs/digits.yaml",
         "tests/test_packaging.py",
     ):

@@ -21,6 +21,7 @@ SOURCES = {
     "An op with a kernel": 3,
     "A data source": 1,
     "A metric": 1,
+    "A backend": 3,
     "An optimizer, a schedule": 2,
 }
 """Files of nnctl that a recipe touches: the price of adding one thing."""
@@ -31,6 +32,7 @@ COVERED = {
     "An op with a kernel": "running_sum",
     "A data source": "checkerboard",
     "A metric": "rmsle",
+    "A backend": "abacus",
     "An optimizer, a schedule": "sign_descent",
 }
 """A word in the names of the tests that find the newcomer."""
@@ -87,7 +89,7 @@ def run(tree: Path, *command: str, **environment: str) -> str:
 
 def passed(tree: Path, *arguments: str) -> list[str]:
     """The names of the tests that passed; all of them did."""
-    # It keeps its own tests to their markers.
+    # It keeps its own tests to their markers; collecting those of backends loads compiled code.
     printed = run(tree, "pytest", "-n", "0", "-rp", *arguments, **{compiler_refusal.VARIABLE: ""})
     return re.findall(r"^PASSED (\S+)", printed, flags=re.M)
 
@@ -97,6 +99,7 @@ def test_each_recipe_costs_what_it_says() -> None:
     for title, path, _ in blocks():
         touched.setdefault(title, set()).update({path} if path.startswith("nnctl/") else ())
     assert {title: len(paths) for title, paths in touched.items()} == SOURCES
+    assert {path.rpartition("/")[0] for path in touched["A backend"]} == {"nnctl/backends/abacus"}
 
 
 def test_they_are_in_the_style_of_the_project(tree: Path) -> None:
@@ -105,6 +108,7 @@ def test_they_are_in_the_style_of_the_project(tree: Path) -> None:
     run(tree, "ruff", "format", "--check", *changed)
 
 
+@pytest.mark.compile
 def test_the_tests_that_walk_registries_find_them(tree: Path) -> None:
     words = " or ".join(COVERED.values())
     names = passed(tree, *WALKERS, "-m", "not compile", "-k", f"{words} or show_every_kind")

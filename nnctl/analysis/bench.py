@@ -1,4 +1,4 @@
-"""How long each launch of a step takes, on random examples of the right shapes."""
+"""Seconds of each launch of a step, on random examples of the right shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
 from nnctl.backends.contract import Executable, TimedExecutable
-from nnctl.backends.limits import product_limit
 from nnctl.backends.registry import choose_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
@@ -82,9 +81,9 @@ def bench(
     network = Network(spec, signature)
     given = spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)
-    asked = spec.backend if threads is None else spec.backend.sharing(threads)
+    specified = spec.backend if threads is None else spec.backend.sharing(threads)
     graph = network.training_step if step == "train" else network.evaluation
-    chosen = choose_backend(asked, [graph], name=backend, workers=threads).backend
+    chosen = choose_backend(specified, [graph], name=backend, workers=threads).backend
     rows = max(_ROWS, size)
     plan = chosen.plan(graph, interface.sizes(size, rows))
     storage = {name: chosen.to_device(array) for name, array in _storage(network, size, rows).items()}
@@ -92,7 +91,7 @@ def bench(
     whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
     timed = chosen.load_timed(plan, storage)
     launches = _seconds_a_launch(timed, feeds, steps)
-    limit = product_limit(timed.resources.workers)
+    limit = timed.limit()
     timings = [
         _timing(launch, _name(launch), took, whole, limit) for launch, took in zip(plan.launches, launches, strict=True)
     ]

@@ -60,7 +60,7 @@ class Diagnosis:
 
     @property
     def words(self) -> list[str]:
-        """What is worth saying."""
+        """The warnings that are worth a line."""
         found = []
         if self.expected is not None and self.cost > _FAR * self.expected:
             found.append(

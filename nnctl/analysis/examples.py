@@ -12,7 +12,7 @@ from nnctl.graph import interface
 
 
 def random_examples(signature: DataSignature, batch: int, seed: int) -> dict[str, NDArray[Any]]:
-    """What a plan stores of a data set of `batch` examples, by name, numbers in float64."""
+    """A random data set of `batch` examples as a plan stores it, by name, numbers in float64."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 1]))
     shape = (batch, *signature.input_shape)
     data: dict[str, NDArray[Any]] = {interface.EXAMPLES: np.array(float(batch))}

@@ -155,7 +155,7 @@ class GradientCheck:
         return [tuple(int(i) for i in np.unravel_index(c, gradient.shape)) for c in np.sort(chosen)]
 
     def _kink(self, name: str, index: tuple[int, ...], eps: float) -> bool:
-        """Whether the derivative jumps within ±eps.
+        """True where the derivative jumps within ±eps.
 
         Where it is smooth, the left and the right difference quotient approach
         each other as the step shrinks; across a kink they do not, or the kink

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Done, Finding, Placed, Resources, Result
+from nnctl.backends.limits import product_limit
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
 from nnctl.ops.elementwise import ElementwiseOp
@@ -190,6 +191,10 @@ class TimedLaunchByLaunch(LaunchByLaunch):
         """See `TimedExecutable`."""
         spent, self._spent = self._spent, np.zeros_like(self._spent)
         return spent
+
+    def limit(self) -> float:
+        """See `TimedExecutable`."""
+        return product_limit(self.resources.workers)
 
     def _timed(self, index: int, launch: Callable[[], None]) -> Callable[[], None]:
         def timed() -> None:

@@ -11,13 +11,13 @@ from nnctl.errors import UsageError
 from nnctl.graph.ir import Graph
 
 
-def listing(graph: Graph, sizes: Mapping[str, int], asked: Component, name: str | None = None) -> str:
+def listing(graph: Graph, sizes: Mapping[str, int], specified: Component, name: str | None = None) -> str:
     """The code that a backend generates for a graph.
 
-    asked: the spec's backend. name: of the backend; the best that generates code if None. Raises UsageError
+    specified: the spec's backend. name: of the backend; the best that generates code if None. Raises UsageError
     where it generates none, or has none for an op of the graph.
     """
-    backends = _generating() if name is None else iter([choose_backend(asked, (), name=name).backend])
+    backends = _generating() if name is None else iter([choose_backend(specified, (), name=name).backend])
     for backend in backends:
         missing = () if backend.takes_any_op else backend.missing(graph)
         if missing:

@@ -33,16 +33,16 @@ class Choice:
 
 
 def choose_backend(
-    asked: Component, graphs: Sequence[Graph], *, name: str | None = None, workers: int | None = None
+    specified: Component, graphs: Sequence[Graph], *, name: str | None = None, workers: int | None = None
 ) -> Choice:
     """The backend for a net whose steps are `graphs`.
 
-    asked: the spec's. name: of another that goes before it. workers: see `Component.open`. Raises UsageError
+    specified: the spec's. name: of another that goes before it. workers: see `Component.open`. Raises UsageError
     where there is none of that name, or where it cannot run the net.
     """
-    component = _named(asked, name or asked.type)
+    component = _named(specified, name or specified.type)
     if isinstance(component, Auto):
-        return _best(asked, graphs, workers)
+        return _best(specified, graphs, workers)
     found = _opened(component, graphs, workers)
     if isinstance(found, str):
         judge = _reference().type
@@ -69,10 +69,10 @@ def available() -> Iterator[tuple[type[Component], Backend | str]]:
         yield cls, component.obstacle() or component.open()
 
 
-def _named(asked: Component, name: str) -> Component:
+def _named(specified: Component, name: str) -> Component:
     """The component of that name; the spec's own, with its fields, where it has it."""
-    if name == asked.type:
-        return asked
+    if name == specified.type:
+        return specified
     known = components("backend")
     if name not in known:
         *others, last = known
@@ -81,10 +81,10 @@ def _named(asked: Component, name: str) -> Component:
     return component
 
 
-def _best(asked: Component, graphs: Sequence[Graph], workers: int | None) -> Choice:
+def _best(specified: Component, graphs: Sequence[Graph], workers: int | None) -> Choice:
     obstacles: list[str] = []
     for cls in by_rank():
-        found = _opened(_named(asked, cls.type), graphs, workers)
+        found = _opened(_named(specified, cls.type), graphs, workers)
         if not isinstance(found, str):
             return Choice(found, _reason("; ".join(obstacles) or "the fastest on this machine", found))
         obstacles.append(found)

@@ -1,6 +1,6 @@
 """Accumulators: statistics of batches joined to one number of all of their examples, in float64.
 
-What a metric's graph gives of each batch arrives here by name. A statistic of a batch, such as
+A metric's graph gives them for each batch, and they arrive here by name. A statistic of a batch, such as
 a count, has shape (steps, …); one of its examples has shape (examples, …), in the order in which
 they were read. Sums are taken one term after the other, so that no number depends on how steps
 were cut into chunks; and of statistics of examples none depends on the batch either.

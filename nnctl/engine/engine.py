@@ -76,7 +76,7 @@ class Engine:
         optimizer = self.network.spec.optimizer
         if isinstance(optimizer, WholeObjectiveOptimizer):
             self._host = HostTraining(self.network, optimizer, words, float(examples))
-            first |= self._host.memories()
+            first |= self._host.initial_state()
             self.backend_reason += f"; {optimizer.type} computes its steps in float64 on {self._host.backend.name}"
         self._state = State(self.network, self._backend, first)
         constants: dict[str, NDArray[Any]] = {

@@ -79,10 +79,10 @@ class HostTraining:
                     path="optimizer",
                 )
 
-    def memories(self) -> dict[str, Array]:
+    def initial_state(self) -> dict[str, Array]:
         """First values of the optimizer state, by the names that it has in checkpoints."""
-        memories = self.optimizer.initial_state(self.parameters)
-        return {interface.optimizer_state(name): array for name, array in memories.items()}
+        state = self.optimizer.initial_state(self.parameters)
+        return {interface.optimizer_state(name): array for name, array in state.items()}
 
     def read(self, chunk: Chunk, to_host: Callable[[Any], Array]) -> None:
         """Take over the examples that a chunk reads, unless they are the ones of the chunk before."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from nnctl.ops.shapes import DType
+from nnctl.ops.shapes import BATCH, DType
 from nnctl.ops.table import Op
 from nnctl.plan.dtypes import Precision
 
@@ -81,6 +81,11 @@ class Plan:
         used = [s for launch in (*self.setup, *self.launches) for s in (*launch.inputs, *launch.outputs)]
         copied = [s for pair in self.copies for s in pair]
         return tuple(dict.fromkeys([*used, *self.outputs.values(), *copied]))
+
+    @property
+    def batch(self) -> int:
+        """Examples of one step; 1 where the plan has no axis of examples."""
+        return self.sizes.get(BATCH.name, 1)
 
     @property
     def flops(self) -> int:

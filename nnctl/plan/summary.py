@@ -8,6 +8,7 @@ from typing import Any
 from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import show
+from nnctl.plan.dtypes import element
 from nnctl.plan.lower import lower
 
 
@@ -33,7 +34,7 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
                 "output": show(layer.output_shape),
                 "parameters": parameters,
                 "flops": sum(launch.flops for launch in plan.launches if _within(launch.layer, layer.path)),
-                "bytes": 4 * parameters * arrays,
+                "bytes": element("real").bytes * parameters * arrays,
             }
         )
     total = {key: sum(row[key] for row in rows) for key in ("parameters", "bytes")}

@@ -156,7 +156,7 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
         completed = None
         try:
             with np.errstate(all="ignore"):
-                completed = run(thread, threads, steps, plan.sizes.get("batch", 1), *arguments)
+                completed = run(thread, threads, steps, plan.batch, *arguments)
         finally:
             if completed is None:
                 barrier.abort()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
-from nnctl.backends.cpu.codegen.source import unsupported
+from nnctl.backends.cpu.codegen.source import missing
 from nnctl.engine.initial import initial_state
 from nnctl.graph.network import Network
 from nnctl.spec.load import load_spec
@@ -58,5 +58,5 @@ def compiled_specs() -> Iterator[Path]:
     for path in SPECS:
         loaded = load_spec(path)
         network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
-        if not any(unsupported(graph) for graph in (network.training_step, network.evaluation, network.prediction)):
+        if not any(missing(graph) for graph in (network.training_step, network.evaluation, network.prediction)):
             yield path

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import ast
 import json
 import re
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +153,31 @@ def test_what_a_thread_raises_comes_out_of_the_result(backend, monkeypatch):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError, match="in a thread"):
             pending.result()
+    monkeypatch.undo()
+    assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
+
+
+def test_an_interrupt_waits_for_the_chunk(backend, monkeypatch):
+    if not isinstance(backend, CpuBackend):
+        pytest.skip("it has no threads of its own")
+    executable = backend.load(backend.plan(net_of_one_sum(), {}), {})
+    waiting, ended = threading.Event(), []
+
+    def slow(thread, *arguments):
+        waiting.wait(60)
+        time.sleep(0.3)
+        if thread == 0:
+            _thread.interrupt_main()
+        time.sleep(0.1)
+        ended.append(thread)
+        return 2
+
+    monkeypatch.setattr(executable, "_function", slow)
+    pending = executable.start({"row": np.ones((2, 3), np.float32)}, 2)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 — it comes while the result is waited for
+        waiting.set()
+        pending.result()
+    assert len(ended) == executable.threads
     monkeypatch.undo()
     assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
 

@@ -58,6 +58,9 @@ class Logged(LaunchByLaunch):
     def spent(self) -> NDArray[Any]:
         return np.zeros(len(self.plan.launches))
 
+    def limit(self) -> float:
+        return 1e9
+
     def _bind(self, launch: Launch) -> Callable[[], None]:
         run = super()._bind(launch)
 

@@ -17,6 +17,9 @@ from ops.derivatives import check_op, complex_step
 UNDIFFERENTIATED = {"stop_gradient", "gather"}
 """Functions that do vary with a real input and have no derivative on purpose."""
 
+SCANS = {"rnn", "lstm", "gru", "rnn_gradient", "lstm_gradient", "gru_gradient", "leaky_rnn"}
+"""Ops whose derivatives, first and second, are long graphs."""
+
 KINDS = {"real": "fc", "index": "iu", "uint8": "u"}
 
 
@@ -73,7 +76,14 @@ def test_flops_are_counted(name):
         assert flops >= 0
 
 
-@pytest.mark.parametrize("name", [n for n in OPS if OPS[n].derivative is not None])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SCANS else ())
+        for name in OPS
+        if OPS[name].derivative is not None
+    ],
+)
 def test_derivatives(name):
     for inputs, attributes, rng in samples(OPS[name], 25):
         check_op(OPS[name], inputs, attributes, rng)

@@ -47,6 +47,7 @@ def nnctl(*arguments: str) -> tuple[list[dict[str, Any]], str]:
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
+@pytest.mark.slow
 def test_the_best_by_validation_are_judged_on_the_test_split_as_evaluate_does() -> None:
     (*trials, record), _ = nnctl("sweep", "net.yaml", "--out", "found")
     assert (record["event"], record["split"], record["examples"]) == ("ensemble", "test", 12)
@@ -62,6 +63,7 @@ def test_the_best_by_validation_are_judged_on_the_test_split_as_evaluate_does() 
     assert resumed == [*trials, record]
 
 
+@pytest.mark.slow
 def test_an_ensemble_may_be_asked_for_when_all_is_trained() -> None:
     """It decides nothing of what a trial is: the folder stays the same."""
     (*trials, _), _ = nnctl("sweep", "net.yaml", "--out", "found")
@@ -70,6 +72,7 @@ def test_an_ensemble_may_be_asked_for_when_all_is_trained() -> None:
     assert len(record["trials"]) == 2
 
 
+@pytest.mark.slow
 def test_where_fewer_finish_they_are_the_ensemble_and_that_is_said() -> None:
     nnctl("sweep", "net.yaml", "--out", "found")
     study = read_study(Path("net.yaml"), [], Path("found"))
@@ -88,6 +91,7 @@ def test_where_fewer_finish_they_are_the_ensemble_and_that_is_said() -> None:
     assert "an ensemble of 2 trials, not of 3: no more of them finished" in said
 
 
+@pytest.mark.slow
 def test_values_have_a_mean_and_no_vote() -> None:
     Path("net.yaml").write_text(VALUES)
     (*_, record), _ = nnctl("sweep", "net.yaml")

@@ -98,6 +98,7 @@ def _two_cores(monkeypatch: pytest.MonkeyPatch) -> Any:
     assert helpers() == []
 
 
+@pytest.mark.compile
 @pytest.mark.usefixtures("_two_cores")
 def test_the_thread_ends_with_the_run_however_that_ends() -> None:
     run(spec(), "whole")
@@ -118,6 +119,7 @@ class BrokenError(Exception):
     pass
 
 
+@pytest.mark.compile
 @pytest.mark.usefixtures("_two_cores")
 def test_an_error_of_an_augmentation_ends_the_run_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the second window: the steps of the first are done by then."""

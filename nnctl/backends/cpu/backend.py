@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Finding, Resources, Result
-from nnctl.backends.cpu.codegen.source import Source, generate, unsupported
+from nnctl.backends.cpu.codegen.source import Source, generate, missing
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.backends.launch_by_launch import constants_of
+from nnctl.backends.limits import product_limit
 from nnctl.backends.machine import cores
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision, element
@@ -46,7 +47,7 @@ class CpuBackend:
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """See `Backend`."""
-        return unsupported(graph)
+        return missing(graph)
 
     def to_device(self, array: Array) -> Array:
         """See `Backend`."""
@@ -105,7 +106,7 @@ class Executable:
         self.source: Source = generate(plan, timed=timed)
         self.outputs = plan.outputs
         self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
-        self.batch = plan.sizes.get("batch", 1)
+        self.batch = plan.batch
         arena = _aligned(max(_LINE, plan.arena_bytes))
         constants = constants_of(plan, storage, np.asarray)
         self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
@@ -166,6 +167,10 @@ class Executable:
         self.clock[:] = 0
         return seconds
 
+    def limit(self) -> float:
+        """See `TimedExecutable`."""
+        return product_limit(self.threads)
+
     def _fed(self, key: str, array: Array, steps: int) -> Array:
         """A feed as the function takes it: an array of any other type would have it compiled anew."""
         size = math.prod(self._fed_slots[key].shape)
@@ -188,20 +193,28 @@ class _Chunk:
         self._outputs = outputs
         self._completed = 0
         self._raised: BaseException | None = None
-        self._threads = [threading.Thread(target=self._work, args=(n, arguments), daemon=True) for n in range(threads)]
+        # No daemons: a process that ends with a chunk in flight waits for it, for its code and memory must outlive it.
+        self._threads = [threading.Thread(target=self._work, args=(n, arguments)) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
     def result(self) -> Result:
-        """See `Pending`."""
+        """See `Pending`. An interrupt is raised when the chunk has ended: compiled code cannot be stopped."""
+        try:
+            self._join()
+        except KeyboardInterrupt:
+            self._join()
+            raise
+        if self._raised is not None:
+            raise self._raised
+        return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
+
+    def _join(self) -> None:
         for thread in self._threads:
             thread.join()
         if self._threads:
             self._threads = []
             self._executable.land()
-        if self._raised is not None:
-            raise self._raised
-        return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
 
     def _work(self, thread: int, arguments: tuple[Any, ...]) -> None:
         try:

@@ -17,7 +17,6 @@ from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.ops.shapes import BATCH, Symbol
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
 from nnctl.plan.plan import Plan
@@ -142,7 +141,7 @@ class _Scheduler:
             root = self.source.get(value, value)
             producer = self.producer.get(root)
             if producer is not None and producer in self.inlined:
-                found += [(v, full or not _batched(v)) for v, full in self._reads(producer)]
+                found += [(v, full or not v.batched) for v, full in self._reads(producer)]
             else:
                 found.append((root, not _reads_partition(node, position, division, root)))
         return found
@@ -155,7 +154,7 @@ def _division_of(node: Node) -> Division:
         return "private"
     formula = isinstance(node.op, ElementwiseOp)
     emitter = EMITTERS.get(node.op.name)
-    if _batched(output):
+    if output.batched:
         # A product that sums over the batch has no rows to divide, whatever the shape of its result.
         across = bool(node.attributes.get("transpose_a"))
         return "rows" if formula or (emitter is not None and emitter.rows and not across) else "one"
@@ -172,7 +171,7 @@ def _reads_partition(node: Node, position: int, division: Division, root: Value)
     value, output = node.inputs[position], node.outputs[0]
     if division == "rows":
         in_full = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].full
-        return _batched(value) and _batched(root) and position not in in_full
+        return value.batched and root.batched and position not in in_full
     if division == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False
@@ -187,7 +186,3 @@ def _stored_numbers(graph: Graph, roots: dict[Value, Value]) -> set[Value]:
     stored = {roots.get(new, new) for new in graph.updates.values()}
     stored |= {root for view, root in roots.items() if view.shape != ()}
     return {v for v in stored if v.shape == ()}
-
-
-def _batched(value: Value) -> bool:
-    return bool(value.shape) and isinstance(value.shape[0], Symbol) and value.shape[0].name == BATCH.name

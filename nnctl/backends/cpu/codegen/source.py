@@ -49,7 +49,7 @@ class Source:
     scratch: int
 
 
-def unsupported(graph: Graph) -> tuple[str, ...]:
+def missing(graph: Graph) -> tuple[str, ...]:
     """The names of a graph's ops that have no generated code."""
     found = {
         node.op.name

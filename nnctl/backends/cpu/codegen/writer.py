@@ -117,7 +117,7 @@ class Writer:
 
     def times(self, slot: Slot) -> int:
         """Entries of the first axis for each example of the batch."""
-        return slot.shape[0] // max(1, self.plan.sizes.get("batch", 1))
+        return slot.shape[0] // max(1, self.plan.batch)
 
     def length(self, slot: Slot) -> str:
         """Entries of the first axis."""
