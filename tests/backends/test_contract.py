@@ -62,6 +62,19 @@ def test_any_layout_can_be_placed(backend):
         np.testing.assert_array_equal(backend.to_host(backend.to_device(view)), view)
 
 
+def test_rows_are_copied_where_they_are_to_lie(backend):
+    array = np.arange(15, dtype=np.float32).reshape(5, 3)
+    placed = backend.to_device(array)
+    backend.copy_into(placed, -array[:2], 3)
+    np.testing.assert_array_equal(backend.to_host(placed), np.concatenate([array[:3], -array[:2]]))
+    backend.copy_into(placed, array[:1])
+    backend.copy_into(placed, array[:0], 5)
+    np.testing.assert_array_equal(backend.to_host(placed), np.concatenate([array[:3], -array[:2]]))
+    number = backend.to_device(np.float32(1.0))
+    backend.copy_into(number, np.float32(2.0))
+    assert backend.to_host(number) == np.float32(2.0)
+
+
 # -- every op --------------------------------------------------------------------------
 
 
@@ -281,19 +294,20 @@ def test_float64_plans_are_exact_to_float64(backend, case: Case):
 @relaxed
 @given(case=cases())
 def test_two_runs_are_equal_to_the_bit(backend, case: Case):
-    """And a run in one stretch equals the same steps one by one."""
+    """And a run in one chunk equals the same steps one by one, and those with cores left to others."""
     plan = planned(backend, Network(case.spec, case.signature).training_step, case.sizes())
     feeds = case.feeds(3, np.float32)
     runs = []
-    for stretches in ([(0, 3)], [(0, 3)], [(0, 1), (1, 2), (2, 3)]):
+    one_by_one = [(0, 1), (1, 2), (2, 3)]
+    for chunks, spare in (([(0, 3)], 0), ([(0, 3)], 0), (one_by_one, 0), (one_by_one, 1), ([(0, 2), (2, 3)], 99)):
         storage = placed(backend, case.storage())
         executable = backend.load(plan, storage)
         outputs = [
-            executable.start({k: v[a:b] for k, v in feeds.items()}, b - a).result().outputs for a, b in stretches
+            executable.start({k: v[a:b] for k, v in feeds.items()}, b - a, spare).result().outputs for a, b in chunks
         ]
         joined = {name: np.concatenate([o[name] for o in outputs]).tobytes() for name in outputs[0]}
         runs.append((joined, {name: backend.to_host(array).tobytes() for name, array in storage.items()}))
-    assert runs[0] == runs[1] == runs[2]
+    assert all(run == runs[0] for run in runs)
 
 
 @pytest.mark.parametrize("name", ["maximum", "minimum"])
