@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.engine.chunks import Examples
+from nnctl.engine.chunks import PlacedExamples
 from nnctl.engine.engine import Engine
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
@@ -16,7 +16,7 @@ from nnctl.graph.ir import Graph, Node, Value
 
 
 def diagnose(
-    engine: Engine, examples: Examples, indices: NDArray[Any], scheduled: Mapping[str, float], step: int
+    engine: Engine, examples: PlacedExamples, indices: NDArray[Any], scheduled: Mapping[str, float], step: int
 ) -> str:
     """Words on the first tensor of a training step that is not finite: its layer, name, where, how many.
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from nnctl.backends.contract import Backend
 from nnctl.backends.registry import available, choose_backend
-from nnctl.components.base import Backend as Component
+from nnctl.components.base import BackendComponent
 from nnctl.errors import UsageError
 from nnctl.graph.ir import Graph
 
 
-def listing(graph: Graph, sizes: Mapping[str, int], specified: Component, name: str | None = None) -> str:
+def listing(graph: Graph, sizes: Mapping[str, int], specified: BackendComponent, name: str | None = None) -> str:
     """The code that a backend generates for a graph.
 
     specified: the spec's backend. name: of the backend; the best that generates code if None. Raises UsageError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import nnctl.backends
 from nnctl.components.backends import Auto
-from nnctl.components.base import Backend as Component
+from nnctl.components.base import BackendComponent
 from nnctl.components.registry import components
 from nnctl.errors import UsageError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenBackend:
     """A backend and the reason for it, as the run tells the user."""
 
     backend: Backend
@@ -33,11 +33,11 @@ class Choice:
 
 
 def choose_backend(
-    specified: Component, graphs: Sequence[Graph], *, name: str | None = None, workers: int | None = None
-) -> Choice:
+    specified: BackendComponent, graphs: Sequence[Graph], *, name: str | None = None, workers: int | None = None
+) -> ChosenBackend:
     """The backend for a net whose steps are `graphs`.
 
-    specified: the spec's. name: of another that goes before it. workers: see `Component.open`. Raises UsageError
+    specified: the spec's. name: of another that goes before it. workers: see `BackendComponent.open`. Raises UsageError
     where there is none of that name, or where it cannot run the net.
     """
     component = _named(specified, name or specified.type)
@@ -47,7 +47,7 @@ def choose_backend(
     if isinstance(found, str):
         judge = _reference().type
         raise UsageError(f"the {component.type} backend cannot run this net: {found}\n  use backend {judge}, or auto")
-    return Choice(found, _reason("as asked for", found))
+    return ChosenBackend(found, _reason("as asked for", found))
 
 
 def reference_backend() -> Backend:
@@ -56,20 +56,20 @@ def reference_backend() -> Backend:
     return opened
 
 
-def by_rank() -> tuple[type[Component], ...]:
+def by_rank() -> tuple[type[BackendComponent], ...]:
     """Every registered backend, best first."""
-    found: list[type[Component]] = [cls for cls in components("backend").values() if cls is not Auto]
+    found: list[type[BackendComponent]] = [cls for cls in components("backend").values() if cls is not Auto]
     return tuple(sorted(found, key=lambda cls: (-cls.rank, cls.type)))
 
 
-def available() -> Iterator[tuple[type[Component], Backend | str]]:
+def available() -> Iterator[tuple[type[BackendComponent], Backend | str]]:
     """Every registered backend, best first: opened, or the reason why it cannot be."""
     for cls in by_rank():
         component = cls()
         yield cls, component.obstacle() or component.open()
 
 
-def _named(specified: Component, name: str) -> Component:
+def _named(specified: BackendComponent, name: str) -> BackendComponent:
     """The component of that name; the spec's own, with its fields, where it has it."""
     if name == specified.type:
         return specified
@@ -77,21 +77,21 @@ def _named(specified: Component, name: str) -> Component:
     if name not in known:
         *others, last = known
         raise UsageError(f"there is no backend {name!r}: choose {', '.join(others)} or {last}")
-    component: Component = known[name]()
+    component: BackendComponent = known[name]()
     return component
 
 
-def _best(specified: Component, graphs: Sequence[Graph], workers: int | None) -> Choice:
+def _best(specified: BackendComponent, graphs: Sequence[Graph], workers: int | None) -> ChosenBackend:
     obstacles: list[str] = []
     for cls in by_rank():
         found = _opened(_named(specified, cls.type), graphs, workers)
         if not isinstance(found, str):
-            return Choice(found, _reason("; ".join(obstacles) or "the fastest on this machine", found))
+            return ChosenBackend(found, _reason("; ".join(obstacles) or "the fastest on this machine", found))
         obstacles.append(found)
     raise UsageError(f"no backend can run this net: {'; '.join(obstacles)}")
 
 
-def _opened(component: Component, graphs: Sequence[Graph], workers: int | None) -> Backend | str:
+def _opened(component: BackendComponent, graphs: Sequence[Graph], workers: int | None) -> Backend | str:
     """The executor, or the reason why it cannot run the graphs."""
     obstacle = component.obstacle()
     if obstacle is not None:
@@ -107,7 +107,7 @@ def _reason(why: str, backend: Backend) -> str:
     return f"{why}, {backend.resources.words}" if backend.resources.words else why
 
 
-def _reference() -> type[Component]:
+def _reference() -> type[BackendComponent]:
     (cls,) = (cls for cls in by_rank() if cls.reference)
     return cls
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nnctl.inference.evaluation import Result
+    from nnctl.inference.evaluation import EvaluationResult
 
 
 def evaluate(
@@ -73,7 +73,7 @@ def evaluate(
         print(json.dumps(row, allow_nan=False))
 
 
-def _show(results: Sequence[Result], classes: Sequence[str] | None) -> None:
+def _show(results: Sequence[EvaluationResult], classes: Sequence[str] | None) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

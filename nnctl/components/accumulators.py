@@ -141,7 +141,7 @@ class Totals(_Arrays):
         return float(self._finish(self._content)) if self._content else math.nan
 
 
-class Examples(_Arrays):
+class EveryExample(_Arrays):
     """Statistics of examples, all of them kept in their order, for what no sum can tell.
 
     finish: from the arrays (examples, …) by name, as the backend gave them.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nnctl.components.base import Backend
+from nnctl.components.base import BackendComponent
 from nnctl.components.registry import register
 
 
 @register("backend", "auto")
-class Auto(Backend):
+class Auto(BackendComponent):
     """The fastest that this machine has; the run says which and why."""

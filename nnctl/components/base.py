@@ -21,10 +21,10 @@ from nnctl.components.kinds.formulas import Array, Namespace
 from nnctl.components.kinds.metrics import MeanMetric, Metric, StepMetric, Task
 from nnctl.components.kinds.net import Activation, ElementwiseActivation, Initializer, Layer, Regularizer
 from nnctl.components.kinds.optimizers import Clipping, MonitoredSchedule, Optimizer, Schedule
-from nnctl.components.kinds.running import Backend, Distribution
+from nnctl.components.kinds.running import BackendComponent, Distribution
 
 __all__ = [
-    "Activation", "Array", "Augmentation", "Backend", "Clipping", "Cost", "DataSource", "Distribution",
+    "Activation", "Array", "Augmentation", "BackendComponent", "Clipping", "Cost", "DataSource", "Distribution",
     "ElementwiseActivation", "ElementwiseCost", "Expansion", "Initializer", "Layer", "MeanMetric", "Metric",
     "MonitoredSchedule", "Namespace", "Optimizer", "Regularizer", "Schedule", "StepMetric", "Task", "Transform",
 ]  # fmt: skip

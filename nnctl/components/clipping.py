@@ -12,7 +12,7 @@ from nnctl.components.registry import register
 
 
 @register("clipping", "value")
-class Value(Clipping):
+class ClipByValue(Clipping):
     """Every component of every gradient within ±limit."""
 
     formula = "g ← min(max(g, −c), c)"
@@ -27,7 +27,7 @@ class Value(Clipping):
 
 
 @register("clipping", "norm")
-class Norm(Clipping):
+class ClipByNorm(Clipping):
     """The gradient of each parameter scaled down to norm `limit` where it is longer."""
 
     formula = "g ← g·min(1, c/(‖g‖ + 1e-6)), each parameter by itself"
@@ -39,7 +39,7 @@ class Norm(Clipping):
 
 
 @register("clipping", "global_norm")
-class GlobalNorm(Clipping):
+class ClipByGlobalNorm(Clipping):
     """All gradients scaled down together, so that their direction stays (Pascanu, Mikolov & Bengio 2013)."""
 
     formula = "g ← g·min(1, c/(‖g‖ + 1e-6)), ‖g‖ over all parameters"

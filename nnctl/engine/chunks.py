@@ -14,14 +14,14 @@ from nnctl.data.batches import Order
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class PlacedExamples:
     """Arrays of `rows` examples on the backend, by the names that graphs have for them."""
 
     rows: int
     arrays: Mapping[str, Placed]
 
 
-NO_EXAMPLES = Examples(0, {})
+NO_EXAMPLES = PlacedExamples(0, {})
 """The examples of a graph that reads none."""
 
 
@@ -32,7 +32,7 @@ class Chunk:
     indices: (steps, batch), rows of `examples`. window: the number of what lies there, where that changes.
     """
 
-    examples: Examples
+    examples: PlacedExamples
     indices: NDArray[np.int64]
     window: int | None = None
 
@@ -54,7 +54,7 @@ class Reader(Protocol):
     """
 
     @property
-    def examples(self) -> Examples:
+    def examples(self) -> PlacedExamples:
         """The buffers on the backend."""
 
     @property
@@ -77,7 +77,7 @@ class Reader(Protocol):
 class ResidentReader:
     """A split that lies on the backend whole."""
 
-    def __init__(self, examples: Examples, order: Order) -> None:
+    def __init__(self, examples: PlacedExamples, order: Order) -> None:
         self.examples = examples
         self.working = 0
         self._order = order

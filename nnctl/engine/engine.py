@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnctl.backends.registry import choose_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
-from nnctl.engine.chunks import NO_EXAMPLES, Chunk, Examples
+from nnctl.engine.chunks import NO_EXAMPLES, Chunk, PlacedExamples
 from nnctl.engine.evaluate import Passes
 from nnctl.engine.feed import Feed
 from nnctl.engine.initial import initial_state
@@ -198,7 +198,7 @@ class Engine:
         """Give the recurrent state of training its first values: sequences begin."""
         self._state.reset_recurrent()
 
-    def storage_on_host(self, examples: Examples) -> dict[str, NDArray[Any]]:
+    def storage_on_host(self, examples: PlacedExamples) -> dict[str, NDArray[Any]]:
         """Copies of everything that a graph over these examples reads besides its feeds, by name."""
         placed = {**self._storage, **examples.arrays}
         return {name: self._backend.to_host(array) for name, array in placed.items()}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend, Placed
 from nnctl.data.batches import reading_batches
-from nnctl.engine.chunks import Examples
+from nnctl.engine.chunks import PlacedExamples
 from nnctl.engine.loaded import LoadedPlans
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
@@ -31,7 +31,7 @@ class Passes:
 
     def __init__(self, network: Network, backend: Backend, plans: LoadedPlans) -> None:
         self._network, self._backend, self._plans = network, backend, plans
-        self._recurrent: WeakKeyDictionary[Examples, dict[int, dict[str, Placed]]] = WeakKeyDictionary()
+        self._recurrent: WeakKeyDictionary[PlacedExamples, dict[int, dict[str, Placed]]] = WeakKeyDictionary()
 
     def parts(self, count: int) -> list[NDArray[np.int64]]:
         """Positions 0…count−1 as they are read: arrays (steps, batch), one behind the other."""
@@ -42,7 +42,7 @@ class Passes:
         parts = [positions[:whole].reshape(-1, _BATCH), positions[whole:].reshape(1, -1)]
         return [part for part in parts if part.size]
 
-    def run(self, graph: Graph, examples: Examples, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
+    def run(self, graph: Graph, examples: PlacedExamples, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
         """The graph's outputs over rows (n,) of the examples, of each of `parts`: (steps, *shape) by name."""
         outputs = []
         before: Mapping[str, Placed] | None = None
@@ -54,7 +54,7 @@ class Passes:
             before = recurrent
         return outputs
 
-    def outputs(self, examples: Examples) -> NDArray[Any]:
+    def outputs(self, examples: PlacedExamples) -> NDArray[Any]:
         """The net's output for every example, (rows, *shape), float32."""
         rows = np.arange(examples.rows, dtype=np.int64)
         parts = self.run(self._network.prediction, examples, rows)
@@ -66,7 +66,7 @@ class Passes:
         ordered[np.concatenate([part.reshape(-1) for part in self.parts(examples.rows)])] = outputs
         return ordered
 
-    def _begin(self, examples: Examples, batch: int, before: Mapping[str, Placed] | None) -> Mapping[str, Placed]:
+    def _begin(self, examples: PlacedExamples, batch: int, before: Mapping[str, Placed] | None) -> Mapping[str, Placed]:
         """Recurrent state of a batch: its first values, or what the first rows of the part before ended with."""
         arrays: dict[str, NDArray[Any]] = {}
         for name, state in self._network.structure.recurrent_states.items():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
-from nnctl.engine.chunks import Examples, Reader, ResidentReader
+from nnctl.engine.chunks import PlacedExamples, Reader, ResidentReader
 from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
 from nnctl.graph import interface
@@ -73,9 +73,9 @@ class Feed:
         for reader in self._readers.values():
             reader.close()
 
-    def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> Examples:
+    def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
-        return Examples(len(arrays[interface.INPUTS]), placed)
+        return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
     def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
         labelled = self._signature.classes is not None

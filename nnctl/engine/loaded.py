@@ -7,7 +7,7 @@ from types import MappingProxyType
 from weakref import WeakKeyDictionary
 
 from nnctl.backends.contract import Backend, Executable, Placed
-from nnctl.engine.chunks import Examples
+from nnctl.engine.chunks import PlacedExamples
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 
@@ -17,10 +17,10 @@ class LoadedPlans:
 
     def __init__(self, backend: Backend, storage: Mapping[str, Placed]) -> None:
         self._backend, self._storage = backend, storage
-        self._executables: WeakKeyDictionary[Examples, dict[tuple[str, int], Executable]] = WeakKeyDictionary()
+        self._executables: WeakKeyDictionary[PlacedExamples, dict[tuple[str, int], Executable]] = WeakKeyDictionary()
 
     def of(
-        self, graph: Graph, examples: Examples, batch: int, instead: Mapping[str, Placed] = MappingProxyType({})
+        self, graph: Graph, examples: PlacedExamples, batch: int, instead: Mapping[str, Placed] = MappingProxyType({})
     ) -> Executable:
         """The executable that reads these examples. instead: arrays in place of the state's, the same every time."""
         loaded = self._executables.setdefault(examples, {})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Executable
 from nnctl.backends.registry import reference_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
-from nnctl.engine.chunks import Chunk, Examples
+from nnctl.engine.chunks import Chunk, PlacedExamples
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.host_graphs import HostGraphs
@@ -53,7 +53,7 @@ class HostTraining:
         self.value = drop_dead(Graph("objective", whole.nodes, value))
         self._seed, self._examples = seed, examples
         self._data: dict[str, Array] = {}
-        self._held: tuple[Examples, int | None] | None = None
+        self._held: tuple[PlacedExamples, int | None] | None = None
 
     def _refuse(self) -> None:
         name, most = self.optimizer.type, self.optimizer.most_parameters

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.engine.chunks import Chunk, Examples
+from nnctl.engine.chunks import Chunk, PlacedExamples
 
 Write = Callable[[NDArray[Any], NDArray[Any], int], None]
 """(inputs, targets, first): let the rows from `first` on be these examples."""
@@ -43,7 +43,9 @@ class WindowReader:
     ahead: make windows on a thread of their own, which lives from the first `advance_to` to `close`.
     """
 
-    def __init__(self, examples: Examples, source: WindowSource, write: Write, *, epochs: int, ahead: bool) -> None:
+    def __init__(
+        self, examples: PlacedExamples, source: WindowSource, write: Write, *, epochs: int, ahead: bool
+    ) -> None:
         self.examples = examples
         self._source, self._write, self._ahead = source, write, ahead
         self._of_an_epoch = -(-source.examples // source.size)

@@ -117,7 +117,7 @@ def _signature(saved: dict[str, Any]) -> DataSignature:
 
 
 @dataclass(frozen=True)
-class Result:
+class EvaluationResult:
     """The performance of a net, or of an ensemble, on a split.
 
     row: the columns of one line of output, in order.
@@ -128,7 +128,9 @@ class Result:
     confusion: NDArray[np.int64] | None = None
 
 
-def evaluate(runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None, copies: int = 0) -> list[Result]:
+def evaluate(
+    runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None, copies: int = 0
+) -> list[EvaluationResult]:
     """Each run's cost and metrics on a split; of several runs with labels also their vote and their mean.
 
     The vote is the class that most runs answer, among equals the one with the
@@ -204,13 +206,13 @@ def _ensemble(
     first: TrainedRun,
     top_k: int | None,
     columns: tuple[str, ...],
-) -> list[Result]:
+) -> list[EvaluationResult]:
     empty: dict[str, Any] = {**dict.fromkeys(columns), "split": split, "examples": len(targets)}
     if first.classes is None:
         # Of images one net may answer in rows and columns, another in one row.
         mean = np.mean([values.reshape(targets.shape) for values in outputs], axis=0)
         judged = first.judge(mean.reshape(outputs[0].shape), targets)
-        return [Result({**empty, "run": "mean", **judged, "mse": _mean_squared_error(mean, targets)})]
+        return [EvaluationResult({**empty, "run": "mean", **judged, "mse": _mean_squared_error(mean, targets)})]
     mean, winner = np.mean(outputs, axis=0), vote(outputs)
     by_vote, by_mean = first.judge_answers(winner, targets), first.judge(mean, targets)
     return [
@@ -239,12 +241,12 @@ def _judged(
     targets: NDArray[Any],
     classes: tuple[str, ...] | None,
     top_k: int | None,
-) -> Result:
+) -> EvaluationResult:
     """A row with what labels allow to say: accuracy, top-k, confusion."""
     if classes is None:
         if top_k is not None:
             raise UsageError("--top-k: this net predicts values, not classes")
-        return Result(row)
+        return EvaluationResult(row)
     targets = targets.reshape(-1)
     row["accuracy"] = float(np.mean(answers == targets))
     if top_k is not None:
@@ -254,7 +256,7 @@ def _judged(
         row[name] = None if scores is None else float(np.mean(in_top_k(scores, targets, top_k)))
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (targets, answers), 1)
-    return Result(row, confusion)
+    return EvaluationResult(row, confusion)
 
 
 def in_top_k(scores: NDArray[np.float64], labels: NDArray[Any], k: int) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from annotated_types import Ge, MinLen
 
 from nnctl.components.backends import Auto
 from nnctl.components.base import (
-    Backend,
+    BackendComponent,
     Cost,
     DataSource,
     Distribution,
@@ -110,7 +110,7 @@ class Spec:
     optimizer: Annotated[Optimizer, "the update rule"] = field(default_factory=Sgd)
     schedule: Annotated[TrainingSchedule, "how long and how often"] = field(default_factory=TrainingSchedule)
     metrics: Annotated[tuple[Metric, ...], "numbers reported beside the cost; accuracy comes with labels"] = ()
-    backend: Annotated[Backend, "what runs the plan"] = field(default_factory=Auto)
+    backend: Annotated[BackendComponent, "what runs the plan"] = field(default_factory=Auto)
     sweep: Annotated[Sweep | None, "what `nnctl sweep` searches"] = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
-from nnctl.inference.evaluation import Result, evaluate, open_run, same_examples
+from nnctl.inference.evaluation import EvaluationResult, evaluate, open_run, same_examples
 from nnctl.spec.document import Spec
 from nnctl.sweep.best import best_runs, ranked_runs
 from nnctl.sweep.study import Study, load_trial
@@ -95,5 +95,5 @@ def require_one_split(study: Study) -> None:
             )
 
 
-def _numbers(result: Result) -> dict[str, float]:
+def _numbers(result: EvaluationResult) -> dict[str, float]:
     return {name: value for name, value in result.row.items() if name not in _OF_THE_RUN and value is not None}

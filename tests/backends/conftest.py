@@ -9,7 +9,7 @@ import pytest
 
 from backends import toy
 from nnctl.backends.contract import Backend
-from nnctl.backends.cpu.backend import CpuBackend, Executable
+from nnctl.backends.cpu.backend import CompiledStep, CpuBackend
 from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
 
@@ -17,9 +17,9 @@ from nnctl.plan.plan import Plan
 class ExactlyThreads(CpuBackend):
     """The compiled backend with so many threads also where the step is too small to be worth them."""
 
-    def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
+    def load(self, plan: Plan, storage: Mapping[str, Any]) -> CompiledStep:
         super().load(plan, storage)
-        return Executable(plan, storage, self.threads)
+        return CompiledStep(plan, storage, self.threads)
 
 
 def _under_test() -> Iterator[tuple[str, Backend]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Finding, Resources, Result
 from nnctl.backends.launch_by_launch import LaunchByLaunch, LaunchByLaunchBackend
 from nnctl.components import registry
-from nnctl.components.base import Backend
+from nnctl.components.base import BackendComponent
 from nnctl.plan.plan import Launch, Plan
 
 LOG: list[str] = []
@@ -98,7 +98,7 @@ class ToyBackend(LaunchByLaunchBackend):
 
 
 @registry.register("backend", "toy")
-class Toy(Backend):
+class Toy(BackendComponent):
     """Launches that are written down."""
 
     rank = -1

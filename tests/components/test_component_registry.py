@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import pytest
 
 from nnctl.components.activations import LeakyRelu
-from nnctl.components.clipping import GlobalNorm
+from nnctl.components.clipping import ClipByGlobalNorm
 from nnctl.components.layers.dense import Dense
 from nnctl.components.layers.nested import Repeat
 from nnctl.components.optimizers.first_order import Adam, Sgd
@@ -95,7 +95,7 @@ def test_a_convention_reaches_nested_components() -> None:
 
 
 def test_what_needs_no_convention_stays_the_same_object() -> None:
-    clip = GlobalNorm(limit=1.0)
+    clip = ClipByGlobalNorm(limit=1.0)
     assert clip.for_convention("keras") is clip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from graph_bench import Bench
 
 from nnctl.components.base import Clipping
-from nnctl.components.clipping import GlobalNorm, Norm, Value
+from nnctl.components.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
 from nnctl.components.regularizers import MaxNorm
 
 
@@ -19,28 +19,28 @@ def clipped(clipping: Clipping, *gradients: Any) -> list[Any]:
 
 
 def test_value() -> None:
-    (g,) = clipped(Value(limit=0.5), [[-3.0, 0.2], [0.5, 7.0]])
+    (g,) = clipped(ClipByValue(limit=0.5), [[-3.0, 0.2], [0.5, 7.0]])
     np.testing.assert_array_equal(g, [[-0.5, 0.2], [0.5, 0.5]])
 
 
 def test_norm_takes_each_parameter_by_itself() -> None:
-    long, short = clipped(Norm(limit=1.0), [3.0, 4.0], [[0.3], [0.4]])
+    long, short = clipped(ClipByNorm(limit=1.0), [3.0, 4.0], [[0.3], [0.4]])
     np.testing.assert_allclose(long, [0.59999990, 0.79999983], atol=2e-8)
     np.testing.assert_array_equal(short, [[0.3], [0.4]])
 
 
 def test_global_norm() -> None:
-    (g,) = clipped(GlobalNorm(limit=1.0), [3.0, 4.0])
+    (g,) = clipped(ClipByGlobalNorm(limit=1.0), [3.0, 4.0])
     np.testing.assert_allclose(g, [0.59999990, 0.79999983], atol=2e-8)
-    a, b = clipped(GlobalNorm(limit=1.0), [3.0], [[4.0]])
+    a, b = clipped(ClipByGlobalNorm(limit=1.0), [3.0], [[4.0]])
     np.testing.assert_allclose([a[0], b[0, 0]], g, rtol=1e-15)
 
 
 def test_gradients_of_0_stay() -> None:
-    for clipping in (Value(limit=1.0), Norm(limit=1.0), GlobalNorm(limit=1.0)):
+    for clipping in (ClipByValue(limit=1.0), ClipByNorm(limit=1.0), ClipByGlobalNorm(limit=1.0)):
         (g,) = clipped(clipping, np.zeros(3))
         np.testing.assert_array_equal(g, 0.0)
-    assert clipped(GlobalNorm(limit=1.0)) == []
+    assert clipped(ClipByGlobalNorm(limit=1.0)) == []
 
 
 def projected(limit: float, w: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnctl.data.batches import FixedOrder
-from nnctl.engine.chunks import Chunk, Examples, Reader, ResidentReader
+from nnctl.engine.chunks import Chunk, PlacedExamples, Reader, ResidentReader
 from nnctl.engine.windows import WindowReader
 
 SIZE, EXAMPLES, EPOCHS = 4, 10, 3
@@ -48,7 +48,7 @@ class Ring:
 
     def __init__(self) -> None:
         arrays = {"data.inputs": np.zeros(2 * SIZE, int), "data.targets": np.zeros(2 * SIZE, int)}
-        self.examples = Examples(2 * SIZE, arrays)
+        self.examples = PlacedExamples(2 * SIZE, arrays)
         self.writes: list[tuple[int, int]] = []
         self.written = threading.Condition()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nnctl.spec.document import Spec
 from nnctl.spec.schema.forms import (
     Anything,
-    Choice,
+    ChoiceForm,
     Form,
     Leaf,
     ListOf,
@@ -40,7 +40,7 @@ def values(form: Form, depth: int) -> st.SearchStrategy[Any]:
     match form:
         case Leaf():
             return leaf(form)
-        case Choice(options):
+        case ChoiceForm(options):
             return st.sampled_from(options)
         case Null():
             return st.none()

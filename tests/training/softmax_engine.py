@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.metrics.accuracy import Accuracy
 from nnctl.data.batches import Order
-from nnctl.engine.chunks import Chunk, Examples, ResidentReader
+from nnctl.engine.chunks import Chunk, PlacedExamples, ResidentReader
 from nnctl.engine.engine import Engine, Steps
 from nnctl.engine.measures import Measures
 from nnctl.errors import RunError
@@ -22,7 +22,9 @@ class SplitsInMemory(dict[str, ResidentReader]):
     closed = 0
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order) -> None:
-        self[split] = ResidentReader(Examples(len(inputs), {"data.inputs": inputs, "data.targets": targets}), order)
+        self[split] = ResidentReader(
+            PlacedExamples(len(inputs), {"data.inputs": inputs, "data.targets": targets}), order
+        )
 
     def close(self) -> None:
         self.closed += 1

@@ -199,9 +199,9 @@ def _median() -> Iterator[None]:
         def start(self) -> Any:
             import numpy as np
 
-            from nnctl.components.accumulators import Examples
+            from nnctl.components.accumulators import EveryExample
 
-            return Examples(lambda kept: float(np.median(kept["largest"])))
+            return EveryExample(lambda kept: float(np.median(kept["largest"])))
 
     yield
     del registry._registry["metric"]["median_confidence"]

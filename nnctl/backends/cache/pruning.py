@@ -26,7 +26,7 @@ _ABANDONED_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """used: when last, in seconds since the epoch."""
 
     path: Path
@@ -46,7 +46,7 @@ def prune(root: Path, keep: Path) -> None:
     What cannot be read or removed is passed over: another process may be at it, or it is another user's.
     """
     now = time.time()
-    kept: list[Entry] = []
+    kept: list[CacheEntry] = []
     for entry in entries(root):
         if entry.path.name.startswith(_LEAVING):
             _remove(entry.path)
@@ -64,12 +64,12 @@ def prune(root: Path, keep: Path) -> None:
             _remove(entry.path)
 
 
-def entries(root: Path) -> Iterator[Entry]:
+def entries(root: Path) -> Iterator[CacheEntry]:
     """The entries of a cache, in no order; without what vanishes meanwhile."""
     with suppress(OSError):
         for path in list(root.iterdir()):
             with suppress(OSError):
-                yield Entry(path, path.stat().st_mtime, _bytes(path))
+                yield CacheEntry(path, path.stat().st_mtime, _bytes(path))
 
 
 def _bytes(path: Path) -> int:

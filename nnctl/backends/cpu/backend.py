@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Finding, Resources, Result
-from nnctl.backends.cpu.codegen.source import Source, generate, missing
+from nnctl.backends.cpu.codegen.source import StepSource, generate, missing
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
@@ -66,13 +66,13 @@ class CpuBackend:
         """See `Backend`."""
         return lowered(graph, sizes, precision)
 
-    def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
+    def load(self, plan: Plan, storage: Mapping[str, Array]) -> CompiledStep:
         """See `Backend`. Raises ValueError for another precision than float32."""
-        return Executable(plan, storage, threads_of(plan, self.threads))
+        return CompiledStep(plan, storage, threads_of(plan, self.threads))
 
-    def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
+    def load_timed(self, plan: Plan, storage: Mapping[str, Array]) -> CompiledStep:
         """See `Backend`."""
-        return Executable(plan, storage, threads_of(plan, self.threads), timed=True)
+        return CompiledStep(plan, storage, threads_of(plan, self.threads), timed=True)
 
     def listing(self, plan: Plan) -> str:
         """See `Backend`."""
@@ -93,7 +93,7 @@ def threads_of(plan: Plan, most: int) -> int:
     return max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))
 
 
-class Executable:
+class CompiledStep:
     """A compiled plan over its storage."""
 
     def __init__(self, plan: Plan, storage: Mapping[str, Array], threads: int, *, timed: bool = False) -> None:
@@ -103,7 +103,7 @@ class Executable:
         self.threads = threads
         self.resources = Resources(threads, _counted(threads))
         _check_types(plan, storage)
-        self.source: Source = generate(plan, timed=timed)
+        self.source: StepSource = generate(plan, timed=timed)
         self.outputs = plan.outputs
         self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
         self.batch = plan.batch
@@ -128,7 +128,7 @@ class Executable:
             f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)",
         )
 
-    def start(self, feeds: Mapping[str, Array], steps: int, spare: int = 0) -> _Chunk:
+    def start(self, feeds: Mapping[str, Array], steps: int, spare: int = 0) -> ChunkInFlight:
         """See `Executable` in the contract: the chunk runs on threads of its own.
 
         They wait for one another at barriers without sleeping: with more of them than cores are left, all are slow.
@@ -142,7 +142,7 @@ class Executable:
         self._counters[:] = 0
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
         self._in_flight = True
-        return _Chunk(self, arguments, threads, shaped)
+        return ChunkInFlight(self, arguments, threads, shaped)
 
     def run(self, thread: int, arguments: tuple[Any, ...]) -> int:
         """One thread's share of a chunk; the number of steps completed."""
@@ -183,11 +183,11 @@ class Executable:
         return {key: np.zeros(0, element(self._fed_slots[key].dtype).host) for key in self.source.feeds}
 
 
-class _Chunk:
+class ChunkInFlight:
     """A chunk of steps on threads of its own; the `Pending` of this backend."""
 
     def __init__(
-        self, executable: Executable, arguments: tuple[Any, ...], threads: int, outputs: dict[str, Array]
+        self, executable: CompiledStep, arguments: tuple[Any, ...], threads: int, outputs: dict[str, Array]
     ) -> None:
         self._executable = executable
         self._outputs = outputs

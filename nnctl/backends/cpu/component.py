@@ -6,13 +6,13 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import Annotated, Any, Self
 
-from nnctl.components.base import Backend
+from nnctl.components.base import BackendComponent
 from nnctl.components.fields import PositiveInt
 from nnctl.components.registry import register
 
 
 @register("backend", "cpu")
-class Cpu(Backend):
+class Cpu(BackendComponent):
     """Each step compiled as one function for this processor, with its BLAS."""
 
     rank = 10

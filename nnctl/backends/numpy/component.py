@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.components.base import Backend
+from nnctl.components.base import BackendComponent
 from nnctl.components.registry import register
 
 
 @register("backend", "numpy")
-class Numpy(Backend):
+class Numpy(BackendComponent):
     """The reference interpreter: NumPy, one launch after the other."""
 
     reference = True

@@ -14,7 +14,7 @@ from nnctl.components.registry import Component, components
 from nnctl.errors import SpecError
 from nnctl.spec.document import Spec
 from nnctl.spec.schema.forms import (
-    Choice,
+    ChoiceForm,
     Field,
     Form,
     Leaf,
@@ -141,7 +141,7 @@ def _values(form: Form) -> Iterator[Candidate]:
             yield from ((name, _summary(cls)) for name, cls in option.candidates().items())
         elif isinstance(option, Leaf) and option.base is bool:
             yield from (("true", ""), ("false", ""))
-        elif isinstance(option, Choice):
+        elif isinstance(option, ChoiceForm):
             yield from ((str(word), "") for word in option.values)
         elif isinstance(option, Null):
             yield "null", ""

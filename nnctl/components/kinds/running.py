@@ -17,7 +17,7 @@ class Distribution(Component):
         raise NotImplementedError
 
 
-class Backend(Component):
+class BackendComponent(Component):
     """An executor of plans. The component lives in the executor's folder and loads nothing of it before `open`.
 
     rank: among those that can run a net, `auto` takes the highest. reference: of the one backend that judges

@@ -38,9 +38,9 @@ class Ranking(PerClass):
         return {"scores": scores, "truth": rows(builder, above(builder, target, HALF))}
 
     def start(self) -> Accumulator:
-        from nnctl.components.accumulators import Examples
+        from nnctl.components.accumulators import EveryExample
 
-        return Examples(lambda kept: self.averaged(*of_classes(kept), independent=_independent(kept)))
+        return EveryExample(lambda kept: self.averaged(*of_classes(kept), independent=_independent(kept)))
 
     def score(self, scores: Array, truth: Array) -> float:
         """The number of one class: scores (n,), truth (n,) of bool, some of it true and some false."""

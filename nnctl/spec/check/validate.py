@@ -19,7 +19,7 @@ from nnctl.spec.messages import hints
 from nnctl.spec.messages.wording import article, both, content, expected, expected_of, kind_name, listing
 from nnctl.spec.schema.forms import (
     Anything,
-    Choice,
+    ChoiceForm,
     Field,
     Form,
     Leaf,
@@ -103,7 +103,7 @@ class _Walker:
                 return self.map(node, form, path, label, owner)
             case Anything():
                 return plain_data(node)
-            case Leaf() | Choice() | Null():
+            case Leaf() | ChoiceForm() | Null():
                 value = _scalar(node, form)
                 return self.mismatch(node, form, label, owner) if value is _BAD else value
 
@@ -126,7 +126,7 @@ class _Walker:
                 self.places |= trial.places
                 return value
             trials.append((option, trial))
-        deep = [trial for option, trial in trials if not isinstance(option, Leaf | Choice)]
+        deep = [trial for option, trial in trials if not isinstance(option, Leaf | ChoiceForm)]
         if len(trials) == 1 and deep:
             self.problems += deep[0].problems
             return _BAD
@@ -286,7 +286,7 @@ def _keys(known: Mapping[str, Field]) -> str:
 def _fits(node: Node, form: Form) -> bool:
     """True where a node is of the shape that a form wants; its content is checked elsewhere."""
     match form:
-        case Leaf() | Choice() | Null():
+        case Leaf() | ChoiceForm() | Null():
             return isinstance(node, ScalarNode)
         case Variant():
             return isinstance(node, MappingNode) or text_of(node) is not None
@@ -307,7 +307,7 @@ def _scalar(node: Node, form: Form) -> Any:
     match form:
         case Null():
             return None if value is None else _BAD
-        case Choice(values):
+        case ChoiceForm(values):
             # 1, 1.0 and true are equal in Python but not in a spec.
             return next((v for v in values if type(v) is type(value) and v == value), _BAD)
         case Leaf():

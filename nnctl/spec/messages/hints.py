@@ -10,7 +10,7 @@ from nnctl.spec.document import Spec
 from nnctl.spec.messages.synonyms import renamed, suggest
 from nnctl.spec.messages.wording import article, both, either, kind_name
 from nnctl.spec.schema.forms import (
-    Choice,
+    ChoiceForm,
     Field,
     Form,
     Leaf,
@@ -67,7 +67,7 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
             return f"write {'true' if value.lower() in _TRUE_WORDS | {'true'} else 'false'}"
         if bases & {int, float} and (fix := _as_number(node)):
             return fix
-        choices = [v for f in options if isinstance(f, Choice) for v in f.values if isinstance(v, str)]
+        choices = [v for f in options if isinstance(f, ChoiceForm) for v in f.values if isinstance(v, str)]
         if choices:
             return did_you_mean(suggest(value, choices))
     if isinstance(value, float) and int in bases and value.is_integer() and abs(value) < 1e15:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 
-from nnctl.spec.schema.forms import Anything, Choice, Field, Form, Leaf, ListOf, MapOf, Null, OneOf, Record, Variant
+from nnctl.spec.schema.forms import Anything, ChoiceForm, Field, Form, Leaf, ListOf, MapOf, Null, OneOf, Record, Variant
 from nnctl.spec.yaml.scalars import write_float
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -42,7 +42,7 @@ def expected(form: Form) -> str:
     match form:
         case Leaf():
             return _leaf(form)
-        case Choice(values):
+        case ChoiceForm(values):
             return either(literal(v) for v in values)
         case Null():
             return "null"
@@ -63,7 +63,7 @@ def expected(form: Form) -> str:
 def _union(forms: tuple[Form, ...]) -> str:
     parts: list[str] = []
     for form in forms:
-        parts += [literal(v) for v in form.values] if isinstance(form, Choice) else [expected(form)]
+        parts += [literal(v) for v in form.values] if isinstance(form, ChoiceForm) else [expected(form)]
     # Null last, and before it what has a comma of its own.
     parts.sort(key=lambda words: (words == "null", "," in words))
     if len(parts) > 1 and "," in parts[-2]:

@@ -36,7 +36,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoiceForm:
     """One of a few scalars."""
 
     values: tuple[Any, ...]
@@ -100,7 +100,7 @@ class OneOf:
     forms: tuple[Form, ...]
 
 
-Form: TypeAlias = "Leaf | Choice | Null | Anything | Record | Variant | ListOf | MapOf | OneOf"
+Form: TypeAlias = "Leaf | ChoiceForm | Null | Anything | Record | Variant | ListOf | MapOf | OneOf"
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def form_of(annotation: Any) -> Form:
     if core is object or core is Any:
         return Anything()
     if origin is Literal:
-        return Choice(get_args(core))
+        return ChoiceForm(get_args(core))
     if origin in (Union, types.UnionType):
         # Bounds on a union hold for whichever of its scalars they fit.
         return _union([form_of(Annotated[a, *metadata] if metadata else a) for a in get_args(core)])

@@ -15,7 +15,7 @@ from nnctl.spec.dump import to_data
 from nnctl.spec.messages.wording import kind_name
 from nnctl.spec.schema.forms import (
     Anything,
-    Choice,
+    ChoiceForm,
     Field,
     Form,
     Leaf,
@@ -51,7 +51,7 @@ class _SchemaWriter:
         match form:
             case Leaf():
                 return form.adapter.json_schema()
-            case Choice(values):
+            case ChoiceForm(values):
                 return {"const": values[0]} if len(values) == 1 else {"enum": list(values)}
             case Null():
                 return {"type": "null"}

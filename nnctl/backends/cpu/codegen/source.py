@@ -28,7 +28,7 @@ _BARRIER = "barrier(counters, threads)"
 
 
 @dataclass(frozen=True)
-class Source:
+class StepSource:
     """A generated function and what its arguments mean.
 
     run(thread, threads, steps, batch, counters, clock, arena, arena_index, arena_uint8,
@@ -60,7 +60,7 @@ def missing(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(found.difference(EMITTERS)))
 
 
-def generate(plan: Plan, *, timed: bool = False) -> Source:
+def generate(plan: Plan, *, timed: bool = False) -> StepSource:
     """The function of a plan.
 
     timed: it adds up in `clock` the processor's cycles that thread 0 spends on each launch.
@@ -88,7 +88,7 @@ def generate(plan: Plan, *, timed: bool = False) -> Source:
     ]
     imports = import_block(lines, modules_of(launch.op.name for launch in plan.launches))
     title = f'"""The step {plan.name!r}: many of them, each shared by the threads."""'
-    return Source(
+    return StepSource(
         text="\n".join([title, "", *imports, "", "", *lines]),
         offsets=tuple(arguments.offsets),
         numbers=tuple(arguments.numbers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Text:
+class IrText:
     """Lines of a function, with fresh names."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ where enough rows will use it again.
 
 from __future__ import annotations
 
-from nnctl.backends.cpu.gemm.ir_text import Text
+from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.tile_ir import tile
 
 SYMBOL = "nnctl_gemm"
@@ -104,7 +104,7 @@ def _pack_b(width: int, lanes: int) -> str:
     exchanged pairwise at distances 1, 2, 4, … (Eklundh 1972).
     """
     v = f"<{lanes} x float>"
-    t = Text()
+    t = IrText()
     rows = []
     place = "%from.square"
     for i in range(lanes):

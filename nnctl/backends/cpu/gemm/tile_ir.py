@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.backends.cpu.gemm.ir_text import Text
+from nnctl.backends.cpu.gemm.ir_text import IrText
 
 _ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
@@ -16,7 +16,7 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further.
     """
     v = f"<{lanes} x float>"
-    t = Text()
+    t = IrText()
     iota = ", ".join(f"i64 {i}" for i in range(lanes))
     one = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last, i64 0")
     lasts = t.let(
@@ -89,20 +89,20 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     return f"define internal void @tile_{rows}_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
-def _masked_load(t: Text, place: str, mask: str, lanes: int) -> str:
+def _masked_load(t: IrText, place: str, mask: str, lanes: int) -> str:
     """The lanes of a vector that the mask has, 0 in the others."""
     v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
     call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
     return t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")
 
 
-def _splat(t: Text, scalar: str, lanes: int) -> str:
+def _splat(t: IrText, scalar: str, lanes: int) -> str:
     v = f"<{lanes} x float>"
     first = t.let("w", f"insertelement {v} poison, float {scalar}, i64 0")
     return t.let("w", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
 
 
-def _store(t: Text, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
+def _store(t: IrText, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
     """Store a vector, under a mask if there is one, after adding β times what is there."""
     v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
     if beta is not None:
