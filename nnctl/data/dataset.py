@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
-from nnctl.data.augmentations.expand import expanded
+from nnctl.data.expand import expanded
 from nnctl.data.source import Examples, Source
 from nnctl.data.splits import Sampler, fold, partition, subset
 from nnctl.data.statistics import normalization

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.base import Augmentation
-from nnctl.data.augmentations.apply import Augmenter
+from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import Split
 from nnctl.data.streams import Purpose
 from nnctl.errors import UsageError

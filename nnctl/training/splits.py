@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nnctl.backends.machine import cores
-from nnctl.data.augmentations.apply import Augmenter
-from nnctl.data.augmentations.windows import AugmentedWindows
+from nnctl.data.augment import Augmenter
+from nnctl.data.augmented_windows import AugmentedWindows
 from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
 from nnctl.data.dataset import Dataset
 from nnctl.data.streams import Purpose

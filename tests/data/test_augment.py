@@ -10,8 +10,8 @@ import pytest
 from scipy import ndimage
 
 from nnctl.components.registry import components
-from nnctl.data.augmentations.apply import Augmenter
-from nnctl.data.augmentations.resample import affine, displaced
+from nnctl.data.augment import Augmenter
+from nnctl.data.resample import affine, displaced
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
 from nnctl.spec.load import load_text

@@ -129,7 +129,7 @@ def test_an_error_of_an_augmentation_ends_the_run_as_what_it_is(monkeypatch: pyt
             raise BrokenError("in the window at 64")
         return inputs, targets
 
-    monkeypatch.setattr("nnctl.data.augmentations.apply.Augmenter.__call__", broken)
+    monkeypatch.setattr("nnctl.data.augment.Augmenter.__call__", broken)
     steps: list[int] = []
 
     class Steps(RunSink):

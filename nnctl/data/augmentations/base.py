@@ -63,6 +63,6 @@ class AffineAugmentation(InputAugmentation):
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
         """Images under their maps, by bilinear interpolation."""
-        from nnctl.data.augmentations.resample import affine
+        from nnctl.data.resample import affine
 
         return affine(inputs, self.maps(draws, inputs.shape[1:]), self.fill)

@@ -73,7 +73,7 @@ class AugmentedCopies(Expansion):
         self, which: int, inputs: NDArray[Any], targets: NDArray[Any], scale: float, seed: int, place: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Augmented copy `which` of the examples."""
-        from nnctl.data.augmentations.apply import Augmenter
+        from nnctl.data.augment import Augmenter
         from nnctl.data.streams import Purpose
 
         # Copies of different expansions draw from different streams: their numbers do not meet.

@@ -187,7 +187,7 @@ class Elastic(InputAugmentation):
         import numpy as np
         from scipy.ndimage import gaussian_filter
 
-        from nnctl.data.augmentations.resample import displaced
+        from nnctl.data.resample import displaced
 
         fields = draws.uniform(2, *inputs.shape[1:3]).astype(np.float32) * 2.0 - 1.0
         fields = self.alpha * gaussian_filter(fields, (0, 0, self.sigma, self.sigma), mode="constant")

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nnctl.data.augmentations.apply import Augmenter
+from nnctl.data.augment import Augmenter
 from nnctl.data.batches import Order
 
 _WINDOW = 1024

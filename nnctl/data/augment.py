@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import Augmentation
 from nnctl.data.augmentations.base import AffineAugmentation
-from nnctl.data.augmentations.resample import affine
+from nnctl.data.resample import affine
 from nnctl.data.streams import Draws, Purpose
 
 
