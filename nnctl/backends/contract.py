@@ -64,14 +64,13 @@ class Done:
 class Executable(Protocol):
     """A plan loaded over its storage."""
 
-    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int, spare: int = 0) -> Pending:
+    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Pending:
         """Run a chunk of `steps` steps, now or until its result is taken.
 
         feeds: by name, (steps, *shape); they must stay as they are until the result is taken. So must
         storage, but for rows that the chunk does not read: one chunk at a time is in flight over the same
         arrays. Scratch memory belongs to the executable, results to the caller. Raises RuntimeError while
         an earlier chunk of it is in flight.
-        spare: cores that the host needs for itself in the meantime; no result depends on it.
         """
 
 

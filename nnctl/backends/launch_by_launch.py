@@ -105,7 +105,7 @@ class LaunchByLaunch:
         self.guard = None if plan.guard is None else self._array(plan.guard)
         self.outputs = {name: self._array(slot) for name, slot in plan.outputs.items()}
 
-    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int, spare: int = 0) -> Done:
+    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Done:
         """See `Executable`: the chunk runs at once."""
         fed = [(array, self.module.asarray(feeds[name])) for name, array in self.feeds.items()]
         outputs = {name: self.module.empty((steps, *a.shape), a.dtype) for name, a in self.outputs.items()}

@@ -57,10 +57,6 @@ class Reader(Protocol):
     def examples(self) -> PlacedExamples:
         """The buffers on the backend."""
 
-    @property
-    def working(self) -> int:
-        """The number of threads that make examples at this moment."""
-
     def within(self, first: int) -> int:
         """The number of examples, from position `first` on, that one chunk may read."""
 
@@ -79,7 +75,6 @@ class ResidentReader:
 
     def __init__(self, examples: PlacedExamples, order: Order) -> None:
         self.examples = examples
-        self.working = 0
         self._order = order
 
     def within(self, first: int) -> int:

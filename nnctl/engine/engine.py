@@ -128,7 +128,7 @@ class Engine:
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=np.int64)
         feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
         feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
-        result = executable.start(feeds, chunk.steps, self.feed.working).result()
+        result = executable.start(feeds, chunk.steps).result()
         return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
 
     def _train_on_host(

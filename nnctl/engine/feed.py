@@ -63,11 +63,6 @@ class Feed:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
         return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
 
-    @property
-    def working(self) -> int:
-        """The number of threads that make examples at this moment."""
-        return sum(reader.working for reader in self._readers.values())
-
     def close(self) -> None:
         """End what works ahead; the splits stay."""
         for reader in self._readers.values():

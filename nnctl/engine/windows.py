@@ -53,11 +53,6 @@ class WindowReader:
         self._thread: ThreadPoolExecutor | None = None
         self._made: dict[int, Future[None]] = {}
 
-    @property
-    def working(self) -> int:
-        """See `Reader`."""
-        return int(self._thread is not None and any(not made.done() for made in self._made.values()))
-
     def within(self, first: int) -> int:
         """See `Reader`: what is left of the window."""
         return self._source.size - first % self._source.size

@@ -294,17 +294,14 @@ def test_float64_plans_are_exact_to_float64(backend, case: Case):
 @relaxed
 @given(case=cases())
 def test_two_runs_are_equal_to_the_bit(backend, case: Case):
-    """And a run in one chunk equals the same steps one by one, and those with cores left to others."""
+    """And a run in one chunk equals the same steps one by one."""
     plan = planned(backend, Network(case.spec, case.signature).training_step, case.sizes())
     feeds = case.feeds(3, np.float32)
     runs = []
-    one_by_one = [(0, 1), (1, 2), (2, 3)]
-    for chunks, spare in (([(0, 3)], 0), ([(0, 3)], 0), (one_by_one, 0), (one_by_one, 1), ([(0, 2), (2, 3)], 99)):
+    for chunks in ([(0, 3)], [(0, 3)], [(0, 1), (1, 2), (2, 3)], [(0, 2), (2, 3)]):
         storage = placed(backend, case.storage())
         executable = backend.load(plan, storage)
-        outputs = [
-            executable.start({k: v[a:b] for k, v in feeds.items()}, b - a, spare).result().outputs for a, b in chunks
-        ]
+        outputs = [executable.start({k: v[a:b] for k, v in feeds.items()}, b - a).result().outputs for a, b in chunks]
         joined = {name: np.concatenate([o[name] for o in outputs]).tobytes() for name in outputs[0]}
         runs.append((joined, {name: backend.to_host(array).tobytes() for name, array in storage.items()}))
     assert all(run == runs[0] for run in runs)

@@ -48,11 +48,11 @@ class Logged(LaunchByLaunch):
     resources = Resources(1, "one abacus")
     pending: Later | None = None
 
-    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int, spare: int = 0) -> Later:
+    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Later:
         if self.pending is not None and self.pending.outcome is None:
             raise RuntimeError("one chunk after the other")
         run = super().start
-        self.pending = Later(lambda: run(feeds, steps, spare).result())
+        self.pending = Later(lambda: run(feeds, steps).result())
         return self.pending
 
     def spent(self) -> NDArray[Any]:

@@ -121,28 +121,24 @@ class CompiledStep:
             *(storage[key].reshape(-1) for key in self.source.storage),
             *(constants[key].reshape(-1) for key in self.source.constants),
         )
-        example = self._arguments(self._empty_feeds(), self._empty_outputs(0), 0, threads)
+        example = self._arguments(self._empty_feeds(), self._empty_outputs(0), 0)
         self._function = compiled_step(
             self.source.text,
             _types(example),
             f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)",
         )
 
-    def start(self, feeds: Mapping[str, Array], steps: int, spare: int = 0) -> ChunkInFlight:
-        """See `Executable` in the contract: the chunk runs on threads of its own.
-
-        They wait for one another at barriers without sleeping: with more of them than cores are left, all are slow.
-        """
+    def start(self, feeds: Mapping[str, Array], steps: int) -> ChunkInFlight:
+        """See `Executable` in the contract: the chunk runs on threads of its own."""
         if self._in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
         given = {key: self._fed(key, feeds[key], steps) for key in self.source.feeds}
         outputs = self._empty_outputs(steps)
-        threads = min(self.threads, max(1, cores() - spare)) if spare else self.threads
-        arguments = self._arguments(given, outputs, steps, threads)
+        arguments = self._arguments(given, outputs, steps)
         self._counters[:] = 0
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
         self._in_flight = True
-        return ChunkInFlight(self, arguments, threads, shaped)
+        return ChunkInFlight(self, arguments, shaped)
 
     def run(self, thread: int, arguments: tuple[Any, ...]) -> int:
         """One thread's share of a chunk; the number of steps completed."""
@@ -152,10 +148,8 @@ class CompiledStep:
         """End a chunk: the next may start."""
         self._in_flight = False
 
-    def _arguments(
-        self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], steps: int, threads: int
-    ) -> tuple[Any, ...]:
-        head = (0, threads, steps, self.batch)
+    def _arguments(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], steps: int) -> tuple[Any, ...]:
+        head = (0, self.threads, steps, self.batch)
         return (*head, *self._memory, *feeds.values(), *self._kept, *outputs.values())
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
@@ -186,15 +180,13 @@ class CompiledStep:
 class ChunkInFlight:
     """A chunk of steps on threads of its own; the `Pending` of this backend."""
 
-    def __init__(
-        self, executable: CompiledStep, arguments: tuple[Any, ...], threads: int, outputs: dict[str, Array]
-    ) -> None:
+    def __init__(self, executable: CompiledStep, arguments: tuple[Any, ...], outputs: dict[str, Array]) -> None:
         self._executable = executable
         self._outputs = outputs
         self._completed = 0
         self._raised: BaseException | None = None
         # No daemons: a process that ends with a chunk in flight waits for it, for its code and memory must outlive it.
-        self._threads = [threading.Thread(target=self._work, args=(n, arguments)) for n in range(threads)]
+        self._threads = [threading.Thread(target=self._work, args=(n, arguments)) for n in range(executable.threads)]
         for thread in self._threads:
             thread.start()
 
