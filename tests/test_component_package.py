@@ -48,6 +48,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_without_the_package_its_names_are_unknown() -> None:
     done = nnctl(None, "inspect", str(SPEC))
     assert done.returncode == 2
@@ -55,6 +56,7 @@ def test_without_the_package_its_names_are_unknown() -> None:
     assert "there is no layer 'highway'" in done.stderr
 
 
+@pytest.mark.slow
 def test_every_gradient_is_right(installed: Path) -> None:
     found = rows(nnctl(installed, "gradcheck", str(SPEC)))
     assert {row["verdict"] for row in found} == {"PASS"}
@@ -67,6 +69,7 @@ def train(installed: Path, out: Path, backend: str) -> dict[str, object]:
     return rows(nnctl(installed, "train", str(SPEC), "--out", str(out), "--set", f"backend={backend}"))[-1]
 
 
+@pytest.mark.slow
 def test_it_trains(installed: Path, tmp_path: Path) -> None:
     last = train(installed, tmp_path / "run", "numpy")
     assert last["event"] == "test"
@@ -80,12 +83,14 @@ def test_the_compiled_backend_has_code_for_it(installed: Path, tmp_path: Path) -
     assert float(str(train(installed, tmp_path / "run", "cpu")["test_accuracy"])) > 0.9
 
 
+@pytest.mark.slow
 def test_the_schema_knows_its_fields(installed: Path) -> None:
     schema = nnctl(installed, "schema").stdout
     assert '"highway"' in schema
     assert "first value of b_g; below 0 the layer begins nearly open" in schema
 
 
+@pytest.mark.slow
 def test_a_misspelt_name_is_recognised(installed: Path) -> None:
     done = nnctl(installed, "inspect", str(SPEC), "--set", "layers.2.type=higway", "--set", "layers.1.activation=mihs")
     assert done.returncode == 2
@@ -93,6 +98,7 @@ def test_a_misspelt_name_is_recognised(installed: Path) -> None:
     assert "did you mean 'mish'?" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_field_is_refused(installed: Path) -> None:
     done = nnctl(installed, "inspect", str(SPEC), "--set", "layers.2.gate_bais=0")
     assert done.returncode == 2

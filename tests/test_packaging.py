@@ -47,6 +47,7 @@ def shipped() -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_whole_package_and_its_data(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     assert {name for name in names if name.startswith("nnctl/")} == shipped()
@@ -54,6 +55,7 @@ def test_the_wheel_holds_the_whole_package_and_its_data(wheel: zipfile.ZipFile) 
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_the_wheel_brings_the_completions_to_where_shells_look(wheel: zipfile.ZipFile) -> None:
     shared = {name.partition(".data/data/")[2] for name in wheel.namelist() if ".data/data/" in name}
     assert shared == {

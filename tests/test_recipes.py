@@ -116,6 +116,7 @@ def test_the_tests_that_walk_registries_find_them(tree: Path) -> None:
         assert any(word in name for name in names), f"{recipe}: no test covers it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["running-sum", "scale"])
 def test_gradients_of_the_layers_are_right(tree: Path, stem: str) -> None:
     run(tree, "nnctl", "gradcheck", f"specs/{stem}.yaml")

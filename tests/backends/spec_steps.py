@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,13 @@ def spec_steps(path: Path, batch: int, rows: int) -> SpecSteps:
     return SpecSteps(network, batch, rows, narrow)
 
 
-def compiled_specs() -> Iterator[Path]:
+@cache
+def compiled_specs() -> tuple[Path, ...]:
     """The specs whose every step the compiled backend has code for."""
-    for path in SPECS:
-        loaded = load_spec(path)
-        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
-        if not any(missing(graph) for graph in (network.training_step, network.evaluation, network.prediction)):
-            yield path
+    return tuple(filter(_is_compiled, SPECS))
+
+
+def _is_compiled(path: Path) -> bool:
+    loaded = load_spec(path)
+    network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+    return not any(missing(graph) for graph in (network.training_step, network.evaluation, network.prediction))

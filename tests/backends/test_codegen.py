@@ -241,7 +241,8 @@ def imported(text: str) -> set[str]:
     return {alias.name for node in nodes for alias in node.names}
 
 
-@pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
 def test_a_step_imports_what_it_calls_and_no_more(path):
     steps = spec_steps(path, 4, 9)
     text = generate(CpuBackend(2).plan(steps.network.training_step, steps.sizes)).text

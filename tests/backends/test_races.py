@@ -23,7 +23,7 @@ from nnctl.plan.plan import Plan
 
 pytestmark = pytest.mark.compile
 
-PATHS = list(compiled_specs())
+PATHS = compiled_specs()
 REPLAYED = 500_000
 """Numbers that a step of a spec may make for its source to be replayed in Python."""
 SEQUENCES = {

@@ -39,7 +39,7 @@ def after(backend, steps: SpecSteps, count: int):
     return {name: backend.to_host(array) for name, array in storage.items()}, result.outputs
 
 
-@pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
 def test_fifty_steps_of_every_spec_give_the_interpreters_weights(path):
     steps = spec_steps(path, 10, 50)
     expected, measured = after(reference_backend(), steps, STEPS)
@@ -59,7 +59,7 @@ def bits_after(steps: SpecSteps, threads: int, count: int) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in (stored | outputs).items()}
 
 
-@pytest.mark.parametrize("path", list(compiled_specs()), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
 def test_no_bit_depends_on_the_number_of_threads(path):
     """Of batches that no number of threads divides, and of fewer examples than threads."""
     for batch in (7, 2):

@@ -43,6 +43,7 @@ def _runs(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_one_line_a_run_and_the_ensemble() -> None:
     done = nnctl("evaluate", "runs/tiny/001", "runs/tiny/002", "--top-k", "2", "--confusion")
     assert done.returncode == 0, done.stderr
@@ -51,6 +52,7 @@ def test_one_line_a_run_and_the_ensemble() -> None:
     assert all(sum(map(sum, r["confusion"])) == r["examples"] == 12 for r in rows)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_tables() -> None:
     pexpect = pytest.importorskip("pexpect")
     arguments = ["-m", "nnctl", "evaluate", "runs/tiny", "--confusion"]
@@ -60,6 +62,7 @@ def test_a_terminal_gets_tables() -> None:
     assert "rows are classes, columns answers" in text
 
 
+@pytest.mark.slow
 def test_predictions_for_a_table_on_stdin() -> None:
     done = nnctl("predict", "runs/tiny", "-", "--top-k", "1", stdin="1,2\n3,4\n")
     assert done.returncode == 0, done.stderr
@@ -67,6 +70,7 @@ def test_predictions_for_a_table_on_stdin() -> None:
     assert [(r["input"], r["index"], len(r["probabilities"])) for r in rows] == [("-", 0, 1), ("-", 1, 1)]
 
 
+@pytest.mark.slow
 def test_text_is_written_to_stdout() -> None:
     Path("a.txt").write_text("to be or not to be. " * 9)
     layers = "[one_hot, {type: gru, units: 4, return_sequence: true}, {type: dense, units: 8, activation: softmax}]"
@@ -80,6 +84,7 @@ def test_text_is_written_to_stdout() -> None:
     assert nnctl("predict", "runs/hamlet", "--generate", "30", "--prompt", "to be", "--seed", "1").stdout == done.stdout
 
 
+@pytest.mark.slow
 def test_a_confusion_of_values_is_none() -> None:
     text = "data: {type: sine, examples: 20, test: 5}\nlayers: [{type: dense, units: 1}]\ncost: mse\n"
     Path("sine.yaml").write_text(f"{text}schedule: {{epochs: 1}}\nbackend: numpy\n")

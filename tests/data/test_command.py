@@ -36,6 +36,7 @@ def test_list(tmp_path):
     assert all(row["about"] for row in rows.values())
 
 
+@pytest.mark.slow
 def test_show_name():
     rows = lines(nnctl_data("show", "digits"))
     assert [(row["split"], row["examples"]) for row in rows] == [("train", 1257), ("validation", 270), ("test", 270)]

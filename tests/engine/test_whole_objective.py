@@ -34,6 +34,7 @@ def objective_of(spec: Any, signature: DataSignature, batch: int = 8) -> tuple[H
     return objective, objective.flat({name: check.parameters[name] for name in training.shapes})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_hessian_products_of_every_spec(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against central differences of the gradient. A kink between the two points would show as a gross error."""

@@ -30,6 +30,7 @@ def given_to(case: Case) -> dict[str, np.ndarray]:
     return case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
 
 
+@pytest.mark.slow
 @given(cases())
 @relaxed
 def test_outputs_and_updates_are_those_of_the_judge(case):

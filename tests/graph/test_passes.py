@@ -45,6 +45,7 @@ def unsaturated(cost: object) -> bool:
     return float(np.asarray(cost)) < 10.0
 
 
+@pytest.mark.slow
 @relaxed
 @given(cases())
 def test_no_pass_changes_what_a_training_step_computes(case: Case):
@@ -61,6 +62,7 @@ def test_no_pass_changes_what_a_training_step_computes(case: Case):
     assert_same(interpret(whole, inputs, case.sizes()).by_name(), expected)
 
 
+@pytest.mark.slow
 @relaxed
 @given(cases())
 def test_no_pass_changes_the_gradients(case: Case):
@@ -71,6 +73,7 @@ def test_no_pass_changes_the_gradients(case: Case):
     assert_same(passed.outputs, plain.outputs, 1e-9)
 
 
+@pytest.mark.slow
 @relaxed
 @given(cases())
 def test_passes_find_nothing_more_the_second_time(case: Case):

@@ -189,6 +189,7 @@ def test_a_view_of_a_statistic_leaves_it_alone():
 relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @relaxed
 @given(cases())
 def test_plans_compute_what_graphs_mean(case: Case):
@@ -212,6 +213,7 @@ def _extent(slot: Slot) -> tuple[int, int]:
     return slot.offset, slot.offset + max(1, int(np.prod(slot.shape)) * ITEM[slot.dtype])
 
 
+@pytest.mark.slow
 @relaxed
 @given(cases())
 def test_no_launch_writes_over_what_is_still_to_be_read(case: Case):
@@ -246,6 +248,7 @@ def test_no_launch_writes_over_what_is_still_to_be_read(case: Case):
         check(slot)
 
 
+@pytest.mark.slow
 @relaxed
 @given(cases())
 def test_a_net_updates_every_parameter_and_memory_in_place(case: Case):

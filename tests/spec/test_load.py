@@ -76,6 +76,7 @@ def test_every_default_is_written_out():
     assert data["schedule"]["learning_rate"] == {"type": "constant"}
 
 
+@pytest.mark.slow
 @given(specs())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
 def test_what_is_dumped_loads_back_equal(data):

@@ -53,6 +53,7 @@ def test_what_folds_decide_cannot_be_searched(path: str) -> None:
         trials(Sweep(grid={path: (1, 2)}, folds=3), 0)
 
 
+@pytest.mark.slow
 def test_each_fold_is_a_run_and_together_they_are_a_mean_with_its_error() -> None:
     """The spec has no validation split of its own: what monitors one is right nevertheless."""
     done = nnctl("sweep", "net.yaml", "--folds", "5", "--out", "sweep", "--monitor", "validation_accuracy")
@@ -83,6 +84,7 @@ def test_each_fold_is_a_run_and_together_they_are_a_mean_with_its_error() -> Non
         best_runs(Path(), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -96,6 +98,7 @@ def test_mistakes(arguments: tuple[str, ...], message: str) -> None:
     assert message in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "higher"), [("f1", True), ("roc_auc_weighted", True), ("log_loss", False)])
 def test_combinations_are_ranked_by_any_metric(metric: str, higher: bool) -> None:
     sweep = f"sweep: {{folds: 2, grid: {{optimizer.learning_rate: [0.0001, 0.3]}}, monitor: validation_{metric}}}"

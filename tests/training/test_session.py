@@ -79,6 +79,7 @@ class Killed(BaseException):
     """Nothing catches it, as nothing catches SIGKILL."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("save_always", "backend")
 def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fsync is a moment between two states of the disk; the process dies at every third of them in turn."""
