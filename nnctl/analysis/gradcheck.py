@@ -9,7 +9,7 @@ whose input is 0) left and right derivative differ and none is wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
+from nnctl.backends.contract import Executable
 from nnctl.backends.registry import reference_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
@@ -25,7 +26,6 @@ from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
 from nnctl.plan.dtypes import Precision
-from nnctl.plan.lower import lower
 from nnctl.spec.document import Spec
 
 Method: TypeAlias = Literal["complex", "central"]
@@ -194,7 +194,7 @@ class GradientCheck:
     def _perturbed(self, precision: Precision) -> Any:
         """The objective as a function of (parameter, index, what is added there)."""
         storage = self._storage(precision)
-        executable = reference_backend().load(lower(self._value_graph, self._sizes, precision), storage)
+        executable = self._loaded(self._value_graph, precision, storage)
         feeds = self._feeds()
 
         def objective(name: str, index: tuple[int, ...], added: complex) -> Any:
@@ -208,8 +208,12 @@ class GradientCheck:
         return objective
 
     def _run(self, graph: Graph, precision: Precision) -> dict[str, NDArray[Any]]:
-        executable = reference_backend().load(lower(graph, self._sizes, precision), self._storage(precision))
+        executable = self._loaded(graph, precision, self._storage(precision))
         return {name: array[0] for name, array in executable.start(self._feeds(), 1).result().outputs.items()}
+
+    def _loaded(self, graph: Graph, precision: Precision, storage: Mapping[str, NDArray[Any]]) -> Executable:
+        backend = reference_backend()
+        return backend.load(backend.plan(graph, self._sizes, precision), storage)
 
     @property
     def _sizes(self) -> dict[str, int]:

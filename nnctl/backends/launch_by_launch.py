@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
@@ -203,20 +201,3 @@ class TimedLaunchByLaunch(LaunchByLaunch):
             self._spent[index] += time.perf_counter() - began
 
         return timed
-
-
-def constants_of(
-    plan: Plan, storage: Mapping[str, Any], to_host: Callable[[Any], NDArray[Any]]
-) -> dict[str, NDArray[Any]]:
-    """The values that a plan computes once, by key, made on the host by reference bodies.
-
-    to_host: of the backend on which `storage` lies; it copies what the plan's setup reads, and nothing else.
-    """
-    setup = replace(plan, launches=(), outputs={}, guard=None, guarded=0, copies=())
-    read = {slot.key for launch in plan.setup for slot in launch.inputs if slot.place == "storage"}
-    return LaunchByLaunch(setup, {key: to_host(storage[key]) for key in read}, _host()).constants
-
-
-@cache
-def _host() -> LaunchByLaunchBackend:
-    return LaunchByLaunchBackend()

@@ -18,16 +18,18 @@ def listing(graph: Graph, sizes: Mapping[str, int], specified: BackendComponent,
     where it generates none, or has none for an op of the graph.
     """
     backends = _generating() if name is None else iter([choose_backend(specified, (), name=name).backend])
+    obstacles: list[str] = []
     for backend in backends:
         missing = () if backend.takes_any_op else backend.missing(graph)
         if missing:
-            raise UsageError(f"the {backend.name} backend has no compiled code for {', '.join(missing)}")
+            obstacles.append(f"the {backend.name} backend has no compiled code for {', '.join(missing)}")
+            continue
         text = backend.listing(backend.plan(graph, sizes))
         if text is not None:
             return text
-    raise UsageError(
-        "no backend on this machine generates code" if name is None else f"the {name} backend generates no code"
-    )
+        if name is not None:
+            obstacles.append(f"the {name} backend generates no code")
+    raise UsageError("; ".join(obstacles) or "no backend on this machine generates code")
 
 
 def _generating() -> Iterator[Backend]:

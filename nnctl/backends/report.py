@@ -91,5 +91,9 @@ def _cuda() -> Finding:
 def _backends() -> list[Finding]:
     found: list[Finding] = []
     for component, backend in available():
-        found += [Finding(component.type, "absent", backend)] if isinstance(backend, str) else backend.describe()
+        name = f"backend {component.type}"
+        if isinstance(backend, str):
+            found.append(Finding(name, "absent", backend))
+        else:
+            found += [Finding(name, "available", backend.resources.words), *backend.describe()]
     return found

@@ -52,6 +52,7 @@ def evaluate(
 
     from nnctl.errors import UsageError
     from nnctl.inference import evaluation
+    from nnctl.inference.opened import open_run
 
     if with_ and not augment:
         raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
@@ -59,7 +60,7 @@ def evaluate(
         from nnctl.sweep.best import best_runs
 
         runs = [run for folder in runs for run in best_runs(folder, best)]
-    opened = [evaluation.open_run(path, checkpoint, with_ or None) for path in runs]
+    opened = [open_run(path, checkpoint, with_ or None) for path in runs]
     if confusion and any(run.classes is None for run in opened):
         raise UsageError("--confusion: this net predicts values, not classes")
     results = evaluation.evaluate(opened, split, top_k=top_k, copies=augment)

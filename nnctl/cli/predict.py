@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nnctl.inference.evaluation import TrainedRun
+    from nnctl.inference.opened import TrainedRun
 
 
 def predict(
@@ -64,7 +64,7 @@ def predict(
 
     from nnctl.errors import UsageError
     from nnctl.inference import prediction
-    from nnctl.inference.evaluation import open_run
+    from nnctl.inference.opened import open_run
     from nnctl.reporting.terminal import show
 
     if sample is not None:

@@ -39,10 +39,11 @@ class Feed:
 
         order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
         """
-        self._readers[split] = ResidentReader(self._placed(self._stored(inputs, targets)), order or _as_given(inputs))
+        examples = self._placed(self._stored(inputs, targets))
+        self._replace(split, ResidentReader(examples, order or _as_given(inputs)))
 
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
-        """Make a split known that comes in windows; see `WindowReader`. Room for two is put on the backend."""
+        """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
         rows = 2 * min(source.size, source.examples)
         shapes = (self._signature.input_shape, self._signature.target_shape)
         examples = self._placed(self._stored(*(np.zeros((rows, *shape)) for shape in shapes)))
@@ -51,7 +52,7 @@ class Feed:
             for name, array in self._stored(inputs, targets).items():
                 self._backend.copy_into(examples.arrays[name], array, first)
 
-        self._readers[split] = WindowReader(examples, source, write, epochs=epochs, ahead=ahead)
+        self._replace(split, WindowReader(examples, source, write, epochs=epochs, ahead=ahead))
 
     def guest(self, inputs: NDArray[Any]) -> ResidentReader:
         """Inputs (n, *input_shape) without targets, on the backend for as long as their reader is held.
@@ -67,6 +68,12 @@ class Feed:
         """End what works ahead; the splits stay."""
         for reader in self._readers.values():
             reader.close()
+
+    def _replace(self, split: str, reader: Reader) -> None:
+        """Put a reader under a name; the one before it there ends its work."""
+        if split in self._readers:
+            self._readers[split].close()
+        self._readers[split] = reader
 
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}

@@ -129,7 +129,7 @@ class HostTraining:
 
 
 class HostObjective:
-    """The `nnctl.components.base.Objective` of one step: rows `index` of the training set, the masks of `step`."""
+    """The `Objective` of one step, which components know: rows `index` of the training set, the masks of `step`."""
 
     def __init__(self, training: HostTraining, storage: dict[str, Array], index: Array, step: int) -> None:
         self._training = training

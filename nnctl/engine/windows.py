@@ -1,6 +1,6 @@
 """A split that is made window by window, the next one while the present one is read.
 
-Room for two windows lies on the backend, one for those of even number and one for the odd: what a
+Buffers for two windows lie on the backend, one for those of even number and one for the odd: what a
 running chunk reads is never written over. Windows begin at the same positions however training is
 cut into chunks, and the contents of one depend on the epoch and its position alone: a run that is
 resumed within a window makes it again.

@@ -16,7 +16,7 @@ from nnctl.data.streams import Purpose, generator
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
-from nnctl.inference.evaluation import TrainedRun
+from nnctl.inference.opened import TrainedRun
 from nnctl.ops.shapes import resolve
 
 

@@ -16,7 +16,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.formats.images import SUFFIXES, read_image
 from nnctl.data.formats.numpy_files import as_float32, read_npy, read_npz
 from nnctl.errors import DataError, UsageError
-from nnctl.inference.evaluation import TrainedRun
+from nnctl.inference.opened import TrainedRun
 
 
 def read_inputs(path: Path, signature: DataSignature) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nnctl.data.streams import Purpose
 from nnctl.errors import UsageError
 from nnctl.graph import interface
-from nnctl.inference.evaluation import TrainedRun
+from nnctl.inference.opened import TrainedRun
 from nnctl.training.pretraining import greedy as pretraining
 from nnctl.training.pretraining.boltzmann import Machine, StepDraws, bernoulli
 

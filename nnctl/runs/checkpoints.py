@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from nnctl.errors import RunError
 from nnctl.runs.durable import write_durably
+from nnctl.runs.folder import RunFolder
 
 FORMAT = 1
 _KEY = "nnctl"
@@ -107,3 +108,18 @@ def _damaged(path: Path, why: str) -> RunError:
     if other.exists():
         fix += f"; {other.name} may still be whole (evaluate and predict: --checkpoint {other.stem})"
     return RunError(f"{path}: the checkpoint is damaged: {why}\n  {fix}")
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """Checkpoints in a run folder."""
+
+    folder: RunFolder
+
+    def save(self, name: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint, replacing the one before."""
+        save(self.folder.checkpoint(name), checkpoint)
+
+    def load(self, name: str) -> Checkpoint:
+        """Give it back. Raises RunError."""
+        return load(self.folder.checkpoint(name))

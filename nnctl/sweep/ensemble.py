@@ -8,7 +8,8 @@ from typing import Any
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
-from nnctl.inference.evaluation import EvaluationResult, evaluate, open_run, same_examples
+from nnctl.inference.evaluation import EvaluationResult, evaluate, same_examples
+from nnctl.inference.opened import open_run
 from nnctl.spec.document import Spec
 from nnctl.sweep.best import best_runs, ranked_runs
 from nnctl.sweep.study import Study, load_trial

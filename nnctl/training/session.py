@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,37 +19,25 @@ from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
 from nnctl.graph import interface
-from nnctl.runs import checkpoints
-from nnctl.runs.checkpoints import Checkpoint
+from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import write_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.spec.check.advice import advice
-from nnctl.spec.load import Loaded, dump_spec, load_spec, spec_to_dict
-from nnctl.training.events import Event, Finished, Record, Saved, Started
+from nnctl.spec.load import Loaded, dump_spec, spec_to_dict
+from nnctl.training.events import Event, Finished, Saved, Started
 from nnctl.training.loop import Loop
 from nnctl.training.pretraining.greedy import pretrain
+from nnctl.training.resume import (
+    is_complete,
+    keep_rows,
+    last_checkpoint,
+    refuse_changes,
+    require_best,
+    seconds_spent,
+)
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import bind_other_splits, bind_training_set
 from nnctl.training.transfer import transfer
-
-IGNORED_CHANGES = ("name", "description", "sweep", "backend")
-"""Keys that may differ between a run and the spec that resumes it: they change no number.
-Of the backend it is what it resolves to that may not change, and that the checkpoint knows."""
-
-
-@dataclass(frozen=True)
-class FolderStore:
-    """Checkpoints in a run folder."""
-
-    folder: RunFolder
-
-    def save(self, name: str, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, replacing the one before."""
-        checkpoints.save(self.folder.checkpoint(name), checkpoint)
-
-    def load(self, name: str) -> Checkpoint:
-        """Give it back. Raises RunError."""
-        return checkpoints.load(self.folder.checkpoint(name))
 
 
 def begun_folder(name: str, out: Path | None) -> RunFolder | None:
@@ -71,8 +59,9 @@ def train(
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
-    stop: a wish to stop, looked at between chunks of steps. threads: at most, where the
-    spec's backend says none. chunk: steps in one, for tests. No result depends on either.
+    stop: a wish to stop, looked at between chunks of steps. threads: of this process at
+    most; for its steps, the spec's backend may say another number. chunk: steps in one, for
+    tests. No result depends on either.
     Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
@@ -87,12 +76,12 @@ def train(
         folder.write_json(folder.origin, _origin(loaded))
         write_durably(folder.spec, dump_spec(loaded.spec).encode())
         with folder.lock():
-            yield from _train(loaded, folder, data, engine, None, stop, chunk)
+            yield from _train(loaded, folder, data, engine, None, stop, threads, chunk)
         return
-    _refuse_changes(folder, loaded)
+    refuse_changes(folder, loaded)
     with folder.lock():
-        summary, last = folder.finished(), _last_checkpoint(folder)
-        if summary is not None and (last is None or _complete(loaded, last)):
+        summary, last = folder.finished(), last_checkpoint(folder)
+        if summary is not None and (last is None or is_complete(loaded, last)):
             yield Finished(summary, str(folder.path), before=True)
             return
         data, engine = _prepare(loaded, threads)
@@ -102,7 +91,7 @@ def train(
         if folder.spec.read_bytes() != text:
             write_durably(folder.spec, text)
         folder.summary.unlink(missing_ok=True)
-        yield from _train(loaded, folder, data, engine, last, stop, chunk)
+        yield from _train(loaded, folder, data, engine, last, stop, threads, chunk)
 
 
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
@@ -133,6 +122,7 @@ def _train(
     engine: Engine,
     last: Checkpoint | None,
     stop: StopRequest | None,
+    threads: int | None,
     chunk: int | None,
 ) -> Iterator[Event]:
     spec = loaded.spec
@@ -156,12 +146,12 @@ def _train(
     # Through JSON once, so that what is compared and stored has one form.
     identity = json.loads(json.dumps(identity))
     sizes = {name: len(split) for name, split in data.splits.items()}
-    bind_training_set(engine.feed, spec, data)
+    bind_training_set(engine.feed, spec, data, threads)
     loop = Loop(engine, spec, sizes, store=FolderStore(folder), identity=identity, chunk=chunk)
     if last is not None:
         records = keep_rows(folder.metrics, last.progress["rows"])
-        _check_best(folder, last, loop)
-        loop.restore(last, records, _seconds(folder, records))
+        require_best(folder, last, loop)
+        loop.restore(last, records, seconds_spent(folder, records))
     else:
         keep_rows(folder.metrics, 0)
     yield Started(
@@ -192,64 +182,6 @@ def _train(
             yield event
 
 
-def keep_rows(path: Path, count: int) -> list[Record]:
-    """Cut a metrics file to its first `count` rows and return them.
-
-    What follows them was written after the checkpoint that counts them, and will
-    be written again. Raises RunError where there are fewer.
-    """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    kept = [line for line in lines[:count] if line.endswith(b"\n")]
-    if len(kept) < count:
-        raise RunError(
-            f"{path}: has {len(kept)} whole rows, the last checkpoint counts {count}: it was cut or replaced\n"
-            f"  restore it from a copy, or train a new run"
-        )
-    try:
-        rows = [json.loads(line) for line in kept]
-    except ValueError as error:
-        raise RunError(f"{path}: a row is not JSON: {error}\n  restore the file from a copy") from error
-    if path.exists():
-        with path.open("r+b") as file:
-            file.truncate(sum(len(line) for line in kept))
-    return rows
-
-
-def _last_checkpoint(folder: RunFolder) -> Checkpoint | None:
-    path = folder.checkpoint("last")
-    return checkpoints.load(path) if path.exists() else None
-
-
-def _complete(loaded: Loaded, last: Checkpoint) -> bool:
-    epochs = loaded.spec.schedule.epochs
-    return last.progress["stopped"] is not None or bool(last.progress["epoch"] >= epochs)
-
-
-def _check_best(folder: RunFolder, last: Checkpoint, loop: Loop) -> None:
-    """Raise RunError where the best checkpoint is not one that resuming will stand by.
-
-    A process killed between writing the two leaves a best ahead of `last`, and the
-    same steps reach it again: unless the number of epochs, which some schedules look at, changed.
-    """
-    if loop.monitor is None or last.progress["monitor"]["best_step"] is None:
-        return
-    best = FolderStore(folder).load("best").progress
-    expected = last.progress["monitor"]["best_step"]
-    ahead = best["step"] > last.progress["step"] and best["spec"]["schedule"]["epochs"] == loop.timetable.epochs
-    if best["step"] != expected and not ahead:
-        raise RunError(
-            f"{folder.checkpoint('best')}: is of step {best['step']}, the last checkpoint names step {expected}\n"
-            f"  resume once with the epochs that the run had, then raise them"
-        )
-
-
-def _seconds(folder: RunFolder, rows: Sequence[Record]) -> float:
-    if folder.progress.exists():
-        return float(folder.read_json(folder.progress)["seconds"])
-    seconds = rows[-1]["seconds"] if rows else 0.0
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
-
-
 def _origin(loaded: Loaded) -> dict[str, Any]:
     return {
         "folder": str(Path(loaded.folder).resolve()),
@@ -259,39 +191,3 @@ def _origin(loaded: Loaded) -> dict[str, Any]:
         "platform": platform.platform(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _refuse_changes(folder: RunFolder, loaded: Loaded) -> None:
-    before, now = _flat(spec_to_dict(load_spec(folder.spec).spec)), _flat(spec_to_dict(loaded.spec))
-    changed = [
-        key
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key, _ABSENT) != now.get(key, _ABSENT) and key.partition(".")[0] not in IGNORED_CHANGES
-    ]
-    epochs = "schedule.epochs"
-    if epochs in changed and now[epochs] > before[epochs]:
-        changed.remove(epochs)
-    if not changed:
-        return
-    lines = [f"  {key}: {before.get(key, _ABSENT)} in the run, {now.get(key, _ABSENT)} now" for key in changed]
-    hint = "epochs can be raised, not lowered; " if epochs in changed else "only epochs can be raised; "
-    raise RunError(
-        "\n".join([f"{folder.path}: cannot be resumed, the spec has changed:", *lines])
-        + f"\n  {hint}without --resume a new run starts"
-    )
-
-
-_ABSENT = "absent"
-
-
-def _flat(tree: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(tree, Mapping) and tree:
-        items = [(str(key), value) for key, value in tree.items()]
-    elif isinstance(tree, list | tuple) and tree:
-        items = [(str(index), value) for index, value in enumerate(tree)]
-    else:
-        return {path: tree}
-    flat: dict[str, Any] = {}
-    for key, value in items:
-        flat |= _flat(value, f"{path}.{key}" if path else key)
-    return flat

@@ -13,10 +13,11 @@ from nnctl.spec.document import Spec
 from nnctl.training.timetable import Timetable
 
 
-def bind_training_set(feed: Feed, spec: Spec, data: Dataset) -> None:
+def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None = None) -> None:
     """Bind "train" to the training set, or to windows of changed examples where the spec augments.
 
-    The next window is made on a thread of its own where there is a core for it.
+    threads: that the process may keep busy, one a core if None. Where there are several, the next
+    window is made on one of its own, whatever number the spec's backend has.
     """
     train, timetable = data.train, Timetable.of_spec(spec, len(data.train))
     order = training_order(spec, len(train))
@@ -26,7 +27,7 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset) -> None:
         return
     augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT)
     source = AugmentedWindows.of(train.inputs, train.targets, order, augmenter, timetable.batch)
-    feed.bind_windows("train", source, epochs=timetable.epochs, ahead=cores() > 1)
+    feed.bind_windows("train", source, epochs=timetable.epochs, ahead=(threads or cores()) > 1)
 
 
 def bind_other_splits(feed: Feed, data: Dataset) -> None:

@@ -20,9 +20,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from nnctl.backends.constants import constants_of
 from nnctl.backends.cpu.codegen.intrinsics import gemm
 from nnctl.backends.cpu.codegen.source import generate
-from nnctl.backends.launch_by_launch import constants_of
 from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]

@@ -263,7 +263,7 @@ def test_a_name_in_a_comment_is_not_imported():
 
 
 def test_names_are_readable_and_given_once():
-    names = Names(["step"])
+    names = Names(["step", "for"])
     assert [names.fresh(wanted) for wanted in ("∂C/∂w", "w⁺", "a'", "step", "2x", "a.b", "a b", "for")] == [
         "d_w", "w_new", "a", "step_2", "v_2x", "a_b", "a_b_2", "for_2",
     ]  # fmt: skip

@@ -77,7 +77,7 @@ def test_one_that_cannot_be_opened_is_a_row_with_the_reason(stranger, capsys, mo
     from nnctl.backends import report
 
     monkeypatch.setattr(toy.Toy, "obstacle", lambda self: "the abacus is lent out")
-    assert report.Finding("toy", "absent", "the abacus is lent out") in report._backends()
+    assert report.Finding("backend toy", "absent", "the abacus is lent out") in report._backends()
     with pytest.raises(UsageError, match="the toy backend cannot run this net: the abacus is lent out\n"):
         choose_backend(toy.Toy(), ())
 
@@ -153,6 +153,30 @@ def test_what_a_thread_raises_comes_out_of_the_result(backend, monkeypatch):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError, match="in a thread"):
             pending.result()
+    monkeypatch.undo()
+    assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_threads_that_cannot_all_begin_let_the_others_go(backend, monkeypatch, last):
+    """At a barrier these would wait for ever."""
+    if not isinstance(backend, CpuBackend) or backend.threads == last:
+        pytest.skip("it has no thread of that number")
+    executable = backend.load(backend.plan(net_of_one_sum(), {}), {})
+    monkeypatch.setattr(executable, "threads", 2)
+    begin, begun = threading.Thread.start, []
+
+    def start(thread):
+        if len(begun) == last:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError, match="new thread"):
+        executable.start({"row": np.ones((2, 3), np.float32)}, 2)
+    for thread in begun:
+        thread.join()
     monkeypatch.undo()
     assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
 

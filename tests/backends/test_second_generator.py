@@ -5,6 +5,7 @@ It writes Python, so that every machine can run it. What it had to say itself is
 
 from __future__ import annotations
 
+import keyword
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -113,7 +114,7 @@ class FlatLoops:
 
 def generate(plan: Plan) -> tuple[str, Arguments]:
     """The text of one step, and its arguments."""
-    names = Names(["xp", "offsets", "numbers", "arena_real", "arena_index", "arena_uint8"])
+    names = Names([*keyword.kwlist, "xp", "offsets", "numbers", "arena_real", "arena_index", "arena_uint8"])
     arguments = Arguments(names, plan)
     lines = []
     for launch in plan.launches:

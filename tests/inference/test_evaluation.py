@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import DataError, RunError, UsageError
 from nnctl.inference import evaluation
-from nnctl.inference.evaluation import evaluate, in_top_k, open_run, vote
+from nnctl.inference.evaluation import evaluate, in_top_k, vote
+from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict, read_inputs
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text

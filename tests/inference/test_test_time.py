@@ -11,7 +11,8 @@ import pytest
 from nnctl.components.registry import components
 from nnctl.data.dataset import Split
 from nnctl.errors import SpecError, UsageError
-from nnctl.inference.evaluation import evaluate, open_run
+from nnctl.inference.evaluation import evaluate
+from nnctl.inference.opened import open_run
 from nnctl.inference.test_time import mean_scores
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text

@@ -202,7 +202,8 @@ def test_without_augmentation_the_set_lies_there_whole() -> None:
 @pytest.mark.compile
 def test_the_other_splits_stay_as_they_are() -> None:
     """What is measured after training is what the run's weights reach on untouched examples."""
-    from nnctl.inference.evaluation import evaluate, open_run
+    from nnctl.inference.evaluation import evaluate
+    from nnctl.inference.opened import open_run
 
     follow(session.train(spec(), out=Path("out")), [RunSink()])
     summary = session.RunFolder(Path("out")).finished()

@@ -13,8 +13,9 @@ from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.data.dataset import load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import DataError, Interrupted, UsageError
-from nnctl.inference.evaluation import evaluate, open_run
+from nnctl.inference.evaluation import evaluate
 from nnctl.inference.generation import _reader, generate, probabilities
+from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text

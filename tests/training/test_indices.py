@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnctl.errors import DataError
-from nnctl.inference.evaluation import open_run
+from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_spec

@@ -13,7 +13,8 @@ from nnctl.components import registry
 from nnctl.components.base import Metric, StepMetric
 from nnctl.components.registry import components, register
 from nnctl.errors import Interrupted, SpecError
-from nnctl.inference.evaluation import evaluate, open_run
+from nnctl.inference.evaluation import evaluate
+from nnctl.inference.opened import open_run
 from nnctl.runs import checkpoints
 from nnctl.spec.load import load_text
 from nnctl.training import session

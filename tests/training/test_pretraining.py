@@ -15,7 +15,7 @@ from nnctl.cli.predict import predict
 from nnctl.data.formats.images import read_image
 from nnctl.data.streams import Purpose
 from nnctl.errors import DivergedError, Interrupted, SpecError, UsageError
-from nnctl.inference.evaluation import open_run
+from nnctl.inference.opened import open_run
 from nnctl.inference.sampling import as_stored, draw, grid, picture, sample
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import checkpoints

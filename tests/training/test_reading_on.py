@@ -13,7 +13,8 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import load_dataset
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
-from nnctl.inference.evaluation import evaluate, open_run
+from nnctl.inference.evaluation import evaluate
+from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text

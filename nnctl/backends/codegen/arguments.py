@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Iterable
 
@@ -13,10 +12,10 @@ _PLAIN = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
 
 
 class Names:
-    """Identifiers, each given once."""
+    """Identifiers, each given once. reserved: words of the language and names of its own, which none may take."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
-        self._taken = {*reserved, *keyword.kwlist}
+        self._taken = set(reserved)
 
     def fresh(self, wanted: str) -> str:
         """An identifier like `wanted` that nothing else has."""

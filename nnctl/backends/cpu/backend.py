@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
+from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Finding, Resources, Result
 from nnctl.backends.cpu.codegen.source import StepSource, generate, missing
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
-from nnctl.backends.launch_by_launch import constants_of
 from nnctl.backends.limits import product_limit
 from nnctl.backends.machine import cores
 from nnctl.graph.ir import Graph
@@ -185,10 +185,21 @@ class ChunkInFlight:
         self._outputs = outputs
         self._completed = 0
         self._raised: BaseException | None = None
+        self._gate = threading.Event()
+        self._abandoned = False
         # No daemons: a process that ends with a chunk in flight waits for it, for its code and memory must outlive it.
-        self._threads = [threading.Thread(target=self._work, args=(n, arguments)) for n in range(executable.threads)]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        try:
+            for number in range(executable.threads):
+                self._threads.append(threading.Thread(target=self._work, args=(number, arguments)))
+                self._threads[-1].start()
+        except BaseException:
+            # At a barrier those that are here would wait for the others for ever.
+            self._abandoned = True
+            executable.land()
+            raise
+        finally:
+            self._gate.set()
 
     def result(self) -> Result:
         """See `Pending`. An interrupt is raised when the chunk has ended: compiled code cannot be stopped."""
@@ -209,6 +220,9 @@ class ChunkInFlight:
             self._executable.land()
 
     def _work(self, thread: int, arguments: tuple[Any, ...]) -> None:
+        self._gate.wait()
+        if self._abandoned:
+            return
         try:
             completed = self._executable.run(thread, arguments)
         except BaseException as error:  # noqa: BLE001 — raised again where the result is taken

@@ -19,15 +19,15 @@ class Cpu(BackendComponent):
     threads: Annotated[PositiveInt | None, "at most so many; one a core if absent"] = None
 
     def obstacle(self) -> str | None:
-        """See `Backend`."""
+        """See `BackendComponent`."""
         return "Numba is not installed" if find_spec("numba") is None else None
 
     def open(self, workers: int | None = None) -> Any:
-        """See `Backend`."""
+        """See `BackendComponent`."""
         from nnctl.backends.cpu.backend import CpuBackend
 
         return CpuBackend(self.threads or workers)
 
     def sharing(self, workers: int) -> Self:
-        """See `Backend`."""
+        """See `BackendComponent`."""
         return replace(self, threads=workers)

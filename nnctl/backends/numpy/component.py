@@ -15,7 +15,7 @@ class Numpy(BackendComponent):
     reference = True
 
     def open(self, workers: int | None = None) -> Any:
-        """See `Backend`."""
+        """See `BackendComponent`."""
         from nnctl.backends.numpy.backend import NumpyBackend
 
         return NumpyBackend()

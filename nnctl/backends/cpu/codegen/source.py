@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def generate(plan: Plan, *, timed: bool = False) -> StepSource:
     Raises ValueError for an op that has no generated code.
     """
     known = known_names()
-    writer = Writer(plan, Names([*known, *_ARGUMENTS, *_OF_A_STEP]))
+    writer = Writer(plan, Names([*keyword.kwlist, *known, *_ARGUMENTS, *_OF_A_STEP]))
     parts = _parts(writer, plan, timed)
     definitions, blocks = share([p for p in parts if isinstance(p, Block)], known)
     shared = iter(blocks)

@@ -1,0 +1,113 @@
+"""A run's net, opened from its folder: its outputs, and the spec's metrics of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.signature import DataSignature
+from nnctl.engine.engine import Engine
+from nnctl.errors import SpecError, UsageError
+from nnctl.inference.judging import judge
+from nnctl.runs import checkpoints
+from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
+from nnctl.spec.load import Loaded, load_spec
+from nnctl.training.session import load_engine
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run's net with the weights of one of its checkpoints."""
+
+    folder: RunFolder
+    loaded: Loaded
+    engine: Engine
+    signature: DataSignature
+    checkpoint: str
+    epoch: float
+    step: int
+    fingerprint: str
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes, None where the net predicts values."""
+        return self.signature.classes
+
+    def scores(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """The net's output for raw inputs, (n, outputs); with labels (n, classes), the largest being the answer.
+
+        With a label a step, a row a step: (n·time, classes).
+        A net of two classes and one output unit answers the second class above the cost's threshold.
+        """
+        outputs = np.asarray(self.engine.outputs(inputs), dtype=np.float64)
+        if self.classes is None:
+            return outputs
+        outputs = outputs.reshape(-1, outputs.shape[-1])
+        if outputs.shape[1] == 1 and len(self.classes) == 2:
+            return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
+        return outputs
+
+    @property
+    def one_unit(self) -> bool:
+        """True where the net has one output unit, which answers the second of two classes."""
+        return bool(self.engine.network.structure.output_shape[-1] == 1)
+
+    def judge(self, scores: NDArray[np.float64], targets: NDArray[Any]) -> dict[str, float | None]:
+        """The spec's metrics of outputs that are not the net's own. scores: as `scores` gives them."""
+        metrics = self.engine.network.fitted_metrics
+        if self.classes is None:
+            return judge(metrics, scores, targets.reshape(scores.shape), labelled=False)
+        return judge(metrics, scores[:, 1:] if self.one_unit else scores, targets.reshape(-1), labelled=True)
+
+    def judge_answers(self, answers: NDArray[np.int64], targets: NDArray[Any]) -> dict[str, float | None]:
+        """The metrics that hang on the answers alone, of classes (n,); the others are None."""
+        metrics = self.engine.network.fitted_metrics
+        of_answers = {column: metric for column, metric in metrics.items() if metric.of_answers}
+        sure = np.eye(len(self.classes or ()))[answers]
+        return dict.fromkeys(metrics) | judge(of_answers, sure, targets.reshape(-1), labelled=True)
+
+
+def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
+    """The net of the run at `path` (a run folder, or a folder of numbered runs: its latest).
+
+    checkpoint: "best" or "last"; if None the weights that the run ended with, or the
+    last of an unfinished run. augment: augmentations as a spec writes them, in place of
+    the run's own. The data is not read. Raises RunError, UsageError, SpecError.
+    """
+    if checkpoint is not None and checkpoint not in CHECKPOINTS:
+        raise UsageError(
+            f"--checkpoint {checkpoint}: there is no such checkpoint\n  expected {' or '.join(CHECKPOINTS)}"
+        )
+    folder = find(path)
+    name = folder.choose_checkpoint(checkpoint)
+    saved = checkpoints.load(folder.checkpoint(name))
+    loaded = replace(_load(folder.spec, augment), folder=Path(folder.read_json(folder.origin)["folder"]))
+    progress = saved.progress
+    signature = _signature(progress["signature"])
+    engine = load_engine(loaded, signature, examples=progress["examples"])
+    engine.load_state(saved.tensors)
+    return TrainedRun(
+        folder, loaded, engine, signature, name, progress["epoch"], progress["step"], fingerprint=progress["data"]
+    )
+
+
+def _load(spec: Path, augment: Sequence[str] | None) -> Loaded:
+    if augment is None:
+        return load_spec(spec)
+    try:
+        return load_spec(spec, [f"data.augment=[{', '.join(augment)}]"])
+    except SpecError as error:
+        # With the place of what was given called after the option that gave it.
+        raise SpecError(
+            [replace(d, location=d.location and replace(d.location, path="--with")) for d in error.diagnostics]
+        ) from None
+
+
+def _signature(saved: dict[str, Any]) -> DataSignature:
+    tuples: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
+    return DataSignature(**tuples)
