@@ -15,7 +15,7 @@ from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
 
 
-def diagnose(
+def post_mortem(
     engine: Engine, examples: PlacedExamples, indices: NDArray[Any], scheduled: Mapping[str, float], step: int
 ) -> str:
     """Words on the first tensor of a training step that is not finite: its layer, name, where, how many.

@@ -140,7 +140,7 @@ class Engine:
         metrics = {name: np.array(array, np.float64) for name, array in values.items()}
         return Steps(len(values.get(interface.COST, [])), metrics)
 
-    # -- questions -----------------------------------------------------------
+    # -- passes without training ----------------------------------------------
 
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
         """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it.

@@ -117,7 +117,7 @@ def predict(run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None)
     """One mapping an example: its file and index, then the answer; with a label a step, one mapping a step.
 
     With labels: prediction, probability (the net's output for it), probabilities by class,
-    or of the top_k classes only; else values. Where layers carry their state, a file's examples
+    or of the top_k classes only; else values. Where layers keep recurrent state, a file's examples
     are read on as `Engine.outputs` says, each file from its beginning. Raises DataError, UsageError.
     """
     if top_k is not None and (run.classes is None or not 1 <= top_k <= len(run.classes)):

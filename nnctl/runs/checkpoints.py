@@ -37,8 +37,8 @@ _MEASURED = "metrics/"
 class Checkpoint:
     """The state of a run between two steps.
 
-    progress: JSON-able; step, sums, memories, spec (see `loop.Loop.checkpoint`).
-    tensors: parameters and optimizer memories by name, as `Engine.state()` gives them.
+    progress: JSON-able; step, sums, schedule, monitor, spec (see `loop.Loop.checkpoint`).
+    tensors: parameters and optimizer state by name, as `Engine.state()` gives them.
     measured: what metrics hold of the examples since the last row, where that is arrays, by "<column>/<name>".
     """
 

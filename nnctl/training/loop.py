@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.analysis.postmortem import diagnose
+from nnctl.analysis.postmortem import post_mortem
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -317,7 +317,7 @@ class Loop:
         epoch = self.timetable.epoch_of(self.step) + 1
         return DivergedError(
             f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"
-            f"{diagnose(self.engine, chunk.examples, chunk.indices[index], scheduled, self.step)}\n"
+            f"{post_mortem(self.engine, chunk.examples, chunk.indices[index], scheduled, self.step)}\n"
             f"{self._advice(scheduled['learning_rate'])}"
         )
 

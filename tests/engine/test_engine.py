@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from graph.nets import net
 
-from nnctl.analysis.postmortem import diagnose
+from nnctl.analysis.postmortem import post_mortem
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -381,7 +381,7 @@ POINTS = DataSignature((3,), "real", None, (2,))
 def diagnosis(backend, built, first=0) -> str:
     indices = np.arange(4)[None]
     assert built.train(chunk(built, indices), rates(1), first).completed == 0
-    return diagnose(built, built.feed["train"].examples, indices[0], {"learning_rate": 0.01, "momentum": 0.9}, first)
+    return post_mortem(built, built.feed["train"].examples, indices[0], {"learning_rate": 0.01, "momentum": 0.9}, first)
 
 
 def test_the_post_mortem_names_a_broken_parameter(backend):

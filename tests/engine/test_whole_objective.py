@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 from nnctl.analysis.gradcheck import GradientCheck
-from nnctl.analysis.postmortem import diagnose
+from nnctl.analysis.postmortem import post_mortem
 from nnctl.components.optimizers.second_order import Lbfgs
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
@@ -199,7 +199,7 @@ def test_a_cost_that_is_not_finite_stops_before_its_step() -> None:
     done = steps(engine, 3)
     assert done.completed == 0
     examples = engine.feed["train"].examples
-    assert "dense1.weight" in diagnose(engine, examples, np.arange(ROWS), {"learning_rate": 1.0}, 0)
+    assert "dense1.weight" in post_mortem(engine, examples, np.arange(ROWS), {"learning_rate": 1.0}, 0)
 
 
 def test_newton_refuses_large_nets() -> None:

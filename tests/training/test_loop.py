@@ -227,7 +227,7 @@ def test_a_cost_that_is_not_finite_stops_with_a_diagnosis(monkeypatch: pytest.Mo
     def poisoned(engine: Any, examples: Any, indices: Any, scheduled: Any, step: int) -> str:
         return f"dense1: weight is poisoned at step {step}"
 
-    monkeypatch.setattr("nnctl.training.loop.diagnose", poisoned)
+    monkeypatch.setattr("nnctl.training.loop.post_mortem", poisoned)
     store = Memory()
     loop = make(engine=SoftmaxEngine(poison_at=6), store=store)
     with pytest.raises(DivergedError) as caught:

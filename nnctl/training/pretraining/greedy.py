@@ -42,7 +42,7 @@ _STARTS = 256
 _CHUNK = 4096
 """Examples read at once where all of them are."""
 
-Reader = Callable[[NDArray[np.int64]], NDArray[Any]]
+ReadRows = Callable[[NDArray[np.int64]], NDArray[Any]]
 """Rows of the training set as a machine's visible units see them: (n,) → (n, visible), float32."""
 
 
@@ -120,7 +120,9 @@ class _Phase:
         self._asked, self._seed, self._number, self._layer, self._stop = asked, spec.seed, number, layer, stop
         self._schedule = asked.schedule.for_convention(spec.convention)
 
-    def epochs(self, read: Reader, examples: int, hidden: int, gaussian: bool) -> Iterator[tuple[int, float, Machine]]:
+    def epochs(
+        self, read: ReadRows, examples: int, hidden: int, gaussian: bool
+    ) -> Iterator[tuple[int, float, Machine]]:
         """(epoch from 1, mean reconstruction error, machine) after each."""
         asked = self._asked
         step = 0
@@ -183,7 +185,7 @@ def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
     return load_dataset(source, loaded.folder, loaded.spec.seed).train.inputs
 
 
-def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:
+def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> ReadRows:
     flat = inputs.reshape(len(inputs), -1)
     if engine.network.signature.statistics_shape is None:
         return _rows_of(flat)
@@ -192,7 +194,7 @@ def _inputs_as_they_enter(engine: Engine, inputs: NDArray[Any]) -> Reader:
     return lambda rows: np.asarray((flat[rows].astype(np.float32) - shift) * scale, np.float32)
 
 
-def _rows_of(values: NDArray[Any]) -> Reader:
+def _rows_of(values: NDArray[Any]) -> ReadRows:
     return lambda rows: np.asarray(values[rows], np.float32)
 
 
@@ -212,7 +214,7 @@ def _check_shapes(loaded: Loaded, asked: Pretraining, engine: Engine) -> None:
         features = shape[1]
 
 
-def _check_range(loaded: Loaded, read: Reader, examples: int) -> None:
+def _check_range(loaded: Loaded, read: ReadRows, examples: int) -> None:
     parts = [read(part) for part in batches(np.arange(examples), _CHUNK)]
     least, most = min(float(p.min()) for p in parts), max(float(p.max()) for p in parts)
     if least < 0.0 or most > 1.0:
