@@ -18,6 +18,7 @@ from nnctl.engine.initial import initial_state
 from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
+from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.plan.plan import Launch
 from nnctl.spec.document import Spec
 
@@ -144,8 +145,8 @@ def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[A
 
 def _storage(network: Network, batch: int, rows: int) -> dict[str, NDArray[Any]]:
     stored = initial_state(network, 0, batch) | random_examples(network.signature, rows, 0)
-    narrow = {k: np.asarray(v, np.float32 if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
-    return narrow | {interface.SEED: np.zeros(2, np.int64)}
+    narrow = {k: np.asarray(v, REAL if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
+    return narrow | {interface.SEED: np.zeros(2, INDEX)}
 
 
 def _feeds(spec: Spec, batch: int, rows: int, steps: int) -> dict[str, NDArray[Any]]:
@@ -153,6 +154,6 @@ def _feeds(spec: Spec, batch: int, rows: int, steps: int) -> dict[str, NDArray[A
     rates = spec.optimizer.rates() | {"learning_rate": 0.0}
     return {
         interface.INDEX: np.random.default_rng(0).integers(0, rows, (steps, batch)),
-        interface.STEP: np.arange(steps, dtype=np.int64),
-        **{name: np.full(steps, rate, np.float32) for name, rate in rates.items()},
+        interface.STEP: np.arange(steps, dtype=INDEX),
+        **{name: np.full(steps, rate, REAL) for name, rate in rates.items()},
     }

@@ -13,6 +13,7 @@ from nnctl.engine.engine import Engine
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.plan.dtypes import REAL
 
 
 def post_mortem(
@@ -32,7 +33,7 @@ def first_non_finite(graph: Graph, storage: Mapping[str, NDArray[Any]], feeds: M
     storage: parameters, data and the like, as they were before the step.
     """
     sizes = interface.sizes(len(feeds[interface.INDEX]))
-    for computed in evaluate(graph, {**storage, **feeds}, sizes, np.float32):
+    for computed in evaluate(graph, {**storage, **feeds}, sizes, REAL):
         value, node = computed.value, computed.node
         if value.role != "data" and not computed.finite:
             what = f"the {value.role} {value.name}" if node is None else _node(node, value)

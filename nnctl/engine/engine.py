@@ -24,6 +24,7 @@ from nnctl.errors import DataError
 from nnctl.graph import interface
 from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
+from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.spec.document import Spec
 
 
@@ -70,8 +71,8 @@ class Engine:
         self.backend_reason = choice.reason
         asked_batch = spec.schedule.batch_size
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
-        first = {name: array.astype(np.float32) for name, array in initial_state(self.network, seed, batch).items()}
-        words = np.array(interface.seed_words(seed), np.int64)
+        first = {name: array.astype(REAL) for name, array in initial_state(self.network, seed, batch).items()}
+        words = np.array(interface.seed_words(seed), INDEX)
         self._host: HostTraining | None = None
         optimizer = self.network.spec.optimizer
         if isinstance(optimizer, WholeObjectiveOptimizer):
@@ -81,7 +82,7 @@ class Engine:
         self._state = State(self.network, self._backend, first)
         constants: dict[str, NDArray[Any]] = {
             interface.SEED: words,
-            interface.EXAMPLES: np.array(examples, np.float32),
+            interface.EXAMPLES: np.array(examples, REAL),
         }
         self._storage = {**self._state.arrays, **{n: self._backend.to_device(array) for n, array in constants.items()}}
         self._plans = LoadedPlans(self._backend, self._storage)
@@ -125,9 +126,9 @@ class Engine:
         if self._host is not None:
             return self._train_on_host(self._host, chunk, scheduled, first_step)
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
-        numbers = np.arange(first_step, first_step + chunk.steps, dtype=np.int64)
+        numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
         feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
-        feeds |= {name: np.asarray(values, np.float32) for name, values in scheduled.items()}
+        feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
         result = executable.start(feeds, chunk.steps).result()
         return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
 

@@ -17,6 +17,7 @@ from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
+from nnctl.plan.dtypes import REAL
 
 _BATCH = 1000
 """Rows evaluated at once: products large enough to be fast, activations small enough to stay in cache."""
@@ -60,7 +61,7 @@ class Passes:
         parts = self.run(self._network.prediction, examples, rows)
         stacked = [part[interface.OUTPUT].reshape(-1, *part[interface.OUTPUT].shape[2:]) for part in parts]
         if not stacked:
-            return np.zeros((0, *resolve(self._network.structure.output_shape[1:], {})), np.float32)
+            return np.zeros((0, *resolve(self._network.structure.output_shape[1:], {})), REAL)
         outputs = np.concatenate(stacked)
         ordered = np.empty_like(outputs)
         ordered[np.concatenate([part.reshape(-1) for part in self.parts(examples.rows)])] = outputs
@@ -71,7 +72,7 @@ class Passes:
         arrays: dict[str, NDArray[Any]] = {}
         for name, state in self._network.structure.recurrent_states.items():
             if before is None:
-                arrays[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, np.float32)
+                arrays[name] = np.full(resolve(state.value.shape, interface.sizes(batch)), state.initial, REAL)
             else:
                 arrays[name] = self._backend.to_host(before[name])[:batch]
         kept = self._recurrent.setdefault(examples, {})

@@ -12,6 +12,7 @@ from nnctl.backends.contract import Backend, Placed
 from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
+from nnctl.plan.dtypes import REAL
 
 
 class State:
@@ -27,7 +28,7 @@ class State:
         shape = network.signature.statistics_shape
         statistics = {} if shape is None else {interface.SHIFT: np.zeros(shape), interface.SCALE: np.ones(shape)}
         self._statistics = frozenset(statistics)
-        first = {**trained, **{name: array.astype(np.float32) for name, array in statistics.items()}}
+        first = {**trained, **{name: array.astype(REAL) for name, array in statistics.items()}}
         self.arrays: dict[str, Placed] = {name: backend.to_device(array) for name, array in first.items()}
 
     def read(self, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -67,4 +68,4 @@ class State:
     def reset_recurrent(self) -> None:
         """Give recurrent state its first values: sequences begin."""
         for name, state in self._network.structure.recurrent_states.items():
-            self._backend.copy_into(self.arrays[name], np.full(self.arrays[name].shape, state.initial, np.float32))
+            self._backend.copy_into(self.arrays[name], np.full(self.arrays[name].shape, state.initial, REAL))

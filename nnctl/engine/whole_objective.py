@@ -24,6 +24,7 @@ from nnctl.graph.host_graphs import HostGraphs
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
+from nnctl.plan.dtypes import REAL
 
 Array = NDArray[Any]
 _AT_ONCE = 256
@@ -120,11 +121,11 @@ class HostTraining:
             names = self.optimizer.initial_state(self.parameters)
             kept = {name: now[interface.optimizer_state(name)] for name in names}
             w, kept = self.optimizer.step(objective, w, rates, kept)
-            now |= {name: array.astype(np.float32) for name, array in objective.by_name(w).items()}
+            now |= {name: array.astype(REAL) for name, array in objective.by_name(w).items()}
             now |= {interface.optimizer_state(name): array for name, array in kept.items()}
             for name, array in first.items():
                 if (state_name := interface.state_of(name)) is not None:
-                    now[state_name] = array.astype(np.float32)
+                    now[state_name] = array.astype(REAL)
         return now, measured
 
 
@@ -163,7 +164,7 @@ class HostObjective:
     def nearest(self, w: Array) -> Array:
         """See `Objective`."""
         with np.errstate(over="ignore"):
-            return w.astype(np.float32).astype(np.float64)
+            return w.astype(REAL).astype(np.float64)
 
     # -- evaluations -----------------------------------------------------------
 

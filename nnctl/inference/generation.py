@@ -18,6 +18,7 @@ from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.inference.opened import TrainedRun
 from nnctl.ops.shapes import resolve
+from nnctl.plan.dtypes import INDEX, REAL
 
 
 def generate(
@@ -78,9 +79,9 @@ def _reader(run: TrainedRun) -> Any:
     trained = [value for value in graph.inputs if value.role in ("parameter", "state") and not value.batched]
     arrays = run.engine.read(value.name for value in trained)
     # Reading begins with the one sequence that is written.
-    arrays |= {value.name: np.zeros(resolve(value.shape, interface.sizes(1)), np.float32) for value in recurrent}
+    arrays |= {value.name: np.zeros(resolve(value.shape, interface.sizes(1)), REAL) for value in recurrent}
     # Each token is an example of one step: its index is its row.
-    arrays[interface.INPUTS] = np.arange(len(names), dtype=np.int64)[:, None]
+    arrays[interface.INPUTS] = np.arange(len(names), dtype=INDEX)[:, None]
     storage = {name: backend.to_device(array) for name, array in arrays.items()}
     executable: Executable = backend.load(backend.plan(graph, interface.sizes(1, len(names))), storage)
 

@@ -40,3 +40,9 @@ _OTHER: dict[DType, Element] = {
 def element(dtype: DType, precision: Precision = "float32") -> Element:
     """The number that a value of `dtype` consists of, in a plan of that precision."""
     return _REAL[precision] if dtype == "real" else _OTHER[dtype]
+
+
+REAL = element("real").host
+"""Real numbers on the host as training keeps and feeds them."""
+INDEX = element("index").host
+"""Indices on the host."""
