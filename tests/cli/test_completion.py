@@ -15,6 +15,8 @@ from nnctl.cli.app import COMMANDS
 from nnctl.cli.completion.command import Shell, describe, script
 from nnctl.cli.completion.tree import DYNAMIC, Kind
 
+pytestmark = pytest.mark.slow  # it starts shells
+
 FOLDER = Path(__file__).parents[2] / "completions"
 FILES = {Shell.BASH: "nnctl.bash", Shell.ZSH: "_nnctl", Shell.FISH: "nnctl.fish"}
 
