@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nnctl.data.dataset import load_dataset
 from nnctl.data.resample import affine, displaced
 from nnctl.data.source import Description
 from nnctl.data.streams import Purpose
+from nnctl.data.summary import required_fields
 from nnctl.errors import DataError
 from nnctl.spec.load import load_text
 
@@ -306,3 +308,20 @@ def test_bytes_that_enter_as_they_are_get_a_sentence(tmp_path: Any) -> None:
     assert "min_max" in sentence
     for quiet in (stored("uint8", tmp_path) | {"transforms": ["standardize"]}, stored("float32", tmp_path)):
         assert loaded(quiet, tmp_path).advice == ()
+
+
+def without_files(cls: Any) -> bool:
+    """True where examples come with nnctl."""
+    return not required_fields(cls) and cls().where(Path()) in ("generated", "part of nnctl")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, cls in components("data").items() if without_files(cls)))
+def test_what_changes_nothing_leaves_every_source_as_it_is(name: str) -> None:
+    source = components("data")[name]()
+    if source.describe(Path()).input_dtype == "index":
+        pytest.skip("indices are never augmented")
+    spared = components("expansion")["augmented"](augment=(make("noise", probability=1e-12),))
+    before, found = (load_dataset(dataclasses.replace(source, expand=e), Path(), 0) for e in ((), (spared,)))
+    n = len(before.train)
+    np.testing.assert_array_equal(found.train.inputs[:n], before.train.inputs)
+    np.testing.assert_array_equal(found.train.inputs[n:], before.train.inputs)
