@@ -73,7 +73,7 @@ def not_utf8(place: str, start: bytes, reason: str) -> DataError:
 
 
 def listed(folder: Path) -> list[Path]:
-    """What a folder holds, by name. Raises DataError."""
+    """The entries of a folder, by name. Raises DataError."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:

@@ -21,9 +21,7 @@ from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Text
 from nnctl.errors import DataError
 
-POSTSCRIPT = (
-    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\n(made) (w) file\nshowpage\n%%EOF\n"
-)
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\n(made) (w) file\nshowpage\n%%EOF\n"
 
 
 def png(width: int, height: int, data: bytes = b"") -> bytes:

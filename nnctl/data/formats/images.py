@@ -20,13 +20,13 @@ from nnctl.errors import DataError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-"""What a file may hold, whatever its name: Pillow knows others, of which some start programs to draw them."""
+"""Formats that a file may hold, whatever its name: Pillow knows others, of which some start programs to draw them."""
 _DAMAGE = (
     *(OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, RuntimeError, LookupError),
     *(ArithmeticError, struct.error, zlib.error, MemoryError),
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
 )
-"""What Pillow's decoders raise of files that are not what they seem."""
+"""Exceptions that Pillow's decoders raise of files that are not what they seem."""
 
 
 def find_images(folder: Path) -> dict[str, list[Path]]:
