@@ -46,14 +46,14 @@ def existing_folder(path: str, folder: Path) -> Path:
 
 
 def existing_file_or_folder(path: str, folder: Path) -> Path:
-    """The file or folder at `path`. Raises DataError where there is nothing, or something that is neither file nor folder."""
+    """The file or folder at `path`. Raises DataError where there is none, or something of another kind."""
     resolved = resolve(path, folder)
     mode = _mode(resolved)
     return resolved if mode is not None and stat.S_ISDIR(mode) else existing_file(path, folder)
 
 
 def _mode(path: Path) -> int | None:
-    """`st_mode` of what lies there, links followed; None for nothing. Raises DataError where the system does not say."""
+    """`st_mode` of what lies there, links followed; None for nothing. Raises DataError where it is not told."""
     try:
         return os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
