@@ -152,8 +152,8 @@ def test_a_label_of_a_hundred_thousand_characters_takes_its_place_once(tmp_path)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"1,2\n" + b"9" * 100_000 + b"x,2\n", r"a\.csv:2:1: error: '9{60}…' is no number"),
-        (b"1,2\n" + b"9" * 10_000 + b",2\n", r"a\.csv:2:1: error: 9{60}… does not fit single precision"),
+        (b"1,2\n" + b"9" * 100_000 + b"x,2\n", r"a\.csv:2:1: error: '9+….*…9+x' is no number"),
+        (b"1,2\n" + b"9" * 10_000 + b",2\n", r"a\.csv:2:1: error: 9+….*… *9* does not fit single precision"),
         (b'1,2\n"' + b"9" * 200_000 + b'",2\n', r"a\.csv:2:1: error: a cell is longer than 131,072 characters"),
         (b"1,2\n3," + b"4" * (1 << 24) + b"\n", r"a\.csv:2:16777217: error: the line goes on beyond 16,777,216"),
         (b"1,2\n3\0,4\n", r"a\.csv:2:2: error: there is a NUL character"),
