@@ -19,5 +19,9 @@ class WeightNorms(Norms):
 
     of: Annotated[Literal["weight", "bias"], "which parameters"] = "weight"
 
+    @property
+    def measured(self) -> str:
+        return self.of
+
     def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
         return norm(builder, parameter)
