@@ -17,7 +17,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnctl.screen.characters import columns, harmless
+from nnctl.screen.characters import harmless, width_of
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def _excerpt(location: Location) -> list[str]:
     start = location.column - 1
     before, marked = harmless(location.text[:start]), harmless(location.text[start : start + location.width])
     # Tabs keep their width in the caret's line only if they are repeated there.
-    blank = "\t".join(" " * columns(part) for part in before.split("\t"))
-    carets = "^" * max(1, columns(marked))
+    blank = "\t".join(" " * width_of(part) for part in before.split("\t"))
+    carets = "^" * max(1, width_of(marked))
     return [f"  {number} | {harmless(location.text)}", f"  {gutter} | {blank}{carets}"]
 
 
