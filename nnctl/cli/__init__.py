@@ -51,12 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _guarded(arguments: Sequence[str] | None) -> int:
     """Run a command; what the machine does to it becomes an exit code."""
     from nnctl.backends.blas import prefer_wide_kernels
-    from nnctl.process.machine import sentence_of
-    from nnctl.process.streams import drop_stdout
+    from nnctl.screen.streams import guarded
 
     sys.excepthook = explain_defect
     # Before anything loads NumPy, whose BLAS chooses its kernels then.
     prefer_wide_kernels()
+    with guarded():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    from nnctl.process.machine import sentence_of
+    from nnctl.process.streams import drop_stdout
+
     try:
         code = _run(arguments)
         if code not in _BY_SIGNAL:
@@ -88,9 +95,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except NnctlError as error:
-        from nnctl.cli.diagnostics import render
+        from nnctl.cli.diagnostics import show
 
-        print(render(error, sys.stderr), file=sys.stderr)
+        show(error, sys.stderr)
         return error.exit_code
     raise AssertionError("typer ends every command with SystemExit")
 
@@ -98,10 +105,12 @@ def _run(arguments: Sequence[str] | None) -> int:
 def explain_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The traceback of an exception that nobody foresaw, and what to do about it."""
     from nnctl import __version__
+    from nnctl.screen.streams import guarded
 
-    sys.__excepthook__(kind, error, trace)
-    print(
-        f"nnctl: this is a defect of nnctl {__version__}, not of your spec; "
-        "please report it with the command line and the lines above",
-        file=sys.stderr,
-    )
+    with guarded():
+        sys.__excepthook__(kind, error, trace)
+        print(
+            f"nnctl: this is a defect of nnctl {__version__}, not of your spec; "
+            "please report it with the command line and the lines above",
+            file=sys.stderr,
+        )

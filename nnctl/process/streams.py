@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import os
 import sys
 from typing import TextIO
 
-_ESCAPE = "nnctl-escape"
-
 
 def prepare_streams() -> None:
-    """Open what is closed, and let no text break a stream.
+    """Open what is closed, and let stderr break nothing.
 
     A closed descriptor is open on the null device from now on: the next file to be opened would have its number,
     and whatever is printed would be written into it. What is for people, on stderr, is lost where it cannot be
-    written, and ends nothing. A character that a stream's encoding lacks is written as JSON escapes it.
+    written, and ends nothing.
     """
     for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         _open(descriptor, mode)
-    codecs.register_error(_ESCAPE, _escaped)
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 — it lasts as long as the process
     if sys.stdout is None:
         sys.stdout = _text(io.FileIO(1, "wb", closefd=False), "utf-8")
-    elif isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=_ESCAPE)
     sys.stderr = _text(_ForPeople(2, "wb", closefd=False), sys.stderr.encoding if sys.stderr else "utf-8")
 
 
@@ -48,7 +42,7 @@ class _ForPeople(io.FileIO):
 
 
 def _text(raw: io.FileIO, encoding: str) -> TextIO:
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors=_ESCAPE, line_buffering=True)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=True)
 
 
 def _open(descriptor: int, mode: int) -> None:
@@ -57,11 +51,3 @@ def _open(descriptor: int, mode: int) -> None:
     except OSError:
         # The lowest number that is free: those below it are open by now. Worker processes inherit it.
         os.set_inheritable(os.open(os.devnull, mode), True)
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
-    pairs = (units[i : i + 2] for i in range(0, len(units), 2))
-    return "".join(f"\\u{pair.hex()}" for pair in pairs), error.end
