@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 from nnctl.process.import_path import leave_working_folder
 
 TYPE_CHECKING = False
-# No other import here: what `python -m nnctl` loads before `main` may still come from the working folder,
+# No other import here, `gc` is built in: what `python -m nnctl` loads before `main` may still come from the working folder,
 # and a signal that comes before ends Python, not nnctl.
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,8 @@ def _guarded(arguments: Sequence[str] | None) -> int:
     from nnctl.screen.streams import guarded
 
     sys.excepthook = explain_defect
+    # What compiling makes lives long: to look for cycles in it after every 700 objects is a third of its time.
+    gc.set_threshold(50_000)
     # Before anything loads NumPy, whose BLAS chooses its kernels then.
     prefer_wide_kernels()
     with guarded():
