@@ -23,6 +23,7 @@ from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import write_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.spec.check.advice import advice
+from nnctl.spec.document import Spec
 from nnctl.spec.load import Loaded, dump_spec, spec_to_dict
 from nnctl.training.events import Event, Finished, Saved, Started
 from nnctl.training.loop import Loop
@@ -37,6 +38,7 @@ from nnctl.training.resume import (
 )
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import bind_other_splits, bind_training_set
+from nnctl.training.timetable import Timetable
 from nnctl.training.transfer import transfer
 
 
@@ -100,8 +102,33 @@ def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
         engine.assign({interface.SHIFT: data.shift, interface.SCALE: data.scale})
+    _refuse_lone_examples(loaded, engine, len(data.train))
     bind_other_splits(engine.feed, data)
     return data, engine
+
+
+def _refuse_lone_examples(loaded: Loaded, engine: Engine, examples: int) -> None:
+    """Raise SpecError where each batch is one example and a layer needs several to take statistics of."""
+    layers = engine.network.structure.needing_batches
+    if layers and Timetable.of_spec(loaded.spec, examples).batch == 1:
+        raise loaded.error(
+            "schedule.batch_size",
+            f"{layers[0]} takes the mean and variance of a batch, and a batch has one example: "
+            "less its own mean that is 0, whatever the input",
+            hint="set batch_size to 2 at least; or use layer_norm, which looks at each example by itself",
+        )
+
+
+def _advice(spec: Spec, engine: Engine, timetable: Timetable) -> tuple[str, ...]:
+    """Sentences on the spec, and on what its numbers of examples mean to the net."""
+    layers = engine.network.structure.needing_batches
+    if not layers or timetable.examples % timetable.batch != 1:
+        return advice(spec)
+    return (
+        *advice(spec),
+        f"the last batch of an epoch has one example, of which {layers[0]} makes 0: it teaches nothing before it; "
+        f"another batch_size than {timetable.batch:,} leaves more, or none",
+    )
 
 
 def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
@@ -168,7 +195,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=advice(spec),
+        advice=_advice(spec, engine, loop.timetable),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from nnctl.components.builder import Builder
-from nnctl.components.metrics.norms import Norms, norm
+from nnctl.components.metrics.norms import Norms, norm_of
 from nnctl.components.registry import register
 
 
@@ -23,4 +23,4 @@ class GradientNorms(Norms):
     of: Annotated[Literal["weight", "bias"], "which gradients"] = "bias"
 
     def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
-        return norm(builder, gradient)
+        return norm_of(builder, gradient)
