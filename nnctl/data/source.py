@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -17,6 +16,7 @@ from annotated_types import Gt, Lt, MinLen
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonNegativeInt, PositiveInt
 from nnctl.components.signature import DataSignature
+from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Description:
     """A description of a source's examples, before the class filter and the transforms.
 
     classes: names in the order of the label indices, None where targets are values.
-    scale: the factor that brings stored inputs to the unit range, None for 1.
+    scale: the factor by which stored inputs enter the net, None where they enter as they are.
     examples: their number, a test set of the source included; None where that takes a full read.
     target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
     vocabulary: the tokens that input indices stand for, where they are known.
@@ -46,6 +46,17 @@ class Description:
     scale: float | None = None
     examples: int | None = None
     vocabulary: tuple[str, ...] | None = None
+
+    @property
+    def unit(self) -> float:
+        """The factor that brings stored inputs to the range in which augmentations work.
+
+        Bytes are brought to the range from 0 to 1 by the source's scale, or else by 1/255; other
+        numbers stay as they are.
+        """
+        if self.input_dtype != "uint8":
+            return 1.0
+        return 1 / 255 if self.scale is None else self.scale
 
 
 @dataclass(frozen=True)
@@ -232,14 +243,14 @@ def select_classes(names: Sequence[str], chosen: Sequence[str | int] | None) -> 
     """
     if chosen is None:
         return tuple(names)
-    selected: list[str] = []
+    known = frozenset(names)
+    selected: dict[str, None] = {}
     for place, name in enumerate(map(str, chosen)):
-        if name not in names:
-            close = get_close_matches(name, names, 1)
-            shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-            hint = f"did you mean {close[0]!r}?" if close else f"the classes are {shown}"
-            raise DataError(f"there is no class {name!r} in the data\n  {hint}", f"classes.{place}")
+        if name not in known:
+            near = nearest(name, names)
+            hint = f"did you mean {near!r}?" if near else f"the classes are {some(names)}"
+            raise DataError(f"there is no class {cut(name)!r} in the data\n  {hint}", f"classes.{place}")
         if name in selected:
             raise DataError(f"{name!r} is listed twice", f"classes.{place}")
-        selected.append(name)
+        selected[name] = None
     return tuple(selected)

@@ -23,7 +23,6 @@ from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import write_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
 from nnctl.spec.check.advice import advice
-from nnctl.spec.document import Spec
 from nnctl.spec.load import Loaded, dump_spec, spec_to_dict
 from nnctl.training.events import Event, Finished, Saved, Started
 from nnctl.training.loop import Loop
@@ -119,13 +118,12 @@ def _refuse_lone_examples(loaded: Loaded, engine: Engine, examples: int) -> None
         )
 
 
-def _advice(spec: Spec, engine: Engine, timetable: Timetable) -> tuple[str, ...]:
-    """Sentences on the spec, and on what its numbers of examples mean to the net."""
+def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
+    """Advice where the last batch of an epoch has one example and a layer needs several."""
     layers = engine.network.structure.needing_batches
     if not layers or timetable.examples % timetable.batch != 1:
-        return advice(spec)
+        return ()
     return (
-        *advice(spec),
         f"the last batch of an epoch has one example, of which {layers[0]} makes 0: it teaches nothing before it; "
         f"another batch_size than {timetable.batch:,} leaves more, or none",
     )
@@ -195,7 +193,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=_advice(spec, engine, loop.timetable),
+        advice=(*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from nnctl.components.base import Array, Namespace, StepMetric
 from nnctl.components.builder import Builder
@@ -22,11 +22,14 @@ def norm_of(builder: Builder, tensor: Any) -> Any:
 class Norms(StepMetric):
     """A norm for each parameter of one kind."""
 
-    of: Literal["weight", "bias"]
+    @property
+    def measured(self) -> str:
+        """The kind of parameter: "weight" or "bias"."""
+        raise NotImplementedError
 
     @property
     def column(self) -> str:
-        return f"{self.type} of each {self.of}"
+        return f"{self.type} of each {self.measured}"
 
     def measures(self, kind: str) -> bool:
-        return kind == self.of
+        return kind == self.measured
