@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -31,11 +30,6 @@ HIDDEN = ("complete",)
 """Commands for programs, left out of the help."""
 
 
-_COLLECTION = 20_000
-"""New objects between two collections of garbage. What a command imports lives to its end: to look through it as often
-as Python does by itself takes a tenth of a short command's time."""
-
-
 class Root(TyperGroup):
     """The root of the tree."""
 
@@ -50,7 +44,6 @@ class Root(TyperGroup):
         from nnctl.cli import log_handler
 
         log_handler.show()
-        gc.set_threshold(_COLLECTION)
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

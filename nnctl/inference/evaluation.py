@@ -16,7 +16,6 @@ from nnctl.errors import RunError, UsageError
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
 
-
 MOST_CONFUSED = 4096
 """Classes of which every pair is counted: 128 MiB."""
 
@@ -168,7 +167,6 @@ def _judged(
             raise UsageError("--top-k: this net predicts values, not classes")
         return EvaluationResult(row)
     targets = targets.reshape(-1)
-    row["accuracy"] = float(np.mean(answers == targets))
     if top_k is not None:
         if not 1 <= top_k <= len(classes):
             raise UsageError(f"--top-k {top_k}: there are {len(classes)} classes")

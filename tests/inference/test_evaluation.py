@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnctl.components.signature import DataSignature
-from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import DataError, RunError, UsageError
 from nnctl.inference import evaluation
