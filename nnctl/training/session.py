@@ -19,6 +19,7 @@ from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
 from nnctl.graph import interface
+from nnctl.process.signals import leavable
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import write_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
@@ -95,6 +96,7 @@ def train(
         yield from _train(loaded, folder, data, engine, last, stop, threads, chunk)
 
 
+@leavable()
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
