@@ -20,7 +20,7 @@ class RunSink:
     def handle(self, event: Event) -> None:
         """Open the file when the run starts, and write its rows."""
         if isinstance(event, Started):
-            self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True)
+            self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True, own=True)
         if self._rows is not None:
             self._rows.handle(event)
 
