@@ -72,12 +72,12 @@ class MaxNorm(Regularizer):
     def derivative(self, xp: Namespace, w: Array) -> Array:
         return 0.0 * w
 
-    def project(self, builder: Builder, w: Any) -> Any:
+    def project(self, builder: Builder, w: Any, incoming: tuple[int, ...]) -> Any:
         def shrink(xp: Namespace, w: Array, square: Array) -> Array:
             square_limit = self.limit * self.limit
             # Weights within bounds must not move, not even by rounding; the inner maximum spares them 1/0.
             factor = self.limit / xp.sqrt(xp.maximum(square, square_limit))
             return w * xp.where(xp.greater(square, square_limit), factor, 1.0)
 
-        square = builder.apply("sum", w * w, axes=tuple(range(len(w.shape) - 1)), keepdims=True)
+        square = builder.apply("sum", w * w, axes=incoming, keepdims=True)
         return builder.formula("max_norm", shrink, w, square)

@@ -37,7 +37,7 @@ class TimedSchedule(Schedule):
 
     default_unit: ClassVar[Unit] = "epoch"
 
-    per: Annotated[Unit | None, "what time counts: epochs or steps"] = None
+    per: Annotated[Unit | None, "what time counts, epoch or step: epochs if absent"] = None
 
     @property
     def unit(self) -> Unit:
@@ -164,7 +164,7 @@ class Warmup(TimedSchedule):
 
     duration: Annotated[PositiveInt, "T, units of time until the full rate"]
     start: Annotated[Share, "the first factor"] = 1.0 / 3.0
-    then: Annotated[Schedule, "what follows"] = Constant()
+    then: Annotated[Schedule, "what follows; it counts what the warm-up counts"] = Constant()
 
     def factor_at(self, t: int, total: int) -> float:
         if t < self.duration:
@@ -175,6 +175,9 @@ class Warmup(TimedSchedule):
         if t < self.duration:
             return None
         return self.then.momentum_at(t - self.duration, max(total - self.duration, 1))
+
+    def advice(self, total: int) -> tuple[str, ...]:
+        return self.then.advice(max(total - self.duration, 1))
 
     def problems(self) -> Sequence[Problem]:
         if isinstance(self.then, MonitoredSchedule):
@@ -189,13 +192,14 @@ class Warmup(TimedSchedule):
 class OneCycle(TimedSchedule):
     """Up to the full rate and down again along half cosines, the momentum the other way round (Smith 2018).
 
-    The optimizer's learning rate is the peak. Momentum moves where the
-    optimizer has one.
+    The optimizer's learning rate is the peak, one unit before the share `rise` of the run is over, as in
+    PyTorch; a run of 1/rise units or less begins there. Momentum moves where the optimizer has one.
     """
 
     formula = "η from η/initial_divisor up to η and down to η/(initial_divisor·final_divisor) along half cosines"
     default_unit = "step"
 
+    per: Annotated[Unit | None, "what time counts, epoch or step: steps if absent"] = None
     rise: Annotated[Share, "the share of the run until the peak"] = 0.3
     initial_divisor: Annotated[PositiveFloat, "the first rate is the peak's over this"] = 25.0
     final_divisor: Annotated[PositiveFloat, "the last rate is the first one's over this"] = 1e4
@@ -208,6 +212,14 @@ class OneCycle(TimedSchedule):
 
     def momentum_at(self, t: int, total: int) -> float | None:
         return self._between(t, total, self.momentum_high, self.momentum_low, self.momentum_high)
+
+    def advice(self, total: int) -> tuple[str, ...]:
+        if self.rise * total > 1.0:
+            return ()
+        return (
+            f"one_cycle begins at its peak: the share rise = {self.rise:g} of a run of {total} {self.unit}s is at most "
+            f"one {self.unit}{'; with per: step it rises within the epoch' if self.unit == 'epoch' else ''}",
+        )
 
     def _between(self, t: int, total: int, first: float, peak: float, last: float) -> float:
         # The peak is at rise·total − 1, as torch counts; a run too short for a rise begins at the peak.

@@ -1,0 +1,85 @@
+"""Memory that this process may still take: the machine's, its container's, and what `ulimit -v` allows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_PROC = Path("/proc")
+_CGROUPS = Path("/sys/fs/cgroup")
+_UNKNOWN = 4 << 30
+"""Bytes taken to be there where the system says nothing."""
+
+
+def available() -> int:
+    """Bytes that this process may still allocate: the least that machine, control groups and RLIMIT_AS leave."""
+    left = [_machine(), *_control_groups()]
+    if (limit := address_space_left()) is not None:
+        left.append(limit)
+    return max(0, min(left))
+
+
+def address_space_left() -> int | None:
+    """Bytes that RLIMIT_AS (`ulimit -v`) leaves to this process; None where there is no such limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    try:
+        pages = int((_PROC / "self" / "statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return soft
+    return max(0, soft - pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _machine() -> int:
+    """Memory that the machine can give without swapping, or all it has where only that is known."""
+    try:
+        for line in (_PROC / "meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    if sys.platform == "win32":
+        return _UNKNOWN
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return _UNKNOWN
+
+
+def _control_groups() -> list[int]:
+    """Rests that the memory controllers of this process's groups, and of those above, leave (version 2, then 1)."""
+    try:
+        entries = [line.split(":", 2) for line in (_PROC / "self" / "cgroup").read_text().splitlines()]
+    except (OSError, ValueError):
+        return []
+    left: list[int] = []
+    for _, controllers, path in (entry for entry in entries if len(entry) == 3):
+        if not controllers:
+            root, names = _CGROUPS, ("memory.max", "memory.current")
+        elif "memory" in controllers.split(","):
+            root, names = _CGROUPS / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        else:
+            continue
+        # In a container the path may be the host's, and its own group lies at the root.
+        group = root / path.lstrip("/")
+        for folder in dict.fromkeys([group, *group.parents, root]):
+            if folder != root and root not in folder.parents:
+                continue
+            limit, used = (_number(folder / name) for name in names)
+            if limit is not None:
+                left.append(limit - (used or 0))
+    return left
+
+
+def _number(path: Path) -> int | None:
+    """The number in a file of the control groups; None where there is none, or "max"."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
