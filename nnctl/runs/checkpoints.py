@@ -104,7 +104,7 @@ def load(path: Path, header: type[Record] = TrainingHeader, known: str | None = 
         raise RunError(f"{path}: there is no such checkpoint")
     content = read_file(path)
     try:
-        tensors = safetensors.numpy.load(content)
+        tensors = dict(sorted(safetensors.numpy.load(content).items()))
         text = _metadata(content).get(_KEY)
     except (safetensors.SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
@@ -115,7 +115,8 @@ def load(path: Path, header: type[Record] = TrainingHeader, known: str | None = 
         raise _damaged(path, "its tensors do not have the checksum that its header gives")
     if known is not None and known != sha256(content):
         raise RunError(
-            f"{path}: is not the file that the run ended with: summary.json has another checksum of it\n  put its own back from a copy"
+            f"{path}: is not the file that the run ended with: summary.json has another checksum of it\n"
+            f"  put its own back from a copy"
         )
     measured = {n.removeprefix(_MEASURED): tensors.pop(n) for n in sorted(tensors) if n.startswith(_MEASURED)}
     return Checkpoint(progress, tensors, measured)
@@ -163,6 +164,7 @@ class FolderStore:
             theirs.insert(0, "spec")
         if theirs:
             raise RunError(
-                f"{path}: is of another run, whose {theirs[0]} is not that of {self.folder.path}\n  {self.folder.remedy}"
+                f"{path}: is of another run, whose {theirs[0]} is not that of {self.folder.path}\n"
+                f"  {self.folder.remedy}"
             )
         return checkpoint

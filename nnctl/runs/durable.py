@@ -20,7 +20,7 @@ from nnctl.errors import RunError
 from nnctl.runs.disk import Disk
 
 disk = Disk()
-"""What all changes go through; a test's double takes its place."""
+"""The disk that all changes go through; a test's double takes its place."""
 
 _BESIDE = re.compile(r"\..+\.(\d+)\.tmp")
 """Names of files that are not whole yet, with the process that writes them."""
@@ -81,11 +81,13 @@ def make_folder(path: Path) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
     for folder in reversed(missing):
         try:
-            disk.make_folder(folder)
+            with suppress(FileExistsError):  # another process was faster
+                disk.make_folder(folder)
             disk.flush_folder(folder.parent)
         except OSError as error:
-            if not folder.is_dir():  # or else another process made it
-                raise RunError(f"{folder}: cannot make this folder: {error.strerror}") from error
+            raise RunError(f"{folder}: cannot make this folder: {error.strerror}") from error
+    if not path.is_dir():
+        raise RunError(f"{path}: cannot make this folder: there is a file of this name")
 
 
 def link_durably(path: Path, target: str) -> None:

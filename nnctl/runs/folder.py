@@ -106,7 +106,7 @@ class RunFolder:
 
     @property
     def remedy(self) -> str:
-        """What to do where a file of the run is not the one that it was trained with."""
+        """The way out where a file of the run is not the one that it was trained with."""
         return f"put the file back as it was; to train anew: nnctl train {self.spec}"
 
     def read_origin(self) -> dict[str, Any]:
@@ -114,7 +114,10 @@ class RunFolder:
         return read_record(self.origin, Origin)
 
     def finished(self) -> dict[str, Any] | None:
-        """The summary of a finished run, the fields of `Summary`; else None. Raises RunError where it is not this run's."""
+        """The summary of a finished run, the fields of `Summary`; else None.
+
+        Raises RunError where it is damaged, or the spec is not the one that it is the result of.
+        """
         if not os.path.lexists(self.summary):
             return None
         summary = read_record(self.summary, Summary)
@@ -223,7 +226,7 @@ def claim(path: Path) -> Iterator[tuple[RunFolder, Lock]]:
 
 @contextmanager
 def claim_next(name: str, runs: Path = RUNS) -> Iterator[tuple[RunFolder, Lock]]:
-    """Lock the next numbered folder of `name`: one that there is not yet, or where a process died before a run began."""
+    """Lock the next numbered folder of `name`: a new one, or one where a process died before its run began."""
     family = runs / file_name(name)
     make_folder(family)
     newest = latest(name, runs)

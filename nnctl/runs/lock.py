@@ -19,7 +19,7 @@ class Lock:
 
     @classmethod
     def attempt(cls, metrics: Path) -> Lock | None:
-        """The lock of a run's metrics file; None where another process has it. Raises RunError where it cannot be made."""
+        """The lock of a run's metrics file; None where another process has it. Raises RunError."""
         file = GrowingFile(metrics)
         taken = False
         try:

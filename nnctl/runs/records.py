@@ -18,7 +18,7 @@ Sha256: TypeAlias = str
 
 
 class Record:
-    """The content of a JSON file. remedy: what to do where it is damaged, besides putting it back."""
+    """The content of a JSON file. remedy: the way out where it is damaged and there is no copy."""
 
     # As strict as a spec: no text for a number, no field that nobody knows.
     __pydantic_config__: ClassVar[dict[str, Any]] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}

@@ -65,11 +65,12 @@ def opened(text: bytes | str, path: Path, model: type[Record], remedy: str = "")
         if not isinstance(content, dict):
             raise ValueError("expected an object")
         version, seal = content.pop(_FORMAT, None), content.pop(_SEAL, None)
-        if version != FORMAT:
-            raise RunError(_other_format(path, version))
         whole = seal == digest({_FORMAT: version, **content})
     except (ValueError, RecursionError) as error:
         raise damaged(path, f"it is not the JSON that was written: {error}", remedy) from error
+    # The first format had no checksum.
+    if version != FORMAT and (whole or seal is None):
+        raise RunError(_other_format(path, version))
     if not whole:
         raise damaged(path, "its checksum is not that of its content", remedy)
     if problem := misfit(content, model):
@@ -77,7 +78,7 @@ def opened(text: bytes | str, path: Path, model: type[Record], remedy: str = "")
     return content
 
 
-def misfit(content: Any, model: type[Any]) -> str:
+def misfit(content: Any, model: Any) -> str:
     """Words on the first field that is missing, unknown or of another type; empty where all are as they should be."""
     from pydantic import ValidationError
 
@@ -97,7 +98,7 @@ def damaged(path: Path, why: str, remedy: str) -> RunError:
 
 
 @functools.cache
-def _adapter(model: type[Any]) -> Any:
+def _adapter(model: Any) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(model)
