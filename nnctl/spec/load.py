@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from nnctl.spec.overrides import apply
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText, read_file
 
-__all__ = ["Loaded", "dump_spec", "load_spec", "load_text", "spec_to_dict"]
+__all__ = ["Loaded", "dump_spec", "load_source", "load_spec", "load_text", "spec_to_dict"]
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,19 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Loaded:
     Raises SpecError with every problem, each at its place in the file or in an override.
     """
     file = Path(path)
-    source = read_file(file)
-    return _load(source, file.parent, file.stem, list(overrides))
+    return load_source(read_file(file), file.parent, file.stem, overrides)
 
 
 def load_text(text: str, name: str = "spec.yaml", overrides: Iterable[str] = (), folder: Path | None = None) -> Loaded:
     """The spec in a text that messages call `name`. Raises SpecError."""
-    return _load(SourceText(text, name), folder or Path(), Path(name).stem, list(overrides))
+    return load_source(SourceText(text, name), folder or Path(), Path(name).stem, overrides)
 
 
-def _load(source: SourceText, folder: Path, stem: str, overrides: Sequence[str]) -> Loaded:
+def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable[str] = ()) -> Loaded:
+    """The spec in a text.
+
+    folder: the base of relative paths in it. name: of a spec that gives none. Raises SpecError.
+    """
     tree, problems = compose(source)
     try:
         tree = apply(tree, overrides)
@@ -92,7 +95,7 @@ def _load(source: SourceText, folder: Path, stem: str, overrides: Sequence[str])
         raise SpecError(in_order(problems, source.name))
     spec = validated.spec
     if spec.name is None:
-        spec = replace(spec, name=stem)
+        spec = replace(spec, name=name)
     if contradictions := check(spec, validated.places):
         raise SpecError(contradictions)
     return Loaded(spec, validated.places, folder, source.name)
