@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from annotated_types import Le, Lt
+
 from nnctl.components.fields import Pattern
 from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import components, kinds
@@ -28,6 +30,8 @@ from nnctl.spec.schema.forms import (
 from nnctl.spec.yaml.scalars import resolve, write_float
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, text_of
 
+_LEAST_PERCENT = 5
+"""A number from here to 100 in place of a share is taken for a percentage."""
 _TRUE_WORDS = {"yes", "on", "y", "t", "enabled"}
 _FALSE_WORDS = {"no", "off", "n", "f", "disabled"}
 _ABSENT_WORDS = {"none", "off", "no", "false", "nil", "disabled"}
@@ -78,6 +82,9 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
             return did_you_mean(suggest(value, choices))
     if isinstance(value, float) and int in bases and value.is_integer() and abs(value) < 1e15:
         return f"write {int(value)}"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and _LEAST_PERCENT <= value <= 100 and any(map(_is_share, options)):
+        return f"{value:g}% is written {write_float(round(value / 100, 12))}"
     if value in (0, 1) and bases == {bool}:
         return f"write {'true' if value else 'false'}"
     if not isinstance(value, str) and str in bases:
@@ -91,6 +98,13 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
         root = _number_home(field.name)
         return f"a number for '{field.name}' belongs in '{root}'" if root else ""
     return ""
+
+
+def _is_share(form: Form) -> bool:
+    """True of a number that is 1 at most."""
+    if not isinstance(form, Leaf):
+        return False
+    return any((isinstance(b, Lt) and b.lt == 1) or (isinstance(b, Le) and b.le == 1) for b in form.bounds)
 
 
 def _as_number(node: ScalarNode) -> str:
