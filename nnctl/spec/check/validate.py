@@ -217,13 +217,14 @@ class _Walker:
         cls = self.named(name, type_node.location, form, candidates, owner)
         if not isinstance(cls, _Bad):
             return self.fields(node, cls, path, f"{noun} '{name}'", candidates)
-        if meant := hints.meant_type(name, candidates):
+        # Of a distant guess its fields would be blamed for what was never meant.
+        if meant := hints.meant_type(name, candidates, near=0.75):
             self.fields(node, candidates[meant], path, f"{noun} '{meant}'", candidates)
             return _BAD
         return self.parts(node, candidates, path)
 
     def parts(self, node: MappingNode, candidates: dict[str, type[Any]], path: str) -> _Bad:
-        """The problems inside a component of which nobody knows what it is: of fields that mean the same in all."""
+        """The problems inside a component of which nobody knows what it is: of fields that mean the same in all that have them."""
         for name, entry in node.entries.items():
             known = [fields_of(cls)[name] for cls in candidates.values() if name in fields_of(cls)]
             if known and all(field.form == known[0].form for field in known) and name != "type":

@@ -210,10 +210,10 @@ def within_record(record: Record, name: str) -> str:
     return ""
 
 
-def meant_type(name: str, allowed: Collection[str]) -> str:
+def meant_type(name: str, allowed: Collection[str], near: float = 0.6) -> str:
     """The component that a name most likely means, also as code calls it, `nn.ReLU` or `SGD(lr=0.1)`; "" without."""
     called = re.fullmatch(r"(?:\w+\.)*(\w+)\s*(?:\(.*\))?", name)
-    return renamed(name, allowed) or suggest(called[1] if called else name, allowed)
+    return renamed(name, allowed) or suggest(called[1] if called else name, allowed, near)
 
 
 def for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Field | None) -> str:
