@@ -29,6 +29,8 @@ from nnctl.runs.durable import write_durably
 
 RUNS = Path("runs")
 CHECKPOINTS = ("best", "last")
+STUDY = "sweep.json"
+"""The file of the search and its spec, which makes a folder that of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,11 @@ class RunFolder:
         return RunError(f"{self.path}: another process is training into this folder; wait for it, or end it")
 
 
+def is_sweep(path: Path) -> bool:
+    """True where a sweep has begun at `path`."""
+    return (path / STUDY).is_file()
+
+
 def require_free(path: Path) -> None:
     """Raise RunError where `path` cannot become the folder of a new run."""
     run = RunFolder(path)
@@ -145,6 +152,11 @@ def require_free(path: Path) -> None:
         raise RunError(
             f"{path}: holds {state} already; nothing is overwritten\n"
             f"  go on with it by --resume, or choose another folder with --out"
+        )
+    if is_sweep(path):
+        raise RunError(
+            f"{path}: is a sweep's folder; nothing is written between its trials\n"
+            f"  nnctl sweep … --out {path} goes on with it; for a run choose another folder with --out"
         )
     # A process killed in its first moments leaves these, before the spec that makes it a run.
     if path.exists() and (not path.is_dir() or any(not _is_leftover(entry) for entry in path.iterdir())):
@@ -183,24 +195,6 @@ def latest(name: str, runs: Path = RUNS) -> RunFolder | None:
     ids = sorted((entry.name for entry in family.iterdir() if entry.name.isdigit()), key=int)
     begun = [RunFolder(family / each) for each in ids if RunFolder(family / each).exists()]
     return begun[-1] if begun else None
-
-
-def find(path: Path) -> RunFolder:
-    """The run at `path`: a run folder, or a folder of numbered runs (its latest). Raises RunError."""
-    pointer = path.parent / "latest" if path.name == "latest" else None
-    if pointer is not None and pointer.is_file():
-        path = path.parent / pointer.read_text(encoding="utf-8").strip()
-    run = RunFolder(path)
-    if run.exists():
-        return run
-    newest = latest(path.name, path.parent)
-    if newest is not None:
-        return newest
-    if path.is_dir():
-        families = sorted(entry for entry in path.iterdir() if entry.is_dir() and latest(entry.name, path))
-        runs = "\n  did you mean one of " + ", ".join(map(str, families[:10])) + "?" if families else ""
-        raise RunError(f"{path}: not a run folder: it has no spec.yaml{runs}")
-    raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
 
 
 def _is_leftover(entry: Path) -> bool:

@@ -39,6 +39,27 @@ def apply(root: Node, arguments: Iterable[str]) -> Node:
     return root
 
 
+def place_of(root: Node, path: str) -> tuple[str, ...]:
+    """The keys and positions that a path leads through, the same however it is written.
+
+    Raises SpecError where it cannot be read, or where there is no such item of a list.
+    """
+    override = parse_override(f"{path}=null")
+    setter, node = _Setter(override), root
+    steps: list[str] = []
+    for depth, step in enumerate(override.steps):
+        inner: Node | None = None
+        key = step.key
+        if isinstance(node, SequenceNode):
+            position = setter.position_of(node, depth)
+            key, inner = str(position), node.items[position]
+        elif isinstance(node, MappingNode):
+            inner = node.get(key)
+        steps.append(key)
+        node = MappingNode({}, root.location) if inner is None else inner
+    return tuple(steps)
+
+
 @dataclass(frozen=True)
 class _Setter:
     override: Override
@@ -96,10 +117,13 @@ class _Setter:
         return MappingNode({"type": entry, **kept}, self.override.value.location)
 
     def item(self, node: SequenceNode, depth: int, form: ListOf | None) -> Node:
-        step = self.override.steps[depth]
-        position = self.select(node, depth) if step.wanted is not None else self.position(node, depth)
+        position = self.position_of(node, depth)
         inner = None if form is None else form.fixed[position] if form.fixed else form.item
         return node.with_item(position, self.inside(node.items[position], depth + 1, inner))
+
+    def position_of(self, node: SequenceNode, depth: int) -> int:
+        selects = self.override.steps[depth].wanted is not None
+        return self.select(node, depth) if selects else self.position(node, depth)
 
     def position(self, node: SequenceNode, depth: int) -> int:
         step, count = self.override.steps[depth], len(node.items)
