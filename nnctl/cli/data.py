@@ -55,11 +55,10 @@ def show(
     from nnctl.data.dataset import load_dataset
     from nnctl.data.summary import source_named, summarize
     from nnctl.errors import UsageError
+    from nnctl.training.specs import names_spec, open_spec
 
-    if Path(what).suffix in (".yaml", ".yml") or Path(what).exists():
-        from nnctl.spec.load import load_spec
-
-        loaded = load_spec(what, set_ or ())
+    if names_spec(what):
+        loaded = open_spec(Path(what), set_ or ())
         with loaded.pointing():
             dataset = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     elif set_:

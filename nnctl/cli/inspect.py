@@ -9,7 +9,9 @@ import typer
 
 
 def inspect(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
+    ],
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
@@ -39,13 +41,14 @@ def inspect(
     """
     from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
-    from nnctl.spec.load import dump_spec, load_spec
+    from nnctl.spec.load import dump_spec
+    from nnctl.training.specs import open_spec
 
     if show not in ("summary", "spec", "graph", "plan", "code"):
         raise UsageError(f"there is nothing called {show!r} to show: choose summary, spec, graph, plan or code")
     if step not in ("train", "evaluate", "predict"):
         raise UsageError(f"there is no step {step!r}: choose train, evaluate or predict")
-    loaded = load_spec(spec, set_ or ())
+    loaded = open_spec(spec, set_ or ())
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)
         return

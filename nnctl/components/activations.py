@@ -114,6 +114,7 @@ class LeakyRelu(ElementwiseActivation):
     """A rectified linear unit that lets a little through below 0; derivative `slope` at 0."""
 
     formula = "a = z if z > 0 else slope·z"
+    example = "{type: leaky_relu, slope: 0.1}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"slope": {"torch": 0.01, "keras": 0.3}}
 
     slope: Annotated[NonNegativeFloat | None, "below 0; 0.01 by PyTorch's convention, 0.3 by Keras's"] = None
@@ -130,6 +131,7 @@ class Elu(ElementwiseActivation):
     """The exponential linear unit (Clevert, Unterthiner & Hochreiter 2016)."""
 
     formula = "a = z if z > 0 else α(e^z − 1)"
+    example = "{type: elu, alpha: 0.5}"
 
     alpha: Annotated[PositiveFloat, "α: how far below 0 it reaches"] = 1.0
 
@@ -164,6 +166,7 @@ class Gelu(ElementwiseActivation):
     """z times the share of a standard normal below z (Hendrycks & Gimpel 2016)."""
 
     formula = "a = z·Φ(z) = z·½(1 + erf(z/√2)); tanh form: ½z(1 + tanh(√(2/π)(z + 0.044715z³)))"
+    example = "{type: gelu, approximate: tanh}"
 
     approximate: Annotated[Literal["none", "tanh"], "the exact form, or the paper's tanh form"] = "none"
 

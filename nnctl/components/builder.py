@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 Resuming: TypeAlias = Literal["none", "stateful", "all"]
 """The recurrent layers that resume where the step before ended: those that are stateful, in training and in
 evaluation, or all of them, as when text is generated."""
+UnitView: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+"""(shape, incoming): weights seen under a shape in which the axes `incoming` run over the weights into one unit."""
 
 
 class Builder(Protocol):
@@ -59,13 +61,15 @@ class Builder(Protocol):
         initializer: Initializer | None = None,
         regularizer: Regularizer | None = None,
         default: Initializer | None = None,
+        units: UnitView | None = None,
     ) -> Any:
         """A trained array, named `<layer>.<name>`.
 
         kind: "weight" or "bias": which root-level defaults apply where
         `initializer` or `regularizer` is None (biases are not regularized
         unless the layer asks). fans: (fan_in, fan_out). default: in place of the
-        convention's initializer, where neither layer nor root names one.
+        convention's initializer, where neither layer nor root names one. units: where
+        the last axis is not that of the units.
         """
 
     def parameter_of(self, layer: str, name: str) -> Any:

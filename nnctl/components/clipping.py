@@ -16,6 +16,7 @@ class ClipByValue(Clipping):
     """Every component of every gradient within ±limit."""
 
     formula = "g ← min(max(g, −c), c)"
+    example = "{type: value, limit: 0.5}"
 
     limit: Annotated[PositiveFloat, "c, the largest size of a component"]
 
@@ -31,6 +32,7 @@ class ClipByNorm(Clipping):
     """The gradient of each parameter scaled down to norm `limit` where it is longer."""
 
     formula = "g ← g·min(1, c/(‖g‖ + 1e-6)), each parameter by itself"
+    example = "{type: norm, limit: 1.0}"
 
     limit: Annotated[PositiveFloat, "c, the largest norm of one parameter's gradient"]
 
@@ -43,6 +45,7 @@ class ClipByGlobalNorm(Clipping):
     """All gradients scaled down together, so that their direction stays (Pascanu, Mikolov & Bengio 2013)."""
 
     formula = "g ← g·min(1, c/(‖g‖ + 1e-6)), ‖g‖ over all parameters"
+    example = "{type: global_norm, limit: 1.0}"
 
     limit: Annotated[PositiveFloat, "c, the largest norm of all gradients together"]
 

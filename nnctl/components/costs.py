@@ -53,6 +53,7 @@ class CrossEntropy(ElementwiseCost):
     """
 
     formula = "C = −1/n Σ [y ln a + (1−y) ln(1−a)]"
+    example = "{type: cross_entropy, label_smoothing: 0.1}"
     decides = True
     outputs = ("sigmoid",)
     paired_activation = "sigmoid"
@@ -105,6 +106,7 @@ class LogLikelihood(Cost):
     """
 
     formula = "C = −1/n Σ ln a_y"
+    example = "{type: log_likelihood, label_smoothing: 0.1}"
     targets = "labels"
     outputs = ("softmax",)
     wrong_outputs: ClassVar[Mapping[str, str]] = {"sigmoid": "use cross_entropy, or end with softmax"}
@@ -157,6 +159,7 @@ class Huber(ElementwiseCost):
     """Quadratic near the target, linear far from it, so that outliers pull less (Huber 1964)."""
 
     formula = "C = 1/nK Σ h(a − y), h(e) = ½e² if |e| < δ else δ(|e| − ½δ)"
+    example = "{type: huber, delta: 1.0}"
     mean = True
 
     delta: Annotated[PositiveFloat, "δ, the error where the line begins"] = 1.0
@@ -174,6 +177,7 @@ class SmoothL1(ElementwiseCost):
     """The absolute error with its corner rounded off: Huber's cost over β (Girshick 2015)."""
 
     formula = "C = 1/nK Σ h(a − y), h(e) = e²/2β if |e| < β else |e| − ½β"
+    example = "{type: smooth_l1, beta: 1.0}"
     mean = True
 
     beta: Annotated[PositiveFloat, "β, the error where the line begins"] = 1.0

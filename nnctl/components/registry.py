@@ -59,6 +59,8 @@ class Component:
     """The name it is registered under; set by `register`."""
     formula: ClassVar[str] = ""
     """Formula that it computes, in one line for people."""
+    example: ClassVar[str] = ""
+    """An example in YAML's flow style, as `{type: elu, alpha: 0.5}`; where the bare name is one, it may be left out."""
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
 

@@ -37,7 +37,7 @@ class TimedSchedule(Schedule):
 
     default_unit: ClassVar[Unit] = "epoch"
 
-    per: Annotated[Unit | None, "what time counts: epochs or steps"] = None
+    per: Annotated[Unit | None, "what time counts, epoch or step: epochs if absent"] = None
 
     @property
     def unit(self) -> Unit:
@@ -59,6 +59,7 @@ class StepDecay(TimedSchedule):
     """Multiplied by `factor` after every `every` units of time."""
 
     formula = "η(t) = η·factor^⌊t/every⌋"
+    example = "{type: step, every: 10, factor: 0.5}"
 
     every: Annotated[PositiveInt, "units of time between two drops"]
     factor: Annotated[PositiveFloat, "what each drop multiplies by"] = 0.1
@@ -72,6 +73,7 @@ class Exponential(TimedSchedule):
     """Multiplied by γ each unit of time."""
 
     formula = "η(t) = η·γᵗ"
+    example = "{type: exponential, gamma: 0.95}"
 
     gamma: Annotated[PositiveFloat, "γ, the factor from one unit of time to the next"]
 
@@ -84,6 +86,7 @@ class Polynomial(TimedSchedule):
     """From 1 down to `floor` along a power; a straight line at power 1."""
 
     formula = "η(t) = η·(floor + (1 − floor)(1 − t/T)^power)"
+    example = "{type: polynomial, power: 2.0}"
 
     duration: Annotated[PositiveInt | None, _DURATION] = None
     power: Annotated[PositiveFloat, "1 is a straight line, 2 a parabola that lands softly"] = 1.0
@@ -99,6 +102,7 @@ class Cosine(TimedSchedule):
     """From 1 down to `floor` along half a cosine (Loshchilov & Hutter 2017), and there it stays."""
 
     formula = "η(t) = η·(floor + (1 − floor)·½(1 + cos(πt/T)))"
+    example = "{type: cosine, floor: 0.01}"
 
     duration: Annotated[PositiveInt | None, _DURATION] = None
     floor: Annotated[Share, "the last factor"] = 0.0
@@ -112,6 +116,7 @@ class CosineRestarts(TimedSchedule):
     """Half a cosine again and again, each `multiplier` times as long (Loshchilov & Hutter 2017)."""
 
     formula = "η(t) = η·(floor + (1 − floor)·½(1 + cos(πτ/T))), τ since the last restart; then T ← multiplier·T"
+    example = "{type: cosine_restarts, period: 10, multiplier: 2}"
 
     period: Annotated[PositiveInt, "T, the length of the first half cosine"]
     multiplier: Annotated[PositiveInt, "how much longer each is than the one before"] = 1
@@ -136,6 +141,7 @@ class Piecewise(TimedSchedule):
     """
 
     formula = "η(t) = η·values[number of boundaries passed at t]"
+    example = "{type: piecewise, boundaries: [10, 20], values: [1.0, 0.1, 0.01]}"
 
     boundaries: Annotated[Annotated[tuple[NonNegativeInt, ...], MinLen(1)], "times of the jumps, rising"]
     values: Annotated[Annotated[tuple[NonNegativeFloat, ...], MinLen(2)], "factors, one more than boundaries"]
@@ -161,10 +167,11 @@ class Warmup(TimedSchedule):
     """A straight rise from `start` to 1, then another schedule that counts from 0 in the same units."""
 
     formula = "η(t) = η·(start + (1 − start)·t/T) while t < T, then η·then(t − T)"
+    example = "{type: warmup, duration: 5, then: cosine}"
 
     duration: Annotated[PositiveInt, "T, units of time until the full rate"]
     start: Annotated[Share, "the first factor"] = 1.0 / 3.0
-    then: Annotated[Schedule, "what follows"] = Constant()
+    then: Annotated[Schedule, "what follows; it counts what the warm-up counts"] = Constant()
 
     def factor_at(self, t: int, total: int) -> float:
         if t < self.duration:
@@ -175,6 +182,9 @@ class Warmup(TimedSchedule):
         if t < self.duration:
             return None
         return self.then.momentum_at(t - self.duration, max(total - self.duration, 1))
+
+    def advice(self, total: int) -> tuple[str, ...]:
+        return self.then.advice(max(total - self.duration, 1))
 
     def problems(self) -> Sequence[Problem]:
         if isinstance(self.then, MonitoredSchedule):
@@ -189,13 +199,15 @@ class Warmup(TimedSchedule):
 class OneCycle(TimedSchedule):
     """Up to the full rate and down again along half cosines, the momentum the other way round (Smith 2018).
 
-    The optimizer's learning rate is the peak. Momentum moves where the
-    optimizer has one.
+    The optimizer's learning rate is the peak, one unit before the share `rise` of the run is over, as in
+    PyTorch; a run of 1/rise units or less begins there. Momentum moves where the optimizer has one.
     """
 
     formula = "η from η/initial_divisor up to η and down to η/(initial_divisor·final_divisor) along half cosines"
+    example = "{type: one_cycle, rise: 0.3}"
     default_unit = "step"
 
+    per: Annotated[Unit | None, "what time counts, epoch or step: steps if absent"] = None
     rise: Annotated[Share, "the share of the run until the peak"] = 0.3
     initial_divisor: Annotated[PositiveFloat, "the first rate is the peak's over this"] = 25.0
     final_divisor: Annotated[PositiveFloat, "the last rate is the first one's over this"] = 1e4
@@ -208,6 +220,14 @@ class OneCycle(TimedSchedule):
 
     def momentum_at(self, t: int, total: int) -> float | None:
         return self._between(t, total, self.momentum_high, self.momentum_low, self.momentum_high)
+
+    def advice(self, total: int) -> tuple[str, ...]:
+        if self.rise * total > 1.0:
+            return ()
+        return (
+            f"one_cycle begins at its peak: the share rise = {self.rise:g} of a run of {total} {self.unit}s is at most "
+            f"one {self.unit}{'; with per: step it rises within the epoch' if self.unit == 'epoch' else ''}",
+        )
 
     def _between(self, t: int, total: int, first: float, peak: float, last: float) -> float:
         # The peak is at rise·total − 1, as torch counts; a run too short for a rise begins at the peak.
@@ -229,6 +249,7 @@ class Plateau(MonitoredSchedule):
     """
 
     formula = "η ← η·factor after patience evaluations without improvement, not below η₀·floor"
+    example = "{type: plateau, factor: 0.5, patience: 5}"
 
     monitor: Annotated[NonEmptyStr | None, "a column of the metrics; what early stopping watches if absent"] = None
     factor: Annotated[Annotated[float, Ge(0), Lt(1)], "what each drop multiplies by"] = 0.1

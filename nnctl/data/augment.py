@@ -20,7 +20,7 @@ from nnctl.data.streams import Draws, Purpose
 class Augmenter:
     """The augmentations of the examples of one data set.
 
-    scale: brings stored inputs to the unit range, 1 where they are in it or have none.
+    scale: brings stored inputs to the unit range, 1 for numbers that are no bytes.
     purpose: training's, an expansion's and evaluation's draws are different streams.
     """
 

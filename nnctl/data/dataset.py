@@ -43,7 +43,7 @@ class Dataset:
     shift, scale: float32 of `signature.statistics_shape`, to be applied to each batch
         as x ← (x − shift)·scale; None where the inputs enter as they are. They come from `train`.
     fingerprint: SHA-256 over the signature and every split, in hexadecimal; a run resumes on equal data only.
-    unit: brings stored inputs to the unit range in which augmentations work.
+    unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
     """
 
     signature: DataSignature
@@ -60,6 +60,17 @@ class Dataset:
         """The splits that exist, by name."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """A sentence for each doubt about what the net is given."""
+        inputs = self.train.inputs
+        if inputs.dtype != np.uint8 or self.scale is not None or (largest := int(inputs.max())) <= 1:
+            return ()
+        return (
+            f"the inputs are bytes and enter the net as they are, up to {largest}: nets start best on numbers "
+            "around 1; write transforms: [min_max] or [standardize] under data",
+        )
 
 
 def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
@@ -107,7 +118,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
                 targets if labels is not None else None, len(targets), source.test, sampler, Purpose.TEST_SUBSET
             )
         splits["test"] = _take(inputs, targets, kept)
-    unit = examples.description.scale or 1.0
+    unit = examples.description.unit
     splits["train"] = Split(*expanded(splits["train"].inputs, splits["train"].targets, source.expand, unit, seed))
     if names is not None and signature.classes is None and not signature.reconstructs:
         splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}

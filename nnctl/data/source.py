@@ -33,7 +33,7 @@ class Description:
     """A description of a source's examples, before the class filter and the transforms.
 
     classes: names in the order of the label indices, None where targets are values.
-    scale: the factor that brings stored inputs to the unit range, None for 1.
+    scale: the factor by which stored inputs enter the net, None where they enter as they are.
     examples: their number, a test set of the source included; None where that takes a full read.
     target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
     vocabulary: the tokens that input indices stand for, where they are known.
@@ -46,6 +46,17 @@ class Description:
     scale: float | None = None
     examples: int | None = None
     vocabulary: tuple[str, ...] | None = None
+
+    @property
+    def unit(self) -> float:
+        """The factor that brings stored inputs to the range in which augmentations work.
+
+        Bytes are brought to the range from 0 to 1 by the source's scale, or else by 1/255; other
+        numbers stay as they are.
+        """
+        if self.input_dtype != "uint8":
+            return 1.0
+        return 1 / 255 if self.scale is None else self.scale
 
 
 @dataclass(frozen=True)

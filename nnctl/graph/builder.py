@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from nnctl.components.base import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
-from nnctl.components.builder import Resuming
+from nnctl.components.builder import Resuming, UnitView
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.differentiate import differentiate
@@ -34,6 +34,13 @@ class Parameter:
     default: Initializer | None
     frozen: bool = False
     """Not trained: its layer, or one around it, says so."""
+    view: UnitView | None = None
+    """Of the weights by unit, where the last axis is not that of the units."""
+
+    @property
+    def units(self) -> UnitView:
+        """The weights by unit."""
+        return self.view or (self.shape, tuple(range(len(self.shape) - 1)))
 
     @property
     def name(self) -> str:
@@ -168,12 +175,13 @@ class GraphBuilder:
         initializer: Initializer | None = None,
         regularizer: Regularizer | None = None,
         default: Initializer | None = None,
+        units: UnitView | None = None,
     ) -> Tensor:
         """See `nnctl.components.builder.Builder`. Building the same layer again gives the same array."""
         path = f"{self.layer}.{name}"
         tensor = self.input(path, tuple(shape), role="parameter")
         self.parameters[path] = Parameter(
-            tensor.value, self.layer, kind, fans, initializer, regularizer, default, self.frozen
+            tensor.value, self.layer, kind, fans, initializer, regularizer, default, self.frozen, units
         )
         return tensor
 

@@ -50,7 +50,9 @@ def _update(builder: GraphBuilder, spec: Spec, parameter: Parameter, gradient: T
     new = list(result) if isinstance(result, tuple) else [result]
     regularizer = regularizer_of(spec, parameter)
     if regularizer is not None and regularizer.projects:
-        new[0] = regularizer.project(builder, new[0])
+        shape, incoming = parameter.units
+        view = regularizer.project(builder, builder.apply("reshape", new[0], shape=shape), incoming)
+        new[0] = builder.apply("reshape", view, shape=parameter.shape)
     changed = [parameter.value, *(s.value for s in state)]
     for old, tensor in zip(changed, new, strict=True):
         tensor.value.name = f"{old.name}⁺"

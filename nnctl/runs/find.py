@@ -36,6 +36,11 @@ def find(path: Path) -> RunFolder:
     raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
 
 
+def is_run(path: Path) -> bool:
+    """True where `find` has something to look at: a run folder, a folder of numbered runs, or a sweep's."""
+    return RunFolder(path).exists() or is_sweep(path) or latest(path.name, path.parent) is not None
+
+
 def _best(folder: Path) -> RunFolder:
     ranking = ranked_trials(folder)
     if not ranking.trials:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText, read_file
 from nnctl.spec.yaml.tree import Node
 
-__all__ = ["Loaded", "dump_spec", "load_spec", "load_text", "load_tree", "load_variant", "spec_to_dict"]
+__all__ = ["Loaded", "dump_spec", "load_source", "load_spec", "load_text", "load_tree", "load_variant", "spec_to_dict"]
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,12 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> Loaded:
     Raises SpecError with every problem, each at its place in the file or in an override.
     """
     file = Path(path)
-    source = read_file(file)
-    return _load(source, file.parent, file.stem, list(overrides))
+    return load_source(read_file(file), file.parent, file.stem, overrides)
 
 
 def load_text(text: str, name: str = "spec.yaml", overrides: Iterable[str] = (), folder: Path | None = None) -> Loaded:
     """The spec in a text that messages call `name`. Raises SpecError."""
-    return _load(SourceText(text, name), folder or Path(), Path(name).stem, list(overrides))
+    return load_source(SourceText(text, name), folder or Path(), Path(name).stem, overrides)
 
 
 def load_variant(base: Loaded, overrides: Iterable[str]) -> Loaded:
@@ -91,7 +90,11 @@ def load_tree(tree: Node, base: Loaded) -> Loaded:
     return _checked(validate(tree), tree, base.folder, base.spec.name, base.source)
 
 
-def _load(source: SourceText, folder: Path, stem: str, overrides: Sequence[str]) -> Loaded:
+def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable[str] = ()) -> Loaded:
+    """The spec in a text.
+
+    folder: the base of relative paths in it. name: of a spec that gives none. Raises SpecError.
+    """
     tree, problems = compose(source)
     try:
         tree = apply(tree, overrides)
@@ -103,11 +106,11 @@ def _load(source: SourceText, folder: Path, stem: str, overrides: Sequence[str])
         raise SpecError(in_order(problems, source.name)) from None
     if problems:
         raise SpecError(in_order(problems, source.name))
-    return _checked(validated, tree, folder, stem, source.name)
+    return _checked(validated, tree, folder, name, source.name)
 
 
 def _checked(validated: Validated, tree: Node, folder: Path, name: str | None, source: str) -> Loaded:
-    """What was validated, called `name` unless it says one. Raises SpecError where parts contradict each other."""
+    """Validated parts as a spec; `name`: where it says none. Raises SpecError where they contradict each other."""
     spec = validated.spec
     if spec.name is None:
         spec = replace(spec, name=name)

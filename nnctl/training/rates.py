@@ -38,6 +38,12 @@ class Rates:
         """True where a monitored schedule asks training to end: its rate is at the floor."""
         return self.memory is not None and bool(self.memory.get("stop"))
 
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """A sentence for each doubt about the schedule over a run of this length."""
+        total = self.timetable.epochs if self.schedule.unit == "epoch" else self.timetable.steps
+        return self.schedule.advice(total)
+
     def _at(self, name: str, t: int, total: int) -> float:
         base = self._bases[name]
         if name == "learning_rate":

@@ -168,7 +168,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=advice(spec),
+        advice=(*advice(spec), *data.advice, *loop.rates.advice),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)

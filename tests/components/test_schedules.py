@@ -22,6 +22,7 @@ from nnctl.components.schedules import (
     StepDecay,
     Warmup,
 )
+from nnctl.spec.schema.forms import fields_of
 
 
 def factors(schedule: Schedule, count: int, total: int | None = None) -> list[float]:
@@ -186,3 +187,19 @@ def test_momentum_follows_through_a_warm_up() -> None:
 )
 def test_fields_that_do_not_go_together(schedule: Schedule, fields: list[str]) -> None:
     assert [p.field for p in schedule.problems()] == fields
+
+
+def test_a_cycle_without_a_rise_is_worth_a_sentence() -> None:
+    assert OneCycle().advice(4) == ()
+    (sentence,) = OneCycle(per="epoch").advice(3)
+    assert "begins at its peak" in sentence
+    assert "per: step" in sentence
+    assert Warmup(duration=2, per="step", then=OneCycle()).advice(5) == OneCycle().advice(3) != ()
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, cls in components("schedule").items() if "per" in fields_of(cls))
+)
+def test_the_unit_stands_where_it_is_left_open(name: str) -> None:
+    cls = components("schedule")[name]
+    assert f"{cls.default_unit}s if absent" in fields_of(cls)["per"].description

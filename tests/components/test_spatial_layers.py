@@ -110,6 +110,19 @@ def test_sequences_are_images_of_height_1(layer: Any) -> None:
     np.testing.assert_allclose(flat.run(weight=weight, bias=bias)[0], expected)
 
 
+@pytest.mark.parametrize(("kernel", "stride", "torch", "keras"), [(2, 3, 11, 12), (3, 3, 12, 12), (5, 2, 11, 11)])
+def test_a_kernel_shorter_than_the_stride_leaves_a_tail_by_kerass_convention(
+    kernel: int, stride: int, torch: int, keras: int
+) -> None:
+    # Keras: n·stride + max(kernel − stride, 0) outputs of n inputs, with padding "valid".
+    layer = ConvTranspose1d(filters=1, kernel=kernel, stride=stride)
+    x, weight = np.ones((1, 4, 1)), np.ones((kernel, 1, 1))
+    by_torch, by_keras = (output(layer, x, name, weight=weight, bias=np.zeros(1)) for name in CONVENTIONS)
+    assert (by_torch.shape[1], by_keras.shape[1]) == (torch, keras)
+    np.testing.assert_allclose(by_keras[:, :torch], by_torch)
+    np.testing.assert_allclose(by_keras[:, torch:], 0.0)
+
+
 def test_many_examples_are_convolved_a_few_at_a_time() -> None:
     rng = np.random.default_rng(1)
     x, weight = rng.standard_normal((40, 30, 30, 4)), rng.standard_normal((5, 5, 4, 2))

@@ -44,8 +44,8 @@ def test_gradients_of_0_stay() -> None:
 
 
 def projected(limit: float, w: Any) -> Any:
-    bench = Bench()
-    return bench.run(MaxNorm(limit=limit).project(bench.builder, bench.tensor("w", w, batched=False)))[0]
+    bench, incoming = Bench(), tuple(range(w.ndim - 1))
+    return bench.run(MaxNorm(limit=limit).project(bench.builder, bench.tensor("w", w, batched=False), incoming))[0]
 
 
 def test_max_norm_bounds_the_weights_into_each_unit() -> None:

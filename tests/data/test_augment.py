@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,11 @@ from scipy import ndimage
 
 from nnctl.components.registry import components
 from nnctl.data.augment import Augmenter
+from nnctl.data.dataset import load_dataset
 from nnctl.data.resample import affine, displaced
+from nnctl.data.source import Description
 from nnctl.data.streams import Purpose
+from nnctl.data.summary import required_fields
 from nnctl.errors import DataError
 from nnctl.spec.load import load_text
 
@@ -233,3 +238,90 @@ def test_points_are_no_images(part: str) -> None:
 def test_points_can_be_shaken_and_mixed() -> None:
     loaded = load_text(SPEC.format(data="moons", part="noise, mixup"))
     assert loaded.spec.data.signature(loaded.folder).input_shape == (2,)
+
+
+SYMMETRIC = np.array([[[[0], [200], [0]], [[255], [7], [255]]]] * 6, np.uint8)
+"""Images of bytes that are their own mirror images, and all alike."""
+
+
+def stored(dtype: str, path: Any) -> Any:
+    """A spec's data section over those images, archived with that type."""
+    np.savez(path / "pictures.npz", inputs=SYMMETRIC.astype(dtype), targets=np.arange(6) % 2)
+    return {"type": "npz", "path": "pictures.npz"}
+
+
+def loaded(data: Any, folder: Any) -> Any:
+    spec = load_text(json.dumps({"data": data, "layers": ["flatten", {"type": "dense", "units": 2}], "cost": "mse"}))
+    return load_dataset(spec.spec.data, folder, 0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64", "bool"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_changes_nothing_leaves_archives_as_they_are(name: str, dtype: str, tmp_path: Any) -> None:
+    """Every augmentation as an identity: of no example, or for want of anything to change."""
+    cls = components("augmentation")[name]
+    spared = {"probability": 1e-12} if "probability" in {f.name for f in dataclasses.fields(cls)} else {}
+    data = stored(dtype, tmp_path)
+    before = loaded(data, tmp_path).train
+    augmented = {
+        **data,
+        "expand": [{"type": "augmented", "augment": [{"type": name, **REQUIRED.get(name, {}), **spared}]}],
+    }
+    found = loaded(augmented, tmp_path)
+    assert found.train.inputs.dtype == before.inputs.dtype
+    np.testing.assert_array_equal(found.train.inputs[:6], before.inputs)
+    if name == "mixup" and before.inputs.dtype != np.uint8:
+        # λ·x + (1 − λ)·x rounds.
+        np.testing.assert_allclose(found.train.inputs[6:], before.inputs, rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(found.train.inputs[6:], before.inputs)
+
+
+def test_bytes_keep_their_range_whatever_they_enter_the_net_as(tmp_path: Any) -> None:
+    part = {"type": "flip", "probability": 1}
+    data = {**stored("uint8", tmp_path), "expand": [{"type": "augmented", "augment": [part]}]}
+    rescaled = {**data, "transforms": [{"type": "min_max", "per": "dataset"}]}
+    for section in (data, rescaled):
+        found = loaded(section, tmp_path)
+        np.testing.assert_array_equal(found.train.inputs[6:], SYMMETRIC)
+        assert found.unit == 1 / 255
+
+
+@pytest.mark.parametrize(("name", "largest"), [("digits", 16), ("mnist", 255), ("images", 255)])
+def test_the_range_of_bytes_with_a_scale_is_what_is_1(name: str, largest: int) -> None:
+    assert Description((1, 1, 1), "uint8", scale=1 / largest).unit == 1 / largest
+    changed, _ = augment(make("noise", std=9.0), np.full((40, 2, 2, 1), largest, np.uint8), scale=1 / largest)
+    assert set(np.unique(changed)) >= {0, largest}
+    assert changed.max() == largest
+
+
+def test_noise_on_bytes_is_in_the_unit_range(tmp_path: Any) -> None:
+    part = {"type": "augmented", "augment": [{"type": "noise", "std": 0.1}]}
+    found = loaded({**stored("uint8", tmp_path), "expand": [part]}, tmp_path)
+    moved = np.abs(found.train.inputs[6:].astype(int) - found.train.inputs[:6])
+    assert 5 < moved.mean() < 40
+
+
+def test_bytes_that_enter_as_they_are_get_a_sentence(tmp_path: Any) -> None:
+    (sentence,) = loaded(stored("uint8", tmp_path), tmp_path).advice
+    assert "up to 255" in sentence
+    assert "min_max" in sentence
+    for quiet in (stored("uint8", tmp_path) | {"transforms": ["standardize"]}, stored("float32", tmp_path)):
+        assert loaded(quiet, tmp_path).advice == ()
+
+
+def without_files(cls: Any) -> bool:
+    """True where examples come with nnctl."""
+    return not required_fields(cls) and cls().where(Path()) in ("generated", "part of nnctl")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, cls in components("data").items() if without_files(cls)))
+def test_what_changes_nothing_leaves_every_source_as_it_is(name: str) -> None:
+    source = components("data")[name]()
+    if source.describe(Path()).input_dtype == "index":
+        pytest.skip("indices are never augmented")
+    spared = components("expansion")["augmented"](augment=(make("noise", probability=1e-12),))
+    before, found = (load_dataset(dataclasses.replace(source, expand=e), Path(), 0) for e in ((), (spared,)))
+    n = len(before.train)
+    np.testing.assert_array_equal(found.train.inputs[:n], before.train.inputs)
+    np.testing.assert_array_equal(found.train.inputs[n:], before.train.inputs)

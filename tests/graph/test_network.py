@@ -158,6 +158,28 @@ def test_max_norm_holds_after_the_update():
     assert np.any(norms > 0.5 * (1 - 1e-12))
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_max_norm_of_a_transposed_convolution_is_of_each_filter(groups):
+    spec = net(f"""
+layers:
+  - {{type: reshape, shape: [1, 4]}}
+  - {{type: conv_transpose1d, filters: 6, kernel: 3, groups: {groups}}}
+  - flatten
+  - {{type: dense, units: 2}}
+regularizer: {{type: max_norm, limit: 0.5}}
+""")
+    case = Case(spec, VALUES, 3, 1)
+    inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
+    updates = interpret(Network(spec, VALUES).training_step, inputs, case.sizes()).updates
+    weight = updates["conv_transpose1d1.weight"]
+    # (kernel, filters of a group, channels): a filter sees the channels of its group.
+    by_group = np.split(weight, groups, axis=2)
+    norms = np.concatenate([np.linalg.norm(part, axis=(0, 2)) for part in by_group])
+    assert len(norms) == 6
+    assert np.all(norms <= 0.5 * (1 + 1e-12))
+    assert np.any(norms > 0.5 * (1 - 1e-12))
+
+
 def test_the_book_decays_weights_alone():
     text = "convention: book\nlayers: [{type: dense, units: 2}]\noptimizer: {type: sgd"
     case = Case(net(f"{text}}}"), VALUES, 3, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,33 @@ def test_an_unknown_augmentation_is_pointed_at() -> None:
         SpecError, match=r"--with:1:\d+: error: there is no augmentation 'shft'[\s\S]*did you mean 'shift'"
     ):
         open_run(Path("out"), None, ["shft"])
+
+
+def test_flips_of_symmetric_bytes_change_no_number() -> None:
+    """Bytes of an archive, which has no scale, through training and evaluation with augmentation and without."""
+    half = np.random.default_rng(0).integers(0, 256, (60, 4, 2, 1))
+    np.savez(
+        "bytes.npz", inputs=np.concatenate([half, half[:, :, ::-1]], axis=2).astype(np.uint8), targets=np.arange(60) % 3
+    )
+    text = """
+data: {type: npz, path: bytes.npz, test: 20, augment: [{type: flip, probability: 1}]}
+layers: [flatten, {type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 2}
+optimizer: {type: sgd, learning_rate: 1e-5}
+"""
+    train(text, out="flipped")
+    train(text, "data.augment=[]", out="plain")
+    rows = [
+        [
+            {k: v for k, v in json.loads(line).items() if k != "seconds"}
+            for line in Path(out, "metrics.jsonl").read_text().splitlines()
+        ]
+        for out in ("flipped", "plain")
+    ]
+    assert rows[0] == rows[1]
+    assert rows[0][0]["train_cost"] > 2
+    plain, mean = (evaluate([open_run(Path("flipped"))], "test", copies=copies)[0] for copies in (0, 2))
+    assert mean.row["accuracy"] == plain.row["accuracy"]
+    assert mean.confusion is not None
+    np.testing.assert_array_equal(mean.confusion, plain.confusion)

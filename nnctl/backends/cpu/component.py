@@ -15,6 +15,8 @@ from nnctl.components.registry import register
 class Cpu(BackendComponent):
     """Each step compiled as one function for this processor, with its BLAS."""
 
+    example = "{type: cpu, threads: 2}"
+
     rank = 10
     threads: Annotated[PositiveInt | None, "at most so many; one a core if absent"] = None
 

@@ -68,8 +68,8 @@ class Regularizer(Component):
         """d body/dw."""
         raise NotImplementedError
 
-    def project(self, builder: Builder, w: Any) -> Any:
-        """The nearest allowed weights (w has shape (..., units))."""
+    def project(self, builder: Builder, w: Any, incoming: tuple[int, ...]) -> Any:
+        """The nearest allowed weights. incoming: the axes of w that run over the weights into one unit."""
         raise NotImplementedError
 
 

@@ -74,6 +74,10 @@ class Schedule(Component):
         """The momentum at time t, None to leave the optimizer's own."""
         return None
 
+    def advice(self, total: int) -> tuple[str, ...]:
+        """A sentence for each doubt about a run of `total` units."""
+        return ()
+
 
 class MonitoredSchedule(Schedule):
     """A schedule that answers to a metric. Its memory is a JSON mapping, kept in the checkpoint.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from nnctl.components.activations import Linear
 from nnctl.components.base import Activation, Initializer, Layer, Regularizer
-from nnctl.components.builder import Builder
+from nnctl.components.builder import Builder, UnitView
 from nnctl.components.fields import Convention, NonNegativeInt, PositiveInt
 from nnctl.components.layers.parameters import bias_problems, with_bias
 from nnctl.components.layers.shapes import numbers, show
@@ -77,14 +77,19 @@ class _Convolving(Layer):
         shape = (*kernel, *self.connections(channels))
         fans = (math.prod(shape[:-1]), math.prod(kernel) * shape[-1])
         weight = builder.parameter(
-            "weight", shape, kind="weight", fans=fans, initializer=self.initializer, regularizer=self.regularizer
-        )
+            "weight", shape, kind="weight", fans=fans, initializer=self.initializer, regularizer=self.regularizer,
+            units=self.by_filter(shape),
+        )  # fmt: skip
         z = self.convolve(builder, x, weight, lengths)
         return self.activation.build(builder, with_bias(self, builder, z, fans))
 
     def connections(self, channels: int) -> tuple[int, int]:
         """The last two axes of the weights."""
         raise NotImplementedError
+
+    def by_filter(self, shape: tuple[int, ...]) -> UnitView | None:
+        """The view of weights of that shape by filter; None where the last axis is that of the filters."""
+        return None
 
     def convolve(self, builder: Builder, x: Any, weight: Any, lengths: Window) -> Any:
         """The weighted input without bias."""
@@ -133,7 +138,8 @@ class _Convolution(_Convolving):
 class _ConvTranspose(_Convolving):
     """Lengths: stride·(n − 1) + dilation·(kernel − 1) + 1 − 2·padding + output_padding.
 
-    With 'same', stride·n: what the convolution with 'same' makes n of.
+    With 'same', stride·n: what the convolution with 'same' makes n of. By Keras's convention 'valid' gives stride·n at
+    least, where the kernel is shorter than the stride.
     """
 
     formula = "z[p·stride + k·dilation, f] = Σ_p,c x[p, c]·w[k, f, c] + b[f], a = f(z)"
@@ -144,6 +150,11 @@ class _ConvTranspose(_Convolving):
     def connections(self, channels: int) -> tuple[int, int]:
         return self.filters // self.groups, channels
 
+    def by_filter(self, shape: tuple[int, ...]) -> UnitView | None:
+        *kernel, filters, channels = shape
+        axes = (*range(len(kernel)), len(kernel) + 2)
+        return (*kernel, filters, self.groups, channels // self.groups), axes
+
     def convolve(self, builder: Builder, x: Any, weight: Any, lengths: Window) -> Any:
         stride, reach = self._per_axis("stride"), self._reach()
         if self.padding == "same":
@@ -152,6 +163,9 @@ class _ConvTranspose(_Convolving):
         else:
             pairs = self._pairs(lengths)
             extra = self._per_axis("output_padding")
+            if self.padding == "valid" and self.settled("convention") == "keras":
+                # Keras makes stride·n outputs of n, however short the kernel.
+                extra = tuple(max(e, s - r) for e, s, r in zip(extra, stride, reach))
             outputs = tuple(
                 s * (n - 1) + r - sum(pair) + e for n, s, r, pair, e in zip(lengths, stride, reach, pairs, extra)
             )
@@ -181,7 +195,12 @@ class Conv2d(_Convolution):
 
     Each output looks at a local receptive field; all outputs of a filter share its weights (LeCun et al. 1998).
     Parameters: `weight` (kernel_h, kernel_w, channels/groups, filters), `bias` (filters,).
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
     """
+
+    example = "{type: conv2d, filters: 20, kernel: 5, padding: same, activation: relu}"
 
 
 @register("layer", "conv1d")
@@ -189,7 +208,12 @@ class Conv1d(_Convolution):
     """Convolution over sequences: (batch, length, channels) → (batch, positions, filters).
 
     Parameters: `weight` (kernel, channels/groups, filters), `bias` (filters,).
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
     """
+
+    example = "{type: conv1d, filters: 16, kernel: 5, activation: relu}"
 
     rank = 1
 
@@ -207,6 +231,8 @@ class ConvTranspose2d(_ConvTranspose):
     it is the transpose of, `bias` (filters,). See Dumoulin & Visin 2016.
     """
 
+    example = "{type: conv_transpose2d, filters: 8, kernel: 4, stride: 2}"
+
 
 @register("layer", "conv_transpose1d")
 class ConvTranspose1d(_ConvTranspose):
@@ -214,6 +240,8 @@ class ConvTranspose1d(_ConvTranspose):
 
     Parameters: `weight` (kernel, filters/groups, channels), `bias` (filters,).
     """
+
+    example = "{type: conv_transpose1d, filters: 8, kernel: 4, stride: 2}"
 
     rank = 1
 

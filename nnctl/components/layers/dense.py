@@ -21,9 +21,13 @@ class Dense(Layer):
     Parameters: `weight` (fan_in, units), `bias` (units,). Tied to another layer it has
     no weight of its own and uses that layer's (units, fan_in), transposed, as the
     decoder of an autoencoder does; both layers' gradients add up.
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
     """
 
     formula = "z = x·W + b, a = f(z)"
+    example = "{type: dense, units: 30, activation: relu}"
 
     units: Annotated[PositiveInt, "how many units"]
     activation: Annotated[Activation, "f in a = f(z)"] = Linear()
@@ -112,6 +116,7 @@ class DropConnect(Dense):
     """
 
     formula = "z = x·(M ∘ W)/(1 − rate) + b, M = 1 with probability 1 − rate"
+    example = "{type: dropconnect, units: 30, rate: 0.5, activation: relu}"
 
     rate: Annotated[Fraction, "the share of the weights that is dropped"] = 0.5
 
@@ -139,6 +144,7 @@ class ActivationLayer(Layer):
     """An activation by itself, for example after a sum of branches."""
 
     formula = "a = f(x)"
+    example = "{type: activation, activation: relu}"
 
     activation: Annotated[Activation, "f in a = f(x)"]
 

@@ -20,6 +20,7 @@ class Dropout(Layer):
     """
 
     formula = "a = M ∘ x/(1 − rate), M = 1 with probability 1 − rate"
+    example = "{type: dropout, rate: 0.5}"
     transparent = True
 
     rate: Annotated[Fraction, "the share of the activations that is dropped"] = 0.5
@@ -36,6 +37,7 @@ class GaussianNoise(Layer):
     """Normal noise added to each activation (Bishop 1995: at small size the same as a penalty on slopes)."""
 
     formula = "a = x + ε, ε ~ N(0, std²)"
+    example = "{type: gaussian_noise, std: 0.1}"
     transparent = True
 
     std: Annotated[NonNegativeFloat, "standard deviation of the noise"]

@@ -62,6 +62,7 @@ class BatchNorm(Layer):
     """
 
     formula = "a = γ·(x − mean)/√(var + ε) + β, mean and var over the batch"
+    example = "{type: batch_norm, momentum: 0.1}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "epsilon": _EPSILON,
         "momentum": {"torch": 0.1, "keras": 0.99},
@@ -130,6 +131,7 @@ class LayerNorm(Layer):
     """
 
     formula = "a = γ·(x − mean)/√(var + ε) + β, mean and var over axes"
+    example = "{type: layer_norm, epsilon: 1e-5}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"epsilon": _EPSILON}
 
     axes: Annotated[

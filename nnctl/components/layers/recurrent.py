@@ -3,7 +3,8 @@
 All read (batch, time, features) and give the last state (batch, units), or every
 state (batch, time, units) with `return_sequence`, which is how they are stacked.
 A second input is a mask (batch, time), as the layer `mask` makes it: where it is
-0 the step is skipped, so that sequences of different lengths fit in one batch.
+0 the step is skipped, so that sequences of different lengths fit in one batch: the state, and with it the output
+of that step, is that of the step before. So it is in Keras, but for its Bidirectional, which gives zeros there.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Recurrent(Layer):
     """Names of the recurrent states, each (batch, units)."""
 
     units: Annotated[PositiveInt, "size of the state"]
-    return_sequence: Annotated[bool, "give the state of every step, not of the last alone"] = False
+    return_sequence: Annotated[
+        bool, "give the state of every step, not of the last alone; a step that a mask skips repeats the one before"
+    ] = False
     bidirectional: Annotated[
         bool, "a second cell walks from the last step to the first; the outputs lie side by side"
     ] = False
@@ -200,9 +203,13 @@ class Rnn(TwoBiases):
 
     Parameters: `weight` (features, units), `recurrent_weight` (units, units), `bias` and
     perhaps `recurrent_bias` (units,).
+
+    First values where neither layer nor spec names an initializer: torch and book, all U(±1/√units); keras,
+    Glorot's uniform input weights, orthogonal recurrent weights, zero biases.
     """
 
     formula = "h_t = f(x_t·W + h_{t−1}·R + b)"
+    example = "{type: rnn, units: 32, activation: tanh}"
 
     activation: Annotated[Literal["tanh", "relu"], "f"] = "tanh"
 

@@ -21,6 +21,7 @@ class Accuracy(MeanMetric):
     """
 
     formula = "1 if argmax_j a_j = y else 0; units: the mean of [a_j > ½] = [y_j > ½]"
+    example = "{type: accuracy, threshold: 0.5}"
     of_answers = True
 
     threshold: Annotated[float | None, "above it a unit says yes; the cost's if absent, 0 for hinge, else ½"] = None

@@ -18,6 +18,7 @@ class GradientNorms(Norms):
     """
 
     formula = "‖∂C/∂b‖ for each layer"
+    example = "{type: gradient_norms, of: weight}"
     higher_is_better = False
 
     of: Annotated[Literal["weight", "bias"], "which gradients"] = "bias"

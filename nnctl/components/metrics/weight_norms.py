@@ -14,6 +14,7 @@ class WeightNorms(Norms):
     """The size of each layer's weights, before each step's update."""
 
     formula = "‖W‖ for each layer, the root of the sum of all squares"
+    example = "{type: weight_norms, of: weight}"
     higher_is_better = False
 
     of: Annotated[Literal["weight", "bias"], "which parameters"] = "weight"

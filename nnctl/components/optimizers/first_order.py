@@ -86,6 +86,7 @@ class Sgd(FirstOrder):
     """Gradient descent, with momentum where `momentum` is above 0."""
 
     formula = "w ← w − η·∇C; with momentum v ← μv − η∇C, w ← w + v"
+    example = "{type: sgd, learning_rate: 0.1}"
     scheduled = ("learning_rate", "momentum")
 
     momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.0
@@ -119,6 +120,7 @@ class Momentum(FirstOrder):
     """Gradient descent with a velocity (Polyak 1964)."""
 
     formula = "v ← μv − η∇C, w ← w + v"
+    example = "{type: momentum, learning_rate: 0.05, momentum: 0.9}"
     scheduled = ("learning_rate", "momentum")
 
     momentum: Annotated[Fraction, "μ, the share of the velocity that a step keeps"] = 0.9
@@ -135,6 +137,7 @@ class Nesterov(Momentum):
     """Momentum that looks ahead (Nesterov 1983, in the form of Sutskever et al. 2013)."""
 
     formula = "v ← μv − η∇C, w ← w + μv − η∇C"
+    example = "{type: nesterov, learning_rate: 0.05, momentum: 0.9}"
 
     def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
         return _momentum(self, g, scheduled, state[0], nesterov=True)
@@ -145,6 +148,7 @@ class Adagrad(FirstOrder):
     """Steps shrink by the root of all squared gradients so far (Duchi, Hazan & Singer 2011)."""
 
     formula = "s ← s + g², w ← w − η·g/(√s + ε)"
+    example = "{type: adagrad, learning_rate: 0.01}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "initial_accumulator": {"torch": 0.0, "keras": 0.1},
         "epsilon": {"torch": 1e-10, "keras": 1e-7},
@@ -171,6 +175,7 @@ class RmsProp(FirstOrder):
     """Steps shrink by a running root mean square of the gradient (Tieleman & Hinton 2012)."""
 
     formula = "s ← ρs + (1−ρ)g², w ← w − η·g/(√s + ε)"
+    example = "{type: rmsprop, learning_rate: 0.001, rho: 0.9}"
     scheduled = ("learning_rate", "momentum")
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "rho": {"torch": 0.99, "keras": 0.9},
@@ -211,6 +216,7 @@ class Adam(FirstOrder):
     """Running mean over running root mean square, both unbiased (Kingma & Ba 2015)."""
 
     formula = "m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η·m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
+    example = "{type: adam, learning_rate: 0.001}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"epsilon": {"torch": 1e-8, "keras": 1e-7}}
 
     learning_rate: Annotated[PositiveFloat, "η, the size of a step"] = 0.001
@@ -242,6 +248,7 @@ class AdamW(Adam):
     """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019)."""
 
     formula = "w ← w − η·λ·w − η·m̂/(√v̂ + ε), m and v as in Adam"
+    example = "{type: adamw, learning_rate: 0.001, weight_decay: 0.01}"
 
     weight_decay: Annotated[NonNegativeFloat, "λ, of biases too; unlike a regularizer's, not divided by n"] = 0.01
 
@@ -254,6 +261,7 @@ class Adadelta(FirstOrder):
     """Steps in the units of the weights themselves (Zeiler 2012)."""
 
     formula = "s ← ρs + (1−ρ)g², Δ = √(d + ε)/√(s + ε)·g, d ← ρd + (1−ρ)Δ², w ← w − η·Δ"
+    example = "{type: adadelta, rho: 0.95}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "rho": {"torch": 0.9, "keras": 0.95},
         "epsilon": {"torch": 1e-6, "keras": 1e-7},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description, Examples, Source
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 class ArraySource(Source):
     """Inputs (n, …) and targets (n,) or (n, k).
 
-    uint8 inputs stay uint8, other numbers become float32; vectors (n,) are taken as (n, 1).
+    uint8 inputs stay uint8 and enter the net as 0…255, other numbers become float32; vectors (n,)
+    are taken as (n, 1).
     Integer or text targets are labels, other numbers values, unless `target_type` says otherwise.
     """
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
+    transforms: Annotated[
+        tuple[Transform, ...],
+        "rescalings of the inputs, in this order; without one, bytes (uint8) enter the net as 0…255, "
+        "and not as 0…1, as those of images and mnist do",
+    ] = ()
 
     def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
         """Arrays by role: inputs, targets, and where there is a test set test_inputs, test_targets.
@@ -58,6 +65,8 @@ class ArraySource(Source):
 @register("data", "npz")
 class Npz(ArraySource):
     """A .npz archive that holds inputs and targets, and perhaps a test set, under names."""
+
+    example = "{type: npz, path: arrays.npz, validation: 0.1}"
 
     inputs: Annotated[NonEmptyStr, "name of the array of inputs"] = "inputs"
     targets: Annotated[NonEmptyStr, "name of the array of targets"] = "targets"
@@ -93,6 +102,8 @@ class Npz(ArraySource):
 @register("data", "npy")
 class Npy(ArraySource):
     """Inputs in one .npy file, targets in another."""
+
+    example = "{type: npy, path: inputs.npy, targets: labels.npy, validation: 0.1}"
 
     targets: Annotated[NonEmptyStr, "the file of targets, relative to the spec"]
 

@@ -18,6 +18,8 @@ class Images(Source):
     scaled by 1/255.
     """
 
+    example = "{type: images, path: photos, size: [32, 32], validation: 0.2}"
+
     path: Annotated[NonEmptyStr, "the folder, relative to the spec"]
     size: Annotated[
         tuple[PositiveInt, PositiveInt] | None, "[height, width] to resize to; all images have one size if absent"

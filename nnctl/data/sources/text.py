@@ -48,6 +48,8 @@ class Text(NextTokens):
     begin with an embedding or a one_hot layer and end with a softmax over the vocabulary.
     """
 
+    example = "{type: text, path: tale.txt, length: 64, validation: 0.1}"
+
     path: Annotated[NonEmptyStr, "a UTF-8 file, or a folder of .txt files; relative to the spec"]
     tokens: Annotated[Literal["characters", "words"], "what is predicted one by one; blanks count as words"] = (
         "characters"
@@ -98,6 +100,8 @@ class Shakespeare(NextTokens):
     Looked for in `path` if given, else in the folder $NNCTL_DATA or its shakespeare/ or
     text/, then in the user's cache. The selection is A. Karpathy's (2015).
     """
+
+    example = "{type: shakespeare, length: 64, validation: 0.1}"
 
     path: Annotated[NonEmptyStr | None, "folder of the file input.txt or tinyshakespeare.txt"] = None
     length: Annotated[PositiveInt, "characters in a window: how far gradients reach back"] = 64
