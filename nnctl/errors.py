@@ -17,6 +17,8 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nnctl.screen.characters import columns, harmless
+
 
 @dataclass(frozen=True)
 class Location:
@@ -67,9 +69,12 @@ def _excerpt(location: Location) -> list[str]:
         return []
     number = str(location.line)
     gutter = " " * len(number)
+    start = location.column - 1
+    before, marked = harmless(location.text[:start]), harmless(location.text[start : start + location.width])
     # Tabs keep their width in the caret's line only if they are repeated there.
-    before = "".join("\t" if c == "\t" else " " for c in location.text[: location.column - 1])
-    return [f"  {number} | {location.text}", f"  {gutter} | {before}{'^' * max(1, location.width)}"]
+    blank = "\t".join(" " * columns(part) for part in before.split("\t"))
+    carets = "^" * max(1, columns(marked))
+    return [f"  {number} | {harmless(location.text)}", f"  {gutter} | {blank}{carets}"]
 
 
 class NnctlError(Exception):

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from nnctl.backends.blas import prefer_wide_kernels
 from nnctl.errors import NnctlError
+from nnctl.screen.streams import guarded
 
 BROKEN_PIPE = 141
 """The exit code that a shell reports of a process that SIGPIPE ended: `nnctl … | head -1` is no failure of ours."""
@@ -31,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.excepthook = explain_defect
     # Before anything loads NumPy, whose BLAS chooses its kernels then.
     prefer_wide_kernels()
+    with guarded():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -58,9 +64,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except NnctlError as error:
-        from nnctl.cli.diagnostics import render
+        from nnctl.cli.diagnostics import show
 
-        print(render(error, sys.stderr), file=sys.stderr)
+        show(error, sys.stderr)
         return error.exit_code
     raise AssertionError("typer ends every command with SystemExit")
 
@@ -69,9 +75,10 @@ def explain_defect(kind: type[BaseException], error: BaseException, trace: Trace
     """The traceback of an exception that nobody foresaw, and what to do about it."""
     from nnctl import __version__
 
-    sys.__excepthook__(kind, error, trace)
-    print(
-        f"nnctl: this is a defect of nnctl {__version__}, not of your spec; "
-        "please report it with the command line and the lines above",
-        file=sys.stderr,
-    )
+    with guarded():
+        sys.__excepthook__(kind, error, trace)
+        print(
+            f"nnctl: this is a defect of nnctl {__version__}, not of your spec; "
+            "please report it with the command line and the lines above",
+            file=sys.stderr,
+        )

@@ -58,6 +58,7 @@ def inspect(
     from nnctl.plan.lower import lower
     from nnctl.plan.render import render as render_plan
     from nnctl.plan.summary import summarize
+    from nnctl.screen.characters import harmless
 
     given = loaded.spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)
@@ -71,12 +72,12 @@ def inspect(
             "predict": lambda: network.prediction,
         }[step]()
     if show == "graph":
-        typer.echo(render_graph(graph))
+        print(harmless(render_graph(graph)))
     elif show == "plan":
-        typer.echo(render_plan(lower(graph, interface.sizes(size, size))))
+        print(harmless(render_plan(lower(graph, interface.sizes(size, size)))))
     elif show == "code":
         from nnctl.backends.listing import listing
 
-        typer.echo(listing(graph, interface.sizes(size, size), loaded.spec.backend, backend))
+        print(harmless(listing(graph, interface.sizes(size, size), loaded.spec.backend, backend)))
     else:
         print_rows(summarize(network, size))

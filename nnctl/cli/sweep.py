@@ -104,14 +104,14 @@ def sweep(
 
 def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterator[TrialResult]:
     """Each result by number: an object a line in a pipe, and words for people where a trial failed."""
-    import json
     import sys
 
+    from nnctl.cli.printing import print_json
     from nnctl.sweep.runner import in_order
 
     for result in in_order(results):
         if not sys.stdout.isatty():
-            print(json.dumps(_row(study, result), ensure_ascii=False), flush=True)
+            print_json(_row(study, result))
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
@@ -143,10 +143,12 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
     if quiet or not sys.stderr.isatty():
         yield from results
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    from nnctl.screen.console import Bar, Console
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Bar(*columns, console=Console(sys.stderr)) as progress:
         bar = progress.add_task("trials", total=len(study.trials))
         for result in results:
             progress.advance(bar)
@@ -186,8 +188,7 @@ def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: b
 
 def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
     """The ensemble of the best trials: a line under the table on a terminal, an object in a pipe."""
-    import json
-
+    from nnctl.cli.printing import print_json
     from nnctl.sweep.ensemble import judge_best
 
     ensemble = judge_best(study, count)
@@ -199,7 +200,7 @@ def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
     if line:
         typer.echo(_sentence(ensemble))
     else:
-        print(json.dumps(ensemble.as_json()), flush=True)
+        print_json(ensemble.as_json())
 
 
 def _sentence(ensemble: Ensemble) -> str:

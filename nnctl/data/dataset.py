@@ -147,8 +147,9 @@ def _renumbering(names: tuple[str, ...] | None, source: Source) -> NDArray[np.in
     if names is None or source.classes is None:
         return None
     renumber = np.full(len(names), -1, dtype=np.int64)
+    place = {name: index for index, name in enumerate(names)}
     for new, name in enumerate(map(str, source.classes)):
-        renumber[names.index(name)] = new
+        renumber[place[name]] = new
     return renumber
 
 

@@ -11,6 +11,7 @@ from annotated_types import Ge
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import register
 from nnctl.data.download.published import PublishedFiles
+from nnctl.data.limits import require_classes
 from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
 from nnctl.errors import DataError
 
@@ -84,13 +85,14 @@ class Text(NextTokens):
 
     def _read(self, folder: Path) -> Examples:
         from nnctl.data import tokens
-        from nnctl.data.paths import existing_file, resolve
+        from nnctl.data.paths import existing_file_or_folder
 
-        path = resolve(self.path, folder)
-        text = tokens.read_text(path if path.is_dir() else existing_file(self.path, folder))
-        parts = self.tokens_of(text)
+        path = existing_file_or_folder(self.path, folder)
+        parts = self.tokens_of(tokens.read_text(path))
         _check_length(path, len(parts), self.tokens, self.length)
-        return windows(parts, tokens.vocabulary_of(parts, self.vocabulary), self.length)
+        names = tokens.vocabulary_of(parts, self.vocabulary)
+        require_classes(len(names), self.tokens, "keep the frequent ones: vocabulary: 10000")
+        return windows(parts, names, self.length)
 
 
 @register("data", "shakespeare")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from nnctl.components.fields import Pattern
 from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import components, kinds
 from nnctl.spec.document import Spec
@@ -67,6 +68,11 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
             return f"write {'true' if value.lower() in _TRUE_WORDS | {'true'} else 'false'}"
         if bases & {int, float} and (fix := _as_number(node)):
             return fix
+        if pattern := next(
+            (b for f in options if isinstance(f, Leaf) for b in f.bounds if isinstance(b, Pattern)), None
+        ):
+            one = f"1 {value.strip().lower()}"
+            return f"write {one}" if re.fullmatch(pattern.regex, one) else ""
         choices = [v for f in options if isinstance(f, ChoiceForm) for v in f.values if isinstance(v, str)]
         if choices:
             return did_you_mean(suggest(value, choices))
