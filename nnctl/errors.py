@@ -8,7 +8,7 @@ NnctlError                1   a defect of ours
 ├── RunError              2   a run folder that is missing, in the way or damaged
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
-└── Interrupted     130/143   SIGINT or SIGTERM, after saving
+└── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnctl.screen.characters import columns, harmless
+from nnctl.screen.characters import harmless, width_of
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def _excerpt(location: Location) -> list[str]:
     start = location.column - 1
     before, marked = harmless(location.text[:start]), harmless(location.text[start : start + location.width])
     # Tabs keep their width in the caret's line only if they are repeated there.
-    blank = "\t".join(" " * columns(part) for part in before.split("\t"))
-    carets = "^" * max(1, columns(marked))
+    blank = "\t".join(" " * width_of(part) for part in before.split("\t"))
+    carets = "^" * max(1, width_of(marked))
     return [f"  {number} | {harmless(location.text)}", f"  {gutter} | {blank}{carets}"]
 
 

@@ -16,9 +16,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from nnctl.screen.characters import columns as columns_of
-from nnctl.screen.characters import word
-from nnctl.screen.console import Console
+from nnctl.screen.characters import width_of, word
+from nnctl.screen.console import Console, columns_of
 
 _STYLES = {"PASS": "green", "FAIL": "bold red", "KINK": "yellow"}
 
@@ -59,18 +58,18 @@ class Column:
     def least(self) -> int:
         """The least width that it can be given: of its numbers, and of the longest word."""
         texts = (self.name, *(() if self.numeric else self.cells))
-        words = min(FOLDED, max((columns_of(token) for text in texts for token in text.split()), default=0))
-        return max(1, words, *(map(columns_of, self.cells) if self.numeric else ()))
+        words = min(FOLDED, max((width_of(token) for text in texts for token in text.split()), default=0))
+        return max(1, words, *(map(width_of, self.cells) if self.numeric else ()))
 
     @cached_property
     def natural(self) -> int:
         """The width at which nothing is folded."""
-        return max(self.least, *map(columns_of, (self.name, *self.cells)))
+        return max(self.least, *map(width_of, (self.name, *self.cells)))
 
 
 def print_table(columns: Sequence[Column], title: str = "") -> None:
     """Print a table of at least one row on stdout, which is a terminal."""
-    console = Console(sys.stdout)
+    console = Console(sys.stdout, columns_of(sys.stdout))
     shown = list(columns[:ITEMS])
     if title:
         console.say(title, "italic")
@@ -89,7 +88,7 @@ def print_table(columns: Sequence[Column], title: str = "") -> None:
 
 def fits(columns: Sequence[Column]) -> bool:
     """True where the columns stand side by side on this terminal."""
-    blocks = _blocks(columns, Console(sys.stdout).width)
+    blocks = _blocks(columns, columns_of(sys.stdout))
     return blocks is not None and len(blocks) == 1
 
 

@@ -87,35 +87,9 @@ class Expression:
                 adjoints[reference] = adjoints[reference] + adjoint * partial(recorder, output, *arguments)
         return recorder.finish([adjoints[argument]])
 
-    def render(self, names: Sequence[str]) -> str:
-        """The results as one formula over the inputs' names, shared parts repeated."""
-        texts = list(names)
-        for line in self.lines:
-            arguments = [_text(texts, a) for a in line.arguments]
-            text = PRIMITIVES[line.primitive].notation.format(*arguments)
-            texts.append(f"({text})" if PRIMITIVES[line.primitive].notation[0] in "{-1" else text)
-        rendered = [_text(texts, r) for r in self.results]
-        return ", ".join(r[1:-1] if _enclosed(r) else r for r in rendered)
-
-
-def _enclosed(text: str) -> bool:
-    """True where the first parenthesis closes at the very end."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    depth = 0
-    for position, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if depth == 0:
-            return position == len(text) - 1
-    return False
-
 
 def _value(values: Sequence[Any], reference: Ref) -> Any:
     return values[reference] if isinstance(reference, int) else reference
-
-
-def _text(texts: Sequence[str], reference: Ref) -> str:
-    return texts[reference] if isinstance(reference, int) else f"{reference:.10g}"
 
 
 class Traced:

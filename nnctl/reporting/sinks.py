@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from nnctl.errors import RunError
+from nnctl.process.signals import Signalled, leavable
 from nnctl.reporting.formats import Format
 from nnctl.training.events import Evaluated, Event, Record, Saving, Started, Tested
 
@@ -37,9 +38,15 @@ class StreamSink:
             self._write(self.form.row(event.record))
 
     def _write(self, text: str) -> None:
-        if text:
-            self.stream.write(text)
-            self.stream.flush()
+        if not text:
+            return
+        try:
+            with leavable(noted=False):
+                self.stream.write(text)
+                self.stream.flush()
+        except Signalled as signalled:
+            # The pipe is full, and the run is asked to end: it is saved as for a reader that has gone.
+            raise BrokenPipeError("nobody reads") from signalled
 
     def close(self) -> None:
         """Leave the stream open: it is the caller's."""

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from nnctl.reporting.pace import Pace
 from nnctl.reporting.sinks import Sink
-from nnctl.screen.characters import columns, message, word
-from nnctl.screen.console import Bar, Console
+from nnctl.screen.characters import message, width_of, word
+from nnctl.screen.console import Bar, Console, columns_of
 from nnctl.training.events import (
     Evaluated,
     Event,
@@ -195,7 +195,7 @@ class TableSink:
     def _print(
         self, names: Sequence[str], cells: Sequence[str], *, style: str | None = None, star: bool = False
     ) -> None:
-        padded = [" " * (_width(name) - columns(cell)) + cell for name, cell in zip(names, map(word, cells))]
+        padded = [" " * (_width(name) - width_of(cell)) + cell for name, cell in zip(names, map(word, cells))]
         self.console.say("  ".join(padded) + (" *" if star else ""), style)
 
     def _end(self) -> None:
@@ -233,7 +233,7 @@ def _cell(name: str, value: Value) -> str:
 
 def _width(name: str) -> int:
     """Of a column: its head's and its numbers', at most as wide in the common case."""
-    return max(7, *(columns(word(part)) for part in name.rpartition("_")))
+    return max(7, *(width_of(word(part)) for part in name.rpartition("_")))
 
 
 def show(value: Value) -> str:
@@ -269,6 +269,6 @@ def terminal_sinks(stdout: IO[str], stderr: IO[str], *, rows: bool, quiet: bool)
     errors = Console(stderr)
     bar = ProgressSink(errors) if not quiet and errors.is_terminal else None
     # With a bar on the same screen, rows go through it and stand above it. The table ends before the last words.
-    sinks: list[Sink] = [TableSink(Console(stdout) if bar is None else errors)] if rows else []
+    sinks: list[Sink] = [TableSink(Console(stdout, columns_of(stdout)) if bar is None else errors)] if rows else []
     sinks += [] if quiet else [MessageSink(errors)]
     return [*sinks, bar] if bar is not None else sinks

@@ -60,7 +60,7 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:head]}…[{len(text) - limit:,} characters]…{text[-tail:]}"
 
 
-def columns(text: str) -> int:
+def width_of(text: str) -> int:
     """The columns that a text takes on a terminal: two for a wide character, none for a combining one."""
     if text.isascii():
         return len(text)

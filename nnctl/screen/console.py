@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 import rich.console
 import rich.progress
@@ -18,10 +19,13 @@ class Console(rich.console.Console):
     """A console where only what rich draws itself acts on the terminal.
 
     Markup, emoji codes and highlighting are off: a class may be called `[red]` or `:smile:`.
+    width: in columns; the terminal's at each moment if absent.
     """
 
-    def __init__(self, stream: Any, **options: Any) -> None:
-        super().__init__(file=behind(stream), markup=False, emoji=False, highlight=False, **options)
+    def __init__(self, stream: Any, width: int | None = None) -> None:
+        # Both, or rich takes every terminal without colours for one of 80 columns.
+        height = None if width is None else 25
+        super().__init__(file=behind(stream), markup=False, emoji=False, highlight=False, width=width, height=height)
 
     def render(
         self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
@@ -35,15 +39,25 @@ class Console(rich.console.Console):
         self.print(text, style=style, soft_wrap=True)
 
 
+def columns_of(stream: IO[str]) -> int:
+    """The columns of the terminal behind a stream: COLUMNS where that is a number above 0, else what it says."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
 class Bar(rich.progress.Progress):
     """A progress bar that leaves the screen when it ends; what is printed while it is there stands above it."""
 
     def __init__(self, *columns: rich.progress.ProgressColumn, console: Console) -> None:
         # Data in a pipe are not for the bar's terminal.
         both = sys.stdout is not None and sys.stdout.isatty()
-        super().__init__(
-            *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=both
-        )
+        shown = console.is_terminal and not console.is_dumb_terminal
+        super().__init__(*columns, console=console, transient=True, disable=not shown, redirect_stdout=both)
 
     def start(self) -> None:
         """Show it."""

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -56,9 +57,12 @@ def _depth(path: str) -> int:
         return 0
 
 
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
 def write(value: object) -> str:
-    """A value as YAML in flow style; JSON is a part of that."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value as YAML in flow style: JSON, with what YAML does not take as it is escaped."""
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.analysis.postmortem import post_mortem
+from nnctl.analysis.postmortem import non_finite, post_mortem
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -244,7 +244,14 @@ class Loop:
         # A metric that is not defined for its examples was not measured.
         return row | {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()}
 
+    def _require_finite_state(self) -> None:
+        """Raise DivergedError where an array of the state holds what is no finite number, though every cost was one."""
+        broken = non_finite(self.engine.state(), self.step)
+        if broken is not None:
+            raise DivergedError(f"{broken}\n{self._advice(self.rates.learning_rate(max(self.step - 1, 0)))}")
+
     def _evaluate(self) -> Iterator[Event]:
+        self._require_finite_state()
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
         values |= {f"train_{name}": value for name, value in self._measures.metrics().items()}

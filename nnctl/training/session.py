@@ -19,6 +19,7 @@ from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
 from nnctl.graph import interface
+from nnctl.process.signals import leavable
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import write_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
@@ -37,6 +38,7 @@ from nnctl.training.resume import (
 )
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import bind_other_splits, bind_training_set
+from nnctl.training.timetable import Timetable
 from nnctl.training.transfer import transfer
 
 
@@ -94,14 +96,39 @@ def train(
         yield from _train(loaded, folder, data, engine, last, stop, threads, chunk)
 
 
+@leavable()
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
         engine.assign({interface.SHIFT: data.shift, interface.SCALE: data.scale})
+    _refuse_lone_examples(loaded, engine, len(data.train))
     bind_other_splits(engine.feed, data)
     return data, engine
+
+
+def _refuse_lone_examples(loaded: Loaded, engine: Engine, examples: int) -> None:
+    """Raise SpecError where each batch is one example and a layer needs several to take statistics of."""
+    layers = engine.network.structure.needing_batches
+    if layers and Timetable.of_spec(loaded.spec, examples).batch == 1:
+        raise loaded.error(
+            "schedule.batch_size",
+            f"{layers[0]} takes the mean and variance of a batch, and a batch has one example: "
+            "less its own mean that is 0, whatever the input",
+            hint="set batch_size to 2 at least; or use layer_norm, which looks at each example by itself",
+        )
+
+
+def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
+    """Advice where the last batch of an epoch has one example and a layer needs several."""
+    layers = engine.network.structure.needing_batches
+    if not layers or timetable.examples % timetable.batch != 1:
+        return ()
+    return (
+        f"the last batch of an epoch has one example, of which {layers[0]} makes 0: it teaches nothing before it; "
+        f"another batch_size than {timetable.batch:,} leaves more, or none",
+    )
 
 
 def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
@@ -168,7 +195,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=(*advice(spec), *data.advice, *loop.rates.advice),
+        advice=(*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from nnctl.errors import Diagnostic, Location
-from nnctl.screen.characters import columns, cut, harmless, json_line, message, word
+from nnctl.screen.characters import cut, harmless, json_line, message, width_of, word
 
 ACTING = [
     *(chr(code) for code in (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))),
@@ -60,7 +60,7 @@ def test_json_for_a_stream_that_knows_ascii_alone() -> None:
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("数字", 4), ("e\u0301", 1), ("", 0)])
 def test_columns(text: str, width: int) -> None:
-    assert columns(text) == width
+    assert width_of(text) == width
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_the_caret_stands_under_what_it_marks(before: str, marked: str) -> None:
     text = f"{before}{marked} # rest"
     shown = Diagnostic("no", Location("a.yaml", 1, len(before) + 1, len(marked), text)).render().split("\n")
     start, carets = shown[2].partition("^")[0], shown[2].strip(" |\t")
-    assert columns(start.replace("\t", " ")) == columns(f"  1 | {harmless(before)}".replace("\t", " "))
-    assert len(carets) == columns(harmless(marked))
+    assert width_of(start.replace("\t", " ")) == width_of(f"  1 | {harmless(before)}".replace("\t", " "))
+    assert len(carets) == width_of(harmless(marked))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from nnctl.components.builder import Builder
-from nnctl.components.metrics.norms import Norms, norm
+from nnctl.components.metrics.norms import Norms, norm_of
 from nnctl.components.registry import register
 
 
@@ -19,5 +19,9 @@ class WeightNorms(Norms):
 
     of: Annotated[Literal["weight", "bias"], "which parameters"] = "weight"
 
+    @property
+    def measured(self) -> str:
+        return self.of
+
     def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
-        return norm(builder, parameter)
+        return norm_of(builder, parameter)
