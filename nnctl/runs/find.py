@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from nnctl.errors import RunError
-from nnctl.runs.folder import RUNS, RunFolder, is_sweep, latest
+from nnctl.runs.folder import RUNS, RunFolder, is_sweep, latest, pointed_at
 from nnctl.runs.sweeps import ranked_trials
 
 _LOGGER = logging.getLogger(__name__)
@@ -17,9 +17,8 @@ def find(path: Path) -> RunFolder:
 
     Which trial that is, is logged. Raises RunError.
     """
-    pointer = path.parent / "latest" if path.name == "latest" else None
-    if pointer is not None and pointer.is_file():
-        path = path.parent / pointer.read_text(encoding="utf-8").strip()
+    if path.name == "latest":
+        path = pointed_at(path)
     run = RunFolder(path)
     if run.exists():
         return run

@@ -17,6 +17,8 @@ from typing import Any
 
 from nnctl.errors import RunError, UsageError
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
+from nnctl.runs.records import Results
+from nnctl.runs.sealed import read_record
 
 RESULTS = "results.json"
 
@@ -71,7 +73,7 @@ def ranked_trials(folder: Path) -> RankedTrials:
             f"{folder}: the sweep is not finished: it has no {RESULTS}\n"
             f"  run its line again to go on, or name one of its trials, as {trial_folder(folder, 0)}"
         )
-    results = RunFolder(folder).read_json(path)
+    results = read_record(path, Results)
     column, sign = results["monitor"], -1.0 if results["higher_is_better"] else 1.0
     ranked: list[RankedTrial] = []
     count = 0

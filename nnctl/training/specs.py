@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from nnctl.errors import RunError
 from nnctl.runs.find import find, is_run
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_source, load_spec
@@ -29,7 +28,7 @@ def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     folder = _run_folder(given)
     if folder is None:
         return load_spec(given, overrides)
-    return replace(load_spec(folder.spec, overrides), folder=_written_in(folder))
+    return replace(load_spec(folder.spec, overrides), folder=Path(folder.read_origin()["folder"]))
 
 
 def names_spec(word: str) -> bool:
@@ -46,11 +45,3 @@ def _run_folder(given: Path) -> RunFolder | None:
         return find(given) if is_run(given) else None
     folder = RunFolder(given.parent)
     return folder if given.name == folder.spec.name and folder.origin.is_file() else None
-
-
-def _written_in(folder: RunFolder) -> Path:
-    """The folder that relative paths of a run's spec start from."""
-    said = folder.read_json(folder.origin).get("folder")
-    if not isinstance(said, str):
-        raise RunError(f"{folder.origin}: does not say where the run's spec was written")
-    return Path(said)

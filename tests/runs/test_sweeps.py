@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nnctl.errors import RunError
 from nnctl.runs.find import find
 from nnctl.runs.folder import RunFolder, require_free
+from nnctl.runs.records import Results
+from nnctl.runs.sealed import read_record, write_record
 from nnctl.runs.sweeps import ranked_trials
 
 
@@ -20,8 +20,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def summary(value: float | None) -> dict[str, Any]:
-    return {"weights": "last", "best": None, "last": {"validation_accuracy": value}, "test": None}
+def finish(run: RunFolder, value: float) -> None:
+    """Write a summary with one number."""
+    counts = {"seed": 0, "threads": 1, "parameters": 1, "epochs": 1.0, "steps": 1, "seconds": 0.0, "examples": {}}
+    words = {"name": "net", "backend": "numpy", "stopped": None, "weights": "last", "monitor": None}
+    rows = {"best": None, "last": {"validation_accuracy": value}, "test": None}
+    write_record(run.summary, {**counts, **words, **rows, "files": run.digests()})
 
 
 def make_sweep(folder: Path, *values: float | None, higher: bool = True) -> Path:
@@ -32,11 +36,12 @@ def make_sweep(folder: Path, *values: float | None, higher: bool = True) -> Path
         run.path.mkdir(parents=True)
         run.spec.write_text("")
         if value is not None:
-            run.write_json(run.summary, summary(value))
-        ranking.append({"settings": {}, "trials": [number], "failed": int(value is None), "mean": value})
+            finish(run, value)
+        failed = int(value is None)
+        ranking.append({"settings": {}, "trials": [number], "failed": failed, "mean": value, "standard_error": None})
     content = {"monitor": "validation_accuracy", "higher_is_better": higher, "ranking": ranking}
     (folder / "sweep.json").write_text("{}")
-    (folder / "results.json").write_text(json.dumps(content))
+    write_record(folder / "results.json", content)
     return folder
 
 
@@ -60,18 +65,29 @@ def test_a_sweep_without_results_or_without_a_finished_trial_has_no_best() -> No
         find(Path())
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('"mean": 0.5', '"mean": 0.95'), ('"ranking"', '"rankings"'), ("}", ""), ('"trials": [', '"trials": ["x", ')],
+)
+def test_results_that_are_damaged_or_edited_are_refused_by_name(before: str, after: str) -> None:
+    path = make_sweep(Path("found"), 0.5, 0.9) / "results.json"
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(RunError, match=r"found/results.json: is damaged or was edited"):
+        ranked_trials(Path("found"))
+
+
 @pytest.mark.parametrize("change", ["edited", "deleted", "trained on"])
 def test_results_that_are_not_those_of_the_runs_are_refused(change: str) -> None:
     folder = make_sweep(Path("found"), 0.5, 0.9)
     run = RunFolder(folder / "0000")
     if change == "edited":
-        results = json.loads((folder / "results.json").read_text())
+        results = read_record(folder / "results.json", Results)
         results["ranking"][0]["mean"] = 0.95
-        (folder / "results.json").write_text(json.dumps(results))
+        write_record(folder / "results.json", results)
     elif change == "deleted":
         run.summary.unlink()
     else:
-        run.write_json(run.summary, summary(0.99))
+        finish(run, 0.99)
     with pytest.raises(RunError, match=r"found/results.json: does not fit the runs beside it.*for trial 0"):
         ranked_trials(folder)
 
