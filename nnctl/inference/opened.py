@@ -15,7 +15,8 @@ from nnctl.engine.engine import Engine, load_engine
 from nnctl.errors import SpecError, UsageError
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
-from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
+from nnctl.runs.find import find
+from nnctl.runs.folder import CHECKPOINTS, RunFolder
 from nnctl.spec.load import Loaded, load_text
 
 
@@ -104,7 +105,7 @@ def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] |
 
 
 def read_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> SavedRun:
-    """The run at `path` (a run folder, or a folder of numbered runs: its latest).
+    """The run at `path` (as `find` takes it).
 
     checkpoint: "best" or "last"; if None the weights that the run ended with, or the
     last of an unfinished run. augment: augmentations as a spec writes them, in place of
