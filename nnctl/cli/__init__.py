@@ -9,7 +9,7 @@ import sys
 from nnctl.process.import_path import leave_working_folder
 
 TYPE_CHECKING = False
-# No other import here, `gc` is built in: what `python -m nnctl` loads before `main` may still come from the working folder,
+# No other import here (`gc` is built in): what `python -m nnctl` loads before `main` may come from the working folder,
 # and a signal that comes before ends Python, not nnctl.
 if TYPE_CHECKING:
     from collections.abc import Sequence
