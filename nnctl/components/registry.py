@@ -61,6 +61,8 @@ class Component:
     """Formula that it computes, in one line for people."""
     example: ClassVar[str] = ""
     """An example in YAML's flow style, as `{type: elu, alpha: 0.5}`; where the bare name is one, it may be left out."""
+    of_number: ClassVar[str] = ""
+    """Of a kind's base: the component that a bare number in its place most likely means, with … for the number."""
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
 

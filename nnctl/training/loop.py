@@ -28,7 +28,20 @@ from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
-from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
+from nnctl.training.events import (
+    NO_ROWS,
+    Evaluated,
+    Event,
+    Finished,
+    Progress,
+    Record,
+    Saved,
+    Saving,
+    Stopped,
+    Tested,
+    Value,
+    rows_digest,
+)
 from nnctl.training.monitor import Monitor, metric_of, require_column
 from nnctl.training.rates import Rates, at_step
 from nnctl.training.signals import StopRequest
@@ -85,6 +98,7 @@ class Loop:
         self.step = 0
         self.stopped: str | None = None
         self.history: list[Record] = []
+        self._rows_sha256 = NO_ROWS
         self._measures = engine.measures()
         self._best: Checkpoint | None = None
         self._fixed_chunk = chunk
@@ -160,6 +174,7 @@ class Loop:
         if self.monitor is not None:
             self.monitor = self.monitor.restored(progress["monitor"])
         self.history = list(history)
+        self._rows_sha256 = progress["rows_sha256"]
         self._saved_step = self.step
         self._began = self._clock() - seconds
 
@@ -170,8 +185,10 @@ class Loop:
             "seed": self.spec.seed,
             "examples": self.sizes["train"],
             "step": self.step,
+            "steps": self.timetable.steps,
             "epoch": self.timetable.epochs_done(self.step),
             "rows": len(self.history),
+            "rows_sha256": self._rows_sha256,
             "sums": self._measures.sums(),
             "schedule": self.rates.memory,
             "monitor": self.monitor.memory() if self.monitor is not None else None,
@@ -263,6 +280,7 @@ class Loop:
         self._measures = self.engine.measures()
         record = self._row("evaluation", self.step, values)
         self.history.append(record)
+        self._rows_sha256 = rows_digest(self._rows_sha256, record)
         improved = self._observe(record)
         yield Evaluated(record, improved)
 

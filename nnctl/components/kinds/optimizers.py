@@ -15,6 +15,7 @@ class Clipping(Component):
     """A bound on the gradients, applied before the update."""
 
     kind: ClassVar[str] = "clipping"
+    of_number: ClassVar[str] = "{type: global_norm, limit: …}"
 
     def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
         """The bounded gradients, in the same order."""
@@ -30,6 +31,7 @@ class Optimizer(Component):
     """
 
     kind: ClassVar[str] = "optimizer"
+    of_number: ClassVar[str] = "{type: sgd, learning_rate: …}"
     scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
     def state(self) -> tuple[tuple[str, float], ...]:

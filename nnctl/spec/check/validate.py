@@ -202,19 +202,33 @@ class _Walker:
         type_node = node.get("type")
         noun = kind_name(form.kind)
         if type_node is None:
-            return self.problem(
+            self.problem(
                 node.location,
                 f"{article(noun)} needs a 'type'",
                 "" if len(candidates) > 24 else f"type: one of {listing(candidates)}",
                 hints.for_untyped(node, form),
             )
+            return self.parts(node, candidates, path)
         name = text_of(type_node)
         if name is None:
             return self.problem(
                 type_node.location, f"'type' cannot be {content(type_node)}", f"the name of {article(noun)}"
             )
         cls = self.named(name, type_node.location, form, candidates, owner)
-        return _BAD if isinstance(cls, _Bad) else self.fields(node, cls, path, f"{noun} '{name}'", candidates)
+        if not isinstance(cls, _Bad):
+            return self.fields(node, cls, path, f"{noun} '{name}'", candidates)
+        if meant := hints.meant_type(name, candidates):
+            self.fields(node, candidates[meant], path, f"{noun} '{meant}'", candidates)
+            return _BAD
+        return self.parts(node, candidates, path)
+
+    def parts(self, node: MappingNode, candidates: dict[str, type[Any]], path: str) -> _Bad:
+        """The problems inside a component of which nobody knows what it is: of fields that mean the same in all."""
+        for name, entry in node.entries.items():
+            known = [fields_of(cls)[name] for cls in candidates.values() if name in fields_of(cls)]
+            if known and all(field.form == known[0].form for field in known) and name != "type":
+                self.value(entry.value, known[0].form, f"{path}.{name}", f"'{name}'", known[0])
+        return _BAD
 
     def named(
         self, name: str, location: Location, form: Variant, candidates: dict[str, type[Any]], owner: Field | None
