@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def evaluate(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, or with --best a sweep's.", metavar="RUN...", show_default=False)
+        list[Path],
+        typer.Argument(help="Run folders; of a sweep's the best trial.", metavar="RUN...", show_default=False),
     ],
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
     checkpoint: Annotated[
@@ -57,7 +58,7 @@ def evaluate(
     if with_ and not augment:
         raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
     if best is not None:
-        from nnctl.sweep.best import best_runs
+        from nnctl.runs.sweeps import best_runs
 
         runs = [run for folder in runs for run in best_runs(folder, best)]
     opened = [open_run(path, checkpoint, with_ or None) for path in runs]

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", metavar="RUN", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
+    ],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(

@@ -107,6 +107,14 @@ class Component:
         """Contradictions between fields that are valid alone."""
         return ()
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        """Sentences on fields that are allowed and seldom meant, because others read them otherwise.
+
+        Asked after `for_convention`.
+        """
+        return ()
+
 
 C = TypeVar("C", bound=Component)
 

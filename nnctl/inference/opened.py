@@ -15,7 +15,8 @@ from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError, UsageError
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import FolderStore
-from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
+from nnctl.runs.find import find
+from nnctl.runs.folder import CHECKPOINTS, RunFolder
 from nnctl.spec.load import Loaded, load_text
 from nnctl.training.session import load_engine
 
@@ -73,7 +74,7 @@ class TrainedRun:
 
 
 def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
-    """The net of the run at `path` (a run folder, or a folder of numbered runs: its latest).
+    """The net of the run at `path` (as `find` takes it).
 
     checkpoint: "best" or "last"; if None the weights that the run ended with, or the
     last of an unfinished run. augment: augmentations as a spec writes them, in place of

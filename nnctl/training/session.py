@@ -205,6 +205,9 @@ def _train(
         # A process killed right after its last checkpoint has left these as they were before it.
         renew_copy(folder.checkpoint("last"), last)
         _note_time(folder, loop)
+    doubts = [*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)]
+    if last is not None and (jump := loop.rates.jump(last.progress["steps"], loop.step)) is not None:
+        doubts.append(jump)
     yield Started(
         name=spec.name or folder.path.name,
         folder=str(folder.path),
@@ -219,7 +222,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=(*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)),
+        advice=tuple(doubts),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from nnctl.errors import RunError
-from nnctl.runs.folder import RunFolder, find
+from nnctl.runs.find import find, is_run
+from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_source, load_spec
 from nnctl.spec.yaml.source_text import decode
 
@@ -20,7 +20,7 @@ STDIN = Path("-")
 def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     """The spec that a command line names, with `path=value` overrides applied.
 
-    given: a file, a run folder or a folder of numbered runs (its latest), or `-`. Paths in a run's spec are
+    given: a file, a run as `find` takes it, or `-`. Paths in a run's spec are
     relative to where that spec was written, those of stdin to the working folder. Raises SpecError, RunError.
     """
     if given == STDIN:
@@ -31,25 +31,17 @@ def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     return replace(load_spec(folder.spec, overrides), folder=Path(folder.read_origin()["folder"]))
 
 
-def is_run(given: Path) -> bool:
-    """True where a path is a run folder, or a folder of numbered runs."""
-    return given.is_dir() and _run_folder(given) is not None
-
-
 def names_spec(word: str) -> bool:
     """True where a word of a command line names a spec, not a component: by its look, or because it is there."""
     path = Path(word)
     looks = path == STDIN or path.suffix.lower() in (".yaml", ".yml") or any(c in word for c in (os.sep, "/"))
-    return looks or path.is_file() or _run_folder(path) is not None
+    return looks or path.is_file() or is_run(path)
 
 
 def _run_folder(given: Path) -> RunFolder | None:
     """The run whose spec is meant; None where an ordinary file is."""
     if given.is_dir():
-        try:
-            return find(given)
-        except RunError:
-            # That a folder is no spec is told by what reads specs.
-            return None
+        # That a folder is no spec is told by what reads specs.
+        return find(given) if is_run(given) else None
     folder = RunFolder(given.parent)
     return folder if given.name == folder.spec.name and folder.origin.is_file() else None

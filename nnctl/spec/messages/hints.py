@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
+from annotated_types import Le, Lt
+
 from nnctl.components.base import Layer
 from nnctl.components.fields import Pattern
 from nnctl.components.pretraining import Pretraining
@@ -41,6 +43,8 @@ from nnctl.spec.schema.forms import (
 from nnctl.spec.yaml.scalars import resolve, write_float
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, text_of
 
+_LEAST_PERCENT = 5
+"""A number from here to 100 in place of a share is taken for a percentage."""
 _TRUE_WORDS = {"yes", "on", "y", "t", "enabled"}
 _FALSE_WORDS = {"no", "off", "n", "f", "disabled"}
 _ABSENT_WORDS = {"none", "off", "no", "false", "nil", "disabled"}
@@ -88,6 +92,8 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
         return fix
     if isinstance(value, float) and int in bases and value.is_integer() and abs(value) < 1e15:
         return f"write {int(value)}"
+    if isinstance(value, int | float) and _LEAST_PERCENT <= value <= 100 and any(map(_is_share, options)):
+        return f"{value:g}% is written {write_float(round(value / 100, 12))}"
     if value in (0, 1) and bases == {bool}:
         return f"write {'true' if value else 'false'}"
     if not isinstance(value, str) and str in bases and pattern is None:
@@ -109,6 +115,13 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
             return f"a number for '{field.name if field else ''}' belongs in '{root}'"
         return f"write {meant}" if (meant := component_of_number(variant, node)) else ""
     return ""
+
+
+def _is_share(form: Form) -> bool:
+    """True of a number that is 1 at most."""
+    if not isinstance(form, Leaf):
+        return False
+    return any((isinstance(b, Lt) and b.lt == 1) or (isinstance(b, Le) and b.le == 1) for b in form.bounds)
 
 
 def _for_string(node: ScalarNode, value: str, form: Form, field: Field | None, pattern: Pattern | None) -> str:
@@ -197,10 +210,10 @@ def within_record(record: Record, name: str) -> str:
     return ""
 
 
-def meant_type(name: str, allowed: Collection[str]) -> str:
+def meant_type(name: str, allowed: Collection[str], near: float = 0.6) -> str:
     """The component that a name most likely means, also as code calls it, `nn.ReLU` or `SGD(lr=0.1)`; "" without."""
     called = re.fullmatch(r"(?:\w+\.)*(\w+)\s*(?:\(.*\))?", name)
-    return renamed(name, allowed) or suggest(called[1] if called else name, allowed)
+    return renamed(name, allowed) or suggest(called[1] if called else name, allowed, near)
 
 
 def for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Field | None) -> str:
