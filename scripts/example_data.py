@@ -52,7 +52,7 @@ def pendulum() -> dict[str, NDArray[np.float32]]:
 
 
 def strokes() -> dict[str, NDArray[np.generic]]:
-    """Strokes of a pen, (n, 8, 2) in float32, and whether each turns left or right (n,), by the names of their files."""
+    """Strokes of a pen, (n, 8, 2), and whether each turns left or right, (n,), by the names of their files."""
     rng = np.random.default_rng(3)
     turns = rng.integers(0, 2, _STROKES)
     bend = np.where(turns == 0, 1.0, -1.0) * rng.uniform(0.15, 0.6, _STROKES)
