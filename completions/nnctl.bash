@@ -15,7 +15,7 @@ _nnctl_options() {
     "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
-    "explain") echo '--set --under --help -h' ;;
+    "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --help -h' ;;
     "sweep") echo '--grid --random --space --seeds --folds --monitor --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
@@ -85,6 +85,7 @@ _nnctl_value() {
     "inspect -h") echo 'flag' ;;
     "explain --set") echo 'setting' ;;
     "explain --under") echo 'free' ;;
+    "explain --list") echo 'flag' ;;
     "explain --help") echo 'flag' ;;
     "explain -h") echo 'flag' ;;
     "bench --set") echo 'setting' ;;

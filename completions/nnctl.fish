@@ -53,7 +53,7 @@ complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a sp
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
-complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Show every value of a spec and where it came from'
+complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Show every value of a spec and where it came from, or all that there is to say of a component'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
@@ -119,6 +119,7 @@ complete -c nnctl -n '__nnctl_at 0 inspect' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using explain' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using explain' -l under -x -d 'Only what lies at or under this path, e.g'
+complete -c nnctl -n '__nnctl_using explain' -l list -d 'The components of a kind, as in --list layer; without one, the kinds'
 complete -c nnctl -n '__nnctl_using explain' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs)'
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import nnctl.backends
 from nnctl.components.backends import Auto
 from nnctl.components.base import BackendComponent
-from nnctl.components.registry import components
+from nnctl.components.registry import components, not_loaded
 from nnctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def _named(specified: BackendComponent, name: str) -> BackendComponent:
     known = components("backend")
     if name not in known:
         *others, last = known
-        raise UsageError(f"there is no backend {name!r}: choose {', '.join(others)} or {last}")
+        there_are = f"there is no backend {name!r}: choose {', '.join(others)} or {last}"
+        raise UsageError("\n  ".join((there_are, *not_loaded())))
     component: BackendComponent = known[name]()
     return component
 

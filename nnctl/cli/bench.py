@@ -9,7 +9,9 @@ import typer
 
 
 def bench(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
+    ],
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
@@ -42,11 +44,11 @@ def bench(
     from nnctl.analysis.bench import bench as measure
     from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
-    from nnctl.spec.load import load_spec
+    from nnctl.training.specs import open_spec
 
     if step not in ("train", "evaluate"):
         raise UsageError(f"there is no step {step!r} to time: choose train or evaluate")
-    loaded = load_spec(spec, set_ or ())
+    loaded = open_spec(spec, set_ or ())
     with loaded.pointing():
         measured = measure(
             loaded.spec,

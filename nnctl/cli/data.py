@@ -16,11 +16,12 @@ def list_() -> None:
 
     A table on a terminal, one JSON object a line in a pipe.
     """
+    from nnctl.cli.printing import print_rows
     from nnctl.data.summary import catalogue
 
     rows = catalogue(Path())
     shown = ("name", "input_shape", "classes", "examples", "where", "about")
-    _print(rows, [{key: _cell(row[key]) for key in shown} for row in rows])
+    print_rows(rows, [{key: _cell(row[key]) for key in shown} for row in rows])
 
 
 @app.command("fetch")
@@ -52,14 +53,14 @@ def show(
 
     A table on a terminal, one JSON object a line in a pipe.
     """
+    from nnctl.cli.printing import print_rows
     from nnctl.data.dataset import load_dataset
     from nnctl.data.summary import source_named, summarize
     from nnctl.errors import UsageError
+    from nnctl.training.specs import names_spec, open_spec
 
-    if Path(what).suffix in (".yaml", ".yml") or Path(what).exists():
-        from nnctl.spec.load import load_spec
-
-        loaded = load_spec(what, set_ or ())
+    if names_spec(what):
+        loaded = open_spec(Path(what), set_ or ())
         with loaded.pointing():
             dataset = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     elif set_:
@@ -67,42 +68,9 @@ def show(
     else:
         dataset = load_dataset(source_named(what), Path(), 0)
     rows = summarize(dataset)
-    _print(rows, [{key: _cell(value) for key, value in row.items()} for row in rows])
+    print_rows(rows, [{key: _cell(value) for key, value in row.items()} for row in rows])
 
 
-def _print(rows: list[dict[str, Any]], table: list[dict[str, str]]) -> None:
-    """`rows` as JSON Lines in a pipe, `table` on a terminal."""
-    import json
-    import sys
-
-    if not sys.stdout.isatty():
-        for row in rows:
-            typer.echo(json.dumps(row, ensure_ascii=False))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    printed = Table(box=box.SIMPLE)
-    for name in table[0]:
-        printed.add_column(name.replace("_", " "), overflow="fold")
-    for line in table:
-        printed.add_row(*line.values())
-    # Names of classes and folders may look like markup or emoji codes.
-    Console(markup=False, emoji=False).print(printed)
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case float():
-            return f"{value:.4g}"
-        case int():
-            return f"{value:,}"
-        case list():
-            return "×".join(map(str, value)) or "label"
-        case dict():
-            return " ".join(f"{key}:{count:,}" for key, count in value.items())
-        case _:
-            return str(value)
+def _cell(value: Any) -> Any:
+    """A shape as people write it; any other value as it is."""
+    return ("×".join(map(str, value)) or "label") if isinstance(value, list) else value

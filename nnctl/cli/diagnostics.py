@@ -7,6 +7,8 @@ import re
 from typing import TextIO
 
 from nnctl.errors import NnctlError, SpecError
+from nnctl.screen.characters import message
+from nnctl.screen.streams import behind
 
 _RED, _CYAN, _GREEN, _BOLD, _PLAIN = "\x1b[1;31m", "\x1b[1;36m", "\x1b[1;32m", "\x1b[1m", "\x1b[0m"
 
@@ -14,14 +16,20 @@ _HEADLINE = re.compile(r"^(?P<where>\S.*?:\d+:\d+: )?(?P<level>error|note)(?=: )
 _CARETS = re.compile(r"^(?P<gutter>\s+\|\s*)(?P<carets>\^+)$")
 
 
+def show(error: NnctlError, stream: TextIO) -> None:
+    """Write an error to `stream`."""
+    print(render(error, stream), file=behind(stream))
+
+
 def render(error: NnctlError, stream: TextIO) -> str:
-    """The text of an error for `stream`.
+    """The text of an error for `stream`, harmless and of bounded length.
 
     A spec's problems carry the place they are at; any other message says who speaks.
     """
     text = str(error)
     if not isinstance(error, SpecError):
         text = f"nnctl: {text}"
+    text = message(text)
     return colour(text) if wants_colour(stream) else text
 
 

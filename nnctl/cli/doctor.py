@@ -37,9 +37,9 @@ def doctor(
         return
     from nnctl.analysis.diagnosis import diagnose
     from nnctl.data.dataset import load_dataset
-    from nnctl.spec.load import load_spec
+    from nnctl.training.specs import open_spec
 
-    loaded = load_spec(spec, set_ or ())
+    loaded = open_spec(spec, set_ or ())
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
         found = diagnose(loaded.spec, data, loaded.spec.seed)

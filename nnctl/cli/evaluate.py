@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def evaluate(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, or with --best a sweep's.", metavar="RUN...", show_default=False)
+        list[Path],
+        typer.Argument(help="Run folders; of a sweep's the best trial.", metavar="RUN...", show_default=False),
     ],
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
     checkpoint: Annotated[
@@ -47,9 +48,9 @@ def evaluate(
     With --augment each answers by its mean over changed copies of an example.
     A table on a terminal, one JSON object a line in a pipe.
     """
-    import json
     import sys
 
+    from nnctl.cli.printing import print_json
     from nnctl.errors import UsageError
     from nnctl.inference import evaluation
     from nnctl.inference.opened import open_run
@@ -57,7 +58,7 @@ def evaluate(
     if with_ and not augment:
         raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
     if best is not None:
-        from nnctl.sweep.best import best_runs
+        from nnctl.runs.sweeps import best_runs
 
         runs = [run for folder in runs for run in best_runs(folder, best)]
     opened = [open_run(path, checkpoint, with_ or None) for path in runs]
@@ -71,34 +72,19 @@ def evaluate(
         row = dict(result.row)
         if confusion and result.confusion is not None:
             row |= {"classes": list(opened[0].classes or ()), "confusion": result.confusion.tolist()}
-        print(json.dumps(row, allow_nan=False))
+        print_json(row)
 
 
 def _show(results: Sequence[EvaluationResult], classes: Sequence[str] | None) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from nnctl.cli.confusion import print_confusion
+    from nnctl.cli.printing import head
+    from nnctl.cli.tables import Column, print_table
 
-    from nnctl.reporting.terminal import show
-
-    # Names of classes and folders may look like markup or emoji codes.
-    console = Console(markup=False, emoji=False)
     first = results[0].row
     hidden = ("step", "split", "examples")
-    columns = [n for n in dict.fromkeys(n for result in results for n in result.row) if n not in hidden]
+    names = [n for n in dict.fromkeys(n for result in results for n in result.row) if n not in hidden]
     title = f"{first['split']} split, {first['examples']:,} examples"
-    table = Table(*(name.replace("_", " ") for name in columns), title=title, box=SIMPLE_HEAD)
-    table.columns[0].no_wrap = True
-    for result in results:
-        table.add_row(*(show(result.row.get(name)) for name in columns))
-    console.print(table)
+    print_table([Column(head(name), [result.row.get(name) for result in results]) for name in names], title)
     for result in results if classes is not None else ():
-        if result.confusion is None or classes is None:
-            continue
-        console.print(f"{result.row['run']}: rows are classes, columns answers", highlight=False)
-        matrix = Table("class", *classes, box=SIMPLE_HEAD)
-        for row, name in enumerate(classes):
-            cells = [str(n) if n else "·" for n in result.confusion[row].tolist()]
-            matrix.add_row(name, *(Text(cell, "bold" if column == row else "") for column, cell in enumerate(cells)))
-        console.print(matrix)
+        if result.confusion is not None and classes is not None:
+            print_confusion(result.row["run"], classes, result.confusion.tolist())

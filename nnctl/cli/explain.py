@@ -1,15 +1,27 @@
-"""`nnctl explain`: every value of a spec, and why it is what it is."""
+"""`nnctl explain`: every value of a spec, and why it is what it is; or what a component does and takes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nnctl.spec.catalogue import Entry, FieldEntry
+
 
 def explain(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="A spec (a YAML file, a run, or - for stdin); or a component such as lstm, or layer.lstm.",
+            metavar="SPEC|COMPONENT",
+            show_default=False,
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
@@ -17,18 +29,46 @@ def explain(
     under: Annotated[
         str, typer.Option("--under", metavar="PATH", help="Only what lies at or under this path, e.g. layers.2.")
     ] = "",
+    list_: Annotated[
+        bool, typer.Option("--list", help="The components of a kind, as in --list layer; without one, the kinds.")
+    ] = False,
 ) -> None:
-    """Show every value of a spec and where it came from.
+    """Show every value of a spec and where it came from, or all that there is to say of a component.
 
-    A table on a terminal, one JSON object a line in a pipe.
+    Of a component: its formula, its fields with their defaults, an example.
+    Text and tables on a terminal, one JSON object a line in a pipe.
     """
+    from nnctl.errors import UsageError
+
+    if list_:
+        if set_ or under:
+            raise UsageError("--list takes the kind of component alone, as in: nnctl explain --list layer")
+        _list(what)
+        return
+    if what is None:
+        raise UsageError("give a spec or a component, as in: nnctl explain lstm\n  --list has the kinds of components")
+    from nnctl.training.specs import names_spec
+
+    if names_spec(what):
+        _spec(Path(what), set_ or [], under)
+        return
+    from nnctl.spec import catalogue
+
+    found = catalogue.find(what)
+    if set_ or under:
+        raise UsageError(f"--set and --under are for specs, and {what!r} is a component")
+    _components(found)
+
+
+def _spec(spec: Path, overrides: list[str], under: str) -> None:
     from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
-    from nnctl.spec.load import load_spec
     from nnctl.spec.origins import origins
+    from nnctl.training.specs import open_spec
 
-    loaded = load_spec(spec, set_ or ())
-    shown = [o for o in origins(loaded) if not under or o.path == under or o.path.startswith(f"{under}.")]
+    shown = [
+        o for o in origins(open_spec(spec, overrides)) if not under or o.path == under or o.path.startswith(f"{under}.")
+    ]
     if not shown:
         raise UsageError(f"the spec has nothing at {under!r}")
     print_rows(
@@ -37,3 +77,66 @@ def explain(
             for o in shown
         ]
     )
+
+
+def _list(kind: str | None) -> None:
+    from nnctl.cli.printing import print_rows
+    from nnctl.components.registry import components, kinds
+    from nnctl.spec import catalogue
+
+    if kind is None:
+        print_rows([{"kind": k, "under": catalogue.under(k), "components": list(components(k))} for k in kinds()])
+        return
+    named = components(catalogue.known_kind(kind))
+    print_rows([{"name": name, "about": catalogue.summary(cls), "formula": cls.formula} for name, cls in named.items()])
+
+
+def _components(entries: Sequence[Entry]) -> None:
+    import sys
+    from dataclasses import asdict
+
+    from nnctl.cli.printing import print_json
+
+    if not sys.stdout.isatty():
+        for entry in entries:
+            print_json(asdict(entry))
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from nnctl.screen.console import Console, columns_of
+
+    console = Console(sys.stdout, columns_of(sys.stdout))
+
+    def show(indent: int, *parts: str | tuple[str, str]) -> None:
+        # Text throughout: in plain strings rich takes brackets for markup.
+        console.print(Padding(Text.assemble(*parts), (0, 0, 0, indent), expand=False))
+
+    for entry in entries:
+        show(0, (entry.name, "bold"), f"  {entry.kind}, under {entry.under}")
+        for paragraph in entry.about.split("\n\n"):
+            show(2, " ".join(paragraph.split()))
+            console.print()
+        if entry.formula:
+            show(2, (entry.formula, "cyan"))
+            console.print()
+        for field in entry.fields:
+            show(2, (field.name, "bold"), f": {_values(field)}")
+            show(6, field.about)
+        if entry.fields:
+            console.print()
+        show(2, "example  ", (entry.example, "green"))
+        console.print()
+
+
+def _values(field: FieldEntry) -> str:
+    """The values that a field accepts, and the one that it has if absent."""
+    from nnctl.spec.dump import dump_value
+    from nnctl.spec.messages.wording import listing
+
+    if field.required:
+        return f"{field.accepts}; required"
+    if field.by_convention:
+        rules = listing(f"{dump_value(value)} ({name})" for name, value in field.by_convention.items())
+        return f"{field.accepts}; if absent {rules}"
+    return field.accepts if field.default is None else f"{field.accepts}; {dump_value(field.default)} if absent"

@@ -9,7 +9,9 @@ import typer
 
 
 def gradcheck(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
+    ],
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
@@ -43,13 +45,13 @@ def gradcheck(
     from nnctl.analysis.gradcheck import GradientCheck
     from nnctl.cli.printing import print_rows
     from nnctl.errors import GradcheckFailed, UsageError
-    from nnctl.spec.load import load_spec
+    from nnctl.training.specs import open_spec
 
     if method not in ("complex", "central"):
         raise UsageError(f"there is no method {method!r}: choose complex or central")
     if not eps > 0.0:
         raise UsageError(f"--eps must be above 0, got {eps:g}")
-    loaded = load_spec(spec, set_ or ())
+    loaded = open_spec(spec, set_ or ())
     with loaded.pointing():
         check = GradientCheck(loaded.spec, loaded.spec.data.signature(loaded.folder), batch=batch, seed=seed)
     if curve:

@@ -9,7 +9,9 @@ import typer
 
 
 def inspect(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
+    ],
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
@@ -39,13 +41,14 @@ def inspect(
     """
     from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
-    from nnctl.spec.load import dump_spec, load_spec
+    from nnctl.spec.load import dump_spec
+    from nnctl.training.specs import open_spec
 
     if show not in ("summary", "spec", "graph", "plan", "code"):
         raise UsageError(f"there is nothing called {show!r} to show: choose summary, spec, graph, plan or code")
     if step not in ("train", "evaluate", "predict"):
         raise UsageError(f"there is no step {step!r}: choose train, evaluate or predict")
-    loaded = load_spec(spec, set_ or ())
+    loaded = open_spec(spec, set_ or ())
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)
         return
@@ -55,6 +58,7 @@ def inspect(
     from nnctl.plan.lower import lower
     from nnctl.plan.render import render as render_plan
     from nnctl.plan.summary import summarize
+    from nnctl.screen.characters import harmless
 
     given = loaded.spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)
@@ -68,12 +72,12 @@ def inspect(
             "predict": lambda: network.prediction,
         }[step]()
     if show == "graph":
-        typer.echo(render_graph(graph))
+        print(harmless(render_graph(graph)))
     elif show == "plan":
-        typer.echo(render_plan(lower(graph, interface.sizes(size, size))))
+        print(harmless(render_plan(lower(graph, interface.sizes(size, size)))))
     elif show == "code":
         from nnctl.backends.listing import listing
 
-        typer.echo(listing(graph, interface.sizes(size, size), loaded.spec.backend, backend))
+        print(harmless(listing(graph, interface.sizes(size, size), loaded.spec.backend, backend)))
     else:
         print_rows(summarize(network, size))

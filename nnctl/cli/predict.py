@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", metavar="RUN", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
+    ],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -59,13 +61,12 @@ def predict(
     Where layers are stateful, the examples of a file follow one another, in at most 16 stretches.
     With --generate, text. With --sample, an example a line, or all in the file --out.
     """
-    import json
     import sys
 
+    from nnctl.cli.printing import print_json
     from nnctl.errors import UsageError
     from nnctl.inference import prediction
     from nnctl.inference.opened import open_run
-    from nnctl.reporting.terminal import show
 
     if sample is not None:
         if inputs or any(option is not None for option in (top_k, generate, temperature, prompt, checkpoint)):
@@ -86,14 +87,24 @@ def predict(
             "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
         )
     for row in prediction.predict(open_run(run, checkpoint), inputs, top_k=top_k):
-        if not sys.stdout.isatty():
-            print(json.dumps(row, allow_nan=False))
-        elif "values" in row:
-            print(f"{row['input']}[{row['index']}]  {'  '.join(map(str, row['values']))}")
+        if sys.stdout.isatty():
+            print(_sentence(row, top_k or 3))
         else:
-            ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[: top_k or 3]
-            rest = "  ".join(f"{name} {show(value)}" for name, value in ranked)
-            print(f"{row['input']}[{row['index']}]  {row['prediction']}  ({rest})")
+            print_json(row)
+
+
+def _sentence(row: dict[str, Any], count: int) -> str:
+    """An answer in a line: its values, or the most probable classes."""
+    from nnctl.cli.tables import joined
+    from nnctl.reporting.terminal import show
+    from nnctl.screen.characters import word
+
+    where = f"{word(row['input'])}[{row['index']}]"
+    if "values" in row:
+        return f"{where}  {joined('  ', row['values'], lambda value: word(str(value)))}"
+    ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:count]
+    rest = "  ".join(f"{word(name)} {show(value)}" for name, value in ranked)
+    return f"{where}  {word(str(row['prediction']))}  ({rest})"
 
 
 def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: int | None) -> None:
@@ -110,10 +121,9 @@ def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: i
 
 def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path | None) -> None:
     """Draw samples into a file, or as JSON Lines."""
-    import json
-
     import numpy as np
 
+    from nnctl.cli.printing import print_json
     from nnctl.data.formats.images import write_image
     from nnctl.errors import UsageError
     from nnctl.inference.sampling import as_stored, picture, sample
@@ -125,7 +135,7 @@ def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path
     samples = sample(run, count, steps=steps, seed=seed)
     if out is None:
         for index, values in enumerate(as_stored(run, samples)):
-            print(json.dumps({"sample": index, "values": values.tolist()}, allow_nan=False))
+            print_json({"sample": index, "values": values.tolist()})
         return
     try:
         if out.suffix.lower() == ".npy":

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
+from nnctl.screen.characters import json_line
+from nnctl.screen.streams import is_unicode
 
-_STYLES = {"PASS": "green", "FAIL": "bold red", "KINK": "yellow"}
 
-
-def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows of equal keys on stdout."""
+def print_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]] | None = None) -> None:
+    """Print rows of equal keys on stdout. `shown`: on a terminal these instead, in the words of people."""
     if not sys.stdout.isatty():
         for row in rows:
-            typer.echo(json.dumps(row, ensure_ascii=False))
-        return
-    if not rows:
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+            print_json(row)
+    elif lines := rows if shown is None else shown:
+        from nnctl.cli.tables import Column, print_table
 
-    # Text throughout: in plain strings rich takes "[name=left]" of a setting's path for markup.
-    table = Table(box=box.SIMPLE)
-    for name, value in rows[0].items():
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(Text(_head(name)), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        words = map(cell, row.values())
-        table.add_row(*(Text(word, _STYLES.get(word, "")) for word in words))
-    Console().print(table)
+        print_table([Column(head(name), [line[name] for line in lines]) for name in lines[0]])
 
 
-def _head(name: str) -> str:
+def print_json(row: Mapping[str, Any]) -> None:
+    """Print an object in a line of its own, and leave nothing in the buffer: its reader may be waiting."""
+    print(json_line(row, ascii_only=not is_unicode(sys.stdout)), flush=True)
+
+
+def head(name: str) -> str:
     """A column's name in words; a path of the spec as it must be written."""
     return name.replace("_", " ") if name.isidentifier() else name
-
-
-def cell(value: Any) -> str:
-    """A value as people read it in a table."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.5g}"
-        case int():
-            return f"{value:,}"
-        case list() | tuple():
-            return ", ".join(map(cell, value))
-        case dict():
-            return " ".join(f"{key}:{cell(count)}" for key, count in value.items())
-        case _:
-            return str(value)

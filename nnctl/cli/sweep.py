@@ -104,14 +104,14 @@ def sweep(
 
 def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterator[TrialResult]:
     """Each result by number: an object a line in a pipe, and words for people where a trial failed."""
-    import json
     import sys
 
+    from nnctl.cli.printing import print_json
     from nnctl.sweep.runner import in_order
 
     for result in in_order(results):
         if not sys.stdout.isatty():
-            print(json.dumps(_row(study, result), ensure_ascii=False), flush=True)
+            print_json(_row(study, result))
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
@@ -143,10 +143,12 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
     if quiet or not sys.stderr.isatty():
         yield from results
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    from nnctl.screen.console import Bar, Console
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Bar(*columns, console=Console(sys.stderr)) as progress:
         bar = progress.add_task("trials", total=len(study.trials))
         for result in results:
             progress.advance(bar)
@@ -155,12 +157,11 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
 
 def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: bool) -> None:
     """Write the ranking, show it on a terminal, and say whether the seeds support it."""
-    import json
-
     from nnctl.cli.printing import print_rows
-    from nnctl.runs.durable import write_durably
+    from nnctl.runs.sealed import write_record
+    from nnctl.runs.sweeps import RESULTS
     from nnctl.sweep.ranking import rank, within_noise
-    from nnctl.sweep.runner import RESULTS, higher_is_better
+    from nnctl.sweep.runner import higher_is_better
 
     column = next((c for result in results if (c := result.column(study.sweep.monitor))), None)
     if column is None:
@@ -168,7 +169,7 @@ def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: b
     higher = higher_is_better(study.spec, column)
     ranking = rank(results, column, higher)
     content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
-    write_durably(study.folder / RESULTS, (json.dumps(content, indent=2) + "\n").encode())
+    write_record(study.folder / RESULTS, content)
     several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
         print_rows([_standing(standing, column, several) for standing in ranking])
@@ -185,8 +186,7 @@ def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: b
 
 def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
     """The ensemble of the best trials: a line under the table on a terminal, an object in a pipe."""
-    import json
-
+    from nnctl.cli.printing import print_json
     from nnctl.sweep.ensemble import judge_best
 
     ensemble = judge_best(study, count)
@@ -198,7 +198,7 @@ def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
     if line:
         typer.echo(_sentence(ensemble))
     else:
-        print(json.dumps(ensemble.as_json()), flush=True)
+        print_json(ensemble.as_json())
 
 
 def _sentence(ensemble: Ensemble) -> str:

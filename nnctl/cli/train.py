@@ -9,7 +9,9 @@ import typer
 
 
 def train(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec, a YAML file; - reads it from stdin.", metavar="SPEC", show_default=False)
+    ],
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
@@ -42,21 +44,27 @@ def train(
     import sys
 
     from nnctl.cli import BROKEN_PIPE, log_handler
-    from nnctl.errors import Interrupted
+    from nnctl.errors import Interrupted, UsageError
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.reporting.formats import FORMATS, format_named
     from nnctl.reporting.sinks import FileSink, Sink, StreamSink
     from nnctl.reporting.terminal import terminal_sinks
-    from nnctl.spec.load import load_spec
+    from nnctl.runs.find import is_run
     from nnctl.training import session
     from nnctl.training.signals import stop_on_signals
+    from nnctl.training.specs import open_spec
 
     if quiet:
         log_handler.silence()
     chosen = format_named(form) if form is not None else None
     shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
     overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]
-    loaded = load_spec(spec, overrides)
+    if is_run(spec):
+        raise UsageError(
+            f"{spec}: is a run, and not its spec\n"
+            f"  SPEC --resume --out {spec} goes on with it; {spec / 'spec.yaml'} as SPEC trains a new one"
+        )
+    loaded = open_spec(spec, overrides)
     table = chosen is None and sys.stdout.isatty()
     sinks: list[Sink] = [RunSink()]
     if metrics is not None:

@@ -10,6 +10,7 @@ from nnctl.components.base import Activation, Array, ElementwiseActivation, Name
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat
 from nnctl.components.registry import register
+from nnctl.errors import ShapeError
 
 # Klambauer et al. 2017, equation 14: the fixed point of mean 0 and variance 1.
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -114,6 +115,7 @@ class LeakyRelu(ElementwiseActivation):
     """A rectified linear unit that lets a little through below 0; derivative `slope` at 0."""
 
     formula = "a = z if z > 0 else slope·z"
+    example = "{type: leaky_relu, slope: 0.1}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"slope": {"torch": 0.01, "keras": 0.3}}
 
     slope: Annotated[NonNegativeFloat | None, "below 0; 0.01 by PyTorch's convention, 0.3 by Keras's"] = None
@@ -130,6 +132,7 @@ class Elu(ElementwiseActivation):
     """The exponential linear unit (Clevert, Unterthiner & Hochreiter 2016)."""
 
     formula = "a = z if z > 0 else α(e^z − 1)"
+    example = "{type: elu, alpha: 0.5}"
 
     alpha: Annotated[PositiveFloat, "α: how far below 0 it reaches"] = 1.0
 
@@ -164,6 +167,7 @@ class Gelu(ElementwiseActivation):
     """z times the share of a standard normal below z (Hendrycks & Gimpel 2016)."""
 
     formula = "a = z·Φ(z) = z·½(1 + erf(z/√2)); tanh form: ½z(1 + tanh(√(2/π)(z + 0.044715z³)))"
+    example = "{type: gelu, approximate: tanh}"
 
     approximate: Annotated[Literal["none", "tanh"], "the exact form, or the paper's tanh form"] = "none"
 
@@ -237,4 +241,9 @@ class Softmax(Activation):
     probabilities = True
 
     def build(self, builder: Builder, z: Any) -> Any:
+        if z.shape[-1] == 1:
+            raise ShapeError(
+                "softmax over one unit is 1, whatever its input",
+                "a unit that answers yes or no is a sigmoid; softmax has a unit for each class, on the last axis",
+            )
         return builder.apply("softmax", z)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import MinLen
@@ -53,6 +53,7 @@ class CrossEntropy(ElementwiseCost):
     """
 
     formula = "C = −1/n Σ [y ln a + (1−y) ln(1−a)]"
+    example = "{type: cross_entropy, label_smoothing: 0.1}"
     decides = True
     outputs = ("sigmoid",)
     paired_activation = "sigmoid"
@@ -90,6 +91,10 @@ class CrossEntropy(ElementwiseCost):
         """K·ln 2, for each unit answers a question of its own."""
         return units * math.log(2.0)
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_smoothing(self.label_smoothing)
+
     def _smooth(self, y: Array) -> Array:
         if not self.label_smoothing:
             return y
@@ -105,6 +110,7 @@ class LogLikelihood(Cost):
     """
 
     formula = "C = −1/n Σ ln a_y"
+    example = "{type: log_likelihood, label_smoothing: 0.1}"
     targets = "labels"
     outputs = ("softmax",)
     wrong_outputs: ClassVar[Mapping[str, str]] = {"sigmoid": "use cross_entropy, or end with softmax"}
@@ -137,6 +143,19 @@ class LogLikelihood(Cost):
         """ln K."""
         return math.log(classes)
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_smoothing(self.label_smoothing)
+
+
+def _doubts_of_smoothing(share: float) -> list[str]:
+    if share < 0.5:
+        return []
+    return [
+        f"label_smoothing: {share:g} takes that share from the right class; to leave it that share, "
+        f"write label_smoothing: {1.0 - share:.4g}"
+    ]
+
 
 @register("cost", "mae")
 class MeanAbsoluteError(ElementwiseCost):
@@ -157,6 +176,7 @@ class Huber(ElementwiseCost):
     """Quadratic near the target, linear far from it, so that outliers pull less (Huber 1964)."""
 
     formula = "C = 1/nK Σ h(a − y), h(e) = ½e² if |e| < δ else δ(|e| − ½δ)"
+    example = "{type: huber, delta: 1.0}"
     mean = True
 
     delta: Annotated[PositiveFloat, "δ, the error where the line begins"] = 1.0
@@ -174,6 +194,7 @@ class SmoothL1(ElementwiseCost):
     """The absolute error with its corner rounded off: Huber's cost over β (Girshick 2015)."""
 
     formula = "C = 1/nK Σ h(a − y), h(e) = e²/2β if |e| < β else |e| − ½β"
+    example = "{type: smooth_l1, beta: 1.0}"
     mean = True
 
     beta: Annotated[PositiveFloat, "β, the error where the line begins"] = 1.0

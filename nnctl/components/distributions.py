@@ -18,6 +18,7 @@ class Uniform(Distribution):
     """Every number between two bounds alike."""
 
     formula = "x = low + u·(high − low)"
+    example = "{type: uniform, low: 0.1, high: 0.6}"
 
     low: Annotated[float, "least value"]
     high: Annotated[float, "bound above"]
@@ -36,6 +37,7 @@ class LogUniform(Distribution):
     """Every order of magnitude alike: for rates and strengths (Bergstra & Bengio 2012)."""
 
     formula = "x = low·(high/low)^u"
+    example = "{type: log_uniform, low: 1e-4, high: 0.1}"
 
     low: Annotated[PositiveFloat, "least value"]
     high: Annotated[PositiveFloat, "bound above"]
@@ -54,6 +56,7 @@ class Integer(Distribution):
     """Every whole number between two bounds, both of them included."""
 
     formula = "x = ⌊low + u·(high + 1 − low)⌋"
+    example = "{type: integer, low: 16, high: 256, log: true}"
 
     low: Annotated[int, "least value"]
     high: Annotated[int, "greatest value"]
@@ -78,6 +81,9 @@ class Integer(Distribution):
 @register("distribution", "choice")
 class Choice(Distribution):
     """One of a few values, each as likely as the others."""
+
+    formula = "v ~ U{v₁, …, v_n}"
+    example = "{type: choice, values: [relu, tanh, elu]}"
 
     values: Annotated[Annotated[tuple[object, ...], MinLen(1)], "what is chosen from"]
 

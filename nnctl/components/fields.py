@@ -6,9 +6,23 @@ description in the JSON Schema, in `explain` and in error messages.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MinLen
+
+
+@dataclass(frozen=True)
+class Pattern(BaseMetadata):
+    """A bound on strings: the regular expression that the whole of one matches, and its words for messages."""
+
+    regex: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """The check of a string, for Pydantic."""
+        return {**handler(source), "pattern": f"^({self.regex})$"}
+
 
 PositiveInt = Annotated[int, Gt(0)]
 NonNegativeInt = Annotated[int, Ge(0)]
@@ -22,3 +36,5 @@ Convention = Literal["torch", "keras", "book"]
 """Library or text whose rule holds where they differ."""
 Unit = Literal["epoch", "step"]
 """Unit of a schedule's time."""
+Period = Annotated[str, Pattern(r"[1-9][0-9]{0,14} (epoch|step)s?", "a count of epochs or steps, as in '2 epochs'")]
+"""A stretch of training."""

@@ -84,6 +84,7 @@ class ConstantValue(Initializer):
     """One value everywhere."""
 
     formula = "w = value"
+    example = "{type: constant, value: 0.1}"
 
     value: Annotated[float, "the value"]
 
@@ -96,6 +97,7 @@ class Reservoir(Initializer):
     """A sparse random matrix of a given spectral radius, for recurrent weights that are not trained (Jaeger 2001)."""
 
     formula = "w ~ U(±1), a share `sparsity` of them 0, times spectral_radius/max|eigenvalue|"
+    example = "{type: reservoir, spectral_radius: 0.9, sparsity: 0.8}"
 
     spectral_radius: Annotated[PositiveFloat, "the largest |eigenvalue|"] = 0.9
     sparsity: Annotated[Fraction, "the share of weights that are 0"] = 0.9
@@ -117,6 +119,7 @@ class EvenlySpaced(Initializer):
     """A row of numbers from `first` to `last`, in the order of the units: biases that place a step for each unit."""
 
     formula = "w_j = first + (last − first)·j/(n − 1)"
+    example = "{type: evenly_spaced, first: -1.0, last: 1.0}"
 
     first: Annotated[float, "of the first unit"] = -1.0
     last: Annotated[float, "of the last unit"] = 1.0
@@ -138,6 +141,7 @@ class Normal(Initializer):
     """A normal whose width does not depend on the layer: large weights, saturated units."""
 
     formula = "w ~ N(mean, std²)"
+    example = "{type: normal, std: 0.05}"
 
     mean: Annotated[float, "centre"] = 0.0
     std: Annotated[PositiveFloat, "standard deviation"] = 1.0
@@ -151,6 +155,7 @@ class Uniform(Initializer):
     """Evenly between two bounds."""
 
     formula = "w ~ U(low, high)"
+    example = "{type: uniform, low: -0.1, high: 0.1}"
 
     low: Annotated[float, "least value"] = -0.05
     high: Annotated[float, "largest value"] = 0.05
@@ -171,6 +176,7 @@ class TruncatedNormal(Initializer):
     """
 
     formula = "w ~ N(mean, std²) between lower and upper"
+    example = "{type: truncated_normal, std: 0.05}"
 
     mean: Annotated[float, "centre, before the cut"] = 0.0
     std: Annotated[PositiveFloat, "standard deviation, before the cut"] = 1.0
@@ -205,6 +211,7 @@ class ScaledNormal(Initializer):
     """A normal that keeps weighted inputs near size 1, so that units do not start saturated."""
 
     formula = "w ~ N(0, gain²/fan_in)"
+    example = "{type: scaled_normal, gain: 1.0}"
 
     gain: Annotated[Gain, "a factor, or the activation it is meant for"] = 1.0
 
@@ -217,6 +224,7 @@ class ScaledUniform(Initializer):
     """PyTorch's choice for the weights and biases of dense and convolutional layers."""
 
     formula = "w ~ U(±gain/√fan_in)"
+    example = "{type: scaled_uniform, gain: 1.0}"
 
     gain: Annotated[Gain, "a factor, or the activation it is meant for"] = 1.0
 
@@ -254,6 +262,7 @@ class GlorotNormal(Initializer):
     """Between what keeps activations and what keeps gradients (Glorot & Bengio 2010), also called Xavier's."""
 
     formula = "w ~ N(0, gain²·2/(fan_in + fan_out))"
+    example = "{type: glorot_normal, gain: 1.0}"
     by_convention = _TRUNCATION
 
     gain: Annotated[Gain, "a factor, or the activation it is meant for"] = 1.0
@@ -269,6 +278,7 @@ class GlorotUniform(Initializer):
     """Between what keeps activations and what keeps gradients (Glorot & Bengio 2010), also called Xavier's."""
 
     formula = "w ~ U(±gain·√(6/(fan_in + fan_out)))"
+    example = "{type: glorot_uniform, gain: 1.0}"
 
     gain: Annotated[Gain, "a factor, or the activation it is meant for"] = 1.0
 
@@ -293,6 +303,7 @@ class HeNormal(_He):
     """Keeps the size of activations through relus (He et al. 2015)."""
 
     formula = "w ~ N(0, 2/((1 + slope²)·fan_in))"
+    example = "{type: he_normal, mode: fan_out}"
     by_convention = _TRUNCATION
 
     slope: Annotated[float, "of a leaky relu below 0; 0 is the relu"] = 0.0
@@ -308,6 +319,7 @@ class HeUniform(_He):
     """Keeps the size of activations through relus (He et al. 2015)."""
 
     formula = "w ~ U(±√(6/((1 + slope²)·fan_in)))"
+    example = "{type: he_uniform, mode: fan_out}"
 
     slope: Annotated[float, "of a leaky relu below 0; 0 is the relu"] = 0.0
     mode: Annotated[Literal["fan_in", "fan_out"], "keep the size of activations, or of gradients"] = "fan_in"
@@ -326,6 +338,7 @@ class Orthogonal(Initializer):
     """
 
     formula = "w = gain·Q·sign(diag R), QR = A ~ N(0, 1)"
+    example = "{type: orthogonal, gain: 1.4}"
 
     gain: Annotated[Gain, "a factor, or the activation it is meant for"] = 1.0
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from nnctl.components.base import Array, Namespace, Regularizer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat
+from nnctl.components.norms import LARGEST, SMALLEST, norm
 from nnctl.components.registry import register
 
 
@@ -15,6 +16,7 @@ class L2(Regularizer):
     """Weight decay: large weights cost the square of their size."""
 
     formula = "C = C₀ + λ/2n Σ w²"
+    example = "{type: l2, strength: 5.0}"
 
     strength: Annotated[NonNegativeFloat, "λ"]
 
@@ -30,6 +32,7 @@ class L1(Regularizer):
     """Weights cost their size, which drives the unneeded ones to 0; derivative 0 at 0."""
 
     formula = "C = C₀ + λ/n Σ |w|"
+    example = "{type: l1, strength: 0.1}"
 
     strength: Annotated[NonNegativeFloat, "λ"]
 
@@ -45,6 +48,7 @@ class Elastic(Regularizer):
     """L1 and L2 together (Zou & Hastie 2005)."""
 
     formula = "C = C₀ + λ₁/n Σ |w| + λ₂/2n Σ w²"
+    example = "{type: elastic, l1: 0.01, l2: 0.1}"
 
     l1: Annotated[NonNegativeFloat, "λ₁, of the absolute values"]
     l2: Annotated[NonNegativeFloat, "λ₂, of the squares"]
@@ -61,6 +65,7 @@ class MaxNorm(Regularizer):
     """After each step, the incoming weights of a unit are scaled back to norm `limit` where they are longer."""
 
     formula = "w_j ← w_j·min(1, c/‖w_j‖), w_j the weights into unit j"
+    example = "{type: max_norm, limit: 3.0}"
     penalizes = False
     projects = True
 
@@ -73,11 +78,13 @@ class MaxNorm(Regularizer):
         return 0.0 * w
 
     def project(self, builder: Builder, w: Any, incoming: tuple[int, ...]) -> Any:
-        def shrink(xp: Namespace, w: Array, square: Array) -> Array:
-            square_limit = self.limit * self.limit
-            # Weights within bounds must not move, not even by rounding; the inner maximum spares them 1/0.
-            factor = self.limit / xp.sqrt(xp.maximum(square, square_limit))
-            return w * xp.where(xp.greater(square, square_limit), factor, 1.0)
+        square_limit = self.limit * self.limit
+        by_squares = SMALLEST <= square_limit <= LARGEST
+
+        def shrink(xp: Namespace, w: Array, square: Array, size: Array) -> Array:
+            longer = xp.greater(square, square_limit) if by_squares else xp.greater(size, self.limit)
+            # Weights within bounds must not move, not even by rounding; the inner choice spares them 1/0.
+            return w * xp.where(longer, self.limit / xp.where(longer, size, self.limit), 1.0)
 
         square = builder.apply("sum", w * w, axes=incoming, keepdims=True)
-        return builder.formula("max_norm", shrink, w, square)
+        return builder.formula("max_norm", shrink, w, square, norm(builder, w, square, incoming, keepdims=True))

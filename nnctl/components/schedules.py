@@ -59,6 +59,7 @@ class StepDecay(TimedSchedule):
     """Multiplied by `factor` after every `every` units of time."""
 
     formula = "η(t) = η·factor^⌊t/every⌋"
+    example = "{type: step, every: 10, factor: 0.5}"
 
     every: Annotated[PositiveInt, "units of time between two drops"]
     factor: Annotated[PositiveFloat, "what each drop multiplies by"] = 0.1
@@ -66,17 +67,34 @@ class StepDecay(TimedSchedule):
     def factor_at(self, t: int, total: int) -> float:
         return math.pow(self.factor, t // self.every)
 
+    def problems(self) -> Sequence[Problem]:
+        if self.factor <= 1.0:
+            return ()
+        message = f"each drop multiplies by the factor, and {self.factor:g} would let the rate grow"
+        return [Problem("factor", message, f"to divide by {self.factor:g}, write factor: {1.0 / self.factor:.4g}")]
+
 
 @register("schedule", "exponential")
 class Exponential(TimedSchedule):
     """Multiplied by γ each unit of time."""
 
     formula = "η(t) = η·γᵗ"
+    example = "{type: exponential, gamma: 0.95}"
 
     gamma: Annotated[PositiveFloat, "γ, the factor from one unit of time to the next"]
 
     def factor_at(self, t: int, total: int) -> float:
         return math.pow(self.gamma, t)
+
+    def problems(self) -> Sequence[Problem]:
+        if self.gamma < 0.1:
+            message = f"γ is what is left of the rate after each {self.unit}, and {self.gamma:g} leaves next to nothing"
+            meant = f"to lose {self.gamma:.3g} of it each {self.unit}, write gamma: {1.0 - self.gamma:.4g}"
+            return [Problem("gamma", message, f"{meant}; if it is meant, say {{type: step, every: 1, factor: …}}")]
+        if self.gamma > 2.0:
+            message = f"γ is what the rate is multiplied by each {self.unit}, and {self.gamma:g} makes it explode"
+            return [Problem("gamma", message, "a percentage is written as a share: 95% is 0.95")]
+        return ()
 
 
 @register("schedule", "polynomial")
@@ -84,6 +102,7 @@ class Polynomial(TimedSchedule):
     """From 1 down to `floor` along a power; a straight line at power 1."""
 
     formula = "η(t) = η·(floor + (1 − floor)(1 − t/T)^power)"
+    example = "{type: polynomial, power: 2.0}"
 
     duration: Annotated[PositiveInt | None, _DURATION] = None
     power: Annotated[PositiveFloat, "1 is a straight line, 2 a parabola that lands softly"] = 1.0
@@ -99,6 +118,7 @@ class Cosine(TimedSchedule):
     """From 1 down to `floor` along half a cosine (Loshchilov & Hutter 2017), and there it stays."""
 
     formula = "η(t) = η·(floor + (1 − floor)·½(1 + cos(πt/T)))"
+    example = "{type: cosine, floor: 0.01}"
 
     duration: Annotated[PositiveInt | None, _DURATION] = None
     floor: Annotated[Share, "the last factor"] = 0.0
@@ -112,6 +132,7 @@ class CosineRestarts(TimedSchedule):
     """Half a cosine again and again, each `multiplier` times as long (Loshchilov & Hutter 2017)."""
 
     formula = "η(t) = η·(floor + (1 − floor)·½(1 + cos(πτ/T))), τ since the last restart; then T ← multiplier·T"
+    example = "{type: cosine_restarts, period: 10, multiplier: 2}"
 
     period: Annotated[PositiveInt, "T, the length of the first half cosine"]
     multiplier: Annotated[PositiveInt, "how much longer each is than the one before"] = 1
@@ -129,28 +150,62 @@ class CosineRestarts(TimedSchedule):
 
 @register("schedule", "piecewise")
 class Piecewise(TimedSchedule):
-    """Constant factors with jumps between them.
+    """Constant factors, or constant learning rates, with jumps between them.
 
-    A new value holds from its boundary on by PyTorch's convention, and only
-    after it by Keras's.
+    `values` multiply the optimizer's learning rate, `rates` stand in its place. A new
+    one holds from its boundary on by PyTorch's convention, and only after it by Keras's.
     """
 
     formula = "η(t) = η·values[number of boundaries passed at t]"
+    example = "{type: piecewise, boundaries: [10, 20], values: [1.0, 0.1, 0.01]}"
 
     boundaries: Annotated[Annotated[tuple[NonNegativeInt, ...], MinLen(1)], "times of the jumps, rising"]
-    values: Annotated[Annotated[tuple[NonNegativeFloat, ...], MinLen(2)], "factors, one more than boundaries"]
+    values: Annotated[
+        Annotated[tuple[NonNegativeFloat, ...], MinLen(2)] | None,
+        "factors of the optimizer's learning rate, one more than boundaries",
+    ] = None
+    rates: Annotated[
+        Annotated[tuple[NonNegativeFloat, ...], MinLen(2)] | None,
+        "learning rates instead of factors, one more than boundaries",
+    ] = None
     convention: Annotated[Convention | None, "whether a boundary belongs to the new value; the spec's if absent"] = None
 
     def factor_at(self, t: int, total: int) -> float:
+        if self.values is None:
+            raise TypeError("learning rates are no factors: ask rate_at")
+        return self.values[self._passed(t)]
+
+    def rate_at(self, rate: float, t: int, total: int) -> float:
+        return super().rate_at(rate, t, total) if self.rates is None else self.rates[self._passed(t)]
+
+    def _passed(self, t: int) -> int:
+        """The number of boundaries passed at time t."""
         after = self.settled("convention") == "keras"
-        return self.values[sum(t > b if after else t >= b for b in self.boundaries)]
+        return sum(t > b if after else t >= b for b in self.boundaries)
+
+    def doubts_about(self, rate: float) -> Sequence[Problem]:
+        if self.values is None or (max(self.values) >= 0.1 and (self.values[0] != rate or rate == 1.0)):
+            return ()
+        shown = f"[{', '.join(f'{value:g}' for value in self.values)}]"
+        return [
+            Problem(
+                "values",
+                f"are these factors or learning rates? values multiply the optimizer's learning rate of {rate:g}, "
+                f"which would begin at {rate * self.values[0]:.3g}",
+                f"learning rates are written rates: {shown}; factors begin with 1, under a smaller learning_rate",
+            )
+        ]
 
     def problems(self) -> Sequence[Problem]:
         problems: list[Problem] = []
         needed = len(self.boundaries) + 1
-        if len(self.values) != needed:
-            message = f"{needed - 1} boundaries need {needed} values, found {len(self.values)}"
-            problems.append(Problem("values", message, "the first value holds before the first boundary"))
+        if (self.values is None) == (self.rates is None):
+            message = "piecewise needs either values, which are factors, or rates, which are learning rates"
+            problems.append(Problem("values" if self.values else "boundaries", message, "give one of the two"))
+        for name, given in (("values", self.values), ("rates", self.rates)):
+            if given is not None and len(given) != needed:
+                message = f"{needed - 1} boundaries need {needed} {name}, found {len(given)}"
+                problems.append(Problem(name, message, "the first value holds before the first boundary"))
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
             problems.append(Problem("boundaries", "boundaries must rise", "sort them and drop repeated ones"))
         return problems
@@ -161,6 +216,7 @@ class Warmup(TimedSchedule):
     """A straight rise from `start` to 1, then another schedule that counts from 0 in the same units."""
 
     formula = "η(t) = η·(start + (1 − start)·t/T) while t < T, then η·then(t − T)"
+    example = "{type: warmup, duration: 5, then: cosine}"
 
     duration: Annotated[PositiveInt, "T, units of time until the full rate"]
     start: Annotated[Share, "the first factor"] = 1.0 / 3.0
@@ -170,6 +226,15 @@ class Warmup(TimedSchedule):
         if t < self.duration:
             return self.start + (1.0 - self.start) * (t / self.duration)
         return self.then.factor_at(t - self.duration, max(total - self.duration, 1))
+
+    def rate_at(self, rate: float, t: int, total: int) -> float:
+        if t < self.duration:
+            return super().rate_at(rate, t, total)
+        return self.then.rate_at(rate, t - self.duration, max(total - self.duration, 1))
+
+    def doubts_about(self, rate: float) -> Sequence[Problem]:
+        found = self.then.doubts_about(rate)
+        return [Problem(f"then.{doubt.field}", doubt.message, doubt.hint) for doubt in found]
 
     def momentum_at(self, t: int, total: int) -> float | None:
         if t < self.duration:
@@ -197,6 +262,7 @@ class OneCycle(TimedSchedule):
     """
 
     formula = "η from η/initial_divisor up to η and down to η/(initial_divisor·final_divisor) along half cosines"
+    example = "{type: one_cycle, rise: 0.3}"
     default_unit = "step"
 
     per: Annotated[Unit | None, "what time counts, epoch or step: steps if absent"] = None
@@ -241,6 +307,7 @@ class Plateau(MonitoredSchedule):
     """
 
     formula = "η ← η·factor after patience evaluations without improvement, not below η₀·floor"
+    example = "{type: plateau, factor: 0.5, patience: 5}"
 
     monitor: Annotated[NonEmptyStr | None, "a column of the metrics; what early stopping watches if absent"] = None
     factor: Annotated[Annotated[float, Ge(0), Lt(1)], "what each drop multiplies by"] = 0.1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.limits import require_classes
 from nnctl.data.source import TargetType
+from nnctl.data.words import cut
 from nnctl.errors import DataError
 
 _MOST_INFERRED_CLASSES = 100
@@ -19,18 +22,42 @@ def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[
 
     Classes are the distinct values in increasing order, strings that are all numbers
     as numbers; `names`: those of a training set, to encode its test set alike.
-    Raises DataError on a value that is not among them.
+    Raises DataError on a value that is not among them, on one that is no finite number,
+    and where there are too many.
     """
-    distinct, codes = np.unique(values, return_inverse=True)
-    present = [_name(value) for value in distinct.tolist()]
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        index = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise DataError(f"label {index} (counted from 0) is {values[index]}\n  remove the example, or fill the gap")
+    try:
+        distinct, codes = np.unique(values, return_inverse=True)
+        present = [_name(value) for value in distinct.tolist()]
+        "".join(present).encode()
+    except (ValueError, UnicodeEncodeError) as error:
+        raise DataError(f"a label is no text: {error}") from error
+    return _numbered(present, codes.reshape(-1), names)
+
+
+def encode_texts(texts: Sequence[str], codes: Sequence[int]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """As `encode`, of the texts that occur, each once, and a code for each row (n,)."""
+    present = sorted(range(len(texts)), key=texts.__getitem__)
+    place = np.empty(len(texts), dtype=np.int64)
+    place[present] = np.arange(len(texts))
+    return _numbered([texts[i] for i in present], place[np.asarray(codes, np.int64)], None)
+
+
+def _numbered(
+    present: list[str], codes: NDArray[np.int64], names: tuple[str, ...] | None
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels and names, from the distinct names in increasing order and the place in them of each row's."""
     if names is None:
+        require_classes(len(present), "labels", "amounts are no labels: target_type: values")
         names = tuple(sorted(present, key=_order(present)))
-    unknown = [name for name in present if name not in names]
-    if unknown:
-        raise DataError(f"class {unknown[0]!r} of the test set does not occur in the training set")
     position = {name: index for index, name in enumerate(names)}
+    unknown = next((name for name in present if name not in position), None)
+    if unknown is not None:
+        raise DataError(f"class {cut(unknown)!r} of the test set does not occur in the training set")
     lookup = np.array([position[name] for name in present], dtype=np.int64)
-    return lookup[codes.reshape(-1)], names
+    return lookup[codes], names
 
 
 def decide(values: NDArray[Any], target_type: TargetType | None, what: str) -> TargetType:

@@ -2,40 +2,70 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import os
+import stat
 from pathlib import Path
 
+from nnctl.data.opening import kind_of, unreadable
+from nnctl.data.words import nearest
 from nnctl.errors import DataError
 
 
 def resolve(path: str, folder: Path) -> Path:
-    """`path` relative to `folder`, with ~ for the home folder."""
-    return folder / Path(path).expanduser()
+    """`path` relative to `folder`, with ~ for the home folder. Raises DataError where it cannot be a path."""
+    if "\0" in path:
+        raise DataError(f"{path!r} is no path: it holds a NUL character")
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"{path}: the home folder that ~ stands for is not known\n  write the path in full, or set HOME"
+        ) from error
 
 
 def existing_file(path: str, folder: Path) -> Path:
-    """The file at `path`. Raises DataError where there is none."""
+    """The file at `path`. Raises DataError where there is none, or something of another kind."""
     resolved = resolve(path, folder)
-    if resolved.is_dir():
-        raise DataError(f"{resolved} is a folder, and a file is expected")
-    if not resolved.is_file():
+    mode = _mode(resolved)
+    if mode is None:
         raise DataError(f"there is no file {resolved}{_nearby(resolved)}")
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{resolved} is {kind_of(mode)}, and a file is expected")
     return resolved
 
 
 def existing_folder(path: str, folder: Path) -> Path:
-    """The folder at `path`. Raises DataError where there is none."""
+    """The folder at `path`. Raises DataError where there is none, or something of another kind."""
     resolved = resolve(path, folder)
-    if resolved.is_file():
-        raise DataError(f"{resolved} is a file, and a folder is expected")
-    if not resolved.is_dir():
+    mode = _mode(resolved)
+    if mode is None:
         raise DataError(f"there is no folder {resolved}{_nearby(resolved)}")
+    if not stat.S_ISDIR(mode):
+        raise DataError(f"{resolved} is {kind_of(mode)}, and a folder is expected")
     return resolved
+
+
+def existing_file_or_folder(path: str, folder: Path) -> Path:
+    """The file or folder at `path`. Raises DataError where there is none, or something of another kind."""
+    resolved = resolve(path, folder)
+    mode = _mode(resolved)
+    return resolved if mode is not None and stat.S_ISDIR(mode) else existing_file(path, folder)
+
+
+def _mode(path: Path) -> int | None:
+    """`st_mode` of what lies there, links followed; None for nothing. Raises DataError where it is not told."""
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _nearby(missing: Path) -> str:
     parent = missing.parent
-    if not parent.is_dir():
-        return f"\n  nor a folder {parent}"
-    close = get_close_matches(missing.name, sorted(p.name for p in parent.iterdir()), 1)
-    return f"\n  did you mean {close[0]!r}?" if close else "\n  paths in a spec are relative to the spec's folder"
+    try:
+        near = nearest(missing.name, sorted(os.listdir(parent)))
+    except OSError:
+        return f"\n  nor a folder {parent}" if not parent.is_dir() else ""
+    return f"\n  did you mean {near!r}?" if near else "\n  paths in a spec are relative to the spec's folder"

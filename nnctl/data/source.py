@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -17,6 +16,7 @@ from annotated_types import Gt, Lt, MinLen
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonNegativeInt, PositiveInt
 from nnctl.components.signature import DataSignature
+from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ class Source(DataSource):
             raise DataError(f"{key} is for one label an example, and this {self.type} data has one a step")
         if classes is not None:
             classes = select_classes(classes, self.classes)
+            if not self.reconstruct:
+                self._refuse_one_class(classes)
             if self.target_type == "values":
                 target_shape = (1,) if len(classes) == 2 else (len(classes),)
                 classes = None
@@ -200,6 +202,18 @@ class Source(DataSource):
             reconstructs=self.reconstruct,
         )
 
+    def _refuse_one_class(self, classes: tuple[str, ...]) -> None:
+        """Raise DataError where there is nothing to tell apart: whatever a net answers would be right."""
+        if len(classes) > 1:
+            return
+        if self.classes is not None:
+            hint = "keep two classes at least"
+            raise DataError(f"{classes[0]!r} alone leaves nothing to tell apart\n  {hint}", "classes")
+        raise DataError(
+            f"every example of this {self.type} data is of the class {classes[0]!r}: there is nothing to tell apart\n"
+            "  give it examples of another class; where the targets are amounts, say target_type: values"
+        )
+
     def _check_changes(self, description: Description) -> None:
         """Raise DataError where the inputs are not what an augmentation or expansion changes."""
         changes = [("augment", part.type, part.images) for part in self.augment]
@@ -230,14 +244,14 @@ def select_classes(names: Sequence[str], chosen: Sequence[str | int] | None) -> 
     """
     if chosen is None:
         return tuple(names)
-    selected: list[str] = []
+    known = frozenset(names)
+    selected: dict[str, None] = {}
     for place, name in enumerate(map(str, chosen)):
-        if name not in names:
-            close = get_close_matches(name, names, 1)
-            shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-            hint = f"did you mean {close[0]!r}?" if close else f"the classes are {shown}"
-            raise DataError(f"there is no class {name!r} in the data\n  {hint}", f"classes.{place}")
+        if name not in known:
+            near = nearest(name, names)
+            hint = f"did you mean {near!r}?" if near else f"the classes are {some(names)}"
+            raise DataError(f"there is no class {cut(name)!r} in the data\n  {hint}", f"classes.{place}")
         if name in selected:
             raise DataError(f"{name!r} is listed twice", f"classes.{place}")
-        selected.append(name)
+        selected[name] = None
     return tuple(selected)

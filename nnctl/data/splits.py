@@ -39,10 +39,10 @@ class Sampler:
         if self.rule == "random" or labels is None:
             chosen[order[:k]] = True
             return chosen
-        counts = apportion(np.bincount(labels), k)
-        shuffled = labels[order]
-        for label, count in enumerate(counts):
-            chosen[order[np.flatnonzero(shuffled == label)[:count]]] = True
+        sizes = np.bincount(labels)
+        by_class = order[np.argsort(labels[order], kind="stable")]
+        place_in_class = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        chosen[by_class[place_in_class < np.repeat(apportion(sizes, k), sizes)]] = True
         return chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.limits import require_memory
+from nnctl.data.opening import listed, not_utf8, open_file, unreadable
 from nnctl.errors import DataError
 
 TokenKind: TypeAlias = Literal["characters", "words"]
@@ -18,6 +21,8 @@ TokenKind: TypeAlias = Literal["characters", "words"]
 UNKNOWN = "<unknown>"
 """The word that stands for those left out of the vocabulary."""
 
+_BYTES_OF_MEMORY = 32
+"""Bytes that a byte of text takes at the most: as characters, as tokens, as inputs and as targets."""
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -26,17 +31,29 @@ def read_text(path: Path) -> str:
 
     UTF-8, with or without a byte-order mark; line ends become "\\n". Raises DataError.
     """
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".txt")
-        if not files:
-            raise DataError(f"{path}: the folder has no .txt file")
-        return "".join(read_text(file) for file in files)
+    if not path.is_dir():
+        return _read(path)
+    files = [file for file in listed(path) if file.suffix.lower() == ".txt"]
+    if not files:
+        raise DataError(f"{path}: the folder has no .txt file")
+    return "".join(_read(file) for file in files)
+
+
+def _read(path: Path) -> str:
+    with open_file(path) as file:
+        require_memory(_BYTES_OF_MEMORY * os.fstat(file.fileno()).st_size, str(path))
+        try:
+            content = file.read()
+        except OSError as error:
+            raise unreadable(path, error) from error
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8: byte {error.start} cannot be read ({error.reason})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        line_start = content.rfind(b"\n", 0, error.start) + 1
+        line = content.count(b"\n", 0, error.start) + 1
+        column = len(content[line_start : error.start].decode("utf-8-sig")) + 1
+        raise not_utf8(f"{path}:{line}:{column}", content[:4], error.reason) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split(text: str, kind: TokenKind) -> Sequence[str]:
@@ -61,7 +78,7 @@ def encode(tokens: Sequence[str], vocabulary: Sequence[str]) -> NDArray[np.int64
     place = {token: index for index, token in enumerate(vocabulary)}
     unknown = place.get(UNKNOWN)
     try:
-        numbers = [place[token] if unknown is None else place.get(token, unknown) for token in tokens]
+        numbers = (place[token] if unknown is None else place.get(token, unknown) for token in tokens)
+        return np.fromiter(numbers, np.int64, len(tokens))
     except KeyError as error:
         raise DataError(f"the net knows no {error.args[0]!r}: the text that it was trained on has none") from None
-    return np.array(numbers, dtype=np.int64)

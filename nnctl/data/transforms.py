@@ -47,6 +47,7 @@ class Standardize(AffineTransform):
     """(x − μ)/σ. A feature that never varies keeps its scale and becomes 0."""
 
     formula = "x ← (x − μ)/σ"
+    example = "{type: standardize, per: feature}"
 
     def rescale(self, statistics: Statistics) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """μ and 1/σ."""
@@ -58,6 +59,7 @@ class MinMax(AffineTransform):
     """Least to `low`, greatest to `high`. A feature that never varies becomes `low`."""
 
     formula = "x ← low + (x − min)·(high − low)/(max − min)"
+    example = "{type: min_max, per: feature}"
 
     low: Annotated[float, "what the least becomes"] = 0.0
     high: Annotated[float, "what the greatest becomes; above low"] = 1.0

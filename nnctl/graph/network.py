@@ -123,14 +123,13 @@ class Network:
     @cached_property
     def step_metrics(self) -> tuple[str, ...]:
         """Columns of what is measured of parameters in each training step, e.g. "gradient_norm.dense1.bias"."""
-        outputs = self.training_step.outputs
-        return tuple(
+        columns = {
             metric.column_of(name)
             for metric in self.spec.metrics
             if isinstance(metric, StepMetric)
-            for name, parameter in self.structure.parameters.items()
-            if metric.measures(parameter.kind) and metric.column_of(name) in outputs
-        )
+            for name in self.structure.parameters
+        }
+        return tuple(name for name in self.training_step.outputs if name in columns)
 
     @cached_property
     def fitted_metrics(self) -> dict[str, Metric]:
@@ -208,17 +207,23 @@ class Network:
         return {name: builder.tensor(builder.parameters[name].value) for name in self._gradients(forward)}
 
     def _observed(self, builder: GraphBuilder, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The step metrics by column; parameters without a gradient have none."""
+        """The step metrics by column; parameters without a gradient have none. Raises ShapeError where none has one."""
+        parameters = {name: builder.parameters[name] for name in gradients}
+        kinds = sorted({parameter.kind for parameter in parameters.values()})
         measured: dict[str, Tensor] = {}
-        for metric in self.spec.metrics:
+        for index, metric in enumerate(self.spec.metrics):
             if not isinstance(metric, StepMetric):
                 continue
-            for name, gradient in gradients.items():
-                parameter = builder.parameters[name]
-                if metric.measures(parameter.kind):
-                    with builder.on_behalf_of(parameter.layer):
-                        measure = metric.measure(builder, builder.tensor(parameter.value), gradient)
-                    measured[metric.column_of(name)] = measure
+            fitted = metric.among(kinds)
+            chosen = {name: p for name, p in parameters.items() if fitted.measures(p.kind)}
+            if not chosen:
+                there_are = " and ".join(f"{kind}s" for kind in kinds)
+                raise ShapeError(f"{metric.column}: the net trains no such parameter", f"it trains {there_are}",
+                                 path=f"metrics.{index}")  # fmt: skip
+            for name, parameter in chosen.items():
+                with builder.on_behalf_of(parameter.layer):
+                    measure = fitted.measure(builder, builder.tensor(parameter.value), gradients[name])
+                measured[fitted.column_of(name)] = measure
         return measured
 
     def _measured(self, forward: Forward, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:

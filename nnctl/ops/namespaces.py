@@ -65,6 +65,23 @@ class ComplexStepNamespace(RealNamespace):
     def sign(self, x: Array) -> Array:
         return self.module.sign(self.module.real(x))
 
+    def floor(self, x: Array) -> Array:
+        return self.module.floor(self.module.real(x))
+
+    def tan(self, x: Array) -> Array:
+        t = self.module.tan(self.module.real(x))
+        return t + 1j * (self.module.imag(x) * (1.0 + t * t))
+
+    def arctan(self, x: Array) -> Array:
+        real = self.module.real(x)
+        return self.module.arctan(real) + 1j * (self.module.imag(x) / (1.0 + real * real))
+
+    def logaddexp(self, a: Array, b: Array) -> Array:
+        first, second = self.module.real(a), self.module.real(b)
+        y = self.module.logaddexp(first, second)
+        slopes = self.module.imag(a) * self.module.exp(first - y) + self.module.imag(b) * self.module.exp(second - y)
+        return y + 1j * slopes
+
     def tanh(self, x: Array) -> Array:
         # NumPy's complex tanh loses the imaginary part where the real part saturates; this form keeps it.
         t = self.module.tanh(self.module.real(x))

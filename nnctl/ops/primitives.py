@@ -5,7 +5,7 @@ decides what comes out: numbers on NumPy or CuPy, the complex step's numbers,
 or an expression to differentiate and to generate code from.
 
 A partial is written in the same language as the body. Partials are taken as
-0 where a function is flat or jumps (`sign`, comparisons), and ties of
+0 where a function is flat or jumps (`sign`, `floor`, comparisons), and ties of
 `maximum` and `minimum` go to the first argument.
 """
 
@@ -55,15 +55,28 @@ _TABLE = (
     Primitive("log", "log({0})", (lambda xp, y, x: 1.0 / x,)),
     Primitive("log1p", "log1p({0})", (lambda xp, y, x: 1.0 / (1.0 + x),)),
     Primitive("tanh", "tanh({0})", (lambda xp, y, x: 1.0 - y * y,)),
+    Primitive("sinh", "sinh({0})", (lambda xp, y, x: xp.cosh(x),)),
+    Primitive("cosh", "cosh({0})", (lambda xp, y, x: xp.sinh(x),)),
+    Primitive("sin", "sin({0})", (lambda xp, y, x: xp.cos(x),)),
+    Primitive("cos", "cos({0})", (lambda xp, y, x: -xp.sin(x),)),
+    Primitive("tan", "tan({0})", (lambda xp, y, x: 1.0 + y * y,)),
+    Primitive("arctan", "arctan({0})", (lambda xp, y, x: 1.0 / (1.0 + x * x),)),
     Primitive("erf", "erf({0})", (lambda xp, y, x: (2.0 / math.sqrt(math.pi)) * xp.exp(-x * x),)),
     Primitive("sqrt", "sqrt({0})", (lambda xp, y, x: 0.5 / y,)),
     Primitive("square", "{0}²", (lambda xp, y, x: 2.0 * x,)),
     Primitive("abs", "|{0}|", (lambda xp, y, x: xp.sign(x),)),
     Primitive("sign", "sign({0})", (None,)),
+    Primitive("floor", "⌊{0}⌋", (None,)),
     Primitive(
         "power",
         "{0} ** {1}",
         (lambda xp, y, a, b: b * xp.power(a, b - 1.0), lambda xp, y, a, b: y * xp.log(a)),
+    ),
+    # ln(e^a + e^b), without overflow: of 0 and x, the smooth relu.
+    Primitive(
+        "logaddexp",
+        "logaddexp({0}, {1})",
+        (lambda xp, y, a, b: xp.exp(a - y), lambda xp, y, a, b: xp.exp(b - y)),
     ),
     Primitive(
         "maximum",

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import IO
 
 from rich import progress
-from rich.console import Console
 from rich.text import Text
 
+from nnctl.reporting.pace import Pace
 from nnctl.reporting.sinks import Sink
+from nnctl.screen.characters import message, width_of, word
+from nnctl.screen.console import Bar, Console, columns_of
 from nnctl.training.events import (
     Evaluated,
     Event,
@@ -26,6 +28,8 @@ from nnctl.training.events import (
 
 HIDDEN = ("event", "step")
 """Columns that the table leaves out: the epoch says as much."""
+COLUMNS = 40
+"""Columns that the table has at most: of a net with many layers, the norms of each fill a screen."""
 
 
 class ExamplesPerSecond(progress.ProgressColumn):
@@ -40,14 +44,15 @@ class ExamplesPerSecond(progress.ProgressColumn):
 class MessageSink:
     """Sentences on stderr: the start of a run, the reason of its end, its result."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, pace: Pace | None = None) -> None:
         self.console = console
+        self._pace = pace or Pace()
 
     def handle(self, event: Event) -> None:
         """Print the sentences for an event."""
         if isinstance(event, Started):
             self._say(
-                f"{event.name}: {event.parameters:,} parameters, "
+                f"{word(event.name)}: {event.parameters:,} parameters, "
                 f"{event.examples:,} training example{_s(event.examples)}, "
                 f"batches of {event.batch_size:,}, {event.epochs:,} epoch{_s(event.epochs)}"
             )
@@ -55,9 +60,9 @@ class MessageSink:
             for sentence in event.advice:
                 self._say(f"note: {sentence}")
             self._say(f"run {event.folder}" + (f", going on at step {event.step:,}" if event.step else ""))
-        elif isinstance(event, Pretrained):
+        elif isinstance(event, Pretrained) and (self._pace.due() or event.epoch == event.epochs):
             self._say(
-                f"pretraining {event.layer}: epoch {event.epoch}/{event.epochs}, "
+                f"pretraining {word(event.layer)}: epoch {event.epoch}/{event.epochs}, "
                 f"reconstruction error {show(event.reconstruction_error)}"
             )
         elif isinstance(event, Stopped):
@@ -80,7 +85,7 @@ class MessageSink:
         self._say("; ".join(part for part in (words, ", ".join(numbers), weights) if part))
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.say(message(text))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -90,14 +95,13 @@ class ProgressSink:
     """A progress bar: epochs done, the running cost, examples a second, time left."""
 
     def __init__(self, console: Console) -> None:
-        self.progress = progress.Progress(
+        self.progress = Bar(
             progress.TextColumn("epoch {task.fields[epoch]}"),
             progress.BarColumn(),
             progress.TextColumn("cost {task.fields[cost]}"),
             ExamplesPerSecond(),
             progress.TimeRemainingColumn(),
             console=console,
-            transient=True,
         )
         self._task = self.progress.add_task("", total=None, epoch="0", cost="-")
         self._per_epoch = 1
@@ -126,46 +130,110 @@ class ProgressSink:
 
 
 class TableSink:
-    """A table: the rows under a head of two lines, each printed when it comes; a star marks the best so far."""
+    """A table: the rows under a head of two lines, each printed when it comes; a star marks the best so far.
 
-    def __init__(self, console: Console) -> None:
+    Of rows that come faster than they are read, those are left out that a person would not miss: the best so
+    far and the last are always there, and the run's file has all of them. A row that is wider than the
+    terminal takes several lines, and so does the head.
+    """
+
+    def __init__(self, console: Console, pace: Pace | None = None) -> None:
         self.console = console
-        self._columns: tuple[str, ...] = ()
+        self._pace = pace or Pace()
+        self._started: Started | None = None
+        self._lines: list[list[str]] = []
+        self._best: Evaluated | None = None
+        self._last: Evaluated | None = None
+        self._left_out = 0
 
     def handle(self, event: Event) -> None:
-        """Print the head, or a row."""
+        """Print a row, the head before the first."""
         if isinstance(event, Started):
-            hidden = (*HIDDEN, *(name for name in event.columns if name.startswith("test_")))
-            self._columns = tuple(name for name in event.columns if name not in hidden)
-            heads = [name.rpartition("_")[0] for name in self._columns], [n.rpartition("_")[2] for n in self._columns]
-            for head in heads:
-                self._print(head, style="bold")
+            self._started = event
         elif isinstance(event, Evaluated):
-            self._print([self._cell(name, event.record[name]) for name in self._columns], star=event.improved)
+            if not self._lines and self._started is not None:
+                self._head(self._started)
+            if event.improved:
+                self._best = event
+            self._last = event
+            self._left_out += 1
+            if self._pace.due():
+                self._catch_up()
         elif isinstance(event, Tested):
+            self._end()
             self._tested(event.record)
+        elif isinstance(event, Stopped | Finished):
+            self._end()
+
+    def _head(self, event: Started) -> None:
+        hidden = (*HIDDEN, *(name for name in event.columns if name.startswith("test_")))
+        names = [name for name in event.columns if name not in hidden]
+        self._lines = _lines(names[:COLUMNS], self.console.width)
+        for line in self._lines:
+            self._print(line, [name.rpartition("_")[0] for name in line], style="bold")
+            self._print(line, [name.rpartition("_")[2] for name in line], style="bold")
+        if len(names) > COLUMNS:
+            self.console.say(f"and {len(names) - COLUMNS:,} more columns in {event.metrics}", "bold")
+
+    def _catch_up(self) -> None:
+        """Print the best and the last of the rows that came since one was printed."""
+        rows = [row for row in (self._best, self._last) if row is not None]
+        if len(rows) == 2 and rows[0] is rows[1]:
+            del rows[0]
+        for row in rows:
+            for line in self._lines:
+                last = line is self._lines[-1]
+                self._print(line, [_cell(name, row.record[name]) for name in line], star=row.improved and last)
+        self._left_out -= len(rows)
+        self._best = self._last = None
 
     def _tested(self, record: Record) -> None:
         numbers = [f"{n.removeprefix('test_')} {show(v)}" for n, v in record.items() if n.startswith("test_")]
         line = f"test, with the weights of epoch {show(record['epoch'])}: {', '.join(numbers)}"
-        self.console.print(line, style="bold", markup=False, highlight=False)
+        self.console.say(message(line), "bold")
 
-    def _print(self, cells: Sequence[str], *, style: str | None = None, star: bool = False) -> None:
-        padded = [cell.rjust(self._width(name)) for name, cell in zip(self._columns, cells)]
-        line = "  ".join(padded) + (" *" if star else "")
-        self.console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    def _print(
+        self, names: Sequence[str], cells: Sequence[str], *, style: str | None = None, star: bool = False
+    ) -> None:
+        padded = [" " * (_width(name) - width_of(cell)) + cell for name, cell in zip(names, map(word, cells))]
+        self.console.say("  ".join(padded) + (" *" if star else ""), style)
 
-    @staticmethod
-    def _cell(name: str, value: Value) -> str:
-        if name in ("epoch", "learning_rate") and isinstance(value, float):
-            return f"{value:.4g}"
-        return f"{value:.1f}" if name == "seconds" else show(value)
-
-    def _width(self, name: str) -> int:
-        return max(7, *(len(part) for part in name.rpartition("_")))
+    def _end(self) -> None:
+        """Print what was held back."""
+        self._catch_up()
+        if self._left_out and self._started is not None:
+            rows = f"{self._left_out:,} more row{_s(self._left_out)}"
+            self.console.say(f"{rows}, which came faster than one reads, in {self._started.metrics}")
+            self._left_out = 0
 
     def close(self) -> None:
-        """Nothing is held."""
+        """End the table of a run that was cut off."""
+        self._end()
+
+
+def _lines(names: Sequence[str], width: int) -> list[list[str]]:
+    """The columns of each line of a row: as many as fit, and one at least."""
+    lines: list[list[str]] = [[]]
+    left = room = width - len(" *")
+    for name in names:
+        needed = _width(name) + len("  ")
+        if lines[-1] and needed > left + len("  "):
+            lines.append([])
+            left = room
+        lines[-1].append(name)
+        left -= needed
+    return lines
+
+
+def _cell(name: str, value: Value) -> str:
+    if name in ("epoch", "learning_rate") and isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:.1f}" if name == "seconds" else show(value)
+
+
+def _width(name: str) -> int:
+    """Of a column: its head's and its numbers', at most as wide in the common case."""
+    return max(7, *(width_of(word(part)) for part in name.rpartition("_")))
 
 
 def show(value: Value) -> str:
@@ -198,10 +266,9 @@ def _measured(row: Record, prefix: str) -> bool:
 
 def terminal_sinks(stdout: IO[str], stderr: IO[str], *, rows: bool, quiet: bool) -> list[Sink]:
     """The sinks for people. rows: print the table on stdout, which is then a terminal."""
-    errors = Console(file=stderr)
+    errors = Console(stderr)
     bar = ProgressSink(errors) if not quiet and errors.is_terminal else None
-    sinks: list[Sink] = [] if quiet else [MessageSink(errors)]
-    if rows:
-        # With a bar on the same screen, rows go through it, so that they stand above it.
-        sinks.append(TableSink(bar.progress.console if bar is not None else Console(file=stdout)))
+    # With a bar on the same screen, rows go through it and stand above it. The table ends before the last words.
+    sinks: list[Sink] = [TableSink(Console(stdout, columns_of(stdout)) if bar is None else errors)] if rows else []
+    sinks += [] if quiet else [MessageSink(errors)]
     return [*sinks, bar] if bar is not None else sinks

@@ -20,7 +20,7 @@ from nnctl.components.base import (
     Regularizer,
     Schedule,
 )
-from nnctl.components.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, PositiveInt
+from nnctl.components.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, Period, PositiveInt
 from nnctl.components.optimizers.first_order import Sgd
 from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import Component
@@ -47,7 +47,10 @@ class TrainingSchedule:
         default_factory=Constant
     )
     early_stopping: Annotated[EarlyStopping | None, "when to stop before the last epoch"] = None
-    evaluate_every: Annotated[PositiveInt | None, "training examples between evaluations; an epoch if absent"] = None
+    evaluate_every: Annotated[
+        PositiveInt | Period | None,
+        "training examples between evaluations, or epochs or steps where the unit is named; an epoch if absent",
+    ] = None
     evaluate_on: Annotated[
         PositiveInt | None,
         "validate on this many examples, drawn once, or the first of a contiguous text; on all if absent",
@@ -81,7 +84,9 @@ class Sweep:
 class Transfer:
     """Start from the weights of another run. They are read once; later changes of that run change nothing."""
 
-    run: Annotated[NonEmptyStr, "its folder, or a folder of numbered runs for the latest; relative to the spec"]
+    run: Annotated[
+        NonEmptyStr, "its folder; of numbered runs the latest, of a sweep the best trial; relative to the spec"
+    ]
     checkpoint: Annotated[
         Literal["best", "last"] | None, "which of its weights; those that it ended with if absent"
     ] = None

@@ -48,6 +48,12 @@ def dump_data(data: object, *, flow: bool = False) -> str:
     )
 
 
+def dump_value(value: object) -> str:
+    """YAML 1.2 text of plain data as a value within a line."""
+    # In a list no scalar stands at the root, where YAML would end it with a marker of its own.
+    return dump_data([value], flow=True).strip()[1:-1]
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes scalars plain where both versions of YAML read them alike, so that any reader gets them right."""
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from nnctl.errors import Diagnostic, SpecError
-from nnctl.spec.dump import dump_data
+from nnctl.spec.dump import dump_value
 from nnctl.spec.yaml.parser import parse
 from nnctl.spec.yaml.scalars import resolve
 from nnctl.spec.yaml.source_text import SourceText
@@ -73,8 +73,7 @@ def parse_override(argument: str) -> Override:
 
 def write_override(path: str, value: object) -> str:
     """The argument that sets a path to plain data, for `parse_override` to read back."""
-    # In a list no scalar stands at the root, where YAML would end it with a marker of its own.
-    return f"{path}={dump_data([value], flow=True).strip()[1:-1]}"
+    return f"{path}={dump_value(value)}"
 
 
 def _separator(argument: str) -> int | None:

@@ -7,8 +7,9 @@ validator's errors point there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from nnctl.components.base import Layer
 from nnctl.components.registry import Component
 from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
@@ -16,8 +17,9 @@ from nnctl.spec.dump import to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import content, listing
+from nnctl.spec.naming import names_of
 from nnctl.spec.override_syntax import ORIGIN, Override, PathStep, parse_override
-from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of
+from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, Record, Variant, alternatives, fields_of, variant_in
 from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, SequenceNode, is_null, text_of
 
 
@@ -39,9 +41,22 @@ def apply(root: Node, arguments: Iterable[str]) -> Node:
     return root
 
 
+def place_of(root: Node, path: str) -> tuple[str, ...]:
+    """The keys and positions that a path leads through, the same however it is written.
+
+    Raises SpecError where it cannot be read, or leads nowhere.
+    """
+    setter = _Setter(parse_override(f"{path}=null"))
+    setter.inside(root, 0, Record(Spec))
+    return tuple(setter.taken)
+
+
 @dataclass(frozen=True)
 class _Setter:
+    """One override. taken: the keys and positions of its way into the tree."""
+
     override: Override
+    taken: list[str] = field(default_factory=list)
 
     def inside(self, node: Node | None, depth: int, form: Form | None, default: object = None) -> Node:
         """The node with the rest of the path set in it.
@@ -75,7 +90,9 @@ class _Setter:
             steps = self.override.steps[depth:]
             start, end = steps[0].column, steps[-1].column + steps[-1].width
             name = self.override.source.text[start:end]
+            self.taken.append(name)
             return node.with_entry(self.override.key(PathStep(name, start, end - start)), self.override.value)
+        self.taken.append(step.key)
         if (
             step.key == "type"
             and depth + 1 == len(self.override.steps)
@@ -97,17 +114,18 @@ class _Setter:
 
     def item(self, node: SequenceNode, depth: int, form: ListOf | None) -> Node:
         step = self.override.steps[depth]
-        position = self.select(node, depth) if step.wanted is not None else self.position(node, depth)
+        position = self.select(node, depth, form) if step.wanted is not None else self.position(node, depth, form)
+        self.taken.append(str(position))
         inner = None if form is None else form.fixed[position] if form.fixed else form.item
         return node.with_item(position, self.inside(node.items[position], depth + 1, inner))
 
-    def position(self, node: SequenceNode, depth: int) -> int:
+    def position(self, node: SequenceNode, depth: int, form: ListOf | None) -> int:
         step, count = self.override.steps[depth], len(node.items)
         here = self.before(depth)
         index = step.index
         if index is None:
-            names = _values(node, "name")
-            hint = f"did you mean {here}[name={step.key}]?" if step.key in names else ""
+            names = _values(node, "name", form)
+            hint = did_you_mean(f"{here[1:-1]}[name={step.key}]") if step.key in names else ""
             raise self.override.error(step, f"'{step.key}' is no item of {here}, a list", "an index, or [name=…]", hint)
         if not -count <= index < count:
             last = f"an index from 0 to {count - 1}, or -1 for the last" if count else ""
@@ -115,15 +133,11 @@ class _Setter:
             raise self.override.error(step, f"{here} has {items}, none at {index}", last)
         return index % count
 
-    def select(self, node: SequenceNode, depth: int) -> int:
+    def select(self, node: SequenceNode, depth: int, form: ListOf | None) -> int:
         step = self.override.steps[depth]
         here = self.before(depth)
-        matches = [
-            i
-            for i, item in enumerate(node.items)
-            if (isinstance(item, MappingNode) and _text(item.get(step.key)) == step.wanted)
-            or (step.key == "type" and text_of(item) == step.wanted)
-        ]
+        values = _values(node, step.key, form)
+        matches = [i for i, value in enumerate(values) if value == step.wanted]
         if len(matches) == 1:
             return matches[0]
         selection = f"{step.key}={step.wanted}"
@@ -133,10 +147,10 @@ class _Setter:
                 f"{len(matches)} items of {here} have {selection}",
                 hint=f"say which by index: {listing(map(str, matches))}",
             )
-        values = _values(node, step.key)
-        words = f"one of {listing(values)}" if values else f"an index: no item of {here} has a '{step.key}'"
+        known = list(dict.fromkeys(value for value in values if value is not None))
+        words = f"one of {listing(known)}" if known else f"an index: no item of {here} has a '{step.key}'"
         raise self.override.error(
-            step, f"no item of {here} has {selection}", words, did_you_mean(suggest(step.wanted or "", values))
+            step, f"no item of {here} has {selection}", words, did_you_mean(suggest(step.wanted or "", known))
         )
 
     def absent(self, options: tuple[Form, ...], depth: int, default: object) -> Node:
@@ -160,12 +174,20 @@ def _text(node: Node | None) -> str | None:
     return node.text if isinstance(node, ScalarNode) else None
 
 
-def _values(node: SequenceNode, key: str) -> list[str]:
-    """The values that items of a list have under a key."""
-    values = [_text(item.get(key)) for item in node.items if isinstance(item, MappingNode)]
+def _values(node: SequenceNode, key: str, form: ListOf | None) -> list[str | None]:
+    """The value that each item of a list has under a key; the name of each layer, which need not be written."""
+    types = [_text(item.get("type")) if isinstance(item, MappingNode) else text_of(item) for item in node.items]
     if key == "type":
-        values += [text_of(item) for item in node.items]
-    return list(dict.fromkeys(v for v in values if v is not None))
+        return types
+    values = [_text(item.get(key)) if isinstance(item, MappingNode) else None for item in node.items]
+    if key == "name" and form is not None and _is_layer(form.item):
+        return list(names_of((kind or "", name) for kind, name in zip(types, values, strict=True)))
+    return values
+
+
+def _is_layer(form: Form) -> bool:
+    variant = variant_in(form)
+    return variant is not None and issubclass(variant.base, Layer)
 
 
 def _field(node: MappingNode, key: str, options: tuple[Form, ...]) -> Field | None:

@@ -21,7 +21,9 @@ class Timetable:
     batch: int
     epochs: int
     every: int | None = None
-    """Training examples between evaluations; None: an evaluation at the end of each epoch."""
+    """Training examples between evaluations; None: an evaluation at the end of each epoch, or as `every_steps` says."""
+    every_steps: int | None = None
+    """Steps between evaluations."""
 
     @classmethod
     def of(
@@ -29,16 +31,23 @@ class Timetable:
         examples: int,
         batch_size: int | Literal["full"],
         epochs: int,
-        every: int | None,
+        every: int | str | None,
         *,
         drop_last: bool = False,
     ) -> Timetable:
         """The timetable of a schedule; a batch is never larger than the training set.
 
+        every: training examples between evaluations, or a count with its unit: "2 epochs", "500 steps".
         drop_last: leave out the examples that do not fill a batch.
         """
         batch = examples if batch_size == "full" else min(batch_size, examples)
-        return cls(examples - examples % batch if drop_last else examples, batch, epochs, every)
+        seen = examples - examples % batch if drop_last else examples
+        if not isinstance(every, str):
+            return cls(seen, batch, epochs, every)
+        count, unit = every.split()
+        if unit.startswith("step"):
+            return cls(seen, batch, epochs, every_steps=int(count))
+        return cls(seen, batch, epochs, int(count) * seen)
 
     @classmethod
     def of_spec(cls, spec: Spec, examples: int) -> Timetable:
@@ -73,6 +82,8 @@ class Timetable:
 
     def next_evaluation(self, step: int) -> int:
         """The first step count above `step` at which an evaluation is due; the end of the run at the latest."""
+        if self.every_steps is not None:
+            return min((step // self.every_steps + 1) * self.every_steps, self.steps)
         if self.every is None:
             return min((self.epoch_of(step) + 1) * self.steps_per_epoch, self.steps)
         target = (self.seen(step) // self.every + 1) * self.every

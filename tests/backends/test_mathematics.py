@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
@@ -9,8 +10,13 @@ import pytest
 import scipy.special
 from numba import njit
 
+from nnctl.backends.codegen.dialect import COMPARISONS
 from nnctl.backends.cpu.codegen import mathematics
+from nnctl.backends.cpu.codegen.dialect import FUNCTIONS as FUNCTIONS_OF_DIALECT
+from nnctl.backends.cpu.codegen.dialect import NUMBA
 from nnctl.backends.cpu.codegen.mathematics import BOUNDS_ULP
+from nnctl.ops.namespaces import numpy_namespace
+from nnctl.ops.primitives import PRIMITIVES
 
 pytestmark = pytest.mark.compile
 
@@ -21,6 +27,13 @@ EXACT = {
     "log1p": np.log1p,
     "tanh": np.tanh,
     "erf": scipy.special.erf,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "arctan": np.arctan,
+    "floor": np.floor,
 }
 DENSE = 1009
 """Every so many float32 values are looked at; a prime, so that no pattern of bits is left out."""
@@ -118,3 +131,76 @@ def test_powers(y):
 def test_signs():
     found = compiled("sign")(SPECIAL)
     np.testing.assert_array_equal(found, np.sign(SPECIAL))
+
+
+# -- every primitive, as generated code has it ------------------------------------------
+
+
+def primitive(name: str, arity: int):
+    """The text of a primitive in this backend's dialect, compiled over arrays; conditions as numbers."""
+    arguments = ["x", "y", "z"][:arity]
+    terms = [f"{a}[i]" for a in arguments]
+    if name == "where":
+        terms[0] = NUMBA.to_condition.format(terms[0])
+    text = NUMBA.primitives[name].format(*terms)
+    if name in COMPARISONS:
+        text = NUMBA.from_condition.format(f"({text})")
+    scope = {function.__name__: function for function in FUNCTIONS_OF_DIALECT} | {"F": np.float32, "math": math}
+    exec(f"def walk({', '.join(arguments)}, out):\n    for i in range(out.size):\n        out[i] = {text}\n", scope)
+    return njit(fastmath={"contract"}, error_model="numpy")(scope["walk"])
+
+
+def operands(arity: int) -> list[np.ndarray]:
+    """Odd values of every operand with odd values of every other, and random ones of every size."""
+    odd = [
+        -np.inf,
+        -3.4e38,
+        -88.8,
+        -2.0,
+        -1.0,
+        -0.5,
+        -1e-45,
+        -0.0,
+        0.0,
+        1e-45,
+        0.5,
+        1.0,
+        2.0,
+        20.0,
+        88.8,
+        3.4e38,
+        np.inf,
+    ]
+    grid = np.meshgrid(*[np.array([*odd, np.nan], np.float32)] * arity)
+    rng = np.random.default_rng(arity)
+    size = rng.choice([1e-3, 1.0, 30.0], size=20000)
+    drawn = (rng.standard_normal((arity, 20000)) * size).astype(np.float32)
+    return [np.concatenate([g.ravel(), d]) for g, d in zip(grid, drawn, strict=True)]
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_every_primitive_is_that_of_the_reference(name):
+    """In float32 against float64, over odd values and random ones."""
+    arity = PRIMITIVES[name].arity
+    xs = operands(arity)
+    if name == "power":
+        # Of what is not negative, where C and NumPy agree.
+        xs[0] = np.abs(xs[0])
+    found = np.empty_like(xs[0])
+    primitive(name, arity)(*xs, found)
+    wide = [x.astype(np.float64) for x in xs]
+    if name == "where":
+        wide[0] = wide[0] != 0.0
+    with np.errstate(all="ignore"):
+        exact = np.asarray(getattr(numpy_namespace(), name)(*wide), dtype=np.float64)
+        rounded = exact.astype(np.float32)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(rounded))
+    close = np.isfinite(rounded)
+    size, units = np.abs(rounded), BOUNDS_ULP.get(name, 1.0)
+    if name == "logaddexp":
+        # It cancels near 0: what is lost is of the operands.
+        size, units = np.maximum.reduce([size, *(np.where(np.isfinite(x), np.abs(x), 0.0) for x in xs)]), 3.0
+    bound = units * np.spacing(size[close]).astype(np.float64) + 3e-45
+    assert np.all(np.abs(found[close] - exact[close]) <= bound)
+    infinite = np.isinf(rounded)
+    np.testing.assert_array_equal(found[infinite], rounded[infinite])

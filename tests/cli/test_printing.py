@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from nnctl.cli.printing import cell, print_rows
+from nnctl.cli.printing import print_rows
+from nnctl.cli.tables import cell
 
 ROWS = [
     {"layers[name=left].units": 24, "learning_rate": 0.003, "verdict": "PASS", "note": ":smile: [bold]"},

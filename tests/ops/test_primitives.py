@@ -24,6 +24,8 @@ def points_of(primitive: Primitive, seed: int) -> list[np.ndarray]:
     if primitive.name == "log1p":
         # Near its pole central differences are off by more than any tolerance.
         inside &= drawn[0] > -0.8
+    if primitive.name == "tan":
+        inside &= np.abs(np.cos(drawn[0])) > 0.3
     assert inside.sum() > 300
     return [a[inside] for a in arguments]
 
@@ -48,6 +50,8 @@ def test_notation_takes_every_argument(name):
         ("minimum", (1.0, 1.0), (1.0, 0.0)),
         ("abs", (0.0,), (0.0,)),
         ("where", (True, 1.0, 1.0), (None, 1.0, 0.0)),
+        ("logaddexp", (1e30, -1e30), (1.0, 0.0)),
+        ("floor", (1.0,), (None,)),
     ],
 )
 def test_ties(name, arguments, partials):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from nnctl.cli import main
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_text
 
@@ -31,6 +34,7 @@ def load(*overrides):
         ("layers[1].units=40", "layers.1.units", 40),
         ("layers.-2.units=40", "layers.1.units", 40),
         ("layers[name=hidden].units=40", "layers.1.units", 40),
+        ("layers[name=flatten1].name=flat", "layers.0.name", "flat"),
         ("layers[type=flatten].name=flat", "layers.0.name", "flat"),
         ("layers.0.name=flat", "layers.0.name", "flat"),
         ("layers[name=hidden].activation=tanh", "layers.1.activation.type", "tanh"),
@@ -104,7 +108,14 @@ ERRORS = [
         8,
         "hidden",
         "'hidden' is no item of 'layers', a list",
-        "did you mean 'layers'[name=hidden]?",
+        "did you mean 'layers[name=hidden]'?",
+    ),
+    (
+        "layers.flatten1.name=flat",
+        8,
+        "flatten1",
+        "'flatten1' is no item of 'layers', a list",
+        "did you mean 'layers[name=flatten1]'?",
     ),
     ("layers[name=hiden].units=3", 7, "[name=hiden]", "no item of 'layers' has name=hiden", "did you mean 'hidden'?"),
     (
@@ -143,3 +154,36 @@ def test_all_bad_overrides_are_reported():
     with pytest.raises(SpecError) as caught:
         load("seed", "layers.9=flatten", "seed=1")
     assert len(caught.value.diagnostics) == 2
+
+
+NESTED = """\
+data: digits
+layers:
+  - flatten
+  - {type: dense, units: 8}
+  - {type: dense, units: 8, name: middle}
+  - {type: residual, layers: [{type: dense, units: 8}, {type: activation, activation: relu}]}
+  - {type: dense, units: 10}
+cost: mse
+"""
+
+
+def test_layers_go_by_the_names_that_inspect_shows(tmp_path, capsys):
+    """Each name selects the layer that is shown by it."""
+    (tmp_path / "net.yaml").write_text(NESTED)
+    assert main(["inspect", str(tmp_path / "net.yaml")]) == 0
+    shown = [json.loads(line)["layer"] for line in capsys.readouterr().out.splitlines()][:-1]
+    assert shown == ["flatten1", "dense1", "middle", "residual1", "dense2"]
+    for index, name in enumerate(shown):
+        layers = load_text(NESTED, overrides=[f"layers[name={name}].frozen=true"]).spec.layers
+        assert [layer.frozen for layer in layers] == [other == index for other in range(len(layers))]
+
+
+def test_layers_within_layers_go_by_the_names_of_their_list():
+    overrides = ["layers[name=residual1].layers[name=dense1].activation=tanh"]
+    assert load_text(NESTED, overrides=overrides).spec.layers[3].layers[0].activation.type == "tanh"
+
+
+def test_only_layers_have_names_that_nobody_wrote():
+    with pytest.raises(SpecError, match="an index: no item of 'metrics' has a 'name'"):
+        load_text(NESTED + "metrics: [f1]\n", overrides=["metrics[name=f11].average=macro"])

@@ -15,7 +15,7 @@ from nnctl.components.registry import Problem, register
 from nnctl.errors import SpecError
 from nnctl.spec.check.validate import validate
 from nnctl.spec.document import Spec
-from nnctl.spec.dump import dump_spec
+from nnctl.spec.dump import dump_spec, spec_to_dict
 from nnctl.spec.load import load_text
 from nnctl.spec.schema.forms import fields_of
 from nnctl.spec.schema.json_schema import json_schema
@@ -119,7 +119,8 @@ def test_value(text, name, value):
          "the name of an activation, or a mapping with 'type', or null (what opens it)", "write null for none"),
         ("{type: window, low: 2}", "{type: window, low: 2}", "high is below low", "", "swap them"),
         ("{type: window, high: -1}", "-1", "high is below low", "", "swap them"),
-        ("3", "3", "item 1 of 'layers' cannot be 3", "the name of a layer, or a mapping with 'type'", ""),
+        ("3", "3", "item 1 of 'layers' cannot be 3", "the name of a layer, or a mapping with 'type'",
+         "write {type: dense, units: 3}"),
     ],
 )  # fmt: skip
 def test_error(text, place, message, expected, hint):
@@ -174,3 +175,35 @@ def test_every_field_of_every_component_has_a_form_and_words():
             for field in fields_of(cls).values():
                 assert field.description or cls.__name__ == "Window", f"{cls.__name__}.{field.name} says nothing"
     assert all(field.description for field in fields_of(Spec).values())
+
+
+@pytest.mark.parametrize("every", ["300", "1 epoch", "2 epochs", "500 steps", "1 step", "null"])
+def test_evaluations_have_a_period_in_examples_epochs_or_steps(every):
+    text = f"data: digits\nlayers: [{{type: dense, units: 10}}]\ncost: mse\nschedule: {{evaluate_every: {every}}}\n"
+    spec = load_text(text).spec
+    assert load_text(dump_spec(spec)).spec == spec
+    jsonschema.validate(spec_to_dict(spec), json_schema())
+
+
+@pytest.mark.parametrize(
+    ("every", "hint"),
+    [
+        ("epoch", "write 1 epoch"),
+        ("Steps", "write 1 steps"),
+        ("0 epochs", ""),
+        ("2.5 epochs", ""),
+        ("2 weeks", ""),
+        ("1 epoch later", ""),
+        ("'300'", "remove the quotes"),
+        ("true", ""),
+        ("2.5", ""),
+        ("300.0", "write 300"),
+    ],
+)
+def test_a_period_that_is_none_says_what_one_is(every, hint):
+    text = f"data: digits\nlayers: [{{type: dense, units: 10}}]\ncost: mse\nschedule: {{evaluate_every: {every}}}\n"
+    with pytest.raises(SpecError) as caught:
+        load_text(text)
+    (problem,) = caught.value.diagnostics
+    assert "a count of epochs or steps, as in '2 epochs'" in problem.expected
+    assert problem.hint == hint

@@ -12,7 +12,8 @@ from nnctl.components.distributions import Choice, Integer, LogUniform, Uniform
 from nnctl.components.registry import components
 from nnctl.errors import UsageError
 from nnctl.spec.document import Sweep
-from nnctl.sweep.space import trials
+from nnctl.spec.load import load_text
+from nnctl.sweep.space import trials, write
 
 GRID = {"optimizer.learning_rate": (0.1, 1.0), "layers.0.units": (3, 4)}
 LAWS = {"optimizer.learning_rate": LogUniform(low=1e-4, high=1.0), "layers.0.units": Integer(low=3, high=5)}
@@ -111,3 +112,10 @@ def test_bounds_the_wrong_way_round() -> None:
 @pytest.mark.parametrize("name", sorted(components("distribution")))
 def test_every_distribution_has_a_sentence(name: str) -> None:
     assert (components("distribution")[name].__doc__ or "").strip()
+
+
+def test_every_text_can_be_a_setting() -> None:
+    text = "".join(map(chr, (*range(0x20), 0x22, 0x5C, *range(0x7F, 0xA0), 0x202E, 0x2028, 0xFFFE, 0x1F600)))
+    spec = "data: digits\nlayers: [flatten, {type: dense, units: 10, activation: softmax}]\ncost: log_likelihood\n"
+    loaded = load_text(spec, overrides=[f"description={write(text)}"])
+    assert loaded.spec.description == text

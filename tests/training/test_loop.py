@@ -109,7 +109,7 @@ def test_class_weights_weigh_the_training_cost_and_not_the_accuracy() -> None:
 @given(
     chunk=st.integers(1, 50),
     batch=st.sampled_from(["1", "7", "30", "64", "full"]),
-    every=st.sampled_from(["", ", evaluate_every: 11", ", evaluate_every: 45"]),
+    every=st.sampled_from(["", ", evaluate_every: 11", ", evaluate_every: 45", ", evaluate_every: 5 steps"]),
     schedule=st.sampled_from(["constant", "{type: cosine, per: step}", "{type: exponential, gamma: 0.5}"]),
 )
 def test_nothing_depends_on_the_chunks(chunk: int, batch: str, every: str, schedule: str) -> None:
@@ -123,7 +123,11 @@ def test_nothing_depends_on_the_chunks(chunk: int, batch: str, every: str, sched
 
 
 @settings(max_examples=25, deadline=None)
-@given(at=st.integers(1, 40), every=st.sampled_from(["", ", evaluate_every: 11"]), stopping=st.booleans())
+@given(
+    at=st.integers(1, 40),
+    every=st.sampled_from(["", ", evaluate_every: 11", ", evaluate_every: 2 epochs"]),
+    stopping=st.booleans(),
+)
 def test_resuming_anywhere_gives_the_bytes_of_the_uninterrupted_run(at: int, every: str, stopping: bool) -> None:
     text = "{epochs: 9, batch_size: 7, learning_rate: {type: plateau, monitor: train_cost, patience: 0, factor: 0.5}"
     text += every + (", early_stopping: {monitor: validation_accuracy, patience: 3}}" if stopping else "}")

@@ -10,7 +10,7 @@ import pytest
 
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
-from nnctl.errors import SpecError
+from nnctl.errors import ShapeError, SpecError
 from nnctl.spec.load import load_spec, load_text
 from nnctl.training import session
 from nnctl.training.events import Evaluated
@@ -47,6 +47,24 @@ def test_columns() -> None:
         "gradient_norm.dense2.weight",
     )
     assert engine(NORMS).metric_names == ("cost", "accuracy")
+
+
+def norms_without_biases(metrics: str) -> Engine:
+    text = TEXT.replace("activation: tanh", "activation: tanh, bias: false")
+    spec = load_text(text.format(optimizer="sgd", backend="numpy", metrics=metrics)).spec
+    return Engine(spec, spec.data.signature(Path()), seed=0, examples=16)
+
+
+def test_a_net_without_biases_has_columns_of_its_weights() -> None:
+    columns = ("gradient_norm.dense1.weight", "gradient_norm.dense2.weight")
+    assert norms_without_biases("[gradient_norms]").step_metric_names == columns
+    assert norms_without_biases("[gradient_norms, {type: gradient_norms, of: weight}]").step_metric_names == columns
+
+
+@pytest.mark.parametrize("metric", ["{type: gradient_norms, of: bias}", "{type: weight_norms, of: bias}"])
+def test_what_no_parameter_has_is_an_error_and_not_a_column_less(metric: str) -> None:
+    with pytest.raises(ShapeError, match="of each bias: the net trains no such parameter\n  it trains weights"):
+        norms_without_biases(f"[{metric}]")
 
 
 def test_nothing_is_computed_that_nobody_asks_for() -> None:

@@ -9,7 +9,7 @@ tables = st.builds(
     examples=st.integers(1, 40),
     batch_size=st.integers(1, 50) | st.just("full"),
     epochs=st.integers(1, 4),
-    every=st.none() | st.integers(1, 100),
+    every=st.none() | st.integers(1, 100) | st.sampled_from(["1 epoch", "2 epochs", "1 step", "3 steps", "100 steps"]),
 )
 
 
@@ -66,3 +66,28 @@ def test_epochs_done_is_an_int_where_whole() -> None:
 def test_a_batch_is_at_most_the_training_set(size: int | str) -> None:
     table = Timetable.of(10, size, 2, None)  # type: ignore[arg-type]
     assert (table.batch, table.steps) == (10, 2)
+
+
+@pytest.mark.parametrize(
+    ("every", "due"),
+    [
+        (None, [3, 6, 9, 12, 15]),
+        ("1 epoch", [3, 6, 9, 12, 15]),
+        ("2 epochs", [6, 12, 15]),
+        ("7 epochs", [15]),
+        ("1 step", list(range(1, 16))),
+        ("4 steps", [4, 8, 12, 15]),
+        (8, [2, 5, 7, 10, 12, 14, 15]),
+    ],
+)
+def test_evaluations_by_epochs_by_steps_and_by_examples(every: int | str | None, due: list[int]) -> None:
+    """Of 10 examples in batches of 4, 4 and 2, over five epochs."""
+    table, found = Timetable.of(10, 4, 5, every), [0]
+    while found[-1] < table.steps:
+        found.append(table.next_evaluation(found[-1]))
+    assert found[1:] == due
+
+
+def test_an_epoch_is_as_long_as_it_is_without_the_examples_that_fill_no_batch() -> None:
+    table = Timetable.of(10, 4, 4, "2 epochs", drop_last=True)
+    assert [table.next_evaluation(step) for step in (0, 3, 4)] == [4, 4, 8]

@@ -29,6 +29,7 @@ _SAFE = str.maketrans("[]:'\"", "(),’”", "`")
 _KIND_OF_METAVAR = {
     "SPEC": Kind.SPEC,
     "SPEC|NAME": Kind.SPEC,
+    "SPEC|COMPONENT": Kind.SPEC,
     "RUN": Kind.DIRECTORY,
     "DIR": Kind.DIRECTORY,
     "FILE": Kind.FILE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -96,6 +96,10 @@ class StepMetric(Metric):
     def column_of(self, parameter: str) -> str:
         """Its name in records for one parameter, e.g. "gradient_norm.dense1.bias"."""
         return f"{self.type.removesuffix('s')}.{parameter}"
+
+    def among(self, kinds: Collection[str]) -> StepMetric:
+        """The metric for a net that trains parameters of these kinds alone."""
+        return self
 
     def measures(self, kind: str) -> bool:
         """True where parameters of a kind ("weight" or "bias") are measured."""

@@ -195,7 +195,12 @@ class Conv2d(_Convolution):
 
     Each output looks at a local receptive field; all outputs of a filter share its weights (LeCun et al. 1998).
     Parameters: `weight` (kernel_h, kernel_w, channels/groups, filters), `bias` (filters,).
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
     """
+
+    example = "{type: conv2d, filters: 20, kernel: 5, padding: same, activation: relu}"
 
 
 @register("layer", "conv1d")
@@ -203,7 +208,12 @@ class Conv1d(_Convolution):
     """Convolution over sequences: (batch, length, channels) → (batch, positions, filters).
 
     Parameters: `weight` (kernel, channels/groups, filters), `bias` (filters,).
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
     """
+
+    example = "{type: conv1d, filters: 16, kernel: 5, activation: relu}"
 
     rank = 1
 
@@ -221,6 +231,8 @@ class ConvTranspose2d(_ConvTranspose):
     it is the transpose of, `bias` (filters,). See Dumoulin & Visin 2016.
     """
 
+    example = "{type: conv_transpose2d, filters: 8, kernel: 4, stride: 2}"
+
 
 @register("layer", "conv_transpose1d")
 class ConvTranspose1d(_ConvTranspose):
@@ -228,6 +240,8 @@ class ConvTranspose1d(_ConvTranspose):
 
     Parameters: `weight` (kernel, filters/groups, channels), `bias` (filters,).
     """
+
+    example = "{type: conv_transpose1d, filters: 8, kernel: 4, stride: 2}"
 
     rank = 1
 

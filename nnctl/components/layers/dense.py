@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from nnctl.components.activations import Linear, Sigmoid
@@ -21,9 +22,13 @@ class Dense(Layer):
     Parameters: `weight` (fan_in, units), `bias` (units,). Tied to another layer it has
     no weight of its own and uses that layer's (units, fan_in), transposed, as the
     decoder of an autoencoder does; both layers' gradients add up.
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
     """
 
     formula = "z = x·W + b, a = f(z)"
+    example = "{type: dense, units: 30, activation: relu}"
 
     units: Annotated[PositiveInt, "how many units"]
     activation: Annotated[Activation, "f in a = f(z)"] = Linear()
@@ -112,8 +117,13 @@ class DropConnect(Dense):
     """
 
     formula = "z = x·(M ∘ W)/(1 − rate) + b, M = 1 with probability 1 − rate"
+    example = "{type: dropconnect, units: 30, rate: 0.5, activation: relu}"
 
     rate: Annotated[Fraction, "the share of the weights that is dropped"] = 0.5
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        return doubts_of_rate(self.rate)
 
     def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:
         # A machine has all of its weights, at all times.
@@ -123,6 +133,13 @@ class DropConnect(Dense):
         if not builder.training or not self.rate:
             return weight
         return weight * mask(builder, self.rate, weight.shape)
+
+
+def doubts_of_rate(rate: float) -> list[str]:
+    """A sentence on a rate that may be meant as the share that is kept."""
+    if rate <= 0.75:
+        return []
+    return [f"rate: {rate:g} drops {rate:.0%}; where that share is to be kept, write rate: {1.0 - rate:.4g}"]
 
 
 def mask(builder: Builder, rate: float, shape: Any) -> Any:
@@ -139,6 +156,7 @@ class ActivationLayer(Layer):
     """An activation by itself, for example after a sum of branches."""
 
     formula = "a = f(x)"
+    example = "{type: activation, activation: relu}"
 
     activation: Annotated[Activation, "f in a = f(x)"]
 

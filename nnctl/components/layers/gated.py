@@ -33,9 +33,13 @@ class Lstm(TwoBiases):
 
     Parameters, gates in the order i, f, g, o: `weight` (features, 4·units),
     `recurrent_weight` (units, 4·units), `bias` and perhaps `recurrent_bias` (4·units,).
+
+    First values where neither layer nor spec names an initializer: torch and book, all U(±1/√units); keras,
+    Glorot's uniform input weights, orthogonal recurrent weights, zero biases.
     """
 
     formula = "c_t = f∘c_{t−1} + i∘g, h_t = o∘tanh c_t; i, f, o = σ(x_t·W + h_{t−1}·R + b), g = tanh(…)"
+    example = "{type: lstm, units: 128, return_sequence: true}"
     gates = 4
     states = ("hidden", "cell")
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -67,9 +71,13 @@ class Gru(Recurrent):
 
     Parameters, gates in the order r, z, n: `weight` (features, 3·units), `recurrent_weight`
     (units, 3·units), `bias` (3·units,) and, with `reset_after`, `recurrent_bias` (3·units,).
+
+    First values where neither layer nor spec names an initializer: torch and book, all U(±1/√units); keras,
+    Glorot's uniform input weights, orthogonal recurrent weights, zero biases.
     """
 
     formula = "h_t = (1 − z)∘n + z∘h_{t−1}; r, z = σ(x_t·W + h_{t−1}·R + b), n = tanh(x_t·W_n + r∘(h_{t−1}·R_n + b_n))"
+    example = "{type: gru, units: 64, return_sequence: true}"
     gates = 3
 
     reset_after: Annotated[

@@ -42,6 +42,7 @@ class Embedding(Layer):
     """
 
     formula = "a = row x of W"
+    example = "{type: embedding, units: 16}"
 
     units: Annotated[PositiveInt, "length of a vector"]
     vocabulary: Annotated[PositiveInt | None, "how many different indices there are; the data's if absent"] = None
@@ -64,6 +65,7 @@ class OneHot(Layer):
     """A 1 at the place of each index: (batch, time) → (batch, time, vocabulary)."""
 
     formula = "a_j = 1 if j = x else 0"
+    example = "{type: one_hot, vocabulary: 60}"
 
     vocabulary: Annotated[PositiveInt | None, "how many different indices there are; the data's if absent"] = None
 
@@ -81,6 +83,7 @@ class Mask(Layer):
     """
 
     formula = "m_t = 0 if x_t = value else 1"
+    example = "{type: mask, value: 0, name: there}"
 
     value: Annotated[float, "what fills sequences up"] = 0.0
 

@@ -16,6 +16,7 @@ class Add(Layer):
     """The sum of its inputs, which have the same shape."""
 
     formula = "a = x₁ + x₂ + …"
+    example = "{type: add, inputs: [left, right]}"
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         total, *others = several(self.type, inputs)
@@ -36,6 +37,7 @@ class Concatenate(Layer):
     """Its inputs side by side; all other axes must agree."""
 
     formula = "a = (x₁, x₂, …) along axis"
+    example = "{type: concatenate, inputs: [left, right]}"
 
     axis: Annotated[int, "counted with the batch axis as 0; -1 is the last"] = -1
 

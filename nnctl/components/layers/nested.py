@@ -26,6 +26,7 @@ class Repeat(Layer):
     """The same layers again and again, each time with parameters of their own."""
 
     formula = "a = F_times(… F_2(F_1(x)))"
+    example = "{type: repeat, times: 4, layers: [{type: dense, units: 30, activation: relu}]}"
 
     times: Annotated[PositiveInt, "how often"]
     layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "what is repeated, from input to output"]
@@ -54,6 +55,7 @@ class Residual(Layer):
     """Its input plus what its layers make of it (He et al. 2016), so that gradients pass unhindered."""
 
     formula = "a = x + F(x)"
+    example = "{type: residual, layers: [{type: dense, units: 30, activation: relu}]}"
 
     layers: Annotated[Annotated[tuple[Layer, ...], MinLen(1)], "F, from input to output"]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from nnctl.components.base import Layer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import Fraction, NonNegativeFloat
-from nnctl.components.layers.dense import mask
+from nnctl.components.layers.dense import doubts_of_rate, mask
 from nnctl.components.layers.shapes import numbers
 from nnctl.components.registry import register
 
@@ -20,9 +21,14 @@ class Dropout(Layer):
     """
 
     formula = "a = M ∘ x/(1 − rate), M = 1 with probability 1 − rate"
+    example = "{type: dropout, rate: 0.5}"
     transparent = True
 
     rate: Annotated[Fraction, "the share of the activations that is dropped"] = 0.5
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        return doubts_of_rate(self.rate)
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)
@@ -36,6 +42,7 @@ class GaussianNoise(Layer):
     """Normal noise added to each activation (Bishop 1995: at small size the same as a penalty on slopes)."""
 
     formula = "a = x + ε, ε ~ N(0, std²)"
+    example = "{type: gaussian_noise, std: 0.1}"
     transparent = True
 
     std: Annotated[NonNegativeFloat, "standard deviation of the noise"]

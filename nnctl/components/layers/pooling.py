@@ -61,6 +61,7 @@ class MaxPool(_Pool):
     """The largest activation of each window; of equal ones the first gets the gradient. Padding never counts."""
 
     formula = "a[p, c] = max_k x[p·stride + k, c]"
+    example = "{type: max_pool, size: 2}"
 
     def pool(self, builder: Builder, x: Any, window: Mapping[str, Any]) -> Any:
         return builder.apply("max_pool", x, **window)
@@ -71,6 +72,7 @@ class AveragePool(_Pool):
     """The mean of each window."""
 
     formula = "a[p, c] = 1/K Σ_k x[p·stride + k, c]"
+    example = "{type: average_pool, size: 2}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"count_padding": {"torch": True, "keras": False}}
 
     count_padding: Annotated[
@@ -89,6 +91,7 @@ class L2Pool(_Pool):
     """The square root of the sum of each window's squares; derivative 0 where all of them are 0."""
 
     formula = "a[p, c] = √(Σ_k x[p·stride + k, c]²)"
+    example = "{type: l2_pool, size: 2}"
 
     def pool(self, builder: Builder, x: Any, window: Mapping[str, Any]) -> Any:
         def root(xp: Namespace, total: Array) -> Array:
@@ -132,6 +135,7 @@ class Upsample(Layer):
     """
 
     formula = "nearest: a[f·p + k, c] = x[p, c]"
+    example = "{type: upsample, factor: 2, interpolation: bilinear}"
 
     factor: Annotated[PerAxis, "how many times as long, one number or [height, width]"] = 2
     interpolation: Annotated[Literal["nearest", "bilinear"], "repeat pixels, or interpolate between them"] = "nearest"

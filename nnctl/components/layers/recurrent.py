@@ -203,9 +203,13 @@ class Rnn(TwoBiases):
 
     Parameters: `weight` (features, units), `recurrent_weight` (units, units), `bias` and
     perhaps `recurrent_bias` (units,).
+
+    First values where neither layer nor spec names an initializer: torch and book, all U(±1/√units); keras,
+    Glorot's uniform input weights, orthogonal recurrent weights, zero biases.
     """
 
     formula = "h_t = f(x_t·W + h_{t−1}·R + b)"
+    example = "{type: rnn, units: 32, activation: tanh}"
 
     activation: Annotated[Literal["tanh", "relu"], "f"] = "tanh"
 

@@ -26,6 +26,7 @@ class EchoState(Layer):
     """
 
     formula = "h_t = (1 − α)h_{t−1} + α·tanh(x_t·W + h_{t−1}·R + b)"
+    example = "{type: echo_state, units: 200, spectral_radius: 0.9, leak: 0.3}"
 
     frozen: Annotated[bool, "keep the random weights as they are"] = True
     units: Annotated[PositiveInt, "size of the reservoir"]

@@ -33,6 +33,7 @@ class Reshape(Layer):
     """The same features under another shape, without the batch axis."""
 
     formula = "(batch, …) → (batch, *shape)"
+    example = "{type: reshape, shape: [8, 8, 1]}"
     transparent = True
 
     shape: Annotated[Annotated[tuple[PositiveInt, ...], MinLen(1)], "of one example, e.g. [28, 28, 1]"]

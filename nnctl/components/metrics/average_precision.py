@@ -16,6 +16,7 @@ class AveragePrecision(Ranking):
     """
 
     formula = "Σ_n (R_n − R_{n−1}) P_n"
+    example = "{type: average_precision, average: macro}"
 
     def score(self, scores: Array, truth: Array) -> float:
         import numpy as np

@@ -24,6 +24,7 @@ class CalibrationError(OfProbabilities):
     """
 
     formula = "Σ_b n_b/n |accuracy_b − confidence_b|"
+    example = "{type: calibration_error, bins: 15}"
     higher_is_better = False
 
     bins: Annotated[PositiveInt, "how many parts 0 to 1 is cut into"] = 15

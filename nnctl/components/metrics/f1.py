@@ -15,6 +15,7 @@ class F1(ClassScore):
     """
 
     formula = "2·hits / (answers + examples)"
+    example = "{type: f1, average: macro}"
 
     def score(self, hits: Array, answered: Array, support: Array) -> Array:
         return ratio(2.0 * hits, answered + support)

@@ -15,6 +15,7 @@ class Precision(ClassScore):
     """
 
     formula = "hits / answers"
+    example = "{type: precision, average: macro}"
 
     def score(self, hits: Array, answered: Array, support: Array) -> Array:
         return ratio(hits, answered)

@@ -15,6 +15,7 @@ class Recall(ClassScore):
     """
 
     formula = "hits / examples"
+    example = "{type: recall, average: macro}"
 
     def score(self, hits: Array, answered: Array, support: Array) -> Array:
         return ratio(hits, support)

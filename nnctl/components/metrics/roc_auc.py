@@ -24,6 +24,7 @@ class RocAuc(Ranking):
     """
 
     formula = "P(a_k⁺ > a_k⁻) + ½ P(a_k⁺ = a_k⁻)"
+    example = "{type: roc_auc, average: macro}"
 
     multi_class: Annotated[Literal["ovr", "ovo"], "each class against all others, or against each other one"] = "ovr"
 

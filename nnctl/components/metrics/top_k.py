@@ -17,6 +17,7 @@ class TopK(MeanMetric):
     """The share of examples whose label is among the k largest outputs."""
 
     formula = "1 if y is among the k largest a_j else 0"
+    example = "{type: top_k, k: 5}"
 
     k: Annotated[PositiveInt, "how many answers each example has"] = 5
 

@@ -21,6 +21,7 @@ class Ridge(WholeObjectiveOptimizer):
     """
 
     formula = "W = (XᵀX + λI)⁻¹XᵀY, X centered and Y too where there is a bias"
+    example = "{type: ridge, strength: 1e-6}"
     solves_readout = True
 
     learning_rate: Annotated[float, "has no meaning here: the step is the solution"] = 1.0

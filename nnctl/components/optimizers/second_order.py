@@ -33,6 +33,7 @@ class Newton(WholeObjectiveOptimizer):
     """
 
     formula = "Δw = −η·(∇²C + μI)⁻¹∇C"
+    example = "{type: newton, damping: 0.1}"
     most_parameters = 2000
 
     learning_rate: Annotated[PositiveFloat, _FIRST_LENGTH] = 1.0
@@ -81,6 +82,7 @@ class HessianFree(WholeObjectiveOptimizer):
     """
 
     formula = "Δw = −η·(G + λI)⁻¹∇C by conjugate gradients; λ ← ⅔λ or 3/2·λ as C keeps to its quadratic model"
+    example = "{type: hessian_free, damping: 1.0}"
 
     learning_rate: Annotated[PositiveFloat, _FIRST_LENGTH] = 1.0
     damping: Annotated[PositiveFloat, "λ of the first step"] = 1.0
@@ -169,6 +171,7 @@ class Lbfgs(WholeObjectiveOptimizer):
     """
 
     formula = "Δw = −t·H∇C, H from the last pairs s = Δw, y = Δ∇C, t by the strong Wolfe conditions"
+    example = "{type: lbfgs, memory: 10}"
 
     learning_rate: Annotated[PositiveFloat, _FIRST_LENGTH] = 1.0
     memory: Annotated[PositiveInt, "pairs (s, y) that are remembered"] = 10

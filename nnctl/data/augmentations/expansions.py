@@ -22,6 +22,8 @@ class ShiftedCopies(Expansion):
     One pixel in four directions makes 250,000 images of 50,000 (Nielsen, chapter 6).
     """
 
+    example = "{type: shift, pixels: 1}"
+
     pixels: Annotated[PositiveInt, "how far"] = 1
     directions: Annotated[Annotated[tuple[Direction, ...], MinLen(1)], "one copy for each"] = tuple(STEPS)
 
@@ -55,6 +57,8 @@ class ShiftedCopies(Expansion):
 @register("expansion", "augmented")
 class AugmentedCopies(Expansion):
     """Copies of every example, each changed at random by the same augmentations."""
+
+    example = "{type: augmented, augment: [{type: rotate, degrees: 10}], copies: 2}"
 
     copies: Annotated[PositiveInt, "of each example"] = 1
     augment: Annotated[Annotated[tuple[Augmentation, ...], MinLen(1)], "what is done to a copy, in this order"]

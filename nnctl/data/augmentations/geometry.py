@@ -35,6 +35,7 @@ class Shift(AffineAugmentation):
     """Moved by whole pixels: each way by 0 to `pixels`, all shifts alike; or in one of `directions`, by `pixels`."""
 
     formula = "x'(r, c) = x(r − d_r, c − d_c)"
+    example = "{type: shift, pixels: 2}"
 
     pixels: Annotated[PositiveInt, "how far at most; with directions, exactly"] = 1
     directions: Annotated[
@@ -59,6 +60,7 @@ class Rotate(AffineAugmentation):
     """Turned about the middle by a uniform angle."""
 
     formula = "angle ~ U(−degrees, degrees)"
+    example = "{type: rotate, degrees: 10}"
 
     degrees: Annotated[Angle, "the largest angle, either way"] = 10.0
 
@@ -79,6 +81,7 @@ class Shear(AffineAugmentation):
     """Slanted: rows slide sideways in proportion to their height over the middle."""
 
     formula = "x'(r, c) = x(r, c + r·tan angle), angle ~ U(−degrees, degrees)"
+    example = "{type: shear, degrees: 10}"
 
     degrees: Annotated[Annotated[float, Gt(0), Lt(90)], "the largest slant of a vertical line, either way"] = 10.0
 
@@ -96,6 +99,7 @@ class Scale(AffineAugmentation):
     """Made larger or smaller about the middle, by a factor uniform in its logarithm."""
 
     formula = "ln factor ~ U(ln low, ln high)"
+    example = "{type: scale, low: 0.9, high: 1.1}"
 
     low: Annotated[PositiveFloat, "the least factor"] = 0.9
     high: Annotated[PositiveFloat, "the greatest"] = 1.1
@@ -122,6 +126,9 @@ class RandomCrop(AffineAugmentation):
 
     With `least` 1 the window has the image's size and nothing is interpolated.
     """
+
+    formula = "x' = a window of the padded x, its sides s·height and s·width, s ~ U(least, 1)"
+    example = "{type: random_crop, padding: 2}"
 
     padding: Annotated[NonNegativeInt, "pixels of `fill` around the image"] = 0
     least: Annotated[
@@ -156,6 +163,9 @@ class RandomCrop(AffineAugmentation):
 class Flip(InputAugmentation):
     """Mirrored, half of the examples unless `probability` says otherwise."""
 
+    formula = "x'[i, j] = x[i, width − 1 − j], or x[height − 1 − i, j]"
+    example = "{type: flip, axis: horizontal}"
+
     images: ClassVar[bool] = True
 
     axis: Annotated[Literal["horizontal", "vertical"], "left and right exchanged, or top and bottom"] = "horizontal"
@@ -175,6 +185,7 @@ class Elastic(InputAugmentation):
     """
 
     formula = "x'(p) = x(p + α·(G_σ * u)(p)), u ~ U(−1, 1)²"
+    example = "{type: elastic, alpha: 34, sigma: 4, probability: 0.5}"
 
     images: ClassVar[bool] = True
 

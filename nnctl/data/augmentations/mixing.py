@@ -25,6 +25,7 @@ class Mixup(Augmentation):
     """
 
     formula = "x' = λ·x_i + (1 − λ)·x_j, λ ~ Beta(α, α)"
+    example = "{type: mixup, alpha: 0.2}"
     mixes: ClassVar[bool] = True
 
     alpha: Annotated[PositiveFloat, "α of the beta distribution: small mixes little, 1 in every proportion"] = 0.2

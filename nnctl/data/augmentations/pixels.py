@@ -20,6 +20,7 @@ class Noise(InputAugmentation):
     """Normal noise on every number. Images of bytes are rounded and kept within their range."""
 
     formula = "x' = x + ε, ε ~ N(0, std²)"
+    example = "{type: noise, std: 0.05}"
 
     std: Annotated[PositiveFloat, "standard deviation; for images in the unit range"] = 0.1
 
@@ -33,6 +34,9 @@ class Noise(InputAugmentation):
 @register("augmentation", "cutout")
 class Cutout(InputAugmentation):
     """A square covered, its middle on any pixel, so that at the edge less is lost (DeVries and Taylor 2017)."""
+
+    formula = "x' = fill on a square of size × size pixels about a random one, else x"
+    example = "{type: cutout, size: 6, probability: 0.5}"
 
     images: ClassVar[bool] = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import zlib
 from collections.abc import Sequence
@@ -95,18 +96,18 @@ class _DownloadProgress:
     """A bar on a terminal's stderr, a line a file elsewhere; it speaks the protocol that pooch expects of one."""
 
     def __init__(self, what: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+        from nnctl.screen.console import Bar, Console
 
         self._what = what
-        self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description}"),
+        self._console = Console(sys.stderr)
+        self._bars = Bar(
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
         )
         self._task = self._bars.add_task(f"fetching {what}", total=None)
 
@@ -121,7 +122,7 @@ class _DownloadProgress:
         """A new attempt at a file."""
         self._bars.reset(self._task, description=f"fetching {self._what}: {name}")
         if not self._console.is_terminal:
-            self._console.print(f"fetching {self._what}: {name}", highlight=False, soft_wrap=True)
+            self._console.say(f"fetching {self._what}: {name}")
 
     @property
     def total(self) -> float | None:

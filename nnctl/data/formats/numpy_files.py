@@ -2,74 +2,144 @@
 
 from __future__ import annotations
 
+import math
+import os
+import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from nnctl.data.formats.array_headers import MAGIC, Header, read_header
 from nnctl.data.labels import decide, encode
+from nnctl.data.limits import require_memory, require_packing
+from nnctl.data.opening import open_file
 from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
-_DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (OSError, ValueError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+_UNPACKED = "save it unpacked, by numpy.savez"
+_CHUNK_BYTES = 1 << 20
+_MOST_INDEX = 1 << 31
 
 
 def read_npz(path: Path, names: Mapping[str, str], outlines: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """Arrays of an archive; `names`: role → name in the archive.
 
     Of the roles in `outlines` only shape and type are read; the array's numbers mean nothing then.
-    Raises DataError.
+    What the others take is known, and held against what is left, before one is read. Raises DataError.
     """
-    # Opened here, for numpy leaves its own file open where the archive is damaged.
-    with path.open("rb") as file:
-        try:
-            archive = np.load(file, allow_pickle=False)
-        except _DAMAGE as error:
-            raise DataError(f"{path} is no .npz archive that can be read: {_words(error)}") from error
-        if not isinstance(archive, NpzFile):
-            raise DataError(f"{path} holds one array and no archive: use type: npy")
-        with archive:
-            return {role: _member(archive, role, name, path, role in outlines) for role, name in names.items()}
+    with _archive(path) as archive:
+        members = {role: _member(archive, role, name, path) for role, name in names.items()}
+        headers = {role: _header(archive, member, path) for role, member in members.items()}
+        read = {role: header for role, header in headers.items() if role not in outlines}
+        require_memory(sum(_taken(header) for header in read.values()), str(path))
+        arrays = {}
+        for role, header in headers.items():
+            if role in outlines:
+                arrays[role] = np.broadcast_to(np.zeros((), header.dtype), header.shape)
+            else:
+                arrays[role] = _array(archive, members[role], header, path)
+        return arrays
+
+
+def array_names(path: Path) -> list[str]:
+    """Names of the arrays in an archive. Raises DataError."""
+    with _archive(path) as archive:
+        return _names(archive)
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, mapped into memory. Raises DataError."""
-    if zipfile.is_zipfile(path):
-        raise DataError(f"{path} is an archive of arrays: use type: npz")
+    with open_file(path) as file:
+        if file.read(2) == b"PK":
+            raise DataError(f"{path} is an archive of arrays: use type: npz")
+        file.seek(0)
+        header = read_header(file, str(path))
+        there = os.fstat(file.fileno()).st_size - header.size
+        if there != header.data_bytes:
+            raise DataError(f"{path} promises {header.data_bytes:,} bytes of numbers, and holds {there:,}")
+        order: Literal["C", "F"] = "F" if header.fortran else "C"
+        if not header.data_bytes:
+            return np.empty(header.shape, header.dtype, order)
+        require_memory(_taken(header), str(path))
+        try:
+            return np.memmap(file, header.dtype, "r", header.size, header.shape, order)
+        except _DAMAGE as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _taken(header: Header) -> int:
+    """Bytes that an array takes, and what is made of it: numbers of four bytes, or labels of eight."""
+    return header.data_bytes + 8 * math.prod(header.shape)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with open_file(path) as file:
+        if file.read(len(MAGIC)) == MAGIC:
+            raise DataError(f"{path} holds one array and no archive: use type: npy")
+        try:
+            archive = zipfile.ZipFile(file)
+        except _DAMAGE as error:
+            raise DataError(f"{path} is no .npz archive that can be read: {error}") from error
+        with archive:
+            yield archive
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def _member(archive: zipfile.ZipFile, role: str, name: str, path: Path) -> zipfile.ZipInfo:
+    """The member of an array that is sound as far as the archive's directory tells. Raises DataError."""
+    names = _names(archive)
+    if name not in names:
+        near = nearest(name, names)
+        hint = f"did you mean {role}: {near}?" if near else f"say {role}: NAME"
+        raise DataError(f"{path} has no array {cut(name)!r}; it has {some(names)}\n  {hint}")
+    member = archive.getinfo(f"{name}.npy")
+    what = f"{path}, array {name!r}"
+    if member.flag_bits & 1:
+        raise DataError(f"{what}: is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{what}: is packed in a way that numpy does not write\n  {_UNPACKED}")
+    require_packing(member.file_size, member.compress_size, what, _UNPACKED)
+    return member
+
+
+def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Header:
+    what = f"{path}, array {member.filename.removesuffix('.npy')!r}"
     try:
-        return np.lib.format.open_memmap(path, mode="r")
+        with archive.open(member) as stream:
+            header = read_header(stream, what)
     except _DAMAGE as error:
-        raise DataError(f"{path} is no .npy file that can be read: {_words(error)}") from error
+        raise DataError(f"{what}: {error}") from error
+    there = member.file_size - header.size
+    if there != header.data_bytes:
+        raise DataError(f"{what} promises {header.data_bytes:,} bytes of numbers, and holds {there:,}")
+    return header
 
 
-def _member(archive: NpzFile, role: str, name: str, path: Path, outline: bool) -> NDArray[Any]:
-    if name not in archive.files:
-        close = get_close_matches(name, archive.files, 1)
-        hint = f"did you mean {role}: {close[0]}?" if close else f"say {role}: NAME"
-        raise DataError(f"{path} has no array {name!r}; it has {', '.join(archive.files) or 'none'}\n  {hint}")
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, header: Header, path: Path) -> NDArray[Any]:
     try:
-        return _outline(path, name) if outline else np.asarray(archive[name])
+        with archive.open(member) as stream:
+            stream.read(header.size)
+            array = np.empty(math.prod(header.shape), header.dtype)
+            memory = array.view(np.uint8).data
+            filled = 0
+            while chunk := stream.read(_CHUNK_BYTES):
+                memory[filled : filled + len(chunk)] = chunk
+                filled += len(chunk)
     except _DAMAGE as error:
-        raise DataError(f"{path}, array {name!r}: {_words(error)}") from error
-
-
-def _outline(path: Path, name: str) -> NDArray[Any]:
-    """An array of the member's shape and type that takes no memory."""
-    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in readers:
-            raise ValueError(f"its format version {version} is for arrays of records")
-        shape, _, dtype = readers[version](member)
-    if dtype.hasobject:
-        raise ValueError("pickle")
-    return np.broadcast_to(np.zeros((), dtype), shape)
+        raise DataError(f"{path}, array {member.filename.removesuffix('.npy')!r}: {error}") from error
+    return array.reshape(header.shape, order="F" if header.fortran else "C")
 
 
 def describe(
@@ -112,6 +182,8 @@ def _check_rows(arrays: Mapping[str, NDArray[Any]], path: str) -> None:
             raise DataError(f"{path}: {role} is a single number, and one row an example is expected")
         if not len(array):
             raise DataError(f"{path}: {role} is empty")
+        if 0 in array.shape:
+            raise DataError(f"{path}: {role} has shape {array.shape}: an example holds no number")
 
 
 def _description(
@@ -148,9 +220,10 @@ def _inputs(array: NDArray[Any], indices: bool, what: str) -> NDArray[Any]:
         array = array[:, None]
     if dtype == np.float32:
         return as_float32(array, what)
-    if indices and array.min() < 0:
-        raise DataError(f"{what}: an index is {array.min()}, and they count from 0")
-    return array.astype(dtype, copy=False)
+    if indices and not 0 <= array.min() <= array.max() < _MOST_INDEX:
+        wrong = array.min() if array.min() < 0 else array.max()
+        raise DataError(f"{what}: an index is {wrong}, and they count from 0 to {_MOST_INDEX - 1:,} at the most")
+    return array.astype(dtype, order="C", copy=False)
 
 
 def _targets(
@@ -164,15 +237,8 @@ def _targets(
 def as_float32(array: NDArray[Any], what: str) -> NDArray[np.float32]:
     """The array in single precision. Raises DataError where a finite number does not fit."""
     with np.errstate(over="ignore"):
-        single = np.asarray(array, dtype=np.float32)
+        single = np.asarray(array, dtype=np.float32, order="C")
     overflow = np.isinf(single) & np.isfinite(array)
     if overflow.any():
         raise DataError(f"{what}: {array[overflow].flat[0]:g} is too large for single precision; rescale the data")
     return single
-
-
-def _words(error: BaseException) -> str:
-    text = str(error)
-    if "pickle" in text:
-        return "it holds Python objects, which are never loaded; save plain arrays of numbers or text"
-    return text or type(error).__name__

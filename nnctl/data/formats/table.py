@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.formats.delimited import DelimitedFile, Row
+from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
 from nnctl.data.formats.numpy_files import as_float32
-from nnctl.data.labels import decide, encode
+from nnctl.data.labels import decide, encode, encode_texts
+from nnctl.data.limits import require_columns, require_memory
 from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 ColumnReference = str | int
 _MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
-_BLOCK_ROWS = 1024
 _MOST_CATEGORIES = 256
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -40,11 +41,11 @@ class Categories:
     """A column of text: a code for each row, and the texts in the order they came."""
 
     texts: dict[str, int] = field(default_factory=dict)
-    codes: list[int] = field(default_factory=list)
+    codes: array[int] = field(default_factory=lambda: array("q"))
 
-    def values(self) -> NDArray[np.str_]:
-        """The text of each row, (n,)."""
-        return np.array(list(self.texts))[self.codes]
+    def encoded(self) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """As `encode`."""
+        return encode_texts(list(self.texts), self.codes)
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,13 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
     Raises DataError, with file, line and column, on a cell that is missing, is no number in
     a column of numbers, or on a row that is shorter or longer than the first.
     """
-    file = DelimitedFile(path, delimiter)
+    file = DelimitedFile.at(path, delimiter)
     rows = file.rows()
     first = next(rows, None)
     if first is None:
         raise DataError(f"{path} is empty")
     _check_delimiter(path, first, delimiter)
+    require_columns(len(first[1]), str(path))
     has_header = header if header is not None else not any(_is_number(cell) for cell in first[1])
     names = _names(path, first) if has_header else [str(i) for i in range(len(first[1]))]
     if has_header:
@@ -83,12 +85,13 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
         if top is None:
             raise DataError(f"{path} holds a header and no examples")
         first = top
-    reader = _Reader(file, names, has_header)
+    reader = _Reader(file, path, names, {name: i for i, name in enumerate(names)}, has_header)
     reader.check_width(first)
 
     targets = [reader.position(reference, "target") for reference in roles.targets]
     ignored = {reader.position(reference, "ignore") for reference in roles.ignored}
-    inputs = [i for i in range(len(names)) if i not in ignored and i not in targets]
+    roles_taken = ignored.union(targets)
+    inputs = [i for i in range(len(names)) if i not in roles_taken]
     if not inputs:
         raise DataError(f"{path}: no column is left for the inputs")
     textual = {reader.position(reference, "categorical") for reference in roles.categorical}
@@ -97,20 +100,23 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
     textual.update(i for i in (*inputs, *targets) if not _is_number(first[1][i]) and not _is_missing(first[1][i]))
     for i in targets:
         if i in textual and (len(targets) > 1 or roles.target_type == "values"):
-            message = f"{first[1][i]!r} is no number"
+            message = f"{cut(first[1][i])!r} is no number"
             raise file.cell_error(first, i, message, "a number, for target values are numbers")
 
     numeric = [i for i in (*inputs, *targets) if i not in textual]
     categories = {i: Categories() for i in (*inputs, *targets) if i in textual}
-    blocks: list[NDArray[np.float64]] = []
-    remaining = _chain(first, rows)
-    while block := list(islice(remaining, _BLOCK_ROWS)):
+    parts: list[NDArray[np.float64]] = []
+    taken = 0
+    for block in blocks(chain([first], rows)):
         for row in block:
             reader.check_width(row)
-        blocks.append(reader.numbers(block, numeric))
+        parts.append(reader.numbers(block, numeric))
         for i, column in categories.items():
             reader.encode(block, i, column)
-    numbers = np.concatenate(blocks)
+        # What is there already counts as taken; to come are all parts in one, and the inputs.
+        taken += parts[-1].nbytes
+        require_memory(2 * taken, str(path))
+    numbers = np.concatenate(parts)
     return Table(path, names, inputs, targets, roles.target_type, numeric, numbers, categories)
 
 
@@ -121,14 +127,18 @@ def to_examples(table: Table) -> Examples:
     """
     n = len(table.numbers)
     where = {column: index for index, column in enumerate(table.numeric)}
-    encoded = {i: encode(c.values()) for i, c in table.categories.items() if i in table.inputs}
-    for i, (_, texts) in encoded.items():
-        if len(texts) > _MOST_CATEGORIES:
+    of_inputs = {i: table.categories[i] for i in table.inputs if i in table.categories}
+    for i, column in of_inputs.items():
+        if len(column.texts) > _MOST_CATEGORIES:
+            name = cut(table.names[i])
             raise DataError(
-                f"{table.path}: column {table.names[i]!r} holds {len(texts):,} different texts, "
-                f"and at most {_MOST_CATEGORIES} categories are made into inputs\n  ignore: [{table.names[i]}]"
+                f"{table.path}: column {name!r} holds {len(column.texts):,} different texts, "
+                f"and at most {_MOST_CATEGORIES} categories are made into inputs\n  ignore: [{name}]"
             )
-    inputs = np.zeros((n, sum(len(encoded[i][1]) if i in encoded else 1 for i in table.inputs)), dtype=np.float32)
+    width = sum(len(of_inputs[i].texts) if i in of_inputs else 1 for i in table.inputs)
+    require_memory(4 * n * width, f"{table.path}: {width:,} inputs, one a category and one a column of numbers,")
+    encoded = {i: column.encoded() for i, column in of_inputs.items()}
+    inputs = np.zeros((n, width), dtype=np.float32)
     position = 0
     for i in table.inputs:
         if i in encoded:
@@ -141,10 +151,10 @@ def to_examples(table: Table) -> Examples:
     classes: tuple[str, ...] | None = None
     targets: NDArray[np.int64] | NDArray[np.float32]
     if table.targets[0] in table.categories:
-        targets, classes = encode(table.categories[table.targets[0]].values())
+        targets, classes = table.categories[table.targets[0]].encoded()
     else:
         columns = table.numbers[:, [where[i] for i in table.targets]]
-        what = f"{table.path}, column {', '.join(table.names[i] for i in table.targets)}"
+        what = f"{table.path}, column {some([table.names[i] for i in table.targets])}"
         if decide(columns, table.target_type, what) == "labels":
             targets, classes = encode(columns[:, 0])
         else:
@@ -163,11 +173,13 @@ class _Reader:
     """A reader of rows into columns: checks them and converts them."""
 
     file: DelimitedFile
+    path: Path
     names: list[str]
+    places: dict[str, int]
     has_header: bool
 
     def position(self, reference: ColumnReference, key: str) -> int:
-        path, count = self.file.path, len(self.names)
+        path, count = self.path, len(self.names)
         if isinstance(reference, int):
             if not -count <= reference < count:
                 raise DataError(f"{path}: {key} is column {reference}, and there are {count}, numbered from 0")
@@ -177,12 +189,11 @@ class _Reader:
                 f"{path}: {key} names the column {reference!r}, and the file has no header\n"
                 "  give its number from 0, or say header: true"
             )
-        if reference not in self.names:
-            close = get_close_matches(reference, self.names, 1)
-            shown = ", ".join(self.names[:20]) + (", …" if count > 20 else "")
-            hint = f"did you mean {close[0]!r}?" if close else f"the columns are {shown}"
-            raise DataError(f"{path}: {key}: there is no column {reference!r}\n  {hint}")
-        return self.names.index(reference)
+        if reference not in self.places:
+            near = nearest(reference, self.names)
+            hint = f"did you mean {near!r}?" if near else f"the columns are {some(self.names)}"
+            raise DataError(f"{path}: {key}: there is no column {cut(reference)!r}\n  {hint}")
+        return self.places[reference]
 
     def check_width(self, row: Row) -> None:
         cells = row[1]
@@ -217,31 +228,28 @@ class _Reader:
                     raise self._missing(row, i)
                 if not _is_number(cell):
                     hint = f"if the column holds names, say categorical: [{self._reference(i)}]"
-                    wanted = f"a number in column {self.names[i]!r}"
-                    raise self.file.cell_error(row, i, f"{cell.strip()!r} is no number", wanted, hint)
+                    wanted = f"a number in column {cut(self.names[i])!r}"
+                    raise self.file.cell_error(row, i, f"{cut(cell.strip())!r} is no number", wanted, hint)
                 if not abs(float(cell)) <= _FLOAT32_MAX:
-                    message = f"{cell.strip()} does not fit single precision"
+                    message = f"{cut(cell.strip())} does not fit single precision"
                     raise self.file.cell_error(row, i, message, "a magnitude below 3.4e38")
         raise AssertionError("a block of numbers was refused, and each of them is sound")
 
     def _missing(self, row: Row, column: int) -> DataError:
         hint = f"remove the row, fill the gap, or leave the column out with ignore: [{self._reference(column)}]"
-        return self.file.cell_error(row, column, f"missing value in column {self.names[column]!r}", "", hint)
+        return self.file.cell_error(row, column, f"missing value in column {cut(self.names[column])!r}", "", hint)
 
     def _reference(self, column: int) -> str:
-        return self.names[column] if self.has_header else str(column)
-
-
-def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest
+        return cut(self.names[column]) if self.has_header else str(column)
 
 
 def _names(path: Path, header: Row) -> list[str]:
     names = [cell.strip() for cell in header[1]]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise DataError(f"{path}:{header[0]}:1: error: two columns are named {name!r}")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{path}:{header[0]}:1: error: two columns are named {cut(name)!r}")
+        seen.add(name)
     return names
 
 

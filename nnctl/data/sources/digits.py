@@ -18,6 +18,8 @@ class Digits(Source):
     Alpaydin and Kaynak, Optical Recognition of Handwritten Digits (UCI, 1998), CC BY 4.0.
     """
 
+    example = "{type: digits, validation: 200, test: 360}"
+
     validation: Annotated[Portion | None, "examples held out for validation, a number or a share"] = 0.15
     test: Annotated[Portion | None, "examples held out for the test, a number or a share"] = 0.15
 

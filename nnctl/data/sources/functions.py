@@ -116,6 +116,8 @@ def _function(op: ast.AST) -> Callable[..., Any]:
 class FunctionSource(GeneratedSource):
     """Regression: a function of x at evenly spaced points from `low` to `high`."""
 
+    example = "{type: function, expression: sin(2*pi*x), low: 0, high: 1, examples: 200}"
+
     expression: Annotated[NonEmptyStr, "in x, e.g. 0.2 + 0.4*x**2 + 0.3*x*sin(15*x)"] = "sin(2*pi*x)"
     low: Annotated[float, "the first x"] = 0.0
     high: Annotated[float, "the last x"] = 1.0

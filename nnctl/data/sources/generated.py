@@ -56,6 +56,9 @@ def _labelled(features: int, classes: int, examples: int) -> Description:
 class Xor(GeneratedSource):
     """Exclusive or: the corners (0,0), (0,1), (1,0), (1,1) in turn, class 1 where the coordinates differ."""
 
+    formula = "y = x₁ ⊕ x₂"
+    example = "{type: xor, examples: 200, noise: 0.1}"
+
     examples: Annotated[PositiveInt, "how many; 4 is the truth table"] = 4
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.0
 
@@ -76,6 +79,9 @@ class Xor(GeneratedSource):
 class Parity(GeneratedSource):
     """Is the number of ones odd? Every word of `bits` bits, or random ones where `examples` is given."""
 
+    formula = "y = Σ_i x_i mod 2"
+    example = "{type: parity, bits: 4}"
+
     bits: Annotated[int, Ge(1), Le(20), "length of a word"] = 4
     examples: Annotated[PositiveInt | None, "random words; all 2^bits of them, in order, if absent"] = None
 
@@ -95,6 +101,9 @@ class Parity(GeneratedSource):
 @register("data", "blobs")
 class Blobs(GeneratedSource):
     """Round clouds of normal points, one a class, about centres uniform in [−spread, spread]^features."""
+
+    formula = "x = c_y + noise·ε, c ~ U(−spread, spread), ε ~ N(0, 1)"
+    example = "{type: blobs, centers: 3, examples: 300, validation: 60}"
 
     examples: Annotated[PositiveInt, "how many points in all"] = 300
     centers: Annotated[int, Ge(2), "how many clouds"] = 3
@@ -118,6 +127,9 @@ class Blobs(GeneratedSource):
 @register("data", "spirals")
 class Spirals(GeneratedSource):
     """Arms that wind around each other from the middle to radius 1, one a class."""
+
+    formula = "x = t·(cos θ, sin θ) + noise·ε, θ = 2π(turns·t + y/arms), 0 < t ≤ 1, ε ~ N(0, 1)"
+    example = "{type: spirals, arms: 2, turns: 1.5, validation: 0.2}"
 
     examples: Annotated[PositiveInt, "how many points in all"] = 400
     arms: Annotated[int, Ge(2), "how many spirals"] = 2
@@ -144,6 +156,9 @@ class Spirals(GeneratedSource):
 class Moons(GeneratedSource):
     """Two half circles of radius 1 that reach into each other."""
 
+    formula = "x = (cos θ, sin θ) or (1 − cos θ, ½ − sin θ), + noise·ε, 0 ≤ θ ≤ π, ε ~ N(0, 1)"
+    example = "{type: moons, examples: 400, noise: 0.1, validation: 100}"
+
     examples: Annotated[PositiveInt, "how many points in all"] = 400
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.1
 
@@ -167,6 +182,9 @@ class Moons(GeneratedSource):
 class Circles(GeneratedSource):
     """A circle of radius 1 (class 0) around a smaller one (class 1)."""
 
+    formula = "x = r·(cos θ, sin θ) + noise·ε, r = 1 or factor, ε ~ N(0, 1)"
+    example = "{type: circles, examples: 400, validation: 100}"
+
     examples: Annotated[PositiveInt, "how many points in all"] = 400
     factor: Annotated[float, Gt(0), Lt(1), "radius of the inner circle"] = 0.5
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.05
@@ -189,7 +207,10 @@ class Circles(GeneratedSource):
 
 @register("data", "sine")
 class Sine(GeneratedSource):
-    """Regression: y = sin(2π·frequency·x) for x uniform on [−1, 1]."""
+    """Regression: a sine over x from −1 to 1."""
+
+    formula = "y = sin(2π·frequency·x) + noise·ε, x ~ U(−1, 1), ε ~ N(0, 1)"
+    example = "{type: sine, examples: 200, noise: 0.05, validation: 40}"
 
     examples: Annotated[PositiveInt, "how many points"] = 200
     frequency: Annotated[PositiveFloat, "waves per unit of x"] = 1.0

@@ -45,6 +45,8 @@ class Mnist(Source):
     Y. LeCun, C. Cortes, C. J. C. Burges.
     """
 
+    example = "{type: mnist, validation: 10000}"
+
     path: Annotated[NonEmptyStr | None, "folder of the four IDX files, plain or gzip"] = None
     validation: Annotated[
         Portion | None, "examples held out for validation, a number or a share; of all 60,000 a sixth is 10,000"

@@ -26,6 +26,8 @@ class Adding(GeneratedSource):
     1 always has a mean squared error of 1/6.
     """
 
+    example = "{type: adding, examples: 2000, length: 20, validation: 200}"
+
     examples: Annotated[PositiveInt, "how many sequences"] = 1000
     length: Annotated[int, Ge(2), "steps of a sequence"] = 50
 
@@ -53,6 +55,8 @@ class CopyMemory(GeneratedSource):
     `copied` symbols, `delay` blanks, of which the last is the signal to begin, and as many
     blanks as symbols. The label of each step is a blank, and at the end the symbols again.
     """
+
+    example = "{type: copy_memory, examples: 1000, delay: 10, validation: 0.1}"
 
     examples: Annotated[PositiveInt, "how many sequences"] = 1000
     symbols: Annotated[PositiveInt, "how many different symbols"] = 8
@@ -84,6 +88,8 @@ class CopyMemory(GeneratedSource):
 @register("data", "sine_sequence")
 class SineSequence(GeneratedSource):
     """Waves of random phase and frequency; the target of each step is the value after it."""
+
+    example = "{type: sine_sequence, examples: 200, length: 30, validation: 40}"
 
     examples: Annotated[PositiveInt, "how many sequences"] = 200
     length: Annotated[PositiveInt, "steps of a sequence"] = 50
@@ -120,6 +126,8 @@ class ParitySequence(GeneratedSource):
 
     With `shortest` the sequences have random lengths and are filled up with −1, for the layer `mask`.
     """
+
+    example = "{type: parity_sequence, examples: 500, length: 10, validation: 0.2}"
 
     examples: Annotated[PositiveInt, "how many sequences"] = 1000
     length: Annotated[PositiveInt, "steps of a sequence, of the longest"] = 10

@@ -51,10 +51,12 @@ class Series(GeneratedSource):
 class Narma(Series):
     """NARMA: a nonlinear autoregressive moving average of random inputs u (Atiya & Parlos 2000).
 
-    y_{t+1} = 0.3y_t + 0.05y_t Σ_{i<k} y_{t−i} + 1.5u_{t−k+1}u_t + 0.1, u uniform on [0, ½], k the
-    order. The target at step t is y_{t+1}. Of orders above 10 the sum diverges; a series
-    that leaves [0, 1], as a few in a hundred of order 10 do in the end, is drawn again.
+    u is uniform on [0, ½], k the order. The target at step t is y_{t+1}. Of orders above 10 the sum
+    diverges; a series that leaves [0, 1], as a few in a hundred of order 10 do in the end, is drawn again.
     """
+
+    formula = "y_{t+1} = 0.3y_t + 0.05y_t Σ_{i<k} y_{t−i} + 1.5u_{t−k+1}u_t + 0.1"
+    example = "{type: narma, examples: 50, length: 600, validation: 10}"
 
     order: Annotated[Annotated[int, Ge(1)], "k, how far back it looks; at most 10"] = 10
 
@@ -100,9 +102,12 @@ def _narma(u: np.ndarray, order: int) -> np.ndarray:
 class MackeyGlass(Series):
     """The Mackey-Glass equation, chaotic for delays above 16.8; the target is its value `ahead` steps later.
 
-    dx/dt = 0.2x(t−τ)/(1 + x(t−τ)^10) − 0.1x (Mackey & Glass 1977), by Runge-Kutta of order 4 in
-    tenths of a unit, the delayed value interpolated; a step of the series is one unit.
+    By Runge-Kutta of order 4 in tenths of a unit, the delayed value interpolated (Mackey & Glass 1977); a step
+    of the series is one unit.
     """
+
+    formula = "dx/dt = 0.2x(t−τ)/(1 + x(t−τ)^10) − 0.1x"
+    example = "{type: mackey_glass, examples: 100, length: 600, validation: 20}"
 
     delay: Annotated[PositiveFloat, "τ, in units of time"] = 17.0
     ahead: Annotated[PositiveInt, "how many steps ahead the target lies"] = 1

@@ -24,6 +24,9 @@ class Csv(Source):
     input it becomes one 0/1 column a category. The kind of a column is that of its first cell.
     """
 
+    example = "{type: csv, path: houses.csv, target: price, ignore: [id], validation: 0.2}"
+    of_files = (".csv", ".tsv")
+
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     target: Annotated[
         Column | Annotated[tuple[Column, ...], MinLen(1)],

@@ -11,6 +11,7 @@ from annotated_types import Ge
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import register
 from nnctl.data.download.published import PublishedFiles
+from nnctl.data.limits import require_classes
 from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
 from nnctl.errors import DataError
 
@@ -48,6 +49,9 @@ class Text(NextTokens):
     begin with an embedding or a one_hot layer and end with a softmax over the vocabulary.
     """
 
+    example = "{type: text, path: tale.txt, length: 64, validation: 0.1}"
+    of_files = (".txt",)
+
     path: Annotated[NonEmptyStr, "a UTF-8 file, or a folder of .txt files; relative to the spec"]
     tokens: Annotated[Literal["characters", "words"], "what is predicted one by one; blanks count as words"] = (
         "characters"
@@ -82,13 +86,14 @@ class Text(NextTokens):
 
     def _read(self, folder: Path) -> Examples:
         from nnctl.data import tokens
-        from nnctl.data.paths import existing_file, resolve
+        from nnctl.data.paths import existing_file_or_folder
 
-        path = resolve(self.path, folder)
-        text = tokens.read_text(path if path.is_dir() else existing_file(self.path, folder))
-        parts = self.tokens_of(text)
+        path = existing_file_or_folder(self.path, folder)
+        parts = self.tokens_of(tokens.read_text(path))
         _check_length(path, len(parts), self.tokens, self.length)
-        return windows(parts, tokens.vocabulary_of(parts, self.vocabulary), self.length)
+        names = tokens.vocabulary_of(parts, self.vocabulary)
+        require_classes(len(names), self.tokens, "keep the frequent ones: vocabulary: 10000")
+        return windows(parts, names, self.length)
 
 
 @register("data", "shakespeare")
@@ -98,6 +103,8 @@ class Shakespeare(NextTokens):
     Looked for in `path` if given, else in the folder $NNCTL_DATA or its shakespeare/ or
     text/, then in the user's cache. The selection is A. Karpathy's (2015).
     """
+
+    example = "{type: shakespeare, length: 64, validation: 0.1}"
 
     path: Annotated[NonEmptyStr | None, "folder of the file input.txt or tinyshakespeare.txt"] = None
     length: Annotated[PositiveInt, "characters in a window: how far gradients reach back"] = 64

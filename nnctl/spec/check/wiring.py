@@ -10,6 +10,7 @@ from nnctl.spec.check.contradictions import Contradictions
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import listing
+from nnctl.spec.naming import names_of
 
 NET_INPUT = "input"
 """The name of the net's own input in a layer's `inputs`."""
@@ -19,13 +20,7 @@ _NAME = re.compile(r"[^\W\d][\w-]*")
 
 def layer_names(layers: tuple[Layer, ...]) -> list[str]:
     """Names of the layers of a list: the spec's, or the type and a count among the unnamed."""
-    counts: dict[str, int] = {}
-    names = []
-    for layer in layers:
-        if layer.name is None:
-            counts[layer.type] = counts.get(layer.type, 0) + 1
-        names.append(layer.name or f"{layer.type}{counts[layer.type]}")
-    return names
+    return names_of((layer.type, layer.name) for layer in layers)
 
 
 class Wiring(Contradictions):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 
+from nnctl.components.fields import Pattern
 from nnctl.spec.schema.forms import Anything, ChoiceForm, Field, Form, Leaf, ListOf, MapOf, Null, OneOf, Record, Variant
 from nnctl.spec.yaml.scalars import write_float
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode
@@ -122,6 +123,8 @@ def _short(text: str) -> str:
 
 def _leaf(form: Leaf) -> str:
     noun = _BASES[form.base]
+    if pattern := next((b for b in form.bounds if isinstance(b, Pattern)), None):
+        return pattern.words
     if form.base is str:
         least = next((b.min_length for b in form.bounds if isinstance(b, MinLen)), 0)
         return "a non-empty string" if least == 1 else f"a string of at least {least} characters" if least else noun

@@ -62,6 +62,11 @@ def read_file(path: Path, name: str | None = None) -> SourceText:
         raise SpecError([Diagnostic(f"{name} is a folder", expected="a YAML file", hint=_inside(path))]) from None
     except OSError as error:
         raise SpecError([Diagnostic(f"{name} cannot be read: {error.strerror}")]) from None
+    return decode(data, name)
+
+
+def decode(data: bytes, name: str) -> SourceText:
+    """The text of a spec's bytes, which messages call `name`. Raises SpecError where they are not UTF-8."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from nnctl.backends.codegen.dialect import Dialect
-from nnctl.backends.cpu.codegen.mathematics import erf, exp, expm1, log, log1p, power, sign, tanh
+from nnctl.backends.cpu.codegen.mathematics import (
+    arctan,
+    cos,
+    cosh,
+    erf,
+    exp,
+    expm1,
+    floor,
+    log,
+    log1p,
+    logaddexp,
+    power,
+    sign,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
 from nnctl.ops.primitives import PRIMITIVES
 
-FUNCTIONS = (erf, exp, expm1, log, log1p, power, sign, tanh)
+FUNCTIONS = (
+    arctan, cos, cosh, erf, exp, expm1, floor, log, log1p, logaddexp, power, sign, sin, sinh, tan, tanh
+)  # fmt: skip
 """Primitives that are functions of `mathematics`."""
 _OPERATORS = {
     "add": "{0} + {1}",

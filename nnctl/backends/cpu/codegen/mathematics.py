@@ -20,11 +20,15 @@ from nnctl.backends.cpu.codegen.intrinsics import bits_of_float, float_of_bits
 F = np.float32
 I = np.int32  # noqa: E741
 
-BOUNDS_ULP: dict[str, float] = {"exp": 1.5, "expm1": 4.0, "log": 1.5, "log1p": 2.0, "tanh": 2.0, "erf": 1.0}
+BOUNDS_ULP: dict[str, float] = {
+    "exp": 1.5, "expm1": 4.0, "log": 1.5, "log1p": 2.0, "tanh": 2.0, "erf": 1.0,
+    "sinh": 0.51, "cosh": 0.51, "sin": 0.51, "cos": 0.51, "tan": 0.51, "arctan": 0.51, "floor": 0.0,
+}  # fmt: skip
 """Largest error of each function in ULP of its exact result, wherever that is a normal float32."""
 
 # Multiply-adds may be fused; were sums reordered, the range reductions would lose their point.
 _LOG2_E = F(1.44269504088896341)
+_LN2 = F(0.69314718055994531)
 _LN2_HIGH, _LN2_LOW = F(0.693359375), F(-2.12194440e-4)
 _EXP_LARGEST, _EXP_SMALLEST = F(88.72284), F(-103.972084)
 
@@ -121,6 +125,58 @@ def tanh(x: Any) -> Any:
     far = -far if x < F(0.0) else far
     y = near if size < F(0.625) else far
     return y if x == x else x
+
+
+@compiled
+def logaddexp(a: Any, b: Any) -> Any:
+    """ln(e^a + e^b): the larger, and what the smaller adds."""
+    high = a if a > b else b
+    low = b if a > b else a
+    # Equal ones may be infinite, and have no difference then.
+    y = a + _LN2 if a == b else high + log1p(exp(low - high))
+    return y if a == a and b == b else a + b
+
+
+@compiled
+def floor(x: Any) -> Any:
+    """The largest whole number that is not above x."""
+    return np.floor(x)
+
+
+@compiled
+def sinh(x: Any) -> Any:
+    """sinh x, like those that follow by the C library in float64: exact to rounding, and scalar."""
+    return F(math.sinh(np.float64(x)))
+
+
+@compiled
+def cosh(x: Any) -> Any:
+    """cosh x."""
+    return F(math.cosh(np.float64(x)))
+
+
+@compiled
+def sin(x: Any) -> Any:
+    """sin x."""
+    return F(math.sin(np.float64(x)))
+
+
+@compiled
+def cos(x: Any) -> Any:
+    """cos x."""
+    return F(math.cos(np.float64(x)))
+
+
+@compiled
+def tan(x: Any) -> Any:
+    """tan x."""
+    return F(math.tan(np.float64(x)))
+
+
+@compiled
+def arctan(x: Any) -> Any:
+    """arctan x."""
+    return F(math.atan(np.float64(x)))
 
 
 @compiled
