@@ -7,6 +7,7 @@ import io
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from nnctl.data.sources.images import Images
 from nnctl.data.sources.mnist import Mnist
 from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Text
-from nnctl.inference.inputs import read_parts
+from nnctl.inference.inputs import Part, read_parts
 
 RNG = np.random.default_rng(0)
 TABLES = (
@@ -152,18 +153,23 @@ KINDS = {
 }
 
 
+def all_parts(path: Path, signature: DataSignature) -> list[Part]:
+    return list(read_parts(path, signature))
+
+
 def read(kind: Kind, content: bytes) -> None:
     """Read a file as training does, and where it may be asked about, as prediction does."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for source in kind.sources(folder, content):
-            judge(lambda source=source: (source.signature(folder), load_dataset(source, folder, 0)))
+            judge(partial(source.signature, folder))
+            judge(partial(load_dataset, source, folder, 0))
         if kind.suffix:
             path = folder / f"p{kind.suffix}"
             path.write_bytes(content)
             for dtype in ("real", "uint8"):
                 signature = DataSignature(kind.shape, dtype, None, (1,), None)
-                judge(lambda signature=signature: list(read_parts(path, signature)))
+                judge(partial(all_parts, path, signature))
 
 
 @pytest.mark.slow
@@ -188,5 +194,5 @@ def test_sound_files_are_read(name: str, tmp_path: Path) -> None:
     for number, content in enumerate(KINDS[name].seeds):
         folder = tmp_path / str(number)
         folder.mkdir()
-        sources = KINDS[name].sources(folder, content)
-        assert 0 in [judge(lambda source=source: load_dataset(source, folder, 0)) for source in sources], number
+        reads = [partial(load_dataset, source, folder, 0) for source in KINDS[name].sources(folder, content)]
+        assert 0 in map(judge, reads), number
