@@ -17,7 +17,7 @@ def evaluate(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders, or with --best a sweep's.", metavar="RUN...", show_default=False)
     ],
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option("--split", metavar="train|validation|test", help="The examples.")] = "test",
     checkpoint: Annotated[
         str | None,
         typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
