@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec, a YAML file; - reads it from stdin.", metavar="SPEC", show_default=False)
+    ],
     grid: Annotated[
         list[str] | None,
         typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
@@ -157,12 +159,11 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
 
 def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: bool) -> None:
     """Write the ranking, show it on a terminal, and say whether the seeds support it."""
-    import json
-
     from nnctl.cli.printing import print_rows
-    from nnctl.runs.durable import write_durably
+    from nnctl.runs.sealed import write_record
+    from nnctl.runs.sweeps import RESULTS
     from nnctl.sweep.ranking import rank, within_noise
-    from nnctl.sweep.runner import RESULTS, higher_is_better
+    from nnctl.sweep.runner import higher_is_better
 
     column = next((c for result in results if (c := result.column(study.sweep.monitor))), None)
     if column is None:
@@ -170,7 +171,7 @@ def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: b
     higher = higher_is_better(study.spec, column)
     ranking = rank(results, column, higher)
     content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
-    write_durably(study.folder / RESULTS, (json.dumps(content, indent=2) + "\n").encode())
+    write_record(study.folder / RESULTS, content)
     several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
         print_rows([_standing(standing, column, several) for standing in ranking])

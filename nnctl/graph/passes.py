@@ -21,10 +21,11 @@ Pass: TypeAlias = Callable[[Graph], Graph]
 
 def run_passes(graph: Graph, passes: Iterable[Pass]) -> Graph:
     """The graph after all passes. Raises GraphError naming the pass that broke it."""
-    verify(graph)
+    typed: set[Node] = set()
+    verify(graph, typed=typed)
     for step in passes:
         graph = step(graph)
-        verify(graph, after=step.__name__)
+        verify(graph, after=step.__name__, typed=typed)
     return graph
 
 

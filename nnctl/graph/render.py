@@ -6,6 +6,7 @@ from typing import Any
 
 from nnctl.graph.ir import Graph, Node
 from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.notation import render as formula
 from nnctl.ops.shapes import show
 
 
@@ -26,7 +27,7 @@ def render(graph: Graph) -> str:
 def _node(node: Node, width: int) -> list[str]:
     names = [v.name for v in node.inputs]
     if isinstance(node.op, ElementwiseOp) and len(node.op.expression.lines) <= 12:
-        text = node.op.expression.render(names)
+        text = formula(node.op.expression, names)
     else:
         attributes = [f"{k}={_attribute(v)}" for k, v in node.attributes.items() if v is not False and v is not None]
         text = f"{node.op.name}({', '.join([*names, *attributes])})"

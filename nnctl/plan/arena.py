@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeVar
+
+import numpy as np
 
 ALIGNMENT = 64
 """A cache line, and the width of the widest vector register."""
@@ -18,28 +20,47 @@ def assign_offsets(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int
     Greedy by size: the largest buffer first, each at the lowest offset where no
     buffer alive at the same time lies (Pisarchyk & Lee, MLSys 2020).
     """
-    placed: list[tuple[int, int, tuple[int, int]]] = []
+    placed = _Placed(len(lifetimes))
     offsets: dict[K, int] = {}
-    order = sorted(lifetimes, key=lambda k: (-sizes[k], lifetimes[k]))
-    for key in order:
+    total = 0
+    for key in sorted(lifetimes, key=lambda k: (-sizes[k], lifetimes[k])):
         size = _aligned(sizes[key])
-        offset = _lowest_gap(placed, lifetimes[key], size)
-        offsets[key] = offset
-        placed.append((offset, size, lifetimes[key]))
-    return offsets, max((offset + size for offset, size, _ in placed), default=0)
+        offsets[key] = placed.place(size, *lifetimes[key])
+        total = max(total, offsets[key] + size)
+    return offsets, total
 
 
 def _aligned(size: int) -> int:
     return max(1, -(-size // ALIGNMENT)) * ALIGNMENT
 
 
-def _lowest_gap(placed: Sequence[tuple[int, int, tuple[int, int]]], lifetime: tuple[int, int], size: int) -> int:
-    start, stop = lifetime
-    offset = 0
-    for other_offset, other_size, (other_start, other_stop) in sorted(placed):
-        if other_stop < start or stop < other_start:
-            continue
-        if offset + size <= other_offset:
-            break
-        offset = max(offset, other_offset + other_size)
-    return offset
+class _Placed:
+    """The buffers that have their place, by offset.
+
+    Columns of one array: thousands of layers make ten thousands of buffers, and each new one looks at all.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._columns = np.empty((4, most), np.int64)
+        """Offset, end, first step, last step."""
+        self._count = 0
+
+    def place(self, size: int, first: int, last: int) -> int:
+        """Place a buffer of `size` bytes that is alive at the steps first…last; its offset."""
+        offsets, ends, firsts, lasts = self._columns[:, : self._count]
+        alive = np.flatnonzero((firsts <= last) & (lasts >= first))
+        offset = _lowest_gap(offsets[alive], ends[alive], size)
+        at = int(np.searchsorted(offsets, offset))
+        self._columns[:, at + 1 : self._count + 1] = self._columns[:, at : self._count]
+        self._columns[:, at] = offset, offset + size, first, last
+        self._count += 1
+        return offset
+
+
+def _lowest_gap(offsets: np.ndarray, ends: np.ndarray, size: int) -> int:
+    """The lowest offset of `size` bytes between buffers (n,) sorted by offset, behind them at the latest."""
+    if not len(offsets):
+        return 0
+    free_from = np.maximum.accumulate(np.concatenate(([0], ends)))
+    fitting = np.flatnonzero(free_from[:-1] + size <= offsets)
+    return int(free_from[fitting[0]] if len(fitting) else free_from[-1])

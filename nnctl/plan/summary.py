@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 from nnctl.graph import interface
@@ -22,10 +23,14 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
     plan = lower(network.training_step, interface.sizes(batch, batch))
     structure = network.structure
     arrays = 1 + len(network.spec.optimizer.state())
+    parameters_of, flops_of = Counter[str](), Counter[str]()
+    for parameter in structure.parameters.values():
+        parameters_of[_root(parameter.layer)] += math.prod(parameter.shape)
+    for launch in plan.launches:
+        flops_of[_root(launch.layer)] += launch.flops
     rows: list[dict[str, Any]] = []
     for layer in structure.layers:
-        own = [p for p in structure.parameters.values() if _within(p.layer, layer.path)]
-        parameters = sum(math.prod(p.shape) for p in own)
+        parameters = parameters_of[layer.path]
         rows.append(
             {
                 "layer": layer.path,
@@ -33,7 +38,7 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
                 "input": show(layer.input_shape),
                 "output": show(layer.output_shape),
                 "parameters": parameters,
-                "flops": sum(launch.flops for launch in plan.launches if _within(launch.layer, layer.path)),
+                "flops": flops_of[layer.path],
                 "bytes": element("real").bytes * parameters * arrays,
             }
         )
@@ -52,5 +57,6 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _within(layer: str, name: str) -> bool:
-    return layer == name or layer.startswith(f"{name}.")
+def _root(layer: str) -> str:
+    """The name of the layer of the spec's list that a layer is, or is part of."""
+    return layer.partition(".")[0]

@@ -15,7 +15,7 @@ from nnctl.spec.dump import to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import expected, kind_name
-from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, bare, fields_of
+from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, bare, fields_of, own_first
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def entry(kind: str, name: str) -> Entry:
         formula=cls.formula,
         under=under,
         example=template.replace("…", example(cls)),
-        fields=tuple(_field(cls, field) for field in _own_first(cls)),
+        fields=tuple(_field(cls, field) for field in own_first(cls)),
         package=cls.__module__.partition(".")[0],
     )
 
@@ -136,16 +136,6 @@ def _qualified(kind: str, name: str) -> str:
 
 def _with_hint(message: str, hint: str) -> str:
     return f"{message}\n  {hint}" if hint else message
-
-
-def _own_first(cls: type[Component]) -> list[Field]:
-    """The fields: required ones, then the component's own, then what it shares with others, the widest last."""
-
-    def distance(field: Field) -> int:
-        declaring = (i for i, c in enumerate(cls.__mro__) if field.attribute in inspect.get_annotations(c))
-        return -1 if field.required else next(declaring)
-
-    return sorted(fields_of(cls).values(), key=distance)
 
 
 def _field(cls: type[Component], field: Field) -> FieldEntry:

@@ -7,6 +7,7 @@ import pytest
 from nnctl.components.layers.dense import Dense
 from nnctl.errors import ShapeError
 from nnctl.graph.builder import GraphBuilder
+from nnctl.ops.notation import render
 from nnctl.ops.shapes import BATCH
 
 
@@ -56,7 +57,7 @@ def test_arithmetic_on_both_sides():
     x = builder.input("x", (3,))
     for tensor in (1.0 + x, x + 2.0, 1.0 - x, x - 1.0, 2.0 * x, x / 2.0, 1.0 / x, -x):
         assert tensor.shape == (3,)
-    texts = [node.op.expression.render(["x"]) for node in builder.nodes]
+    texts = [render(node.op.expression, ["x"]) for node in builder.nodes]
     assert texts == ["1 + x", "x + 2", "1 - x", "x - 1", "2 * x", "x / 2", "1 / x", "-x"]
 
 

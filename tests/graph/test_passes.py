@@ -28,6 +28,7 @@ from nnctl.graph.passes import (
 from nnctl.graph.selection import look_rows_up
 from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import GraphError, verify
+from nnctl.ops.notation import render
 from nnctl.ops.shapes import BATCH
 
 SIZES = {"batch": 5}
@@ -189,7 +190,7 @@ def test_fold_constants_writes_numbers_into_formulas():
     y = builder.formula("scale", lambda xp, r, x: r * x, ratio, x)
     graph = drop_dead(fold_constants(builder.graph({"y": y})))
     assert names(graph) == ["scale"]
-    assert graph.nodes[0].op.expression.render(["x"]) == f"{1 / 3:.10g} * x"
+    assert render(graph.nodes[0].op.expression, ["x"]) == f"{1 / 3:.10g} * x"
     assert_same(interpret(graph, {"x": np.arange(4.0)}, {}).outputs, {"y": np.arange(4.0) / 3}, 1e-15)
 
 

@@ -101,3 +101,13 @@ def test_updates_that_nothing_computes():
 def test_a_guard_that_is_no_number():
     graph = sound()
     refused(replace(graph, guard=graph.nodes[1].outputs[0]), r"the guard exp real\(4,\) is no real number")
+
+
+def test_nodes_known_to_be_typed_are_not_typed_again_and_new_ones_are():
+    graph = sound()
+    typed: set[Node] = set()
+    verify(graph, typed=typed)
+    assert typed == set(graph.nodes)
+    broken = replace(graph.nodes[-1], inputs=(graph.nodes[-1].inputs[0], Value("n", TensorType((3,)), "feed")))
+    with pytest.raises(GraphError, match="subtract of"):
+        verify(graph.rebuilt((*graph.nodes[:-1], broken)), typed=typed)

@@ -56,3 +56,22 @@ def test_small_arenas(lives, total):
 def test_the_same_buffers_get_the_same_places():
     lives, sizes = {"a": (0, 2), "b": (1, 3), "c": (3, 4)}, {"a": 10, "b": 10, "c": 10}
     assert assign_offsets(lives, sizes) == assign_offsets(dict(reversed(lives.items())), sizes)
+
+
+def lowest_offsets(lives: dict[int, tuple[int, int]], sizes: dict[int, int]) -> dict[int, int]:
+    """The rule as it is stated: the largest first, each at the lowest offset where nothing alive lies."""
+    offsets: dict[int, int] = {}
+    padded = {key: max(ALIGNMENT, -(-size // ALIGNMENT) * ALIGNMENT) for key, size in sizes.items()}
+    for key in sorted(lives, key=lambda k: (-sizes[k], lives[k])):
+        alive = [k for k in offsets if lives[k][0] <= lives[key][1] and lives[key][0] <= lives[k][1]]
+        candidates = sorted([0, *(offsets[k] + padded[k] for k in alive)])
+        offsets[key] = next(
+            c for c in candidates if all(c + padded[key] <= offsets[k] or offsets[k] + padded[k] <= c for k in alive)
+        )
+    return offsets
+
+
+@given(buffers)
+def test_each_buffer_has_the_lowest_offset_that_is_free(drawn):
+    lives, sizes = dict(enumerate(life for life, _ in drawn)), dict(enumerate(size for _, size in drawn))
+    assert assign_offsets(lives, sizes)[0] == lowest_offsets(lives, sizes)

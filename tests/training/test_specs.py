@@ -84,8 +84,31 @@ def test_a_copy_of_a_runs_spec_is_an_ordinary_spec(run: Path) -> None:
 
 def test_an_origin_that_says_nothing_is_an_error(run: Path) -> None:
     (run / "origin.json").write_text('{"folder": 3}')
-    with pytest.raises(RunError, match="does not say where the run's spec was written"):
+    with pytest.raises(RunError, match=r"origin\.json: was written by an older version"):
         open_spec(run / "spec.yaml")
+
+
+def test_a_runs_spec_that_was_edited_is_no_longer_the_runs_but_trains_anew(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = run / "spec.yaml"
+    spec.write_text(spec.read_text().replace("seed: 0", "seed: 1"))
+    assert main(["inspect", str(run)]) == 2
+    assert "is not the spec that this run was trained with" in capsys.readouterr().err
+    assert main(["train", str(spec), "--quiet", "--out", "again"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["run", "spec", "stdin"])
+def test_a_sweep_is_of_a_run_or_of_stdin(
+    run: Path, given: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(run.parents[2] / "specs")
+    give(monkeypatch, SPEC)
+    spec = {"run": str(run), "spec": str(run / "spec.yaml"), "stdin": "-"}[given]
+    assert main(["sweep", spec, "--seeds", "2", "--quiet", "--out", "sweep"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["status"] for line in lines] == ["finished", "finished"]
 
 
 def test_a_folder_without_a_run_is_no_spec(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import MinLen
@@ -92,6 +93,7 @@ class BatchNorm(Layer):
         # Frozen, as for transfer, it is the function that another run's evaluation measured.
         if not builder.training or builder.frozen:
             return _affine(self, builder, x - running_mean, running_variance, channels, epsilon)
+        builder.across_examples(math.prod(x.shape[1:-1]))
         axes = tuple(range(len(x.shape) - 1))
         mean = builder.apply("mean", x, axes=axes)
         centred = x - mean
@@ -122,6 +124,17 @@ class BatchNorm(Layer):
     def problems(self) -> list[Problem]:
         return _problems(self)
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        keras, momentum = self.settled("convention") == "keras", self.settled("momentum")
+        if (momentum > 0.5) is keras:
+            return []
+        whose, share = ("Keras", "old") if keras else ("PyTorch", "new")
+        return [
+            f"momentum: {momentum:g} is by {whose}'s convention the share of the {share} in running statistics; "
+            f"the other share is written {1.0 - momentum:.4g}"
+        ]
+
 
 @register("layer", "layer_norm")
 class LayerNorm(Layer):
@@ -151,6 +164,12 @@ class LayerNorm(Layer):
             raise ShapeError(
                 f"{self.type} over axes {list(self.axes)} does not fit its input {show(x.shape)}",
                 f"name each axis once; axes 1 to {rank - 1} are features" if rank > 1 else "the batch is its only axis",
+            )
+        if math.prod(x.shape[axis] for axis in axes) == 1:
+            raise ShapeError(
+                f"{self.type} over axes {list(self.axes)} of its input {show(x.shape)} takes one number at a time, "
+                "which less its own mean is 0, whatever the input",
+                "normalize over axes that hold several numbers, or remove the layer",
             )
         mean = builder.apply("mean", x, axes=tuple(axes), keepdims=True)
         centred = x - mean
