@@ -33,7 +33,7 @@ def explain(
         bool, typer.Option("--list", help="The components of a kind, as in --list layer; without one, the kinds.")
     ] = False,
 ) -> None:
-    """Show every value of a spec and where it came from, or all that there is to say of a component.
+    """Show every value of a spec and its origin, or a component.
 
     Of a component: its formula, its fields with their defaults, an example.
     Text and tables on a terminal, one JSON object a line in a pipe.
