@@ -66,7 +66,7 @@ complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a sp
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
-complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Show every value of a spec and its origin, or a component'
+complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
