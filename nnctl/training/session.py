@@ -17,10 +17,9 @@ import numpy as np
 from nnctl import __version__
 from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
-from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, load_dataset
-from nnctl.engine.engine import Engine
-from nnctl.errors import RunError, ShapeError
+from nnctl.engine.engine import Engine, load_engine
+from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
@@ -162,17 +161,6 @@ def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
         f"the last batch of an epoch has one example, of which {layers[0]} makes 0: it teaches nothing before it; "
         f"another batch_size than {timetable.batch:,} leaves more, or none",
     )
-
-
-def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
-    """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
-    try:
-        engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples, threads=threads)
-        # Built on first use; here, a misfit of net and targets is found before a folder is made.
-        _ = engine.network.training_step
-        return engine
-    except ShapeError as error:
-        raise loaded.shape_error(error) from error
 
 
 def _train(

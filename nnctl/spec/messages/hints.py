@@ -11,7 +11,7 @@ from annotated_types import Le, Lt
 from nnctl.components.base import Layer
 from nnctl.components.fields import Pattern
 from nnctl.components.pretraining import Pretraining
-from nnctl.components.registry import components, kinds
+from nnctl.components.registry import components, kinds, not_loaded
 from nnctl.spec.document import Spec
 from nnctl.spec.messages.rewriting import (
     component_of,
@@ -210,14 +210,18 @@ def within_record(record: Record, name: str) -> str:
     return ""
 
 
-def meant_type(name: str, allowed: Collection[str]) -> str:
+def meant_type(name: str, allowed: Collection[str], near: float = 0.6) -> str:
     """The component that a name most likely means, also as code calls it, `nn.ReLU` or `SGD(lr=0.1)`; "" without."""
     called = re.fullmatch(r"(?:\w+\.)*(\w+)\s*(?:\(.*\))?", name)
-    return renamed(name, allowed) or suggest(called[1] if called else name, allowed)
+    return renamed(name, allowed) or suggest(called[1] if called else name, allowed, near)
 
 
 def for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Field | None) -> str:
-    """A fix for a component's name that its kind does not have."""
+    """A fix for a component's name that its kind does not have; then the plugins that might have had it."""
+    return "\n  ".join(filter(None, (_for_unknown_type(name, kind, allowed, field), *not_loaded())))
+
+
+def _for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Field | None) -> str:
     if field is not None and nullable(field.form) and name.lower() in _ABSENT_WORDS and not renamed(name, allowed):
         return "write null for none"
     if known := renamed(name, allowed):

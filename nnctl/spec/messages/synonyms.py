@@ -180,11 +180,11 @@ _BY_LETTERS = {name.replace("_", ""): meant for name, meant in _NAMES.items()}
 """The same by their letters alone: CamelCase has no underscores."""
 
 
-def suggest(word: str, allowed: Collection[str]) -> str:
-    """The allowed name that `word` most likely means, "" where none is near."""
+def suggest(word: str, allowed: Collection[str], near: float = 0.6) -> str:
+    """The allowed name that `word` most likely means, "" where none is near. near: 1 for the same letters alone."""
     if known := renamed(word, allowed):
         return known
-    close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=0.6)
+    close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=near)
     return close[0] if close else ""
 
 
