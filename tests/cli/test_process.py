@@ -209,5 +209,6 @@ def test_a_signal_ends_a_compilation_within_a_second(folder: Path) -> None:
         assert process.wait(timeout=30) == 143
     # A second where nothing else runs; tests run beside others.
     assert time.monotonic() - began < 3.0
-    assert said == "nnctl: stopped while the run was made ready for its next steps; what it has saved is whole\n"
+    assert said.splitlines()[-1].startswith("nnctl: stopped while the run was made ready for its next steps")
+    assert "Traceback" not in said
     assert list((folder / "cache" / "compiled").iterdir()) == []
