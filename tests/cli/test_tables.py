@@ -39,6 +39,7 @@ def numbers(text: str) -> list[str]:
     return sorted(word.strip(",") for word in text.split() if word.strip(",").replace(",", "").isdigit())
 
 
+@pytest.mark.slow
 @WIDTHS
 @pytest.mark.parametrize(
     "name", ["{:d}", "class{:02d}", "a rather long name of class {:02d}", "数字{:d}", "e\u0301{:d}"]

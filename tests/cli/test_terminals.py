@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -115,3 +117,12 @@ def test_the_console_of_strangers_names_is_the_only_one() -> None:
         if path.parent.name != "screen":
             found = re.findall(r"^.*rich.*import .*\b(?:Console|Progress)\b.*$", path.read_text("utf-8"), re.M)
             assert found == [], f"{path}: nnctl.screen.console has the console that makes names harmless"
+
+
+def test_objects_for_a_file_reach_it_while_a_bar_is_on_the_terminal(spec: Path) -> None:
+    pexpect = pytest.importorskip("pexpect")
+    line = f"'{sys.executable}' -m nnctl sweep net.yaml --seeds 2 > rows.jsonl"
+    text = pexpect.run(f'sh -c "{line}"', encoding="utf-8", timeout=120, env=os.environ | {"TERM": "xterm"})
+    rows = [json.loads(row) for row in (spec.parent / "rows.jsonl").read_text().splitlines()]
+    assert [row["trial"] for row in rows] == [0, 1]
+    assert '"trial"' not in text
