@@ -12,7 +12,7 @@ _nnctl_options() {
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
-    "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --seed --help -h' ;;
+    "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
@@ -62,6 +62,8 @@ _nnctl_value() {
     "predict --sample") echo 'free' ;;
     "predict --steps") echo 'free' ;;
     "predict --out") echo 'file' ;;
+    "predict --format") echo 'words jsonl csv' ;;
+    "predict --force") echo 'flag' ;;
     "predict --seed") echo 'free' ;;
     "predict --help") echo 'flag' ;;
     "predict -h") echo 'flag' ;;

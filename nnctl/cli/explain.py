@@ -92,19 +92,21 @@ def _list(kind: str | None) -> None:
 
 
 def _components(entries: Sequence[Entry]) -> None:
-    import json
     import sys
     from dataclasses import asdict
 
+    from nnctl.cli.printing import print_json
+
     if not sys.stdout.isatty():
         for entry in entries:
-            typer.echo(json.dumps(asdict(entry), ensure_ascii=False))
+            print_json(asdict(entry))
         return
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from nnctl.screen.console import Console, columns_of
+
+    console = Console(sys.stdout, columns_of(sys.stdout))
 
     def show(indent: int, *parts: str | tuple[str, str]) -> None:
         # Text throughout: in plain strings rich takes brackets for markup.

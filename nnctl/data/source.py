@@ -167,7 +167,8 @@ class Source(DataSource):
             raise DataError(f"{key} is for one label an example, and this {self.type} data has one a step")
         if classes is not None:
             classes = select_classes(classes, self.classes)
-            self._refuse_one_class(classes)
+            if not self.reconstruct:
+                self._refuse_one_class(classes)
             if self.target_type == "values":
                 target_shape = (1,) if len(classes) == 2 else (len(classes),)
                 classes = None

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from nnctl import __version__
-from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, load_dataset
-from nnctl.engine.engine import Engine
-from nnctl.errors import RunError, ShapeError
+from nnctl.engine.engine import Engine, load_engine
+from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.process.signals import leavable
 from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
@@ -161,17 +160,6 @@ def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
     )
 
 
-def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
-    """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
-    try:
-        engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples, threads=threads)
-        # Built on first use; here, a misfit of net and targets is found before a folder is made.
-        _ = engine.network.training_step
-        return engine
-    except ShapeError as error:
-        raise loaded.shape_error(error) from error
-
-
 def _train(
     loaded: Loaded,
     folder: RunFolder,
@@ -205,6 +193,9 @@ def _train(
         # A process killed right after its last checkpoint has left these as they were before it.
         renew_copy(folder.checkpoint("last"), last)
         _note_time(folder, loop)
+    doubts = [*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)]
+    if last is not None and (jump := loop.rates.jump(last.progress["steps"], loop.step)) is not None:
+        doubts.append(jump)
     yield Started(
         name=spec.name or folder.path.name,
         folder=str(folder.path),
@@ -219,7 +210,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=(*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)),
+        advice=tuple(doubts),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)

@@ -61,6 +61,12 @@ def test_a_class_filter_that_leaves_one_class_is_the_specs_mistake(capsys: pytes
     assert "'3' alone leaves nothing to tell apart" in words
 
 
+def test_one_class_is_enough_where_the_inputs_are_the_targets() -> None:
+    text = ONE_CLASS.format("{type: dense, units: 1}", "mse")
+    finished = follow(session.train(load_text(text, overrides=["data.reconstruct=true"]), out=Path("run")), [RunSink()])
+    assert finished is not None
+
+
 def test_a_training_split_of_one_class_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{i},{'cat' if i < 15 else 'dog'}\n" for i in range(20)]
     Path("one.csv").write_text("x,y\n" + "".join(rows))

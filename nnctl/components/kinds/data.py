@@ -15,6 +15,8 @@ class DataSource(Component):
     """A source of examples."""
 
     kind: ClassVar[str] = "data"
+    of_files: ClassVar[tuple[str, ...]] = ()
+    """Endings of the names of files that it reads at its `path`."""
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Csv(Source):
     """
 
     example = "{type: csv, path: houses.csv, target: price, ignore: [id], validation: 0.2}"
+    of_files = (".csv", ".tsv")
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     target: Annotated[
