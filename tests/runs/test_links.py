@@ -1,4 +1,4 @@
-"""What is not a file of its own in a run folder: links in and out, pipes, devices, folders; and folders that go away."""
+"""Run folders with links, pipes or folders in the place of files, and run folders that go away."""
 
 from __future__ import annotations
 
