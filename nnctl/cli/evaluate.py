@@ -21,7 +21,9 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            "--split", metavar="NAME", help="train, validation or test; test if absent, or without one validation."
+            "--split",
+            metavar="train|validation|test",
+            help="The examples; test if absent, or without one validation.",
         ),
     ] = None,
     checkpoint: Annotated[
