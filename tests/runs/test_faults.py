@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from faults import LOSSES, FaultyDisk, Killed, Loss
@@ -39,6 +40,8 @@ cost: log_likelihood
 schedule: {epochs: 1, batch_size: 20}
 backend: numpy
 """
+DEAD = 2**30
+"""The number of a process that there cannot be."""
 
 
 @pytest.fixture(autouse=True)
@@ -143,9 +146,9 @@ def test_the_double_tells_what_is_not_flushed(tmp_path: Path) -> None:
 
 
 def kill(out: str | None, text: str, *overrides: str, point: int, losing: Loss, **options: Any) -> None:
-    """Train until the disk's operation `point`, and lose what was not flushed."""
+    """Train until the disk's operation `point`, as a process of its own number, and lose what was not flushed."""
     disk = FaultyDisk(dies_at=point, losing=losing)
-    with disk.installed(), pytest.raises(Killed):
+    with mock.patch.object(os, "getpid", return_value=DEAD), disk.installed(), pytest.raises(Killed):
         train(out, text, *overrides, chunk=options.pop("chunk", 2), **options)
     disk.lose()
 

@@ -246,6 +246,7 @@ def test_other_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("backend")
 def test_seconds_go_on_from_where_they_were() -> None:
     run(spec("schedule.epochs=2"), "out")
+    Path("out/summary.json").unlink()
     write_record(Path("out/progress.json"), {"step": 12, "seconds": 1000.0})
     finished = run(spec(), "out", resume=True)
     assert finished is not None
