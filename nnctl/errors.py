@@ -7,6 +7,8 @@ NnctlError                1   a defect of ours
 │   └── FormulaError      2   a component whose formula is none
 ├── DataError             3   a data set that is missing, broken or unreachable
 ├── RunError              2   a run folder that is missing, in the way or damaged
+│   ├── RunInUse          2   another process trains into it
+│   └── RunThere          2   it holds a run already
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
 └── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
@@ -151,6 +153,14 @@ class RunError(NnctlError):
     """A run folder is missing, damaged, or already there."""
 
     exit_code = 2
+
+
+class RunInUse(RunError):
+    """Another process trains into the run folder."""
+
+
+class RunThere(RunError):
+    """A new run's folder holds a run already."""
 
 
 class DivergedError(NnctlError):
