@@ -111,7 +111,7 @@ def test_a_wrong_field_is_refused(installed: Path) -> None:
 @pytest.mark.slow
 def test_its_layer_explains_itself(installed: Path) -> None:
     (entry,) = rows(nnctl(installed, "explain", "highway"))
-    assert entry["package"] == "nnctl_highway"
+    assert entry["package"] == "nnctl-highway"
     assert entry["example"] == "layers: [{type: highway, activation: tanh, gate_bias: -2.0}]"
     example = f"layers=[flatten, {str(entry['example'])[9:-1]}, {{type: dense, units: 10, activation: softmax}}]"
     assert nnctl(installed, "inspect", str(SPEC), "--set", example).returncode == 0

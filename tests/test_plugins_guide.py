@@ -34,7 +34,7 @@ def installed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_its_component_explains_itself(installed: Path) -> None:
     (snake,) = rows(nnctl(installed, "explain", "snake"))
-    assert (snake["package"], snake["formula"]) == ("nnctl_snake", "a = z + sin²(αz)/α")
+    assert (snake["package"], snake["formula"]) == ("nnctl-snake", "a = z + sin²(αz)/α")
     assert snake["example"] == "activation: {type: snake, alpha: 2.0}"
 
 

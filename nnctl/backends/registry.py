@@ -45,9 +45,15 @@ def choose_backend(
         return _best(specified, graphs, workers)
     found = _opened(component, graphs, workers)
     if isinstance(found, str):
-        judge = _reference().type
-        raise UsageError(f"the {component.type} backend cannot run this net: {found}\n  use backend {judge}, or auto")
+        raise UsageError(
+            f"the {component.type} backend cannot run this net: {found}\n  use backend {reference_name()}, or auto"
+        )
     return ChosenBackend(found, _reason("as asked for", found))
+
+
+def reference_name() -> str:
+    """The name of the backend that judges all others, which imports the least."""
+    return _reference().type
 
 
 def reference_backend() -> Backend:

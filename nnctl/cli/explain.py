@@ -33,9 +33,10 @@ def explain(
         bool, typer.Option("--list", help="The components of a kind, as in --list layer; without one, the kinds.")
     ] = False,
 ) -> None:
-    """Show every value of a spec and where it came from, or all that there is to say of a component.
+    """Explain every value of a spec, or any component.
 
-    Of a component: its formula, its fields with their defaults, an example.
+    Of a value: where it came from and what it means. Of a component: its
+    formula, its fields with their defaults, an example.
     Text and tables on a terminal, one JSON object a line in a pipe.
     """
     from nnctl.errors import UsageError

@@ -172,6 +172,12 @@ def owner(module: str, qualname: str) -> str:
     return what if package is None else f"{what} of the plugin {package}"
 
 
+def package_of(cls: type[Component]) -> str:
+    """The name of the package that a component comes from."""
+    root = cls.__module__.partition(".")[0]
+    return _plugins.get(root, root)
+
+
 def plugin_of(trace: TracebackType | None) -> str | None:
     """The package whose code an exception came from, or passed through last; None where it was nnctl's alone."""
     found = None
@@ -216,5 +222,4 @@ def _root(entry_point: EntryPoint) -> str:
 
 def _place(cls: type[Component]) -> str:
     """A class, in words, with the package that it comes from."""
-    root = cls.__module__.partition(".")[0]
-    return f"{cls.__qualname__} of {_plugins.get(root, root)}"
+    return f"{cls.__qualname__} of {package_of(cls)}"

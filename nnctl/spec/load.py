@@ -114,6 +114,21 @@ def _checked(validated: Validated, tree: Node, folder: Path, name: str | None, s
     spec = validated.spec
     if spec.name is None:
         spec = replace(spec, name=name)
-    if contradictions := check(spec, validated.places):
+    spec, places = _with_amounts(spec, validated.places)
+    if contradictions := check(spec, places):
         raise SpecError(contradictions)
-    return Loaded(spec, validated.places, folder, source, tree)
+    return Loaded(spec, places, folder, source, tree)
+
+
+def _with_amounts(spec: Spec, places: Mapping[str, Place]) -> tuple[Spec, Mapping[str, Place]]:
+    """Let a cost of amounts, on outputs that are no probabilities, say what the data does not: targets are amounts.
+
+    The cost's place is then the place of `target_type`, where the data says none.
+    """
+    activation = spec.layers[-1].output_activation
+    if not spec.cost.measures_amounts or (activation is not None and activation.probabilities):
+        return spec, places
+    data = spec.data.with_amounts()
+    if data is spec.data:
+        return spec, places
+    return replace(spec, data=data), {**places, "data.target_type": places["cost"]}

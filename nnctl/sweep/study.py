@@ -19,12 +19,13 @@ from nnctl.runs.sealed import read_record, write_record
 from nnctl.runs.sweeps import trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
-from nnctl.spec.load import Loaded, load_spec, load_tree, load_variant, spec_to_dict
+from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
 from nnctl.spec.override_syntax import ORIGIN
 from nnctl.spec.overrides import place_of
 from nnctl.spec.variants import Variants
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.space import Trial, trials, write
+from nnctl.training.specs import open_spec
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,12 @@ class Study:
         return {"nnctl": "sweep", **_content(self.spec, self.sweep)}
 
 
-def read_study(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
-    """The study of a spec: its trials are listed, and the spec of each is checked.
+def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
+    """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
 
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
-    loaded = load_spec(spec_file, overrides)
+    loaded = open_spec(given, overrides)
     spec = loaded.spec
     sweep = spec.sweep or Sweep()
     _require_distinct(loaded, sweep)
@@ -98,7 +99,7 @@ def read_study(spec_file: Path, overrides: Sequence[str], out: Path | None = Non
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     base = _without_settings(loaded)
     _check(base, listed)
-    folder = out or RUNS / file_name(spec.name or spec_file.stem) / f"sweep-{_key(spec, sweep)}"
+    folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
     return Study(base, spec, sweep, listed, folder)
 
 

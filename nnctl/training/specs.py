@@ -11,7 +11,7 @@ from pathlib import Path
 from nnctl.runs.find import find, is_run
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_source, load_spec
-from nnctl.spec.yaml.source_text import decode
+from nnctl.spec.yaml.source_text import SourceText, decode
 
 STDIN = Path("-")
 """The name of stdin on a command line."""
@@ -25,10 +25,16 @@ def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     """
     if given == STDIN:
         return load_source(decode(sys.stdin.buffer.read(), "<stdin>"), Path(), "stdin", overrides)
-    folder = _run_folder(given)
-    if folder is None:
-        return load_spec(given, overrides)
-    return replace(load_spec(folder.spec, overrides), folder=Path(folder.read_origin()["folder"]))
+    # That a folder without a run is no spec is told by what reads specs.
+    if given.is_dir() and is_run(given):
+        folder = find(given)
+        source = SourceText(folder.read_spec(), str(folder.spec))
+        return load_source(source, Path(folder.read_origin()["folder"]), folder.path.name, overrides)
+    folder = RunFolder(given.parent)
+    if given.name == folder.spec.name and folder.origin.is_file():
+        # Perhaps edited, to train anew: a spec like any but for where its paths begin.
+        return replace(load_spec(given, overrides), folder=Path(folder.read_origin()["folder"]))
+    return load_spec(given, overrides)
 
 
 def names_spec(word: str) -> bool:
@@ -36,12 +42,3 @@ def names_spec(word: str) -> bool:
     path = Path(word)
     looks = path == STDIN or path.suffix.lower() in (".yaml", ".yml") or any(c in word for c in (os.sep, "/"))
     return looks or path.is_file() or is_run(path)
-
-
-def _run_folder(given: Path) -> RunFolder | None:
-    """The run whose spec is meant; None where an ordinary file is."""
-    if given.is_dir():
-        # That a folder is no spec is told by what reads specs.
-        return find(given) if is_run(given) else None
-    folder = RunFolder(given.parent)
-    return folder if given.name == folder.spec.name and folder.origin.is_file() else None

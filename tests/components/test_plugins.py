@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nnctl.cli import explain_defect
+from nnctl.cli import explain_defect, main
 from nnctl.components import registry
 from nnctl.components.activations import Relu
 from nnctl.components.signature import DataSignature
@@ -134,3 +135,13 @@ def test_a_defect_of_a_plugin_is_called_its(install: Install, capsys: pytest.Cap
         _ = Network(loaded.spec, DataSignature((4,), "real", None, (2,))).training_step
     explain_defect(caught.type, caught.value, caught.tb)
     assert "nnctl: this is a defect of the plugin nnctl-cubic, not of your spec" in capsys.readouterr().err
+
+
+def test_explain_tells_of_packages_that_add_nothing(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install("broken", "import no_such_module")
+    for word in ("cubic", "activation.cubic"):
+        assert main(["explain", word]) == 2
+        assert "the plugin nnctl-broken is not loaded: ModuleNotFoundError" in capsys.readouterr().err
+    install("cubes", CUBIC.format(body="z * z * z", derivative="3.0 * z * z"))
+    assert main(["explain", "cubic"]) == 0
+    assert json.loads(capsys.readouterr().out)["package"] == "nnctl-cubes"

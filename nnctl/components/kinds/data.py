@@ -46,6 +46,10 @@ class DataSource(Component):
         """Random changes of the training examples, in the order in which they are made."""
         return ()
 
+    def with_amounts(self) -> Self:
+        """The same source where what may be classes or amounts are amounts; itself where it knows or was told."""
+        return self
+
     def without_subset(self) -> Self | None:
         """The same source with the training examples that it leaves out; None where it leaves out none."""
         return None

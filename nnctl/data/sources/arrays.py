@@ -26,6 +26,8 @@ class ArraySource(Source):
     Integer or text targets are labels, other numbers values, unless `target_type` says otherwise.
     """
 
+    undecided_targets = True
+
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
     transforms: Annotated[

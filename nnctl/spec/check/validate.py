@@ -243,7 +243,7 @@ class _Walker:
         return self.parts(node, candidates, path)
 
     def parts(self, node: MappingNode, candidates: dict[str, type[Any]], path: str) -> _Bad:
-        """The problems inside a component of which nobody knows what it is: of fields that mean the same in all that have them."""
+        """The problems inside a component of unknown type: of fields that are the same in all that have them."""
         for name, entry in node.entries.items():
             known = [fields_of(cls)[name] for cls in candidates.values() if name in fields_of(cls)]
             if known and all(field.form == known[0].form for field in known) and name != "type":

@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import TypeAlias
 
@@ -45,7 +46,9 @@ class Worker:
         try:
             self.connection, theirs = context.Pipe()
             self.process = context.Process(target=work, args=(base, theirs))
-            # Signals wait until the worker can answer them: Python's own answer, as it starts, is a traceback.
+            # It would let signals through as it starts.
+            resource_tracker.ensure_running()
+            # Ctrl-C waits until the worker can answer it.
             with one_thread(), held():
                 self.process.start()
         except OSError as error:
@@ -65,16 +68,16 @@ class Worker:
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def take(self) -> Outcome | None:
+    def take(self, stopping: bool) -> Outcome | None:
         """The outcome of its task; None where it has only said that it is there. A worker that died has failed.
 
-        Raises RunError where it died before it could take a task, as any other would.
+        Raises RunError where it died before it could take a task, as any other would: unless, `stopping`, it was told to.
         """
         try:
             word: Outcome | Ready = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
-            if not self.ready:
+            if not self.ready and not stopping:
                 raise RunError(
                     f"worker processes do not start: the first {_death(self.process.exitcode)}, and says why above"
                 ) from None
@@ -139,13 +142,13 @@ def run(base: Loaded, tasks: Sequence[TrialTask], jobs: int, stop: StopRequest, 
                 worker = busy[ready]  # type: ignore[index]
                 task = worker.task
                 assert task is not None
-                outcome = worker.take()
+                outcome = worker.take(bool(stop))
                 if outcome is None:
                     continue
                 if not worker.process.is_alive():
                     worker.connection.close()
                     workers.remove(worker)
-                    if told:
+                    if stop:
                         outcome = Halted()
                 if isinstance(outcome, Elsewhere):
                     waiting.extend([] if told else [replace(task, patient=True)])

@@ -144,15 +144,17 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it."""
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
     from nnctl.process.machine import sentence_of
-    from nnctl.process.signals import Signalled
+    from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, follow
-    from nnctl.sweep.study import load_trial
-    from nnctl.training import session
 
     try:
         while True:
             try:
-                loaded = load_trial(base, task.overrides)
+                with leavable():
+                    from nnctl.sweep.study import load_trial
+                    from nnctl.training import session
+
+                    loaded = load_trial(base, task.overrides)
                 events = session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1)
                 finished = follow(events, [RunSink()])
                 assert finished is not None
