@@ -71,7 +71,7 @@ class Worker:
     def take(self, stopping: bool) -> Outcome | None:
         """The outcome of its task; None where it has only said that it is there. A worker that died has failed.
 
-        Raises RunError where it died before it could take a task, as any other would: unless, `stopping`, it was told to.
+        Raises RunError where it died before it could take a task, as any other would; unless `stopping`, told to end.
         """
         try:
             word: Outcome | Ready = self.connection.recv()
