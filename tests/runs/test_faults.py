@@ -17,6 +17,7 @@ from nnctl.errors import RunError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import durable
 from nnctl.spec.load import Loaded, load_text
+from nnctl.sweep.study import read_study
 from nnctl.training import loop, session
 
 SPEC = """
@@ -122,6 +123,24 @@ def test_a_disk_that_refuses_an_operation_is_a_sentence_and_costs_nothing(number
         assert not [path for path in Path(out).rglob("*") if durable.is_leftover(path.name)]
         resume(out, SPEC)
         assert contents(out) == contents("whole"), point
+
+
+def test_a_sweep_killed_as_it_begins_begins_again(tmp_path: Path) -> None:
+    Path("tiny.yaml").write_text(SPEC + "sweep: {seeds: 2}\n")
+    study = read_study(Path("tiny.yaml"), (), Path("found"))
+    counted = FaultyDisk()
+    with counted.installed():
+        study.claim()
+    right = contents("found")
+    for losing in LOSSES:
+        for point in range(counted.operations):
+            shutil.rmtree("found", ignore_errors=True)
+            disk = FaultyDisk(dies_at=point, losing=losing)
+            with mock.patch.object(os, "getpid", return_value=DEAD), disk.installed(), pytest.raises(Killed):
+                study.claim()
+            disk.lose()
+            study.claim()
+            assert contents("found") == right
 
 
 def test_the_double_tells_what_is_not_flushed(tmp_path: Path) -> None:
