@@ -93,6 +93,11 @@ class Layer(Component):
         return {}
 
     @property
+    def copies(self) -> int:
+        """How often it builds each of the layers inside it."""
+        return 1
+
+    @property
     def output_activation(self) -> Activation | None:
         """The activation whose values it gives as they are; None where there is not one."""
         return None

@@ -140,8 +140,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
+_LONGEST = 100
+"""Characters of a word that may mean a name; finding out takes time that grows with its square."""
+
+
 def suggest(word: str, allowed: Collection[str]) -> str:
     """The allowed name that `word` most likely means, "" where none is near."""
+    if len(word) > _LONGEST:
+        return ""
     if known := renamed(word, allowed):
         return known
     close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=0.6)
