@@ -8,7 +8,7 @@ NnctlError                1   a defect of ours
 ├── RunError              2   a run folder that is missing, in the way or damaged
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
-└── Interrupted     130/143   SIGINT or SIGTERM, after saving
+└── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
 """
 
 from __future__ import annotations

@@ -43,6 +43,20 @@ def first_non_finite(graph: Graph, storage: Mapping[str, NDArray[Any]], feeds: M
     return f"the cost is not finite at step {step}, and each tensor computed again by itself is finite"
 
 
+def non_finite(state: Mapping[str, NDArray[Any]], step: int) -> str | None:
+    """Words on the first array of an engine's state that is not finite after so many steps; None where all are.
+
+    Squares that an optimizer keeps of large gradients become infinite before any cost does, and
+    what is divided by infinity moves no more.
+    """
+    for name, array in state.items():
+        if not np.all(np.isfinite(array)):
+            squared = interface.layer_of(name) is None
+            why = "\n  a gradient, or its square, is beyond the largest number, 3.4e38" if squared else ""
+            return _words(name, "after", step, array) + why
+    return None
+
+
 def _node(node: Node, value: Value) -> str:
     where = f" in layer {node.layer}" if node.layer else ""
     return f"{value.name} (the output of {node.op.name}{where})"

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from types import TracebackType
 
-from nnctl.backends.blas import prefer_wide_kernels
-from nnctl.errors import NnctlError
-from nnctl.screen.streams import guarded
+from nnctl.process.import_path import leave_working_folder
+
+TYPE_CHECKING = False
+# No other import here, `gc` is built in: what `python -m nnctl` loads before `main` may still come from the working folder,
+# and a signal that comes before ends Python, not nnctl.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
 
 BROKEN_PIPE = 141
 """The exit code that a shell reports of a process that SIGPIPE ended: `nnctl … | head -1` is no failure of ours."""
-
-_SURROUNDINGS = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENAMETOOLONG}
-)
-"""Errors of the operating system that speak of the machine and not of our code."""
+_BY_SIGNAL = (129, 130, 143)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that `arguments` (those of the process, if None) name.
+    """Run the command that `arguments` name; if None, those of the process, which is then the command's alone.
 
-    Returns the exit code: 0 done, 2 usage or spec, 3 data, 4 diverged, 5
-    gradcheck failed, 130 and 143 by signal, 141 where the reader of stdout
+    Returns the exit code: 0 done, 2 usage, spec or machine, 3 data, 4 diverged, 5
+    gradcheck failed, 129, 130 and 143 by signal, 141 where the reader of stdout
     has gone. An exception that nobody foresaw passes through to the
     interpreter, which ends with 1 after `explain_defect`.
     """
+    if arguments is not None:
+        return _guarded(arguments)
+    leave_working_folder()
+    from nnctl.process.signals import Signalled, end_at_once, end_on_signals
+    from nnctl.process.streams import prepare_streams
+
+    try:
+        end_on_signals()
+        prepare_streams()
+        code = _guarded(None)
+    except Signalled as signalled:
+        code = signalled.exit_code
+    end_at_once()
+    if code in _BY_SIGNAL:
+        # Not by way of the interpreter's end, which waits for threads that have been left behind and for a reader of
+        # stdout that does not read.
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
+    """Run a command; what the machine does to it becomes an exit code."""
+    from nnctl.backends.blas import prefer_wide_kernels
+    from nnctl.screen.streams import guarded
+
     sys.excepthook = explain_defect
     # What compiling makes lives long: to look for cycles in it after every 700 objects is a third of its time.
     gc.set_threshold(50_000)
@@ -40,27 +64,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
+    from nnctl.process.machine import sentence_of
+    from nnctl.process.streams import drop_stdout
+
     try:
         code = _run(arguments)
-        sys.stdout.flush()
+        if code not in _BY_SIGNAL:
+            sys.stdout.flush()
     except BrokenPipeError:
         code = BROKEN_PIPE
     except KeyboardInterrupt:
         code = 130
     except OSError as error:
-        if error.errno not in _SURROUNDINGS:
+        sentence = sentence_of(error)
+        if sentence is None:
             raise
-        where = f": {error.filename}" if error.filename else ""
-        print(f"nnctl: {error.strerror}{where}", file=sys.stderr)
+        print(f"nnctl: {sentence}", file=sys.stderr)
         code = 2
-    if code == BROKEN_PIPE:
-        # The interpreter flushes stdout once more as it ends, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        if code not in _BY_SIGNAL:
+            sys.stdout.flush()
+    except OSError:
+        drop_stdout()
     return code
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     from nnctl.cli.app import command
+    from nnctl.errors import NnctlError
 
     try:
         command().main(args=arguments, prog_name="nnctl")
@@ -77,6 +108,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 def explain_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The traceback of an exception that nobody foresaw, and what to do about it."""
     from nnctl import __version__
+    from nnctl.screen.streams import guarded
 
     with guarded():
         sys.__excepthook__(kind, error, trace)

@@ -157,10 +157,8 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
 
 def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: bool) -> None:
     """Write the ranking, show it on a terminal, and say whether the seeds support it."""
-    import json
-
     from nnctl.cli.printing import print_rows
-    from nnctl.runs.durable import write_durably
+    from nnctl.runs.sealed import write_record
     from nnctl.sweep.ranking import rank, within_noise
     from nnctl.sweep.runner import RESULTS, higher_is_better
 
@@ -170,7 +168,7 @@ def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: b
     higher = higher_is_better(study.spec, column)
     ranking = rank(results, column, higher)
     content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
-    write_durably(study.folder / RESULTS, (json.dumps(content, indent=2) + "\n").encode())
+    write_record(study.folder / RESULTS, content)
     several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
         print_rows([_standing(standing, column, several) for standing in ranking])

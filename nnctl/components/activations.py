@@ -10,6 +10,7 @@ from nnctl.components.base import Activation, Array, ElementwiseActivation, Name
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat
 from nnctl.components.registry import register
+from nnctl.errors import ShapeError
 
 # Klambauer et al. 2017, equation 14: the fixed point of mean 0 and variance 1.
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -240,4 +241,9 @@ class Softmax(Activation):
     probabilities = True
 
     def build(self, builder: Builder, z: Any) -> Any:
+        if z.shape[-1] == 1:
+            raise ShapeError(
+                "softmax over one unit is 1, whatever its input",
+                "a unit that answers yes or no is a sigmoid; softmax has a unit for each class, on the last axis",
+            )
         return builder.apply("softmax", z)

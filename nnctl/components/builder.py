@@ -81,6 +81,12 @@ class Builder(Protocol):
     def set_state(self, state: Any, new: Any) -> None:
         """Let `state` be `new` from the next step on; without effect where nothing is trained and nothing resumes."""
 
+    def across_examples(self, positions: int) -> None:
+        """Note that the layer takes statistics over a batch, `positions` numbers of each example.
+
+        Of one example with one position there are none, and training by such batches is refused.
+        """
+
     def uniform(self, name: str, shape: Sequence[Any]) -> Any:
         """Counter-based uniforms on (0, 1), new each step: the same on every backend."""
 

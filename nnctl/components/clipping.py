@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from nnctl.components.base import Array, Clipping, Namespace
 from nnctl.components.builder import Builder
 from nnctl.components.fields import PositiveFloat
+from nnctl.components.norms import LARGEST, SMALLEST, norm
 from nnctl.components.registry import register
 
 
@@ -37,7 +38,7 @@ class ClipByNorm(Clipping):
     limit: Annotated[PositiveFloat, "c, the largest norm of one parameter's gradient"]
 
     def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
-        return [g * _scale(builder, _sum_of_squares(builder, g), self.limit) for g in gradients]
+        return [g * _scale(builder, norm(builder, g, _sum_of_squares(builder, g)), self.limit) for g in gradients]
 
 
 @register("clipping", "global_norm")
@@ -52,20 +53,37 @@ class ClipByGlobalNorm(Clipping):
     def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
         if not gradients:
             return []
-        total = _sum_of_squares(builder, gradients[0])
-        for g in gradients[1:]:
-            total = total + _sum_of_squares(builder, g)
-        scale = _scale(builder, total, self.limit)
+        squares = [_sum_of_squares(builder, g) for g in gradients]
+        norms = [norm(builder, g, square) for g, square in zip(gradients, squares, strict=True)]
+        total = squares[0]
+        for square in squares[1:]:
+            total = total + square
+        scale = _scale(builder, builder.formula("global_norm", _joined, total, *norms), self.limit)
         return [g * scale for g in gradients]
+
+
+def _joined(xp: Namespace, total: Array, *norms: Array) -> Array:
+    """The norm of all gradients, from the sum of their squares; from their norms where that is out of range."""
+    largest = norms[0]
+    for one in norms[1:]:
+        largest = xp.maximum(largest, one)
+    unit = xp.where(xp.greater(largest, 0.0), largest, 1.0)
+    squares = xp.square(norms[0] / unit)
+    for one in norms[1:]:
+        squares = squares + xp.square(one / unit)
+    scaled = xp.sqrt(squares) * largest
+    return xp.where(xp.less(total, SMALLEST), scaled, xp.where(xp.greater(total, LARGEST), scaled, xp.sqrt(total)))
 
 
 def _sum_of_squares(builder: Builder, g: Any) -> Any:
     return builder.apply("sum", g * g, axes=tuple(range(len(g.shape))), keepdims=False)
 
 
-def _scale(builder: Builder, square: Any, limit: float) -> Any:
-    def scale(xp: Namespace, square: Array) -> Array:
+def _scale(builder: Builder, size: Any, limit: float) -> Any:
+    def scale(xp: Namespace, size: Array) -> Array:
         # The 1e-6 is torch.nn.utils.clip_grad_norm_'s; it keeps a gradient of 0 from dividing by 0.
-        return xp.minimum(limit / (xp.sqrt(square) + 1e-6), 1.0)
+        bounded = xp.minimum(limit / (size + 1e-6), 1.0)
+        # Scaled by limit/∞ nothing would move, and nobody would see it; ∞ − ∞ ends the run as diverged.
+        return xp.where(xp.greater(size, LARGEST), size - size, bounded)
 
-    return builder.formula("clip_scale", scale, square)
+    return builder.formula("clip_scale", scale, size)

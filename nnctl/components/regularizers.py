@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from nnctl.components.base import Array, Namespace, Regularizer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat
+from nnctl.components.norms import LARGEST, SMALLEST, norm
 from nnctl.components.registry import register
 
 
@@ -77,11 +78,13 @@ class MaxNorm(Regularizer):
         return 0.0 * w
 
     def project(self, builder: Builder, w: Any, incoming: tuple[int, ...]) -> Any:
-        def shrink(xp: Namespace, w: Array, square: Array) -> Array:
-            square_limit = self.limit * self.limit
-            # Weights within bounds must not move, not even by rounding; the inner maximum spares them 1/0.
-            factor = self.limit / xp.sqrt(xp.maximum(square, square_limit))
-            return w * xp.where(xp.greater(square, square_limit), factor, 1.0)
+        square_limit = self.limit * self.limit
+        by_squares = SMALLEST <= square_limit <= LARGEST
+
+        def shrink(xp: Namespace, w: Array, square: Array, size: Array) -> Array:
+            longer = xp.greater(square, square_limit) if by_squares else xp.greater(size, self.limit)
+            # Weights within bounds must not move, not even by rounding; the inner choice spares them 1/0.
+            return w * xp.where(longer, self.limit / xp.where(longer, size, self.limit), 1.0)
 
         square = builder.apply("sum", w * w, axes=incoming, keepdims=True)
-        return builder.formula("max_norm", shrink, w, square)
+        return builder.formula("max_norm", shrink, w, square, norm(builder, w, square, incoming, keepdims=True))

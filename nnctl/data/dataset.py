@@ -106,6 +106,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         train = train[subset(part, len(train), source.subset, sampler, Purpose.SUBSET)]
 
     splits = {"train": _take(all_inputs, all_targets, train)}
+    if names is not None and not signature.reconstructs:
+        _require_classes(splits["train"].targets, tuple(map(str, source.classes or names)), source)
     if len(validation):
         splits["validation"] = _take(all_inputs, all_targets, validation)
     if len(test):
@@ -163,6 +165,17 @@ def _filtered(
     if not len(kept):
         raise DataError(f"{', '.join(map(str, source.classes or ()))} leave no example of {what}", "classes")
     return inputs[kept], labels[kept]
+
+
+def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: Source) -> None:
+    """Raise DataError where all training examples are of one class, unless there is but one label: a check of a net."""
+    if labels.size == 1 or labels.min() != labels.max():
+        return
+    hint = "say split: stratified" if source.split != "stratified" else "train on more examples"
+    raise DataError(
+        f"{source.type}: all {labels.size:,} training labels are {names[labels.flat[0]]!r}, and there are "
+        f"{len(names)} classes: a net would learn to say nothing else\n  {hint}"
+    )
 
 
 def _take(inputs: NDArray[Any], targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:

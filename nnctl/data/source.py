@@ -167,6 +167,8 @@ class Source(DataSource):
             raise DataError(f"{key} is for one label an example, and this {self.type} data has one a step")
         if classes is not None:
             classes = select_classes(classes, self.classes)
+            if not self.reconstruct:
+                self._refuse_one_class(classes)
             if self.target_type == "values":
                 target_shape = (1,) if len(classes) == 2 else (len(classes),)
                 classes = None
@@ -198,6 +200,18 @@ class Source(DataSource):
             statistics_shape=statistics_shape,
             vocabulary=description.vocabulary,
             reconstructs=self.reconstruct,
+        )
+
+    def _refuse_one_class(self, classes: tuple[str, ...]) -> None:
+        """Raise DataError where there is nothing to tell apart: whatever a net answers would be right."""
+        if len(classes) > 1:
+            return
+        if self.classes is not None:
+            hint = "keep two classes at least"
+            raise DataError(f"{classes[0]!r} alone leaves nothing to tell apart\n  {hint}", "classes")
+        raise DataError(
+            f"every example of this {self.type} data is of the class {classes[0]!r}: there is nothing to tell apart\n"
+            "  give it examples of another class; where the targets are amounts, say target_type: values"
         )
 
     def _check_changes(self, description: Description) -> None:

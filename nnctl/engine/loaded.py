@@ -10,6 +10,7 @@ from nnctl.backends.contract import Backend, Executable, Placed
 from nnctl.engine.chunks import PlacedExamples
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
+from nnctl.process.signals import leavable
 
 
 class LoadedPlans:
@@ -26,8 +27,10 @@ class LoadedPlans:
         loaded = self._executables.setdefault(examples, {})
         key = (graph.name, batch)
         if key not in loaded:
-            plan = self._backend.plan(graph, interface.sizes(batch, examples.rows))
-            loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
+            # Seconds, where it is compiled; nothing of the run is lost when that is left.
+            with leavable():
+                plan = self._backend.plan(graph, interface.sizes(batch, examples.rows))
+                loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
         return loaded[key]
 
     def drop(self) -> None:

@@ -92,6 +92,8 @@ class GraphBuilder:
         self.states: dict[str, LayerState] = {}
         self.new_states: dict[Value, Value] = {}
         """New value of each state that this step changes."""
+        self.positions: dict[str, int] = {}
+        """Numbers of each example that a layer takes statistics of, by the layers that take them over a batch."""
         self.seed: Tensor | None = None
         self.step: Tensor | None = None
         self._names: dict[str, int] = {}
@@ -210,6 +212,10 @@ class GraphBuilder:
         # A running mean of momentum 0 stays what it is.
         if new.value is not state.value and (self.training or self.resuming != "none"):
             self.new_states[state.value] = new.value
+
+    def across_examples(self, positions: int) -> None:
+        """See `nnctl.components.builder.Builder`."""
+        self.positions[self.layer] = positions
 
     # -- nodes ---------------------------------------------------------------
 

@@ -32,6 +32,7 @@ class Structure:
     optimizer_state: what the update rule keeps of each parameter that is trained: the parameter,
     whose shape it has, and its first value. regularizers: of the parameters that have one.
     known_indices: number of different indices that a layer knows, of those that read some.
+    positions: numbers of each example that a layer takes statistics of, of those that take them over a batch.
     """
 
     layers: tuple[BuiltLayer, ...]
@@ -40,11 +41,17 @@ class Structure:
     optimizer_state: dict[str, tuple[Parameter, float]]
     regularizers: dict[str, Regularizer]
     known_indices: dict[str, int]
+    positions: dict[str, int]
 
     @property
     def recurrent_states(self) -> dict[str, LayerState]:
         """States with an entry for each example of a batch: where sequences resume."""
         return {name: state for name, state in self.states.items() if state.value.batched}
+
+    @property
+    def needing_batches(self) -> list[str]:
+        """Layers whose statistics of a batch of one example would be of one number."""
+        return [layer for layer, positions in self.positions.items() if positions == 1]
 
     @property
     def penalized(self) -> bool:
@@ -77,6 +84,7 @@ def structure_of(spec: Spec, signature: DataSignature) -> Structure:
         },
         regularizers={name: regularizer for name, regularizer in regularizers.items() if regularizer is not None},
         known_indices=_known_indices(builder),
+        positions=builder.positions,
     )
 
 

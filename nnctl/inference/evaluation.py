@@ -149,7 +149,6 @@ def _judged(
             raise UsageError("--top-k: this net predicts values, not classes")
         return EvaluationResult(row)
     targets = targets.reshape(-1)
-    row["accuracy"] = float(np.mean(answers == targets))
     if top_k is not None:
         if not 1 <= top_k <= len(classes):
             raise UsageError(f"--top-k {top_k}: there are {len(classes)} classes")

@@ -14,9 +14,9 @@ from nnctl.components.signature import DataSignature
 from nnctl.engine.engine import Engine
 from nnctl.errors import SpecError, UsageError
 from nnctl.inference.judging import judge
-from nnctl.runs import checkpoints
+from nnctl.runs.checkpoints import FolderStore
 from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
-from nnctl.spec.load import Loaded, load_spec
+from nnctl.spec.load import Loaded, load_text
 from nnctl.training.session import load_engine
 
 
@@ -85,8 +85,8 @@ def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] |
         )
     folder = find(path)
     name = folder.choose_checkpoint(checkpoint)
-    saved = checkpoints.load(folder.checkpoint(name))
-    loaded = replace(_load(folder.spec, augment), folder=Path(folder.read_json(folder.origin)["folder"]))
+    saved = FolderStore(folder).load(name)
+    loaded = replace(_load(folder, augment), folder=Path(folder.read_origin()["folder"]))
     progress = saved.progress
     signature = _signature(progress["signature"])
     engine = load_engine(loaded, signature, examples=progress["examples"])
@@ -96,12 +96,13 @@ def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] |
     )
 
 
-def _load(spec: Path, augment: Sequence[str] | None) -> Loaded:
-    if augment is None:
-        return load_spec(spec)
+def _load(folder: RunFolder, augment: Sequence[str] | None) -> Loaded:
+    overrides = [] if augment is None else [f"data.augment=[{', '.join(augment)}]"]
     try:
-        return load_spec(spec, [f"data.augment=[{', '.join(augment)}]"])
+        return load_text(folder.read_spec(), str(folder.spec), overrides)
     except SpecError as error:
+        if augment is None:
+            raise
         # With the place of what was given called after the option that gave it.
         raise SpecError(
             [replace(d, location=d.location and replace(d.location, path="--with")) for d in error.diagnostics]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from nnctl.reporting.formats import JsonLines
@@ -20,7 +20,7 @@ class RunSink:
     def handle(self, event: Event) -> None:
         """Open the file when the run starts, and write its rows."""
         if isinstance(event, Started):
-            self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True)
+            self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True, own=True)
         if self._rows is not None:
             self._rows.handle(event)
 
@@ -43,6 +43,9 @@ def follow(
     with ExitStack() as stack:
         for sink in reversed(active):
             stack.callback(sink.close)
+        if isinstance(events, Generator):
+            # Where a sink fails, the run lets go of its folder now, not when the garbage is collected.
+            stack.enter_context(closing(events))
         for event in events:
             for sink in tuple(active):
                 try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 from nnctl.errors import RunError
+from nnctl.process.signals import Signalled, leavable
 from nnctl.reporting.formats import Format
+from nnctl.runs.durable import GrowingFile
 from nnctl.training.events import Evaluated, Event, Record, Saving, Started, Tested
 
 
@@ -37,9 +38,15 @@ class StreamSink:
             self._write(self.form.row(event.record))
 
     def _write(self, text: str) -> None:
-        if text:
-            self.stream.write(text)
-            self.stream.flush()
+        if not text:
+            return
+        try:
+            with leavable(noted=False):
+                self.stream.write(text)
+                self.stream.flush()
+        except Signalled as signalled:
+            # The pipe is full, and the run is asked to end: it is saved as for a reader that has gone.
+            raise BrokenPipeError("nobody reads") from signalled
 
     def close(self) -> None:
         """Leave the stream open: it is the caller's."""
@@ -51,14 +58,16 @@ class FileSink:
     resumed: the run has begun before, so the file may hold its rows. It is cut back
     to those that the run counts, and gets those that it lacks; a file with anything
     else in it is refused, as is one that is not empty when a run begins. A pipe or a
-    device gets the new rows only.
+    device gets the new rows only. own: the file is of the run's folder, where none is a
+    link. Raises RunError where it cannot be written.
     """
 
-    def __init__(self, path: Path, form: Format, *, resumed: bool) -> None:
+    def __init__(self, path: Path, form: Format, *, resumed: bool, own: bool = False) -> None:
         self.path = path
         self.form = form
         self.resumed = resumed
-        self._file: IO[bytes] | None = None
+        self.own = own
+        self._file: GrowingFile | None = None
         if not resumed and self._regular() and path.stat().st_size:
             raise RunError(f"{path}: is there already and not empty; metrics of a new run need a new file")
         # Before anything trains, not when the first row comes.
@@ -69,15 +78,17 @@ class FileSink:
         return self.path.is_file()
 
     def handle(self, event: Event) -> None:
-        """Write a row; before a checkpoint that counts it, make sure that it is on disk."""
+        """Write a row; before a checkpoint or a summary that counts it, make sure that it is on disk."""
         if isinstance(event, Started):
             self._open(event.columns, event.history)
         elif self._file is None:
             return
         elif isinstance(event, Evaluated | Tested):
-            self._file.write(self.form.row(event.record).encode())
-        elif isinstance(event, Saving) and self._regular():
-            os.fsync(self._file.fileno())
+            self._file.write(self.form.row(event.record))
+            if isinstance(event, Tested):
+                self._file.flush()
+        elif isinstance(event, Saving):
+            self._file.flush()
 
     def _open(self, columns: Sequence[str], history: Sequence[Record]) -> None:
         wanted = [line for line in (self.form.header(columns), *map(self.form.row, history)) if line]
@@ -93,15 +104,11 @@ class FileSink:
                     "  choose another file for --metrics, or remove this one: it is written anew from the run's rows"
                 )
             missing, keep = wanted[common:], sum(len(line.encode()) for line in present[:common])
-        try:
-            # Unbuffered: a line is one write, so that a killed process leaves complete lines.
-            self._file = self.path.open("ab", buffering=0)
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from error
+        self._file = GrowingFile(self.path, own=self.own)
         if keep is not None:
             self._file.truncate(keep)
         for line in missing:
-            self._file.write(line.encode())
+            self._file.write(line)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,10 +1,47 @@
-"""Files that are whole or not there, whatever happens to the process or the machine."""
+"""Files that are whole or not there, whatever happens to the process or the machine.
+
+The files of a run are its own: none of them is a link, and none is opened through
+one. A name beside another file's content (a hard link) is given a file of its own
+before anything is written. What the operating system refuses is a RunError.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from nnctl.errors import RunError
+from nnctl.runs.disk import Disk
+
+disk = Disk()
+"""The disk that all changes go through; a test's double takes its place."""
+
+_BESIDE = re.compile(r"\..+\.(\d+)\.tmp")
+"""Names of files that are not whole yet, with the process that writes them."""
+
+if sys.platform == "win32":
+    _OWN = os.O_BINARY | os.O_NOINHERIT
+else:
+    # Opened without waiting, a pipe in the place of a file is noticed and not waited for.
+    _OWN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a run's file. Raises RunError where it is missing, no file, or cannot be read."""
+    with _told(path, "read"):
+        descriptor = os.open(path, os.O_RDONLY | _OWN)
+        try:
+            _require_file(path, descriptor)
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -12,27 +49,197 @@ def write_durably(path: Path, content: bytes) -> None:
 
     The content goes to a file beside it, is flushed to the disk and renamed; then
     the folder is flushed, for the rename itself. A process killed at any moment
-    leaves the old file or the new one.
+    leaves the old file or the new one. Raises RunError, and the old file stays.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
+    beside = _beside(path)
+    with _told(path, "written"):
+        try:
+            descriptor = _create(beside)
+            try:
+                disk.write(descriptor, content)
+                disk.flush(descriptor)
+            finally:
+                os.close(descriptor)
+            disk.rename(beside, path)
+        except OSError:
+            with suppress(OSError):
+                disk.remove(beside)
+            raise
+        disk.flush_folder(path.parent)
 
 
-def flush_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` durable."""
-    if sys.platform == "win32":
-        return  # Windows cannot open a folder as a file; NTFS journals names itself.
-    descriptor = os.open(folder, os.O_RDONLY)
+def remove_durably(path: Path) -> None:
+    """Remove a file, where there is one: it does not come back. Raises RunError."""
+    with _told(path, "removed"):
+        if os.path.lexists(path):
+            disk.remove(path)
+            disk.flush_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` and what is above it, unless they are there. Raises RunError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    for folder in reversed(missing):
+        try:
+            with suppress(FileExistsError):  # another process was faster
+                disk.make_folder(folder)
+            disk.flush_folder(folder.parent)
+        except OSError as error:
+            raise RunError(f"{folder}: cannot make this folder: {error.strerror}") from error
+    if not path.is_dir():
+        raise RunError(f"{path}: cannot make this folder: there is a file of this name")
+
+
+def link_durably(path: Path, target: str) -> None:
+    """Make `path` a link to a folder beside it, or where there are no links a file that names it. Raises RunError."""
+    beside = _beside(path)
     try:
-        os.fsync(descriptor)
-    finally:
+        disk.link(beside, target)
+    except (OSError, NotImplementedError):  # Windows without the privilege; FAT
+        write_durably(path, f"{target}\n".encode())
+        return
+    with _told(path, "written"):
+        disk.rename(beside, path)
+        disk.flush_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that are dead have left half-written in `folder`. Raises RunError."""
+    with _told(folder, "read"):
+        names = os.listdir(folder)
+    for name in names:
+        found = _BESIDE.fullmatch(name)
+        if found is not None and not _lives(int(found[1])):
+            with _told(folder / name, "removed"):
+                disk.remove(folder / name)
+
+
+def is_leftover(name: str) -> bool:
+    """True for the name of a file that a process had not finished writing."""
+    return _BESIDE.fullmatch(name) is not None
+
+
+class GrowingFile:
+    """A file that grows by lines, each of them one write: a killed process leaves whole lines.
+
+    own: of a run, made where it is not there, and never written through a link. Any
+    other is opened as it is, be it a link, a pipe or a device. Raises RunError, and
+    BrokenPipeError where a pipe's reader has gone.
+    """
+
+    def __init__(self, path: Path, *, own: bool = True) -> None:
+        self.path = path
+        with _told(path, "written"):
+            # Open for both, a pipe in the place of a run's file is there at once, to be refused.
+            self.descriptor = self._open_own(os.O_RDWR | _OWN) if own else self._open(os.O_WRONLY)
+            self.regular = stat.S_ISREG(os.fstat(self.descriptor).st_mode)
+
+    def _open(self, flags: int) -> int:
+        try:
+            return disk.open(self.path, os.O_APPEND | flags)
+        except FileNotFoundError:
+            descriptor = disk.open(self.path, os.O_APPEND | os.O_CREAT | flags)
+            disk.flush_folder(self.path.parent)
+            return descriptor
+
+    def _open_own(self, flags: int) -> int:
+        descriptor = self._open(flags)
+        try:
+            _require_file(self.path, descriptor)
+            if os.fstat(descriptor).st_nlink == 1:
+                return descriptor
+            # Its content has another name as well: this name gets a copy.
+            write_durably(self.path, read_file(self.path))
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
+        return self._open(flags)
+
+    def in_place(self) -> bool:
+        """True where the path still leads to this file."""
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self.descriptor))
+
+    def write(self, text: str) -> None:
+        """Add a line, or several."""
+        with _told(self.path, "written"):
+            disk.write(self.descriptor, text.encode())
+
+    def truncate(self, length: int) -> None:
+        """Keep the first `length` bytes."""
+        with _told(self.path, "written"):
+            disk.truncate(self.descriptor, length)
+
+    def flush(self) -> None:
+        """Bring it to the disk; a pipe or a device has none."""
+        if self.regular:
+            with _told(self.path, "written"):
+                disk.flush(self.descriptor)
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.descriptor)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _create(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OWN
+    try:
+        return disk.open(path, flags)
+    except FileExistsError:  # left by a process that is dead and had our number
+        disk.remove(path)
+        return disk.open(path, flags)
+
+
+def _require_file(path: Path, descriptor: int) -> None:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
+        raise RunError(f"{path}: is {kind}, not a file\n  remove it, or put the file back from a copy")
+
+
+def _lives(process: int) -> bool:
+    """True where another process has this number."""
+    if process == os.getpid():
+        return False
+    if sys.platform == "win32":
+        return True  # Asking would end it.
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+_REMEDIES = {
+    errno.ENOENT: "was its folder moved or deleted?",
+    errno.ENOSPC: "make room and go on with --resume: the last checkpoint is whole",
+    errno.EDQUOT: "make room and go on with --resume: the last checkpoint is whole",
+    errno.EFBIG: "files may not become so large here (ulimit -f): allow it and go on with --resume",
+    errno.ELOOP: "it is a link, and a run's files are not: put the file itself in its place",
+    errno.EACCES: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
+    errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
+    errno.EROFS: "choose a folder that can be written, with --out",
+}
+
+
+@contextmanager
+def _told(path: Path, done: str) -> Iterator[None]:
+    """A block in which what the operating system refuses is a RunError: `path` cannot be `done`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0)
+        words = f"{path}: cannot be {done}: {error.strerror}" + (f"\n  {remedy}" if remedy else "")
+        raise RunError(words) from error

@@ -1,23 +1,21 @@
 """The run folder: what lies where, which folder a run gets, and who may write to it.
 
 runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
-    spec.yaml              the resolved spec
-    origin.json            where the spec came from, versions, when it began
+    spec.yaml              the resolved spec: where it is, a run has begun
+    origin.json            where the spec came from, its checksum and that of the data, versions, when it began
     metrics.jsonl          one row an evaluation
     checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header;
                            pretraining.safetensors where layers were pretrained
     pretraining.jsonl      one row an epoch of a pretrained layer
     progress.json          seconds spent so far
-    summary.json           there when the run is finished
+    summary.json           there when the run is finished, with checksums of all other files
 runs/<name>/latest         a link to the newest (a file with its id where links cannot be made)
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError
-from nnctl.runs.durable import write_durably
+from nnctl.runs import durable
+from nnctl.runs.durable import make_folder, read_file
+from nnctl.runs.lock import Lock
+from nnctl.runs.records import Origin, Summary
+from nnctl.runs.sealed import read_record, sha256, write_record
 
 RUNS = Path("runs")
 CHECKPOINTS = ("best", "last")
@@ -67,9 +69,23 @@ class RunFolder:
         """The result of a finished run."""
         return self.path / "summary.json"
 
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints. Raises RunError where it leads elsewhere."""
+        path = self.path / "checkpoints"
+        if path.is_symlink():
+            raise RunError(
+                f"{path}: is a link, and a run's files lie in its folder\n  put the folder itself in its place"
+            )
+        return path
+
     def checkpoint(self, name: str) -> Path:
-        """The file of the checkpoint `last` or `best`."""
-        return self.path / "checkpoints" / f"{name}.safetensors"
+        """The file of the checkpoint `last` or `best`. Raises RunError where it would lie elsewhere."""
+        return self.checkpoints / f"{name}.safetensors"
+
+    def name_of(self, path: Path) -> str:
+        """The name that `summary.json` has for one of the run's files."""
+        return path.relative_to(self.path).as_posix()
 
     def choose_checkpoint(self, name: str | None) -> str:
         """The name of a checkpoint that is there: `name`, or if None the one whose weights the run ended with.
@@ -88,53 +104,84 @@ class RunFolder:
         """True where a run has begun here."""
         return self.spec.is_file()
 
-    def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
-        """Replace one of the folder's JSON files."""
-        write_durably(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    @property
+    def remedy(self) -> str:
+        """The way out where a file of the run is not the one that it was trained with."""
+        return f"put the file back as it was; to train anew: nnctl train {self.spec}"
 
-    def read_json(self, path: Path) -> dict[str, Any]:
-        """Read one of the folder's JSON files. Raises RunError where it is damaged."""
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path}: cannot be read: {error}") from error
-        if not isinstance(content, dict):
-            raise RunError(f"{path}: expected a JSON object")
-        return content
+    def read_origin(self) -> dict[str, Any]:
+        """The fields of `Origin`. Raises RunError where it is damaged."""
+        return read_record(self.origin, Origin)
 
     def finished(self) -> dict[str, Any] | None:
-        """The summary of a finished run, else None."""
-        return self.read_json(self.summary) if self.summary.is_file() else None
+        """The summary of a finished run, the fields of `Summary`; else None.
+
+        Raises RunError where it is damaged, or the spec is not the one that it is the result of.
+        """
+        if not os.path.lexists(self.summary):
+            return None
+        summary = read_record(self.summary, Summary)
+        self.require_unchanged(self.spec, read_file(self.spec), summary)
+        return summary
+
+    def require_unchanged(self, path: Path, content: bytes, summary: Mapping[str, Any]) -> None:
+        """Raise RunError where a file's content is not the one that the finished run knows."""
+        if summary["files"].get(self.name_of(path)) != sha256(content):
+            raise RunError(
+                f"{path}: is not the file that {self.summary} knows: edited, damaged or swapped\n  {self.remedy}"
+            )
+
+    def require_whole(self, summary: Mapping[str, Any]) -> None:
+        """Raise RunError where a file of a finished run is not the one that it ended with; some may be gone."""
+        for path in self._files():
+            if os.path.lexists(path):
+                self.require_unchanged(path, read_file(path), summary)
+
+    def digests(self) -> dict[str, str]:
+        """Digests of all files of the run but the clock and the summary itself, by their names."""
+        return {self.name_of(path): sha256(read_file(path)) for path in self._files() if os.path.lexists(path)}
+
+    def _files(self) -> list[Path]:
+        saved = [self.checkpoint(name) for name in ("best", "last", "pretraining")]
+        copies = [path.with_suffix(".json") for path in saved]
+        return [self.spec, self.origin, self.metrics, self.pretraining, *saved, *copies]
+
+    def read_spec(self) -> str:
+        """The text of the run's spec. Raises RunError where it is not one that the run was trained with."""
+        content = read_file(self.spec)
+        if sha256(content) not in self.read_origin()["specs"]:
+            raise RunError(f"{self.spec}: is not the spec that this run was trained with\n  {self.remedy}")
+        return content.decode()
+
+    def begin(self, text: str, origin: Mapping[str, Any]) -> None:
+        """Write what makes the folder a run: its origin, the fields of `Origin` but for `specs`, then its spec."""
+        write_record(self.origin, {**origin, "specs": [sha256(text.encode())]})
+        durable.write_durably(self.spec, text.encode())
+
+    def change_spec(self, text: str) -> None:
+        """Replace the spec. Killed at any moment, the one before or this one is known to the origin."""
+        origin, digest = self.read_origin(), sha256(text.encode())
+        if read_file(self.spec) == text.encode():
+            return
+        write_record(self.origin, {**origin, "specs": [*(d for d in origin["specs"] if d != digest), digest]})
+        durable.write_durably(self.spec, text.encode())
+
+    def tidy(self) -> None:
+        """Make the folder of checkpoints, and remove what dead processes have left half-written."""
+        make_folder(self.checkpoints)
+        for folder in (self.path, self.checkpoints):
+            durable.remove_leftovers(folder)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes from training into this folder. Raises RunError where one does.
-
-        The lock is the system's, on the metrics file: it ends with the process, however that ends.
-        """
-        if sys.platform == "win32":
-            import msvcrt
-
-            # One byte far past the end: Windows' locks forbid reading what they cover.
-            with self.metrics.open("ab") as file:
-                os.lseek(file.fileno(), 2**40, os.SEEK_SET)
-                try:
-                    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                except OSError as error:
-                    raise self._in_use() from error
-                yield
-        else:
-            import fcntl
-
-            with self.metrics.open("ab") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise self._in_use() from error
-                yield
-
-    def _in_use(self) -> RunError:
-        return RunError(f"{self.path}: another process is training into this folder; wait for it, or end it")
+    def lock(self) -> Iterator[Lock]:
+        """Keep other processes from training into this folder. Raises RunError where one does."""
+        lock = Lock.attempt(self.metrics)
+        if lock is None:
+            raise RunError(f"{self.path}: another process is training into this folder; wait for it, or end it")
+        try:
+            yield lock
+        finally:
+            lock.release()
 
 
 def require_free(path: Path) -> None:
@@ -146,33 +193,60 @@ def require_free(path: Path) -> None:
             f"{path}: holds {state} already; nothing is overwritten\n"
             f"  go on with it by --resume, or choose another folder with --out"
         )
-    # A process killed in its first moments leaves these, before the spec that makes it a run.
-    if path.exists() and (not path.is_dir() or any(not _is_leftover(entry) for entry in path.iterdir())):
+    if not _is_free(path):
         what = "not empty and not a run" if path.is_dir() else "a file"
         raise RunError(f"{path}: is in the way: it is {what}\n  choose another folder with --out")
 
 
-def claim(path: Path) -> RunFolder:
-    """Make `path` the folder of a new run. Raises RunError where something is there already."""
+def _is_free(path: Path) -> bool:
+    """True where nothing is at `path`, or a folder with what a process killed in its first moments leaves."""
+    if not os.path.lexists(path):
+        return True
+    return path.is_dir() and not (RunFolder(path).exists() or any(not _is_leftover(entry) for entry in path.iterdir()))
+
+
+def _is_leftover(entry: Path) -> bool:
+    if entry.name == "checkpoints":
+        return entry.is_dir() and not any(entry.iterdir())
+    if entry.name == "metrics.jsonl":
+        return entry.is_file() and entry.stat().st_size == 0
+    return entry.name == "origin.json" or durable.is_leftover(entry.name)
+
+
+@contextmanager
+def claim(path: Path) -> Iterator[tuple[RunFolder, Lock]]:
+    """Make `path` the folder of a new run, and lock it. Raises RunError where something is there already."""
     require_free(path)
     make_folder(path)
-    return RunFolder(path)
+    run = RunFolder(path)
+    with run.lock() as lock:
+        require_free(path)  # of a process that was faster
+        yield run, lock
 
 
-def claim_next(name: str, runs: Path = RUNS) -> RunFolder:
-    """Make the next numbered folder of `name` and point `latest` at it."""
+@contextmanager
+def claim_next(name: str, runs: Path = RUNS) -> Iterator[tuple[RunFolder, Lock]]:
+    """Lock the next numbered folder of `name`: a new one, or one where a process died before its run began."""
     family = runs / file_name(name)
     make_folder(family)
-    number = max((int(entry.name) for entry in family.iterdir() if entry.name.isdigit()), default=0) + 1
+    newest = latest(name, runs)
+    number = int(newest.path.name) if newest is not None else 0
     while True:
+        number += 1
         path = family / f"{number:03d}"
-        try:
-            path.mkdir()
-        except FileExistsError:  # another process took the number
-            number += 1
+        if not _is_free(path):
             continue
-        _point_latest(family, path.name)
-        return RunFolder(path)
+        make_folder(path)
+        run = RunFolder(path)
+        lock = Lock.attempt(run.metrics)
+        if lock is None:
+            continue  # another process took the number
+        try:
+            if _is_free(path):
+                yield run, lock
+                return
+        finally:
+            lock.release()
 
 
 def latest(name: str, runs: Path = RUNS) -> RunFolder | None:
@@ -180,16 +254,15 @@ def latest(name: str, runs: Path = RUNS) -> RunFolder | None:
     family = runs / file_name(name)
     if not family.is_dir():
         return None
-    ids = sorted((entry.name for entry in family.iterdir() if entry.name.isdigit()), key=int)
+    ids = sorted((entry.name for entry in family.iterdir() if re.fullmatch("[0-9]+", entry.name)), key=int)
     begun = [RunFolder(family / each) for each in ids if RunFolder(family / each).exists()]
     return begun[-1] if begun else None
 
 
 def find(path: Path) -> RunFolder:
     """The run at `path`: a run folder, or a folder of numbered runs (its latest). Raises RunError."""
-    pointer = path.parent / "latest" if path.name == "latest" else None
-    if pointer is not None and pointer.is_file():
-        path = path.parent / pointer.read_text(encoding="utf-8").strip()
+    if path.name == "latest":
+        path = _pointed_at(path)
     run = RunFolder(path)
     if run.exists():
         return run
@@ -203,29 +276,30 @@ def find(path: Path) -> RunFolder:
     raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
 
 
-def _is_leftover(entry: Path) -> bool:
-    return entry.name == "origin.json" or (entry.name.startswith(".") and entry.suffix == ".tmp")
-
-
-def make_folder(path: Path) -> None:
-    """Make `path` and what is above it, unless they are there. Raises RunError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{path}: cannot make this folder: {error.strerror}") from error
-
-
 def file_name(name: str) -> str:
     """`name` without what a file system gives a meaning to."""
     return re.sub(r'[/\\:*?"<>|\x00-\x1f]', "-", name).strip(". ") or "run"
 
 
-def _point_latest(family: Path, target: str) -> None:
-    link = family / "latest"
-    beside = family / f".latest.{os.getpid()}"
-    try:
-        beside.symlink_to(target, target_is_directory=True)
-    except (OSError, NotImplementedError):  # Windows without the privilege; FAT
-        write_durably(link, f"{target}\n".encode())
-        return
-    beside.replace(link)
+def point_latest(run: RunFolder) -> None:
+    """Make `latest` lead to a numbered run. Raises RunError."""
+    link = run.path.parent / "latest"
+    durable.remove_leftovers(link.parent)
+    if not os.path.lexists(link) or _pointed_at(link) != run.path:
+        durable.link_durably(link, run.path.name)
+
+
+def _pointed_at(link: Path) -> Path:
+    """The run that `latest` leads to, by a link or as a file with its number; `link` itself where it is neither.
+
+    Raises RunError where it leads out of its folder.
+    """
+    if link.is_symlink():
+        target = os.readlink(link)
+    elif link.is_file():
+        target = read_file(link).decode(errors="replace").strip()
+    else:
+        return link
+    if not re.fullmatch("[0-9]+", target):
+        raise RunError(f"{link}: leads to {target!r}, not to a run beside it\n  remove it, and name the run itself")
+    return link.parent / target

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 from nnctl.errors import RunError, UsageError
 from nnctl.runs.folder import RunFolder
+from nnctl.runs.records import Results
+from nnctl.runs.sealed import read_record
 from nnctl.sweep.runner import RESULTS, final_metrics
 from nnctl.sweep.study import FILE
 
@@ -34,7 +34,7 @@ def ranked_runs(folder: Path) -> tuple[str, list[Path]]:
         raise RunError(f"{folder}: is not a sweep's folder: it has no {FILE}\n  nnctl sweep says where it writes")
     if not (folder / RESULTS).is_file():
         raise RunError(f"{folder}: the sweep is not finished: it has no {RESULTS}\n  run its line again to go on")
-    results: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    results = read_record(folder / RESULTS, Results)
     column, sign = results["monitor"], -1.0 if results["higher_is_better"] else 1.0
     ranked: list[tuple[float, Path]] = []
     for standing in results["ranking"]:

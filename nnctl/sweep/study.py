@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import Diagnostic, RunError, SpecError
-from nnctl.runs.durable import write_durably
-from nnctl.runs.folder import RUNS, file_name, make_folder
+from nnctl.runs.durable import make_folder
+from nnctl.runs.folder import RUNS, file_name
+from nnctl.runs.records import Search
+from nnctl.runs.sealed import read_record, write_record
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_spec, spec_to_dict
@@ -45,12 +48,8 @@ class Study:
         """Make the folder, or resume the study in it. Raises RunError where neither is possible."""
         path = self.folder / FILE
         content = {"nnctl": "sweep", **_content(self.spec, self.sweep)}
-        if path.is_file():
-            try:
-                before = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise RunError(f"{path}: cannot be read: {error}") from error
-            if before != content:
+        if os.path.lexists(path):
+            if read_record(path, Search) != content:
                 raise RunError(
                     f"{self.folder}: holds another sweep, of a different spec or search\n"
                     f"  choose another folder with --out, or leave --out away"
@@ -60,7 +59,7 @@ class Study:
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
             raise RunError(f"{self.folder}: is in the way: it is {what}\n  choose another --out")
         make_folder(self.folder)
-        write_durably(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+        write_record(path, content)
 
 
 def read_study(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Study:

@@ -10,6 +10,8 @@ counts a row, its `Evaluated` has been handled by whoever iterates.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -17,6 +19,15 @@ from typing import Any, TypeAlias
 Value: TypeAlias = int | float | str | None
 Record: TypeAlias = Mapping[str, Value]
 """One row of the metrics. Every row of a run has the columns of `Started.columns`, in that order."""
+
+NO_ROWS = ""
+"""The digest of no rows."""
+
+
+def rows_digest(before: str, row: Record) -> str:
+    """The digest of rows and one more after them, from theirs; without its seconds, in which equal runs differ."""
+    text = json.dumps({name: value for name, value in row.items() if name != "seconds"}, sort_keys=True)
+    return hashlib.sha256(f"{before}{text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)

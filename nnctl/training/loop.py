@@ -21,14 +21,27 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.analysis.postmortem import post_mortem
+from nnctl.analysis.postmortem import non_finite, post_mortem
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
-from nnctl.training.events import Evaluated, Event, Finished, Progress, Record, Saved, Saving, Stopped, Tested, Value
+from nnctl.training.events import (
+    NO_ROWS,
+    Evaluated,
+    Event,
+    Finished,
+    Progress,
+    Record,
+    Saved,
+    Saving,
+    Stopped,
+    Tested,
+    Value,
+    rows_digest,
+)
 from nnctl.training.monitor import Monitor, metric_of, require_column
 from nnctl.training.rates import Rates, at_step
 from nnctl.training.signals import StopRequest
@@ -85,6 +98,7 @@ class Loop:
         self.step = 0
         self.stopped: str | None = None
         self.history: list[Record] = []
+        self._rows_sha256 = NO_ROWS
         self._measures = engine.measures()
         self._best: Checkpoint | None = None
         self._fixed_chunk = chunk
@@ -160,6 +174,7 @@ class Loop:
         if self.monitor is not None:
             self.monitor = self.monitor.restored(progress["monitor"])
         self.history = list(history)
+        self._rows_sha256 = progress["rows_sha256"]
         self._saved_step = self.step
         self._began = self._clock() - seconds
 
@@ -170,8 +185,10 @@ class Loop:
             "seed": self.spec.seed,
             "examples": self.sizes["train"],
             "step": self.step,
+            "steps": self.timetable.steps,
             "epoch": self.timetable.epochs_done(self.step),
             "rows": len(self.history),
+            "rows_sha256": self._rows_sha256,
             "sums": self._measures.sums(),
             "schedule": self.rates.memory,
             "monitor": self.monitor.memory() if self.monitor is not None else None,
@@ -244,7 +261,14 @@ class Loop:
         # A metric that is not defined for its examples was not measured.
         return row | {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()}
 
+    def _require_finite_state(self) -> None:
+        """Raise DivergedError where an array of the state holds what is no finite number, though every cost was one."""
+        broken = non_finite(self.engine.state(), self.step)
+        if broken is not None:
+            raise DivergedError(f"{broken}\n{self._advice(self.rates.learning_rate(max(self.step - 1, 0)))}")
+
     def _evaluate(self) -> Iterator[Event]:
+        self._require_finite_state()
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
         values |= {f"train_{name}": value for name, value in self._measures.metrics().items()}
@@ -256,6 +280,7 @@ class Loop:
         self._measures = self.engine.measures()
         record = self._row("evaluation", self.step, values)
         self.history.append(record)
+        self._rows_sha256 = rows_digest(self._rows_sha256, record)
         improved = self._observe(record)
         yield Evaluated(record, improved)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError
-from nnctl.runs import checkpoints
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
+from nnctl.runs.durable import GrowingFile, read_file
 from nnctl.runs.folder import RunFolder
-from nnctl.spec.load import Loaded, load_spec, spec_to_dict
-from nnctl.training.events import Record
+from nnctl.runs.records import Clock, Row
+from nnctl.runs.sealed import misfit, read_record
+from nnctl.spec.load import Loaded, load_text, spec_to_dict
+from nnctl.training.events import NO_ROWS, Record, rows_digest
 from nnctl.training.loop import Loop
 
 IGNORED_CHANGES = ("name", "description", "sweep", "backend")
@@ -20,33 +23,64 @@ IGNORED_CHANGES = ("name", "description", "sweep", "backend")
 Of the backend it is what it resolves to that may not change, and that the checkpoint knows."""
 
 
-def keep_rows(path: Path, count: int) -> list[Record]:
-    """Cut a metrics file to its first `count` rows and return them.
+def keep_rows(path: Path, last: Checkpoint | None) -> list[Record]:
+    """Cut a metrics file to the rows that the last checkpoint counts, and return them.
 
-    What follows them was written after the checkpoint that counts them, and will
-    be written again. Raises RunError where there are fewer.
+    What follows them was written after it, and will be written again. Raises RunError
+    where there are fewer, or others.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
-    kept = [line for line in lines[:count] if line.endswith(b"\n")]
+    count, expected = (last.progress["rows"], last.progress["rows_sha256"]) if last is not None else (0, NO_ROWS)
+    content = read_file(path)
+    kept = [line for line in content.splitlines(keepends=True)[:count] if line.endswith(b"\n")]
     if len(kept) < count:
         raise RunError(
             f"{path}: has {len(kept)} whole rows, the last checkpoint counts {count}: it was cut or replaced\n"
             f"  restore it from a copy, or train a new run"
         )
-    try:
-        rows = [json.loads(line) for line in kept]
-    except ValueError as error:
-        raise RunError(f"{path}: a row is not JSON: {error}\n  restore the file from a copy") from error
-    if path.exists():
-        with path.open("r+b") as file:
-            file.truncate(sum(len(line) for line in kept))
+    found, rows = NO_ROWS, []
+    for line in kept:
+        row = _row(path, line)
+        found = rows_digest(found, row)
+        rows.append(row)
+    if found != expected:
+        raise RunError(
+            f"{path}: its rows are not those that the last checkpoint counts: edited, damaged or swapped\n"
+            f"  restore it from a copy, or train a new run"
+        )
+    length = sum(map(len, kept))
+    if length < len(content):
+        file = GrowingFile(path)
+        try:
+            file.truncate(length)
+        finally:
+            file.close()
     return rows
 
 
-def last_checkpoint(folder: RunFolder) -> Checkpoint | None:
-    """The checkpoint to resume from; None where the run was stopped before its first."""
-    path = folder.checkpoint("last")
-    return checkpoints.load(path) if path.exists() else None
+def _row(path: Path, line: bytes) -> Record:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: a row is not JSON: {error}\n  restore the file from a copy") from error
+    if problem := misfit(row, Row):
+        raise RunError(f"{path}: a row is not one of the metrics: {problem}\n  restore the file from a copy")
+    return dict(row)
+
+
+def last_checkpoint(store: FolderStore) -> Checkpoint | None:
+    """The checkpoint to resume from; None where the run was stopped before its first. Raises RunError."""
+    return store.load("last") if os.path.lexists(store.folder.checkpoint("last")) else None
+
+
+def require_checkpoints(folder: RunFolder, summary: Mapping[str, Any], loaded: Loaded) -> None:
+    """Raise RunError where the spec asks a finished run that has lost its last checkpoint to go on."""
+    epochs = loaded.spec.schedule.epochs
+    if summary["stopped"] is None and epochs > summary["epochs"]:
+        raise RunError(
+            f"{folder.checkpoint('last')}: there is no such checkpoint, and without it the run, which has done "
+            f"{summary['epochs']:g} epochs, cannot go on to {epochs}\n"
+            f"  put it back from a copy, or leave --resume away: a new run starts"
+        )
 
 
 def is_complete(loaded: Loaded, last: Checkpoint) -> bool:
@@ -55,7 +89,7 @@ def is_complete(loaded: Loaded, last: Checkpoint) -> bool:
     return last.progress["stopped"] is not None or bool(last.progress["epoch"] >= epochs)
 
 
-def require_best(folder: RunFolder, last: Checkpoint, loop: Loop) -> None:
+def require_best(store: FolderStore, last: Checkpoint, loop: Loop) -> None:
     """Raise RunError where the best checkpoint is not one that resuming will stand by.
 
     A process killed between writing the two leaves a best ahead of `last`, and the
@@ -63,27 +97,37 @@ def require_best(folder: RunFolder, last: Checkpoint, loop: Loop) -> None:
     """
     if loop.monitor is None or last.progress["monitor"]["best_step"] is None:
         return
-    best = FolderStore(folder).load("best").progress
+    best = store.load("best").progress
     expected = last.progress["monitor"]["best_step"]
-    ahead = best["step"] > last.progress["step"] and best["spec"]["schedule"]["epochs"] == loop.timetable.epochs
+    ahead = best["step"] > last.progress["step"] and best["steps"] == loop.timetable.steps
     if best["step"] != expected and not ahead:
         raise RunError(
-            f"{folder.checkpoint('best')}: is of step {best['step']}, the last checkpoint names step {expected}\n"
+            f"{store.folder.checkpoint('best')}: is of step {best['step']}, the last checkpoint names step {expected}\n"
             f"  resume once with the epochs that the run had, then raise them"
         )
 
 
+def require_fitting(store: FolderStore, last: Checkpoint, loop: Loop) -> None:
+    """Raise RunError where the last checkpoint does not hold what this loop has to remember."""
+    own = loop.checkpoint().progress
+    for key in ("sums", "schedule", "monitor"):
+        saved, wanted = last.progress[key], own[key]
+        if (saved is None) != (wanted is None) or sorted(saved or ()) != sorted(wanted or ()):
+            raise RunError(f"{store.folder.checkpoint('last')}: its '{key}' is of another net\n  {store.folder.remedy}")
+
+
 def seconds_spent(folder: RunFolder, rows: Sequence[Record]) -> float:
     """Seconds of training before, as last noted; where nothing was, those of the last row."""
-    if folder.progress.exists():
-        return float(folder.read_json(folder.progress)["seconds"])
+    if os.path.lexists(folder.progress):
+        return float(read_record(folder.progress, Clock)["seconds"])
     seconds = rows[-1]["seconds"] if rows else 0.0
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def refuse_changes(folder: RunFolder, loaded: Loaded) -> None:
     """Raise RunError where the spec differs from the run's in more than a higher number of epochs."""
-    before, now = _flat(spec_to_dict(load_spec(folder.spec).spec)), _flat(spec_to_dict(loaded.spec))
+    begun = load_text(folder.read_spec(), str(folder.spec), folder=folder.path)
+    before, now = _flat(spec_to_dict(begun.spec)), _flat(spec_to_dict(loaded.spec))
     changed = [
         key
         for key in sorted(before.keys() | now.keys())

@@ -19,9 +19,12 @@ from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, ShapeError
 from nnctl.graph import interface
-from nnctl.runs.checkpoints import Checkpoint, FolderStore
-from nnctl.runs.durable import write_durably
-from nnctl.runs.folder import RunFolder, claim, claim_next, latest, require_free
+from nnctl.process.signals import leavable
+from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
+from nnctl.runs.durable import remove_durably
+from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest, require_free
+from nnctl.runs.lock import Lock
+from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded, dump_spec, spec_to_dict
 from nnctl.training.events import Event, Finished, Saved, Started
@@ -33,10 +36,13 @@ from nnctl.training.resume import (
     last_checkpoint,
     refuse_changes,
     require_best,
+    require_checkpoints,
+    require_fitting,
     seconds_spent,
 )
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import bind_other_splits, bind_training_set
+from nnctl.training.timetable import Timetable
 from nnctl.training.transfer import transfer
 
 
@@ -72,36 +78,87 @@ def train(
             require_free(out)
         data, engine = _prepare(loaded, threads)
         transfer(loaded, engine)
-        folder = claim(out) if out is not None else claim_next(name)
-        folder.write_json(folder.origin, _origin(loaded))
-        write_durably(folder.spec, dump_spec(loaded.spec).encode())
-        with folder.lock():
-            yield from _train(loaded, folder, data, engine, None, stop, threads, chunk)
+        with claim(out) if out is not None else claim_next(name) as (folder, lock):
+            folder.tidy()
+            folder.begin(dump_spec(loaded.spec), _origin(loaded, data, engine))
+            if out is None:
+                point_latest(folder)
+            yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk)
         return
     refuse_changes(folder, loaded)
-    with folder.lock():
-        summary, last = folder.finished(), last_checkpoint(folder)
+    with folder.lock() as lock:
+        folder.tidy()
+        summary, last = folder.finished(), last_checkpoint(FolderStore(folder))
+        if summary is not None:
+            folder.require_whole(summary)
+            if last is None:
+                require_checkpoints(folder, summary, loaded)
         if summary is not None and (last is None or is_complete(loaded, last)):
-            yield Finished(summary, str(folder.path), before=True)
+            yield Finished(
+                {key: value for key, value in summary.items() if key != "files"}, str(folder.path), before=True
+            )
             return
         data, engine = _prepare(loaded, threads)
+        _require_same(folder, data, engine)
         if last is None:
             transfer(loaded, engine)
-        text = dump_spec(loaded.spec).encode()
-        if folder.spec.read_bytes() != text:
-            write_durably(folder.spec, text)
-        folder.summary.unlink(missing_ok=True)
-        yield from _train(loaded, folder, data, engine, last, stop, threads, chunk)
+        # The summary first: it knows the spec that it is the result of.
+        remove_durably(folder.summary)
+        folder.change_spec(dump_spec(loaded.spec))
+        if out is None:
+            point_latest(folder)
+        yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk)
 
 
+def _require_same(folder: RunFolder, data: Dataset, engine: Engine) -> None:
+    """Raise RunError where data or backend are not those that the run began with."""
+    origin = folder.read_origin()
+    if origin["data"] != data.fingerprint:
+        raise RunError(
+            f"{folder.path}: the data is not what this run began with\n"
+            f"  put the data back as it was, or train a new run"
+        )
+    if origin["backend"] != engine.backend_name:
+        raise RunError(
+            f"{folder.path}: this run was trained by the backend {origin['backend']}, "
+            f"and here it would go on with {engine.backend_name}\n"
+            f"  --set backend={origin['backend']} goes on exactly; only a new run can change the backend"
+        )
+
+
+@leavable()
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
     if data.shift is not None and data.scale is not None:
         engine.assign({interface.SHIFT: data.shift, interface.SCALE: data.scale})
+    _refuse_lone_examples(loaded, engine, len(data.train))
     bind_other_splits(engine.feed, data)
     return data, engine
+
+
+def _refuse_lone_examples(loaded: Loaded, engine: Engine, examples: int) -> None:
+    """Raise SpecError where each batch is one example and a layer needs several to take statistics of."""
+    layers = engine.network.structure.needing_batches
+    if layers and Timetable.of_spec(loaded.spec, examples).batch == 1:
+        raise loaded.error(
+            "schedule.batch_size",
+            f"{layers[0]} takes the mean and variance of a batch, and a batch has one example: "
+            "less its own mean that is 0, whatever the input",
+            hint="set batch_size to 2 at least; or use layer_norm, which looks at each example by itself",
+        )
+
+
+def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
+    """Advice where the last batch of an epoch has one example and a layer needs several."""
+    layers = engine.network.structure.needing_batches
+    if not layers or timetable.examples % timetable.batch != 1:
+        return ()
+    return (
+        f"the last batch of an epoch has one example, of which {layers[0]} makes 0: it teaches nothing before it; "
+        f"another batch_size than {timetable.batch:,} leaves more, or none",
+    )
 
 
 def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
@@ -118,6 +175,7 @@ def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, thre
 def _train(
     loaded: Loaded,
     folder: RunFolder,
+    lock: Lock,
     data: Dataset,
     engine: Engine,
     last: Checkpoint | None,
@@ -126,34 +184,27 @@ def _train(
     chunk: int | None,
 ) -> Iterator[Event]:
     spec = loaded.spec
-    if last is not None and last.progress["data"] != data.fingerprint:
-        raise RunError(
-            f"{folder.path}: the data is not what this run began with\n"
-            f"  put the data back as it was, or train a new run"
-        )
-    if last is not None and last.progress["backend"] != engine.backend_name:
-        raise RunError(
-            f"{folder.path}: this run was trained by the backend {last.progress['backend']}, "
-            f"and here it would go on with {engine.backend_name}\n"
-            f"  --set backend={last.progress['backend']} goes on exactly; only a new run can change the backend"
-        )
     identity = {
         "data": data.fingerprint,
         "backend": engine.backend_name,
         "signature": asdict(data.signature),
         "spec": spec_to_dict(spec),
+        "spec_sha256": sha256(dump_spec(spec).encode()),
     }
     # Through JSON once, so that what is compared and stored has one form.
     identity = json.loads(json.dumps(identity))
     sizes = {name: len(split) for name, split in data.splits.items()}
     bind_training_set(engine.feed, spec, data, threads)
-    loop = Loop(engine, spec, sizes, store=FolderStore(folder), identity=identity, chunk=chunk)
+    store = FolderStore(folder, lock.require_in_place)
+    loop = Loop(engine, spec, sizes, store=store, identity=identity, chunk=chunk)
+    records = keep_rows(folder.metrics, last)
     if last is not None:
-        records = keep_rows(folder.metrics, last.progress["rows"])
-        require_best(folder, last, loop)
+        require_fitting(store, last, loop)
+        require_best(store, last, loop)
         loop.restore(last, records, seconds_spent(folder, records))
-    else:
-        keep_rows(folder.metrics, 0)
+        # A process killed right after its last checkpoint has left these as they were before it.
+        renew_copy(folder.checkpoint("last"), last)
+        _note_time(folder, loop)
     yield Started(
         name=spec.name or folder.path.name,
         folder=str(folder.path),
@@ -168,23 +219,30 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=(*advice(spec), *data.advice, *loop.rates.advice),
+        advice=(*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)
     for event in loop.run(stop):
         if isinstance(event, Saved):
-            folder.write_json(folder.progress, {"step": event.step, "seconds": round(loop.seconds, 6)})
+            _note_time(folder, loop)
         if isinstance(event, Finished):
-            folder.write_json(folder.summary, event.summary)
+            lock.require_in_place()
+            write_record(folder.summary, {**event.summary, "files": folder.digests()})
             yield Finished(event.summary, str(folder.path))
         else:
             yield event
 
 
-def _origin(loaded: Loaded) -> dict[str, Any]:
+def _note_time(folder: RunFolder, loop: Loop) -> None:
+    write_record(folder.progress, {"step": loop.step, "seconds": round(loop.seconds, 6)})
+
+
+def _origin(loaded: Loaded, data: Dataset, engine: Engine) -> dict[str, Any]:
     return {
         "folder": str(Path(loaded.folder).resolve()),
+        "data": data.fingerprint,
+        "backend": engine.backend_name,
         "nnctl": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,

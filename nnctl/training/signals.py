@@ -1,11 +1,12 @@
-"""SIGINT and SIGTERM as a request to stop, which the training loop grants between two chunks of steps."""
+"""Signals as a request to stop, which the training loop grants between two chunks of steps."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+
+from nnctl.errors import Interrupted
+from nnctl.process.signals import Signalled, take_over
 
 
 class StopRequest:
@@ -25,24 +26,17 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """A block in which the first SIGINT or SIGTERM becomes a request to stop.
+    """A block in which the first SIGINT, SIGTERM or SIGHUP becomes a request to stop.
 
-    The second ends the process at once: after the first, the signals have the
-    system's own action again, which also works inside a long call of compiled
-    code. Checkpoints survive that. Use it in the main thread.
+    Further signals change nothing: the run saves, and ends as soon as that is
+    whole. What need not be finished, as a compilation, is left at once, by
+    Interrupted. Use it in the main thread.
     """
     stop = StopRequest()
-    watched = (signal.SIGINT, signal.SIGTERM)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        stop.request(number)
-        for each in watched:
-            signal.signal(each, signal.SIG_DFL)
-
-    before = {each: signal.signal(each, note) for each in watched}
     try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            # None: a handler that was not installed from Python cannot be put back.
-            signal.signal(each, handler if handler is not None else signal.SIG_DFL)
+        with take_over(stop.request):
+            yield stop
+    except Signalled as signalled:
+        raise Interrupted(
+            signalled.number, "stopped while the run was made ready for its next steps; what it has saved is whole"
+        ) from None

@@ -28,7 +28,7 @@ def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     folder = _run_folder(given)
     if folder is None:
         return load_spec(given, overrides)
-    return replace(load_spec(folder.spec, overrides), folder=_written_in(folder))
+    return replace(load_spec(folder.spec, overrides), folder=Path(folder.read_origin()["folder"]))
 
 
 def is_run(given: Path) -> bool:
@@ -53,11 +53,3 @@ def _run_folder(given: Path) -> RunFolder | None:
             return None
     folder = RunFolder(given.parent)
     return folder if given.name == folder.spec.name and folder.origin.is_file() else None
-
-
-def _written_in(folder: RunFolder) -> Path:
-    """The folder that relative paths of a run's spec start from."""
-    said = folder.read_json(folder.origin).get("folder")
-    if not isinstance(said, str):
-        raise RunError(f"{folder.origin}: does not say where the run's spec was written")
-    return Path(said)

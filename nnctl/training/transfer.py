@@ -8,7 +8,7 @@ from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
-from nnctl.runs import checkpoints
+from nnctl.runs.checkpoints import FolderStore
 from nnctl.runs.folder import find
 from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Transfer
@@ -29,7 +29,7 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
     try:
         folder = find(loaded.folder / asked.run)
         name = folder.choose_checkpoint(asked.checkpoint)
-        checkpoint = checkpoints.load(folder.checkpoint(name))
+        checkpoint = FolderStore(folder).load(name)
     except RunError as error:
         message, _, hint = str(error).partition("\n")
         raise loaded.error("from.run", message, hint=hint.strip()) from error

@@ -71,9 +71,10 @@ def test_pictures_beyond_what_is_left_of_memory(picture, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "pgm", "png", "ppm", "tif", "webp"])
 def test_every_suffix_has_its_format(suffix, tmp_path):
-    (tmp_path / "cat").mkdir()
-    Image.new("L", (3, 2), 128).save(tmp_path / f"cat/a.{suffix}")
-    assert load_dataset(Images(path=".", grayscale=True), tmp_path, 0).train.inputs.shape == (1, 2, 3, 1)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (3, 2), 128).save(tmp_path / name / f"a.{suffix}")
+    assert load_dataset(Images(path=".", grayscale=True), tmp_path, 0).train.inputs.shape == (2, 2, 3, 1)
 
 
 def bomb(path: Path, head: bytes, megabytes: int) -> None:

@@ -95,8 +95,8 @@ def test_bad_class_filter(classes, message):
 
 
 def test_class_filter_that_leaves_nothing():
-    source = Given(column(1, 2), np.array([0, 0]), ("a", "b"), classes=("b",))
-    with pytest.raises(DataError, match="classes: b leave no example of the data"):
+    source = Given(column(1, 2), np.array([0, 0]), ("a", "b", "c"), classes=("b", "c"))
+    with pytest.raises(DataError, match="classes: b, c leave no example of the data"):
         load_dataset(source, FOLDER, 0)
 
 

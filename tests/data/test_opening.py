@@ -110,7 +110,9 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     os.mkdir(folder)
     picture = os.fsdecode(folder + b"/caf\xe9.png")
     Image.new("L", (2, 2)).save(picture)
-    assert len(load_dataset(Images(path="."), tmp_path, 0).train) == 1
+    (tmp_path / "dog").mkdir()
+    Image.new("L", (2, 2)).save(tmp_path / "dog/a.png")
+    assert len(load_dataset(Images(path="."), tmp_path, 0).train) == 2
     os.rename(folder, folder + b"\xe9")
     with pytest.raises(DataError, match=r"a folder named 'cat\\udce9', and the names of classes are printable UTF-8"):
         Images(path=".").signature(tmp_path)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from ops.component_variants import variants
 
+from nnctl.components.activations import Sigmoid, Softmax
 from nnctl.components.base import Activation, Cost, Layer
 from nnctl.components.layers.dense import ActivationLayer, Dense, DropConnect
 from nnctl.components.layers.merge import Add, Concatenate
@@ -92,6 +93,11 @@ def _block(activation: Activation, other: Activation, width: int, kind: str) -> 
     raise ValueError(kind)
 
 
+def _of_width(activation: Activation, width: int) -> Activation:
+    """The activation; in place of softmax, which is refused over one unit, there a sigmoid."""
+    return Sigmoid() if isinstance(activation, Softmax) and width == 1 else activation
+
+
 KINDS = ("dense", "bare", "dropout", "dropconnect", "noise", "residual", "repeat", "reshape", "branches")
 
 
@@ -155,7 +161,8 @@ def cases(draw: Any) -> Case:
     width = draw(st.integers(1, 4))
     layers: list[Layer] = [Flatten(), Dense(units=width)]
     for number in range(draw(st.integers(1, 2))):
-        block = _block(draw(pick["activation"]), draw(pick["activation"]), width, draw(pick["kind"]))
+        inner = [_of_width(draw(pick["activation"]), width) for _ in range(2)]
+        block = _block(*inner, width, draw(pick["kind"]))
         layers += [_renamed(layer, number) for layer in block]
     layers.append(Dense(units=UNITS, activation=components("activation")[output]()))
     spec = replace(

@@ -14,7 +14,7 @@ from nnctl.ops.shapes import TensorType
 from nnctl.ops.table import StructuredOp
 from ops.derivatives import check_op, complex_step
 
-UNDIFFERENTIATED = {"stop_gradient", "gather"}
+UNDIFFERENTIATED = {"stop_gradient", "gather", "norm"}
 """Functions that do vary with a real input and have no derivative on purpose."""
 
 SCANS = {"rnn", "lstm", "gru", "rnn_gradient", "lstm_gradient", "gru_gradient", "leaky_rnn"}

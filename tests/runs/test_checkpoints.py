@@ -7,10 +7,36 @@ import numpy as np
 import pytest
 
 from nnctl.errors import RunError
-from nnctl.runs.checkpoints import Checkpoint, encode, load, save
+from nnctl.runs.checkpoints import Checkpoint, encode, load, renew_copy, save
 
+PROGRESS = {
+    "spec": {"seed": 0},
+    "spec_sha256": "a" * 64,
+    "data": "b" * 64,
+    "backend": "numpy",
+    "signature": {
+        "input_shape": [2],
+        "input_dtype": "real",
+        "classes": ["3", "7"],
+        "target_shape": [],
+        "statistics_shape": None,
+        "vocabulary": None,
+        "reconstructs": False,
+    },
+    "seed": 0,
+    "examples": 20,
+    "step": 7,
+    "steps": 40,
+    "epoch": 1.75,
+    "rows": 0,
+    "rows_sha256": "",
+    "sums": {"cost": 0.1 + 0.2, "accuracy": None},
+    "schedule": None,
+    "monitor": None,
+    "stopped": None,
+}
 STATE = Checkpoint(
-    {"step": 7, "sums": {"cost": 0.1 + 0.2}, "stopped": None},
+    PROGRESS,
     {
         "dense1.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
         "dense1.weight.m": np.array(0.5),
@@ -22,7 +48,7 @@ STATE = Checkpoint(
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoints" / "last.safetensors"
+    path = tmp_path / "last.safetensors"
     save(path, STATE)
     return path
 
@@ -55,16 +81,44 @@ def test_every_cut_is_noticed(saved: Path) -> None:
     content = saved.read_bytes()
     for length in (0, 4, 8, len(content) // 2, len(content) - 1):
         saved.write_bytes(content[:length])
-        with pytest.raises(RunError, match=r"last\.safetensors: the checkpoint is damaged"):
+        with pytest.raises(RunError, match=r"last\.safetensors: is damaged or was edited"):
             load(saved)
 
 
-def test_a_flipped_bit_in_a_weight_is_noticed(saved: Path) -> None:
-    content = bytearray(saved.read_bytes())
-    content[-10] ^= 1
-    saved.write_bytes(content)
-    with pytest.raises(RunError, match="do not have the checksum"):
+def test_every_flipped_bit_is_noticed(saved: Path) -> None:
+    """One of each byte, wherever it is: length, header, padding, arrays."""
+    content = saved.read_bytes()
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        saved.write_bytes(changed)
+        with pytest.raises(
+            RunError, match=r"last\.safetensors: (is damaged or was edited|not a checkpoint|was written by an older)"
+        ):
+            load(saved)
+
+
+def test_an_edited_header_is_noticed(saved: Path) -> None:
+    saved.write_bytes(saved.read_bytes().replace(rb"[\"3\",\"7\"]", rb"[\"7\",\"3\"]"))
+    with pytest.raises(RunError, match="its checksum is not that of its content"):
         load(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"step": "7"}, "step: input should be a valid integer"),
+        ({"epoch": None}, "epoch: input should be a valid number"),
+        ({"monitor": {"column": "train_cost"}}, "monitor.best: field required"),
+        ({"later": 1}, "later: unexpected keyword argument"),
+        ({"examples": 0}, "examples: input should be greater than 0"),
+    ],
+)
+def test_a_header_with_another_field_or_type_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    path = tmp_path / "last.safetensors"
+    path.write_bytes(encode(Checkpoint(PROGRESS | change, STATE.tensors)))
+    with pytest.raises(RunError, match=words):
+        load(path)
 
 
 def test_a_damaged_checkpoint_says_what_to_do(saved: Path) -> None:
@@ -87,9 +141,20 @@ def test_a_safetensors_file_of_someone_else_is_refused(tmp_path: Path) -> None:
 def test_another_format_is_refused(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
-    save_file({"w": np.zeros(2)}, tmp_path / "last.safetensors", metadata={"nnctl": '{"format": 99}'})
-    with pytest.raises(RunError, match="its format is not 1"):
+    save_file({"w": np.zeros(2)}, tmp_path / "last.safetensors", metadata={"nnctl": '{"format": 1}'})
+    with pytest.raises(RunError, match="was written by an older version of nnctl: this one reads format 2 alone"):
         load(tmp_path / "last.safetensors")
+
+
+def test_a_stale_copy_is_renewed_and_a_right_one_stays(saved: Path) -> None:
+    copy = saved.with_suffix(".json")
+    right, inode = copy.read_bytes(), copy.stat().st_ino
+    renew_copy(saved, load(saved))
+    assert (copy.read_bytes(), copy.stat().st_ino) == (right, inode)
+    for change in (lambda: copy.write_text("{}"), copy.unlink):
+        change()
+        renew_copy(saved, load(saved))
+        assert copy.read_bytes() == right
 
 
 def test_missing(tmp_path: Path) -> None:

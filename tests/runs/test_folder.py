@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nnctl.errors import RunError
-from nnctl.runs.folder import RunFolder, claim, claim_next, find, latest
+from nnctl.runs.folder import RunFolder, claim, claim_next, find, latest, point_latest
 
 
 @pytest.fixture(autouse=True)
@@ -13,33 +16,78 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def begin(run: RunFolder) -> RunFolder:
-    run.spec.write_text("")
+ORIGIN = {
+    "folder": "/",
+    "data": "d",
+    "backend": "numpy",
+    "nnctl": "0",
+    "python": "3",
+    "numpy": "2",
+    "platform": "any",
+    "started": "now",
+}
+
+
+def begin(name: str) -> RunFolder:
+    with claim_next(name) as (run, _):
+        run.tidy()
+        run.begin("", ORIGIN)
+        point_latest(run)
+    return run
+
+
+def begin_in(path: str) -> RunFolder:
+    with claim(Path(path)) as (run, _):
+        run.tidy()
+        run.begin("", ORIGIN)
     return run
 
 
 def test_numbers_rise_and_latest_follows() -> None:
-    first, second = begin(claim_next("xor")), begin(claim_next("xor"))
+    first, second = begin("xor"), begin("xor")
     assert [first.path, second.path] == [Path("runs/xor/001"), Path("runs/xor/002")]
     assert Path("runs/xor/latest").resolve() == second.path.resolve()
     assert latest("xor") == second
     assert find(Path("runs/xor")) == second
-    assert find(Path("runs/xor/latest")).path.resolve() == second.path.resolve()
+    assert find(Path("runs/xor/latest")) == second
 
 
 def test_the_thousandth_run_is_still_the_latest() -> None:
     for number in ("998", "999", "1000"):
         path = Path("runs/xor") / number
         path.mkdir(parents=True)
-        begin(RunFolder(path))
-    assert claim_next("xor").path.name == "1001"
+        (path / "spec.yaml").touch()
     assert latest("xor") == RunFolder(Path("runs/xor/1000"))
+    assert begin("xor").path.name == "1001"
 
 
-def test_a_folder_that_never_began_is_not_the_latest() -> None:
-    first = begin(claim_next("xor"))
-    claim_next("xor")
+def test_a_folder_where_no_run_began_is_not_the_latest_and_is_taken() -> None:
+    first = begin("xor")
+    with claim_next("xor") as (unborn, _):
+        assert latest("xor") == first
+        with claim_next("xor") as (other, _):  # while the first lives
+            assert other.path.name == "003"
     assert latest("xor") == first
+    assert begin("xor").path == unborn.path == Path("runs/xor/002")
+
+
+def test_a_number_with_things_of_someone_else_is_left_alone() -> None:
+    path = Path("runs/xor/001")
+    path.mkdir(parents=True)
+    (path / "notes.txt").write_text("mine")
+    assert begin("xor").path.name == "002"
+    assert [entry.name for entry in path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("target", ["../../elsewhere", "/etc", "002/../../x", "one"])
+def test_latest_leads_to_a_run_beside_it_or_is_refused(target: str) -> None:
+    begin("xor")
+    link = Path("runs/xor/latest")
+    for make in (lambda: link.symlink_to(target), lambda: link.write_text(target)):
+        link.unlink()
+        make()
+        with pytest.raises(RunError, match=r"latest: leads to '.*', not to a run beside it"):
+            find(link)
 
 
 def test_where_links_cannot_be_made_latest_is_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,23 +95,23 @@ def test_where_links_cannot_be_made_latest_is_a_file(monkeypatch: pytest.MonkeyP
         raise OSError("no links here")
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    begin(claim_next("xor"))
+    begin("xor")
     assert Path("runs/xor/latest").read_text() == "001\n"
     assert find(Path("runs/xor/latest")).path == Path("runs/xor/001")
 
 
 def test_a_name_is_no_path() -> None:
-    assert claim_next("../a/b").path == Path("runs/-a-b/001")
-    assert claim_next("..").path == Path("runs/run/001")
+    assert begin("../a/b").path == Path("runs/-a-b/001")
+    assert begin("..").path == Path("runs/run/001")
 
 
 def test_a_run_in_the_way_is_refused() -> None:
-    run = begin(claim(Path("out")))
+    run = begin_in("out")
     with pytest.raises(RunError, match="holds an unfinished run already"):
-        claim(Path("out"))
-    run.write_json(run.summary, {})
+        begin_in("out")
+    run.summary.touch()
     with pytest.raises(RunError, match="holds a finished run already"):
-        claim(Path("out"))
+        begin_in("out")
 
 
 def test_something_else_in_the_way_is_refused() -> None:
@@ -72,27 +120,48 @@ def test_something_else_in_the_way_is_refused() -> None:
     Path("folder/thing").write_text("x")
     for name, what in (("file", "a file"), ("folder", "not empty and not a run")):
         with pytest.raises(RunError, match=f"is in the way: it is {what}"):
-            claim(Path(name))
+            begin_in(name)
 
 
 def test_an_empty_folder_is_taken() -> None:
     Path("empty").mkdir()
-    assert claim(Path("empty")).path == Path("empty")
+    assert begin_in("empty").path == Path("empty")
 
 
 def test_what_a_process_killed_at_once_leaves_is_no_obstacle() -> None:
-    run = claim(Path("out"))
-    run.write_json(run.origin, {})
-    Path("out/.spec.yaml.77.tmp").write_text("na")
-    claim(Path("out"))
+    with claim(Path("out")) as (run, _):
+        run.tidy()
+    run.origin.write_text("{}")
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead, living = int(ended.stdout), os.getppid()
+    for name in (f".spec.yaml.{dead}.tmp", f"checkpoints/.last.json.{dead}.tmp", f".spec.yaml.{living}.tmp"):
+        Path("out", name).write_text("na")
+    with pytest.raises(RunError, match="not empty and not a run"):
+        begin_in("out")
+    Path("out/checkpoints").joinpath(f".last.json.{dead}.tmp").unlink()
+    begin_in("out")
+    assert [entry.name for entry in Path("out").glob(".*")] == [f".spec.yaml.{living}.tmp"]
 
 
 def test_one_process_at_a_time() -> None:
-    run = begin(claim(Path("out")))
+    run = begin_in("out")
     with run.lock(), pytest.raises(RunError, match="another process is training"), run.lock():
         pass
     with run.lock():
         pass
+
+
+def test_a_folder_that_goes_away_under_its_lock_is_noticed() -> None:
+    run = begin_in("out")
+    with run.lock() as lock:
+        lock.require_in_place()
+        Path("out").rename("moved")
+        with pytest.raises(RunError, match="was moved or deleted while it trained"):
+            lock.require_in_place()
+        Path("out").mkdir()
+        Path("out/metrics.jsonl").touch()
+        with pytest.raises(RunError, match="was moved or deleted"):
+            lock.require_in_place()
 
 
 def test_no_such_run() -> None:
@@ -101,14 +170,28 @@ def test_no_such_run() -> None:
     Path("plain").mkdir()
     with pytest.raises(RunError, match=r"not a run folder: it has no spec.yaml$"):
         find(Path("plain"))
-    run = claim_next("xor")
-    run.spec.write_text("")
+    begin("xor")
     with pytest.raises(RunError, match=r"runs: not a run folder: .*\n  did you mean one of runs/xor\?"):
         find(Path("runs"))
 
 
 def test_a_damaged_summary_is_named() -> None:
-    run = begin(claim(Path("out")))
+    run = begin_in("out")
     run.summary.write_text("{")
-    with pytest.raises(RunError, match=r"summary\.json: cannot be read"):
+    with pytest.raises(
+        RunError, match=r"summary\.json: is damaged or was edited: it is not the JSON[\s\S]*or delete it"
+    ):
         run.finished()
+
+
+def test_a_spec_of_a_run_that_was_edited_is_refused() -> None:
+    run = begin_in("out")
+    assert run.read_spec() == ""
+    run.spec.write_text("seed: 1")
+    with pytest.raises(
+        RunError, match=r"spec\.yaml: is not the spec that[\s\S]*to train anew: nnctl train out/spec\.yaml"
+    ):
+        run.read_spec()
+    run.spec.write_text("")
+    run.change_spec("epochs: 3")
+    assert run.read_spec() == "epochs: 3"

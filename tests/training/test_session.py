@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import FaultyDisk, Killed
 
 from nnctl.errors import Interrupted, RunError, SpecError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import checkpoints as checkpoints_module
-from nnctl.runs import durable
 from nnctl.runs.folder import RunFolder
+from nnctl.runs.sealed import FORMAT, sha256, write_record
 from nnctl.spec.load import Loaded, load_text
 from nnctl.training import loop, session
 from nnctl.training.events import Event, Finished, Progress, Started
@@ -75,41 +75,19 @@ def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
 
 
-class Killed(BaseException):
-    """Nothing catches it, as nothing catches SIGKILL."""
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("save_always", "backend")
-def test_killed_at_any_write_it_resumes_to_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each fsync is a moment between two states of the disk; the process dies at every third of them in turn."""
+def test_killed_at_any_write_it_resumes_to_the_same_bytes() -> None:
+    """At every eleventh operation of the disk: `tests/runs/test_faults.py` has them all, of a tiny net."""
     run(spec(), "whole")
-    real = os.fsync
-    moments = 0
-
-    def count(descriptor: int) -> None:
-        nonlocal moments
-        moments += 1
-        real(descriptor)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(durable.os, "fsync", count)
+    counted = FaultyDisk()
+    with counted.installed():
         run(spec(), "counted", chunk=2)
-    assert moments > 40
-    for deadly in range(1, moments + 1, 3):
-        out, left = f"killed-{deadly}", deadly
-
-        def die(descriptor: int) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-            real(descriptor)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(durable.os, "fsync", die)
-            with pytest.raises(Killed):
-                run(spec(), out, chunk=2)
+    assert counted.operations > 200
+    for deadly in range(0, counted.operations, 11):
+        out = f"killed-{deadly}"
+        with FaultyDisk(dies_at=deadly).installed(), pytest.raises(Killed):
+            run(spec(), out, chunk=2)
         finished = run(spec(), out, resume=True, chunk=5)
         assert finished is not None
         assert not finished.before
@@ -155,6 +133,12 @@ def test_the_folder_of_a_run() -> None:
         "summary.json",
     ]
     summary = json.loads(Path("out/summary.json").read_text())
+    files = summary.pop("files")
+    assert files == {
+        name: sha256(Path("out", name).read_bytes()) for name in names if name not in ("progress.json", "summary.json")
+    }
+    assert summary.pop("format") == FORMAT
+    assert len(summary.pop("sha256")) == 64
     assert summary == finished.summary
     assert summary["test"]["test_accuracy"] == rows("out")[-1]["test_accuracy"]
 
@@ -234,6 +218,9 @@ def test_a_spec_that_does_not_fit_its_data_leaves_no_folder() -> None:
 def test_metrics_that_were_cut_are_noticed() -> None:
     run(spec("schedule.epochs=2"), "out")
     Path("out/metrics.jsonl").write_text("")
+    with pytest.raises(RunError, match=r"metrics\.jsonl: is not the file that out/summary\.json knows"):
+        run(spec(), "out", resume=True)
+    Path("out/summary.json").unlink()
     with pytest.raises(RunError, match="has 0 whole rows, the last checkpoint counts"):
         run(spec(), "out", resume=True)
 
@@ -242,7 +229,7 @@ def test_a_damaged_checkpoint_is_named() -> None:
     run(spec("schedule.epochs=2"), "out")
     path = Path("out/checkpoints/last.safetensors")
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(RunError, match=r"last\.safetensors: the checkpoint is damaged"):
+    with pytest.raises(RunError, match=r"last\.safetensors: is damaged or was edited"):
         run(spec(), "out", resume=True)
 
 
@@ -261,9 +248,7 @@ def test_other_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("backend")
 def test_seconds_go_on_from_where_they_were() -> None:
     run(spec("schedule.epochs=2"), "out")
-    progress = Path("out/progress.json")
-    content = json.loads(progress.read_text())
-    progress.write_text(json.dumps(content | {"seconds": 1000.0}))
+    write_record(Path("out/progress.json"), {"step": 12, "seconds": 1000.0})
     finished = run(spec(), "out", resume=True)
     assert finished is not None
     assert finished.summary["seconds"] > 1000
@@ -272,11 +257,17 @@ def test_seconds_go_on_from_where_they_were() -> None:
 @pytest.mark.usefixtures("backend")
 def test_the_backend_may_be_named_but_not_changed() -> None:
     run(spec("schedule.epochs=2"), "out")
-    path = Path("out/checkpoints/last.safetensors")
-    saved = checkpoints_module.load(path)
-    assert run(spec(f"backend={saved.progress['backend']}"), "out", resume=True) is not None
-    changed = checkpoints_module.Checkpoint({**saved.progress, "backend": "abacus"}, saved.tensors)
-    checkpoints_module.save(path, changed)
+    folder = RunFolder(Path("out"))
+    origin = folder.read_origin()
+    assert run(spec(f"backend={origin['backend']}"), "out", resume=True) is not None
+    folder.summary.unlink()
+    for name in ("best", "last"):
+        saved = checkpoints_module.load(folder.checkpoint(name))
+        changed = checkpoints_module.Checkpoint({**saved.progress, "backend": "abacus"}, saved.tensors)
+        checkpoints_module.save(folder.checkpoint(name), changed)
+    with pytest.raises(RunError, match=r"last\.safetensors: is of another run, whose backend is not that of out"):
+        run(spec("schedule.epochs=9"), "out", resume=True)
+    write_record(folder.origin, {**folder.read_origin(), "backend": "abacus"})
     with pytest.raises(RunError, match="was trained by the backend abacus"):
         run(spec("schedule.epochs=9"), "out", resume=True)
 

@@ -202,10 +202,10 @@ class ChunkInFlight:
             self._gate.set()
 
     def result(self) -> Result:
-        """See `Pending`. An interrupt is raised when the chunk has ended: compiled code cannot be stopped."""
+        """See `Pending`. What a signal raises is raised when the chunk has ended: compiled code cannot be stopped."""
         try:
             self._join()
-        except KeyboardInterrupt:
+        except BaseException:
             self._join()
             raise
         if self._raised is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -92,6 +93,7 @@ class BatchNorm(Layer):
         # Frozen, as for transfer, it is the function that another run's evaluation measured.
         if not builder.training or builder.frozen:
             return _affine(self, builder, x - running_mean, running_variance, channels, epsilon)
+        builder.across_examples(math.prod(x.shape[1:-1]))
         axes = tuple(range(len(x.shape) - 1))
         mean = builder.apply("mean", x, axes=axes)
         centred = x - mean
@@ -151,6 +153,12 @@ class LayerNorm(Layer):
             raise ShapeError(
                 f"{self.type} over axes {list(self.axes)} does not fit its input {show(x.shape)}",
                 f"name each axis once; axes 1 to {rank - 1} are features" if rank > 1 else "the batch is its only axis",
+            )
+        if math.prod(x.shape[axis] for axis in axes) == 1:
+            raise ShapeError(
+                f"{self.type} over axes {list(self.axes)} of its input {show(x.shape)} takes one number at a time, "
+                "which less its own mean is 0, whatever the input",
+                "normalize over axes that hold several numbers, or remove the layer",
             )
         mean = builder.apply("mean", x, axes=tuple(axes), keepdims=True)
         centred = x - mean

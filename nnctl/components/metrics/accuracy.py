@@ -31,18 +31,26 @@ class Accuracy(MeanMetric):
 
     def of_each(self, builder: Builder, output: Any, target: Any) -> Any:
         if not labelled(output, target):
-            return mean_of_units(builder, self._agreement(builder, output, target))
+            return mean_of_units(builder, self._agreement(builder, output, target, self._threshold))
         if output.shape[-1] != 1:
             return builder.apply("same", builder.apply("argmax", output), target)
         column = builder.apply("reshape", builder.apply("cast", target), shape=output.shape)
-        return mean_of_units(builder, self._agreement(builder, output, column))
+        threshold = self._threshold
+        # A label is 0 or 1, wherever the outputs' threshold is.
+        between = threshold if 0.0 <= threshold < 1.0 else 0.5
+        return mean_of_units(builder, self._agreement(builder, output, column, between))
 
-    def _agreement(self, builder: Builder, output: Any, target: Any) -> Any:
-        threshold = Cost.threshold if self.threshold is None else self.threshold
+    @property
+    def _threshold(self) -> float:
+        return Cost.threshold if self.threshold is None else self.threshold
+
+    def _agreement(self, builder: Builder, output: Any, target: Any, between: float) -> Any:
+        """1 where output and target are on the same side, the output of the threshold, the target of `between`."""
+        threshold = self._threshold
 
         def agree(xp: Namespace, a: Array, y: Array) -> Array:
             yes = xp.where(xp.greater(a, threshold), 1.0, 0.0)
-            truth = xp.where(xp.greater(y, threshold), 1.0, 0.0)
+            truth = xp.where(xp.greater(y, between), 1.0, 0.0)
             return xp.where(xp.equal(yes, truth), 1.0, 0.0)
 
         return builder.formula("agreement", agree, output, target)

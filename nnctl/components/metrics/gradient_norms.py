@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from nnctl.components.builder import Builder
-from nnctl.components.metrics.norms import Norms, norm
+from nnctl.components.metrics.norms import Norms, norm_of
 from nnctl.components.registry import register
 
 
@@ -36,4 +36,4 @@ class GradientNorms(Norms):
         return replace(self, of="weight") if self.of is None and "bias" not in kinds else self
 
     def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
-        return norm(builder, gradient)
+        return norm_of(builder, gradient)

@@ -6,19 +6,17 @@ from typing import Any
 
 from nnctl.components.base import Array, Namespace, StepMetric
 from nnctl.components.builder import Builder
+from nnctl.components.norms import norm
 
 
-def norm(builder: Builder, tensor: Any) -> Any:
+def norm_of(builder: Builder, tensor: Any) -> Any:
     """The root of the sum of all squares, ()."""
 
     def square(xp: Namespace, a: Array) -> Array:
         return xp.square(a)
 
-    def root(xp: Namespace, a: Array) -> Array:
-        return xp.sqrt(a)
-
     total = builder.apply("sum", builder.formula("square", square, tensor), axes=tuple(range(len(tensor.shape))))
-    return builder.formula("norm", root, total)
+    return norm(builder, tensor, total)
 
 
 class Norms(StepMetric):

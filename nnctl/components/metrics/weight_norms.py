@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from nnctl.components.builder import Builder
-from nnctl.components.metrics.norms import Norms, norm
+from nnctl.components.metrics.norms import Norms, norm_of
 from nnctl.components.registry import register
 
 
@@ -24,4 +24,4 @@ class WeightNorms(Norms):
         return self.of
 
     def measure(self, builder: Builder, parameter: Any, gradient: Any) -> Any:
-        return norm(builder, parameter)
+        return norm_of(builder, parameter)

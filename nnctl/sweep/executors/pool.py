@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
+from nnctl.process.signals import held
 from nnctl.sweep.executors.worker import Failed, Halted, Outcome, TrialTask, one_thread, work
 from nnctl.training.signals import StopRequest
 
@@ -23,7 +24,8 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs,))
         self.task: TrialTask | None = None
-        with one_thread():
+        # Signals wait until the worker can answer them: Python's own answer, as it starts, is a traceback.
+        with one_thread(), held():
             self.process.start()
         # Only the child may hold this end, or its death would go unnoticed.
         theirs.close()

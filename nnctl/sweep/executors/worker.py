@@ -80,22 +80,32 @@ def one_thread() -> Iterator[None]:
 
 def work(tasks: Connection) -> None:
     """Train what comes through the connection and answer with an `Outcome`, until it is closed."""
+    from nnctl.process.signals import ENDING, release
+    from nnctl.process.streams import prepare_streams
     from nnctl.training.signals import stop_on_signals
 
+    prepare_streams()
+    # Ctrl-C, and the end of a terminal, reach the whole group of processes; the parent alone answers them, by SIGTERM
+    # to each worker.
+    for number in set(ENDING) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
     with stop_on_signals() as stop:
-        # Ctrl-C reaches the whole group of processes; the parent alone answers it, by SIGTERM to each worker.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        release()
         parent = os.getppid()
         try:
             while True:
                 task = tasks.recv()
                 tasks.send(_train(task, stop, parent))
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            return
+            if stop:
+                # What was left behind, as a compilation, is not waited for.
+                os._exit(0)
 
 
 def _train(task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
     from nnctl.errors import DivergedError, Interrupted, NnctlError
+    from nnctl.process.machine import sentence_of
+    from nnctl.process.signals import Signalled
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.sweep.study import load_trial
     from nnctl.training import session
@@ -110,11 +120,16 @@ def _train(task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
 
     try:
         finished = follow(events(), [RunSink()])
-    except Interrupted:
+    except (Interrupted, Signalled):
         return Halted()
     except DivergedError as error:
         return Failed("diverged", str(error), error.exit_code)
     except NnctlError as error:
         return Failed("failed", str(error), error.exit_code)
+    except OSError as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        return Failed("failed", sentence, 2)
     assert finished is not None
     return Trained(finished.summary)

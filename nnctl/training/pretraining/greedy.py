@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -26,11 +27,13 @@ from nnctl.data.streams import Purpose, permutation
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
 from nnctl.graph import interface
-from nnctl.runs import checkpoints
-from nnctl.runs.checkpoints import Checkpoint
+from nnctl.runs.checkpoints import Checkpoint, FolderStore
+from nnctl.runs.durable import GrowingFile
 from nnctl.runs.folder import RunFolder
+from nnctl.runs.records import PretrainingHeader
+from nnctl.runs.sealed import sha256
 from nnctl.spec.document import Spec
-from nnctl.spec.load import Loaded
+from nnctl.spec.load import Loaded, dump_spec
 from nnctl.training.events import Pretrained
 from nnctl.training.pretraining.boltzmann import Learner, Machine, StepDraws, first_machine
 from nnctl.training.signals import StopRequest
@@ -66,7 +69,8 @@ def pretrain(
     machines: dict[str, Machine] = {}
     seen = read
     began = time.monotonic()
-    with folder.pretraining.open("w", encoding="utf-8", buffering=1) as rows:
+    with closing(GrowingFile(folder.pretraining)) as rows:
+        rows.truncate(0)
         for phase, layer in enumerate(asked.layers):
             gaussian = asked.visible == "gaussian" and not machines
             hidden = engine.parameters[f"{layer}.weight"][1]
@@ -80,27 +84,33 @@ def pretrain(
                 [machines[layer].hidden(read(part)) for part in batches(np.arange(len(inputs)), _CHUNK)]
             )
             seen, read = read, _rows_of(answers)
+        rows.flush()
     learned = {f"{layer}.weight": machine.weight for layer, machine in machines.items()}
     learned |= {f"{layer}.bias": machine.hidden_bias for layer, machine in machines.items()}
     some = permutation(len(inputs), loaded.spec.seed, Purpose.SAMPLE)[:_STARTS]
-    save(folder, machines, seen(some))
+    identity = {"data": data.fingerprint, "spec_sha256": sha256(dump_spec(loaded.spec).encode())}
+    save(folder, machines, seen(some), identity)
     engine.assign(learned)
 
 
-def save(folder: RunFolder, machines: dict[str, Machine], starts: NDArray[Any]) -> None:
-    """Keep in the run's folder the machines, from the lowest to the top, and some v (n, visible) of the top one."""
+def save(folder: RunFolder, machines: dict[str, Machine], starts: NDArray[Any], identity: Mapping[str, str]) -> None:
+    """Keep in the run's folder the machines, from the lowest to the top, and some v (n, visible) of the top one.
+
+    identity: the run's data and spec, of the fields of `PretrainingHeader`. Raises RunError.
+    """
     tensors = {"starts": starts}
     for layer, machine in machines.items():
         tensors[f"{layer}.weight"] = machine.weight
         tensors[f"{layer}.visible_bias"] = machine.visible_bias
         tensors[f"{layer}.hidden_bias"] = machine.hidden_bias
     gaussian = [layer for layer, machine in machines.items() if machine.gaussian]
-    checkpoints.save(folder.checkpoint(SAVED), Checkpoint({"layers": list(machines), "gaussian": gaussian}, tensors))
+    header = {**identity, "layers": list(machines), "gaussian": gaussian}
+    FolderStore(folder).save(SAVED, Checkpoint(header, tensors))
 
 
 def load(folder: RunFolder) -> tuple[list[Machine], NDArray[Any]]:
     """The machines of a run, from the lowest to the top, and the kept v of the top one. Raises RunError."""
-    saved = checkpoints.load(folder.checkpoint(SAVED))
+    saved = FolderStore(folder).load(SAVED, PretrainingHeader)
     machines = [
         Machine(
             saved.tensors[f"{layer}.weight"],

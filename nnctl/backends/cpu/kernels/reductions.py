@@ -24,7 +24,8 @@ def total(x: Any) -> Any:
     return s
 
 
-def _reduced_axes(launch: Launch) -> tuple[int, ...]:
+def reduced_axes(launch: Launch) -> tuple[int, ...]:
+    """The axes that a reduction sums over, counted from 0."""
     x = launch.inputs[0].shape
     if launch.op.name == "sum_to":
         shape = launch.attributes["shape"]
@@ -41,7 +42,7 @@ def _scale(writer: Writer, x: Slot, reduced: Sequence[int]) -> str:
     return f"(F(1.0) / F({writer.length(x)} * {inner}))"
 
 
-def _merged(x: Slot, reduced: Sequence[int]) -> list[tuple[bool, int]]:
+def merged(x: Slot, reduced: Sequence[int]) -> list[tuple[bool, int]]:
     """Neighbouring axes of equal fate as one: (is it summed over, length)."""
     groups: list[tuple[bool, int]] = []
     for axis, length in enumerate(x.shape):
@@ -61,9 +62,9 @@ def _layout(lengths: Sequence[int]) -> list[str | int] | None:
 @emits("sum", "mean", "sum_to", calls=(fill, total), rows=True, blocks=True)
 def _sum(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
-    reduced = _reduced_axes(launch)
+    reduced = reduced_axes(launch)
     scale = _scale(writer, x, reduced) if launch.op.name == "mean" else None
-    groups = _merged(x, reduced)
+    groups = merged(x, reduced)
     if all(gone for gone, _ in groups):
         name = writer.scalar(out) if out.shape == () else writer.names.fresh("total")
         writer.line(f"{name} = total({writer.view(x, 'full')})")
@@ -109,7 +110,7 @@ def _sum_some(writer: Writer, launch: Launch, groups: list[tuple[bool, int]]) ->
 def _max(writer: Writer, launch: Launch) -> None:
     """Loops over all axes of x, keeping in the entries of out what is larger, or no number."""
     x, out = launch.inputs[0], launch.outputs[0]
-    groups = _merged(x, _reduced_axes(launch))
+    groups = merged(x, reduced_axes(launch))
     kept = [g for g, (gone, _) in enumerate(groups) if not gone]
     source = writer.view(x, "full", _layout([n for _, n in groups[1:]]))
     variables = LOOP_VARIABLES[: len(groups)]

@@ -1,0 +1,179 @@
+"""The records of runs and sweeps: which fields each JSON file has, and of which types.
+
+`nnctl.runs.sealed` reads and writes them. What they hold stays the plain content of
+their JSON: these classes say what that is, and nothing else is accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from nnctl.components.fields import NonNegativeFloat, NonNegativeInt, PositiveInt
+
+Row: TypeAlias = dict[str, int | float | str | None]
+"""One row of the metrics."""
+Sha256: TypeAlias = str
+"""A digest in hexadecimal."""
+
+
+class Record:
+    """The content of a JSON file. remedy: the way out where it is damaged and there is no copy."""
+
+    # As strict as a spec: no text for a number, no field that nobody knows.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+    remedy: ClassVar[str] = "train a new run"
+
+
+@dataclass(frozen=True)
+class Origin(Record):
+    """`origin.json`: where a run comes from, and what its checkpoints must agree with.
+
+    folder: the base of relative paths in the spec. specs: digests of every text that the run's
+    `spec.yaml` has had, the latest last: a spec may be resumed with more epochs. data: the
+    fingerprint of the data set. started: the time, ISO 8601.
+    """
+
+    folder: str
+    specs: list[Sha256]
+    data: Sha256
+    backend: str
+    nnctl: str
+    python: str
+    numpy: str
+    platform: str
+    started: str
+
+
+@dataclass(frozen=True)
+class Clock(Record):
+    """`progress.json`: seconds of training until `step`; apart from checkpoints, whose bytes know no time."""
+
+    remedy = "delete it: seconds then go on from those of the last row"
+
+    step: NonNegativeInt
+    seconds: NonNegativeFloat
+
+
+@dataclass(frozen=True)
+class Summary(Record):
+    """`summary.json`: the result of a finished run. files: digests of the run's other files, by their names in it."""
+
+    remedy = "delete it: --resume then finishes the run again"
+
+    name: str | None
+    seed: int
+    backend: str
+    threads: PositiveInt
+    examples: dict[str, PositiveInt]
+    parameters: NonNegativeInt
+    epochs: NonNegativeFloat
+    steps: NonNegativeInt
+    seconds: NonNegativeFloat
+    stopped: str | None
+    weights: Literal["best", "last"]
+    monitor: str | None
+    best: Row | None
+    last: Row | None
+    test: Row | None
+    files: dict[str, Sha256]
+
+
+@dataclass(frozen=True)
+class Signature(Record):
+    """The fields of a `DataSignature`."""
+
+    input_shape: list[int]
+    input_dtype: Literal["uint8", "real", "index"]
+    classes: list[str] | None
+    target_shape: list[int]
+    statistics_shape: list[int] | None
+    vocabulary: list[str] | None
+    reconstructs: bool
+
+
+@dataclass(frozen=True)
+class MonitorMemory(Record):
+    """The fields of a `Monitor` that a checkpoint keeps."""
+
+    column: str
+    best: float | None
+    best_step: NonNegativeInt | None
+    reference: float | None
+    waited: NonNegativeInt
+
+
+@dataclass(frozen=True)
+class TrainingHeader(Record):
+    """The header of `last.safetensors` and `best.safetensors`: the state of training besides its arrays.
+
+    spec, spec_sha256: the resolved spec, and the digest of its text. data: the fingerprint of the
+    data set. steps, epoch: that the run will have, and that it has done. rows, rows_sha256: of the
+    metrics, without their seconds. sums: of the examples since the last row. schedule: the memory of
+    a monitored schedule.
+    """
+
+    spec: dict[str, Any]
+    spec_sha256: Sha256
+    data: Sha256
+    backend: str
+    signature: Signature
+    seed: int
+    examples: PositiveInt
+    step: NonNegativeInt
+    steps: NonNegativeInt
+    epoch: NonNegativeFloat
+    rows: NonNegativeInt
+    rows_sha256: Sha256
+    sums: dict[str, float | None]
+    schedule: dict[str, bool | int | float | str | None] | None
+    monitor: MonitorMemory | None
+    stopped: str | None
+    tensors_sha256: Sha256
+
+
+@dataclass(frozen=True)
+class PretrainingHeader(Record):
+    """The header of `pretraining.safetensors`. layers: from the lowest up; gaussian: those whose inputs are so."""
+
+    spec_sha256: Sha256
+    data: Sha256
+    layers: list[str]
+    gaussian: list[str]
+    tensors_sha256: Sha256
+
+
+@dataclass(frozen=True)
+class Search(Record):
+    """`sweep.json`: all that decides what trial k of a sweep is. grid: (path, values) in the order of the trials."""
+
+    remedy = "choose another folder with --out"
+
+    nnctl: Literal["sweep"]
+    grid: list[list[Any]]
+    random: dict[str, Any]
+    seeds: PositiveInt
+    folds: PositiveInt | None
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ranked(Record):
+    """A combination of settings in `results.json`."""
+
+    settings: dict[str, Any]
+    trials: list[NonNegativeInt]
+    failed: NonNegativeInt
+    mean: float | None
+    standard_error: float | None
+
+
+@dataclass(frozen=True)
+class Results(Record):
+    """`results.json`: the ranking of a sweep."""
+
+    remedy = "delete it, and give the sweep's line again"
+
+    monitor: str
+    higher_is_better: bool
+    ranking: list[Ranked]

@@ -1,0 +1,188 @@
+"""A run on a disk that fails at each of its operations in turn: killed, without power, or full; then resumed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import LOSSES, FaultyDisk, Killed, Loss
+
+from nnctl.errors import RunError
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs import durable
+from nnctl.spec.load import Loaded, load_text
+from nnctl.training import loop, session
+
+SPEC = """
+name: tiny
+data: {type: blobs, examples: 24, validation: 6, test: 6}
+layers: [{type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+optimizer: {type: adam, learning_rate: 0.05}
+schedule: {epochs: 2, batch_size: 8, early_stopping: {monitor: validation_cost, patience: 9, restore_best: true}}
+backend: numpy
+"""
+PRETRAINED = """
+name: tiny
+data: {type: digits, subset: 40, validation: 10, test: 1700}
+layers:
+  - flatten
+  - {type: dense, name: one, units: 3, activation: sigmoid}
+  - {type: dense, units: 10, activation: softmax}
+pretraining: {layers: [one], epochs: 2}
+cost: log_likelihood
+schedule: {epochs: 1, batch_size: 20}
+backend: numpy
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # A checkpoint after every step: as many moments to die at as there can be.
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
+
+
+def train(out: str | None, text: str = SPEC, *overrides: str, **options: Any) -> None:
+    loaded: Loaded = load_text(text, "tiny.yaml", overrides)
+    follow(session.train(loaded, out=None if out is None else Path(out), **options), [RunSink()])
+
+
+def contents(folder: str | Path) -> dict[str, Any]:
+    """All that lies in a run folder, without what a clock says: the name of each entry, and its content."""
+    found: dict[str, Any] = {}
+    for path in sorted(Path(folder).rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            found[name] = "folder"
+        elif path.suffix == ".safetensors" or path.parent.name == "checkpoints":
+            found[name] = path.read_bytes()
+        elif path.suffix == ".jsonl":
+            found[name] = [_timeless(json.loads(line)) for line in path.read_text().splitlines()]
+        elif path.suffix == ".json":
+            found[name] = _timeless(json.loads(path.read_text()))
+        else:
+            found[name] = path.read_bytes()
+    return found
+
+
+def _timeless(content: Any) -> Any:
+    if not isinstance(content, Mapping):
+        return content
+    of_the_clock = ("seconds", "started", "sha256", "metrics.jsonl", "pretraining.jsonl", "origin.json")
+    return {key: _timeless(value) for key, value in content.items() if key not in of_the_clock}
+
+
+def count_operations(out: str | None, text: str = SPEC, *overrides: str, **options: Any) -> int:
+    disk = FaultyDisk()
+    with disk.installed():
+        train(out, text, *overrides, **options)
+    return disk.operations
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "losing"),
+    [*((SPEC, losing) for losing in LOSSES), (PRETRAINED, "nothing"), (PRETRAINED, "both")],
+    ids=[*LOSSES, "pretrained-nothing", "pretrained-both"],
+)
+def test_killed_at_any_operation_a_run_resumes_to_the_same_bytes(text: str, losing: Loss) -> None:
+    operations = count_operations("whole", text, chunk=2)
+    assert operations > 60
+    for point in range(operations):
+        out = f"at-{point}"
+        kill(out, text, point=point, losing=losing)
+        resume(out, text)
+        assert contents(out) == contents("whole"), point
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("losing", ["nothing", "both"])
+def test_killed_as_more_epochs_begin_it_resumes_to_the_same_bytes(losing: Loss) -> None:
+    """From the finished run on: the summary goes, the spec changes, training goes on."""
+    more = ("schedule.epochs=3",)
+    whole = "whole"
+    resume(whole, SPEC)
+    operations = count_operations(whole, SPEC, *more, resume=True, chunk=2)
+    for point in range(operations):
+        out = f"at-{point}"
+        resume(out, SPEC)
+        kill(out, SPEC, *more, point=point, losing=losing, resume=True)
+        resume(out, SPEC, *more)
+        assert contents(out) == contents(whole), point
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("losing", ["nothing", "both"])
+def test_a_numbered_run_that_died_leaves_no_second_folder(losing: Loss) -> None:
+    operations = count_operations(None, SPEC, chunk=9)
+    whole = tree("runs")
+    for point in range(operations):
+        shutil.rmtree("runs")
+        kill(None, SPEC, point=point, losing=losing, chunk=9)
+        resume(None, SPEC)
+        assert tree("runs") == whole, point
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [errno.ENOSPC], ids=errno.errorcode.get)
+def test_a_disk_that_refuses_an_operation_is_a_sentence_and_costs_nothing(number: int) -> None:
+    operations = count_operations("whole", SPEC, chunk=2)
+    for point in range(operations):
+        out = f"at-{point}"
+        disk = FaultyDisk(refuses=(point, OSError(number, os.strerror(number))))
+        with disk.installed(), pytest.raises(RunError) as caught:
+            train(out, SPEC, chunk=2)
+        assert os.strerror(number) in str(caught.value)
+        assert caught.value.exit_code == 2
+        assert not [path for path in Path(out).rglob("*") if durable.is_leftover(path.name)]
+        resume(out, SPEC)
+        assert contents(out) == contents("whole"), point
+
+
+def test_the_double_tells_what_is_not_flushed(tmp_path: Path) -> None:
+    """It would be no test if it kept everything: without a flush, the old content and the old names come back."""
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    for losing, content, names in (
+        ("nothing", b"after!", {"file", "new"}),
+        ("contents", b"before", {"file", "new"}),
+        ("names", b"after!", {"file"}),
+        ("both", b"before", {"file"}),
+    ):
+        path.write_bytes(b"before")
+        (tmp_path / "new").unlink(missing_ok=True)
+        disk = FaultyDisk(losing=losing)
+        for name in ("file", "new"):
+            descriptor = disk.open(tmp_path / name, os.O_RDWR | os.O_CREAT)
+            disk.write(descriptor, b"after!")
+            os.close(descriptor)
+        disk.lose()
+        assert (path.read_bytes(), {p.name for p in tmp_path.iterdir()}) == (content, names)
+
+
+def kill(out: str | None, text: str, *overrides: str, point: int, losing: Loss, **options: Any) -> None:
+    """Train until the disk's operation `point`, and lose what was not flushed."""
+    disk = FaultyDisk(dies_at=point, losing=losing)
+    with disk.installed(), pytest.raises(Killed):
+        train(out, text, *overrides, chunk=options.pop("chunk", 2), **options)
+    disk.lose()
+
+
+def resume(out: str | None, text: str, *overrides: str) -> None:
+    """Go on, or begin, with other chunks."""
+    with FaultyDisk().installed():
+        train(out, text, *overrides, resume=True, chunk=1)
+
+
+def tree(folder: str) -> dict[str, Any]:
+    """The contents of all runs in a folder, and where its links lead."""
+    links = {str(path): os.readlink(path) for path in Path(folder).rglob("*") if path.is_symlink()}
+    return {"links": links} | {str(p): contents(p) for p in Path(folder).glob("*/*") if not p.is_symlink()}
