@@ -174,7 +174,7 @@ class FunctionSource(GeneratedSource):
 
     def problems(self) -> list[Problem]:
         """An expression that cannot be evaluated, and bounds that are not in order."""
-        problems = []
+        problems = super().problems()
         try:
             parse(self.expression)
         except ExpressionError as error:
