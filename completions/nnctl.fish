@@ -29,20 +29,33 @@ function __nnctl_at -d 'whether the cursor is at this place of this command'
     test (count $words) -eq (math (count $command) + $argv[1]); and __nnctl_using $command
 end
 
+function __nnctl_from -d 'whether the cursor is at this place of this command or behind it'
+    set -l words (__nnctl_words)
+    set -l command $argv[2..-1]
+    test (count $words) -ge (math (count $command) + $argv[1]); and __nnctl_using $command
+end
+
+function __nnctl_token -d 'the word so far, without its quotes; nothing in it is expanded'
+    set -l token (string replace -r -- '^--[^=]*=' '' (commandline -ct))
+    string unescape -- $token; and return
+    # A quote is open: within it everything is text.
+    string replace -r -- '^(["\'])' '' $token
+end
+
 function __nnctl_specs
-    set -l token (string replace -r -- '^-[^=]*=' '' (commandline -ct))
+    set -l token (__nnctl_token)
     for path in $token*.yaml $token*.yml $token*/
         echo $path
     end
 end
 
 function __nnctl_ask -d 'values that depend on the spec of this line or on the installed components'
-    set -l token (string replace -r -- '^--[^=]*=' '' (commandline -ct))
+    set -l token (__nnctl_token)
     set -l spec (string match -r -- '^.*\.ya?ml$' (commandline -opc))
     if set -q spec[1]
-        nnctl complete $argv[1] "$token" --spec=$spec[1] 2>/dev/null
+        nnctl complete $argv[1] --spec=$spec[1] -- "$token" 2>/dev/null
     else
-        nnctl complete $argv[1] "$token" 2>/dev/null
+        nnctl complete $argv[1] -- "$token" 2>/dev/null
     end
 end
 
@@ -53,7 +66,7 @@ complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a sp
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
-complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Show every value of a spec and where it came from, or all that there is to say of a component'
+complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
@@ -75,15 +88,15 @@ complete -c nnctl -n '__nnctl_using train' -l quiet -s q -d 'Nothing on stderr b
 complete -c nnctl -n '__nnctl_using train' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
 
-complete -c nnctl -n '__nnctl_using evaluate' -l split -x -d 'train, validation or test'
+complete -c nnctl -n '__nnctl_using evaluate' -l split -x -a 'train validation test' -d 'The examples; test if absent, or without one validation'
 complete -c nnctl -n '__nnctl_using evaluate' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using evaluate' -l top-k -x -d 'Also count answers among the K largest outputs'
 complete -c nnctl -n '__nnctl_using evaluate' -l best -x -d 'The N best runs of each sweep folder that RUN names'
 complete -c nnctl -n '__nnctl_using evaluate' -l augment -x -d 'Mean outputs over N augmented copies and the original'
-complete -c nnctl -n '__nnctl_using evaluate' -l with -x -d 'For --augment, instead of the run’s own; repeatable'
+complete -c nnctl -n '__nnctl_using evaluate' -l with -x -a '(__nnctl_ask augmentation)' -d 'For --augment, instead of the run’s own; repeatable'
 complete -c nnctl -n '__nnctl_using evaluate' -l confusion -d 'Also show which classes are taken for which'
 complete -c nnctl -n '__nnctl_using evaluate' -l help -s h -d 'Show this message and exit'
-complete -c nnctl -n '__nnctl_using evaluate' -x -a '(__fish_complete_directories)'
+complete -c nnctl -n '__nnctl_from 0 evaluate' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using predict' -l top-k -x -d 'Only the K largest outputs of each example'
 complete -c nnctl -n '__nnctl_using predict' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
@@ -92,10 +105,13 @@ complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as th
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
 complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'
 complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Gibbs steps of each sample’s chain; 100 if absent'
-complete -c nnctl -n '__nnctl_using predict' -l out -r -F -d 'Where samples go, an array, .npy, or a picture, .png'
+complete -c nnctl -n '__nnctl_using predict' -l out -r -F -d 'Where answers go, or samples, as an array, .npy, or as a picture, .png'
+complete -c nnctl -n '__nnctl_using predict' -l format -x -a 'jsonl csv' -d 'Of the answers; by --out’s suffix if absent'
+complete -c nnctl -n '__nnctl_using predict' -l force -d 'Let --out overwrite a file'
 complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of what is drawn; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)'
+complete -c nnctl -n '__nnctl_from 1 predict' -r -F
 
 complete -c nnctl -n '__nnctl_using gradcheck' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using gradcheck' -l method -x -a 'complex central' -d 'The complex step, or central differences'
@@ -118,10 +134,10 @@ complete -c nnctl -n '__nnctl_using inspect' -l help -s h -d 'Show this message 
 complete -c nnctl -n '__nnctl_at 0 inspect' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using explain' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
-complete -c nnctl -n '__nnctl_using explain' -l under -x -d 'Only what lies at or under this path, e.g'
+complete -c nnctl -n '__nnctl_using explain' -l under -x -a '(__nnctl_ask path)' -d 'Only what lies at or under this path, e.g'
 complete -c nnctl -n '__nnctl_using explain' -l list -d 'The components of a kind, as in --list layer; without one, the kinds'
 complete -c nnctl -n '__nnctl_using explain' -l help -s h -d 'Show this message and exit'
-complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs)'
+complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs; __nnctl_ask component)'
 
 complete -c nnctl -n '__nnctl_using bench' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using bench' -l step -x -a 'train evaluate' -d 'Which step'
@@ -134,7 +150,7 @@ complete -c nnctl -n '__nnctl_at 0 bench' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using sweep' -l grid -x -a '(__nnctl_ask setting)' -d 'Try these values; repeatable, all combinations'
 complete -c nnctl -n '__nnctl_using sweep' -l random -x -d 'Draw N times from what --space names'
-complete -c nnctl -n '__nnctl_using sweep' -l space -x -a '(__nnctl_ask setting)' -d 'Draw from this range; repeatable'
+complete -c nnctl -n '__nnctl_using sweep' -l space -x -d 'Draw from this range; repeatable'
 complete -c nnctl -n '__nnctl_using sweep' -l seeds -x -d 'Train each combination with N seeds; ranks means'
 complete -c nnctl -n '__nnctl_using sweep' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
 complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column; what the runs monitor if absent'
@@ -158,12 +174,13 @@ complete -c nnctl -n '__nnctl_at 0 data fetch' -x -a '(__nnctl_ask source)'
 
 complete -c nnctl -n '__nnctl_using data show' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using data show' -l help -s h -d 'Show this message and exit'
-complete -c nnctl -n '__nnctl_at 0 data show' -x -a '(__nnctl_specs)'
+complete -c nnctl -n '__nnctl_at 0 data show' -x -a '(__nnctl_specs; __nnctl_ask source)'
 
 complete -c nnctl -n '__nnctl_using schema' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using doctor' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using doctor' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 doctor' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using completion' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 completion' -x -a 'bash zsh fish'

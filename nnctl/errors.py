@@ -3,7 +3,8 @@
 NnctlError                1   a defect of ours
 ├── UsageError            2   the command line
 │   ├── SpecError         2   the spec, with one `Diagnostic` a problem
-│   └── ShapeError        2   layers that do not fit together, or not the data
+│   ├── ShapeError        2   layers that do not fit together, or not the data
+│   └── FormulaError      2   a component whose formula is none
 ├── DataError             3   a data set that is missing, broken or unreachable
 ├── RunError              2   a run folder that is missing, in the way or damaged
 ├── DivergedError         4   the cost stopped being a number
@@ -136,6 +137,23 @@ class ShapeError(UsageError):
     def __str__(self) -> str:
         where = f"{self.layer}: " if self.layer else ""
         return where + self.message + (f"\n  {self.hint}" if self.hint else "")
+
+
+class FormulaError(UsageError):
+    """A component's formula does what no formula can, and so cannot be differentiated or compiled.
+
+    `module` and `body` say where, as Python calls a function; whose it is, the graph builder puts in their place.
+    """
+
+    def __init__(self, message: str, module: str, body: str) -> None:
+        self.message = message
+        self.module = module
+        self.body = body
+        super().__init__(f"{body} in {module} {message}")
+
+    def of(self, owner: str) -> UsageError:
+        """The error as the user reads it."""
+        return UsageError(f"{owner} {self.message}")
 
 
 class DataError(NnctlError):

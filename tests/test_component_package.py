@@ -15,19 +15,22 @@ PACKAGE = ROOT / "examples" / "component-package"
 SPEC = PACKAGE / "digits.yaml"
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def install(package: Path, target: Path) -> Path:
     """A folder with the installed package and its metadata; no network is asked."""
-    target = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
-         "--no-build-isolation", "--target", str(target), str(PACKAGE)],
+         "--no-build-isolation", "--target", str(target), str(package)],
         capture_output=True,
         text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return target
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(PACKAGE, tmp_path_factory.mktemp("site"))
 
 
 def nnctl(installed: Path | None, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,3 +106,12 @@ def test_a_wrong_field_is_refused(installed: Path) -> None:
     done = nnctl(installed, "inspect", str(SPEC), "--set", "layers.2.gate_bais=0")
     assert done.returncode == 2
     assert "did you mean 'gate_bias'?" in done.stderr
+
+
+@pytest.mark.slow
+def test_its_layer_explains_itself(installed: Path) -> None:
+    (entry,) = rows(nnctl(installed, "explain", "highway"))
+    assert entry["package"] == "nnctl-highway"
+    assert entry["example"] == "layers: [{type: highway, activation: tanh, gate_bias: -2.0}]"
+    example = f"layers=[flatten, {str(entry['example'])[9:-1]}, {{type: dense, units: 10, activation: softmax}}]"
+    assert nnctl(installed, "inspect", str(SPEC), "--set", example).returncode == 0

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nnctl.spec.load import load_text
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")),
          *sorted((ROOT / "examples").glob("*/README.md"))]  # fmt: skip
@@ -48,6 +50,30 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_a_dead_link_is_found() -> None:
     assert "specs" in set(links(ROOT / "README.md"))
     assert "sweeps" in anchors(ROOT / "README.md")
+
+
+PIECES = [
+    pytest.param(page, block, id=f"{page.name}-{number}")
+    for page in (ROOT / "README.md", ROOT / "docs" / "spec.md")
+    for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```$", page.read_text("utf-8"), flags=re.M | re.S), 1)
+]
+REST = {
+    "data": "{type: digits, validation: 0.1}",
+    "layers": "[{type: dense, units: 10, name: strokes, activation: sigmoid}, "
+    "{type: dense, units: 10, name: shapes, activation: sigmoid}]",
+    "cost": "mse",
+}
+
+
+@pytest.mark.parametrize(("page", "block"), PIECES)
+def test_every_piece_of_a_spec_is_part_of_one(page: Path, block: str) -> None:
+    """What a page shows of the spec language loads, with the rest of a spec around it; a key may stand there twice."""
+    parts = re.split(r"^(?=\w+:)", block, flags=re.M)
+    texts = {part.partition(":")[0]: part for part in parts if re.match(r"\w+:", part)}
+    for part in parts:
+        given = {**texts, part.partition(":")[0]: part} if re.match(r"\w+:", part) else texts
+        rest = "".join(f"{key}: {value}\n" for key, value in REST.items() if key not in given)
+        assert load_text("".join(given.values()) + rest, page.name).spec
 
 
 def test_the_readme_keeps_to_what_one_reads() -> None:

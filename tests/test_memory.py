@@ -67,7 +67,7 @@ def test_the_libraries_are_not_loaded_where_they_do_not_fit(
     if enough:
         memory.require_address_space()
         return
-    with pytest.raises(MemoryError, match="ulimit -v leaves 100.0 MiB"):
+    with pytest.raises(MemoryError, match=r"ulimit -v leaves 100\.0 MiB"):
         memory.require_address_space()
 
 

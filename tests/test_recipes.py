@@ -41,6 +41,7 @@ WALKERS = (
     "tests/components/test_component_registry.py",
     "tests/components/test_component_derivatives.py",
     "tests/data/test_specs.py",
+    "tests/spec/test_catalogue.py",
     "tests/ops/test_component_formulas.py",
     "tests/ops/test_structured.py",
     "tests/backends/test_contract.py",

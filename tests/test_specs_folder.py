@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from nnctl.components.registry import Component, components, kinds
 from nnctl.spec.load import load_spec
@@ -20,7 +23,7 @@ ON_MNIST = [*BOOK, *sorted((FOLDER / "mnist").glob("*.yaml"))]
 MNIST = FOLDER.parents[1] / "shared" / "data" / "mnist"
 
 ELSEWHERE = {
-    "data": {"csv", "npz", "npy", "images", "mnist", "shakespeare"},  # files of the user's, or a download
+    "data": {"mnist", "shakespeare"},  # a download; sub-folders show them
     "metric": {"accuracy"},  # comes with labels
     "activation": {"step"},  # has no gradient to train through
     "distribution": set(components("distribution")),
@@ -94,6 +97,31 @@ def test_together_they_show_every_kind(kind: str) -> None:
         assert len(shown) >= ENOUGH[kind], f"not shown: {sorted(missing)}"
     else:
         assert not missing
+
+
+def test_every_source_of_data_has_an_example() -> None:
+    specs = (load_spec(path).spec for path in sorted(FOLDER.rglob("*.yaml")))
+    assert {spec.data.type for spec in specs} == set(components("data"))
+
+
+def test_the_files_of_examples_are_as_they_are_made() -> None:
+    assert (FOLDER / "data").is_dir()
+    path = FOLDER.parent / "scripts" / "example_data.py"
+    found = importlib.util.spec_from_file_location("example_data", path)
+    assert found is not None
+    assert found.loader is not None
+    made = importlib.util.module_from_spec(found)
+    found.loader.exec_module(made)
+    for name, pixels in made.shapes().items():
+        with Image.open(FOLDER / "data/shapes" / name) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), pixels)
+    with np.load(FOLDER / "data/pendulum.npz") as archive:
+        for name, array in made.pendulum().items():
+            # The mathematics of another platform may differ in the last bit.
+            np.testing.assert_allclose(archive[name], array, rtol=1e-6)
+    strokes = made.strokes()
+    np.testing.assert_allclose(np.load(FOLDER / "data/strokes.npy"), strokes["strokes.npy"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(np.load(FOLDER / "data/turns.npy"), strokes["turns.npy"])
 
 
 @pytest.mark.parametrize("path", SPECS + ON_MNIST, ids=lambda path: path.stem)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.analysis import remedies
+from nnctl.analysis.remedies import Finding
 from nnctl.components.base import ElementwiseActivation
 from nnctl.data.dataset import Dataset
 from nnctl.engine.initial import initial_state
@@ -57,25 +59,46 @@ class Diagnosis:
     cost: float
     expected: float | None
     layers: tuple[LayerHealth, ...]
+    of_data: tuple[Finding, ...] = ()
 
     @property
-    def words(self) -> list[str]:
-        """The warnings that are worth a line."""
-        found = []
+    def findings(self) -> list[Finding]:
+        """The warnings that are worth a line, each with its remedy; those on the data first, for others follow."""
+        found = list(self.of_data)
         if self.expected is not None and self.cost > _FAR * self.expected:
             found.append(
-                f"the initial cost is {self.cost:.3g}, an even guess costs {self.expected:.3g}: "
-                "the first weights are too large, or the inputs are not standardized"
+                Finding(
+                    f"the initial cost is {self.cost:.3g}, an even guess costs {self.expected:.3g}: "
+                    "the first weights are too large, or the inputs are not standardized",
+                    "data.transforms: [standardize], or an initializer that suits the activation, as he_normal "
+                    "does relu and glorot_normal tanh",
+                )
             )
         gradients = [(s.gradient, s.layer) for s in self.layers if s.gradient]
         if gradients and min(gradients)[0] < 1e-3 * max(gradients)[0]:
             (small, low), (large, high) = min(gradients), max(gradients)
-            found.append(f"gradients span {large / small:.0e} from {low} to {high}: they vanish or explode with depth")
+            found.append(
+                Finding(
+                    f"gradients span {large / small:.0e} from {low} to {high}: they vanish or explode with depth",
+                    "relu with initializer: he_normal, batch_norm between the layers, or residual layers; "
+                    "where they explode, optimizer.clip",
+                )
+            )
         for state in self.layers:
             if state.dead is not None and state.dead > 0.5:
-                found.append(f"{state.dead:.0%} of the units of {state.layer} are dead: no example moves them")
+                found.append(
+                    Finding(
+                        f"{state.dead:.0%} of the units of {state.layer} are dead: no example moves them",
+                        "leaky_relu or elu, smaller first biases, or standardized inputs",
+                    )
+                )
             if state.saturated is not None and state.saturated > 0.5:
-                found.append(f"{state.saturated:.0%} of the values of {state.layer} are saturated")
+                found.append(
+                    Finding(
+                        f"{state.saturated:.0%} of the values of {state.layer} are saturated",
+                        "smaller first weights, as glorot_normal draws them, or standardized inputs",
+                    )
+                )
         return found
 
 
@@ -92,7 +115,7 @@ def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
     classes = data.signature.classes
     units = resolve(network.structure.output_shape[-1], {})
     guess = None if classes is None else spec.cost.of_even_guess(len(classes), units)
-    return Diagnosis(count, float(cost), guess, tuple(states))
+    return Diagnosis(count, float(cost), guess, tuple(states), tuple(remedies.of_data(data)))
 
 
 def _layers(network: Network) -> list[str]:
@@ -149,6 +172,5 @@ def _storage(network: Network, data: Dataset, seed: int, count: int) -> dict[str
     rows = np.random.default_rng(seed).permutation(len(data.train))[:count]
     stored: dict[str, Any] = dict(initial_state(network, seed, count))
     stored |= {interface.INPUTS: data.train.inputs[rows], interface.TARGETS: data.train.targets[rows]}
-    if data.shift is not None and data.scale is not None:
-        stored |= dict(zip(interface.STATISTICS, (data.shift, data.scale), strict=True))
+    stored |= {interface.of_data(name): array for name, array in data.statistics.items()}
     return stored | {interface.EXAMPLES: float(len(data.train)), interface.SEED: np.array(interface.seed_words(seed))}

@@ -30,4 +30,7 @@ def random_examples(signature: DataSignature, batch: int, seed: int) -> dict[str
         byte = signature.input_dtype == "uint8"
         data[interface.SHIFT] = np.full(signature.statistics_shape, 127.5 if byte else 0.0)
         data[interface.SCALE] = np.full(signature.statistics_shape, 1.0 / 127.5 if byte else 1.0)
+    if signature.target_statistics_shape is not None:
+        data[interface.TARGET_SHIFT] = np.full(signature.target_statistics_shape, 0.5)
+        data[interface.TARGET_SCALE] = np.full(signature.target_statistics_shape, 2.0)
     return data

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import nnctl.backends
 from nnctl.components.backends import Auto
 from nnctl.components.base import BackendComponent
-from nnctl.components.registry import components
+from nnctl.components.registry import components, not_loaded
 from nnctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +45,15 @@ def choose_backend(
         return _best(specified, graphs, workers)
     found = _opened(component, graphs, workers)
     if isinstance(found, str):
-        judge = _reference().type
-        raise UsageError(f"the {component.type} backend cannot run this net: {found}\n  use backend {judge}, or auto")
+        raise UsageError(
+            f"the {component.type} backend cannot run this net: {found}\n  use backend {reference_name()}, or auto"
+        )
     return ChosenBackend(found, _reason("as asked for", found))
+
+
+def reference_name() -> str:
+    """The name of the backend that judges all others, which imports the least."""
+    return _reference().type
 
 
 def reference_backend() -> Backend:
@@ -76,7 +82,8 @@ def _named(specified: BackendComponent, name: str) -> BackendComponent:
     known = components("backend")
     if name not in known:
         *others, last = known
-        raise UsageError(f"there is no backend {name!r}: choose {', '.join(others)} or {last}")
+        there_are = f"there is no backend {name!r}: choose {', '.join(others)} or {last}"
+        raise UsageError("\n  ".join((there_are, *not_loaded())))
     component: BackendComponent = known[name]()
     return component
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from nnctl import __version__
 from nnctl.backends.blas import kernels_asked_for
+from nnctl.backends.cache.private import cache_root
 from nnctl.backends.cache.pruning import MOST_BYTES, entries
-from nnctl.backends.cache.store import cache_root
 from nnctl.backends.contract import Finding
 from nnctl.backends.limits import copy_limit, product_limit
 from nnctl.backends.machine import blas_libraries, cores, instruction_sets, processor, vector_bits
@@ -63,8 +63,9 @@ def _speed() -> list[Finding]:
 
 def _cache() -> Finding:
     root = cache_root()
-    existing = next(p for p in (root, *root.parents) if p.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
+    if root is None:
+        return Finding("compiled code", "not kept", "every run compiles anew; set NNCTL_CACHE to a folder of your own")
+    if not os.access(root, os.W_OK):
         return Finding("compiled code", str(root), "cannot be written: every run compiles anew; set NNCTL_CACHE")
     return Finding("compiled code", str(root), f"writable, {_entries(root)} kept; NNCTL_CACHE moves it")
 

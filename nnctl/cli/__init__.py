@@ -9,7 +9,7 @@ import sys
 from nnctl.process.import_path import leave_working_folder
 
 TYPE_CHECKING = False
-# No other import here, `gc` is built in: what `python -m nnctl` loads before `main` may still come from the working folder,
+# No other import here (`gc` is built in): what `python -m nnctl` loads before `main` may come from the working folder,
 # and a signal that comes before ends Python, not nnctl.
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,8 +118,16 @@ def explain_defect(kind: type[BaseException], error: BaseException, trace: Trace
 
     with guarded():
         sys.__excepthook__(kind, error, trace)
+        plugin = _plugin_of(trace)
         print(
-            f"nnctl: this is a defect of nnctl {__version__}, not of your spec; "
+            f"nnctl: this is a defect of {plugin or f'nnctl {__version__}'}, not of your spec; "
             "please report it with the command line and the lines above",
             file=sys.stderr,
         )
+
+
+def _plugin_of(trace: TracebackType | None) -> str | None:
+    """The plugin that a traceback leads through, in words."""
+    registry = sys.modules.get("nnctl.components.registry")
+    package = registry.plugin_of(trace) if registry is not None else None
+    return None if package is None else f"the plugin {package}"

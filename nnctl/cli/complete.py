@@ -16,11 +16,7 @@ def complete(
     spec: Annotated[Path | None, typer.Option(help="The spec that the line names.")] = None,
 ) -> None:
     """Print candidates that begin with PREFIX, one a line, each with a tab and what it is."""
-    from nnctl.cli.completion.candidates import names, settings
+    from nnctl.cli.completion.candidates import candidates
 
-    if kind is Kind.SETTING:
-        candidates = settings(prefix, spec)
-    else:
-        candidates = names({Kind.BACKEND: "backend", Kind.SOURCE: "data"}.get(kind, kind.value), prefix)
-    for value, words in candidates:
+    for value, words in candidates(kind, prefix, spec):
         typer.echo(f"{value}\t{words}" if words else value)

@@ -21,9 +21,10 @@ def doctor(
 
     The machine: versions, processor, BLAS and who chose its kernels, the
     measured limits of one core and of all, the cache of compiled code, CUDA.
-    With a spec: its initial cost beside that of an even guess, then for each
-    layer with weights the size of its output and of its gradient, dead and
-    saturated units, on up to 256 training examples. Tables on a terminal, JSON
+    With a spec: its initial cost beside that of an even guess, what is wrong
+    with a remedy for each, then for each layer with weights the size of its
+    output and of its gradient, dead and saturated units, on up to 256 training
+    examples. Tables on a terminal, JSON
     Lines in a pipe.
     """
     from dataclasses import asdict
@@ -44,7 +45,7 @@ def doctor(
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
         found = diagnose(loaded.spec, data, loaded.spec.seed)
     expected = "" if found.expected is None else f"an even guess costs {found.expected:.4g}"
-    words = [{"what": "initial cost", "value": f"{found.cost:.4g}", "words": expected}]
-    words += [{"what": "found", "value": "warning", "words": text} for text in found.words]
-    print_rows(words)
+    lines = [{"what": "initial cost", "value": f"{found.cost:.4g}", "words": expected, "remedy": ""}]
+    lines += [{"what": "found", "value": "warning", **asdict(finding)} for finding in found.findings]
+    print_rows(lines)
     print_rows([asdict(state) for state in found.layers])

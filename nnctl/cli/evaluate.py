@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 
 def evaluate(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders, or with --best a sweep's.", metavar="RUN...", show_default=False)
+        list[Path],
+        typer.Argument(help="Run folders; of a sweep's the best trial.", metavar="RUN...", show_default=False),
     ],
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="train|validation|test",
+            help="The examples; test if absent, or without one validation.",
+        ),
+    ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
@@ -57,13 +65,17 @@ def evaluate(
     if with_ and not augment:
         raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
     if best is not None:
-        from nnctl.sweep.best import best_runs
+        from nnctl.runs.sweeps import best_runs
 
         runs = [run for folder in runs for run in best_runs(folder, best)]
     opened = [open_run(path, checkpoint, with_ or None) for path in runs]
     if confusion and any(run.classes is None for run in opened):
         raise UsageError("--confusion: this net predicts values, not classes")
+    if confusion and (most := max(len(run.classes or ()) for run in opened)) > evaluation.MOST_CONFUSED:
+        raise UsageError(f"--confusion: {most:,} classes are too many for a table of all pairs")
     results = evaluation.evaluate(opened, split, top_k=top_k, copies=augment)
+    if split is None and (taken := results[0].row["split"]) != "test":
+        print(f"there is no test split: measured on {taken}, by which training may have chosen", file=sys.stderr)
     if sys.stdout.isatty():
         _show(results, opened[0].classes if confusion else None)
         return

@@ -33,9 +33,10 @@ def explain(
         bool, typer.Option("--list", help="The components of a kind, as in --list layer; without one, the kinds.")
     ] = False,
 ) -> None:
-    """Show every value of a spec and where it came from, or all that there is to say of a component.
+    """Explain every value of a spec, or any component.
 
-    Of a component: its formula, its fields with their defaults, an example.
+    Of a value: where it came from and what it means. Of a component: its
+    formula, its fields with their defaults, an example.
     Text and tables on a terminal, one JSON object a line in a pipe.
     """
     from nnctl.errors import UsageError
@@ -92,19 +93,21 @@ def _list(kind: str | None) -> None:
 
 
 def _components(entries: Sequence[Entry]) -> None:
-    import json
     import sys
     from dataclasses import asdict
 
+    from nnctl.cli.printing import print_json
+
     if not sys.stdout.isatty():
         for entry in entries:
-            typer.echo(json.dumps(asdict(entry), ensure_ascii=False))
+            print_json(asdict(entry))
         return
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from nnctl.screen.console import Console, columns_of
+
+    console = Console(sys.stdout, columns_of(sys.stdout))
 
     def show(indent: int, *parts: str | tuple[str, str]) -> None:
         # Text throughout: in plain strings rich takes brackets for markup.

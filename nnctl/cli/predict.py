@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from nnctl.inference.opened import TrainedRun
+    from nnctl.inference.opened import SavedRun, TrainedRun
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", metavar="RUN", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
+    ],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files: .csv, .tsv, .npy, .npz, images; - is CSV on stdin.", metavar="[INPUT...]", show_default=False
+            help="Files: .csv, .tsv, .npy, .npz, images, folders of these; - is CSV on stdin.",
+            metavar="[INPUT...]",
+            show_default=False,
         ),
     ] = None,
     top_k: Annotated[
@@ -47,8 +51,14 @@ def predict(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Where samples go: an array, .npy, or a picture, .png."),
+        typer.Option(
+            "--out", metavar="FILE", help="Where answers go, or samples: as an array, .npy, or as a picture, .png."
+        ),
     ] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", metavar="jsonl|csv", help="Of the answers; by --out's suffix if absent.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --out overwrite a file.")] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn; the spec's if absent.")
     ] = None,
@@ -59,23 +69,25 @@ def predict(
     Where layers are stateful, the examples of a file follow one another, in at most 16 stretches.
     With --generate, text. With --sample, an example a line, or all in the file --out.
     """
-    import sys
-
-    from nnctl.cli.printing import print_json
     from nnctl.errors import UsageError
-    from nnctl.inference import prediction
-    from nnctl.inference.opened import open_run
+    from nnctl.inference.opened import open_run, read_run
 
+    if force and out is None:
+        raise UsageError("--force lets --out FILE overwrite a file, and there is no --out")
     if sample is not None:
-        if inputs or any(option is not None for option in (top_k, generate, temperature, prompt, checkpoint)):
+        given = (top_k, generate, temperature, prompt, checkpoint, format_)
+        if inputs or any(option is not None for option in given):
             raise UsageError("--sample draws from the run alone: it goes with --steps, --seed and --out, nothing else")
-        _sample(open_run(run), sample, steps or 100, seed, out)
+        _sample(open_run(run), sample, steps or 100, seed, out, force)
         return
-    if steps is not None or out is not None:
-        raise UsageError("--steps and --out are for --sample N")
+    if steps is not None:
+        raise UsageError("--steps is for --sample N")
     if generate is not None:
-        if inputs or top_k is not None:
-            raise UsageError("--generate reads no input files, and takes no --top-k; --prompt is how the text begins")
+        if inputs or top_k is not None or out is not None or format_ is not None:
+            raise UsageError(
+                "--generate writes text to stdout: it takes no input files, no --top-k, --out or --format\n"
+                "  --prompt is how the text begins"
+            )
         _write(open_run(run, checkpoint), generate, 1.0 if temperature is None else temperature, prompt or "", seed)
         return
     if temperature is not None or prompt is not None or seed is not None:
@@ -84,10 +96,42 @@ def predict(
         raise UsageError(
             "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
         )
-    for row in prediction.predict(open_run(run, checkpoint), inputs, top_k=top_k):
-        if sys.stdout.isatty():
+    _answer(read_run(run, checkpoint), inputs, top_k, out, format_, force)
+
+
+def _answer(
+    saved: SavedRun, inputs: list[Path], top_k: int | None, out: Path | None, format_: str | None, force: bool
+) -> None:
+    """Print the answers, or write them to a file."""
+    import sys
+
+    from nnctl.cli.printing import print_json
+    from nnctl.inference.prediction import answer, csv_lines
+
+    if format_ is not None:
+        from nnctl.reporting.formats import format_named
+
+        format_named(format_)
+    answers = answer(saved, inputs, top_k=top_k)
+    if out is not None:
+        from nnctl.reporting.new_file import new_file
+        from nnctl.screen.characters import json_line
+
+        as_csv = format_ == "csv" if format_ is not None else out.suffix.lower() == ".csv"
+        with new_file(out, "--out", force=force) as file:
+            for line in csv_lines(answers, top_k=top_k) if as_csv else (json_line(row) + "\n" for row in answers):
+                # Names of files may be any bytes.
+                file.write(line.encode("utf-8", "surrogateescape"))
+    elif format_ == "csv":
+        for line in csv_lines(answers, top_k=top_k):
+            # Names of files may be no text at all, and stdout of a narrow encoding.
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
+    elif sys.stdout.isatty() and format_ is None:
+        for row in answers:
             print(_sentence(row, top_k or 3))
-        else:
+    else:
+        for row in answers:
             print_json(row)
 
 
@@ -117,28 +161,27 @@ def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: i
     sys.stdout.write("\n")
 
 
-def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path | None) -> None:
+def _sample(run: TrainedRun, count: int, steps: int, seed: int | None, out: Path | None, force: bool) -> None:
     """Draw samples into a file, or as JSON Lines."""
     import numpy as np
 
     from nnctl.cli.printing import print_json
-    from nnctl.data.formats.images import write_image
+    from nnctl.data.formats.images import write_png
     from nnctl.errors import UsageError
     from nnctl.inference.sampling import as_stored, picture, sample
+    from nnctl.reporting.new_file import new_file, require_new
 
     if out is not None and out.suffix.lower() not in (".npy", ".png"):
         raise UsageError(f"--out {out}: samples are written as an array, .npy, or as a picture, .png")
-    if out is not None and not out.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}")
+    if out is not None:
+        require_new(out, "--out", force=force)
     samples = sample(run, count, steps=steps, seed=seed)
     if out is None:
         for index, values in enumerate(as_stored(run, samples)):
             print_json({"sample": index, "values": values.tolist()})
         return
-    try:
+    with new_file(out, "--out", force=force) as file:
         if out.suffix.lower() == ".npy":
-            np.save(out, as_stored(run, samples).astype(np.float32))
+            np.save(file, as_stored(run, samples).astype(np.float32))
         else:
-            write_image(out, picture(run, samples))
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+            write_png(file, picture(run, samples))

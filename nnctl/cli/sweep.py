@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[Path, typer.Argument(help="The spec, a YAML file.", metavar="SPEC", show_default=False)],
+    spec: Annotated[
+        Path, typer.Argument(help="The spec, a YAML file; - reads it from stdin.", metavar="SPEC", show_default=False)
+    ],
     grid: Annotated[
         list[str] | None,
         typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
@@ -159,8 +161,9 @@ def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: b
     """Write the ranking, show it on a terminal, and say whether the seeds support it."""
     from nnctl.cli.printing import print_rows
     from nnctl.runs.sealed import write_record
+    from nnctl.runs.sweeps import RESULTS
     from nnctl.sweep.ranking import rank, within_noise
-    from nnctl.sweep.runner import RESULTS, higher_is_better
+    from nnctl.sweep.runner import higher_is_better
 
     column = next((c for result in results if (c := result.column(study.sweep.monitor))), None)
     if column is None:

@@ -49,9 +49,10 @@ def train(
     from nnctl.reporting.formats import FORMATS, format_named
     from nnctl.reporting.sinks import FileSink, Sink, StreamSink
     from nnctl.reporting.terminal import terminal_sinks
+    from nnctl.runs.find import is_run
     from nnctl.training import session
     from nnctl.training.signals import stop_on_signals
-    from nnctl.training.specs import is_run, open_spec
+    from nnctl.training.specs import open_spec
 
     if quiet:
         log_handler.silence()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import MinLen
@@ -91,6 +91,10 @@ class CrossEntropy(ElementwiseCost):
         """K·ln 2, for each unit answers a question of its own."""
         return units * math.log(2.0)
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_smoothing(self.label_smoothing)
+
     def _smooth(self, y: Array) -> Array:
         if not self.label_smoothing:
             return y
@@ -138,6 +142,19 @@ class LogLikelihood(Cost):
     def of_even_guess(self, classes: int, units: int) -> float:
         """ln K."""
         return math.log(classes)
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_smoothing(self.label_smoothing)
+
+
+def _doubts_of_smoothing(share: float) -> list[str]:
+    if share < 0.5:
+        return []
+    return [
+        f"label_smoothing: {share:g} takes that share from the right class; to leave it that share, "
+        f"write label_smoothing: {1.0 - share:.4g}"
+    ]
 
 
 @register("cost", "mae")

@@ -8,18 +8,23 @@
 fields come validation, error text, the JSON Schema, `explain` and completion.
 Packages add components with an entry point in the group `nnctl.components`
 that names a module; importing the module registers them. Our own data
-sources arrive the same way.
+sources arrive the same way. A package whose module cannot be imported, or
+takes a name that is taken, adds nothing: that is said on the log, and again
+where a spec names a component that there is not.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
-from types import MappingProxyType
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
+
+log = logging.getLogger("nnctl.plugins")
 
 ENTRY_POINT_GROUP = "nnctl.components"
 
@@ -39,6 +44,10 @@ _BUILTIN_MODULES = (
 )
 
 _registry: dict[str, dict[str, type[Component]]] = {}
+_plugins: dict[str, str] = {}
+"""Names of packages by the module that their entry point is in."""
+_not_loaded: list[str] = []
+"""A sentence for each package that adds nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ class Component:
     """Formula that it computes, in one line for people."""
     example: ClassVar[str] = ""
     """An example in YAML's flow style, as `{type: elu, alpha: 0.5}`; where the bare name is one, it may be left out."""
+    of_number: ClassVar[str] = ""
+    """Of a kind's base: the component that a bare number in its place most likely means, with … for the number."""
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
 
@@ -96,6 +107,14 @@ class Component:
         """Contradictions between fields that are valid alone."""
         return ()
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        """Sentences on fields that are allowed and seldom meant, because others read them otherwise.
+
+        Asked after `for_convention`.
+        """
+        return ()
+
 
 C = TypeVar("C", bound=Component)
 
@@ -112,8 +131,8 @@ def register(kind: str, name: str) -> Callable[[type[C]], type[C]]:
             raise ValueError(f"{cls.__name__} is registered as {kind} but derives from no base of that kind")
         cls = dataclass(frozen=True, kw_only=True)(cls)
         taken = _registry.setdefault(kind, {}).get(name)
-        if taken is not None and taken.__qualname__ != cls.__qualname__:
-            raise ValueError(f"{kind} {name!r} is registered twice: {taken.__qualname__} and {cls.__qualname__}")
+        if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"it calls {cls.__qualname__} the {kind} {name!r}, which is the name of {_place(taken)}")
         cls.type = name
         _registry[kind][name] = cls
         return cls
@@ -133,9 +152,74 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(_registry))
 
 
+def not_loaded() -> tuple[str, ...]:
+    """A sentence for each package whose components there are not: its name, and why."""
+    _load()
+    return tuple(_not_loaded)
+
+
+def owner(module: str, qualname: str) -> str:
+    """The owner of a function, in words: its component, and the package unless it is nnctl."""
+    name = qualname.partition(".")[0]
+    of_component = (
+        f"the {kind} '{type_}'"
+        for kind, known in _registry.items()
+        for type_, cls in known.items()
+        if (cls.__module__, cls.__qualname__.rpartition(".")[2]) == (module, name)
+    )
+    what = next(of_component, f"{qualname} in {module}")
+    package = _plugins.get(module.partition(".")[0])
+    return what if package is None else f"{what} of the plugin {package}"
+
+
+def package_of(cls: type[Component]) -> str:
+    """The name of the package that a component comes from."""
+    root = cls.__module__.partition(".")[0]
+    return _plugins.get(root, root)
+
+
+def plugin_of(trace: TracebackType | None) -> str | None:
+    """The package whose code an exception came from, or passed through last; None where it was nnctl's alone."""
+    found = None
+    while trace is not None:
+        root = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        found = _plugins.get(root, found)
+        trace = trace.tb_next
+    return found
+
+
 @cache
 def _load() -> None:
     for module in _BUILTIN_MODULES:
         import_module(module)
-    for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name):
+    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name, e.value))
+    # Ours first, so that no other can be faster in taking a name.
+    for entry_point in (e for e in found if _root(e) == "nnctl"):
         entry_point.load()
+    for entry_point in (e for e in found if _root(e) != "nnctl"):
+        _load_plugin(entry_point)
+
+
+def _load_plugin(entry_point: EntryPoint) -> None:
+    package = entry_point.dist.name if entry_point.dist is not None else entry_point.name
+    _plugins[_root(entry_point)] = package
+    before = {kind: dict(known) for kind, known in _registry.items()}
+    try:
+        entry_point.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's module may raise anything
+        _registry.clear()
+        _registry.update(before)
+        reason = str(error).strip().partition("\n")[0]
+        why = reason if isinstance(error, ValueError) and reason else f"{type(error).__name__}: {reason}".rstrip(": ")
+        sentence = f"the plugin {package} is not loaded: {why}"
+        _not_loaded.append(sentence)
+        log.info("%s", sentence)
+
+
+def _root(entry_point: EntryPoint) -> str:
+    return entry_point.module.partition(".")[0]
+
+
+def _place(cls: type[Component]) -> str:
+    """A class, in words, with the package that it comes from."""
+    return f"{cls.__qualname__} of {package_of(cls)}"

@@ -67,6 +67,12 @@ class StepDecay(TimedSchedule):
     def factor_at(self, t: int, total: int) -> float:
         return math.pow(self.factor, t // self.every)
 
+    def problems(self) -> Sequence[Problem]:
+        if self.factor <= 1.0:
+            return ()
+        message = f"each drop multiplies by the factor, and {self.factor:g} would let the rate grow"
+        return [Problem("factor", message, f"to divide by {self.factor:g}, write factor: {1.0 / self.factor:.4g}")]
+
 
 @register("schedule", "exponential")
 class Exponential(TimedSchedule):
@@ -79,6 +85,16 @@ class Exponential(TimedSchedule):
 
     def factor_at(self, t: int, total: int) -> float:
         return math.pow(self.gamma, t)
+
+    def problems(self) -> Sequence[Problem]:
+        if self.gamma < 0.1:
+            message = f"γ is what is left of the rate after each {self.unit}, and {self.gamma:g} leaves next to nothing"
+            meant = f"to lose {self.gamma:.3g} of it each {self.unit}, write gamma: {1.0 - self.gamma:.4g}"
+            return [Problem("gamma", message, f"{meant}; if it is meant, say {{type: step, every: 1, factor: …}}")]
+        if self.gamma > 2.0:
+            message = f"γ is what the rate is multiplied by each {self.unit}, and {self.gamma:g} makes it explode"
+            return [Problem("gamma", message, "a percentage is written as a share: 95% is 0.95")]
+        return ()
 
 
 @register("schedule", "polynomial")
@@ -134,29 +150,62 @@ class CosineRestarts(TimedSchedule):
 
 @register("schedule", "piecewise")
 class Piecewise(TimedSchedule):
-    """Constant factors with jumps between them.
+    """Constant factors, or constant learning rates, with jumps between them.
 
-    A new value holds from its boundary on by PyTorch's convention, and only
-    after it by Keras's.
+    `values` multiply the optimizer's learning rate, `rates` stand in its place. A new
+    one holds from its boundary on by PyTorch's convention, and only after it by Keras's.
     """
 
     formula = "η(t) = η·values[number of boundaries passed at t]"
     example = "{type: piecewise, boundaries: [10, 20], values: [1.0, 0.1, 0.01]}"
 
     boundaries: Annotated[Annotated[tuple[NonNegativeInt, ...], MinLen(1)], "times of the jumps, rising"]
-    values: Annotated[Annotated[tuple[NonNegativeFloat, ...], MinLen(2)], "factors, one more than boundaries"]
+    values: Annotated[
+        Annotated[tuple[NonNegativeFloat, ...], MinLen(2)] | None,
+        "factors of the optimizer's learning rate, one more than boundaries",
+    ] = None
+    rates: Annotated[
+        Annotated[tuple[NonNegativeFloat, ...], MinLen(2)] | None,
+        "learning rates instead of factors, one more than boundaries",
+    ] = None
     convention: Annotated[Convention | None, "whether a boundary belongs to the new value; the spec's if absent"] = None
 
     def factor_at(self, t: int, total: int) -> float:
+        if self.values is None:
+            raise TypeError("learning rates are no factors: ask rate_at")
+        return self.values[self._passed(t)]
+
+    def rate_at(self, rate: float, t: int, total: int) -> float:
+        return super().rate_at(rate, t, total) if self.rates is None else self.rates[self._passed(t)]
+
+    def _passed(self, t: int) -> int:
+        """The number of boundaries passed at time t."""
         after = self.settled("convention") == "keras"
-        return self.values[sum(t > b if after else t >= b for b in self.boundaries)]
+        return sum(t > b if after else t >= b for b in self.boundaries)
+
+    def doubts_about(self, rate: float) -> Sequence[Problem]:
+        if self.values is None or (max(self.values) >= 0.1 and (self.values[0] != rate or rate == 1.0)):
+            return ()
+        shown = f"[{', '.join(f'{value:g}' for value in self.values)}]"
+        return [
+            Problem(
+                "values",
+                f"are these factors or learning rates? values multiply the optimizer's learning rate of {rate:g}, "
+                f"which would begin at {rate * self.values[0]:.3g}",
+                f"learning rates are written rates: {shown}; factors begin with 1, under a smaller learning_rate",
+            )
+        ]
 
     def problems(self) -> Sequence[Problem]:
         problems: list[Problem] = []
         needed = len(self.boundaries) + 1
-        if len(self.values) != needed:
-            message = f"{needed - 1} boundaries need {needed} values, found {len(self.values)}"
-            problems.append(Problem("values", message, "the first value holds before the first boundary"))
+        if (self.values is None) == (self.rates is None):
+            message = "piecewise needs either values, which are factors, or rates, which are learning rates"
+            problems.append(Problem("values" if self.values else "boundaries", message, "give one of the two"))
+        for name, given in (("values", self.values), ("rates", self.rates)):
+            if given is not None and len(given) != needed:
+                message = f"{needed - 1} boundaries need {needed} {name}, found {len(given)}"
+                problems.append(Problem(name, message, "the first value holds before the first boundary"))
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
             problems.append(Problem("boundaries", "boundaries must rise", "sort them and drop repeated ones"))
         return problems
@@ -177,6 +226,15 @@ class Warmup(TimedSchedule):
         if t < self.duration:
             return self.start + (1.0 - self.start) * (t / self.duration)
         return self.then.factor_at(t - self.duration, max(total - self.duration, 1))
+
+    def rate_at(self, rate: float, t: int, total: int) -> float:
+        if t < self.duration:
+            return super().rate_at(rate, t, total)
+        return self.then.rate_at(rate, t - self.duration, max(total - self.duration, 1))
+
+    def doubts_about(self, rate: float) -> Sequence[Problem]:
+        found = self.then.doubts_about(rate)
+        return [Problem(f"then.{doubt.field}", doubt.message, doubt.hint) for doubt in found]
 
     def momentum_at(self, t: int, total: int) -> float | None:
         if t < self.duration:

@@ -18,6 +18,8 @@ class DataSignature:
         each batch, () or input_shape; None where the inputs enter as they are.
     reconstructs: whether targets are the inputs as they enter the net; the output may have any
         shape of as many numbers.
+    target_statistics_shape: shape of the shift and the scale by which the cost's targets become (y − shift)·scale,
+        () or one number for each column of the targets; None where they are as the data has them.
     vocabulary: what the inputs' indices stand for; None where inputs are numbers, or nothing is known.
     """
 
@@ -28,3 +30,4 @@ class DataSignature:
     statistics_shape: tuple[int, ...] | None = None
     vocabulary: tuple[str, ...] | None = None
     reconstructs: bool = False
+    target_statistics_shape: tuple[int, ...] | None = None

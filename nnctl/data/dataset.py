@@ -43,6 +43,8 @@ class Dataset:
     shift, scale: float32 of `signature.statistics_shape`, to be applied to each batch
         as x ← (x − shift)·scale; None where the inputs enter as they are. They come from `train`.
     fingerprint: SHA-256 over the signature and every split, in hexadecimal; a run resumes on equal data only.
+    target_shift, target_scale: float32 of `signature.target_statistics_shape`, for the cost's targets alike;
+        the splits hold targets as they are.
     unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
     """
 
@@ -54,6 +56,14 @@ class Dataset:
     scale: NDArray[np.float32] | None
     fingerprint: str
     unit: float = 1.0
+    target_shift: NDArray[np.float32] | None = None
+    target_scale: NDArray[np.float32] | None = None
+
+    @property
+    def statistics(self) -> dict[str, NDArray[np.float32]]:
+        """The statistics that the net keeps, by the fields above."""
+        named = {name: getattr(self, name) for name in ("shift", "scale", "target_shift", "target_scale")}
+        return {name: array for name, array in named.items() if array is not None}
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -130,6 +140,12 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         shift, scale = normalization(
             splits["train"].inputs, examples.description.scale, source.transforms, signature.statistics_shape
         )
+    target_shift = target_scale = None
+    if signature.target_statistics_shape is not None:
+        columns = splits["train"].targets.reshape(-1, signature.target_shape[-1])
+        target_shift, target_scale = normalization(
+            columns, None, source.target_transforms, signature.target_statistics_shape
+        )
     if signature.reconstructs:
         splits = {name: Split(s.inputs, _rescaled(s.inputs, shift, scale)) for name, s in splits.items()}
     return Dataset(
@@ -141,6 +157,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         scale,
         _fingerprint(signature, splits),
         unit,
+        target_shift,
+        target_scale,
     )
 
 

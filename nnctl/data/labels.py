@@ -73,7 +73,7 @@ def decide(values: NDArray[Any], target_type: TargetType | None, what: str) -> T
     if target_type == "labels" and not column:
         raise DataError(f"{what}: labels are one number an example, and these have shape {values.shape[1:]}")
     if target_type == "values" and kind == "U":
-        raise DataError(f"{what}: text cannot be target values; leave target_type out, or say labels")
+        raise DataError(f"{what}: text cannot be target values; if the texts are classes, say target_type: labels")
     if target_type is not None:
         return target_type
     if kind in "Ub":

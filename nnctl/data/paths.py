@@ -10,6 +10,9 @@ from nnctl.data.opening import kind_of, unreadable
 from nnctl.data.words import nearest
 from nnctl.errors import DataError
 
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+"""Ends of the names of files that are read as pictures."""
+
 
 def resolve(path: str, folder: Path) -> Path:
     """`path` relative to `folder`, with ~ for the home folder. Raises DataError where it cannot be a path."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Gt, Lt, MinLen
 
@@ -84,6 +84,9 @@ class Source(DataSource):
     order. Augmentations change training batches as they are used.
     """
 
+    undecided_targets: ClassVar[bool] = False
+    """True where whole numbers among the targets may be classes or amounts: a file does not say which."""
+
     validation: Annotated[
         Portion | None, "examples held out for validation, a number or a share; none if absent or 0"
     ] = None
@@ -110,6 +113,11 @@ class Source(DataSource):
         bool, "let the targets be the inputs, rescaled as the net sees them: what an autoencoder learns"
     ] = False
     transforms: Annotated[tuple[Transform, ...], "rescalings of the inputs, in this order"] = ()
+    target_transforms: Annotated[
+        tuple[Transform, ...],
+        "rescalings of the targets for the cost, each column (the last axis) by itself; answers and metrics "
+        "stay in the targets' own units",
+    ] = ()
     fold: Annotated[
         tuple[NonNegativeInt, PositiveInt] | None,
         "[k, K]: instead of `validation`, hold out part k, from 0, of K equal ones; `nnctl sweep --folds` sets it",
@@ -134,6 +142,11 @@ class Source(DataSource):
     def augmentations(self) -> tuple[Augmentation, ...]:
         """Random changes of the training examples, as the spec lists them."""
         return self.augment
+
+    def with_amounts(self) -> Self:
+        """The same source with `target_type: values`, unless it or its fields know what the targets are."""
+        said = self.target_type is not None or self.classes is not None or self.reconstruct
+        return self if said or not self.undecided_targets else replace(self, target_type="values")
 
     def without_subset(self) -> Self | None:
         """The same source without its subset; None where it has none."""
@@ -192,6 +205,13 @@ class Source(DataSource):
                 f"numbers can be rescaled, and the inputs of this {self.type} data are indices", "transforms"
             )
         self._check_changes(description)
+        if self.target_transforms and (classes is not None or self.reconstruct):
+            what = "the inputs as they enter the net" if self.reconstruct else "labels, and labels have no scale"
+            raise DataError(f"the targets of this {self.type} data are {what}", "target_transforms")
+        target_statistics_shape: tuple[int, ...] | None = None
+        if self.target_transforms:
+            each = any(transform.per_feature for transform in self.target_transforms)
+            target_statistics_shape = target_shape[-1:] if each else ()
         return DataSignature(
             input_shape=description.input_shape,
             input_dtype=description.input_dtype,
@@ -200,6 +220,7 @@ class Source(DataSource):
             statistics_shape=statistics_shape,
             vocabulary=description.vocabulary,
             reconstructs=self.reconstruct,
+            target_statistics_shape=target_statistics_shape,
         )
 
     def _refuse_one_class(self, classes: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnctl.components.registry import components
+from nnctl.components.registry import components, not_loaded
 from nnctl.data.source import Source
 from nnctl.errors import UsageError
 
@@ -49,7 +49,7 @@ def source_named(name: str) -> Source:
     if cls is None or not issubclass(cls, Source):
         close = get_close_matches(name, known, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-        raise UsageError(f"{name!r} is neither a spec nor a type of data\n  {hint}")
+        raise UsageError("\n  ".join((f"{name!r} is neither a spec nor a type of data", hint, *not_loaded())))
     needed = required_fields(cls)
     if needed:
         raise UsageError(f"data of type {name!r} needs {', '.join(needed)}: write a spec, and give its name")

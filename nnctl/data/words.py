@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
+from nnctl.screen import characters
+
 _MOST_CHARACTERS = 60
 _MOST_NAMES = 20
 _MOST_LOOKED_THROUGH = 1000
@@ -13,8 +15,8 @@ _MOST_LOOKED_THROUGH = 1000
 
 
 def cut(text: str) -> str:
-    """A name or a cell, its beginning where it is long."""
-    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"
+    """A name or a cell, its middle left out where it is long."""
+    return characters.cut(text, _MOST_CHARACTERS)
 
 
 def some(names: Sequence[str]) -> str:

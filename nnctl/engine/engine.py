@@ -21,12 +21,13 @@ from nnctl.engine.measures import Measures
 from nnctl.engine.memory import require_for_training
 from nnctl.engine.state import State
 from nnctl.engine.whole_objective import HostTraining
-from nnctl.errors import DataError
+from nnctl.errors import DataError, ShapeError
 from nnctl.graph import interface
 from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
 from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.spec.document import Spec
+from nnctl.spec.load import Loaded
 
 
 @dataclass(frozen=True)
@@ -205,3 +206,18 @@ class Engine:
         """Copies of everything that a graph over these examples reads besides its feeds, by name."""
         placed = {**self._storage, **examples.arrays}
         return {name: self._backend.to_host(array) for name, array in placed.items()}
+
+
+def load_engine(
+    loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None, backend: str | None = None
+) -> Engine:
+    """The compiled net of a spec; see `Engine`. Raises SpecError, at the layer, where shapes do not fit.
+
+    Its training step is built with it, so that a misfit of net and targets is found before a folder is made.
+    """
+    try:
+        return Engine(
+            loaded.spec, signature, seed=loaded.spec.seed, examples=examples, backend=backend, threads=threads
+        )
+    except ShapeError as error:
+        raise loaded.shape_error(error) from error

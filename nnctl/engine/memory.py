@@ -41,11 +41,11 @@ def require_for_training(network: Network, batch: int, examples: int) -> None:
     for node in network.training_step.nodes:
         size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
         if size > _LOOKED_AT and size > (left := memory.available()):
-            largest = max(node.outputs, key=lambda value: _bytes(value, sizes))
+            output = max(node.outputs, key=lambda value: _bytes(value, sizes))
             raise _too_large(
                 network,
                 node.layer,
-                f"{largest.name} {show(resolve(largest.shape, sizes))} and what it is made of take {in_bytes(size)}",
+                f"{output.name} {show(resolve(output.shape, sizes))} and what it is made of take {in_bytes(size)}",
                 left,
             )
 

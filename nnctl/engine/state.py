@@ -20,13 +20,18 @@ class State:
 
     trained: everything that training changes, float32 or, of optimizers that run on the host, float64.
     The statistics of the inputs, `data.shift` and `data.scale`, are part of it where the net rescales
-    its inputs; until they are assigned they leave the inputs as they are.
+    its inputs, those of the targets, `data.target_shift` and `data.target_scale`, where these are rescaled;
+    until they are assigned they leave inputs and targets as they are.
     """
 
     def __init__(self, network: Network, backend: Backend, trained: Mapping[str, NDArray[Any]]) -> None:
         self._network, self._backend = network, backend
-        shape = network.signature.statistics_shape
-        statistics = {} if shape is None else {interface.SHIFT: np.zeros(shape), interface.SCALE: np.ones(shape)}
+        signature = network.signature
+        statistics: dict[str, NDArray[Any]] = {}
+        if (shape := signature.statistics_shape) is not None:
+            statistics |= {interface.SHIFT: np.zeros(shape), interface.SCALE: np.ones(shape)}
+        if (shape := signature.target_statistics_shape) is not None:
+            statistics |= {interface.TARGET_SHIFT: np.zeros(shape), interface.TARGET_SCALE: np.ones(shape)}
         self._statistics = frozenset(statistics)
         first = {**trained, **{name: array.astype(REAL) for name, array in statistics.items()}}
         self.arrays: dict[str, Placed] = {name: backend.to_device(array) for name, array in first.items()}

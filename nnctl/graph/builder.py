@@ -10,7 +10,8 @@ from typing import Any
 
 from nnctl.components.base import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
 from nnctl.components.builder import Resuming, UnitView
-from nnctl.errors import ShapeError
+from nnctl.components.registry import owner
+from nnctl.errors import FormulaError, ShapeError
 from nnctl.graph import interface
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Node, Role, Value
@@ -256,7 +257,8 @@ class GraphBuilder:
             rules = ()
         op = ElementwiseOp(component.type, len(inputs), component.body, rules, component)
         name = self._activation_name(component, inputs)
-        return self.emit(op, [self._tensor(t) for t in inputs], name=name)[0]
+        with _saying_whose():
+            return self.emit(op, [self._tensor(t) for t in inputs], name=name)[0]
 
     def formula(self, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
         """One node from `function(xp, *inputs)`; numbers among the inputs become constants of it.
@@ -264,6 +266,8 @@ class GraphBuilder:
         Gives a tuple of tensors where the function does, and None where it comes to the constant 0.
         """
         op = ElementwiseOp(name, len(inputs), function)
+        with _saying_whose():
+            _ = op.expression
         numbers = {i: float(v) for i, v in enumerate(inputs) if not isinstance(v, Tensor)}
         used = [i for i in op.expression.used_inputs if i not in numbers]
         results = op.expression.results
@@ -379,3 +383,12 @@ class GraphBuilder:
             {old: t.value for old, t in (updates or {}).items()},
             None if guard is None else guard.value,
         )
+
+
+@contextmanager
+def _saying_whose() -> Iterator[None]:
+    """A block in which what is wrong with a formula is told with the component, and the plugin, that it is of."""
+    try:
+        yield
+    except FormulaError as error:
+        raise error.of(owner(error.module, error.body)) from error

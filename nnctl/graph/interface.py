@@ -20,6 +20,9 @@ TARGETS: Final = "data.targets"
 """Targets of a whole split, (rows, *target shape)."""
 SHIFT: Final = "data.shift"
 SCALE: Final = "data.scale"
+TARGET_SHIFT: Final = "data.target_shift"
+TARGET_SCALE: Final = "data.target_scale"
+"""(y − shift)·scale is what the cost compares with where targets are rescaled; answers go the way back."""
 STATISTICS: Final = (SHIFT, SCALE)
 """(x − shift)·scale is what the net reads of an input x."""
 EXAMPLES: Final = "examples"
@@ -60,6 +63,11 @@ _OPTIMIZER, _DATA, _GRADIENT, _STATE, _DIRECTION = "optimizer.", "data.", "gradi
 def optimizer_state(name: str, parameter: str = "") -> str:
     """Name of an optimizer's array: of one parameter, or of all of them together."""
     return f"{_OPTIMIZER}{name}.{parameter}" if parameter else f"{_OPTIMIZER}{name}"
+
+
+def of_data(name: str) -> str:
+    """Name of a statistic of the data: `SHIFT` for "shift"."""
+    return f"{_DATA}{name}"
 
 
 def layer_of(stored: str) -> str | None:

@@ -99,7 +99,7 @@ class Network:
 
     def _reading(self, name: str, resuming: Resuming) -> Graph:
         builder = self._builder(name, training=False, resuming=resuming)
-        output = build_layers(builder, self.spec, self.signature)
+        output = self.targets.answers(builder, build_layers(builder, self.spec, self.signature))
         updates = {old: builder.tensor(new) for old, new in builder.new_states.items()}
         return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
 
@@ -162,8 +162,8 @@ class Network:
                 cost = builder.apply("sum", terms, axes=axes) / weight
         metrics: dict[str, Tensor] = {}
         if self.metrics:
-            truth = target if self.signature.classes is None else self.targets.labels(builder)
-            metrics = measuring.statistics(builder, self.fitted_metrics, output, truth)
+            answers, truth = self.targets.answers(builder, output), self.targets.truth(builder, target)
+            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth)
         new_states = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.new_states.items()}
         outputs = {
             **new_states,

@@ -26,8 +26,44 @@ class Targets:
         """The class labels, (batch, …) as the data has them."""
         return self._gathered(builder, "index", self.signature.target_shape)
 
+    def truth(self, builder: GraphBuilder, target: Tensor) -> Tensor:
+        """What metrics compare with: labels, or values in their own units. target: the cost's."""
+        if self.signature.classes is not None:
+            return self.labels(builder)
+        if self.signature.target_statistics_shape is None:
+            return target
+        return self._gathered(builder, "real", self.signature.target_shape)
+
+    def answers(self, builder: GraphBuilder, output: Tensor) -> Tensor:
+        """The net's output in the targets' own units."""
+        if self.signature.target_statistics_shape is None:
+            return output
+        statistics = self._statistics(builder)
+        restored: Tensor = builder.formula(
+            "restore", lambda xp, a, shift, scale: a / scale + shift, output, *statistics
+        )
+        return restored
+
+    def _rescaled(self, builder: GraphBuilder, target: Tensor) -> Tensor:
+        if self.signature.target_statistics_shape is None:
+            return target
+        statistics = self._statistics(builder)
+        rescaled: Tensor = builder.formula(
+            "rescale", lambda xp, y, shift, scale: (y - shift) * scale, target, *statistics
+        )
+        return rescaled
+
+    def _statistics(self, builder: GraphBuilder) -> tuple[Tensor, Tensor]:
+        shape = self.signature.target_statistics_shape or ()
+        names = (interface.TARGET_SHIFT, interface.TARGET_SCALE)
+        shift, scale = (builder.input(name, shape, role="statistic") for name in names)
+        return shift, scale
+
     def of(self, builder: GraphBuilder, output: Tensor) -> Tensor:
-        """Targets that the cost compares with: labels, values, or values made from labels. Raises ShapeError."""
+        """Targets that the cost compares with: labels, values (rescaled), or values made from labels.
+
+        Raises ShapeError.
+        """
         classes, cost = self.signature.classes, self.spec.cost
         if classes is None:
             if cost.targets == "labels":
@@ -39,8 +75,8 @@ class Targets:
             expected: Shape = (BATCH, *self.signature.target_shape)
             if output.shape != expected:
                 raise self._misfit(f"the net's output has shape {show(output.shape)}, the targets {show(expected)}",
-                                   self._units_hint(output, self.signature.target_shape))  # fmt: skip
-            return self._gathered(builder, "real", self.signature.target_shape)
+                                   self._values_hint(output))  # fmt: skip
+            return self._rescaled(builder, self._gathered(builder, "real", self.signature.target_shape))
         labels = self.labels(builder)
         if self._single_unit(output) and cost.targets == "values":
             return builder.apply("reshape", builder.apply("cast", labels), shape=output.shape)
@@ -67,6 +103,11 @@ class Targets:
     def _misfit(self, message: str, hint: str) -> ShapeError:
         last = len(self.spec.layers) - 1
         return ShapeError(message, hint, layer=layer_names(self.spec.layers)[last], path=f"layers.{last}")
+
+    def _values_hint(self, output: Tensor) -> str:
+        hint = self._units_hint(output, self.signature.target_shape)
+        classes = self.signature.target_shape == (1,) and len(output.shape) == 2 and not self.signature.reconstructs
+        return f"{hint}; or say data.target_type: labels, if the targets are classes" if classes else hint
 
     def _units_hint(self, output: Tensor, wanted: Sequence[int]) -> str:
         if len(output.shape) > len(wanted) + 1:

@@ -16,13 +16,16 @@ from nnctl.errors import RunError, UsageError
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
 
+MOST_CONFUSED = 4096
+"""Classes of which every pair is counted: 128 MiB."""
+
 
 @dataclass(frozen=True)
 class EvaluationResult:
     """The performance of a net, or of an ensemble, on a split.
 
     row: the columns of one line of output, in order.
-    confusion: examples by (class, answer), (classes, classes); None without labels.
+    confusion: examples by (class, answer), (classes, classes); None without labels, and of more than `MOST_CONFUSED`.
     """
 
     row: dict[str, Any]
@@ -30,10 +33,11 @@ class EvaluationResult:
 
 
 def evaluate(
-    runs: Sequence[TrainedRun], split: str, *, top_k: int | None = None, copies: int = 0
+    runs: Sequence[TrainedRun], split: str | None, *, top_k: int | None = None, copies: int = 0
 ) -> list[EvaluationResult]:
     """Each run's cost and metrics on a split; of several runs with labels also their vote and their mean.
 
+    split: if None the test split, or where the runs have none validation.
     The vote is the class that most runs answer, among equals the one with the
     largest sum of outputs. The mean takes the largest mean output; for values it
     is measured by its mean squared error, too. Both have the first run's metrics, the vote
@@ -43,7 +47,8 @@ def evaluate(
     Raises RunError, UsageError, DataError.
     """
     read: dict[tuple[str, Path, int], Dataset] = {}
-    sets = [_data_of(run, split, read) for run in runs]
+    sets = [_data_of(run, read) for run in runs]
+    split = _chosen(split, sets)
     data = [found.splits[split] for found in sets]
     targets = data[0].targets
     for run, other in zip(runs[1:], data[1:]):
@@ -83,8 +88,23 @@ def _mean_squared_error(outputs: NDArray[np.float64], targets: NDArray[Any]) -> 
     return float(np.mean((outputs.reshape(targets.shape) - targets) ** 2))
 
 
-def _data_of(run: TrainedRun, split: str, read: dict[tuple[str, Path, int], Dataset]) -> Dataset:
-    """The run's data, which has that split; `read` keeps what is read, for runs on the same data."""
+def _chosen(split: str | None, sets: Sequence[Dataset]) -> str:
+    """The split to measure, which every set has. Raises UsageError."""
+    common = [name for name in sets[0].splits if all(name in data.splits for data in sets)]
+    if split is None:
+        if found := next((name for name in ("test", "validation") if name in common), None):
+            return found
+        raise UsageError(
+            "there is neither a test split nor validation: what nets reach on their training set says little\n"
+            "  --split train measures it all the same"
+        )
+    if split not in common:
+        raise UsageError(f"--split {split}: this data has no such split\n  it has {', '.join(common)}")
+    return split
+
+
+def _data_of(run: TrainedRun, read: dict[tuple[str, Path, int], Dataset]) -> Dataset:
+    """The run's data; `read` keeps what is read, for runs on the same data."""
     spec, folder = run.loaded.spec, run.loaded.folder
     key = (repr(spec.data), folder, spec.seed)
     if key not in read:
@@ -95,8 +115,6 @@ def _data_of(run: TrainedRun, split: str, read: dict[tuple[str, Path, int], Data
             f"{run.folder.path}: the data is not what this run was trained on\n"
             "  its splits may hold examples that the net was trained with; nnctl predict takes any data"
         )
-    if split not in data.splits:
-        raise UsageError(f"--split {split}: this data has no such split\n  it has {', '.join(data.splits)}")
     return data
 
 
@@ -128,8 +146,8 @@ def vote(outputs: Sequence[NDArray[np.float64]]) -> NDArray[np.int64]:
     Where classes have equally many votes, the largest sum of outputs among them decides.
     """
     stacked = np.stack(outputs)
-    classes = stacked.shape[2]
-    votes = np.stack([(stacked.argmax(2) == c).sum(0) for c in range(classes)], axis=1)
+    votes = np.zeros(stacked.shape[1:], dtype=np.int64)
+    np.add.at(votes, (np.arange(stacked.shape[1]), stacked.argmax(2)), 1)
     leading = votes == votes.max(axis=1, keepdims=True)
     winner: NDArray[np.int64] = np.where(leading, stacked.sum(0), -np.inf).argmax(1)
     return winner
@@ -154,6 +172,8 @@ def _judged(
             raise UsageError(f"--top-k {top_k}: there are {len(classes)} classes")
         name = f"top_{top_k}"
         row[name] = None if scores is None else float(np.mean(in_top_k(scores, targets, top_k)))
+    if len(classes) > MOST_CONFUSED:
+        return EvaluationResult(row)
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (targets, answers), 1)
     return EvaluationResult(row, confusion)

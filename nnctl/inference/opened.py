@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
-from nnctl.engine.engine import Engine
+from nnctl.engine.engine import Engine, load_engine
 from nnctl.errors import SpecError, UsageError
 from nnctl.inference.judging import judge
-from nnctl.runs.checkpoints import FolderStore
-from nnctl.runs.folder import CHECKPOINTS, RunFolder, find
+from nnctl.runs.checkpoints import Checkpoint, FolderStore
+from nnctl.runs.find import find
+from nnctl.runs.folder import CHECKPOINTS, RunFolder
 from nnctl.spec.load import Loaded, load_text
-from nnctl.training.session import load_engine
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,40 @@ class TrainedRun:
         return dict.fromkeys(metrics) | judge(of_answers, sure, targets.reshape(-1), labelled=True)
 
 
+@dataclass(frozen=True)
+class SavedRun:
+    """A run as it lies in its folder: its spec, and one of its checkpoints, which no backend has yet."""
+
+    folder: RunFolder
+    loaded: Loaded
+    signature: DataSignature
+    checkpoint: str
+    saved: Checkpoint
+
+    def start(self, backend: str | None = None) -> TrainedRun:
+        """The net on a backend, the spec's if None. Raises SpecError, UsageError, RunError."""
+        progress = self.saved.progress
+        engine = load_engine(self.loaded, self.signature, examples=progress["examples"], backend=backend)
+        engine.load_state(self.saved.tensors)
+        return TrainedRun(
+            self.folder,
+            self.loaded,
+            engine,
+            self.signature,
+            self.checkpoint,
+            progress["epoch"],
+            progress["step"],
+            fingerprint=progress["data"],
+        )
+
+
 def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
-    """The net of the run at `path` (a run folder, or a folder of numbered runs: its latest).
+    """The net of a run on its backend; see `read_run`."""
+    return read_run(path, checkpoint, augment).start()
+
+
+def read_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> SavedRun:
+    """The run at `path` (as `find` takes it).
 
     checkpoint: "best" or "last"; if None the weights that the run ended with, or the
     last of an unfinished run. augment: augmentations as a spec writes them, in place of
@@ -87,13 +119,7 @@ def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] |
     name = folder.choose_checkpoint(checkpoint)
     saved = FolderStore(folder).load(name)
     loaded = replace(_load(folder, augment), folder=Path(folder.read_origin()["folder"]))
-    progress = saved.progress
-    signature = _signature(progress["signature"])
-    engine = load_engine(loaded, signature, examples=progress["examples"])
-    engine.load_state(saved.tensors)
-    return TrainedRun(
-        folder, loaded, engine, signature, name, progress["epoch"], progress["step"], fingerprint=progress["data"]
-    )
+    return SavedRun(folder, loaded, _signature(saved.progress["signature"]), name, saved)
 
 
 def _load(folder: RunFolder, augment: Sequence[str] | None) -> Loaded:

@@ -8,11 +8,14 @@ while tracing.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import FrameType
 from typing import Any, TypeAlias
 
+from nnctl.errors import FormulaError
 from nnctl.ops.primitives import PRIMITIVES
 
 Ref: TypeAlias = int | float
@@ -133,7 +136,10 @@ class Traced:
         return self.recorder.call("negative", self)
 
     def _refuse(self, *_: Any) -> bool:
-        raise TypeError("a formula may not branch on or compare an array: use xp.where, xp.greater, xp.less, xp.equal")
+        frame = sys._getframe(1)
+        raise _misuse(
+            frame, "branches on an array or compares one\n  use xp.where, xp.greater, xp.less, xp.equal in its formula"
+        )
 
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _refuse
 
@@ -148,8 +154,16 @@ class Recorder:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in PRIMITIVES:
-            raise AttributeError(f"formulas have no function {name!r}; there are {', '.join(PRIMITIVES)}")
-        return lambda *arguments: self.call(name, *arguments)
+            frame = sys._getframe(1)
+            raise _misuse(frame, f"calls xp.{name}, which formulas have not\n  there are {', '.join(PRIMITIVES)}")
+
+        def function(*arguments: Any) -> Any:
+            arity = PRIMITIVES[name].arity
+            if len(arguments) != arity:
+                raise _misuse(sys._getframe(1), f"calls xp.{name} with {len(arguments)} arguments: it takes {arity}")
+            return self.call(name, *arguments)
+
+        return function
 
     def value(self, reference: int) -> Traced:
         """The input or line `reference`."""
@@ -157,8 +171,6 @@ class Recorder:
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Record a primitive, or decide it at once where constants allow."""
-        if len(arguments) != PRIMITIVES[name].arity:
-            raise TypeError(f"{name} takes {PRIMITIVES[name].arity} arguments, got {len(arguments)}")
         references = tuple(a.reference if isinstance(a, Traced) else float(a) for a in arguments)
         folded = _fold(name, references)
         if folded is not None:
@@ -193,11 +205,16 @@ class Recorder:
 def trace(body: Callable[..., Any], arity: int) -> Expression:
     """The expression of `body(xp, *inputs)`; a tuple gives several results.
 
-    Raises TypeError where the body does what a formula may not.
+    Raises FormulaError where the body does what a formula may not.
     """
     recorder = Recorder(arity)
     results = body(recorder, *(recorder.value(i) for i in range(arity)))
     return recorder.finish(results if isinstance(results, tuple) else (results,))
+
+
+def _misuse(frame: FrameType, message: str) -> FormulaError:
+    """The error for what a body does in this frame."""
+    return FormulaError(message, frame.f_globals["__name__"], frame.f_code.co_qualname)
 
 
 def _fold(name: str, arguments: tuple[Ref, ...]) -> Ref | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 _OURS = frozenset({errno.EBADF, errno.EFAULT, errno.EINVAL, errno.ENOTTY, errno.ESPIPE})
-"""What the system says of a call that our code got wrong; all else speaks of the machine, its files and its limits."""
+"""Errors of calls that our code got wrong; all others speak of the machine, its files and its limits."""
 
 
 def sentence_of(error: OSError) -> str | None:

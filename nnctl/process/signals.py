@@ -39,7 +39,7 @@ class _TakenOver:
     """The signals while somebody else answers them."""
 
     blocks = 0
-    """How many `leavable` blocks the main thread is in."""
+    """The number of `leavable` blocks that the main thread is in."""
     noted: int | None = None
     """The first signal that came."""
 

@@ -83,6 +83,8 @@ class MessageSink:
         numbers = [f"{name.replace('_', ' ')} {show(value)}" for name, value in row.items() if name.startswith(prefix)]
         weights = f"best weights, of epoch {row['epoch']:g}" if summary["weights"] == "best" and row else ""
         self._say("; ".join(part for part in (words, ", ".join(numbers), weights) if part))
+        for sentence in event.warnings:
+            self._say(f"warning: {sentence}")
 
     def _say(self, text: str) -> None:
         self.console.say(message(text))

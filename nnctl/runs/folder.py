@@ -31,6 +31,8 @@ from nnctl.runs.sealed import read_record, sha256, write_record
 
 RUNS = Path("runs")
 CHECKPOINTS = ("best", "last")
+STUDY = "sweep.json"
+"""The file of the search and its spec, which makes a folder that of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,11 @@ class RunFolder:
             lock.release()
 
 
+def is_sweep(path: Path) -> bool:
+    """True where a sweep has begun at `path`."""
+    return (path / STUDY).is_file()
+
+
 def require_free(path: Path) -> None:
     """Raise RunError where `path` cannot become the folder of a new run."""
     run = RunFolder(path)
@@ -192,6 +199,11 @@ def require_free(path: Path) -> None:
         raise RunError(
             f"{path}: holds {state} already; nothing is overwritten\n"
             f"  go on with it by --resume, or choose another folder with --out"
+        )
+    if is_sweep(path):
+        raise RunError(
+            f"{path}: is a sweep's folder; nothing is written between its trials\n"
+            f"  nnctl sweep … --out {path} goes on with it; for a run choose another folder with --out"
         )
     if not _is_free(path):
         what = "not empty and not a run" if path.is_dir() else "a file"
@@ -259,23 +271,6 @@ def latest(name: str, runs: Path = RUNS) -> RunFolder | None:
     return begun[-1] if begun else None
 
 
-def find(path: Path) -> RunFolder:
-    """The run at `path`: a run folder, or a folder of numbered runs (its latest). Raises RunError."""
-    if path.name == "latest":
-        path = _pointed_at(path)
-    run = RunFolder(path)
-    if run.exists():
-        return run
-    newest = latest(path.name, path.parent)
-    if newest is not None:
-        return newest
-    if path.is_dir():
-        families = sorted(entry for entry in path.iterdir() if entry.is_dir() and latest(entry.name, path))
-        runs = "\n  did you mean one of " + ", ".join(map(str, families[:10])) + "?" if families else ""
-        raise RunError(f"{path}: not a run folder: it has no spec.yaml{runs}")
-    raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
-
-
 def file_name(name: str) -> str:
     """`name` without what a file system gives a meaning to."""
     return re.sub(r'[/\\:*?"<>|\x00-\x1f]', "-", name).strip(". ") or "run"
@@ -285,11 +280,11 @@ def point_latest(run: RunFolder) -> None:
     """Make `latest` lead to a numbered run. Raises RunError."""
     link = run.path.parent / "latest"
     durable.remove_leftovers(link.parent)
-    if not os.path.lexists(link) or _pointed_at(link) != run.path:
+    if not os.path.lexists(link) or pointed_at(link) != run.path:
         durable.link_durably(link, run.path.name)
 
 
-def _pointed_at(link: Path) -> Path:
+def pointed_at(link: Path) -> Path:
     """The run that `latest` leads to, by a link or as a file with its number; `link` itself where it is neither.
 
     Raises RunError where it leads out of its folder.

@@ -90,6 +90,7 @@ class Signature(Record):
     statistics_shape: list[int] | None
     vocabulary: list[str] | None
     reconstructs: bool
+    target_statistics_shape: list[int] | None = None
 
 
 @dataclass(frozen=True)

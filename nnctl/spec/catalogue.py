@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from nnctl.components.pretraining import Pretraining
-from nnctl.components.registry import Component, components, kinds
+from nnctl.components.registry import Component, components, kinds, not_loaded, package_of
 from nnctl.errors import UsageError
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import expected, kind_name
-from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, bare, fields_of
+from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, bare, fields_of, own_first
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def entry(kind: str, name: str) -> Entry:
         formula=cls.formula,
         under=under,
         example=template.replace("…", example(cls)),
-        fields=tuple(_field(cls, field) for field in _own_first(cls)),
-        package=cls.__module__.partition(".")[0],
+        fields=tuple(_field(cls, field) for field in own_first(cls)),
+        package=package_of(cls),
     )
 
 
@@ -91,8 +91,9 @@ def find(words: str) -> list[Entry]:
     if dot and kind in kinds():
         if name in components(kind):
             return [entry(kind, name)]
-        hint = did_you_mean(_qualified(kind, suggest(name, components(kind))))
-        raise UsageError(_with_hint(f"there is no {kind_name(kind)} {name!r}", hint or f"nnctl explain --list {kind}"))
+        close = suggest(name, components(kind))
+        hint = did_you_mean(f"{kind}.{close}") if close else f"nnctl explain --list {kind}"
+        raise UsageError("\n  ".join([f"there is no {kind_name(kind)} {name!r}", hint, *not_loaded()]))
     found = [entry(kind, words) for kind in kinds() if words in components(kind)]
     if found:
         return found
@@ -100,7 +101,7 @@ def find(words: str) -> list[Entry]:
         raise UsageError(f"{words!r} is a kind of component\n  nnctl explain --list {words} lists them")
     every = {name for kind in kinds() for name in components(kind)}
     hint = did_you_mean(suggest(words, every)) or "nnctl explain --list has the kinds of components"
-    raise UsageError(_with_hint(f"there is neither a spec nor a component {words!r}", hint))
+    raise UsageError("\n  ".join([f"there is neither a spec nor a component {words!r}", hint, *not_loaded()]))
 
 
 def names() -> Iterator[tuple[str, str]]:
@@ -120,32 +121,13 @@ def known_kind(kind: str) -> str:
     if kind in kinds():
         return kind
     close = suggest(kind.removesuffix("s"), kinds()) or suggest(kind, kinds())
-    raise UsageError(
-        _with_hint(f"there is no kind of component {kind!r}", did_you_mean(close) or f"one of {', '.join(kinds())}")
-    )
+    hint = did_you_mean(close) or f"one of {', '.join(kinds())}"
+    raise UsageError(f"there is no kind of component {kind!r}\n  {hint}")
 
 
 def under(kind: str) -> str:
     """The path of the spec's key that holds components of a kind."""
     return _places()[kind][0]
-
-
-def _qualified(kind: str, name: str) -> str:
-    return f"{kind}.{name}" if name else ""
-
-
-def _with_hint(message: str, hint: str) -> str:
-    return f"{message}\n  {hint}" if hint else message
-
-
-def _own_first(cls: type[Component]) -> list[Field]:
-    """The fields: required ones, then the component's own, then what it shares with others, the widest last."""
-
-    def distance(field: Field) -> int:
-        declaring = (i for i, c in enumerate(cls.__mro__) if field.attribute in inspect.get_annotations(c))
-        return -1 if field.required else next(declaring)
-
-    return sorted(fields_of(cls).values(), key=distance)
 
 
 def _field(cls: type[Component], field: Field) -> FieldEntry:

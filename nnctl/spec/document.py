@@ -84,7 +84,9 @@ class Sweep:
 class Transfer:
     """Start from the weights of another run. They are read once; later changes of that run change nothing."""
 
-    run: Annotated[NonEmptyStr, "its folder, or a folder of numbered runs for the latest; relative to the spec"]
+    run: Annotated[
+        NonEmptyStr, "its folder; of numbered runs the latest, of a sweep the best trial; relative to the spec"
+    ]
     checkpoint: Annotated[
         Literal["best", "last"] | None, "which of its weights; those that it ended with if absent"
     ] = None

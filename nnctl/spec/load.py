@@ -9,14 +9,15 @@ from pathlib import Path
 
 from nnctl.errors import DataError, Diagnostic, Location, ShapeError, SpecError
 from nnctl.spec.check.consistency import check
-from nnctl.spec.check.validate import Place, in_order, validate
+from nnctl.spec.check.validate import Place, Validated, in_order, validate
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import dump_spec, spec_to_dict
 from nnctl.spec.overrides import apply
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText, read_file
+from nnctl.spec.yaml.tree import Node
 
-__all__ = ["Loaded", "dump_spec", "load_source", "load_spec", "load_text", "spec_to_dict"]
+__all__ = ["Loaded", "dump_spec", "load_source", "load_spec", "load_text", "load_tree", "load_variant", "spec_to_dict"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Loaded:
     places: of every value that the file or an override says, by path ("layers.2.units").
     folder: the base of relative paths in the spec.
     source: the file's name in messages.
+    tree: what the spec was validated from, overrides applied.
     """
 
     spec: Spec
     places: Mapping[str, Place]
     folder: Path
     source: str
+    tree: Node
 
     def locate(self, path: str) -> Location | None:
         """The location of the value at a path, or of the nearest part of the spec around it."""
@@ -77,6 +80,16 @@ def load_text(text: str, name: str = "spec.yaml", overrides: Iterable[str] = (),
     return load_source(SourceText(text, name), folder or Path(), Path(name).stem, overrides)
 
 
+def load_variant(base: Loaded, overrides: Iterable[str]) -> Loaded:
+    """The spec of `base` with more overrides applied; its file is not read again. Raises SpecError."""
+    return load_tree(apply(base.tree, overrides), base)
+
+
+def load_tree(tree: Node, base: Loaded) -> Loaded:
+    """The spec in a tree that was made from that of `base`. Raises SpecError."""
+    return _checked(validate(tree), tree, base.folder, base.spec.name, base.source)
+
+
 def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable[str] = ()) -> Loaded:
     """The spec in a text.
 
@@ -93,9 +106,29 @@ def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable
         raise SpecError(in_order(problems, source.name)) from None
     if problems:
         raise SpecError(in_order(problems, source.name))
+    return _checked(validated, tree, folder, name, source.name)
+
+
+def _checked(validated: Validated, tree: Node, folder: Path, name: str | None, source: str) -> Loaded:
+    """Validated parts as a spec; `name`: where it says none. Raises SpecError where they contradict each other."""
     spec = validated.spec
     if spec.name is None:
         spec = replace(spec, name=name)
-    if contradictions := check(spec, validated.places):
+    spec, places = _with_amounts(spec, validated.places)
+    if contradictions := check(spec, places):
         raise SpecError(contradictions)
-    return Loaded(spec, validated.places, folder, source.name)
+    return Loaded(spec, places, folder, source, tree)
+
+
+def _with_amounts(spec: Spec, places: Mapping[str, Place]) -> tuple[Spec, Mapping[str, Place]]:
+    """Let a cost of amounts, on outputs that are no probabilities, say what the data does not: targets are amounts.
+
+    The cost's place is then the place of `target_type`, where the data says none.
+    """
+    activation = spec.layers[-1].output_activation
+    if not spec.cost.measures_amounts or (activation is not None and activation.probabilities):
+        return spec, places
+    data = spec.data.with_amounts()
+    if data is spec.data:
+        return spec, places
+    return replace(spec, data=data), {**places, "data.target_type": places["cost"]}

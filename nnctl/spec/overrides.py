@@ -7,7 +7,7 @@ validator's errors point there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nnctl.components.base import Layer
 from nnctl.components.registry import Component
@@ -41,9 +41,22 @@ def apply(root: Node, arguments: Iterable[str]) -> Node:
     return root
 
 
+def place_of(root: Node, path: str) -> tuple[str, ...]:
+    """The keys and positions that a path leads through, the same however it is written.
+
+    Raises SpecError where it cannot be read, or leads nowhere.
+    """
+    setter = _Setter(parse_override(f"{path}=null"))
+    setter.inside(root, 0, Record(Spec))
+    return tuple(setter.taken)
+
+
 @dataclass(frozen=True)
 class _Setter:
+    """One override. taken: the keys and positions of its way into the tree."""
+
     override: Override
+    taken: list[str] = field(default_factory=list)
 
     def inside(self, node: Node | None, depth: int, form: Form | None, default: object = None) -> Node:
         """The node with the rest of the path set in it.
@@ -77,7 +90,9 @@ class _Setter:
             steps = self.override.steps[depth:]
             start, end = steps[0].column, steps[-1].column + steps[-1].width
             name = self.override.source.text[start:end]
+            self.taken.append(name)
             return node.with_entry(self.override.key(PathStep(name, start, end - start)), self.override.value)
+        self.taken.append(step.key)
         if (
             step.key == "type"
             and depth + 1 == len(self.override.steps)
@@ -100,6 +115,7 @@ class _Setter:
     def item(self, node: SequenceNode, depth: int, form: ListOf | None) -> Node:
         step = self.override.steps[depth]
         position = self.select(node, depth, form) if step.wanted is not None else self.position(node, depth, form)
+        self.taken.append(str(position))
         inner = None if form is None else form.fixed[position] if form.fixed else form.item
         return node.with_item(position, self.inside(node.items[position], depth + 1, inner))
 

@@ -10,8 +10,8 @@ from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
 from nnctl.inference.evaluation import EvaluationResult, evaluate, same_examples
 from nnctl.inference.opened import open_run
+from nnctl.runs.sweeps import ranked_trials
 from nnctl.spec.document import Spec
-from nnctl.sweep.best import best_runs, ranked_runs
 from nnctl.sweep.study import Study, load_trial
 
 _OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
@@ -53,15 +53,15 @@ def judge_best(study: Study, count: int) -> Ensemble | None:
 
     The weights are those that each run ended with. Raises RunError, DataError.
     """
-    monitor, ranked = ranked_runs(study.folder)
-    if len(ranked) < 2:
+    ranking = ranked_trials(study.folder)
+    if len(ranking.trials) < 2:
         return None
-    best = best_runs(study.folder, min(count, len(ranked)))
-    results = evaluate([open_run(path) for path in best], judged_on(study.spec))
+    best = ranking.trials[:count]
+    results = evaluate([open_run(trial.run.path) for trial in best], judged_on(study.spec))
     members, together = results[: len(best)], {result.row["run"]: _numbers(result) for result in results[len(best) :]}
     return Ensemble(
-        trials=tuple(int(path.name) for path in best),
-        monitor=monitor,
+        trials=tuple(trial.number for trial in best),
+        monitor=ranking.monitor,
         split=results[0].row["split"],
         examples=results[0].row["examples"],
         members=tuple(map(_numbers, members)),
@@ -81,7 +81,7 @@ def require_one_split(study: Study) -> None:
     seen: dict[tuple[str, int], int] = {}
     first = None
     for trial in study.trials:
-        loaded = load_trial(study.spec_file, study.overrides_of(trial))
+        loaded = load_trial(study.base, trial.overrides)
         key = (repr(loaded.spec.data), loaded.spec.seed)
         if key in seen:
             continue

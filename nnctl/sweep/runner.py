@@ -9,6 +9,7 @@ from typing import Any
 from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
+from nnctl.runs.sweeps import final_metrics
 from nnctl.spec.document import Spec
 from nnctl.sweep.executors import pool
 from nnctl.sweep.executors.worker import Failed, Trained, TrialTask
@@ -16,9 +17,6 @@ from nnctl.sweep.space import Trial
 from nnctl.sweep.study import Study
 from nnctl.training.monitor import metric_of
 from nnctl.training.signals import StopRequest
-
-RESULTS = "results.json"
-"""The file of the ranking, in the sweep's folder once all trials are done."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,6 @@ class TrialResult:
         return float(value) if isinstance(value, int | float) else None
 
 
-def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers in a run's summary of the weights that it ended with."""
-    row = summary["best" if summary["weights"] == "best" else "last"] or {}
-    test = summary["test"] or {}
-    tested = {name: value for name, value in test.items() if name.startswith("test_")}
-    measured = ("train_", "validation_", "penalty")
-    return {name: value for name, value in row.items() if name.startswith(measured)} | tested
-
-
 def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
     """The result of every trial, in the order in which they come: first those that were finished before.
 
@@ -74,13 +63,12 @@ def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
         if summary is not None:
             yield TrialResult(trial, str(folder.path), "finished", summary)
         else:
-            overrides = study.overrides_of(trial)
-            tasks[trial.number] = TrialTask(trial.number, study.spec_file, overrides, folder.path)
+            tasks[trial.number] = TrialTask(trial.number, trial.overrides, folder.path)
     if not tasks:
         return
     # Once, before many processes fetch the same file, and before any of them fails for want of it.
-    load_dataset(study.spec.data, study.spec_file.parent, study.spec.seed)
-    for task, outcome in pool.run(list(tasks.values()), jobs, stop):
+    load_dataset(study.spec.data, study.base.folder, study.spec.seed)
+    for task, outcome in pool.run(study.base, list(tasks.values()), jobs, stop):
         trial = by_number[task.number]
         if isinstance(outcome, Trained):
             yield TrialResult(trial, str(task.folder), "finished", outcome.summary)

@@ -9,12 +9,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from nnctl.errors import UsageError
+from nnctl.errors import SpecError, UsageError
 from nnctl.spec.document import Sweep
+from nnctl.spec.override_syntax import parse_override
+
+MOST = 100_000
+"""Trials of a sweep at most."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,19 @@ class Trial:
     def overrides(self) -> tuple[str, ...]:
         """The settings as `path=value`, as `--set` takes them."""
         # A component comes before its fields, which it would wipe out.
-        ordered = sorted(self.settings.items(), key=lambda item: item[0].count("."))
+        ordered = sorted(self.settings.items(), key=lambda item: _depth(item[0]))
         seed = () if self.seed is None else (f"seed={self.seed}",)
         fold = () if self.fold is None else (f"data.fold={write(list(self.fold))}",)
         return (*(f"{path}={write(value)}" for path, value in ordered), *seed, *fold)
+
+
+@cache
+def _depth(path: str) -> int:
+    """The number of steps of a path, however it is written; 0 of one that cannot be read, which loading will say."""
+    try:
+        return len(parse_override(f"{path}=null").steps)
+    except SpecError:
+        return 0
 
 
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -55,9 +70,15 @@ def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:
 
     The trials of a combination come together, and of these the folds of a seed.
     The last path of the grid varies fastest. Every combination of the grid meets the same draws.
-    Raises UsageError where the section asks for nothing, or for what contradicts itself.
+    Raises UsageError where the section asks for nothing, for more than `MOST`, or for what contradicts itself.
     """
     _check(sweep)
+    count = math.prod(map(len, sweep.grid.values())) * (sweep.trials or 1) * sweep.seeds * (sweep.folds or 1)
+    if count > MOST:
+        raise UsageError(
+            f"sweep: {count:,} trials; a sweep has {MOST:,} at most\n"
+            "  leave values out, or draw from the combinations: --random N with --space"
+        )
     draws: list[dict[str, object]] = [_draw(sweep, seed, index) for index in range(sweep.trials or 0)] or [{}]
     listed: list[Trial] = []
     for combination, settings in enumerate(_combinations(sweep, draws)):

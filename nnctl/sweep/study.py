@@ -5,32 +5,37 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnctl.errors import Diagnostic, RunError, SpecError
+from nnctl.errors import Diagnostic, Location, RunError, SpecError
 from nnctl.runs.durable import make_folder
-from nnctl.runs.folder import RUNS, file_name
+from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
 from nnctl.runs.sealed import read_record, write_record
+from nnctl.runs.sweeps import trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
-from nnctl.spec.load import Loaded, load_spec, spec_to_dict
+from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
 from nnctl.spec.override_syntax import ORIGIN
-from nnctl.sweep.space import Trial, trials
-
-FILE = "sweep.json"
-"""The file of the search and its spec, in the sweep's folder: no other study writes its trials there."""
+from nnctl.spec.overrides import place_of
+from nnctl.spec.variants import Variants
+from nnctl.spec.yaml.tree import MappingNode
+from nnctl.sweep.space import Trial, trials, write
+from nnctl.training.specs import open_spec
 
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep with its trials, each of them checked. `folder` need not exist yet."""
+    """A sweep with its trials, each of them checked. `folder` need not exist yet.
 
-    spec_file: Path
-    overrides: tuple[str, ...]
+    base: the spec that the trials' overrides apply to, read once: a file that is edited
+    while the sweep runs changes none of them.
+    """
+
+    base: Loaded
     spec: Spec
     sweep: Sweep
     trials: tuple[Trial, ...]
@@ -38,15 +43,11 @@ class Study:
 
     def folder_of(self, trial: Trial) -> Path:
         """The run folder of a trial."""
-        return self.folder / f"{trial.number:04d}"
-
-    def overrides_of(self, trial: Trial) -> tuple[str, ...]:
-        """All overrides of a trial, those of the command line first."""
-        return (*self.overrides, *trial.overrides)
+        return trial_folder(self.folder, trial.number)
 
     def claim(self) -> None:
         """Make the folder, or resume the study in it. Raises RunError where neither is possible."""
-        path = self.folder / FILE
+        path = self.folder / STUDY
         content = {"nnctl": "sweep", **_content(self.spec, self.sweep)}
         if os.path.lexists(path):
             if read_record(path, Search) != content:
@@ -62,36 +63,93 @@ class Study:
         write_record(path, content)
 
 
-def read_study(spec_file: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
-    """The study of a spec: its trials are listed, and the spec of each is checked.
+def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
+    """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
 
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
-    loaded = load_spec(spec_file, overrides)
+    loaded = open_spec(given, overrides)
     spec = loaded.spec
     sweep = spec.sweep or Sweep()
+    _require_distinct(loaded, sweep)
     listed = trials(sweep, spec.seed)
     if sweep.ensemble is not None and sweep.ensemble > len(listed):
         few = f"the sweep has {len(listed)} trial{'' if len(listed) == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
-    folder = out or RUNS / file_name(spec.name or spec_file.stem) / f"sweep-{_key(spec, sweep)}"
-    study = Study(spec_file, tuple(overrides), spec, sweep, listed, folder)
+    base = _without_settings(loaded)
+    _check(base, listed)
+    folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
+    return Study(base, spec, sweep, listed, folder)
+
+
+def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
+    """The spec of one trial; it sweeps no more. Raises SpecError."""
+    loaded = load_variant(base, overrides)
+    return replace(loaded, spec=replace(loaded.spec, sweep=None))
+
+
+def _without_settings(loaded: Loaded) -> Loaded:
+    """The spec without the values to try: a trial need not carry those of all others."""
+    root = loaded.tree
+    entry = root.entries.get("sweep") if isinstance(root, MappingNode) else None
+    if not isinstance(root, MappingNode) or entry is None or not isinstance(entry.value, MappingNode):
+        return loaded
+    return load_tree(root.with_entry(entry.key, entry.value.without("grid", "random")), loaded)
+
+
+def _require_distinct(loaded: Loaded, sweep: Sweep) -> None:
+    """Raise SpecError where two paths of the search are one place, or two values of the grid are one."""
+    places: dict[tuple[str, ...], str] = {}
+    for path in (*sweep.grid, *sweep.random):
+        try:
+            place = place_of(loaded.tree, path)
+        except SpecError:
+            continue  # Loading the trials says it, of every path at once.
+        before = places.setdefault(place, path)
+        if before != path:
+            where = f"sweep.{'grid' if path in sweep.grid else 'random'}.{path}"
+            raise loaded.error(
+                where, f"'{path}' and '{before}' are the same value of the spec", hint="search one of the two"
+            )
+    for path, values in sweep.grid.items():
+        seen: dict[object, int] = {}
+        for index, value in enumerate(values):
+            if seen.setdefault(_alike(value), index) != index:
+                raise loaded.error(
+                    f"sweep.grid.{path}.{index}",
+                    f"'{path}' has {write(value)} twice in the grid",
+                    hint="remove one of the two",
+                )
+
+
+def _alike(value: object) -> object:
+    """A key that is equal for values that say the same: 1e-3 and 0.001, relu and {type: relu}."""
+    if isinstance(value, Mapping):
+        return (
+            _alike(value["type"]) if set(value) == {"type"} else frozenset((key, _alike(v)) for key, v in value.items())
+        )
+    if isinstance(value, list | tuple):
+        return tuple(map(_alike, value))
+    # True and 1 are equal in Python but not in a spec.
+    return (isinstance(value, bool), value)
+
+
+def _check(base: Loaded, listed: Sequence[Trial]) -> None:
+    """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any."""
+    variants = Variants(base)
     problems: dict[tuple[str, str], Diagnostic] = {}
+    bad = 0
     for trial in listed:
         try:
-            load_trial(spec_file, study.overrides_of(trial))
+            variants.check(trial.overrides)
         except SpecError as error:
             for diagnostic in map(_relabelled, error.diagnostics):
                 problems.setdefault(_identity(diagnostic), diagnostic)
+            bad += 1
+            if bad == 100:
+                break
     if problems:
         raise SpecError(list(problems.values()))
-    return study
-
-
-def load_trial(spec_file: Path, overrides: Sequence[str]) -> Loaded:
-    """The spec of one trial; it sweeps no more. Raises SpecError."""
-    loaded = load_spec(spec_file, overrides)
-    return replace(loaded, spec=replace(loaded.spec, sweep=None))
 
 
 def _identity(diagnostic: Diagnostic) -> tuple[str, str]:
@@ -103,13 +161,16 @@ def _identity(diagnostic: Diagnostic) -> tuple[str, str]:
 
 def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
     """The problem, with a setting's location named after the sweep, not after an option that nobody gave."""
-    if diagnostic.location is None or diagnostic.location.path != ORIGIN:
-        return diagnostic
-    return replace(diagnostic, location=replace(diagnostic.location, path="sweep"))
+
+    def name(location: Location) -> Location:
+        return replace(location, path="sweep") if location.path == ORIGIN else location
+
+    location = diagnostic.location and name(diagnostic.location)
+    return replace(diagnostic, location=location, related=tuple((name(at), said) for at, said in diagnostic.related))
 
 
 def _content(spec: Spec, sweep: Sweep) -> dict[str, Any]:
-    """The content of `FILE`: all that decides what trial k is. Draws may grow in number in the same folder."""
+    """The content of `sweep.json`: all that decides what trial k is. Draws may grow in number in the same folder."""
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
     # The order of the grid's paths is the order of its trials.
     grid = [[path, to_data(values)] for path, values in sweep.grid.items()]

@@ -117,11 +117,15 @@ class Tested:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is complete. `before`: it was so already, and nothing was done."""
+    """The run is complete. `before`: it was so already, and nothing was done.
+
+    warnings: sentences for people where it has learned nothing, then what to try.
+    """
 
     summary: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     before: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 Event: TypeAlias = Started | Pretrained | Progress | Evaluated | Saving | Saved | Stopped | Tested | Finished

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.postmortem import non_finite, post_mortem
+from nnctl.analysis.remedies import of_rate
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -69,7 +70,8 @@ class Loop:
     engine: with the splits bound to its feed. sizes: examples of each split that there is, "train"
     at least. identity: what the checkpoints say of the run besides its state (the
     resolved spec, the data's fingerprint). store: None keeps checkpoints in memory.
-    chunk: steps in one, for tests; measured if None.
+    chunk: steps in one, for tests; measured if None. advise: lines on what to do where the run
+    diverges at a learning rate.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Loop:
         identity: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.perf_counter,
         chunk: int | None = None,
+        advise: Callable[[float], str] = lambda rate: f"  {of_rate(rate)}",
     ) -> None:
         schedule = spec.schedule
         self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
@@ -101,6 +104,7 @@ class Loop:
         self._rows_sha256 = NO_ROWS
         self._measures = engine.measures()
         self._best: Checkpoint | None = None
+        self._advice = advise
         self._fixed_chunk = chunk
         self._most = chunk or 1
         self._clock = clock
@@ -344,12 +348,6 @@ class Loop:
             f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"
             f"{post_mortem(self.engine, chunk.examples, chunk.indices[index], scheduled, self.step)}\n"
             f"{self._advice(scheduled['learning_rate'])}"
-        )
-
-    def _advice(self, learning_rate: float) -> str:
-        return (
-            f"  the learning rate was {learning_rate:g}: try {learning_rate / 10:g} "
-            f"(--set optimizer.learning_rate=…), or clip the gradients"
         )
 
     def _choose_weights(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from nnctl.training.timetable import Timetable
 class Rates:
     """Learning rate and momentum of each step.
 
-    The learning rate is the optimizer's times `schedule.factor_at(t, total)`, with t
+    The learning rate is `schedule.rate_at(optimizer's, t, total)`, with t
     the epoch or the step as the schedule's `unit` says. A monitored schedule has a
     memory instead of a time: its factor holds until the next evaluation.
     """
@@ -44,11 +46,34 @@ class Rates:
         total = self.timetable.epochs if self.schedule.unit == "epoch" else self.timetable.steps
         return self.schedule.advice(total)
 
+    def jump(self, steps: int, step: int) -> str | None:
+        """Words on values that go on at `step` on another curve than that of a run of `steps` steps; None for none.
+
+        A schedule that ends with the run is another one once the run has more epochs.
+        """
+        if not step or steps == self.timetable.steps:
+            return None
+        before = copy(self)
+        before.timetable = replace(self.timetable, epochs=steps // self.timetable.steps_per_epoch)
+        old, same, new = before.values(step - 1, 1), self.values(step - 1, 1), self.values(step, 1)
+        words = [
+            f"the {name.replace('_', ' ')} was {old[name][0]:.4g} in step {step:,} and goes on with {new[name][0]:.4g}"
+            for name in self._bases
+            if old[name][0] != same[name][0]
+        ]
+        if not words:
+            return None
+        return (
+            f"{' and '.join(words)}: the schedule {self.schedule.type} ends with the run, "
+            f"which had {before.timetable.epochs:,} epochs and now has {self.timetable.epochs:,}"
+        )
+
     def _at(self, name: str, t: int, total: int) -> float:
         base = self._bases[name]
         if name == "learning_rate":
-            factor = self.memory["factor"] if self.memory is not None else self.schedule.factor_at(t, total)
-            return base * float(factor)
+            if self.memory is not None:
+                return base * float(self.memory["factor"])
+            return self.schedule.rate_at(base, t, total)
         if name == "momentum":
             momentum = self.schedule.momentum_at(t, total)
             return base if momentum is None else momentum

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnctl import __version__
-from nnctl.components.signature import DataSignature
+from nnctl.analysis.remedies import advice_on
+from nnctl.analysis.verdict import verdict
 from nnctl.data.dataset import Dataset, load_dataset
-from nnctl.engine.engine import Engine
-from nnctl.errors import RunError, ShapeError
+from nnctl.engine.engine import Engine, load_engine
+from nnctl.errors import RunError
 from nnctl.graph import interface
+from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
 from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
 from nnctl.runs.durable import remove_durably
@@ -131,8 +134,7 @@ def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
-    if data.shift is not None and data.scale is not None:
-        engine.assign({interface.SHIFT: data.shift, interface.SCALE: data.scale})
+    engine.assign({interface.of_data(name): array for name, array in data.statistics.items()})
     _refuse_lone_examples(loaded, engine, len(data.train))
     bind_other_splits(engine.feed, data)
     return data, engine
@@ -161,17 +163,6 @@ def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
     )
 
 
-def load_engine(loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None) -> Engine:
-    """The compiled net of a spec. Raises SpecError, at the layer, where shapes do not fit."""
-    try:
-        engine = Engine(loaded.spec, signature, seed=loaded.spec.seed, examples=examples, threads=threads)
-        # Built on first use; here, a misfit of net and targets is found before a folder is made.
-        _ = engine.network.training_step
-        return engine
-    except ShapeError as error:
-        raise loaded.shape_error(error) from error
-
-
 def _train(
     loaded: Loaded,
     folder: RunFolder,
@@ -196,7 +187,7 @@ def _train(
     sizes = {name: len(split) for name, split in data.splits.items()}
     bind_training_set(engine.feed, spec, data, threads)
     store = FolderStore(folder, lock.require_in_place)
-    loop = Loop(engine, spec, sizes, store=store, identity=identity, chunk=chunk)
+    loop = Loop(engine, spec, sizes, store=store, identity=identity, chunk=chunk, advise=partial(advice_on, data))
     records = keep_rows(folder.metrics, last)
     if last is not None:
         require_fitting(store, last, loop)
@@ -205,6 +196,9 @@ def _train(
         # A process killed right after its last checkpoint has left these as they were before it.
         renew_copy(folder.checkpoint("last"), last)
         _note_time(folder, loop)
+    doubts = [*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)]
+    if last is not None and (jump := loop.rates.jump(last.progress["steps"], loop.step)) is not None:
+        doubts.append(jump)
     yield Started(
         name=spec.name or folder.path.name,
         folder=str(folder.path),
@@ -219,7 +213,7 @@ def _train(
         steps=loop.timetable.steps,
         step=loop.step,
         history=tuple(loop.history),
-        advice=(*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)),
+        advice=tuple(doubts),
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)
@@ -229,9 +223,14 @@ def _train(
         if isinstance(event, Finished):
             lock.require_in_place()
             write_record(folder.summary, {**event.summary, "files": folder.digests()})
-            yield Finished(event.summary, str(folder.path))
+            yield Finished(event.summary, str(folder.path), warnings=_verdict(loop, data, event.summary))
         else:
             yield event
+
+
+def _verdict(loop: Loop, data: Dataset, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    units = resolve(loop.engine.network.structure.output_shape[-1], {})
+    return verdict(loop.spec, data, units, loop.history, summary["best" if summary["weights"] == "best" else "last"])
 
 
 def _note_time(folder: RunFolder, loop: Loop) -> None:

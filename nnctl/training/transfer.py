@@ -9,7 +9,7 @@ from nnctl.errors import RunError, SpecError
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.runs.checkpoints import FolderStore
-from nnctl.runs.folder import find
+from nnctl.runs.find import find
 from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Transfer
 from nnctl.spec.load import Loaded

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from importlib._bootstrap_external import _code_to_timestamp_pyc
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,8 @@ from nnctl.backends.cache import store as cache
 from nnctl.backends.cache.store import kept_bytes, key_of
 from nnctl.backends.cpu import compilation
 from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.errors import Interrupted
+from nnctl.training.signals import stop_on_signals
 
 pytestmark = pytest.mark.compile
 
@@ -175,6 +181,111 @@ def test_another_process_that_was_faster_is_no_error(root, monkeypatch):
     assert not list(root.glob("building-*"))
 
 
+def strange(path: Path, what: str) -> None:
+    """Something in a file's place."""
+    path.unlink(missing_ok=True)
+    match what:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "link":
+            path.symlink_to("/dev/zero")
+        case "huge":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "link", "huge"])
+@pytest.mark.parametrize("name", ["manifest.json", "step.py", "more"])
+def test_what_is_no_file_of_ours_is_thrown_away(root, caplog, name, what):
+    """No pipe is waited for, no device and no terabyte read."""
+    make()
+    (folder,) = root.iterdir()
+    strange(folder / name, what)
+    said(caplog)
+    assert make()(3.0) == 7.0
+    if (name, what) != ("more", "folder"):
+        assert any("is damaged" in words for words in said(caplog))
+    assert make()(3.0) == 7.0
+    assert said(caplog) == []
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "huge"])
+def test_an_entry_that_is_no_folder_is_thrown_away(root, what):
+    make()
+    (folder,) = root.iterdir()
+    shutil.rmtree(folder)
+    strange(folder, what)
+    assert make()(3.0) == 7.0
+    assert folder.is_dir()
+    assert not folder.is_symlink()
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "link", "huge"])
+def test_bytes_in_whose_place_something_else_lies(root, what):
+    assert kept_bytes("object", ["source"], lambda: b"code") == b"code"
+    (file,) = root.glob("object-*")
+    strange(file, what)
+    assert kept_bytes("object", ["source"], lambda: b"code") == b"code"
+    assert file.is_file()
+    assert kept_bytes("object", ["source"], list) == b"code"
+
+
+def test_a_manifest_nested_deep(root):
+    make()
+    (manifest,) = root.rglob("manifest.json")
+    manifest.write_text("[" * 100_000)
+    assert make()(3.0) == 7.0
+
+
+def test_byte_code_is_neither_read_nor_written(root, caplog):
+    make()
+    assert not list(root.rglob("*.pyc"))
+    (source,) = root.rglob("step.py")
+    planted = importlib.util.cache_from_source(str(source))
+    stat = source.stat()
+    code = compile("raise SystemExit('planted')", str(source), "exec")
+    Path(planted).write_bytes(_code_to_timestamp_pyc(code, int(stat.st_mtime), stat.st_size))
+    said(caplog)
+    assert make()(3.0) == 7.0
+    assert any("is damaged" in words for words in said(caplog))
+
+
+def test_numbas_own_cache_folder_is_not_used(root, tmp_path, monkeypatch):
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "elsewhere"))
+    make()
+    assert not (tmp_path / "elsewhere").exists()
+    assert list(root.rglob("*.nbc"))
+
+
+def test_a_signal_ends_a_compilation_and_leaves_nothing(root, monkeypatch):
+    """Though the compiler goes on."""
+    compiling, end = threading.Event(), threading.Event()
+
+    def endless(folder: Path):
+        (folder / "half").write_text("")
+        compiling.set()
+        end.wait()
+
+    def send() -> None:
+        compiling.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=send).start()
+
+    def train() -> None:
+        with stop_on_signals():
+            cache.made("a key", cache.Recipe(endless, endless, endless), "a test")
+
+    with pytest.raises(Interrupted):
+        train()
+    end.set()
+    assert list(root.iterdir()) == []
+
+
 def test_bytes_are_kept_and_checked(root):
     calls = []
 
@@ -271,7 +382,7 @@ def test_what_leaves_while_it_is_read_is_made_anew(root, monkeypatch, caplog):
 
     def gone(folder: Path) -> bool:
         found = intact(folder)
-        pruning._remove(folder)
+        pruning.remove(folder)
         return found
 
     monkeypatch.setattr(cache, "_intact", gone)
@@ -319,6 +430,8 @@ print(CpuBackend(1).load(plan, {}).start({"x": np.ones((1, 3))}, 1).result().out
 CROWD = """
 from nnctl.backends.cache import pruning, store
 from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.errors import Interrupted
+from nnctl.training.signals import stop_on_signals
 from numba import types
 pruning.MOST_BYTES = 1
 text = "def run(x):\\n    return x * 2.0 + {}\\n"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from nnctl.cli.app import COMMANDS
+from nnctl.cli.completion.candidates import candidates
 from nnctl.cli.completion.command import Shell, describe, script
 from nnctl.cli.completion.tree import DYNAMIC, Kind
 
@@ -57,7 +60,8 @@ def folder(tmp_path: Path) -> Path:
 def environment() -> dict[str, str]:
     """Where `nnctl` is the one of this interpreter, and no start-up file of the user's is read."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "TERM": "dumb"}
+    tree = os.environ.get("PYTHONPATH", "")
+    return {"PATH": path, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "TERM": "dumb", "PYTHONPATH": tree}
 
 
 def need(shell: str) -> str:
@@ -189,3 +193,146 @@ def test_setting_in_the_same_word(complete, folder: Path) -> None:
 @complete_in
 def test_backends(complete, folder: Path) -> None:
     assert "numpy" in complete("nnctl train net.yaml --backend n", folder)
+
+
+@complete_in
+def test_the_second_argument_of_predict_is_any_file(complete, folder: Path) -> None:
+    assert {name.rstrip("/") for name in complete("nnctl predict specs ", folder)} == {"net.yaml", "notes.txt", "specs"}
+    assert {name.rstrip("/") for name in complete("nnctl predict specs notes.txt n", folder)} == {
+        "net.yaml",
+        "notes.txt",
+    }
+
+
+@complete_in
+def test_what_may_be_left_out_is_completed_too(complete, folder: Path) -> None:
+    assert {name.rstrip("/") for name in complete("nnctl doctor n", folder)} == {"net.yaml"}
+
+
+@complete_in
+def test_data_to_show_are_specs_and_sources(complete, folder: Path) -> None:
+    assert complete("nnctl data show n", folder) >= {"net.yaml", "narma", "npz"}
+
+
+@complete_in
+def test_explain_takes_specs_components_and_kinds(complete, folder: Path) -> None:
+    assert complete("nnctl explain ne", folder) >= {"net.yaml", "newton"}
+    assert "optimizer" in complete("nnctl explain --list opt", folder)
+
+
+@complete_in
+def test_paths_to_what_is_explained(complete, folder: Path) -> None:
+    assert complete("nnctl explain net.yaml --under layers.1.un", folder) == {"layers.1.units"}
+
+
+@complete_in
+def test_splits_and_augmentations(complete, folder: Path) -> None:
+    assert complete("nnctl evaluate specs --split ", folder) == {"train", "validation", "test"}
+    assert complete("nnctl evaluate specs --with fl", folder) == {"flip"}
+
+
+EVIL = [
+    "a b",
+    "b$(touch pwned)",
+    "c`touch pwned`",
+    "d'$(touch pwned)'",
+    'e"$(touch pwned)"',
+    "f;touch pwned;",
+    "g!touch",
+    "h*?[x]",
+    "i{b,c}",
+    "j\\$(touch pwned)",
+    "k数字 é",
+]
+"""Names that a shell would run, split or expand if they were not quoted, each with a first letter of its own."""
+
+BASH_SETTINGS = """
+PS1= ; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'
+args() {{ printf '<%s>' "$@"; echo END; }}
+source {scripts}/nnctl.bash
+"""
+TYPED_ZSH_SETTINGS = """
+PROMPT= ; unsetopt zle_bracketed_paste beep 2>/dev/null; unset zle_bracketed_paste
+autoload -Uz compinit; compinit -D -u; bindkey -e; bindkey '^I' complete-word
+args() {{ printf '<%s>' "$@"; echo END; }}
+source {scripts}/_nnctl
+"""
+FISH_SETTINGS = """
+function fish_prompt; end
+function fish_greeting; end
+function args; printf '<%s>' $argv; echo END; end
+source {scripts}/nnctl.fish
+"""
+SHELLS = {
+    "bash": (["--norc", "--noprofile", "-i"], ".settings", BASH_SETTINGS),
+    "zsh": (["-f", "-i"], ".settings", TYPED_ZSH_SETTINGS),
+    "fish": (["--no-config", "-i"], ".settings", FISH_SETTINGS),
+}
+
+
+def typed(shell: str, lines: Sequence[str], folder: Path, closing: Sequence[str]) -> list[list[str]]:
+    """The words of each line after a TAB at its end, as an interactive shell hands them to a command.
+
+    closing: what is typed after the TAB, such as the end of a quote that the shell leaves open.
+    """
+    pexpect = pytest.importorskip("pexpect")
+    options, name, settings = SHELLS[shell]
+    (folder / name).write_text(settings.format(scripts=FOLDER))
+    variables = environment() | {"HOME": str(folder)}
+    found = []
+    with pexpect.spawn(
+        need(shell), options, cwd=folder, env=variables, encoding="utf-8", timeout=30, dimensions=(50, 400)
+    ) as process:
+        process.sendline(f"source {name}; echo REA''DY")
+        process.expect("READY\\r?\\n")
+        for line, end in zip(lines, closing, strict=True):
+            process.send(f"{line}\t{end}\x01args \r")
+            process.expect("((?:<[^\\r\\n]*>)?)END\\r?\\n")
+            found.append([word.strip() for word in re.findall("<(.*?)>(?=<|$)", process.match[1])])
+    return found
+
+
+in_shells = pytest.mark.parametrize("shell", list(SHELLS))
+quotes = pytest.mark.parametrize("quote", ["", "'", '"'], ids=["plain", "in-single", "in-double"])
+
+
+@in_shells
+@quotes
+def test_hostile_names_in_a_spec_stay_text(shell: str, quote: str, tmp_path: Path) -> None:
+    layers = json.dumps([{"type": "dense", "units": 3, "name": name} for name in EVIL])
+    (tmp_path / "net.yaml").write_text(f"data: digits\nlayers: {layers}\n")
+    # Of a bare bracket zsh makes a subscript before it asks anybody.
+    bracket = "\\[" if shell == "zsh" and not quote else "["
+    lines = [f"nnctl train net.yaml --set {quote}layers{bracket}name={name[0]}" for name in EVIL]
+    words = typed(shell, lines, tmp_path, ["" if shell == "bash" else quote] * len(EVIL))
+    assert words == [["nnctl", "train", "net.yaml", "--set", f"layers[name={name}]."] for name in EVIL]
+    assert not (tmp_path / "pwned").exists()
+
+
+@in_shells
+@quotes
+def test_hostile_names_of_files_stay_text(shell: str, quote: str, tmp_path: Path) -> None:
+    for name in EVIL:
+        (tmp_path / f"{name}.yaml").write_text(SPEC)
+    # Where it has left a quote and come back to it, zsh does not close it.
+    closing = ["'" if shell == "zsh" and quote == "'" in name else "" for name in EVIL]
+    words = typed(shell, [f"nnctl train {quote}{name[0]}" for name in EVIL], tmp_path, closing)
+    assert words == [["nnctl", "train", f"{name}.yaml"] for name in EVIL]
+    assert not (tmp_path / "pwned").exists()
+
+
+@in_shells
+def test_the_spec_of_the_line_may_have_blanks(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "a $(touch pwned) net.yaml").write_text(SPEC)
+    specs = "'a $(touch pwned) net.yaml'", "a\\ \\$\\(touch\\ pwned\\)\\ net.yaml"
+    lines = [f"nnctl train {spec} --set layers.1.un" for spec in specs]
+    for words in typed(shell, lines, tmp_path, ["", ""]):
+        assert words[2:] == ["a $(touch pwned) net.yaml", "--set", "layers.1.units="]
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_name_with_control_characters_is_no_candidate(tmp_path: Path) -> None:
+    evil = json.dumps([{"type": "dense", "name": name} for name in ("a\nb", "a\x1b]0;x\x07", "a\u202e", "ok")])
+    (tmp_path / "net.yaml").write_text(f"layers: {evil}\n")
+    found = [value for value, _ in candidates(Kind.SETTING, "layers[", tmp_path / "net.yaml")]
+    assert found == ["layers[name=ok]."]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +129,8 @@ def test_a_plugins_component_is_explained_like_any(
     (cube,) = rows(capsys, "cube")
     assert (cube["summary"], cube["formula"], cube["package"]) == ("The third power.", "a = z³", "cubes")
     assert cube["example"] == "activation: cube"
+
+
+def test_it_loads_no_numbers() -> None:
+    code = "import sys; from nnctl.cli import main; main(['explain', 'lstm']); sys.exit(int('numpy' in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

@@ -123,7 +123,7 @@ def test_wide_tables_are_read_and_wider_ones_refused(tmp_path):
     wide = Csv(path="wide.csv", target="c7", target_type="values", ignore=tuple(f"c{i}" for i in range(8, 20_000)))
     assert load_dataset(wide, tmp_path, 0).signature.input_shape == (80_007,)
     texts = ",".join("abc"[i % 3] for i in range(100_000))
-    (tmp_path / "texts.csv").write_text(f"{names}\n{texts}\n{texts}\n")
+    (tmp_path / "texts.csv").write_text(f"{names}\n{texts}\n{texts[:-1]}d\n")
     assert load_dataset(Csv(path="texts.csv", target=-1), tmp_path, 0).signature.input_shape == (99_999,)
     (tmp_path / "wider.csv").write_text("1," * COLUMNS + "1\n")
     with pytest.raises(DataError, match="has 131,073 columns, and at most 131,072 are read"):
@@ -153,8 +153,8 @@ def test_a_label_of_a_hundred_thousand_characters_takes_its_place_once(tmp_path)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"1,2\n" + b"9" * 100_000 + b"x,2\n", r"a\.csv:2:1: error: '9{60}…' is no number"),
-        (b"1,2\n" + b"9" * 10_000 + b",2\n", r"a\.csv:2:1: error: 9{60}… does not fit single precision"),
+        (b"1,2\n" + b"9" * 100_000 + b"x,2\n", r"a\.csv:2:1: error: '9+….*…9+x' is no number"),
+        (b"1,2\n" + b"9" * 10_000 + b",2\n", r"a\.csv:2:1: error: 9+….*… *9* does not fit single precision"),
         (b'1,2\n"' + b"9" * 200_000 + b'",2\n', r"a\.csv:2:1: error: a cell is longer than 131,072 characters"),
         (b"1,2\n3," + b"4" * (1 << 24) + b"\n", r"a\.csv:2:16777217: error: the line goes on beyond 16,777,216"),
         (b"1,2\n3\0,4\n", r"a\.csv:2:2: error: there is a NUL character"),
@@ -185,10 +185,10 @@ def test_the_largest_picture_takes_less_than_a_gigabyte(tmp_path):
     side = 8192
     (tmp_path / "cat/a.png").write_bytes(png(side, side, bytes(side * (side + 1))))
     program = (
-        "import resource, sys; from pathlib import Path\n"
+        "import re, sys; from pathlib import Path\n"
         "from nnctl.data.formats.images import read_image\n"
         "assert read_image(Path(sys.argv[1]), None, False).shape == (8192, 8192, 3)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(*re.findall(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text()))"
     )
     arguments = [sys.executable, "-c", program, str(tmp_path / "cat/a.png")]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import DataError, RunError, UsageError
 from nnctl.inference import evaluation
 from nnctl.inference.evaluation import evaluate, in_top_k, vote
+from nnctl.inference.inputs import read_parts
 from nnctl.inference.opened import open_run
-from nnctl.inference.prediction import predict, read_inputs
+from nnctl.inference.prediction import predict
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
@@ -246,6 +248,10 @@ def test_values_are_predicted_as_values() -> None:
     assert [len(row["values"]) for row in predict(open_run(Path("out")), [Path("x.npy")])] == [1, 1]
 
 
+def read_inputs(path: Path, signature: DataSignature) -> np.ndarray:
+    return np.concatenate([part.inputs for part in read_parts(path, signature)])
+
+
 DIGITS = """
 data: {type: digits, subset: 100}
 layers: [flatten, {type: dense, units: 10, activation: softmax}]
@@ -275,12 +281,13 @@ def test_images_are_resized_and_bytes_are_checked() -> None:
     ("name", "content", "message"),
     [
         ("x.csv", "1,2,3\n", r"an example has shape \(3,\), and the net reads \(2,\)"),
-        ("x.csv", "1,2\n1,x\n", "x.csv:2: column 2: 'x' is not a number"),
-        ("x.csv", "1,2\n1\n", "x.csv:2: 1 columns, the rows before have 2"),
+        ("x.csv", "1,2\n1,x\n", "x.csv:2:3: error: 'x' is not a number"),
+        ("x.csv", "1,2\n1\n", "x.csv:2:1: error: 1 columns, and the rows before have 2"),
         ("x.csv", "a,b\n", "has no row of numbers"),
-        ("x.csv", "1,nan\n", "a value is not finite"),
+        ("x.csv", "1,nan\n", "x.csv:1:3: error: 'nan' is not finite"),
+        ("x.csv", "", "has no row of numbers"),
         ("x.doc", "1,2\n", "is of no kind that can be read"),
-        ("x.npy", "1,2\n", "no .npy file that can be read"),
+        ("x.npy", "1,2\n", "x.npy is no array of NumPy's: it begins with 31 2c 32"),
         ("x.npz", "1,2\n", "no .npz archive that can be read"),
         ("x.png", "1,2\n", "is an image, and the net reads"),
     ],
@@ -294,5 +301,5 @@ def test_an_input_that_cannot_be_read_is_named(name: str, content: str, message:
 
 def test_a_missing_input() -> None:
     train(CLASSES, "out")
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match=r"none\.csv cannot be read: No such file"):
         list(predict(open_run(Path("out")), [Path("none.csv")]))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from nnctl.errors import RunError
-from nnctl.runs.folder import RunFolder, claim, claim_next, find, latest, point_latest
+from nnctl.runs.find import find
+from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from typing import Any
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import strategies as st
 
+from nnctl.components.fields import Pattern
 from nnctl.spec.document import Spec
 from nnctl.spec.schema.forms import (
     Anything,
@@ -64,6 +65,8 @@ def values(form: Form, depth: int) -> st.SearchStrategy[Any]:
 def leaf(form: Leaf) -> st.SearchStrategy[Any]:
     if form.base is bool:
         return st.booleans()
+    if pattern := next((b for b in form.bounds if isinstance(b, Pattern)), None):
+        return st.from_regex(pattern.regex, fullmatch=True)
     if form.base is str:
         least = max((b.min_length for b in form.bounds if isinstance(b, MinLen)), default=0)
         most = min((b.max_length for b in form.bounds if isinstance(b, MaxLen)), default=12)

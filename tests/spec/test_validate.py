@@ -119,7 +119,8 @@ def test_value(text, name, value):
          "the name of an activation, or a mapping with 'type', or null (what opens it)", "write null for none"),
         ("{type: window, low: 2}", "{type: window, low: 2}", "high is below low", "", "swap them"),
         ("{type: window, high: -1}", "-1", "high is below low", "", "swap them"),
-        ("3", "3", "item 1 of 'layers' cannot be 3", "the name of a layer, or a mapping with 'type'", ""),
+        ("3", "3", "item 1 of 'layers' cannot be 3", "the name of a layer, or a mapping with 'type'",
+         "write {type: dense, units: 3}"),
     ],
 )  # fmt: skip
 def test_error(text, place, message, expected, hint):
@@ -194,6 +195,9 @@ def test_evaluations_have_a_period_in_examples_epochs_or_steps(every):
         ("2 weeks", ""),
         ("1 epoch later", ""),
         ("'300'", "remove the quotes"),
+        ("true", ""),
+        ("2.5", ""),
+        ("300.0", "write 300"),
     ],
 )
 def test_a_period_that_is_none_says_what_one_is(every, hint):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from nnctl.errors import RunError, UsageError
+from nnctl.runs.sweeps import best_runs
 from nnctl.spec.document import Sweep
-from nnctl.sweep.best import best_runs
 from nnctl.sweep.space import trials
 
 SPEC = """\

@@ -238,7 +238,7 @@ def test_a_cost_that_is_not_finite_stops_with_a_diagnosis(monkeypatch: pytest.Mo
         list(loop.run())
     assert "no longer finite after step 6 (epoch 2)" in str(caught.value)
     assert "dense1: weight is poisoned at step 6" in str(caught.value)
-    assert "try 0.05" in str(caught.value)
+    assert "--set optimizer.learning_rate=0.05" in str(caught.value)
     assert caught.value.exit_code == 4
     assert store.order == ["best"]
     assert store.kept["best"].progress["step"] == 4

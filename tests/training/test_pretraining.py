@@ -349,7 +349,7 @@ def test_samples_go_to_a_file_or_to_stdout(capsys: pytest.CaptureFixture[str]) -
         predict(folder, sample=5, out=Path("new.gif"))
     for name in ("folder.npy", "folder.png"):
         Path(name).mkdir()
-        with pytest.raises(UsageError, match=rf"--out {name}: cannot be written: Is a directory"):
+        with pytest.raises(UsageError, match=rf"--out {name}: is a folder, and a file is expected"):
             predict(folder, sample=5, out=Path(name))
 
 

@@ -88,6 +88,29 @@ def test_an_origin_that_says_nothing_is_an_error(run: Path) -> None:
         open_spec(run / "spec.yaml")
 
 
+def test_a_runs_spec_that_was_edited_is_no_longer_the_runs_but_trains_anew(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = run / "spec.yaml"
+    spec.write_text(spec.read_text().replace("seed: 0", "seed: 1"))
+    assert main(["inspect", str(run)]) == 2
+    assert "is not the spec that this run was trained with" in capsys.readouterr().err
+    assert main(["train", str(spec), "--quiet", "--out", "again"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["run", "spec", "stdin"])
+def test_a_sweep_is_of_a_run_or_of_stdin(
+    run: Path, given: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(run.parents[2] / "specs")
+    give(monkeypatch, SPEC)
+    spec = {"run": str(run), "spec": str(run / "spec.yaml"), "stdin": "-"}[given]
+    assert main(["sweep", spec, "--seeds", "2", "--quiet", "--out", "sweep"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["status"] for line in lines] == ["finished", "finished"]
+
+
 def test_a_folder_without_a_run_is_no_spec(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="is a folder"):
         open_spec(tmp_path)

@@ -49,11 +49,11 @@ def prune(root: Path, keep: Path) -> None:
     kept: list[CacheEntry] = []
     for entry in entries(root):
         if entry.path.name.startswith(_LEAVING):
-            _remove(entry.path)
+            remove(entry.path)
         elif not entry.path.name.startswith(BUILDING):
             kept.append(entry)
         elif now - entry.used > _ABANDONED_SECONDS:
-            _remove(entry.path)
+            remove(entry.path)
     total = sum(entry.bytes for entry in kept)
     for entry in sorted(kept, key=lambda entry: entry.used):
         if total <= MOST_BYTES:
@@ -61,7 +61,7 @@ def prune(root: Path, keep: Path) -> None:
         if entry.path != keep:
             total -= entry.bytes
             log.debug("%s was used longest ago, and leaves the cache", entry.path)
-            _remove(entry.path)
+            remove(entry.path)
 
 
 def entries(root: Path) -> Iterator[CacheEntry]:
@@ -69,18 +69,18 @@ def entries(root: Path) -> Iterator[CacheEntry]:
     with suppress(OSError):
         for path in list(root.iterdir()):
             with suppress(OSError):
-                yield CacheEntry(path, path.stat().st_mtime, _bytes(path))
+                yield CacheEntry(path, path.lstat().st_mtime, _bytes(path))
 
 
 def _bytes(path: Path) -> int:
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files)
+    files = [Path(place, name) for place, _, names in os.walk(path) for name in names] or [path]
+    return sum(file.lstat().st_size for file in files)
 
 
-def _remove(path: Path) -> None:
-    """Take an entry away at once: a reader finds it as it was, or not at all."""
+def remove(path: Path) -> None:
+    """Take an entry away at once, whatever it is: a reader finds it as it was, or not at all."""
     with suppress(OSError):
-        if path.is_file():
+        if path.is_symlink() or not path.is_dir():
             path.unlink()
             return
         leaving = path.with_name(f"{_LEAVING}{os.getpid()}-{path.name}")

@@ -1,9 +1,10 @@
 """Compiled things on disk, by key: built once, used again, thrown away where they are damaged.
 
 A folder of the cache holds what a backend builds in it, and a manifest with the hash of
-each file. A folder that does not match its manifest is thrown away and built anew; where
-nothing can be written, the thing is made for this process alone. What has not been used
-for longest leaves when the cache is full.
+each file. A folder that does not match its manifest, or holds anything else, is thrown
+away and built anew; where nothing can be written, the thing is made for this process
+alone. What has not been used for longest leaves when the cache is full. Signals do not
+wait for what is being built.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from nnctl import __version__
-from nnctl.backends.cache.pruning import BUILDING, prune, used
+from nnctl.backends.cache.private import cache_root, doubt_about
+from nnctl.backends.cache.pruning import BUILDING, MOST_BYTES, prune, remove, used
+from nnctl.process.signals import leave
 
 log = logging.getLogger("nnctl.compile")
 
 _MANIFEST = "manifest.json"
-_FOLDER_VARIABLE = "NNCTL_CACHE"
+_MOST_MANIFEST_BYTES = 1 << 20
 _loaded: dict[str, Any] = {}
 """Things of this process by key."""
 
@@ -68,42 +72,54 @@ def made(key: str, recipe: Recipe, what: str) -> Any:
 
 def _load_or_build(key: str, recipe: Recipe, what: str) -> Any:
     root = cache_root()
-    folder = root / key
-    if _intact(folder):
-        used(folder)
+    if root is not None and _intact(root / key):
+        used(root / key)
         try:
-            return recipe.load(folder)
+            return recipe.load(root / key)
         except OSError:
-            log.debug("%s was removed while it was read", folder)
+            log.debug("%s was removed while it was read", root / key)
     log.info("compiling %s, once for this structure", what)
+    if root is None:
+        return leave(recipe.without_folder)
     building: Path | None = None
     try:
-        root.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f"{BUILDING}{key[:8]}-", dir=root))
-        built = recipe.build(building)
+        built = _built(recipe, building)
     except OSError as error:
         log.info("%s cannot be written (%s): compiled code is kept for this run only", root, error.strerror)
-        if building is not None:
-            shutil.rmtree(building, ignore_errors=True)
-        return recipe.without_folder()
-    _publish(building, folder)
-    prune(root, keep=folder)
+        return leave(recipe.without_folder)
+    _publish(building, root / key)
+    prune(root, keep=root / key)
     return built
+
+
+def _built(recipe: Recipe, building: Path) -> Any:
+    """The thing, built in a folder that does not outlive a failure or a signal."""
+    try:
+        return leave(lambda: recipe.build(building))
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
 
 
 def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes]) -> bytes:
     """Bytes made from these parts: from the cache, or made and put there."""
-    path = cache_root() / f"{name}-{key_of(parts)}"
+    root = cache_root()
+    if root is None:
+        return bytes(leave(make))
+    path = root / f"{name}-{key_of(parts)}"
     try:
-        stored = path.read_bytes()
-        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
-            used(path)
-            return stored[32:]
-    except OSError:
-        pass  # not there yet, or not readable: made below
-    contents = make()
+        stored = _read(path, MOST_BYTES)
+    except FileNotFoundError:
+        stored = b""  # made below
+    except (OSError, ValueError):
+        stored = b""
+        remove(path)
+    if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+        used(path)
+        return stored[32:]
+    contents: bytes = leave(make)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             beside.write_bytes(hashlib.sha256(contents).digest() + contents)
@@ -115,33 +131,43 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
     return contents
 
 
-def cache_root() -> Path:
-    """The folder that keeps compiled code: in $NNCTL_CACHE, else in the user's cache folder."""
-    given = os.environ.get(_FOLDER_VARIABLE)
-    if given:
-        return Path(given) / "compiled"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("nnctl", appauthor=False)) / "compiled"
-
-
 def _intact(folder: Path) -> bool:
-    """True for a folder that is there and as it was written."""
+    """True for a folder that is there, this user's alone, and as it was written."""
+    if not os.path.lexists(folder):
+        return False
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        intact = bool(manifest == _hashes(folder))
-    except (OSError, ValueError):
+        manifest = json.loads(_read(folder / _MANIFEST, _MOST_MANIFEST_BYTES))
+        intact = doubt_about(folder) is None and bool(manifest == _hashes(folder))
+    except (OSError, ValueError, RecursionError):
         intact = False
-    if not intact and folder.exists():
+    if not intact:
         log.info("the compiled code in %s is damaged, and made anew", folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
     return intact
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """Of each file, but the manifest and Python's own caches, which it writes when it likes."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _MANIFEST and p.suffix != ".pyc")
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    """The hash of each file but the manifest. Raises ValueError for what is no file, and where all are too large."""
+    files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
+    total = 0
+    for file in files:
+        status = file.lstat()
+        total += status.st_size
+        if not stat.S_ISREG(status.st_mode) or total > MOST_BYTES:
+            raise ValueError(f"{file} is nothing that was put there")
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+        if file != folder / _MANIFEST
+    }
+
+
+def _read(path: Path, most: int) -> bytes:
+    """The bytes of a file. Raises ValueError for what is no file of at most so many bytes: a pipe would never end."""
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+        raise ValueError(f"{path} is nothing that was put there")
+    return path.read_bytes()
 
 
 def _publish(building: Path, folder: Path) -> None:

@@ -1,11 +1,13 @@
 """Generated steps, compiled by Numba: once for a text, types of arguments, versions and a processor.
 
-A folder of the cache holds `step.py` and what Numba made of it beside the file.
+A folder of the cache holds `step.py` and what Numba made of it beside the file. Python's own byte code of it
+is neither read nor written, for no manifest lists it.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import errno
+import os
 import sys
 import types as types_module
 from pathlib import Path
@@ -37,10 +39,14 @@ def compiled_step(text: str, types: tuple[Any, ...], what: str) -> Any:
         return load(folder)
 
     def load(folder: Path) -> Any:
-        return _compiled(_imported(folder / _FILE, module), types, cache=True)
+        if not os.access(folder, os.W_OK):
+            # Numba would look elsewhere, or not at all.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        # Numba keeps what it compiles beside the file that the code says it is from.
+        return _compiled(_module(text, module, str(folder / _FILE)), types, cache=True)
 
     def without_folder() -> Any:
-        return _compiled(_module(text, module), types, cache=False)
+        return _compiled(_module(text, module, f"<{module}>"), types, cache=False)
 
     return made(key, Recipe(build, load, without_folder), what)
 
@@ -60,28 +66,20 @@ def _sources() -> list[bytes]:
     return [path.read_bytes() for name in _SOURCES for path in sorted((backends / name).rglob("*.py"))]
 
 
-def _imported(path: Path, name: str) -> Any:
-    """The generated module in a file, which is where Numba keeps what it compiles."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
+def _module(text: str, name: str, source: str) -> Any:
+    """The generated module. source: the file, or what stands in its place."""
+    module = types_module.ModuleType(name)
     # Numba finds the functions that compiled code calls by the name of their module.
     sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _module(text: str, name: str) -> Any:
-    """The generated module without a file."""
-    module = types_module.ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(text, f"<{name}>", "exec"), module.__dict__)
+    exec(compile(text, source, "exec"), module.__dict__)
     return module
 
 
 def _compiled(module: Any, types: tuple[Any, ...], *, cache: bool) -> Any:
     """The module's `run`, compiled, or loaded from beside its file where `cache` finds it there."""
+    # Beside the file and nowhere else, whatever Numba's own settings say: what it loads is run.
+    settings: Any = numba.config
+    settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES = "", "InTreeCacheLocator"
     function: Any = numba.njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
     function.compile(types)
     return function

@@ -10,13 +10,14 @@ _HEAD = """\
 
 _BODY = r"""
 # The commands, options and values come from the tables above; only what depends
-# on a spec or on installed components asks nnctl.
+# on a spec or on installed components asks nnctl. Names from files and specs are
+# text here: nothing expands them, and they reach the line quoted.
 _nnctl() {
-    local line=${COMP_LINE:0:COMP_POINT}
     local -a words=()
-    # Not COMP_WORDS: it is split at the "=" of path=value.
-    read -ra words <<<"$line"
-    [[ $line == *[[:space:]] ]] && words+=("")
+    # As the shell would read them, but for expansions: the open quote, and how much
+    # of the last word stands before what readline replaces.
+    local quote="" kept=0
+    _nnctl_split "${COMP_LINE:0:COMP_POINT}"
     local last=$((${#words[@]} - 1))
     local current=${words[last]} command="" option="" spec="" place=0 i word kind
 
@@ -27,7 +28,7 @@ _nnctl() {
             option=""
         elif [[ $word == -*=* ]]; then
             :
-        elif [[ $word == -* ]]; then
+        elif [[ $word == -?* ]]; then
             kind=$(_nnctl_value "$command" "$word")
             [[ -n $kind && $kind != flag ]] && option=$word
         elif [[ " $(_nnctl_commands "$command") " == *" $word "* ]]; then
@@ -40,8 +41,10 @@ _nnctl() {
     if [[ -n $option ]]; then
         kind=$(_nnctl_value "$command" "$option")
     elif [[ $current == --*=* ]]; then
-        kind=$(_nnctl_value "$command" "${current%%=*}")
+        option=${current%%=*}
+        kind=$(_nnctl_value "$command" "$option")
         current=${current#*=}
+        kept=$((kept > ${#option} ? kept - ${#option} - 1 : 0))
     elif [[ $current == -* ]]; then
         kind="words $(_nnctl_options "$command")"
     elif [[ -n $(_nnctl_commands "$command") ]]; then
@@ -49,40 +52,94 @@ _nnctl() {
     else
         kind=$(_nnctl_argument "$command" "$place")
     fi
-    _nnctl_reply "$kind" "$current" "$spec"
+    _nnctl_reply
 }
 
-# Fill COMPREPLY with the values of a kind that begin with a prefix.
+# Fill words, quote and kept from a line.
+_nnctl_split() {
+    local line=$1 i char word="" begun=""
+    for ((i = 0; i < ${#line}; i++)); do
+        char=${line:i:1}
+        case $quote$char in
+        "''" | '""') quote="" ;;
+        "'"?*) word+=$char ;;
+        '"\') case ${line:i+1:1} in
+            [\$\`\"\\]) i=$((i + 1)) && word+=${line:i:1} ;;
+            *) word+=$char ;;
+            esac ;;
+        '"'?*) word+=$char ;;
+        "'" | '"') quote=$char begun=1 kept=${#word} ;;
+        \\) i=$((i + 1)) begun=1 && word+=${line:i:1} ;;
+        [[:space:]])
+            [[ -n $begun ]] && words+=("$word")
+            word="" begun="" kept=0
+            ;;
+        *)
+            word+=$char begun=1
+            [[ $COMP_WORDBREAKS == *"$char"* ]] && kept=${#word}
+            ;;
+        esac
+    done
+    words+=("$word")
+}
+
+# Fill COMPREPLY with the values of $kind that begin with $current.
 _nnctl_reply() {
-    local kind=$1 current=$2 spec=$3 found broken
-    local IFS=$'\n'
+    local each found files=""
     COMPREPLY=()
-    case $kind in
-    words\ *) COMPREPLY=($(IFS=' ' && compgen -W "${kind#words }" -- "$current")) ;;
-    spec)
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -d -- "$current") $(compgen -f -- "$current" | grep -E '\.ya?ml$'))
-        ;;
-    file)
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -f -- "$current"))
-        ;;
-    directory)
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -d -- "$current"))
-        ;;
-    @DYNAMIC@)
-        for found in $("${COMP_WORDS[0]}" complete "$kind" "$current" ${spec:+--spec="$spec"} 2>/dev/null); do
-            COMPREPLY+=("${found%%$'\t'*}")
+    if [[ $kind == words\ * ]]; then
+        for found in ${kind#words }; do
+            [[ $found == "$current"* ]] && COMPREPLY+=("${found:kept}")
         done
-        [[ $kind == setting ]] && compopt -o nospace 2>/dev/null
+        return
+    fi
+    for each in $kind; do
+        case $each in
+        spec | file | directory) files=1 ;;
+        esac
+    done
+    while IFS= read -r found; do
+        # readline quotes the names of files; the others are for us to quote.
+        [[ -n $files ]] && COMPREPLY+=("${found:kept}") || COMPREPLY+=("$(_nnctl_quoted "${found:kept}")")
+    done < <(for each in $kind; do _nnctl_values "$each"; done)
+    [[ -n $files ]] && compopt -o filenames 2>/dev/null
+    [[ $kind == setting || $kind == path ]] && compopt -o nospace 2>/dev/null
+}
+
+# Print the values of one kind, one a line.
+_nnctl_values() {
+    case $1 in
+    spec)
+        compgen -d -- "$current"
+        compgen -f -- "$current" | grep -E '\.ya?ml$'
+        ;;
+    file) compgen -f -- "$current" ;;
+    directory) compgen -d -- "$current" ;;
+    @DYNAMIC@)
+        "${COMP_WORDS[0]}" complete "$1" ${spec:+--spec="$spec"} -- "$current" 2>/dev/null | cut -f1
         ;;
     esac
-    # readline replaces only what follows the last word break.
-    if [[ $current == *=* && $COMP_WORDBREAKS == *=* ]]; then
-        broken=${current%"${current##*=}"}
-        COMPREPLY=("${COMPREPLY[@]#"$broken"}")
-    fi
+}
+
+# Print a value as the rest of a word, within the quote that is open.
+_nnctl_quoted() {
+    local i char text=""
+    case $quote in
+    "") [[ -n $1 ]] && printf '%q' "$1" ;;
+    *)
+        for ((i = 0; i < ${#1}; i++)); do
+            char=${1:i:1}
+            case $quote$char in
+            "''") text+="'\\''" ;;
+            '"'[\$\`\"\\]) text+="\\$char" ;;
+            # Within double quotes nothing keeps it from naming a line of the history.
+            '"!') text+="\"'!'\"" ;;
+            *) text+=$char ;;
+            esac
+        done
+        printf '%s' "$text"
+        ;;
+    esac
 }
 
 complete -F _nnctl nnctl
@@ -136,4 +193,6 @@ def _name(command: Command) -> str:
 
 
 def _words(value: ValueSet) -> str:
-    return f"words {' '.join(value.words)}" if value.kind is Kind.WORDS else value.kind.value
+    if value.kind is Kind.WORDS:
+        return f"words {' '.join(value.words)}"
+    return " ".join(kind.value for kind in (value.kind, value.also) if kind is not None)

@@ -1,4 +1,4 @@
-"""Candidates for the argument of `--set`: paths into a spec and the values at their ends.
+"""Candidates that depend on a spec or on the installed components: paths into a spec, values at their ends, names.
 
 Read off the same dataclasses and registry as validation, and off the spec of
 the command line where there is one, which says what `layers.0` is.
@@ -7,11 +7,14 @@ the command line where there is one, which says what `layers.0` is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from nnctl.components.registry import Component, components
+from nnctl.cli.completion.tree import Kind
+from nnctl.components.registry import Component, components, kinds
 from nnctl.errors import SpecError
+from nnctl.screen.characters import word
+from nnctl.spec import catalogue
 from nnctl.spec.document import Spec
 from nnctl.spec.schema.forms import (
     ChoiceForm,
@@ -38,6 +41,29 @@ Part = tuple[str, Form, object, str]
 _STEP = re.compile(r"\[\w+=[^\]]*\]|[^.\[]+")
 
 
+def candidates(kind: Kind, prefix: str, spec: Path | None) -> Iterator[Candidate]:
+    """The values of a dynamic kind that begin with `prefix`.
+
+    What holds a control character is none: a line of the shell cannot be completed to it.
+    """
+    found: Iterable[Candidate]
+    if kind is Kind.SETTING:
+        found = settings(prefix, spec)
+    elif kind is Kind.PATH:
+        found = paths(prefix, spec)
+    elif kind is Kind.COMPONENT:
+        found = ((name, text) for name, text in (*catalogue.names(), *_kinds()) if name.startswith(prefix))
+    else:
+        found = names({Kind.SOURCE: "data"}.get(kind, kind.value), prefix)
+    for value, text in found:
+        if value.isprintable():
+            yield value, word(text)
+
+
+def _kinds() -> Iterator[Candidate]:
+    return ((kind, "a kind, for --list") for kind in kinds())
+
+
 def names(kind: str, prefix: str) -> Iterator[Candidate]:
     """The components of a kind whose names begin with `prefix`."""
     for name, cls in components(kind).items():
@@ -45,17 +71,31 @@ def names(kind: str, prefix: str) -> Iterator[Candidate]:
             yield name, _summary(cls)
 
 
-def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
-    """One level of `path=value`: the fields that continue a path, or the values after its `=`.
+def paths(prefix: str, spec: Path | None) -> Iterator[Candidate]:
+    """One level of a path to a value, as `explain --under` takes it."""
+    head, last = _split(prefix)
+    place = _walk(head, _tree(spec))
+    for segment, form, node, text in _parts(*place) if place is not None else ():
+        if segment.startswith(last) and not segment.startswith("["):
+            here = f"{head}.{segment}" if head else segment
+            yield here, text
+            if next(_parts(form, node), None) is not None:
+                yield f"{here}.", text
 
-    A spec that cannot be read completes like an empty one: the command itself will say why.
-    """
-    tree: object = {}
-    if spec is not None:
-        try:
-            tree = plain_data(parse(read_file(spec.expanduser())))
-        except SpecError:
-            tree = {}
+
+def _tree(spec: Path | None) -> object:
+    """The plain data of a spec. One that cannot be read completes like an empty one: the command will say why."""
+    if spec is None:
+        return {}
+    try:
+        return plain_data(parse(read_file(spec.expanduser())))
+    except SpecError:
+        return {}
+
+
+def settings(prefix: str, spec: Path | None) -> Iterator[Candidate]:
+    """One level of `path=value`: the fields that continue a path, or the values after its `=`."""
+    tree = _tree(spec)
     path, value = _split_setting(prefix)
     if value is not None:
         place = _walk(path, tree)

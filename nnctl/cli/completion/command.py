@@ -26,19 +26,21 @@ class Shell(StrEnum):
 _SAFE = str.maketrans("[]:'\"", "(),’”", "`")
 """Characters that mean something in the scripts, and what stands for them."""
 
-_KIND_OF_METAVAR = {
-    "SPEC": Kind.SPEC,
-    "SPEC|NAME": Kind.SPEC,
-    "SPEC|COMPONENT": Kind.SPEC,
-    "RUN": Kind.DIRECTORY,
-    "DIR": Kind.DIRECTORY,
-    "FILE": Kind.FILE,
-    "INPUT": Kind.FILE,
-    "PATH=VALUE": Kind.SETTING,
-    "PATH=A,B,C": Kind.SETTING,
-    "PATH=LOW:HIGH[:log]": Kind.SETTING,
-    "BACKEND": Kind.BACKEND,
-    "SOURCE": Kind.SOURCE,
+_VALUES_OF_METAVAR = {
+    "SPEC": ValueSet(Kind.SPEC),
+    "SPEC|NAME": ValueSet(Kind.SPEC, also=Kind.SOURCE),
+    "SPEC|COMPONENT": ValueSet(Kind.SPEC, also=Kind.COMPONENT),
+    "RUN": ValueSet(Kind.DIRECTORY),
+    "DIR": ValueSet(Kind.DIRECTORY),
+    "FILE": ValueSet(Kind.FILE),
+    "INPUT": ValueSet(Kind.FILE),
+    "PATH": ValueSet(Kind.PATH),
+    "PATH=VALUE": ValueSet(Kind.SETTING),
+    "PATH=A,B,C": ValueSet(Kind.SETTING),
+    "PATH=LOW:HIGH[:log]": ValueSet(Kind.SETTING),
+    "BACKEND": ValueSet(Kind.BACKEND),
+    "SOURCE": ValueSet(Kind.SOURCE),
+    "AUGMENTATION": ValueSet(Kind.AUGMENTATION),
 }
 
 
@@ -77,12 +79,13 @@ def _value(parameter: Any, context: Any) -> ValueSet:
     words = tuple(item.value for item in parameter.shell_complete(context, "") if item.type == "plain")
     if words:
         return ValueSet(Kind.WORDS, words)
-    metavar = (parameter.metavar or parameter.name.upper()).removesuffix("...")
     if "--backend" in parameter.opts:
         return ValueSet(Kind.BACKEND)
+    # "[INPUT...]": what may be left out or repeated is of the same kind.
+    metavar = (parameter.metavar or parameter.name.upper()).removeprefix("[").removesuffix("]").removesuffix("...")
     if metavar.islower() and "|" in metavar:
         return ValueSet(Kind.WORDS, tuple(metavar.split("|")))
-    return ValueSet(_KIND_OF_METAVAR.get(metavar, Kind.FREE))
+    return _VALUES_OF_METAVAR.get(metavar, ValueSet(Kind.FREE))
 
 
 def _first_sentence(text: str) -> str:

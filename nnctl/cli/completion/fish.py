@@ -38,20 +38,33 @@ function __nnctl_at -d 'whether the cursor is at this place of this command'
     test (count $words) -eq (math (count $command) + $argv[1]); and __nnctl_using $command
 end
 
+function __nnctl_from -d 'whether the cursor is at this place of this command or behind it'
+    set -l words (__nnctl_words)
+    set -l command $argv[2..-1]
+    test (count $words) -ge (math (count $command) + $argv[1]); and __nnctl_using $command
+end
+
+function __nnctl_token -d 'the word so far, without its quotes; nothing in it is expanded'
+    set -l token (string replace -r -- '^--[^=]*=' '' (commandline -ct))
+    string unescape -- $token; and return
+    # A quote is open: within it everything is text.
+    string replace -r -- '^(["\'])' '' $token
+end
+
 function __nnctl_specs
-    set -l token (string replace -r -- '^-[^=]*=' '' (commandline -ct))
+    set -l token (__nnctl_token)
     for path in $token*.yaml $token*.yml $token*/
         echo $path
     end
 end
 
 function __nnctl_ask -d 'values that depend on the spec of this line or on the installed components'
-    set -l token (string replace -r -- '^--[^=]*=' '' (commandline -ct))
+    set -l token (__nnctl_token)
     set -l spec (string match -r -- '^.*\.ya?ml$' (commandline -opc))
     if set -q spec[1]
-        nnctl complete $argv[1] "$token" --spec=$spec[1] 2>/dev/null
+        nnctl complete $argv[1] --spec=$spec[1] -- "$token" 2>/dev/null
     else
-        nnctl complete $argv[1] "$token" 2>/dev/null
+        nnctl complete $argv[1] -- "$token" 2>/dev/null
     end
 end
 
@@ -76,7 +89,7 @@ def generate(root: Command) -> str:
             condition = f"__nnctl_using {words}" if words else "__nnctl_at 0"
             lines.append(_complete(condition, _option(option)))
         for place, argument in enumerate(command.arguments):
-            condition = f"__nnctl_using {words}" if argument.many else f"__nnctl_at {place} {words}"
+            condition = f"__nnctl_{'from' if argument.many else 'at'} {place} {words}"
             if values := _values(argument.value):
                 lines.append(_complete(condition, values))
     return _HEAD.replace("@VALUED@", " ".join(valued)) + _FUNCTIONS + "\n".join(lines) + "\n"
@@ -96,6 +109,8 @@ def _option(option: Option) -> str:
 def _values(value: ValueSet) -> str:
     if value.kind in DYNAMIC:
         return f"-x -a '(__nnctl_ask {value.kind})'"
+    if value.also is not None:
+        return f"-x -a '(__nnctl_{value.kind}s; __nnctl_ask {value.also})'"
     return {
         Kind.WORDS: f"-x -a {_quote(' '.join(value.words))}",
         Kind.SPEC: "-x -a '(__nnctl_specs)'",

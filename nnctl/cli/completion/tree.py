@@ -17,20 +17,27 @@ class Kind(StrEnum):
     FILE = "file"
     DIRECTORY = "directory"
     SETTING = "setting"
+    PATH = "path"
     BACKEND = "backend"
     SOURCE = "source"
+    AUGMENTATION = "augmentation"
+    COMPONENT = "component"
 
 
-DYNAMIC = (Kind.SETTING, Kind.BACKEND, Kind.SOURCE)
+DYNAMIC = (Kind.SETTING, Kind.PATH, Kind.BACKEND, Kind.SOURCE, Kind.AUGMENTATION, Kind.COMPONENT)
 """Kinds whose values `nnctl complete` prints."""
 
 
 @dataclass(frozen=True)
 class ValueSet:
-    """The values that an option or an argument takes; `words` where `kind` is WORDS."""
+    """The values that an option or an argument takes; `words` where `kind` is WORDS.
+
+    also: a dynamic kind whose values it takes as well.
+    """
 
     kind: Kind
     words: tuple[str, ...] = ()
+    also: Kind | None = None
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,25 @@ _TAIL = r"""
 # Values that depend on the spec of this line or on the installed components.
 _nnctl_ask() {
     # What _arguments inserts before the kind belongs to compadd.
-    local kind=${@[-1]} spec=${${(M)words:#*.(yaml|yml)}[1]}
+    local kind=${@[-1]} prefix=$PREFIX
+    # The line as it was typed, without its quotes: nothing in it is expanded.
+    local spec=${${(M)${(Q)words}:#*.(yaml|yml)}[1]}
+    [[ -z $compstate[quote] ]] && prefix=${(Q)PREFIX}
     local -a lines values texts
-    lines=(${(f)"$(_call_program $kind nnctl complete $kind ${(q)PREFIX} ${spec:+--spec=${(q)spec}} 2>/dev/null)"})
+    lines=(${(f)"$(_call_program $kind nnctl complete $kind ${spec:+--spec=${(q)spec}} -- ${(q)prefix} 2>/dev/null)"})
     values=(${lines%%$'\t'*})
     texts=(${lines/$'\t'/  -- })
-    if [[ $kind == setting ]]; then
+    if [[ $kind == (setting|path) ]]; then
         # A path goes on after its dot or equals sign, so no space.
         compadd "${@[1,-2]}" -S '' -l -d texts -a values
     else
         compadd "${@[1,-2]}" -l -d texts -a values
     fi
+}
+
+_nnctl_spec_or() {
+    _files -g "*.(yaml|yml)"
+    _nnctl_ask "$@"
 }
 
 if [[ $funcstack[1] == _nnctl ]]; then
@@ -96,6 +104,8 @@ def _argument(place: int, argument: Argument) -> str:
 def _action(value: ValueSet) -> str:
     if value.kind in DYNAMIC:
         return f"_nnctl_ask {value.kind}"
+    if value.also is not None:
+        return f"_nnctl_{value.kind}_or {value.also}"
     return {
         Kind.WORDS: f"({' '.join(value.words)})",
         Kind.SPEC: '_files -g "*.(yaml|yml)"',

@@ -30,6 +30,11 @@ class Cost(Component):
     threshold: ClassVar[float] = 0.5
     """Above it a unit that answers yes or no says yes; accuracy asks."""
 
+    @property
+    def measures_amounts(self) -> bool:
+        """True where targets are any numbers, and no classes or answers yes and no."""
+        return self.targets == "values" and not self.decides
+
     def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
         """(cost of each example (batch,), weight of each example (batch,) or None for 1).
 

@@ -15,6 +15,8 @@ class DataSource(Component):
     """A source of examples."""
 
     kind: ClassVar[str] = "data"
+    of_files: ClassVar[tuple[str, ...]] = ()
+    """Endings of the names of files that it reads at its `path`."""
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -43,6 +45,10 @@ class DataSource(Component):
     def augmentations(self) -> tuple[Augmentation, ...]:
         """Random changes of the training examples, in the order in which they are made."""
         return ()
+
+    def with_amounts(self) -> Self:
+        """The same source where what may be classes or amounts are amounts; itself where it knows or was told."""
+        return self
 
     def without_subset(self) -> Self | None:
         """The same source with the training examples that it leaves out; None where it leaves out none."""

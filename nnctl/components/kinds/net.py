@@ -43,6 +43,7 @@ class Initializer(Component):
     """First values of a parameter."""
 
     kind: ClassVar[str] = "initializer"
+    of_number: ClassVar[str] = "{type: normal, std: …}"
 
     def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
         """float64 array of `shape`, from a `numpy.random.Generator`."""
@@ -57,6 +58,7 @@ class Regularizer(Component):
     """
 
     kind: ClassVar[str] = "regularizer"
+    of_number: ClassVar[str] = "{type: l2, strength: …}"
     penalizes: ClassVar[bool] = True
     projects: ClassVar[bool] = False
 
@@ -78,6 +80,7 @@ class Layer(Component):
     """A part of the net. `inputs` names the layers it reads; None: the one before it."""
 
     kind: ClassVar[str] = "layer"
+    of_number: ClassVar[str] = "{type: dense, units: …}"
     name: Annotated[NonEmptyStr | None, "what other layers, errors and metrics call it"] = None
     inputs: Annotated[tuple[NonEmptyStr, ...] | None, "names of the layers it reads; the one before it if absent"] = (
         None

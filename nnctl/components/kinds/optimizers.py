@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 from nnctl.components.builder import Builder
 from nnctl.components.fields import Unit
 from nnctl.components.kinds.formulas import Array, Namespace
-from nnctl.components.registry import Component
+from nnctl.components.registry import Component, Problem
 
 
 class Clipping(Component):
     """A bound on the gradients, applied before the update."""
 
     kind: ClassVar[str] = "clipping"
+    of_number: ClassVar[str] = "{type: global_norm, limit: …}"
 
     def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:
         """The bounded gradients, in the same order."""
@@ -30,6 +31,7 @@ class Optimizer(Component):
     """
 
     kind: ClassVar[str] = "optimizer"
+    of_number: ClassVar[str] = "{type: sgd, learning_rate: …}"
     scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
 
     def state(self) -> tuple[tuple[str, float], ...]:
@@ -69,6 +71,14 @@ class Schedule(Component):
     def factor_at(self, t: int, total: int) -> float:
         """The factor at time t of a run of `total` units."""
         raise NotImplementedError
+
+    def rate_at(self, rate: float, t: int, total: int) -> float:
+        """The learning rate at time t, the optimizer's being `rate`."""
+        return rate * float(self.factor_at(t, total))
+
+    def doubts_about(self, rate: float) -> Sequence[Problem]:
+        """Reasons to ask what is meant, where the optimizer's learning rate is `rate`; the spec is refused."""
+        return ()
 
     def momentum_at(self, t: int, total: int) -> float | None:
         """The momentum at time t, None to leave the optimizer's own."""

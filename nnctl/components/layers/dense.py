@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from nnctl.components.activations import Linear, Sigmoid
@@ -120,6 +121,10 @@ class DropConnect(Dense):
 
     rate: Annotated[Fraction, "the share of the weights that is dropped"] = 0.5
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        return doubts_of_rate(self.rate)
+
     def unfit_for_pretraining(self, name: str) -> tuple[str, str] | None:
         # A machine has all of its weights, at all times.
         return Layer.unfit_for_pretraining(self, name)
@@ -128,6 +133,13 @@ class DropConnect(Dense):
         if not builder.training or not self.rate:
             return weight
         return weight * mask(builder, self.rate, weight.shape)
+
+
+def doubts_of_rate(rate: float) -> list[str]:
+    """A sentence on a rate that may be meant as the share that is kept."""
+    if rate <= 0.75:
+        return []
+    return [f"rate: {rate:g} drops {rate:.0%}; where that share is to be kept, write rate: {1.0 - rate:.4g}"]
 
 
 def mask(builder: Builder, rate: float, shape: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from nnctl.components.base import Layer
 from nnctl.components.builder import Builder
 from nnctl.components.fields import Fraction, NonNegativeFloat
-from nnctl.components.layers.dense import mask
+from nnctl.components.layers.dense import doubts_of_rate, mask
 from nnctl.components.layers.shapes import numbers
 from nnctl.components.registry import register
 
@@ -24,6 +25,10 @@ class Dropout(Layer):
     transparent = True
 
     rate: Annotated[Fraction, "the share of the activations that is dropped"] = 0.5
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        return doubts_of_rate(self.rate)
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)

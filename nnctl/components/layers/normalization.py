@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import MinLen
@@ -123,6 +123,17 @@ class BatchNorm(Layer):
 
     def problems(self) -> list[Problem]:
         return _problems(self)
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        keras, momentum = self.settled("convention") == "keras", self.settled("momentum")
+        if (momentum > 0.5) is keras:
+            return []
+        whose, share = ("Keras", "old") if keras else ("PyTorch", "new")
+        return [
+            f"momentum: {momentum:g} is by {whose}'s convention the share of the {share} in running statistics; "
+            f"the other share is written {1.0 - momentum:.4g}"
+        ]
 
 
 @register("layer", "layer_norm")

@@ -61,6 +61,16 @@ class FirstOrder(Optimizer):
         return replace(self, weight_decay=0.0) if self.settled("convention") == "book" else self
 
 
+def _doubts_of_decay(name: str, share: float) -> list[str]:
+    """A sentence on a decay that may be meant as the share of the new."""
+    if share >= 0.5:
+        return []
+    return [
+        f"{name}: {share:g} is the share of the old in a running mean of squares; "
+        f"the share of the new is written {1.0 - share:.4g}"
+    ]
+
+
 def _momentum(
     optimizer: FirstOrder,
     g: Array,
@@ -210,6 +220,10 @@ class RmsProp(FirstOrder):
         velocity = scheduled["momentum"] * state[-1] + increment
         return (velocity if keras else rate * velocity), *kept, velocity
 
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_decay("rho", self.settled("rho"))
+
 
 @register("optimizer", "adam")
 class Adam(FirstOrder):
@@ -236,6 +250,10 @@ class Adam(FirstOrder):
             # ε stands beside the biased √v: the ε̂ of the paper's section 2.
             return rate * xp.sqrt(second) / first * m / (xp.sqrt(v) + epsilon), m, v
         return rate * (m / first) / (xp.sqrt(v / second) + epsilon), m, v
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_decay("beta2", self.beta2)
 
 
 def _one_minus_power(xp: Namespace, beta: float, t: Array) -> Array:
@@ -280,3 +298,7 @@ class Adadelta(FirstOrder):
         change = xp.sqrt(state[1] + epsilon) / xp.sqrt(s + epsilon) * g
         d = rho * state[1] + (1.0 - rho) * (change * change)
         return scheduled["learning_rate"] * change, s, d
+
+    @property
+    def doubts(self) -> Sequence[str]:
+        return _doubts_of_decay("rho", self.settled("rho"))

@@ -1,19 +1,32 @@
-"""Downloads from mirrors into the user's cache: several mirrors, the checksum of the unpacked bytes, all or nothing."""
+"""Downloads from mirrors into the user's cache: several mirrors, the checksum of the unpacked bytes, all or nothing.
+
+A mirror may answer anything, for ever: what it sends is bounded in bytes, and what it takes in seconds.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
+import threading
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.data.formats.idx import unpacked_md5
 from nnctl.errors import DataError
 
+MOST_BYTES = 128 << 20
+"""Of one file, as it is sent; the largest of all sets has 10 MB."""
+MOST_SECONDS = 600.0
+"""For one file from one mirror."""
 _TIMEOUT_SECONDS = 30
+"""For an answer, and for each part of it."""
+_HERE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+"""Errors of this machine's disk, at which no other mirror helps."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +51,32 @@ def fetch(files: Sequence[RemoteFile], mirrors: Sequence[str], folder: Path, wha
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"the folder for {what} cannot be made: {error}") from error
-    with _DownloadProgress(what) as progress:
+    with _Bar(what) as bar:
         for file in files:
             if not (folder / file.name).exists():
-                _fetch_file(file, mirrors, folder, progress)
+                _remove_leftovers(file, folder)
+                _fetch_file(file, mirrors, folder, bar)
 
 
-def _fetch_file(file: RemoteFile, mirrors: Sequence[str], folder: Path, progress: _DownloadProgress) -> None:
+def _remove_leftovers(file: RemoteFile, folder: Path) -> None:
+    """Remove what downloads of processes that were killed have left; one that is under way is younger."""
+    for path in folder.iterdir():
+        if path.name.startswith(_partial_prefix(file)) and time.time() - path.stat().st_mtime > MOST_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _partial_prefix(file: RemoteFile) -> str:
+    return f".{file.name}."
+
+
+def _fetch_file(file: RemoteFile, mirrors: Sequence[str], folder: Path, bar: _Bar) -> None:
     failures: list[str] = []
     for mirror in mirrors:
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=folder)
+        handle, name = tempfile.mkstemp(prefix=_partial_prefix(file), dir=folder)
         os.close(handle)
         partial = Path(name)
         try:
-            problem = _try_mirror(mirror + file.name, partial, file, progress)
+            problem = _try_mirror(mirror + file.name, partial, file, bar)
             if problem is None:
                 partial.chmod(0o644)  # mkstemp's 0600 would hide a shared cache from other users
                 partial.replace(folder / file.name)
@@ -62,17 +87,22 @@ def _fetch_file(file: RemoteFile, mirrors: Sequence[str], folder: Path, progress
     raise DataError("\n".join([f"{file.name} could not be fetched", *failures]))
 
 
-def _try_mirror(url: str, target: Path, file: RemoteFile, progress: _DownloadProgress) -> str | None:
-    """Download to `target` and verify it; None, or what went wrong."""
+def _try_mirror(url: str, target: Path, file: RemoteFile, bar: _Bar) -> str | None:
+    """Download to `target` and verify it; None, or what went wrong. Raises OSError where this machine's disk is."""
     import pooch  # type: ignore[import-untyped]
 
-    progress.begin(file.name)
-    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT_SECONDS)
+    bar.begin(file.name)
+    attempt = _Attempt(bar)
+    downloader = pooch.HTTPDownloader(progressbar=attempt, timeout=_TIMEOUT_SECONDS)
     try:
-        downloader(url, str(target), None)
+        _within(MOST_SECONDS, lambda: downloader(url, str(target), None))
     # Everything that requests raises is an OSError, but for a malformed address.
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _HERE:
+            raise
         return _reason(error)
+    finally:
+        attempt.over = True
     try:
         md5 = unpacked_md5(target)
     except (OSError, EOFError, zlib.error) as error:
@@ -80,6 +110,33 @@ def _try_mirror(url: str, target: Path, file: RemoteFile, progress: _DownloadPro
     if md5 != file.md5:
         return f"wrong content: its MD5 is {md5}, not {file.md5}"
     return None
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Do some work on a thread of its own. Raises what it raises, and TimeoutError where it takes longer.
+
+    A mirror that sends a byte now and then never meets the timeout of its parts, nor does the search for its address.
+    """
+    done = threading.Event()
+    raised: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 — raised again below
+            raised.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    if not done.wait(seconds):
+        raise TimeoutError(f"not finished after {seconds:g} seconds")
+    try:
+        if raised:
+            raise raised[0]
+    finally:
+        # Else the error would hold itself, and the connection with it, until the garbage is collected.
+        raised.clear()
 
 
 def _reason(error: BaseException) -> str:
@@ -92,8 +149,48 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class _DownloadProgress:
-    """A bar on a terminal's stderr, a line a file elsewhere; it speaks the protocol that pooch expects of one."""
+class _Attempt:
+    """One file from one mirror, in the protocol that pooch expects of a progress bar; it raises where to stop."""
+
+    def __init__(self, bar: _Bar) -> None:
+        self._bar = bar
+        self._count = 0
+        self.over = False
+
+    @property
+    def total(self) -> float | None:
+        """The size of the file in bytes."""
+        return self._bar.total
+
+    @total.setter
+    def total(self, size: float) -> None:
+        self._check(size)
+        # A mirror that does not say how long the file is reports 0.
+        self._bar.total = size or None
+
+    def update(self, count: int) -> None:
+        """`count` more bytes."""
+        self._count += count
+        self._check(self._count)
+        self._bar.advance(count)
+
+    def _check(self, size: float) -> None:
+        if self.over:
+            raise TimeoutError("given up")
+        if size > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES:,} bytes")
+
+    def reset(self) -> None:
+        """Back to no bytes; pooch calls it before it fills the bar a last time."""
+        self._count = 0
+        self._bar.advance(None)
+
+    def close(self) -> None:
+        """The file is complete; the bar stays for the next."""
+
+
+class _Bar:
+    """A bar on a terminal's stderr, a line a file elsewhere."""
 
     def __init__(self, what: str) -> None:
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
@@ -111,7 +208,7 @@ class _DownloadProgress:
         )
         self._task = self._bars.add_task(f"fetching {what}", total=None)
 
-    def __enter__(self) -> _DownloadProgress:
+    def __enter__(self) -> _Bar:
         self._bars.start()
         return self
 
@@ -130,17 +227,12 @@ class _DownloadProgress:
         return self._bars.tasks[0].total
 
     @total.setter
-    def total(self, size: float) -> None:
-        # A mirror that does not say how long the file is reports 0.
-        self._bars.update(self._task, total=size or None)
+    def total(self, size: float | None) -> None:
+        self._bars.update(self._task, total=size)
 
-    def update(self, count: int) -> None:
-        """`count` more bytes."""
-        self._bars.update(self._task, advance=count)
-
-    def reset(self) -> None:
-        """Back to no bytes; pooch calls it before it fills the bar a last time."""
-        self._bars.update(self._task, completed=0)
-
-    def close(self) -> None:
-        """The file is complete; the bar stays for the next."""
+    def advance(self, count: int | None) -> None:
+        """`count` more bytes; None goes back to none."""
+        if count is None:
+            self._bars.update(self._task, completed=0)
+        else:
+            self._bars.update(self._task, advance=count)

@@ -11,7 +11,7 @@ from nnctl.errors import DataError
 
 
 def cache_folder(name: str) -> Path:
-    """The folder of a data set's downloaded files."""
+    """The folder of a data set's downloaded files; no absolute path where no home folder is known."""
     from platformdirs import user_cache_path
 
     return user_cache_path("nnctl") / name
@@ -77,6 +77,11 @@ class PublishedFiles:
 
         if files := self.locate(given, folder):
             return files
+        if not cache_folder(self.source).is_absolute():
+            raise DataError(
+                f"{self.title} is not on this machine, and there is no home folder to fetch it to\n"
+                "  set HOME, or NNCTL_DATA to a folder that has it"
+            )
         remote = {self._remote(name): md5 for name, md5 in self.checksums.items()}
         try:
             fetch([RemoteFile(*file) for file in remote.items()], self.mirrors, cache_folder(self.source), self.title)
@@ -99,7 +104,9 @@ class PublishedFiles:
     def _places(self) -> list[Path]:
         given = os.environ.get("NNCTL_DATA")
         # An empty variable is an unset one, by the shell's custom.
-        return [*([Path(given) / self.source, Path(given)] if given else []), cache_folder(self.source)]
+        fetched = cache_folder(self.source)
+        places = [Path(given) / self.source, Path(given)] if given else []
+        return [*places, fetched] if fetched.is_absolute() else places
 
     def _files_in(self, folder: Path) -> dict[str, Path]:
         """The files that are there; of packed ones also plain copies."""

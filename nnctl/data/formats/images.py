@@ -16,9 +16,9 @@ from PIL import Image, ImageOps
 
 from nnctl.data.limits import PIXELS, require_memory
 from nnctl.data.opening import listed, open_file
+from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.errors import DataError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 """Formats that a file may hold, whatever its name: Pillow knows others, of which some start programs to draw them."""
 _DAMAGE = (
@@ -44,9 +44,9 @@ def find_images(folder: Path) -> dict[str, list[Path]]:
 
 def images_in(folder: Path) -> list[Path]:
     """The image files that lie in a folder itself, in order of name. Raises DataError where there is none."""
-    paths = [path for path in listed(folder) if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    paths = [path for path in listed(folder) if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
     if not paths:
-        raise DataError(f"{folder} holds no image ({', '.join(sorted(SUFFIXES))})")
+        raise DataError(f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return paths
 
 
@@ -99,6 +99,6 @@ def read_images(
     return images, labels
 
 
-def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a picture (height, width, 1 or 3) to a file, of the kind that its suffix says. Raises OSError."""
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
+def write_png(file: IO[bytes], pixels: NDArray[np.uint8]) -> None:
+    """Write a picture (height, width, 1 or 3) to a file, as PNG. Raises OSError."""
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")

@@ -101,7 +101,8 @@ def read_table(path: Path, delimiter: str, header: bool | None, roles: Roles) ->
     for i in targets:
         if i in textual and (len(targets) > 1 or roles.target_type == "values"):
             message = f"{cut(first[1][i])!r} is no number"
-            raise file.cell_error(first, i, message, "a number, for target values are numbers")
+            hint = "if the texts are classes, say target_type: labels" if len(targets) == 1 else ""
+            raise file.cell_error(first, i, message, "a number, for target values are numbers", hint)
 
     numeric = [i for i in (*inputs, *targets) if i not in textual]
     categories = {i: Categories() for i in (*inputs, *targets) if i in textual}

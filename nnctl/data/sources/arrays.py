@@ -26,6 +26,8 @@ class ArraySource(Source):
     Integer or text targets are labels, other numbers values, unless `target_type` says otherwise.
     """
 
+    undecided_targets = True
+
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
     transforms: Annotated[
@@ -67,6 +69,7 @@ class Npz(ArraySource):
     """A .npz archive that holds inputs and targets, and perhaps a test set, under names."""
 
     example = "{type: npz, path: arrays.npz, validation: 0.1}"
+    of_files = (".npz",)
 
     inputs: Annotated[NonEmptyStr, "name of the array of inputs"] = "inputs"
     targets: Annotated[NonEmptyStr, "name of the array of targets"] = "targets"
@@ -104,6 +107,7 @@ class Npy(ArraySource):
     """Inputs in one .npy file, targets in another."""
 
     example = "{type: npy, path: inputs.npy, targets: labels.npy, validation: 0.1}"
+    of_files = (".npy",)
 
     targets: Annotated[NonEmptyStr, "the file of targets, relative to the spec"]
 

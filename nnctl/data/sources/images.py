@@ -21,6 +21,7 @@ class Images(Source):
     """
 
     example = "{type: images, path: photos, size: [32, 32], validation: 0.2}"
+    of_files = ("/",)
 
     path: Annotated[NonEmptyStr, "the folder, relative to the spec"]
     size: Annotated[

@@ -50,6 +50,7 @@ class Text(NextTokens):
     """
 
     example = "{type: text, path: tale.txt, length: 64, validation: 0.1}"
+    of_files = (".txt",)
 
     path: Annotated[NonEmptyStr, "a UTF-8 file, or a folder of .txt files; relative to the spec"]
     tokens: Annotated[Literal["characters", "words"], "what is predicted one by one; blanks count as words"] = (

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from nnctl.components.base import Layer
+from nnctl.components.registry import Component
 from nnctl.spec.check.wiring import layer_names
-from nnctl.spec.document import Spec
+from nnctl.spec.document import Spec, settled
 
 
 def advice(spec: Spec) -> tuple[str, ...]:
-    """A sentence for each doubt, in the order of the layers."""
-    return tuple(_flat(spec.layers, ""))
+    """A sentence for each doubt, in the order of the layers; then those about the other components."""
+    ready = settled(spec)
+    others = (component for f in fields(ready) if f.name != "layers" for component in _inside(getattr(ready, f.name)))
+    return (
+        *_flat(ready.layers, ""),
+        *(f"{component.kind} '{component.type}': {doubt}" for component in others for doubt in component.doubts),
+    )
+
+
+def _inside(value: Any) -> Iterator[Component]:
+    """The component that a value is, or those in it."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _inside(item)
+    elif is_dataclass(value):
+        if isinstance(value, Component):
+            yield value
+        for f in fields(value):
+            yield from _inside(getattr(value, f.name))
 
 
 def _flat(layers: tuple[Layer, ...], above: str) -> Iterator[str]:
-    """Layers that are trained through an activation without slope."""
+    """Layers that are trained through an activation without slope, and what layers doubt of themselves."""
     for layer, name in zip(layers, layer_names(layers), strict=True):
         for inner in layer.children.values():
             yield from _flat(inner, f"{above}{name}.")
+        yield from (f"layer '{above}{name}': {doubt}" for doubt in layer.doubts)
         activation = layer.output_activation
         if activation is not None and not activation.learns and not layer.frozen:
             yield (

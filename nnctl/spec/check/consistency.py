@@ -32,6 +32,7 @@ class _Consistency(Contradictions):
         self.ensemble()
         self.transfer()
         self.pretraining()
+        self.rates()
 
     # -- cost --------------------------------------------------------------------
 
@@ -143,6 +144,15 @@ class _Consistency(Contradictions):
         transferred = () if transfer is None else names if transfer.layers is None else transfer.layers
         for problem in pretraining_problems(pretraining, self.spec.layers, names, transferred):
             self.problem(f"pretraining.{problem.field}", problem.message, hint=problem.hint)
+
+    def rates(self) -> None:
+        """Schedules whose numbers may be meant otherwise, given the learning rate that they change."""
+        found = [("schedule.learning_rate", self.spec.schedule.learning_rate, self.spec.optimizer.rates())]
+        if (pretraining := self.spec.pretraining) is not None:
+            found.append(("pretraining.schedule", pretraining.schedule, {"learning_rate": pretraining.learning_rate}))
+        for path, schedule, rates in found:
+            for doubt in schedule.doubts_about(rates["learning_rate"]) if "learning_rate" in rates else ():
+                self.problem(f"{path}.{doubt.field}", doubt.message, hint=doubt.hint)
 
     def monitored(self) -> Iterator[tuple[str, str]]:
         schedule = self.spec.schedule

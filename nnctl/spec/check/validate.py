@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from pydantic import ValidationError
 
@@ -53,9 +53,17 @@ class Validated:
     places: Mapping[str, Place]
 
 
-def validate(root: Node) -> Validated:
-    """The spec that a tree holds. Raises SpecError with all problems, in the order of the text."""
-    walker = _Walker()
+Values: TypeAlias = "dict[tuple[int, int], Any]"
+"""Values of valid nodes, by the identities of the node and of its form. Who holds it holds the nodes, too."""
+
+
+def validate(root: Node, known: Values | None = None, *, learn: bool = False) -> Validated:
+    """The spec that a tree holds. Raises SpecError with all problems, in the order of the text.
+
+    known: of nodes that were validated before, as trees made by overrides share theirs; the
+    parts of those have no places in what is returned. learn: enter the nodes of this tree.
+    """
+    walker = _Walker(known={} if known is None else known, learn=learn)
     spec = walker.record(root, Spec, "", "the spec", None)
     if walker.problems:
         raise SpecError(in_order(walker.problems, root.location.path))
@@ -83,6 +91,8 @@ _BAD: Final = _Bad()
 class _Walker:
     problems: list[Diagnostic] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+    known: Values = field(default_factory=dict)
+    learn: bool = False
 
     def problem(self, location: Location, message: str, expected: str = "", hint: str = "") -> _Bad:
         self.problems.append(Diagnostic(message, location, expected, hint))
@@ -94,6 +104,15 @@ class _Walker:
 
     def value(self, node: Node, form: Form, path: str, label: str, owner: Field | None) -> Any:
         """The value of a node, or _BAD. `label`: its name in messages; `owner`: the field it is part of."""
+        key = (id(node), id(form))
+        if key in self.known:
+            return self.known[key]
+        value = self.unknown(node, form, path, label, owner)
+        if self.learn and value is not _BAD:
+            self.known[key] = value
+        return value
+
+    def unknown(self, node: Node, form: Form, path: str, label: str, owner: Field | None) -> Any:
         match form:
             case OneOf():
                 return self.union(node, form, path, label, owner)
@@ -124,7 +143,7 @@ class _Walker:
         fitting = [f for f in alternatives(form) if _fits(node, f)]
         trials = []
         for option in fitting:
-            trial = _Walker()
+            trial = _Walker(known=self.known, learn=self.learn)
             value = trial.value(node, option, path, label, owner)
             if not trial.problems:
                 self.places |= trial.places
@@ -206,19 +225,34 @@ class _Walker:
         type_node = node.get("type")
         noun = kind_name(form.kind)
         if type_node is None:
-            return self.problem(
+            self.problem(
                 node.location,
                 f"{article(noun)} needs a 'type'",
                 "" if len(candidates) > 24 else f"type: one of {listing(candidates)}",
                 hints.for_untyped(node, form),
             )
+            return self.parts(node, candidates, path)
         name = text_of(type_node)
         if name is None:
             return self.problem(
                 type_node.location, f"'type' cannot be {content(type_node)}", f"the name of {article(noun)}"
             )
         cls = self.named(name, type_node.location, form, candidates, owner)
-        return _BAD if isinstance(cls, _Bad) else self.fields(node, cls, path, f"{noun} '{name}'", candidates)
+        if not isinstance(cls, _Bad):
+            return self.fields(node, cls, path, f"{noun} '{name}'", candidates)
+        # Of a distant guess its fields would be blamed for what was never meant.
+        if meant := hints.meant_type(name, candidates, near=0.75):
+            self.fields(node, candidates[meant], path, f"{noun} '{meant}'", candidates)
+            return _BAD
+        return self.parts(node, candidates, path)
+
+    def parts(self, node: MappingNode, candidates: dict[str, type[Any]], path: str) -> _Bad:
+        """The problems inside a component of unknown type: of fields that are the same in all that have them."""
+        for name, entry in node.entries.items():
+            known = [fields_of(cls)[name] for cls in candidates.values() if name in fields_of(cls)]
+            if known and all(field.form == known[0].form for field in known) and name != "type":
+                self.value(entry.value, known[0].form, f"{path}.{name}", f"'{name}'", known[0])
+        return _BAD
 
     def named(
         self, name: str, location: Location, form: Variant, candidates: dict[str, type[Any]], owner: Field | None

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 
+from annotated_types import Le, Lt
+
+from nnctl.components.base import Layer
 from nnctl.components.fields import Pattern
 from nnctl.components.pretraining import Pretraining
-from nnctl.components.registry import components, kinds
+from nnctl.components.registry import components, kinds, not_loaded
 from nnctl.spec.document import Spec
+from nnctl.spec.messages.rewriting import (
+    component_of,
+    component_of_file,
+    component_of_list,
+    component_of_number,
+    list_of,
+    record_of,
+    takes,
+    written,
+)
 from nnctl.spec.messages.synonyms import renamed, suggest
 from nnctl.spec.messages.wording import article, both, either, kind_name
 from nnctl.spec.schema.forms import (
@@ -16,18 +31,20 @@ from nnctl.spec.schema.forms import (
     Form,
     Leaf,
     ListOf,
+    MapOf,
     OneOf,
     Record,
     Variant,
     alternatives,
-    bare,
     fields_of,
     nullable,
     variant_in,
 )
 from nnctl.spec.yaml.scalars import resolve, write_float
-from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, text_of
+from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, ScalarValue, SequenceNode, text_of
 
+_LEAST_PERCENT = 5
+"""A number from here to 100 in place of a share is taken for a percentage."""
 _TRUE_WORDS = {"yes", "on", "y", "t", "enabled"}
 _FALSE_WORDS = {"no", "off", "n", "f", "disabled"}
 _ABSENT_WORDS = {"none", "off", "no", "false", "nil", "disabled"}
@@ -42,12 +59,19 @@ def for_value(node: Node, form: Form, field: Field | None) -> str:
     """A fix for a value that its form refuses."""
     if isinstance(node, ScalarNode):
         return _for_scalar(node, form, field)
-    lists = [f for f in alternatives(form) if isinstance(f, ListOf)]
+    options = alternatives(form)
+    lists = [f for f in options if isinstance(f, ListOf)]
     if isinstance(node, MappingNode) and lists:
-        if variant_in(lists[0].item):
-            return "put a dash before each item: '- type: …'"
-        return "write a list: [a, b]"
-    if isinstance(node, SequenceNode) and len(node.items) == 1:
+        if meant := list_of(lists[0], node):
+            return f"write a list: {meant}"
+        return "put a dash before each item: '- type: …'" if variant_in(lists[0].item) else "write a list: [a, b]"
+    record = next((f for f in options if isinstance(f, Record)), None)
+    if record is not None and (meant := record_of(record, node)):
+        return f"write {meant}"
+    variant = variant_in(form)
+    if isinstance(node, SequenceNode) and variant is not None and (meant := component_of_list(variant, node)):
+        return f"write {meant}"
+    if isinstance(node, SequenceNode) and len(node.items) == 1 and takes(form, node.items[0]):
         return "remove the brackets or the dash: one value, not a list, belongs here"
     if isinstance(node, MappingNode) and set(node.entries) == {"type"} and text_of(node.get("type")):
         return f"write {text_of(node.get('type'))}"
@@ -63,37 +87,74 @@ def _for_scalar(node: ScalarNode, form: Form, field: Field | None) -> str:
     absent = isinstance(value, str) and value.lower() in _ABSENT_WORDS
     if nullable(form) and (value is False or absent) and bool not in bases:
         return "write null for none"
-    if isinstance(value, str):
-        if bool in bases and value.lower() in _TRUE_WORDS | _FALSE_WORDS | {"true", "false"}:
-            return f"write {'true' if value.lower() in _TRUE_WORDS | {'true'} else 'false'}"
-        if bases & {int, float} and (fix := _as_number(node)):
-            return fix
-        if pattern := next(
-            (b for f in options if isinstance(f, Leaf) for b in f.bounds if isinstance(b, Pattern)), None
-        ):
-            one = f"1 {value.strip().lower()}"
-            return f"write {one}" if re.fullmatch(pattern.regex, one) else ""
-        choices = [v for f in options if isinstance(f, ChoiceForm) for v in f.values if isinstance(v, str)]
-        if choices:
-            return did_you_mean(suggest(value, choices))
+    pattern = next((b for f in options if isinstance(f, Leaf) for b in f.bounds if isinstance(b, Pattern)), None)
+    if isinstance(value, str) and (fix := _for_string(node, value, form, field, pattern)):
+        return fix
     if isinstance(value, float) and int in bases and value.is_integer() and abs(value) < 1e15:
         return f"write {int(value)}"
+    if isinstance(value, int | float) and _LEAST_PERCENT <= value <= 100 and any(map(_is_share, options)):
+        return f"{value:g}% is written {write_float(round(value / 100, 12))}"
     if value in (0, 1) and bases == {bool}:
         return f"write {'true' if value else 'false'}"
-    if not isinstance(value, str) and str in bases:
+    if not isinstance(value, str) and str in bases and pattern is None:
         return f"put it in quotes: '{node.text}'"
-    if any(isinstance(f, ListOf) and f.least <= 1 for f in options) and not bases:
-        return f"write a list: [{node.text}]" if node.text else ""
+    items = next((f for f in options if isinstance(f, ListOf) and f.least <= 1), None)
+    if items is not None and not bases:
+        return f"write a list: {meant}" if (meant := list_of(items, node)) else ""
     record = next((f for f in options if isinstance(f, Record)), None)
-    if record is not None and isinstance(value, str) and field is not None:
-        return within_record(record, value)
-    if isinstance(value, int | float) and field is not None and variant_in(form):
-        root = _number_home(field.name)
-        return f"a number for '{field.name}' belongs in '{root}'" if root else ""
+    if record is not None:
+        if isinstance(value, str) and (fix := within_record(record, value)):
+            return fix
+        if isinstance(value, str) and value.lower() in _TRUE_WORDS:
+            node = replace(node, value=True)
+        return f"write {meant}" if (meant := record_of(record, node)) else ""
+    variant = variant_in(form)
+    if type(value) in (int, float) and variant is not None:
+        root = _number_home(field.name) if field is not None else ""
+        if root:
+            return f"a number for '{field.name if field else ''}' belongs in '{root}'"
+        return f"write {meant}" if (meant := component_of_number(variant, node)) else ""
     return ""
 
 
-def _as_number(node: ScalarNode) -> str:
+def _is_share(form: Form) -> bool:
+    """True of a number that is 1 at most."""
+    if not isinstance(form, Leaf):
+        return False
+    return any((isinstance(b, Lt) and b.lt == 1) or (isinstance(b, Le) and b.le == 1) for b in form.bounds)
+
+
+def _for_string(node: ScalarNode, value: str, form: Form, field: Field | None, pattern: Pattern | None) -> str:
+    options = alternatives(form)
+    bases = {f.base for f in options if isinstance(f, Leaf)}
+    if bool in bases and value.lower() in _TRUE_WORDS | _FALSE_WORDS | {"true", "false"}:
+        return f"write {'true' if value.lower() in _TRUE_WORDS | {'true'} else 'false'}"
+    if bases & {int, float}:
+        if fix := _as_number(node, whole=float not in bases):
+            return fix
+        if field is not None and (fix := _scheduled(field.name, value)):
+            return fix
+    if pattern is not None:
+        one = f"1 {value.strip().lower()}"
+        return f"write {one}" if re.fullmatch(pattern.regex, one) else ""
+    if counted := re.fullmatch(r"(\d+(?:\.\d+)?) ?[A-Za-z]+", value):
+        number = ScalarNode(resolve_or_text(counted[1]), node.location, counted[1])
+        return f"write {counted[1]}" if bases & {int, float} and takes(form, number) else ""
+    choices = [v for f in options if isinstance(f, ChoiceForm) for v in f.values if isinstance(v, str)]
+    return did_you_mean(suggest(value, choices)) if choices else ""
+
+
+def _scheduled(name: str, value: str) -> str:
+    """The place of a schedule that was written where its first value belongs."""
+    for path, cls in _records(Spec, ""):
+        field = fields_of(cls).get(name)
+        variant = variant_in(field.form) if field is not None else None
+        if variant is not None and value in variant.candidates():
+            return f"'{value}' is {article(kind_name(variant.kind))}: write {path}: {{{name}: {value}}}"
+    return ""
+
+
+def _as_number(node: ScalarNode, *, whole: bool) -> str:
     text = node.text.strip()
     if node.quoted and isinstance(resolve_or_text(text), int | float):
         return "remove the quotes"
@@ -105,6 +166,8 @@ def _as_number(node: ScalarNode) -> str:
             if not re.fullmatch(r"\d{1,3},\d{3}", text)
             else (f"write {text.replace(',', '')} or {text.replace(',', '.')}")
         )
+    if whole:
+        return ""
     if percent := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text):
         return f"write {write_float(round(float(percent[1]) / 100, 12))}"
     if share := re.fullmatch(r"(\d+) ?/ ?(\d+)", text):
@@ -113,7 +176,7 @@ def _as_number(node: ScalarNode) -> str:
     return ""
 
 
-def resolve_or_text(text: str) -> object:
+def resolve_or_text(text: str) -> ScalarValue:
     """The value of a plain scalar of this text; the text itself where it is an unusable number."""
     try:
         return resolve(text)
@@ -147,8 +210,18 @@ def within_record(record: Record, name: str) -> str:
     return ""
 
 
+def meant_type(name: str, allowed: Collection[str], near: float = 0.6) -> str:
+    """The component that a name most likely means, also as code calls it, `nn.ReLU` or `SGD(lr=0.1)`; "" without."""
+    called = re.fullmatch(r"(?:\w+\.)*(\w+)\s*(?:\(.*\))?", name)
+    return renamed(name, allowed) or suggest(called[1] if called else name, allowed, near)
+
+
 def for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Field | None) -> str:
-    """A fix for a component's name that its kind does not have."""
+    """A fix for a component's name that its kind does not have; then the plugins that might have had it."""
+    return "\n  ".join(filter(None, (_for_unknown_type(name, kind, allowed, field), *not_loaded())))
+
+
+def _for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Field | None) -> str:
     if field is not None and nullable(field.form) and name.lower() in _ABSENT_WORDS and not renamed(name, allowed):
         return "write null for none"
     if known := renamed(name, allowed):
@@ -156,7 +229,10 @@ def for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Fiel
     others = [k for k in kinds() if k != kind and name in components(k)]
     if others:
         return f"'{name}' is {either(article(kind_name(k)) for k in others)}, not {article(kind_name(kind))}"
-    return did_you_mean(suggest(name, allowed))
+    if meant := component_of_file(allowed, name):
+        return f"write {meant}"
+    meant = meant_type(name, allowed)
+    return f"write {{type: {meant}, …}}" if meant and "(" in name else did_you_mean(meant)
 
 
 def for_untyped(node: MappingNode, form: Variant) -> str:
@@ -166,22 +242,13 @@ def for_untyped(node: MappingNode, form: Variant) -> str:
     near = next((key for key in keys if suggest(key, ["type"])), None)
     if near is not None:
         return f"did you mean 'type' for '{near}'?"
+    named = [key for key in keys if key in candidates or renamed(key, candidates)]
+    if len(keys) == len(named) == 1:
+        return f"write {component_of(candidates[renamed(keys[0], candidates)], node.get(keys[0]))}"
     fitting = [name for name, cls in candidates.items() if keys and all(key in fields_of(cls) for key in keys)]
     if 0 < len(fitting) <= 4:
         return f"these keys fit {either(f'type: {name}' for name in fitting)}"
-    name = next((key for key in keys if key in candidates), None)
-    return "" if name is None else _with_type(name, node.get(name), candidates[name])
-
-
-def _with_type(name: str, value: Node | None, cls: type) -> str:
-    """The component that `name: value` means, as a spec writes it."""
-    fields = ""
-    if isinstance(value, MappingNode):
-        fields = "".join(f", {key}: …" for key in value.entries)
-    elif isinstance(value, ScalarNode) and value.value is not None:
-        required = [f.name for f in fields_of(cls).values() if f.required]
-        fields = f", {required[0]}: {value.text}" if len(required) == 1 else ""
-    return f"write {{type: {name}{fields}}}" if fields or not bare(cls) else f"write {name}"
+    return f"write {component_of(candidates[renamed(named[0], candidates)], node.get(named[0]))}" if named else ""
 
 
 def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]) -> str:
@@ -191,6 +258,10 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
     allowed = fields_of(owner)
     if known := renamed(key, allowed):
         return did_you_mean(known)
+    if note := _needless(key, allowed):
+        return note
+    if part := _part(key, key, node, owner):
+        return part
     if key == "type" and (name := text_of(node)):
         if fix := within_record(Record(owner), name):
             return fix
@@ -205,7 +276,55 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
         return f"{shown} {'has' if len(having) == 1 else 'have'} a field '{key}'"
     if close := suggest(key, allowed):
         return did_you_mean(close)
+    parts = {name for variant in _variants(owner) for name in variant.candidates()}
+    if (other := renamed(key, parts)) and (part := _part(key, other, node, owner)):
+        return part
     return _component_home(key, owner) or _renamed_elsewhere(key, owner)
+
+
+_INPUT_SIZES = frozenset(
+    {"in_features", "in_channels", "input_size", "input_shape", "input_dim", "batch_input_shape", "num_features"}
+)
+
+
+def _needless(key: str, allowed: Collection[str]) -> str:
+    """The reason that a key of another library has no equal here; "" where there is no such key."""
+    if key in _INPUT_SIZES:
+        return "remove it: the size of an input is that of what comes before"
+    if key == "batch_first":
+        return "remove it: the batch always comes first"
+    if key == "mode" and "monitor" in allowed:
+        return "remove it: of each column it is known whether more is better"
+    if key == "keep_prob" and "rate" in allowed:
+        return "write rate, the share that is dropped: 1 − keep_prob"
+    return ""
+
+
+def _part(key: str, name: str, node: Node, owner: type) -> str:
+    """The field of a mapping that takes what a key means: the component of a name, or an entry with a free key."""
+    for field in fields_of(owner).values():
+        for form in alternatives(field.form):
+            variant = _variant_of(form)
+            if variant is not None and name in variant.candidates():
+                component = component_of(variant.candidates()[name], node)
+                return f"write {field.name}: {component if isinstance(form, Variant) else f'[{component}]'}"
+            if isinstance(form, MapOf) and "." in key and takes(form.value, node):
+                return f"write {field.name}: {{{key}: {written(node)}}}"
+    if issubclass(owner, Layer) and name in components(Layer.kind):
+        layer = component_of(components(Layer.kind)[name], node)
+        return f"'{key}' is a layer: write {layer} as the next item of the list"
+    return ""
+
+
+def _variant_of(form: Form) -> Variant | None:
+    """The components that a form holds, alone or in a list."""
+    return form if isinstance(form, Variant) else variant_in(form.item) if isinstance(form, ListOf) else None
+
+
+def _variants(cls: type) -> list[Variant]:
+    """The components that fields of a dataclass hold."""
+    forms = [form for field in fields_of(cls).values() for form in alternatives(field.form)]
+    return [variant for form in forms if (variant := _variant_of(form)) is not None]
 
 
 def _home(key: str, owner: type) -> str:
@@ -220,7 +339,7 @@ def _component_home(key: str, owner: type) -> str:
     homes = []
     for field in fields_of(Spec).values():
         for form in alternatives(field.form):
-            variant = form if isinstance(form, Variant) else variant_in(form.item) if isinstance(form, ListOf) else None
+            variant = _variant_of(form)
             if variant is None or issubclass(owner, variant.base):
                 continue
             if any(key in fields_of(cls) for cls in variant.candidates().values()):

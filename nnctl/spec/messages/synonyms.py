@@ -60,8 +60,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "steps": ("epochs",),
     "training": ("schedule",),
     "train": ("schedule",),
+    "targets": ("target", "target_transforms"),
+    "target_scaling": ("target_transforms",),
+    "standardize_targets": ("target_transforms",),
     "validation_split": ("validation",),
     "version": ("nnctl",),
+    "betas": ("beta1",),
+    "metric": ("monitor",),
+    "path": ("run",),
+    "mode": ("interpolation",),
     "scale_factor": ("factor",),
     "out_channels": ("filters",),
     "weight_initializer": ("initializer",),
@@ -74,6 +81,36 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "beta_2": ("beta2",),
     "eps": ("epsilon",),
     # types
+    "acc": ("accuracy",),
+    "auc": ("roc_auc",),
+    "bce_loss": ("cross_entropy",),
+    "bce_with_logits_loss": ("cross_entropy",),
+    "cosine_annealing_lr": ("cosine",),
+    "cosine_annealing_warm_restarts": ("cosine_restarts",),
+    "cosine_decay": ("cosine",),
+    "cross_entropy_loss": ("log_likelihood",),
+    "exponential_lr": ("exponential",),
+    "exponential_decay": ("exponential",),
+    "image_folder": ("images",),
+    "kaiming_normal": ("he_normal",),
+    "kaiming_uniform": ("he_uniform",),
+    "l1_loss": ("mae",),
+    "mse_loss": ("mse",),
+    "multi_step_lr": ("piecewise",),
+    "nll_loss": ("log_likelihood",),
+    "one_cycle_lr": ("one_cycle",),
+    "ones": ("constant",),
+    "polynomial_lr": ("polynomial",),
+    "random_normal": ("normal",),
+    "random_uniform": ("uniform",),
+    "reduce_lr_on_plateau": ("plateau",),
+    "smooth_l1_loss": ("smooth_l1",),
+    "huber_loss": ("huber",),
+    "hinge_embedding_loss": ("hinge",),
+    "step_lr": ("step",),
+    "xavier_normal": ("glorot_normal",),
+    "xavier_uniform": ("glorot_uniform",),
+    "normalize": ("standardize",),
     "avg_pool": ("average_pool",),
     "avgpool2d": ("average_pool",),
     "average_pooling2d": ("average_pool",),
@@ -81,7 +118,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "batchnorm2d": ("batch_norm",),
     "batch_normalization": ("batch_norm",),
     "bce": ("cross_entropy",),
-    "binary_crossentropy": ("cross_entropy",),
     "binary_cross_entropy": ("cross_entropy",),
     "bn": ("batch_norm",),
     "categorical_crossentropy": ("log_likelihood",),
@@ -140,27 +176,29 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
+_BY_LETTERS = {name.replace("_", ""): meant for name, meant in _NAMES.items()}
+"""The same by their letters alone: CamelCase has no underscores."""
 _LONGEST = 100
 """Characters of a word that may mean a name; finding out takes time that grows with its square."""
 
 
-def suggest(word: str, allowed: Collection[str]) -> str:
-    """The allowed name that `word` most likely means, "" where none is near."""
+def suggest(word: str, allowed: Collection[str], near: float = 0.6) -> str:
+    """The allowed name that `word` most likely means, "" where none is near. near: 1 for the same letters alone."""
     if len(word) > _LONGEST:
         return ""
     if known := renamed(word, allowed):
         return known
-    close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=0.6)
+    close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=near)
     return close[0] if close else ""
 
 
 def renamed(word: str, allowed: Collection[str]) -> str:
     """The allowed name that is `word` but for case and dashes, or that others call `word`; "" without one."""
-    plain = _plain(word)
+    letters = _plain(word).replace("_", "")
     for name in sorted(allowed):
-        if name.replace("_", "") == plain.replace("_", ""):
+        if name.replace("_", "") == letters:
             return name
-    return next((name for name in _NAMES.get(plain, ()) if name in allowed), "")
+    return next((name for name in _BY_LETTERS.get(letters, ()) if name in allowed), "")
 
 
 def _plain(word: str) -> str:

@@ -9,6 +9,7 @@ base classes of components, and lists, mappings and unions of these.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 from dataclasses import MISSING, dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from keyword import iskeyword
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import BaseMetadata, GroupedMetadata, MaxLen, MinLen
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnctl.components.registry import Component, components
 
@@ -33,6 +34,14 @@ class Leaf:
     def adapter(self) -> TypeAdapter[Any]:
         """Pydantic's check of it, strict: no strings for numbers, no booleans, but an int for a float."""
         return _adapter(self.annotation)
+
+    def accepts(self, value: object) -> bool:
+        """True for a scalar that it holds."""
+        try:
+            self.adapter.validate_python(value)
+        except ValidationError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,20 @@ def _read_fields(cls: type) -> dict[str, Field]:
             raise TypeError(f"{cls.__name__}.{name}: {error}") from None
         result[key] = Field(key, form, words[0] if words else "", not optional[name], cls)
     return result
+
+
+def own_first(cls: type) -> list[Field]:
+    """The fields of a dataclass: required ones, then its own, then what it shares with others, the widest last."""
+
+    def distance(field: Field) -> int:
+        return -1 if field.required else next(i for i, c in enumerate(cls.__mro__) if declares(c, field))
+
+    return sorted(fields_of(cls).values(), key=distance)
+
+
+def declares(cls: type, field: Field) -> bool:
+    """True where a class itself, and no base of it, has the annotation of a field."""
+    return field.attribute in inspect.get_annotations(cls)
 
 
 def form_of(annotation: Any) -> Form:

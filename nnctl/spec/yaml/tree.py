@@ -61,6 +61,10 @@ class MappingNode:
         """A copy with `key` set: in its place where it exists, else at the end."""
         return replace(self, entries={**self.entries, key.text: Entry(key, value)})
 
+    def without(self, *keys: str) -> MappingNode:
+        """A copy without some keys, whether they are there or not."""
+        return replace(self, entries={key: entry for key, entry in self.entries.items() if key not in keys})
+
 
 Node: TypeAlias = "ScalarNode | SequenceNode | MappingNode"
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
 from nnctl.process.signals import held
+from nnctl.spec.load import Loaded
 from nnctl.sweep.executors.worker import Failed, Halted, Outcome, TrialTask, one_thread, work
 from nnctl.training.signals import StopRequest
 
@@ -18,11 +19,11 @@ _LOOK = 0.2
 class Worker:
     """A worker process and what it is doing."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: Loaded) -> None:
         """Start the process. `spawn`: a forked child would inherit the threads' locks without the threads."""
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs,))
+        self.process = context.Process(target=work, args=(base, theirs))
         self.task: TrialTask | None = None
         # Signals wait until the worker can answer them: Python's own answer, as it starts, is a traceback.
         with one_thread(), held():
@@ -51,8 +52,8 @@ class Worker:
         self.process.join()
 
 
-def run(tasks: Sequence[TrialTask], jobs: int, stop: StopRequest) -> Iterator[tuple[TrialTask, Outcome]]:
-    """Run the tasks on `jobs` workers; outcomes in the order in which they come.
+def run(base: Loaded, tasks: Sequence[TrialTask], jobs: int, stop: StopRequest) -> Iterator[tuple[TrialTask, Outcome]]:
+    """Train the tasks, variants of the spec `base`, on `jobs` workers; outcomes in the order in which they come.
 
     After a request to stop no task begins, and those under way save and come back as `Halted`.
     Closing the generator early does the same.
@@ -69,7 +70,7 @@ def run(tasks: Sequence[TrialTask], jobs: int, stop: StopRequest) -> Iterator[tu
             idle = [worker for worker in workers if worker.task is None]
             while waiting and (idle or len(workers) < jobs):
                 if not idle:
-                    idle.append(Worker())
+                    idle.append(Worker(base))
                     workers.append(idle[-1])
                 idle.pop().give(waiting.popleft())
             busy: dict[Connection, Worker] = {w.connection: w for w in workers if w.task is not None}

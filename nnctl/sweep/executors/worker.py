@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnctl.spec.load import Loaded
     from nnctl.training.events import Event
     from nnctl.training.signals import StopRequest
 
@@ -34,7 +35,6 @@ class TrialTask:
     """A task: a trial as a worker receives it."""
 
     number: int
-    spec_file: Path
     overrides: tuple[str, ...]
     folder: Path
 
@@ -78,8 +78,8 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def work(tasks: Connection) -> None:
-    """Train what comes through the connection and answer with an `Outcome`, until it is closed."""
+def work(base: Loaded, tasks: Connection) -> None:
+    """Train the variants of `base` that come through the connection, answer with an `Outcome`, until it is closed."""
     from nnctl.process.signals import ENDING, release
     from nnctl.process.streams import prepare_streams
     from nnctl.training.signals import stop_on_signals
@@ -95,14 +95,14 @@ def work(tasks: Connection) -> None:
         try:
             while True:
                 task = tasks.recv()
-                tasks.send(_train(task, stop, parent))
+                tasks.send(_train(base, task, stop, parent))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             if stop:
                 # What was left behind, as a compilation, is not waited for.
                 os._exit(0)
 
 
-def _train(task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
+def _train(base: Loaded, task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
     from nnctl.errors import DivergedError, Interrupted, NnctlError
     from nnctl.process.machine import sentence_of
     from nnctl.process.signals import Signalled
@@ -111,7 +111,7 @@ def _train(task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
     from nnctl.training import session
 
     def events() -> Iterator[Event]:
-        loaded = load_trial(task.spec_file, task.overrides)
+        loaded = load_trial(base, task.overrides)
         for event in session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1):
             if os.getppid() != parent:
                 # The sweep was killed; nobody will ask for the result.

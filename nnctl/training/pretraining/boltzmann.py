@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from nnctl.data.streams import Purpose, bit_generator
 
@@ -62,12 +61,12 @@ class Machine:
 
     def hidden(self, v: NDArray[Any]) -> NDArray[Any]:
         """p(h = 1 | v), (n, hidden), for v (n, visible)."""
-        return np.asarray(expit(v @ self.weight + self.hidden_bias))
+        return _sigmoid(v @ self.weight + self.hidden_bias)
 
     def visible(self, h: NDArray[Any]) -> NDArray[Any]:
         """E[v | h], (n, visible), for h (n, hidden)."""
         z = h @ self.weight.T + self.visible_bias
-        return np.asarray(z if self.gaussian else expit(z))
+        return np.asarray(z) if self.gaussian else _sigmoid(z)
 
     def draw_visible(self, mean: NDArray[Any], draws: StepDraws) -> NDArray[Any]:
         """v from p(v | h), where `mean` is E[v | h]."""
@@ -166,3 +165,10 @@ class Learner:
             machine.gaussian,
         )
         return error
+
+
+def _sigmoid(z: NDArray[Any]) -> NDArray[Any]:
+    # Here and not above: a net at work needs no SciPy, whose import takes longer than its answers.
+    from scipy.special import expit
+
+    return np.asarray(expit(z))

@@ -172,7 +172,7 @@ class _Phase:
         """Set what the schedule says of a step, counted from 0 within this layer's time."""
         asked, schedule = self._asked, self._schedule
         t, total = (epoch, asked.epochs) if schedule.unit == "epoch" else (step, asked.epochs * steps_per_epoch)
-        learner.learning_rate = asked.learning_rate * schedule.factor_at(t, total)
+        learner.learning_rate = schedule.rate_at(asked.learning_rate, t, total)
         momentum = schedule.momentum_at(t, total)
         learner.momentum = asked.momentum if momentum is None else momentum
 

@@ -20,17 +20,11 @@ class Mish(ElementwiseActivation):
     formula = "a = z·tanh(ln(1 + e^z))"
 
     def body(self, xp: Namespace, z: Array) -> Array:
-        return z * xp.tanh(_softplus(xp, z))
+        return z * xp.tanh(xp.logaddexp(0.0, z))
 
     def derivative(self, xp: Namespace, z: Array, a: Array) -> Array:
-        t = xp.tanh(_softplus(xp, z))
+        t = xp.tanh(xp.logaddexp(0.0, z))
         return t + z * (1.0 - t * t) * Sigmoid().body(xp, z)
-
-
-def _softplus(xp: Namespace, z: Array) -> Array:
-    # z + ln(1 + e^-z) above 0, so that nothing overflows.
-    positive = xp.greater(z, 0.0)
-    return xp.where(positive, z, 0.0) + xp.log1p(xp.exp(xp.where(positive, -z, z)))
 
 
 @register("layer", "highway")
@@ -42,6 +36,7 @@ class Highway(Layer):
     """
 
     formula = "a = g ∘ f(x·W + b) + (1 − g) ∘ x, g = σ(x·W_g + b_g)"
+    example = "{type: highway, activation: tanh, gate_bias: -2.0}"
 
     activation: Annotated[Activation, "f in the formula"] = Mish()
     initializer: Annotated[Initializer | None, "of both weights; the spec's if absent"] = None

@@ -1,0 +1,73 @@
+"""The verdict on a finished run: is it better than a guess that looks at no input, and than it began?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.analysis import remedies
+from nnctl.components.base import Cost, ElementwiseCost
+from nnctl.data.dataset import Dataset
+from nnctl.ops.namespaces import numpy_namespace
+from nnctl.spec.document import Spec
+
+_WORSE = 1.05
+"""A cost so many times another is worse than it, and not just another draw."""
+_ELEMENTS = 1 << 22
+"""Elements of the targets from which the cost of a constant answer is estimated."""
+
+
+def verdict(spec: Spec, data: Dataset, units: int, rows: Sequence[Mapping[str, Any]], last: Any) -> tuple[str, ...]:
+    """A warning where the training cost ended worse than that of a guess, or than it began; none where it did not.
+
+    units: of the net's output. rows: of the metrics. last: the one whose weights the run ends with.
+    """
+    cost = None if last is None else last["train_cost"]
+    if cost is None:
+        return ()
+    guess, first = cost_of_guess(spec.cost, data, units), rows[0]["train_cost"] if rows else None
+    if guess is not None and cost > _WORSE * guess:
+        than = f"worse than the {guess:.4g} of a guess that looks at no input"
+    elif first is not None and cost > _WORSE * first:
+        than = f"worse than the {first:.4g} of its first row"
+    else:
+        return ()
+    found = [f"{finding.words}: {finding.remedy}" for finding in remedies.of_data(data)]
+    rate = spec.optimizer.rates().get("learning_rate")
+    if not found and rate is not None:
+        found = [remedies.of_rate(rate)]
+    return (f"the training cost ended at {cost:.4g}, {than}", *found)
+
+
+def cost_of_guess(cost: Cost, data: Dataset, units: int) -> float | None:
+    """The cost of the best answer that looks at no input, as far as it is known; None where it is not.
+
+    The same for every class, where the cost says what that is, else the mean of the targets.
+    """
+    classes = data.signature.classes
+    guess = None if classes is None else cost.of_even_guess(len(classes), units)
+    if guess is not None or not isinstance(cost, ElementwiseCost):
+        return guess
+    targets = _values(data, units)
+    mean = np.broadcast_to(targets.mean(axis=0), targets.shape)
+    with np.errstate(all="ignore"):
+        terms = np.asarray(cost.body(numpy_namespace(), mean, targets), np.float64).reshape(len(targets), -1)
+    of_each = terms.mean(axis=1) if cost.mean else terms.sum(axis=1)
+    found = float(of_each.mean())
+    return found if np.isfinite(found) else None
+
+
+def _values(data: Dataset, units: int) -> NDArray[np.float64]:
+    """Targets as an elementwise cost sees them, of some examples, float64."""
+    targets = data.train.targets[: max(1, _ELEMENTS // max(1, data.train.targets[0].size * units))]
+    if data.signature.classes is not None:
+        if units == 1:
+            return targets[..., None].astype(np.float64)
+        return np.asarray(np.eye(units)[targets], np.float64)
+    values = targets.astype(np.float64)
+    if data.target_shift is not None and data.target_scale is not None:
+        values = (values - data.target_shift) * data.target_scale
+    return values

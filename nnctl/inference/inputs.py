@@ -1,0 +1,207 @@
+"""Inputs of a trained net from tables, arrays and pictures, in parts that fit into memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.signature import DataSignature
+from nnctl.data.paths import IMAGE_SUFFIXES
+from nnctl.errors import DataError
+
+if TYPE_CHECKING:
+    from nnctl.data.formats.delimited import DelimitedFile, Row
+
+STDIN = "-"
+_PART_ROWS = 1000
+"""Examples in a part: those that evaluation takes at once."""
+_PART_NUMBERS = 1 << 24
+"""Numbers in a part at the most."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some examples of one path, in order.
+
+    inputs: (n, *input_shape) as the net reads them. places: of each its file, and its index there.
+    last: whether the path has no more of them.
+    """
+
+    inputs: NDArray[Any]
+    places: list[tuple[str, int]]
+    last: bool
+
+
+def read_parts(path: Path, signature: DataSignature, *, whole: bool = False) -> Iterator[Part]:
+    """The examples at a path: a .npy, .npz (array `inputs`, or its only one), .csv, .tsv, an image, a folder of images.
+
+    "-" is a table on stdin. A table holds the inputs' columns alone, as numbers, with or without a header. An image is
+    resized to the net's. One example without its batch axis, and rows that are flat, are taken as well.
+    whole: in one part, for nets that read on from one example to the next. Raises DataError.
+    """
+    rows = max(1, min(_PART_ROWS, _PART_NUMBERS // math.prod(signature.input_shape)))
+    if path.is_dir():
+        paths = _pictures(path)
+        step = len(paths) if whole else rows
+        for first in range(0, len(paths), step):
+            some = paths[first : first + step]
+            inputs = np.concatenate([_image(each, signature) for each in some])
+            yield Part(inputs, [(str(each), 0) for each in some], first + step >= len(paths))
+        return
+    arrays = _arrays(path, signature, None if whole else rows)
+    first, array = 0, next(arrays)
+    while True:
+        following = next(arrays, None)
+        places = [(str(path), index) for index in range(first, first + len(array))]
+        yield Part(array, places, following is None)
+        if following is None:
+            return
+        first, array = first + len(array), following
+
+
+def _arrays(path: Path, signature: DataSignature, rows: int | None) -> Iterator[NDArray[Any]]:
+    """The examples of a file, so many at a time; all if None. At least one array, which may be empty."""
+    suffix = path.suffix.lower()
+    if str(path) == STDIN or suffix in (".csv", ".tsv", ".txt"):
+        for numbers in _table(path, "\t" if suffix == ".tsv" else ",", rows):
+            yield _shaped(numbers, signature, "<stdin>" if str(path) == STDIN else str(path))
+    elif suffix in IMAGE_SUFFIXES:
+        yield _image(path, signature)
+    elif suffix in (".npy", ".npz"):
+        array = _batched(_array(path, suffix), signature.input_shape)
+        step = len(array) if rows is None else rows
+        for first in range(0, max(1, len(array)), max(1, step)):
+            yield _shaped(array[first : first + step], signature, str(path))
+    else:
+        from nnctl.data.paths import existing_file
+
+        existing_file(str(path), Path())
+        raise DataError(f"{path}: is of no kind that can be read\n  expected .csv, .tsv, .npy, .npz or an image")
+
+
+def _array(path: Path, suffix: str) -> NDArray[Any]:
+    from nnctl.data.formats.numpy_files import array_names, read_npy, read_npz
+
+    if suffix == ".npy":
+        return read_npy(path)
+    names = array_names(path)
+    return read_npz(path, {"inputs": names[0] if len(names) == 1 else "inputs"})["inputs"]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The image files in a folder, or where there is none, those in its sub-folders, as training reads them."""
+    from nnctl.data.formats.images import find_images, images_in
+    from nnctl.data.opening import listed
+
+    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in listed(folder)):
+        return images_in(folder)
+    return [path for paths in find_images(folder).values() for path in paths]
+
+
+def _image(path: Path, signature: DataSignature) -> NDArray[Any]:
+    from nnctl.data.formats.images import read_image
+
+    shape = signature.input_shape
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise DataError(f"{path}: is an image, and the net reads examples of shape {shape}")
+    return _shaped(read_image(path, (shape[0], shape[1]), grayscale=shape[2] == 1)[None], signature, str(path))
+
+
+def _table(path: Path, delimiter: str, rows: int | None) -> Iterator[NDArray[np.float64]]:
+    """Rows of numbers (n, columns), so many at a time; all if None."""
+    from nnctl.data.formats.delimited import DelimitedFile, blocks
+    from nnctl.data.limits import require_columns, require_memory
+
+    stdin = str(path) == STDIN
+    file = DelimitedFile("<stdin>", delimiter, _stdin, again=False) if stdin else DelimitedFile.at(path, delimiter)
+    found = file.rows()
+    top = next(found, None)
+    # A header is no example.
+    rest = found if top is None or all(_number(cell) is None for cell in top[1]) else chain([top], found)
+    columns: int | None = None
+    gathered: list[NDArray[np.float64]] = []
+    for block in blocks(rest):
+        columns = len(block[0][1]) if columns is None else columns
+        require_columns(columns, file.name)
+        gathered.append(_numbers(file, block, columns))
+        if rows is None:
+            require_memory(2 * sum(part.nbytes for part in gathered), file.name)
+        while rows is not None and sum(map(len, gathered)) > rows:
+            joined = np.concatenate(gathered)
+            yield joined[:rows]
+            gathered = [joined[rows:]]
+    if not gathered:
+        raise DataError(f"{file.name}: has no row of numbers")
+    yield np.concatenate(gathered)
+
+
+def _stdin() -> BinaryIO:
+    # The descriptor is the process's, and stays open.
+    return os.fdopen(0, "rb", closefd=False)
+
+
+def _numbers(file: DelimitedFile, block: list[Row], columns: int) -> NDArray[np.float64]:
+    """Numbers (rows, columns), all finite. Raises DataError at the first cell that is none."""
+    for row in block:
+        if len(row[1]) != columns:
+            message = f"{len(row[1])} columns, and the rows before have {columns}"
+            raise file.row_error(row, message, "quote a cell that holds the delimiter")
+    try:
+        numbers = np.array([cells for _, cells in block], dtype=np.float64)
+    except ValueError:
+        numbers = np.full(1, np.nan)
+    if not np.isfinite(numbers).all():
+        from nnctl.data.words import cut
+
+        for row in block:
+            for column, cell in enumerate(row[1]):
+                number = _number(cell)
+                if number is None or not math.isfinite(number):
+                    what = "not a number" if number is None else "not finite"
+                    raise file.cell_error(row, column, f"{cut(cell.strip())!r} is {what}", "a number")
+    return numbers
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _batched(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array with its batch axis, which one example may lack."""
+    return array[None] if array.shape == shape else array
+
+
+def _shaped(array: NDArray[Any], signature: DataSignature, name: str) -> NDArray[Any]:
+    shape = signature.input_shape
+    size = int(np.prod(shape, dtype=np.int64))
+    if array.shape[1:] != shape:
+        if array.ndim != 2 or array.shape[1] != size:
+            raise DataError(f"{name}: an example has shape {array.shape[1:]}, and the net reads {shape}")
+        array = array.reshape(-1, *shape)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name}: numbers are expected, not {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(f"{name}: a value is not finite")
+    if signature.input_dtype == "real":
+        with np.errstate(over="ignore"):
+            single = np.asarray(array, dtype=np.float32, order="C")
+        if np.isinf(single).any():
+            raise DataError(f"{name}: {array[np.isinf(single)].flat[0]:g} is too large for single precision")
+        return single
+    whole = array.astype(np.int64)
+    most = 255 if signature.input_dtype == "uint8" else None
+    if not np.array_equal(whole, array) or whole.min(initial=0) < 0 or (most and whole.max(initial=0) > most):
+        expected = "whole numbers from 0 to 255" if most else "indices, whole numbers from 0"
+        raise DataError(f"{name}: the net reads {expected}, and this holds others")
+    return whole.astype(np.uint8) if most else whole

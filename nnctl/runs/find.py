@@ -1,0 +1,51 @@
+"""The run that a path means: a run folder, the latest of a folder of runs, the best of a sweep."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from nnctl.errors import RunError
+from nnctl.runs.folder import RUNS, RunFolder, is_sweep, latest, pointed_at
+from nnctl.runs.sweeps import ranked_trials
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def find(path: Path) -> RunFolder:
+    """The run at `path`: a run folder; of a folder of numbered runs the latest; of a sweep's the best trial.
+
+    Which trial that is, is logged. Raises RunError.
+    """
+    if path.name == "latest":
+        path = pointed_at(path)
+    run = RunFolder(path)
+    if run.exists():
+        return run
+    if is_sweep(path):
+        return _best(path)
+    newest = latest(path.name, path.parent)
+    if newest is not None:
+        return newest
+    if path.is_dir():
+        entries = (entry for entry in path.iterdir() if entry.is_dir())
+        families = sorted(entry for entry in entries if is_sweep(entry) or latest(entry.name, path))
+        runs = "\n  did you mean one of " + ", ".join(map(str, families[:10])) + "?" if families else ""
+        raise RunError(f"{path}: not a run folder: it has no spec.yaml{runs}")
+    raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
+
+
+def is_run(path: Path) -> bool:
+    """True where `find` has something to look at: a run folder, a folder of numbered runs, or a sweep's."""
+    return RunFolder(path).exists() or is_sweep(path) or latest(path.name, path.parent) is not None
+
+
+def _best(folder: Path) -> RunFolder:
+    ranking = ranked_trials(folder)
+    if not ranking.trials:
+        raise RunError(f"{folder}: none of the sweep's {ranking.count} trials finished with a {ranking.monitor}")
+    best = ranking.trials[0]
+    _LOGGER.info(
+        "%s: the best of %d trials: trial %d, %s %.4g", folder, ranking.count, best.number, ranking.monitor, best.value
+    )
+    return best.run

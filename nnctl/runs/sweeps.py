@@ -1,0 +1,112 @@
+"""Sweeps' folders: what lies there, and which of their trials did best.
+
+runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
+    sweep.json             the search and its spec: no other study writes its trials here
+    results.json           the ranking, there once all trials are done
+    0000/, 0001/, …        a run folder a trial
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnctl.errors import RunError, UsageError
+from nnctl.runs.folder import STUDY, RunFolder, is_sweep
+from nnctl.runs.records import Results
+from nnctl.runs.sealed import read_record
+
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class RankedTrial:
+    """A finished trial with the number that ranks it. number: of the trial; value: of the ranking's column."""
+
+    number: int
+    value: float
+    run: RunFolder
+
+
+@dataclass(frozen=True)
+class RankedTrials:
+    """The trials of a finished sweep that have a number in the column `monitor`, the best first.
+
+    count: of all its trials, those without a number included.
+    """
+
+    folder: Path
+    monitor: str
+    count: int
+    trials: tuple[RankedTrial, ...]
+
+
+def trial_folder(folder: Path, number: int) -> Path:
+    """The run folder of a trial."""
+    return folder / f"{number:04d}"
+
+
+def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers in a run's summary of the weights that it ended with."""
+    row = summary["best" if summary["weights"] == "best" else "last"] or {}
+    test = summary["test"] or {}
+    tested = {name: value for name, value in test.items() if name.startswith("test_")}
+    measured = ("train_", "validation_", "penalty")
+    return {name: value for name, value in row.items() if name.startswith(measured)} | tested
+
+
+def ranked_trials(folder: Path) -> RankedTrials:
+    """The ranking of a finished sweep, trial by trial, whatever combination each belongs to.
+
+    Of equal trials the earlier comes first. Raises RunError where `folder` is no finished sweep,
+    or where its results are not those of the runs in it.
+    """
+    if not is_sweep(folder):
+        raise RunError(f"{folder}: is not a sweep's folder: it has no {STUDY}\n  nnctl sweep says where it writes")
+    path = folder / RESULTS
+    if not path.is_file():
+        raise RunError(
+            f"{folder}: the sweep is not finished: it has no {RESULTS}\n"
+            f"  run its line again to go on, or name one of its trials, as {trial_folder(folder, 0)}"
+        )
+    results = read_record(path, Results)
+    column, sign = results["monitor"], -1.0 if results["higher_is_better"] else 1.0
+    ranked: list[RankedTrial] = []
+    count = 0
+    for standing in results["ranking"]:
+        of_standing = [t for number in standing["trials"] if (t := _trial(folder, number, column)) is not None]
+        mean = statistics.fmean(t.value for t in of_standing) if of_standing else None
+        if mean != standing["mean"]:
+            raise RunError(
+                f"{path}: does not fit the runs beside it: it has {column} {standing['mean']} "
+                f"for {_named(standing['trials'])}, whose summaries have {mean}\n"
+                "  run the sweep's line again, which ranks what is there"
+            )
+        count += len(standing["trials"])
+        ranked += of_standing
+    return RankedTrials(folder, column, count, tuple(sorted(ranked, key=lambda t: (sign * t.value, t.number))))
+
+
+def best_runs(folder: Path, count: int) -> list[Path]:
+    """Folders of the `count` best trials. Raises RunError, and UsageError where fewer of them finished."""
+    ranking = ranked_trials(folder)
+    if len(ranking.trials) < count:
+        raise UsageError(f"--best {count}: {len(ranking.trials)} trials of {folder} finished with a {ranking.monitor}")
+    return [trial.run.path for trial in ranking.trials[:count]]
+
+
+def _trial(folder: Path, number: int, column: str) -> RankedTrial | None:
+    run = RunFolder(trial_folder(folder, number))
+    summary = run.finished()
+    value = final_metrics(summary).get(column) if summary is not None else None
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return RankedTrial(number, float(value), run)
+
+
+def _named(trials: list[int]) -> str:
+    return f"trial {trials[0]}" if len(trials) == 1 else f"the mean of trials {trials[0]} to {trials[-1]}"

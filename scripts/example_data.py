@@ -1,0 +1,80 @@
+"""Files of the examples in specs/data, made from nothing: python scripts/example_data.py writes them anew."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+FOLDER = Path(__file__).parents[1] / "specs" / "data"
+_SIDE = 12
+_PICTURES = 10
+_SWINGS = 160
+_STROKES = 90
+_STEPS = 8
+
+
+def shapes() -> dict[str, NDArray[np.uint8]]:
+    """Twenty pictures (12, 12) of rings and crosses by the names of their files, each in another place and size."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:_SIDE, :_SIDE]
+    pictures = {}
+    for number in range(_PICTURES):
+        for name in ("cross", "ring"):
+            (row, column), radius = rng.uniform(4.5, 6.5, 2), rng.uniform(2.5, 4.0)
+            down, right = y - row, x - column
+            distance = np.hypot(down, right)
+            if name == "ring":
+                ink = 1.5 - np.abs(distance - radius)
+            else:
+                ink = 1.5 - np.minimum(np.abs(down - right), np.abs(down + right)) - 4 * (distance > radius + 1)
+            noisy = 230.0 * np.clip(ink, 0.0, 1.0) + rng.uniform(0.0, 25.0, ink.shape)
+            pictures[f"{name}/{number:02d}.png"] = noisy.astype(np.uint8)
+    return pictures
+
+
+def pendulum() -> dict[str, NDArray[np.float32]]:
+    """Swings by name: length in metres and first angle in radians (n, 2), the period in seconds (n, 1), and a test set.
+
+    By the arithmetic-geometric mean, T = 2π√(l/g)/agm(1, cos(θ/2)).
+    """
+    rng = np.random.default_rng(2)
+    inputs = np.stack([rng.uniform(0.2, 2.0, _SWINGS), rng.uniform(0.1, 2.8, _SWINGS)], axis=1)
+    a, b = np.ones(_SWINGS), np.cos(inputs[:, 1] / 2)
+    for _ in range(6):
+        a, b = (a + b) / 2, np.sqrt(a * b)
+    periods = (2 * np.pi * np.sqrt(inputs[:, 0] / 9.81) / a)[:, None]
+    x, y = inputs.astype(np.float32), periods.astype(np.float32)
+    return {"inputs": x[:-40], "targets": y[:-40], "test_inputs": x[-40:], "test_targets": y[-40:]}
+
+
+def strokes() -> dict[str, NDArray[np.generic]]:
+    """Strokes of a pen, (n, 8, 2), and whether each turns left or right, (n,), by the names of their files."""
+    rng = np.random.default_rng(3)
+    turns = rng.integers(0, 2, _STROKES)
+    bend = np.where(turns == 0, 1.0, -1.0) * rng.uniform(0.15, 0.6, _STROKES)
+    heading = rng.uniform(0.0, 2 * np.pi, _STROKES)[:, None] + bend[:, None] * np.arange(_STEPS)
+    steps = np.stack([np.cos(heading), np.sin(heading)], axis=2) + rng.normal(0.0, 0.1, (_STROKES, _STEPS, 2))
+    return {
+        "strokes.npy": np.cumsum(steps, axis=1).astype(np.float32),
+        "turns.npy": np.array(["left", "right"])[turns],
+    }
+
+
+def main() -> int:
+    """Write every file. Returns 0."""
+    for name, pixels in shapes().items():
+        path = FOLDER / "shapes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    np.savez_compressed(FOLDER / "pendulum.npz", **pendulum())
+    for name, array in strokes().items():
+        np.save(FOLDER / name, array)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""The definition of a sweep: its trials listed, checked and keyed, at a cost that grows with their number."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from nnctl.errors import SpecError, UsageError
+from nnctl.spec.load import load_spec, load_variant
+from nnctl.spec.variants import Variants
+from nnctl.sweep.study import load_trial, read_study
+
+SPEC = """\
+name: blobs
+data: {type: blobs, examples: 60, centers: 2, validation: 20}
+layers: [{type: dense, units: 2, activation: softmax, name: höhe}]
+cost: log_likelihood
+optimizer: {type: sgd, learning_rate: 0.05}
+schedule: {epochs: 2, batch_size: 10}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC, encoding="utf-8")
+
+
+def numbers(count: int, unit: float = 1e-5) -> str:
+    return "[" + ", ".join(repr((k + 1) * unit) for k in range(count)) + "]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "search",
+    [
+        (f"sweep.grid.optimizer.learning_rate={numbers(10_000)}",),
+        (f"sweep.grid.optimizer.learning_rate={numbers(100)}", f"sweep.grid.data.noise={numbers(100)}"),
+        ("sweep.random.optimizer.learning_rate={type: log_uniform, low: 0.001, high: 1}", "sweep.trials=10000"),
+    ],
+    ids=["one path", "two paths", "random"],
+)
+def test_ten_thousand_trials_are_defined_in_three_seconds(search: tuple[str, ...]) -> None:
+    read_study(Path("net.yaml"), ["sweep.seeds=2"])
+    began = time.process_time()
+    study = read_study(Path("net.yaml"), search)
+    assert len(study.trials) == 10_000
+    assert time.process_time() - began < 3.0
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        ("sweep.seeds=1000000000",),
+        ("sweep.folds=100001",),
+        ("sweep.random.data.noise={type: uniform, low: 0.1, high: 1}", "sweep.trials=1000000"),
+        tuple(f"sweep.grid.{path}={numbers(100)}" for path in ("data.noise", "optimizer.learning_rate", "seed")),
+    ],
+)
+def test_more_trials_than_a_sweep_may_have_are_refused_before_any_is_listed(search: tuple[str, ...]) -> None:
+    began = time.process_time()
+    with pytest.raises(UsageError, match="trials; a sweep has 100,000 at most"):
+        read_study(Path("net.yaml"), search)
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("values", ["[0.1, 1e-1]", "[1, 0.1, 1.0]", "[0.1, 0.1]"])
+def test_a_value_that_is_there_twice_is_refused(values: str) -> None:
+    with pytest.raises(SpecError, match=r"has .* twice in the grid"):
+        read_study(Path("net.yaml"), [f"sweep.grid.optimizer.learning_rate={values}"])
+
+
+def test_a_name_and_a_component_of_that_name_are_one_value() -> None:
+    with pytest.raises(SpecError, match="twice in the grid"):
+        read_study(Path("net.yaml"), ["sweep.grid.optimizer=[adam, {type: adam}]"])
+
+
+def test_true_and_one_are_two_values() -> None:
+    with pytest.raises(SpecError, match="cannot be 1"):
+        read_study(Path("net.yaml"), ["sweep.grid.schedule.shuffle=[true, 1]"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("layers.0.units", "layers[0].units"), ("layers.-1.units", "layers[name=höhe].units"), ("seed", "seed ")],
+)
+def test_one_place_under_two_names_is_refused(one: str, other: str) -> None:
+    Path("net.yaml").write_text(
+        SPEC
+        + f"sweep: {{grid: {{'{one}': [2]}}, random: {{'{other}': {{type: integer, low: 2, high: 3}}}}, trials: 2}}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(SpecError, match="are the same value of the spec"):
+        read_study(Path("net.yaml"), [])
+
+
+def test_a_component_is_set_before_its_fields_however_their_paths_are_written() -> None:
+    search = ["sweep.grid.layers[0].units=[7]", "sweep.grid.layers.0=[{type: dense, units: 3, activation: softmax}]"]
+    study = read_study(Path("net.yaml"), [*search, "data.centers=3"])
+    (trial,) = study.trials
+    assert load_trial(study.base, trial.overrides).spec.layers[0].units == 7  # type: ignore[attr-defined]
+
+
+def test_trials_are_variants_of_what_was_read_not_of_what_the_file_has_become() -> None:
+    study = read_study(Path("net.yaml"), ["sweep.grid.layers[name=höhe].activation=[softmax]"])
+    Path("net.yaml").write_text("nonsense: true")
+    assert load_trial(study.base, study.trials[0].overrides).spec.schedule.epochs == 2
+
+
+def test_problems_of_trials_are_those_of_the_specs_that_they_make() -> None:
+    """The quick check says what the full one says, with the same places."""
+    base = load_spec(Path("net.yaml"))
+    for override in (
+        "optimizer.learning_rat=0.1",
+        "layers.0.units=many",
+        "layers.0.activation=relu",
+        "layers.1.units=3",
+        "schedule.early_stopping={monitor: validation_f1}",
+        "data.validation=-1",
+    ):
+        with pytest.raises(SpecError) as full:
+            load_variant(base, [override])
+        with pytest.raises(SpecError) as quick:
+            Variants(base).check([override])
+        assert quick.value.diagnostics == full.value.diagnostics
+    Variants(base).check(["layers.0.units=2"])
+
+
+def test_a_mistake_in_every_trial_is_found_without_trying_them_all() -> None:
+    began = time.process_time()
+    with pytest.raises(SpecError) as caught:
+        read_study(Path("net.yaml"), [f"sweep.grid.optimizer.learning_rat={numbers(2_000)}"])
+    assert len(caught.value.diagnostics) == 1
+    assert time.process_time() - began < 3.0
