@@ -97,7 +97,7 @@ class Layer(Component):
 
     @property
     def copies(self) -> int:
-        """How often it builds each of the layers inside it."""
+        """Number of times that each of the layers inside it is built."""
         return 1
 
     @property

@@ -60,7 +60,8 @@ def resolve(text: str) -> ScalarValue:
 
 def _whole(value: int, text: str) -> int:
     if value not in _WHOLE:
-        raise ValueError(f"{text} is outside the range of a whole number of 64 bits; with a point it is any number")
+        shown = text if len(text) < 40 else f"{text[:20]}… ({len(text)} digits)"
+        raise ValueError(f"{shown} is outside the range of a whole number of 64 bits")
     return value
 
 
