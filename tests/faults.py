@@ -73,11 +73,9 @@ class FaultyDisk(Disk):
 
     def lose(self) -> None:
         """Take back what was not flushed, as `losing` says; the disk is not used any more."""
-        if self.losing in ("contents", "both"):
-            for descriptor, content in self._contents.values():
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, content, 0)
-        for descriptor, _ in self._contents.values():
+        for descriptor, content in self._contents.values():
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, content, 0)
             os.close(descriptor)
         if self.losing in ("names", "both"):
             for _, undo in reversed(self._names):
@@ -95,6 +93,8 @@ class FaultyDisk(Disk):
             raise self.refuses[1]
 
     def _keep_content(self, descriptor: int) -> None:
+        if self.losing not in ("contents", "both"):
+            return
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) not in self._contents:
             again = os.open(self._paths[descriptor], os.O_RDWR)

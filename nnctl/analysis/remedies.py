@@ -20,7 +20,7 @@ _ROWS = 10_000
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, in words, and what to do about it."""
+    """A fault in words, and what to do about it."""
 
     words: str
     remedy: str

@@ -32,10 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _guarded(arguments)
     leave_working_folder()
     from nnctl.process.signals import Signalled, end_at_once, end_on_signals
-    from nnctl.process.streams import prepare_streams
 
+    end_on_signals()
     try:
-        end_on_signals()
+        from nnctl.process.streams import prepare_streams
+
         prepare_streams()
         code = _guarded(None)
     except Signalled as signalled:

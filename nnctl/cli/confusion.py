@@ -24,7 +24,8 @@ def print_confusion(title: str, classes: Sequence[str], counts: Sequence[Sequenc
     if not fits(columns):
         # Numbers are narrower than names; the rows say whose they are.
         numbers = [str(number) for number in range(len(classes))]
-        columns = _matrix([f"{number} {name}" for number, name in zip(numbers, classes)], numbers, counts)
+        if list(classes) != numbers:
+            columns = _matrix([f"{number} {name}" for number, name in zip(numbers, classes)], numbers, counts)
     print_table(columns, f"{title}: rows are classes, columns answers")
 
 

@@ -109,11 +109,14 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
     import sys
 
     from nnctl.cli.printing import print_json
+    from nnctl.process.signals import leavable
     from nnctl.sweep.runner import in_order
 
     for result in in_order(results):
         if not sys.stdout.isatty():
-            print_json(_row(study, result))
+            # Where nobody reads, a signal ends the sweep all the same, and every trial is saved.
+            with leavable(noted=False):
+                print_json(_row(study, result))
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)

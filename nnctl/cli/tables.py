@@ -139,9 +139,8 @@ def _styled(column: Column, place: int) -> Text:
 def _print_lists(console: Console, columns: Sequence[Column]) -> None:
     """Every row as lines of `name: value`, which the terminal wraps."""
     for place in range(len(columns[0].cells)):
-        console.say("")
-        for column in columns:
-            console.print(Text.assemble((f"{column.name}: ", "bold"), _styled(column, place)), soft_wrap=True)
+        lines = (Text.assemble((f"{column.name}: ", "bold"), _styled(column, place), "\n") for column in columns)
+        console.print(Text.assemble("\n", *lines), soft_wrap=True, end="")
     console.say("")
 
 

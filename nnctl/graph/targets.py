@@ -27,7 +27,7 @@ class Targets:
         return self._gathered(builder, "index", self.signature.target_shape)
 
     def truth(self, builder: GraphBuilder, target: Tensor) -> Tensor:
-        """What metrics compare with: labels, or values in their own units. target: the cost's."""
+        """Targets that metrics compare with: labels, or values in their own units. target: the cost's."""
         if self.signature.classes is not None:
             return self.labels(builder)
         if self.signature.target_statistics_shape is None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
+from nnctl.data.limits import MOST_INDEX
 from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.errors import DataError
 
@@ -199,9 +200,9 @@ def _shaped(array: NDArray[Any], signature: DataSignature, name: str) -> NDArray
         if np.isinf(single).any():
             raise DataError(f"{name}: {array[np.isinf(single)].flat[0]:g} is too large for single precision")
         return single
-    whole = array.astype(np.int64)
-    most = 255 if signature.input_dtype == "uint8" else None
-    if not np.array_equal(whole, array) or whole.min(initial=0) < 0 or (most and whole.max(initial=0) > most):
-        expected = "whole numbers from 0 to 255" if most else "indices, whole numbers from 0"
+    levels = signature.input_dtype == "uint8"
+    # Held against the largest before they are made whole, for a float may be beyond every integer.
+    if not np.all((array >= 0) & (array <= (255 if levels else MOST_INDEX)) & (array == np.floor(array))):
+        expected = "whole numbers from 0 to 255" if levels else "indices, whole numbers from 0"
         raise DataError(f"{name}: the net reads {expected}, and this holds others")
-    return whole.astype(np.uint8) if most else whole
+    return array.astype(np.uint8 if levels else np.int64)

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any
+
+TYPE_CHECKING = False
+# As little as can be: until this module is loaded, a signal ends Python with a traceback.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType, TracebackType
+    from typing import Any
 
 ENDING: tuple[signal.Signals, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -86,7 +89,7 @@ def leavable(*, noted: bool = True) -> Iterator[None]:
 
     noted: so does one that came before, and has only been noted.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
     _TakenOver.blocks += 1
@@ -100,11 +103,14 @@ def leavable(*, noted: bool = True) -> Iterator[None]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """A block in which signals wait. Processes that it starts begin so, too, until they call `release`."""
+    """A block in which signals wait, but SIGTERM. Processes that it starts begin so, too, until they call `release`.
+
+    Python answers SIGINT by a traceback as soon as it starts; by SIGTERM it just ends.
+    """
     if sys.platform == "win32":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set(ENDING) - {signal.SIGTERM})
     try:
         yield
     finally:
@@ -122,8 +128,10 @@ def leave(work: Callable[[], Any]) -> Any:
 
     For work that keeps the main thread within a library for seconds, where no signal is answered.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         return work()
+    import threading
+
     done = threading.Event()
     result: list[Any] = []
     raised: list[tuple[BaseException, TracebackType | None]] = []
@@ -151,6 +159,12 @@ def leave(work: Callable[[], Any]) -> Any:
 
 _STACK_BYTES = 16 << 20
 """Compilers recurse deeply; some systems give threads half a mebibyte."""
+
+
+def _in_main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:

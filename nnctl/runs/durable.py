@@ -225,7 +225,6 @@ _REMEDIES = {
     errno.ENOSPC: "make room and go on with --resume: the last checkpoint is whole",
     errno.EDQUOT: "make room and go on with --resume: the last checkpoint is whole",
     errno.EFBIG: "files may not become so large here (ulimit -f): allow it and go on with --resume",
-    errno.ELOOP: "it is a link, and a run's files are not: put the file itself in its place",
     errno.EACCES: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
     errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
     errno.EROFS: "choose a folder that can be written, with --out",
@@ -240,6 +239,9 @@ def _told(path: Path, done: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            words = f"{path}: is a link, and the files of a run are none\n  put the file itself in its place"
+            raise RunError(words) from error
         remedy = _REMEDIES.get(error.errno or 0)
         words = f"{path}: cannot be {done}: {error.strerror}" + (f"\n  {remedy}" if remedy else "")
         raise RunError(words) from error

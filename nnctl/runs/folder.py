@@ -140,13 +140,13 @@ class RunFolder:
                 self.require_unchanged(path, read_file(path), summary)
 
     def digests(self) -> dict[str, str]:
-        """Digests of all files of the run but the clock and the summary itself, by their names."""
+        """Digests of all files of the run but the summary, by their names."""
         return {self.name_of(path): sha256(read_file(path)) for path in self._files() if os.path.lexists(path)}
 
     def _files(self) -> list[Path]:
         saved = [self.checkpoint(name) for name in ("best", "last", "pretraining")]
         copies = [path.with_suffix(".json") for path in saved]
-        return [self.spec, self.origin, self.metrics, self.pretraining, *saved, *copies]
+        return [self.spec, self.origin, self.metrics, self.pretraining, self.progress, *saved, *copies]
 
     def read_spec(self) -> str:
         """The text of the run's spec. Raises RunError where it is not one that the run was trained with."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nnctl.errors import Diagnostic, Location, RunError, SpecError
-from nnctl.runs.durable import make_folder
+from nnctl.runs.durable import make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
 from nnctl.runs.sealed import read_record, write_record
@@ -56,6 +56,8 @@ class Study:
                     f"  choose another folder with --out, or leave --out away"
                 )
             return
+        if self.folder.is_dir():
+            remove_leftovers(self.folder)
         if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
             raise RunError(f"{self.folder}: is in the way: it is {what}\n  choose another --out")

@@ -30,6 +30,10 @@ def words(prefix: str, spec: Path | None = None) -> list[str]:
     return [word for word, _ in settings(prefix, spec)]
 
 
+def test_a_home_that_is_not_known() -> None:
+    assert words("see", Path("~no-such-user/net.yaml")) == words("see")
+
+
 def test_root_fields() -> None:
     found = words("")
     assert "seed=" in found

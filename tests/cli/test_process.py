@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,59 @@ def test_a_signal_while_modules_are_imported(
 ) -> None:
     done = run(folder, [sys.executable, "-c", AT_IMPORT, module, str(int(number))], *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
+
+
+STRUCK = """
+import compiler_refusal, os, signal, sys
+compiler_refusal.install()
+if "spawn_main" in " ".join(sys.orig_argv):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+"""Python imports a module of this text as it starts: workers of a sweep get Ctrl-C before they can do anything."""
+
+
+def test_ctrl_c_while_workers_start_is_their_parents_affair(folder: Path) -> None:
+    (folder / "site").mkdir()
+    (folder / "site" / "sitecustomize.py").write_text(STRUCK)
+    path = f"{folder / 'site'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    done = run(folder, MODULE, *SWEEP, PYTHONPATH=path)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["finished", "finished"]
+
+
+def test_a_reader_that_does_not_read_keeps_no_run_from_ending(folder: Path) -> None:
+    """Its pipe is full; the run is saved all the same."""
+    command = [*MODULE, "train", "net.yaml", "--out", "out", "--set", "schedule.epochs=1000000", "-q"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, pipesize=4096) as process:
+        rows = folder / "out" / "metrics.jsonl"
+        while process.poll() is None and not (rows.exists() and rows.stat().st_size > 4096):
+            os.sched_yield()
+        # The first may come before the row that does not fit; the second is a user who has waited.
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+        process.terminate()
+        assert process.wait(timeout=20) == 143
+    # Each row is kept before it is shown.
+    saved = FolderStore(RunFolder(folder / "out")).load("last").progress["rows"]
+    assert saved == len(rows.read_text().splitlines())
+
+
+@pytest.mark.compile
+def test_a_signal_ends_a_compilation_within_a_second(folder: Path) -> None:
+    """And nothing of it stays in the cache."""
+    command = [*MODULE, "train", "net.yaml", "--out", "out", "--backend", "cpu"]
+    environment = {**os.environ, "NNCTL_CACHE": str(folder / "cache")}
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line.startswith("compiling the step 'train'") for line in process.stderr)
+        began = time.monotonic()
+        process.terminate()
+        said = process.stderr.read()
+        assert process.wait(timeout=30) == 143
+    # A second where nothing else runs; tests run beside others.
+    assert time.monotonic() - began < 3.0
+    assert said.splitlines()[-1].startswith("nnctl: stopped while the run was made ready for its next steps")
+    assert "Traceback" not in said
+    # The object code of the matrix product may be whole by then; the step is not.
+    assert [path for path in (folder / "cache" / "compiled").iterdir() if path.is_dir()] == []

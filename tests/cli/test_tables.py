@@ -39,6 +39,7 @@ def numbers(text: str) -> list[str]:
     return sorted(word.strip(",") for word in text.split() if word.strip(",").replace(",", "").isdigit())
 
 
+@pytest.mark.slow
 @WIDTHS
 @pytest.mark.parametrize(
     "name", ["{:d}", "class{:02d}", "a rather long name of class {:02d}", "数字{:d}", "e\u0301{:d}"]
@@ -59,6 +60,7 @@ def test_a_confusion_matrix_has_every_class_and_every_count(
     assert all(width_of(line) <= width for line in text.split("\n")[1:]) or width == 20
 
 
+@pytest.mark.slow
 @WIDTHS
 @pytest.mark.parametrize("classes", [41, 1000])
 def test_of_many_classes_each_has_its_row(classes: int, width: int, printed: Callable[..., str]) -> None:

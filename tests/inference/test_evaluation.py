@@ -272,9 +272,10 @@ def test_images_are_resized_and_bytes_are_checked() -> None:
     assert read_inputs(Path("flat.npy"), signature).shape == (3, 8, 8, 1)
     np.save("one.npy", np.zeros((8, 8, 1)))
     assert read_inputs(Path("one.npy"), signature).shape == (1, 8, 8, 1)
-    np.save("half.npy", np.full((1, 64), 0.5))
-    with pytest.raises(DataError, match="whole numbers from 0 to 255"):
-        read_inputs(Path("half.npy"), signature)
+    for wrong in (0.5, -1.0, 256.0, 1e30):
+        np.save("wrong.npy", np.full((1, 64), wrong))
+        with pytest.raises(DataError, match="whole numbers from 0 to 255"):
+            read_inputs(Path("wrong.npy"), signature)
 
 
 @pytest.mark.parametrize(

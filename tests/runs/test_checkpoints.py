@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nnctl.components.signature import DataSignature
 from nnctl.errors import RunError
 from nnctl.runs.checkpoints import Checkpoint, encode, load, renew_copy, save
+from nnctl.runs.records import Signature
 
 PROGRESS = {
     "spec": {"seed": 0},
@@ -144,6 +147,10 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     save_file({"w": np.zeros(2)}, tmp_path / "last.safetensors", metadata={"nnctl": '{"format": 1}'})
     with pytest.raises(RunError, match="was written by an older version of nnctl: this one reads format 2 alone"):
         load(tmp_path / "last.safetensors")
+
+
+def test_the_record_of_a_signature_is_the_signature() -> None:
+    assert [field.name for field in fields(Signature)] == [field.name for field in fields(DataSignature)]
 
 
 def test_a_stale_copy_is_renewed_and_a_right_one_stays(saved: Path) -> None:

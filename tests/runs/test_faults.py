@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from faults import LOSSES, FaultyDisk, Killed, Loss
+from run_contents import contents
 
 from nnctl.errors import RunError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import durable
 from nnctl.spec.load import Loaded, load_text
+from nnctl.sweep.study import read_study
 from nnctl.training import loop, session
 
 SPEC = """
@@ -40,6 +41,8 @@ cost: log_likelihood
 schedule: {epochs: 1, batch_size: 20}
 backend: numpy
 """
+DEAD = 2**30
+"""The number of a process that there cannot be."""
 
 
 @pytest.fixture(autouse=True)
@@ -53,31 +56,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def train(out: str | None, text: str = SPEC, *overrides: str, **options: Any) -> None:
     loaded: Loaded = load_text(text, "tiny.yaml", overrides)
     follow(session.train(loaded, out=None if out is None else Path(out), **options), [RunSink()])
-
-
-def contents(folder: str | Path) -> dict[str, Any]:
-    """All that lies in a run folder, without what a clock says: the name of each entry, and its content."""
-    found: dict[str, Any] = {}
-    for path in sorted(Path(folder).rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_dir():
-            found[name] = "folder"
-        elif path.suffix == ".safetensors" or path.parent.name == "checkpoints":
-            found[name] = path.read_bytes()
-        elif path.suffix == ".jsonl":
-            found[name] = [_timeless(json.loads(line)) for line in path.read_text().splitlines()]
-        elif path.suffix == ".json":
-            found[name] = _timeless(json.loads(path.read_text()))
-        else:
-            found[name] = path.read_bytes()
-    return found
-
-
-def _timeless(content: Any) -> Any:
-    if not isinstance(content, Mapping):
-        return content
-    of_the_clock = ("seconds", "started", "sha256", "metrics.jsonl", "pretraining.jsonl", "origin.json")
-    return {key: _timeless(value) for key, value in content.items() if key not in of_the_clock}
 
 
 def count_operations(out: str | None, text: str = SPEC, *overrides: str, **options: Any) -> int:
@@ -147,6 +125,24 @@ def test_a_disk_that_refuses_an_operation_is_a_sentence_and_costs_nothing(number
         assert contents(out) == contents("whole"), point
 
 
+def test_a_sweep_killed_as_it_begins_begins_again(tmp_path: Path) -> None:
+    Path("tiny.yaml").write_text(SPEC + "sweep: {seeds: 2}\n")
+    study = read_study(Path("tiny.yaml"), (), Path("found"))
+    counted = FaultyDisk()
+    with counted.installed():
+        study.claim()
+    right = contents("found")
+    for losing in LOSSES:
+        for point in range(counted.operations):
+            shutil.rmtree("found", ignore_errors=True)
+            disk = FaultyDisk(dies_at=point, losing=losing)
+            with mock.patch.object(os, "getpid", return_value=DEAD), disk.installed(), pytest.raises(Killed):
+                study.claim()
+            disk.lose()
+            study.claim()
+            assert contents("found") == right
+
+
 def test_the_double_tells_what_is_not_flushed(tmp_path: Path) -> None:
     """It would be no test if it kept everything: without a flush, the old content and the old names come back."""
     path = tmp_path / "file"
@@ -169,9 +165,9 @@ def test_the_double_tells_what_is_not_flushed(tmp_path: Path) -> None:
 
 
 def kill(out: str | None, text: str, *overrides: str, point: int, losing: Loss, **options: Any) -> None:
-    """Train until the disk's operation `point`, and lose what was not flushed."""
+    """Train until the disk's operation `point`, as a process of its own number, and lose what was not flushed."""
     disk = FaultyDisk(dies_at=point, losing=losing)
-    with disk.installed(), pytest.raises(Killed):
+    with mock.patch.object(os, "getpid", return_value=DEAD), disk.installed(), pytest.raises(Killed):
         train(out, text, *overrides, chunk=options.pop("chunk", 2), **options)
     disk.lose()
 

@@ -167,7 +167,8 @@ def test_evaluate_and_predict_measure_what_training_measured() -> None:
     trained("run")
     run = open_run(Path("run"))
     (result,) = evaluate([run], "validation")
-    summary = run.folder.read_json(run.folder.summary)
+    summary = run.folder.finished()
+    assert summary is not None
     assert result.row["cost"] == summary["last"]["validation_cost"]
     assert result.row["accuracy"] == pytest.approx(summary["last"]["validation_accuracy"])
     validation = load_dataset(run.loaded.spec.data, Path(), 0).splits["validation"]

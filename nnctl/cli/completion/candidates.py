@@ -89,7 +89,7 @@ def _tree(spec: Path | None) -> object:
         return {}
     try:
         return plain_data(parse(read_file(spec.expanduser())))
-    except SpecError:
+    except (SpecError, RuntimeError):  # the latter where it is not known whose home ~ is
         return {}
 
 

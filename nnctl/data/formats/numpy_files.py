@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.formats.array_headers import MAGIC, Header, read_header
 from nnctl.data.labels import decide, encode
-from nnctl.data.limits import require_memory, require_packing
+from nnctl.data.limits import MOST_INDEX, require_memory, require_packing
 from nnctl.data.opening import open_file
 from nnctl.data.source import Description, Examples, TargetType
 from nnctl.data.words import cut, nearest, some
@@ -26,7 +26,6 @@ from nnctl.errors import DataError
 _DAMAGE = (OSError, ValueError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 _UNPACKED = "save it unpacked, by numpy.savez"
 _CHUNK_BYTES = 1 << 20
-_MOST_INDEX = 1 << 31
 
 
 def read_npz(path: Path, names: Mapping[str, str], outlines: Collection[str] = ()) -> dict[str, NDArray[Any]]:
@@ -220,9 +219,9 @@ def _inputs(array: NDArray[Any], indices: bool, what: str) -> NDArray[Any]:
         array = array[:, None]
     if dtype == np.float32:
         return as_float32(array, what)
-    if indices and not 0 <= array.min() <= array.max() < _MOST_INDEX:
+    if indices and not 0 <= array.min() <= array.max() <= MOST_INDEX:
         wrong = array.min() if array.min() < 0 else array.max()
-        raise DataError(f"{what}: an index is {wrong}, and they count from 0 to {_MOST_INDEX - 1:,} at the most")
+        raise DataError(f"{what}: an index is {wrong}, and they count from 0 to {MOST_INDEX:,} at the most")
     return array.astype(dtype, order="C", copy=False)
 
 

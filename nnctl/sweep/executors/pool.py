@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 from nnctl.process.signals import held
@@ -25,7 +26,9 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(base, theirs))
         self.task: TrialTask | None = None
-        # Signals wait until the worker can answer them: Python's own answer, as it starts, is a traceback.
+        # It would let signals through as it starts.
+        resource_tracker.ensure_running()
+        # Ctrl-C waits until the worker can answer it.
         with one_thread(), held():
             self.process.start()
         # Only the child may hold this end, or its death would go unnoticed.
@@ -82,7 +85,7 @@ def run(base: Loaded, tasks: Sequence[TrialTask], jobs: int, stop: StopRequest) 
                 if not worker.process.is_alive():
                     worker.connection.close()
                     workers.remove(worker)
-                    if told:
+                    if stop:
                         outcome = Halted()
                 yield task, outcome
     finally:

@@ -105,13 +105,15 @@ def work(base: Loaded, tasks: Connection) -> None:
 def _train(base: Loaded, task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
     from nnctl.errors import DivergedError, Interrupted, NnctlError
     from nnctl.process.machine import sentence_of
-    from nnctl.process.signals import Signalled
+    from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, follow
-    from nnctl.sweep.study import load_trial
-    from nnctl.training import session
 
     def events() -> Iterator[Event]:
-        loaded = load_trial(base, task.overrides)
+        with leavable():
+            from nnctl.sweep.study import load_trial
+            from nnctl.training import session
+
+            loaded = load_trial(base, task.overrides)
         for event in session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1):
             if os.getppid() != parent:
                 # The sweep was killed; nobody will ask for the result.
