@@ -80,19 +80,19 @@ def test_a_trial_of_a_process_that_dies_is_taken_over_by_who_waits(
     witness: Witness, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     of_the_second = Witness(tmp_path_factory.mktemp("second") / "hearing")
-    line = ("sweep", "net.yaml", "--grid", "schedule.epochs=3000", "--out", "found")
+    line = ("sweep", "net.yaml", "--grid", "schedule.epochs=3000,1", "--out", "found")
     with start(*line, env=witness.environment) as first:
         witness.wait_for("0000")
         with start(*line, env=of_the_second.environment) as second:
-            # It looks whether the trial is free, and waits; then nobody else trains it.
-            of_the_second.wait_for("0000")
+            # It leaves the first trial to the other process, trains the second, and has then nothing to do but to wait.
+            of_the_second.wait_for("0001")
             for process in (first, *psutil.Process(first.pid).children(recursive=True)):
                 process.kill()
             first.communicate()
             printed, said = second.communicate(timeout=120)
     of_the_second.close()
     assert second.returncode == 0, said
-    assert json.loads(printed)["status"] == "finished"
+    assert [json.loads(line)["status"] for line in printed.splitlines()] == ["finished"] * 2
 
 
 def test_a_trial_that_another_process_trains_is_left_to_it_or_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
