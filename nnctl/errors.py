@@ -7,6 +7,8 @@ NnctlError                1   a defect of ours
 │   └── FormulaError      2   a component whose formula is none
 ├── DataError             3   a data set that is missing, broken or unreachable
 ├── RunError              2   a run folder that is missing, in the way or damaged
+│   ├── RunInUse          2   another process trains into it
+│   └── RunThere          2   it holds a run already
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
 └── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnctl.screen.characters import harmless, width_of
 
@@ -65,7 +67,27 @@ class Diagnostic:
         return "\n".join(lines)
 
 
+MOST_PROBLEMS = 20
+"""Problems of a spec that are printed; of more than these, the number."""
+_WINDOW, _BEFORE = 160, 60
+"""Characters that are shown of a line, and how many of them come before the place."""
+
+
+def _window(location: Location) -> Location:
+    """The location in the part of its line around it, with … where the line is longer."""
+    text = location.text
+    if len(text) <= _WINDOW:
+        return location
+    start = location.column - 1
+    first = max(0, min(start - _BEFORE, len(text) - _WINDOW))
+    last = min(len(text), first + _WINDOW)
+    shown = f"{'…' if first else ''}{text[first:last]}{'…' if last < len(text) else ''}"
+    column = start - first + (2 if first else 1)
+    return replace(location, text=shown, column=column, width=max(1, min(location.width, last - start)))
+
+
 def _excerpt(location: Location) -> list[str]:
+    location = _window(location)
     if not location.text.strip():
         return []
     number = str(location.line)
@@ -95,7 +117,10 @@ class SpecError(UsageError):
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(d.render() for d in self.diagnostics))
+        lines = [d.render() for d in self.diagnostics[:MOST_PROBLEMS]]
+        if (more := len(self.diagnostics) - MOST_PROBLEMS) > 0:
+            lines.append(f"and {more:,} more")
+        super().__init__("\n".join(lines))
 
 
 class ShapeError(UsageError):
@@ -151,6 +176,14 @@ class RunError(NnctlError):
     """A run folder is missing, damaged, or already there."""
 
     exit_code = 2
+
+
+class RunInUse(RunError):
+    """Another process trains into the run folder."""
+
+
+class RunThere(RunError):
+    """A new run's folder holds a run already."""
 
 
 class DivergedError(NnctlError):

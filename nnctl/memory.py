@@ -8,6 +8,8 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
+_LIBRARIES = 512 << 20
+"""Bytes of addresses that loading NumPy, SciPy and their BLAS takes, with some to spare."""
 _UNKNOWN = 4 << 30
 """Bytes taken to be there where the system says nothing."""
 
@@ -18,6 +20,14 @@ def available() -> int:
     if (limit := address_space_left()) is not None:
         left.append(limit)
     return max(0, min(left))
+
+
+def in_bytes(size: int) -> str:
+    """A number of bytes in words: 1.5 GiB."""
+    for unit, words in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {words}"
+    return f"{size} bytes"
 
 
 def address_space_left() -> int | None:
@@ -34,6 +44,16 @@ def address_space_left() -> int | None:
     except (OSError, ValueError, IndexError):
         return soft
     return max(0, soft - pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def require_address_space() -> None:
+    """Raise MemoryError where RLIMIT_AS leaves less than the libraries of arrays take when they are loaded.
+
+    OpenBLAS, which NumPy loads, would not raise: it ends the process, or tries again for ever.
+    """
+    left = address_space_left()
+    if left is not None and left < _LIBRARIES:
+        raise MemoryError(f"ulimit -v leaves {in_bytes(left)}, and the libraries take {in_bytes(_LIBRARIES)}")
 
 
 def _machine() -> int:

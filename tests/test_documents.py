@@ -99,3 +99,14 @@ def test_the_architecture_has_the_layers_of_the_import_contract() -> None:
     assert [set(re.findall(r"`(\w+)`", cell)) for cell in first_cells] == [
         {name.strip().rpartition(".")[2] for name in layer.split("|")} for layer in layers
     ]
+
+
+def test_every_promise_names_tests_that_there_are() -> None:
+    """`file.py::name`, or `::name` of the file named last."""
+    file, named = "", []
+    for path, name in re.findall(r"`([\w/]*(?:\.py)?)::(\w+)`", (ROOT / "docs/reliability.md").read_text()):
+        file = path or file
+        named.append((file, name))
+    assert len(named) > 40
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name}"

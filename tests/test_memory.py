@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nnctl import memory
+from nnctl.process.machine import shortage_of
 
 MEMINFO = "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    4000 kB\n"
 
@@ -56,3 +57,42 @@ def test_the_limit_of_addresses_counts() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert 0 < int(done.stdout) < 1 << 30
+
+
+@pytest.mark.parametrize(("left", "enough"), [(None, True), (1 << 30, True), (100 << 20, False)])
+def test_the_libraries_are_not_loaded_where_they_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch, left: int | None, enough: bool
+) -> None:
+    monkeypatch.setattr(memory, "address_space_left", lambda: left)
+    if enough:
+        memory.require_address_space()
+        return
+    with pytest.raises(MemoryError, match=r"ulimit -v leaves 100\.0 MiB"):
+        memory.require_address_space()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is kept by Linux")
+@pytest.mark.parametrize("mebibytes", [150, 300, 450])
+def test_little_memory_is_a_sentence(mebibytes: int) -> None:
+    program = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({mebibytes} << 20, {mebibytes} << 20))\n"
+        "from nnctl.cli import main; import sys; sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("nnctl: there is not enough memory: ulimit -v leaves ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "there is not enough memory"),
+        (MemoryError("Unable to allocate 10.9 TiB"), "there is not enough memory: Unable to allocate 10.9 TiB"),
+        (RuntimeError("can't start new thread"), "there is not enough memory: can't start new thread"),
+        (RuntimeError("a defect"), None),
+    ],
+)
+def test_a_shortage_is_told_from_a_defect(error: Exception, sentence: str | None) -> None:
+    assert shortage_of(error) == sentence

@@ -65,7 +65,7 @@ def _guarded(arguments: Sequence[str] | None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    from nnctl.process.machine import sentence_of
+    from nnctl.process.machine import sentence_of, shortage_of
     from nnctl.process.streams import drop_stdout
 
     try:
@@ -81,6 +81,12 @@ def _main(arguments: Sequence[str] | None) -> int:
         if sentence is None:
             raise
         print(f"nnctl: {sentence}", file=sys.stderr)
+        code = 2
+    except (MemoryError, RuntimeError, ImportError) as error:
+        shortage = shortage_of(error)
+        if shortage is None:
+            raise
+        print(f"nnctl: {shortage}", file=sys.stderr)
         code = 2
     try:
         if code not in _BY_SIGNAL:

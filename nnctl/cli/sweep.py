@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from nnctl.sweep.ensemble import Ensemble
     from nnctl.sweep.ranking import Standing
+    from nnctl.sweep.results import Results
     from nnctl.sweep.runner import TrialResult
     from nnctl.sweep.study import Study
 
@@ -64,13 +65,16 @@ def sweep(
     same line run again goes on where it stopped. In a pipe, stdout has one
     JSON object a trial, by number, and one more for an ensemble. A trial that
     fails is reported and ends nothing; if none finishes, the exit code is that
-    of the first.
+    of the first. Where the machine left trials undone, for want of memory or
+    disk, it is 2: the same line again goes on with them.
     """
     import sys
+    from contextlib import closing
 
-    from nnctl.errors import Interrupted
+    from nnctl.errors import Interrupted, RunError
     from nnctl.sweep import options, runner
     from nnctl.sweep.ensemble import require_one_split
+    from nnctl.sweep.results import write_results
     from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
 
@@ -90,16 +94,34 @@ def sweep(
     study = read_study(spec, overrides, out)
     if study.sweep.ensemble is not None:
         require_one_split(study)
-    with stop_on_signals() as stop:
-        results = list(_report(study, _watched(study, runner.run(study, jobs, stop), quiet), quiet))
+    with stop_on_signals() as stop, closing(runner.run(study, jobs, stop)) as running:
+        results = list(_report(study, _watched(study, running, quiet), quiet))
     if stop.signal_number is not None:
         raise Interrupted(
             stop.signal_number,
             f"stopped with {len(results)} of {len(study.trials)} trials; the same line again goes on with the rest",
         )
-    _conclude(study, results, table=sys.stdout.isatty(), quiet=quiet)
-    if study.sweep.ensemble is not None:
+    ranked = write_results(study, results)
+    if ranked is not None:
+        _conclude(study, ranked, table=sys.stdout.isatty(), quiet=quiet)
+    if ranked is not None and study.sweep.ensemble is not None:
         _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
+    _settle(study, results)
+    if ranked is not None and ranked.ranking[0].mean is None:
+        raise RunError(
+            f"{study.folder}: no trial has a number in {ranked.column}, so none is the best\n  "
+            "rank by another column: --monitor"
+        )
+
+
+def _settle(study: Study, results: list[TrialResult]) -> None:
+    """End with an exit code where trials are missing, or none finished."""
+    failed = [result for result in results if result.again]
+    missing = len(failed) + len(study.trials) - len(results)
+    if missing:
+        of_all = f"{missing} of {len(study.trials)} trials"
+        typer.echo(f"{of_all} could not be trained; the same line again goes on with them", err=True)
+        raise typer.Exit(failed[0].exit_code)
     if all(result.status != "finished" for result in results):
         raise typer.Exit(results[0].exit_code)
 
@@ -134,8 +156,8 @@ def _row(study: Study, result: TrialResult) -> dict[str, Any]:
         "status": result.status,
         "monitor": result.column(monitor),
         "value": result.value(monitor),
-        "metrics": result.metrics(),
-        "seconds": result.summary["seconds"] if result.summary else None,
+        "metrics": dict(result.metrics),
+        "seconds": result.seconds,
         "error": result.error,
         "folder": result.folder,
     }
@@ -160,21 +182,12 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
             yield result
 
 
-def _conclude(study: Study, results: list[TrialResult], *, table: bool, quiet: bool) -> None:
-    """Write the ranking, show it on a terminal, and say whether the seeds support it."""
+def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> None:
+    """Show the ranking on a terminal, and say whether the seeds support it."""
     from nnctl.cli.printing import print_rows
-    from nnctl.runs.sealed import write_record
-    from nnctl.runs.sweeps import RESULTS
-    from nnctl.sweep.ranking import rank, within_noise
-    from nnctl.sweep.runner import higher_is_better
+    from nnctl.sweep.ranking import within_noise
 
-    column = next((c for result in results if (c := result.column(study.sweep.monitor))), None)
-    if column is None:
-        return
-    higher = higher_is_better(study.spec, column)
-    ranking = rank(results, column, higher)
-    content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
-    write_record(study.folder / RESULTS, content)
+    column, ranking = results.column, results.ranking
     several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
         print_rows([_standing(standing, column, several) for standing in ranking])

@@ -50,6 +50,7 @@ def train(
     from nnctl.reporting.sinks import FileSink, Sink, StreamSink
     from nnctl.reporting.terminal import terminal_sinks
     from nnctl.runs.find import is_run
+    from nnctl.runs.folder import is_sweep
     from nnctl.training import session
     from nnctl.training.signals import stop_on_signals
     from nnctl.training.specs import open_spec
@@ -59,6 +60,11 @@ def train(
     chosen = format_named(form) if form is not None else None
     shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
     overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]
+    if is_sweep(spec):
+        raise UsageError(
+            f"{spec}: is a sweep's folder, and not a spec\n  "
+            f"{spec / '0000' / 'spec.yaml'} as SPEC trains its first trial anew; nnctl evaluate {spec} takes the best"
+        )
     if is_run(spec):
         raise UsageError(
             f"{spec}: is a run, and not its spec\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nnctl import memory
 from nnctl.errors import DataError
+from nnctl.memory import in_bytes
 
 COLUMNS = 1 << 17
 """Most columns of a table, 131,072."""
@@ -50,11 +51,3 @@ def require_classes(count: int, what: str, hint: str) -> None:
     """Raise DataError where there is more to tell apart than classes may be."""
     if count > CLASSES:
         raise DataError(f"{count:,} different {what}, and at most {CLASSES:,} can be told apart\n  {hint}")
-
-
-def in_bytes(size: int) -> str:
-    """A number of bytes in words: 1.5 GiB."""
-    for unit, words in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit:
-            return f"{size / unit:,.1f} {words}"
-    return f"{size} bytes"

@@ -18,6 +18,7 @@ from nnctl.engine.feed import Feed
 from nnctl.engine.initial import initial_state
 from nnctl.engine.loaded import LoadedPlans
 from nnctl.engine.measures import Measures
+from nnctl.engine.memory import require_for_training
 from nnctl.engine.state import State
 from nnctl.engine.whole_objective import HostTraining
 from nnctl.errors import DataError, ShapeError
@@ -72,6 +73,7 @@ class Engine:
         self.backend_reason = choice.reason
         asked_batch = spec.schedule.batch_size
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
+        require_for_training(self.network, batch, examples)
         first = {name: array.astype(REAL) for name, array in initial_state(self.network, seed, batch).items()}
         words = np.array(interface.seed_words(seed), INDEX)
         self._host: HostTraining | None = None

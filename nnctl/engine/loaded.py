@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from nnctl.backends.contract import Backend, Executable, Placed
 from nnctl.engine.chunks import PlacedExamples
+from nnctl.engine.memory import require_for_plan
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.process.signals import leavable
@@ -30,7 +31,8 @@ class LoadedPlans:
             # Seconds, where it is compiled; nothing of the run is lost when that is left.
             with leavable():
                 plan = self._backend.plan(graph, interface.sizes(batch, examples.rows))
-                loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
+                require_for_plan(plan)
+            loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
         return loaded[key]
 
     def drop(self) -> None:

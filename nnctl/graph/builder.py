@@ -210,7 +210,8 @@ class GraphBuilder:
 
     def set_state(self, state: Any, new: Any) -> None:
         """See `nnctl.components.builder.Builder`."""
-        if self.training or self.resuming != "none":
+        # A running mean of momentum 0 stays what it is.
+        if new.value is not state.value and (self.training or self.resuming != "none"):
             self.new_states[state.value] = new.value
 
     def across_examples(self, positions: int) -> None:

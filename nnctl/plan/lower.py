@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from nnctl.errors import ShapeError
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import VIEWS, view_sources
+from nnctl.memory import in_bytes
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.ops.shapes import TensorType, resolve
+from nnctl.ops.shapes import TensorType, resolve, show
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Launch, Plan, Slot
 from nnctl.plan.strategy import Scheduled, Sequential, Strategy
 
 _SEQUENTIAL = Sequential()
+_ADDRESSABLE = 1 << 60
+"""Bytes of an arena, at most."""
 
 
 def lower(
@@ -131,6 +135,13 @@ class _Lowering:
                 last = self.last_read.get(value, written)
                 lifetimes[value] = (self._phase(written), self._phase(last))
                 sizes[value] = self._bytes(value.type)
+        if sum(sizes.values()) > _ADDRESSABLE:
+            largest = max(sizes, key=lambda value: sizes[value])
+            raise ShapeError(
+                f"{largest.name} {show(resolve(largest.shape, self.sizes))} takes {in_bytes(sizes[largest])}: "
+                "no machine has so much memory",
+                layer=self.nodes[self.position[largest]].layer,
+            )
         return assign_offsets(lifetimes, sizes)
 
     def _phase(self, position: int) -> int:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnctl.errors import RunError
+from nnctl.errors import RunError, RunInUse, RunThere
 from nnctl.runs import durable
 from nnctl.runs.durable import make_folder, read_file
 from nnctl.runs.lock import Lock
@@ -179,7 +179,7 @@ class RunFolder:
         """Keep other processes from training into this folder. Raises RunError where one does."""
         lock = Lock.attempt(self.metrics)
         if lock is None:
-            raise RunError(f"{self.path}: another process is training into this folder; wait for it, or end it")
+            raise RunInUse(f"{self.path}: another process is training into this folder; wait for it, or end it")
         try:
             yield lock
         finally:
@@ -196,7 +196,7 @@ def require_free(path: Path) -> None:
     run = RunFolder(path)
     if run.exists():
         state = "a finished run" if run.summary.is_file() else "an unfinished run"
-        raise RunError(
+        raise RunThere(
             f"{path}: holds {state} already; nothing is overwritten\n"
             f"  go on with it by --resume, or choose another folder with --out"
         )

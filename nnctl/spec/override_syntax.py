@@ -22,9 +22,9 @@ ORIGIN = "--set"
 """The file's name in the locations of nodes that an override made."""
 
 _STEP = re.compile(
-    r"(?P<key>[^.\[\]=]+)|\[(?P<index>-?\d+)\]|\[(?P<field>[^\[\]=]+)=(?P<wanted>[^\[\]]*)\]|(?P<dot>\.)|(?P<bad>.)"
+    r"(?P<key>[^.\[\]=]+)|\[(?P<index>-?\d{1,18})\]|\[(?P<field>[^\[\]=]+)=(?P<wanted>[^\[\]]*)\]|(?P<dot>\.)|(?P<bad>.)"
 )
-_INDEX = re.compile(r"-?\d+")
+_INDEX = re.compile(r"-?\d{1,18}")
 
 
 @dataclass(frozen=True)

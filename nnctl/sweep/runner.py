@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sweeps import final_metrics
 from nnctl.spec.document import Spec
+from nnctl.spec.load import Loaded
 from nnctl.sweep.executors import pool
 from nnctl.sweep.executors.worker import Failed, Trained, TrialTask
 from nnctl.sweep.space import Trial
@@ -23,57 +26,80 @@ from nnctl.training.signals import StopRequest
 class TrialResult:
     """The result of a trial.
 
-    status: finished, diverged, failed (an error of the run) or crashed (of its process).
-    summary: of the run, None unless it finished. exit_code: that of `nnctl train` for the same run.
+    status: finished, diverged, failed (an error of the run), killed or crashed (of its process).
+    monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
+    ended with; seconds: of training. Each None or empty unless it finished.
+    exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
+    the trial: the same line may do better.
     """
 
     trial: Trial
     folder: str
     status: str
-    summary: Mapping[str, Any] | None = None
+    monitored: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
     error: str | None = None
     exit_code: int = 0
+    again: bool = False
+
+    @classmethod
+    def of_summary(cls, trial: Trial, folder: Path, summary: Mapping[str, Any]) -> TrialResult:
+        """The result of a trial that finished."""
+        monitored = summary["monitor"] or "train_cost"
+        return cls(trial, str(folder), "finished", monitored, final_metrics(summary), summary["seconds"])
 
     def column(self, monitor: str | None) -> str | None:
         """The column that ranks it: `monitor`, else what the run itself monitored."""
-        return None if self.summary is None else monitor or self.summary["monitor"] or "train_cost"
-
-    def metrics(self) -> dict[str, Any]:
-        """The numbers of the weights that the run ended with."""
-        return {} if self.summary is None else final_metrics(self.summary)
+        return None if self.monitored is None else monitor or self.monitored
 
     def value(self, monitor: str | None) -> float | None:
         """The number that ranks it, None where there is none."""
         column = self.column(monitor)
-        value = self.metrics().get(column) if column is not None else None
+        value = self.metrics.get(column) if column is not None else None
         return float(value) if isinstance(value, int | float) else None
 
 
-def run(study: Study, jobs: int, stop: StopRequest) -> Iterator[TrialResult]:
+Execute: TypeAlias = "Callable[[Loaded, Sequence[TrialTask], int, StopRequest, Callable[[], None]], pool.Outcomes]"
+"""The form of `pool.run`."""
+
+
+def run(study: Study, jobs: int, stop: StopRequest, execute: Execute = pool.run) -> Generator[TrialResult, None, None]:
     """The result of every trial, in the order in which they come: first those that were finished before.
 
-    Trials that a request to stop cut short have no result. Raises RunError, DataError.
+    Trials that a request to stop, or a full disk, left undone have no result. Several processes may
+    run the same study at once: each trial is trained by one of them, and all have its result.
+    Raises RunError, DataError, UsageError.
     """
+    pool.require_processes(jobs, len(study.trials))
     study.claim()
-    tasks: dict[int, TrialTask] = {}
+    tasks: list[TrialTask] = []
     by_number = {trial.number: trial for trial in study.trials}
     for trial in study.trials:
         folder = RunFolder(study.folder_of(trial))
         summary = folder.finished()
         if summary is not None:
-            yield TrialResult(trial, str(folder.path), "finished", summary)
+            yield TrialResult.of_summary(trial, folder.path, summary)
         else:
-            tasks[trial.number] = TrialTask(trial.number, trial.overrides, folder.path)
+            tasks.append(TrialTask(trial.number, trial.overrides, folder.path))
     if not tasks:
         return
     # Once, before many processes fetch the same file, and before any of them fails for want of it.
     load_dataset(study.spec.data, study.base.folder, study.spec.seed)
-    for task, outcome in pool.run(study.base, list(tasks.values()), jobs, stop):
-        trial = by_number[task.number]
-        if isinstance(outcome, Trained):
-            yield TrialResult(trial, str(task.folder), "finished", outcome.summary)
-        elif isinstance(outcome, Failed):
-            yield TrialResult(trial, str(task.folder), outcome.status, None, outcome.message, outcome.exit_code)
+    with closing(execute(study.base, tasks, jobs, stop, study.require_there)) as outcomes:
+        for task, outcome in outcomes:
+            trial = by_number[task.number]
+            if isinstance(outcome, Trained):
+                yield TrialResult.of_summary(trial, task.folder, outcome.summary)
+            elif isinstance(outcome, Failed):
+                yield TrialResult(
+                    trial,
+                    str(task.folder),
+                    outcome.status,
+                    error=outcome.message,
+                    exit_code=outcome.exit_code,
+                    again=outcome.again,
+                )
 
 
 def in_order(results: Iterable[TrialResult]) -> Iterator[TrialResult]:

@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import Diagnostic, Location, RunError, SpecError
-from nnctl.runs.durable import make_folder, remove_leftovers
+from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
 from nnctl.runs.sealed import read_record, write_record
@@ -46,23 +47,41 @@ class Study:
         return trial_folder(self.folder, trial.number)
 
     def claim(self) -> None:
-        """Make the folder, or resume the study in it. Raises RunError where neither is possible."""
-        path = self.folder / STUDY
-        content = {"nnctl": "sweep", **_content(self.spec, self.sweep)}
-        if os.path.lexists(path):
-            if read_record(path, Search) != content:
-                raise RunError(
-                    f"{self.folder}: holds another sweep, of a different spec or search\n"
-                    f"  choose another folder with --out, or leave --out away"
-                )
-            return
-        if self.folder.is_dir():
+        """Make the folder, or go on with the study in it. Raises RunError where neither is possible."""
+        if os.path.lexists(self.folder / STUDY):
+            self.require_claimed()
             remove_leftovers(self.folder)
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            return
+        if os.path.lexists(self.folder) and not self._is_free():
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
             raise RunError(f"{self.folder}: is in the way: it is {what}\n  choose another --out")
         make_folder(self.folder)
-        write_record(path, content)
+        remove_leftovers(self.folder)
+        write_record(self.folder / STUDY, self._content)
+
+    def require_there(self) -> None:
+        """Raise RunError where the folder is gone."""
+        if not os.path.lexists(self.folder / STUDY):
+            raise RunError(
+                f"{self.folder}: the sweep's folder was moved or deleted while it ran\n"
+                "  where it was moved to, the same line with --out goes on"
+            )
+
+    def require_claimed(self) -> None:
+        """Raise RunError where the folder is gone, or is another study's."""
+        self.require_there()
+        if read_record(self.folder / STUDY, Search) != self._content:
+            raise RunError(
+                f"{self.folder}: holds another sweep, of a different spec or search\n"
+                f"  choose another folder with --out, or leave --out away"
+            )
+
+    def _is_free(self) -> bool:
+        return self.folder.is_dir() and all(is_leftover(name) for name in os.listdir(self.folder))
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return {"nnctl": "sweep", **_content(self.spec, self.sweep)}
 
 
 def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:

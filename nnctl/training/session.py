@@ -19,7 +19,7 @@ from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine, load_engine
-from nnctl.errors import RunError
+from nnctl.errors import RunError, RunThere
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
@@ -77,17 +77,39 @@ def train(
     name = loaded.spec.name or "run"
     folder = begun_folder(name, out) if resume else None
     if folder is None:
-        if out is not None:
-            require_free(out)
-        data, engine = _prepare(loaded, threads)
-        transfer(loaded, engine)
-        with claim(out) if out is not None else claim_next(name) as (folder, lock):
-            folder.tidy()
-            folder.begin(dump_spec(loaded.spec), _origin(loaded, data, engine))
-            if out is None:
-                point_latest(folder)
-            yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk)
-        return
+        try:
+            yield from _begin(loaded, name, out, stop, threads, chunk)
+        except RunThere:
+            if not resume or out is None:
+                raise
+            folder = RunFolder(out)  # of a process that was faster
+    if folder is not None:
+        yield from _go_on(loaded, folder, out, stop, threads, chunk)
+
+
+def _begin(
+    loaded: Loaded, name: str, out: Path | None, stop: StopRequest | None, threads: int | None, chunk: int | None
+) -> Iterator[Event]:
+    if out is not None:
+        require_free(out)
+    data, engine = _prepare(loaded, threads)
+    transfer(loaded, engine)
+    with claim(out) if out is not None else claim_next(name) as (folder, lock):
+        folder.tidy()
+        folder.begin(dump_spec(loaded.spec), _origin(loaded, data, engine))
+        if out is None:
+            point_latest(folder)
+        yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk)
+
+
+def _go_on(
+    loaded: Loaded,
+    folder: RunFolder,
+    out: Path | None,
+    stop: StopRequest | None,
+    threads: int | None,
+    chunk: int | None,
+) -> Iterator[Event]:
     refuse_changes(folder, loaded)
     with folder.lock() as lock:
         folder.tidy()

@@ -293,3 +293,18 @@ regularizer: {type: max_norm, limit: 1.0}
     changed = {old.name for old in network.training_step.updates}
     trained = {name for name, parameter in structure.parameters.items() if not parameter.frozen}
     assert changed == trained | set(structure.states) | set(structure.optimizer_state)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 1.0])
+@pytest.mark.parametrize("convention", ["torch", "keras"])
+def test_running_statistics_of_extreme_momentum_are_kept_or_replaced(convention, momentum):
+    spec = net(f"""
+convention: {convention}
+layers:
+  - {{type: batch_norm, momentum: {momentum}}}
+  - {{type: dense, units: 1}}
+cost: mse
+""")
+    updated = {value.name for value in Network(spec, DataSignature((2,), "real", None, (1,))).training_step.updates}
+    stays = momentum == (0.0 if convention == "torch" else 1.0)
+    assert ("batch_norm1.running_mean" in updated) is not stays

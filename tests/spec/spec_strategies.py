@@ -29,7 +29,7 @@ MAX_DEPTH = 4
 TEXT = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Cn", "Co")) | st.sampled_from("\n\t: #'\"-0\x85\u2028"), max_size=12
 )
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | TEXT
 
 
 def specs() -> st.SearchStrategy[Any]:

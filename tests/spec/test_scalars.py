@@ -58,6 +58,14 @@ def test_floats_keep_every_bit(value):
     assert found.hex() == value.hex()
 
 
-@given(st.integers(min_value=-(10**300), max_value=10**300))
+@given(st.integers(-(2**63), 2**63 - 1))
 def test_integers(value):
     assert resolve(str(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text", [str(2**63), str(-(2**63) - 1), "0x8000000000000000", "0o1000000000000000000000", "9" * 99]
+)
+def test_integers_that_arrays_cannot_count_by(text):
+    with pytest.raises(ValueError, match="is outside the range of a whole number of 64 bits"):
+        resolve(text)

@@ -48,8 +48,27 @@ def test_the_best_trial_is_taken_and_said_wherever_a_run_is(tmp_path: Path, monk
         done = nnctl(*refused)
         assert done.returncode == 2
         assert "is a sweep's folder; nothing is written between its trials" in done.stderr
+    as_spec = nnctl("train", "found")
+    assert as_spec.returncode == 2
+    assert "is a sweep's folder, and not a spec" in as_spec.stderr
     Path("found/results.json").unlink()
     for command in (("evaluate", "found"), ("predict", "found", "inputs.csv"), ("evaluate", "found", "--best", "1")):
         done = nnctl(*command)
         assert done.returncode == 2
         assert "the sweep is not finished" in done.stderr
+
+
+@pytest.mark.slow
+def test_where_no_trial_has_a_number_none_is_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One example to validate on has one class, and no area under a curve."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(
+        SPEC.replace("validation: 20", "validation: 1").replace("cost, ", "") + "metrics: [roc_auc]\n"
+    )
+    done = nnctl("sweep", "net.yaml", "--monitor", "validation_roc_auc", "--out", "found")
+    assert done.returncode == 2
+    assert "found: no trial has a number in validation_roc_auc, so none is the best" in done.stderr
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["finished"] * 3
+    evaluated = nnctl("evaluate", "found")
+    assert evaluated.returncode == 2
+    assert "none of the sweep's 3 trials finished with a validation_roc_auc" in evaluated.stderr

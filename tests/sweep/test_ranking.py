@@ -12,10 +12,9 @@ from nnctl.sweep.space import Trial
 def result(number: int, combination: int, value: float | None) -> TrialResult:
     trial = Trial(number, combination, {"a": combination}, number)
     if value is None:
-        return TrialResult(trial, "", "diverged", None, "no", 4)
+        return TrialResult(trial, "", "diverged", error="no", exit_code=4)
     row = {"validation_cost": value, "validation_accuracy": 1 - value}
-    summary = {"monitor": "validation_accuracy", "weights": "last", "last": row, "best": None, "test": None}
-    return TrialResult(trial, "", "finished", summary)
+    return TrialResult(trial, "", "finished", "validation_accuracy", row)
 
 
 def test_mean_and_standard_error() -> None:

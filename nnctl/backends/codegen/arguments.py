@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from nnctl.plan.dtypes import element
@@ -16,17 +17,20 @@ class Names:
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
         self._taken = set(reserved)
+        self._counts: dict[str, int] = {}
 
     def fresh(self, wanted: str) -> str:
         """An identifier like `wanted` that nothing else has."""
         readable = wanted.replace("∂C/∂", "d_").replace("⁺", "_new").replace("'", "_")
-        name = re.sub(r"\W+", "_", readable).strip("_")
-        if not name or name[0].isdigit():
+        # Python reads µ and μ, h₁ and h1 as one identifier: what is compared is what it reads.
+        folded = unicodedata.normalize("NFKC", readable)
+        name = re.sub(r"\W+", "_", "".join(c if f"_{c}".isidentifier() else "_" for c in folded)).strip("_")
+        if not name.isidentifier():
             name = f"v_{name}"
-        candidate, count = name, 1
+        candidate = name
         while candidate in self._taken:
-            count += 1
-            candidate = f"{name}_{count}"
+            self._counts[name] = self._counts.get(name, 1) + 1
+            candidate = f"{name}_{self._counts[name]}"
         self._taken.add(candidate)
         return candidate
 
@@ -51,6 +55,7 @@ class Arguments:
         self.constants: dict[str, str] = {}
         self.offsets: list[int] = []
         self.numbers: list[float] = []
+        self._numbers: dict[float, int] = {}
         self._offsets: dict[tuple[object, ...], int] = {}
 
     def array(self, slot: Slot) -> str:
@@ -76,9 +81,10 @@ class Arguments:
         """
         if value in _PLAIN:
             return None
-        if value not in self.numbers:
+        if value not in self._numbers:
+            self._numbers[value] = len(self.numbers)
             self.numbers.append(value)
-        return self.numbers.index(value)
+        return self._numbers[value]
 
     def names(self) -> list[str]:
         """The arrays' names in the order of the arguments: feeds, storage, constants, outputs."""

@@ -96,6 +96,11 @@ class Layer(Component):
         return {}
 
     @property
+    def copies(self) -> int:
+        """Number of times that each of the layers inside it is built."""
+        return 1
+
+    @property
     def output_activation(self) -> Activation | None:
         """The activation whose values it gives as they are; None where there is not one."""
         return None

@@ -35,6 +35,10 @@ class Repeat(Layer):
     def children(self) -> Mapping[str, tuple[Layer, ...]]:
         return {"layers": self.layers}
 
+    @property
+    def copies(self) -> int:
+        return self.times
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = one(self.type, inputs)
         for _ in range(self.times):

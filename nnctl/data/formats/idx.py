@@ -15,9 +15,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.limits import in_bytes, require_memory
+from nnctl.data.limits import require_memory
 from nnctl.data.opening import open_unpacked
 from nnctl.errors import DataError
+from nnctl.memory import in_bytes
 
 _UINT8 = 0x08
 _CHUNK_BYTES = 1 << 20

@@ -7,6 +7,8 @@ numbers, x, pi, e, + − * / **, and the functions listed below. Nothing else is
 from __future__ import annotations
 
 import ast
+import math
+import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,6 +37,10 @@ _OPERATORS: dict[type[ast.AST], str] = {
 }
 
 
+MAX_LENGTH, MAX_DEPTH = 1000, 100
+"""Characters of an expression, and levels of its tree: formulas that anybody reads are far below."""
+
+
 class ExpressionError(ValueError):
     """An expression that is not allowed, with the likely fix."""
 
@@ -45,40 +51,64 @@ class ExpressionError(ValueError):
 
 def parse(text: str) -> ast.expr:
     """The tree of an expression in x. Raises ExpressionError."""
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"has {len(text):,} characters", f"at most {MAX_LENGTH}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            # Such as that a number is called: what is no arithmetic is refused anyway.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.strip(), mode="eval").body
+        _check(tree, 0)
+    except ExpressionError:
+        raise
     except (SyntaxError, ValueError) as error:
         raise ExpressionError(f"cannot be read: {getattr(error, 'msg', error)}") from error
-    _check(tree)
+    except (RecursionError, MemoryError):
+        # Python's own parser, and what quotes a part of the tree, say so of parts nested too deep.
+        raise _too_deep() from None
     return tree
 
 
-def _check(node: ast.expr) -> None:
+def _too_deep() -> ExpressionError:
+    return ExpressionError(f"is nested deeper than {MAX_DEPTH} levels", "a sum of n terms has n − 1 levels")
+
+
+def _check(node: ast.expr, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _too_deep()
     match node:
         case ast.Constant(value=bool() | str() | bytes() | complex()):
             raise ExpressionError(f"{ast.unparse(node)} is not a real number")
-        case ast.Constant(value=int() | float()):
-            return
+        case ast.Constant(value=int() | float() as number):
+            if not _is_double(number):
+                raise ExpressionError("has a number outside the range of a double-precision number")
         case ast.Name(id=name):
             if name not in ("x", *CONSTANTS):
                 raise ExpressionError(
                     f"there is no '{name}'", f"the variable is x; constants are {', '.join(CONSTANTS)}"
                 )
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-            _check(left)
-            _check(right)
+            _check(left, depth + 1)
+            _check(right, depth + 1)
         case ast.BinOp(op=ast.BitXor()):
             raise ExpressionError("'^' is not an operator", "powers are written x**2")
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
-            _check(operand)
+            _check(operand, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]):
             if name not in FUNCTIONS:
                 close = get_close_matches(name, FUNCTIONS, 1)
                 hint = f"did you mean '{close[0]}'?" if close else f"functions are {', '.join(FUNCTIONS)}"
                 raise ExpressionError(f"there is no function '{name}'", hint)
-            _check(argument)
+            _check(argument, depth + 1)
         case _:
             raise ExpressionError(f"'{ast.unparse(node)}' is not arithmetic", f"functions are {', '.join(FUNCTIONS)}")
+
+
+def _is_double(number: int | float) -> bool:
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
 
 
 def evaluate(tree: ast.expr, x: NDArray[Any]) -> NDArray[Any]:
@@ -144,7 +174,7 @@ class FunctionSource(GeneratedSource):
 
     def problems(self) -> list[Problem]:
         """An expression that cannot be evaluated, and bounds that are not in order."""
-        problems = []
+        problems = super().problems()
         try:
             parse(self.expression)
         except ExpressionError as error:

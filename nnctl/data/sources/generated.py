@@ -6,6 +6,7 @@ class i mod k, so that every class has its share.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
-from nnctl.components.registry import register
+from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description, Examples, Source
 
 if TYPE_CHECKING:
@@ -23,9 +24,29 @@ if TYPE_CHECKING:
     Points = tuple[NDArray[Any], NDArray[Any]]
 
 
+MOST_NUMBERS = 10**8
+"""In a generated set: 0.8 GB in float64, and a few times that while it is made."""
+MOST_CLASSES = 10**5
+"""Of generated examples."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GeneratedSource(Source):
     """Examples from a formula."""
+
+    @property
+    def numbers(self) -> int:
+        """The number of numbers that making it takes, as its fields say: of inputs and targets at least."""
+        description = self.describe(Path())
+        each = math.prod(description.input_shape) + math.prod(description.target_shape)
+        return (description.examples or 0) * each
+
+    def problems(self) -> list[Problem]:
+        """More numbers than are made in memory."""
+        if self.numbers <= MOST_NUMBERS:
+            return []
+        message = f"this {self.type} data has {self.numbers:,} numbers, and at most {MOST_NUMBERS:,} are made"
+        return [Problem("examples", message, "ask for fewer examples, or smaller ones")]
 
     def make(self, rng: np.random.Generator) -> Points:
         """Points: (inputs (n, features), targets: labels (n,) or values (n, k))."""
@@ -106,7 +127,7 @@ class Blobs(GeneratedSource):
     example = "{type: blobs, centers: 3, examples: 300, validation: 60}"
 
     examples: Annotated[PositiveInt, "how many points in all"] = 300
-    centers: Annotated[int, Ge(2), "how many clouds"] = 3
+    centers: Annotated[int, Ge(2), Le(MOST_CLASSES), "how many clouds"] = 3
     features: Annotated[PositiveInt, "coordinates of a point"] = 2
     noise: Annotated[NonNegativeFloat, "standard deviation of a cloud"] = 1.0
     spread: Annotated[PositiveFloat, "the largest coordinate of a centre"] = 10.0
@@ -114,6 +135,11 @@ class Blobs(GeneratedSource):
     def describe(self, folder: Path) -> Description:
         """The description, known without reading."""
         return _labelled(self.features, self.centers, self.examples)
+
+    @property
+    def numbers(self) -> int:
+        """Those of the points and of the centres."""
+        return super().numbers + self.centers * self.features
 
     def make(self, rng: np.random.Generator) -> Points:
         """A centre plus noise."""
@@ -132,7 +158,7 @@ class Spirals(GeneratedSource):
     example = "{type: spirals, arms: 2, turns: 1.5, validation: 0.2}"
 
     examples: Annotated[PositiveInt, "how many points in all"] = 400
-    arms: Annotated[int, Ge(2), "how many spirals"] = 2
+    arms: Annotated[int, Ge(2), Le(MOST_CLASSES), "how many spirals"] = 2
     turns: Annotated[PositiveFloat, "how often an arm winds around"] = 1.5
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.02
 

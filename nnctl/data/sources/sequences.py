@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description
-from nnctl.data.sources.generated import GeneratedSource
+from nnctl.data.sources.generated import MOST_CLASSES, GeneratedSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ class CopyMemory(GeneratedSource):
     example = "{type: copy_memory, examples: 1000, delay: 10, validation: 0.1}"
 
     examples: Annotated[PositiveInt, "how many sequences"] = 1000
-    symbols: Annotated[PositiveInt, "how many different symbols"] = 8
+    symbols: Annotated[int, Ge(1), Le(MOST_CLASSES), "how many different symbols"] = 8
     copied: Annotated[PositiveInt, "how many symbols are to be kept"] = 5
     delay: Annotated[PositiveInt, "steps between the last symbol and the first answer"] = 20
 
@@ -113,10 +113,14 @@ class SineSequence(GeneratedSource):
 
     def problems(self) -> list[Problem]:
         """Bounds that are not in order."""
+        problems = super().problems()
         if self.slowest <= self.fastest:
-            return []
+            return problems
         return [
-            Problem("slowest", f"slowest is {self.slowest:g} and fastest is {self.fastest:g}", "slowest is the smaller")
+            *problems,
+            Problem(
+                "slowest", f"slowest is {self.slowest:g} and fastest is {self.fastest:g}", "slowest is the smaller"
+            ),
         ]
 
 
@@ -152,8 +156,10 @@ class ParitySequence(GeneratedSource):
 
     def problems(self) -> list[Problem]:
         """A shortest length above the longest."""
+        problems = super().problems()
         if self.shortest is None or self.shortest <= self.length:
-            return []
+            return problems
         return [
-            Problem("shortest", f"shortest is {self.shortest} and length is {self.length}", "shortest is the smaller")
+            *problems,
+            Problem("shortest", f"shortest is {self.shortest} and length is {self.length}", "shortest is the smaller"),
         ]

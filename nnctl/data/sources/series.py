@@ -42,9 +42,13 @@ class Series(GeneratedSource):
 
     def problems(self) -> list[Problem]:
         """A washout that leaves nothing of a series."""
+        problems = super().problems()
         if self.washout < self.length:
-            return []
-        return [Problem("washout", f"a washout of {self.washout} leaves nothing of a series of {self.length}")]
+            return problems
+        return [
+            *problems,
+            Problem("washout", f"a washout of {self.washout} leaves nothing of a series of {self.length}"),
+        ]
 
 
 @register("data", "narma")
@@ -111,6 +115,12 @@ class MackeyGlass(Series):
 
     delay: Annotated[PositiveFloat, "τ, in units of time"] = 17.0
     ahead: Annotated[PositiveInt, "how many steps ahead the target lies"] = 1
+
+    @property
+    def numbers(self) -> int:
+        """Those of every Runge-Kutta step, and of the history that the first looks back to."""
+        steps = (_SETTLING + self.length + self.ahead) * _STEPS_PER_UNIT
+        return self.examples * int(min(steps + self.delay * _STEPS_PER_UNIT, 2.0**63))
 
     def make(self, rng: np.random.Generator) -> Points:
         """x (n, time, 1) and x `ahead` steps later, without the washout."""

@@ -6,17 +6,17 @@ the words for what is wrong are ours, made from the same form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
 from pydantic import ValidationError
 
 from nnctl.components.registry import Component, components
-from nnctl.errors import Diagnostic, Location, SpecError
+from nnctl.errors import MOST_PROBLEMS, Diagnostic, Location, SpecError
 from nnctl.spec.document import Spec
 from nnctl.spec.messages import hints
-from nnctl.spec.messages.wording import article, both, content, expected, expected_of, kind_name, listing
+from nnctl.spec.messages.wording import article, both, content, expected, expected_of, kind_name, listing, short
 from nnctl.spec.schema.forms import (
     Anything,
     ChoiceForm,
@@ -98,6 +98,10 @@ class _Walker:
         self.problems.append(Diagnostic(message, location, expected, hint))
         return _BAD
 
+    def hint(self, of: Callable[..., str], *arguments: Any) -> str:
+        """A hint, which takes long to find: none for problems behind those that are printed."""
+        return of(*arguments) if len(self.problems) < MOST_PROBLEMS else ""
+
     def value(self, node: Node, form: Form, path: str, label: str, owner: Field | None) -> Any:
         """The value of a node, or _BAD. `label`: its name in messages; `owner`: the field it is part of."""
         key = (id(node), id(form))
@@ -130,7 +134,7 @@ class _Walker:
         # A part of a field (an item of its list) is described by its own form, not the field's.
         field = owner if owner is not None and owner.form == form else None
         words = expected(form) if field is None else expected_of(field)
-        hint = hints.for_value(node, form, field)
+        hint = self.hint(hints.for_value, node, form, field)
         return self.problem(node.location, f"{label} cannot be {content(node)}", words, hint)
 
     def union(self, node: Node, form: OneOf, path: str, label: str, owner: Field | None) -> Any:
@@ -260,9 +264,9 @@ class _Walker:
             location,
             f"{kind_name(form.kind)} '{name}' cannot stand here"
             if known
-            else f"there is no {kind_name(form.kind)} '{name}'",
+            else f"there is no {kind_name(form.kind)} '{short(name)}'",
             f"one of {listing(candidates)}" if candidates else "",
-            hints.for_unknown_type(name, form.kind, candidates, owner),
+            self.hint(hints.for_unknown_type, name, form.kind, candidates, owner),
         )
 
     def fields(self, node: MappingNode, cls: type, path: str, title: str, siblings: dict[str, type]) -> Any:
@@ -278,9 +282,9 @@ class _Walker:
             inner = f"{path}.{name}" if path else name
             if name not in known:
                 good = False
-                hint = hints.for_unknown_key(name, entry.value, cls, siblings)
+                hint = self.hint(hints.for_unknown_key, name, entry.value, cls, siblings)
                 meant |= {meant_name for meant_name in known if hint == hints.did_you_mean(meant_name)}
-                self.problem(entry.key.location, f"unknown key '{name}' in {title}", _keys(known), hint)
+                self.problem(entry.key.location, f"unknown key '{short(name)}' in {title}", _keys(known), hint)
                 continue
             self.places[inner] = Place(entry.value.location, entry.key.location)
             value = self.value(entry.value, known[name].form, inner, f"'{name}'", known[name])

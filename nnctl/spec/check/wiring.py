@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nnctl.components.base import Layer
-from nnctl.errors import Diagnostic
+from nnctl.errors import MOST_PROBLEMS, Diagnostic
 from nnctl.spec.check.contradictions import Contradictions
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
@@ -14,6 +14,9 @@ from nnctl.spec.naming import names_of
 
 NET_INPUT = "input"
 """The name of the net's own input in a layer's `inputs`."""
+
+MOST_LAYERS = 4096
+"""Layers of a net, each repetition counted. The deepest nets that were ever of use have a thousand."""
 
 _NAME = re.compile(r"[^\W\d][\w-]*")
 
@@ -28,9 +31,32 @@ class Wiring(Contradictions):
 
     def check(self) -> None:
         """Add all problems of the layers."""
+        if self.too_many():
+            return
         self.root_list()
         self.nested(self.spec.layers, "layers")
         self.sequences(self.spec.layers, "layers")
+
+    def too_many(self) -> bool:
+        """True, and a problem, where there are more layers than any net is built of, each repetition counted."""
+        before = len(self.problems)
+        total = sum(self.counted(layer, f"layers.{index}") for index, layer in enumerate(self.spec.layers))
+        if total > MOST_LAYERS and len(self.problems) == before:
+            self.problem("layers", f"these are {total:,} layers", f"at most {MOST_LAYERS:,}")
+        return len(self.problems) > before
+
+    def counted(self, layer: Layer, path: str) -> int:
+        """The number of layers that a layer is, those inside it included; a problem where it repeats too many."""
+        inside = sum(
+            self.counted(inner, f"{path}.{field_name}.{number}")
+            for field_name, chain in layer.children.items()
+            for number, inner in enumerate(chain)
+        )
+        total = 1 + layer.copies * inside
+        if total > MOST_LAYERS >= 1 + inside:
+            words = f"{layer.copies:,} times {inside:,} layers are {layer.copies * inside:,}"
+            self.problem(f"{path}.times", words, f"at most {MOST_LAYERS:,} in all")
+        return total
 
     def root_list(self) -> None:
         """The graph of the root list: each layer's inputs among the layers there are."""
@@ -39,6 +65,7 @@ class Wiring(Contradictions):
         before = len(self.problems)
         self.distinct(layers, names, "layers")
         read = {names[-1]}
+        position = {name: index for index, name in reversed(list(enumerate(names)))}
         for index, layer in enumerate(layers):
             path = f"layers.{index}"
             if layer.inputs is None:
@@ -50,7 +77,8 @@ class Wiring(Contradictions):
                     f"{path}.inputs", f"layer '{names[index]}' reads nothing", hint="name a layer, or remove the key"
                 )
             for number, name in enumerate(layer.inputs):
-                self.reads(f"{path}.inputs.{number}", name, index, names)
+                if name != NET_INPUT and position.get(name, index) >= index:
+                    self.misread(f"{path}.inputs.{number}", name, index, names)
         if len(self.problems) > before:
             # A layer whose name is misspelt is read by none: one mistake, one message.
             return
@@ -62,12 +90,9 @@ class Wiring(Contradictions):
                     hint=f"add '{name}' to the 'inputs' of a later layer, or remove it",
                 )
 
-    def reads(self, path: str, name: str, index: int, names: list[str]) -> None:
-        """The input `name` of layer `index`: the net's input or an earlier layer."""
-        earlier = [NET_INPUT, *names[:index]]
-        if name in earlier:
-            return
-        reader = names[index]
+    def misread(self, path: str, name: str, index: int, names: list[str]) -> None:
+        """The problem of an input `name` of layer `index` that is neither the net's input nor an earlier layer."""
+        reader, earlier = names[index], [NET_INPUT, *names[:index]]
         if name == reader:
             self.problem(path, f"layer '{reader}' reads itself", f"the name of an earlier layer: {listing(earlier)}")
         elif name in names:
@@ -78,7 +103,7 @@ class Wiring(Contradictions):
                 "move the layer that is read before its reader",
             )
         else:
-            hint = did_you_mean(suggest(name, earlier))
+            hint = did_you_mean(suggest(name, earlier)) if len(self.problems) < MOST_PROBLEMS else ""
             self.problem(
                 path, f"there is no layer '{name}' to read", f"the name of an earlier layer: {listing(earlier)}", hint
             )

@@ -178,10 +178,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
 
 _BY_LETTERS = {name.replace("_", ""): meant for name, meant in _NAMES.items()}
 """The same by their letters alone: CamelCase has no underscores."""
+_LONGEST = 100
+"""Characters of a word that may mean a name; finding out takes time that grows with its square."""
 
 
 def suggest(word: str, allowed: Collection[str], near: float = 0.6) -> str:
     """The allowed name that `word` most likely means, "" where none is near. near: 1 for the same letters alone."""
+    if len(word) > _LONGEST:
+        return ""
     if known := renamed(word, allowed):
         return known
     close = get_close_matches(_plain(word), sorted(allowed), n=1, cutoff=near)

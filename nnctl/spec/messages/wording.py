@@ -14,6 +14,7 @@ from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode
 _BASES = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
 _ARTICLE_AN = "aeiou"
 MAX_SHOWN = 40
+MOST_LISTED = 64
 
 
 def article(noun: str) -> str:
@@ -34,8 +35,11 @@ def both(words: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    """All names, comma between them."""
-    return ", ".join(names)
+    """The names, comma between them; of very many, the first and the number of the others."""
+    listed = list(names)
+    if len(listed) <= MOST_LISTED:
+        return ", ".join(listed)
+    return f"{', '.join(listed[:MOST_LISTED])} and {len(listed) - MOST_LISTED:,} others"
 
 
 def expected(form: Form) -> str:
@@ -96,9 +100,9 @@ def literal(value: object) -> str:
         case float():
             return write_float(value)
         case str():
-            return f"'{_short(value)}'"
+            return f"'{short(value)}'"
         case _:
-            return _short(str(value))
+            return short(str(value))
 
 
 def content(node: Node) -> str:
@@ -112,11 +116,12 @@ def content(node: Node) -> str:
             if value is None:
                 return "null" if text else "nothing"
             if isinstance(value, str):
-                return f"the string '{_short(value)}'" if value else "an empty string"
-            return f"the string '{_short(text)}'" if quoted else _short(text)
+                return f"the string '{short(value)}'" if value else "an empty string"
+            return f"the string '{short(text)}'" if quoted else short(text)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A text of the spec in a line of a message."""
     line = text.replace("\n", "\\n")
     return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 

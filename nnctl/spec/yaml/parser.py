@@ -16,15 +16,16 @@ import yaml
 
 from nnctl.errors import Diagnostic, SpecError
 from nnctl.spec.yaml.scalars import resolve
-from nnctl.spec.yaml.source_text import SourceText
+from nnctl.spec.yaml.source_text import MAX_BYTES, SourceText, too_long
 from nnctl.spec.yaml.syntax import describe
 from nnctl.spec.yaml.tree import Entry, MappingNode, Node, ScalarNode, ScalarValue, SequenceNode
 
 _NOT_TEXT = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-# A spec that passes either bound is an accident or an attack: aliases of aliases grow exponentially.
+# A spec that passes a bound is an accident or an attack: aliases of aliases grow exponentially.
 MAX_DEPTH = 64
 MAX_NODES = 100_000
+"""Keys and values, those that aliases repeat counted as often as they stand there."""
 
 
 def parse(source: SourceText) -> Node:
@@ -41,6 +42,8 @@ def compose(source: SourceText) -> tuple[Node, list[Diagnostic]]:
     The problems are duplicate keys (the first holds in the tree), tags and unusable
     numbers. Raises SpecError at a syntax error, after which nothing is certain.
     """
+    if len(source.text) > MAX_BYTES:
+        raise too_long(source.name)
     control = _NOT_TEXT.search(source.text)
     if control:
         message = f"character U+{ord(control[0]):04X} cannot stand in a YAML text"
@@ -101,6 +104,8 @@ class _Composer:
         if depth > MAX_DEPTH:
             raise self._stop(f"nested deeper than {MAX_DEPTH} levels", event)
         self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise self._stop(f"more than {MAX_NODES:,} keys and values", event, "this is no spec that trains a net")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         before = self._nodes

@@ -23,6 +23,8 @@ _NAN = re.compile(r"\.nan|\.NaN|\.NAN")
 
 # Longer numbers are no hyper-parameters, and Python refuses to read them above 4,300 digits.
 MAX_DIGITS = 400
+_WHOLE = range(-(2**63), 2**63)
+"""Whole numbers that arrays can count by."""
 
 
 def resolve(text: str) -> ScalarValue:
@@ -39,11 +41,11 @@ def resolve(text: str) -> ScalarValue:
     if len(text) > MAX_DIGITS and (_FLOAT.fullmatch(text) or _HEXADECIMAL.fullmatch(text) or _OCTAL.fullmatch(text)):
         raise ValueError(f"a number of {len(text)} digits is too long")
     if _DECIMAL.fullmatch(text):
-        return int(text)
+        return _whole(int(text), text)
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
+        return _whole(int(text[2:], 8), text)
     if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16)
+        return _whole(int(text[2:], 16), text)
     if _FLOAT.fullmatch(text):
         value = float(text)
         if math.isinf(value):
@@ -54,6 +56,13 @@ def resolve(text: str) -> ScalarValue:
     if _NAN.fullmatch(text):
         return math.nan
     return text
+
+
+def _whole(value: int, text: str) -> int:
+    if value not in _WHOLE:
+        shown = text if len(text) < 40 else f"{text[:20]}… ({len(text)} digits)"
+        raise ValueError(f"{shown} is outside the range of a whole number of 64 bits")
+    return value
 
 
 def is_string(text: str) -> bool:

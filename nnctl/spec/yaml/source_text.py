@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
+MAX_BYTES = 2**21
+"""Of a spec file: what is larger was not written by hand, and parsing it would take minutes."""
+
+
 class SourceText:
     """A text with its name, which turns positions into `Location`s.
 
@@ -48,6 +52,11 @@ class SourceText:
         return self.at(start.line, start.column, width)
 
 
+def too_long(name: str) -> SpecError:
+    """The error for a text of more than MAX_BYTES."""
+    return SpecError([Diagnostic(f"{name} is longer than {MAX_BYTES:,} bytes", expected="a spec, a few pages of YAML")])
+
+
 def read_file(path: Path, name: str | None = None) -> SourceText:
     """The text of a spec file. `name`: its name in messages, the path where absent.
 
@@ -55,7 +64,8 @@ def read_file(path: Path, name: str | None = None) -> SourceText:
     """
     name = str(path) if name is None else name
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError([Diagnostic(f"{name}: no such file", hint=_nearby(path))]) from None
     except IsADirectoryError:
@@ -67,6 +77,8 @@ def read_file(path: Path, name: str | None = None) -> SourceText:
 
 def decode(data: bytes, name: str) -> SourceText:
     """The text of a spec's bytes, which messages call `name`. Raises SpecError where they are not UTF-8."""
+    if len(data) > MAX_BYTES:
+        raise too_long(name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

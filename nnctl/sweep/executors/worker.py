@@ -6,20 +6,30 @@ the spec's backend asks for more by number. No result depends on it.
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnctl.spec.load import Loaded
-    from nnctl.training.events import Event
     from nnctl.training.signals import StopRequest
 
+FOR_MEMORY = "fewer trials at a time (-j), or a smaller net or batch; the same line again trains what is missing"
+"""The way out where memory is short."""
+_LOOK = 0.5
+"""Seconds between two looks at a trial that another process trains."""
+_GRACE = 10.0
+"""Seconds that a worker without a parent has to save; what it had saved before is whole in any case."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -32,11 +42,12 @@ _THREADS = (
 
 @dataclass(frozen=True)
 class TrialTask:
-    """A task: a trial as a worker receives it."""
+    """A task: a trial as a worker receives it. patient: to wait for, where another process trains it."""
 
     number: int
     overrides: tuple[str, ...]
     folder: Path
+    patient: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,11 +59,17 @@ class Trained:
 
 @dataclass(frozen=True)
 class Failed:
-    """The trial ended with an error."""
+    """The trial ended with an error.
+
+    again: True where it was the machine's and not the trial's, so that the same line may do better.
+    full: True where no other trial could write anything, either.
+    """
 
     status: str
     message: str
     exit_code: int
+    again: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +77,17 @@ class Halted:
     """The trial has saved and stopped, at a request."""
 
 
-Outcome = Trained | Failed | Halted
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another process trains the trial."""
+
+
+Outcome = Trained | Failed | Halted | Elsewhere
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker's first word: it has started, and takes tasks."""
 
 
 @contextmanager
@@ -79,7 +106,7 @@ def one_thread() -> Iterator[None]:
 
 
 def work(base: Loaded, tasks: Connection) -> None:
-    """Train the variants of `base` that come through the connection, answer with an `Outcome`, until it is closed."""
+    """Say `Ready`, train the variants of `base` that come, answer each with an `Outcome`, until there are no more."""
     from nnctl.process.signals import ENDING, release
     from nnctl.process.streams import prepare_streams
     from nnctl.training.signals import stop_on_signals
@@ -91,47 +118,68 @@ def work(base: Loaded, tasks: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     with stop_on_signals() as stop:
         release()
-        parent = os.getppid()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
+            tasks.send(Ready())
             while True:
                 task = tasks.recv()
-                tasks.send(_train(base, task, stop, parent))
+                tasks.send(train(base, task, stop))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             if stop:
                 # What was left behind, as a compilation, is not waited for.
                 os._exit(0)
 
 
-def _train(base: Loaded, task: TrialTask, stop: StopRequest, parent: int) -> Outcome:
-    from nnctl.errors import DivergedError, Interrupted, NnctlError
+def _end_with_parent() -> None:
+    """Save and end once the sweep's process is gone: nobody will ask for the result."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)
+    os._exit(128 + signal.SIGTERM)
+
+
+def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
+    """Train a trial in this process; or go on with it, whoever began it."""
+    from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
     from nnctl.process.machine import sentence_of
     from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, follow
 
-    def events() -> Iterator[Event]:
-        with leavable():
-            from nnctl.sweep.study import load_trial
-            from nnctl.training import session
-
-            loaded = load_trial(base, task.overrides)
-        for event in session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1):
-            if os.getppid() != parent:
-                # The sweep was killed; nobody will ask for the result.
-                stop.request(signal.SIGTERM)
-            yield event
-
     try:
-        finished = follow(events(), [RunSink()])
+        while True:
+            try:
+                with leavable():
+                    from nnctl.sweep.study import load_trial
+                    from nnctl.training import session
+
+                    loaded = load_trial(base, task.overrides)
+                events = session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1)
+                finished = follow(events, [RunSink()])
+                assert finished is not None
+                return Trained(finished.summary)
+            except RunInUse:
+                if stop:
+                    return Halted()
+                if not task.patient:
+                    return Elsewhere()
+                time.sleep(_LOOK)
     except (Interrupted, Signalled):
         return Halted()
     except DivergedError as error:
         return Failed("diverged", str(error), error.exit_code)
+    except RunError as error:
+        # What the operating system refused is its cause.
+        number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
+        return Failed("failed", str(error), error.exit_code, again=number is not None, full=number in _FULL)
     except NnctlError as error:
         return Failed("failed", str(error), error.exit_code)
     except OSError as error:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        return Failed("failed", sentence, 2)
-    assert finished is not None
-    return Trained(finished.summary)
+        return Failed("failed", sentence, 2, again=True, full=error.errno in _FULL)
+    except MemoryError as error:
+        why = f": {error}" if str(error) else ""
+        return Failed("failed", f"there is not enough memory{why}\n  {FOR_MEMORY}", 2, again=True)

@@ -1,0 +1,108 @@
+"""A sweep on a disk that fails at each of its operations in turn, killed or full; then its line again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from faults import FaultyDisk, Killed, Loss
+from run_contents import contents
+
+from nnctl.errors import RunError
+from nnctl.runs import durable
+from nnctl.spec.load import Loaded
+from nnctl.sweep.executors import worker
+from nnctl.sweep.executors.pool import Outcomes
+from nnctl.sweep.executors.worker import TrialTask
+from nnctl.sweep.results import write_results
+from nnctl.sweep.runner import TrialResult, run
+from nnctl.sweep.study import read_study
+from nnctl.training.signals import StopRequest
+
+SPEC = """
+name: tiny
+data: {type: blobs, examples: 24, validation: 6}
+layers: [{type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 1, batch_size: 12}
+backend: numpy
+sweep: {grid: {optimizer.learning_rate: [0.01, 0.1]}, monitor: validation_cost}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC)
+
+
+def in_this_process(
+    base: Loaded, tasks: Sequence[TrialTask], jobs: int, stop: StopRequest, before: Callable[[], None]
+) -> Outcomes:
+    """One trial after the other, where the disk's double is."""
+    for task in tasks:
+        before()
+        yield task, worker.train(base, task, stop)
+
+
+def sweep(out: str) -> list[TrialResult]:
+    study = read_study(Path("net.yaml"), [], Path(out))
+    results = list(run(study, 1, StopRequest(), in_this_process))
+    write_results(study, results)
+    return results
+
+
+def told_by_sweep(out: str) -> tuple[str, set[int]]:
+    """What a sweep says of its faults, and their exit codes."""
+    try:
+        failed = [result for result in sweep(out) if result.status != "finished"]
+    except RunError as error:
+        return str(error), {error.exit_code}
+    assert all(result.again for result in failed)
+    return "".join(str(result.error) for result in failed), {result.exit_code for result in failed}
+
+
+def operations_of(out: str) -> int:
+    disk = FaultyDisk()
+    with disk.installed():
+        sweep(out)
+    return disk.operations
+
+
+def again(out: str) -> None:
+    with FaultyDisk().installed():
+        results = sweep(out)
+    assert [result.status for result in results] == ["finished", "finished"]
+    assert contents(out) == contents("whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("losing", ["nothing", "both"])
+def test_killed_at_any_operation_the_same_line_ends_with_the_same_bytes(losing: Loss) -> None:
+    operations = operations_of("whole")
+    assert operations > 60
+    for point in range(operations):
+        disk = FaultyDisk(dies_at=point, losing=losing)
+        with disk.installed(), pytest.raises(Killed):
+            sweep("found")
+        disk.lose()
+        again("found")
+        shutil.rmtree("found")
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_a_sentence_and_the_same_line_goes_on() -> None:
+    operations = operations_of("whole")
+    for point in range(operations):
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with FaultyDisk(refuses=(point, full)).installed():
+            said, codes = told_by_sweep("found")
+        assert os.strerror(errno.ENOSPC) in said
+        assert codes == {2}
+        assert not [path for path in Path("found").rglob("*") if durable.is_leftover(path.name)]
+        again("found")
+        shutil.rmtree("found")

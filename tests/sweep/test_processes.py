@@ -1,0 +1,212 @@
+"""Processes of sweeps and runs that meet, die or are refused by the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from witness import Witness
+
+from nnctl.errors import UsageError
+from nnctl.sweep.executors import worker
+from nnctl.sweep.executors.pool import most_processes, require_processes
+from nnctl.sweep.executors.worker import Elsewhere, Failed, Trained, TrialTask
+from nnctl.sweep.runner import run
+from nnctl.sweep.study import load_trial, read_study
+from nnctl.training import session
+from nnctl.training.signals import StopRequest
+
+SPEC = """\
+name: blobs
+data: {type: blobs, examples: 60, centers: 2, validation: 20}
+layers: [{type: dense, units: 2, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 3, batch_size: 10}
+backend: numpy
+"""
+LONG = ("--set", "data.examples=20000", "--set", "schedule.epochs=100000", "--set", "schedule.batch_size=1")
+NNCTL = (sys.executable, "-m", "nnctl")
+pytestmark = pytest.mark.slow
+psutil = pytest.importorskip("psutil")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC)
+
+
+@pytest.fixture
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
+    made = Witness(tmp_path_factory.mktemp("witness") / "hearing")
+    yield made
+    made.close()
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*NNCTL, *arguments], stdout=pipe, stderr=pipe, text=True, **options)
+
+
+def nnctl(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*NNCTL, *arguments], capture_output=True, text=True, check=False, timeout=120, **options)
+
+
+def test_two_processes_with_one_line_share_its_trials() -> None:
+    line = ("sweep", "net.yaml", "--grid", "optimizer.learning_rate=0.01,0.03,0.1,0.3", "--seeds", "2", "--out")
+    alone = nnctl(*line, "alone")
+    with start(*line, "found") as one, start(*line, "found") as other:
+        ends = [process.communicate(timeout=120) for process in (one, other)]
+        assert [process.returncode for process in (one, other)] == [0, 0], ends
+    results = json.loads(Path("alone/results.json").read_text())
+    assert json.loads(Path("found/results.json").read_text()) == results
+    for printed, _ in ends:
+        rows = [json.loads(row) for row in printed.splitlines()]
+        assert [row["status"] for row in rows] == ["finished"] * 8
+        wanted = [json.loads(row) for row in alone.stdout.splitlines()]
+        assert [row["metrics"] for row in rows] == [row["metrics"] for row in wanted]
+    assert len(list(Path("found").iterdir())) == 10
+
+
+def test_a_trial_of_a_process_that_dies_is_taken_over_by_who_waits(
+    witness: Witness, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    of_the_second = Witness(tmp_path_factory.mktemp("second") / "hearing")
+    line = ("sweep", "net.yaml", "--grid", "schedule.epochs=3000,1", "--out", "found")
+    with start(*line, env=witness.environment) as first:
+        witness.wait_for("0000")
+        with start(*line, env=of_the_second.environment) as second:
+            # It leaves the first trial to the other process, trains the second, and has then nothing to do but to wait.
+            of_the_second.wait_for("0001")
+            for process in (first, *psutil.Process(first.pid).children(recursive=True)):
+                process.kill()
+            first.communicate()
+            printed, said = second.communicate(timeout=120)
+    of_the_second.close()
+    assert second.returncode == 0, said
+    assert [json.loads(line)["status"] for line in printed.splitlines()] == ["finished"] * 2
+
+
+def test_a_trial_that_another_process_trains_is_left_to_it_or_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = read_study(Path("net.yaml"), ["sweep.seeds=2"], Path("found"))
+    task = TrialTask(0, study.trials[0].overrides, Path("found/0000"))
+    events = session.train(load_trial(study.base, task.overrides), out=task.folder)
+    next(events)
+    assert worker.train(study.base, task, StopRequest()) == Elsewhere()
+
+    def finish(seconds: float) -> None:
+        list(events)
+
+    monkeypatch.setattr(worker.time, "sleep", finish)
+    patient = TrialTask(0, task.overrides, task.folder, patient=True)
+    assert isinstance(worker.train(study.base, patient, StopRequest()), Trained)
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)], ids=["new", "resume"])
+def test_two_trainings_into_one_folder_are_refused_and_the_first_goes_on(
+    witness: Witness, resume: tuple[str, ...]
+) -> None:
+    with start("train", "net.yaml", "--out", "0000", *LONG, env=witness.environment) as first:
+        witness.wait_for("0000")
+        refused = nnctl("train", "net.yaml", "--out", "0000", *LONG, *resume)
+        assert refused.returncode == 2
+        words = ("another process is training into this folder", "holds an unfinished run already")
+        assert any(each in refused.stderr for each in words[: 1 if resume else 2])
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=60)
+        assert first.returncode == 143
+
+
+def test_workers_end_with_the_process_of_their_sweep(witness: Witness) -> None:
+    with start("sweep", "net.yaml", "--grid", "seed=1,2", "-j", "2", "--out", "found", *LONG,
+               env=witness.environment) as process:  # fmt: skip
+        witness.wait_for("0000", "0001")
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.communicate()
+    assert psutil.wait_procs(children, timeout=20)[1] == []
+    for name in ("0000", "0001"):
+        assert Path("found", name, "checkpoints", "last.safetensors").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shells of POSIX")
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "2>&-", "<&- >&- 2>&-"])
+def test_a_sweep_whose_streams_are_closed_or_full_ends(redirection: str) -> None:
+    line = f'"$@" {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", line, "sh", *NNCTL, "sweep", "net.yaml", "--grid", "seed=1,2,3", "--out", "found"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if "full" in redirection else 0)
+
+
+def test_workers_that_do_not_start_are_told_once(tmp_path: Path) -> None:
+    """Here a module that only workers import is broken, as by an installation that is not whole."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    guard = "import sys\nif any('spawn_main' in word for word in sys.orig_argv):\n    sys.exit('no numbers today')\n"
+    (broken / "sitecustomize.py").write_text(guard)
+    done = nnctl(
+        "sweep",
+        "net.yaml",
+        "--grid",
+        "seed=1,2,3",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(broken), os.environ["PYTHONPATH"]])},
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.count("worker processes do not start: the first ended with code 1") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_file_too_large_is_the_machine_s_and_the_other_trials_go_on() -> None:
+    hidden = "layers: [{type: dense, units: 4, activation: relu}, {type: dense"
+    Path("net.yaml").write_text(SPEC.replace("layers: [{type: dense", hidden))
+    Path("limited.sh").write_text('ulimit -f 64\nexec "$@"\n')
+    done = subprocess.run(
+        ["bash", "limited.sh", *NNCTL, "sweep", "net.yaml", "--grid", "layers.0.units=2,20000", "--out", "found"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 2, done.stderr
+    assert [row["status"] for row in rows] == ["finished", "failed"], done.stderr
+    assert "File too large" in rows[1]["error"]
+    assert "1 of 2 trials could not be trained" in done.stderr
+
+
+def test_no_memory_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise MemoryError("Unable to allocate 3. TiB")
+
+    study = read_study(Path("net.yaml"), ["sweep.seeds=2"], Path("found"))
+    monkeypatch.setattr(session, "train", refuse)
+    outcome = worker.train(study.base, TrialTask(0, (), Path("found/0000")), StopRequest())
+    assert isinstance(outcome, Failed)
+    assert (outcome.status, outcome.exit_code, outcome.again) == ("failed", 2, True)
+    assert outcome.message.startswith("there is not enough memory: Unable to allocate 3. TiB\n  fewer trials at a time")
+
+
+def test_a_sweep_whose_folder_vanishes_ends_and_makes_no_other() -> None:
+    study = read_study(Path("net.yaml"), ["sweep.seeds=3"], Path("found"))
+    results = run(study, 1, StopRequest())
+    next(results)
+    shutil.rmtree("found")
+    with pytest.raises(Exception, match="the sweep's folder was moved or deleted while it ran"):
+        list(results)
+    assert not Path("found").exists()
+
+
+def test_no_more_processes_than_trials_and_than_are_of_use() -> None:
+    require_processes(10_000, 6)
+    with pytest.raises(UsageError, match=f"-j 10000: at most {most_processes()} processes at a time"):
+        require_processes(10_000, 20_000)
+    assert nnctl("sweep", "net.yaml", "--grid", "seed=1,2", "-j", "0").returncode == 2
