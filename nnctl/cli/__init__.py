@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _guarded(arguments: Sequence[str] | None) -> int:
     """Run a command; what the machine does to it becomes an exit code."""
     from nnctl.backends.blas import prefer_wide_kernels
-    from nnctl.screen.streams import guarded
+    from nnctl.screen.guard import guarded
 
     sys.excepthook = explain_defect
     # What compiling makes lives long: to look for cycles in it after every 700 objects is a third of its time.
@@ -65,7 +65,7 @@ def _guarded(arguments: Sequence[str] | None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    from nnctl.process.machine import sentence_of, shortage_of
+    from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.streams import drop_stdout
 
     try:
@@ -115,7 +115,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 def explain_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The traceback of an exception that nobody foresaw, and what to do about it."""
     from nnctl import __version__
-    from nnctl.screen.streams import guarded
+    from nnctl.screen.guard import guarded
 
     with guarded():
         sys.__excepthook__(kind, error, trace)

@@ -42,7 +42,7 @@ class Root(TyperGroup):
         """Run the command, its log on stderr. A reader that has gone is not Typer's exit code 1."""
         # Here and not above: `nnctl --help` does without `logging`.
         from nnctl.cli import log_handler
-        from nnctl.memory import require_address_space
+        from nnctl.process.memory import require_address_space
 
         log_handler.show()
         require_address_space()

@@ -17,9 +17,9 @@ def list_() -> None:
     A table on a terminal, one JSON object a line in a pipe.
     """
     from nnctl.cli.printing import print_rows
-    from nnctl.data.summary import catalogue
+    from nnctl.data.summary import rows_of_sources
 
-    rows = catalogue(Path())
+    rows = rows_of_sources(Path())
     shown = ("name", "input_shape", "classes", "examples", "where", "about")
     print_rows(rows, [{key: _cell(row[key]) for key in shown} for row in rows])
 

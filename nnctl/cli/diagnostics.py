@@ -8,7 +8,7 @@ from typing import TextIO
 
 from nnctl.errors import NnctlError, SpecError
 from nnctl.screen.characters import message
-from nnctl.screen.streams import behind
+from nnctl.screen.guard import behind
 
 _RED, _CYAN, _GREEN, _BOLD, _PLAIN = "\x1b[1;31m", "\x1b[1;36m", "\x1b[1;32m", "\x1b[1m", "\x1b[0m"
 

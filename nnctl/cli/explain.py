@@ -82,14 +82,14 @@ def _spec(spec: Path, overrides: list[str], under: str) -> None:
 
 def _list(kind: str | None) -> None:
     from nnctl.cli.printing import print_rows
-    from nnctl.components.registry import components, kinds
+    from nnctl.components.registry import components, kinds, summary
     from nnctl.spec import catalogue
 
     if kind is None:
         print_rows([{"kind": k, "under": catalogue.under(k), "components": list(components(k))} for k in kinds()])
         return
     named = components(catalogue.known_kind(kind))
-    print_rows([{"name": name, "about": catalogue.summary(cls), "formula": cls.formula} for name, cls in named.items()])
+    print_rows([{"name": name, "about": summary(cls), "formula": cls.formula} for name, cls in named.items()])
 
 
 def _components(entries: Sequence[Entry]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnctl.screen.characters import json_line
-from nnctl.screen.streams import is_unicode
+from nnctl.screen.guard import is_unicode
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]] | None = None) -> None:

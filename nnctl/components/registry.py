@@ -15,6 +15,7 @@ where a spec names a component that there is not.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -138,6 +139,11 @@ def register(kind: str, name: str) -> Callable[[type[C]], type[C]]:
         return cls
 
     return decorate
+
+
+def summary(cls: type) -> str:
+    """The first paragraph of a component's words, on one line."""
+    return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
 
 
 def components(kind: str) -> Mapping[str, type[Any]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nnctl import memory
 from nnctl.errors import DataError
-from nnctl.memory import in_bytes
+from nnctl.process import memory
+from nnctl.process.memory import in_bytes
 
 COLUMNS = 1 << 17
 """Most columns of a table, 131,072."""

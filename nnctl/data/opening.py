@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import gzip
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from nnctl.errors import DataError
+from nnctl.process.files import AT_ONCE, other_kind
 
 _GZIP = b"\x1f\x8b"
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 
 
 def open_file(path: Path) -> BinaryIO:
     """The regular file at `path`, links followed, to be read. Raises DataError, also for a file of another kind."""
     try:
-        # Without waiting: the opening of a pipe waits for whoever writes.
-        number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        number = os.open(path, os.O_RDONLY | AT_ONCE)
     except OSError as error:
         raise unreadable(path, error) from error
     try:
-        mode = os.fstat(number).st_mode
-        if not stat.S_ISREG(mode):
-            raise DataError(f"{path} is {kind_of(mode)}, and a file is expected")
+        if (kind := other_kind(number)) is not None:
+            raise DataError(f"{path} is {kind}, and a file is expected")
     except BaseException:
         os.close(number)
         raise
@@ -50,11 +41,6 @@ def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
             return
         with gzip.GzipFile(fileobj=file) as stream:
             yield cast(IO[bytes], stream)
-
-
-def kind_of(mode: int) -> str:
-    """The kind of a file, from `st_mode`, in words."""
-    return next((words for is_kind, words in _KINDS if is_kind(mode)), "a file")
 
 
 def unreadable(path: Path, error: OSError) -> DataError:

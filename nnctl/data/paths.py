@@ -6,9 +6,10 @@ import os
 import stat
 from pathlib import Path
 
-from nnctl.data.opening import kind_of, unreadable
+from nnctl.data.opening import unreadable
 from nnctl.data.words import nearest
 from nnctl.errors import DataError
+from nnctl.process.files import kind_of
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """Ends of the names of files that are read as pictures."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnctl.components.registry import components, not_loaded
+from nnctl.components.registry import components, not_loaded, summary
 from nnctl.data.source import Source
 from nnctl.errors import UsageError
 
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
     from nnctl.data.dataset import Dataset, Split
 
 
-def catalogue(folder: Path) -> list[dict[str, Any]]:
+def rows_of_sources(folder: Path) -> list[dict[str, Any]]:
     """Rows, one a source type: name, description, shape, classes, examples, place.
 
     Of a type that reads the user's files, shape and classes are None. Nothing is fetched or loaded.
     """
     rows: list[dict[str, Any]] = []
     for name, cls in components("data").items():
-        row: dict[str, Any] = {"name": name, "about": (inspect.getdoc(cls) or "").partition("\n")[0]}
+        row: dict[str, Any] = {"name": name, "about": summary(cls)}
         needed = required_fields(cls)
         if needed or not issubclass(cls, Source):
             row |= {"input_shape": None, "classes": None, "examples": None}

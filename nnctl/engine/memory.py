@@ -6,15 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from nnctl import memory
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.ir import Value
 from nnctl.graph.network import Network
-from nnctl.memory import in_bytes
 from nnctl.ops.shapes import resolve, show
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan
+from nnctl.process import memory
+from nnctl.process.memory import in_bytes
 
 _BEGINNING = element("real", "float64").bytes + element("real").bytes
 """Bytes of a number besides those that it keeps: while the first values are drawn, and until they are placed."""

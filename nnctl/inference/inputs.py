@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
+from nnctl.data.formats.precision import as_float32
 from nnctl.data.limits import MOST_INDEX
 from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.errors import DataError
+from nnctl.training.specs import STDIN
 
 if TYPE_CHECKING:
     from nnctl.data.formats.delimited import DelimitedFile, Row
 
-STDIN = "-"
 _PART_ROWS = 1000
 """Examples in a part: those that evaluation takes at once."""
 _PART_NUMBERS = 1 << 24
@@ -71,9 +72,9 @@ def read_parts(path: Path, signature: DataSignature, *, whole: bool = False) -> 
 def _arrays(path: Path, signature: DataSignature, rows: int | None) -> Iterator[NDArray[Any]]:
     """The examples of a file, so many at a time; all if None. At least one array, which may be empty."""
     suffix = path.suffix.lower()
-    if str(path) == STDIN or suffix in (".csv", ".tsv", ".txt"):
+    if path == STDIN or suffix in (".csv", ".tsv", ".txt"):
         for numbers in _table(path, "\t" if suffix == ".tsv" else ",", rows):
-            yield _shaped(numbers, signature, "<stdin>" if str(path) == STDIN else str(path))
+            yield _shaped(numbers, signature, "<stdin>" if path == STDIN else str(path))
     elif suffix in IMAGE_SUFFIXES:
         yield _image(path, signature)
     elif suffix in (".npy", ".npz"):
@@ -121,7 +122,7 @@ def _table(path: Path, delimiter: str, rows: int | None) -> Iterator[NDArray[np.
     from nnctl.data.formats.delimited import DelimitedFile, blocks
     from nnctl.data.limits import require_columns, require_memory
 
-    stdin = str(path) == STDIN
+    stdin = path == STDIN
     file = DelimitedFile("<stdin>", delimiter, _stdin, again=False) if stdin else DelimitedFile.at(path, delimiter)
     found = file.rows()
     top = next(found, None)
@@ -195,11 +196,7 @@ def _shaped(array: NDArray[Any], signature: DataSignature, name: str) -> NDArray
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise DataError(f"{name}: a value is not finite")
     if signature.input_dtype == "real":
-        with np.errstate(over="ignore"):
-            single = np.asarray(array, dtype=np.float32, order="C")
-        if np.isinf(single).any():
-            raise DataError(f"{name}: {array[np.isinf(single)].flat[0]:g} is too large for single precision")
-        return single
+        return as_float32(array, name)
     levels = signature.input_dtype == "uint8"
     # Held against the largest before they are made whole, for a float may be beyond every integer.
     if not np.all((array >= 0) & (array <= (255 if levels else MOST_INDEX)) & (array == np.floor(array))):

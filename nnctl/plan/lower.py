@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from nnctl.errors import ShapeError
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import VIEWS, view_sources
-from nnctl.memory import in_bytes
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import TensorType, resolve, show
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Launch, Plan, Slot
 from nnctl.plan.strategy import Scheduled, Sequential, Strategy
+from nnctl.process.memory import in_bytes
 
 _SEQUENTIAL = Sequential()
 _ADDRESSABLE = 1 << 60

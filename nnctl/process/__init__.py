@@ -1,1 +1,1 @@
-"""The process that a command runs in: its import path, its streams, its signals."""
+"""The process that a command runs in: its import path, memory, files, streams and signals."""

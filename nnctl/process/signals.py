@@ -123,12 +123,13 @@ def release() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
-def leave(work: Callable[[], Any]) -> Any:
+def leave(work: Callable[[], Any], seconds: float | None = None) -> Any:
     """The result of `work`, which signals need not wait for: it runs on a thread of its own, and may be left behind.
 
-    For work that keeps the main thread within a library for seconds, where no signal is answered.
+    For work that keeps the main thread within a library for seconds, where no signal is answered, and for
+    work that may never end. Raises what it raises, and TimeoutError where it takes longer than `seconds`.
     """
-    if not _in_main_thread():
+    if seconds is None and not _in_main_thread():
         return work()
     import threading
 
@@ -150,10 +151,16 @@ def leave(work: Callable[[], Any]) -> Any:
     finally:
         threading.stack_size(before)
     with leavable():
-        done.wait()
+        if not done.wait(seconds):
+            raise TimeoutError(f"not finished after {seconds:g} seconds")
     if raised:
         error, trace = raised[0]
-        raise error.with_traceback(trace)
+        try:
+            raise error.with_traceback(trace)
+        finally:
+            # Else the error would hold itself, and all that it has seen, until the garbage is collected.
+            raised.clear()
+            del error, trace
     return result[0]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from nnctl.errors import UsageError
+from nnctl.runs.durable import beside
 
 
 @contextmanager
@@ -24,16 +25,16 @@ def new_file(path: Path, option: str, *, force: bool) -> Iterator[IO[bytes]]:
                 yield file
             return
         require_new(path, option, force=force)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        unfinished = beside(path)
         try:
-            with beside.open("xb") as file:
+            with unfinished.open("xb") as file:
                 yield file
             if not force:
                 # Somebody may have made one in the meantime.
                 require_new(path, option, force=False)
-            beside.replace(path)
+            unfinished.replace(path)
         finally:
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
     except BrokenPipeError:
         raise
     except OSError as error:

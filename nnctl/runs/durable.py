@@ -10,13 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nnctl.errors import RunError
+from nnctl.process.files import AT_ONCE, NO_LINK, other_kind
 from nnctl.runs.disk import Disk
 
 disk = Disk()
@@ -25,11 +25,7 @@ disk = Disk()
 _BESIDE = re.compile(r"\..+\.(\d+)\.tmp")
 """Names of files that are not whole yet, with the process that writes them."""
 
-if sys.platform == "win32":
-    _OWN = os.O_BINARY | os.O_NOINHERIT
-else:
-    # Opened without waiting, a pipe in the place of a file is noticed and not waited for.
-    _OWN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OWN = AT_ONCE | NO_LINK
 
 
 def read_file(path: Path) -> bytes:
@@ -51,19 +47,19 @@ def write_durably(path: Path, content: bytes) -> None:
     the folder is flushed, for the rename itself. A process killed at any moment
     leaves the old file or the new one. Raises RunError, and the old file stays.
     """
-    beside = _beside(path)
+    unfinished = beside(path)
     with _told(path, "written"):
         try:
-            descriptor = _create(beside)
+            descriptor = _create(unfinished)
             try:
                 disk.write(descriptor, content)
                 disk.flush(descriptor)
             finally:
                 os.close(descriptor)
-            disk.rename(beside, path)
+            disk.rename(unfinished, path)
         except OSError:
             with suppress(OSError):
-                disk.remove(beside)
+                disk.remove(unfinished)
             raise
         disk.flush_folder(path.parent)
 
@@ -92,14 +88,14 @@ def make_folder(path: Path) -> None:
 
 def link_durably(path: Path, target: str) -> None:
     """Make `path` a link to a folder beside it, or where there are no links a file that names it. Raises RunError."""
-    beside = _beside(path)
+    unfinished = beside(path)
     try:
-        disk.link(beside, target)
+        disk.link(unfinished, target)
     except (OSError, NotImplementedError):  # Windows without the privilege; FAT
         write_durably(path, f"{target}\n".encode())
         return
     with _told(path, "written"):
-        disk.rename(beside, path)
+        disk.rename(unfinished, path)
         disk.flush_folder(path.parent)
 
 
@@ -132,7 +128,7 @@ class GrowingFile:
         with _told(path, "written"):
             # Open for both, a pipe in the place of a run's file is there at once, to be refused.
             self.descriptor = self._open_own(os.O_RDWR | _OWN) if own else self._open(os.O_WRONLY)
-            self.regular = stat.S_ISREG(os.fstat(self.descriptor).st_mode)
+            self.regular = other_kind(self.descriptor) is None
 
     def _open(self, flags: int) -> int:
         try:
@@ -185,7 +181,8 @@ class GrowingFile:
         os.close(self.descriptor)
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
+    """The name under which this process writes what will be the file at `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
@@ -199,9 +196,7 @@ def _create(path: Path) -> int:
 
 
 def _require_file(path: Path, descriptor: int) -> None:
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device"
+    if (kind := other_kind(descriptor)) is not None:
         raise RunError(f"{path}: is {kind}, not a file\n  remove it, or put the file back from a copy")
 
 

@@ -12,7 +12,7 @@ import rich.progress
 from rich.segment import Segment
 
 from nnctl.screen.characters import harmless, message
-from nnctl.screen.streams import behind, guard
+from nnctl.screen.guard import behind, guard
 
 
 class Console(rich.console.Console):

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 
 from nnctl.components.pretraining import Pretraining
-from nnctl.components.registry import Component, components, kinds, not_loaded, package_of
+from nnctl.components.registry import Component, components, kinds, not_loaded, package_of, summary
 from nnctl.errors import UsageError
 from nnctl.spec.document import Spec
-from nnctl.spec.dump import to_data
+from nnctl.spec.dump import default_data, to_data
 from nnctl.spec.messages.hints import did_you_mean
+from nnctl.spec.messages.rewriting import component_of
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import expected, kind_name
-from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, bare, fields_of, own_first
+from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, fields_of, own_first
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,9 @@ def entry(kind: str, name: str) -> Entry:
     )
 
 
-def summary(cls: type) -> str:
-    """The first sentence of a component's words, on one line."""
-    return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
-
-
 def example(cls: type[Component]) -> str:
     """A component as a spec names it: its own example, or else the shortest that says what it needs."""
-    if cls.example or bare(cls):
-        return cls.example or cls.type
-    required = [f"{field.name}: …" for field in fields_of(cls).values() if field.required]
-    return f"{{type: {cls.type}, {', '.join(required)}}}"
+    return cls.example or component_of(cls, None)
 
 
 def find(words: str) -> list[Entry]:
@@ -131,13 +124,9 @@ def under(kind: str) -> str:
 
 
 def _field(cls: type[Component], field: Field) -> FieldEntry:
-    default = None if field.required else field.default()
-    if isinstance(default, Component) and bare(type(default)) and default == type(default)():
-        default = default.type
+    default = None if field.required else default_data(field)
     by_convention = {name: to_data(value) for name, value in cls.by_convention.get(field.name, {}).items()}
-    return FieldEntry(
-        field.name, expected(field.form), field.required, to_data(default), by_convention, field.description
-    )
+    return FieldEntry(field.name, expected(field.form), field.required, default, by_convention, field.description)
 
 
 @cache

@@ -11,7 +11,7 @@ import yaml
 
 from nnctl.components.registry import Component
 from nnctl.spec.document import Spec
-from nnctl.spec.schema.forms import fields_of
+from nnctl.spec.schema.forms import Field, bare, fields_of
 from nnctl.spec.yaml.scalars import is_string, write_float
 
 
@@ -34,6 +34,14 @@ def to_data(value: object) -> Any:
     if isinstance(value, tuple | list):
         return [to_data(item) for item in value]
     return value
+
+
+def default_data(field: Field) -> Any:
+    """The default of a field that has one, as an author would write it: a component with default fields as its name."""
+    value = field.default()
+    if isinstance(value, Component) and bare(type(value)) and value == type(value)():
+        return value.type
+    return to_data(value)
 
 
 def dump_spec(spec: Spec) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nnctl.components.base import Layer
-from nnctl.components.registry import Component
+from nnctl.components.registry import Component, summary
 from nnctl.errors import Location
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data
@@ -75,8 +75,7 @@ class _Tracer:
     def value(self, said: Any, settled: Any, path: str, description: str) -> Iterator[Origin]:
         cause, location = self.cause(path)
         if isinstance(said, Component):
-            words = (type(said).__doc__ or description).partition("\n")[0]
-            yield Origin(path, said.type, cause, location, words, said.formula)
+            yield Origin(path, said.type, cause, location, summary(type(said)), said.formula)
             yield from self.fields(said, settled, path)
         elif dataclasses.is_dataclass(said):
             yield from self.fields(said, settled, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from nnctl.errors import Diagnostic, Location, RunError, SpecError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
-from nnctl.runs.sealed import read_record, write_record
+from nnctl.runs.sealed import digest, read_record, write_record
 from nnctl.runs.sweeps import trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
@@ -81,7 +80,7 @@ class Study:
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        return {"nnctl": "sweep", **_content(self.spec, self.sweep)}
+        return {"nnctl": "sweep", **_search(self.spec, self.sweep)}
 
 
 def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
@@ -190,7 +189,7 @@ def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
     return replace(diagnostic, location=location, related=tuple((name(at), said) for at, said in diagnostic.related))
 
 
-def _content(spec: Spec, sweep: Sweep) -> dict[str, Any]:
+def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
     """The content of `sweep.json`: all that decides what trial k is. Draws may grow in number in the same folder."""
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
     # The order of the grid's paths is the order of its trials.
@@ -200,5 +199,4 @@ def _content(spec: Spec, sweep: Sweep) -> dict[str, Any]:
 
 
 def _key(spec: Spec, sweep: Sweep) -> str:
-    text = json.dumps(_content(spec, sweep), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return digest(_search(spec, sweep))[:12]

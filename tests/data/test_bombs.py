@@ -64,7 +64,7 @@ def test_a_size_beyond_any_picture():
 
 def test_pictures_beyond_what_is_left_of_memory(picture, tmp_path, monkeypatch):
     source = picture(png(2, 2, b"\0ab\0cd"))
-    monkeypatch.setattr("nnctl.memory.available", lambda: 1)
+    monkeypatch.setattr("nnctl.process.memory.available", lambda: 1)
     with pytest.raises(DataError, match=r"1 images of shape \(2, 2, 3\) takes 12 bytes"):
         load_dataset(source, tmp_path, 0)
 
@@ -110,7 +110,7 @@ def test_texts_and_tables_are_not_unpacked(tmp_path):
 
 def test_a_text_beyond_what_is_left_of_memory(tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("x" * 100)
-    monkeypatch.setattr("nnctl.memory.available", lambda: 1000)
+    monkeypatch.setattr("nnctl.process.memory.available", lambda: 1000)
     with pytest.raises(DataError, match=r"a\.txt takes 3\.1 KiB of memory to read"):
         Text(path="a.txt").signature(tmp_path)
 

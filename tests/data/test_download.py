@@ -114,7 +114,7 @@ def test_a_disk_that_is_full_is_no_mirrors_fault(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mirrors, "_within", full)
+    monkeypatch.setattr(mirrors, "leave", full)
     with pytest.raises(OSError, match="No space left on device"):
         fetch([FILE], [server("good")], tmp_path, "the set")
     assert list(tmp_path.iterdir()) == []

@@ -103,7 +103,7 @@ def test_what_has_a_second_name_keeps_its_content(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize(
     ("put", "words"),
-    [(os.mkfifo, "is a pipe, not a file"), (os.mkdir, "is a folder|Is a directory")],
+    [(os.mkfifo, "is a named pipe, not a file"), (os.mkdir, "is a folder|Is a directory")],
     ids=["pipe", "folder"],
 )
 def test_what_is_no_file_is_an_error_at_once(name: str, put: Callable[[Path], None], words: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nnctl.cli.completion.tree import Kind
-from nnctl.components.registry import Component, components, kinds
+from nnctl.components.registry import Component, components, kinds, summary
 from nnctl.errors import SpecError
 from nnctl.screen.characters import word
 from nnctl.spec import catalogue
@@ -68,7 +68,7 @@ def names(kind: str, prefix: str) -> Iterator[Candidate]:
     """The components of a kind whose names begin with `prefix`."""
     for name, cls in components(kind).items():
         if name.startswith(prefix):
-            yield name, _summary(cls)
+            yield name, summary(cls)
 
 
 def paths(prefix: str, spec: Path | None) -> Iterator[Candidate]:
@@ -178,14 +178,10 @@ def _values(form: Form) -> Iterator[Candidate]:
     """The words that a place accepts, where they can be counted."""
     for option in form.forms if isinstance(form, OneOf) else (form,):
         if isinstance(option, Variant):
-            yield from ((name, _summary(cls)) for name, cls in option.candidates().items())
+            yield from ((name, summary(cls)) for name, cls in option.candidates().items())
         elif isinstance(option, Leaf) and option.base is bool:
             yield from (("true", ""), ("false", ""))
         elif isinstance(option, ChoiceForm):
             yield from ((str(word), "") for word in option.values)
         elif isinstance(option, Null):
             yield "null", ""
-
-
-def _summary(cls: type) -> str:
-    return (cls.__doc__ or "").split("\n")[0].rstrip(".")

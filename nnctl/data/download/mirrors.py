@@ -9,15 +9,15 @@ import errno
 import os
 import sys
 import tempfile
-import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.data.formats.idx import unpacked_md5
 from nnctl.errors import DataError
+from nnctl.process.signals import leave
 
 MOST_BYTES = 128 << 20
 """Of one file, as it is sent; the largest of all sets has 10 MB."""
@@ -95,7 +95,8 @@ def _try_mirror(url: str, target: Path, file: RemoteFile, bar: _Bar) -> str | No
     attempt = _Attempt(bar)
     downloader = pooch.HTTPDownloader(progressbar=attempt, timeout=_TIMEOUT_SECONDS)
     try:
-        _within(MOST_SECONDS, lambda: downloader(url, str(target), None))
+        # A mirror that sends a byte now and then never meets the timeout of its parts, nor does the search for it.
+        leave(lambda: downloader(url, str(target), None), MOST_SECONDS)
     # Everything that requests raises is an OSError, but for a malformed address.
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in _HERE:
@@ -110,33 +111,6 @@ def _try_mirror(url: str, target: Path, file: RemoteFile, bar: _Bar) -> str | No
     if md5 != file.md5:
         return f"wrong content: its MD5 is {md5}, not {file.md5}"
     return None
-
-
-def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do some work on a thread of its own. Raises what it raises, and TimeoutError where it takes longer.
-
-    A mirror that sends a byte now and then never meets the timeout of its parts, nor does the search for its address.
-    """
-    done = threading.Event()
-    raised: list[Exception] = []
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 — raised again below
-            raised.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, daemon=True).start()
-    if not done.wait(seconds):
-        raise TimeoutError(f"not finished after {seconds:g} seconds")
-    try:
-        if raised:
-            raise raised[0]
-    finally:
-        # Else the error would hold itself, and the connection with it, until the garbage is collected.
-        raised.clear()
 
 
 def _reason(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nnctl.data.limits import require_memory
 from nnctl.data.opening import open_unpacked
 from nnctl.errors import DataError
-from nnctl.memory import in_bytes
+from nnctl.process.memory import in_bytes
 
 _UINT8 = 0x08
 _CHUNK_BYTES = 1 << 20

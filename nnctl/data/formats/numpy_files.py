@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.formats.array_headers import MAGIC, Header, read_header
+from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode
 from nnctl.data.limits import MOST_INDEX, require_memory, require_packing
 from nnctl.data.opening import open_file
@@ -231,13 +232,3 @@ def _targets(
     if decide(array, target_type, what) == "labels":
         return encode(np.asarray(array).reshape(len(array)), names)
     return as_float32(array.reshape(len(array), -1) if array.ndim == 1 else array, what), None
-
-
-def as_float32(array: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """The array in single precision. Raises DataError where a finite number does not fit."""
-    with np.errstate(over="ignore"):
-        single = np.asarray(array, dtype=np.float32, order="C")
-    overflow = np.isinf(single) & np.isfinite(array)
-    if overflow.any():
-        raise DataError(f"{what}: {array[overflow].flat[0]:g} is too large for single precision; rescale the data")
-    return single

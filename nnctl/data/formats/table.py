@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
-from nnctl.data.formats.numpy_files import as_float32
+from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.limits import require_columns, require_memory
 from nnctl.data.source import Description, Examples, TargetType

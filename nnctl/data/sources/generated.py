@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
+from nnctl.data.limits import CLASSES
 from nnctl.data.source import Description, Examples, Source
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 10**8
 """In a generated set: 0.8 GB in float64, and a few times that while it is made."""
-MOST_CLASSES = 10**5
-"""Of generated examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +126,7 @@ class Blobs(GeneratedSource):
     example = "{type: blobs, centers: 3, examples: 300, validation: 60}"
 
     examples: Annotated[PositiveInt, "how many points in all"] = 300
-    centers: Annotated[int, Ge(2), Le(MOST_CLASSES), "how many clouds"] = 3
+    centers: Annotated[int, Ge(2), Le(CLASSES), "how many clouds"] = 3
     features: Annotated[PositiveInt, "coordinates of a point"] = 2
     noise: Annotated[NonNegativeFloat, "standard deviation of a cloud"] = 1.0
     spread: Annotated[PositiveFloat, "the largest coordinate of a centre"] = 10.0
@@ -158,7 +157,7 @@ class Spirals(GeneratedSource):
     example = "{type: spirals, arms: 2, turns: 1.5, validation: 0.2}"
 
     examples: Annotated[PositiveInt, "how many points in all"] = 400
-    arms: Annotated[int, Ge(2), Le(MOST_CLASSES), "how many spirals"] = 2
+    arms: Annotated[int, Ge(2), Le(CLASSES), "how many spirals"] = 2
     turns: Annotated[PositiveFloat, "how often an arm winds around"] = 1.5
     noise: Annotated[NonNegativeFloat, "standard deviation of the noise on each coordinate"] = 0.02
 

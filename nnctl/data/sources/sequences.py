@@ -9,8 +9,9 @@ from annotated_types import Ge, Le
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
+from nnctl.data.limits import CLASSES
 from nnctl.data.source import Description
-from nnctl.data.sources.generated import MOST_CLASSES, GeneratedSource
+from nnctl.data.sources.generated import GeneratedSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,7 @@ class CopyMemory(GeneratedSource):
     example = "{type: copy_memory, examples: 1000, delay: 10, validation: 0.1}"
 
     examples: Annotated[PositiveInt, "how many sequences"] = 1000
-    symbols: Annotated[int, Ge(1), Le(MOST_CLASSES), "how many different symbols"] = 8
+    symbols: Annotated[int, Ge(1), Le(CLASSES), "how many different symbols"] = 8
     copied: Annotated[PositiveInt, "how many symbols are to be kept"] = 5
     delay: Annotated[PositiveInt, "steps between the last symbol and the first answer"] = 20
 

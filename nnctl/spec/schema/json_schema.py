@@ -11,7 +11,7 @@ from typing import Any
 
 from nnctl.components.registry import Component
 from nnctl.spec.document import Spec
-from nnctl.spec.dump import to_data
+from nnctl.spec.dump import default_data
 from nnctl.spec.messages.wording import kind_name
 from nnctl.spec.schema.forms import (
     Anything,
@@ -121,16 +121,8 @@ class _SchemaWriter:
         if field.description:
             schema = {"description": field.description, **schema}
         if not field.required:
-            schema["default"] = _default(field)
+            schema["default"] = default_data(field)
         return schema
-
-
-def _default(field: Field) -> Any:
-    """The default as an author would write it: a component with default fields as its name."""
-    value = field.default()
-    if isinstance(value, Component) and bare(type(value)) and value == type(value)():
-        return value.type
-    return to_data(value)
 
 
 def _description(cls: type) -> str:

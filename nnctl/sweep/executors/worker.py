@@ -143,7 +143,7 @@ def _end_with_parent() -> None:
 def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it."""
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
-    from nnctl.process.machine import sentence_of
+    from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, follow
 
@@ -181,5 +181,4 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
             raise
         return Failed("failed", sentence, 2, again=True, full=error.errno in _FULL)
     except MemoryError as error:
-        why = f": {error}" if str(error) else ""
-        return Failed("failed", f"there is not enough memory{why}\n  {FOR_MEMORY}", 2, again=True)
+        return Failed("failed", f"{shortage_of(error)}\n  {FOR_MEMORY}", 2, again=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nnctl import memory
-from nnctl.process.machine import shortage_of
+from nnctl.process import memory
+from nnctl.process.refusals import shortage_of
 
 MEMINFO = "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    4000 kB\n"
 
@@ -51,7 +51,7 @@ def test_a_container_of_version_1_has_its_group_at_the_root(machine: Path) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell the size of a process")
 def test_the_limit_of_addresses_counts() -> None:
     program = (
-        "import resource; from nnctl import memory\n"
+        "import resource; from nnctl.process import memory\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))\n"
         "print(memory.available())"
     )

@@ -1,4 +1,4 @@
-"""Errors of the machine: what the operating system refuses, as a sentence."""
+"""Refusals of the machine: what the operating system does not give, as a sentence."""
 
 from __future__ import annotations
 
