@@ -76,6 +76,16 @@ def test_every_piece_of_a_spec_is_part_of_one(page: Path, block: str) -> None:
         assert load_text("".join(given.values()) + rest, page.name).spec
 
 
+def test_the_tests_that_are_promised_are_there() -> None:
+    """`file.py::name`, or `::name` of the file before."""
+    named = re.findall(r"`([\w/]*?(?:\.py)?)::(\w+)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8"))
+    assert len(named) > 40
+    file = ""
+    for given, name in named:
+        file = given or file
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file} has no test {name}"
+
+
 def test_the_readme_keeps_to_what_one_reads() -> None:
     lines = len((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
     assert lines <= README_LINES, f"README.md has {lines} lines: what need not be read first belongs in docs/"

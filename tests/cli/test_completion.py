@@ -270,15 +270,20 @@ SHELLS = {
 }
 
 
-def typed(shell: str, lines: Sequence[str], folder: Path, closing: Sequence[str]) -> list[list[str]]:
+def typed(
+    shell: str, lines: Sequence[str], folder: Path, closing: Sequence[str], instead: Path | None = None
+) -> list[list[str]]:
     """The words of each line after a TAB at its end, as an interactive shell hands them to a command.
 
     closing: what is typed after the TAB, such as the end of a quote that the shell leaves open.
+    instead: a folder with another `nnctl`.
     """
     pexpect = pytest.importorskip("pexpect")
     options, name, settings = SHELLS[shell]
     (folder / name).write_text(settings.format(scripts=FOLDER))
     variables = environment() | {"HOME": str(folder)}
+    if instead is not None:
+        variables["PATH"] = f"{instead}{os.pathsep}{variables['PATH']}"
     found = []
     with pexpect.spawn(
         need(shell), options, cwd=folder, env=variables, encoding="utf-8", timeout=30, dimensions=(50, 400)
@@ -296,17 +301,41 @@ in_shells = pytest.mark.parametrize("shell", list(SHELLS))
 quotes = pytest.mark.parametrize("quote", ["", "'", '"'], ids=["plain", "in-single", "in-double"])
 
 
+ANSWERING = """\
+#!/bin/sh
+for prefix; do :; done
+while IFS= read -r line; do
+    case $line in "$prefix"*) printf '%s\\n' "$line" ;; esac
+done < {answers}
+"""
+"""An `nnctl` whose candidates are there already: for one name after the other Python need not start."""
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Path:
+    """A folder with a spec of hostile names, and in the folder `bin` an `nnctl` that has asked it for candidates."""
+    layers = json.dumps([{"type": "dense", "units": 3, "name": name} for name in EVIL])
+    spec, program = tmp_path / "net.yaml", tmp_path / "bin" / "nnctl"
+    spec.write_text(f"data: digits\nlayers: {layers}\n")
+    asked = [found for name in EVIL for found in candidates(Kind.SETTING, f"layers[name={name[0]}", spec)]
+    assert len(asked) == len(EVIL)
+    (tmp_path / "answers").write_text("".join(f"{value}\t{words}\n" for value, words in asked))
+    program.parent.mkdir()
+    program.write_text(ANSWERING.format(answers=tmp_path / "answers"))
+    program.chmod(0o755)
+    return tmp_path
+
+
 @in_shells
 @quotes
-def test_hostile_names_in_a_spec_stay_text(shell: str, quote: str, tmp_path: Path) -> None:
-    layers = json.dumps([{"type": "dense", "units": 3, "name": name} for name in EVIL])
-    (tmp_path / "net.yaml").write_text(f"data: digits\nlayers: {layers}\n")
+def test_hostile_names_in_a_spec_stay_text(shell: str, quote: str, answering: Path) -> None:
     # Of a bare bracket zsh makes a subscript before it asks anybody.
     bracket = "\\[" if shell == "zsh" and not quote else "["
     lines = [f"nnctl train net.yaml --set {quote}layers{bracket}name={name[0]}" for name in EVIL]
-    words = typed(shell, lines, tmp_path, ["" if shell == "bash" else quote] * len(EVIL))
+    closing = ["" if shell == "bash" else quote] * len(EVIL)
+    words = typed(shell, lines, answering, closing, instead=answering / "bin")
     assert words == [["nnctl", "train", "net.yaml", "--set", f"layers[name={name}]."] for name in EVIL]
-    assert not (tmp_path / "pwned").exists()
+    assert not (answering / "pwned").exists()
 
 
 @in_shells

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from nnctl import memory
 from nnctl.components.signature import DataSignature
 from nnctl.engine.memory import require_for_plan
 from nnctl.errors import SpecError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.plan.lower import lower
+from nnctl.process import memory
 from nnctl.spec.load import load_text
 from nnctl.training import session
 
@@ -26,7 +26,7 @@ backend: numpy
 """
 
 
-FOUR_THOUSAND = "{type: repeat, times: 4000, layers: [{type: dense, units: 500}]}"
+FIFTY = "{type: repeat, times: 50, layers: [{type: dense, units: 2000}]}"
 
 
 def trained(tmp_path, *overrides: str) -> None:
@@ -50,8 +50,8 @@ def gibibyte(monkeypatch: pytest.MonkeyPatch) -> None:
         (["layers.2.units=9223372036854775807"], r"spec.yaml:5:5: error: dense3: it has 9,\d{3}"),
         (["layers.1.units=100000000"], r"dense3: it has 100,\d{3},.* numbers, most in dense3.weight; .* TiB, and"),
         (
-            [f"layers.0={FOUR_THOUSAND}"],
-            r"error: repeat1.dense.*: it has 1,.* GiB are left",
+            [f"layers.0={FIFTY}"],
+            r"error: repeat1.dense.*: it has 196,.* GiB are left",
         ),
     ],
 )
