@@ -8,7 +8,7 @@ from typing import TextIO
 
 from nnctl.errors import NnctlError, SpecError
 from nnctl.screen.characters import message
-from nnctl.screen.guard import behind
+from nnctl.screen.guard import unguarded
 
 _RED, _CYAN, _GREEN, _BOLD, _PLAIN = "\x1b[1;31m", "\x1b[1;36m", "\x1b[1;32m", "\x1b[1m", "\x1b[0m"
 
@@ -18,7 +18,7 @@ _CARETS = re.compile(r"^(?P<gutter>\s+\|\s*)(?P<carets>\^+)$")
 
 def show(error: NnctlError, stream: TextIO) -> None:
     """Write an error to `stream`."""
-    print(render(error, stream), file=behind(stream))
+    print(render(error, stream), file=unguarded(stream))
 
 
 def render(error: NnctlError, stream: TextIO) -> str:

@@ -66,7 +66,7 @@ def predict(
     """Predict with a trained net.
 
     One line an example: JSON in a pipe, the most probable answers on a terminal.
-    Where layers are stateful, the examples of a file follow one another, in at most 16 stretches.
+    Where layers are stateful, the examples of a file follow one another, in at most 16 passages.
     With --generate, text. With --sample, an example a line, or all in the file --out.
     """
     from nnctl.errors import UsageError

@@ -95,12 +95,12 @@ def fits(columns: Sequence[Column]) -> bool:
 def _blocks(columns: Sequence[Column], width: int) -> list[list[Column]] | None:
     """Columns side by side, as many as fit, the first in front of each block; None where one does not fit beside it."""
     first, *rest = columns
-    room = width - _FRAME - first.least - _GAP
-    if room < 0 or any(column.least + _GAP > room for column in rest):
+    space = width - _FRAME - first.least - _GAP
+    if space < 0 or any(column.least + _GAP > space for column in rest):
         return None
     blocks, taken = [[first]], 0
     for column in rest:
-        if taken + column.least + _GAP > room:
+        if taken + column.least + _GAP > space:
             blocks.append([first])
             taken = 0
         blocks[-1].append(column)

@@ -37,4 +37,4 @@ Convention = Literal["torch", "keras", "book"]
 Unit = Literal["epoch", "step"]
 """Unit of a schedule's time."""
 Period = Annotated[str, Pattern(r"[1-9][0-9]{0,14} (epoch|step)s?", "a count of epochs or steps, as in '2 epochs'")]
-"""A stretch of training."""
+"""A period of training, as a count with its unit."""

@@ -216,12 +216,12 @@ class TableSink:
 def _lines(names: Sequence[str], width: int) -> list[list[str]]:
     """The columns of each line of a row: as many as fit, and one at least."""
     lines: list[list[str]] = [[]]
-    left = room = width - len(" *")
+    left = full = width - len(" *")
     for name in names:
         needed = _width(name) + len("  ")
         if lines[-1] and needed > left + len("  "):
             lines.append([])
-            left = room
+            left = full
         lines[-1].append(name)
         left -= needed
     return lines

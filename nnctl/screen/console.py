@@ -12,7 +12,7 @@ import rich.progress
 from rich.segment import Segment
 
 from nnctl.screen.characters import harmless, message
-from nnctl.screen.guard import behind, guard
+from nnctl.screen.guard import guard, unguarded
 
 
 class Console(rich.console.Console):
@@ -25,7 +25,10 @@ class Console(rich.console.Console):
     def __init__(self, stream: Any, width: int | None = None) -> None:
         # Both, or rich takes every terminal without colours for one of 80 columns.
         height = None if width is None else 25
-        super().__init__(file=behind(stream), markup=False, emoji=False, highlight=False, width=width, height=height)
+        super().__init__(file=unguarded(stream), markup=False, emoji=False, highlight=False, width=width, height=height)
+        if self.width < 1:
+            # rich takes COLUMNS=0 as it is, and shows nothing.
+            self.width = columns_of(stream)
 
     def render(
         self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None

@@ -40,7 +40,7 @@ class GuardedStream:
         return getattr(self.stream, name)
 
 
-def behind(stream: Any) -> Any:
+def unguarded(stream: Any) -> Any:
     """The stream itself, for what draws on a terminal."""
     return stream.stream if isinstance(stream, GuardedStream) else stream
 
