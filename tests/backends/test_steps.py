@@ -41,6 +41,20 @@ def after(backend, steps: SpecSteps, count: int):
 
 @pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
 def test_fifty_steps_of_every_spec_give_the_interpreters_weights(path):
+    _fifty_steps_give_the_interpreters_weights(path)
+
+
+def test_what_the_guard_needs_may_be_what_is_stored(tmp_path):
+    """Running statistics that are those of the batch: the cost needs them, so they cannot wait for it."""
+    path = tmp_path / "momentum.yaml"
+    path.write_text(
+        "data: blobs\nlayers: [{type: dense, units: 5}, {type: batch_norm, momentum: 1.0}, {type: dense, units: 3}]\n"
+        "cost: mse\noptimizer: sgd\n"
+    )
+    _fifty_steps_give_the_interpreters_weights(path)
+
+
+def _fifty_steps_give_the_interpreters_weights(path):
     steps = spec_steps(path, 10, 50)
     expected, measured = after(reference_backend(), steps, STEPS)
     found, outputs = after(CpuBackend(2), steps, STEPS)

@@ -77,12 +77,15 @@ class _Scheduler:
         source = view_sources(self.graph)
         self.source = source
         self.producer = {v: n for n in self.graph.nodes for v in n.outputs}
-        self.old = {source.get(new, new): old for old, new in self.graph.updates.items()}
+        guard = None if self.graph.guard is None else source.get(self.graph.guard, self.graph.guard)
+        before = self._needed_for(guard)
+        # What the guard needs cannot wait for it: such a new value is copied to storage when the step ends.
+        updates = {source.get(new, new): old for old, new in self.graph.updates.items()}
+        self.old = {new: old for new, old in updates.items() if new not in before}
         self.stored = _stored_numbers(self.graph, source)
         scheduled: set[Value] = set()
         launched = {v for n in self.nodes for v in n.outputs}
         waiting = list(self.nodes)
-        guard = None if self.graph.guard is None else source.get(self.graph.guard, self.graph.guard)
         while waiting:
             left: list[Node] = []
             for node in waiting:
@@ -98,6 +101,18 @@ class _Scheduler:
                 self._barrier()
             waiting = left
         return self.done
+
+    def _needed_for(self, guard: Value | None) -> set[Value]:
+        """The guard and every value that it is computed from."""
+        found: set[Value] = set()
+        waiting = [] if guard is None else [guard]
+        while waiting:
+            value = waiting.pop()
+            if value not in found:
+                found.add(value)
+                producer = self.producer.get(value)
+                waiting += () if producer is None else producer.inputs
+        return found
 
     def _place(self, node: Node) -> None:
         division = self._division(node)
