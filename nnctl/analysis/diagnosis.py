@@ -14,6 +14,7 @@ from nnctl.analysis.remedies import Finding
 from nnctl.components.base import ElementwiseActivation
 from nnctl.data.dataset import Dataset
 from nnctl.engine.initial import initial_state
+from nnctl.engine.memory import require_for_training
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
@@ -31,6 +32,8 @@ _SATURATED = 0.05
 """Share of an activation's largest slope below which a value counts as saturated."""
 _FAR = 1.5
 """An initial cost so many times that of a guess says that the first weights are too large."""
+_LEAP = 10.0
+"""A first step so many times the weights' size leaves nothing of them; those of large rates that learn are near it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class LayerHealth:
     """One layer with weights, on the first batch.
 
     activation: root mean square of its output. gradient: the same of ∂C/∂ its weights;
-    ratio: that divided by the weights' own. dead: share of units whose activation has slope 0 for every
+    ratio: that divided by the weights' own. step: the same of what the first step at the full rate changes
+    of the weights, divided by their own. dead: share of units whose activation has slope 0 for every
     example; saturated: share of the other values whose slope is under 5% of the activation's
     largest. None where there is nothing of the kind.
     """
@@ -47,19 +51,24 @@ class LayerHealth:
     activation: float | None
     gradient: float | None
     ratio: float | None
+    step: float | None
     dead: float | None
     saturated: float | None
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """cost: before the first step. expected: of an even guess among the classes, None where the cost has none."""
+    """cost: before the first step. expected: of an even guess among the classes, None where the cost has none.
+
+    rate: the optimizer's learning rate, None where it has none.
+    """
 
     examples: int
     cost: float
     expected: float | None
     layers: tuple[LayerHealth, ...]
     of_data: tuple[Finding, ...] = ()
+    rate: float | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -99,13 +108,23 @@ class Diagnosis:
                         "smaller first weights, as glorot_normal draws them, or standardized inputs",
                     )
                 )
+        steps = [(s.step, s.layer) for s in self.layers if s.step is not None]
+        if steps and max(steps)[0] > _LEAP and self.rate is not None:
+            step, layer = max(steps)
+            found.append(
+                Finding(
+                    f"the first step changes the weights of {layer} by {step:,.0f} times their size",
+                    remedies.of_rate(self.rate),
+                )
+            )
         return found
 
 
 def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
-    """Run one training step's graph in float64 on some examples of the training set, without its update."""
+    """Run one training step's graph in float64 on some examples of the training set, and its first update."""
     network = Network(spec, data.signature)
     count = min(_BATCH, len(data.train))
+    require_for_training(network, count, count)
     graph = network.unfused_training_step
     given = _storage(network, data, seed, count) | _feeds(spec, count)
     values = {c.value: c.array for c in evaluate(graph, given, interface.sizes(count, count))}
@@ -115,7 +134,8 @@ def diagnose(spec: Spec, data: Dataset, seed: int) -> Diagnosis:
     classes = data.signature.classes
     units = resolve(network.structure.output_shape[-1], {})
     guess = None if classes is None else spec.cost.of_even_guess(len(classes), units)
-    return Diagnosis(count, float(cost), guess, tuple(states), tuple(remedies.of_data(data)))
+    rate = spec.optimizer.rates().get("learning_rate")
+    return Diagnosis(count, float(cost), guess, tuple(states), tuple(remedies.of_data(data)), rate)
 
 
 def _layers(network: Network) -> list[str]:
@@ -127,17 +147,21 @@ def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Map
     gradient = _size(np.concatenate([of_name[f"∂C/∂{n}"].reshape(-1) for n in weights])) if weights else None
     weight = _size(np.concatenate([of_name[n].reshape(-1) for n in weights])) if weights else 0.0
     ratio = gradient / weight if gradient is not None and weight > 0.0 else None
+    changes = [values[new] - of_name[old.name] for old, new in graph.updates.items() if old.name in weights]
+    step = (
+        _size(np.concatenate([change.reshape(-1) for change in changes])) / weight if changes and weight > 0.0 else None
+    )
     forward = graph.nodes[: _after_cost(graph)]
     own = [node for node in forward if node.layer == layer and node.outputs[0] in values]
     activation = _size(values[own[-1].outputs[0]]) if own else None
     slopes = next((found for node in reversed(own) if (found := _slopes(node, values)) is not None), None)
     if slopes is None:
-        return LayerHealth(layer, activation, gradient, ratio, None, None)
+        return LayerHealth(layer, activation, gradient, ratio, step, None, None)
     slope, largest = slopes
     off = np.all(slope == 0.0, axis=0)
     graded = slope[slope != 0.0]
     saturated = float(np.mean(graded < _SATURATED * largest)) if graded.size else None
-    return LayerHealth(layer, activation, gradient, ratio, float(np.mean(off)), saturated)
+    return LayerHealth(layer, activation, gradient, ratio, step, float(np.mean(off)), saturated)
 
 
 def _slopes(node: Node, values: Mapping[Value, Array]) -> tuple[Array, float] | None:
@@ -163,9 +187,8 @@ def _after_cost(graph: Graph) -> int:
 
 
 def _feeds(spec: Spec, count: int) -> dict[str, Any]:
-    """The first batch at the first step, at a rate of 0: nobody looks at the new parameters."""
-    rates = dict.fromkeys(spec.optimizer.scheduled, 0.0)
-    return {interface.INDEX: np.arange(count), interface.STEP: 0, **rates}
+    """The first batch at the first step, at the rates that a schedule starts from."""
+    return {interface.INDEX: np.arange(count), interface.STEP: 0, **spec.optimizer.rates()}
 
 
 def _storage(network: Network, data: Dataset, seed: int, count: int) -> dict[str, Any]:

@@ -20,26 +20,38 @@ _ELEMENTS = 1 << 22
 """Elements of the targets from which the cost of a constant answer is estimated."""
 
 
-def verdict(spec: Spec, data: Dataset, units: int, rows: Sequence[Mapping[str, Any]], last: Any) -> tuple[str, ...]:
-    """A warning where the training cost ended worse than that of a guess, or than it began; none where it did not.
+def verdict(
+    spec: Spec, data: Dataset, units: int, rows: Sequence[Mapping[str, Any]], last: Any, test: Any
+) -> tuple[str, ...]:
+    """A warning where a run ended worse than a guess, or than it began, with what to try; none where it did not.
 
     units: of the net's output. rows: of the metrics. last: the one whose weights the run ends with.
+    test: the row of the test, None without one.
     """
-    cost = None if last is None else last["train_cost"]
-    if cost is None:
+    if last is None:
         return ()
-    guess, first = cost_of_guess(spec.cost, data, units), rows[0]["train_cost"] if rows else None
-    if guess is not None and cost > _WORSE * guess:
+    # The mean over training up to the first row has the untrained net in it.
+    begun = last["step"] == rows[0]["step"]
+    costs = {
+        "training": None if begun else last["train_cost"],
+        "validation": last.get("validation_cost"),
+        "test": None if test is None else test["test_cost"],
+    }
+    known = {split: cost for split, cost in costs.items() if cost is not None}
+    guess, first = cost_of_guess(spec.cost, data, units), rows[0]["train_cost"]
+    # Training alone may cost more than a guess, by dropout or by changed examples.
+    if known and guess is not None and min(known.values()) > _WORSE * guess:
         than = f"worse than the {guess:.4g} of a guess that looks at no input"
-    elif first is not None and cost > _WORSE * first:
+    elif "training" in known and first is not None and known["training"] > _WORSE * first:
         than = f"worse than the {first:.4g} of its first row"
     else:
         return ()
     found = [f"{finding.words}: {finding.remedy}" for finding in remedies.of_data(data)]
     rate = spec.optimizer.rates().get("learning_rate")
     if not found and rate is not None:
-        found = [remedies.of_rate(rate)]
-    return (f"the training cost ended at {cost:.4g}, {than}", *found)
+        found = [f"train for longer, or {remedies.of_rate(rate)}" if begun else remedies.of_rate(rate)]
+    split, cost = next(iter(known.items()))
+    return (f"the {split} cost ended at {cost:.4g}, {than}", *found)
 
 
 def cost_of_guess(cost: Cost, data: Dataset, units: int) -> float | None:

@@ -252,7 +252,8 @@ def _train(
 
 def _verdict(loop: Loop, data: Dataset, summary: Mapping[str, Any]) -> tuple[str, ...]:
     units = resolve(loop.engine.network.structure.output_shape[-1], {})
-    return verdict(loop.spec, data, units, loop.history, summary["best" if summary["weights"] == "best" else "last"])
+    ended = summary["best" if summary["weights"] == "best" else "last"]
+    return verdict(loop.spec, data, units, loop.history, ended, summary["test"])
 
 
 def _note_time(folder: RunFolder, loop: Loop) -> None:

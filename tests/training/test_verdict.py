@@ -63,6 +63,22 @@ def test_a_run_that_learns_is_not_warned(capsys: pytest.CaptureFixture[str]) -> 
         assert "warning" not in words
 
 
+def test_one_row_is_judged_by_what_was_measured_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """The mean over an only epoch has the untrained net in it; that of ridge, which has one step, has nothing else."""
+    solved = said(DIGITS, capsys, "data={type: function, expression: 3*x, test: 0.2, split: random}", "cost=mse",
+                  "layers=[{type: dense, units: 1}]", "optimizer=ridge",
+                  "schedule={epochs: 1, batch_size: full}")  # fmt: skip
+    assert solved[0] == 0
+    assert "warning" not in solved[1]
+    code, words = said(DIGITS, capsys, "optimizer.learning_rate=1000", "schedule.epochs=1")
+    assert code == 0
+    assert "warning: the validation cost ended at" in words
+    assert "warning: train for longer, or lower the learning rate, now 1000: " in words
+    unmeasured = said(DIGITS, capsys, "data=digits", "data.validation=0", "data.test=0", "schedule.epochs=1")
+    assert unmeasured[0] == 0
+    assert "warning" not in unmeasured[1]
+
+
 def test_a_run_worse_than_its_first_row_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """Where no guess is known, as for a class-weighted cost on a net that forgets."""
     code, words = said(DIGITS, capsys, "optimizer.learning_rate=0.5", "optimizer.weight_decay=0", "schedule.epochs=3",
@@ -109,6 +125,17 @@ def test_doctor_sees_what_is_large_and_gives_a_remedy(
     findings = [row for row in map(json.loads, text.splitlines()) if row.get("what") == "found"]
     assert any(words in row["remedy"] for row in findings)
     assert all(row["remedy"] for row in findings)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_doctor_sees_a_learning_rate_that_leaves_nothing_of_the_weights(
+    optimizer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rate, seen in ((0.003, False), (1000, True)):
+        code, text = said(DIGITS, capsys, f"optimizer={{type: {optimizer}, learning_rate: {rate}}}", command="doctor")
+        assert code == 0
+        assert ("the first step changes the weights of dense" in text) is seen
+        assert ("lower the learning rate, now 1000" in text) is seen
 
 
 def test_what_is_around_1_has_no_finding() -> None:
