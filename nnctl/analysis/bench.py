@@ -15,6 +15,7 @@ from nnctl.backends.contract import Executable, TimedExecutable
 from nnctl.backends.registry import choose_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
+from nnctl.engine.memory import require_for_training
 from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
@@ -86,6 +87,7 @@ def bench(
     graph = network.training_step if step == "train" else network.evaluation
     chosen = choose_backend(specified, [graph], name=backend, workers=threads).backend
     rows = max(_ROWS, size)
+    require_for_training(network, size, rows)
     plan = chosen.plan(graph, interface.sizes(size, rows))
     storage = {name: chosen.to_device(array) for name, array in _storage(network, size, rows).items()}
     feeds = _feeds(spec, size, rows, steps)

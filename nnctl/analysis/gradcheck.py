@@ -21,6 +21,7 @@ from nnctl.backends.contract import Executable
 from nnctl.backends.registry import reference_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
+from nnctl.engine.memory import require_for_training
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
@@ -83,6 +84,7 @@ class GradientCheck:
         self.network = Network(spec, signature)
         self.batch = batch
         self.seed = spec.seed if seed is None else seed
+        require_for_training(self.network, batch, batch)
         state = initial_state(self.network, self.seed, batch)
         self.parameters = {name: state[name] for name in self.network.structure.parameters}
         self._trained = [name for name, parameter in self.network.structure.parameters.items() if not parameter.frozen]

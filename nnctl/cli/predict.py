@@ -112,6 +112,10 @@ def _answer(
         from nnctl.reporting.formats import format_named
 
         format_named(format_)
+    elif out is not None and out.suffix.lower() in (".npy", ".npz", ".png"):
+        from nnctl.errors import UsageError
+
+        raise UsageError(f"--out {out}: answers are JSON Lines or CSV\n  name the file .jsonl or .csv")
     answers = answer(saved, inputs, top_k=top_k)
     if out is not None:
         from nnctl.reporting.new_file import new_file

@@ -98,6 +98,9 @@ def _blocks(columns: Sequence[Column], width: int) -> list[list[Column]] | None:
     space = width - _FRAME - first.least - _GAP
     if space < 0 or any(column.least + _GAP > space for column in rest):
         return None
+    # Names in front of a block are read whole where that leaves most of the width.
+    if first.natural <= width // 3:
+        space = max(space + first.least - first.natural, *(column.least + _GAP for column in rest), 0)
     blocks, taken = [[first]], 0
     for column in rest:
         if taken + column.least + _GAP > space:

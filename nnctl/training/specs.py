@@ -11,7 +11,7 @@ from pathlib import Path
 from nnctl.runs.find import find, is_run
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_source, load_spec
-from nnctl.spec.yaml.source_text import SourceText, decode
+from nnctl.spec.yaml.source_text import MAX_BYTES, SourceText, decode
 
 STDIN = Path("-")
 """The name of stdin on a command line."""
@@ -24,7 +24,7 @@ def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     relative to where that spec was written, those of stdin to the working folder. Raises SpecError, RunError.
     """
     if given == STDIN:
-        return load_source(decode(sys.stdin.buffer.read(), "<stdin>"), Path(), "stdin", overrides)
+        return load_source(decode(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>"), Path(), "stdin", overrides)
     # That a folder without a run is no spec is told by what reads specs.
     if given.is_dir() and is_run(given):
         folder = find(given)

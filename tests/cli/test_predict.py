@@ -216,3 +216,11 @@ def test_the_training_set_is_measured_only_when_it_is_named(capsys: pytest.Captu
     assert main(["evaluate", "alone"]) == 2
     assert "there is neither a test split nor validation" in capsys.readouterr().err
     assert main(["evaluate", "alone", "--split", "train"]) == 0
+
+
+@pytest.mark.parametrize("name", ["y.npy", "y.npz", "y.png"])
+def test_a_file_has_no_name_of_what_it_is_not(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("x.csv").write_text("1,2\n")
+    assert main(["predict", "points", "x.csv", "--out", name]) == 2
+    assert "answers are JSON Lines or CSV" in capsys.readouterr().err
+    assert not Path(name).exists()

@@ -138,3 +138,10 @@ def test_odd_numbers_of_columns(
     print_table([Column("layer", ["dense1", "dense2"]), Column("number", [1.5, 12_345])])
     text = capsys.readouterr().out
     assert all(word in text for word in ("dense1", "dense2", "1.5", "12,345"))
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_names_in_front_of_blocks_are_whole_where_they_leave_room(width: int, printed: Callable[..., str]) -> None:
+    text = printed(width, print_confusion, "a run", [f"class-{i:02d}" for i in range(30)], confusion(30))
+    for number in range(30):
+        assert f" {number} class-{number:02d} " in text

@@ -45,14 +45,13 @@ def picture(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.webp"])
 def test_postscript_is_no_picture_whatever_its_name(name, picture, tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a program was started"))
-    with pytest.raises(DataError, match="cannot be read as an image: cannot identify image file"):
+    with pytest.raises(DataError, match="cannot be read as an image: it is none of PNG, JPEG"):
         picture(POSTSCRIPT, name).signature(tmp_path)
 
 
 @pytest.mark.parametrize(("width", "height"), [(100_000, 100_000), (9000, 9000), (12_000, 8_000)])
 def test_a_picture_beyond_any_camera(width, height, picture, tmp_path):
-    words = "at most 67,108,864 pixels are read|Image size .* exceeds limit"
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match="at most 67,108,864 pixels are read"):
         picture(png(width, height)).signature(tmp_path)
     assert width * height > PIXELS
 

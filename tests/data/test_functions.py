@@ -62,6 +62,7 @@ def test_what_is_no_expression(text, message, hint):
 
 def test_problems_point_at_the_field():
     assert [p.field for p in FunctionSource(expression="x^2", low=1.0, high=1.0).problems()] == ["expression", "high"]
+    assert FunctionSource(expression="y").problems()[0].message == "expression: there is no 'y'"
     assert FunctionSource().problems() == []
 
 

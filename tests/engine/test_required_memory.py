@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nnctl.cli import main
 from nnctl.components.signature import DataSignature
 from nnctl.engine.memory import require_for_plan
 from nnctl.errors import SpecError, UsageError
@@ -59,6 +60,14 @@ def test_arrays_that_do_not_fit_name_their_layer(tmp_path, overrides, words):
     with pytest.raises(SpecError, match=words):
         trained(tmp_path, *overrides)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("gibibyte")
+@pytest.mark.parametrize("command", ["bench", "gradcheck", "doctor"])
+def test_every_command_that_computes_names_the_layer(command, tmp_path, capsys):
+    (tmp_path / "s.yaml").write_text(SPEC)
+    assert main([command, str(tmp_path / "s.yaml"), "--set", "layers.1.units=1000000000000000"]) == 2
+    assert "s.yaml:5:5: error: dense3: it has 1,0" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("gibibyte")

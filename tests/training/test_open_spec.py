@@ -167,3 +167,22 @@ def test_what_is_called_like_a_path_is_a_spec(run: Path) -> None:
         map(names_spec, ["-", "lstm.yaml", "lstm.YML", "specs/lstm", "./lstm", str(run), str(run / "spec.yaml")])
     )
     assert not any(map(names_spec, ["lstm", "layer.lstm", "", "yaml"]))
+
+
+def test_stdin_is_read_no_further_than_a_spec_is_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Endless(io.RawIOBase):
+        given = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            self.given += len(buffer)
+            assert self.given < 1 << 24
+            return len(buffer)
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless())))
+    assert main(["inspect", "-"]) == 2
+    assert "<stdin> is longer than" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nnctl.data.limits import PIXELS, require_memory
 from nnctl.data.opening import listed, open_file
@@ -24,9 +24,10 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 _DAMAGE = (
     *(OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, RuntimeError, LookupError),
     *(ArithmeticError, struct.error, zlib.error, MemoryError),
-    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
 )
 """Exceptions that Pillow's decoders raise of files that are not what they seem."""
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+"""Exceptions that Pillow raises of a picture above its own limits, which are not below ours."""
 
 
 def find_images(folder: Path) -> dict[str, list[Path]]:
@@ -55,6 +56,10 @@ def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> NDA
     with open_file(path) as file:
         try:
             image = _decoded(file, path, "L" if grayscale else "RGB")
+        except UnidentifiedImageError as error:
+            raise DataError(f"{path} cannot be read as an image: it is none of {', '.join(_FORMATS)}") from error
+        except _TOO_LARGE as error:
+            raise DataError(f"{path} is too large: at most {PIXELS:,} pixels are read of a picture") from error
         except _DAMAGE as error:
             raise DataError(f"{path} cannot be read as an image: {error}") from error
     if size is not None and image.size != (size[1], size[0]):
@@ -64,7 +69,7 @@ def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> NDA
 
 
 def _decoded(file: IO[bytes], path: Path, mode: str) -> Image.Image:
-    """The picture in a mode of Pillow's. Raises DataError, or one of `_DAMAGE`."""
+    """The picture in a mode of Pillow's. Raises DataError, or one of `_DAMAGE` or `_TOO_LARGE`."""
     with warnings.catch_warnings():
         # A picture so large that Pillow warns is above our limit; what else it warns of, reading shows.
         warnings.simplefilter("ignore")

@@ -178,7 +178,7 @@ class FunctionSource(GeneratedSource):
         try:
             parse(self.expression)
         except ExpressionError as error:
-            problems.append(Problem("expression", f"the expression {error}", error.hint))
+            problems.append(Problem("expression", f"expression: {error}", error.hint))
         if not self.low < self.high:
             problems.append(Problem("high", f"high must be above low, {self.low:g}"))
         return problems
