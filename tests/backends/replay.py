@@ -199,6 +199,7 @@ def _watched(name: str, function: Any) -> Any:
     """A library function that is told of windows: it sees their arrays, and what it may touch is recorded.
 
     It reads all that it is shown, and writes the last of it, its thread's scratch apart; if that is a tuple, all of it.
+    A sum and a norm write nothing, and give a number.
     """
     if not callable(function) or isinstance(function, type):
         return function
@@ -212,7 +213,7 @@ def _watched(name: str, function: Any) -> Any:
         if not windows:
             return function(*arguments)
         shown = [w for w in windows if w.memory.name != SCRATCH]
-        written = {"total": []}.get(name, several if several is last else shown[-1:])
+        written = {"total": [], "norm": []}.get(name, several if several is last else shown[-1:])
         with windows[0].memory.record.writing:
             before = [w.array.copy() for w in windows]
             arrays = [a.array if isinstance(a, Window) else a for a in first]
