@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -19,6 +20,9 @@ compiler_refusal.install()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Under nohup SIGHUP is ignored, and what is ignored at the start stays so: in tests of signals it must act.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # Beside pytest's own cache, not in the user's.
     if config.cache is not None:
         os.environ.setdefault("NNCTL_CACHE", str(config.cache.mkdir("nnctl")))
