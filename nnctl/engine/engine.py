@@ -131,7 +131,9 @@ class Engine:
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
         feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
-        feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
+        # A rate beyond single precision is infinite there, and the run ends as diverged.
+        with np.errstate(over="ignore"):
+            feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
         result = executable.start(feeds, chunk.steps).result()
         return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
 

@@ -166,3 +166,10 @@ def test_the_guess_of_values_is_their_mean() -> None:
     targets = data.train.targets.astype(np.float64)
     assert cost_of_guess(MeanSquaredError(), data, 1) == pytest.approx(targets.var())
     assert cost_of_guess(MeanAbsoluteError(), data, 1) == pytest.approx(np.abs(targets - targets.mean()).mean())
+
+
+def test_a_rate_beyond_single_precision_diverges_and_warns_of_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    code, words = said(PRICES, capsys, "optimizer.learning_rate=1e300")
+    assert code == 4
+    assert "no longer finite" in words
+    assert "RuntimeWarning" not in words
