@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 
 _CORETYPE = "OPENBLAS_CORETYPE"
+_THREADS = "OPENBLAS_NUM_THREADS"
 _ours: set[str] = set()
 """Kernels that were asked for here, not by the user."""
 _AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}
 
 
-def prefer_wide_kernels() -> None:
-    """Have OpenBLAS use its AVX-512 kernels on AMD processors that have the instructions.
+def prepare_blas() -> None:
+    """Set what OpenBLAS reads when it is loaded: its kernels, and that it starts no threads. The user's settings stay.
 
-    OpenBLAS does not know the newer ones and falls back to AVX2, at half the
-    speed. Works only before the library is loaded; a setting of the user's stays.
+    AVX-512 kernels on AMD processors that have the instructions: OpenBLAS does not
+    know the newer ones and falls back to AVX2, at half the speed. Threads: see
+    `limit_blas_threads`; to start them costs as much as to load NumPy.
     """
+    os.environ.setdefault(_THREADS, "1")
     if _CORETYPE not in os.environ and wants_wide_kernels():
         os.environ[_CORETYPE] = "SKYLAKEX"
         _ours.add("SKYLAKEX")

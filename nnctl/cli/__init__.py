@@ -52,14 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _guarded(arguments: Sequence[str] | None) -> int:
     """Run a command; what the machine does to it becomes an exit code."""
-    from nnctl.backends.blas import prefer_wide_kernels
+    from nnctl.backends.blas import prepare_blas
     from nnctl.screen.guard import guarded
 
     sys.excepthook = explain_defect
     # What compiling makes lives long: to look for cycles in it after every 700 objects is a third of its time.
-    gc.set_threshold(50_000)
-    # Before anything loads NumPy, whose BLAS chooses its kernels then.
-    prefer_wide_kernels()
+    gc.set_threshold(500_000)
+    # Before anything loads NumPy, whose BLAS reads its settings then.
+    prepare_blas()
     with guarded():
         return _main(arguments)
 

@@ -76,6 +76,21 @@ class Component:
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
 
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        names = (f.name for f in fields(cast(Any, self)))
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__qualname__}({values})"
+
+    def _values(self) -> tuple[Any, ...]:
+        """The values of its fields, in order."""
+        return tuple(getattr(self, f.name) for f in fields(cast(Any, self)))
+
     def for_convention(self, convention: str) -> Self:
         """A copy, nested components included, in which no field waits for a convention.
 
@@ -130,7 +145,8 @@ def register(kind: str, name: str) -> Callable[[type[C]], type[C]]:
     def decorate(cls: type[C]) -> type[C]:
         if getattr(cls, "kind", None) != kind:
             raise ValueError(f"{cls.__name__} is registered as {kind} but derives from no base of that kind")
-        cls = dataclass(frozen=True, kw_only=True)(cls)
+        # Its own methods for what `Component` has would be compiled at every start, 160 times.
+        cls = dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
         taken = _registry.setdefault(kind, {}).get(name)
         if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"it calls {cls.__qualname__} the {kind} {name!r}, which is the name of {_place(taken)}")

@@ -57,8 +57,10 @@ class Node:
 
     def with_inputs(self, replaced: Mapping[Value, Value]) -> Node:
         """The same node reading other values."""
+        if replaced.keys().isdisjoint(self.inputs):
+            return self
         inputs = tuple(replaced.get(v, v) for v in self.inputs)
-        return self if inputs == self.inputs else Node(self.op, inputs, self.outputs, self.attributes, self.layer)
+        return Node(self.op, inputs, self.outputs, self.attributes, self.layer)
 
 
 @dataclass(frozen=True, eq=False)

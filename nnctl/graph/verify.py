@@ -13,8 +13,8 @@ class GraphError(AssertionError):
 def verify(graph: Graph, after: str = "construction", typed: set[Node] | None = None) -> None:
     """Raise GraphError unless every value has one producer that comes before its readers, and types agree.
 
-    typed: nodes whose types are known to agree; those of the graph join them. A node never changes,
-    and most of them outlast a pass.
+    typed: nodes that are known to be sound in themselves; those of the graph join them. A node never
+    changes, and most of them outlast a pass.
     """
     sound: set[Node] = set() if typed is None else typed
 
@@ -28,9 +28,9 @@ def verify(graph: Graph, after: str = "construction", typed: set[Node] | None = 
             raise defect(f"two inputs are called {value.name!r}")
         names.add(value.name)
     for node in graph.nodes:
-        for value in node.inputs:
-            if value not in known:
-                raise defect(f"{node.op.name} reads {value!r} before it is computed")
+        if not known.issuperset(node.inputs):
+            early = next(v for v in node.inputs if v not in known)
+            raise defect(f"{node.op.name} reads {early!r} before it is computed")
         if node not in sound:
             try:
                 inferred = node.op.infer([v.type for v in node.inputs], node.attributes)
@@ -38,10 +38,11 @@ def verify(graph: Graph, after: str = "construction", typed: set[Node] | None = 
                 raise defect(f"{node.op.name} of {node.inputs}: {error}") from error
             if inferred != tuple(v.type for v in node.outputs):
                 raise defect(f"{node.op.name} of {node.inputs} gives {inferred}, the graph says {node.outputs}")
+            for value in node.outputs:
+                if value.role != "computed":
+                    raise defect(f"{node.op.name} writes the {value.role} {value!r}")
             sound.add(node)
         for value in node.outputs:
-            if value.role != "computed":
-                raise defect(f"{node.op.name} writes the {value.role} {value!r}")
             if value in known:
                 raise defect(f"{value!r} is computed twice")
             known.add(value)

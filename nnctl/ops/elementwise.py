@@ -68,8 +68,7 @@ class ElementwiseOp:
             body, operands = rule, [gradients[0], *outputs, *inputs]
         else:
             present = [0.0 if g is None else g for g in gradients]
-            expression = self.expression.gradient(index)
-            body, operands = _of_expression(expression), [*present, *inputs]
+            body, operands = self.expression.gradient(index), [*present, *inputs]
         name = f"{self.name}'"
         gradient = builder.formula(name, body, *operands)
         # It has the outputs' shape; where the input was repeated to that shape, the repetitions add up.
@@ -79,14 +78,6 @@ class ElementwiseOp:
         return product(outputs[0].shape) * len(self.expression.lines)
 
 
-def _of_expression(expression: Expression) -> Callable[..., Any]:
-    def body(xp: Any, *inputs: Any) -> Any:
-        results = expression.evaluate(xp, *inputs)
-        return results if len(results) > 1 else results[0]
-
-    return body
-
-
 def from_expression(name: str, expression: Expression) -> ElementwiseOp:
     """The op that evaluates `expression`: what fusing several elementwise ops gives."""
-    return ElementwiseOp(name, expression.arity, _of_expression(expression))
+    return ElementwiseOp(name, expression.arity, expression)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import FrameType
 from typing import Any, TypeAlias
 
@@ -32,7 +32,10 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """`arity` inputs, the lines that compute with them, and which values are the results."""
+    """`arity` inputs, the lines that compute with them, and which values are the results.
+
+    It is called as the body that it was traced from.
+    """
 
     arity: int
     lines: tuple[Line, ...]
@@ -50,6 +53,10 @@ class Expression:
     def __hash__(self) -> int:
         return hash(self.identity)
 
+    def __call__(self, xp: Any, *inputs: Any) -> Any:
+        results = self.evaluate(xp, *inputs)
+        return results if len(results) > 1 else results[0]
+
     def evaluate(self, xp: Any, *inputs: Any) -> tuple[Any, ...]:
         """The results, line by line, with the functions of `xp`."""
         values = list(inputs)
@@ -66,6 +73,7 @@ class Expression:
                 needed.update(a for a in self.lines[index].arguments if isinstance(a, int))
         return tuple(i for i in range(self.arity) if i in needed)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 — by value: equal layers have equal formulas, and thousands of layers few
     def gradient(self, argument: int) -> Expression:
         """Σ_r g_r · ∂result_r/∂argument as an expression of (g_0, …, inputs…): reverse mode over the lines."""
         recorder = Recorder(len(self.results) + self.arity)
@@ -207,6 +215,8 @@ def trace(body: Callable[..., Any], arity: int) -> Expression:
 
     Raises FormulaError where the body does what a formula may not.
     """
+    if isinstance(body, Expression):
+        return body
     recorder = Recorder(arity)
     results = body(recorder, *(recorder.value(i) for i in range(arity)))
     return recorder.finish(results if isinstance(results, tuple) else (results,))

@@ -85,7 +85,7 @@ def test_who_chose_the_kernels(monkeypatch: pytest.MonkeyPatch, asked: str | Non
     monkeypatch.setattr(blas, "wants_wide_kernels", lambda: False)
     if asked is not None:
         monkeypatch.setenv("OPENBLAS_CORETYPE", asked)
-    blas.prefer_wide_kernels()
+    blas.prepare_blas()
     assert blas.kernels_asked_for() == words
 
 
@@ -97,7 +97,7 @@ def test_kernels_chosen_here_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("OPENBLAS_CORETYPE")
     monkeypatch.setattr(blas, "_ours", set())
     monkeypatch.setattr(blas, "wants_wide_kernels", lambda: True)
-    blas.prefer_wide_kernels()
+    blas.prepare_blas()
     assert blas.kernels_asked_for().startswith("OPENBLAS_CORETYPE=SKYLAKEX, set by nnctl")
 
 

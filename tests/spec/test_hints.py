@@ -110,6 +110,10 @@ def dense(fields: str) -> str:
         ("schedule", "{learning_rate: ReduceLROnPlateau}", "did you mean 'plateau'?"),
         ("schedule", "{learning_rate: CosineAnnealingLR}", "did you mean 'cosine'?"),
         ("metrics", "[acc]", "did you mean 'accuracy'?"),
+        ("schedule", "{epochs: 4, learning_rate: {type: piecewise, steps: [2], boundaries: [2], values: [1, 0.1]}}",
+         "did you mean 'rates'?"),
+        # what is there already is not meant
+        ("data", "{type: csv, path: x.csv, targets: y, target: y}", "did you mean 'target_transforms'?"),
         ("layers", dense("in_features: 64"), "remove it: the size of an input is that of what comes before"),
         ("layers", "[{type: dropout, keep_prob: 0.5}]", "write rate, the share that is dropped: 1 − keep_prob"),
         ("schedule", "{early_stopping: {mode: max}}", "remove it: of each column it is known whether more is better"),

@@ -282,7 +282,10 @@ class _Walker:
             inner = f"{path}.{name}" if path else name
             if name not in known:
                 good = False
-                hint = self.hint(hints.for_unknown_key, name, entry.value, cls, siblings)
+                # A key of --set may mean one of the file's.
+                source = entry.key.location.path
+                present = [other for other, e in node.entries.items() if e.key.location.path == source]
+                hint = self.hint(hints.for_unknown_key, name, entry.value, cls, siblings, present)
                 meant |= {meant_name for meant_name in known if hint == hints.did_you_mean(meant_name)}
                 self.problem(entry.key.location, f"unknown key '{short(name)}' in {title}", _keys(known), hint)
                 continue
@@ -291,9 +294,9 @@ class _Walker:
             good = good and value is not _BAD
             values[known[name].attribute] = value
         # A required key that is only misspelt has its message already.
-        present = frozenset(node.entries) | meant
-        if any(f.required and f.name not in present for f in known.values()):
-            return self.lacking(node.location, cls, present, title)
+        told = frozenset(node.entries) | meant
+        if any(f.required and f.name not in told for f in known.values()):
+            return self.lacking(node.location, cls, told, title)
         return self.checked(cls(**values), path) if good else _BAD
 
     def lacking(self, location: Location, cls: type, present: frozenset[str], title: str) -> _Bad:

@@ -251,12 +251,16 @@ def for_untyped(node: MappingNode, form: Variant) -> str:
     return f"write {component_of(candidates[renamed(named[0], candidates)], node.get(named[0]))}" if named else ""
 
 
-def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]) -> str:
-    """A fix for a key that its mapping does not have. `siblings`: components that might stand there instead."""
+def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type], present: Collection[str] = ()) -> str:
+    """A fix for a key that its mapping does not have.
+
+    siblings: components that might stand there instead. present: the mapping's other keys, which nobody meant.
+    """
     if key == "<<":
         return "merge keys are not part of YAML 1.2: write the fields out, or use an alias for a whole value"
     allowed = fields_of(owner)
-    if known := renamed(key, allowed):
+    free = [name for name in allowed if name not in present]
+    if known := renamed(key, free):
         return did_you_mean(known)
     if note := _needless(key, allowed):
         return note
@@ -274,7 +278,7 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
     if having:
         shown = both(f"'{name}'" for name in having[:4])
         return f"{shown} {'has' if len(having) == 1 else 'have'} a field '{key}'"
-    if close := suggest(key, allowed):
+    if close := suggest(key, free):
         return did_you_mean(close)
     parts = {name for variant in _variants(owner) for name in variant.candidates()}
     if (other := renamed(key, parts)) and (part := _part(key, other, node, owner)):
