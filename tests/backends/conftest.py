@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from backends import toy
+from backends.cuda.emulator import EmulatedDevice, compiler
 from nnctl.backends.contract import Backend
 from nnctl.backends.cpu.backend import CompiledStep, CpuBackend
+from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
 
@@ -31,6 +33,8 @@ def _under_test() -> Iterator[tuple[str, Backend]]:
             backend: Backend = component.open()
             exact = isinstance(backend, CpuBackend)
             yield (f"{cls.type}, {n} at most" if len(shared) > 1 else cls.type), ExactlyThreads(n) if exact else backend
+    if compiler() is not None:
+        yield "cuda, emulated", CudaBackend(EmulatedDevice())
 
 
 with toy.registered():

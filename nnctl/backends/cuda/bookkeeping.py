@@ -1,0 +1,35 @@
+"""The functions around the launches of a step: its feeds, its guard, its outputs, its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nnctl.backends.cuda.codegen.functions import ELEMENTS
+from nnctl.ops.shapes import DType
+
+LIVE, STEP = 0, 1
+"""Entries of the control block: whether no guard has stopped the chunk, and the steps completed in it."""
+
+
+def take_feeds(kinds: Sequence[DType]) -> str:
+    """A function that copies the entries of this step from what the chunk was given, feed by feed."""
+    return _copies("take_feeds", kinds, "step[0] * n{0} + i", "i")
+
+
+def keep_outputs(kinds: Sequence[DType]) -> str:
+    """A function that copies the outputs of this step to the chunk's, output by output."""
+    return _copies("keep_outputs", kinds, "i", "step[0] * n{0} + i")
+
+
+def _copies(name: str, kinds: Sequence[DType], source: str, target: str) -> str:
+    parameters = ["const int* step"]
+    lines = []
+    for number, kind in enumerate(kinds):
+        element = ELEMENTS[kind]
+        parameters += [f"const {element}* from{number}", f"{element}* to{number}", f"int n{number}"]
+        lines.append(
+            f"    if (i < n{number}) to{number}[{target.format(number)}] = from{number}[{source.format(number)}];"
+        )
+    return "\n".join(
+        [f"KERNEL {name}(Block block, {', '.join(parameters)}) {{", "    int i = element_of(block);", *lines, "}"]
+    )

@@ -1,0 +1,89 @@
+"""Calls: a launch of the plan as grids of device functions, and what they are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.ops.shapes import DType
+from nnctl.plan.plan import Launch, Slot
+
+THREADS = 256
+"""Threads of every block."""
+ACROSS_BLOCK = 4 * THREADS // 32
+"""Bytes of shared memory that `block_sum` and `block_max` take."""
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory that the calls of one launch share and nobody else reads. key: tells several of a launch apart."""
+
+    elements: int
+    dtype: DType = "real"
+    key: str = ""
+
+
+Argument: TypeAlias = Slot | Scratch | int | float
+
+
+@dataclass(frozen=True)
+class Call:
+    """A grid of blocks of one device function.
+
+    arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. A grid without
+    blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
+    else would see it.
+    """
+
+    function: DeviceFunction
+    blocks: int
+    arguments: tuple[Argument, ...]
+    shared: int = 0
+
+    def __post_init__(self) -> None:
+        name, parameters = self.function.name, self.function.parameters
+        if len(parameters) != len(self.arguments):
+            raise TypeError(f"{name} takes {len(parameters)} arguments, {len(self.arguments)} are given")
+        for parameter, argument in zip(parameters, self.arguments, strict=True):
+            if parameter.pointer:
+                good = isinstance(argument, Slot | Scratch) and argument.dtype == parameter.kind
+            else:
+                good = type(argument) is (int if parameter.kind == "int" else float)
+            if not good:
+                raise TypeError(f"{name} takes {parameter.text!r}, {argument!r} is given")
+            if isinstance(argument, int) and not -(2**31) <= argument < 2**31:
+                raise TypeError(f"{name} takes {parameter.text!r}, which cannot hold {argument}")
+
+
+def blocks_for(elements: int, each: int = THREADS) -> int:
+    """Blocks that so many elements are worth, `each` a block."""
+    return -(-elements // each)
+
+
+def elements(slot: Slot) -> int:
+    """The number of elements of a slot."""
+    return math.prod(slot.shape)
+
+
+Emit: TypeAlias = Callable[[Launch], Sequence[Call]]
+
+EMITTERS: dict[str, Emit] = {}
+
+
+def emits(*names: str) -> Callable[[Emit], Emit]:
+    """Enter the decorated function as the one that makes the calls of the ops called `names`, in order.
+
+    Each call may read what those before it have written. Raises ValueError for an op that has one.
+    """
+
+    def decorate(function: Emit) -> Emit:
+        for name in names:
+            if name in EMITTERS:
+                raise ValueError(f"op {name!r} has two emitters")
+            EMITTERS[name] = function
+        return function
+
+    return decorate

@@ -1,0 +1,1 @@
+"""The generation of CUDA C: formulas, signatures, modules."""

@@ -1,0 +1,126 @@
+"""Device functions: their signatures, read from the source, and the modules that launch them.
+
+A function is written once, as what one block does:
+
+    KERNEL softmax(Block block, const float* z, float* a, int rows, int columns) { … }
+
+Parameters are pointers to elements, `const` where they are only read, and numbers. A file of functions is one
+unit, compiled as a whole, so that it is compiled once for all nets; what is generated for a plan is another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from nnctl.ops.shapes import DType
+
+Kind: TypeAlias = Literal["real", "index", "uint8", "flag", "int", "float"]
+
+_FOLDER = Path(__file__).parent.parent / "kernels"
+_KINDS: Mapping[str, Kind] = {"float": "real", "long long": "index", "unsigned char": "uint8", "int": "flag"}
+_NUMBERS: Mapping[str, Kind] = {"int": "int", "float": "float"}
+ELEMENTS: Mapping[DType, str] = {"real": "float", "index": "long long", "uint8": "unsigned char"}
+"""The type in CUDA C of a value's elements."""
+_SIGNATURE = re.compile(r"^KERNEL (\w+)\(Block block((?:,[^)]*)?)\)", re.MULTILINE)
+_PARAMETER = re.compile(r"(const )?(float|int|long long|unsigned char)\s*(\*?)\s*(\w+)")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a device function. pointer: to elements of that kind. written: where they are changed."""
+
+    name: str
+    kind: Kind
+    pointer: bool
+    written: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A text that is compiled as a whole. name: in messages."""
+
+    name: str
+    text: str
+
+    @property
+    def module(self) -> str:
+        """The text with what it begins with, and a launchable wrapper for each of its functions."""
+        wrappers = "\n".join(map(_wrapper, parsed(self).values()))
+        return f"{prelude()}\n{self.text}\n{wrappers}"
+
+
+@dataclass(frozen=True)
+class DeviceFunction:
+    """A device function of a unit."""
+
+    name: str
+    unit: Unit
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def entry(self) -> str:
+        """The name of its wrapper."""
+        return f"launch_{self.name}"
+
+
+@cache
+def prelude() -> str:
+    """What every module begins with."""
+    return (_FOLDER / "prelude.cuh").read_text(encoding="utf-8")
+
+
+@cache
+def file_unit(name: str) -> Unit:
+    """The unit of a file of `kernels/`, as "classification.cu"."""
+    return Unit(name, (_FOLDER / name).read_text(encoding="utf-8"))
+
+
+def function(file: str, name: str) -> DeviceFunction:
+    """The function of that name in a file of `kernels/`. Raises KeyError without one."""
+    return parsed(file_unit(file))[name]
+
+
+@cache
+def parsed(unit: Unit) -> Mapping[str, DeviceFunction]:
+    """The functions of a unit by name, in order. Raises ValueError for a parameter that cannot be given."""
+    found: dict[str, DeviceFunction] = {}
+    for match in _SIGNATURE.finditer(unit.text):
+        name, rest = match.groups()
+        texts = [" ".join(p.split()) for p in rest.split(",")[1:]]
+        found[name] = DeviceFunction(name, unit, tuple(_parameter(unit, name, t) for t in texts))
+    return found
+
+
+def _parameter(unit: Unit, function: str, text: str) -> Parameter:
+    match = _PARAMETER.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{unit.name}: {function} takes {text!r}, which no launch can give")
+    const, base, star, name = match.groups()
+    if star:
+        return Parameter(name, _KINDS[base], True, const is None, text)
+    if base not in _NUMBERS:
+        raise ValueError(f"{unit.name}: {function} takes {text!r}: numbers are int or float")
+    return Parameter(name, _NUMBERS[base], False, False, text)
+
+
+def _wrapper(function: DeviceFunction) -> str:
+    """The function as a kernel. Where `running` is 0 a guard has stopped the chunk, and nothing may change."""
+    taken = ", ".join(["const int* running", *(p.text for p in function.parameters)])
+    given = ", ".join(["Block{int(blockIdx.x), int(gridDim.x), shared}", *(p.name for p in function.parameters)])
+    return (
+        f'extern "C" __global__ void __launch_bounds__(THREADS) {function.entry}({taken}) {{\n'
+        "    extern __shared__ __align__(16) float shared[];\n"
+        f"    if (*running) {function.name}({given});\n"
+        "}"
+    )
+
+
+def generated_unit(name: str, definitions: Sequence[str]) -> Unit:
+    """The unit of functions that were written for one plan."""
+    return Unit(name, "\n\n".join(definitions))

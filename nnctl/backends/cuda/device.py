@@ -1,0 +1,58 @@
+"""The seam to the machine: what the backend asks of a device, so that one without a GPU can stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from nnctl.backends.contract import Finding
+from nnctl.backends.cuda.codegen.functions import DeviceFunction
+
+
+class Device(Protocol):
+    """A device, its memory, and one stream of work.
+
+    arrays: a module like NumPy whose arrays lie on the device; reference bodies run on it.
+    """
+
+    @property
+    def arrays(self) -> ModuleType: ...
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A new array that holds nothing of use, aligned to 256 bytes."""
+
+    def upload(self, array: NDArray[Any]) -> Any:
+        """A copy of an array, on the device."""
+
+    def download(self, array: Any) -> NDArray[Any]:
+        """A copy of an array, on the host, when all work before it is done."""
+
+    def write(self, array: Any, values: NDArray[Any], first: int = 0) -> None:
+        """Let the rows of an array from `first` on be `values`; an array without axes has its value replaced."""
+
+    def address(self, array: Any) -> int:
+        """Where an array begins in the device's memory."""
+
+    def load(self, function: DeviceFunction) -> Any:
+        """The launchable wrapper of a function, compiled. Raises `KernelError` where that fails."""
+
+    def launch(self, loaded: Any, blocks: int, threads: int, shared: int, arguments: Sequence[Any]) -> None:
+        """Put a launch into the stream. arguments: NumPy scalars of the parameters' sizes, addresses as uint64."""
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """The launches that `work` makes as one that may be repeated; they do not run now."""
+
+    def synchronize(self) -> None:
+        """Wait until all work in the stream is done."""
+
+    def mark(self) -> Any:
+        """A point in the stream."""
+
+    def seconds(self, first: Any, last: Any) -> float:
+        """The time between two marks that have been passed."""
+
+    def describe(self) -> Sequence[Finding]:
+        """Facts for `nnctl doctor`."""

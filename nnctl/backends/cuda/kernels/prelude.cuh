@@ -1,0 +1,67 @@
+// What every module begins with. A kernel is a device function that does the work of one block of THREADS
+// threads; grids are one-dimensional. The same function is launched by itself, through a wrapper that is
+// generated from its signature, and run as a part of a persistent kernel, which walks through the blocks of
+// many kernels: so it takes its place in the grid from `block`, not from blockIdx, and its shared memory too.
+
+#define THREADS 256
+#define WARP 32
+#define KERNEL static __device__ __forceinline__ void
+#define DEVICE static __device__ __forceinline__
+
+struct Block {
+    int index;      // of this block in its kernel's grid
+    int count;      // blocks of the grid
+    float* shared;  // its dynamic shared memory, aligned to 16 bytes; holds nothing of use at the start
+};
+
+#define INFINITE __int_as_float(0x7f800000)
+#define NOT_A_NUMBER __int_as_float(0x7fc00000)
+
+// The element that this thread is for, of as many as the grid has threads.
+DEVICE int element_of(Block block) { return block.index * THREADS + int(threadIdx.x); }
+
+DEVICE float sign_of(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
+
+// ln(e^a + e^b), without overflow.
+DEVICE float log_add_exp(float a, float b) {
+    if (a == b) return a + 0.69314718055994531f;
+    float high = fmaxf(a, b), low = fminf(a, b);
+    return a != a || b != b ? NOT_A_NUMBER : high + log1pf(expf(low - high));
+}
+
+DEVICE float warp_sum(float x) {
+    for (int lanes = WARP / 2; lanes > 0; lanes /= 2) x += __shfl_xor_sync(0xffffffffu, x, lanes);
+    return x;
+}
+
+// The larger of two, a NaN where there is one.
+DEVICE float larger(float a, float b) { return a >= b || a != a ? a : b; }
+
+DEVICE float warp_max(float x) {
+    for (int lanes = WARP / 2; lanes > 0; lanes /= 2) x = larger(x, __shfl_xor_sync(0xffffffffu, x, lanes));
+    return x;
+}
+
+// Bytes of shared memory that the sums and maxima of a block take, at its start.
+#define ACROSS_BLOCK ((THREADS / WARP) * 4)
+
+// Σ x of all threads of the block, in each of them; the same to the bit every time.
+DEVICE float block_sum(Block block, float x) {
+    x = warp_sum(x);
+    if (threadIdx.x % WARP == 0) block.shared[threadIdx.x / WARP] = x;
+    __syncthreads();
+    float total = 0.0f;
+    for (int warp = 0; warp < THREADS / WARP; ++warp) total += block.shared[warp];
+    __syncthreads();
+    return total;
+}
+
+DEVICE float block_max(Block block, float x) {
+    x = warp_max(x);
+    if (threadIdx.x % WARP == 0) block.shared[threadIdx.x / WARP] = x;
+    __syncthreads();
+    float largest = block.shared[0];
+    for (int warp = 1; warp < THREADS / WARP; ++warp) largest = larger(largest, block.shared[warp]);
+    __syncthreads();
+    return largest;
+}
