@@ -34,7 +34,7 @@ class Device(Protocol):
         """Let the rows of an array from `first` on be `values`; an array without axes has its value replaced."""
 
     def address(self, array: Any) -> int:
-        """Where an array begins in the device's memory."""
+        """The address of an array in the device's memory."""
 
     def load(self, function: DeviceFunction) -> Any:
         """The launchable wrapper of a function, compiled. Raises `KernelError` where that fails."""

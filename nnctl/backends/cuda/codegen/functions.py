@@ -71,7 +71,7 @@ class DeviceFunction:
 
 @cache
 def prelude() -> str:
-    """What every module begins with."""
+    """The text that every module begins with."""
     return (_FOLDER / "prelude.cuh").read_text(encoding="utf-8")
 
 
