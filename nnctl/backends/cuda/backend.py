@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.codegen.arguments import label
 from nnctl.backends.contract import Finding, Resources
-from nnctl.backends.cuda.calls import THREADS
+from nnctl.backends.cuda.calls import THREADS, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps, calls_of
@@ -23,14 +23,15 @@ from nnctl.plan.plan import Plan
 
 
 class CudaBackend:
-    """A `Backend` whose storage is arrays on a device."""
+    """A `Backend` whose storage is arrays on a device. precision: of matrix products and convolutions."""
 
     name = "cuda"
     takes_any_op = True
     resources = Resources(1, "one device")
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, precision: ProductPrecision = "float32") -> None:
         self.device = device
+        self.precision = precision
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """See `Backend`: their reference bodies run between graphs."""
@@ -55,17 +56,17 @@ class CudaBackend:
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> CapturedSteps:
         """See `Backend`. Raises ValueError for another precision than float32."""
-        return CapturedSteps(_single(plan), storage, self.device)
+        return CapturedSteps(_single(plan), storage, self.device, self.precision)
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedSteps:
         """See `Backend`."""
-        return TimedSteps(_single(plan), storage, self.device)
+        return TimedSteps(_single(plan), storage, self.device, self.precision)
 
     def listing(self, plan: Plan) -> str:
         """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once."""
         lines: list[str] = []
         units: dict[Unit, None] = {}
-        for launch, calls in zip(plan.launches, calls_of(plan), strict=True):
+        for launch, calls in zip(plan.launches, calls_of(plan, self.precision), strict=True):
             lines.append(f"// {label(launch)}")
             for call in calls or ():
                 units[call.function.unit] = None

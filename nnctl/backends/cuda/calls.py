@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.ops.shapes import DType
 from nnctl.plan.plan import Launch, Slot
+
+ProductPrecision: TypeAlias = Literal["float32", "tf32", "bf16"]
+"""The precision to which matrix products and convolutions round what they multiply; their sums are float32."""
 
 THREADS = 256
 """Threads of every block."""
@@ -69,8 +72,9 @@ def elements(slot: Slot) -> int:
 
 
 Emit: TypeAlias = Callable[[Launch], Sequence[Call]]
+EmitInPrecision: TypeAlias = Callable[[Launch, ProductPrecision], Sequence[Call]]
 
-EMITTERS: dict[str, Emit] = {}
+EMITTERS: dict[str, EmitInPrecision] = {}
 
 
 def emits(*names: str) -> Callable[[Emit], Emit]:
@@ -80,10 +84,24 @@ def emits(*names: str) -> Callable[[Emit], Emit]:
     """
 
     def decorate(function: Emit) -> Emit:
-        for name in names:
-            if name in EMITTERS:
-                raise ValueError(f"op {name!r} has two emitters")
-            EMITTERS[name] = function
+        _enter(names, lambda launch, precision: function(launch))
         return function
 
     return decorate
+
+
+def emits_in_precision(*names: str) -> Callable[[EmitInPrecision], EmitInPrecision]:
+    """The same for products, whose calls hang on the precision that the spec's backend asks for."""
+
+    def decorate(function: EmitInPrecision) -> EmitInPrecision:
+        _enter(names, function)
+        return function
+
+    return decorate
+
+
+def _enter(names: Sequence[str], function: EmitInPrecision) -> None:
+    for name in names:
+        if name in EMITTERS:
+            raise ValueError(f"op {name!r} has two emitters")
+        EMITTERS[name] = function

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Resources, Result
 from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, take_feeds
-from nnctl.backends.cuda.calls import EMITTERS, THREADS, Argument, Call, Scratch, blocks_for, elements
+from nnctl.backends.cuda.calls import EMITTERS, THREADS, Argument, Call, ProductPrecision, Scratch, blocks_for, elements
 from nnctl.backends.cuda.codegen.formulas import Formula
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
@@ -38,8 +38,8 @@ class Bound:
     captured: bool
 
 
-def calls_of(plan: Plan) -> list[list[Call] | None]:
-    """The calls of each launch, in order; None for one whose reference body runs instead."""
+def calls_of(plan: Plan, precision: ProductPrecision = "float32") -> list[list[Call] | None]:
+    """The calls of each launch, in order; None for one whose reference body runs instead. precision: of products."""
     formulas = {
         i: Formula(launch, plan.inlined)
         for i, launch in enumerate(plan.launches)
@@ -57,7 +57,7 @@ def calls_of(plan: Plan) -> list[list[Call] | None]:
             blocks = blocks_for(elements(launch.outputs[0]))
             found.append([Call(functions[names[formula.body]], blocks, formula.arguments)])
         elif launch.op.name in EMITTERS:
-            found.append(list(EMITTERS[launch.op.name](launch)))
+            found.append(list(EMITTERS[launch.op.name](launch, precision)))
         else:
             found.append(None)
     return found
@@ -66,7 +66,9 @@ def calls_of(plan: Plan) -> list[list[Call] | None]:
 class CapturedSteps:
     """An `Executable`: feeds and outputs of a chunk lie on the device, and the host waits for nothing between."""
 
-    def __init__(self, plan: Plan, storage: Mapping[str, Any], device: Device) -> None:
+    def __init__(
+        self, plan: Plan, storage: Mapping[str, Any], device: Device, precision: ProductPrecision = "float32"
+    ) -> None:
         self.plan = plan
         self.device = device
         self._check(storage)
@@ -78,7 +80,7 @@ class CapturedSteps:
         self._control = device.upload(np.array([1, 0], np.int32))
         self._scratch: dict[tuple[int, str], Any] = {}
         self._loaded: dict[DeviceFunction, Any] = {}
-        self._inside = [self._bound(i, calls) for i, calls in enumerate(calls_of(plan))]
+        self._inside = [self._bound(i, calls) for i, calls in enumerate(calls_of(plan, precision))]
         self._room = -1
         self._fed: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}
@@ -313,8 +315,10 @@ class TimedSteps(CapturedSteps):
 
     resources = Resources(1, "one device")
 
-    def __init__(self, plan: Plan, storage: Mapping[str, Any], device: Device) -> None:
-        super().__init__(plan, storage, device)
+    def __init__(
+        self, plan: Plan, storage: Mapping[str, Any], device: Device, precision: ProductPrecision = "float32"
+    ) -> None:
+        super().__init__(plan, storage, device, precision)
         self._marks: list[tuple[int, Any, Any]] = []
         self._inside = [[self._marked(i, pieces)] for i, pieces in enumerate(self._inside)]
 
