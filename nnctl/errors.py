@@ -9,6 +9,9 @@ NnctlError                1   a defect of ours
 ├── RunError              2   a run folder that is missing, in the way or damaged
 │   ├── RunInUse          2   another process trains into it
 │   └── RunThere          2   it holds a run already
+├── KernelError           1   a kernel that does not compile
+├── DeviceError           2   a device that has no memory left
+│   └── DeviceLost        2   a device that does not answer any more
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
 └── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
@@ -184,6 +187,20 @@ class RunInUse(RunError):
 
 class RunThere(RunError):
     """A new run's folder holds a run already."""
+
+
+class KernelError(NnctlError):
+    """The compiler of a device does not take a kernel."""
+
+
+class DeviceError(NnctlError):
+    """A device does not give what is asked of it."""
+
+    exit_code = 2
+
+
+class DeviceLost(DeviceError):
+    """Nothing can be asked of a device any more by this process."""
 
 
 class DivergedError(NnctlError):

@@ -21,12 +21,15 @@ from nnctl.ops.shapes import DType
 
 Kind: TypeAlias = Literal["real", "index", "uint8", "flag", "int", "float"]
 
+PRELUDE, UNIT = "prelude.cuh", "unit"
+"""The parts of a module, as a compiler's messages name them."""
 _FOLDER = Path(__file__).parent.parent / "kernels"
 _KINDS: Mapping[str, Kind] = {"float": "real", "long long": "index", "unsigned char": "uint8", "int": "flag"}
 _NUMBERS: Mapping[str, Kind] = {"int": "int", "float": "float"}
 ELEMENTS: Mapping[DType, str] = {"real": "float", "index": "long long", "uint8": "unsigned char"}
 """The type in CUDA C of a value's elements."""
 _SIGNATURE = re.compile(r"^KERNEL (\w+)\(Block block((?:,[^)]*)?)\)", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:template <[^>]*>\s*)?(?:KERNEL|DEVICE)\b[^(;]*?(\w+)\(", re.MULTILINE)
 _PARAMETER = re.compile(r"(const )?(float|int|long long|unsigned char)\s*(\*?)\s*(\w+)")
 
 
@@ -50,9 +53,23 @@ class Unit:
 
     @property
     def module(self) -> str:
-        """The text with what it begins with, and a launchable wrapper for each of its functions."""
+        """The text with what it begins with, and a launchable wrapper for each of its functions.
+
+        A compiler's messages count the lines of each part by itself, and call the text `UNIT`: units of one text are
+        one module, whatever their names.
+        """
         wrappers = "\n".join(map(_wrapper, parsed(self).values()))
-        return f"{prelude()}\n{self.text}\n{wrappers}"
+        return "\n".join(
+            [f'#line 1 "{PRELUDE}"', prelude(), f'#line 1 "{UNIT}"', self.text, '#line 1 "wrappers"', wrappers]
+        )
+
+    def function_at(self, line: int) -> str:
+        """The name of the function that a line of the text, counted from 1, belongs to; "" before the first."""
+        found = ""
+        for match in _DEFINED.finditer(self.text):
+            if self.text.count("\n", 0, match.start()) < line:
+                found = match[1]
+        return found
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,7 @@ class DeviceFunction:
 @cache
 def prelude() -> str:
     """The text that every module begins with."""
-    return (_FOLDER / "prelude.cuh").read_text(encoding="utf-8")
+    return (_FOLDER / PRELUDE).read_text(encoding="utf-8")
 
 
 @cache
