@@ -36,7 +36,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Tile:
-    """What one block makes of C, and how much of k it holds at once.
+    """The part of C that one block makes, and how much of k it holds at once.
 
     efficiency: the share of the device's arithmetic that it reaches where there are blocks enough.
     """
