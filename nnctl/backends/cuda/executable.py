@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Resources, Result
 from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, take_feeds
-from nnctl.backends.cuda.calls import EMITTERS, THREADS, Argument, Call, ProductPrecision, Scratch, blocks_for, elements
+from nnctl.backends.cuda.calls import (
+    EMITTERS,
+    THREADS,
+    Argument,
+    Call,
+    ProductPrecision,
+    Scratch,
+    Table,
+    blocks_for,
+    elements,
+)
 from nnctl.backends.cuda.codegen.formulas import Formula
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
@@ -79,6 +89,7 @@ class CapturedSteps:
         self._feeds = {slot.key: self._new(slot.shape, slot) for slot in self._slots() if slot.place == "feed"}
         self._control = device.upload(np.array([1, 0], np.int32))
         self._scratch: dict[tuple[int, str], Any] = {}
+        self._tables: dict[Table, Any] = {}
         self._loaded: dict[DeviceFunction, Any] = {}
         self._inside = [self._bound(i, calls) for i, calls in enumerate(calls_of(plan, precision))]
         self._room = -1
@@ -217,6 +228,10 @@ class CapturedSteps:
                     host = element(argument.dtype).host
                     self._scratch[key] = self.device.empty((max(1, argument.elements),), host)
                 return self._at(self._scratch[key])
+            case Table():
+                if argument not in self._tables:
+                    self._tables[argument] = self.device.upload(np.array(argument.numbers, np.float32))
+                return self._at(self._tables[argument])
             case int():
                 return np.int32(argument)
             case float():
