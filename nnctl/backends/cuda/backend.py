@@ -12,7 +12,8 @@ from nnctl.backends.contract import Finding, Resources
 from nnctl.backends.cuda.calls import THREADS, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps, calls_of
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.ir import Graph

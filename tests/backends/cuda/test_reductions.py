@@ -11,7 +11,7 @@ import pytest
 from backends.cuda.agreement import compare
 from backends.cuda.emulator import compiler
 from nnctl.backends.cuda.calls import Call
-from nnctl.backends.cuda.executable import calls_of
+from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.builder import GraphBuilder
 
