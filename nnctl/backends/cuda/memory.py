@@ -53,7 +53,7 @@ class Memory:
     # -- a chunk -------------------------------------------------------------------
 
     def make_room(self, steps: int) -> bool:
-        """Whether new arrays had to be made for the feeds and outputs of so many steps."""
+        """True where new arrays had to be made for the feeds and outputs of so many steps."""
         if steps <= self._room:
             return False
         self._room = steps
