@@ -73,9 +73,9 @@ def _refuse(unit: Unit, said: str, error: Exception) -> NoReturn:
     if not problems:
         raise KernelError(f"{unit.name} does not compile: {said.strip()}") from error
     part, line, words = problems[0]
-    inside = part == UNIT
-    name = unit.function_at(int(line)) if inside else ""
+    name = unit.function_at(part, int(line))
+    where = unit.name if part == UNIT else part
     others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     raise KernelError(
-        f"the kernel {name or '?'} does not compile: {unit.name if inside else part}, line {line}: {words}{others}"
+        f"{f'the kernel {name}' if name else unit.name} does not compile: {where}, line {line}: {words}{others}"
     ) from error

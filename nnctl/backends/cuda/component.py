@@ -28,6 +28,7 @@ class Cuda(BackendComponent):
 
     rank = 20
     libraries = (
+        "cupy",
         "cupy-cuda13x",
         "cupy-cuda12x",
         "nvidia-cuda-nvrtc",

@@ -6,6 +6,7 @@ A function is written once, as what one block does:
 
 Parameters are pointers to elements, `const` where they are only read, and numbers. A file of functions is one
 unit, compiled as a whole, so that it is compiled once for all nets; what is generated for a plan is another.
+What several files share is a header `X.cuh` beside them, with a guard, as units may come to stand in one text.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ _KINDS: Mapping[str, Kind] = {"float": "real", "long long": "index", "unsigned c
 _NUMBERS: Mapping[str, Kind] = {"int": "int", "float": "float"}
 ELEMENTS: Mapping[DType, str] = {"real": "float", "index": "long long", "uint8": "unsigned char"}
 """The type in CUDA C of a value's elements."""
-_SIGNATURE = re.compile(r"^KERNEL (\w+)\(Block block((?:,[^)]*)?)\)", re.MULTILINE)
-_DEFINED = re.compile(r"^(?:template <[^>]*>\s*)?(?:KERNEL|DEVICE)\b[^(;]*?(\w+)\(", re.MULTILINE)
+_SIGNATURE = re.compile(r"^KERNEL (\w+)\(\s*Block block((?:,[^)]*)?)\)", re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
+_DEFINED = re.compile(r"(?:template <[^>]*> )?(?:KERNEL|DEVICE)\b[^(;]*?(\w+)\(")
+_LINE = re.compile(r'#line (\d+) "(.*)"')
 _PARAMETER = re.compile(r"(const )?(float|int|long long|unsigned char)\s*(\*?)\s*(\w+)")
 
 
@@ -63,13 +66,22 @@ class Unit:
             [f'#line 1 "{PRELUDE}"', prelude(), f'#line 1 "{UNIT}"', self.text, '#line 1 "wrappers"', wrappers]
         )
 
-    def function_at(self, line: int) -> str:
-        """The name of the function that a line of the text, counted from 1, belongs to; "" before the first."""
-        found = ""
-        for match in _DEFINED.finditer(self.text):
-            if self.text.count("\n", 0, match.start()) < line:
-                found = match[1]
-        return found
+    def function_at(self, part: str, line: int) -> str:
+        """The name of the function that a line, counted from 1, of a part of the text belongs to; "" before the first.
+
+        part: `UNIT`, or a header that the text includes.
+        """
+        found, place = "", (UNIT, 1)
+        for text in self.text.splitlines():
+            if moved := _LINE.fullmatch(text):
+                place = (moved[2], int(moved[1]))
+                continue
+            if defined := _DEFINED.match(text):
+                found = defined[1]
+            if place == (part, line):
+                return found
+            place = (place[0], place[1] + 1)
+        return ""
 
 
 @dataclass(frozen=True)
@@ -94,8 +106,15 @@ def prelude() -> str:
 
 @cache
 def file_unit(name: str) -> Unit:
-    """The unit of a file of `kernels/`, as "classification.cu"."""
-    return Unit(name, (_FOLDER / name).read_text(encoding="utf-8"))
+    """The unit of a file of `kernels/`, as "classification.cu", with the headers that it includes in their places."""
+    text = (_FOLDER / name).read_text(encoding="utf-8")
+
+    def header(match: re.Match[str]) -> str:
+        included = (_FOLDER / match[1]).read_text(encoding="utf-8")
+        behind = text.count("\n", 0, match.start()) + 2
+        return f'#line 1 "{match[1]}"\n{included}\n#line {behind} "{UNIT}"'
+
+    return Unit(name, _INCLUDE.sub(header, text))
 
 
 def function(file: str, name: str) -> DeviceFunction:
