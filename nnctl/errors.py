@@ -10,8 +10,9 @@ NnctlError                1   a defect of ours
 │   ├── RunInUse          2   another process trains into it
 │   └── RunThere          2   it holds a run already
 ├── KernelError           1   a kernel that does not compile
-├── DeviceError           2   a device that has no memory left
-│   └── DeviceLost        2   a device that does not answer any more
+├── DeviceError           2   a device that does not do what is asked of it
+│   ├── DeviceFull        2   it has no memory left
+│   └── DeviceLost        2   it does not answer any more
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
 └── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
@@ -197,6 +198,10 @@ class DeviceError(NnctlError):
     """A device does not give what is asked of it."""
 
     exit_code = 2
+
+
+class DeviceFull(DeviceError):
+    """A device has no memory left."""
 
 
 class DeviceLost(DeviceError):
