@@ -12,7 +12,8 @@ from nnctl.backends.contract import Finding, Resources
 from nnctl.backends.cuda.calls import THREADS, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps, calls_of
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.ir import Graph
@@ -34,8 +35,9 @@ class CudaBackend:
         self.precision = precision
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
-        """See `Backend`: their reference bodies run between graphs."""
-        ops = (n.op for n in graph.nodes if n.op.name not in VIEWS and not isinstance(n.op, ElementwiseOp))
+        """See `Backend`: reference bodies run between graphs. What has no inputs is computed once, on the host."""
+        launched = (n for n in graph.nodes if n.inputs and n.op.name not in VIEWS)
+        ops = (n.op for n in launched if not isinstance(n.op, ElementwiseOp))
         return tuple(sorted({op.name for op in ops}.difference(EMITTERS)))
 
     def to_device(self, array: NDArray[Any]) -> Any:
