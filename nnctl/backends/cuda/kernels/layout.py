@@ -65,7 +65,7 @@ def _inner(slot: Slot, axis: int) -> int:
 
 def _row(slot: Slot, launch: Launch) -> int:
     """Consecutive elements of an array for each entry in front of the op's axis."""
-    axis = launch.attributes["axis"]
+    axis: int = launch.attributes["axis"]
     return slot.shape[axis] * _inner(slot, axis)
 
 
@@ -90,7 +90,9 @@ def _broadcast_to(launch: Launch) -> list[Call]:
     if len(groups) > _GROUPS:
         raise ValueError(f"broadcast_to from {x.shape} to {made.shape} repeats axes in {len(groups)} turns")
     groups = [(1, False)] * (_GROUPS - len(groups)) + groups
-    lengths, strides, stride = [n for n, _ in groups], [], 1
+    lengths = [n for n, _ in groups]
+    strides: list[int] = []
+    stride = 1
     for length, kept in reversed(groups):
         strides.insert(0, stride if kept else 0)
         stride *= length if kept else 1
