@@ -83,23 +83,6 @@ DEVICE void put(Target to, int row, int column, float value) {
     to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
 }
 
-// Four neighbours of a row.
-DEVICE void put_four(Target to, int row, int column, const float* values) {
-    if (to.turned || to.n % 4 != 0 || row >= to.m || column >= to.n) {
-#pragma unroll
-        for (int j = 0; j < 4; ++j) put(to, row, column + j, values[j]);
-        return;
-    }
-    long long at = (long long)(row) * to.n + column;
-    float4 y = make_float4(values[0], values[1], values[2], values[3]);
-    if (to.scaled) {
-        float4 o = *reinterpret_cast<const float4*>(to.old + at);
-        y = make_float4(to.beta * o.x + to.alpha * y.x, to.beta * o.y + to.alpha * y.y, to.beta * o.z + to.alpha * y.z,
-                        to.beta * o.w + to.alpha * y.w);
-    }
-    *reinterpret_cast<float4*>(to.c + at) = y;
-}
-
 template <int ROWS, int COLUMNS, int DEPTH, int EACH>
 DEVICE void product(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
                     const float* beta, int m, int n, int k, int part, int way) {
@@ -159,11 +142,12 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     }
     Target to = target_of(c + (long long)(split) * m * n, old, alpha, beta, m, n, way);
     if (SLICES == 1) {
+        // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
 #pragma unroll
         for (int i = 0; i < EACH; ++i)
 #pragma unroll
-            for (int j = 0; j < EACH; j += 4)
-                put_four(to, row + down + i / 4 * 16 + i % 4, column + over + j * 8, &sums[i][j]);
+            for (int j = 0; j < EACH; ++j)
+                put(to, row + down + i / 4 * 16 + i % 4, column + over + j / 4 * 32 + j % 4, sums[i][j]);
         return;
     }
     float* of_slices = block.shared;
