@@ -15,9 +15,9 @@ _FILE = "convolution.cu"
 _PAD = 4
 _PROCESSORS = 132
 _LAUNCH = 300_000
-"""What a second launch and its read of the parts cost at least, in multiplications of one processor."""
+"""The cost of a second launch, in multiplications that one processor makes meanwhile."""
 _PART = 0.7
-"""What an element of a part costs to be written and read again, in the same."""
+"""The cost of an element of a part, which is written and read again, in the same."""
 
 
 @dataclass(frozen=True)
