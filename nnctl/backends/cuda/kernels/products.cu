@@ -83,21 +83,14 @@ DEVICE void put(Target to, int row, int column, float value) {
     to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
 }
 
-// Four neighbours of a row.
-DEVICE void put_four(Target to, int row, int column, const float* values) {
-    if (to.turned || to.n % 4 != 0 || row >= to.m || column >= to.n) {
-#pragma unroll
-        for (int j = 0; j < 4; ++j) put(to, row, column + j, values[j]);
-        return;
-    }
-    long long at = (long long)(row) * to.n + column;
-    float4 y = make_float4(values[0], values[1], values[2], values[3]);
+// Two neighbours of a row of C, where rows are aligned to 8 bytes. Four at once would be no faster, and cost the
+// largest tile so many registers that a multiprocessor could hold but one block.
+DEVICE void put_two(Target to, long long at, float first, float second) {
     if (to.scaled) {
-        float4 o = *reinterpret_cast<const float4*>(to.old + at);
-        y = make_float4(to.beta * o.x + to.alpha * y.x, to.beta * o.y + to.alpha * y.y, to.beta * o.z + to.alpha * y.z,
-                        to.beta * o.w + to.alpha * y.w);
+        first = to.beta * to.old[at] + to.alpha * first;
+        second = to.beta * to.old[at + 1] + to.alpha * second;
     }
-    *reinterpret_cast<float4*>(to.c + at) = y;
+    *reinterpret_cast<float2*>(to.c + at) = make_float2(first, second);
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int EACH>
@@ -159,11 +152,18 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     }
     Target to = target_of(c + (long long)(split) * m * n, old, alpha, beta, m, n, way);
     if (SLICES == 1) {
+        row += down;
+        column += over;
+        bool pairs = !to.turned && n % 2 == 0;
 #pragma unroll
         for (int i = 0; i < EACH; ++i)
 #pragma unroll
-            for (int j = 0; j < EACH; j += 4)
-                put_four(to, row + down + i / 4 * 16 + i % 4, column + over + j * 8, &sums[i][j]);
+            for (int j = 0; j < EACH; j += 2) {
+                int r = row + i / 4 * 16 + i % 4, c = column + j / 4 * 32 + j % 4;
+                if (pairs && r < m && c < n) put_two(to, (long long)(r) * n + c, sums[i][j], sums[i][j + 1]);
+                if (!pairs) put(to, r, c, sums[i][j]);
+                if (!pairs) put(to, r, c + 1, sums[i][j + 1]);
+            }
         return;
     }
     float* of_slices = block.shared;
