@@ -124,9 +124,7 @@ class CupyDevice:
             pinned = self._cuda.alloc_pinned_memory(piece.nbytes)
             np.frombuffer(pinned, np.uint8, piece.nbytes)[...] = piece
             runtime = self._cuda.runtime
-            runtime.memcpyAsync(
-                address + start, pinned.ptr, piece.nbytes, runtime.memcpyHostToDevice, self._stream.ptr
-            )
+            runtime.memcpyAsync(address + start, pinned.ptr, piece.nbytes, runtime.memcpyHostToDevice, self._stream.ptr)
             copied = self._cuda.Event(disable_timing=True)
             copied.record(self._stream)
             # Pinned memory goes to the next who asks as soon as nobody holds it.

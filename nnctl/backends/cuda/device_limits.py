@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nnctl.backends.contract import Finding
@@ -74,4 +75,4 @@ class Limits:
             for _ in range(_REPEATS):
                 work()
                 marks.append(device.mark())
-        return min(device.seconds(first, last) for first, last in zip(marks, marks[1:], strict=False))
+        return min(device.seconds(first, last) for first, last in pairwise(marks))

@@ -1,4 +1,4 @@
-"""An op on the emulated device against its reference body."""
+"""An op on a device, the emulated one or another, against its reference body."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from graph.interpretation import interpret
 
 from backends.cuda.emulator import EmulatedDevice
 from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.device import Device
 from nnctl.graph.builder import GraphBuilder
 
 STORED = {"f": np.float32, "i": np.int64, "u": np.uint8}
@@ -19,7 +20,19 @@ ROLES = {"f": ("real", "optimizer state"), "i": ("index", "data"), "u": ("uint8"
 def compare(
     name: str, inputs: Any, attributes: Mapping[str, Any], order: int, reference: Any = np.float32, rtol: float = 2e-5
 ) -> None:
-    """Run one op on the emulated device and compare all of its outputs with those of the reference body.
+    """Run one op on the emulated device, and compare; see `compare_on`. order: see `EmulatedDevice`."""
+    compare_on(EmulatedDevice(order), name, inputs, attributes, reference, rtol)
+
+
+def compare_on(
+    device: Device,
+    name: str,
+    inputs: Any,
+    attributes: Mapping[str, Any],
+    reference: Any = np.float32,
+    rtol: float = 2e-5,
+) -> None:
+    """Run one op on a device and compare all of its outputs with those of the reference body.
 
     reference: the precision in which that one computes.
     """
@@ -30,7 +43,6 @@ def compare(
     made = builder.apply_all(name, *tensors, **attributes)
     graph = builder.graph({f"y{i}": tensor for i, tensor in enumerate(made)})
     expected = interpret(graph, storage, {}, reference).outputs
-    device = EmulatedDevice(order)
     backend = CudaBackend(device)
     assert backend.missing(graph) == ()
     executable = backend.load(backend.plan(graph, {}), {k: backend.to_device(a) for k, a in storage.items()})
