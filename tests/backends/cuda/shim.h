@@ -33,6 +33,7 @@ static inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint6
 static inline int min(int a, int b) { return a < b ? a : b; }
 static inline int max(int a, int b) { return a > b ? a : b; }
 static inline float fminf_(float a, float b) { return std::fmin(a, b); }
+static inline float cospif(float x) { return float(std::cos(3.14159265358979323846 * double(x))); }
 using std::isfinite; using std::isnan; using std::isinf;
 
 namespace emulated {
