@@ -20,6 +20,26 @@ struct Block {
 // The element that this thread is for, of as many as the grid has threads.
 DEVICE int element_of(Block block) { return block.index * THREADS + int(threadIdx.x); }
 
+// WIDTH neighbouring elements as one: a thread that moves 16 bytes at a time has a quarter of the instructions.
+template <class T, int WIDTH> struct __align__(sizeof(T) * WIDTH) Pack {
+    T at[WIDTH];
+};
+
+// Those of number `i` among an array's packs, read and written at once.
+template <int WIDTH, class T> DEVICE Pack<T, WIDTH> pack_at(const T* x, int i) {
+    return reinterpret_cast<const Pack<T, WIDTH>*>(x)[i];
+}
+
+template <int WIDTH, class T> DEVICE void put_pack(T* x, int i, Pack<T, WIDTH> pack) {
+    reinterpret_cast<Pack<T, WIDTH>*>(x)[i] = pack;
+}
+
+template <int WIDTH> DEVICE Pack<float, WIDTH> all_of(float value) {
+    Pack<float, WIDTH> pack;
+    for (int k = 0; k < WIDTH; ++k) pack.at[k] = value;
+    return pack;
+}
+
 DEVICE float sign_of(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
 
 // ln(e^a + e^b), without overflow.
