@@ -48,7 +48,6 @@ def test_more_rows_than_a_block_has() -> None:
     for name in ("softmax_log_likelihood", "log_likelihood"):
         compare(name, [np.abs(z), y], {}, 2)
     compare("target_distribution", [y], {"classes": 10, **SMOOTHED}, 2)
-    compare("one_hot", [y], {"classes": 10}, 2)
     compare("label_weight", [y], {"weights": tuple(np.arange(10.0))}, 2)
     compare("same", [y, labels(300, 9)], {}, 2)
 

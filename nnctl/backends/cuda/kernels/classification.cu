@@ -63,12 +63,6 @@ KERNEL same(Block block, const long long* a, const long long* b, float* y, int c
     if (i < count) y[i] = a[i] == b[i] ? 1.0f : 0.0f;
 }
 
-// 1 at the label, 0 elsewhere.
-KERNEL one_hot(Block block, const long long* labels, float* y, int count, int classes) {
-    int i = element_of(block);
-    if (i < count) y[i] = labels[i / classes] == i % classes ? 1.0f : 0.0f;
-}
-
 // The weight of each example's class.
 KERNEL label_weight(Block block, const long long* labels, const float* weights, float* y, int count) {
     int i = element_of(block);

@@ -57,13 +57,6 @@ def _same(launch: Launch) -> list[Call]:
     return [Call(function(_FILE, "same"), blocks_for(count), (*launch.inputs, *launch.outputs, count))]
 
 
-@emits("one_hot")
-def _one_hot(launch: Launch) -> list[Call]:
-    (labels,), (out,) = launch.inputs, launch.outputs
-    count = elements(out)
-    return [Call(function(_FILE, "one_hot"), blocks_for(count), (labels, out, count, out.shape[-1]))]
-
-
 @emits("label_weight")
 def _label_weight(launch: Launch) -> list[Call]:
     (labels,), (out,) = launch.inputs, launch.outputs
