@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from nnctl.backends.codegen.arguments import label
 from nnctl.backends.contract import Finding, Resources
-from nnctl.backends.cuda.calls import THREADS
+from nnctl.backends.cuda.calls import THREADS, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps, calls_of
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.ir import Graph
@@ -23,18 +24,20 @@ from nnctl.plan.plan import Plan
 
 
 class CudaBackend:
-    """A `Backend` whose storage is arrays on a device."""
+    """A `Backend` whose storage is arrays on a device. precision: of matrix products and convolutions."""
 
     name = "cuda"
     takes_any_op = True
     resources = Resources(1, "one device")
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, precision: ProductPrecision = "float32") -> None:
         self.device = device
+        self.precision = precision
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
-        """See `Backend`: their reference bodies run between graphs."""
-        ops = (n.op for n in graph.nodes if n.op.name not in VIEWS and not isinstance(n.op, ElementwiseOp))
+        """See `Backend`: reference bodies run between graphs. What has no inputs is computed once, on the host."""
+        launched = (n for n in graph.nodes if n.inputs and n.op.name not in VIEWS)
+        ops = (n.op for n in launched if not isinstance(n.op, ElementwiseOp))
         return tuple(sorted({op.name for op in ops}.difference(EMITTERS)))
 
     def to_device(self, array: NDArray[Any]) -> Any:
@@ -55,17 +58,17 @@ class CudaBackend:
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> CapturedSteps:
         """See `Backend`. Raises ValueError for another precision than float32."""
-        return CapturedSteps(_single(plan), storage, self.device)
+        return CapturedSteps(_single(plan), storage, self.device, self.precision)
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedSteps:
         """See `Backend`."""
-        return TimedSteps(_single(plan), storage, self.device)
+        return TimedSteps(_single(plan), storage, self.device, self.precision)
 
     def listing(self, plan: Plan) -> str:
         """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once."""
         lines: list[str] = []
         units: dict[Unit, None] = {}
-        for launch, calls in zip(plan.launches, calls_of(plan), strict=True):
+        for launch, calls in zip(plan.launches, calls_of(plan, self.precision), strict=True):
             lines.append(f"// {label(launch)}")
             for call in calls or ():
                 units[call.function.unit] = None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.ops.shapes import DType
 from nnctl.plan.plan import Launch, Slot
+
+ProductPrecision: TypeAlias = Literal["float32", "tf32", "bf16"]
+"""The precision to which matrix products and convolutions round what they multiply; their sums are float32."""
 
 THREADS = 256
 """Threads of every block."""
@@ -26,7 +29,15 @@ class Scratch:
     key: str = ""
 
 
-Argument: TypeAlias = Slot | Scratch | int | float
+@dataclass(frozen=True)
+class Table:
+    """Real numbers of an op's attributes, as the weights of classes, in memory that no call may change."""
+
+    numbers: tuple[float, ...]
+    dtype: DType = "real"
+
+
+Argument: TypeAlias = Slot | Scratch | Table | int | float
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,8 @@ class Call:
             raise TypeError(f"{name} takes {len(parameters)} arguments, {len(self.arguments)} are given")
         for parameter, argument in zip(parameters, self.arguments, strict=True):
             if parameter.pointer:
-                good = isinstance(argument, Slot | Scratch) and argument.dtype == parameter.kind
+                good = isinstance(argument, Slot | Scratch | Table) and argument.dtype == parameter.kind
+                good = good and not (parameter.written and isinstance(argument, Table))
             else:
                 good = type(argument) is (int if parameter.kind == "int" else float)
             if not good:
@@ -68,9 +80,20 @@ def elements(slot: Slot) -> int:
     return math.prod(slot.shape)
 
 
-Emit: TypeAlias = Callable[[Launch], Sequence[Call]]
+def threads_a_row(length: int) -> int:
+    """Threads that share a row of so many elements: a power of two within a warp, or the whole block."""
+    return min(32, two_power(length)) if length < THREADS else THREADS
 
-EMITTERS: dict[str, Emit] = {}
+
+def two_power(number: int) -> int:
+    """The least power of two that is not less."""
+    return 1 << max(0, number - 1).bit_length()
+
+
+Emit: TypeAlias = Callable[[Launch], Sequence[Call]]
+EmitInPrecision: TypeAlias = Callable[[Launch, ProductPrecision], Sequence[Call]]
+
+EMITTERS: dict[str, EmitInPrecision] = {}
 
 
 def emits(*names: str) -> Callable[[Emit], Emit]:
@@ -80,10 +103,24 @@ def emits(*names: str) -> Callable[[Emit], Emit]:
     """
 
     def decorate(function: Emit) -> Emit:
-        for name in names:
-            if name in EMITTERS:
-                raise ValueError(f"op {name!r} has two emitters")
-            EMITTERS[name] = function
+        _enter(names, lambda launch, precision: function(launch))
         return function
 
     return decorate
+
+
+def emits_in_precision(*names: str) -> Callable[[EmitInPrecision], EmitInPrecision]:
+    """The same for products, whose calls hang on the precision that the spec's backend asks for."""
+
+    def decorate(function: EmitInPrecision) -> EmitInPrecision:
+        _enter(names, function)
+        return function
+
+    return decorate
+
+
+def _enter(names: Sequence[str], function: EmitInPrecision) -> None:
+    for name in names:
+        if name in EMITTERS:
+            raise ValueError(f"op {name!r} has two emitters")
+        EMITTERS[name] = function

@@ -6,6 +6,7 @@ A function is written once, as what one block does:
 
 Parameters are pointers to elements, `const` where they are only read, and numbers. A file of functions is one
 unit, compiled as a whole, so that it is compiled once for all nets; what is generated for a plan is another.
+What several files share is a header `X.cuh` beside them, with a guard, as units may come to stand in one text.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _KINDS: Mapping[str, Kind] = {"float": "real", "long long": "index", "unsigned c
 _NUMBERS: Mapping[str, Kind] = {"int": "int", "float": "float"}
 ELEMENTS: Mapping[DType, str] = {"real": "float", "index": "long long", "uint8": "unsigned char"}
 """The type in CUDA C of a value's elements."""
-_SIGNATURE = re.compile(r"^KERNEL (\w+)\(Block block((?:,[^)]*)?)\)", re.MULTILINE)
+_SIGNATURE = re.compile(r"^KERNEL (\w+)\(\s*Block block((?:,[^)]*)?)\)", re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _PARAMETER = re.compile(r"(const )?(float|int|long long|unsigned char)\s*(\*?)\s*(\w+)")
 
 
@@ -77,8 +79,9 @@ def prelude() -> str:
 
 @cache
 def file_unit(name: str) -> Unit:
-    """The unit of a file of `kernels/`, as "classification.cu"."""
-    return Unit(name, (_FOLDER / name).read_text(encoding="utf-8"))
+    """The unit of a file of `kernels/`, as "classification.cu", with the headers that it includes in their places."""
+    text = (_FOLDER / name).read_text(encoding="utf-8")
+    return Unit(name, _INCLUDE.sub(lambda match: (_FOLDER / match[1]).read_text(encoding="utf-8"), text))
 
 
 def function(file: str, name: str) -> DeviceFunction:

@@ -65,3 +65,26 @@ DEVICE float block_max(Block block, float x) {
     __syncthreads();
     return largest;
 }
+
+// A row of a matrix that some neighbouring threads share: a power of two within a warp, or the whole block.
+struct Row {
+    int number, lane, threads;
+};
+
+DEVICE Row row_of(Block block, int threads) {
+    int thread = int(threadIdx.x);
+    return Row{block.index * (THREADS / threads) + thread / threads, thread % threads, threads};
+}
+
+// Σ x of the threads of a row, in each of them. All threads of the block must come here together.
+DEVICE float row_sum(Block block, Row row, float x) {
+    if (row.threads == THREADS) return block_sum(block, x);
+    for (int lanes = row.threads / 2; lanes > 0; lanes /= 2) x += __shfl_xor_sync(0xffffffffu, x, lanes);
+    return x;
+}
+
+DEVICE float row_max(Block block, Row row, float x) {
+    if (row.threads == THREADS) return block_max(block, x);
+    for (int lanes = row.threads / 2; lanes > 0; lanes /= 2) x = larger(x, __shfl_xor_sync(0xffffffffu, x, lanes));
+    return x;
+}
