@@ -83,16 +83,6 @@ DEVICE void put(Target to, int row, int column, float value) {
     to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
 }
 
-// Two neighbours of a row of C, where rows are aligned to 8 bytes. Four at once would be no faster, and cost the
-// largest tile so many registers that a multiprocessor could hold but one block.
-DEVICE void put_two(Target to, long long at, float first, float second) {
-    if (to.scaled) {
-        first = to.beta * to.old[at] + to.alpha * first;
-        second = to.beta * to.old[at + 1] + to.alpha * second;
-    }
-    *reinterpret_cast<float2*>(to.c + at) = make_float2(first, second);
-}
-
 template <int ROWS, int COLUMNS, int DEPTH, int EACH>
 DEVICE void product(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
                     const float* beta, int m, int n, int k, int part, int way) {
@@ -152,18 +142,12 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     }
     Target to = target_of(c + (long long)(split) * m * n, old, alpha, beta, m, n, way);
     if (SLICES == 1) {
-        row += down;
-        column += over;
-        bool pairs = !to.turned && n % 2 == 0;
+        // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
 #pragma unroll
         for (int i = 0; i < EACH; ++i)
 #pragma unroll
-            for (int j = 0; j < EACH; j += 2) {
-                int r = row + i / 4 * 16 + i % 4, c = column + j / 4 * 32 + j % 4;
-                if (pairs && r < m && c < n) put_two(to, (long long)(r) * n + c, sums[i][j], sums[i][j + 1]);
-                if (!pairs) put(to, r, c, sums[i][j]);
-                if (!pairs) put(to, r, c + 1, sums[i][j + 1]);
-            }
+            for (int j = 0; j < EACH; ++j)
+                put(to, row + down + i / 4 * 16 + i % 4, column + over + j / 4 * 32 + j % 4, sums[i][j]);
         return;
     }
     float* of_slices = block.shared;
