@@ -108,3 +108,24 @@ DEVICE float row_max(Block block, Row row, float x) {
     for (int lanes = row.threads / 2; lanes > 0; lanes /= 2) x = larger(x, __shfl_xor_sync(0xffffffffu, x, lanes));
     return x;
 }
+
+// What a loop calls that waits for another block. The device has nothing to do then; where one core runs all threads,
+// as in the tests, it is given away.
+#ifndef SPIN
+#define SPIN()
+#endif
+
+// Wait until all blocks of a cooperative launch have come here; what they wrote before is then seen by all. arrived:
+// a number in global memory that all barriers of the launch share, 0 before the first one, and again before 2^31
+// blocks have come in all.
+DEVICE void grid_barrier(int blocks, int* arrived) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        unsigned before = unsigned(atomicAdd(arrived, 1));
+        unsigned all = (before / unsigned(blocks) + 1u) * unsigned(blocks);
+        while (int(unsigned(*(volatile int*)arrived) - all) < 0) SPIN();
+        __threadfence();
+    }
+    __syncthreads();
+}
