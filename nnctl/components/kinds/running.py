@@ -37,7 +37,7 @@ class BackendComponent(Component):
         return None
 
     def suits_machine(self) -> bool:
-        """Whether this machine has what the backend is for; where it has not, `auto` passes it over without a word."""
+        """True where this machine has what the backend is for; else `auto` passes it over without a word."""
         return True
 
     def open(self, workers: int | None = None) -> Any:
