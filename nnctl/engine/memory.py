@@ -28,11 +28,11 @@ Left: TypeAlias = Callable[[], int]
 ArenaOf: TypeAlias = Callable[[int], int]
 
 
-def require_for_training(network: Network, batch: int, examples: int, left: Left = memory.available) -> None:
+def require_for_training(network: Network, batch: int, examples: int, left: Left | None = None) -> None:
     """Raise ShapeError, at the layer, where the net's arrays or one launch of a training step exceed the memory left.
 
-    batch: examples of a step. examples: of the training set. left: bytes where steps run; the first values of the
-    net's arrays are drawn on the host.
+    batch: examples of a step. examples: of the training set. left: bytes where steps run, those of the host if None,
+    where the first values of the net's arrays are drawn.
     """
     sizes = interface.sizes(batch, examples)
     kept = [(name, layer, math.prod(resolve(shape, sizes))) for name, layer, shape in _kept(network)]
@@ -47,7 +47,7 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
         raise _too_large(network, layer, words, host_left)
     for node in network.training_step.nodes:
         size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
-        if size > _LOOKED_AT and size > (bytes_left := left()):
+        if size > _LOOKED_AT and size > (bytes_left := (left or memory.available)()):
             output = max(node.outputs, key=lambda value: _bytes(value, sizes))
             raise _too_large(
                 network,
@@ -57,9 +57,12 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
             )
 
 
-def require_for_plan(plan: Plan, left: Left = memory.available, arena_of: ArenaOf | None = None) -> None:
-    """Raise UsageError where the scratch memory of a step exceeds the memory left. arena_of: see `contents`."""
-    if plan.arena_bytes <= _LOOKED_AT or plan.arena_bytes <= (bytes_left := left()):
+def require_for_plan(plan: Plan, left: Left | None = None, arena_of: ArenaOf | None = None) -> None:
+    """Raise UsageError where the scratch memory of a step exceeds the memory left.
+
+    left: bytes where it runs; those of the host if None. arena_of: see `contents`.
+    """
+    if plan.arena_bytes <= _LOOKED_AT or plan.arena_bytes <= (bytes_left := (left or memory.available)()):
         return
     raise UsageError(
         f"a step of {plan.batch:,} examples takes {in_bytes(plan.arena_bytes)} of scratch memory, and "

@@ -339,12 +339,11 @@ class Loop:
             self._best = None
 
     def _saved_words(self) -> str:
-        """What is left of a run that ends without saving."""
+        """The sentence on what is left of a run that ends without saving."""
         if self._saved_step is None:
             return f"step {self.step} was done, and no checkpoint had been saved"
-        return (
-            f"step {self.step} was done; the checkpoint of step {self._saved_step} is whole, --resume goes on from it"
-        )
+        saved = f"the checkpoint of step {self._saved_step} is whole, --resume goes on from it"
+        return f"step {self.step} was done; {saved}"
 
     def _interrupted(self, number: int) -> Interrupted:
         where = f"at step {self.step} of {self.timetable.steps} (epoch {self.timetable.epochs_done(self.step):.4g})"

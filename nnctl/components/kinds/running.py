@@ -27,6 +27,7 @@ class BackendComponent(Component):
     """
 
     kind: ClassVar[str] = "backend"
+    of_number: ClassVar[str] = "{type: cpu, threads: …}"
     rank: ClassVar[int] = 0
     reference: ClassVar[bool] = False
     same_as: ClassVar[str] = ""
