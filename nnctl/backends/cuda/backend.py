@@ -68,13 +68,15 @@ class CudaBackend:
         """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once."""
         lines: list[str] = []
         units: dict[Unit, None] = {}
-        for launch, calls in zip(plan.launches, calls_of(plan, self.precision), strict=True):
+        for launch, calls in zip(plan.launches, calls_of(plan, self.precision, joined=True), strict=True):
             lines.append(f"// {label(launch)}")
             for call in calls or ():
                 units[call.function.unit] = None
                 lines.append(f"{call.function.name}<<<{call.blocks}, {THREADS}, {call.shared}>>>();")
             if calls is None:
                 lines.append("// the reference body runs, outside any graph")
+            elif not calls:
+                lines.append("// in a grid above")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])
 

@@ -42,7 +42,8 @@ class CapturedSteps(StepsOnDevice):
     ) -> None:
         super().__init__(plan, storage, device)
         self._loaded: dict[DeviceFunction, Any] = {}
-        self._inside = [self._bound(i, calls) for i, calls in enumerate(calls_of(plan, precision))]
+        self.calls = calls_of(plan, precision, joined=True)
+        self._inside = [self._bound(i, calls) for i, calls in enumerate(self.calls)]
         self._graphs: dict[int, list[Work]] = {}
 
     def moved(self) -> None:
@@ -167,7 +168,8 @@ class TimedSteps(CapturedSteps):
     ) -> None:
         super().__init__(plan, storage, device, precision)
         self._marks: list[tuple[int, Any, Any]] = []
-        self._inside = [[self._marked(i, pieces)] for i, pieces in enumerate(self._inside)]
+        self._inside = [[self._marked(i, pieces)] if pieces else [] for i, pieces in enumerate(self._inside)]
+        self._shares = [_shares(i, calls) for i, calls in enumerate(self.calls)]
 
     def _marked(self, number: int, pieces: Sequence[Bound]) -> Bound:
         def timed() -> None:
@@ -183,7 +185,9 @@ class TimedSteps(CapturedSteps):
         self.device.synchronize()
         seconds = np.zeros(len(self.plan.launches))
         for number, first, last in self._marks:
-            seconds[number] += self.device.seconds(first, last)
+            took = self.device.seconds(first, last)
+            for launch, share in self._shares[number].items():
+                seconds[launch] += share * took
         self._marks.clear()
         return seconds
 
@@ -192,3 +196,11 @@ class TimedSteps(CapturedSteps):
         from nnctl.backends.limits import product_limit
 
         return product_limit(1)
+
+
+def _shares(number: int, calls: list[Call] | None) -> dict[int, float]:
+    """What launches have of the time of launch number `number`'s calls: all its own, or by their blocks of a grid."""
+    for call in calls or ():
+        if call.shares:
+            return {launch: blocks / call.blocks for launch, blocks in call.shares}
+    return {number: 1.0}
