@@ -199,7 +199,7 @@ class TimedSteps(CapturedSteps):
 
 
 def _shares(number: int, calls: list[Call] | None) -> dict[int, float]:
-    """What launches have of the time of launch number `number`'s calls: all its own, or by their blocks of a grid."""
+    """The launches that share the time of a launch's calls, each with its share: by its blocks of a common grid."""
     for call in calls or ():
         if call.shares:
             return {launch: blocks / call.blocks for launch, blocks in call.shares}

@@ -37,7 +37,7 @@ class Segments:
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        """What the function takes, of each segment in turn, or once where all have it in common; then the bounds."""
+        """Arguments of the segments in turn, once where all have it in common; then the bounds."""
         found: list[Argument] = []
         for index in range(len(self._function.parameters)):
             given = [call.arguments[index] for call in self.calls]
