@@ -35,8 +35,8 @@ class Tile:
 
     @property
     def shared(self) -> int:
-        """Bytes of shared memory: two pairs of panels, or the slices' sums."""
-        panels = 2 * self.depth * (self.rows + self.columns + 2 * _PAD)
+        """Bytes of shared memory: two pairs of panels and the spots of windows, or the slices' sums."""
+        panels = 2 * self.depth * (self.rows + self.columns + 2 * _PAD) + 3 * max(self.rows, 2 * self.depth)
         return 4 * max(panels, self.slices * self.rows * self.columns if self.slices > 1 else 0)
 
     def count(self, rows: int, columns: int) -> int:
