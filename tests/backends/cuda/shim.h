@@ -93,6 +93,7 @@ extern "C" float fmaf(float, float, float);
 extern "C" double fma(double, double, double);
 extern "C" float ldexpf(float, int);
 extern "C" void sincosf(float, float*, float*);
+static inline float cospif(float x) { return float(cos(3.14159265358979323846 * double(x))); }
 static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 static inline bool isnan(float x) { return __builtin_isnan(x); }
 static inline bool isinf(float x) { return __builtin_isinf(x); }

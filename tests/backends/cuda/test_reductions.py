@@ -81,3 +81,16 @@ def test_a_maximum_keeps_what_is_no_number(place: int) -> None:
     x[place, 1] = math.nan
     compare("max", [x], {"axes": (0,)}, 0)
     compare("max", [np.where(x == 0.0, -math.inf, x)], {"axes": (0, 1)}, 1)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((5, 300), (0,)), ((300, 5), (1,)), ((3, 40, 7), (0, 2)), ((900,), (0,))])
+def test_norms_leave_no_range_of_numbers(shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    for order, scale in enumerate((1.0, 1e-30, 1e30, 0.0, math.inf, math.nan)):
+        rng = np.random.default_rng(order)
+        x = rng.standard_normal(shape)
+        # Most norms are plain, some are scaled.
+        scaled = np.where(rng.random(x.sum(axis=axes).shape) < 0.3, scale, 1.0)
+        with np.errstate(all="ignore"):
+            x = (x * np.expand_dims(scaled, axes)).astype(np.float32)
+            squares = (x * x).sum(axis=axes)
+        compare("norm", [x, squares], {"axes": axes}, order % 3)
