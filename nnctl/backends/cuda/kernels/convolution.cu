@@ -10,18 +10,13 @@
 // The transpose is a convolution of y by steps of one: pixels of x that lie a stride apart meet the same places of the
 // window, so they are made together, as one class among stride·stride, and nothing is multiplied by zeros between.
 //
-// A sum may be split among blocks: then its parts lie one behind the other, and `add_convolved` adds them, in order.
+// A sum may be split among blocks: then its parts lie one behind the other, and `add_up` of parts.cu adds them, in order.
 
+#include "geometry.cuh"
 #include "panels.cuh"
 
 // Whatever is so far out is outside every picture, and stays there when another of its kind is added.
 #define FAR (-(1 << 30))
-
-// x (images, height, width, channels), y (images, rows, columns, filters), w (kh, kw, channels/groups, filters).
-struct Geometry {
-    int images, height, width, channels, rows, columns, filters, kh, kw, down, across, spread_down, spread_across,
-        top, left, groups;
-};
 
 // Where a block is: which tile of which group's product, which part of the sum.
 struct Turn {
@@ -314,19 +309,4 @@ KERNEL convolution_kernel_32x32(
     int top, int left, int groups) {
     convolve_to_kernel<32, 32, 32, 4>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
-}
-
-// The sum of the parts, `count` elements each: WARP neighbours a block, whose warps take every eighth part, always
-// added in the same order.
-KERNEL add_convolved(Block block, const float* parts, float* sum, int count, int number) {
-    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, i = block.index * WARP + lane;
-    float total = 0.0f;
-    if (i < count)
-#pragma unroll 8
-        for (int p = warp; p < number; p += THREADS / WARP) total += parts[(long long)(p) * count + i];
-    block.shared[threadIdx.x] = total;
-    __syncthreads();
-    if (warp != 0 || i >= count) return;
-    for (int w = 1; w < THREADS / WARP; ++w) total += block.shared[w * WARP + lane];
-    sum[i] = total;
 }

@@ -17,19 +17,6 @@
 // Floats behind each row of a panel, so that those written together lie in different banks.
 #define PANEL_PAD 4
 
-// Quotients by multiplication: the reciprocal is ⌈2³²/by⌉, exact where dividends stay below 2³²/by, else 0.
-struct Divisor {
-    int by;
-    unsigned reciprocal;
-};
-
-DEVICE Divisor divisor(int by, int most) {
-    bool exact = by > 1 && (long long)(most) * by < 0x100000000ll;
-    return Divisor{by, exact ? 0xffffffffu / unsigned(by) + 1 : 0};
-}
-
-DEVICE int operator/(int n, Divisor d) { return d.reciprocal ? int(__umulhi(unsigned(n), d.reciprocal)) : n / d.by; }
-
 // A thread's share of DEPTH × LINES of a matrix whose neighbours in memory lie along the depth. vector: four at once.
 template <int LINES, int DEPTH, class Source> struct AlongDepth {
     static constexpr int EACH = LINES * DEPTH / THREADS, FOURS = EACH < 4 ? 1 : EACH / 4;
