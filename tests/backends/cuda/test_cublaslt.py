@@ -99,7 +99,8 @@ def test_an_address_is_not_said_to_be_better_aligned_than_it_is() -> None:
     memory = device.empty((4096,), np.float32)
     at = device.address(memory)
     made.prepared(Product(4, 4, 4, False, False, "float32"), at + 64, at + 1024, at + 2048 + 16)
-    assert double.asked[5:10] == [("set", 1, 32 << 20), *zip(["set"] * 4, (5, 6, 7, 8), (256, 64, 16, 16), strict=True)]
+    said = {attribute: value for what, attribute, value in (a for a in double.asked if a[0] == "set" and a[1] >= 5)}
+    assert said == {5: 256, 6: 64, 7: 16, 8: 16}
 
 
 def test_the_fastest_algorithm_is_kept_for_runs_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
