@@ -149,7 +149,7 @@ def addition(parts: Memory, splits: int, c: Slot, update: Update | None = None) 
 
 
 def _scaling(c: Slot, update: Update | None) -> tuple[Memory, Slot, Slot]:
-    """What an update reads. A call has all arguments; those of an update are not read by another product."""
+    """The arrays that an update reads. A call has all arguments; those of an update no other product reads."""
     return (update.old, update.alpha, update.beta) if update else (c, c, c)
 
 
