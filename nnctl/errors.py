@@ -196,7 +196,7 @@ class KernelError(NnctlError):
 
 
 class DeviceError(NnctlError):
-    """A device does not give what is asked of it."""
+    """A device does not do what is asked of it."""
 
     exit_code = 2
 

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.compilation import architecture_for, compiled
+from nnctl.backends.cuda.cublaslt import CublasLt, installed
 from nnctl.backends.cuda.device_errors import device_error
 from nnctl.backends.cuda.device_limits import Limits
+from nnctl.backends.cuda.library import ProductLibrary
 from nnctl.errors import DeviceFull
 from nnctl.process.memory import in_bytes
 
@@ -64,7 +66,10 @@ class CupyDevice:
             self._cuda.runtime.setDevice(number)
             self._stream = self._cuda.Stream(non_blocking=True)
             capability = int(self._cuda.Device(number).compute_capability)
+            name = self._cuda.runtime.getDeviceProperties(number)["name"].decode()
         self._architecture = architecture_for(capability)
+        library = installed()
+        self._products = None if library is None else CublasLt(library, self, self._stream.ptr, name)
         self._limits = Limits(self)
 
     @property
@@ -72,6 +77,11 @@ class CupyDevice:
         """See `Device`."""
         module: ModuleType = self._cupy
         return module
+
+    @property
+    def products(self) -> ProductLibrary | None:
+        """See `Device`: cublasLt, where it is installed."""
+        return self._products
 
     # -- memory --------------------------------------------------------------------
 
@@ -269,8 +279,8 @@ class CupyDevice:
     # -- facts ---------------------------------------------------------------------
 
     def product_limit(self) -> float:
-        """See `Device`. Raises DeviceError without cuBLAS."""
-        return self._limits.products()
+        """See `Device`. Raises DeviceError without cublasLt."""
+        return self._limits.products("float32")
 
     def describe(self) -> Sequence[Finding]:
         """See `Device`."""

@@ -1,13 +1,14 @@
-"""The limits of a GPU, measured in a moment: matrix products by cuBLAS, and copies of its memory."""
+"""The limits of a GPU, measured in a moment: matrix products by cublasLt, and copies of its memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from nnctl.backends.contract import Finding
+from nnctl.backends.cuda.calls import ProductPrecision
+from nnctl.backends.cuda.library import Product
 from nnctl.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -25,46 +26,44 @@ class Limits:
 
     def __init__(self, device: CupyDevice) -> None:
         self._device = device
+        self._products: dict[ProductPrecision, float] = {}
 
-    def products(self) -> float:
-        """Largest FLOP/s of cuBLAS's float32 product. Raises DeviceError without cuBLAS."""
-        return self._products
+    def products(self, precision: ProductPrecision) -> float:
+        """Largest FLOP/s of cublasLt's product in a precision. Raises DeviceError without cublasLt."""
+        if precision not in self._products:
+            library = self._device.products
+            if library is None:
+                raise DeviceError(
+                    "cublasLt, by which the limit of products is measured, is not installed\n  "
+                    "pip install 'nnctl[cuda13]', or 'nnctl[cuda12]', brings it"
+                )
+            a, b, c = (self._device.empty((_SIZE, _SIZE), "float32") for _ in "abc")
+            with self._device.current():
+                a[...] = 1.0
+                b[...] = 1.0
+            product = Product(_SIZE, _SIZE, _SIZE, False, False, precision)
+            multiply = library.prepared(product, *(self._device.address(each) for each in (a, b, c)))
+            self._products[precision] = 2.0 * _SIZE**3 / self._best(multiply)
+        return self._products[precision]
 
-    @cached_property
-    def _products(self) -> float:
-        xp: Any = self._device.arrays
-        a, b, c = (self._device.empty((_SIZE, _SIZE), "float32") for _ in "abc")
-        with self._device.current():
-            a[...] = 1.0
-            b[...] = 1.0
-        try:
-            return 2.0 * _SIZE**3 / self._best(lambda: xp.matmul(a, b, out=c))
-        except RuntimeError as error:
-            if "cublas" not in str(error).lower():
-                raise
-            raise DeviceError(
-                "cuBLAS, by which the limit of products is measured, is not installed\n  "
-                "pip install 'nnctl[cuda13]', or 'nnctl[cuda12]', brings it"
-            ) from error
-
-    @cached_property
     def copies(self) -> float:
         """Bytes a second that the device reads and writes of its memory."""
-        source, target = (self._device.empty((_COPIED // 4,), "float32") for _ in "ab")
+        source, target = (self._device.empty((_COPIED,), "uint8") for _ in "ab")
         xp: Any = self._device.arrays
         return 2.0 * _COPIED / self._best(lambda: xp.copyto(target, source))
 
     def findings(self, name: str) -> list[Finding]:
         """Rows for `nnctl doctor`. name: of the device."""
-        copied = Finding(
-            f"copying memory of {name}", f"{self.copies / 1e9:.0f} GB/s", f"{_COPIED >> 20} MiB read and written"
-        )
-        size = f"{_SIZE}×{_SIZE}×{_SIZE}"
-        try:
-            rate = f"{self.products() / 1e9:.0f} GFLOP/s"
-        except DeviceError as error:
-            return [copied, Finding(f"limit of {name}", "not measured", str(error).replace("\n ", ":"))]
-        return [copied, Finding(f"limit of {name}", rate, f"float32 products of cuBLAS, {size}, best of several")]
+        moved = f"{self.copies() / 1e9:.0f} GB/s"
+        found = [Finding(f"copying memory of {name}", moved, f"{_COPIED >> 20} MiB read and written")]
+        for precision in get_args(ProductPrecision):
+            what = f"limit of {name} in {precision}"
+            try:
+                rate = f"{self.products(precision) / 1e9:.0f} GFLOP/s"
+            except DeviceError as error:
+                return [*found, Finding(what, "not measured", str(error).replace("\n ", ":"))]
+            found.append(Finding(what, rate, f"products of cublasLt, {_SIZE}×{_SIZE}×{_SIZE}, best of several"))
+        return found
 
     def _best(self, work: Callable[[], object]) -> float:
         """Seconds of the fastest of several turns after one that does not count."""
