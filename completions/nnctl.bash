@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'train evaluate predict gradcheck inspect explain bench sweep data schema doctor completion' ;;
+    "") echo 'train evaluate predict gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
     "data") echo 'list fetch show' ;;
     esac
 }
@@ -14,6 +14,7 @@ _nnctl_options() {
     "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
     "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
+    "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --help -h' ;;
@@ -77,6 +78,14 @@ _nnctl_value() {
     "gradcheck --curve") echo 'flag' ;;
     "gradcheck --help") echo 'flag' ;;
     "gradcheck -h") echo 'flag' ;;
+    "parity --set") echo 'setting' ;;
+    "parity --backend") echo 'backend' ;;
+    "parity --against") echo 'free' ;;
+    "parity --steps") echo 'free' ;;
+    "parity --batch") echo 'free' ;;
+    "parity --seed") echo 'free' ;;
+    "parity --help") echo 'flag' ;;
+    "parity -h") echo 'flag' ;;
     "inspect --set") echo 'setting' ;;
     "inspect --show") echo 'words summary spec graph plan code' ;;
     "inspect --step") echo 'words train evaluate predict' ;;
@@ -139,6 +148,7 @@ _nnctl_argument() {
     "predict 0") echo 'directory' ;;
     "predict "*) echo 'file' ;;
     "gradcheck 0") echo 'spec' ;;
+    "parity 0") echo 'spec' ;;
     "inspect 0") echo 'spec' ;;
     "explain 0") echo 'spec component' ;;
     "bench 0") echo 'spec' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -65,6 +65,7 @@ complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
 complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
+complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Train a net on two backends at once and compare them, step by step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
@@ -123,6 +124,15 @@ complete -c nnctl -n '__nnctl_using gradcheck' -l seed -x -d 'Instead of the spe
 complete -c nnctl -n '__nnctl_using gradcheck' -l curve -d 'Errors of central differences for eps from 1e-1 to 1e-12 instead'
 complete -c nnctl -n '__nnctl_using gradcheck' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 gradcheck' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using parity' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using parity' -l backend -x -a '(__nnctl_ask backend)' -d 'The one that is judged; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using parity' -l against -x -d 'The one it is compared with; the reference if absent'
+complete -c nnctl -n '__nnctl_using parity' -l steps -x -d 'Training steps'
+complete -c nnctl -n '__nnctl_using parity' -l batch -x -d 'Examples a step; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using parity' -l seed -x -d 'Instead of the spec’s seed'
+complete -c nnctl -n '__nnctl_using parity' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 parity' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using inspect' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using inspect' -l show -x -a 'summary spec graph plan code' -d 'The layers, or a stage of compilation'

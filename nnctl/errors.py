@@ -11,6 +11,7 @@ NnctlError                1   a defect of ours
 │   └── RunThere          2   it holds a run already
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
+├── ParityFailed          5   two backends differ by more than rounding
 └── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
 """
 
@@ -194,6 +195,12 @@ class DivergedError(NnctlError):
 
 class GradcheckFailed(NnctlError):
     """An analytic derivative disagrees with the numeric one."""
+
+    exit_code = 5
+
+
+class ParityFailed(NnctlError):
+    """Two backends do not train a net alike."""
 
     exit_code = 5
 

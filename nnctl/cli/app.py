@@ -16,6 +16,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "gradcheck",
+    "parity",
     "inspect",
     "explain",
     "bench",

@@ -35,8 +35,9 @@ class CudaBackend:
         self.precision = precision
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
-        """See `Backend`: their reference bodies run between graphs."""
-        ops = (n.op for n in graph.nodes if n.op.name not in VIEWS and not isinstance(n.op, ElementwiseOp))
+        """See `Backend`: reference bodies run between graphs. What has no inputs is computed once, on the host."""
+        launched = (n for n in graph.nodes if n.inputs and n.op.name not in VIEWS)
+        ops = (n.op for n in launched if not isinstance(n.op, ElementwiseOp))
         return tuple(sorted({op.name for op in ops}.difference(EMITTERS)))
 
     def to_device(self, array: NDArray[Any]) -> Any:

@@ -29,7 +29,15 @@ class Scratch:
     key: str = ""
 
 
-Argument: TypeAlias = Slot | Scratch | int | float
+@dataclass(frozen=True)
+class Table:
+    """Real numbers of an op's attributes, as the weights of classes, in memory that no call may change."""
+
+    numbers: tuple[float, ...]
+    dtype: DType = "real"
+
+
+Argument: TypeAlias = Slot | Scratch | Table | int | float
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ class Call:
             raise TypeError(f"{name} takes {len(parameters)} arguments, {len(self.arguments)} are given")
         for parameter, argument in zip(parameters, self.arguments, strict=True):
             if parameter.pointer:
-                good = isinstance(argument, Slot | Scratch) and argument.dtype == parameter.kind
+                good = isinstance(argument, Slot | Scratch | Table) and argument.dtype == parameter.kind
+                good = good and not (parameter.written and isinstance(argument, Table))
             else:
                 good = type(argument) is (int if parameter.kind == "int" else float)
             if not good:
@@ -69,6 +78,16 @@ def blocks_for(elements: int, each: int = THREADS) -> int:
 def elements(slot: Slot) -> int:
     """The number of elements of a slot."""
     return math.prod(slot.shape)
+
+
+def threads_a_row(length: int) -> int:
+    """Threads that share a row of so many elements: a power of two within a warp, or the whole block."""
+    return min(32, two_power(length)) if length < THREADS else THREADS
+
+
+def two_power(number: int) -> int:
+    """The least power of two that is not less."""
+    return 1 << max(0, number - 1).bit_length()
 
 
 Emit: TypeAlias = Callable[[Launch], Sequence[Call]]

@@ -39,8 +39,20 @@ class Device(Protocol):
     def load(self, function: DeviceFunction) -> Any:
         """The launchable wrapper of a function, compiled. Raises `KernelError` where that fails."""
 
-    def launch(self, loaded: Any, blocks: int, threads: int, shared: int, arguments: Sequence[Any]) -> None:
-        """Put a launch into the stream. arguments: NumPy scalars of the parameters' sizes, addresses as uint64."""
+    def launch(
+        self,
+        loaded: Any,
+        blocks: int,
+        threads: int,
+        shared: int,
+        arguments: Sequence[Any],
+        cooperative: bool = False,
+    ) -> None:
+        """Put a launch into the stream.
+
+        arguments: NumPy scalars of the parameters' sizes, addresses as uint64. cooperative: all blocks run at the
+        same time, so that they may wait for one another.
+        """
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """The launches that `work` makes as one that may be repeated; they do not run now."""

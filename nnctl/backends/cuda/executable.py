@@ -114,7 +114,8 @@ class CapturedSteps(StepsOnDevice):
         for source, target in pairs:
             sizes.append(int((target if size_of == "one" else source).size))
             given += [self.memory.at(source), self.memory.at(target), np.int32(sizes[-1])]
-        yield self._launched(copies, blocks_for(max(sizes)), 0, given)
+        if any(sizes):
+            yield self._launched(copies, blocks_for(max(sizes)), 0, given)
 
     # -- binding -------------------------------------------------------------------
 

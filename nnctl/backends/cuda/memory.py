@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.constants import constants_of
 from nnctl.backends.cuda.bookkeeping import STEP
-from nnctl.backends.cuda.calls import Argument, Scratch, elements
+from nnctl.backends.cuda.calls import Argument, Scratch, Table, elements
 from nnctl.backends.cuda.device import Device
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
@@ -47,12 +47,13 @@ class Memory:
         self.fed: dict[str, Any] = {}
         self.kept: dict[str, Any] = {}
         self._scratch: dict[tuple[int, str], Any] = {}
+        self._tables: dict[Table, Any] = {}
         self._room = -1
 
     # -- a chunk -------------------------------------------------------------------
 
     def make_room(self, steps: int) -> bool:
-        """Whether new arrays had to be made for the feeds and outputs of so many steps."""
+        """True where new arrays had to be made for the feeds and outputs of so many steps."""
         if steps <= self._room:
             return False
         self._room = steps
@@ -109,6 +110,10 @@ class Memory:
                     host = element(argument.dtype).host
                     self._scratch[key] = self.device.empty((max(1, argument.elements),), host)
                 return self.at(self._scratch[key])
+            case Table():
+                if argument not in self._tables:
+                    self._tables[argument] = self.device.upload(np.array(argument.numbers, np.float32))
+                return self.at(self._tables[argument])
             case int():
                 return np.int32(argument)
             case float():

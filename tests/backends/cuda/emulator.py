@@ -1,95 +1,92 @@
-"""A device without a GPU: the kernels' text by g++ and a shim, their threads as fibers on one core.
+"""A device without a GPU: kernels compiled by g++, their threads as fibers on one core. Used in tests alone.
 
-Arrays are NumPy's, each between red zones; new ones and shared memory hold NaNs. Used in tests alone.
+Arrays are NumPy's. Each ends where no page is, and new ones, shared memory and local variables hold nothing of use.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import re
-import shutil
-import subprocess
-import tempfile
+import struct
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.cuda.modules import EmulatedError, compiler, machine, module
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 
-SHIM = Path(__file__).with_name("shim.h")
-_WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(([^)]*)\)')
-_ZONE = 256
-"""Bytes before and behind each array that nobody may write."""
-_OPTIONS = ("-std=c++17", "-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
+__all__ = ["EmulatedDevice", "EmulatedError", "compiler", "without_barrier"]
+
+POISON = 0xFF
+"""Every byte of what nobody has written: NaN, −1, 255."""
+AT_ONCE = 16
+"""Blocks that the device holds at the same time."""
+_SHARED = 227 * 1024
+"""Bytes of shared memory that a block can have, as on compute capability 9.0."""
 
 
-class EmulatedError(AssertionError):
-    """A kernel does what no kernel may."""
+@contextmanager
+def without_barrier(text: str, number: int) -> Iterator[None]:
+    """Devices run the module of that text as if its barrier of that number, counted from 0, were not written."""
+    ignored = ctypes.c_int.in_dll(module(text), "emulated_ignored")
+    ignored.value = number
+    try:
+        yield
+    finally:
+        ignored.value = -1
 
 
-def compiler() -> str | None:
-    """The C++ compiler; None where there is none."""
-    return shutil.which("g++")
+class _Memory:
+    """Bytes of the device; they go with the last array that shows them."""
+
+    def __init__(self, size: int, poison: int) -> None:
+        self._free = machine().emulated_free
+        self._start = machine().emulated_allocate(size, poison)
+        self.__array_interface__ = {"version": 3, "data": (self._start, False), "shape": (size,), "typestr": "|u1"}
+
+    def __del__(self) -> None:
+        self._free(self._start)
 
 
-def built(text: str, folder: Path | None = None) -> ctypes.CDLL:
-    """A module's text as a library; made once for all tests and processes."""
-    thunks = "\n".join(_thunk(*match) for match in _WRAPPER.findall(text))
-    # In C++ an array of unknown size cannot be a local one: all blocks have the shim's.
-    body = re.sub(r"extern __shared__ __align__\(16\) float shared\[\];", "float* shared = ::shared;", text)
-    whole = f'#include "{SHIM.name}"\n#line 1 "module"\n{body}\n{thunks}\n'
-    shim = SHIM.read_bytes()
-    key = hashlib.sha256(shim + whole.encode() + " ".join(_OPTIONS).encode()).hexdigest()[:24]
-    folder = folder or Path(tempfile.gettempdir()) / f"nnctl-emulated-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    library = folder / f"{key}.so"
-    if not library.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            source, made = Path(scratch) / "module.cpp", Path(scratch) / "module.so"
-            source.write_text(whole)
-            command = [compiler() or "g++", *_OPTIONS, f"-I{SHIM.parent}", str(source), "-o", str(made)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise EmulatedError(f"g++ does not take the module:\n{done.stderr[:4000]}")
-            made.replace(library)
-    loaded = ctypes.CDLL(str(library))
-    loaded.emulated_launch.restype = ctypes.c_char_p
-    return loaded
+class _Loaded:
+    """A wrapper that can be launched, and what it takes."""
 
-
-def _thunk(name: str, parameters: str) -> str:
-    """A function that takes its arguments as cuLaunchKernel gives them."""
-    types = [re.sub(r"\s*\w+$", "", " ".join(p.split())) for p in parameters.split(",")]
-    given = ", ".join(f"*({kind}*)a[{i}]" for i, kind in enumerate(types))
-    return f'extern "C" void thunk_{name}(void** a) {{ {name}({given}); }}'
+    def __init__(self, function: DeviceFunction) -> None:
+        self.name = function.name
+        self.thunk = getattr(module(function.unit.module), f"thunk_{function.entry}")
+        # The flag that tells whether the chunk runs on comes first.
+        self.names = ["running", *(p.name for p in function.parameters)]
+        kinds = ["p", *("p" if p.pointer else p.kind[0] for p in function.parameters)]
+        self.types = [{"p": np.uint64, "i": np.int32, "f": np.float32}[kind] for kind in kinds]
+        self.kinds = "".join(kinds).encode()
+        self.layout = struct.Struct("<" + "".join({"p": "Q", "i": "i4x", "f": "f4x"}[kind] for kind in kinds))
 
 
 class EmulatedDevice:
-    """See `nnctl.backends.cuda.device.Device`. order: of threads and blocks, 0 up, 1 down, from 2 on shuffled."""
+    """See `nnctl.backends.cuda.device.Device`.
+
+    order: of threads, warps and blocks, 0 up, 1 down, from 2 on shuffled. poison: each byte of memory that is new.
+    """
 
     arrays: ModuleType = np
 
-    def __init__(self, order: int = 0) -> None:
+    def __init__(self, order: int = 0, poison: int = POISON) -> None:
         self.order = order
-        self._zones: list[tuple[NDArray[np.uint8], int]] = []
-        self._libraries: dict[str, ctypes.CDLL] = {}
+        self.poison = poison
+        self._capturing: list[Callable[[], None]] | None = None
+
+    # -- memory ------------------------------------------------------------------------
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        self._outside_of_graphs("memory is asked for")
         kind = np.dtype(dtype)
         size = int(np.prod(shape, dtype=int)) * kind.itemsize
-        raw = np.full(size + 3 * _ZONE, 0xFF, np.uint8)
-        start = _ZONE + -(raw.ctypes.data + _ZONE) % _ZONE
-        self._zones.append((raw[:start], size))
-        self._zones.append((raw[start + size :], size))
-        return raw[start : start + size].view(kind).reshape(shape)
+        return np.asarray(_Memory(size, self.poison)).view(kind).reshape(shape)
 
     def upload(self, array: NDArray[Any]) -> NDArray[Any]:
         placed = self.empty(array.shape, array.dtype)
@@ -97,40 +94,77 @@ class EmulatedDevice:
         return placed
 
     def download(self, array: NDArray[Any]) -> NDArray[Any]:
+        self._outside_of_graphs("an array is read")
         return np.array(array, order="C")
 
     def write(self, array: NDArray[Any], values: NDArray[Any], first: int = 0) -> None:
+        self._outside_of_graphs("an array is written")
         array[slice(first, first + len(values)) if values.ndim else ...] = values
 
     def address(self, array: NDArray[Any]) -> int:
         return array.ctypes.data
 
-    def load(self, function: DeviceFunction) -> Any:
-        text = function.unit.module
-        if text not in self._libraries:
-            self._libraries[text] = built(text)
-        library = self._libraries[text]
-        return library, getattr(library, f"thunk_{function.entry}")
-
-    def launch(self, loaded: Any, blocks: int, threads: int, shared: int, arguments: Sequence[Any]) -> None:
-        library, kernel = loaded
-        kept = [np.asarray(a) for a in arguments]
-        pointers = (ctypes.c_void_p * len(kept))(*(a.ctypes.data for a in kept))
-        problem = library.emulated_launch(kernel, pointers, blocks, threads, shared, self.order)
-        if problem is not None:
-            raise EmulatedError(problem.decode())
-
     def check_zones(self) -> None:
-        """Raise EmulatedError where something was written outside its array."""
-        for zone, size in self._zones:
-            if not (zone == 0xFF).all():
-                raise EmulatedError(f"memory outside an array of {size} bytes is written")
+        """Nothing: every launch checks the arrays that it was given."""
+
+    # -- work --------------------------------------------------------------------------
+
+    def load(self, function: DeviceFunction) -> _Loaded:
+        return _Loaded(function)
+
+    def launch(
+        self,
+        loaded: _Loaded,
+        blocks: int,
+        threads: int,
+        shared: int,
+        arguments: Sequence[Any],
+        cooperative: bool = False,
+    ) -> None:
+        if len(arguments) != len(loaded.types):
+            raise EmulatedError(f"{loaded.name} takes {len(loaded.types)} arguments, {len(arguments)} are given")
+        for name, kind, argument in zip(loaded.names, loaded.types, arguments, strict=True):
+            if type(argument) is not kind:
+                raise EmulatedError(f"{loaded.name} takes {name} as {kind.__name__}, {argument!r} is given")
+        if not (0 < blocks < 2**31 and 0 < threads <= 1024 and 0 <= shared <= _SHARED):
+            raise EmulatedError(f"{loaded.name} cannot run as {blocks} blocks of {threads} threads and {shared} bytes")
+        if cooperative and blocks > AT_ONCE:
+            raise EmulatedError(f"{loaded.name}: {blocks} blocks are to run at the same time, the device has {AT_ONCE}")
+        packed = loaded.layout.pack(*arguments)
+        at_once = blocks if cooperative else 1
+
+        def run() -> None:
+            problem = machine().emulated_launch(
+                loaded.thunk, packed, loaded.kinds, blocks, threads, shared, self.order, at_once, self.poison
+            )
+            if problem is not None:
+                raise EmulatedError(f"{loaded.name}: {problem.decode()}")
+
+        if self._capturing is None:
+            run()
+        else:
+            self._capturing.append(run)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        return work
+        self._outside_of_graphs("another is captured")
+        self._capturing = launches = []
+        try:
+            work()
+        finally:
+            self._capturing = None
+
+        def replay() -> None:
+            for launch in launches:
+                launch()
+
+        return replay
+
+    def _outside_of_graphs(self, what: str) -> None:
+        if self._capturing is not None:
+            raise EmulatedError(f"{what} while a graph is captured")
 
     def synchronize(self) -> None:
-        self.check_zones()
+        self._outside_of_graphs("the host waits")
 
     def mark(self) -> float:
         return time.perf_counter()

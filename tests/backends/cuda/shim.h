@@ -1,14 +1,6 @@
-// A GPU of one core: the kernels' text, compiled by g++. Each thread of a block is a fiber; a barrier gives
-// the core to the next one. Shared memory and fresh stacks hold nothing of use; a barrier that some threads
-// never reach is an error, told by its line.
+// What the kernels' text finds in place of CUDA: its words, for g++. The machine behind them is machine.cpp. Without
+// headers, so that a module compiles in a moment.
 #pragma once
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <vector>
-
 #define NNCTL_EMULATED 1
 #define __global__
 #define __device__
@@ -17,184 +9,134 @@
 #define __noinline__
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
-#define __shared__
 #define __restrict__ __restrict
 
+// -- the machine ---------------------------------------------------------------------
+
 struct Index3 { unsigned x, y, z; };
-static Index3 threadIdx, blockIdx, blockDim, gridDim;
-
-static inline float __int_as_float(int bits) { float x; std::memcpy(&x, &bits, 4); return x; }
-static inline int __float_as_int(float x) { int bits; std::memcpy(&bits, &x, 4); return bits; }
-static inline unsigned __float_as_uint(float x) { unsigned bits; std::memcpy(&bits, &x, 4); return bits; }
-static inline float __uint_as_float(unsigned bits) { float x; std::memcpy(&x, &bits, 4); return x; }
-struct alignas(16) float4 { float x, y, z, w; };
-static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-static inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint64_t(a) * b) >> 32); }
-static inline int min(int a, int b) { return a < b ? a : b; }
-static inline int max(int a, int b) { return a > b ? a : b; }
-static inline float fminf_(float a, float b) { return std::fmin(a, b); }
-using std::isfinite; using std::isnan; using std::isinf;
-
-namespace emulated {
-
-enum State { READY, AT_BARRIER, AT_WARP, DONE };
-
-struct Fiber {
-    void* stack_pointer;
-    char* stack;
-    State state;
-    Index3 thread, block;
-    int barriers, line;
-    float* shared;
-};
-
-static const size_t STACK = 128 * 1024;
-static std::vector<Fiber> fibers;
-static void* scheduler_stack;
-static int current;
-static void (*entry)(void**);
-static void** given;
-static char message[256];
-static uint64_t slots[1 << 16];
-
-extern "C" void emulated_switch(void** save, void* load);
-#if defined(__x86_64__)
-asm(".text\n.hidden emulated_switch\n.globl emulated_switch\nemulated_switch:\n"
-    "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
-    "movq %rsp, (%rdi)\nmovq %rsi, %rsp\n"
-    "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n");
-#else
-#error "the emulated device switches fibers on x86-64 alone"
-#endif
-
-static void yield_as(State state) {
-    fibers[current].state = state;
-    emulated_switch(&fibers[current].stack_pointer, scheduler_stack);
+enum Meeting { MEET, SHUFFLE, BALLOT };
+extern "C" {
+extern Index3 emulated_thread, emulated_block, emulated_threads, emulated_blocks;
+float* emulated_shared();
+void emulated_barrier(const char* where);
+unsigned long long emulated_warp(Meeting, unsigned mask, unsigned long long value, int lane, const char* where);
+void emulated_spin(const char* where);
 }
+#define threadIdx emulated_thread
+#define blockIdx emulated_block
+#define blockDim emulated_threads
+#define gridDim emulated_blocks
 
-static void body() {
-    entry(given);
-    yield_as(DONE);
-    abort();
-}
+#define EMULATED_TEXT(line) #line
+#define EMULATED_LINE(line) EMULATED_TEXT(line)
+#define EMULATED_HERE __FILE__ ":" EMULATED_LINE(__LINE__)
 
-static void prepare(Fiber& fiber) {
-    if (!fiber.stack) fiber.stack = static_cast<char*>(std::aligned_alloc(64, STACK));
-    void** top = reinterpret_cast<void**>(fiber.stack + STACK - 64);
-    *--top = nullptr;
-    *--top = reinterpret_cast<void*>(&body);
-    for (int i = 0; i < 6; ++i) *--top = nullptr;
-    fiber.stack_pointer = top;
-    fiber.state = READY;
-    fiber.barriers = 0;
-}
-
-static void resume(int number) {
-    current = number;
-    threadIdx = fibers[number].thread;
-    blockIdx = fibers[number].block;
-    emulated_switch(&scheduler_stack, fibers[number].stack_pointer);
-}
-
-static void barrier(int line) {
-    fibers[current].line = line;
-    fibers[current].barriers += 1;
-    yield_as(AT_BARRIER);
-}
-
-static void warp_barrier(int line) {
-    fibers[current].line = line;
-    yield_as(AT_WARP);
-}
-
-template <class T> static T exchanged(T value, int other, int line) {
-    int first = current / 32 * 32;
-    std::memcpy(&slots[current], &value, sizeof(T));
-    warp_barrier(line);
-    T found;
-    std::memcpy(&found, &slots[first + (other & 31)], sizeof(T));
-    warp_barrier(line);
-    return found;
-}
-
-// The order of fibers: 0 ascending, 1 descending, from 2 on shuffled by that number.
-static void ordered(std::vector<int>& numbers, unsigned order) {
-    int n = int(numbers.size());
-    for (int i = 0; i < n; ++i) numbers[i] = order == 1 ? n - 1 - i : i;
-    if (order < 2) return;
-    uint64_t state = order * 0x9E3779B97F4A7C15ull;
-    for (int i = n - 1; i > 0; --i) {
-        state = state * 6364136223846793005ull + 1442695040888963407ull;
-        std::swap(numbers[i], numbers[(state >> 33) % (i + 1)]);
-    }
-}
-
-// Run the fibers of the present block to their end; false where a barrier is not reached by all.
-static bool run_block(const std::vector<int>& numbers) {
-    int n = int(numbers.size());
-    for (;;) {
-        int done = 0, waiting = 0;
-        bool moved = false;
-        for (int number : numbers) {
-            if (fibers[number].state == READY) { resume(number); moved = true; }
-        }
-        for (int w = 0; w < n; w += 32) {
-            int at = 0, size = n - w < 32 ? n - w : 32;
-            for (int i = w; i < w + size; ++i) at += fibers[i].state == AT_WARP;
-            if (at == size) { for (int i = w; i < w + size; ++i) fibers[i].state = READY; moved = true; }
-        }
-        for (int i = 0; i < n; ++i) { done += fibers[i].state == DONE; waiting += fibers[i].state == AT_BARRIER; }
-        if (done == n) return true;
-        if (waiting == n) { for (int i = 0; i < n; ++i) fibers[i].state = READY; continue; }
-        if (!moved) {
-            for (int i = 0; i < n; ++i)
-                if (fibers[i].state != DONE) {
-                    std::snprintf(message, sizeof message, "the barrier of line %d is not reached by all threads: "
-                                  "%d of %d have ended", fibers[i].line, done, n);
-                    return false;
-                }
-        }
-    }
-}
-
-}  // namespace emulated
-
-#define __syncthreads() emulated::barrier(__LINE__)
-#define __syncwarp(...) emulated::warp_barrier(__LINE__)
-#define __shfl_xor_sync(mask, value, lanes) emulated::exchanged(value, int(threadIdx.x % 32) ^ (lanes), __LINE__)
-#define __shfl_sync(mask, value, lane) emulated::exchanged(value, lane, __LINE__)
-#define __shfl_down_sync(mask, value, lanes) \
-    emulated::exchanged(value, int(threadIdx.x % 32) + (lanes) < 32 ? int(threadIdx.x % 32) + (lanes) : int(threadIdx.x % 32), __LINE__)
+#define __syncthreads() emulated_barrier(EMULATED_HERE)
 #define __threadfence()
+#define __threadfence_block()
+// What a loop that waits for another block calls: it gives the core away.
+#define SPIN() emulated_spin(EMULATED_HERE)
 
-static float shared[(200 * 1024) / 4] __attribute__((aligned(64)));
-#define extern_shared
+#define EMULATED_MASK(mask, ...) mask
+#define __syncwarp(...) emulated_warp(MEET, EMULATED_MASK(__VA_ARGS__ __VA_OPT__(,) 0xffffffffu), 0, 0, EMULATED_HERE)
+#define __ballot_sync(mask, truth) unsigned(emulated_warp(BALLOT, mask, (truth) != 0, 0, EMULATED_HERE))
+#define __any_sync(mask, truth) (__ballot_sync(mask, truth) != 0u)
+#define __all_sync(mask, truth) (__ballot_sync(mask, !(truth)) == 0u)
 
-// As cuLaunchKernel: arguments are addresses of the arguments. Null where all went well, else what did not.
-extern "C" const char* emulated_launch(
-    void (*kernel)(void**), void** arguments, int blocks, int threads, int bytes, unsigned order) {
-    using namespace emulated;
-    entry = kernel;
-    given = arguments;
-    fibers.resize(fibers.size() < size_t(threads) ? threads : fibers.size());
-    std::vector<int> numbers(threads), places(blocks);
-    ordered(places, order);
-    blockDim = {unsigned(threads), 1, 1};
-    gridDim = {unsigned(blocks), 1, 1};
-    for (int place = 0; place < blocks; ++place) {
-        std::memset(shared, 0xff, sizeof shared);
-        ordered(numbers, order < 2 ? order : order + place);
-        for (int i = 0; i < threads; ++i) {
-            prepare(fibers[i]);
-            fibers[i].thread = {unsigned(i), 0, 0};
-            fibers[i].block = {unsigned(places[place]), 0, 0};
-        }
-        if (!run_block(numbers)) return message;
-        for (size_t i = (size_t(bytes) + 3) / 4; i < sizeof shared / 4; ++i)
-            if (__float_as_int(shared[i]) != -1) {
-                std::snprintf(message, sizeof message, "shared memory is written at byte %zu of %d", 4 * i, bytes);
-                return message;
-            }
-    }
-    return nullptr;
+template <class T> static T emulated_shuffled(unsigned mask, T value, int lane, const char* where) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles move 4 or 8 bytes");
+    unsigned long long bits = 0;
+    __builtin_memcpy(&bits, &value, sizeof(T));
+    bits = emulated_warp(SHUFFLE, mask, bits, lane, where);
+    __builtin_memcpy(&value, &bits, sizeof(T));
+    return value;
 }
+// A lane outside the warp is the thread's own.
+static inline int emulated_lane(int lane) { return lane >= 0 && lane < 32 ? lane : int(threadIdx.x % 32); }
+#define EMULATED_SELF int(threadIdx.x % 32)
+#define __shfl_sync(mask, value, lane) emulated_shuffled(mask, value, (lane) & 31, EMULATED_HERE)
+#define __shfl_xor_sync(mask, value, lanes) emulated_shuffled(mask, value, EMULATED_SELF ^ (lanes), EMULATED_HERE)
+#define __shfl_down_sync(mask, value, lanes) \
+    emulated_shuffled(mask, value, emulated_lane(EMULATED_SELF + (lanes)), EMULATED_HERE)
+#define __shfl_up_sync(mask, value, lanes) \
+    emulated_shuffled(mask, value, emulated_lane(EMULATED_SELF - (lanes)), EMULATED_HERE)
+
+// Not of floats: their sums would depend on who comes first.
+#define EMULATED_ATOMICS(T) \
+    static inline T atomicAdd(T* place, T value) { T old = *place; *place = old + value; return old; } \
+    static inline T atomicExch(T* place, T value) { T old = *place; *place = value; return old; } \
+    static inline T atomicMax(T* place, T value) { T old = *place; *place = old > value ? old : value; return old; } \
+    static inline T atomicMin(T* place, T value) { T old = *place; *place = old < value ? old : value; return old; } \
+    static inline T atomicCAS(T* place, T expected, T value) { \
+        T old = *place; \
+        if (old == expected) *place = value; \
+        return old; \
+    }
+EMULATED_ATOMICS(int)
+EMULATED_ATOMICS(unsigned)
+EMULATED_ATOMICS(unsigned long long)
+
+// -- mathematics ---------------------------------------------------------------------
+
+#define EMULATED_FUNCTION(name) extern "C" float name##f(float); extern "C" double name(double);
+#define EMULATED_OF_TWO(name) extern "C" float name##f(float, float); extern "C" double name(double, double);
+EMULATED_FUNCTION(exp) EMULATED_FUNCTION(exp2) EMULATED_FUNCTION(expm1) EMULATED_FUNCTION(log)
+EMULATED_FUNCTION(log1p) EMULATED_FUNCTION(log2) EMULATED_FUNCTION(log10) EMULATED_FUNCTION(sqrt)
+EMULATED_FUNCTION(sin) EMULATED_FUNCTION(cos) EMULATED_FUNCTION(tan) EMULATED_FUNCTION(sinh)
+EMULATED_FUNCTION(cosh) EMULATED_FUNCTION(tanh) EMULATED_FUNCTION(asin) EMULATED_FUNCTION(acos)
+EMULATED_FUNCTION(atan) EMULATED_FUNCTION(erf) EMULATED_FUNCTION(erfc) EMULATED_FUNCTION(cbrt)
+EMULATED_FUNCTION(lgamma) EMULATED_FUNCTION(fabs) EMULATED_FUNCTION(floor) EMULATED_FUNCTION(ceil)
+EMULATED_FUNCTION(round) EMULATED_FUNCTION(rint) EMULATED_FUNCTION(trunc)
+EMULATED_OF_TWO(fmin) EMULATED_OF_TWO(fmax) EMULATED_OF_TWO(pow) EMULATED_OF_TWO(fmod) EMULATED_OF_TWO(atan2)
+EMULATED_OF_TWO(copysign)
+extern "C" float fmaf(float, float, float);
+extern "C" double fma(double, double, double);
+extern "C" float ldexpf(float, int);
+extern "C" void sincosf(float, float*, float*);
+static inline float cospif(float x) { return float(cos(3.14159265358979323846 * double(x))); }
+static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+static inline bool isnan(float x) { return __builtin_isnan(x); }
+static inline bool isinf(float x) { return __builtin_isinf(x); }
+static inline bool isfinite(float x) { return __builtin_isfinite(x); }
+
+template <class T> static inline T emulated_smaller(T a, T b) { return b < a ? b : a; }
+template <class T> static inline T emulated_larger(T a, T b) { return a < b ? b : a; }
+#define EMULATED_ORDERED(T) \
+    static inline T min(T a, T b) { return emulated_smaller(a, b); } \
+    static inline T max(T a, T b) { return emulated_larger(a, b); }
+EMULATED_ORDERED(int) EMULATED_ORDERED(unsigned) EMULATED_ORDERED(long long) EMULATED_ORDERED(unsigned long long)
+static inline float min(float a, float b) { return fminf(a, b); }
+static inline float max(float a, float b) { return fmaxf(a, b); }
+static inline int abs(int x) { return x < 0 ? -x : x; }
+
+template <class To, class From> static inline To emulated_bits(From from) {
+    static_assert(sizeof(To) == sizeof(From), "of one size");
+    To to;
+    __builtin_memcpy(&to, &from, sizeof to);
+    return to;
+}
+static inline float __int_as_float(int bits) { return emulated_bits<float>(bits); }
+static inline int __float_as_int(float x) { return emulated_bits<int>(x); }
+static inline unsigned __float_as_uint(float x) { return emulated_bits<unsigned>(x); }
+static inline float __uint_as_float(unsigned bits) { return emulated_bits<float>(bits); }
+static inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned(((unsigned long long)a * b) >> 32); }
+static inline float __fadd_rn(float a, float b) { return a + b; }
+static inline float __fsub_rn(float a, float b) { return a - b; }
+static inline float __fmul_rn(float a, float b) { return a * b; }
+static inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+static inline int __clz(int x) { return x ? __builtin_clz(unsigned(x)) : 32; }
+static inline int __ffs(int x) { return __builtin_ffs(x); }
+template <class T> static inline T __ldg(const T* place) { return *place; }
+
+// -- vectors -------------------------------------------------------------------------
+
+#define EMULATED_VECTOR(T, name) \
+    struct alignas(2 * sizeof(T)) name##2 { T x, y; }; \
+    struct alignas(16) name##4 { T x, y, z, w; }; \
+    static inline name##2 make_##name##2(T x, T y) { return {x, y}; } \
+    static inline name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
+EMULATED_VECTOR(float, float)
+EMULATED_VECTOR(int, int)
+EMULATED_VECTOR(unsigned, uint)
+struct alignas(4) uchar4 { unsigned char x, y, z, w; };

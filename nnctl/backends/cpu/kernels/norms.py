@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from nnctl.backends.codegen.reductions import merged_axes, reduced_axes
 from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer
-from nnctl.backends.cpu.kernels.reductions import merged, reduced_axes
 from nnctl.plan.plan import Launch
 
 _LEAST = F(np.finfo(np.float32).tiny)
@@ -38,7 +38,7 @@ def norm(x: Any, k: Any, squares: Any) -> Any:
 @emits("norm", calls=(norm,))
 def _norm(writer: Writer, launch: Launch) -> None:
     (x, squares), out = launch.inputs, launch.outputs[0]
-    groups = merged(x, reduced_axes(launch))
+    groups = merged_axes(x, reduced_axes(launch))
     before = groups[0][1] if groups[0][0] else 1
     kept = math.prod(length for gone, length in groups if not gone)
     after = groups[-1][1] if groups[-1][0] and len(groups) > 1 else 1

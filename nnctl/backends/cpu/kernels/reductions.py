@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from nnctl.backends.codegen.reductions import merged_axes, reduced_axes
 from nnctl.backends.cpu.codegen.decorators import reordered
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
@@ -24,34 +25,12 @@ def total(x: Any) -> Any:
     return s
 
 
-def reduced_axes(launch: Launch) -> tuple[int, ...]:
-    """The axes that a reduction sums over, counted from 0."""
-    x = launch.inputs[0].shape
-    if launch.op.name == "sum_to":
-        shape = launch.attributes["shape"]
-        missing = len(x) - len(shape)
-        return (*range(missing), *(i + missing for i, n in enumerate(shape) if n == 1 and x[i + missing] != 1))
-    return tuple(a % len(x) for a in launch.attributes["axes"])
-
-
 def _scale(writer: Writer, x: Slot, reduced: Sequence[int]) -> str:
     """One over the number of elements that a mean runs over."""
     inner = math.prod(x.shape[a] for a in reduced if a != 0)
     if 0 not in reduced:
         return writer.number(1.0 / max(1, inner))
     return f"(F(1.0) / F({writer.length(x)} * {inner}))"
-
-
-def merged(x: Slot, reduced: Sequence[int]) -> list[tuple[bool, int]]:
-    """Neighbouring axes of equal fate as one: (is it summed over, length)."""
-    groups: list[tuple[bool, int]] = []
-    for axis, length in enumerate(x.shape):
-        gone = axis in reduced
-        if groups and groups[-1][0] == gone:
-            groups[-1] = (gone, groups[-1][1] * length)
-        else:
-            groups.append((gone, length))
-    return groups or [(True, 1)]
 
 
 def _layout(lengths: Sequence[int]) -> list[str | int] | None:
@@ -64,7 +43,7 @@ def _sum(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     reduced = reduced_axes(launch)
     scale = _scale(writer, x, reduced) if launch.op.name == "mean" else None
-    groups = merged(x, reduced)
+    groups = merged_axes(x, reduced)
     if all(gone for gone, _ in groups):
         name = writer.scalar(out) if out.shape == () else writer.names.fresh("total")
         writer.line(f"{name} = total({writer.view(x, 'full')})")
@@ -110,7 +89,7 @@ def _sum_some(writer: Writer, launch: Launch, groups: list[tuple[bool, int]]) ->
 def _max(writer: Writer, launch: Launch) -> None:
     """Loops over all axes of x, keeping in the entries of out what is larger, or no number."""
     x, out = launch.inputs[0], launch.outputs[0]
-    groups = merged(x, reduced_axes(launch))
+    groups = merged_axes(x, reduced_axes(launch))
     kept = [g for g, (gone, _) in enumerate(groups) if not gone]
     source = writer.view(x, "full", _layout([n for _, n in groups[1:]]))
     variables = LOOP_VARIABLES[: len(groups)]

@@ -27,7 +27,7 @@ _KINDS: Mapping[str, Kind] = {"float": "real", "long long": "index", "unsigned c
 _NUMBERS: Mapping[str, Kind] = {"int": "int", "float": "float"}
 ELEMENTS: Mapping[DType, str] = {"real": "float", "index": "long long", "uint8": "unsigned char"}
 """The type in CUDA C of a value's elements."""
-_SIGNATURE = re.compile(r"^KERNEL (\w+)\(Block block((?:,[^)]*)?)\)", re.MULTILINE)
+_SIGNATURE = re.compile(r"^KERNEL (\w+)\(\s*Block block((?:,[^)]*)?)\)", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _PARAMETER = re.compile(r"(const )?(float|int|long long|unsigned char)\s*(\*?)\s*(\w+)")
 

@@ -20,6 +20,26 @@ struct Block {
 // The element that this thread is for, of as many as the grid has threads.
 DEVICE int element_of(Block block) { return block.index * THREADS + int(threadIdx.x); }
 
+// WIDTH neighbouring elements as one: a thread that moves 16 bytes at a time has a quarter of the instructions.
+template <class T, int WIDTH> struct __align__(sizeof(T) * WIDTH) Pack {
+    T at[WIDTH];
+};
+
+// Those of number `i` among an array's packs, read and written at once.
+template <int WIDTH, class T> DEVICE Pack<T, WIDTH> pack_at(const T* x, int i) {
+    return reinterpret_cast<const Pack<T, WIDTH>*>(x)[i];
+}
+
+template <int WIDTH, class T> DEVICE void put_pack(T* x, int i, Pack<T, WIDTH> pack) {
+    reinterpret_cast<Pack<T, WIDTH>*>(x)[i] = pack;
+}
+
+template <int WIDTH> DEVICE Pack<float, WIDTH> all_of(float value) {
+    Pack<float, WIDTH> pack;
+    for (int k = 0; k < WIDTH; ++k) pack.at[k] = value;
+    return pack;
+}
+
 DEVICE float sign_of(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }
 
 // ln(e^a + e^b), without overflow.
@@ -64,4 +84,48 @@ DEVICE float block_max(Block block, float x) {
     for (int warp = 1; warp < THREADS / WARP; ++warp) largest = larger(largest, block.shared[warp]);
     __syncthreads();
     return largest;
+}
+
+// A row of a matrix that some neighbouring threads share: a power of two within a warp, or the whole block.
+struct Row {
+    int number, lane, threads;
+};
+
+DEVICE Row row_of(Block block, int threads) {
+    int thread = int(threadIdx.x);
+    return Row{block.index * (THREADS / threads) + thread / threads, thread % threads, threads};
+}
+
+// Σ x of the threads of a row, in each of them. All threads of the block must come here together.
+DEVICE float row_sum(Block block, Row row, float x) {
+    if (row.threads == THREADS) return block_sum(block, x);
+    for (int lanes = row.threads / 2; lanes > 0; lanes /= 2) x += __shfl_xor_sync(0xffffffffu, x, lanes);
+    return x;
+}
+
+DEVICE float row_max(Block block, Row row, float x) {
+    if (row.threads == THREADS) return block_max(block, x);
+    for (int lanes = row.threads / 2; lanes > 0; lanes /= 2) x = larger(x, __shfl_xor_sync(0xffffffffu, x, lanes));
+    return x;
+}
+
+// What a loop calls that waits for another block. The device has nothing to do then; where one core runs all threads,
+// as in the tests, it is given away.
+#ifndef SPIN
+#define SPIN()
+#endif
+
+// Wait until all blocks of a cooperative launch have come here; what they wrote before is then seen by all. arrived:
+// a number in global memory that all barriers of the launch share, 0 before the first one, and again before 2^31
+// blocks have come in all.
+DEVICE void grid_barrier(int blocks, int* arrived) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        unsigned before = unsigned(atomicAdd(arrived, 1));
+        unsigned all = (before / unsigned(blocks) + 1u) * unsigned(blocks);
+        while (int(unsigned(*(volatile int*)arrived) - all) < 0) SPIN();
+        __threadfence();
+    }
+    __syncthreads();
 }

@@ -1,0 +1,118 @@
+"""Elements moved, not computed with: joined, sliced, padded, cast, repeated."""
+
+from __future__ import annotations
+
+import math
+
+from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits
+from nnctl.backends.cuda.codegen.functions import function
+from nnctl.plan.plan import Launch, Slot
+
+_FILE = "layout.cu"
+_JOINED = 4
+"""Arrays that one call of `concatenate` joins."""
+_GROUPS = 5
+"""Groups of axes, repeated and not in turns, that `broadcast_to` knows."""
+
+
+@emits("slice")
+def _slice(launch: Launch) -> list[Call]:
+    x, made = launch.inputs[0], launch.outputs[0]
+    inner = _inner(made, launch.attributes["axis"])
+    width, row, start = _row(made, launch), _row(x, launch), launch.attributes["start"] * inner
+    pack = _pack(width, row, start) if x.dtype == "real" else 1
+    count = elements(made) // pack
+    packs = (pack,) if x.dtype == "real" else ()
+    numbers = (count, *packs, width // pack, row // pack, start // pack)
+    return [Call(function(_FILE, f"slice_{x.dtype}"), blocks_for(count), (x, made, *numbers))]
+
+
+@emits("pad")
+def _pad(launch: Launch) -> list[Call]:
+    x, made = launch.inputs[0], launch.outputs[0]
+    width, row = _row(x, launch), _row(made, launch)
+    start = launch.attributes["before"] * _inner(made, launch.attributes["axis"])
+    pack = _pack(width, row, start)
+    count = elements(made) // pack
+    numbers = (count, pack, width // pack, row // pack, start // pack)
+    return [Call(function(_FILE, "pad"), blocks_for(count), (x, made, *numbers))]
+
+
+@emits("concatenate")
+def _concatenate(launch: Launch) -> list[Call]:
+    made = launch.outputs[0]
+    row = _row(made, launch)
+    widths = [_row(x, launch) for x in launch.inputs]
+    pack = _pack(row, *widths)
+    lines = elements(made) // max(1, row)
+    calls, start = [], 0
+    for first in range(0, len(widths), _JOINED):
+        joined, wide = list(launch.inputs[first : first + _JOINED]), widths[first : first + _JOINED]
+        width = sum(wide)
+        count = lines * width // pack
+        absent = _JOINED - len(joined)
+        slots = (*joined, *joined[-1:] * absent)
+        packs = [n // pack for n in (*wide, *[0] * absent, row, start)]
+        calls.append(Call(function(_FILE, "concatenate"), blocks_for(count), (*slots, made, count, pack, *packs)))
+        start += width
+    return calls
+
+
+def _inner(slot: Slot, axis: int) -> int:
+    """Elements behind an axis."""
+    return math.prod(slot.shape[axis % len(slot.shape) + 1 :])
+
+
+def _row(slot: Slot, launch: Launch) -> int:
+    """Consecutive elements of an array for each entry in front of the op's axis."""
+    axis: int = launch.attributes["axis"]
+    return slot.shape[axis] * _inner(slot, axis)
+
+
+def _pack(*lengths: int) -> int:
+    """Elements that a thread moves, where so many stay together."""
+    return 1 if any(n % 4 for n in lengths) else 4
+
+
+@emits("cast")
+def _cast(launch: Launch) -> list[Call]:
+    x, made = launch.inputs[0], launch.outputs[0]
+    pack = _pack(elements(made))
+    count = elements(made) // pack
+    return [Call(function(_FILE, f"cast_{x.dtype}"), blocks_for(count), (x, made, count, pack))]
+
+
+@emits("broadcast_to")
+def _broadcast_to(launch: Launch) -> list[Call]:
+    """Raises ValueError for axes that are repeated and kept in more turns than the kernel knows."""
+    x, made = launch.inputs[0], launch.outputs[0]
+    groups = _groups(x, made)
+    if len(groups) > _GROUPS:
+        raise ValueError(f"broadcast_to from {x.shape} to {made.shape} repeats axes in {len(groups)} turns")
+    groups = [(1, False)] * (_GROUPS - len(groups)) + groups
+    lengths = [n for n, _ in groups]
+    strides: list[int] = []
+    stride = 1
+    for length, kept in reversed(groups):
+        strides.insert(0, stride if kept else 0)
+        stride *= length if kept else 1
+    pack = _pack(lengths[-1])
+    count = elements(made) // pack
+    inner = (*lengths[1:-1], lengths[-1] // pack)
+    moves = (*strides[:-1], strides[-1] * pack)
+    return [Call(function(_FILE, "broadcast_to"), blocks_for(count), (x, made, count, pack, *inner, *moves))]
+
+
+def _groups(x: Slot, made: Slot) -> list[tuple[int, bool]]:
+    """Axes of the result that are kept or repeated together, from the outermost on: (length, whether kept)."""
+    shape = (1,) * (len(made.shape) - len(x.shape)) + x.shape
+    groups: list[tuple[int, bool]] = []
+    for length, own in zip(made.shape, shape, strict=True):
+        if length == 1:
+            continue
+        kept = own == length
+        if groups and groups[-1][1] == kept:
+            groups[-1] = (groups[-1][0] * length, kept)
+        else:
+            groups.append((length, kept))
+    return groups or [(1, False)]

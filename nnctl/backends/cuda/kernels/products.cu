@@ -1,0 +1,197 @@
+// Matrix products in float32: C = op(A)·op(B), op(A) (m, k), op(B) (k, n), every matrix by rows in memory.
+//
+// A block makes one tile of C, from panels of A and B that it holds in shared memory, DEPTH of k at a time. While
+// it multiplies one pair of panels the next pair is under way to registers, and goes to the other half of shared
+// memory: one barrier a pair. Each thread has EACH·EACH elements of the tile in registers. The warps of a block lie
+// over the tile as WARPS_DOWN × WARPS_ALONG; where that is less than all of them, each such group takes its slice
+// of the panels' depth, and their sums are added in the order of slices. For the same end a product may be split
+// among blocks along k: then C is the parts, one behind the other, and `add_parts` adds them, in order.
+
+#define A_ACROSS 1      // A lies in memory as (k, m), not (m, k)
+#define B_ACROSS 2      // B lies in memory as (k, n), not (n, k)
+#define TURNED 4        // what is stored is Cᵀ
+#define ACCUMULATING 8  // what is stored is β·C + α·op(A)·op(B)
+
+// Floats behind each row of a panel, so that the four rows which a thread writes lie in different banks.
+#define PAD 4
+
+// One operand. Its edge is m or n, its depth k. across: rows in memory run along the edge, else along the depth.
+struct Operand {
+    const float* at;
+    int edge;
+    bool across;
+};
+
+// Four neighbours of a row of `length`, zeros behind its end. vector: whether rows are aligned to 16 bytes.
+DEVICE float4 four_of(const float* row, int at, int length, bool vector) {
+    if (vector && at + 3 < length) return *reinterpret_cast<const float4*>(row + at);
+    return make_float4(at < length ? row[at] : 0.0f, at + 1 < length ? row[at + 1] : 0.0f,
+                       at + 2 < length ? row[at + 2] : 0.0f, at + 3 < length ? row[at + 3] : 0.0f);
+}
+
+DEVICE float element(float4 x, int i) { return i == 0 ? x.x : i == 1 ? x.y : i == 2 ? x.z : x.w; }
+
+// A thread's share of a panel, EDGE·DEPTH elements of an operand from `edge` and `depth` on; zeros from `end` on.
+template <int EDGE, int DEPTH>
+DEVICE void fetch(Operand from, int edge, int depth, int end, int k, float4* held) {
+    int line = from.across ? from.edge : k;
+    for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
+        int number = int(threadIdx.x) + q * THREADS;
+        int row = from.across ? depth + number / (EDGE / 4) : edge + number / (DEPTH / 4);
+        int at = from.across ? edge + number % (EDGE / 4) * 4 : depth + number % (DEPTH / 4) * 4;
+        bool inside = row < (from.across ? end : from.edge);
+        held[q] = inside ? four_of(from.at + (long long)(row) * line, at, from.across ? line : end, line % 4 == 0)
+                         : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    }
+}
+
+// Put that share into the panel, which has a row for each step of the depth.
+template <int EDGE, int DEPTH>
+DEVICE void store(const float4* held, bool across, float* panel) {
+    for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
+        int number = int(threadIdx.x) + q * THREADS;
+        if (across) {
+            float* to = panel + number / (EDGE / 4) * (EDGE + PAD) + number % (EDGE / 4) * 4;
+            *reinterpret_cast<float4*>(to) = held[q];
+        } else {
+            float* to = panel + number % (DEPTH / 4) * 4 * (EDGE + PAD) + number / (DEPTH / 4);
+            to[0] = held[q].x;
+            to[EDGE + PAD] = held[q].y;
+            to[2 * (EDGE + PAD)] = held[q].z;
+            to[3 * (EDGE + PAD)] = held[q].w;
+        }
+    }
+}
+
+// Where a block's results go. m, n: of the product that is stored. scaled: whether by α and β.
+struct Target {
+    float* c;
+    const float* old;
+    float alpha, beta;
+    int m, n;
+    bool turned, scaled;
+};
+
+DEVICE Target target_of(float* c, const float* old, const float* alpha, const float* beta, int m, int n, int way) {
+    bool scaled = way & ACCUMULATING;
+    return Target{c, old, scaled ? alpha[0] : 1.0f, scaled ? beta[0] : 0.0f, m, n, bool(way & TURNED), scaled};
+}
+
+DEVICE void put(Target to, int row, int column, float value) {
+    if (row >= to.m || column >= to.n) return;
+    long long at = to.turned ? (long long)(column) * to.m + row : (long long)(row) * to.n + column;
+    to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
+}
+
+template <int ROWS, int COLUMNS, int DEPTH, int EACH>
+DEVICE void product(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+                    const float* beta, int m, int n, int k, int part, int way) {
+    const int WARPS_DOWN = ROWS / (4 * EACH), WARPS_ALONG = COLUMNS / (8 * EACH);
+    const int SLICES = THREADS / WARP / (WARPS_DOWN * WARPS_ALONG);
+    const int A_PANEL = DEPTH * (ROWS + PAD), PANELS = A_PANEL + DEPTH * (COLUMNS + PAD);
+    int along = (n + COLUMNS - 1) / COLUMNS, tiles = (m + ROWS - 1) / ROWS * along;
+    int row = block.index % tiles / along * ROWS, column = block.index % tiles % along * COLUMNS;
+    int split = block.index / tiles, end = min(k, (split + 1) * part);
+    Operand left{a, m, bool(way & A_ACROSS)}, right{b, n, bool(way & B_ACROSS)};
+    int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+    int slice = warp / (WARPS_DOWN * WARPS_ALONG);
+    int down = warp / WARPS_ALONG % WARPS_DOWN * 4 * EACH + lane / 8 * 4;
+    int over = warp % WARPS_ALONG * 8 * EACH + lane % 8 * 4;
+
+    float4 held_a[ROWS * DEPTH / 4 / THREADS], held_b[COLUMNS * DEPTH / 4 / THREADS];
+    float sums[EACH][EACH];
+#pragma unroll
+    for (int i = 0; i < EACH; ++i)
+#pragma unroll
+        for (int j = 0; j < EACH; ++j) sums[i][j] = 0.0f;
+    float *present = block.shared, *next = block.shared + PANELS;
+    fetch<ROWS, DEPTH>(left, row, split * part, end, k, held_a);
+    fetch<COLUMNS, DEPTH>(right, column, split * part, end, k, held_b);
+    store<ROWS, DEPTH>(held_a, left.across, present);
+    store<COLUMNS, DEPTH>(held_b, right.across, present + A_PANEL);
+    __syncthreads();
+    for (int depth = split * part; depth < end; depth += DEPTH) {
+        bool more = depth + DEPTH < end;
+        if (more) {
+            fetch<ROWS, DEPTH>(left, row, depth + DEPTH, end, k, held_a);
+            fetch<COLUMNS, DEPTH>(right, column, depth + DEPTH, end, k, held_b);
+        }
+#pragma unroll
+        for (int d = 0; d < DEPTH / SLICES; ++d) {
+            const float* of_a = present + (slice * (DEPTH / SLICES) + d) * (ROWS + PAD) + down;
+            const float* of_b = present + A_PANEL + (slice * (DEPTH / SLICES) + d) * (COLUMNS + PAD) + over;
+            float4 x[EACH / 4], y[EACH / 4];
+#pragma unroll
+            for (int g = 0; g < EACH / 4; ++g) x[g] = *reinterpret_cast<const float4*>(of_a + 16 * g);
+#pragma unroll
+            for (int g = 0; g < EACH / 4; ++g) y[g] = *reinterpret_cast<const float4*>(of_b + 32 * g);
+#pragma unroll
+            for (int i = 0; i < EACH; ++i)
+#pragma unroll
+                for (int j = 0; j < EACH; ++j)
+                    sums[i][j] = fmaf(element(x[i / 4], i % 4), element(y[j / 4], j % 4), sums[i][j]);
+        }
+        if (more) {
+            store<ROWS, DEPTH>(held_a, left.across, next);
+            store<COLUMNS, DEPTH>(held_b, right.across, next + A_PANEL);
+        }
+        __syncthreads();
+        float* other = present;
+        present = next;
+        next = other;
+    }
+    Target to = target_of(c + (long long)(split) * m * n, old, alpha, beta, m, n, way);
+    if (SLICES == 1) {
+        // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
+#pragma unroll
+        for (int i = 0; i < EACH; ++i)
+#pragma unroll
+            for (int j = 0; j < EACH; ++j)
+                put(to, row + down + i / 4 * 16 + i % 4, column + over + j / 4 * 32 + j % 4, sums[i][j]);
+        return;
+    }
+    float* of_slices = block.shared;
+#pragma unroll
+    for (int i = 0; i < EACH; ++i)
+#pragma unroll
+        for (int j = 0; j < EACH; ++j)
+            of_slices[(slice * ROWS + down + i / 4 * 16 + i % 4) * COLUMNS + over + j / 4 * 32 + j % 4] = sums[i][j];
+    __syncthreads();
+    for (int e = threadIdx.x; e < ROWS * COLUMNS; e += THREADS) {
+        int i = to.turned ? e % ROWS : e / COLUMNS, j = to.turned ? e / ROWS : e % COLUMNS;
+        float sum = of_slices[i * COLUMNS + j];
+        for (int s = 1; s < SLICES; ++s) sum += of_slices[(s * ROWS + i) * COLUMNS + j];
+        put(to, row + i, column + j, sum);
+    }
+}
+
+KERNEL product_128x128(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+                       const float* beta, int m, int n, int k, int part, int way) {
+    product<128, 128, 8, 8>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+}
+
+KERNEL product_64x64(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+                     const float* beta, int m, int n, int k, int part, int way) {
+    product<64, 64, 16, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+}
+
+KERNEL product_32x32(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+                     const float* beta, int m, int n, int k, int part, int way) {
+    product<32, 32, 32, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+}
+
+KERNEL product_16x32(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+                     const float* beta, int m, int n, int k, int part, int way) {
+    product<16, 32, 64, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+}
+
+// C of the parts of a split product, `count` elements each, always added in the same order.
+KERNEL add_parts(Block block, const float* parts, float* c, const float* old, const float* alpha, const float* beta,
+                 int count, int splits, int way) {
+    int i = element_of(block);
+    if (i >= count) return;
+    float sum = parts[i];
+#pragma unroll 4
+    for (int s = 1; s < splits; ++s) sum += parts[(long long)(s) * count + i];
+    c[i] = way & ACCUMULATING ? beta[0] * old[i] + alpha[0] * sum : sum;
+}

@@ -1,0 +1,455 @@
+// A GPU of one core. Each thread of a block is a fiber: it runs until it meets a barrier, then the next one does.
+// A warp goes as far as it can before another begins, and a block before another of its grid: what is right only
+// because threads happen to keep step is seen. Memory and shared memory end where no page is.
+#include <csignal>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if !defined(__x86_64__) || defined(EMULATED_UCONTEXT)
+#include <ucontext.h>
+#define SWITCH_BY_UCONTEXT 1
+#endif
+
+struct Index3 { unsigned x, y, z; };
+enum Meeting { MEET, SHUFFLE, BALLOT };
+extern "C" {
+Index3 emulated_thread, emulated_block, emulated_threads, emulated_blocks;
+}
+
+namespace {
+
+const int WARP = 32;
+const size_t PAGE = size_t(sysconf(_SC_PAGESIZE));
+const size_t NOWHERE = 1 << 20;  // bytes before and behind memory that nothing may touch
+const size_t STACK = 256 * 1024;
+const int PATIENCE = 100;        // rounds of all blocks in which nothing but waiting is seen
+
+char message[400];
+
+void say(const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+}
+
+// -- memory ------------------------------------------------------------------------------
+
+// Bytes that end, but for the rest of their alignment, where a page ends, with nowhere on both sides. What their
+// pages hold around them is all ones: NaN to who reads it.
+struct Region {
+    char* reserved;
+    char* pages;
+    char* start;
+    size_t size, whole;
+
+    Region(size_t bytes, size_t alignment) : size(bytes) {
+        size_t inside = (bytes + alignment - 1) / alignment * alignment;
+        whole = inside ? (inside + PAGE - 1) / PAGE * PAGE : PAGE;
+        reserved = static_cast<char*>(
+            mmap(nullptr, whole + 2 * NOWHERE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+        pages = reserved + NOWHERE;
+        start = pages + whole - inside;
+        if (reserved == MAP_FAILED || mprotect(pages, whole, PROT_READ | PROT_WRITE)) {
+            std::fprintf(stderr, "the emulated device has no memory for %zu bytes\n", bytes);
+            std::abort();
+        }
+        std::memset(pages, 0xff, whole);
+    }
+    bool holds(const char* place) const { return place >= reserved && place < pages + whole + NOWHERE; }
+    bool clean() const { return ones(pages, start) && ones(start + size, pages + whole); }
+    void free() { munmap(reserved, whole + 2 * NOWHERE); }
+
+    static bool ones(const char* from, const char* to) {
+        return from == to || (from[0] == char(0xff) && !std::memcmp(from, from + 1, size_t(to - from) - 1));
+    }
+};
+
+std::map<char*, Region> memory;  // by the start
+
+const Region* region_of(char* place) {
+    auto after = memory.upper_bound(place);
+    if (after == memory.begin()) return nullptr;
+    const Region& found = std::prev(after)->second;
+    return place <= found.start + found.size ? &found : nullptr;
+}
+
+// -- fibers ------------------------------------------------------------------------------
+
+enum State { READY, AT_BARRIER, AT_WARP, SPINNING, DONE, FAULTED };
+
+struct Block;
+
+struct Fiber {
+    State state;
+    unsigned number;
+    Block* block;
+    char* stack;
+    const char* where;
+    Meeting meeting;
+    unsigned mask;
+    int lane;
+    uint64_t value;
+#ifdef SWITCH_BY_UCONTEXT
+    ucontext_t context;
+#else
+    void* context;
+#endif
+};
+
+struct Block {
+    unsigned index;
+    Region* shared;
+    std::vector<Fiber> fibers;
+    bool done;
+};
+
+Fiber* current;
+decltype(Fiber::context) scheduler;
+void (*entry)(const char*);
+const char* given;
+std::vector<char*> stacks;
+
+#ifdef SWITCH_BY_UCONTEXT
+void to_scheduler() { swapcontext(&current->context, &scheduler); }
+void to_fiber() { swapcontext(&scheduler, &current->context); }
+#else
+extern "C" void emulated_switch(void** save, void* load);
+asm(".text\n.hidden emulated_switch\n.globl emulated_switch\nemulated_switch:\n"
+    "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
+    "movq %rsp, (%rdi)\nmovq %rsi, %rsp\n"
+    "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n");
+void to_scheduler() { emulated_switch(&current->context, scheduler); }
+void to_fiber() { emulated_switch(&scheduler, current->context); }
+#endif
+
+void yield_as(State state, const char* where) {
+    current->state = state;
+    current->where = where;
+    to_scheduler();
+}
+
+void body() {
+    entry(given);
+    yield_as(DONE, "");
+    std::abort();
+}
+
+void begin(Fiber& fiber) {
+    if (stacks.empty()) {
+        void* made = mmap(nullptr, STACK + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (made == MAP_FAILED || mprotect(made, PAGE, PROT_NONE)) std::abort();
+        stacks.push_back(static_cast<char*>(made) + PAGE);
+    }
+    fiber.stack = stacks.back();
+    stacks.pop_back();
+#ifdef SWITCH_BY_UCONTEXT
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack;
+    fiber.context.uc_stack.ss_size = STACK;
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, &body, 0);
+#else
+    void** top = reinterpret_cast<void**>(fiber.stack + STACK - 64);
+    *--top = nullptr;
+    *--top = reinterpret_cast<void*>(&body);
+    for (int i = 0; i < 6; ++i) *--top = nullptr;
+    fiber.context = top;
+#endif
+}
+
+void end(Fiber& fiber) {
+    if (fiber.stack) stacks.push_back(fiber.stack);
+    fiber.stack = nullptr;
+}
+
+void resume(Fiber& fiber) {
+    if (!fiber.stack) begin(fiber);
+    current = &fiber;
+    emulated_thread = {fiber.number, 0, 0};
+    emulated_block = {fiber.block->index, 0, 0};
+    to_fiber();
+    current = nullptr;
+    if (fiber.state == DONE) end(fiber);
+}
+
+// -- faults ------------------------------------------------------------------------------
+
+struct sigaction before_segv, before_bus, before_fpe;
+
+void fault(int signal, siginfo_t* info, void*) {
+    if (!current) {  // not a kernel's: what was before this sees to it
+        sigaction(signal, signal == SIGSEGV ? &before_segv : signal == SIGBUS ? &before_bus : &before_fpe, nullptr);
+        return;
+    }
+    char* place = static_cast<char*>(info->si_addr);
+    unsigned block = current->block->index, thread = current->number;
+    const Region& shared = *current->block->shared;
+    const Region* found = nullptr;
+    for (auto& [start, region] : memory)
+        if (region.holds(place)) found = &region;
+    if (signal == SIGFPE)
+        say("thread %u of block %u divides by zero", thread, block);
+    else if (shared.holds(place))
+        say("thread %u of block %u reaches byte %td of its %zu bytes of shared memory", thread, block,
+            place - shared.start, shared.size);
+    else if (found)
+        say("thread %u of block %u reaches byte %td of an array of %zu bytes", thread, block, place - found->start,
+            found->size);
+    else if (place >= current->stack - PAGE && place < current->stack)
+        say("thread %u of block %u takes more than %zu bytes of stack", thread, block, STACK);
+    else
+        say("thread %u of block %u reaches address %p, where no array is", thread, block, info->si_addr);
+    current->state = FAULTED;
+    to_scheduler();
+}
+
+struct Handlers {
+    stack_t old_stack;
+    Handlers() {
+        static char own[64 * 1024];
+        stack_t stack = {};
+        stack.ss_sp = own;
+        stack.ss_size = sizeof own;
+        sigaltstack(&stack, &old_stack);
+        struct sigaction action = {};
+        action.sa_sigaction = fault;
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+        sigaction(SIGSEGV, &action, &before_segv);
+        sigaction(SIGBUS, &action, &before_bus);
+        sigaction(SIGFPE, &action, &before_fpe);
+    }
+    ~Handlers() {
+        sigaction(SIGSEGV, &before_segv, nullptr);
+        sigaction(SIGBUS, &before_bus, nullptr);
+        sigaction(SIGFPE, &before_fpe, nullptr);
+        sigaltstack(&old_stack, nullptr);
+    }
+};
+
+// -- the order of things -----------------------------------------------------------------
+
+// Numbers below n: 0 ascending, 1 descending, from 2 on shuffled by that number.
+std::vector<int> ordered(int n, unsigned order) {
+    std::vector<int> numbers(n);
+    for (int i = 0; i < n; ++i) numbers[i] = order == 1 ? n - 1 - i : i;
+    uint64_t state = order * 0x9E3779B97F4A7C15ull;
+    for (int i = n - 1; order >= 2 && i > 0; --i) {
+        state = state * 6364136223846793005ull + 1442695040888963407ull;
+        std::swap(numbers[i], numbers[(state >> 33) % (i + 1)]);
+    }
+    return numbers;
+}
+
+// Let go those lanes that all the lanes they name have come to meet, and see to what they exchange.
+bool release(Fiber* lanes, int n) {
+    bool released = false;
+    for (int first = 0; first < n; ++first) {
+        if (lanes[first].state != AT_WARP) continue;
+        unsigned mask = lanes[first].mask, come = 0;
+        for (int i = 0; i < n; ++i)
+            if (lanes[i].state == AT_WARP && lanes[i].mask == mask && !std::strcmp(lanes[i].where, lanes[first].where))
+                come |= 1u << i;
+        // A block's last warp may be a part of one.
+        unsigned wanted = n == WARP ? mask : mask & ((1u << n) - 1);
+        if ((come & wanted) != wanted) continue;
+        uint64_t values[WARP], ballot = 0;
+        for (int i = 0; i < n; ++i) {
+            values[i] = lanes[i].value;
+            if ((wanted >> i & 1) && values[i]) ballot |= 1ull << i;
+        }
+        for (int i = 0; i < n; ++i) {
+            if (!(wanted >> i & 1)) continue;
+            bool there = wanted >> lanes[i].lane & 1;
+            lanes[i].value = lanes[i].meeting == BALLOT ? ballot : there ? values[lanes[i].lane] : ~0ull;
+            lanes[i].state = READY;
+        }
+        released = true;
+    }
+    return released;
+}
+
+enum Outcome { ENDED, WAITS, FAILED };
+
+// Run a block as far as it goes by itself. moved: whether anything but waiting for others was seen.
+Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>& order, bool& moved) {
+    std::vector<Fiber>& fibers = block.fibers;
+    int n = int(fibers.size());
+    for (Fiber& fiber : fibers)
+        if (fiber.state == SPINNING) fiber.state = READY;
+    for (;;) {
+        for (int warp : warps) {
+            Fiber* lanes = &fibers[warp * WARP];
+            int many = n - warp * WARP < WARP ? n - warp * WARP : WARP;
+            do {
+                for (int i : order) {
+                    if (i >= many || lanes[i].state != READY) continue;
+                    const char* before = lanes[i].where;
+                    resume(lanes[i]);
+                    if (lanes[i].state == FAULTED) return FAILED;
+                    moved |= lanes[i].state != SPINNING || lanes[i].where != before;
+                }
+            } while (release(lanes, many));
+        }
+        int done = 0, spinning = 0;
+        Fiber* waiting = nullptr;
+        for (Fiber& fiber : fibers) {
+            done += fiber.state == DONE;
+            spinning += fiber.state == SPINNING;
+            if (fiber.state == AT_WARP || (fiber.state == AT_BARRIER && !(waiting && waiting->state == AT_WARP)))
+                waiting = &fiber;
+        }
+        if (done == n) return ENDED;
+        if (spinning) return WAITS;
+        for (Fiber& fiber : fibers)
+            if (fiber.state == DONE || fiber.state == AT_WARP) {
+                say("the barrier at %s is not reached by all threads %s: %d of %d have ended", waiting->where,
+                    waiting->state == AT_WARP ? "of the warp that it names" : "of the block", done, n);
+                return FAILED;
+            } else if (std::strcmp(fiber.where, waiting->where)) {
+                say("threads of one block wait at two barriers: %s and %s", fiber.where, waiting->where);
+                return FAILED;
+            }
+        for (Fiber& fiber : fibers) fiber.state = READY;
+        moved = true;
+    }
+}
+
+std::vector<Region*> shared_pool;  // of one size, which the next launch often needs again
+
+Region* shared_memory(size_t bytes, int poison) {
+    Region* found = nullptr;
+    for (size_t i = 0; i < shared_pool.size() && !found; ++i)
+        if (shared_pool[i]->size == bytes) {
+            found = shared_pool[i];
+            shared_pool.erase(shared_pool.begin() + long(i));
+        }
+    if (!found) found = new Region(bytes, 16);
+    std::memset(found->start, poison, bytes);
+    return found;
+}
+
+}  // namespace
+
+extern "C" {
+
+// Memory of so many bytes, aligned to 256, each of them `poison`.
+void* emulated_allocate(size_t bytes, int poison) {
+    Region region(bytes, 256);
+    std::memset(region.start, poison, bytes);
+    memory.emplace(region.start, region);
+    return region.start;
+}
+
+void emulated_free(char* start) {
+    memory.at(start).free();
+    memory.erase(start);
+}
+
+float* emulated_shared() { return reinterpret_cast<float*>(current->block->shared->start); }
+
+void emulated_barrier(const char* where) { yield_as(AT_BARRIER, where); }
+
+void emulated_spin(const char* where) { yield_as(SPINNING, where); }
+
+unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long long value, int lane, const char* where) {
+    current->meeting = meeting;
+    current->mask = mask;
+    current->value = value;
+    current->lane = lane;
+    yield_as(AT_WARP, where);
+    return current->value;
+}
+
+// The rest of a launch is told in emulator.py. kinds: of the arguments, a p for each pointer. at_once: blocks that
+// run together. Null where all went well, else what did not.
+const char* emulated_launch(void (*kernel)(const char*), const char* arguments, const char* kinds, int blocks,
+                            int threads, int bytes, unsigned order, int at_once, int poison) {
+    static std::vector<Block> running;
+    std::vector<const Region*> arrays;
+    for (int i = 0; kinds[i]; ++i) {
+        if (kinds[i] != 'p') continue;
+        char* address;
+        std::memcpy(&address, arguments + 8 * i, 8);
+        arrays.push_back(region_of(address));
+        if (!arrays.back()) return say("argument %d, %p, is no address of memory that is there", i, address), message;
+    }
+    entry = kernel;
+    given = arguments;
+    emulated_threads = {unsigned(threads), 1, 1};
+    emulated_blocks = {unsigned(blocks), 1, 1};
+    Handlers handlers;
+    bool failed = false;
+    std::vector<int> places = ordered(blocks, order);
+    running.resize(at_once < blocks ? at_once : blocks);
+    for (int first = 0; first < blocks && !failed; first += at_once) {
+        int many = blocks - first < at_once ? blocks - first : at_once;
+        for (int b = 0; b < many; ++b) {
+            running[b].index = unsigned(places[first + b]);
+            running[b].done = false;
+            running[b].shared = shared_memory(size_t(bytes), poison);
+            running[b].fibers.resize(size_t(threads));
+            for (int i = 0; i < threads; ++i) {
+                Fiber& fiber = running[b].fibers[size_t(i)];
+                fiber.state = READY;
+                fiber.number = unsigned(i);
+                fiber.block = &running[b];
+                fiber.stack = nullptr;
+                fiber.where = "";
+            }
+        }
+        int left = many, idle = 0;
+        while (left && !failed) {
+            bool moved = false;
+            for (int b = 0; b < many && !failed; ++b) {
+                Block& block = running[b];
+                if (block.done) continue;
+                unsigned own = order < 2 ? order : order + block.index;
+                std::vector<int> warps = ordered((threads + WARP - 1) / WARP, own), lanes = ordered(WARP, own);
+                Outcome outcome = run(block, warps, lanes, moved);
+                failed = outcome == FAILED;
+                block.done = outcome == ENDED;
+                left -= block.done;
+            }
+            idle = moved ? 0 : idle + 1;
+            if (idle > PATIENCE && !failed) {
+                for (int b = 0; b < many; ++b)
+                    for (Fiber& fiber : running[b].fibers)
+                        if (!running[b].done && fiber.state == SPINNING)
+                            say("the wait at %s has no end: %d of %d blocks have ended", fiber.where, many - left, many);
+                failed = true;
+            }
+        }
+        for (int b = 0; b < many; ++b) {
+            for (Fiber& fiber : running[b].fibers) end(fiber);
+            Region* shared = running[b].shared;
+            if (!failed && !shared->clean()) {
+                say("block %u writes outside its %zu bytes of shared memory", running[b].index, shared->size);
+                failed = true;
+            }
+            if (failed || shared_pool.size() >= 8) {
+                shared->free();
+                delete shared;
+            } else {
+                shared_pool.push_back(shared);
+            }
+        }
+    }
+    for (const Region* array : arrays)
+        if (!failed && !array->clean()) {
+            say("memory outside an array of %zu bytes is written", array->size);
+            std::memset(array->pages, 0xff, size_t(array->start - array->pages));
+            std::memset(array->start + array->size, 0xff, size_t(array->pages + array->whole - array->start) - array->size);
+            failed = true;
+        }
+    return failed ? message : nullptr;
+}
+}

@@ -1,0 +1,79 @@
+"""Windows of all kinds over images of all widths: wide strides, padding, ties, and what is no number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.cuda.agreement import compare
+from backends.cuda.emulator import compiler
+from nnctl.ops.namespaces import numpy_namespace
+from nnctl.ops.pooling import maximum_place
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++"),
+]
+
+
+def window(size: Any, stride: Any, *padding: tuple[int, int]) -> dict[str, Any]:
+    return {"size": size, "stride": stride, "padding": padding or ((0, 0),) * len(size)}
+
+
+CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
+    ((2, 8, 8, 32), window((2, 2), (2, 2))),
+    ((1, 9, 7, 33), window((2, 2), (2, 2))),
+    ((2, 9, 7, 4), window((3, 3), (2, 2), (1, 1), (1, 1))),
+    ((1, 7, 7, 12), window((3, 2), (1, 1), (1, 1), (0, 1))),
+    ((1, 11, 10, 3), window((2, 3), (4, 5))),
+    ((3, 10, 9, 1), window((2, 2), (3, 4), (1, 0), (0, 1))),
+    ((2, 6, 5, 255), window((6, 5), (6, 5))),
+    ((1, 257, 2), window((3,), (2,), (2, 1))),
+    ((1, 1, 1, 1), window((1, 1), (1, 1))),
+]
+
+
+def images(shape: tuple[int, ...], seed: int) -> Any:
+    """Few different numbers, so that windows hold equal ones; and infinities, and what is no number."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-2, 3, size=shape).astype(float)
+    x[rng.random(shape) < 0.05] = math.nan
+    x[rng.random(shape) < 0.05] = -math.inf
+    return x
+
+
+@pytest.mark.parametrize(("shape", "how"), CASES)
+@pytest.mark.parametrize("name", ["max_pool", "maximum_place", "sum_pool"])
+def test_windows_meet_the_places_that_the_reference_says(
+    name: str, shape: tuple[int, ...], how: dict[str, Any]
+) -> None:
+    compare(name, [images(shape, sum(shape))], how, sum(shape) % 3)
+
+
+@pytest.mark.parametrize(("shape", "how"), CASES)
+def test_what_flows_back_is_what_the_windows_took(shape: tuple[int, ...], how: dict[str, Any]) -> None:
+    x = images(shape, 1)
+    place = maximum_place(numpy_namespace(), x, **how)
+    g = images(place.shape, 2)
+    back = {**how, "lengths": shape[1:-1]}
+    compare("put_into_windows", [g, place], back, 0)
+    compare("spread_pool", [g], back, 1)
+    compare("take_from_windows", [x, place], how, 0)
+
+
+def test_a_place_outside_the_window_gives_nothing() -> None:
+    x, place = np.ones((1, 4, 4, 4)), np.array([[-1, 4], [3, 99]]).reshape(1, 2, 2, 1).repeat(4, axis=3)
+    compare("take_from_windows", [x, place], window((2, 2), (2, 2)), 0)
+    compare("put_into_windows", [x[:, :2, :2], place], {**window((2, 2), (2, 2)), "lengths": (4, 4)}, 0)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 5])
+@pytest.mark.parametrize("shape", [(2, 1, 4), (1, 33, 3), (3, 5, 7, 8), (1, 2, 257)])
+def test_samples_of_cells_of_any_number(shape: tuple[int, ...], factor: int) -> None:
+    rng = np.random.default_rng(factor)
+    compare("interpolate", [rng.standard_normal(shape)], {"axis": 1, "factor": factor}, 1)
+    longer = (shape[0], shape[1] * factor, *shape[2:])
+    compare("interpolate_transpose", [rng.standard_normal(longer)], {"axis": 1, "factor": factor}, 7)

@@ -1,0 +1,125 @@
+"""Matrix products: every tile at its edges, every transpose, split along k or not, and the choice among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.cuda.emulator import EmulatedDevice, compiler
+from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.kernels import products
+from nnctl.backends.cuda.kernels.products import TILES, Division, Tile, divided, tiles_of
+from nnctl.graph.builder import GraphBuilder
+
+emulated = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")]
+
+
+def run(name: str, inputs: list[Any], attributes: dict[str, bool], order: int = 0) -> Any:
+    """The result of an op on the emulated device, twice the same to the bit."""
+    builder = GraphBuilder(name)
+    tensors = [builder.input(f"x{i}", x.shape, "real", "optimizer state") for i, x in enumerate(inputs)]
+    graph = builder.graph({"y": builder.apply(name, *tensors, **attributes)})
+    device = EmulatedDevice(order)
+    backend = CudaBackend(device)
+    storage = {f"x{i}": device.upload(x) for i, x in enumerate(inputs)}
+    executable = backend.load(backend.plan(graph, {}), storage)
+    first, again = (executable.start({}, 1).result().outputs["y"][0] for _ in range(2))
+    np.testing.assert_array_equal(again, first)
+    device.check_zones()
+    return first
+
+
+def check(m: int, n: int, k: int, ta: bool, tb: bool, *, update: bool = False, order: int = 0) -> None:
+    """Compare a product with the one in float64, as closely as sums of float32 products may be."""
+    rng = np.random.default_rng([m, n, k, ta, tb])
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((m, k), (k, n)))
+    expected, size = a.astype(np.float64) @ b, np.abs(a).astype(np.float64) @ np.abs(b) + 1.0
+    inputs = [a.T.copy() if ta else a, b.T.copy() if tb else b]
+    name = "matmul"
+    if update:
+        c = rng.standard_normal((m, n)).astype(np.float32)
+        alpha, beta = np.float32(-0.5), np.float32(0.75)
+        inputs, name, expected = [c, *inputs, alpha, beta], "accumulate_product", beta * c + alpha * expected
+    found = run(name, inputs, {"transpose_a": ta, "transpose_b": tb}, order)
+    assert found.shape == (m, n)
+    np.testing.assert_array_less(np.abs(found - expected), 2e-7 * (1 + np.sqrt(k)) * size, f"{m} {n} {k} {ta} {tb}")
+
+
+@pytest.fixture
+def division(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that has all products divided in one way."""
+
+    def use(tile: Tile, turned: bool, panels: int | None) -> None:
+        def fixed(m: int, n: int, k: int) -> Division:
+            part = (panels or max(1, -(-k // tile.depth))) * tile.depth
+            return Division(tile, turned, max(1, -(-k // part)), part)
+
+        monkeypatch.setattr(products, "divided", fixed)
+
+    return use
+
+
+SIZES = [(1, 1, 1), (31, 33, 32), (130, 129, 17), (4, 8, 12), (64, 132, 68), (3, 5, 0)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.rows}x{t.columns}")
+class TestEveryTile:
+    pytestmark = emulated
+
+    def test_at_its_edges(self, division: Any, tile: Tile, turned: bool) -> None:
+        division(tile, turned, None)
+        for number, (m, n, k) in enumerate(SIZES):
+            for ta in (False, True):
+                for tb in (False, True):
+                    check(m, n, k, ta, tb, order=number % 3)
+            check(m, n, k, False, bool(number % 2), update=True, order=1)
+
+    def test_split_along_k(self, division: Any, tile: Tile, turned: bool) -> None:
+        division(tile, turned, 1)
+        for number, (m, n, k) in enumerate([(33, 18, 130), (5, 36, 200)]):
+            check(m, n, k, bool(number), not number, order=number)
+            check(m, n, k, not number, bool(number), update=True, order=7)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (10, 30, 784), (257, 255, 3), (31, 1, 300), (2, 300, 33)])
+class TestShapesAsTheyAreDivided:
+    pytestmark = emulated
+
+    @pytest.mark.parametrize("order", [0, 1, 7])
+    def test_products(self, m: int, n: int, k: int, order: int) -> None:
+        check(m, n, k, order == 1, order == 7, order=order)
+
+    def test_updates(self, m: int, n: int, k: int) -> None:
+        check(m, n, k, True, False, update=True)
+
+
+class TestDivision:
+    def test_a_large_product_is_made_of_large_tiles(self) -> None:
+        assert divided(2048, 2048, 2048).tile == TILES[0]
+        assert divided(2048, 2048, 2048).splits == 1
+
+    def test_a_small_result_of_long_sums_is_split(self) -> None:
+        found = divided(10, 30, 784)
+        assert found.splits > 4
+        assert found.part % found.tile.depth == 0
+
+    def test_short_sums_are_not(self) -> None:
+        assert divided(784, 30, 10).splits == 1
+
+    def test_few_columns_are_tiled_by_columns(self) -> None:
+        found = divided(2048, 10, 1024)
+        assert (found.tile.rows, found.turned) == (16, True)
+        assert divided(10, 2048, 1024).turned is False
+
+    def test_splits_cover_k_and_none_is_empty(self) -> None:
+        rng = np.random.default_rng(0)
+        for m, n, k in rng.integers(1, 3000, size=(200, 3)).tolist():
+            found = divided(m, n, k)
+            assert (found.splits - 1) * found.part < k <= found.splits * found.part
+            assert tiles_of(found, m, n) >= 1
+
+    def test_nothing_is_made_of_no_blocks(self) -> None:
+        assert tiles_of(divided(0, 3, 4), 0, 3) == 0
