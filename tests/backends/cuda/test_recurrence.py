@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends.cuda.agreement import compare
 from backends.cuda.emulator import compiler
-from backends.cuda.test_kernels import compare
 from nnctl.backends.cuda.kernels import scan
 
 pytestmark = [
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 # (batch, steps, units): more than one block of examples, of units, of both; one of everything.
-SIZES = [(1, 1, 1), (3, 2, 31), (33, 3, 8), (9, 2, 33), (5, 4, 65)]
+SIZES = [(1, 1, 1), (3, 2, 31), (33, 3, 8), (9, 2, 33), (5, 4, 65), (3, 2, 200)]
 CELLS = ["rnn", "leaky_rnn", "lstm", "gru"]
 GATES = {"rnn": 1, "leaky_rnn": 1, "lstm": 4, "gru": 3}
 
@@ -47,7 +47,7 @@ def sample(cell: str, size: tuple[int, int, int], seed: int) -> tuple[list[Any],
 
 def gradient_sample(cell: str, size: tuple[int, int, int], seed: int) -> tuple[list[Any], dict[str, Any]]:
     """Inputs and attributes of a cell's gradient op: states and gates as random as their gradients."""
-    (p, weight, *states), mask, attributes = sample(cell, size, seed)
+    (_, weight, *states), mask, attributes = sample(cell, size, seed)
     rng = np.random.default_rng(seed + 1000)
     hidden = rng.uniform(-1.0, 1.0, size)
     if cell == "rnn":

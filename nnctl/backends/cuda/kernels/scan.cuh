@@ -11,6 +11,8 @@
 #ifndef NNCTL_SCAN
 #define NNCTL_SCAN
 
+// Shared memory has room for no second block; left to itself the compiler aims at three, and spills.
+#define BLOCKS_HELD 1
 #define SCAN_WARPS (THREADS / WARP)
 #define SCAN_OUTPUTS 128
 // Floats from one of a lane's 16 sums to its next: threads that add up the parts read from different banks.
@@ -150,7 +152,7 @@ DEVICE void load_weights(const Scan& scan, Weights weights, int tile, int first,
     int columns = scan.wide * GATES, quads = columns / 4;
     float* to = scan.weights + tile * scan.chunk * columns;
     bool transposed = weights.down == 1;
-#pragma unroll 2
+#pragma unroll 4
     for (int i = threadIdx.x; i < depth * quads; i += THREADS) {
         // Neighbours in the warp read neighbours in memory.
         int k = transposed ? i % depth : i / quads;
@@ -168,7 +170,7 @@ DEVICE void load_weights(const Scan& scan, Weights weights, int tile, int first,
 }
 
 DEVICE void load_states(const Scan& scan, States states, int first, int depth) {
-#pragma unroll 2
+#pragma unroll 4
     for (int i = threadIdx.x; i < scan.quads * depth; i += THREADS) {
         int quad = i / depth, k = i % depth;
         float4 x;

@@ -86,9 +86,7 @@ def scan_calls(
     """
     if divided[0].alone:
         return [_call(called, divided[0], (*pointers, *numbers, 0, turns))]
-    return [
-        _call(called, divided[turn % len(divided)], (*pointers, *numbers, turn, 1)) for turn in range(turns)
-    ]
+    return [_call(called, divided[turn % len(divided)], (*pointers, *numbers, turn, 1)) for turn in range(turns)]
 
 
 def _call(called: DeviceFunction, division: Division, arguments: tuple[Argument, ...]) -> Call:
