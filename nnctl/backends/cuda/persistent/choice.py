@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
-from nnctl.backends.cuda.calls import Call
+from nnctl.backends.cuda.calls import Call, apart
 from nnctl.backends.cuda.persistent.pieces import Piece
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.plan.plan import Plan
@@ -32,7 +32,7 @@ def obstacle(plan: Plan, calls: Sequence[Sequence[Call] | None]) -> str | None:
         return "it is no training step: what is only evaluated comes in large batches"
     if plan.flops > _MOST_FLOPS:
         return f"a step has {plan.flops / 1e6:.0f} MFLOP, which are worth launches of their own"
-    if (count := sum(map(len, calls))) > _MOST_CALLS:
+    if (count := sum(len(apart(of_launch)) for of_launch in calls)) > _MOST_CALLS:
         return f"a step has {count} calls, too many for one kernel"
     return None
 
