@@ -162,8 +162,9 @@ def test_registers_and_what_is_spilt_are_seen() -> None:
     # Eight blocks of 256 threads leave 32 registers to each, and the sums below live all at once.
     each = "\n#pragma unroll\n    for (int k = 0; k < 64; ++k)"
     body = (
-        f"float s[64];{each} s[k] = x[k * count];\n"
-        f"    for (int j = 0; j < count; ++j) {{{each} s[k] += s[63 - k] * x[j]; }}{each} y[k] = s[k];"
+        f"float s[64];{each} s[k] = x[k * count + threadIdx.x];\n    __syncthreads();\n"
+        f"    for (int j = 0; j < count; ++j) {{{each} s[k] = s[k] * s[(k * 7 + 3) % 64] + x[k]; __syncthreads(); }}"
+        f"{each} y[k + threadIdx.x] = s[k];"
     )
     crowded = generated_unit("crowded", ["#define BLOCKS_HELD 8", FORMULA.format(body)])
     (wrapper,) = used(crowded, "sm_90")
