@@ -79,6 +79,8 @@ class CudaBackend:
                 lines.append(f"{piece.function.name}<<<{piece.blocks}, {THREADS}, {piece.shared}>>>();")
             if of_launch is None:
                 lines.append("// the reference body runs, outside any graph")
+            elif not of_launch:
+                lines.append("// in a grid above")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])
 

@@ -42,8 +42,8 @@ class CapturedSteps(StepsOnDevice):
     ) -> None:
         super().__init__(plan, storage, device)
         self._loaded: dict[DeviceFunction, Any] = {}
-        pieces = pieces_of(plan, precision, device.products)
-        self._inside = [self._bound(i, of_launch) for i, of_launch in enumerate(pieces)]
+        self.pieces = pieces_of(plan, precision, device.products)
+        self._inside = [self._bound(i, of_launch) for i, of_launch in enumerate(self.pieces)]
         self._graphs: dict[int, list[Work]] = {}
 
     def moved(self) -> None:
@@ -171,7 +171,8 @@ class TimedSteps(CapturedSteps):
     ) -> None:
         super().__init__(plan, storage, device, precision)
         self._marks: list[tuple[int, Any, Any]] = []
-        self._inside = [[self._marked(i, pieces)] for i, pieces in enumerate(self._inside)]
+        self._inside = [[self._marked(i, pieces)] if pieces else [] for i, pieces in enumerate(self._inside)]
+        self._shares = [_shares(i, of_launch) for i, of_launch in enumerate(self.pieces)]
 
     def _marked(self, number: int, pieces: Sequence[Bound]) -> Bound:
         def timed() -> None:
@@ -187,7 +188,9 @@ class TimedSteps(CapturedSteps):
         self.device.synchronize()
         seconds = np.zeros(len(self.plan.launches))
         for number, first, last in self._marks:
-            seconds[number] += self.device.seconds(first, last)
+            took = self.device.seconds(first, last)
+            for launch, share in self._shares[number].items():
+                seconds[launch] += share * took
         self._marks.clear()
         return seconds
 
@@ -196,3 +199,11 @@ class TimedSteps(CapturedSteps):
         from nnctl.backends.limits import product_limit
 
         return product_limit(1)
+
+
+def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:
+    """The launches that share the time of a launch's pieces, each with its share: by its blocks of a common grid."""
+    for piece in pieces or ():
+        if isinstance(piece, Call) and piece.shares:
+            return {launch: blocks / piece.blocks for launch, blocks in piece.shares}
+    return {number: 1.0}

@@ -65,7 +65,7 @@ def worth_a_library(m: int, n: int, k: int) -> bool:
 
 def pieces_of(plan: Plan, precision: ProductPrecision, library: ProductLibrary | None) -> list[Sequence[Piece] | None]:
     """The calls of each launch as `calls_of` has them, but for products that a library makes where there is one."""
-    calls = calls_of(plan, precision)
+    calls = calls_of(plan, precision, joined=True)
     if library is None:
         return list(calls)
     return [_by_library(launch, precision, library) or made for launch, made in zip(plan.launches, calls, strict=True)]
