@@ -113,11 +113,15 @@ def _parameter(unit: Unit, function: str, text: str) -> Parameter:
 
 
 def _wrapper(function: DeviceFunction) -> str:
-    """The function as a kernel. Where `running` is 0 a guard has stopped the chunk, and nothing may change."""
+    """The function as a kernel. Where `running` is 0 a guard has stopped the chunk, and nothing may change.
+
+    A file that defines BLOCKS_HELD gives its functions the registers with which a multiprocessor holds so many blocks.
+    """
     taken = ", ".join(["const int* running", *(p.text for p in function.parameters)])
     given = ", ".join(["Block{int(blockIdx.x), int(gridDim.x), shared}", *(p.name for p in function.parameters)])
+    bounds = "THREADS, BLOCKS_HELD" if "#define BLOCKS_HELD" in function.unit.text else "THREADS"
     return (
-        f'extern "C" __global__ void __launch_bounds__(THREADS) {function.entry}({taken}) {{\n'
+        f'extern "C" __global__ void __launch_bounds__({bounds}) {function.entry}({taken}) {{\n'
         "    extern __shared__ __align__(16) float shared[];\n"
         f"    if (*running) {function.name}({given});\n"
         "}"
