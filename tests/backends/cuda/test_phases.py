@@ -61,9 +61,9 @@ def races(plan: Plan) -> list[str]:
                     found.append(f"phase {launch.phase}: launch {i} ({launch.op.name}) writes what {j} {kind}")
         if i and launch.phase < plan.launches[i - 1].phase:
             found.append(f"launch {i} goes back to phase {launch.phase}")
-        if any(s.memory[0] == "storage" for s in written):
-            if i < plan.guarded or any(phase >= launch.phase for phase in known):
-                found.append(f"launch {i} ({launch.op.name}) writes storage before the guard is known")
+        early = i < plan.guarded or any(phase >= launch.phase for phase in known)
+        if early and any(s.memory[0] == "storage" for s in written):
+            found.append(f"launch {i} ({launch.op.name}) writes storage before the guard is known")
     for new, _ in plan.copies:
         if any(span(new).meets(span(old)) for _, old in plan.copies):
             found.append(f"{new.name} is copied from where another copy goes")
