@@ -141,7 +141,7 @@ class _Text:
                 yield "grid_barrier(gridDim.x, arrived);" if meets else "__syncthreads();"
 
     def _ahead(self, number: str) -> Iterator[str]:
-        """What is made for a step before it begins, if there is such a step in the chunk."""
+        """The tasks of a step that are run before it begins, if the chunk has such a step."""
         if self._rounds.ahead:
             yield f"if ({number} < last) {{"
             yield f"    const int next = {number};"
