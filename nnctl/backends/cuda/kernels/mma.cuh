@@ -1,0 +1,66 @@
+// Tensor cores: what they round operands to, and products of fragments that a warp has in its registers.
+//
+// A fragment product adds a (16, STEP)·(STEP, 8) product to c (16, 8). With g = lane / 4 and t = lane % 4 a lane has
+// c[0], c[1] at (g, 2t), (g, 2t + 1) and c[2], c[3] eight rows below. Sums are float32.
+#ifndef NNCTL_MMA
+#define NNCTL_MMA
+
+#define FLOAT32 0
+#define TF32 1
+#define BF16 2
+
+// x to the nearest float without the last bits; from the middle away from 0, or to the even one.
+DEVICE float rounded(float x, int dropped, bool to_even) {
+    if (x != x) return x;
+    unsigned bits = __float_as_uint(x), half = 1u << (dropped - 1);
+    bits += to_even ? half - 1 + (bits >> dropped & 1) : half;
+    return __uint_as_float(bits >> dropped << dropped);
+}
+
+// x as a product in that precision takes it.
+template <int PRECISION> DEVICE float operand(float x) {
+    return PRECISION == TF32 ? rounded(x, 13, false) : PRECISION == BF16 ? rounded(x, 16, true) : x;
+}
+
+// What a kernel keeps of x until it is multiplied: where that saves to round it each time it is read.
+template <int PRECISION> DEVICE float kept(float x) {
+#if defined(__CUDA_ARCH__)
+    if (PRECISION == TF32) {
+        unsigned bits;
+        asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+        return __uint_as_float(bits);
+    }
+#endif
+    return x;
+}
+
+#if defined(__CUDA_ARCH__)
+
+// Two neighbours along the sum as one register, the first one in its lower half.
+DEVICE unsigned bf16_pair(float first, float second) {
+    unsigned bits;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(second), "f"(first));
+    return bits;
+}
+
+// STEP 8. a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g).
+DEVICE void multiply_tf32(float* c, const unsigned* a, const unsigned* b) {
+    asm(
+        "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// STEP 16. Pairs. a: (g, 2t), (g + 8, 2t), (g, 2t + 8), (g + 8, 2t + 8); b: (2t, g), (2t + 8, g).
+DEVICE void multiply_bf16(float* c, const unsigned* a, const unsigned* b) {
+    asm(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+#endif
+
+#endif
