@@ -73,7 +73,6 @@ template <int ROWS, int COLUMNS, int DEPTH, int PRECISION> struct FragmentSums {
     template <class Left, class Right> MEMBER void add(const float* left, const float* right) {
         left += slice * THICK * Left::STEP;
         right += slice * THICK * Right::STEP;
-#if defined(__CUDA_ARCH__)
         int group = threadIdx.x % WARP / 4, turn = threadIdx.x % 4;
         left += (down + group) * Left::LINE;
         right += (over + group) * Right::LINE;
@@ -106,14 +105,6 @@ template <int ROWS, int COLUMNS, int DEPTH, int PRECISION> struct FragmentSums {
         const float* first = line + (d + 2 * turn + 8 * half) * Layout::STEP;
         return bf16_pair(first[0], first[Layout::STEP]);
     }
-#else
-        for (int d = 0; d < THICK; ++d)
-            for (int i = 0; i < TALL; ++i)
-                for (int j = 0; j < WIDE; ++j)
-                    sums[i][j] += operand<PRECISION>(left[row(i) * Left::LINE + d * Left::STEP]) *
-                                  operand<PRECISION>(right[(column(i) + j) * Right::LINE + d * Right::STEP]);
-    }
-#endif
 };
 
 template <int ROWS, int COLUMNS, int DEPTH> struct Sums<ROWS, COLUMNS, DEPTH, TF32>
