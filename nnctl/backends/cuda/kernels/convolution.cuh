@@ -150,7 +150,9 @@ struct Strided {
 };
 
 // Floats of shared memory in front of the panels: spots of a tile's lines, or of two panels' steps.
-template <int ROWS, int DEPTH> DEVICE constexpr int floats_of_spots() { return 3 * (ROWS > 2 * DEPTH ? ROWS : 2 * DEPTH); }
+template <int ROWS, int DEPTH> DEVICE constexpr int floats_of_spots() {
+    return 3 * (ROWS > 2 * DEPTH ? ROWS : 2 * DEPTH);
+}
 
 // -- the three directions -----------------------------------------------------------------
 
@@ -173,7 +175,8 @@ DEVICE void convolve(Block block, const float* x, const float* w, float* y, int 
     Rows kernel{w + turn.group * filters, g.filters, filters, depth};
     float* to = y + (long long)(turn.part) * positions * g.filters + turn.group * filters;
     tile<ROWS, COLUMNS, PRECISION>(
-        block.shared + floats_of_spots<ROWS, DEPTH>(), AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
+        block.shared + floats_of_spots<ROWS, DEPTH>(),
+        AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part), Straight{to, positions, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
@@ -189,7 +192,8 @@ DEVICE void convolve_to_kernel(Block block, const float* x, const float* y, floa
     Rows gradients{y + turn.group * filters, g.filters, filters, positions};
     float* to = w + (long long)(turn.part) * inputs * g.filters + turn.group * filters;
     tile<ROWS, COLUMNS, PRECISION>(
-        block.shared + floats_of_spots<ROWS, DEPTH>(), AlongLines<ROWS, DEPTH, PRECISION, PositionsOfInputs>(windows, each % 4 == 0, turn.row),
+        block.shared + floats_of_spots<ROWS, DEPTH>(),
+        AlongLines<ROWS, DEPTH, PRECISION, PositionsOfInputs>(windows, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(gradients, filters % 4 == 0, turn.column), turn.part * part,
         min(positions, (turn.part + 1) * part), Straight{to, inputs, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
@@ -234,7 +238,8 @@ DEVICE void convolve_transposed(Block block, const float* y, const float* w, flo
                         v.period * g.kw * ahead, h.period * ahead, of_place, of_window_row};
     float* to = x + (long long)(turn.part) * g.images * g.height * g.width * g.channels + group * each;
     tile<ROWS, COLUMNS, PRECISION>(
-        block.shared + floats_of_spots<ROWS, DEPTH>(), AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
+        block.shared + floats_of_spots<ROWS, DEPTH>(),
+        AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
         AlongSteps<COLUMNS, DEPTH, PRECISION, TurnedKernel>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
         Strided{to, pixels, each, g.channels, turn.row, g.height, g.width, v.first, h.first, g.down, g.across,

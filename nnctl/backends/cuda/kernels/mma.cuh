@@ -41,7 +41,7 @@ DEVICE unsigned bf16_pair(float first, float second) {
 }
 
 #if !defined(__CUDA_ARCH__)
-// What tensor cores do with one register of a fragment, `number` 0 … 7 along the sum; `value`: a number that it holds.
+// What tensor cores do with a register of a fragment, `number` 0 … 7 along the sum; value: of a number that it holds.
 template <class Value>
 DEVICE void multiply_registers(float* c, const unsigned* a, const unsigned* b, int number, Value value) {
     int lane = int(threadIdx.x) % WARP, half = number / 4, from = number % 4;

@@ -9,10 +9,11 @@
 
 DEVICE float entry_of(float4 x, int i) { return i == 0 ? x.x : i == 1 ? x.y : i == 2 ? x.z : x.w; }
 
-// A thread's sums, by cores. A warp has 4·TALL rows × 32 columns of the tile, and a thread TALL × 4 of those: four rows
-// each 16 apart, so that what a warp reads together lies side by side.
+// A thread's sums, by cores. A warp has 4·TALL rows × 32 columns of the tile, and a thread TALL × 4 of those: fours of
+// rows 16 apart, so that what a warp reads together lies side by side.
 template <int ROWS, int COLUMNS, int DEPTH, int PRECISION> struct Sums {
-    static constexpr int TALL = ROWS < 128 ? 4 : 8, WIDE = 4, WARPS_ALONG = COLUMNS / 32, WARPS_DOWN = ROWS / (4 * TALL);
+    static constexpr int TALL = ROWS < 128 ? 4 : 8, WIDE = 4;
+    static constexpr int WARPS_ALONG = COLUMNS / 32, WARPS_DOWN = ROWS / (4 * TALL);
     static constexpr int SLICES = THREADS / WARP / (WARPS_ALONG * WARPS_DOWN), THICK = DEPTH / SLICES;
     int slice, down, over;
     float sums[TALL][WIDE];
@@ -29,7 +30,7 @@ template <int ROWS, int COLUMNS, int DEPTH, int PRECISION> struct Sums {
     }
 
     template <class Left, class Right> MEMBER void add(const float* left, const float* right) {
-#pragma unroll
+#pragma unroll 4
         for (int d = 0; d < THICK; ++d) {
             const float* of_left = left + (slice * THICK + d) * Left::STEP + down;
             float4 a[TALL / 4], b = *reinterpret_cast<const float4*>(right + (slice * THICK + d) * Right::STEP + over);
@@ -120,8 +121,8 @@ template <int WIDE> DEVICE void put_row(float* to, const float* from) {
     put_pack<WIDE>(to, 0, row);
 }
 
-// The tile Σ of k from `begin` to `end` of left(·, k)·right(k, ·). result.row(i): the offset of the tile's row i, below
-// 0 where there is none; result.columns: of the product. column: the tile's first. vector: whether columns are fours.
+// The tile Σ of k from `begin` to `end` of left(·, k)·right(k, ·). result.row(i): the offset of the tile's row i,
+// below 0 where there is none; result.columns: of the product. column: the tile's first. vector: whether columns are fours.
 template <int ROWS, int COLUMNS, int PRECISION, class Left, class Right, class Result>
 DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Result result, int column, bool vector) {
     typedef Sums<ROWS, COLUMNS, Left::DEPTH, PRECISION> Own;
