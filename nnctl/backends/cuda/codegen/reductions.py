@@ -8,7 +8,7 @@ from nnctl.backends.cuda.codegen.formulas import ElementText, Pointers
 from nnctl.plan.plan import Launch, Slot
 
 HEADER = '#include "reductions.cuh"'
-"""What a unit of such functions begins with."""
+"""The first line of a unit of such functions."""
 _SIZES = ("outer", "length", "inner", "parts", "width", "depth")
 
 

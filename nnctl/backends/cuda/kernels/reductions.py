@@ -22,7 +22,7 @@ _LEAST = 8
 
 @dataclass(frozen=True)
 class Reducer:
-    """What reduces, and what it reads.
+    """A function that reduces, and what it is given.
 
     function: takes `inputs`, as many results as there are scales, six sizes and the scales. again: does the same
     with as many arrays as there are results. scales: of the results.
