@@ -18,26 +18,33 @@ from backends.cuda.modules import BARRIER, machine, module
 ORDERS = (0, 1, 2, 3)
 MOST = 60
 """Launches of a function that are kept."""
-_OWNER = re.compile(r"^(?:KERNEL|DEVICE|extern)\b.*?(\w+)\((?!THREADS)", re.MULTILINE)
+_FUNCTION = re.compile(r"^(?:template.*>\s+)?(?:KERNEL|DEVICE|extern)\b.*?(\w+)\((?!THREADS)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Barrier:
-    """A barrier of a module's text. number: there. owner: the function that it stands in; place: which one of it."""
+    """A barrier of a module's text. number: there.
+
+    function: that it stands in. before: the text of the function up to it, which tells it from all others, also
+    where several modules have the function.
+    """
 
     text: str
     number: int
-    owner: str
-    place: int
+    function: str
+    before: str
+
+    def __str__(self) -> str:
+        return f"{self.function}, line {1 + self.before.count(chr(10))}: {self.before.splitlines()[-1].strip()}"
 
 
 def barriers(text: str) -> list[Barrier]:
     """The barriers of a module's text, in order."""
-    owners = [(match.start(), match[1]) for match in _OWNER.finditer(text)]
+    functions = list(_FUNCTION.finditer(text))
     found: list[Barrier] = []
     for number, match in enumerate(BARRIER.finditer(text)):
-        owner = [name for start, name in owners if start < match.start()][-1]
-        found.append(Barrier(text, number, owner, sum(b.owner == owner for b in found)))
+        around = [f for f in functions if f.start() < match.start()][-1]
+        found.append(Barrier(text, number, around[1], text[around.start() : match.end()]))
     return found
 
 
