@@ -187,6 +187,12 @@ class RunThere(RunError):
     """A new run's folder holds a run already."""
 
 
+class DeviceError(NnctlError):
+    """A device does not give what is asked of it."""
+
+    exit_code = 2
+
+
 class DivergedError(NnctlError):
     """A tensor of the training step is no longer finite."""
 

@@ -12,6 +12,10 @@ from backends.cuda.emulator import EmulatedDevice, compiler
 from nnctl.backends.contract import Backend
 from nnctl.backends.cpu.backend import CompiledStep, CpuBackend
 from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.chunks import StepsOnDevice
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.persistent.choice import complete
+from nnctl.backends.cuda.persistent.steps import PersistentSteps
 from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
 
@@ -22,6 +26,17 @@ class ExactlyThreads(CpuBackend):
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> CompiledStep:
         super().load(plan, storage)
         return CompiledStep(plan, storage, self.threads)
+
+
+class Persistent(CudaBackend):
+    """The CUDA backend with a persistent kernel of three blocks for every training step that can have one."""
+
+    def load(self, plan: Plan, storage: Mapping[str, Any]) -> StepsOnDevice:
+        captured = super().load(plan, storage)
+        calls = calls_of(plan)
+        if plan.guard is None or not complete(calls):
+            return captured
+        return PersistentSteps(plan, storage, self.device, calls, 3)
 
 
 def _under_test() -> Iterator[tuple[str, Backend]]:
@@ -35,6 +50,7 @@ def _under_test() -> Iterator[tuple[str, Backend]]:
             yield (f"{cls.type}, {n} at most" if len(shared) > 1 else cls.type), ExactlyThreads(n) if exact else backend
     if compiler() is not None:
         yield "cuda, emulated", CudaBackend(EmulatedDevice())
+        yield "cuda, persistent", Persistent(EmulatedDevice(1))
 
 
 with toy.registered():

@@ -12,9 +12,9 @@ from nnctl.backends.contract import Finding, Resources
 from nnctl.backends.cuda.calls import THREADS, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
 from nnctl.backends.cuda.kernels import EMITTERS
+from nnctl.backends.cuda.library import LibraryCall, pieces_of
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -68,13 +68,19 @@ class CudaBackend:
         """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once."""
         lines: list[str] = []
         units: dict[Unit, None] = {}
-        for launch, calls in zip(plan.launches, calls_of(plan, self.precision), strict=True):
+        pieces = pieces_of(plan, self.precision, self.device.products)
+        for launch, of_launch in zip(plan.launches, pieces, strict=True):
             lines.append(f"// {label(launch)}")
-            for call in calls or ():
-                units[call.function.unit] = None
-                lines.append(f"{call.function.name}<<<{call.blocks}, {THREADS}, {call.shared}>>>();")
-            if calls is None:
+            for piece in of_launch or ():
+                if isinstance(piece, LibraryCall):
+                    lines.append(f"// {piece.product} by a library")
+                    continue
+                units[piece.function.unit] = None
+                lines.append(f"{piece.function.name}<<<{piece.blocks}, {THREADS}, {piece.shared}>>>();")
+            if of_launch is None:
                 lines.append("// the reference body runs, outside any graph")
+            elif not of_launch:
+                lines.append("// in a grid above")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])
 

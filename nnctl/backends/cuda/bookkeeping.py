@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from nnctl.backends.cuda.codegen.functions import ELEMENTS
 from nnctl.ops.shapes import DType
 
-LIVE, STEP = 0, 1
-"""Entries of the control block: whether no guard has stopped the chunk, and the steps completed in it."""
+LIVE, STEP, ARRIVED = 0, 1, 2
+"""Entries of the control block: whether no guard has stopped the chunk, the steps completed in it, and the blocks
+that have come to barriers of a persistent kernel."""
 
 
 def take_feeds(kinds: Sequence[DType]) -> str:

@@ -44,7 +44,8 @@ Argument: TypeAlias = Slot | Scratch | Table | int | float
 class Call:
     """A grid of blocks of one device function.
 
-    arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. A grid without
+    arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. shares: of a grid
+    that does the work of several launches, their numbers in the plan and the blocks of each. A grid without
     blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
     else would see it.
     """
@@ -53,6 +54,7 @@ class Call:
     blocks: int
     arguments: tuple[Argument, ...]
     shared: int = 0
+    shares: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         name, parameters = self.function.name, self.function.parameters

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
+
+if TYPE_CHECKING:
+    from nnctl.backends.cuda.library import ProductLibrary
 
 
 class Device(Protocol):
@@ -20,6 +23,10 @@ class Device(Protocol):
 
     @property
     def arrays(self) -> ModuleType: ...
+
+    @property
+    def products(self) -> ProductLibrary | None:
+        """The library that makes large matrix products in the stream, where there is one."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """A new array that holds nothing of use, aligned to 256 bytes."""

@@ -2,34 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from nnctl.backends.cuda.calls import Call, ProductPrecision, blocks_for, elements
 from nnctl.backends.cuda.codegen.formulas import Formula
 from nnctl.backends.cuda.codegen.functions import generated_unit, parsed
+from nnctl.backends.cuda.codegen.segments import Segments, segments_of
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Plan
 
 
-def calls_of(plan: Plan, precision: ProductPrecision = "float32") -> list[list[Call] | None]:
-    """The calls of each launch, in order; None for one whose reference body runs instead. precision: of products."""
+def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: bool = False) -> list[list[Call] | None]:
+    """The calls of each launch, in order; None for one whose reference body runs instead.
+
+    precision: of products. joined: whether launches of a phase that have one formula become one grid; it is the
+    first one's, and the others have no call.
+    """
+    formulas = _formulas(plan, joined)
+    found: list[list[Call] | None] = []
+    for i, launch in enumerate(plan.launches):
+        if isinstance(launch.op, ElementwiseOp):
+            found.append(formulas.get(i, []))
+        elif launch.op.name in EMITTERS:
+            found.append(list(EMITTERS[launch.op.name](launch, precision)))
+        else:
+            found.append(None)
+    return found
+
+
+def _formulas(plan: Plan, joined: bool) -> dict[int, list[Call]]:
+    """The calls of elementwise launches by their numbers in the plan."""
     formulas = {
         i: Formula(launch, plan.inlined)
         for i, launch in enumerate(plan.launches)
         if isinstance(launch.op, ElementwiseOp)
     }
-    names: dict[str, str] = {}
+    bodies: dict[str, str] = {}
     for formula in formulas.values():
-        names.setdefault(formula.body, f"formula{len(names)}")
-    unit = generated_unit(f"the formulas of {plan.name!r}", [f"KERNEL {n}{body}" for body, n in names.items()])
-    functions = parsed(unit)
-    found: list[list[Call] | None] = []
-    for i, launch in enumerate(plan.launches):
-        if i in formulas:
-            formula = formulas[i]
-            blocks = blocks_for(elements(launch.outputs[0]))
-            found.append([Call(functions[names[formula.body]], blocks, formula.arguments)])
-        elif launch.op.name in EMITTERS:
-            found.append(list(EMITTERS[launch.op.name](launch, precision)))
-        else:
-            found.append(None)
+        bodies.setdefault(formula.body, f"formula{len(bodies)}")
+    title = f"the formulas of {plan.name!r}"
+    functions = parsed(generated_unit(title, [f"KERNEL {name}{body}" for body, name in bodies.items()]))
+    calls = {
+        i: Call(functions[bodies[f.body]], blocks_for(elements(plan.launches[i].outputs[0])), f.arguments)
+        for i, f in formulas.items()
+    }
+    grids = segments_of(plan, calls) if joined else []
+    if not grids:
+        return {i: [call] for i, call in calls.items()}
+    return _joined(title, bodies, calls, grids)
+
+
+def _joined(
+    title: str, bodies: Mapping[str, str], calls: Mapping[int, Call], grids: Sequence[Segments]
+) -> dict[int, list[Call]]:
+    """The same with grids in the places of their first launches. Formulas that only grids call are no kernels."""
+    inside = {i for grid in grids for i in grid.launches}
+    alone = {i: call for i, call in calls.items() if i not in inside}
+    launched = {call.function.name for call in alone.values()}
+    names: dict[str, str] = {}
+    for grid in grids:
+        names.setdefault(grid.body, f"segments{len(names)}")
+    definitions = [
+        *(f"{'KERNEL' if name in launched else 'DEVICE void'} {name}{body}" for body, name in bodies.items()),
+        *(f"KERNEL {name}{body}" for body, name in names.items()),
+    ]
+    functions = parsed(generated_unit(title, definitions))
+    found = {i: [replace(call, function=functions[call.function.name])] for i, call in alone.items()}
+    for grid in grids:
+        function = functions[names[grid.body]]
+        found[grid.launches[0]] = [Call(function, grid.blocks, grid.arguments, shares=grid.shares)]
     return found

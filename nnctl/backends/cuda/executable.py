@@ -15,7 +15,7 @@ from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_fo
 from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.library import LibraryCall, Piece, pieces_of
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Launch, Plan
@@ -42,7 +42,8 @@ class CapturedSteps(StepsOnDevice):
     ) -> None:
         super().__init__(plan, storage, device)
         self._loaded: dict[DeviceFunction, Any] = {}
-        self._inside = [self._bound(i, calls) for i, calls in enumerate(calls_of(plan, precision))]
+        self.pieces = pieces_of(plan, precision, device.products)
+        self._inside = [self._bound(i, of_launch) for i, of_launch in enumerate(self.pieces)]
         self._graphs: dict[int, list[Work]] = {}
 
     def moved(self) -> None:
@@ -94,7 +95,7 @@ class CapturedSteps(StepsOnDevice):
         yield from self._copies(keep_outputs, kept, "all")
         for new, old in plan.copies:
             copy = function("steps.cu", "copy_real" if new.dtype == "real" else "copy_index")
-            yield from self._calls(-1, [Call(copy, blocks_for(elements(new)), (new, old, elements(new)))])
+            yield from self._pieces(-1, [Call(copy, blocks_for(elements(new)), (new, old, elements(new)))])
         yield self._launched(function("steps.cu", "count_step"), 1, 0, [memory.entry(STEP)])
 
     def _guard(self) -> Iterator[Bound]:
@@ -119,16 +120,19 @@ class CapturedSteps(StepsOnDevice):
 
     # -- binding -------------------------------------------------------------------
 
-    def _bound(self, number: int, calls: list[Call] | None) -> list[Bound]:
-        if calls is not None:
-            return list(self._calls(number, calls))
+    def _bound(self, number: int, pieces: Sequence[Piece] | None) -> list[Bound]:
+        if pieces is not None:
+            return list(self._pieces(number, pieces))
         return [Bound(self._reference(self.plan.launches[number]), captured=False)]
 
-    def _calls(self, number: int, calls: Sequence[Call]) -> Iterator[Bound]:
-        for call in calls:
-            if call.blocks:
-                given = [self.memory.given(number, argument) for argument in call.arguments]
-                yield self._launched(call.function, call.blocks, call.shared, given)
+    def _pieces(self, number: int, pieces: Sequence[Piece]) -> Iterator[Bound]:
+        for piece in pieces:
+            if isinstance(piece, LibraryCall):
+                addresses = [int(self.memory.given(number, each)) for each in (piece.a, piece.b, piece.c)]
+                yield Bound(piece.library.prepared(piece.product, *addresses), captured=True)
+            elif piece.blocks:
+                given = [self.memory.given(number, argument) for argument in piece.arguments]
+                yield self._launched(piece.function, piece.blocks, piece.shared, given)
 
     def _launched(self, called: DeviceFunction, blocks: int, shared: int, given: Sequence[Any]) -> Bound:
         if called not in self._loaded:
@@ -167,7 +171,8 @@ class TimedSteps(CapturedSteps):
     ) -> None:
         super().__init__(plan, storage, device, precision)
         self._marks: list[tuple[int, Any, Any]] = []
-        self._inside = [[self._marked(i, pieces)] for i, pieces in enumerate(self._inside)]
+        self._inside = [[self._marked(i, pieces)] if pieces else [] for i, pieces in enumerate(self._inside)]
+        self._shares = [_shares(i, of_launch) for i, of_launch in enumerate(self.pieces)]
 
     def _marked(self, number: int, pieces: Sequence[Bound]) -> Bound:
         def timed() -> None:
@@ -183,7 +188,9 @@ class TimedSteps(CapturedSteps):
         self.device.synchronize()
         seconds = np.zeros(len(self.plan.launches))
         for number, first, last in self._marks:
-            seconds[number] += self.device.seconds(first, last)
+            took = self.device.seconds(first, last)
+            for launch, share in self._shares[number].items():
+                seconds[launch] += share * took
         self._marks.clear()
         return seconds
 
@@ -192,3 +199,11 @@ class TimedSteps(CapturedSteps):
         from nnctl.backends.limits import product_limit
 
         return product_limit(1)
+
+
+def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:
+    """The launches that share the time of a launch's pieces, each with its share: by its blocks of a common grid."""
+    for piece in pieces or ():
+        if isinstance(piece, Call) and piece.shares:
+            return {launch: blocks / piece.blocks for launch, blocks in piece.shares}
+    return {number: 1.0}

@@ -43,7 +43,7 @@ class Memory:
         self.arena = device.empty((max(_ALIGNMENT, plan.arena_bytes),), np.uint8)
         self.feeds = {slot.key: slot for slot in slots if slot.place == "feed"}
         self.entries = {key: self.new(slot.shape, slot) for key, slot in self.feeds.items()}
-        self.control = device.upload(np.array([1, 0], np.int32))
+        self.control = device.upload(np.array([1, 0, 0], np.int32))
         self.fed: dict[str, Any] = {}
         self.kept: dict[str, Any] = {}
         self._scratch: dict[tuple[int, str], Any] = {}
@@ -69,7 +69,7 @@ class Memory:
             if array.size != steps * size:
                 raise ValueError(f"feed {key} has {array.size} elements, {steps} steps of {size} need {steps * size}")
             self.device.write(self.fed[key], array)
-        self.device.write(self.control, np.array([1, 0], np.int32))
+        self.device.write(self.control, np.array([1, 0, 0], np.int32))
 
     def made(self) -> tuple[int, dict[str, Array]]:
         """The number of steps completed, when the work before is done, and their outputs."""
@@ -111,13 +111,17 @@ class Memory:
                     self._scratch[key] = self.device.empty((max(1, argument.elements),), host)
                 return self.at(self._scratch[key])
             case Table():
-                if argument not in self._tables:
-                    self._tables[argument] = self.device.upload(np.array(argument.numbers, np.float32))
-                return self.at(self._tables[argument])
+                return self.at(self.table(argument))
             case int():
                 return np.int32(argument)
             case float():
                 return np.float32(argument)
+
+    def table(self, table: Table) -> Any:
+        """The array of a table, uploaded once."""
+        if table not in self._tables:
+            self._tables[table] = self.device.upload(np.array(table.numbers, np.float32))
+        return self._tables[table]
 
     def at(self, array: Any) -> np.uint64:
         """The address of an array."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
+from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
 from nnctl.plan.plan import Plan
 from nnctl.plan.strategy import Scheduled
+
+_SMALL = 1 << 18
+"""Elements that the threads of a large device make at once."""
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
@@ -19,9 +24,10 @@ def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "floa
 
 
 class CudaStrategy:
-    """Every launch as early as what it reads allows.
+    """Every launch as early as what it reads allows, but small updates last.
 
-    What changes storage comes after the guard, and after everything that reads the old value.
+    What changes storage comes after the guard, and after everything that reads the old value. Small updates of a
+    phase become one launch. A large one fills the device alone, and finds its gradient where it has just been made.
     """
 
     def inlined(self, graph: Graph) -> set[Node]:
@@ -38,6 +44,8 @@ class CudaStrategy:
         guard = None if graph.guard is None else producers.get(sources.get(graph.guard, graph.guard))
         numbers = {node: number for number, node in enumerate(nodes)}
         phases: dict[Node, int] = {}
+        waited_for: set[Node] = set()
+        updates: list[Node] = []
         readers: dict[Value, list[Node]] = {}
         for node in nodes:
             before = [producers[value] for value in reads[node] if value in producers]
@@ -47,10 +55,23 @@ class CudaStrategy:
                 before += [reader for old in olds for reader in readers.get(old, ())]
                 if guard in numbers and numbers[guard] < numbers[node]:
                     before.append(guard)
+                updates.append(node)
+            waited_for.update(before)
             phases[node] = max((phases[other] + 1 for other in before if other in phases), default=0)
             for value in reads[node]:
                 readers.setdefault(value, []).append(node)
+        last = max(phases.values(), default=0)
+        for node in updates:
+            if node not in waited_for and _small(node):
+                phases[node] = last
         return [Scheduled(node, phases[node]) for node in sorted(nodes, key=lambda n: (phases[n], numbers[n]))]
+
+
+def _small(node: Node) -> bool:
+    """True for an elementwise op of so few elements that a launch of its own is not worth it."""
+    shape = node.outputs[0].shape
+    sizes = [n for n in shape if isinstance(n, int)]
+    return isinstance(node.op, ElementwiseOp) and len(sizes) == len(shape) and math.prod(sizes) <= _SMALL
 
 
 def _reads(

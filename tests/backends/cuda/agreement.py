@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from graph.interpretation import interpret
+from numpy.typing import NDArray
 
-from backends.cuda.emulator import EmulatedDevice
+from backends.cuda.emulator import POISON, EmulatedDevice, EmulatedError
 from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.calls import elements
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
+from nnctl.plan.dtypes import element
+from nnctl.plan.plan import Plan, Slot
 
 STORED = {"f": np.float32, "i": np.int64, "u": np.uint8}
 ROLES = {"f": ("real", "optimizer state"), "i": ("index", "data"), "u": ("uint8", "data")}
+_ROOM = 1024
+"""Bytes around each output that nobody writes."""
 
 
 def compare(
@@ -35,17 +42,42 @@ def compare(
 
 
 def outputs(name: str, inputs: Any, attributes: Mapping[str, Any], order: int) -> dict[str, Any]:
-    """The outputs of one op on the emulated device, twice the same to the bit."""
+    """The outputs of one op on the emulated device.
+
+    Three times the same to the bit: in fresh memory, in the memory of the first time, in memory that holds something
+    else. Raises EmulatedError where something beside the outputs is written.
+    """
     graph, storage = _graph(name, inputs, attributes)
-    device = EmulatedDevice(order)
-    backend = CudaBackend(device)
-    assert backend.missing(graph) == ()
-    executable = backend.load(backend.plan(graph, {}), {k: backend.to_device(a) for k, a in storage.items()})
-    first = {output: array[0] for output, array in executable.start({}, 1).result().outputs.items()}
-    again = executable.start({}, 1).result().outputs
-    for output, array in first.items():
-        np.testing.assert_array_equal(again[output][0], array, err_msg=f"{name} does not repeat")
-    return first
+    found: list[dict[str, Any]] = []
+    for poison, times in ((POISON, 2), (0x7F, 1)):
+        device = EmulatedDevice(order, poison)
+        backend = CudaBackend(device)
+        assert backend.missing(graph) == ()
+        plan, room = _apart(backend.plan(graph, {}))
+        executable = backend.load(plan, {k: backend.to_device(a) for k, a in storage.items()})
+        for _ in range(times):
+            made = executable.start({}, 1).result().outputs
+            found.append({output: array[0] for output, array in made.items()})
+            if not (executable.memory.arena[room] == poison).all():
+                raise EmulatedError(f"{name} {attributes} writes beside its outputs")
+    for again in found[1:]:
+        for output, array in found[0].items():
+            np.testing.assert_array_equal(again[output], array, err_msg=f"{name} {attributes} {output} does not repeat")
+    return found[0]
+
+
+def _apart(plan: Plan) -> tuple[Plan, NDArray[np.bool_]]:
+    """The plan of one launch with room around each of its outputs, and which bytes of the arena are that room."""
+    (launch,) = plan.launches
+    room = np.ones(_ROOM, np.bool_)
+    moved: dict[Slot, Slot] = {}
+    for slot in dict.fromkeys(s for s in launch.outputs if s.place == "arena"):
+        moved[slot] = replace(slot, offset=len(room))
+        size = elements(slot) * element(slot.dtype).host.itemsize
+        room = np.concatenate([room, np.zeros(size, np.bool_), np.ones(_ROOM + -size % 256, np.bool_)])
+    launch = replace(launch, outputs=tuple(moved.get(s, s) for s in launch.outputs))
+    kept = {name: moved.get(slot, slot) for name, slot in plan.outputs.items()}
+    return replace(plan, launches=(launch,), outputs=kept, arena_bytes=len(room)), room
 
 
 def _graph(name: str, inputs: Any, attributes: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from backends.cuda.modules import EmulatedError, compiler, machine, module
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.backends.cuda.library import ProductLibrary
 
 __all__ = ["EmulatedDevice", "EmulatedError", "compiler", "without_barrier"]
 
@@ -74,6 +75,7 @@ class EmulatedDevice:
     """
 
     arrays: ModuleType = np
+    products: ProductLibrary | None = None
 
     def __init__(self, order: int = 0, poison: int = POISON) -> None:
         self.order = order
@@ -140,10 +142,14 @@ class EmulatedDevice:
             if problem is not None:
                 raise EmulatedError(f"{loaded.name}: {problem.decode()}")
 
+        self.in_stream(run)
+
+    def in_stream(self, work: Callable[[], None]) -> None:
+        """Run it now, or whenever the graph that is captured is replayed."""
         if self._capturing is None:
-            run()
+            work()
         else:
-            self._capturing.append(run)
+            self._capturing.append(work)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         self._outside_of_graphs("another is captured")

@@ -279,8 +279,9 @@ bool release(Fiber* lanes, int n) {
 
 enum Outcome { ENDED, WAITS, FAILED };
 
-// Run a block as far as it goes by itself. moved: whether anything but waiting for others was seen.
-Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>& order, bool& moved) {
+// Run a block as far as it goes by itself; if hasty, to the first thread that waits for another block. moved: whether
+// anything but waiting for others was seen.
+Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>& order, bool hasty, bool& moved) {
     std::vector<Fiber>& fibers = block.fibers;
     int n = int(fibers.size());
     for (Fiber& fiber : fibers)
@@ -296,6 +297,7 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
                     resume(lanes[i]);
                     if (lanes[i].state == FAULTED) return FAILED;
                     moved |= lanes[i].state != SPINNING || lanes[i].where != before;
+                    if (hasty && lanes[i].state == SPINNING) return WAITS;
                 }
             } while (release(lanes, many));
         }
@@ -406,7 +408,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
                 fiber.where = "";
             }
         }
-        int left = many, idle = 0;
+        int left = many, idle = 0, round = 0;
         while (left && !failed) {
             bool moved = false;
             for (int b = 0; b < many && !failed; ++b) {
@@ -414,12 +416,13 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
                 if (block.done) continue;
                 unsigned own = order < 2 ? order : order + block.index;
                 std::vector<int> warps = ordered((threads + WARP - 1) / WARP, own), lanes = ordered(WARP, own);
-                Outcome outcome = run(block, warps, lanes, moved);
+                Outcome outcome = run(block, warps, lanes, order != 1 && round % 2 == 0, moved);
                 failed = outcome == FAILED;
                 block.done = outcome == ENDED;
                 left -= block.done;
             }
             idle = moved ? 0 : idle + 1;
+            round += 1;
             if (idle > PATIENCE && !failed) {
                 for (int b = 0; b < many; ++b)
                     for (Fiber& fiber : running[b].fibers)

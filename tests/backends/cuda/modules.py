@@ -54,7 +54,10 @@ def machine(*options: str) -> ctypes.CDLL:
 
 @cache
 def module(text: str) -> ctypes.CDLL:
-    """A module's text as a library: a function `thunk_…` for each wrapper, and the number of the barrier to ignore."""
+    """A module's text as a library: a function `thunk_…` for each wrapper.
+
+    emulated_ignored: the number of the barrier that is taken out. emulated_met: of each, whether a thread came to it.
+    """
     machine()
     return ctypes.PyDLL(str(_library(_translated(text), (*_MODULE, *_FRESH, f"-I{FOLDER}"))))
 
@@ -64,10 +67,12 @@ def _translated(text: str) -> str:
     thunks = "\n".join(_thunk(*match) for match in _WRAPPER.findall(text))
     # In C++ an array of unknown size cannot be a local one.
     body = re.sub(r"extern __shared__ __align__\(16\) float shared\[\];", "float* shared = emulated_shared();", text)
-    numbers = iter(range(len(text)))
-    body = BARRIER.sub(lambda found: f"if (emulated_ignored != {next(numbers)}) {found[0]}", body)
     shim = (FOLDER / "shim.h").read_text()
-    first = 'extern "C" { int emulated_ignored = -1; }'
+    first = f"""
+extern "C" {{ int emulated_ignored = -1; unsigned char emulated_met[{len(BARRIER.findall(body)) + 1}]; }}
+static inline bool emulated_kept(int barrier) {{ emulated_met[barrier] = 1; return barrier != emulated_ignored; }}"""
+    numbers = iter(range(len(text)))
+    body = BARRIER.sub(lambda found: f"{{ if (emulated_kept({next(numbers)})) {found[0]} }}", body)
     return f'{shim}\n{first}\n#line 1 "module"\n{body}\n{thunks}\n'
 
 

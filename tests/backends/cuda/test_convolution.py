@@ -32,6 +32,12 @@ GEOMETRIES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] =
     "pixels that no window meets": ((1, 8, 9, 2), (2, 2, 2, 3), {"stride": (3, 4)}),
     "one axis": ((3, 40, 5), (3, 5, 7), {"stride": (2,), "padding": ((1, 2),)}),
     "two groups": ((2, 7, 6, 8), (3, 3, 4, 40), {"groups": 2, "dilation": (2, 1)}),
+    "groups of three, far apart": (
+        (2, 9, 11, 6),
+        (3, 2, 2, 9),
+        {"groups": 3, "stride": (2, 3), "dilation": (1, 2), "padding": ((2, 0), (1, 3))},
+    ),
+    "depthwise, more weights than a block has threads": ((3, 5, 6, 70), (2, 3, 1, 70), {"groups": 70}),
     "depthwise, two filters each": ((2, 8, 8, 5), (3, 3, 1, 10), {"groups": 5, "padding": ((1, 1), (1, 1))}),
 }
 

@@ -10,18 +10,13 @@
 // The transpose is a convolution of y by steps of one: pixels of x that lie a stride apart meet the same places of the
 // window, so they are made together, as one class among stride·stride, and nothing is multiplied by zeros between.
 //
-// A sum may be split among blocks: then its parts lie one behind the other, and `add_convolved` adds them, in order.
+// A sum may be split among blocks: then its parts lie one behind the other, and `add_up` of parts.cu adds them, in order.
 
+#include "geometry.cuh"
 #include "panels.cuh"
 
 // Whatever is so far out is outside every picture, and stays there when another of its kind is added.
 #define FAR (-(1 << 30))
-
-// x (images, height, width, channels), y (images, rows, columns, filters), w (kh, kw, channels/groups, filters).
-struct Geometry {
-    int images, height, width, channels, rows, columns, filters, kh, kw, down, across, spread_down, spread_across,
-        top, left, groups;
-};
 
 // Where a block is: which tile of which group's product, which part of the sum.
 struct Turn {
@@ -75,16 +70,31 @@ struct Windows {
     }
 };
 
-// The windows of positions along lines, their inputs along the depth.
+// The windows of positions along lines, their inputs along the depth. spots: of the tile's lines, in shared memory, as
+// every panel asks for them again.
 struct InputsOfPositions : Windows {
-    MEMBER Part line(int m) const { return spot(m); }
+    Part* spots;
+    int first;
+
+    MEMBER Part line(int m) const { return spots[m - first]; }
     MEMBER Part step(int k) const { return place(k); }
+    MEMBER void prepare(int) const {}
+    MEMBER void find(int lines) const {
+        if (int(threadIdx.x) < lines) spots[threadIdx.x] = spot(first + int(threadIdx.x));
+    }
 };
 
-// The same matrix with its axes exchanged.
+// The same matrix with its axes exchanged. spots: of two panels of `depth` steps in turn, a power of two.
 struct PositionsOfInputs : Windows {
+    Part* spots;
+    int depth;
+
     MEMBER Part line(int k) const { return place(k); }
-    MEMBER Part step(int m) const { return spot(m); }
+    MEMBER Part step(int m) const { return spots[m & (2 * depth - 1)]; }
+    MEMBER void prepare(int m) const {
+        int own = m + int(threadIdx.x);
+        if (int(threadIdx.x) < depth) spots[own & (2 * depth - 1)] = spot(own);
+    }
 };
 
 // A matrix as it lies in memory, `ahead` elements from row to row, its columns along lines. Offsets; below 0: outside.
@@ -154,7 +164,9 @@ DEVICE void convolve(Block block, const float* x, const float* w, float* y, int 
     int positions = g.images * g.rows * g.columns, each = g.channels / g.groups, filters = g.filters / g.groups;
     int depth = g.kh * g.kw * each, part = part_of(depth, DEPTH, parts);
     Turn turn = turn_of<ROWS, COLUMNS>(block, positions, filters, g.groups);
-    InputsOfPositions inputs{windows_of(x, g, turn.group)};
+    Windows::Part* spots = reinterpret_cast<Windows::Part*>(block.shared + floats_of_panels<ROWS, COLUMNS, DEPTH>());
+    InputsOfPositions inputs{windows_of(x, g, turn.group), spots, turn.row};
+    inputs.find(ROWS);
     Rows kernel{w + turn.group * filters, g.filters, filters, depth};
     float* to = y + (long long)(turn.part) * positions * g.filters + turn.group * filters;
     panel_product<ROWS, COLUMNS, DEPTH, TALL>(
@@ -169,7 +181,8 @@ DEVICE void convolve_to_kernel(Block block, const float* x, const float* y, floa
     int positions = g.images * g.rows * g.columns, each = g.channels / g.groups, filters = g.filters / g.groups;
     int inputs = g.kh * g.kw * each, part = part_of(positions, DEPTH, parts);
     Turn turn = turn_of<ROWS, COLUMNS>(block, inputs, filters, g.groups);
-    PositionsOfInputs windows{windows_of(x, g, turn.group)};
+    Windows::Part* spots = reinterpret_cast<Windows::Part*>(block.shared + floats_of_panels<ROWS, COLUMNS, DEPTH>());
+    PositionsOfInputs windows{windows_of(x, g, turn.group), spots, DEPTH};
     Rows gradients{y + turn.group * filters, g.filters, filters, positions};
     float* to = w + (long long)(turn.part) * inputs * g.filters + turn.group * filters;
     panel_product<ROWS, COLUMNS, DEPTH, TALL>(
@@ -208,8 +221,11 @@ DEVICE void convolve_transposed(Block block, const float* y, const float* w, flo
     int part = part_of(depth, DEPTH, parts);
     Divisor of_place = divisor(filters, depth), of_window_row = divisor(h.places, v.places * h.places);
     Divisor of_class = divisor(of_image, pixels), of_row = divisor(h.count, of_image);
+    Windows::Part* spots = reinterpret_cast<Windows::Part*>(block.shared + floats_of_panels<ROWS, COLUMNS, DEPTH>());
     InputsOfPositions gradients{{y + group * filters, g.rows, g.columns, g.filters, 1, 1, -v.start, -h.start, -v.spread,
-                                 -h.spread, pixels, depth, of_class, of_row, of_place, of_window_row}};
+                                 -h.spread, pixels, depth, of_class, of_row, of_place, of_window_row},
+                                spots, turn.row};
+    gradients.find(ROWS);
     int ahead = each * g.filters;
     TurnedKernel kernel{{w + (v.place * g.kw + h.place) * ahead + group * filters, g.filters, each, depth},
                         v.period * g.kw * ahead, h.period * ahead, of_place, of_window_row};
@@ -293,19 +309,4 @@ KERNEL convolution_kernel_32x32(
     int top, int left, int groups) {
     convolve_to_kernel<32, 32, 32, 4>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
-}
-
-// The sum of the parts, `count` elements each: WARP neighbours a block, whose warps take every eighth part, always
-// added in the same order.
-KERNEL add_convolved(Block block, const float* parts, float* sum, int count, int number) {
-    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, i = block.index * WARP + lane;
-    float total = 0.0f;
-    if (i < count)
-#pragma unroll 8
-        for (int p = warp; p < number; p += THREADS / WARP) total += parts[(long long)(p) * count + i];
-    block.shared[threadIdx.x] = total;
-    __syncthreads();
-    if (warp != 0 || i >= count) return;
-    for (int w = 1; w < THREADS / WARP; ++w) total += block.shared[w * WARP + lane];
-    sum[i] = total;
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from nnctl.backends.cuda.calls import THREADS, Call, Scratch, blocks_for, elements, emits
+from nnctl.backends.cuda.calls import Call, Scratch, blocks_for, elements, emits
 from nnctl.backends.cuda.codegen.functions import function
-from nnctl.plan.plan import Launch, Slot
+from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
+from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
+from nnctl.backends.cuda.kernels.parts import added_up
+from nnctl.plan.plan import Launch
 
 _FILE = "convolution.cu"
 _PAD = 4
@@ -35,8 +35,8 @@ class Tile:
 
     @property
     def shared(self) -> int:
-        """Bytes of shared memory: two pairs of panels, or the slices' sums."""
-        panels = 2 * self.depth * (self.rows + self.columns + 2 * _PAD)
+        """Bytes of shared memory: two pairs of panels and the spots of windows, or the slices' sums."""
+        panels = 2 * self.depth * (self.rows + self.columns + 2 * _PAD) + 3 * max(self.rows, 2 * self.depth)
         return 4 * max(panels, self.slices * self.rows * self.columns if self.slices > 1 else 0)
 
     def count(self, rows: int, columns: int) -> int:
@@ -70,88 +70,42 @@ def tiling(products: int, rows: int, columns: int, depth: int) -> tuple[Tile, in
     return min(((tile, parts) for tile in TILES for parts in parts_of(tile)), key=cost)
 
 
-def two(values: Sequence[Any], missing: Any) -> tuple[Any, Any]:
-    """Something for height and width, where there may be a width alone."""
-    first, second = (missing, *values)[-2:]
-    return first, second
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A convolution over images; one spatial axis is an image of height 1. The fields are those of convolution.cu."""
-
-    images: int
-    height: int
-    width: int
-    channels: int
-    rows: int
-    columns: int
-    filters: int
-    kh: int
-    kw: int
-    down: int
-    across: int
-    spread_down: int
-    spread_across: int
-    top: int
-    left: int
-    groups: int
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """All of them, as arguments."""
-        return tuple(vars(self).values())
-
-
-def geometry(x: Sequence[int], kernel: Sequence[int], y: Sequence[int], window: Any) -> Geometry:
-    """The geometry of x (images, *lengths, channels) convolved to y (images, *positions, filters)."""
-    (down, across), (spread_down, spread_across) = two(window["stride"], 1), two(window["dilation"], 1)
-    (top, _), (left, _) = two(window["padding"], (0, 0))
-    sizes = (*two(x[1:-1], 1), x[-1], *two(y[1:-1], 1), y[-1], *two(kernel, 1))
-    return Geometry(x[0], *sizes, down, across, spread_down, spread_across, top, left, window["groups"])
-
-
 def _calls(launch: Launch, g: Geometry, products: int, rows: int, columns: int, depth: int) -> list[Call]:
     """The product in tiles, and the sum of its parts where it has some."""
     tile, parts = tiling(products, rows, columns, depth)
     out = launch.outputs[0]
-    to: Slot | Scratch = out if parts == 1 else Scratch(parts * elements(out))
-    name = f"{launch.op.name}_{tile.rows}x{tile.columns}"
+    called = function(_FILE, f"{launch.op.name}_{tile.rows}x{tile.columns}")
     blocks = products * parts * tile.count(rows, columns) if elements(out) else 0
-    calls = [Call(function(_FILE, name), blocks, (*launch.inputs, to, parts, *g.numbers), tile.shared)]
-    return calls if parts == 1 else [*calls, _sum(to, out, parts)]
-
-
-def _sum(parts: Slot | Scratch, out: Slot, number: int) -> Call:
-    blocks = blocks_for(elements(out), 32)
-    return Call(function(_FILE, "add_convolved"), blocks, (parts, out, elements(out), number), 4 * THREADS)
+    if parts == 1:
+        return [Call(called, blocks, (*launch.inputs, out, 1, *g.numbers), tile.shared)]
+    to = Scratch(parts * elements(out))
+    return [Call(called, blocks, (*launch.inputs, to, parts, *g.numbers), tile.shared), added_up(to, out, parts)]
 
 
 @emits("convolution")
 def _convolution(launch: Launch) -> list[Call]:
-    x, w = launch.inputs
-    y = launch.outputs[0]
-    g = geometry(x.shape, w.shape[:-2], y.shape, launch.attributes)
-    depth = math.prod(w.shape[:-1])
-    return _calls(launch, g, g.groups, math.prod(y.shape[:-1]), g.filters // g.groups, depth)
+    g = geometry_of(launch)
+    if scattered(g, g.filters):
+        return [grouped(launch, g)]
+    depth = g.kh * g.kw * g.channels // g.groups
+    return _calls(launch, g, g.groups, g.images * g.rows * g.columns, g.filters // g.groups, depth)
 
 
 @emits("convolution_transpose")
 def _convolution_transpose(launch: Launch) -> list[Call]:
-    y, w = launch.inputs
-    x = launch.outputs[0]
-    g = geometry(x.shape, w.shape[:-2], y.shape, launch.attributes)
+    g = geometry_of(launch)
+    if scattered(g, g.channels):
+        return [grouped(launch, g)]
     # Pixels in classes of those that lie a stride apart; of the kernel's places each class meets its share.
-    classes = g.down * g.across
     pixels = g.images * blocks_for(g.height, g.down) * blocks_for(g.width, g.across)
     depth = blocks_for(g.kh, g.down) * blocks_for(g.kw, g.across) * g.filters // g.groups
-    return _calls(launch, g, g.groups * classes, pixels, g.channels // g.groups, depth)
+    return _calls(launch, g, g.groups * g.down * g.across, pixels, g.channels // g.groups, depth)
 
 
 @emits("convolution_kernel")
 def _convolution_kernel(launch: Launch) -> list[Call]:
-    x, y = launch.inputs
-    w = launch.outputs[0]
-    g = geometry(x.shape, w.shape[:-2], y.shape, launch.attributes)
-    inputs = math.prod(w.shape[:-1])
-    return _calls(launch, g, g.groups, inputs, g.filters // g.groups, math.prod(y.shape[:-1]))
+    g = geometry_of(launch)
+    if scattered(g, g.filters):
+        return grouped_kernel(launch, g)
+    inputs = g.kh * g.kw * g.channels // g.groups
+    return _calls(launch, g, g.groups, inputs, g.filters // g.groups, g.images * g.rows * g.columns)

@@ -37,7 +37,7 @@ DEVICE unsigned lanes_where(bool found) {
     return lanes;
 }
 
-#define AT_ONCE 4
+constexpr int AT_ONCE = 4;
 
 // y_row ← Σ x_i over the entries whose index is `row`, of the units of this lane: each warp of the block adds up
 // its entries in their order, then the warps' sums are added in theirs. Entries are read several at a time: their

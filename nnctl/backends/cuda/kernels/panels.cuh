@@ -7,7 +7,8 @@
 //
 // A matrix is a source: `line(n)` and `step(k)` say what there is to know of a line (a row of the left matrix, a column
 // of the right one) and of a step of the sum; `at(line, step)` and `four_at(line, step)` read an element and four
-// neighbours. What is known of one axis is found once, or once a panel.
+// neighbours. `prepare(k)` is called before the panel at k is read, a barrier between: what is costly to find of its
+// steps, one thread finds for all.
 #ifndef NNCTL_PANELS
 #define NNCTL_PANELS
 
@@ -16,35 +17,19 @@
 // Floats behind each row of a panel, so that those written together lie in different banks.
 #define PANEL_PAD 4
 
-// Quotients by multiplication: the reciprocal is ⌈2³²/by⌉, exact where dividends stay below 2³²/by, else 0.
-struct Divisor {
-    int by;
-    unsigned reciprocal;
-};
-
-DEVICE Divisor divisor(int by, int most) {
-    bool exact = by > 1 && (long long)(most) * by < 0x100000000ll;
-    return Divisor{by, exact ? 0xffffffffu / unsigned(by) + 1 : 0};
-}
-
-DEVICE int operator/(int n, Divisor d) { return d.reciprocal ? int(__umulhi(unsigned(n), d.reciprocal)) : n / d.by; }
-
 // A thread's share of DEPTH × LINES of a matrix whose neighbours in memory lie along the depth. vector: four at once.
 template <int LINES, int DEPTH, class Source> struct AlongDepth {
     static constexpr int EACH = LINES * DEPTH / THREADS, FOURS = EACH < 4 ? 1 : EACH / 4;
     Source source;
     bool vector;
-    int depth, first, apart;
-    typename Source::Part lines[EACH];
+    int start, depth, first, apart;
     float held[EACH < 4 ? 4 : EACH];
 
-    MEMBER AlongDepth(Source from, bool by_fours, int line) : source(from), vector(by_fours) {
+    MEMBER AlongDepth(Source from, bool by_fours, int line) : source(from), vector(by_fours), start(line) {
         int wide = vector ? 4 : 1;
         depth = int(threadIdx.x) % (DEPTH / wide) * wide;
         first = int(threadIdx.x) / (DEPTH / wide);
         apart = THREADS / (DEPTH / wide);
-#pragma unroll
-        for (int e = 0; e < EACH; ++e) lines[e] = source.line(line + first + e * apart);
     }
 
     MEMBER void fetch(int k) {
@@ -52,7 +37,7 @@ template <int LINES, int DEPTH, class Source> struct AlongDepth {
         if (vector) {
 #pragma unroll
             for (int e = 0; e < FOURS; ++e) {
-                float4 four = source.four_at(lines[e], step);
+                float4 four = source.four_at(source.line(start + first + e * apart), step);
                 held[4 * e] = four.x;
                 held[4 * e + 1] = four.y;
                 held[4 * e + 2] = four.z;
@@ -60,7 +45,7 @@ template <int LINES, int DEPTH, class Source> struct AlongDepth {
             }
         } else {
 #pragma unroll
-            for (int e = 0; e < EACH; ++e) held[e] = source.at(lines[e], step);
+            for (int e = 0; e < EACH; ++e) held[e] = source.at(source.line(start + first + e * apart), step);
         }
     }
 
@@ -144,6 +129,8 @@ DEVICE void panel_product(
     for (int i = 0; i < TALL; ++i)
 #pragma unroll
         for (int j = 0; j < 4; ++j) sums[i][j] = 0.0f;
+    left.source.prepare(begin);
+    __syncthreads();
     if (begin < end) {
         left.fetch(begin);
         right.fetch(begin);
@@ -152,6 +139,7 @@ DEVICE void panel_product(
     for (int k = begin; k < end; k += DEPTH) {
         left.put(panels);
         right.put(panels + PANEL);
+        left.source.prepare(k + DEPTH);
         __syncthreads();
         if (k + DEPTH < end) {
             left.fetch(k + DEPTH);
@@ -199,6 +187,11 @@ DEVICE void panel_product(
                 if (at + j < result.columns) to[j] = sums[i][j];
         }
     }
+}
+
+// Floats of the panels of such a tile: behind them a source may keep what it has prepared.
+template <int ROWS, int COLUMNS, int DEPTH> DEVICE constexpr int floats_of_panels() {
+    return 2 * DEPTH * (ROWS + COLUMNS + 2 * PANEL_PAD);
 }
 
 // The part of a sum's `depth` that falls to a block, in whole panels.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_for, emits_in_precision
+from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_for, elements, emits_in_precision
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch, Slot
 
@@ -122,9 +122,8 @@ def product_calls(
     m, n, k = sizes
     division = divided(m, n, k)
     tile, splits = division.tile, division.splits
-    # A call has all arguments; those of an update are not read by another product.
-    old, alpha, beta = (update.old, update.alpha, update.beta) if update else (c, c, c)
     accumulating = _ACCUMULATING if update else 0
+    old, alpha, beta = _scaling(c, update)
     across = (_A_ACROSS * a.transposed, _B_ACROSS * (not b.transposed))
     left, right, rows, columns = a.memory, b.memory, m, n
     way = sum(across)
@@ -133,18 +132,25 @@ def product_calls(
         way = _TURNED | (_A_ACROSS if across[1] else 0) | (_B_ACROSS if across[0] else 0)
     whole = splits == 1
     made: Memory = c if whole else Scratch(splits * m * n, key=key)
-    calls = [
-        Call(
-            function(_FILE, f"product_{tile.rows}x{tile.columns}"),
-            splits * tiles_of(division, m, n),
-            (left, right, made, old, alpha, beta, rows, columns, k, division.part, way | accumulating * whole),
-            tile.shared,
-        )
-    ]
-    if not whole:
-        add = function(_FILE, "add_parts")
-        calls.append(Call(add, blocks_for(m * n), (made, c, old, alpha, beta, m * n, splits, accumulating)))
-    return calls
+    product = Call(
+        function(_FILE, f"product_{tile.rows}x{tile.columns}"),
+        splits * tiles_of(division, m, n),
+        (left, right, made, old, alpha, beta, rows, columns, k, division.part, way | accumulating * whole),
+        tile.shared,
+    )
+    return [product] if whole else [product, addition(made, splits, c, update)]
+
+
+def addition(parts: Memory, splits: int, c: Slot, update: Update | None = None) -> Call:
+    """The call of C = the sum of the parts of a product, or of an update by it. parts: (splits, m, n)."""
+    count, accumulating = elements(c), _ACCUMULATING if update else 0
+    arguments = (parts, c, *_scaling(c, update), count, splits, accumulating)
+    return Call(function(_FILE, "add_parts"), blocks_for(count), arguments)
+
+
+def _scaling(c: Slot, update: Update | None) -> tuple[Memory, Slot, Slot]:
+    """The arrays that an update reads. A call has all arguments; those of an update no other product reads."""
+    return (update.old, update.alpha, update.beta) if update else (c, c, c)
 
 
 def _product(launch: Launch, a: Slot, b: Slot, update: Update | None) -> list[Call]:

@@ -19,3 +19,8 @@ KERNEL copy_index(Block block, const long long* from, long long* to, int count) 
     int i = element_of(block);
     if (i < count) to[i] = from[i];
 }
+
+KERNEL copy_uint8(Block block, const unsigned char* from, unsigned char* to, int count) {
+    int i = element_of(block);
+    if (i < count) to[i] = from[i];
+}

@@ -1,0 +1,16 @@
+// Sums that were split among blocks.
+
+// The sum of the parts, `count` elements each: WARP neighbours a block, whose warps take every eighth part, always
+// added in the same order.
+KERNEL add_up(Block block, const float* parts, float* sum, int count, int number) {
+    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, i = block.index * WARP + lane;
+    float total = 0.0f;
+    if (i < count)
+#pragma unroll 8
+        for (int p = warp; p < number; p += THREADS / WARP) total += parts[(long long)(p) * count + i];
+    block.shared[threadIdx.x] = total;
+    __syncthreads();
+    if (warp != 0 || i >= count) return;
+    for (int w = 1; w < THREADS / WARP; ++w) total += block.shared[w * WARP + lane];
+    sum[i] = total;
+}

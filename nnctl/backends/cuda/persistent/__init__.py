@@ -1,0 +1,1 @@
+"""A persistent kernel: one launch that runs a whole chunk of steps of a small net."""
