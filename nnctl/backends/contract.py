@@ -139,6 +139,9 @@ class Backend(Protocol):
         that reads none of these rows.
         """
 
+    def memory_left(self) -> int:
+        """Bytes that new arrays may take where the backend computes."""
+
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """Lower a graph as this backend likes it; it loads no other backend's plans."""
 

@@ -83,7 +83,7 @@ def test_one_that_cannot_be_opened_is_a_row_with_the_reason(stranger, capsys, mo
 
 
 def test_messages_list_it(stranger):
-    with pytest.raises(UsageError, match="there is no backend 'abacus': choose auto, cpu, numpy or toy"):
+    with pytest.raises(UsageError, match="there is no backend 'abacus': choose auto, cpu, cuda, cupy, numpy or toy"):
         choose_backend(Auto(), (), name="abacus")
 
 

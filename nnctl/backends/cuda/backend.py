@@ -52,6 +52,10 @@ class CudaBackend:
         """See `Backend`."""
         self.device.write(placed, array, first)
 
+    def memory_left(self) -> int:
+        """See `Backend`."""
+        return self.device.memory_left()
+
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""
         return lowered(graph, sizes, precision)

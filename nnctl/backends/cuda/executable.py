@@ -149,11 +149,11 @@ class CapturedSteps(StepsOnDevice):
         def run() -> None:
             if not int(self.device.download(self.memory.control)[LIVE]):
                 return
-            with np.errstate(all="ignore"):
+            with self.device.current(), np.errstate(all="ignore"):
                 results = launch.op.run(xp, inputs, launch.attributes)
-            kept = [r.copy() if any(r is i for i in inputs) else r for r in results]
-            for array, result in zip(outputs, kept, strict=True):
-                array[...] = result
+                kept = [r.copy() if any(r is i for i in inputs) else r for r in results]
+                for array, result in zip(outputs, kept, strict=True):
+                    array[...] = result
 
         return run
 
@@ -196,9 +196,7 @@ class TimedSteps(CapturedSteps):
 
     def limit(self) -> float:
         """See `TimedExecutable`."""
-        from nnctl.backends.limits import product_limit
-
-        return product_limit(1)
+        return self.device.product_limit()
 
 
 def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:

@@ -18,7 +18,7 @@ KEPT = 500
 BARRIER = re.compile(r"\b(?:__syncthreads|__syncwarp|grid_barrier)\((?:[^();]|\([^()]*\))*\);")
 """A statement that waits for other threads."""
 
-_WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(([^)]*)\)')
+_WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(([^)]*)\)')
 _MODULE = ("-std=c++2a", "-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
 _MACHINE = ("-std=c++17", "-O2", "-w", "-fPIC", "-shared")
 _FRESH = ("-ftrivial-auto-var-init=pattern",)
