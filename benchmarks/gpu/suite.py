@@ -32,7 +32,7 @@ def run(minutes: float, results: Path | None) -> None:
     name = f"gpu-{device['name'].replace(' ', '-')}-{result['date']}"
 
     def keep(stage: str, found: Any) -> None:
-        """What there is, kept after every stage: the machine may be taken away."""
+        """A stage of the result, written at once: the machine may be taken away."""
         result[stage] = found
         if results is not None:
             results.mkdir(parents=True, exist_ok=True)
