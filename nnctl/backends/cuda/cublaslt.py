@@ -154,9 +154,11 @@ class CublasLt:
         candidates = self._proposed(product, alignments)
         if len(candidates) == 1:
             return candidates[0]
-        result = self._device.empty((product.m * product.n,), np.float32)
-        at = self._device.address(result)
-        return min(candidates, key=lambda each: self._seconds(lambda: self._multiply(product, each, a, b, at)))
+        # Alone: what another thread puts into the stream would be measured, too.
+        with self._device.current():
+            result = self._device.empty((product.m * product.n,), np.float32)
+            at = self._device.address(result)
+            return min(candidates, key=lambda each: self._seconds(lambda: self._multiply(product, each, a, b, at)))
 
     def _proposed(self, product: Product, alignments: tuple[int, ...]) -> list[Algorithm]:
         left, right, result = self._operands(product)

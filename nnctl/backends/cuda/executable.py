@@ -200,8 +200,9 @@ class TimedSteps(CapturedSteps):
 
 
 def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:
-    """The launches that share the time of a launch's pieces, each with its share: by its blocks of a common grid."""
+    """The launches that share the time of a launch's pieces, each with its share."""
     for piece in pieces or ():
         if isinstance(piece, Call) and piece.shares:
-            return {launch: blocks / piece.blocks for launch, blocks in piece.shares}
+            whole = sum(share for _, share in piece.shares)
+            return {launch: share / whole for launch, share in piece.shares}
     return {number: 1.0}

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.kernels.products import Update, updated
+from nnctl.backends.cuda.kernels.products import Update, addition
 from nnctl.plan.plan import Launch, Plan, Slot
 
 
@@ -86,4 +86,4 @@ def _by_library(launch: Launch, precision: ProductPrecision, library: ProductLib
         return [LibraryCall(library, product, a, b, c)] if c.place == "arena" else []
     old, _, _, alpha, beta = launch.inputs
     made = Scratch(m * n, key="product")
-    return [LibraryCall(library, product, a, b, made), updated(Update(old, alpha, beta), made, 1, c)]
+    return [LibraryCall(library, product, a, b, made), addition(made, 1, c, Update(old, alpha, beta))]

@@ -53,6 +53,6 @@ class CudaPlanner:
             if of_launch is None:
                 lines.append("// the reference body runs, outside any graph")
             elif not of_launch:
-                lines.append("// in a grid above")
+                lines.append("// in a grid of this phase")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])

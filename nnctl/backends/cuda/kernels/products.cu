@@ -154,13 +154,14 @@ KERNEL product_16x32(Block block, const float* a, const float* b, float* c, cons
     product<16, 32, 64, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
 }
 
-// C = β·old + α·(the sum of the parts of a product), `count` elements each, always added in the same order.
-KERNEL update_by_parts(Block block, const float* parts, float* c, const float* old, const float* alpha,
-                       const float* beta, int count, int splits) {
+// C, `count` elements, of the parts of a product, always added in the same order. These are few, so that a thread has
+// an element: a small result is then the work of few blocks, and of no grid of its own in a persistent kernel.
+KERNEL add_parts(Block block, const float* parts, float* c, const float* old, const float* alpha, const float* beta,
+                 int count, int splits, int way) {
     int i = element_of(block);
     if (i >= count) return;
     float sum = parts[i];
-#pragma unroll 4
+#pragma unroll 8
     for (int s = 1; s < splits; ++s) sum += parts[(long long)(s) * count + i];
-    c[i] = beta[0] * old[i] + alpha[0] * sum;
+    c[i] = way & ACCUMULATING ? beta[0] * old[i] + alpha[0] * sum : sum;
 }

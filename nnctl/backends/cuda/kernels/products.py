@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_for, elements, emits_in_precision
 from nnctl.backends.cuda.codegen.functions import function
-from nnctl.backends.cuda.kernels.parts import added_up
 from nnctl.plan.plan import Launch, Slot
 
 _A_ACROSS, _B_ACROSS, _TURNED, _ACCUMULATING = 1, 2, 4, 8
@@ -151,28 +150,29 @@ def product_calls(
     if division.turned:
         left, right, rows, columns = right, left, n, m
     way = _A_ACROSS * left[1] | _B_ACROSS * right[1] | _TURNED * division.turned
-    # A call has all arguments; those of an update no other product reads.
-    scaling = (update.old, update.alpha, update.beta) if update and whole else (c, c, c)
     made = c if whole else Scratch(splits * m * n, key="parts")
     product = Call(
         function(tile.file, tile.name),
         splits * tiles_of(division, m, n),
         (
-            *(left[0].memory, right[0].memory, made, *scaling, rows, columns, k, division.part),
+            *(left[0].memory, right[0].memory, made, *_scaling(c, update), rows, columns, k, division.part),
             way | _ACCUMULATING * (update is not None and whole),
         ),
         tile.shared,
     )
-    if isinstance(made, Slot):
-        return [product]
-    return [product, updated(update, made, splits, c) if update else added_up(made, c, splits)]
+    return [product] if isinstance(made, Slot) else [product, addition(made, splits, c, update)]
 
 
-def updated(update: Update, parts: Scratch, splits: int, c: Slot) -> Call:
-    """The call of an update by a product that lies in parts (splits, m, n)."""
+def addition(parts: Scratch, splits: int, c: Slot, update: Update | None = None) -> Call:
+    """The call of C = the sum of the parts (splits, m, n) of a product, or of an update by it."""
     count = elements(c)
-    arguments = (parts, c, update.old, update.alpha, update.beta, count, splits)
-    return Call(function("products.cu", "update_by_parts"), blocks_for(count), arguments)
+    arguments = (parts, c, *_scaling(c, update), count, splits, _ACCUMULATING * (update is not None))
+    return Call(function("products.cu", "add_parts"), blocks_for(count), arguments)
+
+
+def _scaling(c: Slot, update: Update | None) -> tuple[Memory, Slot, Slot]:
+    """The arrays that an update reads. A call has all arguments; those of an update no other product reads."""
+    return (update.old, update.alpha, update.beta) if update else (c, c, c)
 
 
 def _product(launch: Launch, a: Slot, b: Slot, precision: ProductPrecision, update: Update | None) -> list[Call]:
