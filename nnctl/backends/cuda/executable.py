@@ -128,7 +128,7 @@ class CapturedSteps(StepsOnDevice):
     def _pieces(self, number: int, pieces: Sequence[Piece]) -> Iterator[Bound]:
         for piece in pieces:
             if isinstance(piece, LibraryCall):
-                addresses = [int(self.memory.given(number, each)) for each in (piece.a, piece.b, piece.c)]
+                addresses = [int(self.memory.given(number, each)) for each in piece.arrays]
                 yield Bound(piece.library.prepared(piece.product, *addresses), captured=True)
             elif piece.blocks:
                 given = [self.memory.given(number, argument) for argument in piece.arguments]

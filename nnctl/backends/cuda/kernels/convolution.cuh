@@ -10,8 +10,8 @@
 // The transpose is a convolution of y by steps of one: pixels of x that lie a stride apart meet the same places of the
 // window, so they are made together, as one class among stride·stride, and nothing is multiplied by zeros between.
 //
-// A sum may be split among blocks: then its parts lie one behind the other, and `add_up` of parts.cu adds
-// them, in order.
+// A sum may be split among blocks: then its parts lie one behind the other, and `add_up` of parts.cu adds them, in
+// order.
 #ifndef NNCTL_CONVOLUTION
 #define NNCTL_CONVOLUTION
 

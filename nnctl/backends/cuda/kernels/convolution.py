@@ -23,8 +23,8 @@ _PART = 0.7
 class Tile:
     """A tile of a product: what a block makes, and the depth of the panels that it holds.
 
-    slices: groups of warps that share a panel's depth. speed: of its inner loop, as multiplications that a processor
-    makes in the time of one of the fastest loop in float32.
+    slices: groups of warps that share a panel's depth. speed: of its inner loop, to that of the fastest in float32;
+    estimated, for nothing here has been timed on a device.
     """
 
     rows: int

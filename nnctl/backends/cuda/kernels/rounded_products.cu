@@ -4,10 +4,8 @@
 // lie in memory, STAGES of them under way or in use, copied past the registers: one barrier a panel. Rows of panels
 // are padded so that the lanes of a warp, which read 8 lines of 4 steps, meet all banks, whichever way a panel lies.
 #include "products.cuh"
-#include "fragments.cuh"
+#include "mma.cuh"
 
-#define TF32 1
-#define BF16 2
 #define DEPTH 32
 #define STAGES 3
 
@@ -70,7 +68,7 @@ template <int EDGE> DEVICE void request(Operand from, int edge, int depth, int e
 template <int PRECISION> DEVICE void read(const float* line, int step, unsigned* words, int apart) {
     if (PRECISION == TF32) {
 #pragma unroll
-        for (int r = 0; r < 4; ++r) words[r * apart] = tf32_of(line[4 * r * step]);
+        for (int r = 0; r < 4; ++r) words[r * apart] = __float_as_uint(kept<TF32>(line[4 * r * step]));
     } else {
 #pragma unroll
         for (int r = 0; r < 2; ++r) words[r * apart] = bf16_pair(line[8 * r * step], line[(8 * r + 4) * step]);
