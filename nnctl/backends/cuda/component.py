@@ -69,6 +69,12 @@ class Cuda(BackendComponent):
 
         return CudaBackend(CupyDevice(self.device), self.precision)
 
+    def planner(self) -> Any:
+        """See `BackendComponent`: without a device, and therefore without its product library."""
+        from nnctl.backends.cuda.planner import CudaPlanner
+
+        return CudaPlanner(self.precision)
+
 
 @register("backend", "cupy")
 class CuPy(Cuda):

@@ -61,7 +61,8 @@ class _Loaded:
 
     def __init__(self, function: DeviceFunction) -> None:
         self.name = function.name
-        self.thunk = getattr(module(function.unit.module), f"thunk_{function.entry}")
+        self.text = function.unit.module
+        self.thunk = getattr(module(self.text), f"thunk_{function.entry}")
         # The flag that tells whether the chunk runs on comes first.
         self.names = ["running", *(p.name for p in function.parameters)]
         kinds = ["p", *("p" if p.pointer else p.kind[0] for p in function.parameters)]

@@ -48,6 +48,8 @@ def machine(*options: str) -> ctypes.CDLL:
     loaded.emulated_allocate.restype = ctypes.c_void_p
     loaded.emulated_allocate.argtypes = [ctypes.c_size_t, ctypes.c_int]
     loaded.emulated_free.argtypes = [ctypes.c_void_p]
+    loaded.emulated_memory.restype = ctypes.c_void_p
+    loaded.emulated_memory.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)]
     loaded.emulated_launch.restype = ctypes.c_char_p
     return loaded
 
