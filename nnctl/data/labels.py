@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,13 @@ def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         index = int(np.flatnonzero(~np.isfinite(values))[0])
         raise DataError(f"label {index} (counted from 0) is {values[index]}\n  remove the example, or fill the gap")
+    if values.dtype.kind == "U" and values.size:
+        # Python cannot make a text of what is no character, not even to show it.
+        native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        points = native.view(np.uint32).reshape(len(values), -1)
+        if (points > sys.maxunicode).any():
+            index = int(np.flatnonzero((points > sys.maxunicode).any(axis=1))[0])
+            raise DataError(f"a label is no text: label {index} (counted from 0) holds what is no character")
     try:
         distinct, codes = np.unique(values, return_inverse=True)
         present = [_name(value) for value in distinct.tolist()]
