@@ -9,6 +9,10 @@ NnctlError                1   a defect of ours
 ├── RunError              2   a run folder that is missing, in the way or damaged
 │   ├── RunInUse          2   another process trains into it
 │   └── RunThere          2   it holds a run already
+├── KernelError           1   a kernel that does not compile
+├── DeviceError           2   a device that does not do what is asked of it
+│   ├── DeviceFull        2   it has no memory left
+│   └── DeviceLost        2   it does not answer any more
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
 ├── ParityFailed          5   two backends differ by more than rounding
@@ -187,10 +191,22 @@ class RunThere(RunError):
     """A new run's folder holds a run already."""
 
 
+class KernelError(NnctlError):
+    """The compiler of a device does not take a kernel."""
+
+
 class DeviceError(NnctlError):
-    """A device does not give what is asked of it."""
+    """A device does not do what is asked of it."""
 
     exit_code = 2
+
+
+class DeviceFull(DeviceError):
+    """A device has no memory left."""
+
+
+class DeviceLost(DeviceError):
+    """Nothing can be asked of a device any more by this process."""
 
 
 class DivergedError(NnctlError):

@@ -23,6 +23,7 @@ from nnctl.ops.namespaces import ComplexStepNamespace, RealNamespace
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.lower import lower
 from nnctl.plan.plan import Launch, Plan, Slot
+from nnctl.process import memory
 
 Kernel: TypeAlias = Callable[[list[Any], Any, Mapping[str, Any]], Callable[[], None]]
 """(inputs, output, attributes) -> the launch."""
@@ -55,6 +56,10 @@ class LaunchByLaunchBackend:
     def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
         """See `Backend`."""
         placed[slice(first, first + len(array)) if array.ndim else ...] = self.module.asarray(array)
+
+    def memory_left(self) -> int:
+        """See `Backend`."""
+        return memory.available()
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """See `Backend`."""

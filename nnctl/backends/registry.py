@@ -20,7 +20,7 @@ from nnctl.components.registry import components, not_loaded
 from nnctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from nnctl.backends.contract import Backend
+    from nnctl.backends.contract import Backend, Planner
     from nnctl.graph.ir import Graph
 
 
@@ -51,6 +51,19 @@ def choose_backend(
     return ChosenBackend(found, _reason("as asked for", found))
 
 
+def planner(specified: BackendComponent, name: str) -> Planner:
+    """The planner of a backend by its name, whether this machine can run it or not.
+
+    specified: the spec's, which counts where it has that name; of `auto` it is the best that this machine can run.
+    Raises UsageError where there is none of that name.
+    """
+    component = _named(specified, name)
+    if isinstance(component, Auto):
+        return _best(specified, (), None).backend
+    found: Planner = component.planner()
+    return found
+
+
 def reference_name() -> str:
     """The name of the backend that judges all others, which imports the least."""
     return _reference().type
@@ -63,8 +76,9 @@ def reference_backend() -> Backend:
 
 
 def by_rank() -> tuple[type[BackendComponent], ...]:
-    """Every registered backend, best first."""
-    found: list[type[BackendComponent]] = [cls for cls in components("backend").values() if cls is not Auto]
+    """Every registered backend, best first, each by its own name alone."""
+    known = components("backend").values()
+    found: list[type[BackendComponent]] = [cls for cls in known if cls is not Auto and not cls.same_as]
     return tuple(sorted(found, key=lambda cls: (-cls.rank, cls.type)))
 
 
@@ -76,25 +90,27 @@ def available() -> Iterator[tuple[type[BackendComponent], Backend | str]]:
 
 
 def _named(specified: BackendComponent, name: str) -> BackendComponent:
-    """The component of that name; the spec's own, with its fields, where it has it."""
-    if name == specified.type:
+    """The component of that name; the spec's own, with its fields, where it has it, or another name of the same."""
+    if name in (specified.type, specified.same_as):
         return specified
     known = components("backend")
     if name not in known:
         *others, last = known
         there_are = f"there is no backend {name!r}: choose {', '.join(others)} or {last}"
         raise UsageError("\n  ".join((there_are, *not_loaded())))
-    component: BackendComponent = known[name]()
-    return component
+    found: type[BackendComponent] = known[name]
+    return specified if found.same_as == specified.type else found()
 
 
 def _best(specified: BackendComponent, graphs: Sequence[Graph], workers: int | None) -> ChosenBackend:
     obstacles: list[str] = []
     for cls in by_rank():
-        found = _opened(_named(specified, cls.type), graphs, workers)
+        component = _named(specified, cls.type)
+        found = _opened(component, graphs, workers)
         if not isinstance(found, str):
             return ChosenBackend(found, _reason("; ".join(obstacles) or "the fastest on this machine", found))
-        obstacles.append(found)
+        if component.suits_machine():
+            obstacles.append(found)
     raise UsageError(f"no backend can run this net: {'; '.join(obstacles)}")
 
 

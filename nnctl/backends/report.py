@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from nnctl import __version__
@@ -15,21 +14,22 @@ from nnctl.backends.cache.pruning import MOST_BYTES, entries
 from nnctl.backends.contract import Finding
 from nnctl.backends.limits import copy_limit, product_limit
 from nnctl.backends.machine import blas_libraries, cores, instruction_sets, processor, vector_bits
-from nnctl.backends.registry import available
+from nnctl.backends.registry import available, by_rank
 
-_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "cupy")
+_LIBRARIES = ("numpy", "scipy")
+"""Those that every backend computes with; others are named by their backends."""
 _VECTORS = ("avx512f", "avx512bf16", "avx2", "fma", "avx", "sse4.2", "neon", "sve")
 """Instruction sets worth naming: those that decide how wide the kernels are."""
 
 
 def report() -> list[Finding]:
     """Everything about this machine that decides how fast a net trains. Takes about a second."""
-    return [*_versions(), *_processor(), *_blas(), *_speed(), _cache(), _cuda(), *_backends()]
+    return [*_versions(), *_processor(), *_blas(), *_speed(), _cache(), *_backends()]
 
 
 def _versions() -> list[Finding]:
     found = [Finding("nnctl", __version__), Finding("Python", platform.python_version(), platform.platform())]
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *(library for cls in reversed(by_rank()) for library in cls.libraries)):
         try:
             found.append(Finding(name, version(name)))
         except PackageNotFoundError:
@@ -75,18 +75,6 @@ def _entries(root: Path) -> str:
     count = sum((entry.path / "step.py").is_file() for entry in found)
     megabytes = sum(entry.bytes for entry in found) / 1e6
     return f"{count} step{'' if count == 1 else 's'} ({megabytes:.1f} MB of {MOST_BYTES / 1e6:.0f})"
-
-
-def _cuda() -> Finding:
-    if find_spec("cupy") is None:
-        return Finding("CUDA", "absent", "CuPy is not installed")
-    from cupy import cuda
-
-    try:
-        count = int(cuda.runtime.getDeviceCount())
-    except cuda.runtime.CUDARuntimeError as error:
-        return Finding("CUDA", "absent", str(error))
-    return Finding("CUDA", f"{count} device{'' if count == 1 else 's'}" if count else "absent", "found by CuPy")
 
 
 def _backends() -> list[Finding]:

@@ -20,7 +20,8 @@ def doctor(
     """Show what this machine computes with and how a net starts.
 
     The machine: versions, processor, BLAS and who chose its kernels, the
-    measured limits of one core and of all, the cache of compiled code, CUDA.
+    measured limits of one core and of all, the cache of compiled code, and
+    each backend with its device, where it has one.
     With a spec: its initial cost beside that of an even guess, what is wrong
     with a remedy for each, then for each layer with weights the size of its
     output and of its gradient, dead and saturated units, on up to 256 training

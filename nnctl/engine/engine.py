@@ -73,7 +73,7 @@ class Engine:
         self.backend_reason = choice.reason
         asked_batch = spec.schedule.batch_size
         batch = examples if asked_batch == "full" else min(asked_batch, examples)
-        require_for_training(self.network, batch, examples)
+        require_for_training(self.network, batch, examples, self._backend.memory_left)
         first = {name: array.astype(REAL) for name, array in initial_state(self.network, seed, batch).items()}
         words = np.array(interface.seed_words(seed), INDEX)
         self._host: HostTraining | None = None

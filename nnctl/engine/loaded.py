@@ -8,9 +8,12 @@ from weakref import WeakKeyDictionary
 
 from nnctl.backends.contract import Backend, Executable, Placed
 from nnctl.engine.chunks import PlacedExamples
-from nnctl.engine.memory import require_for_plan
+from nnctl.engine.memory import contents, require_for_plan
+from nnctl.errors import DeviceFull
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph
+from nnctl.plan.plan import Plan
+from nnctl.process.memory import in_bytes
 from nnctl.process.signals import leavable
 
 
@@ -28,11 +31,23 @@ class LoadedPlans:
         loaded = self._executables.setdefault(examples, {})
         key = (graph.name, batch)
         if key not in loaded:
+
+            def planned(size: int) -> Plan:
+                return self._backend.plan(graph, interface.sizes(size, examples.rows))
+
+            def arena_of(size: int) -> int:
+                return planned(size).arena_bytes
+
             # Seconds, where it is compiled; nothing of the run is lost when that is left.
             with leavable():
-                plan = self._backend.plan(graph, interface.sizes(batch, examples.rows))
-                require_for_plan(plan)
-            loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
+                plan = planned(batch)
+                require_for_plan(plan, self._backend.memory_left, arena_of)
+            try:
+                loaded[key] = self._backend.load(plan, {**self._storage, **examples.arrays, **instead})
+            except DeviceFull as error:
+                fits = contents(plan, self._backend.memory_left(), arena_of)
+                arena = f"a step of {plan.batch:,} examples takes {in_bytes(plan.arena_bytes)} of scratch memory"
+                raise DeviceFull(f"{error}\n  {arena}; {fits}") from error
         return loaded[key]
 
     def drop(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
@@ -20,48 +21,82 @@ _BEGINNING = element("real", "float64").bytes + element("real").bytes
 """Bytes of a number besides those that it keeps: while the first values are drawn, and until they are placed."""
 _LOOKED_AT = 1 << 20
 """Bytes below which nobody asks whether they are there."""
+_NAMED = 3
+"""Parts of a step's scratch memory that are named where they do not fit."""
+
+Left: TypeAlias = Callable[[], int]
+ArenaOf: TypeAlias = Callable[[int], int]
 
 
-def require_for_training(network: Network, batch: int, examples: int) -> None:
+def require_for_training(network: Network, batch: int, examples: int, left: Left | None = None) -> None:
     """Raise ShapeError, at the layer, where the net's arrays or one launch of a training step exceed the memory left.
 
-    batch: examples of a step. examples: of the training set.
+    batch: examples of a step. examples: of the training set. left: bytes where steps run, those of the host if None,
+    where the first values of the net's arrays are drawn.
     """
     sizes = interface.sizes(batch, examples)
     kept = [(name, layer, math.prod(resolve(shape, sizes))) for name, layer, shape in _kept(network)]
     total = (element("real").bytes + _BEGINNING) * sum(count for *_, count in kept)
-    if total > _LOOKED_AT and total > (left := memory.available()):
+    if total > _LOOKED_AT and total > (host_left := memory.available()):
         of_layer = Counter[str]()
         for _, layer, count in kept:
             of_layer[layer.partition(".")[0]] += count
         largest, count = of_layer.most_common(1)[0]
         name, layer, _ = max((each for each in kept if each[1].partition(".")[0] == largest), key=lambda each: each[2])
         words = f"it has {count:,} numbers, most in {name}; all that training keeps takes {in_bytes(total)}"
-        raise _too_large(network, layer, words, left)
+        raise _too_large(network, layer, words, host_left)
     for node in network.training_step.nodes:
         size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
-        if size > _LOOKED_AT and size > (left := memory.available()):
+        if size > _LOOKED_AT and size > (bytes_left := (left or memory.available)()):
             output = max(node.outputs, key=lambda value: _bytes(value, sizes))
             raise _too_large(
                 network,
                 node.layer,
                 f"{output.name} {show(resolve(output.shape, sizes))} and what it is made of take {in_bytes(size)}",
-                left,
+                bytes_left,
             )
 
 
-def require_for_plan(plan: Plan) -> None:
-    """Raise UsageError where the scratch memory of a step exceeds the memory left."""
-    if plan.arena_bytes <= _LOOKED_AT or plan.arena_bytes <= (left := memory.available()):
+def require_for_plan(plan: Plan, left: Left | None = None, arena_of: ArenaOf | None = None) -> None:
+    """Raise UsageError where the scratch memory of a step exceeds the memory left.
+
+    left: bytes where it runs; those of the host if None. arena_of: see `contents`.
+    """
+    if plan.arena_bytes <= _LOOKED_AT or plan.arena_bytes <= (bytes_left := (left or memory.available)()):
         return
+    raise UsageError(
+        f"a step of {plan.batch:,} examples takes {in_bytes(plan.arena_bytes)} of scratch memory, and "
+        f"{in_bytes(bytes_left)} are left\n  {contents(plan, bytes_left, arena_of)}"
+    )
+
+
+def contents(plan: Plan, left: int, arena_of: ArenaOf | None = None) -> str:
+    """In words, what takes most of a step's scratch memory, and the batch that would fit.
+
+    arena_of: the bytes of scratch memory that a step of so many examples takes; None where only fewer can be advised.
+    """
     slots = {slot.name: slot for slot in plan.slots if slot.place == "arena"}
     sizes = {name: math.prod(slot.shape) * element(slot.dtype, plan.precision).bytes for name, slot in slots.items()}
-    largest = max(sizes, key=lambda name: sizes[name])
-    raise UsageError(
-        f"a step of {plan.batch:,} examples takes {in_bytes(plan.arena_bytes)} of scratch memory, and {in_bytes(left)} "
-        f"are left\n  the largest part is {largest} {show(slots[largest].shape)}, {in_bytes(sizes[largest])}; "
-        "a smaller batch takes less"
-    )
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:_NAMED]
+    parts = "; ".join(f"{name} {show(slots[name].shape)}, {in_bytes(sizes[name])}" for name in largest)
+    what = f"the largest part is {parts}" if len(largest) == 1 else f"the largest parts are {parts}"
+    fits = "a smaller batch takes less"
+    if arena_of is not None:
+        batch = _fitting(plan.batch, left, arena_of)
+        fits = f"a batch of {batch:,} fits" if batch else "no batch fits: make layers smaller"
+    return f"{what}\n  {fits}"
+
+
+def _fitting(batch: int, left: int, arena_of: ArenaOf) -> int:
+    """A batch below one that does not fit, within a sixteenth of the largest that does; 0 where none does."""
+    fits = 0
+    while batch - fits > max(1, batch // 16):
+        middle = (fits + batch) // 2
+        if arena_of(middle) <= left:
+            fits = middle
+        else:
+            batch = middle
+    return fits
 
 
 def _kept(network: Network) -> Iterator[tuple[str, str, tuple[object, ...]]]:

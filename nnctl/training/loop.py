@@ -26,7 +26,7 @@ from nnctl.analysis.remedies import of_rate
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
-from nnctl.errors import DivergedError, Interrupted, RunError
+from nnctl.errors import DeviceLost, DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
 from nnctl.training.events import (
@@ -201,9 +201,11 @@ class Loop:
         return Checkpoint(progress, self.engine.state(), self._measures.arrays())
 
     def run(self, stop: StopRequest | None = None) -> Iterator[Event]:
-        """Train to the end. Raises Interrupted after saving, DivergedError without."""
+        """Train to the end. Raises Interrupted after saving, DivergedError and DeviceLost without."""
         try:
             yield from self._run(stop)
+        except DeviceLost as error:
+            raise DeviceLost(f"{error}\n  {self._saved_words()}") from error
         finally:
             self.engine.feed.close()
 
@@ -335,6 +337,13 @@ class Loop:
         if self.store is not None and self._best is not None:
             self.store.save("best", self._best)
             self._best = None
+
+    def _saved_words(self) -> str:
+        """The sentence on what is left of a run that ends without saving."""
+        if self._saved_step is None:
+            return f"step {self.step} was done, and no checkpoint had been saved"
+        saved = f"the checkpoint of step {self._saved_step} is whole, --resume goes on from it"
+        return f"step {self.step} was done; {saved}"
 
     def _interrupted(self, number: int) -> Interrupted:
         where = f"at step {self.step} of {self.timetable.steps} (epoch {self.timetable.epochs_done(self.step):.4g})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from nnctl.backends.contract import Backend
 from nnctl.backends.cpu.backend import CompiledStep, CpuBackend
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.chunks import StepsOnDevice
+from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent.choice import complete
 from nnctl.backends.cuda.persistent.steps import PersistentSteps
@@ -60,8 +62,20 @@ with toy.registered():
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     found = BACKENDS[request.param]
-    if found.name in {cls.type for cls in by_rank()}:
+    if isinstance(found, CudaBackend):
+        with emulated(found):
+            yield found
+    elif found.name in {cls.type for cls in by_rank()}:
         yield found
     else:
         with toy.registered():
             yield found
+
+
+@contextmanager
+def emulated(backend: CudaBackend) -> Iterator[None]:
+    """A time in which the component `cuda` opens this backend, as if its device were this machine's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cuda, "obstacle", lambda self: None)
+        patch.setattr(Cuda, "open", lambda self, workers=None: backend)
+        yield

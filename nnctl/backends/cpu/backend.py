@@ -23,6 +23,7 @@ from nnctl.backends.machine import cores
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Plan, Slot
+from nnctl.process import memory
 
 Array = NDArray[Any]
 
@@ -61,6 +62,10 @@ class CpuBackend:
     def copy_into(self, placed: Array, array: Array, first: int = 0) -> None:
         """See `Backend`."""
         placed[slice(first, first + len(array)) if array.ndim else ...] = array
+
+    def memory_left(self) -> int:
+        """See `Backend`."""
+        return memory.available()
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""

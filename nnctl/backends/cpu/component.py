@@ -22,6 +22,7 @@ class Cpu(BackendComponent):
     example = "{type: cpu, threads: 2}"
 
     rank = 10
+    libraries = ("numba", "llvmlite")
     threads: Annotated[PositiveInt | None, "at most so many; one a core if absent"] = None
 
     def obstacle(self) -> str | None:

@@ -31,8 +31,8 @@ class StepsOnDevice:
         if self.memory.make_room(steps):
             self.moved()
         self.memory.fill(feeds, steps)
-        self._in_flight = True
         self.run(steps)
+        self._in_flight = True
         return ChunkInFlight(self)
 
     def land(self) -> Result:

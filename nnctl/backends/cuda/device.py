@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +41,9 @@ class Device(Protocol):
     def write(self, array: Any, values: NDArray[Any], first: int = 0) -> None:
         """Let the rows of an array from `first` on be `values`; an array without axes has its value replaced."""
 
+    def memory_left(self) -> int:
+        """Bytes that new arrays may take."""
+
     def address(self, array: Any) -> int:
         """The address of an array in the device's memory."""
 
@@ -64,6 +68,9 @@ class Device(Protocol):
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """The launches that `work` makes as one that may be repeated; they do not run now."""
 
+    def current(self) -> AbstractContextManager[None]:
+        """A time in which work on arrays by functions of their module goes into the stream, too."""
+
     def synchronize(self) -> None:
         """Wait until all work in the stream is done."""
 
@@ -72,6 +79,9 @@ class Device(Protocol):
 
     def seconds(self, first: Any, last: Any) -> float:
         """The time between two marks that have been passed."""
+
+    def product_limit(self) -> float:
+        """FLOP/s that matrix products in float32 reach, measured. Raises `DeviceError` where that cannot be."""
 
     def describe(self) -> Sequence[Finding]:
         """Facts for `nnctl doctor`."""

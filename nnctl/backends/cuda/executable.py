@@ -128,7 +128,7 @@ class CapturedSteps(StepsOnDevice):
     def _pieces(self, number: int, pieces: Sequence[Piece]) -> Iterator[Bound]:
         for piece in pieces:
             if isinstance(piece, LibraryCall):
-                addresses = [int(self.memory.given(number, each)) for each in (piece.a, piece.b, piece.c)]
+                addresses = [int(self.memory.given(number, each)) for each in piece.arrays]
                 yield Bound(piece.library.prepared(piece.product, *addresses), captured=True)
             elif piece.blocks:
                 given = [self.memory.given(number, argument) for argument in piece.arguments]
@@ -149,11 +149,11 @@ class CapturedSteps(StepsOnDevice):
         def run() -> None:
             if not int(self.device.download(self.memory.control)[LIVE]):
                 return
-            with np.errstate(all="ignore"):
+            with self.device.current(), np.errstate(all="ignore"):
                 results = launch.op.run(xp, inputs, launch.attributes)
-            kept = [r.copy() if any(r is i for i in inputs) else r for r in results]
-            for array, result in zip(outputs, kept, strict=True):
-                array[...] = result
+                kept = [r.copy() if any(r is i for i in inputs) else r for r in results]
+                for array, result in zip(outputs, kept, strict=True):
+                    array[...] = result
 
         return run
 
@@ -196,14 +196,13 @@ class TimedSteps(CapturedSteps):
 
     def limit(self) -> float:
         """See `TimedExecutable`."""
-        from nnctl.backends.limits import product_limit
-
-        return product_limit(1)
+        return self.device.product_limit()
 
 
 def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:
-    """The launches that share the time of a launch's pieces, each with its share: by its blocks of a common grid."""
+    """The launches that share the time of a launch's pieces, each with its share."""
     for piece in pieces or ():
         if isinstance(piece, Call) and piece.shares:
-            return {launch: blocks / piece.blocks for launch, blocks in piece.shares}
+            whole = sum(share for _, share in piece.shares)
+            return {launch: share / whole for launch, share in piece.shares}
     return {number: 1.0}

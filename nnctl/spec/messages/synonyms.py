@@ -169,6 +169,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "val_acc": ("validation_accuracy",),
     "train_loss": ("train_cost",),
     # values
+    "gpu": ("cuda",),
+    "nvidia": ("cuda",),
+    "interpreter": ("numpy",),
     "pytorch": ("torch",),
     "tensorflow": ("keras",),
     "nielsen": ("book",),

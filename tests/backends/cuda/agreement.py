@@ -1,4 +1,4 @@
-"""An op on the emulated device against its reference body."""
+"""An op on a device, most often the emulated one, against its reference body."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from backends.cuda.emulator import POISON, EmulatedDevice, EmulatedError
 from nnctl.backends.cuda.backend import CudaBackend
-from nnctl.backends.cuda.calls import elements
+from nnctl.backends.cuda.calls import ProductPrecision, elements
+from nnctl.backends.cuda.device import Device
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import element
@@ -25,23 +26,47 @@ _ROOM = 1024
 
 
 def compare(
-    name: str, inputs: Any, attributes: Mapping[str, Any], order: int, reference: Any = np.float32, rtol: float = 2e-5
+    name: str,
+    inputs: Any,
+    attributes: Mapping[str, Any],
+    order: int,
+    reference: Any = np.float32,
+    rtol: float = 2e-5,
+    precision: ProductPrecision = "float32",
 ) -> None:
     """Run one op on the emulated device and compare all of its outputs with those of the reference body.
 
-    reference: the precision in which that one computes.
+    reference: the precision in which that one computes. precision: of products on the device.
     """
+    _agree(outputs(name, inputs, attributes, order, precision), name, inputs, attributes, reference, rtol)
+
+
+def compare_on(device: Device, name: str, inputs: Any, attributes: Mapping[str, Any], rtol: float = 2e-5) -> None:
+    """The same on any device, twice the same to the bit."""
+    graph, storage = _graph(name, inputs, attributes)
+    backend = CudaBackend(device)
+    executable = backend.load(backend.plan(graph, {}), {k: backend.to_device(a) for k, a in storage.items()})
+    found, again = (executable.start({}, 1).result().outputs for _ in range(2))
+    for output, array in found.items():
+        np.testing.assert_array_equal(again[output], array, err_msg=f"{name} {attributes} {output} does not repeat")
+    _agree({output: array[0] for output, array in found.items()}, name, inputs, attributes, np.float32, rtol)
+
+
+def _agree(
+    found: Mapping[str, Any], name: str, inputs: Any, attributes: Mapping[str, Any], reference: Any, rtol: float
+) -> None:
     graph, storage = _graph(name, inputs, attributes)
     with np.errstate(all="ignore"):
         expected = interpret(graph, storage, {}, reference).outputs
-    found = outputs(name, inputs, attributes, order)
     for output, array in expected.items():
         assert found[output].shape == array.shape
         message = f"{name} {attributes} {output}"
         np.testing.assert_allclose(found[output], array, rtol=rtol, atol=2e-6, err_msg=message)
 
 
-def outputs(name: str, inputs: Any, attributes: Mapping[str, Any], order: int) -> dict[str, Any]:
+def outputs(
+    name: str, inputs: Any, attributes: Mapping[str, Any], order: int, precision: ProductPrecision = "float32"
+) -> dict[str, Any]:
     """The outputs of one op on the emulated device.
 
     Three times the same to the bit: in fresh memory, in the memory of the first time, in memory that holds something
@@ -51,7 +76,7 @@ def outputs(name: str, inputs: Any, attributes: Mapping[str, Any], order: int) -
     found: list[dict[str, Any]] = []
     for poison, times in ((POISON, 2), (0x7F, 1)):
         device = EmulatedDevice(order, poison)
-        backend = CudaBackend(device)
+        backend = CudaBackend(device, precision)
         assert backend.missing(graph) == ()
         plan, room = _apart(backend.plan(graph, {}))
         executable = backend.load(plan, {k: backend.to_device(a) for k, a in storage.items()})

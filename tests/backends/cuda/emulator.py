@@ -20,6 +20,8 @@ from backends.cuda.modules import EmulatedError, compiler, machine, module
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.library import ProductLibrary
+from nnctl.backends.limits import product_limit
+from nnctl.process import memory
 
 __all__ = ["EmulatedDevice", "EmulatedError", "compiler", "without_barrier"]
 
@@ -59,7 +61,8 @@ class _Loaded:
 
     def __init__(self, function: DeviceFunction) -> None:
         self.name = function.name
-        self.thunk = getattr(module(function.unit.module), f"thunk_{function.entry}")
+        self.text = function.unit.module
+        self.thunk = getattr(module(self.text), f"thunk_{function.entry}")
         # The flag that tells whether the chunk runs on comes first.
         self.names = ["running", *(p.name for p in function.parameters)]
         kinds = ["p", *("p" if p.pointer else p.kind[0] for p in function.parameters)]
@@ -102,6 +105,9 @@ class EmulatedDevice:
     def write(self, array: NDArray[Any], values: NDArray[Any], first: int = 0) -> None:
         self._outside_of_graphs("an array is written")
         array[slice(first, first + len(values)) if values.ndim else ...] = values
+
+    def memory_left(self) -> int:
+        return memory.available()
 
     def address(self, array: NDArray[Any]) -> int:
         return array.ctypes.data
@@ -169,6 +175,11 @@ class EmulatedDevice:
         if self._capturing is not None:
             raise EmulatedError(f"{what} while a graph is captured")
 
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        self._outside_of_graphs("arrays are computed with")
+        yield
+
     def synchronize(self) -> None:
         self._outside_of_graphs("the host waits")
 
@@ -177,6 +188,9 @@ class EmulatedDevice:
 
     def seconds(self, first: float, last: float) -> float:
         return last - first
+
+    def product_limit(self) -> float:
+        return product_limit(1)
 
     def describe(self) -> Sequence[Finding]:
         return (Finding("device", "emulated", "fibers on one core"),)

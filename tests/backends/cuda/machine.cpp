@@ -356,6 +356,13 @@ void emulated_free(char* start) {
     memory.erase(start);
 }
 
+// Where the memory begins that holds an address, and how many bytes it has; null and 0 where none does.
+char* emulated_memory(char* address, size_t* size) {
+    const Region* found = region_of(address);
+    *size = found ? found->size : 0;
+    return found ? found->start : nullptr;
+}
+
 float* emulated_shared() { return reinterpret_cast<float*>(current->block->shared->start); }
 
 void emulated_barrier(const char* where) { yield_as(AT_BARRIER, where); }

@@ -18,7 +18,7 @@ KEPT = 500
 BARRIER = re.compile(r"\b(?:__syncthreads|__syncwarp|grid_barrier)\((?:[^();]|\([^()]*\))*\);")
 """A statement that waits for other threads."""
 
-_WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(([^)]*)\)')
+_WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(([^)]*)\)')
 _MODULE = ("-std=c++2a", "-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
 _MACHINE = ("-std=c++17", "-O2", "-w", "-fPIC", "-shared")
 _FRESH = ("-ftrivial-auto-var-init=pattern",)
@@ -48,6 +48,8 @@ def machine(*options: str) -> ctypes.CDLL:
     loaded.emulated_allocate.restype = ctypes.c_void_p
     loaded.emulated_allocate.argtypes = [ctypes.c_size_t, ctypes.c_int]
     loaded.emulated_free.argtypes = [ctypes.c_void_p]
+    loaded.emulated_memory.restype = ctypes.c_void_p
+    loaded.emulated_memory.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)]
     loaded.emulated_launch.restype = ctypes.c_char_p
     return loaded
 

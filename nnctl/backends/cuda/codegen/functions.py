@@ -22,6 +22,8 @@ from nnctl.ops.shapes import DType
 
 Kind: TypeAlias = Literal["real", "index", "uint8", "flag", "int", "float"]
 
+PRELUDE, UNIT = "prelude.cuh", "unit"
+"""The parts of a module, as a compiler's messages name them."""
 _FOLDER = Path(__file__).parent.parent / "kernels"
 _KINDS: Mapping[str, Kind] = {"float": "real", "long long": "index", "unsigned char": "uint8", "int": "flag"}
 _NUMBERS: Mapping[str, Kind] = {"int": "int", "float": "float"}
@@ -29,6 +31,8 @@ ELEMENTS: Mapping[DType, str] = {"real": "float", "index": "long long", "uint8":
 """The type in CUDA C of a value's elements."""
 _SIGNATURE = re.compile(r"^KERNEL (\w+)\(\s*Block block((?:,[^)]*)?)\)", re.MULTILINE)
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
+_DEFINED = re.compile(r"(?:template <[^>]*> )?(?:KERNEL|DEVICE)\b[^(;]*?(\w+)\(")
+_LINE = re.compile(r'#line (\d+) "(.*)"')
 _PARAMETER = re.compile(r"(const )?(float|int|long long|unsigned char)\s*(\*?)\s*(\w+)")
 
 
@@ -52,9 +56,32 @@ class Unit:
 
     @property
     def module(self) -> str:
-        """The text with what it begins with, and a launchable wrapper for each of its functions."""
+        """The text with what it begins with, and a launchable wrapper for each of its functions.
+
+        A compiler's messages count the lines of each part by itself, and call the text `UNIT`: units of one text are
+        one module, whatever their names.
+        """
         wrappers = "\n".join(map(_wrapper, parsed(self).values()))
-        return f"{prelude()}\n{self.text}\n{wrappers}"
+        return "\n".join(
+            [f'#line 1 "{PRELUDE}"', prelude(), f'#line 1 "{UNIT}"', self.text, '#line 1 "wrappers"', wrappers]
+        )
+
+    def function_at(self, part: str, line: int) -> str:
+        """The name of the function that a line, counted from 1, of a part of the text belongs to; "" before the first.
+
+        part: `UNIT`, or a header that the text includes.
+        """
+        found, place = "", (UNIT, 1)
+        for text in self.text.splitlines():
+            if moved := _LINE.fullmatch(text):
+                place = (moved[2], int(moved[1]))
+                continue
+            if defined := _DEFINED.match(text):
+                found = defined[1]
+            if place == (part, line):
+                return found
+            place = (place[0], place[1] + 1)
+        return ""
 
 
 @dataclass(frozen=True)
@@ -74,14 +101,22 @@ class DeviceFunction:
 @cache
 def prelude() -> str:
     """The text that every module begins with."""
-    return (_FOLDER / "prelude.cuh").read_text(encoding="utf-8")
+    return (_FOLDER / PRELUDE).read_text(encoding="utf-8")
 
 
 @cache
 def file_unit(name: str) -> Unit:
     """The unit of a file of `kernels/`, as "classification.cu", with the headers that it includes in their places."""
-    text = (_FOLDER / name).read_text(encoding="utf-8")
-    return Unit(name, _INCLUDE.sub(lambda match: (_FOLDER / match[1]).read_text(encoding="utf-8"), text))
+    return Unit(name, _included((_FOLDER / name).read_text(encoding="utf-8")))
+
+
+def _included(text: str) -> str:
+    def header(match: re.Match[str]) -> str:
+        included = (_FOLDER / match[1]).read_text(encoding="utf-8")
+        behind = text.count("\n", 0, match.start()) + 2
+        return f'#line 1 "{match[1]}"\n{included}\n#line {behind} "{UNIT}"'
+
+    return _INCLUDE.sub(header, text)
 
 
 def function(file: str, name: str) -> DeviceFunction:
@@ -113,11 +148,15 @@ def _parameter(unit: Unit, function: str, text: str) -> Parameter:
 
 
 def _wrapper(function: DeviceFunction) -> str:
-    """The function as a kernel. Where `running` is 0 a guard has stopped the chunk, and nothing may change."""
+    """The function as a kernel. Where `running` is 0 a guard has stopped the chunk, and nothing may change.
+
+    A file that defines BLOCKS_HELD gives its functions the registers with which a multiprocessor holds so many blocks.
+    """
     taken = ", ".join(["const int* running", *(p.text for p in function.parameters)])
     given = ", ".join(["Block{int(blockIdx.x), int(gridDim.x), shared}", *(p.name for p in function.parameters)])
+    bounds = "THREADS, BLOCKS_HELD" if "#define BLOCKS_HELD" in function.unit.text else "THREADS"
     return (
-        f'extern "C" __global__ void __launch_bounds__(THREADS) {function.entry}({taken}) {{\n'
+        f'extern "C" __global__ void __launch_bounds__({bounds}) {function.entry}({taken}) {{\n'
         "    extern __shared__ __align__(16) float shared[];\n"
         f"    if (*running) {function.name}({given});\n"
         "}"
@@ -125,5 +164,5 @@ def _wrapper(function: DeviceFunction) -> str:
 
 
 def generated_unit(name: str, definitions: Sequence[str]) -> Unit:
-    """The unit of functions that were written for one plan."""
-    return Unit(name, "\n\n".join(definitions))
+    """The unit of functions that were written for one plan, and of the headers that they include."""
+    return Unit(name, _included("\n\n".join(definitions)))

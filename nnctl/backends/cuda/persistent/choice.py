@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
 from nnctl.backends.cuda.calls import Call
-from nnctl.backends.cuda.persistent.pieces import Piece
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
+from nnctl.backends.cuda.persistent.tasks import Task
 from nnctl.plan.plan import Plan
 
 _MOST_FLOPS = 200e6
-"""Of a step. One of so many takes a device some 20 µs, as much as launching its pieces does."""
-_MOST_CALLS = 250
+"""Of a step. One of so many takes a device some 20 µs, as much as launching its tasks does."""
+_MOST_CALLS = 80
 """Of a step. All of them are compiled into one kernel, which is to stay in the memory for instructions."""
 _BLOCK = 600
-"""Cycles that a block of a small piece takes: from the request of what it reads to its result."""
+"""Cycles that a block of a small task takes: from the request of what it reads to its result."""
 _BARRIER = 1500
 """Cycles from what one block has made to another one that reads it, across a barrier of the grid."""
 
@@ -42,12 +42,12 @@ def complete(calls: Sequence[Sequence[Call] | None]) -> TypeGuard[Sequence[Seque
     return None not in calls
 
 
-def blocks_for_grid(pieces: Sequence[Piece], most: int) -> int:
+def blocks_for_grid(tasks: Sequence[Task], most: int) -> int:
     """The blocks of the grid that an estimate finds the fastest; at most `most`.
 
     More blocks than the widest level has work for would only make barriers slower; alone, a block needs none.
     """
-    spread, alone = rounds_of(pieces), rounds_of(pieces, alone=True)
+    spread, alone = rounds_of(tasks), rounds_of(tasks, alone=True)
     return min(_grids(min(most, spread.widest)), key=lambda n: _cycles(alone if n == 1 else spread, n))
 
 
@@ -66,13 +66,13 @@ def _cycles(rounds: Rounds, blocks: int) -> float:
     for level in (level for of_round in rounds.levels for level in of_round):
         chains: dict[int, int] = {}
         spread = 0
-        for piece in level:
-            placement = rounds.placements[piece]
+        for task in level:
+            placement = rounds.placements[task]
             if placement == "spread":
-                spread += piece.blocks
+                spread += task.blocks
             elif placement == "everywhere":
-                turns += piece.blocks
+                turns += task.blocks
             else:
-                chains[placement] = chains.get(placement, 0) + piece.blocks
+                chains[placement] = chains.get(placement, 0) + task.blocks
         turns += max(chains.values(), default=0) + -(-spread // blocks)
     return turns * _BLOCK + (rounds.barriers * _BARRIER if blocks > 1 else 0)

@@ -11,8 +11,8 @@ from nnctl.backends.cuda.bookkeeping import ARRIVED, LIVE, STEP
 from nnctl.backends.cuda.calls import THREADS, Call, Table
 from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.persistent.pieces import Region, pieces_of
 from nnctl.backends.cuda.persistent.rounds import rounds_of
+from nnctl.backends.cuda.persistent.tasks import Region, tasks_of
 from nnctl.backends.cuda.persistent.text import kernel_of, layout_of
 from nnctl.plan.plan import Plan
 
@@ -25,7 +25,7 @@ class PersistentSteps(StepsOnDevice):
     ) -> None:
         super().__init__(plan, storage, device)
         self._blocks = blocks
-        rounds = rounds_of(pieces_of(plan, calls), alone=blocks == 1)
+        rounds = rounds_of(tasks_of(plan, calls), alone=blocks == 1)
         layout = layout_of(rounds)
         kernel = kernel_of(plan.name, rounds, layout)
         self._shared = layout.shared

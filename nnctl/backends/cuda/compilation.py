@@ -1,0 +1,81 @@
+"""Modules compiled by NVRTC for an architecture; kept in the cache, as compiling takes longer than small nets train."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, NoReturn
+
+from nnctl.backends.cache.store import kept_bytes
+from nnctl.backends.cuda.codegen.functions import UNIT, Unit
+from nnctl.errors import KernelError
+
+log = logging.getLogger("nnctl.compile")
+
+_OPTIONS = ("-std=c++17",)
+_PROBLEM = re.compile(r"^(.+)\((\d+)\): (?:catastrophic )?error\b[^:]*: (.+)$", re.MULTILINE)
+
+
+def compiled(unit: Unit, architecture: str) -> bytes:
+    """The machine code of a unit's module. architecture: as "sm_90".
+
+    Raises KernelError where the compiler does not take it.
+    """
+    parts = (unit.module, architecture, *_OPTIONS, *map(str, _nvrtc().getVersion()))
+    return kept_bytes("kernels", parts, lambda: _announced(unit, architecture))
+
+
+def _announced(unit: Unit, architecture: str) -> bytes:
+    log.info("compiling %s, once for this text", unit.name)
+    return compile_now(unit, architecture)[0]
+
+
+def compile_now(unit: Unit, architecture: str, *options: str) -> tuple[bytes, str]:
+    """The machine code and what the compiler says. options: further ones of NVRTC. Raises KernelError as `compiled`."""
+    nvrtc = _nvrtc()
+    program = nvrtc.createProgram(unit.module, "", (), ())
+    try:
+        try:
+            nvrtc.compileProgram(program, (f"--gpu-architecture={architecture}", *_OPTIONS, *options))
+        except nvrtc.NVRTCError as error:
+            _refuse(unit, nvrtc.getProgramLog(program) or str(error), error)
+        return nvrtc.getCUBIN(program), nvrtc.getProgramLog(program)
+    finally:
+        nvrtc.destroyProgram(program)
+
+
+def architecture_for(capability: int) -> str:
+    """The architecture to compile for on a device of that compute capability, as 90 for 9.0.
+
+    The newest that the compiler knows where the device is newer: within a generation its code runs there, too.
+    Raises KernelError where it knows none that runs there.
+    """
+    known = [each for each in _nvrtc().getSupportedArchs() if each <= capability and each // 10 == capability // 10]
+    if not known:
+        major, minor = _nvrtc().getVersion()
+        raise KernelError(
+            f"the device has compute capability {capability // 10}.{capability % 10}, for which NVRTC {major}.{minor} "
+            "does not compile\n  pip install --upgrade cupy-cuda13x nvidia-cuda-nvrtc brings one for newer devices, "
+            "pip install 'nnctl[cuda12]' one for older ones"
+        )
+    return f"sm_{max(known)}"
+
+
+def _nvrtc() -> Any:
+    from cupy.cuda import nvrtc
+
+    return nvrtc
+
+
+def _refuse(unit: Unit, said: str, error: Exception) -> NoReturn:
+    """Raise the KernelError for what the compiler said: the kernel, the line of its unit, the compiler's words."""
+    problems = _PROBLEM.findall(said)
+    if not problems:
+        raise KernelError(f"{unit.name} does not compile: {said.strip()}") from error
+    part, line, words = problems[0]
+    name = unit.function_at(part, int(line))
+    where = unit.name if part == UNIT else part
+    others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    raise KernelError(
+        f"{f'the kernel {name}' if name else unit.name} does not compile: {where}, line {line}: {words}{others}"
+    ) from error

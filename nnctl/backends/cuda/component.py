@@ -1,0 +1,112 @@
+"""The CUDA backend, as specs name it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
+
+from nnctl.backends.cuda.driver import Driver, installed_driver
+from nnctl.components.base import BackendComponent
+from nnctl.components.fields import NonNegativeInt
+from nnctl.components.registry import register
+
+_OLDEST = 12
+"""The major version of CUDA that a driver must run at least."""
+_NEWEST = 13
+"""The major version of the newest wheels."""
+
+
+@register("backend", "cuda")
+class Cuda(BackendComponent):
+    """Each step captured into a graph of kernels on an NVIDIA GPU.
+
+    precision: of matrix products and convolutions; sums are float32 in each. tf32 keeps 10 bits of a factor's
+    mantissa and bf16 keeps 7, of float32's 23.
+    """
+
+    example = "{type: cuda, device: 1, precision: tf32}"
+
+    rank = 20
+    libraries = (
+        "cupy",
+        "cupy-cuda13x",
+        "cupy-cuda12x",
+        "nvidia-cuda-nvrtc",
+        "nvidia-cuda-nvrtc-cu12",
+        "nvidia-cublas",
+        "nvidia-cublas-cu12",
+    )
+    device: Annotated[NonNegativeInt, "the number of the GPU, from 0"] = 0
+    precision: Annotated[Literal["float32", "tf32", "bf16"], "what factors of products are rounded to"] = "float32"
+
+    def obstacle(self) -> str | None:
+        """See `BackendComponent`."""
+        driver = installed_driver()
+        if driver is None:
+            rest = "" if find_spec("cupy") else f"; where there is one, {_install(None)} brings the rest"
+            return f"there is no NVIDIA driver on this machine{rest}"
+        if driver.problem:
+            return f"the NVIDIA driver does not start: {driver.problem}"
+        if not driver.devices:
+            return "the NVIDIA driver finds no GPU"
+        if self.device >= driver.devices:
+            there_are = "1 GPU" if driver.devices == 1 else f"{driver.devices} GPUs"
+            return f"there is no device {self.device}: this machine has {there_are}, and they count from 0"
+        if driver.version[0] < _OLDEST:
+            runs = ".".join(map(str, driver.version))
+            return f"the NVIDIA driver runs CUDA {runs} at most, and {_OLDEST}.0 is needed: install a newer driver"
+        return _missing(driver)
+
+    def suits_machine(self) -> bool:
+        """See `BackendComponent`: there is a GPU, or a driver that should know one."""
+        driver = installed_driver()
+        return driver is not None and (driver.devices > 0 or bool(driver.problem))
+
+    def open(self, workers: int | None = None) -> Any:
+        """See `BackendComponent`."""
+        from nnctl.backends.cuda.backend import CudaBackend
+        from nnctl.backends.cuda.cupy_device import CupyDevice
+
+        return CudaBackend(CupyDevice(self.device), self.precision)
+
+    def planner(self) -> Any:
+        """See `BackendComponent`: without a device, and therefore without its product library."""
+        from nnctl.backends.cuda.planner import CudaPlanner
+
+        return CudaPlanner(self.precision)
+
+
+@register("backend", "cupy")
+class CuPy(Cuda):
+    """The backend `cuda` by the name of the library that it stands on."""
+
+    example = "{type: cupy, device: 1}"
+
+    same_as = "cuda"
+
+
+def _missing(driver: Driver) -> str | None:
+    """The reason why the libraries cannot be used with a driver; None if they can."""
+    if find_spec("cupy") is None:
+        return f"CuPy is not installed: {_install(driver)} brings it"
+    try:
+        from cupy.cuda import nvrtc, runtime
+    except ImportError as error:
+        return f"CuPy cannot be loaded ({error}): {_install(driver)} brings one that can"
+    major = int(runtime.runtimeGetVersion()) // 1000
+    if major > driver.version[0]:
+        return (
+            f"CuPy is for CUDA {major}, and the NVIDIA driver runs {driver.version[0]}.{driver.version[1]} at most: "
+            f"{_install(driver)} brings one that suits it"
+        )
+    try:
+        nvrtc.getVersion()
+    except RuntimeError:
+        return f"NVRTC, which compiles kernels, is not installed: {_install(driver)} brings it"
+    return None
+
+
+def _install(driver: Driver | None) -> str:
+    """The command that installs everything for a driver; the newest if None."""
+    version = _NEWEST if driver is None else min(_NEWEST, driver.version[0])
+    return f"pip install 'nnctl[cuda{version}]'"

@@ -1,0 +1,301 @@
+"""A GPU by way of CuPy: its memory, one stream, kernels compiled by NVRTC, launches captured into graphs.
+
+CuPy's own modules of kernels, its products and its generators of randomness are not used: they look for a
+toolkit, or refuse to be captured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.contract import Finding
+from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.backends.cuda.compilation import architecture_for, compiled
+from nnctl.backends.cuda.cublaslt import CublasLt, installed
+from nnctl.backends.cuda.device_errors import device_error
+from nnctl.backends.cuda.device_limits import Limits
+from nnctl.backends.cuda.library import ProductLibrary
+from nnctl.errors import DeviceFull
+from nnctl.process.memory import in_bytes
+
+Array = NDArray[Any]
+
+_UNASKED = 48 << 10
+"""Bytes of shared memory that a block may have without a word; more is asked for, kernel by kernel."""
+_PIECE = 32 << 20
+"""Bytes that are copied to the device at once, by way of pinned memory."""
+_ON_THE_WAY = 4
+"""Pieces in pinned memory before the host waits for the first of them."""
+
+
+@dataclass
+class LoadedFunction:
+    """A function on the device. shared: bytes of shared memory that its blocks may have."""
+
+    function: Any
+    shared: int = _UNASKED
+
+
+class CupyDevice:
+    """See `nnctl.backends.cuda.device.Device`. number: of the GPU, from 0.
+
+    Several threads may use it; what one captures, no other adds to. Raises DeviceError where the GPU cannot be had.
+    """
+
+    def __init__(self, number: int) -> None:
+        import cupy
+
+        self.number = number
+        self._cupy: Any = cupy
+        self._cuda: Any = cupy.cuda
+        self._lock = RLock()
+        self._capturing = False
+        self._modules: dict[str, Any] = {}
+        self._on_the_way: deque[tuple[Any, Any]] = deque()
+        with self._asked():
+            self._cuda.runtime.setDevice(number)
+            self._stream = self._cuda.Stream(non_blocking=True)
+            capability = int(self._cuda.Device(number).compute_capability)
+            name = self._cuda.runtime.getDeviceProperties(number)["name"].decode()
+        self._architecture = architecture_for(capability)
+        library = installed()
+        self._products = None if library is None else CublasLt(library, self, self._stream.ptr, name)
+        self._limits = Limits(self)
+
+    @property
+    def arrays(self) -> ModuleType:
+        """See `Device`."""
+        module: ModuleType = self._cupy
+        return module
+
+    @property
+    def products(self) -> ProductLibrary | None:
+        """See `Device`: cublasLt, where it is installed."""
+        return self._products
+
+    # -- memory --------------------------------------------------------------------
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """See `Device`. Raises DeviceFull where no memory is left, RuntimeError in a capture."""
+        with self.current():
+            try:
+                return self._cupy.empty(shape, dtype)
+            except self._cuda.memory.OutOfMemoryError as error:
+                size = math.prod(shape) * np.dtype(dtype).itemsize
+                raise DeviceFull(
+                    f"{in_bytes(size)} are asked of device {self.number}, and {in_bytes(self.memory_left())} are left"
+                ) from error
+
+    def upload(self, array: Array) -> Any:
+        """See `Device`. Raises as `empty`."""
+        placed = self.empty(array.shape, array.dtype)
+        self.write(placed, array)
+        return placed
+
+    def download(self, array: Any) -> Array:
+        """See `Device`."""
+        host = np.empty(array.shape, array.dtype)
+        if host.size:
+            self.synchronize()
+            with self.current():
+                array.get(stream=self._stream, out=host)
+        return host
+
+    def write(self, array: Any, values: Array, first: int = 0) -> None:
+        """See `Device`. The values may change when it returns. Raises ValueError for rows that the array has not."""
+        fits = array.shape == values.shape
+        if values.ndim:
+            fits = array.shape[1:] == values.shape[1:] and 0 <= first <= len(array) - len(values)
+        if not fits:
+            raise ValueError(f"values {values.shape} from row {first} on do not fit an array {array.shape}")
+        host = np.require(values, array.dtype, "C")
+        row = host.nbytes // max(1, len(host)) if host.ndim else 0
+        with self.current():
+            self._copy(array.data.ptr + first * row, host.reshape(-1).view(np.uint8))
+
+    def _copy(self, address: int, host: NDArray[np.uint8]) -> None:
+        """Put copies of bytes into the stream. From memory that is not pinned they would wait for all work before."""
+        while self._on_the_way and self._on_the_way[0][0].done:
+            self._on_the_way.popleft()
+        for start in range(0, host.nbytes, _PIECE):
+            piece = host[start : start + _PIECE]
+            if len(self._on_the_way) >= _ON_THE_WAY and piece.nbytes == _PIECE:
+                self._on_the_way.popleft()[0].synchronize()
+            pinned = self._cuda.alloc_pinned_memory(piece.nbytes)
+            np.frombuffer(pinned, np.uint8, piece.nbytes)[...] = piece
+            runtime = self._cuda.runtime
+            runtime.memcpyAsync(address + start, pinned.ptr, piece.nbytes, runtime.memcpyHostToDevice, self._stream.ptr)
+            copied = self._cuda.Event(disable_timing=True)
+            copied.record(self._stream)
+            # Pinned memory goes to the next who asks as soon as nobody holds it.
+            self._on_the_way.append((copied, pinned))
+
+    def address(self, array: Any) -> int:
+        """See `Device`."""
+        return int(array.data.ptr)
+
+    def memory_left(self) -> int:
+        """See `Device`: what the driver has, and what CuPy's pool keeps and does not use."""
+        with self.current():
+            free, _ = self._cuda.runtime.memGetInfo()
+            return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
+
+    # -- work ----------------------------------------------------------------------
+
+    def load(self, function: DeviceFunction) -> LoadedFunction:
+        """See `Device`."""
+        text = function.unit.module
+        with self.current():
+            if text not in self._modules:
+                module = self._cuda.Module()
+                module.load(compiled(function.unit, self._architecture))
+                self._modules[text] = module
+            return LoadedFunction(self._modules[text].get_function(function.entry))
+
+    def launch(
+        self,
+        loaded: LoadedFunction,
+        blocks: int,
+        threads: int,
+        shared: int,
+        arguments: Sequence[Any],
+        cooperative: bool = False,
+    ) -> None:
+        """See `Device`. Raises ValueError for more blocks of a cooperative launch than run at once."""
+        with self._lock, self._asked():
+            self._make_current()
+            self._allow(loaded, shared)
+            if cooperative and blocks > (most := self._together(loaded, threads, shared)):
+                # CuPy would launch fewer.
+                raise ValueError(f"{blocks} blocks are to wait for one another, and {most} run at once")
+            # By arrays of one element CuPy passes on the bytes that it is given; numbers it would widen.
+            given = tuple(np.asarray(argument) for argument in arguments)
+            loaded.function((blocks,), (threads,), given, shared, self._stream, cooperative)
+
+    def blocks_together(self, loaded: LoadedFunction, threads: int, shared: int) -> int:
+        """See `Device`."""
+        with self._lock, self._asked():
+            self._make_current()
+            self._allow(loaded, shared)
+            return self._together(loaded, threads, shared)
+
+    def _allow(self, loaded: LoadedFunction, shared: int) -> None:
+        if shared > loaded.shared:
+            driver = self._cuda.driver
+            attribute = driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            driver.funcSetAttribute(loaded.function.ptr, attribute, shared)
+            loaded.shared = shared
+
+    def _together(self, loaded: LoadedFunction, threads: int, shared: int) -> int:
+        each = self._cuda.driver.occupancyMaxActiveBlocksPerMultiprocessor(loaded.function.ptr, threads, shared)
+        return int(each) * self.multiprocessors
+
+    @property
+    def multiprocessors(self) -> int:
+        """See `Device`."""
+        return int(self._cuda.Device(self.number).attributes["MultiProcessorCount"])
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """See `Device`. What `work` raises comes out; the stream can be used again then."""
+        with self.current():
+            # The driver refuses what allocates, or waits, on this thread meanwhile.
+            self._stream.begin_capture(self._cuda.runtime.streamCaptureModeThreadLocal)
+            self._capturing = True
+            try:
+                work()
+            except BaseException:
+                # What has spoilt the capture is what was raised.
+                with suppress(self._cuda.runtime.CUDARuntimeError):
+                    self._stream.end_capture()
+                raise
+            finally:
+                self._capturing = False
+            graph = self._stream.end_capture()
+
+        def launch() -> None:
+            with self._lock, self._asked():
+                self._make_current()
+                graph.launch(self._stream)
+
+        return launch
+
+    def _make_current(self) -> None:
+        self._cuda.runtime.setDevice(self.number)
+        self._stream.use()
+
+    def synchronize(self) -> None:
+        """See `Device`."""
+        passed = self.mark()
+        # Not with the lock: another thread writes what the next chunk reads.
+        with self._asked():
+            passed.synchronize()
+
+    def mark(self) -> Any:
+        """See `Device`."""
+        with self.current():
+            event = self._cuda.Event()
+            event.record(self._stream)
+            return event
+
+    def seconds(self, first: Any, last: Any) -> float:
+        """See `Device`."""
+        with self._asked():
+            last.synchronize()
+            return float(self._cuda.get_elapsed_time(first, last)) / 1e3
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """See `Device`. Raises RuntimeError in a capture. Other threads wait until it is left."""
+        with self._lock, self._asked():
+            if self._capturing:
+                raise RuntimeError("a capture holds launches alone: nothing is allocated, copied or waited for in it")
+            self._make_current()
+            yield
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Errors of CUDA are raised as what they mean."""
+        cuda = self._cuda
+        try:
+            yield
+        except cuda.memory.OutOfMemoryError as error:
+            raise DeviceFull(f"device {self.number} has no memory left\n  a smaller batch takes less") from error
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+            meant = device_error(self.number, str(error))
+            if meant is None:
+                raise
+            raise meant from error
+
+    # -- facts ---------------------------------------------------------------------
+
+    def product_limit(self) -> float:
+        """See `Device`. Raises DeviceError without cublasLt."""
+        return self._limits.products("float32")
+
+    def describe(self) -> Sequence[Finding]:
+        """See `Device`."""
+        with self.current():
+            runtime = self._cuda.runtime
+            found = runtime.getDeviceProperties(self.number)
+            free, total = runtime.memGetInfo()
+            versions = [int(runtime.driverGetVersion()), int(runtime.runtimeGetVersion())]
+            driver, built = (f"{version // 1000}.{version % 1000 // 10}" for version in versions)
+            nvrtc = ".".join(map(str, self._cuda.nvrtc.getVersion()))
+        name = f"device {self.number}"
+        capability = f"compute capability {found['major']}.{found['minor']}"
+        return [
+            Finding(name, found["name"].decode(), f"{capability}, {self.multiprocessors} multiprocessors"),
+            Finding(f"memory of {name}", in_bytes(total), f"{in_bytes(free)} are free"),
+            Finding("CUDA", driver, f"by the driver; CuPy is for {built}, NVRTC compiles as {nvrtc} does"),
+            *self._limits.findings(name),
+        ]

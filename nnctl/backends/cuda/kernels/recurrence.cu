@@ -1,0 +1,81 @@
+// The plain cell and the leaky one over a sequence: `nnctl.ops` says what they compute, scan.cuh how.
+
+#include "scan.cuh"
+
+// Turns `turn` … turn + turns − 1 of the scan. relu: else tanh. leak: of the state, 1 where nothing of it stays.
+KERNEL rnn(Block block,
+    const float* p, const float* weight, const float* h0, const long long* mask, float* h, int batch, int steps,
+    int units, int masked, int reverse, int relu, float leak, int turn, int turns, int quads, int tiles, int chunk) {
+    Scan scan = scan_of<1>(block, batch, steps, units, units, turns, quads, tiles, chunk);
+    Weights recurrent = {weight, units, 1, 0, 1};
+    for (int s = turn; s < turn + turns; ++s) {
+        Moment moment = moment_of(s, steps, reverse);
+        States states = states_before(scan, moment, h0, h);
+        if (s == turn) begin<1>(scan, recurrent, states, true);
+        else turn_over(scan);
+        for (int tile = 0; tile < tiles; ++tile) {
+            Pair pair = pair_of(scan, tile);
+            long long place = place_at(scan, pair, moment.t, units);
+            float z = 0.0f, before = 0.0f;
+            bool skip = false;
+            // Read before the product, which hides how long that takes.
+            if (pair.mine) {
+                z = p[place];
+                skip = is_skipped(scan, pair, moment, mask, masked);
+                if (skip || leak != 1.0f) before = state_before(scan, pair, moment, h0, h);
+            }
+            multiply<1>(scan, tile, recurrent, states);
+            if (!pair.mine) continue;
+            z += product_of<1>(scan, pair, tile, 0);
+            float a = relu ? larger(0.0f, z) : tanhf(z);
+            if (leak != 1.0f) a = (1.0f - leak) * before + leak * a;
+            if (skip) a = before;
+            h[place] = a;
+            keep(scan, pair, pair.unit, a);
+        }
+    }
+}
+
+// Turns of the way back: 0 … steps, the last of which gives the gradient of the first state alone. Between turns dh
+// has the gradients that skipped steps hand on.
+KERNEL rnn_gradient(Block block,
+    const float* h, const float* weight, const float* of_h, const long long* mask, float* dp, float* dh, int batch,
+    int steps, int units, int masked, int reverse, int relu, int turn, int turns, int quads, int tiles, int chunk) {
+    Scan scan = scan_of<1>(block, batch, steps, units, units, turns, quads, tiles, chunk);
+    Weights transposed = {weight, 1, units, 0, 1};
+    for (int s = turn; s < turn + turns; ++s) {
+        bool any = s > 0, over = s == steps;
+        Moment moment = moment_of(over ? 0 : steps - 1 - s, steps, reverse);
+        Moment later = moment_of(any ? steps - s : 0, steps, reverse);
+        States states = states_at(scan, dp, later.t, units, 0);
+        if (s == turn) begin<1>(scan, transposed, states, any);
+        else turn_over(scan);
+        for (int tile = 0; tile < tiles; ++tile) {
+            Pair pair = pair_of(scan, tile);
+            int own = place_of(scan, pair);
+            long long place = place_at(scan, pair, moment.t, units);
+            float hidden = 0.0f, a = 0.0f;
+            bool skip = false;
+            if (pair.mine) {
+                if (any && masked) hidden = dh[own];
+                if (!over) {
+                    hidden += of_h[place];
+                    a = h[place];
+                    skip = is_skipped(scan, pair, moment, mask, masked);
+                }
+            }
+            if (any) multiply<1>(scan, tile, transposed, states);
+            if (!pair.mine) continue;
+            if (any) hidden += product_of<1>(scan, pair, tile, 0);
+            if (over) {
+                dh[own] = hidden;
+                continue;
+            }
+            dh[own] = skip ? hidden : 0.0f;
+            float slope = relu ? (a > 0.0f ? 1.0f : 0.0f) : 1.0f - a * a;
+            float d = (skip ? 0.0f : hidden) * slope;
+            dp[place] = d;
+            keep(scan, pair, pair.unit, d);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+// The scan of a recurrent cell through a sequence: what all cells share.
+//
+// A block has 4·quads examples and tiles of `wide` units; 4·quads·wide = 128. One turn of the scan is one step of
+// time: the product of the examples' states of the turn before (examples, depth) with weights (depth, columns), and
+// a formula for each example and unit. The warps divide a tile's product by depth; a lane has 4 examples × 4 columns
+// of it in registers, and the parts meet in shared memory. Where a cell has GATES = 4 columns a unit, a lane's are
+// those of one unit; where it has one, of four units, and four lanes divide the depth further.
+//
+// There are as many blocks across the units as it takes. Where one block has all units it makes all turns in one
+// launch, weights and states in shared memory throughout; else each turn is a launch.
+#ifndef NNCTL_SCAN
+#define NNCTL_SCAN
+
+// Shared memory has room for no second block; left to itself the compiler aims at three, and spills.
+#define BLOCKS_HELD 1
+#define SCAN_WARPS (THREADS / WARP)
+#define SCAN_OUTPUTS 128
+// Floats from one of a lane's 16 sums to its next: threads that add up the parts read from different banks.
+#define SCAN_PITCH 36
+#define SCAN_PARTS (SCAN_WARPS * 16 * SCAN_PITCH)
+
+struct Scan {
+    int batch, steps, units;
+    int depth;         // inner length of the product
+    int quads;         // of examples
+    int wide;          // units of a tile
+    int tiles;         // of this block
+    int chunk;         // rows of weights that shared memory holds at once
+    bool alone;        // does it make all turns, with all units?
+    int row, unit;     // its first ones
+    int between;       // floats from a quad's states to the next one's
+    float* weights;    // [tile][chunk][columns]
+    float* states;     // [quad][chunk][4]
+    float* following;  // the same after this turn, where the block is alone
+    float* parts;      // of the sums of a tile, and of the tile before it
+};
+
+// tiles: of each block. Shared memory holds the weights, the states (twice where the block is alone), and the parts.
+template <int GATES>
+DEVICE Scan scan_of(Block block, int batch, int steps, int units, int depth, int turns, int quads, int tiles,
+                     int chunk) {
+    Scan scan;
+    scan.batch = batch;
+    scan.steps = steps;
+    scan.units = units;
+    scan.depth = depth;
+    scan.quads = quads;
+    scan.wide = SCAN_OUTPUTS / 4 / quads;
+    scan.tiles = tiles;
+    scan.chunk = min(chunk, depth);
+    int across = (units + tiles * scan.wide - 1) / (tiles * scan.wide);
+    scan.alone = across == 1 && turns > 1;
+    scan.row = block.index / across * 4 * quads;
+    scan.unit = block.index % across * tiles * scan.wide;
+    // Two quads' states are read at once: 16 floats more keep them in different banks.
+    scan.between = 4 * scan.chunk + 16;
+    scan.weights = block.shared;
+    scan.states = scan.weights + tiles * scan.chunk * scan.wide * GATES;
+    scan.following = scan.states + quads * scan.between;
+    scan.parts = scan.following + (scan.alone ? quads * scan.between : 0);
+    return scan;
+}
+
+// The block with the shared memory behind that of a scan, for a second one, where both are in one launch.
+DEVICE Block behind(Block block, const Scan& scan) {
+    if (scan.alone) block.shared = scan.parts + min(scan.tiles, 2) * SCAN_PARTS;
+    return block;
+}
+
+// -- time ----------------------------------------------------------------------------------
+
+// A step and the one that the scan comes from; −1 at its start.
+struct Moment {
+    int t, last;
+};
+
+DEVICE Moment moment_of(int turn, int steps, int reverse) {
+    int t = reverse ? steps - 1 - turn : turn;
+    return {t, turn == 0 ? -1 : reverse ? t + 1 : t - 1};
+}
+
+// An example and a unit, for the threads of one half of the block; the other half has those of the next tile.
+struct Pair {
+    bool mine;
+    int row, unit;
+    int at, column;  // the example within the block, the unit within the tile
+};
+
+DEVICE Pair pair_of(const Scan& scan, int tile) {
+    int number = int(threadIdx.x) % SCAN_OUTPUTS;
+    Pair pair;
+    pair.at = number / scan.wide;
+    pair.column = number % scan.wide;
+    pair.row = scan.row + pair.at;
+    pair.unit = scan.unit + tile * scan.wide + pair.column;
+    pair.mine = int(threadIdx.x) / SCAN_OUTPUTS == tile % 2 && pair.row < scan.batch && pair.unit < scan.units;
+    return pair;
+}
+
+// Where the pair's entry is in states (batch, units), and its first of `width` at a step in (batch, time, width).
+DEVICE int place_of(const Scan& scan, Pair pair) { return pair.row * scan.units + pair.unit; }
+
+DEVICE long long place_at(const Scan& scan, Pair pair, int t, int width) {
+    return ((long long)pair.row * scan.steps + t) * width + pair.unit;
+}
+
+// The pair's state before a moment.
+DEVICE float state_before(const Scan& scan, Pair pair, Moment moment, const float* first, const float* states) {
+    if (moment.last < 0) return first[place_of(scan, pair)];
+    return states[place_at(scan, pair, moment.last, scan.units)];
+}
+
+DEVICE bool is_skipped(const Scan& scan, Pair pair, Moment moment, const long long* mask, int masked) {
+    return masked && mask[pair.row * (long long)scan.steps + moment.t] == 0;
+}
+
+DEVICE float sigmoid(float z) { return 1.0f / (1.0f + expf(-z)); }
+
+// -- the product ---------------------------------------------------------------------------
+
+// Weights in memory: from row to row, from unit to unit, and from gate to gate of a unit's.
+struct Weights {
+    const float* from;
+    int down, across, aside, gates;
+};
+
+// States in memory, (batch, depth); times a second array of that shape where there is one.
+struct States {
+    const float* from;
+    long long between;
+    const float* factor;
+    long long factor_between;
+};
+
+// All entries of (batch, time, width) at a step from column `first` on.
+DEVICE States states_at(const Scan& scan, const float* x, int t, int width, int first) {
+    return {x + (long long)t * width + first, (long long)scan.steps * width, nullptr, 0};
+}
+
+// The states before a moment.
+DEVICE States states_before(const Scan& scan, Moment moment, const float* first, const float* states) {
+    if (moment.last < 0) return {first, scan.units, nullptr, 0};
+    return states_at(scan, states, moment.last, scan.units, 0);
+}
+
+// The place of a row's quad of columns among `quads`, a power of two. Quads of eight rows below one another are in
+// different banks: they are written at once where weights are read transposed.
+DEVICE int swizzled(int row, int quad, int quads) { return quad ^ (row * quads / 8 & (quads - 1)); }
+
+template <int GATES>
+DEVICE void load_weights(const Scan& scan, Weights weights, int tile, int first, int depth) {
+    int columns = scan.wide * GATES, quads = columns / 4;
+    float* to = scan.weights + tile * scan.chunk * columns;
+    bool transposed = weights.down == 1;
+#pragma unroll 4
+    for (int i = threadIdx.x; i < depth * quads; i += THREADS) {
+        // Neighbours in the warp read neighbours in memory.
+        int k = transposed ? i % depth : i / quads;
+        int quad = transposed ? i / depth : i % quads;
+        float4 x;
+        float* column = &x.x;
+        for (int j = 0; j < 4; ++j) {
+            int unit = scan.unit + tile * scan.wide + (GATES == 4 ? quad : 4 * quad + j), gate = GATES == 4 ? j : 0;
+            bool there = unit < scan.units && gate < weights.gates;
+            int place = (first + k) * weights.down + unit * weights.across + gate * weights.aside;
+            column[j] = there ? weights.from[place] : 0.0f;
+        }
+        *(float4*)(to + k * columns + 4 * swizzled(k, quad, quads)) = x;
+    }
+}
+
+DEVICE void load_states(const Scan& scan, States states, int first, int depth) {
+#pragma unroll 4
+    for (int i = threadIdx.x; i < scan.quads * depth; i += THREADS) {
+        int quad = i / depth, k = i % depth;
+        float4 x;
+        float* example = &x.x;
+        for (int j = 0; j < 4; ++j) {
+            int row = scan.row + 4 * quad + j;
+            example[j] = row < scan.batch ? states.from[row * states.between + first + k] : 0.0f;
+            if (states.factor && row < scan.batch) example[j] *= states.factor[row * states.factor_between + first + k];
+        }
+        *(float4*)(scan.states + quad * scan.between + 4 * k) = x;
+    }
+}
+
+// What of a lane's sums the rows first … first + depth − 1 of a chunk give.
+template <int GATES>
+DEVICE void accumulate(const Scan& scan, int tile, int depth, float (&sums)[16]) {
+    const int slices = 4 / GATES;
+    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+    int columns = scan.wide * GATES, quads = columns / 4;
+    int first = warp * slices + lane / quads % slices;
+    const float* states = scan.states + lane / (quads * slices) * scan.between;
+    // The swizzle repeats within the rows that the warps take together.
+    const float* weights = scan.weights + tile * scan.chunk * columns + 4 * swizzled(first, lane % quads, quads);
+#pragma unroll 4
+    for (int k = first; k < depth; k += SCAN_WARPS * slices) {
+        float4 a = *(const float4*)(states + 4 * k), w = *(const float4*)(weights + k * columns);
+        sums[0] += a.x * w.x; sums[1] += a.x * w.y; sums[2] += a.x * w.z; sums[3] += a.x * w.w;
+        sums[4] += a.y * w.x; sums[5] += a.y * w.y; sums[6] += a.y * w.z; sums[7] += a.y * w.w;
+        sums[8] += a.z * w.x; sums[9] += a.z * w.y; sums[10] += a.z * w.z; sums[11] += a.z * w.w;
+        sums[12] += a.w * w.x; sums[13] += a.w * w.y; sums[14] += a.w * w.z; sums[15] += a.w * w.w;
+    }
+}
+
+// The start of a launch: weights and states come to shared memory where they fit; `multiply` loads them otherwise.
+template <int GATES>
+DEVICE void begin(const Scan& scan, Weights weights, States states, bool any_states) {
+    if (scan.chunk < scan.depth) return;
+    for (int tile = 0; tile < scan.tiles; ++tile) load_weights<GATES>(scan, weights, tile, 0, scan.depth);
+    if (any_states) load_states(scan, states, 0, scan.depth);
+    __syncthreads();
+}
+
+// The next turn of a block that is alone: the states that it has made are those that it reads.
+DEVICE void turn_over(Scan& scan) {
+    __syncthreads();
+    float* states = scan.states;
+    scan.states = scan.following;
+    scan.following = states;
+}
+
+// Entry k of the pair's example in the states of the next turn.
+DEVICE void keep(const Scan& scan, Pair pair, int k, float value) {
+    if (scan.alone) scan.following[pair.at / 4 * scan.between + 4 * k + pair.at % 4] = value;
+}
+
+// The product of a tile, in parts. One barrier a tile will do: the next one's parts lie elsewhere, and those of the
+// one after it are written when the barrier between has seen these added up.
+template <int GATES>
+DEVICE void multiply(const Scan& scan, int tile, Weights weights, States states) {
+    float sums[16] = {};
+    if (scan.chunk >= scan.depth) {
+        accumulate<GATES>(scan, tile, scan.depth, sums);
+    } else {
+        for (int first = 0; first < scan.depth; first += scan.chunk) {
+            int depth = min(scan.chunk, scan.depth - first);
+            load_weights<GATES>(scan, weights, tile, first, depth);
+            load_states(scan, states, first, depth);
+            __syncthreads();
+            accumulate<GATES>(scan, tile, depth, sums);
+            __syncthreads();
+        }
+    }
+    float* part = scan.parts + tile % 2 * SCAN_PARTS + threadIdx.x / WARP * 16 * SCAN_PITCH + threadIdx.x % WARP;
+    for (int i = 0; i < 16; ++i) part[i * SCAN_PITCH] = sums[i];
+    __syncthreads();
+}
+
+// The pair's product in the column of a gate.
+template <int GATES>
+DEVICE float product_of(const Scan& scan, Pair pair, int tile, int gate) {
+    const int slices = 4 / GATES;
+    int quads = scan.wide * GATES / 4;
+    int quad = GATES == 4 ? pair.column : pair.column / 4, column = GATES == 4 ? gate : pair.column % 4;
+    const float* part = scan.parts + tile % 2 * SCAN_PARTS + (pair.at % 4 * 4 + column) * SCAN_PITCH +
+                        pair.at / 4 * slices * quads + quad;
+    float sum = 0.0f;
+    for (int warp = 0; warp < SCAN_WARPS; ++warp)
+        for (int slice = 0; slice < slices; ++slice) sum += part[warp * 16 * SCAN_PITCH + slice * quads];
+    return sum;
+}
+
+#endif
