@@ -71,20 +71,20 @@ def _numbered(
 def decide(values: NDArray[Any], target_type: TargetType | None, what: str) -> TargetType:
     """The type of a target array (n,) or (n, k): the spec's `target_type`, or else by its numbers.
 
-    Text and integers are labels, other numbers values. Raises DataError where it
-    cannot be that type, or where integers have so many values that it might be either.
+    Text, integers and booleans are labels where there is one an example, other numbers values. Raises DataError
+    where it cannot be that type, or where integers have so many values that it might be either.
     """
     column = values.ndim == 1 or values.shape[1:] == (1,)
     kind = values.dtype.kind
     if kind not in "biufU":
         raise DataError(f"{what}: numbers or text are expected, not {values.dtype}")
-    if target_type == "labels" and not column:
-        raise DataError(f"{what}: labels are one number an example, and these have shape {values.shape[1:]}")
     if target_type == "values" and kind == "U":
         raise DataError(f"{what}: text cannot be target values; if the texts are classes, say target_type: labels")
+    if not column and (target_type == "labels" or kind == "U"):
+        raise DataError(f"{what}: labels are one an example, and these have shape {values.shape[1:]}")
     if target_type is not None:
         return target_type
-    if kind in "Ub":
+    if kind == "U" or (kind == "b" and column):
         return "labels"
     if not column or not _integral(values):
         return "values"
