@@ -7,11 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <vector>
 
-#include <sys/mman.h>
-#include <unistd.h>
+#include "regions.h"
 
 #if !defined(__x86_64__) || defined(EMULATED_UCONTEXT)
 #include <ucontext.h>
@@ -27,8 +25,6 @@ Index3 emulated_thread, emulated_block, emulated_threads, emulated_blocks;
 namespace {
 
 const int WARP = 32;
-const size_t PAGE = size_t(sysconf(_SC_PAGESIZE));
-const size_t NOWHERE = 1 << 20;  // bytes before and behind memory that nothing may touch
 const size_t STACK = 256 * 1024;
 const int PATIENCE = 100;        // rounds of all blocks in which nothing but waiting is seen
 
@@ -39,47 +35,6 @@ void say(const char* format, ...) {
     va_start(arguments, format);
     std::vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-}
-
-// -- memory ------------------------------------------------------------------------------
-
-// Bytes that end, but for the rest of their alignment, where a page ends, with nowhere on both sides. What their
-// pages hold around them is all ones: NaN to who reads it.
-struct Region {
-    char* reserved;
-    char* pages;
-    char* start;
-    size_t size, whole;
-
-    Region(size_t bytes, size_t alignment) : size(bytes) {
-        size_t inside = (bytes + alignment - 1) / alignment * alignment;
-        whole = inside ? (inside + PAGE - 1) / PAGE * PAGE : PAGE;
-        reserved = static_cast<char*>(
-            mmap(nullptr, whole + 2 * NOWHERE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-        pages = reserved + NOWHERE;
-        start = pages + whole - inside;
-        if (reserved == MAP_FAILED || mprotect(pages, whole, PROT_READ | PROT_WRITE)) {
-            std::fprintf(stderr, "the emulated device has no memory for %zu bytes\n", bytes);
-            std::abort();
-        }
-        std::memset(pages, 0xff, whole);
-    }
-    bool holds(const char* place) const { return place >= reserved && place < pages + whole + NOWHERE; }
-    bool clean() const { return ones(pages, start) && ones(start + size, pages + whole); }
-    void free() { munmap(reserved, whole + 2 * NOWHERE); }
-
-    static bool ones(const char* from, const char* to) {
-        return from == to || (from[0] == char(0xff) && !std::memcmp(from, from + 1, size_t(to - from) - 1));
-    }
-};
-
-std::map<char*, Region> memory;  // by the start
-
-const Region* region_of(char* place) {
-    auto after = memory.upper_bound(place);
-    if (after == memory.begin()) return nullptr;
-    const Region& found = std::prev(after)->second;
-    return place <= found.start + found.size ? &found : nullptr;
 }
 
 // -- fibers ------------------------------------------------------------------------------
@@ -145,7 +100,8 @@ void body() {
 
 void begin(Fiber& fiber) {
     if (stacks.empty()) {
-        void* made = mmap(nullptr, STACK + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        void* made = mmap(nullptr, STACK + PAGE, PROT_READ | PROT_WRITE, kind, -1, 0);
         if (made == MAP_FAILED || mprotect(made, PAGE, PROT_NONE)) std::abort();
         stacks.push_back(static_cast<char*>(made) + PAGE);
     }
@@ -158,7 +114,8 @@ void begin(Fiber& fiber) {
     fiber.context.uc_link = nullptr;
     makecontext(&fiber.context, &body, 0);
 #else
-    void** top = reinterpret_cast<void**>(fiber.stack + STACK - 64);
+    // Not all at the same distance from a page: a cache has few places for lines that are.
+    void** top = reinterpret_cast<void**>(fiber.stack + STACK - 64 - fiber.number % 64 * 320);
     *--top = nullptr;
     *--top = reinterpret_cast<void*>(&body);
     for (int i = 0; i < 6; ++i) *--top = nullptr;
@@ -249,6 +206,8 @@ std::vector<int> ordered(int n, unsigned order) {
     return numbers;
 }
 
+bool same(const char* a, const char* b) { return a == b || !std::strcmp(a, b); }
+
 // Let go those lanes that all the lanes they name have come to meet, and see to what they exchange.
 bool release(Fiber* lanes, int n) {
     bool released = false;
@@ -256,7 +215,7 @@ bool release(Fiber* lanes, int n) {
         if (lanes[first].state != AT_WARP) continue;
         unsigned mask = lanes[first].mask, come = 0;
         for (int i = 0; i < n; ++i)
-            if (lanes[i].state == AT_WARP && lanes[i].mask == mask && !std::strcmp(lanes[i].where, lanes[first].where))
+            if (lanes[i].state == AT_WARP && lanes[i].mask == mask && same(lanes[i].where, lanes[first].where))
                 come |= 1u << i;
         // A block's last warp may be a part of one.
         unsigned wanted = n == WARP ? mask : mask & ((1u << n) - 1);
@@ -316,27 +275,13 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
                 say("the barrier at %s is not reached by all threads %s: %d of %d have ended", waiting->where,
                     waiting->state == AT_WARP ? "of the warp that it names" : "of the block", done, n);
                 return FAILED;
-            } else if (std::strcmp(fiber.where, waiting->where)) {
+            } else if (!same(fiber.where, waiting->where)) {
                 say("threads of one block wait at two barriers: %s and %s", fiber.where, waiting->where);
                 return FAILED;
             }
         for (Fiber& fiber : fibers) fiber.state = READY;
         moved = true;
     }
-}
-
-std::vector<Region*> shared_pool;  // of one size, which the next launch often needs again
-
-Region* shared_memory(size_t bytes, int poison) {
-    Region* found = nullptr;
-    for (size_t i = 0; i < shared_pool.size() && !found; ++i)
-        if (shared_pool[i]->size == bytes) {
-            found = shared_pool[i];
-            shared_pool.erase(shared_pool.begin() + long(i));
-        }
-    if (!found) found = new Region(bytes, 16);
-    std::memset(found->start, poison, bytes);
-    return found;
 }
 
 }  // namespace
@@ -369,7 +314,8 @@ void emulated_barrier(const char* where) { yield_as(AT_BARRIER, where); }
 
 void emulated_spin(const char* where) { yield_as(SPINNING, where); }
 
-unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long long value, int lane, const char* where) {
+unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long long value, int lane,
+                                 const char* where) {
     current->meeting = meeting;
     current->mask = mask;
     current->value = value;
@@ -434,7 +380,8 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
                 for (int b = 0; b < many; ++b)
                     for (Fiber& fiber : running[b].fibers)
                         if (!running[b].done && fiber.state == SPINNING)
-                            say("the wait at %s has no end: %d of %d blocks have ended", fiber.where, many - left, many);
+                            say("the wait at %s has no end: %d of %d blocks have ended", fiber.where, many - left,
+                                many);
                 failed = true;
             }
         }
@@ -456,8 +403,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
     for (const Region* array : arrays)
         if (!failed && !array->clean()) {
             say("memory outside an array of %zu bytes is written", array->size);
-            std::memset(array->pages, 0xff, size_t(array->start - array->pages));
-            std::memset(array->start + array->size, 0xff, size_t(array->pages + array->whole - array->start) - array->size);
+            array->clear();
             failed = true;
         }
     return failed ? message : nullptr;

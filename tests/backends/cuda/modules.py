@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-KEPT = 500
-"""Libraries that stay in the folder of compiled ones."""
+KEPT = 4000
+"""Libraries that stay in the folder of compiled ones, some 20 kB each."""
 BARRIER = re.compile(r"\b(?:__syncthreads|__syncwarp|grid_barrier)\((?:[^();]|\([^()]*\))*\);")
 """A statement that waits for other threads."""
 
@@ -42,7 +42,9 @@ def compiler() -> str | None:
 @cache
 def machine(*options: str) -> ctypes.CDLL:
     """The machine that runs modules; every process has one, which all modules find."""
-    library = _library((FOLDER / "machine.cpp").read_text(), (*_MACHINE, *options))
+    regions = (FOLDER / "regions.h").read_text()
+    text = (FOLDER / "machine.cpp").read_text().replace('#include "regions.h"', regions)
+    library = _library(text, (*_MACHINE, *options))
     # It may be asked of two threads: with Python's lock held, one launch runs at a time.
     loaded = ctypes.PyDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     loaded.emulated_allocate.restype = ctypes.c_void_p
@@ -110,7 +112,7 @@ def _library(text: str, options: tuple[str, ...]) -> Path:
 
 
 def _folder() -> Path:
-    """Where libraries lie: beside what the compiled backend keeps for the tests, else among temporary files."""
+    """Where libraries lie: among temporary files, in a folder that is this user's alone."""
     folder = Path(tempfile.gettempdir()) / f"nnctl-emulated-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
