@@ -9,7 +9,7 @@
 #define DEPTH 32
 #define STAGES 3
 
-// A panel of an operand with EDGE lines: element (line, step) is at line·line_apart + step·step_apart.
+// A panel of an operand: EDGE lines of DEPTH steps, rows of either with what is behind them.
 template <int EDGE> struct Panel {
     static constexpr int ACROSS = DEPTH * (EDGE + 8), ALONG = EDGE * (DEPTH + 4);
     static constexpr int FLOATS = ACROSS > ALONG ? ACROSS : ALONG;
@@ -121,7 +121,8 @@ DEVICE void rounded_product(Block block, const float* a, const float* b, float* 
 #pragma unroll
             for (int h = 0; h < HIGH; ++h)
 #pragma unroll
-                for (int r = 0; r < 2; ++r) read<PRECISION>(of_a + (16 * h + 8 * r) * line_a + d * step_a, step_a, &x[h][r], 2);
+                for (int r = 0; r < 2; ++r)
+                    read<PRECISION>(of_a + (16 * h + 8 * r) * line_a + d * step_a, step_a, &x[h][r], 2);
 #pragma unroll
             for (int w = 0; w < BROAD; ++w) read<PRECISION>(of_b + 8 * w * line_b + d * step_b, step_b, &y[w][0], 1);
 #pragma unroll
