@@ -9,24 +9,12 @@
 #include <cstring>
 #include <vector>
 
-#include "regions.h"
-
-#if !defined(__x86_64__) || defined(EMULATED_UCONTEXT)
-#include <ucontext.h>
-#define SWITCH_BY_UCONTEXT 1
-#endif
-
-struct Index3 { unsigned x, y, z; };
-enum Meeting { MEET, SHUFFLE, BALLOT };
-extern "C" {
-Index3 emulated_thread, emulated_block, emulated_threads, emulated_blocks;
-}
+#include "fibers.h"
 
 namespace {
 
 const int WARP = 32;
-const size_t STACK = 256 * 1024;
-const int PATIENCE = 100;        // rounds of all blocks in which nothing but waiting is seen
+const int PATIENCE = 100;  // rounds of all blocks in which nothing but waiting is seen
 
 char message[400];
 
@@ -35,107 +23,6 @@ void say(const char* format, ...) {
     va_start(arguments, format);
     std::vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-}
-
-// -- fibers ------------------------------------------------------------------------------
-
-enum State { READY, AT_BARRIER, AT_WARP, SPINNING, DONE, FAULTED };
-
-struct Block;
-
-struct Fiber {
-    State state;
-    unsigned number;
-    Block* block;
-    char* stack;
-    const char* where;
-    Meeting meeting;
-    unsigned mask;
-    int lane;
-    uint64_t value;
-#ifdef SWITCH_BY_UCONTEXT
-    ucontext_t context;
-#else
-    void* context;
-#endif
-};
-
-struct Block {
-    unsigned index;
-    Region* shared;
-    std::vector<Fiber> fibers;
-    bool done;
-};
-
-Fiber* current;
-decltype(Fiber::context) scheduler;
-void (*entry)(const char*);
-const char* given;
-std::vector<char*> stacks;
-
-#ifdef SWITCH_BY_UCONTEXT
-void to_scheduler() { swapcontext(&current->context, &scheduler); }
-void to_fiber() { swapcontext(&scheduler, &current->context); }
-#else
-extern "C" void emulated_switch(void** save, void* load);
-asm(".text\n.hidden emulated_switch\n.globl emulated_switch\nemulated_switch:\n"
-    "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
-    "movq %rsp, (%rdi)\nmovq %rsi, %rsp\n"
-    "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n");
-void to_scheduler() { emulated_switch(&current->context, scheduler); }
-void to_fiber() { emulated_switch(&scheduler, current->context); }
-#endif
-
-void yield_as(State state, const char* where) {
-    current->state = state;
-    current->where = where;
-    to_scheduler();
-}
-
-void body() {
-    entry(given);
-    yield_as(DONE, "");
-    std::abort();
-}
-
-void begin(Fiber& fiber) {
-    if (stacks.empty()) {
-        const int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-        void* made = mmap(nullptr, STACK + PAGE, PROT_READ | PROT_WRITE, kind, -1, 0);
-        if (made == MAP_FAILED || mprotect(made, PAGE, PROT_NONE)) std::abort();
-        stacks.push_back(static_cast<char*>(made) + PAGE);
-    }
-    fiber.stack = stacks.back();
-    stacks.pop_back();
-#ifdef SWITCH_BY_UCONTEXT
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack;
-    fiber.context.uc_stack.ss_size = STACK;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, &body, 0);
-#else
-    // Not all at the same distance from a page: a cache has few places for lines that are.
-    void** top = reinterpret_cast<void**>(fiber.stack + STACK - 64 - fiber.number % 64 * 320);
-    *--top = nullptr;
-    *--top = reinterpret_cast<void*>(&body);
-    for (int i = 0; i < 6; ++i) *--top = nullptr;
-    fiber.context = top;
-#endif
-}
-
-void end(Fiber& fiber) {
-    if (fiber.stack) stacks.push_back(fiber.stack);
-    fiber.stack = nullptr;
-}
-
-void resume(Fiber& fiber) {
-    if (!fiber.stack) begin(fiber);
-    current = &fiber;
-    emulated_thread = {fiber.number, 0, 0};
-    emulated_block = {fiber.block->index, 0, 0};
-    to_fiber();
-    current = nullptr;
-    if (fiber.state == DONE) end(fiber);
 }
 
 // -- faults ------------------------------------------------------------------------------
@@ -284,6 +171,12 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
     }
 }
 
+bool copies_at_once;
+
+void land(const Copy& copy) {
+    for (int i = 0; i < 4; ++i) copy.to[i] = i < copy.count ? copy.from[i] : 0.0f;
+}
+
 }  // namespace
 
 extern "C" {
@@ -324,6 +217,25 @@ unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long l
     return current->value;
 }
 
+// Floats to shared memory, `count` and zeros up to four, under way until they are awaited. Whether they come at once
+// or at the last moment is up to the device: half of the orders have it one way.
+void emulated_copy(float* to, const float* from, int count) {
+    if (copies_at_once)
+        land({to, from, count});
+    else
+        current->copies.back().push_back({to, from, count});
+}
+
+void emulated_close_copies() { current->copies.push_back({}); }
+
+void emulated_await_copies(int left) {
+    auto& groups = current->copies;
+    int closed = int(groups.size()) - 1, landing = closed > left ? closed - left : 0;
+    for (int group = 0; group < landing; ++group)
+        for (const Copy& copy : groups[size_t(group)]) land(copy);
+    groups.erase(groups.begin(), groups.begin() + landing);
+}
+
 // The rest of a launch is told in emulator.py. kinds: of the arguments, a p for each pointer. at_once: blocks that
 // run together. Null where all went well, else what did not.
 const char* emulated_launch(void (*kernel)(const char*), const char* arguments, const char* kinds, int blocks,
@@ -339,6 +251,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
     }
     entry = kernel;
     given = arguments;
+    copies_at_once = order % 2 == 1;
     emulated_threads = {unsigned(threads), 1, 1};
     emulated_blocks = {unsigned(blocks), 1, 1};
     Handlers handlers;
@@ -359,6 +272,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
                 fiber.block = &running[b];
                 fiber.stack = nullptr;
                 fiber.where = "";
+                fiber.copies.assign(1, {});
             }
         }
         int left = many, idle = 0, round = 0;

@@ -15,8 +15,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 KEPT = 4000
 """Libraries that stay in the folder of compiled ones, some 20 kB each."""
-BARRIER = re.compile(r"\b(?:__syncthreads|__syncwarp|grid_barrier)\((?:[^();]|\([^()]*\))*\);")
-"""A statement that waits for other threads."""
+_WAITS = r"__syncthreads|__syncwarp|grid_barrier|close_copies|await_copies<[^;]*>"
+BARRIER = re.compile(rf"\b(?:{_WAITS})\((?:[^();]|\([^()]*\))*\);")
+"""A statement that waits for other threads, or sees to it that copies are waited for."""
 
 _WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(([^)]*)\)')
 _MODULE = ("-std=c++2a", "-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
@@ -42,8 +43,9 @@ def compiler() -> str | None:
 @cache
 def machine(*options: str) -> ctypes.CDLL:
     """The machine that runs modules; every process has one, which all modules find."""
-    regions = (FOLDER / "regions.h").read_text()
-    text = (FOLDER / "machine.cpp").read_text().replace('#include "regions.h"', regions)
+    text = (FOLDER / "machine.cpp").read_text()
+    for header in ("fibers.h", "regions.h"):
+        text = text.replace(f'#include "{header}"', (FOLDER / header).read_text())
     library = _library(text, (*_MACHINE, *options))
     # It may be asked of two threads: with Python's lock held, one launch runs at a time.
     loaded = ctypes.PyDLL(str(library), mode=ctypes.RTLD_GLOBAL)
