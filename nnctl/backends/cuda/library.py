@@ -120,8 +120,6 @@ def _is_sum(launch: Launch) -> bool:
 
 def _is_read(plan: Plan, slot: Slot, after: int) -> bool:
     """True where a value in the arena may be read by launch `after`, one behind it, or as a result."""
-    if any(_overlap(slot, each) for each in (*plan.outputs.values(), *(new for new, _ in plan.copies))):
-        return True
     inlined = [each for launch in plan.inlined.values() for each in launch.inputs]
     if any(_overlap(slot, each) for each in inlined):
         return True
@@ -130,7 +128,8 @@ def _is_read(plan: Plan, slot: Slot, after: int) -> bool:
             return True
         if any(_overlap(slot, each) for each in launch.outputs):
             return False
-    return False
+    results = [*plan.outputs.values(), *(new for new, _ in plan.copies)]
+    return any(_overlap(slot, each) for each in results)
 
 
 def _overlap(one: Slot, other: Slot) -> bool:

@@ -112,9 +112,6 @@ class EmulatedDevice:
     def address(self, array: NDArray[Any]) -> int:
         return array.ctypes.data
 
-    def check_zones(self) -> None:
-        """Nothing: every launch checks the arrays that it was given."""
-
     # -- work --------------------------------------------------------------------------
 
     def load(self, function: DeviceFunction) -> _Loaded:

@@ -203,7 +203,7 @@ class TestPlans:
         x, w, b = (builder.input(name, array.shape, "real", "optimizer state") for name, array in arrays.items())
         product = builder.apply("matmul", x, w)
         z = product + b
-        outputs = {"y": builder.apply("matmul", z * 2.0, w, transpose_b=True)}
+        outputs = {"y": builder.apply("matmul", z, w, transpose_b=True)}
         if others == "later":
             outputs["later"] = builder.apply("matmul", product, w, transpose_b=True)
         elif others != "none":

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from graph.interpretation import Meaning, interpret
+from graph.nets import Case
 
 from backends.cuda.emulator import EmulatedDevice, compiler
 from backends.spec_steps import FOLDER, SpecSteps, spec_steps
+from backends.test_steps import combinations
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
+from nnctl.graph.network import Network
 
 pytestmark = [
     pytest.mark.slow,
@@ -192,3 +195,26 @@ def test_other_graphs_of_every_spec_are_the_interpreters(path: Path, kind: str) 
     for old in graph.updates:
         found = device.backend.to_host(device.storage[old.name])
         np.testing.assert_allclose(found, state[old.name], rtol=1e-5, atol=1e-6, err_msg=old.name)
+
+
+@pytest.mark.parametrize(
+    "case",
+    combinations(),
+    ids=lambda c: f"{c.spec.layers[1].activation.type}-{c.spec.cost.type}-{c.spec.optimizer.type}",
+)
+def test_every_component_steps_as_its_graph_means(case: Case) -> None:
+    """Nets that together have every activation, cost, optimizer, regularizer and clipping."""
+    graph = Network(case.spec, case.signature).training_step
+    feeds = case.feeds(1, np.float32)
+    storage = case.storage(np.float32)
+    with np.errstate(all="ignore"):
+        meaning = interpret(graph, storage | {key: array[0] for key, array in feeds.items()}, case.sizes(), np.float32)
+    device = OnDevice(graph, case.sizes(), storage, case.seed)
+    result = device.run(feeds, 0, 1)
+    assert result.completed == 1
+    for name, array in meaning.outputs.items():
+        np.testing.assert_allclose(result.outputs[name][0], array, rtol=2e-5, atol=1e-5, err_msg=name)
+    for name, array in meaning.updates.items():
+        size = max(1e-3, float(np.max(np.abs(array), initial=0.0)))
+        found = device.backend.to_host(device.storage[name])
+        np.testing.assert_allclose(found, array, rtol=2e-5, atol=1e-4 * size, err_msg=name)

@@ -29,7 +29,7 @@ DEVICE void copy_four(float* to, const float* from, int count, bool vector) {
                      "r"(e < count ? 4 : 0)
                      : "memory");
 #else
-    for (int e = 0; e < 4; ++e) to[e] = e < count ? from[e] : 0.0f;
+    emulated_copy(to, from, count);
 #endif
 }
 
@@ -37,6 +37,8 @@ DEVICE void copy_four(float* to, const float* from, int count, bool vector) {
 DEVICE void close_copies() {
 #if defined(__CUDA_ARCH__)
     asm volatile("cp.async.commit_group;" ::: "memory");
+#else
+    emulated_close_copies();
 #endif
 }
 
@@ -44,6 +46,8 @@ DEVICE void close_copies() {
 template <int LEFT> DEVICE void await_copies() {
 #if defined(__CUDA_ARCH__)
     asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+#else
+    emulated_await_copies(LEFT);
 #endif
 }
 
