@@ -1,4 +1,4 @@
-"""`python -m benchmarks cpu`: the table, printed and kept under `benchmarks/results/`."""
+"""`python -m benchmarks cpu` and `gpu`: tables, printed and kept under `benchmarks/results/`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ RATIOS = {"ratio_before": BEFORE, "ratio": "best peer", "ratio_torch_eager": "to
 def main() -> None:
     """Race all contestants that are installed over the chosen workloads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", choices=["cpu"])
+    parser.add_argument("suite", choices=["cpu", "gpu"])
+    parser.add_argument("--minutes", type=float, default=8.0, help="of the gpu suite, which ends within them")
     parser.add_argument(
         "--only",
         action="append",
@@ -49,6 +50,9 @@ def main() -> None:
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
     parser.add_argument("--quick", action="store_true", help="see that everyone runs: a few steps, nothing kept")
     options = parser.parse_args()
+    if options.suite == "gpu":
+        _gpu(options.minutes, None if options.no_save else RESULTS)
+        return
     checkouts = {} if options.against is None else {BEFORE: options.against.resolve()}
     options.no_save = options.no_save or options.alone or bool(checkouts)
     if options.quick:
@@ -91,6 +95,16 @@ def main() -> None:
         name = f"cpu-{result['date']}"
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
         (RESULTS / f"{name}.md").write_text(table + "\n")
+
+
+def _gpu(minutes: float, results: Path | None) -> None:
+    from benchmarks.gpu.suite import run
+    from nnctl.errors import UsageError
+
+    try:
+        run(minutes, results)
+    except UsageError as error:
+        raise SystemExit(f"benchmarks: {error}") from None
 
 
 def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, object]:

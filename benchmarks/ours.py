@@ -17,7 +17,7 @@ from nnctl.engine.engine import Engine
 from nnctl.spec.load import load_text
 
 
-def spec(workload: Workload, threads: int) -> str:
+def spec(workload: Workload, backend: str) -> str:
     """The workload as a user would write it, but for its data, which `signature` describes."""
     layers = [f"  - {{name: {name}, {layer.spec}}}\n" for name, layer, _ in placed(workload.net, workload.data.shape)]
     if isinstance(workload.data, Text):
@@ -26,7 +26,7 @@ def spec(workload: Workload, threads: int) -> str:
         f"data: {{type: mnist}}\nlayers:\n{''.join(layers)}  - {{type: activation, activation: softmax}}\n"
         f"cost: log_likelihood\n"
         f"optimizer: {{type: {workload.optimizer}, learning_rate: {workload.learning_rate}}}\n"
-        f"schedule: {{batch_size: {workload.batch}}}\nbackend: {{type: cpu, threads: {threads}}}\n"
+        f"schedule: {{batch_size: {workload.batch}}}\nbackend: {backend}\n"
     )
 
 
@@ -40,9 +40,14 @@ def signature(workload: Workload) -> DataSignature:
 
 
 def nnctl(workload: Workload, threads: int) -> Trainer:
-    """The engine that `nnctl train` drives."""
+    """The engine that `nnctl train` drives, on so many cores."""
+    return on_backend(workload, f"{{type: cpu, threads: {threads}}}")
+
+
+def on_backend(workload: Workload, backend: str) -> Trainer:
+    """The same on a backend as a spec has it."""
     engine = Engine(
-        load_text(spec(workload, threads)).spec, signature(workload), seed=0, examples=workload.data.examples
+        load_text(spec(workload, backend)).spec, signature(workload), seed=0, examples=workload.data.examples
     )
     if isinstance(workload.data, Text):
         engine.assign(workload.weights())

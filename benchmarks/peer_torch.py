@@ -56,42 +56,108 @@ class _States(nn.Module):
         return self.layer(x)[0]
 
 
+def torch_on_device(workload: Workload, form: str, precision: str) -> Trainer:
+    """On a GPU, its products in `precision`: "eager", "compile", or the whole step in one CUDA graph: "graph"."""
+    tensor_cores = precision != "float32"
+    torch.backends.cuda.matmul.allow_tf32 = tensor_cores
+    torch.backends.cudnn.allow_tf32 = tensor_cores
+    torch.backends.cudnn.benchmark = True
+    channels_last = workload.kind == "convolutional" and form != "eager"
+    net = _Net(workload, device="cuda", channels_last=channels_last, compiled=form == "compile")
+    return _captured(workload, net) if form == "graph" else net.trainer()
+
+
 def _torch(workload: Workload, threads: int, *, channels_last: bool = False, compiled: bool = False) -> Trainer:
     torch.set_num_threads(threads)
-    net = _module(workload)
-    if channels_last:
-        net = net.to(memory_format=torch.channels_last)
-    rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[workload.optimizer]
-    # One call for all parameters; without it small steps spend their time in Python.
-    optimizer = rule(net.parameters(), lr=workload.learning_rate, fused=True)
-    batch = _batches(workload, channels_last=channels_last)
-    cost_function = nn.CrossEntropyLoss()
+    return _Net(workload, channels_last=channels_last, compiled=compiled).trainer()
 
-    def cost_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return cost_function(net(x), y)
 
-    measured = torch.compile(cost_of) if compiled else cost_of
+class _Net:
+    """A net with its optimizer and its data on a device."""
 
-    def step(rows: torch.Tensor) -> torch.Tensor:
-        optimizer.zero_grad(set_to_none=True)
-        cost = measured(*batch(rows))
+    def __init__(
+        self, workload: Workload, *, device: str = "cpu", channels_last: bool = False, compiled: bool = False
+    ) -> None:
+        self.workload, self.device = workload, device
+        net = _module(workload).to(device)
+        self.net = net.to(memory_format=torch.channels_last) if channels_last else net
+        rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[workload.optimizer]
+        # One call for all parameters; without it small steps spend their time in Python.
+        options = {"capturable": True} if device == "cuda" and workload.optimizer == "adam" else {}
+        self.optimizer = rule(self.net.parameters(), lr=workload.learning_rate, fused=True, **options)
+        self.batch = _batches(workload, device, channels_last=channels_last)
+        cost_function = nn.CrossEntropyLoss()
+
+        def cost_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return cost_function(self.net(x), y)
+
+        self.cost_of = torch.compile(cost_of) if compiled else cost_of
+
+    def step(self, rows: torch.Tensor) -> torch.Tensor:
+        """A training step; the cost before it."""
+        self.optimizer.zero_grad(set_to_none=True)
+        cost = self.cost_of(*self.batch(rows))
         cost.backward()
-        optimizer.step()
+        self.optimizer.step()
         return cost
 
+    def trainer(self) -> Trainer:
+        def run(steps: int) -> None:
+            for rows in torch.from_numpy(orders(self.workload, steps)).to(self.device):
+                self.step(rows)
+            _finish(self.device)
+
+        return Trainer(lambda rows: self.step(torch.from_numpy(rows).to(self.device)).item(), run)
+
+
+def _captured(workload: Workload, net: _Net) -> Trainer:
+    """The whole step, gather to update, replayed from one graph."""
+    rows = torch.zeros(workload.batch, dtype=torch.int64, device="cuda")
+    first = {name: value.clone() for name, value in net.net.state_dict().items()}
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            net.step(rows)
+    torch.cuda.current_stream().wait_stream(side)
+    # What warming up has learned is forgotten, where it lies.
+    with torch.no_grad():
+        for name, value in net.net.state_dict().items():
+            value.copy_(first[name])
+        for state in net.optimizer.state.values():
+            for value in state.values():
+                value.zero_()
+    graph = torch.cuda.CUDAGraph()
+    net.optimizer.zero_grad(set_to_none=True)
+    with torch.cuda.graph(graph):
+        cost = net.step(rows)
+
+    def step(order: NDArray[Any]) -> float:
+        rows.copy_(torch.from_numpy(order))
+        graph.replay()
+        return cost.item()
+
     def run(steps: int) -> None:
-        for rows in torch.from_numpy(orders(workload, steps)):
-            step(rows)
+        for order in torch.from_numpy(orders(workload, steps)).to("cuda"):
+            rows.copy_(order)
+            graph.replay()
+        _finish("cuda")
 
-    return Trainer(lambda rows: step(torch.from_numpy(rows)).item(), run)
+    return Trainer(step, run)
 
 
-def _batches(workload: Workload, *, channels_last: bool) -> Any:
+def _finish(device: str) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _batches(workload: Workload, device: str, *, channels_last: bool) -> Any:
     """rows → (x, y) of a batch."""
     data = workload.data
     if isinstance(data, Text):
-        characters, following = (torch.from_numpy(a) for a in data.arrays())
-        ones = torch.eye(data.vocabulary)
+        characters, following = (torch.from_numpy(a).to(device) for a in data.arrays())
+        ones = torch.eye(data.vocabulary, device=device)
 
         # (time, batch, vocabulary), as the recurrent layers scan.
         def text(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,8 +165,8 @@ def _batches(workload: Workload, *, channels_last: bool) -> Any:
 
         return text
     images, targets = data.floats()
-    y = torch.from_numpy(targets)
-    x = torch.from_numpy(images)
+    y = torch.from_numpy(targets).to(device)
+    x = torch.from_numpy(images).to(device)
     if workload.kind == "dense":
         x = x.flatten(1)
     elif not channels_last:

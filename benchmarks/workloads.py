@@ -63,6 +63,17 @@ CPU = (
     Workload("char LSTM 256, time 64, batch 64", characters("lstm", 256), _TEXT, 64, learning_rate=0.1),
 )
 
+GPU = (
+    *CPU[:2],
+    Workload("MLP 784-100-10, batch 128", mlp(100, activation="sigmoid"), _DIGITS, 128),
+    Workload(
+        "MLP 784-2048-2048-10, batch 1024, Adam", mlp(2048, 2048, activation="relu"), _DIGITS, 1024, "adam", 0.001
+    ),
+    Workload("CNN 5×5×20-P-5×5×40-P-100-10, batch 128", lenet(), _DIGITS, 128, learning_rate=0.1),
+    Workload("VGG-BN 32-32-P-64-64-P-128-128-GAP-10, batch 128", vgg(32, 64, 128), _OBJECTS, 128, learning_rate=0.1),
+    Workload("char LSTM 256, time 64, batch 64", characters("lstm", 256), _TEXT, 64, learning_rate=0.1),
+)
+
 
 def orders(workload: Workload, steps: int, seed: int = 1) -> NDArray[np.int64]:
     """Rows of each batch, (steps, batch)."""

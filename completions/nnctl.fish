@@ -139,7 +139,7 @@ complete -c nnctl -n '__nnctl_using inspect' -l show -x -a 'summary spec graph p
 complete -c nnctl -n '__nnctl_using inspect' -l step -x -a 'train evaluate predict' -d 'Whose graph or plan'
 complete -c nnctl -n '__nnctl_using inspect' -l fused -d 'The graph after fusion, as the plan runs it'
 complete -c nnctl -n '__nnctl_using inspect' -l batch -x -d 'Examples a step; the spec’s if absent'
-complete -c nnctl -n '__nnctl_using inspect' -l backend -x -a '(__nnctl_ask backend)' -d 'Whose code; the fastest that generates any if absent'
+complete -c nnctl -n '__nnctl_using inspect' -l backend -x -a '(__nnctl_ask backend)' -d 'Whose plan or code; the plain plan, and the fastest’s code, if absent'
 complete -c nnctl -n '__nnctl_using inspect' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 inspect' -x -a '(__nnctl_specs)'
 

@@ -18,7 +18,7 @@ from benchmarks.workloads import CPU, Workload
 
 @pytest.mark.parametrize("workload", CPU, ids=lambda w: w.name)
 def test_a_workload_is_a_net_that_the_compiled_backend_runs(workload: Workload) -> None:
-    network = Network(load_text(spec(workload, threads=1)).spec, signature(workload))
+    network = Network(load_text(spec(workload, "cpu")).spec, signature(workload))
     assert not missing(network.training_step)
     shapes = {name: parameter.shape for name, parameter in network.structure.parameters.items()}
     assert shapes == {name: array.shape for name, array in workload.weights().items()}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from backends.cuda.emulator import compiler
 from compiler_guard import compiler_refusal
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = {
     "An activation": 1,
     "A layer": 1,
-    "An op with a kernel": 3,
+    "An op with a kernel": 5,
     "A data source": 1,
     "A metric": 1,
     "A backend": 3,
@@ -53,9 +54,9 @@ def blocks() -> Iterator[tuple[str, str, str]]:
     """(recipe, path, text) of each piece of code whose first line names a file."""
     for section in re.split(r"^### ", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.M)[1:]:
         title = section.partition("\n")[0]
-        for code in re.findall(r"^```(?:python|yaml)\n(.*?)^```$", section, flags=re.M | re.S):
+        for code in re.findall(r"^```(?:python|yaml|cuda)\n(.*?)^```$", section, flags=re.M | re.S):
             first, _, text = code.partition("\n")
-            path = re.fullmatch(r"# ([\w/.-]+)(?:, at its end)?", first)
+            path = re.fullmatch(r"(?:#|//) ([\w/.-]+)(?:, at its end)?", first)
             assert path, f"{title}: a piece of code begins with the name of its file, not with {first!r}"
             yield title, path[1], text
 
@@ -121,6 +122,12 @@ def test_the_tests_that_walk_registries_find_them(tree: Path) -> None:
 @pytest.mark.parametrize("stem", ["running-sum", "scale"])
 def test_gradients_of_the_layers_are_right(tree: Path, stem: str) -> None:
     run(tree, "nnctl", "gradcheck", f"specs/{stem}.yaml")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")
+def test_the_emulated_device_runs_the_kernel(tree: Path) -> None:
+    assert len(passed(tree, "tests/backends/cuda/test_kernels.py", "-k", "running_sum")) >= 3
 
 
 @pytest.mark.compile

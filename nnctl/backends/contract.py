@@ -109,15 +109,11 @@ class TimedExecutable(Executable, Protocol):
         """FLOP/s that matrix products in float32 reach with these resources, measured."""
 
 
-class Backend(Protocol):
-    """An executor of plans. name: its name in specs."""
+class Planner(Protocol):
+    """The half of a backend that needs no machine to compute on. name: its name in specs."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def resources(self) -> Resources:
-        """The most that a step may use. Results are equal to the bit whatever it is."""
 
     @property
     def takes_any_op(self) -> bool:
@@ -125,6 +121,20 @@ class Backend(Protocol):
 
     def missing(self, graph: Graph) -> tuple[str, ...]:
         """Names of a graph's ops that it has no kernel for, in alphabetical order."""
+
+    def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
+        """Lower a graph as this backend likes it; it loads no other backend's plans."""
+
+    def listing(self, plan: Plan) -> str | None:
+        """The code that it generates for a plan, for people; None where it generates none."""
+
+
+class Backend(Planner, Protocol):
+    """An executor of plans."""
+
+    @property
+    def resources(self) -> Resources:
+        """The most that a step may use. Results are equal to the bit whatever it is."""
 
     def to_device(self, array: NDArray[Any]) -> Placed:
         """A copy of `array` where the backend computes."""
@@ -142,9 +152,6 @@ class Backend(Protocol):
     def memory_left(self) -> int:
         """Bytes that new arrays may take where the backend computes."""
 
-    def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
-        """Lower a graph as this backend likes it; it loads no other backend's plans."""
-
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
         """Make a plan ready to run over placed arrays, which it changes in place.
 
@@ -154,9 +161,6 @@ class Backend(Protocol):
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedExecutable:
         """The same, keeping time of every launch."""
-
-    def listing(self, plan: Plan) -> str | None:
-        """The code that it generates for a plan, for people; None where it generates none."""
 
     def describe(self) -> Sequence[Finding]:
         """Facts for `nnctl doctor` that the machine's own do not contain."""

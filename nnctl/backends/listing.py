@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nnctl.backends.contract import Backend
-from nnctl.backends.registry import available, choose_backend
+from nnctl.backends.contract import Planner
+from nnctl.backends.registry import available, planner
 from nnctl.components.base import BackendComponent
 from nnctl.errors import UsageError
 from nnctl.graph.ir import Graph
@@ -17,7 +17,7 @@ def listing(graph: Graph, sizes: Mapping[str, int], specified: BackendComponent,
     specified: the spec's backend. name: of the backend; the best that generates code if None. Raises UsageError
     where it generates none, or has none for an op of the graph.
     """
-    backends = _generating() if name is None else iter([choose_backend(specified, (), name=name).backend])
+    backends = _generating() if name is None else iter([planner(specified, name)])
     obstacles: list[str] = []
     for backend in backends:
         missing = () if backend.takes_any_op else backend.missing(graph)
@@ -32,5 +32,5 @@ def listing(graph: Graph, sizes: Mapping[str, int], specified: BackendComponent,
     raise UsageError("; ".join(obstacles) or "no backend on this machine generates code")
 
 
-def _generating() -> Iterator[Backend]:
+def _generating() -> Iterator[Planner]:
     return (backend for _, backend in available() if not isinstance(backend, str))

@@ -20,7 +20,7 @@ from nnctl.components.registry import components, not_loaded
 from nnctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from nnctl.backends.contract import Backend
+    from nnctl.backends.contract import Backend, Planner
     from nnctl.graph.ir import Graph
 
 
@@ -49,6 +49,19 @@ def choose_backend(
             f"the {component.type} backend cannot run this net: {found}\n  use backend {reference_name()}, or auto"
         )
     return ChosenBackend(found, _reason("as asked for", found))
+
+
+def planner(specified: BackendComponent, name: str) -> Planner:
+    """The planner of a backend by its name, whether this machine can run it or not.
+
+    specified: the spec's, which counts where it has that name; of `auto` it is the best that this machine can run.
+    Raises UsageError where there is none of that name.
+    """
+    component = _named(specified, name)
+    if isinstance(component, Auto):
+        return _best(specified, (), None).backend
+    found: Planner = component.planner()
+    return found
 
 
 def reference_name() -> str:

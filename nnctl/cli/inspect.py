@@ -29,15 +29,18 @@ def inspect(
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", metavar="NAME", help="Whose code; the fastest that generates any if absent."),
+        typer.Option(
+            "--backend", metavar="NAME", help="Whose plan or code; the plain plan, and the fastest's code, if absent."
+        ),
     ] = None,
 ) -> None:
     """Show what a spec compiles to, without loading its data.
 
     summary: a row a layer, with shapes, parameters and FLOPs of one training step.
     spec: resolved, every default written out. graph: the training step as a
-    textbook has it, backward pass included. plan: the launches that run. code: what
-    a backend that compiles makes of the plan, many steps a call.
+    textbook has it, backward pass included. plan: the launches that run, of a backend
+    with its order and with marks where it has no kernel. code: what a backend that
+    compiles makes of the plan, many steps a call. Neither needs the backend's machine.
     """
     from nnctl.cli.printing import print_rows
     from nnctl.errors import UsageError
@@ -52,6 +55,7 @@ def inspect(
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)
         return
+    from nnctl.backends.registry import planner
     from nnctl.graph import interface
     from nnctl.graph.network import Network
     from nnctl.graph.render import render as render_graph
@@ -74,7 +78,12 @@ def inspect(
     if show == "graph":
         print(harmless(render_graph(graph)))
     elif show == "plan":
-        print(harmless(render_plan(lower(graph, interface.sizes(size, size)))))
+        sizes = interface.sizes(size, size)
+        if backend is None:
+            print(harmless(render_plan(lower(graph, sizes))))
+        else:
+            its = planner(loaded.spec.backend, backend)
+            print(harmless(render_plan(its.plan(graph, sizes), its.missing(graph))))
     elif show == "code":
         from nnctl.backends.listing import listing
 

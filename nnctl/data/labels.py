@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,13 @@ def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         index = int(np.flatnonzero(~np.isfinite(values))[0])
         raise DataError(f"label {index} (counted from 0) is {values[index]}\n  remove the example, or fill the gap")
+    if values.dtype.kind == "U" and values.size:
+        # Python cannot make a text of what is no character, not even to show it.
+        native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        points = native.view(np.uint32).reshape(len(values), -1)
+        if (points > sys.maxunicode).any():
+            index = int(np.flatnonzero((points > sys.maxunicode).any(axis=1))[0])
+            raise DataError(f"a label is no text: label {index} (counted from 0) holds what is no character")
     try:
         distinct, codes = np.unique(values, return_inverse=True)
         present = [_name(value) for value in distinct.tolist()]
@@ -63,20 +71,20 @@ def _numbered(
 def decide(values: NDArray[Any], target_type: TargetType | None, what: str) -> TargetType:
     """The type of a target array (n,) or (n, k): the spec's `target_type`, or else by its numbers.
 
-    Text and integers are labels, other numbers values. Raises DataError where it
-    cannot be that type, or where integers have so many values that it might be either.
+    Text, integers and booleans are labels where there is one an example, other numbers values. Raises DataError
+    where it cannot be that type, or where integers have so many values that it might be either.
     """
     column = values.ndim == 1 or values.shape[1:] == (1,)
     kind = values.dtype.kind
     if kind not in "biufU":
         raise DataError(f"{what}: numbers or text are expected, not {values.dtype}")
-    if target_type == "labels" and not column:
-        raise DataError(f"{what}: labels are one number an example, and these have shape {values.shape[1:]}")
     if target_type == "values" and kind == "U":
         raise DataError(f"{what}: text cannot be target values; if the texts are classes, say target_type: labels")
+    if not column and (target_type == "labels" or kind == "U"):
+        raise DataError(f"{what}: labels are one an example, and these have shape {values.shape[1:]}")
     if target_type is not None:
         return target_type
-    if kind in "Ub":
+    if kind == "U" or (kind == "b" and column):
         return "labels"
     if not column or not _integral(values):
         return "values"

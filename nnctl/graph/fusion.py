@@ -38,8 +38,8 @@ def fuse_elementwise(graph: Graph) -> Graph:
         while last in into:
             last = into[last]
         members.setdefault(last, []).append(node)
-    fused = [_fuse(members[node]) for node in graph.nodes if node not in into]
-    return graph.rebuilt(fused)
+    nodes = [fused(members[node]) for node in graph.nodes if node not in into]
+    return graph.rebuilt(nodes)
 
 
 def _guard_position(graph: Graph) -> int:
@@ -50,7 +50,7 @@ def _guard_position(graph: Graph) -> int:
     return len(graph.nodes)
 
 
-def _fuse(nodes: Sequence[Node]) -> Node:
+def fused(nodes: Sequence[Node]) -> Node:
     """One node for a tree of elementwise nodes, in order of execution; its last node is the root."""
     root = nodes[-1]
     if len(nodes) == 1:

@@ -40,7 +40,7 @@ class _Lowering:
         self.precision = precision
         self.source = view_sources(graph)
         launched = [n for n in graph.nodes if n.op.name not in VIEWS]
-        constant = set(_constant_nodes(graph))
+        constant = set(constant_nodes(graph))
         self.setup = [n for n in launched if n in constant]
         inlined = strategy.inlined(graph) - constant
         self.inlined = {n.outputs[0]: n for n in launched if n in inlined}
@@ -185,7 +185,7 @@ class _Lowering:
         return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase)
 
 
-def _constant_nodes(graph: Graph) -> list[Node]:
+def constant_nodes(graph: Graph) -> list[Node]:
     """Nodes that compute the same in every step: those that read only statistics and one another."""
     constant: set[Value] = set()
     found = []

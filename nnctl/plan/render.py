@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from nnctl.plan.plan import Plan, Slot
 
 
-def render(plan: Plan) -> str:
-    """The plan for people: one line a launch with its memory, FLOPs and bytes."""
+def render(plan: Plan, missing: Collection[str] = ()) -> str:
+    """The plan for people: one line a launch with its memory, FLOPs and bytes.
+
+    missing: ops that run as their reference bodies; their launches are marked.
+    """
     sizes = ", ".join(f"{k} {v:,}" for k, v in plan.sizes.items())
     lines = [
         f"plan {plan.name}: {sizes}, {plan.precision}, {len(plan.launches)} launches, "
@@ -19,6 +24,7 @@ def render(plan: Plan) -> str:
         inputs = ", ".join(_slot(s) for s in launch.inputs)
         lines.append(
             f"  {index:3} {launch.op.name:<28} {outputs} ⇐ {inputs}  [{launch.flops:,} FLOP, {launch.bytes:,} B]"
+            + ("  by its reference body" if launch.op.name in missing else "")
         )
     lines += [f"  copy {_slot(new)} → {_slot(old)}" for new, old in plan.copies]
     lines += [f"  {name} = {_slot(slot)}" for name, slot in plan.outputs.items()]

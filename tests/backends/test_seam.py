@@ -17,13 +17,14 @@ from graph.nets import net
 
 from backends import toy
 from nnctl.backends.cpu.backend import CpuBackend
-from nnctl.backends.registry import by_rank, choose_backend, reference_backend
+from nnctl.backends.registry import by_rank, choose_backend, planner, reference_backend
 from nnctl.cli import main
 from nnctl.components.backends import Auto
 from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature
 from nnctl.errors import UsageError
 from nnctl.graph.network import Network
+from nnctl.spec.load import load_spec
 
 SOURCE = Path(__file__).parents[2] / "nnctl"
 SPECS = Path(__file__).parents[2] / "specs"
@@ -238,3 +239,31 @@ def test_nothing_outside_its_folder_compares_with_a_backends_name(name):
             if name in words:
                 found.append(f"{path}:{node.lineno}")
     assert found == []
+
+
+# -- what needs no machine ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_plan_is_shown_on_any_machine(name, capsys):
+    assert main(["inspect", str(SPECS / "digits.yaml"), "--show", "plan", "--backend", name]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("plan train: batch 32")
+    # NumPy's reference bodies are its way to run most ops; what compiles has a kernel for every spec's.
+    assert ("by its reference body" in shown) == (name == "numpy")
+
+
+def test_code_for_a_device_is_shown_without_one(capsys):
+    assert main(["inspect", str(SPECS / "digits.yaml"), "--show", "code", "--backend", "cuda"]) == 0
+    shown = capsys.readouterr().out
+    assert "// dense1.matmul (batch×64) = matmul(flatten1.reshape, dense1.weight)" in shown
+    assert "KERNEL formula0(Block block" in shown
+
+
+def test_no_spec_needs_a_reference_body_on_a_device():
+    for path in sorted(SPECS.glob("*.yaml")):
+        loaded = load_spec(path)
+        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+        of_cuda = planner(loaded.spec.backend, "cuda")
+        for graph in (network.training_step, network.evaluation, network.prediction):
+            assert of_cuda.missing(graph) == (), path.stem

@@ -133,9 +133,11 @@ def test_an_index_that_no_embedding_has(tmp_path):
         load_dataset(Npz(path="a.npz", indices=True), tmp_path, 0)
 
 
-def test_text_labels_that_are_no_text(tmp_path):
-    texts = np.array(["a", "b", "a", "b"])
-    texts.view(np.uint32)[1] = 0xD800
-    np.savez(tmp_path / "a.npz", inputs=INPUTS, targets=texts)
-    with pytest.raises(DataError, match="a label is no text"):
-        load_dataset(Npz(path="a.npz"), tmp_path, 0)
+@pytest.mark.parametrize("target_type", [None, "labels", "values"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("point", [0xD800, 0x110000, 0x1000000])
+def test_text_labels_that_are_no_text(tmp_path, point, order, target_type):
+    points = np.array([97, point, 97, 98], f"{order}u4")
+    np.savez(tmp_path / "a.npz", inputs=INPUTS, targets=points.view(f"{order}U1"))
+    with pytest.raises(DataError, match="no text" if target_type != "values" else "targets"):
+        load_dataset(Npz(path="a.npz", target_type=target_type), tmp_path, 0)

@@ -83,7 +83,12 @@ def test_a_test_set_needs_both_arrays():
         ({"inputs": INPUTS * 1j, "targets": LABELS}, {}, "numbers are expected, not complex128"),
         ({"inputs": INPUTS, "targets": LABELS}, {"indices": True}, "indices: true wants integers, not float64"),
         ({"inputs": -LABELS, "targets": LABELS}, {"indices": True}, "an index is -5"),
-        ({"inputs": INPUTS, "targets": INPUTS}, {"target_type": "labels"}, "labels are one number an example"),
+        ({"inputs": INPUTS, "targets": INPUTS}, {"target_type": "labels"}, "labels are one an example"),
+        (
+            {"inputs": INPUTS, "targets": np.array([["a", "b"]] * 4)},
+            {},
+            r"labels are one an example, and these .* \(2,\)",
+        ),
         ({"inputs": INPUTS, "targets": np.array(list("abca"))}, {"target_type": "values"}, "text cannot be target"),
         ({"inputs": np.zeros(101), "targets": np.arange(101)}, {}, "101 different integers"),
         ({"inputs": INPUTS, "targets": np.array([1, None, 2, 3])}, {}, "Python objects, which are never loaded"),
@@ -92,6 +97,12 @@ def test_a_test_set_needs_both_arrays():
 def test_broken_archive(archive, arrays, fields, message):
     with pytest.raises(DataError, match=message):
         archive(arrays, **fields)
+
+
+def test_several_truths_an_example_are_values(archive):
+    dataset = archive({"inputs": INPUTS, "targets": np.array([[True, False]] * 4)})
+    assert dataset.train.targets.tolist() == [[1.0, 0.0]] * len(dataset.train)
+    assert dataset.signature.classes is None
 
 
 def test_signature_reads_no_inputs(tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nnctl.components.registry import components
 from nnctl.data.limits import CLASSES
 from nnctl.data.sources.generated import MOST_NUMBERS, GeneratedSource
-from nnctl.errors import SpecError
+from nnctl.errors import DataError, SpecError
 from nnctl.spec.load import load_text
 from nnctl.spec.schema.forms import fields_of
 
@@ -47,3 +49,11 @@ def test_no_field_makes_a_set_too_large(data: str) -> None:
 def test_the_walk_sees_them_all() -> None:
     assert len(GENERATED) > 10
     assert all("examples" in fields_of(components("data")[name]) for name in GENERATED)
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATED if "noise" in fields_of(components("data")[name])])
+@pytest.mark.parametrize("noise", ["1.0e+300", "1.7e+308"])
+def test_noise_beyond_single_precision_is_told(name: str, noise: str, tmp_path: Path) -> None:
+    source = components("data")[name](noise=float(noise), examples=50)
+    with pytest.raises(DataError, match=rf"what {name} makes.*(too large for single precision|no finite number)"):
+        source.read(tmp_path, 0)

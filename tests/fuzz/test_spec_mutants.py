@@ -12,7 +12,8 @@ from hypothesis import given
 from outcomes import LONG, SHORT, judge
 from spec_mutants import SPECS, mutants
 
-from nnctl.errors import Interrupted
+from nnctl.errors import Interrupted, UsageError
+from nnctl.process.refusals import shortage_of
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Event
@@ -29,6 +30,10 @@ def begin(text: str) -> list[Event]:
         return list(session.train(loaded, out=out, stop=stop, threads=1, chunk=2))
     except Interrupted:
         return []
+    except MemoryError as error:
+        # A net may need more than a test has, and the command ends with 2. How much data make of memory is
+        # judged where data are mutated.
+        raise UsageError(shortage_of(error)) from error
     finally:
         shutil.rmtree(out.parent)
 

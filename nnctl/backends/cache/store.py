@@ -124,6 +124,7 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
         try:
             beside.write_bytes(hashlib.sha256(contents).digest() + contents)
             beside.replace(path)
+            prune(root, keep=path)
         finally:
             beside.unlink(missing_ok=True)
     except OSError:

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
-from nnctl.backends.codegen.arguments import label
-from nnctl.backends.contract import Finding, Resources
-from nnctl.backends.cuda.calls import THREADS, ProductPrecision
-from nnctl.backends.cuda.codegen.functions import Unit
+from nnctl.backends.contract import Executable, Finding, Resources
+from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
+from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
-from nnctl.backends.cuda.kernels import EMITTERS
-from nnctl.backends.cuda.library import LibraryCall, pieces_of
-from nnctl.backends.cuda.schedule import lowered
-from nnctl.graph.ir import Graph
-from nnctl.graph.views import VIEWS
-from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.plan.dtypes import Precision
+from nnctl.backends.cuda.persistent.choice import complete, grids_for, obstacle, suits
+from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.tasks import tasks_of
+from nnctl.backends.cuda.persistent.trial import FastestSteps, Way
+from nnctl.backends.cuda.planner import CudaPlanner
+from nnctl.errors import UsageError
 from nnctl.plan.plan import Plan
 
 
-class CudaBackend:
-    """A `Backend` whose storage is arrays on a device. precision: of matrix products and convolutions."""
+class CudaBackend(CudaPlanner):
+    """A `Backend` whose storage is arrays on a device.
 
-    name = "cuda"
-    takes_any_op = True
+    precision: of matrix products and convolutions. persistent: whether training steps are run by a persistent
+    kernel; None for small nets for which a trial finds that faster than captured launches.
+    """
+
     resources = Resources(1, "one device")
 
-    def __init__(self, device: Device, precision: ProductPrecision = "float32") -> None:
+    def __init__(
+        self, device: Device, precision: ProductPrecision = "float32", persistent: bool | None = False
+    ) -> None:
+        super().__init__(precision, device.products)
         self.device = device
-        self.precision = precision
-
-    def missing(self, graph: Graph) -> tuple[str, ...]:
-        """See `Backend`: reference bodies run between graphs. What has no inputs is computed once, on the host."""
-        launched = (n for n in graph.nodes if n.inputs and n.op.name not in VIEWS)
-        ops = (n.op for n in launched if not isinstance(n.op, ElementwiseOp))
-        return tuple(sorted({op.name for op in ops}.difference(EMITTERS)))
+        self.persistent = persistent
 
     def to_device(self, array: NDArray[Any]) -> Any:
         """See `Backend`."""
@@ -56,37 +54,34 @@ class CudaBackend:
         """See `Backend`."""
         return self.device.memory_left()
 
-    def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
-        """See `Backend`."""
-        return lowered(graph, sizes, precision)
+    def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
+        """See `Backend`.
 
-    def load(self, plan: Plan, storage: Mapping[str, Any]) -> CapturedSteps:
-        """See `Backend`. Raises ValueError for another precision than float32."""
-        return CapturedSteps(_single(plan), storage, self.device, self.precision)
+        Raises ValueError for another precision than float32, UsageError where no persistent kernel can run the
+        training step that the spec wants run by one.
+        """
+        captured: Way = partial(CapturedSteps, _single(plan), device=self.device, precision=self.precision)
+        persistent = self._persistent(plan)
+        ways = persistent if self.persistent and persistent else [captured, *persistent]
+        return FastestSteps(plan, storage, self.device, ways) if len(ways) > 1 else ways[0](storage)
+
+    def _persistent(self, plan: Plan) -> list[Way]:
+        """The persistent kernels that are worth a trial for a plan, the most promising first."""
+        if plan.guard is None or self.persistent is False or not (self.persistent or suits(plan)):
+            return []
+        calls = calls_of(plan, self.precision)
+        reason = obstacle(plan, calls)
+        if not complete(calls) or reason is not None:
+            if self.persistent:
+                raise UsageError(f"no persistent kernel can run {plan.name}: {reason}\n  leave persistent: out")
+            return []
+        device = self.device
+        grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
+        return [partial(PersistentSteps, plan, device=device, calls=calls, grid=grid) for grid in grids]
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedSteps:
         """See `Backend`."""
         return TimedSteps(_single(plan), storage, self.device, self.precision)
-
-    def listing(self, plan: Plan) -> str:
-        """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once."""
-        lines: list[str] = []
-        units: dict[Unit, None] = {}
-        pieces = pieces_of(plan, self.precision, self.device.products)
-        for launch, of_launch in zip(plan.launches, pieces, strict=True):
-            lines.append(f"// {label(launch)}")
-            for piece in of_launch or ():
-                if isinstance(piece, LibraryCall):
-                    lines.append(f"// {piece.product} by a library")
-                    continue
-                units[piece.function.unit] = None
-                lines.append(f"{piece.function.name}<<<{piece.blocks}, {THREADS}, {piece.shared}>>>();")
-            if of_launch is None:
-                lines.append("// the reference body runs, outside any graph")
-            elif not of_launch:
-                lines.append("// in a grid above")
-        texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
-        return "\n\n".join(["\n".join(lines), *texts])
 
     def describe(self) -> Sequence[Finding]:
         """See `Backend`."""

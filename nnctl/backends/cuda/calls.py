@@ -45,7 +45,7 @@ class Call:
     """A grid of blocks of one device function.
 
     arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. shares: of a grid
-    that does the work of several launches, their numbers in the plan and the blocks of each. instead: of a grid
+    that does the work of several launches, their numbers in the plan and how much of it each is. instead: of a grid
     whose blocks wait for one another, the calls that do the same where they cannot run at the same time. A grid
     without blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
     else would see it.

@@ -33,6 +33,8 @@ _COMPUTE: Mapping[ProductPrecision, int] = {
     "bf16": 75,  # CUBLAS_COMPUTE_32F_FAST_16BF
 }
 _TRANSPOSE_A, _TRANSPOSE_B = 3, 4  # CUBLASLT_MATMUL_DESC_TRANSA, _TRANSB: cublasOperation_t as int32
+_EPILOGUE, _BIAS_POINTER = 7, 8  # CUBLASLT_MATMUL_DESC_EPILOGUE: int32, _BIAS_POINTER: an address
+_BIAS = 4  # CUBLASLT_EPILOGUE_BIAS: a vector along the rows of the library's result, which are our columns
 _WORKSPACE_LIMIT = 1  # CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES: uint64
 _ALIGNMENTS = (5, 6, 7, 8)  # CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_{A,B,C,D}_BYTES: uint32
 _CANDIDATES = 8
@@ -121,44 +123,52 @@ class CublasLt:
         number = int(self._library.cublasLtGetVersion())
         return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
 
-    def prepared(self, product: Product, a: int, b: int, c: int) -> Work:
+    def prepared(self, product: Product, a: int, b: int, c: int, bias: int = 0) -> Work:
         """See `ProductLibrary`."""
         if self._workspace is None:
             self._workspace = self._device.empty((WORKSPACE,), np.uint8)
         alignments = tuple(min(256, address & -address) for address in (b, a, c, c))
+        descriptor = self._descriptor(product, bias)
         algorithm = Algorithm.from_buffer_copy(
             kept_bytes(
                 "product",
-                (self.version, self._name, repr(product), repr(alignments)),
-                lambda: bytes(self._fastest(product, a, b, alignments)),
+                (self.version, self._name, repr(product), repr(alignments), repr(min(256, bias & -bias))),
+                lambda: bytes(self._fastest(product, descriptor, a, b, alignments)),
             )
         )
-        return lambda: self._multiply(product, algorithm, a, b, c)
+        return lambda: self._multiply(product, descriptor, algorithm, a, b, c)
 
-    def _multiply(self, product: Product, algorithm: Algorithm, a: int, b: int, c: int) -> None:
+    def _multiply(self, product: Product, descriptor: c_void_p, algorithm: Algorithm, a: int, b: int, c: int) -> None:
         left, right, result = self._operands(product)
         self._ask(
             "cublasLtMatmul",
-            self._handle, self._descriptor(product), byref(self._one), b, left, a, right,
+            self._handle, descriptor, byref(self._one), b, left, a, right,
             byref(self._zero), c, result, c, result,
             byref(algorithm), self._device.address(self._workspace), WORKSPACE, self._stream,
         )  # fmt: skip
 
     # -- the choice of an algorithm ------------------------------------------------
 
-    def _fastest(self, product: Product, a: int, b: int, alignments: tuple[int, ...]) -> Algorithm:
+    def _fastest(
+        self, product: Product, descriptor: c_void_p, a: int, b: int, alignments: tuple[int, ...]
+    ) -> Algorithm:
         """The algorithm that is fastest on this device, of those that the library's heuristic proposes.
 
         It is measured once and then kept: another algorithm may round sums in another order, and runs repeat.
         """
-        candidates = self._proposed(product, alignments)
+        candidates = self._proposed(product, descriptor, alignments)
         if len(candidates) == 1:
             return candidates[0]
-        result = self._device.empty((product.m * product.n,), np.float32)
-        at = self._device.address(result)
-        return min(candidates, key=lambda each: self._seconds(lambda: self._multiply(product, each, a, b, at)))
+        # Alone: what another thread puts into the stream would be measured, too.
+        with self._device.current():
+            result = self._device.empty((product.m * product.n,), np.float32)
+            at = self._device.address(result)
+            return min(
+                candidates,
+                key=lambda each: self._seconds(lambda: self._multiply(product, descriptor, each, a, b, at)),
+            )
 
-    def _proposed(self, product: Product, alignments: tuple[int, ...]) -> list[Algorithm]:
+    def _proposed(self, product: Product, descriptor: c_void_p, alignments: tuple[int, ...]) -> list[Algorithm]:
         left, right, result = self._operands(product)
         preference = self._made("cublasLtMatmulPreferenceCreate")
         found, count = (Heuristic * _CANDIDATES)(), c_int(0)
@@ -168,7 +178,7 @@ class CublasLt:
                 self._set("cublasLtMatmulPreferenceSetAttribute", preference, attribute, c_uint32(alignment))
             self._ask(
                 "cublasLtMatmulAlgoGetHeuristic",
-                self._handle, self._descriptor(product), left, right, result, result, preference,
+                self._handle, descriptor, left, right, result, result, preference,
                 _CANDIDATES, found, byref(count),
             )  # fmt: skip
         finally:
@@ -204,12 +214,15 @@ class CublasLt:
             self._layouts[rows, columns] = made
         return self._layouts[rows, columns]
 
-    def _descriptor(self, product: Product) -> c_void_p:
-        key = (product.precision, product.transpose_a, product.transpose_b)
+    def _descriptor(self, product: Product, bias: int) -> c_void_p:
+        key = (product.precision, product.transpose_a, product.transpose_b, bias)
         if key not in self._descriptors:
             made = self._made("cublasLtMatmulDescCreate", _COMPUTE[product.precision], _REAL_32)
             self._set("cublasLtMatmulDescSetAttribute", made, _TRANSPOSE_A, c_int(product.transpose_b))
             self._set("cublasLtMatmulDescSetAttribute", made, _TRANSPOSE_B, c_int(product.transpose_a))
+            if product.bias:
+                self._set("cublasLtMatmulDescSetAttribute", made, _EPILOGUE, c_int(_BIAS))
+                self._set("cublasLtMatmulDescSetAttribute", made, _BIAS_POINTER, c_uint64(bias))
             self._descriptors[key] = made
         return self._descriptors[key]
 

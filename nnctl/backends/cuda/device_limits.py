@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -54,16 +55,21 @@ class Limits:
 
     def findings(self, name: str) -> list[Finding]:
         """Rows for `nnctl doctor`. name: of the device."""
-        moved = f"{self.copies() / 1e9:.0f} GB/s"
-        found = [Finding(f"copying memory of {name}", moved, f"{_COPIED >> 20} MiB read and written")]
-        for precision in get_args(ProductPrecision):
-            what = f"limit of {name} in {precision}"
-            try:
-                rate = f"{self.products(precision) / 1e9:.0f} GFLOP/s"
-            except DeviceError as error:
-                return [*found, Finding(what, "not measured", str(error).replace("\n ", ":"))]
-            found.append(Finding(what, rate, f"products of cublasLt, {_SIZE}×{_SIZE}×{_SIZE}, best of several"))
-        return found
+        moved = self._finding(f"copying memory of {name}", self.copies, "GB", f"{_COPIED >> 20} MiB read and written")
+        words = f"products of cublasLt, {_SIZE}×{_SIZE}×{_SIZE}, best of several"
+        return [
+            moved,
+            *(
+                self._finding(f"limit of {name} in {precision}", partial(self.products, precision), "GFLOP", words)
+                for precision in get_args(ProductPrecision)
+            ),
+        ]
+
+    def _finding(self, what: str, measure: Callable[[], float], unit: str, words: str) -> Finding:
+        try:
+            return Finding(what, f"{measure() / 1e9:.0f} {unit}/s", words)
+        except DeviceError as error:
+            return Finding(what, "not measured", str(error).replace("\n ", ":"))
 
     def _best(self, work: Callable[[], object]) -> float:
         """Seconds of the fastest of several turns after one that does not count."""

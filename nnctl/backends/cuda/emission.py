@@ -9,7 +9,9 @@ from nnctl.backends.cuda.calls import Call, ProductPrecision, blocks_for, elemen
 from nnctl.backends.cuda.codegen.formulas import Formula
 from nnctl.backends.cuda.codegen.functions import generated_unit, parsed
 from nnctl.backends.cuda.codegen.segments import Segments, segments_of
+from nnctl.backends.cuda.grouped_reductions import grouped_reductions
 from nnctl.backends.cuda.kernels import EMITTERS
+from nnctl.backends.cuda.kernels.likelihoods import softmax_pairs
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Plan
 
@@ -19,12 +21,14 @@ def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: boo
 
     precision: of products. joined: whether launches of a phase that have one formula become one grid; it is the
     first one's, and the others have no call.
+    Several launches that one call makes have it where the last of them is, the others none: reductions of the same
+    places, softmax and its cost.
     """
-    formulas = _formulas(plan, joined)
+    made = _formulas(plan, joined) | grouped_reductions(plan) | softmax_pairs(plan)
     found: list[list[Call] | None] = []
     for i, launch in enumerate(plan.launches):
-        if isinstance(launch.op, ElementwiseOp):
-            found.append(formulas.get(i, []))
+        if i in made:
+            found.append(made[i])
         elif launch.op.name in EMITTERS:
             found.append(list(EMITTERS[launch.op.name](launch, precision)))
         else:
@@ -51,7 +55,7 @@ def _formulas(plan: Plan, joined: bool) -> dict[int, list[Call]]:
     grids = segments_of(plan, calls) if joined else []
     if not grids:
         return {i: [call] for i, call in calls.items()}
-    return _joined(title, bodies, calls, grids)
+    return {i: [] for i in calls} | _joined(title, bodies, calls, grids)
 
 
 def _joined(

@@ -128,7 +128,7 @@ class CapturedSteps(StepsOnDevice):
     def _pieces(self, number: int, pieces: Sequence[Piece]) -> Iterator[Bound]:
         for piece in pieces:
             if isinstance(piece, LibraryCall):
-                addresses = [int(self.memory.given(number, each)) for each in (piece.a, piece.b, piece.c)]
+                addresses = [int(self.memory.given(number, each)) for each in piece.arrays]
                 yield Bound(piece.library.prepared(piece.product, *addresses), captured=True)
             elif piece.instead and not self._fits(piece):
                 yield from self._pieces(number, piece.instead)
@@ -212,8 +212,9 @@ class TimedSteps(CapturedSteps):
 
 
 def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:
-    """The launches that share the time of a launch's pieces, each with its share: by its blocks of a common grid."""
+    """The launches that share the time of a launch's pieces, each with its share."""
     for piece in pieces or ():
         if isinstance(piece, Call) and piece.shares:
-            return {launch: blocks / piece.blocks for launch, blocks in piece.shares}
+            whole = sum(share for _, share in piece.shares)
+            return {launch: share / whole for launch, share in piece.shares}
     return {number: 1.0}

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from nnctl.backends.codegen.inlining import inlined_nodes
+from nnctl.backends.cuda.kernels.reductions import REDUCTIONS
+from nnctl.backends.cuda.recomputation import recomputed
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
@@ -20,7 +22,7 @@ _SMALL = 1 << 18
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
     """The plan of a graph, in phases."""
-    return lower(graph, sizes, precision, CudaStrategy())
+    return lower(recomputed(graph), sizes, precision, CudaStrategy())
 
 
 class CudaStrategy:
@@ -32,7 +34,7 @@ class CudaStrategy:
 
     def inlined(self, graph: Graph) -> set[Node]:
         """See `Strategy`."""
-        return inlined_nodes(graph)
+        return inlined_nodes(graph) | _summed(graph)
 
     def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
         """See `Strategy`. Of the launches of a phase none reads what another writes."""
@@ -72,6 +74,16 @@ def _small(node: Node) -> bool:
     shape = node.outputs[0].shape
     sizes = [n for n in shape if isinstance(n, int)]
     return isinstance(node.op, ElementwiseOp) and len(sizes) == len(shape) and math.prod(sizes) <= _SMALL
+
+
+def _summed(graph: Graph) -> set[Node]:
+    """Formulas that one reduction reads and nobody else: it makes their elements itself."""
+    results = set(graph.results)
+    found = set()
+    for value, readers in graph.readers().items():
+        if len(readers) == 1 and readers[0].op.name in REDUCTIONS and value not in results:
+            found.add(value)
+    return {n for n in graph.nodes if isinstance(n.op, ElementwiseOp) and found.issuperset(n.outputs)}
 
 
 def _reads(

@@ -49,6 +49,13 @@ class BackendComponent(Component):
         """
         raise NotImplementedError
 
+    def planner(self) -> Any:
+        """The half of the executor that plans and lists code, a `nnctl.backends.contract.Planner`.
+
+        A backend whose half needs nothing of the machine gives it on every machine.
+        """
+        return self.open()
+
     def sharing(self, workers: int) -> Self:
         """The same backend with so many workers at most; itself where it does not divide a step among any."""
         return self

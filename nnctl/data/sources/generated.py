@@ -17,6 +17,7 @@ from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.limits import CLASSES
 from nnctl.data.source import Description, Examples, Source
+from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,11 +58,24 @@ class GeneratedSource(Source):
 
         from nnctl.data.streams import Purpose, generator
 
-        inputs, targets = self.make(generator(seed, Purpose.GENERATE))
+        # What overflows on the way is told below, in words.
+        with np.errstate(over="ignore", invalid="ignore"):
+            inputs, targets = self.make(generator(seed, Purpose.GENERATE))
         description = self.describe(folder)
-        stored = np.int64 if description.input_dtype == "index" else np.float32
-        dtype = np.float32 if description.classes is None else np.int64
-        return Examples(description, inputs.astype(stored), targets.astype(dtype))
+        stored_inputs = inputs.astype(np.int64) if description.input_dtype == "index" else self._single(inputs)
+        stored_targets = self._single(targets) if description.classes is None else targets.astype(np.int64)
+        return Examples(description, stored_inputs, stored_targets)
+
+    def _single(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        import numpy as np
+
+        from nnctl.data.formats.precision import as_float32
+
+        what = f"what {self.type} makes"
+        single = as_float32(values, what)
+        if not np.isfinite(single).all():
+            raise DataError(f"{what} is no finite number: a field of it is too large")
+        return single
 
     def where(self, folder: Path) -> str:
         """The word "generated": there is no file."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backends.cuda.emulator import POISON, EmulatedDevice, EmulatedError
 from nnctl.backends.cuda.backend import CudaBackend
-from nnctl.backends.cuda.calls import elements
+from nnctl.backends.cuda.calls import ProductPrecision, elements
 from nnctl.backends.cuda.device import Device
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
@@ -26,13 +26,19 @@ _ROOM = 1024
 
 
 def compare(
-    name: str, inputs: Any, attributes: Mapping[str, Any], order: int, reference: Any = np.float32, rtol: float = 2e-5
+    name: str,
+    inputs: Any,
+    attributes: Mapping[str, Any],
+    order: int,
+    reference: Any = np.float32,
+    rtol: float = 2e-5,
+    precision: ProductPrecision = "float32",
 ) -> None:
     """Run one op on the emulated device and compare all of its outputs with those of the reference body.
 
-    reference: the precision in which that one computes.
+    reference: the precision in which that one computes. precision: of products on the device.
     """
-    _agree(outputs(name, inputs, attributes, order), name, inputs, attributes, reference, rtol)
+    _agree(outputs(name, inputs, attributes, order, precision), name, inputs, attributes, reference, rtol)
 
 
 def compare_on(device: Device, name: str, inputs: Any, attributes: Mapping[str, Any], rtol: float = 2e-5) -> None:
@@ -58,7 +64,9 @@ def _agree(
         np.testing.assert_allclose(found[output], array, rtol=rtol, atol=2e-6, err_msg=message)
 
 
-def outputs(name: str, inputs: Any, attributes: Mapping[str, Any], order: int) -> dict[str, Any]:
+def outputs(
+    name: str, inputs: Any, attributes: Mapping[str, Any], order: int, precision: ProductPrecision = "float32"
+) -> dict[str, Any]:
     """The outputs of one op on the emulated device.
 
     Three times the same to the bit: in fresh memory, in the memory of the first time, in memory that holds something
@@ -68,7 +76,7 @@ def outputs(name: str, inputs: Any, attributes: Mapping[str, Any], order: int) -
     found: list[dict[str, Any]] = []
     for poison, times in ((POISON, 2), (0x7F, 1)):
         device = EmulatedDevice(order, poison)
-        backend = CudaBackend(device)
+        backend = CudaBackend(device, precision)
         assert backend.missing(graph) == ()
         plan, room = _apart(backend.plan(graph, {}))
         executable = backend.load(plan, {k: backend.to_device(a) for k, a in storage.items()})

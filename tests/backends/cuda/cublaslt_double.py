@@ -17,7 +17,8 @@ from backends.cuda.emulator import EmulatedDevice
 from nnctl.backends.cuda.cublaslt import Algorithm, Heuristic
 
 INVALID, UNSUPPORTED = 7, 15
-DESCRIPTOR_ATTRIBUTES = {3: c_int32, 4: c_int32}
+DESCRIPTOR_ATTRIBUTES = {3: c_int32, 4: c_int32, 7: c_int32, 8: c_uint64}
+BIAS = 4
 PREFERENCES = {1: c_uint64, 5: c_uint32, 6: c_uint32, 7: c_uint32, 8: c_uint32}
 HANDLE = 0x1000
 
@@ -127,8 +128,13 @@ class CublasLtDouble:
         left, right = self._matrix(a, of_a), self._matrix(b, of_b)
         result, number = self._matrix(d, of_d), algorithm[0].data[0]
 
+        added: Any = 0.0
+        if 7 in how:
+            assert how[7] == BIAS
+            added = np.frombuffer((c_float * len(result)).from_address(how[8]), np.float32)[:, None]
+
         def run() -> None:
-            result[...] = (left.T if how[3] else left) @ (right.T if how[4] else right)
+            result[...] = (left.T if how[3] else left) @ (right.T if how[4] else right) + added
             self.ran.append(number)
 
         self.device.in_stream(run)

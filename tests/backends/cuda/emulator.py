@@ -61,7 +61,8 @@ class _Loaded:
 
     def __init__(self, function: DeviceFunction) -> None:
         self.name = function.name
-        self.thunk = getattr(module(function.unit.module), f"thunk_{function.entry}")
+        self.text = function.unit.module
+        self.thunk = getattr(module(self.text), f"thunk_{function.entry}")
         # The flag that tells whether the chunk runs on comes first.
         self.names = ["running", *(p.name for p in function.parameters)]
         kinds = ["p", *("p" if p.pointer else p.kind[0] for p in function.parameters)]
@@ -77,6 +78,8 @@ class EmulatedDevice:
     """
 
     arrays: ModuleType = np
+    multiprocessors = AT_ONCE
+    largest_cluster = 0
     products: ProductLibrary | None = None
 
     def __init__(self, order: int = 0, poison: int = POISON) -> None:
@@ -110,9 +113,6 @@ class EmulatedDevice:
 
     def address(self, array: NDArray[Any]) -> int:
         return array.ctypes.data
-
-    def check_zones(self) -> None:
-        """Nothing: every launch checks the arrays that it was given."""
 
     # -- work --------------------------------------------------------------------------
 

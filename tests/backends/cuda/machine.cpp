@@ -7,30 +7,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <vector>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#if !defined(__x86_64__) || defined(EMULATED_UCONTEXT)
-#include <ucontext.h>
-#define SWITCH_BY_UCONTEXT 1
-#endif
-
-struct Index3 { unsigned x, y, z; };
-enum Meeting { MEET, SHUFFLE, BALLOT };
-extern "C" {
-Index3 emulated_thread, emulated_block, emulated_threads, emulated_blocks;
-}
+#include "fibers.h"
 
 namespace {
 
 const int WARP = 32;
-const size_t PAGE = size_t(sysconf(_SC_PAGESIZE));
-const size_t NOWHERE = 1 << 20;  // bytes before and behind memory that nothing may touch
-const size_t STACK = 256 * 1024;
-const int PATIENCE = 100;        // rounds of all blocks in which nothing but waiting is seen
+const int PATIENCE = 100;  // rounds of all blocks in which nothing but waiting is seen
 
 char message[400];
 
@@ -39,146 +23,6 @@ void say(const char* format, ...) {
     va_start(arguments, format);
     std::vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-}
-
-// -- memory ------------------------------------------------------------------------------
-
-// Bytes that end, but for the rest of their alignment, where a page ends, with nowhere on both sides. What their
-// pages hold around them is all ones: NaN to who reads it.
-struct Region {
-    char* reserved;
-    char* pages;
-    char* start;
-    size_t size, whole;
-
-    Region(size_t bytes, size_t alignment) : size(bytes) {
-        size_t inside = (bytes + alignment - 1) / alignment * alignment;
-        whole = inside ? (inside + PAGE - 1) / PAGE * PAGE : PAGE;
-        reserved = static_cast<char*>(
-            mmap(nullptr, whole + 2 * NOWHERE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-        pages = reserved + NOWHERE;
-        start = pages + whole - inside;
-        if (reserved == MAP_FAILED || mprotect(pages, whole, PROT_READ | PROT_WRITE)) {
-            std::fprintf(stderr, "the emulated device has no memory for %zu bytes\n", bytes);
-            std::abort();
-        }
-        std::memset(pages, 0xff, whole);
-    }
-    bool holds(const char* place) const { return place >= reserved && place < pages + whole + NOWHERE; }
-    bool clean() const { return ones(pages, start) && ones(start + size, pages + whole); }
-    void free() { munmap(reserved, whole + 2 * NOWHERE); }
-
-    static bool ones(const char* from, const char* to) {
-        return from == to || (from[0] == char(0xff) && !std::memcmp(from, from + 1, size_t(to - from) - 1));
-    }
-};
-
-std::map<char*, Region> memory;  // by the start
-
-const Region* region_of(char* place) {
-    auto after = memory.upper_bound(place);
-    if (after == memory.begin()) return nullptr;
-    const Region& found = std::prev(after)->second;
-    return place <= found.start + found.size ? &found : nullptr;
-}
-
-// -- fibers ------------------------------------------------------------------------------
-
-enum State { READY, AT_BARRIER, AT_WARP, SPINNING, DONE, FAULTED };
-
-struct Block;
-
-struct Fiber {
-    State state;
-    unsigned number;
-    Block* block;
-    char* stack;
-    const char* where;
-    Meeting meeting;
-    unsigned mask;
-    int lane;
-    uint64_t value;
-#ifdef SWITCH_BY_UCONTEXT
-    ucontext_t context;
-#else
-    void* context;
-#endif
-};
-
-struct Block {
-    unsigned index;
-    Region* shared;
-    std::vector<Fiber> fibers;
-    bool done;
-};
-
-Fiber* current;
-decltype(Fiber::context) scheduler;
-void (*entry)(const char*);
-const char* given;
-std::vector<char*> stacks;
-
-#ifdef SWITCH_BY_UCONTEXT
-void to_scheduler() { swapcontext(&current->context, &scheduler); }
-void to_fiber() { swapcontext(&scheduler, &current->context); }
-#else
-extern "C" void emulated_switch(void** save, void* load);
-asm(".text\n.hidden emulated_switch\n.globl emulated_switch\nemulated_switch:\n"
-    "pushq %rbp\npushq %rbx\npushq %r12\npushq %r13\npushq %r14\npushq %r15\n"
-    "movq %rsp, (%rdi)\nmovq %rsi, %rsp\n"
-    "popq %r15\npopq %r14\npopq %r13\npopq %r12\npopq %rbx\npopq %rbp\nret\n");
-void to_scheduler() { emulated_switch(&current->context, scheduler); }
-void to_fiber() { emulated_switch(&scheduler, current->context); }
-#endif
-
-void yield_as(State state, const char* where) {
-    current->state = state;
-    current->where = where;
-    to_scheduler();
-}
-
-void body() {
-    entry(given);
-    yield_as(DONE, "");
-    std::abort();
-}
-
-void begin(Fiber& fiber) {
-    if (stacks.empty()) {
-        void* made = mmap(nullptr, STACK + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (made == MAP_FAILED || mprotect(made, PAGE, PROT_NONE)) std::abort();
-        stacks.push_back(static_cast<char*>(made) + PAGE);
-    }
-    fiber.stack = stacks.back();
-    stacks.pop_back();
-#ifdef SWITCH_BY_UCONTEXT
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack;
-    fiber.context.uc_stack.ss_size = STACK;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, &body, 0);
-#else
-    void** top = reinterpret_cast<void**>(fiber.stack + STACK - 64);
-    *--top = nullptr;
-    *--top = reinterpret_cast<void*>(&body);
-    for (int i = 0; i < 6; ++i) *--top = nullptr;
-    fiber.context = top;
-#endif
-}
-
-void end(Fiber& fiber) {
-    if (fiber.stack) stacks.push_back(fiber.stack);
-    fiber.stack = nullptr;
-}
-
-void resume(Fiber& fiber) {
-    if (!fiber.stack) begin(fiber);
-    current = &fiber;
-    emulated_thread = {fiber.number, 0, 0};
-    emulated_block = {fiber.block->index, 0, 0};
-    to_fiber();
-    current = nullptr;
-    if (fiber.state == DONE) end(fiber);
 }
 
 // -- faults ------------------------------------------------------------------------------
@@ -249,6 +93,8 @@ std::vector<int> ordered(int n, unsigned order) {
     return numbers;
 }
 
+bool same(const char* a, const char* b) { return a == b || !std::strcmp(a, b); }
+
 // Let go those lanes that all the lanes they name have come to meet, and see to what they exchange.
 bool release(Fiber* lanes, int n) {
     bool released = false;
@@ -256,7 +102,7 @@ bool release(Fiber* lanes, int n) {
         if (lanes[first].state != AT_WARP) continue;
         unsigned mask = lanes[first].mask, come = 0;
         for (int i = 0; i < n; ++i)
-            if (lanes[i].state == AT_WARP && lanes[i].mask == mask && !std::strcmp(lanes[i].where, lanes[first].where))
+            if (lanes[i].state == AT_WARP && lanes[i].mask == mask && same(lanes[i].where, lanes[first].where))
                 come |= 1u << i;
         // A block's last warp may be a part of one.
         unsigned wanted = n == WARP ? mask : mask & ((1u << n) - 1);
@@ -316,7 +162,7 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
                 say("the barrier at %s is not reached by all threads %s: %d of %d have ended", waiting->where,
                     waiting->state == AT_WARP ? "of the warp that it names" : "of the block", done, n);
                 return FAILED;
-            } else if (std::strcmp(fiber.where, waiting->where)) {
+            } else if (!same(fiber.where, waiting->where)) {
                 say("threads of one block wait at two barriers: %s and %s", fiber.where, waiting->where);
                 return FAILED;
             }
@@ -325,18 +171,10 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
     }
 }
 
-std::vector<Region*> shared_pool;  // of one size, which the next launch often needs again
+bool copies_at_once;
 
-Region* shared_memory(size_t bytes, int poison) {
-    Region* found = nullptr;
-    for (size_t i = 0; i < shared_pool.size() && !found; ++i)
-        if (shared_pool[i]->size == bytes) {
-            found = shared_pool[i];
-            shared_pool.erase(shared_pool.begin() + long(i));
-        }
-    if (!found) found = new Region(bytes, 16);
-    std::memset(found->start, poison, bytes);
-    return found;
+void land(const Copy& copy) {
+    for (int i = 0; i < 4; ++i) copy.to[i] = i < copy.count ? copy.from[i] : 0.0f;
 }
 
 }  // namespace
@@ -356,19 +194,46 @@ void emulated_free(char* start) {
     memory.erase(start);
 }
 
+// Where the memory begins that holds an address, and how many bytes it has; null and 0 where none does.
+char* emulated_memory(char* address, size_t* size) {
+    const Region* found = region_of(address);
+    *size = found ? found->size : 0;
+    return found ? found->start : nullptr;
+}
+
 float* emulated_shared() { return reinterpret_cast<float*>(current->block->shared->start); }
 
 void emulated_barrier(const char* where) { yield_as(AT_BARRIER, where); }
 
 void emulated_spin(const char* where) { yield_as(SPINNING, where); }
 
-unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long long value, int lane, const char* where) {
+unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long long value, int lane,
+                                 const char* where) {
     current->meeting = meeting;
     current->mask = mask;
     current->value = value;
     current->lane = lane;
     yield_as(AT_WARP, where);
     return current->value;
+}
+
+// Floats to shared memory, `count` and zeros up to four, under way until they are awaited. Whether they come at once
+// or at the last moment is up to the device: half of the orders have it one way.
+void emulated_copy(float* to, const float* from, int count) {
+    if (copies_at_once)
+        land({to, from, count});
+    else
+        current->copies.back().push_back({to, from, count});
+}
+
+void emulated_close_copies() { current->copies.push_back({}); }
+
+void emulated_await_copies(int left) {
+    auto& groups = current->copies;
+    int closed = int(groups.size()) - 1, landing = closed > left ? closed - left : 0;
+    for (int group = 0; group < landing; ++group)
+        for (const Copy& copy : groups[size_t(group)]) land(copy);
+    groups.erase(groups.begin(), groups.begin() + landing);
 }
 
 // The rest of a launch is told in emulator.py. kinds: of the arguments, a p for each pointer. at_once: blocks that
@@ -386,6 +251,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
     }
     entry = kernel;
     given = arguments;
+    copies_at_once = order % 2 == 1;
     emulated_threads = {unsigned(threads), 1, 1};
     emulated_blocks = {unsigned(blocks), 1, 1};
     Handlers handlers;
@@ -406,6 +272,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
                 fiber.block = &running[b];
                 fiber.stack = nullptr;
                 fiber.where = "";
+                fiber.copies.assign(1, {});
             }
         }
         int left = many, idle = 0, round = 0;
@@ -427,7 +294,8 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
                 for (int b = 0; b < many; ++b)
                     for (Fiber& fiber : running[b].fibers)
                         if (!running[b].done && fiber.state == SPINNING)
-                            say("the wait at %s has no end: %d of %d blocks have ended", fiber.where, many - left, many);
+                            say("the wait at %s has no end: %d of %d blocks have ended", fiber.where, many - left,
+                                many);
                 failed = true;
             }
         }
@@ -449,8 +317,7 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
     for (const Region* array : arrays)
         if (!failed && !array->clean()) {
             say("memory outside an array of %zu bytes is written", array->size);
-            std::memset(array->pages, 0xff, size_t(array->start - array->pages));
-            std::memset(array->start + array->size, 0xff, size_t(array->pages + array->whole - array->start) - array->size);
+            array->clear();
             failed = true;
         }
     return failed ? message : nullptr;

@@ -13,10 +13,11 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-KEPT = 500
-"""Libraries that stay in the folder of compiled ones."""
-BARRIER = re.compile(r"\b(?:__syncthreads|__syncwarp|grid_barrier)\((?:[^();]|\([^()]*\))*\);")
-"""A statement that waits for other threads."""
+KEPT = 4000
+"""Libraries that stay in the folder of compiled ones, some 20 kB each."""
+_WAITS = r"__syncthreads|__syncwarp|grid_barrier|close_copies|await_copies<[^;]*>"
+BARRIER = re.compile(rf"\b(?:{_WAITS})\((?:[^();]|\([^()]*\))*\);")
+"""A statement that waits for other threads, or sees to it that copies are waited for."""
 
 _WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(([^)]*)\)')
 _MODULE = ("-std=c++2a", "-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
@@ -42,12 +43,17 @@ def compiler() -> str | None:
 @cache
 def machine(*options: str) -> ctypes.CDLL:
     """The machine that runs modules; every process has one, which all modules find."""
-    library = _library((FOLDER / "machine.cpp").read_text(), (*_MACHINE, *options))
+    text = (FOLDER / "machine.cpp").read_text()
+    for header in ("fibers.h", "regions.h"):
+        text = text.replace(f'#include "{header}"', (FOLDER / header).read_text())
+    library = _library(text, (*_MACHINE, *options))
     # It may be asked of two threads: with Python's lock held, one launch runs at a time.
     loaded = ctypes.PyDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     loaded.emulated_allocate.restype = ctypes.c_void_p
     loaded.emulated_allocate.argtypes = [ctypes.c_size_t, ctypes.c_int]
     loaded.emulated_free.argtypes = [ctypes.c_void_p]
+    loaded.emulated_memory.restype = ctypes.c_void_p
+    loaded.emulated_memory.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t)]
     loaded.emulated_launch.restype = ctypes.c_char_p
     return loaded
 
@@ -108,7 +114,7 @@ def _library(text: str, options: tuple[str, ...]) -> Path:
 
 
 def _folder() -> Path:
-    """Where libraries lie: beside what the compiled backend keeps for the tests, else among temporary files."""
+    """Where libraries lie: among temporary files, in a folder that is this user's alone."""
     folder = Path(tempfile.gettempdir()) / f"nnctl-emulated-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():

@@ -21,6 +21,9 @@ float* emulated_shared();
 void emulated_barrier(const char* where);
 unsigned long long emulated_warp(Meeting, unsigned mask, unsigned long long value, int lane, const char* where);
 void emulated_spin(const char* where);
+void emulated_copy(float* to, const float* from, int count);
+void emulated_close_copies();
+void emulated_await_copies(int left);
 }
 #define threadIdx emulated_thread
 #define blockIdx emulated_block

@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graph.interpretation import interpret
 
 from backends.cuda.agreement import compare
-from backends.cuda.emulator import compiler
+from backends.cuda.emulator import EmulatedDevice, compiler
+from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.schedule import lowered
+from nnctl.graph.builder import GraphBuilder
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,3 +86,22 @@ def test_logits_far_apart_cost_what_they_are_apart() -> None:
     compare("softmax_log_likelihood", [z, np.array([1, 1, 2])], {}, 0)
     compare("softmax_log_likelihood", [z, np.array([1, 1, 2])], SMOOTHED, 0)
     compare("softmax", [z], {}, 0)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (9, 10), (20, 33), (3, 300)])
+def test_softmax_and_its_cost_are_one_call_that_gives_the_same(rows: int, columns: int) -> None:
+    builder = GraphBuilder("softmax and cost")
+    z = builder.input("z", (rows, columns), role="optimizer state")
+    y = builder.input("y", (rows,), "index", "data")
+    made = {"a": builder.apply("softmax", z), "cost": builder.apply("softmax_log_likelihood", z, y)}
+    graph = builder.graph(made)
+    calls = calls_of(lowered(graph, {}))
+    assert [[c.function.name for c in of_launch or ()] for of_launch in calls] == [[], ["softmax_and_log_likelihood"]]
+    storage = {"z": scores(rows, columns).astype(np.float32), "y": labels(rows, columns)}
+    expected = interpret(graph, storage, {}, np.float64).outputs
+    for order in (0, 1, 5):
+        backend = CudaBackend(EmulatedDevice(order))
+        placed = {key: backend.to_device(array) for key, array in storage.items()}
+        found = backend.load(backend.plan(graph, {}), placed).start({}, 1).result().outputs
+        for name, array in expected.items():
+            np.testing.assert_allclose(found[name][0], array, rtol=2e-5, atol=2e-6, err_msg=name)

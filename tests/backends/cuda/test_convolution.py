@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backends.cuda.agreement import compare
+from backends.cuda.agreement import compare, outputs
 from backends.cuda.emulator import compiler
+from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.kernels import convolution
-from nnctl.backends.cuda.kernels.convolution import TILES, Tile, tiling
+from nnctl.backends.cuda.kernels.convolution import TILES, tiling
+from nnctl.ops import OPS
+from nnctl.ops.namespaces import RealNamespace
 from nnctl.ops.windows import output_lengths
 
 emulated = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")]
@@ -21,6 +25,7 @@ GEOMETRIES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] =
     "three channels": ((2, 9, 7, 3), (3, 3, 3, 5), {"padding": ((1, 1), (1, 1))}),
     "33 channels, 33 filters": ((2, 6, 5, 33), (3, 2, 33, 33), {}),
     "fours": ((2, 9, 9, 8), (3, 3, 8, 36), {"padding": ((1, 1), (1, 1))}),
+    "fours, in a small picture": ((1, 5, 4, 12), (2, 2, 12, 36), {}),
     "one of everything": ((1, 1, 1, 1), (1, 1, 1, 1), {}),
     "a kernel larger than the picture": ((2, 2, 3, 4), (5, 6, 4, 3), {"padding": ((2, 2), (1, 3))}),
     "a stride over the kernel": ((2, 11, 10, 4), (2, 1, 4, 8), {"stride": (3, 4)}),
@@ -48,17 +53,25 @@ def window_of(kernel: tuple[int, ...], given: dict[str, Any]) -> dict[str, Any]:
     return {"stride": ones, "dilation": ones, "padding": ((0, 0),) * len(kernel), "groups": 1} | given
 
 
-def compare_directions(name: str, order: int) -> None:
-    """The three ops of a geometry, each against its reference body."""
+def directions(name: str, order: int) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+    """The three ops of a geometry, what they are given, and their attributes."""
     shape, kernel, given = GEOMETRIES[name]
     window = window_of(kernel[:-2], given)
     rng = np.random.default_rng([order, *name.encode()])
     positions = output_lengths(shape[1:-1], kernel[:-2], window["stride"], window["padding"], window["dilation"])
-    # Of small whole numbers every sum is exact, in whatever order.
+    # Of small whole numbers every sum is exact, in whatever order and precision.
     x, w, y = (rng.integers(-8, 9, s) / 1.0 for s in (shape, kernel, (shape[0], *positions, kernel[-1])))
-    compare("convolution", [x, w], window, order)
-    compare("convolution_transpose", [y, w], window | {"lengths": shape[1:-1]}, order)
-    compare("convolution_kernel", [x, y], window | {"kernel": kernel[:-2]}, order)
+    yield "convolution", [x, w], window
+    yield "convolution_transpose", [y, w], window | {"lengths": shape[1:-1]}
+    yield "convolution_kernel", [x, y], window | {"kernel": kernel[:-2]}
+
+
+def rounded(x: Any, precision: ProductPrecision) -> Any:
+    """Float32 as tensor cores take it: TF32 has 13 bits less, its ties go away from 0; bfloat16 16, ties to even."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    if precision == "tf32":
+        return (bits + 0x1000 & 0xFFFFE000).astype(np.uint32).view(np.float32)
+    return (bits + 0x7FFF + (bits >> 16 & 1) & 0xFFFF0000).astype(np.uint32).view(np.float32)
 
 
 class TestDirections:
@@ -67,25 +80,53 @@ class TestDirections:
     @pytest.mark.parametrize("name", GEOMETRIES)
     def test_they_agree_with_their_reference_bodies(self, name: str) -> None:
         for order in (0, 1, 5):
-            compare_directions(name, order)
+            for direction in directions(name, order):
+                compare(*direction, order)
 
     @pytest.mark.parametrize("parts", [1, 3])
-    @pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile.rows}x{tile.columns}")
-    def test_every_tile_serves_every_shape(self, tile: Tile, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(convolution, "tiling", lambda *_: (tile, parts))
+    @pytest.mark.parametrize("number", range(3))
+    def test_every_tile_serves_every_shape(self, number: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(convolution, "tiling", lambda *_: (TILES["float32"][number], parts))
         for order, name in enumerate(GEOMETRIES):
-            compare_directions(name, order % 3)
+            for direction in directions(name, order):
+                compare(*direction, order % 3)
+
+    @pytest.mark.parametrize("number", range(3))
+    @pytest.mark.parametrize("precision", ["tf32", "bf16"])
+    def test_every_tile_is_made_by_tensor_cores(
+        self, precision: ProductPrecision, number: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(convolution, "tiling", lambda *_: (TILES[precision][number], 2))
+        for order, name in enumerate(("three channels", "fours, in a small picture")):
+            for direction in directions(name, order):
+                compare(*direction, order, precision=precision)
+
+    @pytest.mark.parametrize("precision", ["tf32", "bf16"])
+    def test_tensor_cores_round_what_they_multiply(self, precision: ProductPrecision) -> None:
+        shapes = (2, 7, 7, 8), (3, 3, 8, 20), (2, 5, 5, 20)
+        x, w, y = (np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate(shapes))
+        window = window_of((3, 3), {})
+        for name, inputs, attributes in [
+            ("convolution", [x, w], window),
+            ("convolution_transpose", [y, w], window | {"lengths": (7, 7)}),
+            ("convolution_kernel", [x, y], window | {"kernel": (3, 3)}),
+        ]:
+            (found,) = outputs(name, inputs, attributes, 0, precision).values()
+            (plain,) = outputs(name, [rounded(i, precision) for i in inputs], attributes, 0).values()
+            np.testing.assert_allclose(found, plain, atol=2e-5)
+            assert np.abs(found - OPS[name].body(RealNamespace(np), *inputs, **attributes)).max() > 1e-4
 
 
 class TestTiling:
     def test_small_results_of_long_sums_are_split(self) -> None:
         tile, parts = tiling(1, 25, 20, 128 * 24 * 24)
-        assert tile == TILES[2]
+        assert (tile.rows, tile.columns) == (32, 32)
         assert parts >= 64
 
     def test_large_products_have_large_tiles_and_one_part(self) -> None:
-        assert tiling(1, 128 * 32 * 32, 64, 9 * 64) == (TILES[0], 1)
-        assert tiling(1, 128 * 32 * 32, 32, 9 * 32) == (TILES[1], 1)
+        for precision, (wide, narrow, _) in TILES.items():
+            assert tiling(1, 128 * 32 * 32, 64, 9 * 64, precision) == (wide, 1)
+            assert tiling(1, 128 * 32 * 32, 32, 9 * 32, precision) == (narrow, 1)
 
     @pytest.mark.parametrize("batch", [10, 128])
     def test_the_layers_of_small_nets_keep_the_processors_busy(self, batch: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from graph.interpretation import interpret
 from backends.cuda import test_products
 from backends.cuda.cublaslt_double import HANDLE, CublasLtDouble
 from backends.cuda.emulator import EmulatedDevice, compiler
+from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import cublaslt, library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.cublaslt import Algorithm, CublasLt, Heuristic, declared, installed
@@ -44,9 +46,11 @@ def multiplied(device: EmulatedDevice, product: Product) -> None:
         for x, turned in ((a, product.transpose_a), (b, product.transpose_b))
     )
     result = device.empty((product.m, product.n), np.float32)
+    bias = device.upload(rng.standard_normal(product.n).astype(np.float32))
+    arrays = (left, right, result, bias) if product.bias else (left, right, result)
     assert device.products is not None
-    device.products.prepared(product, *map(device.address, (left, right, result)))()
-    np.testing.assert_allclose(result, a @ b, rtol=1e-4, atol=1e-5)
+    device.products.prepared(product, *map(device.address, arrays))()
+    np.testing.assert_allclose(result, a @ b + bias * product.bias, rtol=1e-4, atol=1e-5)
 
 
 def test_the_structures_are_as_long_as_the_library_has_them() -> None:
@@ -60,6 +64,9 @@ def test_what_the_library_is_asked_for_in_this_order() -> None:
     multiplied(with_library(double), Product(6, 4, 8, False, True, "tf32"))
     assert double.asked == [
         ("create",),
+        ("descriptor", 77, 0),
+        ("set", 3, 1),
+        ("set", 4, 0),
         # Columns for rows: B (4, 8) as (8, 4), A (6, 8) as (8, 6), C (6, 4) as (4, 6).
         ("layout", 0, 8, 4, 8),
         ("layout", 0, 8, 6, 8),
@@ -70,9 +77,6 @@ def test_what_the_library_is_asked_for_in_this_order() -> None:
         ("set", 6, 256),
         ("set", 7, 256),
         ("set", 8, 256),
-        ("descriptor", 77, 0),
-        ("set", 3, 1),
-        ("set", 4, 0),
         ("propose", 8),
         ("destroy",),
     ]
@@ -91,6 +95,13 @@ def test_no_matrix_is_moved_for_a_transpose(transpose_a: bool, transpose_b: bool
     device = with_library(CublasLtDouble())
     for m, n, k in ((1, 1, 1), (5, 3, 7), (4, 64, 16)):
         multiplied(device, Product(m, n, k, transpose_a, transpose_b, "float32"))
+
+
+def test_a_bias_is_added_to_each_row() -> None:
+    double = CublasLtDouble()
+    multiplied(with_library(double), Product(5, 3, 7, False, True, "float32", bias=True))
+    assert ("set", 7, 4) in double.asked
+    assert [attribute for what, attribute, *_ in (a for a in double.asked if a[0] == "set")].count(8) == 2
 
 
 def test_an_address_is_not_said_to_be_better_aligned_than_it_is() -> None:
@@ -179,6 +190,47 @@ class TestPlans:
         expected = interpret(graph, first, {}, np.float32).updates["w"]
         np.testing.assert_allclose(storage["w"], expected, rtol=1e-5, atol=1e-5)
 
+    @pytest.mark.parametrize("others", ["none", "product", "sum", "later"])
+    def test_a_bias_is_added_by_the_product_where_nothing_else_reads_it(
+        self, double: CublasLtDouble, others: str
+    ) -> None:
+        rng = np.random.default_rng(0)
+        arrays = {
+            name: rng.standard_normal(shape).astype(np.float32)
+            for name, shape in (("x", (7, 5)), ("w", (5, 6)), ("b", (6,)))
+        }
+        builder = GraphBuilder("biased")
+        x, w, b = (builder.input(name, array.shape, "real", "optimizer state") for name, array in arrays.items())
+        product = builder.apply("matmul", x, w)
+        z = product + b
+        outputs = {"y": builder.apply("matmul", z, w, transpose_b=True)}
+        if others == "later":
+            outputs["later"] = builder.apply("matmul", product, w, transpose_b=True)
+        elif others != "none":
+            outputs[others] = product if others == "product" else z
+        graph = builder.graph(outputs)
+        device = with_library(double)
+        backend = CudaBackend(device)
+        plan = backend.plan(graph, {})
+        storage = {name: device.upload(array) for name, array in arrays.items()}
+        result = backend.load(plan, storage).start({}, 1).result().outputs
+        for name, expected in interpret(graph, arrays, {}, np.float32).outputs.items():
+            np.testing.assert_allclose(result[name][0], expected, rtol=1e-5, atol=1e-5)
+        assert (backend.listing(plan).count("bias=True") == 1) is (others in ("none", "sum"))
+
+    def test_a_net_trains_as_it_does_by_kernels(self, double: CublasLtDouble) -> None:
+        spec = spec_steps(FOLDER / "blobs.yaml", 6, 20)
+        states = []
+        for device in (EmulatedDevice(), with_library(double)):
+            backend = CudaBackend(device)
+            storage = {name: device.upload(array) for name, array in spec.storage.items()}
+            plan = backend.plan(spec.network.training_step, spec.sizes)
+            assert backend.load(plan, storage).start(spec.feeds(3), 3).result().completed == 3
+            states.append(storage)
+        assert len(double.ran) >= 6
+        for name, array in states[0].items():
+            np.testing.assert_allclose(states[1][name], array, rtol=1e-4, atol=1e-6, err_msg=name)
+
     def test_listings_name_products_of_the_library(self, double: CublasLtDouble) -> None:
         builder = GraphBuilder("listed")
         tensors = [builder.input(name, (4, 4), "real", "optimizer state") for name in "ab"]
@@ -198,7 +250,8 @@ def test_the_real_library_takes_our_descriptors(monkeypatch: pytest.MonkeyPatch)
     assert int(made.version.split(".")[0]) >= 12
     for precision in cublaslt._COMPUTE:
         product = Product(6, 4, 8, False, True, precision)
-        assert made._descriptor(product).value
+        assert made._descriptor(product, 0).value
+        assert made._descriptor(replace(product, bias=True), 4096).value
         assert all(layout.value for layout in made._operands(product))
 
 

@@ -148,6 +148,30 @@ KERNEL exchange(Block block, float* y) {
     np.testing.assert_array_equal(np.isnan(y[5]), t % 32 < 16)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_copies_under_way_come_at_the_first_moment_or_at_the_last(order: int) -> None:
+    """Three groups asked for; two are left under way, then none."""
+    text = """
+KERNEL copies(Block block, const float* x, float* y) {
+    float* mine = block.shared + 12 * threadIdx.x;
+    for (int group = 0; group < 3; ++group) {
+        emulated_copy(mine + 4 * group, x + 4 * group, 3);
+        emulated_close_copies();
+    }
+    emulated_await_copies(2);
+    if (threadIdx.x == 0) for (int i = 0; i < 12; ++i) y[i] = mine[i];
+    emulated_await_copies(0);
+    if (threadIdx.x == 0) for (int i = 0; i < 12; ++i) y[12 + i] = mine[i];
+}
+"""
+    kernel = Kernel(text, order)
+    x, y = numbers(kernel, 12), kernel.device.empty((2, 12), np.float32)
+    kernel(x, y, shared=48 * 256)
+    whole = np.where(np.arange(12) % 4 < 3, x, 0.0)
+    np.testing.assert_array_equal(y[1], whole)
+    np.testing.assert_array_equal(y[0], whole if order % 2 else np.where(np.arange(12) < 4, whole, np.nan))
+
+
 # -- what no kernel may do ---------------------------------------------------------------
 
 WRONG = {

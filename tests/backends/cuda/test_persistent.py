@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product as pairs
 from typing import Any
 
@@ -18,10 +20,13 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import Call
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.persistent.choice import blocks_for_grid, complete, obstacle
-from nnctl.backends.cuda.persistent.pieces import Piece, Pointer, Region, pieces_of
+from nnctl.backends.cuda.persistent import trial
+from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obstacle
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
+from nnctl.backends.cuda.persistent.trial import FastestSteps
+from nnctl.errors import UsageError
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
 
@@ -31,8 +36,8 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="the emulated dev
 
 
 @st.composite
-def steps(draw: Any) -> list[Piece]:
-    """Pieces of any size that read and write a few regions, a check of the guard among them."""
+def steps(draw: Any) -> list[Task]:
+    """Tasks of any size that read and write a few regions, a check of the guard among them."""
     values = [Region("value", str(n), 4) for n in range(5)]
     stored = [Region("storage", str(n), 4) for n in range(3)]
     copy = function("steps.cu", "copy_real")
@@ -40,66 +45,86 @@ def steps(draw: Any) -> list[Piece]:
     checked = draw(st.integers(0, 6))
     for number in range(draw(st.integers(1, 9))):
         if number == checked:
-            found.append(Piece(None, 1, 0, (Pointer(draw(st.sampled_from(values)), "real"),)))
+            found.append(Task(None, 1, 0, (Pointer(draw(st.sampled_from(values)), "real"),)))
         reads = draw(st.lists(st.sampled_from(values + stored), max_size=3))
         writes = draw(st.lists(st.sampled_from(values + (stored if number >= checked else [])), min_size=1, max_size=2))
         operands = [*(Pointer(r, "real") for r in reads), *(Pointer(r, "real", written=True) for r in writes)]
-        found.append(Piece(copy, draw(st.sampled_from([1, 4, 5, 40])), 0, tuple(operands), guarded=number >= checked))
+        found.append(Task(copy, draw(st.sampled_from([1, 4, 5, 40])), 0, tuple(operands), guarded=number >= checked))
     return found
 
 
-def conflict(a: Piece, b: Piece) -> set[Region]:
-    """The memory on which the order of two pieces matters."""
-    return set((a.writes & (b.reads | b.writes)) | (a.reads & b.writes))
+@dataclass(frozen=True)
+class Run:
+    """A task in a step. meetings: barriers of the grid before it. waits: barriers of its block before it."""
+
+    step: int
+    task: Task
+    meetings: int
+    waits: int
 
 
-def hands(rounds: Rounds, piece: Piece, grid: int) -> set[tuple[int, int]]:
-    """Which block of the grid runs which block of a piece, wherever its level begins to deal them."""
-    placement = rounds.placements[piece]
-    by = range(grid) if isinstance(placement, str) else [placement % grid]
-    return set(pairs(by, range(piece.blocks)))
+def walk(rounds: Rounds, count: int) -> list[Run]:
+    """What a chunk of so many steps runs, in the order of the kernel's text."""
+    meetings = waits = 0
+    runs = [Run(0, task, 0, 0) for task in rounds.ahead]
+    if runs:
+        meetings = waits = 1
+    for step in range(count):
+        for number, levels in enumerate(rounds.levels):
+            if number == rounds.ahead_in and step + 1 < count:
+                runs += [Run(step + 1, task, meetings, waits) for task in rounds.ahead]
+            for level in levels:
+                runs += [Run(step, task, meetings, waits) for task in level]
+                waits += 1
+            meetings += number < len(rounds.levels) - 1 or rounds.meets
+    return runs
 
 
-@pytest.mark.parametrize("grid", [1, 3])
+def shared_memory(rounds: Rounds, a: Run, b: Run) -> set[Region]:
+    """The regions that both use and one writes."""
+    used = (a.task.writes & (b.task.reads | b.task.writes)) | (a.task.reads & b.task.writes)
+    return {r for r in used if r not in rounds.alternating or a.step % 2 == b.step % 2}
+
+
+def by_one_block(rounds: Rounds, *tasks: Task) -> bool:
+    """Whether it is always the same block of the grid that runs these tasks."""
+    numbers = {rounds.placements[task] for task in tasks}
+    return len(numbers) == 1 and not isinstance(numbers.pop(), str)
+
+
+@pytest.mark.parametrize("alone", [False, True])
 @settings(max_examples=100, deadline=None)
-@given(pieces=steps())
-def test_blocks_meet_wherever_one_needs_what_another_has_made(grid: int, pieces: Sequence[Piece]) -> None:
-    rounds = rounds_of(pieces, alone=grid == 1)
-    places = {p: (r, d) for r, levels in enumerate(rounds.levels) for d, level in enumerate(levels) for p in level}
-    assert set(places) == set(pieces)
-    for later, piece in enumerate(pieces):
-        for before in pieces[:later]:
-            if conflict(before, piece):
-                assert places[before] < places[piece]
-                if parted(rounds, before, piece, grid):
-                    assert places[before][0] < places[piece][0]
-            if before.function is None and any(r.place == "storage" for r in piece.writes):
-                assert places[before] < places[piece]
-    # The next step comes behind a barrier, unless what touches it at the seam is one block's own.
-    if not rounds.meets:
-        last = [p for p in pieces if places[p][0] == len(rounds.levels) - 1]
-        first = [p for p in pieces if places[p][0] == 0]
-        assert not any(conflict(a, b) and parted(rounds, a, b, grid) for a, b in pairs(last, first))
-
-
-def parted(rounds: Rounds, a: Piece, b: Piece, grid: int) -> bool:
-    """Whether two blocks of the grid may share memory that one of two pieces writes."""
-    if grid == 1 or conflict(a, b) <= rounds.own:
-        return False
-    return len({block for p in (a, b) for block, _ in hands(rounds, p, grid)}) > 1
+@given(tasks=steps())
+def test_blocks_wait_wherever_one_needs_what_another_has_made(alone: bool, tasks: Sequence[Task]) -> None:
+    rounds = rounds_of(tasks, alone)
+    runs = walk(rounds, 4)
+    assert sorted((run.step, tasks.index(run.task)) for run in runs) == [
+        (s, t) for s in range(4) for t in range(len(tasks))
+    ]
+    for a, b in pairs(runs, runs):
+        if (a.step, tasks.index(a.task)) >= (b.step, tasks.index(b.task)):
+            continue
+        memory = shared_memory(rounds, a, b)
+        if memory:
+            assert a.waits < b.waits
+            if not (alone or memory <= rounds.own or by_one_block(rounds, a.task, b.task)):
+                assert a.meetings < b.meetings
+        stored = any(region.place == "storage" for region in b.task.writes)
+        if a.step == b.step and a.task.function is None and stored:
+            assert a.waits < b.waits
 
 
 @settings(max_examples=100, deadline=None)
-@given(pieces=steps())
-def test_what_a_block_keeps_for_itself_is_made_where_it_is_read(pieces: Sequence[Piece]) -> None:
-    rounds = rounds_of(pieces)
-    for writer, reader in pairs(pieces, pieces):
+@given(tasks=steps())
+def test_what_a_block_keeps_for_itself_is_made_where_it_is_read(tasks: Sequence[Task]) -> None:
+    rounds = rounds_of(tasks)
+    for writer, reader in pairs(tasks, tasks):
         for region in (writer.writes & (reader.reads | reader.writes)) & rounds.own:
             assert rounds.placements[writer] in ("everywhere", rounds.placements[reader]), region
             assert rounds.placements[writer] != "spread"
-    for piece in pieces:
-        if rounds.placements[piece] == "everywhere":
-            assert piece.writes <= rounds.own
+    for task in tasks:
+        if rounds.placements[task] == "everywhere":
+            assert task.writes <= rounds.own
 
 
 # -- steps -------------------------------------------------------------------------------
@@ -123,7 +148,7 @@ def both_ways(plan: Plan, calls: Sequence[Sequence[Call]], stored: Any, feeds: A
     for blocks, order in ((1, 0), (1, 1), (2, 7), (3, 1), (5, 0), (5, 9)):
         device = EmulatedDevice(order)
         storage = {name: device.upload(array) for name, array in stored.items()}
-        found = after(PersistentSteps(plan, storage, device, calls, blocks), device, storage, feeds, chunks)
+        found = after(PersistentSteps(plan, storage, device, calls, Grid(blocks)), device, storage, feeds, chunks)
         assert found == expected, f"{blocks} blocks, order {order}"
 
 
@@ -155,11 +180,72 @@ def narrow(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def test_a_small_net_meets_a_few_times_a_step_at_most() -> None:
+def test_the_blocks_of_a_small_net_meet_twice_a_step() -> None:
     """Each barrier costs as much as the arithmetic between two of them."""
     spec = spec_steps(FOLDER / "book/ch1-30.yaml", 10, 20)
     plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
-    pieces = pieces_of(plan, [calls or [] for calls in calls_of(plan)])
-    assert rounds_of(pieces).barriers <= 3
-    assert blocks_for_grid(pieces, 132) > 1
-    assert blocks_for_grid(pieces, 1) == 1
+    tasks = tasks_of(plan, [calls or [] for calls in calls_of(plan)])
+    assert rounds_of(tasks).barriers == 2
+    assert grids_for(tasks, 132)[0].blocks > 1
+    assert grids_for(tasks, 132, 16)[0] == Grid(16, cluster=True)
+    assert grids_for(tasks, 1) == [Grid(1)]
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("fastest", [0, 1, 2])
+def test_a_trial_changes_nothing_and_the_fastest_runs_what_follows(monkeypatch: Any, fastest: int) -> None:
+    monkeypatch.setattr(trial, "_STEPS", 2)
+    spec = spec_steps(FOLDER / "xor.yaml", 4, 4)
+    plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
+    feeds, made = spec.feeds(6), []
+    results = []
+    for persistent in (False, None):
+        device = Clock()
+        storage = {name: device.upload(array) for name, array in spec.storage.items()}
+        executable = CudaBackend(device, persistent=persistent).load(plan, storage)
+        if isinstance(executable, FastestSteps):
+            ways = [*executable._ways, *executable._ways][:3]
+            executable._ways = [partial(device.timed, way, n != fastest, made) for n, way in enumerate(ways)]
+        results.append(after(executable, device, storage, feeds, (1, 3, 2)))
+    assert results[0] == results[1]
+    # Each has its trial; if the first is not the fastest, that is made once more, over the true storage.
+    assert made == [int(n != fastest) for n in range(3)] + [0] * (fastest > 0)
+
+
+class Clock(EmulatedDevice):
+    """A device whose clock goes by what runs."""
+
+    slow = False
+
+    def timed(self, way: Any, slow: bool, made: list[int], storage: Any) -> Any:
+        """The steps of a way that is slow or not; enters which it was."""
+        made.append(int(slow))
+        steps = way(storage)
+        run = steps.run
+
+        def slowly(count: int) -> None:
+            self.slow = slow
+            run(count)
+
+        steps.run = slowly
+        return steps
+
+    def seconds(self, first: float, last: float) -> float:
+        return 2.0 if self.slow else 1.0
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_persistent_kernel_can_be_demanded() -> None:
+    spec = spec_steps(FOLDER / "xor.yaml", 4, 4)
+    device = EmulatedDevice()
+    backend = CudaBackend(device, persistent=True)
+    plan = backend.plan(spec.network.training_step, spec.sizes)
+    storage = {name: device.upload(array) for name, array in spec.storage.items()}
+    demanded = backend.load(plan, storage)
+    assert isinstance(demanded, FastestSteps | PersistentSteps)
+    assert demanded.start(spec.feeds(2), 2).result().completed == 2
+    large = replace(plan, launches=plan.launches * 9, guarded=plan.guarded)
+    with pytest.raises(UsageError, match=r"no persistent kernel can run train: a step has \d+ calls"):
+        backend.load(large, storage)

@@ -9,6 +9,7 @@ import pytest
 
 from backends.cuda.emulator import EmulatedDevice, compiler
 from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.kernels import products
 from nnctl.backends.cuda.kernels.products import TILES, Division, Tile, divided, tiles_of
 from nnctl.graph.builder import GraphBuilder
@@ -16,13 +17,15 @@ from nnctl.graph.builder import GraphBuilder
 emulated = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")]
 
 
-def run(name: str, inputs: list[Any], attributes: dict[str, bool], order: int = 0) -> Any:
+def run(
+    name: str, inputs: list[Any], attributes: dict[str, bool], order: int = 0, precision: ProductPrecision = "float32"
+) -> Any:
     """The result of an op on the emulated device, twice the same to the bit."""
     builder = GraphBuilder(name)
     tensors = [builder.input(f"x{i}", x.shape, "real", "optimizer state") for i, x in enumerate(inputs)]
     graph = builder.graph({"y": builder.apply(name, *tensors, **attributes)})
     device = EmulatedDevice(order)
-    backend = CudaBackend(device)
+    backend = CudaBackend(device, precision)
     storage = {f"x{i}": device.upload(x) for i, x in enumerate(inputs)}
     executable = backend.load(backend.plan(graph, {}), storage)
     first, again = (executable.start({}, 1).result().outputs["y"][0] for _ in range(2))
@@ -30,18 +33,31 @@ def run(name: str, inputs: list[Any], attributes: dict[str, bool], order: int = 
     return first
 
 
-def check(m: int, n: int, k: int, ta: bool, tb: bool, *, update: bool = False, order: int = 0) -> None:
+def rounded(x: Any, precision: ProductPrecision) -> Any:
+    """Numbers as a tensor core takes them: to the nearest, tf32 from the middle away from 0, bf16 to the even one."""
+    if precision == "float32":
+        return x
+    bits = x.view(np.uint32).astype(np.uint64)
+    half, dropped = (0x1000, 0x1FFF) if precision == "tf32" else (0x7FFF + (bits >> 16 & 1), 0xFFFF)
+    return (bits + half & ~np.uint64(dropped)).astype(np.uint32).view(np.float32)
+
+
+def check(
+    m: int, n: int, k: int, ta: bool, tb: bool, *, update: bool = False, order: int = 0,
+    precision: ProductPrecision = "float32",
+) -> None:  # fmt: skip
     """Compare a product with the one in float64, as closely as sums of float32 products may be."""
     rng = np.random.default_rng([m, n, k, ta, tb])
     a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((m, k), (k, n)))
-    expected, size = a.astype(np.float64) @ b, np.abs(a).astype(np.float64) @ np.abs(b) + 1.0
+    exact = [rounded(x, precision).astype(np.float64) for x in (a, b)]
+    expected, size = exact[0] @ exact[1], np.abs(a).astype(np.float64) @ np.abs(b) + 1.0
     inputs = [a.T.copy() if ta else a, b.T.copy() if tb else b]
     name = "matmul"
     if update:
         c = rng.standard_normal((m, n)).astype(np.float32)
         alpha, beta = np.float32(-0.5), np.float32(0.75)
         inputs, name, expected = [c, *inputs, alpha, beta], "accumulate_product", beta * c + alpha * expected
-    found = run(name, inputs, {"transpose_a": ta, "transpose_b": tb}, order)
+    found = run(name, inputs, {"transpose_a": ta, "transpose_b": tb}, order, precision)
     assert found.shape == (m, n)
     np.testing.assert_array_less(np.abs(found - expected), 2e-7 * (1 + np.sqrt(k)) * size, f"{m} {n} {k} {ta} {tb}")
 
@@ -51,7 +67,7 @@ def division(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that has all products divided in one way."""
 
     def use(tile: Tile, turned: bool, panels: int | None) -> None:
-        def fixed(m: int, n: int, k: int) -> Division:
+        def fixed(m: int, n: int, k: int, precision: ProductPrecision) -> Division:
             part = (panels or max(1, -(-k // tile.depth))) * tile.depth
             return Division(tile, turned, max(1, -(-k // part)), part)
 
@@ -63,8 +79,15 @@ def division(monkeypatch: pytest.MonkeyPatch) -> Any:
 SIZES = [(1, 1, 1), (31, 33, 32), (130, 129, 17), (4, 8, 12), (64, 132, 68), (3, 5, 0)]
 
 
-@pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("tile", TILES, ids=lambda t: f"{t.rows}x{t.columns}")
+EVERY = {
+    f"{tile.name}{' turned' if turned else ''}": (tile, turned)
+    for tiles in TILES.values()
+    for tile in tiles
+    for turned in {False, tile.rows != tile.columns}
+}
+
+
+@pytest.mark.parametrize(("tile", "turned"), EVERY.values(), ids=EVERY)
 class TestEveryTile:
     pytestmark = emulated
 
@@ -73,14 +96,14 @@ class TestEveryTile:
         for number, (m, n, k) in enumerate(SIZES):
             for ta in (False, True):
                 for tb in (False, True):
-                    check(m, n, k, ta, tb, order=number % 3)
-            check(m, n, k, False, bool(number % 2), update=True, order=1)
+                    check(m, n, k, ta, tb, order=number % 3, precision=tile.precision)
+            check(m, n, k, False, bool(number % 2), update=True, order=1, precision=tile.precision)
 
     def test_split_along_k(self, division: Any, tile: Tile, turned: bool) -> None:
         division(tile, turned, 1)
         for number, (m, n, k) in enumerate([(33, 18, 130), (5, 36, 200)]):
-            check(m, n, k, bool(number), not number, order=number)
-            check(m, n, k, not number, bool(number), update=True, order=7)
+            check(m, n, k, bool(number), not number, order=number, precision=tile.precision)
+            check(m, n, k, not number, bool(number), update=True, order=7, precision=tile.precision)
 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (10, 30, 784), (257, 255, 3), (31, 1, 300), (2, 300, 33)])
@@ -97,8 +120,9 @@ class TestShapesAsTheyAreDivided:
 
 class TestDivision:
     def test_a_large_product_is_made_of_large_tiles(self) -> None:
-        assert divided(2048, 2048, 2048).tile == TILES[0]
-        assert divided(2048, 2048, 2048).splits == 1
+        for precision, tiles in TILES.items():
+            found = divided(2048, 2048, 2048, precision)
+            assert (found.tile, found.splits) == (tiles[0], 1)
 
     def test_a_small_result_of_long_sums_is_split(self) -> None:
         found = divided(10, 30, 784)

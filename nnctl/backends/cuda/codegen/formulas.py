@@ -13,6 +13,30 @@ from nnctl.backends.cuda.codegen.functions import ELEMENTS
 from nnctl.plan.plan import Launch, Slot
 
 
+class Pointers:
+    """The pointers that a device function takes, a name for each piece of memory and use."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[object, ...], tuple[str, Slot, bool]] = {}
+
+    def name(self, slot: Slot, *, written: bool = False) -> str:
+        """The name of the pointer to a slot."""
+        key = (slot.place, slot.key, slot.offset, slot.dtype, slot.shape, written)
+        if key not in self._names:
+            self._names[key] = (f"{'y' if written else 'x'}{len(self._names)}", slot, written)
+        return self._names[key][0]
+
+    @property
+    def parameters(self) -> list[str]:
+        """As the function declares them."""
+        return [f"{'' if written else 'const '}{ELEMENTS[s.dtype]}* {n}" for n, s, written in self._names.values()]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """As a call gives them."""
+        return tuple(slot for _, slot, _ in self._names.values())
+
+
 class Formula:
     """The device function of an elementwise launch.
 
@@ -21,42 +45,39 @@ class Formula:
     """
 
     def __init__(self, launch: Launch, inlined: Mapping[str, Launch]) -> None:
-        self._nest = LoopNest(launch, Inlining(inlined))
-        self._launch = launch
-        self._parameters: dict[tuple[object, ...], tuple[str, Slot, bool]] = {}
-        lines = self._lines()
-        given = [f"{'' if written else 'const '}{ELEMENTS[s.dtype]}* {name}" for name, s, written in self._taken()]
-        self.body = f"({', '.join(['Block block', *given, 'int count'])}) {{\n" + "\n".join(lines) + "\n}"
-        self.arguments: tuple[Argument, ...] = (*(s for _, s, _ in self._taken()), elements(launch.outputs[0]))
+        pointers = Pointers()
+        element = ElementText(launch, inlined, pointers)
+        stored = [
+            f"{pointers.name(slot, written=True)}[i] = {result};"
+            for slot, result in zip(launch.outputs, element.results, strict=True)
+        ]
+        lines = ["int i = element_of(block);", "if (i >= count) return;", *element.lines, *stored]
+        text = "\n".join(f"    {line}" for line in lines)
+        self.body = f"({', '.join(['Block block', *pointers.parameters, 'int count'])}) {{\n{text}\n}}"
+        self.arguments: tuple[Argument, ...] = (*pointers.slots, elements(launch.outputs[0]))
 
-    def _taken(self) -> list[tuple[str, Slot, bool]]:
-        return list(self._parameters.values())
 
-    def _lines(self) -> list[str]:
-        nest = self._nest
+class ElementText:
+    """The text of a formula's element number `i`.
+
+    lines: that compute it. results: what it is, a text for each result of the formula.
+    """
+
+    def __init__(self, launch: Launch, inlined: Mapping[str, Launch], pointers: Pointers) -> None:
+        self._nest = nest = LoopNest(launch, Inlining(inlined))
+        self._pointers = pointers
         values = Values(nest.expression, CUDA, literal)
-        loaded = [f"    float a{i} = {nest.inlining.text(o, CUDA, self)};" for i, o in enumerate(nest.operands)]
+        made = [f"float a{i} = {nest.inlining.text(o, CUDA, self)};" for i, o in enumerate(nest.operands)]
         for index in range(len(nest.operands)):
             values.bind(index, f"a{index}")
-        computed = []
         for position in range(len(nest.expression.lines)):
             value = values.value_of(position)
             kind = "bool" if values.is_condition(value) else "float"
-            computed.append(f"    {kind} t{position} = {values.line(position)};")
+            made.append(f"{kind} t{position} = {values.line(position)};")
             values.bind(value, f"t{position}")
-        stored = [
-            f"    {self._pointer(slot, written=True)}[i] = {values.number(result)};"
-            for slot, result in zip(self._launch.outputs, nest.expression.results, strict=True)
-        ]
-        text = "\n".join([*loaded, *computed, *stored])
-        return [
-            "    int i = element_of(block);",
-            "    if (i >= count) return;",
-            *(line for line in self._turns() if f"{line.split()[1]}" in text),
-            *loaded,
-            *computed,
-            *stored,
-        ]
+        text = "\n".join(made)
+        self.lines = [*(line for line in self._turns() if line.split()[1] in text), *made]
+        self.results = [values.number(result) for result in nest.expression.results]
 
     def _turns(self) -> list[str]:
         """The loops' present turns, from the element's number."""
@@ -64,15 +85,9 @@ class Formula:
         for depth in range(len(self._nest.loops) - 1, -1, -1):
             length = self._nest.length(depth)
             of = "i" if inner == 1 else f"i / {inner}"
-            lines.append(f"    int i{depth}_ = {of if depth == 0 else f'{of} % {length}'};")
+            lines.append(f"int i{depth}_ = {of if depth == 0 else f'{of} % {length}'};")
             inner *= max(1, length)
         return lines
-
-    def _pointer(self, slot: Slot, *, written: bool = False) -> str:
-        key = (slot.place, slot.key, slot.offset, slot.dtype, slot.shape, written)
-        if key not in self._parameters:
-            self._parameters[key] = (f"{'y' if written else 'x'}{len(self._parameters)}", slot, written)
-        return self._parameters[key][0]
 
     def _index(self, loops: list[int]) -> str:
         terms, inner = [], 1
@@ -86,15 +101,15 @@ class Formula:
     def element(self, operand: Operand) -> str:
         """See `Elements`."""
         if is_scalar(operand.slot):
-            return f"{self._pointer(operand.slot)}[0]"
-        return f"{self._pointer(operand.slot)}[{self._index(self._nest.loops_of(operand))}]"
+            return f"{self._pointers.name(operand.slot)}[0]"
+        return f"{self._pointers.name(operand.slot)}[{self._index(self._nest.loops_of(operand))}]"
 
     def gathered(self, table: Operand, row: str) -> str:
         """See `Elements`."""
         inside = self._nest.loops_in_row(table)
         length = elements(table.slot) // max(1, table.slot.shape[0])
         start = row if length == 1 else f"{row} * {length}"
-        return f"{self._pointer(table.slot)}[{start}{f' + {self._index(inside)}' if inside else ''}]"
+        return f"{self._pointers.name(table.slot)}[{start}{f' + {self._index(inside)}' if inside else ''}]"
 
     def position(self, axis: int | None) -> str:
         """See `Elements`."""

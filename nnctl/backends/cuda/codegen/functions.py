@@ -86,11 +86,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class DeviceFunction:
-    """A device function of a unit."""
+    """A device function of a unit. cluster: the blocks that its launch is, where they are launched as a cluster."""
 
     name: str
     unit: Unit
     parameters: tuple[Parameter, ...]
+    cluster: int = 0
 
     @property
     def entry(self) -> str:
@@ -107,14 +108,16 @@ def prelude() -> str:
 @cache
 def file_unit(name: str) -> Unit:
     """The unit of a file of `kernels/`, as "classification.cu", with the headers that it includes in their places."""
-    text = (_FOLDER / name).read_text(encoding="utf-8")
+    return Unit(name, _included((_FOLDER / name).read_text(encoding="utf-8")))
 
+
+def _included(text: str) -> str:
     def header(match: re.Match[str]) -> str:
         included = (_FOLDER / match[1]).read_text(encoding="utf-8")
         behind = text.count("\n", 0, match.start()) + 2
         return f'#line 1 "{match[1]}"\n{included}\n#line {behind} "{UNIT}"'
 
-    return Unit(name, _INCLUDE.sub(header, text))
+    return _INCLUDE.sub(header, text)
 
 
 def function(file: str, name: str) -> DeviceFunction:
@@ -162,5 +165,5 @@ def _wrapper(function: DeviceFunction) -> str:
 
 
 def generated_unit(name: str, definitions: Sequence[str]) -> Unit:
-    """The unit of functions that were written for one plan."""
-    return Unit(name, "\n\n".join(definitions))
+    """The unit of functions that were written for one plan, and of the headers that they include."""
+    return Unit(name, _included("\n\n".join(definitions)))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nnctl.backends.cuda.calls import Call, Scratch, blocks_for, elements, emits
+from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_for, elements, emits_in_precision
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
 from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
 from nnctl.backends.cuda.kernels.parts import added_up
 from nnctl.plan.plan import Launch
 
-_FILE = "convolution.cu"
-_PAD = 4
 _PROCESSORS = 132
 _LAUNCH = 300_000
 """The cost of a second launch, in multiplications that one processor makes meanwhile."""
@@ -24,7 +23,8 @@ _PART = 0.7
 class Tile:
     """A tile of a product: what a block makes, and the depth of the panels that it holds.
 
-    slices: groups of warps that share a panel's depth. speed: of its inner loop, to the best one's.
+    slices: groups of warps that share a panel's depth. speed: of its inner loop, to that of the fastest in float32;
+    estimated, for nothing here has been timed on a device.
     """
 
     rows: int
@@ -35,20 +35,34 @@ class Tile:
 
     @property
     def shared(self) -> int:
-        """Bytes of shared memory: two pairs of panels and the spots of windows, or the slices' sums."""
-        panels = 2 * self.depth * (self.rows + self.columns + 2 * _PAD) + 3 * max(self.rows, 2 * self.depth)
-        return 4 * max(panels, self.slices * self.rows * self.columns if self.slices > 1 else 0)
+        """Bytes of shared memory: the spots of windows, and two pairs of panels or the slices' sums."""
+        # Whichever way panels lie, the floats behind their rows are no more than these.
+        each = max(4 * self.rows, 8 * self.depth) + max(4 * self.columns, 8 * self.depth)
+        panels = 2 * (self.depth * (self.rows + self.columns) + each)
+        sums = self.slices * self.rows * self.columns if self.slices > 1 else 0
+        return 4 * (3 * max(self.rows, 2 * self.depth) + max(panels, sums))
 
     def count(self, rows: int, columns: int) -> int:
         """Tiles of a product of that size."""
         return blocks_for(rows, self.rows) * blocks_for(columns, self.columns)
 
 
-TILES = (Tile(128, 64, 8, 1, 1.0), Tile(128, 32, 16, 2, 0.9), Tile(32, 32, 32, 4, 0.6))
-"""As convolution.cu has them."""
+TILES: Mapping[ProductPrecision, tuple[Tile, ...]] = {
+    "float32": (Tile(128, 64, 8, 1, 1.0), Tile(128, 32, 16, 2, 0.9), Tile(32, 32, 32, 4, 0.6)),
+    "tf32": (Tile(128, 64, 16, 1, 3.0), Tile(128, 32, 32, 2, 2.5), Tile(32, 32, 32, 2, 1.2)),
+    "bf16": (Tile(128, 64, 16, 1, 3.5), Tile(128, 32, 32, 2, 3.0), Tile(32, 32, 32, 2, 1.4)),
+}
+"""As convolution_kernels.cuh has them."""
+_FILES: Mapping[ProductPrecision, str] = {
+    "float32": "convolution.cu",
+    "tf32": "convolution_tf32.cu",
+    "bf16": "convolution_bf16.cu",
+}
 
 
-def tiling(products: int, rows: int, columns: int, depth: int) -> tuple[Tile, int]:
+def tiling(
+    products: int, rows: int, columns: int, depth: int, precision: ProductPrecision = "float32"
+) -> tuple[Tile, int]:
     """The tile for so many products (rows, depth)·(depth, columns), and the parts into which their sums are split.
 
     The one of least cost by a model of a device with 132 processors: a processor is kept busy by two blocks or
@@ -67,14 +81,16 @@ def tiling(products: int, rows: int, columns: int, depth: int) -> tuple[Tile, in
         panels = max(1, blocks_for(depth, tile.depth))
         return sorted({-(-panels // each) for each in {max(1, panels >> i) for i in range(9)}})
 
-    return min(((tile, parts) for tile in TILES for parts in parts_of(tile)), key=cost)
+    return min(((tile, parts) for tile in TILES[precision] for parts in parts_of(tile)), key=cost)
 
 
-def _calls(launch: Launch, g: Geometry, products: int, rows: int, columns: int, depth: int) -> list[Call]:
+def _calls(
+    launch: Launch, g: Geometry, products: int, rows: int, columns: int, depth: int, precision: ProductPrecision
+) -> list[Call]:
     """The product in tiles, and the sum of its parts where it has some."""
-    tile, parts = tiling(products, rows, columns, depth)
+    tile, parts = tiling(products, rows, columns, depth, precision)
     out = launch.outputs[0]
-    called = function(_FILE, f"{launch.op.name}_{tile.rows}x{tile.columns}")
+    called = function(_FILES[precision], f"{launch.op.name}_{tile.rows}x{tile.columns}")
     blocks = products * parts * tile.count(rows, columns) if elements(out) else 0
     if parts == 1:
         return [Call(called, blocks, (*launch.inputs, out, 1, *g.numbers), tile.shared)]
@@ -82,30 +98,30 @@ def _calls(launch: Launch, g: Geometry, products: int, rows: int, columns: int, 
     return [Call(called, blocks, (*launch.inputs, to, parts, *g.numbers), tile.shared), added_up(to, out, parts)]
 
 
-@emits("convolution")
-def _convolution(launch: Launch) -> list[Call]:
+@emits_in_precision("convolution")
+def _convolution(launch: Launch, precision: ProductPrecision) -> list[Call]:
     g = geometry_of(launch)
     if scattered(g, g.filters):
         return [grouped(launch, g)]
     depth = g.kh * g.kw * g.channels // g.groups
-    return _calls(launch, g, g.groups, g.images * g.rows * g.columns, g.filters // g.groups, depth)
+    return _calls(launch, g, g.groups, g.images * g.rows * g.columns, g.filters // g.groups, depth, precision)
 
 
-@emits("convolution_transpose")
-def _convolution_transpose(launch: Launch) -> list[Call]:
+@emits_in_precision("convolution_transpose")
+def _convolution_transpose(launch: Launch, precision: ProductPrecision) -> list[Call]:
     g = geometry_of(launch)
     if scattered(g, g.channels):
         return [grouped(launch, g)]
     # Pixels in classes of those that lie a stride apart; of the kernel's places each class meets its share.
     pixels = g.images * blocks_for(g.height, g.down) * blocks_for(g.width, g.across)
     depth = blocks_for(g.kh, g.down) * blocks_for(g.kw, g.across) * g.filters // g.groups
-    return _calls(launch, g, g.groups * g.down * g.across, pixels, g.channels // g.groups, depth)
+    return _calls(launch, g, g.groups * g.down * g.across, pixels, g.channels // g.groups, depth, precision)
 
 
-@emits("convolution_kernel")
-def _convolution_kernel(launch: Launch) -> list[Call]:
+@emits_in_precision("convolution_kernel")
+def _convolution_kernel(launch: Launch, precision: ProductPrecision) -> list[Call]:
     g = geometry_of(launch)
     if scattered(g, g.filters):
         return grouped_kernel(launch, g)
     inputs = g.kh * g.kw * g.channels // g.groups
-    return _calls(launch, g, g.groups, inputs, g.filters // g.groups, g.images * g.rows * g.columns)
+    return _calls(launch, g, g.groups, inputs, g.filters // g.groups, g.images * g.rows * g.columns, precision)

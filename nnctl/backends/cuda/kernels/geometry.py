@@ -10,7 +10,7 @@ from nnctl.plan.plan import Launch
 
 
 def two(values: Sequence[Any], missing: Any) -> tuple[Any, Any]:
-    """Something for height and width, where there may be a width alone."""
+    """Something for height and width, where there may be a width alone: an image of one row."""
     first, second = (missing, *values)[-2:]
     return first, second
 

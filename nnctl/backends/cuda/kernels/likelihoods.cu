@@ -19,6 +19,22 @@ KERNEL softmax_log_likelihood(
     if (row.lane == 0 && mine > 0) y[row.number] = logf(sum) - (of[labels[row.number]] - largest);
 }
 
+// The same, and softmax(z): what training needs of both, z read once.
+KERNEL softmax_and_log_likelihood(
+    Block block, const float* z, const long long* labels, float* a, float* y, int rows, int columns, int threads) {
+    Row row = row_of(block, threads);
+    int mine = row.number < rows ? columns : 0;
+    const float* of = z + row.number * columns;
+    float largest = -INFINITE, sum = 0.0f;
+    for (int j = row.lane; j < mine; j += threads) largest = larger(largest, of[j]);
+    largest = row_max(block, row, largest);
+    for (int j = row.lane; j < mine; j += threads) sum += expf(of[j] - largest);
+    sum = row_sum(block, row, sum);
+    float scale = 1.0f / sum;
+    for (int j = row.lane; j < mine; j += threads) a[row.number * columns + j] = expf(of[j] - largest) * scale;
+    if (row.lane == 0 && mine > 0) y[row.number] = logf(sum) - (of[labels[row.number]] - largest);
+}
+
 // −Σ_k q_k ln softmax(z)_k. hot: what the label's class has more than the others, smooth: what each has.
 KERNEL softmax_log_likelihood_weighted(
     Block block, const float* z, const long long* labels, const float* weights, float* y,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nnctl.backends.cuda.calls import Call, Table, blocks_for, elements, emits
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.classification import by_rows
-from nnctl.plan.plan import Launch
+from nnctl.plan.plan import Launch, Plan, Slot
 
 _FILE = "likelihoods.cu"
 
@@ -20,6 +22,31 @@ def _likelihood(launch: Launch) -> list[Call]:
         return by_rows(_FILE, name, scores, [labels, out])
     rows = elements(out)
     return [Call(function(_FILE, name), blocks_for(rows), (scores, labels, out, rows, scores.shape[-1]))]
+
+
+def softmax_pairs(plan: Plan) -> dict[int, list[Call]]:
+    """The calls of each softmax and cost of the same numbers in one phase, by their numbers: one, the last one's."""
+    softmaxes = {
+        (launch.phase, i < plan.guarded, _place(launch.inputs[0])): i
+        for i, launch in enumerate(plan.launches)
+        if launch.op.name == "softmax"
+    }
+    found: dict[int, list[Call]] = {}
+    for i, launch in enumerate(plan.launches):
+        if launch.op.name != "softmax_log_likelihood" or _weighted(launch):
+            continue
+        z, labels = launch.inputs
+        other = softmaxes.pop((launch.phase, i < plan.guarded, _place(z)), None)
+        if other is not None:
+            (a,), (cost,) = plan.launches[other].outputs, launch.outputs
+            calls = by_rows(_FILE, "softmax_and_log_likelihood", z, [labels, a, cost])
+            found |= {other: [], i: []} | {max(i, other): [replace(c, shares=((other, 1), (i, 1))) for c in calls]}
+    return found
+
+
+def _place(slot: Slot) -> tuple[object, ...]:
+    """The memory of a slot and how it is seen."""
+    return slot.place, slot.key, slot.offset, slot.shape
 
 
 @emits("target_distribution")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits
 from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.kernels.geometry import two
 from nnctl.plan.plan import Launch, Slot
 
 
@@ -30,16 +28,10 @@ def _call(launch: Launch, image: Slot, windows: Slot, most: int) -> Call:
     made = launch.outputs[0]
     channels = made.shape[-1]
     pack = most if channels % most == 0 else 1
-    given = [_two(launch.attributes[name], 1) for name in ("size", "stride")]
-    given += [tuple(before for before, _ in _two(launch.attributes["padding"], (0, 0)))]
-    given += [_two(slot.shape[1:-1], 1) for slot in (image, windows)]
+    given = [two(launch.attributes[name], 1) for name in ("size", "stride")]
+    given += [tuple(before for before, _ in two(launch.attributes["padding"], (0, 0)))]
+    given += [two(slot.shape[1:-1], 1) for slot in (image, windows)]
     count = elements(made) // pack
     numbers = (count, pack, *(n for pair in given for n in pair), channels // pack)
     slots = (*launch.inputs, made)
     return Call(function("pooling.cu", launch.op.name), blocks_for(count), (*slots, *numbers))
-
-
-def _two(values: Sequence[Any], missing: Any) -> tuple[Any, Any]:
-    """Something for height and width, where there may be a width alone: an image of one row."""
-    first, second = (missing, *values)[-2:]
-    return first, second

@@ -1,26 +1,16 @@
-// Matrix products in float32: C = op(A)·op(B), op(A) (m, k), op(B) (k, n), every matrix by rows in memory.
+// Matrix products in float32.
 //
 // A block makes one tile of C, from panels of A and B that it holds in shared memory, DEPTH of k at a time. While
 // it multiplies one pair of panels the next pair is under way to registers, and goes to the other half of shared
 // memory: one barrier a pair. Each thread has EACH·EACH elements of the tile in registers. The warps of a block lie
 // over the tile as WARPS_DOWN × WARPS_ALONG; where that is less than all of them, each such group takes its slice
 // of the panels' depth, and their sums are added in the order of slices. For the same end a product may be split
-// among blocks along k: then C is the parts, one behind the other, and `add_parts` adds them, in order.
+// among blocks along k: then C is the parts, one behind the other, and they are added in order.
 
-#define A_ACROSS 1      // A lies in memory as (k, m), not (m, k)
-#define B_ACROSS 2      // B lies in memory as (k, n), not (n, k)
-#define TURNED 4        // what is stored is Cᵀ
-#define ACCUMULATING 8  // what is stored is β·C + α·op(A)·op(B)
+#include "products.cuh"
 
 // Floats behind each row of a panel, so that the four rows which a thread writes lie in different banks.
 #define PAD 4
-
-// One operand. Its edge is m or n, its depth k. across: rows in memory run along the edge, else along the depth.
-struct Operand {
-    const float* at;
-    int edge;
-    bool across;
-};
 
 // Four neighbours of a row of `length`, zeros behind its end. vector: whether rows are aligned to 16 bytes.
 DEVICE float4 four_of(const float* row, int at, int length, bool vector) {
@@ -63,35 +53,14 @@ DEVICE void store(const float4* held, bool across, float* panel) {
     }
 }
 
-// Where a block's results go. m, n: of the product that is stored. scaled: whether by α and β.
-struct Target {
-    float* c;
-    const float* old;
-    float alpha, beta;
-    int m, n;
-    bool turned, scaled;
-};
-
-DEVICE Target target_of(float* c, const float* old, const float* alpha, const float* beta, int m, int n, int way) {
-    bool scaled = way & ACCUMULATING;
-    return Target{c, old, scaled ? alpha[0] : 1.0f, scaled ? beta[0] : 0.0f, m, n, bool(way & TURNED), scaled};
-}
-
-DEVICE void put(Target to, int row, int column, float value) {
-    if (row >= to.m || column >= to.n) return;
-    long long at = to.turned ? (long long)(column) * to.m + row : (long long)(row) * to.n + column;
-    to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
-}
-
 template <int ROWS, int COLUMNS, int DEPTH, int EACH>
 DEVICE void product(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
                     const float* beta, int m, int n, int k, int part, int way) {
     const int WARPS_DOWN = ROWS / (4 * EACH), WARPS_ALONG = COLUMNS / (8 * EACH);
     const int SLICES = THREADS / WARP / (WARPS_DOWN * WARPS_ALONG);
     const int A_PANEL = DEPTH * (ROWS + PAD), PANELS = A_PANEL + DEPTH * (COLUMNS + PAD);
-    int along = (n + COLUMNS - 1) / COLUMNS, tiles = (m + ROWS - 1) / ROWS * along;
-    int row = block.index % tiles / along * ROWS, column = block.index % tiles % along * COLUMNS;
-    int split = block.index / tiles, end = min(k, (split + 1) * part);
+    Place place = place_of(block, ROWS, COLUMNS, m, n, k, part);
+    int row = place.row, column = place.column, end = place.end;
     Operand left{a, m, bool(way & A_ACROSS)}, right{b, n, bool(way & B_ACROSS)};
     int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     int slice = warp / (WARPS_DOWN * WARPS_ALONG);
@@ -105,12 +74,12 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
 #pragma unroll
         for (int j = 0; j < EACH; ++j) sums[i][j] = 0.0f;
     float *present = block.shared, *next = block.shared + PANELS;
-    fetch<ROWS, DEPTH>(left, row, split * part, end, k, held_a);
-    fetch<COLUMNS, DEPTH>(right, column, split * part, end, k, held_b);
+    fetch<ROWS, DEPTH>(left, row, place.begin, end, k, held_a);
+    fetch<COLUMNS, DEPTH>(right, column, place.begin, end, k, held_b);
     store<ROWS, DEPTH>(held_a, left.across, present);
     store<COLUMNS, DEPTH>(held_b, right.across, present + A_PANEL);
     __syncthreads();
-    for (int depth = split * part; depth < end; depth += DEPTH) {
+    for (int depth = place.begin; depth < end; depth += DEPTH) {
         bool more = depth + DEPTH < end;
         if (more) {
             fetch<ROWS, DEPTH>(left, row, depth + DEPTH, end, k, held_a);
@@ -140,7 +109,7 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
         present = next;
         next = other;
     }
-    Target to = target_of(c + (long long)(split) * m * n, old, alpha, beta, m, n, way);
+    Target to = target_of(c + (long long)(place.split) * m * n, old, alpha, beta, m, n, way);
     if (SLICES == 1) {
         // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
 #pragma unroll
@@ -185,13 +154,14 @@ KERNEL product_16x32(Block block, const float* a, const float* b, float* c, cons
     product<16, 32, 64, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
 }
 
-// C of the parts of a split product, `count` elements each, always added in the same order.
+// C, `count` elements, of the parts of a product, always added in the same order. These are few, so that a thread has
+// an element: a small result is then the work of few blocks, and of no grid of its own in a persistent kernel.
 KERNEL add_parts(Block block, const float* parts, float* c, const float* old, const float* alpha, const float* beta,
                  int count, int splits, int way) {
     int i = element_of(block);
     if (i >= count) return;
     float sum = parts[i];
-#pragma unroll 4
+#pragma unroll 8
     for (int s = 1; s < splits; ++s) sum += parts[(long long)(s) * count + i];
     c[i] = way & ACCUMULATING ? beta[0] * old[i] + alpha[0] * sum : sum;
 }

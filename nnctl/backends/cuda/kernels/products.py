@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,9 +10,7 @@ from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_fo
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch, Slot
 
-_FILE = "products.cu"
 _A_ACROSS, _B_ACROSS, _TURNED, _ACCUMULATING = 1, 2, 4, 8
-_PAD = 4
 
 Memory: TypeAlias = Slot | Scratch
 
@@ -38,26 +36,51 @@ class Update:
 class Tile:
     """The part of C that one block makes, and how much of k it holds at once.
 
-    efficiency: the share of the device's arithmetic that it reaches where there are blocks enough.
+    rate: multiplications in a cycle that a multiprocessor makes with it where there are blocks enough. stages:
+    pairs of panels that a block holds. precision: to which operands are rounded.
     """
 
     rows: int
     columns: int
     depth: int
-    efficiency: float
+    rate: float
+    stages: int = 2
+    precision: ProductPrecision = "float32"
+
+    @property
+    def name(self) -> str:
+        """The name of its function."""
+        rounded = "" if self.precision == "float32" else f"{self.precision}_"
+        return f"product_{rounded}{self.rows}x{self.columns}"
+
+    @property
+    def file(self) -> str:
+        """The file of its function."""
+        return "products.cu" if self.precision == "float32" else "rounded_products.cu"
 
     @property
     def shared(self) -> int:
-        """Bytes of shared memory: two pairs of panels. The sums of slices, which follow them, take less."""
-        return 2 * 4 * self.depth * (self.rows + self.columns + 2 * _PAD)
+        """Bytes of shared memory: the panels. The sums of slices, which follow them, take less."""
+        return 4 * self.stages * (self._panel(self.rows) + self._panel(self.columns))
 
-    @property
-    def cycles(self) -> float:
-        """Cycles that a multiprocessor needs for one pair of panels: 128 multiplications in each."""
-        return self.rows * self.columns * self.depth / 128 / self.efficiency
+    def _panel(self, edge: int) -> int:
+        """Floats of a panel with what is behind its rows."""
+        if self.precision == "float32":
+            return self.depth * (edge + 4)
+        return max(self.depth * (edge + 8), edge * (self.depth + 4))
+
+    def cycles(self, together: int) -> float:
+        """Cycles for a pair of panels of each of so many blocks of a multiprocessor, which share its arithmetic."""
+        return max(_WAIT / (self.stages - 1), together * self.rows * self.columns * self.depth / self.rate)
 
 
-TILES = (Tile(128, 128, 8, 0.85), Tile(64, 64, 16, 0.65), Tile(32, 32, 32, 0.4), Tile(16, 32, 64, 0.3))
+_SMALL = (Tile(32, 32, 32, 50.0), Tile(16, 32, 64, 40.0))
+TILES: Mapping[ProductPrecision, tuple[Tile, ...]] = {
+    "float32": (Tile(128, 128, 8, 110.0), Tile(64, 64, 16, 80.0), *_SMALL),
+    "tf32": (Tile(128, 128, 32, 350.0, 3, "tf32"), Tile(64, 64, 32, 250.0, 3, "tf32"), *_SMALL),
+    "bf16": (Tile(128, 128, 32, 450.0, 3, "bf16"), Tile(64, 64, 32, 300.0, 3, "bf16"), *_SMALL),
+}
+"""By precision. Where tensor cores would have little to do, a product is made in float32 whatever is asked for."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +104,13 @@ _BYTES_A_CYCLE = 1500
 _MOST_SPLITS = 64
 
 
-def divided(m: int, n: int, k: int) -> Division:
+def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> Division:
     """The division of a product of (m, k) by (k, n) that an estimate of its cycles finds the fastest."""
-    return min(_divisions(m, n, k), key=lambda d: _cycles(d, m, n))
+    return min(_divisions(k, precision), key=lambda d: _cycles(d, m, n))
 
 
-def _divisions(m: int, n: int, k: int) -> Iterator[Division]:
-    for tile in TILES:
+def _divisions(k: int, precision: ProductPrecision) -> Iterator[Division]:
+    for tile in TILES[precision]:
         panels = blocks_for(k, tile.depth)
         for turned in (False, True)[: 1 if tile.rows == tile.columns else 2]:
             splits = 1
@@ -104,48 +127,47 @@ def tiles_of(division: Division, m: int, n: int) -> int:
 
 
 def _cycles(division: Division, m: int, n: int) -> float:
-    """Blocks of one multiprocessor share its arithmetic, and hide each other's waiting."""
+    """The estimate: blocks of one multiprocessor hide each other's waiting."""
     tile, splits = division.tile, division.splits
     together = blocks_for(tiles_of(division, m, n) * splits, _MULTIPROCESSORS)
-    panels = division.part // tile.depth
     adding = _SECOND_LAUNCH + 8 * splits * m * n / _BYTES_A_CYCLE if splits > 1 else 0.0
-    return panels * max(_WAIT, together * tile.cycles) + adding
+    return division.part // tile.depth * tile.cycles(together) + adding
 
 
 def product_calls(
-    a: Matrix, b: Matrix, c: Slot, sizes: tuple[int, int, int], update: Update | None = None, key: str = "parts"
+    a: Matrix,
+    b: Matrix,
+    c: Slot,
+    sizes: tuple[int, int, int],
+    precision: ProductPrecision = "float32",
+    update: Update | None = None,
 ) -> list[Call]:
-    """The calls of C = op(A)·op(B), or of an update by it.
-
-    sizes: m, n, k, where op(A) is (m, k), op(B) (k, n). key: of the scratch of a split product.
-    """
+    """The calls of C = op(A)·op(B), or of an update by it. sizes: m, n, k, where op(A) is (m, k), op(B) (k, n)."""
     m, n, k = sizes
-    division = divided(m, n, k)
-    tile, splits = division.tile, division.splits
-    accumulating = _ACCUMULATING if update else 0
-    old, alpha, beta = _scaling(c, update)
-    across = (_A_ACROSS * a.transposed, _B_ACROSS * (not b.transposed))
-    left, right, rows, columns = a.memory, b.memory, m, n
-    way = sum(across)
+    division = divided(m, n, k, precision)
+    tile, splits, whole = division.tile, division.splits, division.splits == 1
+    left, right, rows, columns = (a, a.transposed), (b, not b.transposed), m, n
     if division.turned:
         left, right, rows, columns = right, left, n, m
-        way = _TURNED | (_A_ACROSS if across[1] else 0) | (_B_ACROSS if across[0] else 0)
-    whole = splits == 1
-    made: Memory = c if whole else Scratch(splits * m * n, key=key)
+    way = _A_ACROSS * left[1] | _B_ACROSS * right[1] | _TURNED * division.turned
+    made = c if whole else Scratch(splits * m * n, key="parts")
     product = Call(
-        function(_FILE, f"product_{tile.rows}x{tile.columns}"),
+        function(tile.file, tile.name),
         splits * tiles_of(division, m, n),
-        (left, right, made, old, alpha, beta, rows, columns, k, division.part, way | accumulating * whole),
+        (
+            *(left[0].memory, right[0].memory, made, *_scaling(c, update), rows, columns, k, division.part),
+            way | _ACCUMULATING * (update is not None and whole),
+        ),
         tile.shared,
     )
-    return [product] if whole else [product, addition(made, splits, c, update)]
+    return [product] if isinstance(made, Slot) else [product, addition(made, splits, c, update)]
 
 
-def addition(parts: Memory, splits: int, c: Slot, update: Update | None = None) -> Call:
-    """The call of C = the sum of the parts of a product, or of an update by it. parts: (splits, m, n)."""
-    count, accumulating = elements(c), _ACCUMULATING if update else 0
-    arguments = (parts, c, *_scaling(c, update), count, splits, accumulating)
-    return Call(function(_FILE, "add_parts"), blocks_for(count), arguments)
+def addition(parts: Scratch, splits: int, c: Slot, update: Update | None = None) -> Call:
+    """The call of C = the sum of the parts (splits, m, n) of a product, or of an update by it."""
+    count = elements(c)
+    arguments = (parts, c, *_scaling(c, update), count, splits, _ACCUMULATING * (update is not None))
+    return Call(function("products.cu", "add_parts"), blocks_for(count), arguments)
 
 
 def _scaling(c: Slot, update: Update | None) -> tuple[Memory, Slot, Slot]:
@@ -153,20 +175,20 @@ def _scaling(c: Slot, update: Update | None) -> tuple[Memory, Slot, Slot]:
     return (update.old, update.alpha, update.beta) if update else (c, c, c)
 
 
-def _product(launch: Launch, a: Slot, b: Slot, update: Update | None) -> list[Call]:
+def _product(launch: Launch, a: Slot, b: Slot, precision: ProductPrecision, update: Update | None) -> list[Call]:
     ta, tb = (bool(launch.attributes.get(f"transpose_{operand}")) for operand in "ab")
     c = launch.outputs[0]
     (m, n), k = c.shape, a.shape[0 if ta else 1]
-    return product_calls(Matrix(a, ta), Matrix(b, tb), c, (m, n, k), update)
+    return product_calls(Matrix(a, ta), Matrix(b, tb), c, (m, n, k), precision, update)
 
 
 @emits_in_precision("matmul")
 def _matmul(launch: Launch, precision: ProductPrecision) -> list[Call]:
     a, b = launch.inputs
-    return _product(launch, a, b, None)
+    return _product(launch, a, b, precision, None)
 
 
 @emits_in_precision("accumulate_product")
 def _accumulate_product(launch: Launch, precision: ProductPrecision) -> list[Call]:
     old, a, b, alpha, beta = launch.inputs
-    return _product(launch, a, b, Update(old, alpha, beta))
+    return _product(launch, a, b, precision, Update(old, alpha, beta))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from nnctl.backends.codegen.reductions import merged, merged_axes, reduced_axes
+from nnctl.backends.codegen.reductions import merged, reduced_axes
 from nnctl.backends.cuda.calls import THREADS, Argument, Call, Scratch, blocks_for, emits, two_power
-from nnctl.backends.cuda.codegen.functions import function
-from nnctl.plan.plan import Launch, Slot
+from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
+from nnctl.plan.plan import Launch
 
-_FILE = "reductions.cu"
+REDUCTIONS = ("sum", "sum_to", "mean", "max")
 _ENOUGH = 528
 """Blocks that keep the memory of a large device busy."""
 _LONG = 32
@@ -19,69 +20,86 @@ _LEAST = 8
 """Elements that each thread of a part should have."""
 
 
-@emits("sum", "sum_to")
-def _sum(launch: Launch) -> list[Call]:
-    return list(_passes(launch, "sums", 1.0))
+@dataclass(frozen=True)
+class Reducer:
+    """A function that reduces, and what it is given.
+
+    function: takes `inputs`, as many results as there are scales, six sizes and the scales. again: does the same
+    with as many arrays as there are results. scales: of the results.
+    """
+
+    function: DeviceFunction
+    inputs: tuple[Argument, ...]
+    again: DeviceFunction
+    scales: tuple[float, ...]
 
 
-@emits("mean")
-def _mean(launch: Launch) -> list[Call]:
+@emits(*REDUCTIONS)
+def _reduction(launch: Launch) -> list[Call]:
+    of_array = array_reducer(launch)
+    reducer = Reducer(of_array, launch.inputs, of_array, (scale_of(launch),))
+    return list(passes(reducer, launch.outputs, launch.inputs[0].shape, reduced_axes(launch)))
+
+
+def array_reducer(launch: Launch) -> DeviceFunction:
+    """The function that reduces an array in memory as a launch does."""
+    return function("reductions.cu", "maxima" if launch.op.name == "max" else "sums")
+
+
+def scale_of(launch: Launch) -> float:
+    """The factor of a reduction's results: of a mean one over the number of elements."""
+    if launch.op.name != "mean":
+        return 1.0
     count = math.prod(launch.inputs[0].shape[a] for a in reduced_axes(launch))
-    return list(_passes(launch, "sums", 1.0 / count if count else math.nan))
+    return 1.0 / count if count else math.nan
 
 
-@emits("max")
-def _max(launch: Launch) -> list[Call]:
-    return list(_passes(launch, "maxima", None))
-
-
-def _passes(launch: Launch, name: str, scale: float | None) -> Iterator[Call]:
-    """The longest stretch of axes first: what is left for the others is smaller by its length."""
-    source: Slot | Scratch = launch.inputs[0]
-    groups = merged(g for g in merged_axes(launch.inputs[0], reduced_axes(launch)) if g[1] != 1)
+def passes(
+    reducer: Reducer, outputs: Sequence[Argument], shape: Sequence[int], reduced: Sequence[int]
+) -> Iterator[Call]:
+    """Calls that reduce over axes of a shape; the longest stretch of axes first: it leaves the least to the others."""
+    groups = merged((axis in reduced, length) for axis, length in enumerate(shape) if length != 1)
     while True:
-        gone = [i for i, (reduced, _) in enumerate(groups) if reduced]
+        gone = [i for i, (goes, _) in enumerate(groups) if goes]
         at = max(gone, key=lambda i: groups[i][1], default=len(groups))
         outer, inner = (math.prod(n for _, n in some) for some in (groups[:at], groups[at + 1 :]))
         length = groups[at][1] if gone else 1
-        last = len(gone) <= 1
-        target = launch.outputs[0] if last else Scratch(outer * inner, key=f"axis {at} of {len(groups)}")
-        yield from middle(name, source, target, (outer, length, inner), scale if last or scale is None else 1.0)
-        if last:
+        if len(gone) <= 1:
+            yield from _middle(reducer, outputs, (outer, length, inner))
             return
-        source, groups = target, merged([*groups[:at], *groups[at + 1 :]])
+        kept = _between(outputs, outer * inner, f"{at} of {len(groups)}")
+        yield from _middle(_unscaled(reducer), kept, (outer, length, inner))
+        reducer = replace(reducer, function=reducer.again, inputs=kept)
+        groups = merged([*groups[:at], *groups[at + 1 :]])
 
 
-def middle(
-    name: str, x: Slot | Scratch, y: Slot | Scratch, shape: tuple[int, int, int], scale: float | None
-) -> Iterator[Call]:
-    """Calls that reduce x of shape (outer, length, inner) over its middle axis into y, in one pass or two."""
+def _middle(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int, int]) -> Iterator[Call]:
+    """Calls that reduce (outer, length, inner) over the middle axis, in one pass or two."""
     outer, length, inner = shape
     width = min(32, two_power(inner))
     each = -(-length // (THREADS // width))
     blocks = max(1, outer * blocks_for(inner, width))
     parts = min(_ENOUGH // blocks, each // _LEAST) if each >= _LONG else 1
     if parts > 1:
-        pieces = Scratch(outer * parts * inner, key=f"parts of {outer}, {length}, {inner}")
-        yield _pass(name, x, pieces, shape, parts, width, None if scale is None else 1.0)
-        x, length = pieces, parts
-    yield _pass(name, x, y, (outer, length, inner), 1, width, scale)
+        pieces = _between(outputs, outer * parts * inner, f"parts of {outer}, {length}, {inner}")
+        yield _pass(_unscaled(reducer), pieces, shape, parts, width)
+        reducer, length = replace(reducer, function=reducer.again, inputs=pieces), parts
+    yield _pass(reducer, outputs, (outer, length, inner), 1, width)
 
 
-def _pass(
-    name: str,
-    x: Slot | Scratch,
-    y: Slot | Scratch,
-    shape: tuple[int, int, int],
-    parts: int,
-    width: int,
-    scale: float | None,
-) -> Call:
+def _between(outputs: Sequence[Argument], elements: int, key: str) -> tuple[Scratch, ...]:
+    """Memory between two passes, for each result."""
+    return tuple(Scratch(elements, key=f"{key}, result {number}") for number in range(len(outputs)))
+
+
+def _unscaled(reducer: Reducer) -> Reducer:
+    return replace(reducer, scales=(1.0,) * len(reducer.scales))
+
+
+def _pass(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int, int], parts: int, width: int) -> Call:
     outer, length, inner = shape
     # A few elements for each thread: their loads are under way at once.
     depth = min(THREADS // width, two_power(-(-length // (4 * parts))))
     blocks = blocks_for(inner, width) * blocks_for(outer * parts, THREADS // (width * depth))
-    arguments: tuple[Argument, ...] = (x, y, *shape, parts, width, depth)
-    if scale is not None:
-        arguments = (*arguments, scale)
-    return Call(function(_FILE, name), blocks, arguments, shared=4 * THREADS)
+    arguments = (*reducer.inputs, *outputs, *shape, parts, width, depth, *reducer.scales)
+    return Call(reducer.function, blocks, arguments, shared=4 * THREADS * len(outputs))

@@ -1,4 +1,4 @@
-"""The text of a persistent kernel: the units of all pieces, then one kernel that walks through rounds and levels."""
+"""The text of a persistent kernel: the units of all tasks, then one kernel that walks through rounds and levels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from nnctl.backends.cuda.codegen.dialect import literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Kind, Parameter, Unit, prelude
-from nnctl.backends.cuda.persistent.pieces import Operand, Piece, Pointer, Region
 from nnctl.backends.cuda.persistent.rounds import Rounds
+from nnctl.backends.cuda.persistent.tasks import Operand, Pointer, Region, Task
 from nnctl.ops.shapes import DType
 
 MOST_SHARED = 48 * 1024
@@ -38,22 +38,22 @@ class Layout:
 
 def layout_of(rounds: Rounds) -> Layout:
     """The places of the values of a step: a block's own in shared memory as long as there is room, small ones first."""
-    pieces = [piece for of_round in rounds.levels for level in of_round for piece in level]
-    values = list(dict.fromkeys(r for p in pieces for r in (*p.reads, *p.writes) if r.place == "value"))
+    values = list(dict.fromkeys(r for t in rounds.tasks for r in (*t.reads, *t.writes) if r.place == "value"))
     outside = {
         region
-        for p in pieces
-        if p.function is not None and _GLOBAL_ALONE.search(p.function.unit.text)
-        for region in p.reads | p.writes
+        for task in rounds.tasks
+        if task.function is not None and _GLOBAL_ALONE.search(task.function.unit.text)
+        for region in task.reads | task.writes
     }
-    taken = max((p.shared for p in pieces), default=0)
+    taken = max((task.shared for task in rounds.tasks), default=0)
     common: dict[Region, int] = {}
     shared_own: dict[Region, int] = {}
     own: dict[Region, int] = {}
     common_bytes = own_bytes = shared_bytes = 0
     for region in sorted(values, key=lambda r: (r.bytes, str(r.key))):
         if region not in rounds.own:
-            common[region], common_bytes = common_bytes, common_bytes + _aligned(region.bytes, _ALIGNMENT)
+            places = 2 if region in rounds.alternating else 1
+            common[region], common_bytes = common_bytes, common_bytes + places * _aligned(region.bytes, _ALIGNMENT)
         elif region not in outside and shared_bytes + _aligned(region.bytes, 16) + taken <= MOST_SHARED:
             shared_own[region], shared_bytes = shared_bytes, shared_bytes + _aligned(region.bytes, 16)
         else:
@@ -83,9 +83,18 @@ class PersistentKernel:
     regions: tuple[Region, ...]
 
 
-def kernel_of(name: str, rounds: Rounds, layout: Layout) -> PersistentKernel:
-    """The kernel that runs steps in these rounds. name: of the plan, in messages."""
-    return _Text(rounds, layout).kernel(name)
+def kernel_of(name: str, rounds: Rounds, layout: Layout, cluster: int = 0) -> PersistentKernel:
+    """The kernel that runs steps in these rounds. name: of the plan, in messages.
+
+    cluster: the blocks of its grid where that is one cluster; else any number of blocks is launched together.
+    """
+    return _Text(rounds, layout, cluster).kernel(name)
+
+
+_CLUSTER_BARRIER = """// Wait until all blocks of the cluster have come here; what they wrote before is seen by all.
+DEVICE void cluster_barrier() {
+    asm volatile("barrier.cluster.arrive.release;\\nbarrier.cluster.wait.acquire;" ::: "memory");
+}"""
 
 
 _MEMORIES = (
@@ -98,82 +107,100 @@ _MEMORIES = (
 
 
 class _Text:
-    def __init__(self, rounds: Rounds, layout: Layout) -> None:
+    def __init__(self, rounds: Rounds, layout: Layout, cluster: int) -> None:
         self._rounds = rounds
         self._layout = layout
+        self._cluster = cluster
+        self._meet = "cluster_barrier();" if cluster else "grid_barrier(gridDim.x, arrived);"
         self._units: dict[Unit, str] = {}
         self._given: dict[Region, tuple[str, DType]] = {}
         self._scratch_is_free = True
 
     def kernel(self, name: str) -> PersistentKernel:
         """See `kernel_of`."""
-        steps = list(self._step())
+        ahead, steps = list(self._ahead("0")), list(self._step())
+        clustered = f"__cluster_dims__({self._cluster}, 1, 1) " if self._cluster else ""
         taken = (*_MEMORIES, *(_parameter(given, dtype) for given, dtype in self._given.values()))
         lines = [
-            f'extern "C" __global__ void __launch_bounds__(THREADS) launch_steps(const int* running, '
+            f'extern "C" __global__ void {clustered}__launch_bounds__(THREADS, 1) launch_steps(const int* running, '
             f"{', '.join(p.text for p in taken)}) {{",
             "    extern __shared__ __align__(16) float shared[];",
             f"    float* scratch = shared + {self._layout.scratch // 4};",
             f"    own += (long long)(blockIdx.x) * {self._layout.own_bytes};",
             "    int step = 0, last = *running ? steps : 0;",
+            *(f"    {line}" for line in ahead),
+            *([f"    {self._meet}"] if ahead else []),
             "    for (; step < last; ++step) {",
             *(f"        {line}" for line in steps),
             "    }",
             "    if (blockIdx.x == 0 && threadIdx.x == 0) *completed = step;",
             "}",
         ]
-        text = "\n".join([prelude(), *(_enclosed(unit, space) for unit, space in self._units.items()), *lines, ""])
+        barrier = [_CLUSTER_BARRIER] if self._cluster else []
+        units = (_enclosed(unit, space) for unit, space in self._units.items())
+        text = "\n".join([prelude(), *barrier, *units, *lines, ""])
         unit = PersistentUnit(f"the persistent kernel of {name!r}", text)
-        return PersistentKernel(DeviceFunction("steps", unit, taken), tuple(self._given))
+        return PersistentKernel(DeviceFunction("steps", unit, taken, self._cluster), tuple(self._given))
 
     def _step(self) -> Iterator[str]:
         last = len(self._rounds.levels) - 1
         for number, levels in enumerate(self._rounds.levels):
             yield f"// round {number}"
+            if number == self._rounds.ahead_in:
+                yield from self._ahead("step + 1")
             for depth, level in enumerate(levels):
                 yield from self._level(level)
                 ends = depth == len(levels) - 1
                 meets = ends and (number < last or self._rounds.meets)
-                yield "grid_barrier(gridDim.x, arrived);" if meets else "__syncthreads();"
+                yield self._meet if meets else "__syncthreads();"
 
-    def _level(self, level: Sequence[Piece]) -> Iterator[str]:
-        """The pieces of a level, in any order; the threads of a block wait where two of them use its scratch."""
+    def _ahead(self, number: str) -> Iterator[str]:
+        """The tasks of a step that are run before it begins, if the chunk has such a step."""
+        if self._rounds.ahead:
+            yield f"if ({number} < last) {{"
+            yield f"    const int next = {number};"
+            for task in self._rounds.ahead:
+                yield from (f"    {line}" for line in self._dealt([task], "next"))
+            yield "}"
+
+    def _level(self, level: Sequence[Task]) -> Iterator[str]:
+        """The tasks of a level, in any order; the threads of a block wait where two of them use its scratch."""
         placements = self._rounds.placements
         self._scratch_is_free = True
-        for piece in level:
-            if piece.function is None:
-                (guard,) = piece.operands
+        for task in level:
+            if task.function is None:
+                (guard,) = task.operands
                 yield f"if (!isfinite(*{self._operand(guard)})) break;"
-            elif placements[piece] == "everywhere":
-                yield from self._in_turn(piece)
+            elif placements[task] == "everywhere":
+                yield from self._in_turn(task)
         for chain in dict.fromkeys(placements[p] for p in level if isinstance(placements[p], int)):
-            # Blocks of spread pieces are dealt from the first one on, chains from the last one.
+            # Blocks of spread tasks are dealt from the first one on, chains from the last one.
             yield f"if (blockIdx.x == gridDim.x - 1 - {chain} % gridDim.x) {{"
-            for piece in level:
-                if placements[piece] == chain:
-                    yield from (f"    {line}" for line in self._in_turn(piece))
+            for task in level:
+                if placements[task] == chain:
+                    yield from (f"    {line}" for line in self._in_turn(task))
             yield "}"
         yield from self._dealt([p for p in level if placements[p] == "spread"])
 
-    def _in_turn(self, piece: Piece) -> Iterator[str]:
-        """All blocks of a piece by one block, one after the other."""
-        if piece.blocks == 1:
-            yield from self._scratch(piece.shared)
-            yield self._run(piece, "0")
+    def _in_turn(self, task: Task) -> Iterator[str]:
+        """All blocks of a task by one block, one after the other."""
+        if task.blocks == 1:
+            yield from self._scratch(task.shared)
+            yield self._run(task, "0")
         else:
-            yield from self._loop(f"int b = 0; b < {piece.blocks}; ++b", piece.shared, [self._run(piece, "b")])
+            yield from self._loop(f"int b = 0; b < {task.blocks}; ++b", task.shared, [self._run(task, "b")])
 
-    def _dealt(self, pieces: Sequence[Piece]) -> Iterator[str]:
-        """The blocks of pieces, numbered through and dealt to the grid."""
+    def _dealt(self, tasks: Sequence[Task], step: str = "step") -> Iterator[str]:
+        """The blocks of tasks, numbered through and dealt to the grid. step: the variable that holds its number."""
         first = 0
         lines: list[str] = []
-        for piece in pieces:
-            run = self._run(piece, f"b - {first}" if first else "b")
-            first += piece.blocks
-            condition = f"if (b < {first}) " if len(pieces) > 1 else ""
+        for task in tasks:
+            run = self._run(task, f"b - {first}" if first else "b", step)
+            first += task.blocks
+            condition = f"if (b < {first}) " if len(tasks) > 1 else ""
             lines.append(f"{'else ' if lines else ''}{condition}{run}")
-        if pieces:
-            shared = max(piece.shared for piece in pieces)
+        if tasks:
+            shared = max(task.shared for task in tasks)
             yield from self._loop(f"int b = blockIdx.x; b < {first}; b += gridDim.x", shared, lines)
 
     def _loop(self, head: str, shared: int, body: Sequence[str]) -> Iterator[str]:
@@ -186,37 +213,40 @@ class _Text:
         yield "}"
 
     def _scratch(self, shared: int) -> Iterator[str]:
-        """A barrier where a piece takes the block's scratch that another one may still be using."""
+        """A barrier where a task takes the block's scratch that another one may still be using."""
         if shared and not self._scratch_is_free:
             yield "__syncthreads();"
         self._scratch_is_free = self._scratch_is_free and not shared
 
-    def _run(self, piece: Piece, block: str) -> str:
-        function = piece.function
+    def _run(self, task: Task, block: str, step: str = "step") -> str:
+        function = task.function
         assert function is not None
         space = self._units.setdefault(function.unit, f"unit{len(self._units)}")
-        given = ", ".join([f"Block{{{block}, {piece.blocks}, scratch}}", *map(self._operand, piece.operands)])
-        return f"{space}::{function.name}({given});"
+        given = [f"Block{{{block}, {task.blocks}, scratch}}", *(self._operand(o, step) for o in task.operands)]
+        return f"{space}::{function.name}({', '.join(given)});"
 
-    def _operand(self, operand: Operand) -> str:
+    def _operand(self, operand: Operand, step: str = "step") -> str:
         match operand:
             case Pointer():
-                return self._pointer(operand)
+                return self._pointer(operand, step)
             case int():
                 return str(operand) if operand > -(2**31) else "(-2147483647 - 1)"
             case float():
                 return literal(operand)
 
-    def _pointer(self, pointer: Pointer) -> str:
-        region, element = pointer.region, ELEMENTS[pointer.dtype]
-        for places, base in ((self._layout.common, "common"), (self._layout.own, "own")):
-            if region in places:
-                return f"({element}*)({base} + {places[region]})"
-        if region in self._layout.shared_own:
-            return f"({element}*)(shared + {self._layout.shared_own[region] // 4})"
+    def _pointer(self, pointer: Pointer, step: str) -> str:
+        region, element, layout = pointer.region, ELEMENTS[pointer.dtype], self._layout
+        if region in layout.shared_own:
+            return f"({element}*)(shared + {layout.shared_own[region] // 4})"
+        if region in layout.own:
+            return f"({element}*)(own + {layout.own[region]})"
+        if region in self._rounds.alternating:
+            return f"({element}*)(common + {layout.common[region]} + {step} % 2 * {_aligned(region.bytes, _ALIGNMENT)})"
+        if region in layout.common:
+            return f"({element}*)(common + {layout.common[region]})"
         name, _ = self._given.setdefault(region, (f"p{len(self._given)}", pointer.dtype))
         if region.place in ("feed", "kept"):
-            return f"({name} + (long long)(step) * {region.bytes // _BYTES[pointer.dtype]})"
+            return f"({name} + (long long)({step}) * {region.bytes // _BYTES[pointer.dtype]})"
         return name
 
 

@@ -1,4 +1,4 @@
-"""Pieces of a step: all that a persistent kernel does in it, with the memory that each piece reads and writes.
+"""Tasks of a step: all that a persistent kernel does in it, with the memory that each task reads and writes.
 
 The arena is laid out for phases: values that are not needed at the same time share memory. A persistent kernel
 waits at other places than between phases, so that here each value has a region of its own.
@@ -42,7 +42,7 @@ Operand: TypeAlias = Pointer | int | float
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class Task:
     """A grid of blocks of one device function. function: None for the check of the guard, which is its operand.
 
     guarded: whether it may change storage only where the guard is finite.
@@ -65,13 +65,13 @@ class Piece:
         return frozenset(o.region for o in self.operands if isinstance(o, Pointer)) - self.writes
 
 
-def pieces_of(plan: Plan, calls: Sequence[Sequence[Call]]) -> list[Piece]:
-    """The pieces of a step in an order in which they may run: calls, the guard's check, outputs, copies.
+def tasks_of(plan: Plan, calls: Sequence[Sequence[Call]]) -> list[Task]:
+    """The tasks of a step in an order in which they may run: calls, the guard's check, outputs, copies.
 
     calls: of each launch, as `calls_of` gives them.
     """
     regions = _Regions()
-    found: list[Piece] = []
+    found: list[Task] = []
     for number, (launch, of_launch) in enumerate(zip(plan.launches, calls, strict=True)):
         if number == plan.guarded:
             found += _check(plan, regions)
@@ -82,7 +82,7 @@ def pieces_of(plan: Plan, calls: Sequence[Sequence[Call]]) -> list[Piece]:
                     regions.operand(number, argument, parameter.written)
                     for argument, parameter in zip(call.arguments, call.function.parameters, strict=True)
                 )
-                found.append(Piece(call.function, call.blocks, call.shared, operands, number >= plan.guarded))
+                found.append(Task(call.function, call.blocks, call.shared, operands, number >= plan.guarded))
     if plan.guarded == len(plan.launches):
         found += _check(plan, regions)
     for name, slot in plan.outputs.items():
@@ -90,16 +90,16 @@ def pieces_of(plan: Plan, calls: Sequence[Sequence[Call]]) -> list[Piece]:
         found.append(_copy(regions.of(slot), kept, slot))
     for new, old in plan.copies:
         found.append(_copy(regions.of(new), regions.of(old), new))
-    return [piece for piece in found if piece.blocks]
+    return [task for task in found if task.blocks]
 
 
-def _check(plan: Plan, regions: _Regions) -> list[Piece]:
-    return [] if plan.guard is None else [Piece(None, 1, 0, (Pointer(regions.of(plan.guard), plan.guard.dtype),))]
+def _check(plan: Plan, regions: _Regions) -> list[Task]:
+    return [] if plan.guard is None else [Task(None, 1, 0, (Pointer(regions.of(plan.guard), plan.guard.dtype),))]
 
 
-def _copy(source: Region, target: Region, like: Slot) -> Piece:
+def _copy(source: Region, target: Region, like: Slot) -> Task:
     operands = (Pointer(source, like.dtype), Pointer(target, like.dtype, written=True), elements(like))
-    return Piece(function("steps.cu", f"copy_{like.dtype}"), blocks_for(elements(like)), 0, operands, guarded=True)
+    return Task(function("steps.cu", f"copy_{like.dtype}"), blocks_for(elements(like)), 0, operands, guarded=True)
 
 
 def _bytes(slot: Slot) -> int:

@@ -1,0 +1,10 @@
+// Convolutions by tensor cores, operands rounded to TF32.
+
+#include "mma.cuh"
+#include "geometry.cuh"
+#include "panels.cuh"
+#include "tiles.cuh"
+#include "convolution.cuh"
+
+#define OPERANDS TF32
+#include "convolution_kernels.cuh"

@@ -1,0 +1,48 @@
+// What all products of matrices share: C = op(A)·op(B), op(A) (m, k), op(B) (k, n), every matrix by rows in memory.
+#ifndef NNCTL_PRODUCTS
+#define NNCTL_PRODUCTS
+
+#define A_ACROSS 1      // A lies in memory as (k, m), not (m, k)
+#define B_ACROSS 2      // B lies in memory as (k, n), not (n, k)
+#define TURNED 4        // what is stored is Cᵀ
+#define ACCUMULATING 8  // what is stored is β·C + α·op(A)·op(B)
+
+// One operand. Its edge is m or n, its depth k. across: rows in memory run along the edge, else along the depth.
+struct Operand {
+    const float* at;
+    int edge;
+    bool across;
+};
+
+// Where a block's results go. m, n: of the product that is stored. scaled: whether by α and β.
+struct Target {
+    float* c;
+    const float* old;
+    float alpha, beta;
+    int m, n;
+    bool turned, scaled;
+};
+
+DEVICE Target target_of(float* c, const float* old, const float* alpha, const float* beta, int m, int n, int way) {
+    bool scaled = way & ACCUMULATING;
+    return Target{c, old, scaled ? alpha[0] : 1.0f, scaled ? beta[0] : 0.0f, m, n, bool(way & TURNED), scaled};
+}
+
+DEVICE void put(Target to, int row, int column, float value) {
+    if (row >= to.m || column >= to.n) return;
+    long long at = to.turned ? (long long)(column) * to.m + row : (long long)(row) * to.n + column;
+    to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
+}
+
+// A block's tile: its first row and column, and the part of k that its split begins and ends with.
+struct Place {
+    int row, column, split, begin, end;
+};
+
+DEVICE Place place_of(Block block, int rows, int columns, int m, int n, int k, int part) {
+    int along = (n + columns - 1) / columns, tiles = (m + rows - 1) / rows * along;
+    int tile = block.index % tiles, split = block.index / tiles;
+    return Place{tile / along * rows, tile % along * columns, split, split * part, min(k, (split + 1) * part)};
+}
+
+#endif

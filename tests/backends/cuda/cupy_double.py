@@ -1,0 +1,145 @@
+"""A double of CuPy that writes down what is asked of it; its arrays lie on the host."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+
+class CudaError(RuntimeError):
+    """CuPy's CUDARuntimeError, as it is printed."""
+
+
+class DriverError(RuntimeError):
+    """CuPy's CUDADriverError."""
+
+
+class OutOfMemoryError(MemoryError):
+    """CuPy's."""
+
+
+class FakeArray:
+    """Bytes that lie nowhere; `data.ptr` is their address."""
+
+    def __init__(self, host: Any, log: list[Any]) -> None:
+        self.host, self._log = host, log
+        self.shape, self.dtype, self.size = host.shape, host.dtype, host.size
+        self.data = SimpleNamespace(ptr=host.ctypes.data)
+
+    def __len__(self) -> int:
+        return len(self.host)
+
+    def get(self, stream: Any, out: Any) -> None:
+        self._log.append(("get", stream.ptr, threading.current_thread().name))
+        out[...] = self.host
+
+
+class FakeCupy:
+    """What `CupyDevice` asks of CuPy, each call in `log`. fails: by the name of a call, what it raises."""
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.fails: dict[str, BaseException] = {}
+        runtime = SimpleNamespace(
+            CUDARuntimeError=CudaError,
+            memcpyHostToDevice=1,
+            streamCaptureModeThreadLocal=1,
+            setDevice=self._call("setDevice"),
+            getDeviceProperties=lambda number: {"name": b"A GPU", "major": 9, "minor": 0},
+            memGetInfo=lambda: (3 << 30, 4 << 30),
+            memcpyAsync=self._memcpy,
+            driverGetVersion=lambda: 13010,
+            runtimeGetVersion=lambda: 13000,
+        )
+        driver = SimpleNamespace(
+            CUDADriverError=DriverError,
+            CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES=8,
+            funcSetAttribute=self._call("funcSetAttribute"),
+            occupancyMaxActiveBlocksPerMultiprocessor=lambda *a: 2,
+        )
+        self.cuda = SimpleNamespace(
+            runtime=runtime,
+            driver=driver,
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
+            Stream=self._stream,
+            Device=lambda number: SimpleNamespace(compute_capability="90", attributes={"MultiProcessorCount": 4}),
+            Module=self._module,
+            Event=self._event,
+            alloc_pinned_memory=self._pinned,
+            get_elapsed_time=lambda first, last: 2500.0,
+        )
+
+    def _call(self, name: str, result: Any = None) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.log.append((name, *arguments, *named.items()))
+            if name in self.fails:
+                raise self.fails[name]
+            return result
+
+        return call
+
+    def _stream(self, non_blocking: bool) -> Any:
+        assert non_blocking
+        return SimpleNamespace(
+            ptr=77,
+            use=self._call("use"),
+            begin_capture=self._call("begin_capture"),
+            end_capture=self._call("end_capture", SimpleNamespace(launch=self._call("graph.launch"))),
+        )
+
+    def _module(self) -> Any:
+        def get_function(name: str) -> Any:
+            self.log.append(("get_function", name))
+            return FakeFunction(name, self)
+
+        return SimpleNamespace(load=self._call("load"), get_function=get_function)
+
+    def _event(self, disable_timing: bool = False) -> Any:
+        return SimpleNamespace(done=False, record=self._call("record"), synchronize=self._call("event.synchronize"))
+
+    def _pinned(self, size: int) -> Any:
+        return FakePinned(size)
+
+    def _memcpy(self, target: int, source: int, size: int, kind: int, stream: int) -> None:
+        self.log.append(("memcpy", size, kind, stream))
+        if "memcpy" in self.fails:
+            raise self.fails["memcpy"]
+        ctypes.memmove(target, source, size)
+
+    def empty(self, shape: Any, dtype: Any) -> FakeArray:
+        if "empty" in self.fails:
+            raise self.fails["empty"]
+        return FakeArray(np.full(shape, 9, dtype), self.log)
+
+    def get_default_memory_pool(self) -> Any:
+        return SimpleNamespace(free_bytes=lambda: 1 << 30)
+
+    def names(self) -> list[str]:
+        return [entry[0] for entry in self.log]
+
+
+class FakeFunction:
+    """A kernel of a module."""
+
+    ptr = 5
+
+    def __init__(self, name: str, cupy: FakeCupy) -> None:
+        self.name, self._cupy = name, cupy
+
+    def __call__(self, grid: Any, block: Any, args: Any, shared: int, stream: Any, cooperative: bool) -> None:
+        self._cupy.log.append(("launch", self.name, grid, block, args, shared, stream.ptr, cooperative))
+        if "launch" in self._cupy.fails:
+            raise self._cupy.fails["launch"]
+
+
+class FakePinned(bytearray):
+    """Pinned memory."""
+
+    @property
+    def ptr(self) -> int:
+        return int(np.frombuffer(self, np.uint8).ctypes.data)
