@@ -12,7 +12,9 @@ from nnctl.errors import KernelError
 
 log = logging.getLogger("nnctl.compile")
 
-_OPTIONS = ("-std=c++17",)
+_OPTIONS = ("-std=c++17", "--fmad=false")
+"""Products and sums are fused where a kernel says so by fmaf, and nowhere else: a function gives the same bits in
+whatever it is compiled into, so that a run may go on by another way."""
 _PROBLEM = re.compile(r"^(.+)\((\d+)\): (?:catastrophic )?error\b[^:]*: (.+)$", re.MULTILINE)
 
 

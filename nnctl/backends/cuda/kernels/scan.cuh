@@ -206,6 +206,13 @@ DEVICE void load_states(const Scan& scan, States states, int first, int depth) {
     }
 }
 
+DEVICE void add_products(float* sums, float a, float4 w) {
+    sums[0] = fmaf(a, w.x, sums[0]);
+    sums[1] = fmaf(a, w.y, sums[1]);
+    sums[2] = fmaf(a, w.z, sums[2]);
+    sums[3] = fmaf(a, w.w, sums[3]);
+}
+
 // What of a lane's sums the rows first … first + depth − 1 of a chunk give.
 template <int GATES>
 DEVICE void accumulate(const Scan& scan, int tile, int depth, float (&sums)[16]) {
@@ -219,10 +226,10 @@ DEVICE void accumulate(const Scan& scan, int tile, int depth, float (&sums)[16])
 #pragma unroll 4
     for (int k = first; k < depth; k += SCAN_WARPS * slices) {
         float4 a = *(const float4*)(states + 4 * k), w = *(const float4*)(weights + k * columns);
-        sums[0] += a.x * w.x; sums[1] += a.x * w.y; sums[2] += a.x * w.z; sums[3] += a.x * w.w;
-        sums[4] += a.y * w.x; sums[5] += a.y * w.y; sums[6] += a.y * w.z; sums[7] += a.y * w.w;
-        sums[8] += a.z * w.x; sums[9] += a.z * w.y; sums[10] += a.z * w.z; sums[11] += a.z * w.w;
-        sums[12] += a.w * w.x; sums[13] += a.w * w.y; sums[14] += a.w * w.z; sums[15] += a.w * w.w;
+        add_products(sums, a.x, w);
+        add_products(sums + 4, a.y, w);
+        add_products(sums + 8, a.z, w);
+        add_products(sums + 12, a.w, w);
     }
 }
 
