@@ -10,13 +10,12 @@ import pytest
 
 from backends import toy
 from backends.cuda.emulator import EmulatedDevice, compiler
-from nnctl.backends.contract import Backend
+from nnctl.backends.contract import Backend, Executable
 from nnctl.backends.cpu.backend import CompiledStep, CpuBackend
 from nnctl.backends.cuda.backend import CudaBackend
-from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.persistent.choice import complete
+from nnctl.backends.cuda.persistent.choice import Grid, complete
 from nnctl.backends.cuda.persistent.steps import PersistentSteps
 from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
@@ -33,12 +32,12 @@ class ExactlyThreads(CpuBackend):
 class Persistent(CudaBackend):
     """The CUDA backend with a persistent kernel of three blocks for every training step that can have one."""
 
-    def load(self, plan: Plan, storage: Mapping[str, Any]) -> StepsOnDevice:
+    def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
         captured = super().load(plan, storage)
         calls = calls_of(plan)
         if plan.guard is None or not complete(calls):
             return captured
-        return PersistentSteps(plan, storage, self.device, calls, 3)
+        return PersistentSteps(plan, storage, self.device, calls, Grid(3))
 
 
 def _under_test() -> Iterator[tuple[str, Backend]]:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Finding, Resources
+from nnctl.backends.contract import Executable, Finding, Resources
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
+from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
+from nnctl.backends.cuda.persistent.choice import complete, grids_for, obstacle, suits
+from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.tasks import tasks_of
+from nnctl.backends.cuda.persistent.trial import FastestSteps, Way
 from nnctl.backends.cuda.planner import CudaPlanner
+from nnctl.errors import UsageError
 from nnctl.plan.plan import Plan
 
 
 class CudaBackend(CudaPlanner):
-    """A `Backend` whose storage is arrays on a device. precision: of matrix products and convolutions."""
+    """A `Backend` whose storage is arrays on a device.
+
+    precision: of matrix products and convolutions. persistent: whether training steps are run by a persistent
+    kernel; None for small nets for which a trial finds that faster than captured launches.
+    """
 
     resources = Resources(1, "one device")
 
-    def __init__(self, device: Device, precision: ProductPrecision = "float32") -> None:
+    def __init__(
+        self, device: Device, precision: ProductPrecision = "float32", persistent: bool | None = False
+    ) -> None:
         super().__init__(precision, device.products)
         self.device = device
+        self.persistent = persistent
 
     def to_device(self, array: NDArray[Any]) -> Any:
         """See `Backend`."""
@@ -40,9 +54,30 @@ class CudaBackend(CudaPlanner):
         """See `Backend`."""
         return self.device.memory_left()
 
-    def load(self, plan: Plan, storage: Mapping[str, Any]) -> CapturedSteps:
-        """See `Backend`. Raises ValueError for another precision than float32."""
-        return CapturedSteps(_single(plan), storage, self.device, self.precision)
+    def load(self, plan: Plan, storage: Mapping[str, Any]) -> Executable:
+        """See `Backend`.
+
+        Raises ValueError for another precision than float32, UsageError where no persistent kernel can run the
+        training step that the spec wants run by one.
+        """
+        captured: Way = partial(CapturedSteps, _single(plan), device=self.device, precision=self.precision)
+        persistent = self._persistent(plan)
+        ways = persistent if self.persistent and persistent else [captured, *persistent]
+        return FastestSteps(plan, storage, self.device, ways) if len(ways) > 1 else ways[0](storage)
+
+    def _persistent(self, plan: Plan) -> list[Way]:
+        """The persistent kernels that are worth a trial for a plan, the most promising first."""
+        if plan.guard is None or self.persistent is False or not (self.persistent or suits(plan)):
+            return []
+        calls = calls_of(plan, self.precision)
+        reason = obstacle(plan, calls)
+        if not complete(calls) or reason is not None:
+            if self.persistent:
+                raise UsageError(f"no persistent kernel can run {plan.name}: {reason}\n  leave persistent: out")
+            return []
+        device = self.device
+        grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
+        return [partial(PersistentSteps, plan, device=device, calls=calls, grid=grid) for grid in grids]
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedSteps:
         """See `Backend`."""

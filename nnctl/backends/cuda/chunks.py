@@ -22,17 +22,17 @@ class StepsOnDevice:
         self.plan = plan
         self.device = device
         self.memory = Memory(plan, storage, device)
-        self._in_flight = False
+        self.in_flight = False
 
     def start(self, feeds: Mapping[str, Array], steps: int) -> ChunkInFlight:
         """See `Executable` in the contract."""
-        if self._in_flight:
+        if self.in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
         if self.memory.make_room(steps):
             self.moved()
         self.memory.fill(feeds, steps)
         self.run(steps)
-        self._in_flight = True
+        self.in_flight = True
         return ChunkInFlight(self)
 
     def land(self) -> Result:
@@ -40,7 +40,7 @@ class StepsOnDevice:
         try:
             return Result(*self.memory.made())
         finally:
-            self._in_flight = False
+            self.in_flight = False
 
     def moved(self) -> None:
         """Forget where the feeds and outputs of a chunk lay: they have new arrays."""

@@ -21,7 +21,9 @@ class Cuda(BackendComponent):
     """Each step captured into a graph of kernels on an NVIDIA GPU.
 
     precision: of matrix products and convolutions; sums are float32 in each. tf32 keeps 10 bits of a factor's
-    mantissa and bf16 keeps 7, of float32's 23.
+    mantissa and bf16 keeps 7, of float32's 23. persistent: one kernel that runs a chunk of training steps, in
+    place of a launch for each piece of a step; without it, where a trial of a small net's first steps finds it
+    faster.
     """
 
     example = "{type: cuda, device: 1, precision: tf32}"
@@ -38,6 +40,7 @@ class Cuda(BackendComponent):
     )
     device: Annotated[NonNegativeInt, "the number of the GPU, from 0"] = 0
     precision: Annotated[Literal["float32", "tf32", "bf16"], "what factors of products are rounded to"] = "float32"
+    persistent: Annotated[bool | None, "whether one kernel runs many steps; by trial where it is not said"] = None
 
     def obstacle(self) -> str | None:
         """See `BackendComponent`."""
@@ -67,7 +70,7 @@ class Cuda(BackendComponent):
         from nnctl.backends.cuda.backend import CudaBackend
         from nnctl.backends.cuda.cupy_device import CupyDevice
 
-        return CudaBackend(CupyDevice(self.device), self.precision)
+        return CudaBackend(CupyDevice(self.device), self.precision, self.persistent)
 
     def planner(self) -> Any:
         """See `BackendComponent`: without a device, and therefore without its product library."""

@@ -37,6 +37,13 @@ _PIECE = 32 << 20
 _ON_THE_WAY = 4
 """Pieces in pinned memory before the host waits for the first of them."""
 
+_CLUSTER_ANYWHERE = 8
+"""Blocks of a cluster that every device which has clusters can launch; more must be allowed, kernel by kernel."""
+_CLUSTERS = {90: 16, 100: 16}
+"""By compute capability, the blocks of a cluster at most; 8 where it is not said here."""
+_NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14
+"""Of the driver's function attributes."""
+
 
 @dataclass
 class LoadedFunction:
@@ -67,6 +74,7 @@ class CupyDevice:
             self._stream = self._cuda.Stream(non_blocking=True)
             capability = int(self._cuda.Device(number).compute_capability)
             name = self._cuda.runtime.getDeviceProperties(number)["name"].decode()
+        self.largest_cluster = _CLUSTERS.get(capability, _CLUSTER_ANYWHERE if capability >= 90 else 0)
         self._architecture = architecture_for(capability)
         library = installed()
         self._products = None if library is None else CublasLt(library, self, self._stream.ptr, name)
@@ -160,7 +168,10 @@ class CupyDevice:
                 module = self._cuda.Module()
                 module.load(compiled(function.unit, self._architecture))
                 self._modules[text] = module
-            return LoadedFunction(self._modules[text].get_function(function.entry))
+            loaded = self._modules[text].get_function(function.entry)
+            if function.cluster > _CLUSTER_ANYWHERE:
+                self._cuda.driver.funcSetAttribute(loaded.ptr, _NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1)
+            return LoadedFunction(loaded)
 
     def launch(
         self,

@@ -29,6 +29,14 @@ class Device(Protocol):
     def products(self) -> ProductLibrary | None:
         """The library that makes large matrix products in the stream, where there is one."""
 
+    @property
+    def multiprocessors(self) -> int:
+        """Multiprocessors: as many blocks run at once, whatever they need."""
+
+    @property
+    def largest_cluster(self) -> int:
+        """Blocks, at most, that can be launched as a cluster, which has barriers of its own; 0 where none can."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """A new array that holds nothing of use, aligned to 256 bytes."""
 

@@ -78,6 +78,8 @@ class EmulatedDevice:
     """
 
     arrays: ModuleType = np
+    multiprocessors = AT_ONCE
+    largest_cluster = 0
     products: ProductLibrary | None = None
 
     def __init__(self, order: int = 0, poison: int = POISON) -> None:

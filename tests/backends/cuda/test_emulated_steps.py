@@ -84,10 +84,10 @@ def same_outputs(found: Mapping[str, Any], expected: Sequence[Meaning]) -> None:
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_training_of_every_spec_is_the_interpreters(path: Path) -> None:
     """As stored in the end, its costs, another order of threads in memory that held something else, and its guard."""
-    steps, count = spec_steps(path, 5, 13), STEPS
+    steps, count = spec_steps(path, 5, 13, brief=True), STEPS
     graph = steps.network.training_step
     if lowered(graph, steps.sizes).flops > MUCH:
-        steps, count = spec_steps(path, 2, 13), FEW
+        steps, count = spec_steps(path, 2, 13, brief=True), FEW
         graph = steps.network.training_step
     feeds = steps.feeds(count)
     expected, state = meanings(graph, steps, count)
@@ -185,7 +185,7 @@ def test_updates_that_need_one_anothers_old_values() -> None:
 @pytest.mark.parametrize("kind", ["evaluation", "prediction"])
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_other_graphs_of_every_spec_are_the_interpreters(path: Path, kind: str) -> None:
-    steps = spec_steps(path, 4, 9)
+    steps = spec_steps(path, 4, 9, brief=True)
     graph = getattr(steps.network, kind)
     expected, state = meanings(graph, steps, 2)
     device = OnDevice(graph, steps.sizes, steps.storage, way_of(path))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product as pairs
 from typing import Any
 
@@ -19,10 +20,13 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import Call
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.persistent.choice import blocks_for_grid, complete, obstacle
+from nnctl.backends.cuda.persistent import trial
+from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obstacle
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
+from nnctl.backends.cuda.persistent.trial import FastestSteps
+from nnctl.errors import UsageError
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
 
@@ -89,7 +93,7 @@ def by_one_block(rounds: Rounds, *tasks: Task) -> bool:
 
 
 @pytest.mark.parametrize("alone", [False, True])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(tasks=steps())
 def test_blocks_wait_wherever_one_needs_what_another_has_made(alone: bool, tasks: Sequence[Task]) -> None:
     rounds = rounds_of(tasks, alone)
@@ -144,7 +148,7 @@ def both_ways(plan: Plan, calls: Sequence[Sequence[Call]], stored: Any, feeds: A
     for blocks, order in ((1, 0), (1, 1), (2, 7), (3, 1), (5, 0), (5, 9)):
         device = EmulatedDevice(order)
         storage = {name: device.upload(array) for name, array in stored.items()}
-        found = after(PersistentSteps(plan, storage, device, calls, blocks), device, storage, feeds, chunks)
+        found = after(PersistentSteps(plan, storage, device, calls, Grid(blocks)), device, storage, feeds, chunks)
         assert found == expected, f"{blocks} blocks, order {order}"
 
 
@@ -182,5 +186,66 @@ def test_the_blocks_of_a_small_net_meet_twice_a_step() -> None:
     plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
     tasks = tasks_of(plan, [calls or [] for calls in calls_of(plan)])
     assert rounds_of(tasks).barriers == 2
-    assert blocks_for_grid(tasks, 132) > 1
-    assert blocks_for_grid(tasks, 1) == 1
+    assert grids_for(tasks, 132)[0].blocks > 1
+    assert grids_for(tasks, 132, 16)[0] == Grid(16, cluster=True)
+    assert grids_for(tasks, 1) == [Grid(1)]
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("fastest", [0, 1, 2])
+def test_a_trial_changes_nothing_and_the_fastest_runs_what_follows(monkeypatch: Any, fastest: int) -> None:
+    monkeypatch.setattr(trial, "_STEPS", 2)
+    spec = spec_steps(FOLDER / "xor.yaml", 4, 4)
+    plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
+    feeds, made = spec.feeds(6), []
+    results = []
+    for persistent in (False, None):
+        device = Clock()
+        storage = {name: device.upload(array) for name, array in spec.storage.items()}
+        executable = CudaBackend(device, persistent=persistent).load(plan, storage)
+        if isinstance(executable, FastestSteps):
+            ways = [*executable._ways, *executable._ways][:3]
+            executable._ways = [partial(device.timed, way, n != fastest, made) for n, way in enumerate(ways)]
+        results.append(after(executable, device, storage, feeds, (1, 3, 2)))
+    assert results[0] == results[1]
+    # Each has its trial; if the first is not the fastest, that is made once more, over the true storage.
+    assert made == [int(n != fastest) for n in range(3)] + [0] * (fastest > 0)
+
+
+class Clock(EmulatedDevice):
+    """A device whose clock goes by what runs."""
+
+    slow = False
+
+    def timed(self, way: Any, slow: bool, made: list[int], storage: Any) -> Any:
+        """The steps of a way that is slow or not; enters which it was."""
+        made.append(int(slow))
+        steps = way(storage)
+        run = steps.run
+
+        def slowly(count: int) -> None:
+            self.slow = slow
+            run(count)
+
+        steps.run = slowly
+        return steps
+
+    def seconds(self, first: float, last: float) -> float:
+        return 2.0 if self.slow else 1.0
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_persistent_kernel_can_be_demanded() -> None:
+    spec = spec_steps(FOLDER / "xor.yaml", 4, 4)
+    device = EmulatedDevice()
+    backend = CudaBackend(device, persistent=True)
+    plan = backend.plan(spec.network.training_step, spec.sizes)
+    storage = {name: device.upload(array) for name, array in spec.storage.items()}
+    demanded = backend.load(plan, storage)
+    assert isinstance(demanded, FastestSteps | PersistentSteps)
+    assert demanded.start(spec.feeds(2), 2).result().completed == 2
+    large = replace(plan, launches=plan.launches * 9, guarded=plan.guarded)
+    with pytest.raises(UsageError, match=r"no persistent kernel can run train: a step has \d+ calls"):
+        backend.load(large, storage)

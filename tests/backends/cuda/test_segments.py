@@ -41,7 +41,7 @@ def trained(plan: Plan, storage: Mapping[str, Any], feeds: Mapping[str, Any], st
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_steps_of_a_spec_are_the_same_to_the_bit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = spec_steps(path, 3, 20)
+    steps = spec_steps(path, 3, 20, brief=True)
     plan = lowered(steps.network.training_step, steps.sizes)
     if not any(call.shares for calls in calls_of(plan, joined=True) for call in calls or ()):
         pytest.skip("nothing to join")

@@ -86,11 +86,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class DeviceFunction:
-    """A device function of a unit."""
+    """A device function of a unit. cluster: the blocks that its launch is, where they are launched as a cluster."""
 
     name: str
     unit: Unit
     parameters: tuple[Parameter, ...]
+    cluster: int = 0
 
     @property
     def entry(self) -> str:

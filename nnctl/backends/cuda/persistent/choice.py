@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeGuard
 
 from nnctl.backends.cuda.calls import Call
@@ -18,23 +19,28 @@ _BLOCK = 600
 """Cycles that a block of a small task takes: from the request of what it reads to its result."""
 _BARRIER = 1500
 """Cycles from what one block has made to another one that reads it, across a barrier of the grid."""
+_CLUSTER_BARRIER = 600
+"""The same within a cluster."""
+_HOPELESS = 2
+"""Times the cycles of the best estimate from which on another is not worth a try."""
 
 
 def obstacle(plan: Plan, calls: Sequence[Sequence[Call] | None]) -> str | None:
-    """The reason why a persistent kernel is not for a plan; None where it is.
+    """The reason why no persistent kernel can run a plan; None where one can.
 
     calls: of each launch, as `calls_of` gives them.
     """
     if not complete(calls):
         names = [launch.op.name for launch, of_launch in zip(plan.launches, calls, strict=True) if of_launch is None]
         return f"no kernel makes {', '.join(sorted(set(names)))}"
-    if plan.guard is None:
-        return "it is no training step: what is only evaluated comes in large batches"
-    if plan.flops > _MOST_FLOPS:
-        return f"a step has {plan.flops / 1e6:.0f} MFLOP, which are worth launches of their own"
     if (count := sum(map(len, calls))) > _MOST_CALLS:
-        return f"a step has {count} calls, too many for one kernel"
+        return f"a step has {count} calls, and one kernel takes {_MOST_CALLS} at most"
     return None
+
+
+def suits(plan: Plan) -> bool:
+    """True for a plan that is small enough to be worth a trial. What is only evaluated comes in large batches."""
+    return plan.guard is not None and plan.flops <= _MOST_FLOPS
 
 
 def complete(calls: Sequence[Sequence[Call] | None]) -> TypeGuard[Sequence[Sequence[Call]]]:
@@ -42,27 +48,32 @@ def complete(calls: Sequence[Sequence[Call] | None]) -> TypeGuard[Sequence[Seque
     return None not in calls
 
 
-def blocks_for_grid(tasks: Sequence[Task], most: int) -> int:
-    """The blocks of the grid that an estimate finds the fastest; at most `most`.
+@dataclass(frozen=True)
+class Grid:
+    """The grid of a persistent kernel. cluster: whether its blocks are launched as one cluster."""
 
-    More blocks than the widest level has work for would only make barriers slower; alone, a block needs none.
+    blocks: int
+    cluster: bool = False
+
+
+def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int = 0) -> list[Grid]:
+    """The grids worth trying, the one that an estimate of a step's cycles finds fastest first.
+
+    They are one block, which need not wait for any other; a cluster; and as many blocks as there is work for at
+    most, since more would only make barriers slower.
     """
     spread, alone = rounds_of(tasks), rounds_of(tasks, alone=True)
-    return min(_grids(min(most, spread.widest)), key=lambda n: _cycles(alone if n == 1 else spread, n))
+    cycles = {Grid(1): _cycles(alone, 1, 0)}
+    for most, barrier, cluster in ((multiprocessors, _BARRIER, False), (largest_cluster, _CLUSTER_BARRIER, True)):
+        if (blocks := min(most, spread.widest)) > 1:
+            cycles[Grid(blocks, cluster)] = _cycles(spread, blocks, barrier)
+    least = min(cycles.values())
+    return [grid for grid in sorted(cycles, key=lambda g: cycles[g]) if cycles[grid] <= _HOPELESS * least]
 
 
-def _grids(most: int) -> Iterator[int]:
-    yield 1
-    blocks = 2
-    while blocks < most:
-        yield blocks
-        blocks *= 2
-    yield most
-
-
-def _cycles(rounds: Rounds, blocks: int) -> float:
+def _cycles(rounds: Rounds, blocks: int, barrier: int) -> int:
     """A step's cycles: of each level the blocks that one block of the grid runs in turn, and the barriers."""
-    turns = 0
+    turns = sum(-(-task.blocks // blocks) for task in rounds.ahead)
     for level in (level for of_round in rounds.levels for level in of_round):
         chains: dict[int, int] = {}
         spread = 0
@@ -75,4 +86,4 @@ def _cycles(rounds: Rounds, blocks: int) -> float:
             else:
                 chains[placement] = chains.get(placement, 0) + task.blocks
         turns += max(chains.values(), default=0) + -(-spread // blocks)
-    return turns * _BLOCK + (rounds.barriers * _BARRIER if blocks > 1 else 0)
+    return turns * _BLOCK + rounds.barriers * barrier

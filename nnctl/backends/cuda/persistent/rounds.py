@@ -105,12 +105,14 @@ def _in_rounds(tasks: Sequence[Task], placements: dict[Task, Placement], own: fr
 
 
 def _of_data_alone(tasks: Sequence[Task], placements: dict[Task, Placement]) -> Iterator[Task]:
-    """The spread tasks that read nothing which a step changes, and alone write what they write."""
+    """The spread tasks that read nothing which a step changes, and write values that are read behind them alone."""
     written = [region for task in tasks for region in task.writes]
+    read: set[Region] = set()
     for task in tasks:
-        alone = all(region.place == "value" and written.count(region) == 1 for region in task.writes)
+        alone = all(r.place == "value" and written.count(r) == 1 and r not in read for r in task.writes)
         if placements[task] == "spread" and alone and not task.reads.intersection(written):
             yield task
+        read |= task.reads
 
 
 def _common(a: Task, b: Task) -> frozenset[Region]:

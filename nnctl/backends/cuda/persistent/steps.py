@@ -11,6 +11,7 @@ from nnctl.backends.cuda.bookkeeping import ARRIVED, LIVE, STEP
 from nnctl.backends.cuda.calls import THREADS, Call, Table
 from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.device import Device
+from nnctl.backends.cuda.persistent.choice import Grid
 from nnctl.backends.cuda.persistent.rounds import rounds_of
 from nnctl.backends.cuda.persistent.tasks import Region, tasks_of
 from nnctl.backends.cuda.persistent.text import kernel_of, layout_of
@@ -18,20 +19,20 @@ from nnctl.plan.plan import Plan
 
 
 class PersistentSteps(StepsOnDevice):
-    """Steps as one launch of a kernel that runs the whole chunk. blocks: of its grid."""
+    """Steps as one launch of a kernel that runs the whole chunk."""
 
     def __init__(
-        self, plan: Plan, storage: Mapping[str, Any], device: Device, calls: Sequence[Sequence[Call]], blocks: int
+        self, plan: Plan, storage: Mapping[str, Any], device: Device, calls: Sequence[Sequence[Call]], grid: Grid
     ) -> None:
         super().__init__(plan, storage, device)
-        self._blocks = blocks
-        rounds = rounds_of(tasks_of(plan, calls), alone=blocks == 1)
+        self._grid = grid
+        rounds = rounds_of(tasks_of(plan, calls), alone=grid.blocks == 1)
         layout = layout_of(rounds)
-        kernel = kernel_of(plan.name, rounds, layout)
+        kernel = kernel_of(plan.name, rounds, layout, grid.blocks if grid.cluster else 0)
         self._shared = layout.shared
         self._regions = kernel.regions
         self._common = device.empty((max(1, layout.common_bytes),), np.uint8)
-        self._own = device.empty((max(1, blocks * layout.own_bytes),), np.uint8)
+        self._own = device.empty((max(1, grid.blocks * layout.own_bytes),), np.uint8)
         self._loaded = device.load(kernel.function)
 
     def run(self, steps: int) -> None:
@@ -46,7 +47,9 @@ class PersistentSteps(StepsOnDevice):
             memory.at(self._own),
             *(memory.at(self._array(region)) for region in self._regions),
         ]
-        self.device.launch(self._loaded, self._blocks, THREADS, self._shared, given, cooperative=self._blocks > 1)
+        # The blocks of a cluster run together in any case.
+        together = self._grid.blocks > 1 and not self._grid.cluster
+        self.device.launch(self._loaded, self._grid.blocks, THREADS, self._shared, given, cooperative=together)
 
     def _array(self, region: Region) -> Any:
         memory = self.memory

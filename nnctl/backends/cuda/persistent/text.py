@@ -83,9 +83,18 @@ class PersistentKernel:
     regions: tuple[Region, ...]
 
 
-def kernel_of(name: str, rounds: Rounds, layout: Layout) -> PersistentKernel:
-    """The kernel that runs steps in these rounds. name: of the plan, in messages."""
-    return _Text(rounds, layout).kernel(name)
+def kernel_of(name: str, rounds: Rounds, layout: Layout, cluster: int = 0) -> PersistentKernel:
+    """The kernel that runs steps in these rounds. name: of the plan, in messages.
+
+    cluster: the blocks of its grid where that is one cluster; else any number of blocks is launched together.
+    """
+    return _Text(rounds, layout, cluster).kernel(name)
+
+
+_CLUSTER_BARRIER = """// Wait until all blocks of the cluster have come here; what they wrote before is seen by all.
+DEVICE void cluster_barrier() {
+    asm volatile("barrier.cluster.arrive.release;\\nbarrier.cluster.wait.acquire;" ::: "memory");
+}"""
 
 
 _MEMORIES = (
@@ -98,9 +107,11 @@ _MEMORIES = (
 
 
 class _Text:
-    def __init__(self, rounds: Rounds, layout: Layout) -> None:
+    def __init__(self, rounds: Rounds, layout: Layout, cluster: int) -> None:
         self._rounds = rounds
         self._layout = layout
+        self._cluster = cluster
+        self._meet = "cluster_barrier();" if cluster else "grid_barrier(gridDim.x, arrived);"
         self._units: dict[Unit, str] = {}
         self._given: dict[Region, tuple[str, DType]] = {}
         self._scratch_is_free = True
@@ -108,25 +119,28 @@ class _Text:
     def kernel(self, name: str) -> PersistentKernel:
         """See `kernel_of`."""
         ahead, steps = list(self._ahead("0")), list(self._step())
+        clustered = f"__cluster_dims__({self._cluster}, 1, 1) " if self._cluster else ""
         taken = (*_MEMORIES, *(_parameter(given, dtype) for given, dtype in self._given.values()))
         lines = [
-            f'extern "C" __global__ void __launch_bounds__(THREADS, 1) launch_steps(const int* running, '
+            f'extern "C" __global__ void {clustered}__launch_bounds__(THREADS, 1) launch_steps(const int* running, '
             f"{', '.join(p.text for p in taken)}) {{",
             "    extern __shared__ __align__(16) float shared[];",
             f"    float* scratch = shared + {self._layout.scratch // 4};",
             f"    own += (long long)(blockIdx.x) * {self._layout.own_bytes};",
             "    int step = 0, last = *running ? steps : 0;",
             *(f"    {line}" for line in ahead),
-            *(["    grid_barrier(gridDim.x, arrived);"] if ahead else []),
+            *([f"    {self._meet}"] if ahead else []),
             "    for (; step < last; ++step) {",
             *(f"        {line}" for line in steps),
             "    }",
             "    if (blockIdx.x == 0 && threadIdx.x == 0) *completed = step;",
             "}",
         ]
-        text = "\n".join([prelude(), *(_enclosed(unit, space) for unit, space in self._units.items()), *lines, ""])
+        barrier = [_CLUSTER_BARRIER] if self._cluster else []
+        units = (_enclosed(unit, space) for unit, space in self._units.items())
+        text = "\n".join([prelude(), *barrier, *units, *lines, ""])
         unit = PersistentUnit(f"the persistent kernel of {name!r}", text)
-        return PersistentKernel(DeviceFunction("steps", unit, taken), tuple(self._given))
+        return PersistentKernel(DeviceFunction("steps", unit, taken, self._cluster), tuple(self._given))
 
     def _step(self) -> Iterator[str]:
         last = len(self._rounds.levels) - 1
@@ -138,7 +152,7 @@ class _Text:
                 yield from self._level(level)
                 ends = depth == len(levels) - 1
                 meets = ends and (number < last or self._rounds.meets)
-                yield "grid_barrier(gridDim.x, arrived);" if meets else "__syncthreads();"
+                yield self._meet if meets else "__syncthreads();"
 
     def _ahead(self, number: str) -> Iterator[str]:
         """The tasks of a step that are run before it begins, if the chunk has such a step."""
