@@ -10,16 +10,18 @@ from nnctl.ops.shapes import DType
 LIVE, STEP, ARRIVED = 0, 1, 2
 """Entries of the control block: whether no guard has stopped the chunk, the steps completed in it, and the blocks
 that have come to barriers of a persistent kernel."""
+_OF_STEP = "(long long)(step[0]) * n{0} + i"
+"""The place of element i of a step among all that a chunk has."""
 
 
 def take_feeds(kinds: Sequence[DType]) -> str:
     """A function that copies the entries of this step from what the chunk was given, feed by feed."""
-    return _copies("take_feeds", kinds, "step[0] * n{0} + i", "i")
+    return _copies("take_feeds", kinds, _OF_STEP, "i")
 
 
 def keep_outputs(kinds: Sequence[DType]) -> str:
     """A function that copies the outputs of this step to the chunk's, output by output."""
-    return _copies("keep_outputs", kinds, "i", "step[0] * n{0} + i")
+    return _copies("keep_outputs", kinds, "i", _OF_STEP)
 
 
 def _copies(name: str, kinds: Sequence[DType], source: str, target: str) -> str:

@@ -12,8 +12,14 @@ from nnctl.backends.cuda.codegen.segments import Segments, segments_of
 from nnctl.backends.cuda.grouped_reductions import grouped_reductions
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.backends.cuda.kernels.likelihoods import softmax_pairs
+from nnctl.errors import DeviceError
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Plan
+
+MOST_ELEMENTS = 2**31 - 2**16
+"""Elements of an array: kernels count them in 32 bits, and the last block counts on behind the end."""
+_BY_ROW = ("gather", "lookup")
+"""Ops that find rows of their first input by indices of 64 bits, so that a data set may have any size."""
 
 
 def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: bool = False) -> list[list[Call] | None]:
@@ -22,8 +28,9 @@ def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: boo
     precision: of products. joined: whether launches of a phase that have one formula become one grid; it is the
     first one's, and the others have no call.
     Several launches that one call makes have it where the last of them is, the others none: reductions of the same
-    places, softmax and its cost.
+    places, softmax and its cost. Raises DeviceError for an array of too many elements.
     """
+    _require_countable(plan)
     made = _formulas(plan, joined) | grouped_reductions(plan) | softmax_pairs(plan)
     found: list[list[Call] | None] = []
     for i, launch in enumerate(plan.launches):
@@ -34,6 +41,18 @@ def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: boo
         else:
             found.append(None)
     return found
+
+
+def _require_countable(plan: Plan) -> None:
+    """Raise DeviceError where an array has more elements than kernels can count."""
+    for launch in (*plan.launches, *plan.inlined.values()):
+        counted = launch.inputs[1:] if launch.op.name in _BY_ROW else launch.inputs
+        for slot in (*counted, *launch.outputs):
+            if (count := elements(slot)) > MOST_ELEMENTS:
+                raise DeviceError(
+                    f"{plan.name}: {launch.op.name} has an array {slot.shape} of {count:,} elements, and the cuda "
+                    f"backend computes with {MOST_ELEMENTS:,} at most\n  a smaller batch has smaller arrays"
+                )
 
 
 def _formulas(plan: Plan, joined: bool) -> dict[int, list[Call]]:

@@ -17,8 +17,7 @@ from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, gene
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.library import LibraryCall, Piece, pieces_of
 from nnctl.ops.namespaces import RealNamespace
-from nnctl.plan.dtypes import element
-from nnctl.plan.plan import Launch, Plan
+from nnctl.plan.plan import Launch, Plan, Slot
 
 Work = Callable[[], None]
 
@@ -84,17 +83,18 @@ class CapturedSteps(StepsOnDevice):
     def _step(self) -> Iterator[Bound]:
         """The pieces of a step."""
         plan, memory = self.plan, self.memory
-        yield from self._copies(take_feeds, [(memory.fed[k], one) for k, one in memory.entries.items()], "one")
+        fed = [(slot, memory.fed[key], memory.entries[key]) for key, slot in memory.feeds.items()]
+        yield from self._copies(take_feeds, fed)
         for position, pieces in enumerate(self._inside):
             if position == plan.guarded:
                 yield from self._guard()
             yield from pieces
         if plan.guarded == len(plan.launches):
             yield from self._guard()
-        kept = [(memory.array(slot), memory.kept[name]) for name, slot in plan.outputs.items()]
-        yield from self._copies(keep_outputs, kept, "all")
+        kept = [(slot, memory.array(slot), memory.kept[name]) for name, slot in plan.outputs.items()]
+        yield from self._copies(keep_outputs, kept)
         for new, old in plan.copies:
-            copy = function("steps.cu", "copy_real" if new.dtype == "real" else "copy_index")
+            copy = function("steps.cu", f"copy_{new.dtype}")
             yield from self._pieces(-1, [Call(copy, blocks_for(elements(new)), (new, old, elements(new)))])
         yield self._launched(function("steps.cu", "count_step"), 1, 0, [memory.entry(STEP)])
 
@@ -103,17 +103,17 @@ class CapturedSteps(StepsOnDevice):
             check, memory = function("steps.cu", "check_guard"), self.memory
             yield self._launched(check, 1, 0, [memory.at(memory.array(self.plan.guard)), memory.entry(LIVE)])
 
-    def _copies(self, text: Callable[..., str], pairs: Sequence[tuple[Any, Any]], size_of: str) -> Iterator[Bound]:
-        """One launch that copies between what the chunk has of all steps and what this step has."""
-        if not pairs:
+    def _copies(self, text: Callable[..., str], copied: Sequence[tuple[Slot, Any, Any]]) -> Iterator[Bound]:
+        """One launch that copies slots of this step between what the chunk has of all steps and what the step has."""
+        if not copied:
             return
-        kinds = tuple(_KINDS[np.dtype(one.dtype)] for one, _ in pairs)
+        kinds = tuple(slot.dtype for slot, _, _ in copied)
         unit = generated_unit(f"the ends of {self.plan.name!r}", [text(kinds)])
         (copies,) = parsed(unit).values()
         given: list[Any] = [self.memory.entry(STEP)]
         sizes = []
-        for source, target in pairs:
-            sizes.append(int((target if size_of == "one" else source).size))
+        for slot, source, target in copied:
+            sizes.append(elements(slot))
             given += [self.memory.at(source), self.memory.at(target), np.int32(sizes[-1])]
         if any(sizes):
             yield self._launched(copies, blocks_for(max(sizes)), 0, given)
@@ -168,9 +168,6 @@ class CapturedSteps(StepsOnDevice):
                     array[...] = result
 
         return run
-
-
-_KINDS: dict[np.dtype[Any], Any] = {element(kind).host: kind for kind in ("real", "index", "uint8")}
 
 
 class TimedSteps(CapturedSteps):

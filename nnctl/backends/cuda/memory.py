@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,6 @@ from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
 
 Array = NDArray[Any]
-
-_ALIGNMENT = 256
 
 
 class Memory:
@@ -40,7 +37,7 @@ class Memory:
                 raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {wanted}")
         self.storage = storage
         self.constants = {k: device.upload(a) for k, a in constants_of(plan, storage, device.download).items()}
-        self.arena = device.empty((max(_ALIGNMENT, plan.arena_bytes),), np.uint8)
+        self.arena = device.empty((max(1, plan.arena_bytes),), np.uint8)
         self.feeds = {slot.key: slot for slot in slots if slot.place == "feed"}
         self.entries = {key: self.new(slot.shape, slot) for key, slot in self.feeds.items()}
         self.control = device.upload(np.array([1, 0, 0], np.int32))
@@ -75,9 +72,7 @@ class Memory:
         """The number of steps completed, when the work before is done, and their outputs."""
         completed = int(self.device.download(self.control)[STEP])
         return completed, {
-            name: self.device.download(self.kept[name])[: completed * math.prod(slot.shape)].reshape(
-                completed, *slot.shape
-            )
+            name: self.device.download(self.kept[name][: completed * elements(slot)]).reshape(completed, *slot.shape)
             for name, slot in self.plan.outputs.items()
         }
 

@@ -90,7 +90,7 @@ def test_ways_back_of_any_size(cell: str) -> None:
 
 @pytest.mark.parametrize(
     ("batch", "units", "at_once", "together", "blocks"),
-    [(64, 64, True, False, 16), (64, 256, True, True, 128), (4, 256, True, True, 8), (64, 2048, False, False, 1024)],
+    [(64, 64, True, False, 16), (64, 256, True, True, 128), (4, 200, True, True, 7), (64, 2048, False, False, 1024)],
 )
 def test_the_division_of_a_long_short_term_memory(
     batch: int, units: int, at_once: bool, together: bool, blocks: int

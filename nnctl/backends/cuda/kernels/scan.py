@@ -64,16 +64,16 @@ def alone(batch: int, units: int, products: Sequence[Product]) -> Division | Non
 def together(batch: int, units: int, products: Sequence[Product]) -> Division | None:
     """Blocks that keep their units' weights and meet after each turn; None without the memory, or for one block.
 
-    A barrier costs half of a launch, and the weights are loaded once. Two quads of examples halve what is read of
-    the weights in shared memory for a product.
+    A barrier costs half of a launch, and the weights are loaded once. With two quads of examples, even where one
+    has no example, a block has half of the units, whose weights take half of the memory.
     """
-    quads = _quads(batch)
-    wide = _OUTPUTS // 4 // quads
-    shared = sum(_shared(quads, 1, product, product.depth) for product in products)
-    if shared > MOST or units <= wide:
-        return None
-    blocks = blocks_for(batch, 4 * quads) * blocks_for(units, wide)
-    return Division(True, True, blocks, quads, 1, max(p.depth for p in products), shared)
+    for quads in range(_quads(batch), 3):
+        wide = _OUTPUTS // 4 // quads
+        shared = sum(_shared(quads, 1, product, product.depth) for product in products)
+        if shared <= MOST and units > wide:
+            blocks = blocks_for(batch, 4 * quads) * blocks_for(units, wide)
+            return Division(True, True, blocks, quads, 1, max(p.depth for p in products), shared)
+    return None
 
 
 def turn_by_turn(batch: int, units: int, products: Sequence[Product]) -> list[Division]:
