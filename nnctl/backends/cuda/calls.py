@@ -45,9 +45,10 @@ class Call:
     """A grid of blocks of one device function.
 
     arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. shares: of a grid
-    that does the work of several launches, their numbers in the plan and how much of it each is. instead: of a grid
-    whose blocks wait for one another, the calls that do the same where they cannot run at the same time. A grid
-    without blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
+    that does the work of several launches, their numbers in the plan and how much of it each is.
+    cooperative: whether its blocks wait for one another, so that all must run at the same time. instead: the calls
+    that do the same where a device does not have the room for that, or for the shared memory. A grid without blocks
+    is not launched. Raises TypeError where the arguments are not what the function takes: nothing
     else would see it.
     """
 
@@ -56,6 +57,7 @@ class Call:
     arguments: tuple[Argument, ...]
     shared: int = 0
     shares: tuple[tuple[int, int], ...] = ()
+    cooperative: bool = False
     instead: tuple[Call, ...] = ()
 
     def __post_init__(self) -> None:
@@ -76,7 +78,7 @@ class Call:
 
 def apart(calls: Sequence[Call]) -> list[Call]:
     """The calls without those whose blocks wait for one another; others do the same instead."""
-    return [other for call in calls for other in (call.instead or (call,))]
+    return [other for call in calls for other in (call.instead if call.cooperative else (call,))]
 
 
 def blocks_for(elements: int, each: int = THREADS) -> int:
