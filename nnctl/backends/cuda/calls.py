@@ -51,8 +51,9 @@ class Call:
     """A grid of blocks of one device function.
 
     arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. shares: of a grid
-    that does the work of several launches, their numbers in the plan and how much of it each is. A grid without
-    blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
+    that does the work of several launches, their numbers in the plan and how much of it each is. instead: of a grid
+    whose blocks wait for one another, the calls that do the same where they cannot run at the same time. A grid
+    without blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
     else would see it.
     """
 
@@ -61,6 +62,7 @@ class Call:
     arguments: tuple[Argument, ...]
     shared: int = 0
     shares: tuple[tuple[int, int], ...] = ()
+    instead: tuple[Call, ...] = ()
 
     def __post_init__(self) -> None:
         name, parameters = self.function.name, self.function.parameters
@@ -76,6 +78,11 @@ class Call:
                 raise TypeError(f"{name} takes {parameter.text!r}, {argument!r} is given")
             if isinstance(argument, int) and not -(2**31) <= argument < 2**31:
                 raise TypeError(f"{name} takes {parameter.text!r}, which cannot hold {argument}")
+
+
+def apart(calls: Sequence[Call]) -> list[Call]:
+    """The calls without those whose blocks wait for one another; others do the same instead."""
+    return [other for call in calls for other in (call.instead or (call,))]
 
 
 def blocks_for(elements: int, each: int = THREADS) -> int:

@@ -58,6 +58,9 @@ class Device(Protocol):
     def load(self, function: DeviceFunction) -> Any:
         """The launchable wrapper of a function, compiled. Raises `KernelError` where that fails."""
 
+    def blocks_together(self, loaded: Any, threads: int, shared: int) -> int:
+        """The most blocks of a wrapper that run at the same time, with so many bytes of shared memory each."""
+
     def launch(
         self,
         loaded: Any,

@@ -130,15 +130,27 @@ class CapturedSteps(StepsOnDevice):
             if isinstance(piece, LibraryCall):
                 addresses = [int(self.memory.given(number, each)) for each in piece.arrays]
                 yield Bound(piece.library.prepared(piece.product, *addresses), captured=True)
+            elif piece.instead and not self._fits(piece):
+                yield from self._pieces(number, piece.instead)
             elif piece.blocks:
                 given = [self.memory.given(number, argument) for argument in piece.arguments]
-                yield self._launched(piece.function, piece.blocks, piece.shared, given)
+                together = bool(piece.instead)
+                yield self._launched(piece.function, piece.blocks, piece.shared, given, cooperative=together)
 
-    def _launched(self, called: DeviceFunction, blocks: int, shared: int, given: Sequence[Any]) -> Bound:
+    def _fits(self, call: Call) -> bool:
+        """True where all blocks of a call can run at the same time."""
+        return call.blocks <= self.device.blocks_together(self._load(call.function), THREADS, call.shared)
+
+    def _launched(
+        self, called: DeviceFunction, blocks: int, shared: int, given: Sequence[Any], *, cooperative: bool = False
+    ) -> Bound:
+        loaded, arguments = self._load(called), (self.memory.entry(LIVE), *given)
+        return Bound(lambda: self.device.launch(loaded, blocks, THREADS, shared, arguments, cooperative), captured=True)
+
+    def _load(self, called: DeviceFunction) -> Any:
         if called not in self._loaded:
             self._loaded[called] = self.device.load(called)
-        loaded, arguments = self._loaded[called], (self.memory.entry(LIVE), *given)
-        return Bound(lambda: self.device.launch(loaded, blocks, THREADS, shared, arguments), captured=True)
+        return self._loaded[called]
 
     def _reference(self, launch: Launch) -> Work:
         """The reference body of a launch on the device's arrays, unless a guard has stopped the chunk."""

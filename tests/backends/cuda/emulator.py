@@ -119,6 +119,9 @@ class EmulatedDevice:
     def load(self, function: DeviceFunction) -> _Loaded:
         return _Loaded(function)
 
+    def blocks_together(self, loaded: _Loaded, threads: int, shared: int) -> int:
+        return AT_ONCE
+
     def launch(
         self,
         loaded: _Loaded,

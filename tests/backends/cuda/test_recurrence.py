@@ -20,8 +20,8 @@ pytestmark = [
     pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++"),
 ]
 
-# (batch, steps, units): more than one block of examples, of units, of both; one of everything.
-SIZES = [(1, 1, 1), (3, 2, 31), (33, 3, 8), (9, 2, 33), (5, 4, 65), (3, 2, 200)]
+# (batch, steps, units): more than one block of examples, of units, of both; more than the device runs together.
+SIZES = [(1, 1, 1), (3, 2, 31), (33, 3, 8), (9, 2, 33), (5, 4, 65), (3, 2, 200), (33, 2, 65)]
 CELLS = ["rnn", "leaky_rnn", "lstm", "gru"]
 GATES = {"rnn": 1, "leaky_rnn": 1, "lstm": 4, "gru": 3}
 
@@ -62,11 +62,13 @@ def gradient_sample(cell: str, size: tuple[int, int, int], seed: int) -> tuple[l
     return [gates, weight, hidden, states[-1], *there, *mask], {**attributes, "given": given}
 
 
-@pytest.fixture(params=["alone", "a turn", "chunks"])
+@pytest.fixture(params=["alone", "together", "a turn", "chunks"])
 def divided(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A way of dividing the scan."""
     if request.param != "alone":
-        monkeypatch.setattr(scan, "ALONE", 0)
+        monkeypatch.setattr(scan, "alone", lambda *_: None)
+    if request.param in ("a turn", "chunks"):
+        monkeypatch.setattr(scan, "together", lambda *_: None)
     if request.param == "chunks":
         monkeypatch.setattr(scan, "WEIGHTS", 4096)
 
@@ -84,3 +86,17 @@ def test_cells_of_any_size(cell: str) -> None:
 def test_ways_back_of_any_size(cell: str) -> None:
     for seed, size in enumerate(SIZES, start=1):
         compare(f"{cell}_gradient", *gradient_sample(cell, size, seed), seed)
+
+
+@pytest.mark.parametrize(
+    ("batch", "units", "at_once", "together", "blocks"),
+    [(64, 64, True, False, 16), (64, 256, True, True, 128), (4, 200, True, True, 7), (64, 2048, False, False, 1024)],
+)
+def test_the_division_of_a_long_short_term_memory(
+    batch: int, units: int, at_once: bool, together: bool, blocks: int
+) -> None:
+    for product in (scan.Product(4, units), scan.Product(1, 4 * units)):
+        of_size = (batch, units, [product])
+        found = scan.alone(*of_size) or scan.together(*of_size) or scan.turn_by_turn(*of_size)[0]
+        assert (found.at_once, found.together, found.blocks) == (at_once, together, blocks)
+        assert found.shared <= scan.MOST

@@ -6,18 +6,19 @@
 // Turns `turn` … turn + turns − 1 of the scan, the reset gate after the product.
 KERNEL gru(Block block,
     const float* p, const float* weight, const float* bias, const float* h0, const long long* mask, float* h,
-    float* gates, int batch, int steps, int units, int masked, int reverse, int turn, int turns, int quads, int tiles,
-    int chunk) {
-    Scan scan = scan_of<4>(block, batch, steps, units, units, turns, quads, tiles, chunk);
+    float* gates, long long* arrived, int batch, int steps, int units, int masked, int reverse, int turn, int turns,
+    int quads, int tiles, int chunk) {
+    Scan scan = scan_of<4>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     Weights recurrent = {weight, 3 * units, 1, units, 3};
     for (int s = turn; s < turn + turns; ++s) {
         Moment moment = moment_of(s, steps, reverse);
         States states = states_before(scan, moment, h0, h);
         if (s == turn) begin<4>(scan, recurrent, states, true);
-        else turn_over(scan);
+        else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
-            long long first = place_at(scan, pair, moment.t, 3 * units), kept = place_at(scan, pair, moment.t, 4 * units);
+            long long first = place_at(scan, pair, moment.t, 3 * units);
+            long long kept = place_at(scan, pair, moment.t, 4 * units);
             float x[3], s[3], before = 0.0f;
             bool skip = false;
             // Read before the product, which hides how long that takes.
@@ -47,25 +48,26 @@ KERNEL gru(Block block,
 // Half turns of the scan, the reset gate before the product: even ones make r and z, odd ones n and the state.
 KERNEL gru_reset_before(Block block,
     const float* p, const float* weight, const float* bias, const float* h0, const long long* mask, float* h,
-    float* gates, int batch, int steps, int units, int masked, int reverse, int turn, int turns, int quads, int tiles,
-    int chunk) {
-    Scan switches = scan_of<4>(block, batch, steps, units, units, turns, quads, tiles, chunk);
-    Scan candidate = scan_of<1>(behind(block, switches), batch, steps, units, units, turns, quads, tiles, chunk);
+    float* gates, long long* arrived, int batch, int steps, int units, int masked, int reverse, int turn, int turns,
+    int quads, int tiles, int chunk) {
+    Scan switches = scan_of<4>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
+    block = behind(block, switches, turns);
+    Scan candidate = scan_of<1>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     candidate.following = candidate.states;
     Weights of_switches = {weight, 3 * units, 1, units, 2}, of_candidate = {weight + 2 * units, 3 * units, 1, 0, 1};
     for (int half = turn; half < turn + turns; ++half) {
         Moment moment = moment_of(half / 2, steps, reverse);
         States states = states_before(switches, moment, h0, h), reset = states;
         reset.factor = gates + (long long)moment.t * 3 * units;
-        reset.factor_between = (long long)steps * 3 * units;
+        reset.factor_between = steps * 3 * units;
         bool second = half % 2;
         if (half == turn) {
             if (!second) begin<4>(switches, of_switches, states, true);
-            if (second || switches.alone) begin<1>(candidate, of_candidate, reset, second);
+            if (second || turns > 1) begin<1>(candidate, of_candidate, reset, second);
         } else if (second) {
-            __syncthreads();
+            turn_over(candidate, reset);
         } else {
-            turn_over(switches);
+            turn_over(switches, states);
         }
         for (int tile = 0; tile < tiles && !second; ++tile) {
             Pair pair = pair_of(switches, tile);
@@ -108,10 +110,11 @@ KERNEL gru_reset_before(Block block,
 // Turns of the way back: 0 … steps, the last of which gives the gradient of the first state alone. Between turns dh
 // has what of the state's gradient passes the product by.
 KERNEL gru_gradient(Block block,
-    const float* gates, const float* weight, const float* h, const float* h0, const float* of_h, const float* of_gates,
-    const long long* mask, float* dp, float* ds, float* dh, int batch, int steps, int units, int given_h,
-    int given_gates, int masked, int reverse, int turn, int turns, int quads, int tiles, int chunk) {
-    Scan scan = scan_of<1>(block, batch, steps, units, 3 * units, turns, quads, tiles, chunk);
+    const float* gates, const float* weight, const float* h, const float* h0, const float* of_h,
+    const float* of_gates, const long long* mask, float* dp, float* ds, float* dh, long long* arrived, int batch,
+    int steps, int units, int given_h, int given_gates, int masked, int reverse, int turn, int turns, int quads,
+    int tiles, int chunk) {
+    Scan scan = scan_of<1>(block, batch, steps, units, 3 * units, arrived, turns, quads, tiles, chunk);
     Weights transposed = {weight, 1, 3 * units, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
         bool any = s > 0, over = s == steps;
@@ -119,11 +122,12 @@ KERNEL gru_gradient(Block block,
         Moment later = moment_of(any ? steps - s : 0, steps, reverse);
         States states = states_at(scan, ds, later.t, 3 * units, 0);
         if (s == turn) begin<1>(scan, transposed, states, any);
-        else turn_over(scan);
+        else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
             int own = place_of(scan, pair);
-            long long first = place_at(scan, pair, moment.t, 3 * units), kept = place_at(scan, pair, moment.t, 4 * units);
+            long long first = place_at(scan, pair, moment.t, 3 * units);
+            long long kept = place_at(scan, pair, moment.t, 4 * units);
             float a[4], d[4], hidden = 0.0f, before = 0.0f;
             bool skip = false;
             if (pair.mine) {
@@ -166,11 +170,13 @@ KERNEL gru_gradient(Block block,
 // Half turns of the way back, the reset gate before the product: even ones give the gradients of z and n, odd ones
 // that of r; 0 … 2·steps, the last of which gives the gradient of the first state alone.
 KERNEL gru_gradient_reset_before(Block block,
-    const float* gates, const float* weight, const float* h, const float* h0, const float* of_h, const float* of_gates,
-    const long long* mask, float* dp, float* ds, float* dh, int batch, int steps, int units, int given_h,
-    int given_gates, int masked, int reverse, int turn, int turns, int quads, int tiles, int chunk) {
-    Scan switches = scan_of<1>(block, batch, steps, units, 2 * units, turns, quads, tiles, chunk);
-    Scan candidate = scan_of<1>(behind(block, switches), batch, steps, units, units, turns, quads, tiles, chunk);
+    const float* gates, const float* weight, const float* h, const float* h0, const float* of_h,
+    const float* of_gates, const long long* mask, float* dp, float* ds, float* dh, long long* arrived, int batch,
+    int steps, int units, int given_h, int given_gates, int masked, int reverse, int turn, int turns, int quads,
+    int tiles, int chunk) {
+    Scan switches = scan_of<1>(block, batch, steps, units, 2 * units, arrived, turns, quads, tiles, chunk);
+    block = behind(block, switches, turns);
+    Scan candidate = scan_of<1>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     candidate.following = candidate.states;
     Weights of_switches = {weight, 1, 3 * units, 0, 1}, of_candidate = {weight + 2 * units, 1, 3 * units, 0, 1};
     for (int half = turn; half < turn + turns; ++half) {
@@ -182,11 +188,11 @@ KERNEL gru_gradient_reset_before(Block block,
         States through = states_at(switches, ds, moment.t, 3 * units, 2 * units);
         if (half == turn) {
             if (!second) begin<1>(switches, of_switches, states, any);
-            if (second || switches.alone) begin<1>(candidate, of_candidate, through, second);
+            if (second || turns > 1) begin<1>(candidate, of_candidate, through, second);
         } else if (second) {
-            __syncthreads();
+            turn_over(candidate, through);
         } else {
-            turn_over(switches);
+            turn_over(switches, states);
         }
         for (int tile = 0; tile < tiles && !second; ++tile) {
             Pair pair = pair_of(switches, tile);

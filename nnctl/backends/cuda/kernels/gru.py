@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nnctl.backends.cuda.calls import Call, emits
 from nnctl.backends.cuda.codegen.functions import function
-from nnctl.backends.cuda.kernels.scan import Product, divisions, gradients_given, optional_mask, scan_calls
+from nnctl.backends.cuda.kernels.scan import Product, gradients_given, optional_mask, scan_calls
 from nnctl.plan.plan import Launch
 
 _FILE = "gru.cu"
@@ -19,10 +19,10 @@ def _gru(launch: Launch) -> list[Call]:
     pointers = [p, weight, bias, h0, mask, *launch.outputs]
     numbers = [batch, steps, units, masked, int(launch.attributes["reverse"])]
     if launch.attributes["reset_after"]:
-        divided = divisions(batch, units, Product(4, units))
-        return scan_calls(function(_FILE, "gru"), divided, steps, pointers, numbers)
-    divided = divisions(batch, units, Product(4, units), Product(1, units))
-    return scan_calls(function(_FILE, "gru_reset_before"), divided, 2 * steps, pointers, numbers)
+        products = [Product(4, units)]
+        return scan_calls(function(_FILE, "gru"), products, steps, pointers, numbers)
+    products = [Product(4, units), Product(1, units)]
+    return scan_calls(function(_FILE, "gru_reset_before"), products, 2 * steps, pointers, numbers)
 
 
 @emits("gru_gradient")
@@ -33,7 +33,7 @@ def _gru_gradient(launch: Launch) -> list[Call]:
     pointers = [gates, weight, h, h0, *gradients, *launch.outputs]
     numbers = [batch, steps, units, *given, int(launch.attributes["reverse"])]
     if launch.attributes["reset_after"]:
-        divided = divisions(batch, units, Product(1, 3 * units))
-        return scan_calls(function(_FILE, "gru_gradient"), divided, steps + 1, pointers, numbers)
-    divided = divisions(batch, units, Product(1, 2 * units), Product(1, units))
-    return scan_calls(function(_FILE, "gru_gradient_reset_before"), divided, 2 * steps + 1, pointers, numbers)
+        products = [Product(1, 3 * units)]
+        return scan_calls(function(_FILE, "gru_gradient"), products, steps + 1, pointers, numbers)
+    products = [Product(1, 2 * units), Product(1, units)]
+    return scan_calls(function(_FILE, "gru_gradient_reset_before"), products, 2 * steps + 1, pointers, numbers)

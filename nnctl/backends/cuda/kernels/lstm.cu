@@ -4,16 +4,16 @@
 
 // Turns `turn` … turn + turns − 1 of the scan. Gates i, f, g, o lie side by side.
 KERNEL lstm(Block block,
-    const float* p, const float* weight, const float* h0, const float* c0, const long long* mask,
-    float* h, float* c, float* gates, int batch, int steps, int units, int masked, int reverse, int turn, int turns,
+    const float* p, const float* weight, const float* h0, const float* c0, const long long* mask, float* h, float* c,
+    float* gates, long long* arrived, int batch, int steps, int units, int masked, int reverse, int turn, int turns,
     int quads, int tiles, int chunk) {
-    Scan scan = scan_of<4>(block, batch, steps, units, units, turns, quads, tiles, chunk);
+    Scan scan = scan_of<4>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     Weights recurrent = {weight, 4 * units, 1, units, 4};
     for (int s = turn; s < turn + turns; ++s) {
         Moment moment = moment_of(s, steps, reverse);
         States states = states_before(scan, moment, h0, h);
         if (s == turn) begin<4>(scan, recurrent, states, true);
-        else turn_over(scan);
+        else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
             long long first = place_at(scan, pair, moment.t, 4 * units);
@@ -48,11 +48,11 @@ KERNEL lstm(Block block,
 // Turns of the way back: 0 … steps, the last of which gives the gradient of the first h alone. Between turns dh has
 // the gradients that skipped steps hand on, and dc those of the cells.
 KERNEL lstm_gradient(Block block,
-    const float* gates, const float* weight, const float* c, const float* c0, const float* of_h,
-    const float* of_c, const float* of_gates, const long long* mask, float* dp, float* dh, float* dc, int batch,
+    const float* gates, const float* weight, const float* c, const float* c0, const float* of_h, const float* of_c,
+    const float* of_gates, const long long* mask, float* dp, float* dh, float* dc, long long* arrived, int batch,
     int steps, int units, int given_h, int given_c, int given_gates, int masked, int reverse, int turn, int turns,
     int quads, int tiles, int chunk) {
-    Scan scan = scan_of<1>(block, batch, steps, units, 4 * units, turns, quads, tiles, chunk);
+    Scan scan = scan_of<1>(block, batch, steps, units, 4 * units, arrived, turns, quads, tiles, chunk);
     Weights transposed = {weight, 1, 4 * units, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
         bool any = s > 0, over = s == steps;
@@ -60,7 +60,7 @@ KERNEL lstm_gradient(Block block,
         Moment later = moment_of(any ? steps - s : 0, steps, reverse);
         States states = states_at(scan, dp, later.t, 4 * units, 0);
         if (s == turn) begin<1>(scan, transposed, states, any);
-        else turn_over(scan);
+        else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
             int own = place_of(scan, pair);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nnctl.backends.cuda.calls import Call, emits
 from nnctl.backends.cuda.codegen.functions import function
-from nnctl.backends.cuda.kernels.scan import Product, divisions, gradients_given, optional_mask, scan_calls
+from nnctl.backends.cuda.kernels.scan import Product, gradients_given, optional_mask, scan_calls
 from nnctl.plan.plan import Launch
 
 _FILE = "lstm.cu"
@@ -17,8 +17,8 @@ def _lstm(launch: Launch) -> list[Call]:
     batch, steps, _ = p.shape
     units = weight.shape[0]
     numbers = [batch, steps, units, masked, int(launch.attributes["reverse"])]
-    divided = divisions(batch, units, Product(4, units))
-    return scan_calls(function(_FILE, "lstm"), divided, steps, [p, weight, h0, c0, mask, *launch.outputs], numbers)
+    products = [Product(4, units)]
+    return scan_calls(function(_FILE, "lstm"), products, steps, [p, weight, h0, c0, mask, *launch.outputs], numbers)
 
 
 @emits("lstm_gradient")
@@ -27,6 +27,6 @@ def _lstm_gradient(launch: Launch) -> list[Call]:
     gradients, given = gradients_given(launch, rest, ("h", "c", "gates"))
     batch, steps, units = c.shape
     numbers = [batch, steps, units, *given, int(launch.attributes["reverse"])]
-    divided = divisions(batch, units, Product(1, 4 * units))
+    products = [Product(1, 4 * units)]
     pointers = [gates, weight, c, c0, *gradients, *launch.outputs]
-    return scan_calls(function(_FILE, "lstm_gradient"), divided, steps + 1, pointers, numbers)
+    return scan_calls(function(_FILE, "lstm_gradient"), products, steps + 1, pointers, numbers)

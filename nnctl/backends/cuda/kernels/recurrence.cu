@@ -4,15 +4,16 @@
 
 // Turns `turn` … turn + turns − 1 of the scan. relu: else tanh. leak: of the state, 1 where nothing of it stays.
 KERNEL rnn(Block block,
-    const float* p, const float* weight, const float* h0, const long long* mask, float* h, int batch, int steps,
-    int units, int masked, int reverse, int relu, float leak, int turn, int turns, int quads, int tiles, int chunk) {
-    Scan scan = scan_of<1>(block, batch, steps, units, units, turns, quads, tiles, chunk);
+    const float* p, const float* weight, const float* h0, const long long* mask, float* h, long long* arrived,
+    int batch, int steps, int units, int masked, int reverse, int relu, float leak, int turn, int turns, int quads,
+    int tiles, int chunk) {
+    Scan scan = scan_of<1>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     Weights recurrent = {weight, units, 1, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
         Moment moment = moment_of(s, steps, reverse);
         States states = states_before(scan, moment, h0, h);
         if (s == turn) begin<1>(scan, recurrent, states, true);
-        else turn_over(scan);
+        else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
             long long place = place_at(scan, pair, moment.t, units);
@@ -39,9 +40,10 @@ KERNEL rnn(Block block,
 // Turns of the way back: 0 … steps, the last of which gives the gradient of the first state alone. Between turns dh
 // has the gradients that skipped steps hand on.
 KERNEL rnn_gradient(Block block,
-    const float* h, const float* weight, const float* of_h, const long long* mask, float* dp, float* dh, int batch,
-    int steps, int units, int masked, int reverse, int relu, int turn, int turns, int quads, int tiles, int chunk) {
-    Scan scan = scan_of<1>(block, batch, steps, units, units, turns, quads, tiles, chunk);
+    const float* h, const float* weight, const float* of_h, const long long* mask, float* dp, float* dh,
+    long long* arrived, int batch, int steps, int units, int masked, int reverse, int relu, int turn, int turns,
+    int quads, int tiles, int chunk) {
+    Scan scan = scan_of<1>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     Weights transposed = {weight, 1, units, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
         bool any = s > 0, over = s == steps;
@@ -49,7 +51,7 @@ KERNEL rnn_gradient(Block block,
         Moment later = moment_of(any ? steps - s : 0, steps, reverse);
         States states = states_at(scan, dp, later.t, units, 0);
         if (s == turn) begin<1>(scan, transposed, states, any);
-        else turn_over(scan);
+        else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
             int own = place_of(scan, pair);
@@ -78,4 +80,10 @@ KERNEL rnn_gradient(Block block,
             keep(scan, pair, pair.unit, d);
         }
     }
+}
+
+// What blocks count that meet, before a scan of any cell.
+KERNEL nobody_has_arrived(Block block, long long* arrived, int count) {
+    int i = element_of(block);
+    if (i < count) arrived[i] = 0;
 }

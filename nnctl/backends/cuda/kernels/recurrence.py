@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nnctl.backends.cuda.calls import Call, emits
 from nnctl.backends.cuda.codegen.functions import function
-from nnctl.backends.cuda.kernels.scan import Product, divisions, optional_mask, scan_calls
+from nnctl.backends.cuda.kernels.scan import Product, optional_mask, scan_calls
 from nnctl.plan.plan import Launch
 
 _FILE = "recurrence.cu"
@@ -26,8 +26,8 @@ def _forwards(launch: Launch, reverse: int, relu: int, leak: float) -> list[Call
     mask, masked = optional_mask(rest)
     batch, steps, units = p.shape
     numbers = [batch, steps, units, masked, reverse, relu, leak]
-    divided = divisions(batch, units, Product(1, units))
-    return scan_calls(function(_FILE, "rnn"), divided, steps, [p, weight, h0, mask, *launch.outputs], numbers)
+    products = [Product(1, units)]
+    return scan_calls(function(_FILE, "rnn"), products, steps, [p, weight, h0, mask, *launch.outputs], numbers)
 
 
 @emits("rnn_gradient")
@@ -37,6 +37,6 @@ def _rnn_gradient(launch: Launch) -> list[Call]:
     batch, steps, units = h.shape
     relu = int(launch.attributes["activation"] == "relu")
     numbers = [batch, steps, units, masked, int(launch.attributes["reverse"]), relu]
-    divided = divisions(batch, units, Product(1, units))
+    products = [Product(1, units)]
     pointers = [h, weight, of_h, mask, *launch.outputs]
-    return scan_calls(function(_FILE, "rnn_gradient"), divided, steps + 1, pointers, numbers)
+    return scan_calls(function(_FILE, "rnn_gradient"), products, steps + 1, pointers, numbers)

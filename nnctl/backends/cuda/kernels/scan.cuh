@@ -7,7 +7,9 @@
 // those of one unit; where it has one, of four units, and four lanes divide the depth further.
 //
 // There are as many blocks across the units as it takes. Where one block has all units it makes all turns in one
-// launch, weights and states in shared memory throughout; else each turn is a launch.
+// launch, weights and states in shared memory throughout. Where some together do, and the device runs them at the
+// same time, they make all turns in one launch, too: the weights stay, and after each turn the blocks of the same
+// examples wait for one another, to read the states that the others have made. Else each turn is a launch.
 #ifndef NNCTL_SCAN
 #define NNCTL_SCAN
 
@@ -22,11 +24,13 @@
 struct Scan {
     int batch, steps, units;
     int depth;         // inner length of the product
-    int quads;         // of examples
+    int quads;         // of examples, 1 or 2
     int wide;          // units of a tile
     int tiles;         // of this block
     int chunk;         // rows of weights that shared memory holds at once
     bool alone;        // does it make all turns, with all units?
+    int across;        // blocks that share the examples
+    int* arrived;      // how often these have met, in blocks
     int row, unit;     // its first ones
     int between;       // floats from a quad's states to the next one's
     float* weights;    // [tile][chunk][columns]
@@ -35,10 +39,13 @@ struct Scan {
     float* parts;      // of the sums of a tile, and of the tile before it
 };
 
+// Numbers of `arrived` for each group of blocks: groups do not write into one another's lines of the cache.
+#define SCAN_LINE 16
+
 // tiles: of each block. Shared memory holds the weights, the states (twice where the block is alone), and the parts.
 template <int GATES>
-DEVICE Scan scan_of(Block block, int batch, int steps, int units, int depth, int turns, int quads, int tiles,
-                     int chunk) {
+DEVICE Scan scan_of(Block block, int batch, int steps, int units, int depth, long long* arrived, int turns, int quads,
+                     int tiles, int chunk) {
     Scan scan;
     scan.batch = batch;
     scan.steps = steps;
@@ -48,10 +55,12 @@ DEVICE Scan scan_of(Block block, int batch, int steps, int units, int depth, int
     scan.wide = SCAN_OUTPUTS / 4 / quads;
     scan.tiles = tiles;
     scan.chunk = min(chunk, depth);
-    int across = (units + tiles * scan.wide - 1) / (tiles * scan.wide);
-    scan.alone = across == 1 && turns > 1;
-    scan.row = block.index / across * 4 * quads;
-    scan.unit = block.index % across * tiles * scan.wide;
+    scan.across = (units + tiles * scan.wide - 1) / (tiles * scan.wide);
+    scan.alone = scan.across == 1 && turns > 1;
+    int group = block.index / scan.across;
+    scan.arrived = (int*)(arrived + group * SCAN_LINE);
+    scan.row = group * 4 * quads;
+    scan.unit = block.index % scan.across * tiles * scan.wide;
     // Two quads' states are read at once: 16 floats more keep them in different banks.
     scan.between = 4 * scan.chunk + 16;
     scan.weights = block.shared;
@@ -62,8 +71,8 @@ DEVICE Scan scan_of(Block block, int batch, int steps, int units, int depth, int
 }
 
 // The block with the shared memory behind that of a scan, for a second one, where both are in one launch.
-DEVICE Block behind(Block block, const Scan& scan) {
-    if (scan.alone) block.shared = scan.parts + min(scan.tiles, 2) * SCAN_PARTS;
+DEVICE Block behind(Block block, const Scan& scan, int turns) {
+    if (turns > 1) block.shared = scan.parts + min(scan.tiles, 2) * SCAN_PARTS;
     return block;
 }
 
@@ -127,14 +136,14 @@ struct Weights {
 // States in memory, (batch, depth); times a second array of that shape where there is one.
 struct States {
     const float* from;
-    long long between;
+    int between;
     const float* factor;
-    long long factor_between;
+    int factor_between;
 };
 
 // All entries of (batch, time, width) at a step from column `first` on.
 DEVICE States states_at(const Scan& scan, const float* x, int t, int width, int first) {
-    return {x + (long long)t * width + first, (long long)scan.steps * width, nullptr, 0};
+    return {x + (long long)t * width + first, scan.steps * width, nullptr, 0};
 }
 
 // The states before a moment.
@@ -151,34 +160,47 @@ template <int GATES>
 DEVICE void load_weights(const Scan& scan, Weights weights, int tile, int first, int depth) {
     int columns = scan.wide * GATES, quads = columns / 4;
     float* to = scan.weights + tile * scan.chunk * columns;
+    // A thread has one quad of columns, and neighbours in the warp read neighbours in memory.
+    int thread = threadIdx.x, together = THREADS / quads;
     bool transposed = weights.down == 1;
+    int quad = transposed ? thread / together : thread % quads;
+    int unit = scan.unit + tile * scan.wide + (GATES == 4 ? quad : 4 * quad);
+    const float* from = weights.from + first * weights.down + unit * weights.across;
 #pragma unroll 4
-    for (int i = threadIdx.x; i < depth * quads; i += THREADS) {
-        // Neighbours in the warp read neighbours in memory.
-        int k = transposed ? i % depth : i / quads;
-        int quad = transposed ? i / depth : i % quads;
+    for (int k = transposed ? thread % together : thread / quads; k < depth; k += together) {
         float4 x;
         float* column = &x.x;
         for (int j = 0; j < 4; ++j) {
-            int unit = scan.unit + tile * scan.wide + (GATES == 4 ? quad : 4 * quad + j), gate = GATES == 4 ? j : 0;
-            bool there = unit < scan.units && gate < weights.gates;
-            int place = (first + k) * weights.down + unit * weights.across + gate * weights.aside;
-            column[j] = there ? weights.from[place] : 0.0f;
+            bool there = GATES == 4 ? unit < scan.units && j < weights.gates : unit + j < scan.units;
+            column[j] = there ? from[k * weights.down + j * (GATES == 4 ? weights.aside : weights.across)] : 0.0f;
         }
         *(float4*)(to + k * columns + 4 * swizzled(k, quad, quads)) = x;
     }
 }
 
+// What another block may have written since this one last read beside it, so that the multiprocessor's own cache
+// must not answer.
+DEVICE float from_others(const float* x) {
+#if defined(__CUDA_ARCH__)
+    return __ldcg(x);
+#else
+    return *x;
+#endif
+}
+
 DEVICE void load_states(const Scan& scan, States states, int first, int depth) {
+    const float* from = states.from + (long long)scan.row * states.between + first;
+    const float* factor = states.factor + (long long)scan.row * states.factor_between + first;
+    int rows = scan.batch - scan.row;
 #pragma unroll 4
     for (int i = threadIdx.x; i < scan.quads * depth; i += THREADS) {
-        int quad = i / depth, k = i % depth;
+        int quad = i >= depth, k = i - quad * depth;
         float4 x;
         float* example = &x.x;
         for (int j = 0; j < 4; ++j) {
-            int row = scan.row + 4 * quad + j;
-            example[j] = row < scan.batch ? states.from[row * states.between + first + k] : 0.0f;
-            if (states.factor && row < scan.batch) example[j] *= states.factor[row * states.factor_between + first + k];
+            int row = 4 * quad + j;
+            example[j] = row < rows ? from_others(from + (row * states.between + k)) : 0.0f;
+            if (states.factor && row < rows) example[j] *= from_others(factor + (row * states.factor_between + k));
         }
         *(float4*)(scan.states + quad * scan.between + 4 * k) = x;
     }
@@ -213,12 +235,17 @@ DEVICE void begin(const Scan& scan, Weights weights, States states, bool any_sta
     __syncthreads();
 }
 
-// The next turn of a block that is alone: the states that it has made are those that it reads.
-DEVICE void turn_over(Scan& scan) {
+// The next turn in the same launch. A block that is alone reads the states that it has made, others load them.
+DEVICE void turn_over(Scan& scan, States states) {
+    if (!scan.alone) {
+        grid_barrier(scan.across, scan.arrived);
+        load_states(scan, states, 0, scan.depth);
+    }
     __syncthreads();
-    float* states = scan.states;
-    scan.states = scan.following;
-    scan.following = states;
+    if (!scan.alone) return;
+    float* made = scan.following;
+    scan.following = scan.states;
+    scan.states = made;
 }
 
 // Entry k of the pair's example in the states of the next turn.

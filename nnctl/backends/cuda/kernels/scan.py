@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nnctl.backends.cuda.calls import THREADS, Argument, Call, Scratch, blocks_for
-from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
 from nnctl.plan.plan import Launch, Slot
 
 _OUTPUTS = 128
 """Examples times units of a tile."""
 _PARTS = 4 * THREADS // 32 * 16 * 36
 """Bytes of a tile's sums, in parts."""
-ALONE = 160 * 1024
-"""Shared memory that a block which walks through the whole sequence alone may take: devices from 8.0 on have it."""
+_LINE = 16
+"""Numbers that a group of blocks counts itself in: a line of the cache."""
+MOST = 160 * 1024
+"""Bytes of shared memory that a block may take which makes all turns: devices of compute capability 8.0 have it."""
 WEIGHTS = 64 * 1024
 """Bytes of the weights that a block of a single turn holds at once."""
 
@@ -23,12 +25,13 @@ WEIGHTS = 64 * 1024
 class Division:
     """The blocks of a scan.
 
-    alone: whether one launch makes all turns, each block for its examples and all units; else a launch makes one.
-    quads: of examples a block. tiles: of 32/quads units a block. chunk: rows of the weights in shared memory at
-    once. shared: bytes.
+    at_once: whether one launch makes all turns, else a launch makes one. together: whether its blocks wait for one
+    another, else each of them has all units. quads: of examples a block. tiles: of 32/quads units a block. chunk:
+    rows of the weights in shared memory at once. shared: bytes.
     """
 
-    alone: bool
+    at_once: bool
+    together: bool
     blocks: int
     quads: int
     tiles: int
@@ -44,29 +47,52 @@ class Product:
     depth: int
 
 
-def divisions(batch: int, units: int, *products: Product) -> list[Division]:
-    """The division of a scan whose turns have these products, one after another: for each of them.
+def alone(batch: int, units: int, products: Sequence[Product]) -> Division | None:
+    """Blocks that walk through the whole sequence, each with all units of four examples; None without the memory.
 
-    A launch for each turn costs about two microseconds, and so does the product of a block that has all units when
-    there are so many that its weights no longer fit into shared memory: so a block is alone where they fit. It has
-    four examples then, that as many multiprocessors as possible share the work.
+    Nothing is faster: a launch for each turn costs two microseconds, and so does waiting for other blocks, while the
+    product of a turn takes less as long as its weights fit into shared memory. Four examples are the fewest that a
+    block can have, so that as many multiprocessors as possible share the work.
     """
     tiles = blocks_for(units, _OUTPUTS // 4)
     shared = sum(_shared(1, tiles, product, product.depth, alone=True) for product in products)
-    if shared <= ALONE:
-        chunk = max(product.depth for product in products)
-        return [Division(True, blocks_for(batch, 4), 1, tiles, chunk, shared)] * len(products)
-    quads = 1 if batch <= 4 else 2
+    if shared > MOST:
+        return None
+    return Division(True, False, blocks_for(batch, 4), 1, tiles, max(p.depth for p in products), shared)
+
+
+def together(batch: int, units: int, products: Sequence[Product]) -> Division | None:
+    """Blocks that keep their units' weights and meet after each turn; None without the memory, or for one block.
+
+    A barrier costs half of a launch, and the weights are loaded once. With two quads of examples, even where one
+    has no example, a block has half of the units, whose weights take half of the memory.
+    """
+    for quads in range(_quads(batch), 3):
+        wide = _OUTPUTS // 4 // quads
+        shared = sum(_shared(quads, 1, product, product.depth) for product in products)
+        if shared <= MOST and units > wide:
+            blocks = blocks_for(batch, 4 * quads) * blocks_for(units, wide)
+            return Division(True, True, blocks, quads, 1, max(p.depth for p in products), shared)
+    return None
+
+
+def turn_by_turn(batch: int, units: int, products: Sequence[Product]) -> list[Division]:
+    """A launch for each turn: of each product of a turn, one after another."""
+    quads = _quads(batch)
     wide = _OUTPUTS // 4 // quads
     blocks = blocks_for(batch, 4 * quads) * blocks_for(units, wide)
     chunks = [min(product.depth, WEIGHTS // (4 * wide * product.gates)) for product in products]
     return [
-        Division(False, blocks, quads, 1, chunk, _shared(quads, 1, product, chunk, alone=False))
+        Division(False, False, blocks, quads, 1, chunk, _shared(quads, 1, product, chunk))
         for product, chunk in zip(products, chunks, strict=True)
     ]
 
 
-def _shared(quads: int, tiles: int, product: Product, chunk: int, *, alone: bool) -> int:
+def _quads(batch: int) -> int:
+    return 1 if batch <= 4 else 2
+
+
+def _shared(quads: int, tiles: int, product: Product, chunk: int, *, alone: bool = False) -> int:
     """See `scan_of` in scan.cuh."""
     weights = 4 * tiles * chunk * (_OUTPUTS // 4 // quads) * product.gates
     states = 4 * quads * (4 * chunk + 16)
@@ -75,23 +101,36 @@ def _shared(quads: int, tiles: int, product: Product, chunk: int, *, alone: bool
 
 def scan_calls(
     called: DeviceFunction,
-    divided: Sequence[Division],
+    products: Sequence[Product],
     turns: int,
     pointers: Sequence[Argument],
     numbers: Sequence[int | float],
 ) -> list[Call]:
-    """The calls of so many turns of a cell's function: its pointers, its numbers, then turns and division.
+    """The calls of so many turns of a cell's function, which takes pointers, numbers, its turns and the division.
 
-    divided: of each turn, over and over.
+    products: of a turn after the other, over and over. numbers: batch, steps and units come first.
     """
-    if divided[0].alone:
-        return [_call(called, divided[0], (*pointers, *numbers, 0, turns))]
-    return [_call(called, divided[turn % len(divided)], (*pointers, *numbers, turn, 1)) for turn in range(turns)]
+    batch, _, units, *_ = map(int, numbers)
+    lonely, meeting = alone(batch, units, products), together(batch, units, products)
+    blocks_that_meet = meeting.blocks if meeting is not None else 1
+    arrived = Scratch(_LINE * blocks_that_meet, "index", "arrived")
+    taken = (*pointers, arrived, *numbers)
+    if lonely is not None:
+        return [_call(called, lonely, (*taken, 0, turns))]
+    divided = turn_by_turn(batch, units, products)
+    apart = [_call(called, divided[turn % len(divided)], (*taken, turn, 1)) for turn in range(turns)]
+    if meeting is None or turns < 2:
+        return apart
+    nobody = function("recurrence.cu", "nobody_has_arrived")
+    clear = Call(nobody, blocks_for(arrived.elements), (arrived, arrived.elements))
+    return [clear, _call(called, meeting, (*taken, 0, turns), instead=tuple(apart))]
 
 
-def _call(called: DeviceFunction, division: Division, arguments: tuple[Argument, ...]) -> Call:
+def _call(
+    called: DeviceFunction, division: Division, arguments: tuple[Argument, ...], instead: tuple[Call, ...] = ()
+) -> Call:
     arguments = (*arguments, division.quads, division.tiles, division.chunk)
-    return Call(called, division.blocks, arguments, shared=division.shared)
+    return Call(called, division.blocks, arguments, shared=division.shared, instead=instead)
 
 
 def optional_mask(slots: Sequence[Slot]) -> tuple[Argument, int]:

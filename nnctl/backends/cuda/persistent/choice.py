@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from nnctl.backends.cuda.calls import Call
+from nnctl.backends.cuda.calls import Call, apart
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.tasks import Task
 from nnctl.plan.plan import Plan
@@ -33,7 +33,7 @@ def obstacle(plan: Plan, calls: Sequence[Sequence[Call] | None]) -> str | None:
     if not complete(calls):
         names = [launch.op.name for launch, of_launch in zip(plan.launches, calls, strict=True) if of_launch is None]
         return f"no kernel makes {', '.join(sorted(set(names)))}"
-    if (count := sum(map(len, calls))) > _MOST_CALLS:
+    if (count := sum(len(apart(of_launch)) for of_launch in calls)) > _MOST_CALLS:
         return f"a step has {count} calls, and one kernel takes {_MOST_CALLS} at most"
     return None
 

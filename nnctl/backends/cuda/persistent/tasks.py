@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from nnctl.backends.cuda.calls import Argument, Call, Scratch, Table, blocks_for, elements
+from nnctl.backends.cuda.calls import Argument, Call, Scratch, Table, apart, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
 from nnctl.ops.shapes import DType
 from nnctl.plan.dtypes import element
@@ -76,7 +76,7 @@ def tasks_of(plan: Plan, calls: Sequence[Sequence[Call]]) -> list[Task]:
         if number == plan.guarded:
             found += _check(plan, regions)
         regions.begin(number, launch.outputs)
-        for call in of_launch:
+        for call in apart(of_launch):
             if call.blocks:
                 operands = tuple(
                     regions.operand(number, argument, parameter.written)
