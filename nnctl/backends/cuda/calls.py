@@ -16,8 +16,14 @@ ProductPrecision: TypeAlias = Literal["float32", "tf32", "bf16"]
 
 THREADS = 256
 """Threads of every block."""
-ACROSS_BLOCK = 4 * THREADS // 32
+WARP = 32
+"""Threads that run in step."""
+ACROSS_BLOCK = 4 * THREADS // WARP
 """Bytes of shared memory that `block_sum` and `block_max` take."""
+
+MULTIPROCESSORS = 132
+"""Of the device that work is divided for, an H100. One with fewer has its blocks one after the other, which is no
+more than a little slower."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,12 @@ def elements(slot: Slot) -> int:
 
 def threads_a_row(length: int) -> int:
     """Threads that share a row of so many elements: a power of two within a warp, or the whole block."""
-    return min(32, two_power(length)) if length < THREADS else THREADS
+    return min(WARP, two_power(length)) if length < THREADS else THREADS
+
+
+def pack_of(*lengths: int) -> int:
+    """Neighbouring elements that a thread moves at once: 4, 16 bytes of real ones, where all these lengths allow it."""
+    return 1 if any(length % 4 for length in lengths) else 4
 
 
 def two_power(number: int) -> int:
