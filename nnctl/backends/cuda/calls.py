@@ -16,8 +16,14 @@ ProductPrecision: TypeAlias = Literal["float32", "tf32", "bf16"]
 
 THREADS = 256
 """Threads of every block."""
-ACROSS_BLOCK = 4 * THREADS // 32
+WARP = 32
+"""Threads that run in step."""
+ACROSS_BLOCK = 4 * THREADS // WARP
 """Bytes of shared memory that `block_sum` and `block_max` take."""
+
+MULTIPROCESSORS = 132
+"""Of the device that work is divided for, an H100. One with fewer has its blocks one after the other, which is no
+more than a little slower."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,10 @@ class Call:
     """A grid of blocks of one device function.
 
     arguments: in the order of its parameters. shared: bytes of dynamic shared memory a block. shares: of a grid
-    that does the work of several launches, their numbers in the plan and how much of it each is. instead: of a grid
-    whose blocks wait for one another, the calls that do the same where they cannot run at the same time. A grid
-    without blocks is not launched. Raises TypeError where the arguments are not what the function takes: nothing
+    that does the work of several launches, their numbers in the plan and how much of it each is.
+    cooperative: whether its blocks wait for one another, so that all must run at the same time. instead: the calls
+    that do the same where a device does not have the room for that, or for the shared memory. A grid without blocks
+    is not launched. Raises TypeError where the arguments are not what the function takes: nothing
     else would see it.
     """
 
@@ -56,6 +63,7 @@ class Call:
     arguments: tuple[Argument, ...]
     shared: int = 0
     shares: tuple[tuple[int, int], ...] = ()
+    cooperative: bool = False
     instead: tuple[Call, ...] = ()
 
     def __post_init__(self) -> None:
@@ -76,7 +84,7 @@ class Call:
 
 def apart(calls: Sequence[Call]) -> list[Call]:
     """The calls without those whose blocks wait for one another; others do the same instead."""
-    return [other for call in calls for other in (call.instead or (call,))]
+    return [other for call in calls for other in (call.instead if call.cooperative else (call,))]
 
 
 def blocks_for(elements: int, each: int = THREADS) -> int:
@@ -91,7 +99,12 @@ def elements(slot: Slot) -> int:
 
 def threads_a_row(length: int) -> int:
     """Threads that share a row of so many elements: a power of two within a warp, or the whole block."""
-    return min(32, two_power(length)) if length < THREADS else THREADS
+    return min(WARP, two_power(length)) if length < THREADS else THREADS
+
+
+def pack_of(*lengths: int) -> int:
+    """Neighbouring elements that a thread moves at once: 4, 16 bytes of real ones, where all these lengths allow it."""
+    return 1 if any(length % 4 for length in lengths) else 4
 
 
 def two_power(number: int) -> int:

@@ -197,6 +197,8 @@ class CupyDevice:
         """See `Device`."""
         with self._lock, self._asked():
             self._make_current()
+            if shared > int(self._cuda.Device(self.number).attributes["MaxSharedMemoryPerBlockOptin"]):
+                return 0
             self._allow(loaded, shared)
             return self._together(loaded, threads, shared)
 

@@ -59,7 +59,10 @@ class Device(Protocol):
         """The launchable wrapper of a function, compiled. Raises `KernelError` where that fails."""
 
     def blocks_together(self, loaded: Any, threads: int, shared: int) -> int:
-        """The most blocks of a wrapper that run at the same time, with so many bytes of shared memory each."""
+        """The most blocks of a wrapper that run at the same time, with so many bytes of shared memory each.
+
+        0 where a block cannot have so many.
+        """
 
     def launch(
         self,

@@ -134,15 +134,15 @@ class CapturedSteps(StepsOnDevice):
                 yield from self._pieces(number, piece.instead)
             elif piece.blocks:
                 given = [self.memory.given(number, argument) for argument in piece.arguments]
-                together = bool(piece.instead)
-                yield self._launched(piece.function, piece.blocks, piece.shared, given, cooperative=together)
+                yield self._launched(piece.function, piece.blocks, piece.shared, given, piece.cooperative)
 
     def _fits(self, call: Call) -> bool:
-        """True where all blocks of a call can run at the same time."""
-        return call.blocks <= self.device.blocks_together(self._load(call.function), THREADS, call.shared)
+        """True where the device has the room for a call."""
+        most = self.device.blocks_together(self._load(call.function), THREADS, call.shared)
+        return most >= (call.blocks if call.cooperative else 1)
 
     def _launched(
-        self, called: DeviceFunction, blocks: int, shared: int, given: Sequence[Any], *, cooperative: bool = False
+        self, called: DeviceFunction, blocks: int, shared: int, given: Sequence[Any], cooperative: bool = False
     ) -> Bound:
         loaded, arguments = self._load(called), (self.memory.entry(LIVE), *given)
         return Bound(lambda: self.device.launch(loaded, blocks, THREADS, shared, arguments, cooperative), captured=True)

@@ -67,7 +67,10 @@ class FakeCupy:
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
             Stream=self._stream,
-            Device=lambda number: SimpleNamespace(compute_capability="90", attributes={"MultiProcessorCount": 4}),
+            Device=lambda number: SimpleNamespace(
+                compute_capability="90",
+                attributes={"MultiProcessorCount": 4, "MaxSharedMemoryPerBlockOptin": 227 << 10},
+            ),
             Module=self._module,
             Event=self._event,
             alloc_pinned_memory=self._pinned,

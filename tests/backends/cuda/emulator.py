@@ -85,6 +85,7 @@ class EmulatedDevice:
     def __init__(self, order: int = 0, poison: int = POISON) -> None:
         self.order = order
         self.poison = poison
+        self.most_shared = _SHARED
         self._capturing: list[Callable[[], None]] | None = None
 
     # -- memory ------------------------------------------------------------------------
@@ -120,7 +121,7 @@ class EmulatedDevice:
         return _Loaded(function)
 
     def blocks_together(self, loaded: _Loaded, threads: int, shared: int) -> int:
-        return AT_ONCE
+        return AT_ONCE if shared <= self.most_shared else 0
 
     def launch(
         self,
@@ -136,7 +137,7 @@ class EmulatedDevice:
         for name, kind, argument in zip(loaded.names, loaded.types, arguments, strict=True):
             if type(argument) is not kind:
                 raise EmulatedError(f"{loaded.name} takes {name} as {kind.__name__}, {argument!r} is given")
-        if not (0 < blocks < 2**31 and 0 < threads <= 1024 and 0 <= shared <= _SHARED):
+        if not (0 < blocks < 2**31 and 0 < threads <= 1024 and 0 <= shared <= self.most_shared):
             raise EmulatedError(f"{loaded.name} cannot run as {blocks} blocks of {threads} threads and {shared} bytes")
         if cooperative and blocks > AT_ONCE:
             raise EmulatedError(f"{loaded.name}: {blocks} blocks are to run at the same time, the device has {AT_ONCE}")

@@ -118,6 +118,7 @@ def test_blocks_that_wait_for_one_another_run_at_once_or_not_at_all(device, cupy
     device.launch(loaded, 8, 256, 0, ARGUMENTS, cooperative=True)
     assert cupy.log[-1][-1] is True
     assert device.blocks_together(loaded, 256, 0) == 8
+    assert device.blocks_together(loaded, 256, 228 << 10) == 0
     with pytest.raises(ValueError, match="9 blocks are to wait for one another, and 8 run at once"):
         device.launch(loaded, 9, 256, 0, ARGUMENTS, cooperative=True)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backends.cuda import emulator
 from backends.cuda.agreement import compare
 from backends.cuda.emulator import compiler
 from nnctl.backends.cuda.kernels import scan
@@ -100,3 +101,13 @@ def test_the_division_of_a_long_short_term_memory(
         found = scan.alone(*of_size) or scan.together(*of_size) or scan.turn_by_turn(*of_size)[0]
         assert (found.at_once, found.together, found.blocks) == (at_once, together, blocks)
         assert found.shared <= scan.MOST
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_cells_on_a_device_of_less_shared_memory(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As devices of compute capability 8.6 are: what no block there can have is divided another way."""
+    monkeypatch.setattr(emulator, "_SHARED", 99 * 1024)
+    for seed, size in enumerate([(5, 2, 160), (3, 2, 200)]):
+        inputs, mask, attributes = sample(cell, size, seed)
+        compare(cell, [*inputs, *mask], attributes, seed)
+        compare(f"{cell}_gradient", *gradient_sample(cell, size, seed), seed)

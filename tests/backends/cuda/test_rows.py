@@ -110,3 +110,8 @@ def test_steps_that_differ_from_a_value(features: int) -> None:
     x = x.astype(float)
     x[0, 0, 0] = math.nan
     compare("differs", [x], {"value": 0.0}, 0)
+
+
+def test_large_indices_differ_from_their_neighbours() -> None:
+    x = np.array([[2**24, 2**24 + 1, 2**24 + 2]])
+    compare("differs", [x], {"value": float(2**24 + 1)}, 0)

@@ -1,16 +1,14 @@
 // Classes of examples, row by row: some neighbouring threads share a row, as many as `threads` says.
 
+#include "softmax.cuh"
+
 // e^(z − max) / Σ.
 KERNEL softmax(Block block, const float* z, float* a, int rows, int columns, int threads) {
     Row row = row_of(block, threads);
     int mine = row.number < rows ? columns : 0;
     const float* of = z + row.number * columns;
-    float largest = -INFINITE, sum = 0.0f;
-    for (int j = row.lane; j < mine; j += threads) largest = larger(largest, of[j]);
-    largest = row_max(block, row, largest);
-    for (int j = row.lane; j < mine; j += threads) sum += expf(of[j] - largest);
-    float scale = 1.0f / row_sum(block, row, sum);
-    for (int j = row.lane; j < mine; j += threads) a[row.number * columns + j] = expf(of[j] - largest) * scale;
+    Exponentials found = exponentials_of(block, row, of, mine);
+    put_softmax(a + row.number * columns, row, of, mine, found);
 }
 
 // True where element i of value x comes before element j of value y: the larger, and of equals the first; what is

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_for, elements, emits_in_precision
+from nnctl.backends.cuda.calls import (
+    MULTIPROCESSORS,
+    Call,
+    ProductPrecision,
+    Scratch,
+    blocks_for,
+    elements,
+    emits_in_precision,
+)
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
 from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
 from nnctl.backends.cuda.kernels.parts import added_up
 from nnctl.plan.plan import Launch
 
-_PROCESSORS = 132
 _LAUNCH = 300_000
-"""The cost of a second launch, in multiplications that one processor makes meanwhile."""
+"""The cost of a second launch, in multiplications that one multiprocessor makes meanwhile."""
 _PART = 0.7
 """The cost of an element of a part, which is written and read again, in the same."""
 
@@ -65,15 +72,15 @@ def tiling(
 ) -> tuple[Tile, int]:
     """The tile for so many products (rows, depth)·(depth, columns), and the parts into which their sums are split.
 
-    The one of least cost by a model of a device with 132 processors: a processor is kept busy by two blocks or
-    more, all have as many blocks as the one that has most, and parts are written and read again.
+    The one of least cost by a model: a multiprocessor is kept busy by two blocks or more, all have as many blocks as
+    the one that has most, and parts are written and read again.
     """
 
     def cost(choice: tuple[Tile, int]) -> float:
         tile, parts = choice
         blocks = products * parts * tile.count(rows, columns)
         panels = -(-blocks_for(depth, tile.depth) // parts)
-        turns = max(2, blocks_for(blocks, _PROCESSORS))
+        turns = max(2, blocks_for(blocks, MULTIPROCESSORS))
         work = turns * tile.rows * tile.columns * tile.depth * panels / tile.speed
         return work + (_LAUNCH + _PART * parts * products * rows * columns if parts > 1 else 0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.backends.cuda.calls import Call, Scratch, blocks_for, elements
+from nnctl.backends.cuda.calls import MULTIPROCESSORS, Call, Scratch, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.geometry import Geometry
 from nnctl.backends.cuda.kernels.parts import added_up
@@ -11,8 +11,8 @@ from nnctl.plan.plan import Launch
 _FILE = "grouped_convolution.cu"
 _FEW = 16
 """Columns of a group's product below which a tile would stay empty for the most part."""
-_BLOCKS = 1056
-"""Blocks that fill a device: eight for each of 132 processors."""
+_BLOCKS = 8 * MULTIPROCESSORS
+"""Blocks that fill a device: a multiprocessor holds no more than eight."""
 
 
 def scattered(g: Geometry, made: int) -> bool:

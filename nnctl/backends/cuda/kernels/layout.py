@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits
+from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits, pack_of
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch, Slot
 
@@ -20,7 +20,7 @@ def _slice(launch: Launch) -> list[Call]:
     x, made = launch.inputs[0], launch.outputs[0]
     inner = _inner(made, launch.attributes["axis"])
     width, row, start = _row(made, launch), _row(x, launch), launch.attributes["start"] * inner
-    pack = _pack(width, row, start) if x.dtype == "real" else 1
+    pack = pack_of(width, row, start) if x.dtype == "real" else 1
     count = elements(made) // pack
     packs = (pack,) if x.dtype == "real" else ()
     numbers = (count, *packs, width // pack, row // pack, start // pack)
@@ -32,7 +32,7 @@ def _pad(launch: Launch) -> list[Call]:
     x, made = launch.inputs[0], launch.outputs[0]
     width, row = _row(x, launch), _row(made, launch)
     start = launch.attributes["before"] * _inner(made, launch.attributes["axis"])
-    pack = _pack(width, row, start)
+    pack = pack_of(width, row, start)
     count = elements(made) // pack
     numbers = (count, pack, width // pack, row // pack, start // pack)
     return [Call(function(_FILE, "pad"), blocks_for(count), (x, made, *numbers))]
@@ -43,7 +43,7 @@ def _concatenate(launch: Launch) -> list[Call]:
     made = launch.outputs[0]
     row = _row(made, launch)
     widths = [_row(x, launch) for x in launch.inputs]
-    pack = _pack(row, *widths)
+    pack = pack_of(row, *widths)
     lines = elements(made) // max(1, row)
     calls, start = [], 0
     for first in range(0, len(widths), _JOINED):
@@ -69,15 +69,10 @@ def _row(slot: Slot, launch: Launch) -> int:
     return slot.shape[axis] * _inner(slot, axis)
 
 
-def _pack(*lengths: int) -> int:
-    """Elements that a thread moves, where so many stay together."""
-    return 1 if any(n % 4 for n in lengths) else 4
-
-
 @emits("cast")
 def _cast(launch: Launch) -> list[Call]:
     x, made = launch.inputs[0], launch.outputs[0]
-    pack = _pack(elements(made))
+    pack = pack_of(elements(made))
     count = elements(made) // pack
     return [Call(function(_FILE, f"cast_{x.dtype}"), blocks_for(count), (x, made, count, pack))]
 
@@ -96,7 +91,7 @@ def _broadcast_to(launch: Launch) -> list[Call]:
     for length, kept in reversed(groups):
         strides.insert(0, stride if kept else 0)
         stride *= length if kept else 1
-    pack = _pack(lengths[-1])
+    pack = pack_of(lengths[-1])
     count = elements(made) // pack
     inner = (*lengths[1:-1], lengths[-1] // pack)
     moves = (*strides[:-1], strides[-1] * pack)

@@ -1,5 +1,7 @@
 // Log-likelihoods of labels, row by row: some neighbouring threads share a row, as many as `threads` says.
 
+#include "softmax.cuh"
+
 // q_k: what the log-likelihood weighs −ln a_k with.
 DEVICE float share(int label, int k, float hot, float smooth, const float* weights) {
     return weights[k] * ((label == k ? hot : 0.0f) + smooth);
@@ -11,12 +13,8 @@ KERNEL softmax_log_likelihood(
     Row row = row_of(block, threads);
     int mine = row.number < rows ? columns : 0;
     const float* of = z + row.number * columns;
-    float largest = -INFINITE, sum = 0.0f;
-    for (int j = row.lane; j < mine; j += threads) largest = larger(largest, of[j]);
-    largest = row_max(block, row, largest);
-    for (int j = row.lane; j < mine; j += threads) sum += expf(of[j] - largest);
-    sum = row_sum(block, row, sum);
-    if (row.lane == 0 && mine > 0) y[row.number] = logf(sum) - (of[labels[row.number]] - largest);
+    Exponentials found = exponentials_of(block, row, of, mine);
+    if (row.lane == 0 && mine > 0) y[row.number] = logf(found.sum) - (of[labels[row.number]] - found.largest);
 }
 
 // The same, and softmax(z): what training needs of both, z read once.
@@ -25,14 +23,9 @@ KERNEL softmax_and_log_likelihood(
     Row row = row_of(block, threads);
     int mine = row.number < rows ? columns : 0;
     const float* of = z + row.number * columns;
-    float largest = -INFINITE, sum = 0.0f;
-    for (int j = row.lane; j < mine; j += threads) largest = larger(largest, of[j]);
-    largest = row_max(block, row, largest);
-    for (int j = row.lane; j < mine; j += threads) sum += expf(of[j] - largest);
-    sum = row_sum(block, row, sum);
-    float scale = 1.0f / sum;
-    for (int j = row.lane; j < mine; j += threads) a[row.number * columns + j] = expf(of[j] - largest) * scale;
-    if (row.lane == 0 && mine > 0) y[row.number] = logf(sum) - (of[labels[row.number]] - largest);
+    Exponentials found = exponentials_of(block, row, of, mine);
+    put_softmax(a + row.number * columns, row, of, mine, found);
+    if (row.lane == 0 && mine > 0) y[row.number] = logf(found.sum) - (of[labels[row.number]] - found.largest);
 }
 
 // −Σ_k q_k ln softmax(z)_k. hot: what the label's class has more than the others, smooth: what each has.
@@ -42,13 +35,10 @@ KERNEL softmax_log_likelihood_weighted(
     Row row = row_of(block, threads);
     int mine = row.number < rows ? columns : 0, label = mine > 0 ? int(labels[row.number]) : 0;
     const float* of = z + row.number * columns;
-    float largest = -INFINITE, sum = 0.0f, cost = 0.0f;
-    for (int j = row.lane; j < mine; j += threads) largest = larger(largest, of[j]);
-    largest = row_max(block, row, largest);
-    for (int j = row.lane; j < mine; j += threads) sum += expf(of[j] - largest);
-    float normalizer = logf(row_sum(block, row, sum));
+    Exponentials found = exponentials_of(block, row, of, mine);
+    float normalizer = logf(found.sum), cost = 0.0f;
     for (int k = row.lane; k < mine; k += threads) {
-        cost -= share(label, k, hot, smooth, weights) * (of[k] - largest - normalizer);
+        cost -= share(label, k, hot, smooth, weights) * (of[k] - found.largest - normalizer);
     }
     cost = row_sum(block, row, cost);
     if (row.lane == 0 && mine > 0) y[row.number] = cost;

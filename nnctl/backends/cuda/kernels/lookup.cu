@@ -2,7 +2,7 @@
 
 // y (entries, inner) ← table[index], a pack a thread; inner counts packs.
 template <int WIDTH, class T>
-DEVICE void row_of(const T* table, const long long* index, T* y, int number, int inner) {
+DEVICE void copy_row(const T* table, const long long* index, T* y, int number, int inner) {
     int entry = number / inner;
     put_pack(y, number, pack_at<WIDTH>(table + index[entry] * inner * WIDTH, number - entry * inner));
 }
@@ -10,24 +10,24 @@ DEVICE void row_of(const T* table, const long long* index, T* y, int number, int
 KERNEL rows_real(Block block, const float* table, const long long* index, float* y, int count, int pack, int inner) {
     int i = element_of(block);
     if (i >= count) return;
-    if (pack == 4) row_of<4>(table, index, y, i, inner);
-    else row_of<1>(table, index, y, i, inner);
+    if (pack == 4) copy_row<4>(table, index, y, i, inner);
+    else copy_row<1>(table, index, y, i, inner);
 }
 
 KERNEL rows_index(Block block, const long long* table, const long long* index, long long* y, int count, int pack,
                   int inner) {
     int i = element_of(block);
     if (i >= count) return;
-    if (pack == 4) row_of<4>(table, index, y, i, inner);
-    else row_of<1>(table, index, y, i, inner);
+    if (pack == 4) copy_row<4>(table, index, y, i, inner);
+    else copy_row<1>(table, index, y, i, inner);
 }
 
 KERNEL rows_uint8(Block block, const unsigned char* table, const long long* index, unsigned char* y, int count,
                   int pack, int inner) {
     int i = element_of(block);
     if (i >= count) return;
-    if (pack == 4) row_of<4>(table, index, y, i, inner);
-    else row_of<1>(table, index, y, i, inner);
+    if (pack == 4) copy_row<4>(table, index, y, i, inner);
+    else copy_row<1>(table, index, y, i, inner);
 }
 
 // A bit a lane: those of the warp for which `found` holds.
@@ -107,10 +107,10 @@ KERNEL one_hot(Block block, const long long* labels, float* y, int count, int cl
     if (i < count) y[i] = labels[i / classes] == i % classes ? 1.0f : 0.0f;
 }
 
-// 1 where an index is another than `value`.
-KERNEL differs_index(Block block, const long long* x, long long* y, int count, float value) {
+// 1 where an index is another than `value` + `rest`.
+KERNEL differs_index(Block block, const long long* x, long long* y, int count, float value, float rest) {
     int i = element_of(block);
-    if (i < count) y[i] = double(x[i]) != double(value);
+    if (i < count) y[i] = double(x[i]) != double(value) + double(rest);
 }
 
 // 1 where any of a step's features is another number than `value`: a warp a step.

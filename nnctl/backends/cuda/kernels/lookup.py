@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from nnctl.backends.cuda.calls import THREADS, Call, blocks_for, elements, emits
+import numpy as np
+
+from nnctl.backends.cuda.calls import THREADS, WARP, Call, blocks_for, elements, emits, pack_of
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch
 
 _FILE = "lookup.cu"
-_WARP = 32
 
 
 @emits("gather", "lookup")
@@ -17,7 +18,7 @@ def _rows(launch: Launch) -> list[Call]:
     table, index = launch.inputs
     made = launch.outputs[0]
     inner = math.prod(table.shape[1:])
-    pack = 4 if inner % 4 == 0 else 1
+    pack = pack_of(inner)
     count = elements(made) // pack
     arguments = (table, index, made, count, pack, inner // pack)
     return [Call(function(_FILE, f"rows_{table.dtype}"), blocks_for(count), arguments)]
@@ -34,8 +35,8 @@ def _add_rows(launch: Launch) -> list[Call]:
     made = launch.outputs[0]
     rows, units = made.shape
     entries = elements(index)
-    pack = 4 if units % 4 == 0 else 1
-    pieces = blocks_for(units, _WARP * pack)
+    pack = pack_of(units)
+    pieces = blocks_for(units, WARP * pack)
     arguments = (x, index, made, entries, units, pack, pieces)
     shared = 4 * THREADS * pack
     if rows <= entries:
@@ -59,6 +60,8 @@ def _differs(launch: Launch) -> list[Call]:
     x, made = launch.inputs[0], launch.outputs[0]
     count, value = elements(made), float(launch.attributes["value"])
     if x.dtype == "index":
-        return [Call(function(_FILE, "differs_index"), blocks_for(count), (x, made, count, value))]
+        # An index may have more digits than one float32, not more than two.
+        rest = value - float(np.float32(value))
+        return [Call(function(_FILE, "differs_index"), blocks_for(count), (x, made, count, value, rest))]
     arguments = (x, made, count, x.shape[-1], value)
-    return [Call(function(_FILE, "differs_real"), blocks_for(count, THREADS // _WARP), arguments)]
+    return [Call(function(_FILE, "differs_real"), blocks_for(count, THREADS // WARP), arguments)]

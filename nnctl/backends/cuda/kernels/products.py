@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, blocks_for, elements, emits_in_precision
+from nnctl.backends.cuda.calls import (
+    MULTIPROCESSORS,
+    Call,
+    ProductPrecision,
+    Scratch,
+    blocks_for,
+    elements,
+    emits_in_precision,
+)
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch, Slot
 
@@ -93,8 +101,6 @@ class Division:
     part: int
 
 
-_MULTIPROCESSORS = 132
-"""Of an H100. A device with fewer has its blocks one after the other, which is no more than a little slower."""
 _WAIT = 600
 """Cycles from the request of a pair of panels to its arrival, which nothing hides where a block is alone."""
 _SECOND_LAUNCH = 2500
@@ -129,7 +135,7 @@ def tiles_of(division: Division, m: int, n: int) -> int:
 def _cycles(division: Division, m: int, n: int) -> float:
     """The estimate: blocks of one multiprocessor hide each other's waiting."""
     tile, splits = division.tile, division.splits
-    together = blocks_for(tiles_of(division, m, n) * splits, _MULTIPROCESSORS)
+    together = blocks_for(tiles_of(division, m, n) * splits, MULTIPROCESSORS)
     adding = _SECOND_LAUNCH + 8 * splits * m * n / _BYTES_A_CYCLE if splits > 1 else 0.0
     return division.part // tile.depth * tile.cycles(together) + adding
 

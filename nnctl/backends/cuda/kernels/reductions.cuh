@@ -1,5 +1,7 @@
 // Sums and maxima over the middle axis of arrays (outer, length, inner), whose elements a function makes: COUNT at
 // once of each place, where several reductions read the same.
+#ifndef NNCTL_REDUCTIONS
+#define NNCTL_REDUCTIONS
 
 template <bool LARGEST> DEVICE float nothing_yet() { return LARGEST ? -INFINITE : 0.0f; }
 
@@ -78,3 +80,5 @@ DEVICE int reduce_part(
     for (int c = 0; c < COUNT; ++c) result[c] = block.shared[c * THREADS + thread];
     return inside && level == 0 ? entry * inner + column : -1;
 }
+
+#endif

@@ -7,12 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nnctl.backends.codegen.reductions import merged, reduced_axes
-from nnctl.backends.cuda.calls import THREADS, Argument, Call, Scratch, blocks_for, emits, two_power
+from nnctl.backends.cuda.calls import (
+    MULTIPROCESSORS,
+    THREADS,
+    WARP,
+    Argument,
+    Call,
+    Scratch,
+    blocks_for,
+    emits,
+    two_power,
+)
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
 from nnctl.plan.plan import Launch
 
 REDUCTIONS = ("sum", "sum_to", "mean", "max")
-_ENOUGH = 528
+_ENOUGH = 4 * MULTIPROCESSORS
 """Blocks that keep the memory of a large device busy."""
 _LONG = 32
 """Elements of one thread from which on a second pass is worth its launch."""
@@ -76,7 +86,7 @@ def passes(
 def _middle(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int, int]) -> Iterator[Call]:
     """Calls that reduce (outer, length, inner) over the middle axis, in one pass or two."""
     outer, length, inner = shape
-    width = min(32, two_power(inner))
+    width = min(WARP, two_power(inner))
     each = -(-length // (THREADS // width))
     blocks = max(1, outer * blocks_for(inner, width))
     parts = min(_ENOUGH // blocks, each // _LEAST) if each >= _LONG else 1

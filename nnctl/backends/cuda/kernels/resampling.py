@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits
+from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits, pack_of
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch
 
@@ -15,7 +15,7 @@ def _interpolate(launch: Launch) -> list[Call]:
     axis, factor = launch.attributes["axis"], launch.attributes["factor"]
     cells = min(read.shape[axis], made.shape[axis])
     inner = math.prod(made.shape[axis + 1 :])
-    pack = 4 if inner % 4 == 0 else 1
+    pack = pack_of(inner)
     count = elements(made) // pack
     numbers = (count, pack, cells, factor, inner // pack)
     return [Call(function("resampling.cu", launch.op.name), blocks_for(count), (read, made, *numbers))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nnctl.backends.cuda.calls import THREADS, Argument, Call, Scratch, blocks_for
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
@@ -16,9 +16,9 @@ _PARTS = 4 * THREADS // 32 * 16 * 36
 _LINE = 16
 """Numbers that a group of blocks counts itself in: a line of the cache."""
 MOST = 160 * 1024
-"""Bytes of shared memory that a block may take which makes all turns: devices of compute capability 8.0 have it."""
-WEIGHTS = 64 * 1024
-"""Bytes of the weights that a block of a single turn holds at once."""
+"""Bytes of shared memory that a block may take which makes all turns: not every device has so many."""
+WEIGHTS = 48 * 1024
+"""Bytes of the weights that a block of a single turn holds at once; with the states, every device has room for them."""
 
 
 @dataclass(frozen=True)
@@ -112,25 +112,22 @@ def scan_calls(
     """
     batch, _, units, *_ = map(int, numbers)
     lonely, meeting = alone(batch, units, products), together(batch, units, products)
-    blocks_that_meet = meeting.blocks if meeting is not None else 1
-    arrived = Scratch(_LINE * blocks_that_meet, "index", "arrived")
+    arrived = Scratch(_LINE * (1 if meeting is None else meeting.blocks), "index", "arrived")
     taken = (*pointers, arrived, *numbers)
-    if lonely is not None:
-        return [_call(called, lonely, (*taken, 0, turns))]
     divided = turn_by_turn(batch, units, products)
-    apart = [_call(called, divided[turn % len(divided)], (*taken, turn, 1)) for turn in range(turns)]
-    if meeting is None or turns < 2:
-        return apart
-    nobody = function("recurrence.cu", "nobody_has_arrived")
-    clear = Call(nobody, blocks_for(arrived.elements), (arrived, arrived.elements))
-    return [clear, _call(called, meeting, (*taken, 0, turns), instead=tuple(apart))]
+    calls = [_call(called, divided[turn % len(divided)], (*taken, turn, 1)) for turn in range(turns)]
+    if meeting is not None and turns > 1:
+        nobody = function("recurrence.cu", "nobody_has_arrived")
+        clear = Call(nobody, blocks_for(arrived.elements), (arrived, arrived.elements))
+        calls = [clear, replace(_call(called, meeting, (*taken, 0, turns), calls), cooperative=True)]
+    return calls if lonely is None else [_call(called, lonely, (*taken, 0, turns), calls)]
 
 
 def _call(
-    called: DeviceFunction, division: Division, arguments: tuple[Argument, ...], instead: tuple[Call, ...] = ()
+    called: DeviceFunction, division: Division, arguments: tuple[Argument, ...], instead: Sequence[Call] = ()
 ) -> Call:
     arguments = (*arguments, division.quads, division.tiles, division.chunk)
-    return Call(called, division.blocks, arguments, shared=division.shared, instead=instead)
+    return Call(called, division.blocks, arguments, shared=division.shared, instead=tuple(instead))
 
 
 def optional_mask(slots: Sequence[Slot]) -> tuple[Argument, int]:
