@@ -17,7 +17,9 @@ import nnctl.backends
 from nnctl.components.backends import Auto
 from nnctl.components.base import BackendComponent
 from nnctl.components.registry import components, not_loaded
-from nnctl.errors import UsageError
+from nnctl.errors import DeviceError, UsageError
+from nnctl.spec.messages.hints import did_you_mean
+from nnctl.spec.messages.synonyms import suggest
 
 if TYPE_CHECKING:
     from nnctl.backends.contract import Backend, Planner
@@ -46,7 +48,8 @@ def choose_backend(
     found = _opened(component, graphs, workers)
     if isinstance(found, str):
         raise UsageError(
-            f"the {component.type} backend cannot run this net: {found}\n  use backend {reference_name()}, or auto"
+            f"the {component.type} backend cannot run this net: {found}\n"
+            f"  use backend auto, the fastest that can, or {reference_name()}"
         )
     return ChosenBackend(found, _reason("as asked for", found))
 
@@ -86,7 +89,7 @@ def available() -> Iterator[tuple[type[BackendComponent], Backend | str]]:
     """Every registered backend, best first: opened, or the reason why it cannot be."""
     for cls in by_rank():
         component = cls()
-        yield cls, component.obstacle() or component.open()
+        yield cls, _opened(component, (), None)
 
 
 def _named(specified: BackendComponent, name: str) -> BackendComponent:
@@ -97,7 +100,8 @@ def _named(specified: BackendComponent, name: str) -> BackendComponent:
     if name not in known:
         *others, last = known
         there_are = f"there is no backend {name!r}: choose {', '.join(others)} or {last}"
-        raise UsageError("\n  ".join((there_are, *not_loaded())))
+        close = did_you_mean(suggest(name, known))
+        raise UsageError("\n  ".join((there_are, *([close] if close else ()), *not_loaded())))
     found: type[BackendComponent] = known[name]
     return specified if found.same_as == specified.type else found()
 
@@ -108,9 +112,10 @@ def _best(specified: BackendComponent, graphs: Sequence[Graph], workers: int | N
         component = _named(specified, cls.type)
         found = _opened(component, graphs, workers)
         if not isinstance(found, str):
-            return ChosenBackend(found, _reason("; ".join(obstacles) or "the fastest on this machine", found))
+            why = _reason("the fastest that can run here" if obstacles else "the fastest on this machine", found)
+            return ChosenBackend(found, "; ".join((why, *obstacles)))
         if component.suits_machine():
-            obstacles.append(found)
+            obstacles.append(f"not {component.type}: {found}")
     raise UsageError(f"no backend can run this net: {'; '.join(obstacles)}")
 
 
@@ -119,7 +124,10 @@ def _opened(component: BackendComponent, graphs: Sequence[Graph], workers: int |
     obstacle = component.obstacle()
     if obstacle is not None:
         return obstacle
-    backend: Backend = component.open(workers)
+    try:
+        backend: Backend = component.open(workers)
+    except DeviceError as error:
+        return "; ".join(line.strip() for line in str(error).splitlines())
     missing = sorted({name for graph in graphs for name in backend.missing(graph)})
     if missing and not backend.takes_any_op:
         return f"no compiled code for {', '.join(missing)}"

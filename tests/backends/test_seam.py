@@ -104,17 +104,21 @@ def test_auto_takes_the_best_and_says_so(graphs):
 def test_auto_says_why_it_did_not_take_the_best(graphs, monkeypatch):
     monkeypatch.setattr(components("backend")["cpu"], "obstacle", lambda self: "Numba is not installed")
     chosen = choose_backend(Auto(), graphs)
-    assert (chosen.backend.name, chosen.reason) == ("numpy", "Numba is not installed")
+    assert (chosen.backend.name, chosen.reason) == (
+        "numpy",
+        "the fastest that can run here; not cpu: Numba is not installed",
+    )
     with pytest.raises(UsageError) as raised:
         choose_backend(Auto(), graphs, name="cpu")
     assert str(raised.value) == (
-        "the cpu backend cannot run this net: Numba is not installed\n  use backend numpy, or auto"
+        "the cpu backend cannot run this net: Numba is not installed\n"
+        "  use backend auto, the fastest that can, or numpy"
     )
 
 
 def test_ops_without_a_kernel_are_refused_or_run_their_reference_bodies(graphs, monkeypatch):
     monkeypatch.setattr(CpuBackend, "missing", lambda self, graph: ("softmax", "matmul"))
-    assert choose_backend(Auto(), graphs).reason == "no compiled code for matmul, softmax"
+    assert choose_backend(Auto(), graphs).reason.endswith("; not cpu: no compiled code for matmul, softmax")
     with pytest.raises(UsageError, match="cannot run this net: no compiled code for matmul, softmax\n"):
         choose_backend(components("backend")["cpu"](), graphs)
     assert "softmax_log_likelihood" in reference_backend().missing(graphs[0])

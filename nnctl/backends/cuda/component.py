@@ -100,7 +100,7 @@ def _missing(driver: Driver) -> str | None:
     if major > driver.version[0]:
         return (
             f"CuPy is for CUDA {major}, and the NVIDIA driver runs {driver.version[0]}.{driver.version[1]} at most: "
-            f"{_install(driver)} brings one that suits it"
+            f"pip uninstall cupy-cuda{major}x, then {_install(driver)}, brings one that suits it"
         )
     try:
         nvrtc.getVersion()

@@ -25,7 +25,7 @@ from nnctl.backends.cuda.cublaslt import CublasLt, installed
 from nnctl.backends.cuda.device_errors import device_error
 from nnctl.backends.cuda.device_limits import Limits
 from nnctl.backends.cuda.library import ProductLibrary
-from nnctl.errors import DeviceFull
+from nnctl.errors import DeviceError, DeviceFull
 from nnctl.process.memory import in_bytes
 
 Array = NDArray[Any]
@@ -69,11 +69,15 @@ class CupyDevice:
         self._capturing = False
         self._modules: dict[str, Any] = {}
         self._on_the_way: deque[tuple[Any, Any]] = deque()
-        with self._asked():
-            self._cuda.runtime.setDevice(number)
-            self._stream = self._cuda.Stream(non_blocking=True)
-            capability = int(self._cuda.Device(number).compute_capability)
-            name = self._cuda.runtime.getDeviceProperties(number)["name"].decode()
+        try:
+            with self._asked():
+                self._cuda.runtime.setDevice(number)
+                self._stream = self._cuda.Stream(non_blocking=True)
+                capability = int(self._cuda.Device(number).compute_capability)
+                name = self._cuda.runtime.getDeviceProperties(number)["name"].decode()
+        except (self._cuda.runtime.CUDARuntimeError, self._cuda.driver.CUDADriverError) as error:
+            # Whatever else CUDA says here, no call of ours is wrong yet.
+            raise DeviceError(f"device {number} does not start: {error}\n  nvidia-smi tells how it is") from error
         self.largest_cluster = _CLUSTERS.get(capability, _CLUSTER_ANYWHERE if capability >= 90 else 0)
         self._architecture = architecture_for(capability)
         library = installed()

@@ -16,7 +16,7 @@ from nnctl.backends.registry import available, by_rank, choose_backend
 from nnctl.backends.report import report
 from nnctl.cli import main
 from nnctl.components.backends import Auto
-from nnctl.errors import UsageError
+from nnctl.errors import DeviceError, UsageError
 from nnctl.spec.load import load_text
 
 SPEC = "data: {type: xor}\nlayers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood\nbackend: "
@@ -70,8 +70,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
         (
             Driver((12, 4), 1),
             {"built": 13000},
-            "CuPy is for CUDA 13, and the NVIDIA driver runs 12.4 at most: pip install 'nnctl[cuda12]' brings one that "
-            "suits it",
+            "CuPy is for CUDA 13, and the NVIDIA driver runs 12.4 at most: pip uninstall cupy-cuda13x, then "
+            "pip install 'nnctl[cuda12]', brings one that suits it",
         ),
         (
             NEWEST,
@@ -85,7 +85,8 @@ def test_what_is_missing_is_said_with_the_command_that_helps(machine, found, giv
     assert Cuda().obstacle() == words
     with pytest.raises(UsageError) as raised:
         choose_backend(CuPy(), ())
-    assert str(raised.value) == f"the cupy backend cannot run this net: {words}\n  use backend numpy, or auto"
+    hint = "use backend auto, the fastest that can, or numpy"
+    assert str(raised.value) == f"the cupy backend cannot run this net: {words}\n  {hint}"
 
 
 def test_a_cupy_that_cannot_be_loaded_is_said(machine):
@@ -116,7 +117,23 @@ def test_auto_says_why_it_passes_a_gpu_over_and_nothing_where_there_is_none(mach
     assert chosen.backend.name == "cpu"
     assert chosen.reason.startswith("the fastest on this machine") != said
     if said:
-        assert chosen.reason.startswith(str(Cuda().obstacle()))
+        assert chosen.reason.endswith(f"; not cuda: {Cuda().obstacle()}")
+
+
+def test_a_gpu_that_does_not_start_is_said_and_passed_over(machine, monkeypatch):
+    machine(NEWEST)
+
+    def busy(self, workers=None):
+        raise DeviceError("device 0 is busy\n  nvidia-smi tells how it is")
+
+    monkeypatch.setattr(Cuda, "open", busy)
+    said = "device 0 is busy; nvidia-smi tells how it is"
+    chosen = choose_backend(Auto(), ())
+    assert chosen.backend.name == "cpu"
+    assert chosen.reason.endswith(f"; not cuda: {said}")
+    with pytest.raises(UsageError, match=f"the cuda backend cannot run this net: {said}\n"):
+        choose_backend(Cuda(), ())
+    assert [(row.value, row.words) for row in report() if row.what == "backend cuda"] == [("absent", said)]
 
 
 def test_auto_takes_the_device_where_there_is_one(machine, monkeypatch):
@@ -205,3 +222,8 @@ def test_no_driver(monkeypatch):
 
     monkeypatch.setattr(ctypes, "CDLL", absent)
     assert driver.installed_driver.__wrapped__() is None
+
+
+def test_a_backend_that_there_is_not_has_a_likely_name():
+    with pytest.raises(UsageError, match=r"there is no backend 'gpu': choose .*\n  did you mean 'cuda'\?"):
+        choose_backend(Auto(), (), name="gpu")

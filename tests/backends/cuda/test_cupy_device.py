@@ -39,6 +39,22 @@ def test_one_stream_of_the_device_asked_for(cupy):
     assert cupy.log[0] == ("setDevice", 3)
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("cudaErrorDevicesUnavailable: all devices are busy", "device 3 is lost: all devices are busy\n"),
+        (
+            "cudaErrorCallRequiresNewerDriver: not supported in the installed driver",
+            "device 3 does not start: cudaErrorCallRequiresNewerDriver: not supported in the installed driver\n",
+        ),
+    ],
+)
+def test_a_device_that_does_not_start_is_the_machines_matter(cupy, said, words):
+    cupy.fails["setDevice"] = CudaError(said)
+    with pytest.raises(DeviceError, match=f"{words}  nvidia-smi tells how it is"):
+        CupyDevice(3)
+
+
 # -- memory ----------------------------------------------------------------------------------
 
 
