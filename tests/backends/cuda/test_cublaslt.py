@@ -18,7 +18,7 @@ from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import cublaslt, library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.cublaslt import Algorithm, CublasLt, Heuristic, declared, installed
-from nnctl.backends.cuda.library import Product, worth_a_library
+from nnctl.backends.cuda.product_library import Product, worth_a_library
 from nnctl.errors import DeviceError
 from nnctl.graph.builder import GraphBuilder
 
