@@ -18,7 +18,7 @@ import numpy as np
 from nnctl.backends.cache.store import kept_bytes
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.library import Product
+from nnctl.backends.cuda.product_library import Product
 from nnctl.errors import DeviceError
 
 Work = Callable[[], None]

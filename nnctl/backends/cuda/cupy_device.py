@@ -22,16 +22,15 @@ from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.compilation import architecture_for, compiled
 from nnctl.backends.cuda.cublaslt import CublasLt, installed
+from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.device_errors import device_error
 from nnctl.backends.cuda.device_limits import Limits
-from nnctl.backends.cuda.library import ProductLibrary
+from nnctl.backends.cuda.product_library import ProductLibrary
 from nnctl.errors import DeviceError, DeviceFull
 from nnctl.process.memory import in_bytes
 
 Array = NDArray[Any]
 
-_UNASKED = 48 << 10
-"""Bytes of shared memory that a block may have without a word; more is asked for, kernel by kernel."""
 _PIECE = 32 << 20
 """Bytes that are copied to the device at once, by way of pinned memory."""
 _ON_THE_WAY = 4
@@ -50,7 +49,7 @@ class LoadedFunction:
     """A function on the device. shared: bytes of shared memory that its blocks may have."""
 
     function: Any
-    shared: int = _UNASKED
+    shared: int = UNASKED_SHARED
 
 
 class CupyDevice:

@@ -13,7 +13,10 @@ from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 
 if TYPE_CHECKING:
-    from nnctl.backends.cuda.library import ProductLibrary
+    from nnctl.backends.cuda.product_library import ProductLibrary
+
+UNASKED_SHARED = 48 << 10
+"""Bytes of dynamic shared memory that any device gives a block; more is asked for, function by function."""
 
 
 class Device(Protocol):

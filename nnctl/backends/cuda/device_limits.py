@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.calls import ProductPrecision
-from nnctl.backends.cuda.library import Product
+from nnctl.backends.cuda.product_library import Product
 from nnctl.errors import DeviceError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_fo
 from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.library import LibraryCall, Piece, pieces_of
+from nnctl.backends.cuda.product_library import LibraryCall, Piece, pieces_of
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.plan.plan import Launch, Plan, Slot
 

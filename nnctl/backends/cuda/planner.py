@@ -8,7 +8,7 @@ from nnctl.backends.codegen.arguments import label
 from nnctl.backends.cuda.calls import THREADS, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.kernels import EMITTERS
-from nnctl.backends.cuda.library import LibraryCall, ProductLibrary, pieces_of
+from nnctl.backends.cuda.product_library import LibraryCall, ProductLibrary, pieces_of
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS

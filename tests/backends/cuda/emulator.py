@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backends.cuda.modules import EmulatedError, compiler, machine, module
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
-from nnctl.backends.cuda.library import ProductLibrary
+from nnctl.backends.cuda.product_library import ProductLibrary
 from nnctl.backends.limits import product_limit
 from nnctl.process import memory
 

@@ -15,10 +15,10 @@ from backends.cuda import test_products
 from backends.cuda.cublaslt_double import HANDLE, CublasLtDouble
 from backends.cuda.emulator import EmulatedDevice, compiler
 from backends.spec_steps import FOLDER, spec_steps
-from nnctl.backends.cuda import cublaslt, library
+from nnctl.backends.cuda import cublaslt, product_library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.cublaslt import Algorithm, CublasLt, Heuristic, declared, installed
-from nnctl.backends.cuda.library import Product, worth_a_library
+from nnctl.backends.cuda.product_library import Product, worth_a_library
 from nnctl.errors import DeviceError
 from nnctl.graph.builder import GraphBuilder
 
@@ -157,7 +157,7 @@ class TestPlans:
     def double(self, monkeypatch: pytest.MonkeyPatch) -> CublasLtDouble:
         """The double, which is asked for all products of devices made meanwhile."""
         double = CublasLtDouble()
-        monkeypatch.setattr(library, "worth_a_library", lambda m, n, k: True)
+        monkeypatch.setattr(product_library, "worth_a_library", lambda m, n, k: True)
         monkeypatch.setattr(test_products, "EmulatedDevice", lambda order: with_library(double, order))
         return double
 

@@ -11,11 +11,12 @@ from backends.cuda.emulator import EmulatedDevice
 from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.compilation import compile_now
+from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent.choice import complete
 from nnctl.backends.cuda.persistent.rounds import rounds_of
 from nnctl.backends.cuda.persistent.tasks import tasks_of
-from nnctl.backends.cuda.persistent.text import MOST_SHARED, kernel_of, layout_of
+from nnctl.backends.cuda.persistent.text import kernel_of, layout_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +35,7 @@ def test_small_nets_fit_a_multiprocessor(name: str, architecture: str, cluster: 
     assert complete(calls)
     rounds = rounds_of(tasks_of(plan, calls))
     layout = layout_of(rounds)
-    assert layout.shared <= MOST_SHARED
+    assert layout.shared <= UNASKED_SHARED
     kernel = kernel_of(plan.name, rounds, layout, cluster)
     assert kernel.function.cluster == cluster
     _, said = compile_now(kernel.function.unit, architecture, "--ptxas-options=-v")

@@ -11,7 +11,7 @@ import pytest
 
 from backends.cuda.emulator import EmulatedDevice, compiler
 from backends.spec_steps import FOLDER, SPECS, spec_steps
-from nnctl.backends.cuda import library
+from nnctl.backends.cuda import product_library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import Call
 from nnctl.backends.cuda.codegen.segments import MOST_BYTES
@@ -46,7 +46,7 @@ def test_the_steps_of_a_spec_are_the_same_to_the_bit(path: Path, monkeypatch: py
     if not any(call.shares for calls in calls_of(plan, joined=True) for call in calls or ()):
         pytest.skip("nothing to join")
     joined = trained(plan, steps.storage, steps.feeds(2), 2)
-    monkeypatch.setattr(library, "calls_of", one_by_one)
+    monkeypatch.setattr(product_library, "calls_of", one_by_one)
     for name, array in trained(plan, steps.storage, steps.feeds(2), 2).items():
         np.testing.assert_array_equal(array, joined[name], err_msg=name)
 
@@ -87,7 +87,7 @@ def test_adam_updates_every_parameter_in_one_launch(
         return device.launches
 
     joined = launches()
-    monkeypatch.setattr(library, "calls_of", one_by_one)
+    monkeypatch.setattr(product_library, "calls_of", one_by_one)
     assert joined <= launches() - (parameters - 1)
 
 

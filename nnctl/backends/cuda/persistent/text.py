@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from nnctl.backends.cuda.codegen.dialect import literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Kind, Parameter, Unit, prelude
+from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.persistent.rounds import Rounds
 from nnctl.backends.cuda.persistent.tasks import Operand, Pointer, Region, Task
 from nnctl.ops.shapes import DType
+from nnctl.plan import dtypes
 
-MOST_SHARED = 48 * 1024
-"""Bytes of shared memory that any device gives a block without being asked."""
 _ALIGNMENT = 256
 _DEFINED = re.compile(r"^\s*#define (\w+)", re.MULTILINE)
 _GLOBAL_ALONE = re.compile(r"\basm\b|\b__ldg\b")
@@ -54,7 +54,7 @@ def layout_of(rounds: Rounds) -> Layout:
         if region not in rounds.own:
             places = 2 if region in rounds.alternating else 1
             common[region], common_bytes = common_bytes, common_bytes + places * _aligned(region.bytes, _ALIGNMENT)
-        elif region not in outside and shared_bytes + _aligned(region.bytes, 16) + taken <= MOST_SHARED:
+        elif region not in outside and shared_bytes + _aligned(region.bytes, 16) + taken <= UNASKED_SHARED:
             shared_own[region], shared_bytes = shared_bytes, shared_bytes + _aligned(region.bytes, 16)
         else:
             own[region], own_bytes = own_bytes, own_bytes + _aligned(region.bytes, _ALIGNMENT)
@@ -246,11 +246,8 @@ class _Text:
             return f"({element}*)(common + {layout.common[region]})"
         name, _ = self._given.setdefault(region, (f"p{len(self._given)}", pointer.dtype))
         if region.place in ("feed", "kept"):
-            return f"({name} + (long long)({step}) * {region.bytes // _BYTES[pointer.dtype]})"
+            return f"({name} + (long long)({step}) * {region.bytes // dtypes.element(pointer.dtype).bytes})"
         return name
-
-
-_BYTES: dict[DType, int] = {"real": 4, "index": 8, "uint8": 1}
 
 
 def _parameter(name: str, dtype: DType) -> Parameter:
