@@ -185,7 +185,11 @@ class CupyDevice:
         arguments: Sequence[Any],
         cooperative: bool = False,
     ) -> None:
-        """See `Device`. Raises ValueError for more blocks of a cooperative launch than run at once."""
+        """See `Device`.
+
+        Raises DeviceError for more shared memory than a block can have, ValueError for more blocks of a cooperative
+        launch than run at once.
+        """
         with self._lock, self._asked():
             self._make_current()
             self._allow(loaded, shared)
@@ -200,17 +204,27 @@ class CupyDevice:
         """See `Device`."""
         with self._lock, self._asked():
             self._make_current()
-            if shared > int(self._cuda.Device(self.number).attributes["MaxSharedMemoryPerBlockOptin"]):
+            if shared > self._most_shared:
                 return 0
             self._allow(loaded, shared)
             return self._together(loaded, threads, shared)
 
     def _allow(self, loaded: LoadedFunction, shared: int) -> None:
         if shared > loaded.shared:
+            if shared > (most := self._most_shared):
+                raise DeviceError(
+                    f"a kernel takes {in_bytes(shared)} of shared memory a block, and device {self.number} gives "
+                    f"{in_bytes(most)}\n  precision: float32 takes less"
+                )
             driver = self._cuda.driver
             attribute = driver.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
             driver.funcSetAttribute(loaded.function.ptr, attribute, shared)
             loaded.shared = shared
+
+    @property
+    def _most_shared(self) -> int:
+        """Bytes of shared memory that a block can have."""
+        return int(self._cuda.Device(self.number).attributes["MaxSharedMemoryPerBlockOptin"])
 
     def _together(self, loaded: LoadedFunction, threads: int, shared: int) -> int:
         each = self._cuda.driver.occupancyMaxActiveBlocksPerMultiprocessor(loaded.function.ptr, threads, shared)

@@ -120,6 +120,14 @@ def test_a_module_is_loaded_once_and_compiled_for_the_device(device, cupy):
     assert [entry for entry in cupy.log if entry[0] == "load"] == [("load", b"steps.cu sm_90")]
 
 
+def test_more_shared_memory_than_there_is_is_told(device, cupy):
+    loaded = device.load(COPY)
+    expected = r"a kernel takes 228.0 KiB of shared memory a block, and device 1 gives 227.0 KiB\n  precision: float32"
+    with pytest.raises(DeviceError, match=expected):
+        device.launch(loaded, 1, 256, 228 << 10, ARGUMENTS)
+    assert "launch" not in cupy.names()
+
+
 def test_more_shared_memory_is_asked_for_once(device, cupy):
     loaded = device.load(COPY)
     for shared in (48 << 10, 64 << 10, 50 << 10, 64 << 10, 100 << 10):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nnctl.backends.cuda.calls import THREADS, Argument, Call, Scratch, blocks_for
+from nnctl.backends.cuda.calls import THREADS, WARP, Argument, Call, Scratch, blocks_for
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
 from nnctl.plan.plan import Launch, Slot
 
 _OUTPUTS = 128
 """Examples times units of a tile."""
-_PARTS = 4 * THREADS // 32 * 16 * 36
-"""Bytes of a tile's sums, in parts."""
+_PARTS = 4 * (THREADS // WARP) * 16 * 36
+"""Bytes of a tile's sums, in parts: SCAN_PARTS of scan.cuh."""
 _LINE = 16
 """Numbers that a group of blocks counts itself in: a line of the cache."""
 MOST = 160 * 1024
