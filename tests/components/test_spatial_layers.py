@@ -150,6 +150,11 @@ def test_l2_pool_behind_dead_units() -> None:
     np.testing.assert_array_equal(output(L2Pool(size=2), np.zeros((1, 4, 4, 1))), np.zeros((1, 2, 2, 1)))
 
 
+def test_l2_pool_hides_nothing_that_is_no_number() -> None:
+    x = np.array([np.nan, 0.0, 3.0, 4.0]).reshape(1, 4, 1)
+    np.testing.assert_array_equal(output(L2Pool(size=2), x).ravel(), [np.nan, 5.0])
+
+
 def test_global_pools() -> None:
     x = np.random.default_rng(2).standard_normal((3, 4, 5, 2))
     np.testing.assert_allclose(output(GlobalAveragePool(), x), x.mean(axis=(1, 2)))

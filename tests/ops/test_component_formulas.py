@@ -209,3 +209,15 @@ def test_a_planted_wrong_penalty_is_caught():
     check_rule("l2", L2(strength=2.0).body, L2(strength=2.0).derivative, [numbers()])
     with pytest.raises(AssertionError, match="l2"):
         check_rule("l2", L2(strength=2.0).body, L2(strength=1.0).derivative, [numbers()])
+
+
+@pytest.mark.parametrize("activation", [p for p in ACTIVATIONS if p.values[0].type != "step"])
+def test_no_activation_hides_what_is_no_number(activation: ElementwiseActivation) -> None:
+    """By it a net that diverges is found. A step has no slope: nothing trains through it."""
+    assert np.isnan(activation.body(REAL, np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("cost", COSTS)
+def test_no_cost_hides_what_is_no_number(cost: ElementwiseCost) -> None:
+    for y in (0.0, 0.5, 1.0):
+        assert np.isnan(cost.body(REAL, np.array([np.nan]), np.array([y]))).all()

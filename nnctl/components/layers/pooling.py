@@ -96,8 +96,9 @@ class L2Pool(_Pool):
     def pool(self, builder: Builder, x: Any, window: Mapping[str, Any]) -> Any:
         def root(xp: Namespace, total: Array) -> Array:
             # Behind relus whole windows are 0, where the root's slope is infinite: keep it out of the product.
-            positive = xp.greater(total, 0.0)
-            return xp.where(positive, xp.sqrt(xp.where(positive, total, 1.0)), 0.0)
+            # A NaN is not 0, and comes out.
+            nothing = xp.equal(total, 0.0)
+            return xp.where(nothing, 0.0, xp.sqrt(xp.where(nothing, 1.0, total)))
 
         return builder.formula("root", root, builder.apply("sum_pool", x * x, **window))
 
