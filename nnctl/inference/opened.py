@@ -119,7 +119,8 @@ def read_run(
 
     checkpoint: "best" or "last"; if None the weights that the run ended with, or the
     last of an unfinished run. augment: augmentations as a spec writes them, in place of
-    the run's own. backend: the name of one in place of the spec's. The data is not read. Raises RunError, UsageError, SpecError.
+    the run's own. backend: the name of one in place of the spec's. The data is not read.
+    Raises RunError, UsageError, SpecError.
     """
     if checkpoint is not None and checkpoint not in CHECKPOINTS:
         raise UsageError(
