@@ -11,8 +11,8 @@ _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
-    "evaluate") echo '--split --checkpoint --top-k --best --augment --with --confusion --help -h' ;;
-    "predict") echo '--top-k --checkpoint --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
+    "evaluate") echo '--split --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
+    "predict") echo '--top-k --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
@@ -52,11 +52,13 @@ _nnctl_value() {
     "evaluate --best") echo 'free' ;;
     "evaluate --augment") echo 'free' ;;
     "evaluate --with") echo 'augmentation' ;;
+    "evaluate --backend") echo 'backend' ;;
     "evaluate --confusion") echo 'flag' ;;
     "evaluate --help") echo 'flag' ;;
     "evaluate -h") echo 'flag' ;;
     "predict --top-k") echo 'free' ;;
     "predict --checkpoint") echo 'words best last' ;;
+    "predict --backend") echo 'backend' ;;
     "predict --generate") echo 'free' ;;
     "predict --temperature") echo 'free' ;;
     "predict --prompt") echo 'free' ;;

@@ -49,7 +49,7 @@ def choose_backend(
     if isinstance(found, str):
         raise UsageError(
             f"the {component.type} backend cannot run this net: {found}\n"
-            f"  use backend auto, the fastest that can, or {reference_name()}"
+            f"  --backend auto takes the fastest that can, or name {reference_name()}"
         )
     return ChosenBackend(found, _reason("as asked for", found))
 

@@ -45,6 +45,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--with", metavar="AUGMENTATION", help="For --augment, instead of the run's own; repeatable."),
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="NAME", help="What runs the nets; each run's own if absent.")
+    ] = None,
     confusion: Annotated[
         bool, typer.Option("--confusion", help="Also show which classes are taken for which.")
     ] = False,
@@ -68,7 +71,7 @@ def evaluate(
         from nnctl.runs.sweeps import best_runs
 
         runs = [run for folder in runs for run in best_runs(folder, best)]
-    opened = [open_run(path, checkpoint, with_ or None) for path in runs]
+    opened = [open_run(path, checkpoint, with_ or None, backend) for path in runs]
     if confusion and any(run.classes is None for run in opened):
         raise UsageError("--confusion: this net predicts values, not classes")
     if confusion and (most := max(len(run.classes or ()) for run in opened)) > evaluation.MOST_CONFUSED:

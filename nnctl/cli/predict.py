@@ -30,6 +30,9 @@ def predict(
         str | None,
         typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="NAME", help="What runs the net; the run's own if absent.")
+    ] = None,
     generate: Annotated[
         int | None,
         typer.Option(
@@ -77,8 +80,10 @@ def predict(
     if sample is not None:
         given = (top_k, generate, temperature, prompt, checkpoint, format_)
         if inputs or any(option is not None for option in given):
-            raise UsageError("--sample draws from the run alone: it goes with --steps, --seed and --out, nothing else")
-        _sample(open_run(run), sample, steps or 100, seed, out, force)
+            raise UsageError(
+                "--sample draws from the run alone: it goes with --backend, --steps, --seed and --out, nothing else"
+            )
+        _sample(open_run(run, backend=backend), sample, steps or 100, seed, out, force)
         return
     if steps is not None:
         raise UsageError("--steps is for --sample N")
@@ -88,7 +93,8 @@ def predict(
                 "--generate writes text to stdout: it takes no input files, no --top-k, --out or --format\n"
                 "  --prompt is how the text begins"
             )
-        _write(open_run(run, checkpoint), generate, 1.0 if temperature is None else temperature, prompt or "", seed)
+        opened = open_run(run, checkpoint, backend=backend)
+        _write(opened, generate, 1.0 if temperature is None else temperature, prompt or "", seed)
         return
     if temperature is not None or prompt is not None or seed is not None:
         raise UsageError("--temperature and --prompt are for --generate N, --seed for that or --sample N")
@@ -96,7 +102,7 @@ def predict(
         raise UsageError(
             "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
         )
-    _answer(read_run(run, checkpoint), inputs, top_k, out, format_, force)
+    _answer(read_run(run, checkpoint, backend=backend), inputs, top_k, out, format_, force)
 
 
 def _answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
 from nnctl.engine.engine import Engine, load_engine
-from nnctl.errors import SpecError, UsageError
+from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
@@ -99,17 +99,28 @@ class SavedRun:
         )
 
 
-def open_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> TrainedRun:
+def open_run(
+    path: Path,
+    checkpoint: str | None = None,
+    augment: Sequence[str] | None = None,
+    backend: str | None = None,
+) -> TrainedRun:
     """The net of a run on its backend; see `read_run`."""
-    return read_run(path, checkpoint, augment).start()
+    return read_run(path, checkpoint, augment, backend).start()
 
 
-def read_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] | None = None) -> SavedRun:
+def read_run(
+    path: Path,
+    checkpoint: str | None = None,
+    augment: Sequence[str] | None = None,
+    backend: str | None = None,
+) -> SavedRun:
     """The run at `path` (as `find` takes it).
 
     checkpoint: "best" or "last"; if None the weights that the run ended with, or the
     last of an unfinished run. augment: augmentations as a spec writes them, in place of
-    the run's own. The data is not read. Raises RunError, UsageError, SpecError.
+    the run's own. backend: the name of one in place of the spec's. The data is not read.
+    Raises RunError, UsageError, SpecError.
     """
     if checkpoint is not None and checkpoint not in CHECKPOINTS:
         raise UsageError(
@@ -118,21 +129,28 @@ def read_run(path: Path, checkpoint: str | None = None, augment: Sequence[str] |
     folder = find(path)
     name = folder.choose_checkpoint(checkpoint)
     saved = FolderStore(folder).load(name)
-    loaded = replace(_load(folder, augment), folder=Path(folder.read_origin()["folder"]))
+    loaded = replace(_load(folder, augment, backend), folder=Path(folder.read_origin()["folder"]))
     return SavedRun(folder, loaded, _signature(saved.progress["signature"]), name, saved)
 
 
-def _load(folder: RunFolder, augment: Sequence[str] | None) -> Loaded:
-    overrides = [] if augment is None else [f"data.augment=[{', '.join(augment)}]"]
+def _load(folder: RunFolder, augment: Sequence[str] | None, backend: str | None) -> Loaded:
+    given: dict[str, str] = {}
+    if augment is not None:
+        given[f"data.augment=[{', '.join(augment)}]"] = "--with"
+    if backend is not None:
+        given[f"backend={backend}"] = "--backend"
     try:
-        return load_text(folder.read_spec(), str(folder.spec), overrides)
+        return load_text(folder.read_spec(), str(folder.spec), list(given))
     except SpecError as error:
-        if augment is None:
-            raise
         # With the place of what was given called after the option that gave it.
-        raise SpecError(
-            [replace(d, location=d.location and replace(d.location, path="--with")) for d in error.diagnostics]
-        ) from None
+        raise SpecError([_placed(diagnostic, given) for diagnostic in error.diagnostics]) from None
+
+
+def _placed(diagnostic: Diagnostic, given: Mapping[str, str]) -> Diagnostic:
+    location = diagnostic.location
+    if location is None or location.text not in given:
+        return diagnostic
+    return replace(diagnostic, location=replace(location, path=given[location.text]))
 
 
 def _signature(saved: dict[str, Any]) -> DataSignature:

@@ -112,7 +112,7 @@ def test_auto_says_why_it_did_not_take_the_best(graphs, monkeypatch):
         choose_backend(Auto(), graphs, name="cpu")
     assert str(raised.value) == (
         "the cpu backend cannot run this net: Numba is not installed\n"
-        "  use backend auto, the fastest that can, or numpy"
+        "  --backend auto takes the fastest that can, or name numpy"
     )
 
 

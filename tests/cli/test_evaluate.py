@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nnctl.backends.cuda.component import Cuda
+from nnctl.backends.registry import reference_backend
 from nnctl.cli import main
+from nnctl.inference import prediction
 
 TINY = """
 name: tiny
@@ -50,6 +53,29 @@ def test_one_line_a_run_and_the_ensemble() -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["run"] for r in rows] == ["runs/tiny/001", "runs/tiny/002", "vote", "mean"]
     assert all(sum(map(sum, r["confusion"])) == r["examples"] == 12 for r in rows)
+
+
+def test_a_run_made_where_there_is_a_gpu_is_judged_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gpu.yaml").write_text(TINY.replace("backend: numpy", "backend: cuda"))
+    monkeypatch.setattr(prediction, "_LITTLE_WORK", 0)
+    (tmp_path / "points.csv").write_text("0.5,1\n")
+    with monkeypatch.context() as there:
+        there.setattr(Cuda, "obstacle", lambda self: None)
+        there.setattr(Cuda, "open", lambda self, workers=None: reference_backend())
+        assert main(["train", "gpu.yaml", "--quiet", "--out", "run"]) == 0
+    monkeypatch.setattr(Cuda, "obstacle", lambda self: "there is no NVIDIA driver on this machine")
+    for command in (["evaluate", "run"], ["predict", "run", "points.csv"]):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "--backend auto" in capsys.readouterr().err
+        assert main([*command, "--backend", "numpy"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 1
+        assert main([*command, "--backend", "gpu"]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("--backend:1:9: error: there is no backend 'gpu'")
+        assert "did you mean 'cuda'?" in said
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def test_what_is_missing_is_said_with_the_command_that_helps(machine, found, giv
     assert Cuda().obstacle() == words
     with pytest.raises(UsageError) as raised:
         choose_backend(CuPy(), ())
-    hint = "use backend auto, the fastest that can, or numpy"
+    hint = "--backend auto takes the fastest that can, or name numpy"
     assert str(raised.value) == f"the cupy backend cannot run this net: {words}\n  {hint}"
 
 
