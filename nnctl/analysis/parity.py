@@ -1,14 +1,16 @@
 """Parity: two backends train the same net step by step, and the reference in float64 says what rounding is.
 
 Every step begins from the same storage on both, so that a difference is that step's alone. The reference
-runs it in float32 and in float64, and the distance between these two is what rounding does to this step:
-where the backends are further apart than a few times that, one of them has left rounding. Where a relu's
-input is 0 within rounding they may part and both be right: such a step is run again from storage that is
-moved a little, and what does not come again was a kink.
+runs it in float32 and in float64, and in float64 again from storage whose numbers are moved by half a unit
+in float32's last place; the distances between these are what rounding does to this step: where the backends
+are further apart than a few times that, one of them has left rounding. Where a relu's input is 0 within
+rounding they may part and both be right: such a step is run again from storage that is moved a little, and
+what does not come again was a kink.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -34,11 +36,15 @@ Verdict: TypeAlias = Literal["SAME", "ROUNDING", "KINK", "LEFT"]
 
 FACTOR = 16.0
 """Two backends may be so many times further apart than the reference's float32 is from its float64."""
-LEAST = 32.0 * float(np.finfo(np.float32).eps)
-"""Relative difference that is rounding in any case: a few operations, each rounded another way."""
+_EPS = float(np.finfo(np.float32).eps)
+_LEAST = 32.0
+"""Relative difference, in units of float32's last place, that is rounding in any case: a few operations, each rounded
+another way. What n additions in a chain round grows with √n, and counts where that is more."""
 _BATCHES = 4
 """Batches of random examples that the steps draw from."""
 _COSTS = (interface.COST, interface.OBJECTIVE)
+_LAST_PLACE = 2.0**-24
+"""Relative change of half a unit in float32's last place."""
 _MOVED = 1e-4
 """Change of parameters, relative to the largest, that takes a step off a kink where it lies on one by accident."""
 
@@ -48,8 +54,8 @@ class TensorParity:
     """One tensor over all steps: a parameter, a state, or a number that the step gives.
 
     difference: the largest between the two backends after one step from equal storage, at `step`. relative:
-    the same over the tensor's largest element. rounding: the largest relative distance of the reference's
-    float32 from its float64. apart: the relative distance of the two after all steps, where each has gone its
+    the same over the tensor's largest element. rounding: the largest relative distance that rounding
+    makes in the reference. apart: the relative distance of the two after all steps, where each has gone its
     own way. left: the first step at which the difference is no rounding, None without one.
     """
 
@@ -121,6 +127,9 @@ class Parity:
                 "  name another by --backend, or the one it is compared with by --against"
             )
         self.names = (self._judged.name, self._other.name)
+        launches = reference_backend().plan(graph, self._sizes).launches
+        longest = max(launch.flops / max(1, math.prod(launch.outputs[0].shape)) for launch in launches)
+        self._least = _EPS * max(_LEAST, math.sqrt(longest))
 
     def run(self, steps: int) -> ParityResult:
         """Run the steps. Raises RunError where the cost of random examples is no finite number."""
@@ -146,6 +155,7 @@ class Parity:
     def _compare(self, sides: _Sides, storage: Arrays, feeds: Arrays, step: int) -> dict[str, _Compared]:
         """One step of all sides from this storage, compared tensor by tensor."""
         judged, other, single, exact = (side.step(feeds, storage) for side in sides)
+        near = sides.exact.step(feeds, self._rounded_otherwise(storage, step))
         if not all(np.isfinite(other[name]).all() for name in _COSTS if name in other):
             raise RunError(
                 f"the cost of random examples is not finite in step {step} on {self.names[1]}\n"
@@ -153,7 +163,20 @@ class Parity:
             )
         # A metric that counts jumps where rounding turns an answer.
         names = [name for name in other if name not in self.network.metrics]
-        return {name: _Compared(judged[name], other[name], single[name], exact[name]) for name in names}
+        return {
+            name: _Compared(self._least, judged[name], other[name], single[name], exact[name], near[name])
+            for name in names
+        }
+
+    def _rounded_otherwise(self, storage: Arrays, step: int) -> Arrays:
+        """The storage as it might be, were its numbers rounded another way. In float64, which tells them apart."""
+        rng = np.random.Generator(np.random.Philox(key=[self._seed, (2 << 32) + step]))
+        return {
+            name: array * (1.0 + _LAST_PLACE * rng.uniform(-1.0, 1.0, array.shape))
+            if array.dtype.kind == "f"
+            else array
+            for name, array in storage.items()
+        }
 
     def _leaves_again(self, sides: _Sides, storage: Arrays, feeds: Arrays, step: int) -> bool:
         """False where the step is within rounding from storage nearby: it had hit a kink."""
@@ -260,13 +283,22 @@ class _Sides(NamedTuple):
 
 
 class _Compared:
-    """One tensor after one step."""
+    """One tensor after one step. least: relative difference that is rounding in any case."""
 
-    def __init__(self, judged: NDArray[Any], other: NDArray[Any], single: NDArray[Any], exact: NDArray[Any]) -> None:
+    def __init__(
+        self,
+        least: float,
+        judged: NDArray[Any],
+        other: NDArray[Any],
+        single: NDArray[Any],
+        exact: NDArray[Any],
+        near: NDArray[Any],
+    ) -> None:
+        self._least = least
         self.other = other
         self.scale = _largest(exact)
         self.difference = _largest(_wide(judged) - _wide(other))
-        self.rounding = _largest(_wide(single) - _wide(exact))
+        self.rounding = max(_largest(_wide(array) - _wide(exact)) for array in (single, near))
 
     @property
     def relative(self) -> float:
@@ -276,7 +308,7 @@ class _Compared:
     @property
     def left(self) -> bool:
         """True where the difference is more than rounding, or no number."""
-        return not self.difference <= LEAST * self.scale + FACTOR * self.rounding
+        return not self.difference <= self._least * self.scale + FACTOR * self.rounding
 
 
 @dataclass
