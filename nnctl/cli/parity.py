@@ -29,7 +29,7 @@ def parity(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Instead of the spec's seed.")] = None,
 ) -> None:
-    """Train a net on two backends at once and compare them, step by step.
+    """Compare two backends, training step by training step.
 
     Needs no data: random examples of the right shapes serve. Every step begins from
     equal storage. A line a tensor with its worst difference, and the first step at

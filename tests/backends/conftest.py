@@ -60,7 +60,12 @@ with toy.registered():
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    found = BACKENDS[request.param]
+    yield from under_test(request.param)
+
+
+def under_test(name: str) -> Iterator[Backend]:
+    """A backend in a time in which specs may name it."""
+    found = BACKENDS[name]
     if isinstance(found, CudaBackend):
         with emulated(found):
             yield found
@@ -73,8 +78,8 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 @contextmanager
 def emulated(backend: CudaBackend) -> Iterator[None]:
-    """A time in which the component `cuda` opens this backend, as if its device were this machine's."""
+    """A time in which the component `cuda` opens such a backend, as if its device were this machine's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Cuda, "obstacle", lambda self: None)
-        patch.setattr(Cuda, "open", lambda self, workers=None: backend)
+        patch.setattr(Cuda, "open", lambda self, workers=None: type(backend)(backend.device))
         yield

@@ -108,6 +108,7 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (0, ("inspect", SPEC, "--show", "code")),
     (0, ("explain", SPEC)),
     (0, ("gradcheck", SPEC)),
+    (0, ("parity", SPEC, "--backend", "cpu", "--steps", "1")),
     (0, ("bench", SPEC, "--steps", "1")),
     (0, ("doctor", SPEC)),
     (0, ("doctor",)),

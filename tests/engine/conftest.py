@@ -1,5 +1,15 @@
-"""The engine is tested on every backend that the contract is tested on."""
+"""The engine is tested on the backends that the contract is tested on, each in one of its ways."""
 
-from backends.conftest import backend
+from __future__ import annotations
 
-__all__ = ["backend"]
+from collections.abc import Iterator
+
+import pytest
+from backends.conftest import BACKENDS, under_test
+
+from nnctl.backends.contract import Backend
+
+
+@pytest.fixture(params=[name for name in BACKENDS if name != "cuda, persistent"])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    yield from under_test(request.param)

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Executable, Finding, Resources
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
@@ -35,6 +36,8 @@ class CudaBackend(CudaPlanner):
         self, device: Device, precision: ProductPrecision = "float32", persistent: bool | None = False
     ) -> None:
         super().__init__(precision, device.products)
+        # For constants and reference bodies, which are the host's.
+        limit_blas_threads(1)
         self.device = device
         self.persistent = persistent
 
