@@ -15,7 +15,3 @@ class Budget:
     def left(self) -> float:
         """Seconds until the end; 0 where it has passed."""
         return max(0.0, self._end - time.monotonic())
-
-    def share(self, of: int) -> float:
-        """An equal share of what is left, for one of so many."""
-        return self.left / max(1, of)

@@ -96,7 +96,8 @@ def _device() -> dict[str, str]:
         if component.type == "cuda":
             if isinstance(opened, str):
                 raise UsageError(f"this suite needs a CUDA device: {opened}")
-            return {"name": "GPU"} | {finding.what: finding.value for finding in opened.describe()}
+            facts = {finding.what: finding.value for finding in opened.describe()}
+            return {"name": next(value for what, value in facts.items() if what.startswith("device "))} | facts
     raise UsageError("this suite needs the cuda backend")
 
 
