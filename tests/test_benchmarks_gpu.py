@@ -98,6 +98,8 @@ def test_when_the_time_is_over_nothing_more_is_timed() -> None:
     assert list(timing.timings(Budget(1.0))) == []
 
 
+@pytest.mark.slow
+@pytest.mark.compile
 def test_the_sanitizer_has_tests_to_run() -> None:
     command = [sys.executable, *judgement._TESTS, "-k", judgement._SMALL, "--collect-only"]
     assert judgement._run(command, 60.0)["outcome"] == "passed"
