@@ -27,5 +27,6 @@ from nnctl.components.kinds.running import BackendComponent, Distribution
 __all__ = [
     "Activation", "Array", "Augmentation", "BackendComponent", "Clipping", "Column", "Cost", "DataSource",
     "Distribution", "ElementwiseActivation", "ElementwiseCost", "Expansion", "Initializer", "Layer", "MeanMetric",
-    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Regularizer", "Schedule", "StepMetric", "Task", "Transform",
+    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Regularizer", "Schedule", "StepMetric", "Task",
+    "Transform",
 ]  # fmt: skip
