@@ -65,7 +65,7 @@ class Description:
 
 @dataclass(frozen=True)
 class SplitHints:
-    """What the data say about the division of their examples; each (n,), or None.
+    """Hints of the data on the division of their examples; each (n,), or None.
 
     assigned: int8, 0 for training, 1 for validation, 2 for the test. groups: int64, equal for examples that must
     lie on one side. times: numbers that grow with time; later examples are held out.

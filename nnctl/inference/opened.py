@@ -84,7 +84,7 @@ class SavedRun:
 
     @property
     def fitted(self) -> Mapping[str, Any]:
-        """What the run's source learned of the training examples; see `nnctl.data.source.Fitted`."""
+        """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
         kept: Mapping[str, Any] = self.saved.progress.get("fitted", {})
         return kept
 

@@ -30,7 +30,7 @@ class Column(Component):
         return False
 
     def fit(self, cells: Any) -> Mapping[str, Any]:
-        """What the training rows' `nnctl.data.tables.cells.Cells` teach, as plain data. Raises DataError."""
+        """The lesson of the training rows' `nnctl.data.tables.cells.Cells`, as plain data. Raises DataError."""
         raise NotImplementedError
 
     def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:

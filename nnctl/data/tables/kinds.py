@@ -1,4 +1,4 @@
-"""What a column is that a spec says nothing of: decided over all of its cells, never by the first."""
+"""Kinds of columns that a spec says nothing of, decided over all of its cells, never by the first."""
 
 from __future__ import annotations
 
