@@ -102,7 +102,7 @@ def test_the_time_of_a_grid_is_shared_out_by_blocks() -> None:
     for name, own in blocks.items():
         assert spent[name] == pytest.approx(own / 21)
     assert spent["dense1.matmul"] == 1.0
-    assert "// in a grid of this phase" in backend.listing(plan)
+    assert backend.listing(plan).count("// made by segments0, the call of dense1.weight⁺\n") == 3
 
 
 def doubled(lengths: list[int]) -> Graph:
