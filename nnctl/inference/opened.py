@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nnctl.components.signature import DataSignature
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.errors import Diagnostic, SpecError, UsageError
+from nnctl.graph import interface
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
@@ -32,6 +33,8 @@ class TrainedRun:
     epoch: float
     step: int
     fingerprint: str
+    fitted: Mapping[str, Any]
+    """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -51,6 +54,13 @@ class TrainedRun:
         if outputs.shape[1] == 1 and len(self.classes) == 2:
             return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
         return outputs
+
+    def rescaled(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Raw inputs (n, …) as they enter the net."""
+        if self.signature.statistics_shape is None:
+            return np.asarray(inputs, dtype=np.float64)
+        statistics = self.engine.read((interface.SHIFT, interface.SCALE))
+        return np.asarray((inputs - statistics[interface.SHIFT].astype(np.float64)) * statistics[interface.SCALE])
 
     @property
     def one_unit(self) -> bool:
@@ -82,12 +92,6 @@ class SavedRun:
     checkpoint: str
     saved: Checkpoint
 
-    @property
-    def fitted(self) -> Mapping[str, Any]:
-        """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
-        kept: Mapping[str, Any] = self.saved.progress.get("fitted", {})
-        return kept
-
     def start(self, backend: str | None = None) -> TrainedRun:
         """The net on a backend, the spec's if None. Raises SpecError, UsageError, RunError."""
         progress = self.saved.progress
@@ -102,6 +106,7 @@ class SavedRun:
             progress["epoch"],
             progress["step"],
             fingerprint=progress["data"],
+            fitted=progress.get("fitted", {}),
         )
 
 

@@ -13,6 +13,7 @@ from nnctl.components.base import Column
 from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
 from nnctl.data.tables.cells import Table
+from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError
 
 
@@ -20,11 +21,12 @@ from nnctl.errors import DataError
 class TableInputs:
     """Inputs from a table, whose columns are not fitted yet; see `nnctl.data.source.Unfitted`.
 
-    columns: what each column in use is, by name, in the order of the inputs.
+    columns: what each column in use is, by name, in the order of the inputs. targets: names of the target columns.
     """
 
     table: Table
     columns: Mapping[str, Column]
+    targets: tuple[str, ...]
     description: Description
 
     def __len__(self) -> int:
@@ -34,7 +36,8 @@ class TableInputs:
         """The inputs, their columns fitted to the rows `train`. Raises DataError."""
         kept = {name: column.fit(self.table.cells(name).take(train)) for name, column in self.columns.items()}
         inputs = encode(self.table, self.columns, kept)
-        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), {"columns": kept})
+        fitted = FittedColumns(tuple(self.table.columns), self.targets, self.columns, kept)
+        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), fitted.plain())
 
 
 def encode(table: Table, columns: Mapping[str, Column], kept: Mapping[str, Any]) -> NDArray[np.float32]:
