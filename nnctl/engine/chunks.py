@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,12 +70,35 @@ class Reader(Protocol):
         """End what works ahead."""
 
 
+class Measured(Protocol):
+    """A split as it is read once, in order, without training."""
+
+    @property
+    def count(self) -> int:
+        """The number of its examples."""
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """Some rows of the split, in order: examples on the backend, and the rows' places among these.
+
+        A part lasts until the next is asked for.
+        """
+
+
 class ResidentReader:
     """A split that lies on the backend whole."""
 
     def __init__(self, examples: PlacedExamples, order: Order) -> None:
         self.examples = examples
         self._order = order
+
+    @property
+    def count(self) -> int:
+        """See `Measured`."""
+        return self.examples.rows
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """See `Measured`: one part."""
+        yield self.examples, rows
 
     def within(self, first: int) -> int:
         """See `Reader`: all that are left of the epoch."""
