@@ -130,7 +130,8 @@ class Engine:
             return self._train_on_host(self._host, chunk, scheduled, first_step)
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
-        feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
+        indices = chunk.indices if chunk.entries is None else chunk.entries
+        feeds = {interface.INDEX: indices, interface.STEP: numbers}
         # A rate beyond single precision is infinite there, and the run ends as diverged.
         with np.errstate(over="ignore"):
             feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}

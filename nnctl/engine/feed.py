@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
-from nnctl.engine.chunks import PlacedExamples, Reader, ResidentReader
+from nnctl.engine.chunks import PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
 from nnctl.graph import interface
@@ -40,7 +40,7 @@ class Feed:
         order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
         """
         examples = self._placed(self._stored(inputs, targets))
-        self._replace(split, ResidentReader(examples, order or _as_given(inputs)))
+        self._replace(split, ResidentReader(examples, self._order(order or _as_given(inputs))))
 
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
         """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
@@ -48,11 +48,13 @@ class Feed:
         shapes = (self._signature.input_shape, self._signature.target_shape)
         examples = self._placed(self._stored(*(np.zeros((rows, *shape)) for shape in shapes)))
 
+        numbers = self._order(FixedOrder(np.arange(rows, dtype=np.int64)))
+
         def write(inputs: NDArray[Any], targets: NDArray[Any], first: int) -> None:
             for name, array in self._stored(inputs, targets).items():
                 self._backend.copy_into(examples.arrays[name], array, first)
 
-        self._replace(split, WindowReader(examples, source, write, epochs=epochs, ahead=ahead))
+        self._replace(split, WindowReader(examples, source, write, numbers, epochs=epochs, ahead=ahead))
 
     def guest(self, inputs: NDArray[Any]) -> ResidentReader:
         """Inputs (n, *input_shape) without targets, on the backend for as long as their reader is held.
@@ -62,7 +64,8 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
+        examples = self._placed({interface.INPUTS: self._stored_inputs(inputs)})
+        return ResidentReader(examples, self._order(_as_given(inputs)))
 
     def close(self) -> None:
         """End what works ahead; the splits stay."""
@@ -74,6 +77,9 @@ class Feed:
         if split in self._readers:
             self._readers[split].close()
         self._readers[split] = reader
+
+    def _order(self, order: Order) -> PlacedOrder:
+        return PlacedOrder(self._backend, order)
 
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
