@@ -37,7 +37,8 @@ class Feed:
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order | None = None) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
+        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know, and for
+        a label that is no class.
         """
         examples = self._placed(self._stored(inputs, targets))
         self._replace(split, ResidentReader(examples, self._order(order or _as_given(inputs))))
@@ -87,6 +88,8 @@ class Feed:
 
     def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
         labelled = self._signature.classes is not None
+        if labelled and targets.size:
+            self._check_labels(int(targets.min()), int(targets.max()))
         return {
             interface.INPUTS: self._stored_inputs(inputs),
             interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
@@ -97,6 +100,15 @@ class Feed:
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
         return np.asarray(inputs, element(kind).host)
+
+    def _check_labels(self, smallest: int, largest: int) -> None:
+        # Compiled code reads a net's output at its label unchecked.
+        known = len(self._signature.classes or ())
+        if smallest < 0 or largest >= known:
+            raise DataError(
+                f"the targets hold the label {largest if largest >= known else smallest}, "
+                f"and the data's {known} classes are 0 to {known - 1}"
+            )
 
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.
