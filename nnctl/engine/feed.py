@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
 from nnctl.data.stored.arrays import StoredArray
-from nnctl.engine.chunks import Measured, PlacedExamples, Reader, ResidentReader
+from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.evaluate import BATCH
 from nnctl.engine.windows import StoredReader, WindowReader, WindowSource, Write
 from nnctl.errors import DataError
@@ -48,9 +48,10 @@ class Feed:
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order | None = None) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
+        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know, and for
+        a label that is no class.
         """
-        reader = ResidentReader(self._placed(self._stored(inputs, targets)), order or _as_given(inputs))
+        reader = ResidentReader(self._placed(self._stored(inputs, targets)), self._order(order or _as_given(inputs)))
         self._replace(split, reader)
         self._measured[split] = reader
 
@@ -68,7 +69,8 @@ class Feed:
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
         """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
         examples, write = self._buffers(2 * min(source.size, source.examples))
-        self._replace(split, WindowReader(examples, source, write, epochs=epochs, ahead=ahead))
+        numbers = self._order(FixedOrder(np.arange(examples.rows, dtype=np.int64)))
+        self._replace(split, WindowReader(examples, source, write, numbers, epochs=epochs, ahead=ahead))
 
     def guest(self, inputs: NDArray[Any]) -> ResidentReader:
         """Inputs (n, *input_shape) without targets, on the backend for as long as their reader is held.
@@ -78,7 +80,8 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
+        examples = self._placed({interface.INPUTS: self._stored_inputs(inputs)})
+        return ResidentReader(examples, self._order(_as_given(inputs)))
 
     def close(self) -> None:
         """End what works ahead; the splits stay."""
@@ -102,12 +105,17 @@ class Feed:
 
         return examples, write
 
+    def _order(self, order: Order) -> PlacedOrder:
+        return PlacedOrder(self._backend, order)
+
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
     def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
         labelled = self._signature.classes is not None
+        if labelled and targets.size:
+            self._check_labels(int(targets.min()), int(targets.max()))
         return {
             interface.INPUTS: self._stored_inputs(inputs),
             interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
@@ -118,6 +126,15 @@ class Feed:
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
         return np.asarray(inputs, element(kind).host)
+
+    def _check_labels(self, smallest: int, largest: int) -> None:
+        # Compiled code reads a net's output at its label unchecked.
+        known = len(self._signature.classes or ())
+        if smallest < 0 or largest >= known:
+            raise DataError(
+                f"the targets hold the label {largest if largest >= known else smallest}, "
+                f"and the data's {known} classes are 0 to {known - 1}"
+            )
 
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import mmap
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, TypeAlias, cast, overload
+from typing import Any, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -34,20 +33,17 @@ class StoredArray:
     ) -> None:
         self.path, self.dtype = path, np.dtype(dtype)
         self._whole, self._offset, self._rows = shape, offset, rows
+        size = offset + math.prod(shape) * self.dtype.itemsize
         try:
-            self._file = path.open("rb")
+            with path.open("rb") as file:
+                if file.seek(0, 2) < size:
+                    raise DataError(f"{path} holds fewer bytes than {shape[0]:,} rows take: it was cut, or changed")
+                self._mapping = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         except OSError as error:
             raise unreadable(path, error) from error
-        size = offset + math.prod(shape) * self.dtype.itemsize
-        if self._file.seek(0, 2) < size:
-            raise DataError(
-                f"{path}: holds fewer bytes than its {shape[0]:,} rows take: it was cut, or is another file"
-            )
-        self._reading = threading.Lock()
-        self._mapping = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ)
         self._view: NDArray[Any] = np.frombuffer(self._mapping, self.dtype, math.prod(shape), offset).reshape(shape)
-        if hasattr(mmap, "MADV_RANDOM"):
-            self._mapping.madvise(mmap.MADV_RANDOM)
+        # Around a row that is asked for, others are seldom wanted.
+        self._advise("MADV_RANDOM")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,12 +79,16 @@ class StoredArray:
         return type(self)(self.path, self._whole, self.dtype, self._offset, chosen)
 
     def _run(self, first: int, stop: int) -> NDArray[Any]:
-        """Neighbouring rows, read as a file is read."""
+        """Neighbouring rows, which the system reads ahead."""
         rows = np.empty((stop - first, *self._whole[1:]), self.dtype)
-        if rows.nbytes:
-            with self._reading:
-                self._file.seek(self._offset + first * (rows.nbytes // len(rows)))
-                self._file.readinto(memoryview(cast(Any, rows)).cast("B"))
+        each = self._view.strides[0]
+        step = _rows_in(self._whole, self.dtype)
+        for start in range(first, stop, step):
+            end = min(start + step, stop)
+            begin = (self._offset + start * each) // mmap.PAGESIZE * mmap.PAGESIZE
+            self._advise("MADV_WILLNEED", begin, self._offset + end * each - begin)
+            rows[start - first : end - first] = self._view[start:end]
+            self._advise("MADV_DONTNEED")
         return rows
 
     def _gather(self, rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -98,9 +98,13 @@ class StoredArray:
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
             np.take(self._view, rows[part], axis=0, out=gathered[part])
-            if hasattr(mmap, "MADV_DONTNEED"):
-                self._mapping.madvise(mmap.MADV_DONTNEED)
+            self._advise("MADV_DONTNEED")
         return gathered
+
+    def _advise(self, name: str, *where: int) -> None:
+        """Tell the system what is wanted of the mapping next, where it takes such advice."""
+        if hasattr(mmap, name):
+            self._mapping.madvise(getattr(mmap, name), *where)
 
 
 Rows: TypeAlias = NDArray[Any] | StoredArray
