@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
 from nnctl.engine.chunks import PlacedExamples, Reader, ResidentReader
+from nnctl.engine.stored import stored_targets
 from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
 from nnctl.graph import interface
@@ -34,22 +35,32 @@ class Feed:
         """The split's reader. Raises KeyError where none is bound under that name."""
         return self._readers[split]
 
-    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order | None = None) -> None:
+    def bind(
+        self,
+        split: str,
+        inputs: NDArray[Any],
+        targets: NDArray[Any],
+        order: Order | None = None,
+        weights: NDArray[Any] | None = None,
+    ) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
+        targets, weights: see `stored_targets`. order: of an epoch; that of `inputs` if None.
+        Raises DataError for an index that a layer does not know.
         """
-        examples = self._placed(self._stored(inputs, targets))
+        examples = self._placed(self._stored(inputs, targets, weights))
         self._replace(split, ResidentReader(examples, order or _as_given(inputs)))
 
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
         """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
         rows = 2 * min(source.size, source.examples)
-        shapes = (self._signature.input_shape, self._signature.target_shape)
-        examples = self._placed(self._stored(*(np.zeros((rows, *shape)) for shape in shapes)))
+        signature = self._signature
+        inputs, targets = (np.zeros((rows, *shape)) for shape in (signature.input_shape, signature.target_shape))
+        weights = None if signature.weights_shape is None else np.zeros((rows, *signature.weights_shape))
+        examples = self._placed(self._stored(inputs, targets, weights))
 
-        def write(inputs: NDArray[Any], targets: NDArray[Any], first: int) -> None:
-            for name, array in self._stored(inputs, targets).items():
+        def write(inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None, first: int) -> None:
+            for name, array in self._stored(inputs, targets, weights).items():
                 self._backend.copy_into(examples.arrays[name], array, first)
 
         self._replace(split, WindowReader(examples, source, write, epochs=epochs, ahead=ahead))
@@ -79,12 +90,11 @@ class Feed:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
-    def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        labelled = self._signature.classes is not None
-        return {
-            interface.INPUTS: self._stored_inputs(inputs),
-            interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
-        }
+    def _stored(
+        self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None
+    ) -> dict[str, NDArray[Any]]:
+        stored = {interface.INPUTS: self._stored_inputs(inputs)}
+        return stored | stored_targets(self._signature, targets, weights)
 
     def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         kind = self._signature.input_dtype

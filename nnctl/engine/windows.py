@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from nnctl.engine.chunks import Chunk, PlacedExamples
 
-Write = Callable[[NDArray[Any], NDArray[Any], int], None]
-"""(inputs, targets, first): let the rows from `first` on be these examples."""
+Write = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None, int], None]
+"""(inputs, targets, weights, first): let the rows from `first` on be these examples."""
 
 
 class WindowSource(Protocol):
@@ -32,8 +32,8 @@ class WindowSource(Protocol):
     def size(self) -> int:
         """The number of examples in a window, whole batches; the last of an epoch may have fewer."""
 
-    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(inputs, targets) of the window that begins at position `first`. Called on another thread."""
+    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+        """(inputs, targets, weights) of the window that begins at position `first`. Called on another thread."""
 
 
 class WindowReader:
@@ -92,8 +92,8 @@ class WindowReader:
 
     def _make(self, number: int) -> None:
         epoch, place = divmod(number, self._of_an_epoch)
-        inputs, targets = self._source.window(epoch, place * self._source.size)
-        self._write(inputs, targets, self._row(number))
+        inputs, targets, weights = self._source.window(epoch, place * self._source.size)
+        self._write(inputs, targets, weights, self._row(number))
 
     def _number(self, epoch: int, first: int) -> int:
         """The window of a position, counted from the first epoch's first."""

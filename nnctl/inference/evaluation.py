@@ -67,7 +67,7 @@ def evaluate(
             if run.classes is None:
                 measured["mse"] = _mean_squared_error(scores, targets)
         else:
-            run.engine.feed.bind(split, part.inputs, part.targets)
+            run.engine.feed.bind(split, part.inputs, part.targets, weights=part.weights)
             measured = {n: v if math.isfinite(v) else None for n, v in run.engine.evaluate(split).items()}
             scores = run.scores(part.inputs)
         outputs.append(scores)

@@ -23,10 +23,10 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None
     order = training_order(spec, len(train))
     augment = spec.data.augmentations
     if not augment:
-        feed.bind("train", train.inputs, train.targets, order)
+        feed.bind("train", train.inputs, train.targets, order, train.weights)
         return
     augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT)
-    source = AugmentedWindows.of(train.inputs, train.targets, order, augmenter, timetable.batch)
+    source = AugmentedWindows.of(train.inputs, train.targets, train.weights, order, augmenter, timetable.batch)
     feed.bind_windows("train", source, epochs=timetable.epochs, ahead=(threads or cores()) > 1)
 
 
@@ -34,7 +34,7 @@ def bind_other_splits(feed: Feed, data: Dataset) -> None:
     """Bind the validation and the test split, where there are any."""
     for name, split in data.splits.items():
         if name != "train":
-            feed.bind(name, split.inputs, split.targets)
+            feed.bind(name, split.inputs, split.targets, weights=split.weights)
 
 
 def training_order(spec: Spec, examples: int) -> Order:
