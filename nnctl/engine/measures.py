@@ -26,7 +26,7 @@ class Gathered:
     def __init__(self, metrics: Mapping[str, Metric], per_example: Collection[str] = ()) -> None:
         self.accumulators: dict[str, Accumulator] = {column: metric.start() for column, metric in metrics.items()}
         self.counted = 0
-        """What the metrics are of: examples, or where labels are left out the labels that count."""
+        """Number of examples that the metrics are of, or, where labels are left out, of labels that count."""
         self._per_example = per_example
 
     def add(self, outputs: Mapping[str, Array], examples: int) -> None:
