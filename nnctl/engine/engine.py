@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.contract import Backend, Pending
 from nnctl.backends.registry import choose_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
@@ -95,6 +96,11 @@ class Engine:
     # -- facts ---------------------------------------------------------------
 
     @property
+    def backend(self) -> Backend:
+        """The backend that runs its steps."""
+        return self._backend
+
+    @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shape of every trained array by name, e.g. {"dense1.weight": (784, 30)}."""
         return {name: parameter.shape for name, parameter in self.network.structure.parameters.items()}
@@ -128,14 +134,19 @@ class Engine:
         """
         if self._host is not None:
             return self._train_on_host(self._host, chunk, scheduled, first_step)
+        result = self.start(chunk, scheduled, first_step).result()
+        return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
+
+    def start(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Pending:
+        """Start what `train` runs to its end, of an optimizer whose steps are the backend's."""
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
-        feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
+        indices = chunk.indices if chunk.entries is None else chunk.entries
+        feeds = {interface.INDEX: indices, interface.STEP: numbers}
         # A rate beyond single precision is infinite there, and the run ends as diverged.
         with np.errstate(over="ignore"):
             feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
-        result = executable.start(feeds, chunk.steps).result()
-        return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
+        return executable.start(feeds, chunk.steps)
 
     def _train_on_host(
         self, host: HostTraining, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
-from nnctl.engine.chunks import PlacedExamples, Reader, ResidentReader
+from nnctl.engine.chunks import PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.stored import stored_targets
 from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
@@ -45,11 +45,11 @@ class Feed:
     ) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        targets, weights: see `stored_targets`. order: of an epoch; that of `inputs` if None.
-        Raises DataError for an index that a layer does not know.
+        targets, weights: see `stored_targets`. order: of an epoch; that of `inputs` if None. Raises DataError for an
+        index that a layer does not know, and for a label that is no class.
         """
         examples = self._placed(self._stored(inputs, targets, weights))
-        self._replace(split, ResidentReader(examples, order or _as_given(inputs)))
+        self._replace(split, ResidentReader(examples, self._order(order or _as_given(inputs))))
 
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
         """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
@@ -59,11 +59,13 @@ class Feed:
         weights = None if signature.weights_shape is None else np.zeros((rows, *signature.weights_shape))
         examples = self._placed(self._stored(inputs, targets, weights))
 
+        numbers = self._order(FixedOrder(np.arange(rows, dtype=np.int64)))
+
         def write(inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None, first: int) -> None:
             for name, array in self._stored(inputs, targets, weights).items():
                 self._backend.copy_into(examples.arrays[name], array, first)
 
-        self._replace(split, WindowReader(examples, source, write, epochs=epochs, ahead=ahead))
+        self._replace(split, WindowReader(examples, source, write, numbers, epochs=epochs, ahead=ahead))
 
     def guest(self, inputs: NDArray[Any]) -> ResidentReader:
         """Inputs (n, *input_shape) without targets, on the backend for as long as their reader is held.
@@ -73,7 +75,8 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
+        examples = self._placed({interface.INPUTS: self._stored_inputs(inputs)})
+        return ResidentReader(examples, self._order(_as_given(inputs)))
 
     def close(self) -> None:
         """End what works ahead; the splits stay."""
@@ -86,6 +89,9 @@ class Feed:
             self._readers[split].close()
         self._readers[split] = reader
 
+    def _order(self, order: Order) -> PlacedOrder:
+        return PlacedOrder(self._backend, order)
+
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return PlacedExamples(len(arrays[interface.INPUTS]), placed)
@@ -93,6 +99,8 @@ class Feed:
     def _stored(
         self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None
     ) -> dict[str, NDArray[Any]]:
+        if self._signature.classes is not None and targets.size:
+            self._check_labels(int(targets.min()), int(targets.max()))
         stored = {interface.INPUTS: self._stored_inputs(inputs)}
         return stored | stored_targets(self._signature, targets, weights)
 
@@ -101,6 +109,15 @@ class Feed:
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
         return np.asarray(inputs, element(kind).host)
+
+    def _check_labels(self, smallest: int, largest: int) -> None:
+        # Compiled code reads a net's output at its label unchecked.
+        known = len(self._signature.classes or ())
+        if smallest < (-1 if self._signature.ignores else 0) or largest >= known:
+            raise DataError(
+                f"the targets hold the label {largest if largest >= known else smallest}, "
+                f"and the data's {known} classes are 0 to {known - 1}"
+            )
 
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.

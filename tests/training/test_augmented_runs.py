@@ -196,6 +196,7 @@ def test_without_augmentation_the_set_lies_there_whole() -> None:
     assert train.within(30) == 120
     np.testing.assert_array_equal(train.examples.arrays["data.inputs"], data.train.inputs)
     order = training_order(spec().spec, 150).of(1)
+    train.advance_to(1, 30)
     np.testing.assert_array_equal(train.chunk(1, 30, 50, 2).indices, order[30:50].reshape(2, 10))
 
 
