@@ -106,6 +106,9 @@ class TimedExecutable(Executable, Protocol):
     def spent(self) -> NDArray[Any]:
         """Seconds of each launch (launches,), by the first of the workers, over all steps since the last call."""
 
+    def elsewhere(self) -> frozenset[int]:
+        """The numbers of launches whose time is counted with another's, which makes them, too."""
+
     def limit(self) -> float:
         """FLOP/s that matrix products in float32 reach with these resources, measured."""
 

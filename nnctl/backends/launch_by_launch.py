@@ -200,6 +200,10 @@ class TimedLaunchByLaunch(LaunchByLaunch):
         spent, self._spent = self._spent, np.zeros_like(self._spent)
         return spent
 
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: each launch is by itself."""
+        return frozenset()
+
     def limit(self) -> float:
         """See `TimedExecutable`."""
         return product_limit(self.resources.workers)

@@ -22,6 +22,8 @@ from nnctl.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nnctl.data.stored.arrays import Rows
+
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
 """A number of examples, or a share of them between 0 and 1."""
 SplitRule = Literal["stratified", "random", "ordered"]
@@ -84,7 +86,7 @@ class Fitted:
     which inputs to come are made alike.
     """
 
-    inputs: NDArray[Any]
+    inputs: Rows
     description: Description
     kept: Mapping[str, Any]
 
@@ -109,9 +111,9 @@ class Examples:
     """
 
     description: Description
-    inputs: NDArray[Any] | Unfitted
+    inputs: Rows | Unfitted
     targets: NDArray[Any]
-    test_inputs: NDArray[Any] | None = None
+    test_inputs: Rows | None = None
     test_targets: NDArray[Any] | None = None
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -72,6 +72,20 @@ class Reader(Protocol):
         """End what works ahead."""
 
 
+class Measured(Protocol):
+    """A split as it is read once, in order, without training."""
+
+    @property
+    def count(self) -> int:
+        """The number of its examples."""
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """Some rows of the split, in order: examples on the backend, and the rows' places among these.
+
+        A part lasts until the next is asked for.
+        """
+
+
 class PlacedOrder:
     """The order of an epoch on the backend, put there once an epoch: chunks read parts of it."""
 
@@ -107,6 +121,15 @@ class ResidentReader:
     def __init__(self, examples: PlacedExamples, order: PlacedOrder) -> None:
         self.examples = examples
         self._order = order
+
+    @property
+    def count(self) -> int:
+        """See `Measured`."""
+        return self.examples.rows
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """See `Measured`: one part."""
+        yield self.examples, rows
 
     def within(self, first: int) -> int:
         """See `Reader`: all that are left of the epoch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -165,12 +166,14 @@ class Engine:
         Where layers keep recurrent state these are read as `Passes` says.
         Raises DataError where these are none.
         """
-        examples = self.feed[split].examples
-        rows = np.arange(examples.rows, dtype=np.int64) if indices is None else indices
+        reader = self.feed.measured(split)
+        rows = np.arange(reader.count, dtype=np.int64) if indices is None else indices
         if not len(rows):
             raise DataError(f"the {split} split has no example to measure")
         measures = Measures(self.network.fitted_metrics, (), per_example(self.network.evaluation))
-        measures.add_split(self._passes.run(self.network.evaluation, examples, rows), len(rows))
+        graph = self.network.evaluation
+        runs = (self._passes.run(graph, examples, places) for examples, places in reader.parts(rows))
+        measures.add_split(list(chain.from_iterable(runs)), len(rows))
         return measures.metrics()
 
     def penalty(self) -> float | None:

@@ -33,7 +33,7 @@ class Targets:
         return self._rows(builder, interface.COUNTED, "real", self.signature.target_shape)
 
     def weights(self, builder: GraphBuilder) -> Tensor | None:
-        """The weights of the examples in the cost, (batch,), or of their labels, (batch, time); None where all are 1."""
+        """The weights of the examples in the cost, (batch,), or of their labels, (batch, time); None for 1."""
         if self.signature.weights_shape is None:
             return None
         return self._rows(builder, interface.EXAMPLE_WEIGHTS, "real", self.signature.weights_shape)

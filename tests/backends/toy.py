@@ -58,6 +58,9 @@ class Logged(LaunchByLaunch):
     def spent(self) -> NDArray[Any]:
         return np.zeros(len(self.plan.launches))
 
+    def elsewhere(self) -> frozenset[int]:
+        return frozenset()
+
     def limit(self) -> float:
         return 1e9
 

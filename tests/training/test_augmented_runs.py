@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nnctl.backends.registry import reference_backend
-from nnctl.data import augmented_windows
+from nnctl.data import training_windows
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.chunks import Chunk, ResidentReader
 from nnctl.engine.feed import Feed
@@ -42,7 +42,7 @@ schedule: {epochs: 2, batch_size: 16}
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # Four steps a window, ten an epoch: windows end within epochs, and epochs within windows.
-    monkeypatch.setattr(augmented_windows, "_WINDOW", 64)
+    monkeypatch.setattr(training_windows, "_CHANGED", 64)
 
 
 def spec(*overrides: str) -> Loaded:

@@ -170,6 +170,10 @@ class CompiledStep:
         self.clock[:] = 0
         return seconds
 
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: each launch is by itself."""
+        return frozenset()
+
     def limit(self) -> float:
         """See `TimedExecutable`."""
         return product_limit(self.threads)
