@@ -45,6 +45,7 @@ class Dataset:
     fingerprint: SHA-256 over the signature and every split, in hexadecimal; a run resumes on equal data only.
     target_shift, target_scale: float32 of `signature.target_statistics_shape`, for the cost's targets alike;
         the splits hold targets as they are.
+    notes: sentences on what the source found and left out.
     unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
     """
 
@@ -58,6 +59,7 @@ class Dataset:
     unit: float = 1.0
     target_shift: NDArray[np.float32] | None = None
     target_scale: NDArray[np.float32] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def statistics(self) -> dict[str, NDArray[np.float32]]:
@@ -73,11 +75,12 @@ class Dataset:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """A sentence for each doubt about what the net is given."""
+        """The notes, and a sentence for each doubt about what the net is given."""
         inputs = self.train.inputs
         if inputs.dtype != np.uint8 or self.scale is not None or (largest := int(inputs.max())) <= 1:
-            return ()
+            return self.notes
         return (
+            *self.notes,
             f"the inputs are bytes and enter the net as they are, up to {largest}: nets start best on numbers "
             "around 1; write transforms: [min_max] or [standardize] under data",
         )
@@ -105,8 +108,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     train, validation, test = partition(
         labels,
         len(all_targets),
-        test=None if source.own_test_set else source.test,
-        validation=None if source.fold else source.validation,
+        test=None if examples.test_inputs is not None else source.test,
+        validation=None if source.fold or examples.validation_inputs is not None else source.validation,
         sampler=sampler,
     )
     if source.fold is not None:
@@ -122,7 +125,10 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         splits["validation"] = _take(all_inputs, all_targets, validation)
     if len(test):
         splits["test"] = _take(all_inputs, all_targets, test)
-    if examples.test_inputs is not None and examples.test_targets is not None and "test" in source.splits:
+    if examples.validation_inputs is not None and examples.validation_targets is not None:
+        own = examples.validation_inputs, examples.validation_targets
+        splits["validation"] = Split(*_filtered(*own, renumber, source, "the validation set"))
+    if examples.test_inputs is not None and examples.test_targets is not None and source.test != 0:
         inputs, targets = _filtered(examples.test_inputs, examples.test_targets, renumber, source, "the test set")
         kept = np.arange(len(targets), dtype=np.int64)
         if source.test is not None:
@@ -159,6 +165,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         unit,
         target_shift,
         target_scale,
+        examples.notes,
     )
 
 
@@ -226,6 +233,8 @@ def _check(source: Source, examples: Examples) -> None:
     """Refuse what no net could be trained on. Raises DataError."""
     description = examples.description
     parts = [("", examples.inputs, examples.targets)]
+    if examples.validation_inputs is not None and examples.validation_targets is not None:
+        parts.append(("validation ", examples.validation_inputs, examples.validation_targets))
     if examples.test_inputs is not None and examples.test_targets is not None:
         parts.append(("test ", examples.test_inputs, examples.test_targets))
     for part, inputs, targets in parts:

@@ -16,12 +16,15 @@ from annotated_types import Gt, Lt, MinLen
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonNegativeInt, PositiveInt
 from nnctl.components.signature import DataSignature
+from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+SPLITS = ("train", "validation", "test")
+"""Names of splits, in the order in which they are told."""
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
 """A number of examples, or a share of them between 0 and 1."""
 SplitRule = Literal["stratified", "random", "ordered"]
@@ -64,7 +67,9 @@ class Examples:
     """All examples of a source.
 
     inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) or (n, time) int64 or
-    values (n, *target_shape) float32; test_inputs and test_targets: the test set that comes with the source.
+    values (n, *target_shape) float32; test_inputs and test_targets, validation_inputs and validation_targets: the
+    sets that come with the source.
+    notes: sentences on what was found and left out.
     """
 
     description: Description
@@ -72,6 +77,9 @@ class Examples:
     targets: NDArray[Any]
     test_inputs: NDArray[Any] | None = None
     test_targets: NDArray[Any] | None = None
+    validation_inputs: NDArray[Any] | None = None
+    validation_targets: NDArray[Any] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +135,11 @@ class Source(DataSource):
         tuple[Augmentation, ...], "random changes of the training examples, new each epoch, in this order"
     ] = ()
     seed: Annotated[NonNegativeInt | None, "of the splits and of generated data; the spec's if absent"] = None
+
+    @property
+    def picture_options(self) -> PictureOptions | None:
+        """Options by which its picture files are read; None where the data is none."""
+        return None
 
     @property
     def own_test_set(self) -> bool:
