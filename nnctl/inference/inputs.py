@@ -119,7 +119,7 @@ def _pictures(folder: Path, pictures: PictureOptions | None) -> tuple[list[Path]
         others = LeftOut()
         return pictures_in(folder, others, nested=nested), others
     found = find_pictures(folder, nested=nested)
-    return [path for split in found.files for path in found.of(split)[0]], found.left_out
+    return found.listed[0], found.left_out
 
 
 def _image(path: Path, signature: DataSignature, pictures: PictureOptions | None) -> NDArray[Any]:

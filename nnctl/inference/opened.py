@@ -82,6 +82,12 @@ class SavedRun:
     checkpoint: str
     saved: Checkpoint
 
+    @property
+    def fitted(self) -> Mapping[str, Any]:
+        """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
+        kept: Mapping[str, Any] = self.saved.progress.get("fitted", {})
+        return kept
+
     def start(self, backend: str | None = None) -> TrainedRun:
         """The net on a backend, the spec's if None. Raises SpecError, UsageError, RunError."""
         progress = self.saved.progress

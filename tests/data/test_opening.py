@@ -74,7 +74,7 @@ def test_a_pipe_in_a_folder_of_pictures_or_texts(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_named_like_a_picture_or_a_text(tmp_path: Path) -> None:
     (tmp_path / "cat/a.png").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"cat holds the folder 'a\.png'"):
+    with pytest.raises(DataError, match=r"cat holds a folder 'a\.png'"):
         Images(path=".").signature(tmp_path)
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(DataError, match=r"a\.txt is a folder, and a file is expected"):

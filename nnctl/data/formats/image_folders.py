@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from nnctl.data.opening import unreadable
 from nnctl.data.paths import IMAGE_SUFFIXES
+from nnctl.data.source import SPLITS
 from nnctl.data.words import cut
 from nnctl.errors import DataError
 
@@ -66,11 +68,17 @@ class PictureFolder:
     files: dict[str, dict[str, list[Path]]]
     left_out: LeftOut
 
-    def of(self, split: str) -> tuple[list[Path], list[int]]:
-        """The files of a split in order of class and name, and the label of each."""
-        by_class = self.files[split]
-        labels = [label for label, name in enumerate(self.classes) for _ in by_class.get(name, ())]
-        return [path for name in self.classes for path in by_class.get(name, ())], labels
+    @cached_property
+    def listed(self) -> tuple[list[Path], list[int], list[int]]:
+        """All files, in order of split, class and name; of each its label, and the number of its split."""
+        rows = [
+            (path, label, number)
+            for number, split in enumerate(SPLITS)
+            for label, name in enumerate(self.classes)
+            for path in self.files.get(split, {}).get(name, ())
+        ]
+        files, labels, splits = zip(*rows, strict=True)
+        return list(files), list(labels), list(splits)
 
 
 def find_pictures(folder: Path, *, nested: bool) -> PictureFolder:
@@ -181,7 +189,7 @@ def _splits(folder: Path, folders: Sequence[Path]) -> dict[str, Path]:
         splits[meaning] = path
     if "train" not in splits:
         raise DataError(f"{folder} holds {named[0].name}/ and no train/: there is nothing to train on")
-    return {name: splits[name] for name in ("train", "validation", "test") if name in splits}
+    return {name: splits[name] for name in SPLITS if name in splits}
 
 
 def holds_pictures(folder: Path) -> bool:

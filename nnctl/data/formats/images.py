@@ -116,14 +116,15 @@ def _background(options: PictureOptions, path: Path) -> tuple[int, int, int]:
     return options.background
 
 
-def read_images(paths: Sequence[Path], options: PictureOptions, first_path: Path) -> NDArray[Any]:
+def read_images(paths: Sequence[Path], options: PictureOptions) -> NDArray[Any]:
     """Pictures (n, height, width, channels). Raises DataError where one has not the size and the bits of the first."""
-    first = read_image(first_path, options)
+    first = read_image(paths[0], options)
     require_memory(len(paths) * first.nbytes, f"{len(paths):,} images of shape {first.shape}")
     images = np.empty((len(paths), *first.shape), dtype=first.dtype)
-    for index, path in enumerate(paths):
+    images[0] = first
+    for index, path in enumerate(paths[1:], 1):
         image = read_image(path, options)
-        require_alike(image, path, first, first_path)
+        require_alike(image, path, first, paths[0])
         images[index] = image
     return images
 

@@ -13,7 +13,7 @@ from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.limits import PIXELS
 from nnctl.data.pictures import Bits, PictureOptions
-from nnctl.data.source import SPLITS, Description, Examples, Source
+from nnctl.data.source import SPLITS, Description, Examples, Source, SplitHints
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -80,29 +80,19 @@ class Images(Source):
         return self._description(self._found(folder))
 
     def read(self, folder: Path, seed: int) -> Examples:
-        """All images, in the order of their classes and names."""
+        """All images, in the order of splits, classes and names."""
         import numpy as np
 
         from nnctl.data.formats.images import read_images
 
         found = self._found(folder)
-        first = found.of("train")[0][0]
-        sets = {}
-        for split in found.files:
-            files, labels = found.of(split)
-            sets[split] = read_images(files, self.picture_options, first), np.array(labels, dtype=np.int64)
-        inputs, targets = sets["train"]
-        test_inputs, test_targets = sets.get("test", (None, None))
-        validation_inputs, validation_targets = sets.get("validation", (None, None))
+        files, labels, splits = found.listed
         return Examples(
             self._description(found),
-            inputs,
-            targets,
-            test_inputs,
-            test_targets,
-            validation_inputs,
-            validation_targets,
-            notes=found.left_out.sentences,
+            read_images(files, self.picture_options),
+            np.array(labels, dtype=np.int64),
+            hints=SplitHints(assigned=np.array(splits, dtype=np.int8)),
+            advice=found.left_out.sentences,
         )
 
     def splits_in(self, folder: Path) -> tuple[str, ...]:
@@ -144,12 +134,12 @@ class Images(Source):
     def _description(self, found: PictureFolder) -> Description:
         from nnctl.data.formats.images import read_image
 
-        first = read_image(found.of("train")[0][0], self.picture_options)
+        first = read_image(found.listed[0][0], self.picture_options)
         deep = first.dtype.kind == "f"
         return Description(
             input_shape=first.shape,
             input_dtype="real" if deep else "uint8",
             classes=found.classes,
             scale=None if deep else 1 / 255,
-            examples=sum(len(files) for by_class in found.files.values() for files in by_class.values()),
+            examples=len(found.listed[0]),
         )
