@@ -198,7 +198,7 @@ def holds_pictures(folder: Path) -> bool:
 
 
 def _holds_folders(folder: Path) -> bool:
-    """Whether a folder holds folders and no picture, as one of classes does."""
+    """True where a folder holds folders and no picture, as one of classes does."""
     folders = any(entry.is_dir() for entry in _entries(folder) if not _hidden(entry.name))
     return folders and not holds_pictures(folder)
 
@@ -226,7 +226,7 @@ def _is_picture(name: str) -> bool:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name. A scan, which tells files from folders without a question for each."""
+    """Entries of a folder, by name; by a scan, which tells files from folders without a question for each."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
