@@ -23,6 +23,8 @@ from nnctl.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nnctl.data.stored.arrays import Rows
+
 SPLITS = ("train", "validation", "test")
 """Names of splits, in the order of the numbers by which data assign examples to them."""
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
@@ -87,7 +89,7 @@ class Fitted:
     which inputs to come are made alike.
     """
 
-    inputs: NDArray[Any]
+    inputs: Rows
     description: Description
     kept: Mapping[str, Any]
 
@@ -112,9 +114,9 @@ class Examples:
     """
 
     description: Description
-    inputs: NDArray[Any] | Unfitted
+    inputs: Rows | Unfitted
     targets: NDArray[Any]
-    test_inputs: NDArray[Any] | None = None
+    test_inputs: Rows | None = None
     test_targets: NDArray[Any] | None = None
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()
