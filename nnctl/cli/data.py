@@ -93,6 +93,8 @@ def show(
         raise UsageError("--set overrides values of a spec, and this is none")
     else:
         dataset = load_dataset(source_named(what), Path(), 0)
+    for sentence in dataset.advice:
+        typer.echo(f"note: {sentence}", err=True)
     rows = summarize(dataset)
     print_rows(rows, [{key: _cell(value) for key, value in row.items()} for row in rows])
 
