@@ -122,7 +122,7 @@ def _answer(
     import sys
 
     from nnctl.inference.answers import csv_lines, json_lines
-    from nnctl.inference.prediction import answer
+    from nnctl.inference.prediction import answer, left_out
     from nnctl.screen.guard import is_unicode
 
     if format_ is not None:
@@ -133,6 +133,8 @@ def _answer(
         from nnctl.errors import UsageError
 
         raise UsageError(f"--out {out}: answers are JSON Lines or CSV\n  name the file .jsonl or .csv")
+    for sentence in left_out(saved, inputs):
+        print(f"note: {sentence}", file=sys.stderr)
     answers = answer(saved, inputs, top_k=top_k, keep=keep)
     if out is not None:
         from nnctl.reporting.new_file import new_file

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from nnctl.backends.registry import reference_name
 from nnctl.components.signature import DataSignature
 from nnctl.data.paths import IMAGE_SUFFIXES
+from nnctl.data.pictures import PictureOptions
+from nnctl.data.source import Source
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, UsageError
 from nnctl.graph import interface
+from nnctl.inference import inputs
 from nnctl.inference.answers import OWN_NAMES, Answer, Answers
 from nnctl.inference.inputs import Part, part_rows, read_parts
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.plan.lower import lower
+from nnctl.spec.load import Loaded
 
 if TYPE_CHECKING:
     from nnctl.inference.tables import TableReader
@@ -76,8 +80,19 @@ def _check(signature: DataSignature, paths: Sequence[Path], top_k: int | None, k
         )
 
 
+def left_out(run: SavedRun, paths: Sequence[Path]) -> list[str]:
+    """A sentence for each folder of which files are no inputs. Raises DataError."""
+    return [sentence for path in paths for sentence in inputs.left_out(path, _pictures(run.loaded))]
+
+
+def _pictures(loaded: Loaded) -> PictureOptions | None:
+    """Options by which a run reads pictures, None where its data is none."""
+    source = loaded.spec.data
+    return source.picture_options if isinstance(source, Source) else None
+
+
 def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Iterator[Part]:
-    whole = bool(run.engine.network.structure.recurrent_states)
+    whole, pictures = bool(run.engine.network.structure.recurrent_states), _pictures(run.loaded)
     table = _table_reader(run, keep)
     for path in paths:
         if table is not None and not _holds_arrays(path):
@@ -86,7 +101,7 @@ def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Itera
             why = f"{path} is no table" if table is not None else f"{run.folder.path} was not trained on named columns"
             raise UsageError(f"--keep passes columns of a table through, and {why}")
         else:
-            yield from read_parts(path, run.signature, whole=whole)
+            yield from read_parts(path, run.signature, pictures=pictures, whole=whole)
 
 
 def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | None:

@@ -13,7 +13,7 @@ from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.source import Description, Examples, InMemory, Source
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout
@@ -48,6 +48,7 @@ class TableSource(Source):
     ] = None
     encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
     decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
+    in_memory: InMemory = None
     missing_values: Annotated[
         tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
     ] = None
@@ -73,11 +74,11 @@ class TableSource(Source):
         from nnctl.data.paths import existing_file
         from nnctl.data.tables.encoding import TableInputs
         from nnctl.data.tables.kinds import columns_of
-        from nnctl.data.tables.reading import read_table
+        from nnctl.data.tables.reading import open_table
         from nnctl.data.tables.targets import targets_of
 
         path = existing_file(self.path, folder)
-        table = read_table(path, self.layout)
+        table = open_table(path, self.layout, self.in_memory)
         kinds = columns_of(table, self.columns, self.targets)
         targets, classes = targets_of(table, self.targets, self.target_type)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +16,16 @@ from numpy.typing import NDArray
 from nnctl.components.base import Column
 from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
+from nnctl.data.stored.arrays import Rows, StoredArray
+from nnctl.data.stored.folder import digest_of, entry
+from nnctl.data.stored.progress import shown
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.fitted import FittedColumns
-from nnctl.errors import DataError
+from nnctl.data.tables.stored import StoredColumns
+
+_INPUTS, _LEARNED = "inputs.f32", "learned.json"
+_PART_ROWS = 1 << 16
+"""Rows encoded at a time."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +45,64 @@ class TableInputs:
 
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, their columns fitted to the rows `train`. Raises DataError."""
-        kept = {name: column.fit(self.table.cells(name).take(train)) for name, column in self.columns.items()}
-        inputs = encode(self.table, self.columns, kept)
-        fitted = FittedColumns(tuple(self.table.columns), self.targets, self.columns, kept)
+        columns = self.table.columns
+        inputs: Rows
+        if isinstance(columns, StoredColumns):
+            inputs, kept = self._stored(columns, train)
+        else:
+            kept = self._learned(train)
+            inputs = self._encoded(kept)
+        fitted = FittedColumns(tuple(columns), self.targets, self.columns, kept)
         return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), fitted.plain())
+
+    def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
+        """The lessons of the training rows, by column."""
+        return {name: column.fit(self.table.cells(name).take(train)) for name, column in self.columns.items()}
+
+    def _encoded(self, kept: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The inputs in memory."""
+        shape = (len(self), width_of(self.columns, kept))
+        require_memory(4 * math.prod(shape), f"{self.table.place.name}: {shape[1]:,} inputs of {shape[0]:,} rows")
+        inputs = np.empty(shape, dtype=np.float32)
+        first = 0
+        for part in self._parts(kept):
+            inputs[first : first + len(part)] = part
+            first += len(part)
+        return inputs
+
+    def _stored(self, columns: StoredColumns, train: NDArray[np.int64]) -> tuple[StoredArray, dict[str, Any]]:
+        """(the inputs on disk, what the training rows teach), made once for these rows and columns."""
+        rows = hashlib.sha256(np.ascontiguousarray(train).data).hexdigest()
+        digest = digest_of([], {"table": columns.digest, "columns": repr(dict(self.columns)), "train": rows})
+
+        def make(folder: Path) -> None:
+            kept = self._learned(train)
+            (folder / _LEARNED).write_text(json.dumps(kept), encoding="utf-8")
+            with (folder / _INPUTS).open("wb") as file:
+                what = f"keeping the inputs of {self.table.place.name}"
+                for part in shown(self._parts(kept), what, len(self), "rows"):
+                    file.write(memoryview(cast(Any, part)).cast("B"))
+
+        folder = entry(digest, self.table.place.name, "inputs", make)
+        kept = json.loads((folder / _LEARNED).read_text(encoding="utf-8"))
+        return StoredArray(folder / _INPUTS, (len(self), width_of(self.columns, kept)), np.float32), kept
+
+    def _parts(self, kept: Mapping[str, Any]) -> Iterator[NDArray[np.float32]]:
+        for part in self.table.parts(_PART_ROWS, list(self.columns)):
+            yield encode(part, self.columns, kept)
+
+
+def width_of(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> int:
+    """The number of inputs that columns become."""
+    return sum(len(column.features(name, kept[name])) for name, column in columns.items())
 
 
 def encode(table: Table, columns: Mapping[str, Column], kept: Mapping[str, Any]) -> NDArray[np.float32]:
     """Inputs (n, features) of a table's rows, by what the columns' `fit` gave. Raises DataError."""
-    width = sum(len(column.features(name, kept[name])) for name, column in columns.items())
-    require_memory(4 * len(table) * width, f"{table.place.name}: {width:,} inputs of {len(table):,} rows")
-    inputs = np.empty((len(table), width), dtype=np.float32)
+    inputs = np.empty((len(table), width_of(columns, kept)), dtype=np.float32)
     position = 0
     for name, column in columns.items():
         part = column.encode(table.cells(name), kept[name])
         inputs[:, position : position + part.shape[1]] = part
         position += part.shape[1]
-    if not width:
-        raise DataError(f"{table.place.name}: no column is left for the inputs")
     return inputs
