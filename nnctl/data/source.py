@@ -29,6 +29,11 @@ SPLITS = ("train", "validation", "test")
 """Names of splits, in the order of the numbers by which data assign examples to them."""
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
 """A number of examples, or a share of them between 0 and 1."""
+InMemory = Annotated[
+    bool | None,
+    "whether examples are held in memory, or read from disk as they are used; if absent, in memory where they take "
+    "at most half of what is left",
+]
 SplitRule = Literal["stratified", "random", "ordered"]
 TargetType = Literal["labels", "values"]
 
