@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ schedule: {{epochs: {_EPOCHS}, batch_size: 128}}
         "read from": "memory" if in_memory else "disk",
         "memory_mb": round(usage.ru_maxrss / 1024),
         "first_epoch_done_s": round(times[0] - begun, 1),
-        "epoch_s": round(min(later - earlier for earlier, later in zip(times, times[1:])), 2),
+        "epoch_s": round(min(later - earlier for earlier, later in pairwise(times)), 2),
         "train_cost": epochs[-1][1]["train_cost"],
     }
 
