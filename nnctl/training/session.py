@@ -17,7 +17,6 @@ import numpy as np
 from nnctl import __version__
 from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
-from nnctl.backends.registry import why_not
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.errors import RunError, RunThere
@@ -125,7 +124,7 @@ def _go_on(
             )
             return
         data, engine = _prepare(loaded, threads)
-        _require_same(folder, loaded, data, engine)
+        _require_same(folder, data, engine)
         if last is None:
             transfer(loaded, engine)
         # The summary first: it knows the spec that it is the result of.
@@ -136,7 +135,7 @@ def _go_on(
         yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk)
 
 
-def _require_same(folder: RunFolder, loaded: Loaded, data: Dataset, engine: Engine) -> None:
+def _require_same(folder: RunFolder, data: Dataset, engine: Engine) -> None:
     """Raise RunError where data or backend are not those that the run began with."""
     origin = folder.read_origin()
     if origin["data"] != data.fingerprint:
@@ -144,18 +143,11 @@ def _require_same(folder: RunFolder, loaded: Loaded, data: Dataset, engine: Engi
             f"{folder.path}: the data is not what this run began with\n"
             f"  put the data back as it was, or train a new run"
         )
-    begun = origin["backend"]
-    if begun != engine.backend_name:
-        reason = why_not(loaded.spec.backend, begun)
-        hint = (
-            f"--set backend={begun} goes on exactly; only a new run can change the backend"
-            if reason is None
-            else f"{begun} cannot run here: {reason}\n"
-            f"  resume it where it can; nnctl evaluate {folder.path} --backend auto judges it here"
-        )
+    if origin["backend"] != engine.backend_name:
         raise RunError(
-            f"{folder.path}: this run was trained by the backend {begun}, "
-            f"and here it would go on with {engine.backend_name}\n  {hint}"
+            f"{folder.path}: this run was trained by the backend {origin['backend']}, "
+            f"and here it would go on with {engine.backend_name}\n"
+            f"  --set backend={origin['backend']} goes on exactly; only a new run can change the backend"
         )
 
 

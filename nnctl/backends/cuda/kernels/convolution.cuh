@@ -130,6 +130,7 @@ struct TurnedKernel : Rows {
 // Where a tile of the result goes. `row`: the offset of the tile's row i, below 0 where there is none.
 struct Straight {
     float* to;
+    End end;
     int rows, columns, ahead, first;
 
     MEMBER int row(int i) const { return first + i < rows ? (first + i) * ahead : FAR; }
@@ -138,6 +139,7 @@ struct Straight {
 // Rows of one class of pixels, a stride apart.
 struct Strided {
     float* to;
+    End end;
     int rows, columns, ahead, first, height, width, top, left, down, across;
     Divisor of_image, of_row;
 
@@ -148,6 +150,9 @@ struct Strided {
         return m < rows ? pixel * ahead : FAR;
     }
 };
+
+// An end without α and β. first: of the block's group among the channels of what is stored.
+DEVICE End end_at(const float* beside, int first, int way) { return End{beside + first, 1.0f, 0.0f, way}; }
 
 // Floats of shared memory in front of the panels: spots of a tile's lines, or of two panels' steps.
 template <int ROWS, int DEPTH> DEVICE constexpr int floats_of_spots() {
@@ -165,7 +170,8 @@ DEVICE Windows windows_of(const float* x, Geometry g, int group) {
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
-DEVICE void convolve(Block block, const float* x, const float* w, float* y, int parts, Geometry g) {
+DEVICE void convolve(Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way,
+                     Geometry g) {
     int positions = g.images * g.rows * g.columns, each = g.channels / g.groups, filters = g.filters / g.groups;
     int depth = g.kh * g.kw * each, part = part_of(depth, DEPTH, parts);
     Turn turn = turn_of<ROWS, COLUMNS>(block, positions, filters, g.groups);
@@ -178,7 +184,8 @@ DEVICE void convolve(Block block, const float* x, const float* w, float* y, int 
         block.shared + floats_of_spots<ROWS, DEPTH>(),
         AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(kernel, filters % 4 == 0, turn.column), turn.part * part,
-        min(depth, (turn.part + 1) * part), Straight{to, positions, filters, g.filters, turn.row}, turn.column,
+        min(depth, (turn.part + 1) * part),
+        Straight{to, end_at(beside, turn.group * filters, way), positions, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
 
@@ -195,7 +202,7 @@ DEVICE void convolve_to_kernel(Block block, const float* x, const float* y, floa
         block.shared + floats_of_spots<ROWS, DEPTH>(),
         AlongLines<ROWS, DEPTH, PRECISION, PositionsOfInputs>(windows, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(gradients, filters % 4 == 0, turn.column), turn.part * part,
-        min(positions, (turn.part + 1) * part), Straight{to, inputs, filters, g.filters, turn.row}, turn.column,
+        min(positions, (turn.part + 1) * part), Straight{to, End{}, inputs, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
 
@@ -216,7 +223,8 @@ DEVICE Class class_of(int first, int length, int stride, int before, int size, i
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
-DEVICE void convolve_transposed(Block block, const float* y, const float* w, float* x, int parts, Geometry g) {
+DEVICE void convolve_transposed(Block block, const float* y, const float* w, const float* beside, float* x, int parts,
+                                int way, Geometry g) {
     int each = g.channels / g.groups, filters = g.filters / g.groups;
     int most = g.images * ((g.height + g.down - 1) / g.down) * ((g.width + g.across - 1) / g.across);
     Turn turn = turn_of<ROWS, COLUMNS>(block, most, each, g.groups * g.down * g.across);
@@ -242,8 +250,8 @@ DEVICE void convolve_transposed(Block block, const float* y, const float* w, flo
         AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
         AlongSteps<COLUMNS, DEPTH, PRECISION, TurnedKernel>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
-        Strided{to, pixels, each, g.channels, turn.row, g.height, g.width, v.first, h.first, g.down, g.across,
-                of_class, of_row},
+        Strided{to, end_at(beside, group * each, way), pixels, each, g.channels, turn.row, g.height, g.width, v.first,
+                h.first, g.down, g.across, of_class, of_row},
         turn.column, each % 4 == 0);
 }
 
