@@ -5,9 +5,10 @@ stored for the way back; but a = max(0, z) is above 0 where z is, and no number 
 place, and z is nowhere stored. Where z is made of more than a product and a bias it is made again where it is read
 instead, which is cheaper than reading a: see `recomputation`.
 
-cublasLt would do more: DRELU applies such a mask in the product of the way back. But it takes bits that the forward
-product has written beside its result (RELU_AUX), padded to rows of 128, so that two launches of a step would have to
-find an algorithm, or neither; and it spares a launch over arrays that are in the cache of a large device just then.
+cublasLt would do more: DRELU applies such a mask in the product of the way back. But it takes a matrix of bits, its
+rows padded to 128, that the forward product has written beside its result (RELU_AUX): both launches of a step would
+have to find an algorithm, or neither. It spares one launch, over arrays that have just been made or read and lie in
+the cache of a large device; that is an estimate, no device has been asked.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class _Ending:
 
 
 def _ending(node: Node, producers: Mapping[Value, Node], readers: Mapping[Value, list[Node]]) -> _Ending | None:
-    """What a node is the end of; None where it is none."""
+    """The end that a node is of a product; None for another node."""
     for value in node.inputs:
         product = producers.get(value)
         if product is None or not _may_end(product) or readers[value] != [node]:
@@ -162,12 +163,12 @@ def _ending(node: Node, producers: Mapping[Value, Node], readers: Mapping[Value,
 
 
 def _may_end(node: Node) -> bool:
-    """True for a product or convolution that is made in tiles. Small groups are not, and few nets have others."""
+    """True for a product, or a convolution of one group: small groups are not made in tiles."""
     return node.op.name in WITH_END and node.attributes.get("groups", 1) == 1
 
 
 def _term(node: Node, names: Sequence[str]) -> _Term:
-    """What a formula makes of its inputs, which have these names; None for another op."""
+    """The tree of a formula whose inputs have these names; None for another op."""
     if not isinstance(node.op, ElementwiseOp) or len(names) != len(node.inputs) or len(node.outputs) != 1:
         return None
     terms: list[_Term] = [*names]

@@ -10,6 +10,8 @@
 // The transpose is a convolution of y by steps of one: pixels of x that lie a stride apart meet the same places of the
 // window, so they are made together, as one class among stride·stride, and nothing is multiplied by zeros between.
 //
+// A convolution of one group may have an end, see ends.cuh. Its transpose has no registers left for one.
+//
 // A sum may be split among blocks: then its parts lie one behind the other, and `add_up` of parts.cu adds them, in
 // order.
 #ifndef NNCTL_CONVOLUTION
@@ -151,9 +153,6 @@ struct Strided {
     }
 };
 
-// An end without α and β. first: of the block's group among the channels of what is stored.
-DEVICE End end_at(const float* beside, int first, int way) { return End{beside + first, 1.0f, 0.0f, way}; }
-
 // Floats of shared memory in front of the panels: spots of a tile's lines, or of two panels' steps.
 template <int ROWS, int DEPTH> DEVICE constexpr int floats_of_spots() {
     return 3 * (ROWS > 2 * DEPTH ? ROWS : 2 * DEPTH);
@@ -185,7 +184,7 @@ DEVICE void convolve(Block block, const float* x, const float* w, const float* b
         AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
-        Straight{to, end_at(beside, turn.group * filters, way), positions, filters, g.filters, turn.row}, turn.column,
+        Straight{to, End{beside, 1.0f, 0.0f, way}, positions, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
 
@@ -223,8 +222,7 @@ DEVICE Class class_of(int first, int length, int stride, int before, int size, i
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
-DEVICE void convolve_transposed(Block block, const float* y, const float* w, const float* beside, float* x, int parts,
-                                int way, Geometry g) {
+DEVICE void convolve_transposed(Block block, const float* y, const float* w, float* x, int parts, Geometry g) {
     int each = g.channels / g.groups, filters = g.filters / g.groups;
     int most = g.images * ((g.height + g.down - 1) / g.down) * ((g.width + g.across - 1) / g.across);
     Turn turn = turn_of<ROWS, COLUMNS>(block, most, each, g.groups * g.down * g.across);
@@ -250,8 +248,8 @@ DEVICE void convolve_transposed(Block block, const float* y, const float* w, con
         AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
         AlongSteps<COLUMNS, DEPTH, PRECISION, TurnedKernel>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
-        Strided{to, end_at(beside, group * each, way), pixels, each, g.channels, turn.row, g.height, g.width, v.first,
-                h.first, g.down, g.across, of_class, of_row},
+        Strided{to, End{}, pixels, each, g.channels, turn.row, g.height, g.width, v.first, h.first, g.down, g.across,
+                of_class, of_row},
         turn.column, each % 4 == 0);
 }
 

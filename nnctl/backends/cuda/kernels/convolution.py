@@ -108,7 +108,7 @@ def _calls(
     blocks = products * parts * tile.count(rows, columns) if elements(out) else 0
     to = out if parts == 1 else Scratch(parts * elements(out))
     given: tuple[Argument, ...] = (*launch.inputs, to, parts)
-    if launch.op.name != "convolution_kernel":
+    if launch.op.name == "convolution":
         beside, flags = reading(end if parts == 1 else None, out)
         given = (*launch.inputs, beside, to, parts, flags)
     product = Call(called, blocks, (*given, *g.numbers), tile.shared)
@@ -125,8 +125,8 @@ def _convolution(launch: Launch, precision: ProductPrecision, end: End | None) -
     return _calls(launch, g, sizes, precision, end)
 
 
-@emits_with_end("convolution_transpose")
-def _convolution_transpose(launch: Launch, precision: ProductPrecision, end: End | None) -> list[Call]:
+@emits_in_precision("convolution_transpose")
+def _convolution_transpose(launch: Launch, precision: ProductPrecision) -> list[Call]:
     g = geometry_of(launch)
     if scattered(g, g.channels):
         return [grouped(launch, g)]
@@ -134,7 +134,7 @@ def _convolution_transpose(launch: Launch, precision: ProductPrecision, end: End
     pixels = g.images * blocks_for(g.height, g.down) * blocks_for(g.width, g.across)
     depth = blocks_for(g.kh, g.down) * blocks_for(g.kw, g.across) * g.filters // g.groups
     sizes = (g.groups * g.down * g.across, pixels, g.channels // g.groups, depth)
-    return _calls(launch, g, sizes, precision, end)
+    return _calls(launch, g, sizes, precision)
 
 
 @emits_in_precision("convolution_kernel")

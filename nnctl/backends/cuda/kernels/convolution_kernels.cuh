@@ -19,11 +19,11 @@ KERNEL convolution_128x64(
 }
 
 KERNEL convolution_transpose_128x64(
-    Block block, const float* y, const float* w, const float* beside, float* x, int parts, int way, int images,
-    int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
-    int spread_down, int spread_across, int top, int left, int groups) {
-    convolve_transposed<TILE_128x64>(block, y, w, beside, x, parts, way, Geometry{images, height, width, channels, rows,
-        columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
+    Block block, const float* y, const float* w, float* x, int parts, int images, int height, int width, int channels,
+    int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
+    int top, int left, int groups) {
+    convolve_transposed<TILE_128x64>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
+        filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
 KERNEL convolution_kernel_128x64(
@@ -43,11 +43,11 @@ KERNEL convolution_128x32(
 }
 
 KERNEL convolution_transpose_128x32(
-    Block block, const float* y, const float* w, const float* beside, float* x, int parts, int way, int images,
-    int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
-    int spread_down, int spread_across, int top, int left, int groups) {
-    convolve_transposed<TILE_128x32>(block, y, w, beside, x, parts, way, Geometry{images, height, width, channels, rows,
-        columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
+    Block block, const float* y, const float* w, float* x, int parts, int images, int height, int width, int channels,
+    int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
+    int top, int left, int groups) {
+    convolve_transposed<TILE_128x32>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
+        filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
 KERNEL convolution_kernel_128x32(
@@ -67,11 +67,11 @@ KERNEL convolution_32x32(
 }
 
 KERNEL convolution_transpose_32x32(
-    Block block, const float* y, const float* w, const float* beside, float* x, int parts, int way, int images,
-    int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
-    int spread_down, int spread_across, int top, int left, int groups) {
-    convolve_transposed<TILE_32x32>(block, y, w, beside, x, parts, way, Geometry{images, height, width, channels, rows,
-        columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
+    Block block, const float* y, const float* w, float* x, int parts, int images, int height, int width, int channels,
+    int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
+    int top, int left, int groups) {
+    convolve_transposed<TILE_32x32>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
+        filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
 KERNEL convolution_kernel_32x32(

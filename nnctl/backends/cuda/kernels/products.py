@@ -185,7 +185,7 @@ def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None = Non
 
 
 def _reading(c: Slot, end: Update | End | None) -> tuple[tuple[Memory, Slot, Slot], int]:
-    """What an end reads, and its flags. A call has all arguments: c in the place of those that nobody reads."""
+    """The arrays that an end reads, and its flags. A call has all arguments: c in the place of what nobody reads."""
     if isinstance(end, Update):
         return (end.old, end.alpha, end.beta), _ACCUMULATING
     beside, flags = reading(end, c)

@@ -156,8 +156,6 @@ DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Resu
         for (int i = 0; i < Own::TALL; ++i)
             put_row<Own::WIDE>(shared + (own.slice * ROWS + own.row(i)) * COLUMNS + own.column(i), own.sums[i]);
         __syncthreads();
-        // Few at once: all of a thread's ends together would take registers from the products.
-#pragma unroll 4
         for (int e = threadIdx.x; e < ROWS * COLUMNS; e += THREADS) {
             float sum = shared[e];
             for (int s = 1; s < Own::SLICES; ++s) sum += shared[s * ROWS * COLUMNS + e];
