@@ -15,6 +15,7 @@ _PICTURES = 10
 _SWINGS = 160
 _STROKES = 90
 _STEPS = 8
+_CUSTOMERS = 600
 
 
 def shapes() -> dict[str, NDArray[np.uint8]]:
@@ -64,6 +65,25 @@ def strokes() -> dict[str, NDArray[np.generic]]:
     }
 
 
+def churn() -> list[str]:
+    """Lines of a table of customers: numbers, names, dates, an identifier, missing cells, and who left."""
+    rng = np.random.default_rng(4)
+    lines = ["customer,age,plan,country,income,signed_up,churned"]
+    for number in range(_CUSTOMERS):
+        age, months = int(rng.integers(18, 80)), int(rng.integers(0, 96))
+        plan = ("basic", "family", "premium")[rng.integers(3)]
+        country = ("DE", "FR", "IT", "ES", "MT")[min(int(rng.exponential(1.2)), 4)]
+        income = 1800.0 + 25.0 * age + rng.normal(0.0, 400.0)
+        leaning = 1.5 * (plan == "basic") - 1.0 * (plan == "family") - 0.03 * months + 0.03 * (45 - age) + 0.6
+        churned = "yes" if leaning + rng.logistic() > 0 else "no"
+        cells = [f"C{number:05d}", str(age), plan, country, f"{income:.2f}"]
+        if rng.random() < 0.06:
+            cells[1] = ""
+        day = np.datetime64("2024-12-01") - np.timedelta64(30 * months + int(rng.integers(30)), "D")
+        lines.append(",".join([*cells, str(day), churned]))
+    return lines
+
+
 def main() -> int:
     """Write every file. Returns 0."""
     for name, pixels in shapes().items():
@@ -73,6 +93,7 @@ def main() -> int:
     np.savez_compressed(FOLDER / "pendulum.npz", **pendulum())
     for name, array in strokes().items():
         np.save(FOLDER / name, array)
+    (FOLDER / "churn.csv").write_text("\n".join(churn()) + "\n", encoding="utf-8")
     return 0
 
 

@@ -52,7 +52,7 @@ def bench(
     with loaded.pointing():
         measured = measure(
             loaded.spec,
-            loaded.spec.data.signature(loaded.folder),
+            loaded.spec.data.signature(loaded.folder, loaded.spec.seed),
             step="evaluate" if step == "evaluate" else "train",
             batch=batch,
             steps=steps,

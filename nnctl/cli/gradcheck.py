@@ -53,7 +53,9 @@ def gradcheck(
         raise UsageError(f"--eps must be above 0, got {eps:g}")
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():
-        check = GradientCheck(loaded.spec, loaded.spec.data.signature(loaded.folder), batch=batch, seed=seed)
+        check = GradientCheck(
+            loaded.spec, loaded.spec.data.signature(loaded.folder, loaded.spec.seed), batch=batch, seed=seed
+        )
     if curve:
         print_rows([asdict(point) for point in check.curve([-e for e in range(1, 13)], samples=samples or 20)])
         return

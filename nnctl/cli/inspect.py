@@ -67,7 +67,7 @@ def inspect(
     given = loaded.spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)
     with loaded.pointing():
-        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder, loaded.spec.seed))
         graph = {
             "train": lambda: (
                 network.training_step if fused or show in ("plan", "code") else network.unfused_training_step

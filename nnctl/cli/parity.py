@@ -51,7 +51,7 @@ def parity(
     with loaded.pointing():
         compared = Parity(
             loaded.spec,
-            loaded.spec.data.signature(loaded.folder),
+            loaded.spec.data.signature(loaded.folder, loaded.spec.seed),
             backend=backend,
             against=against,
             batch=batch,

@@ -15,6 +15,7 @@ complex128, on CuPy, and under the tracer:
 
 from __future__ import annotations
 
+from nnctl.components.kinds.columns import Column
 from nnctl.components.kinds.costs import Cost, ElementwiseCost
 from nnctl.components.kinds.data import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.kinds.formulas import Array, Namespace
@@ -24,7 +25,8 @@ from nnctl.components.kinds.optimizers import Clipping, MonitoredSchedule, Optim
 from nnctl.components.kinds.running import BackendComponent, Distribution
 
 __all__ = [
-    "Activation", "Array", "Augmentation", "BackendComponent", "Clipping", "Cost", "DataSource", "Distribution",
-    "ElementwiseActivation", "ElementwiseCost", "Expansion", "Initializer", "Layer", "MeanMetric", "Metric",
-    "MonitoredSchedule", "Namespace", "Optimizer", "Regularizer", "Schedule", "StepMetric", "Task", "Transform",
+    "Activation", "Array", "Augmentation", "BackendComponent", "Clipping", "Column", "Cost", "DataSource",
+    "Distribution", "ElementwiseActivation", "ElementwiseCost", "Expansion", "Initializer", "Layer", "MeanMetric",
+    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Regularizer", "Schedule", "StepMetric", "Task",
+    "Transform",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,25 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
+from nnctl.data.division import divide
 from nnctl.data.expand import expanded
-from nnctl.data.source import Examples, Source
-from nnctl.data.splits import Sampler, fold, partition, subset
+from nnctl.data.source import Examples, Source, SplitHints, Unfitted, select_classes
+from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
+from nnctl.data.stored.arrays import Rows, StoredArray, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
-
-_FINITE_CHECK_ELEMENTS = 1 << 22
 
 
 @dataclass(frozen=True)
 class Split:
     """The examples of a split.
 
-    inputs: (n, *input_shape) uint8, float32 or int64, as stored; targets: labels (n,) int64 or values float32.
+    inputs: (n, *input_shape) uint8, float32 or int64, as stored, in memory or on disk; targets: labels (n,) int64 or
+    values float32.
     """
 
-    inputs: NDArray[Any]
+    inputs: Rows
     targets: NDArray[Any]
 
     def __len__(self) -> int:
@@ -46,6 +48,8 @@ class Dataset:
     target_shift, target_scale: float32 of `signature.target_statistics_shape`, for the cost's targets alike;
         the splits hold targets as they are.
     unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
+    fitted: what the source learned of the training examples, as plain data: inputs to come are made by it.
+    doubts: the source's, a sentence each.
     """
 
     signature: DataSignature
@@ -58,6 +62,8 @@ class Dataset:
     unit: float = 1.0
     target_shift: NDArray[np.float32] | None = None
     target_scale: NDArray[np.float32] | None = None
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def statistics(self) -> dict[str, NDArray[np.float32]]:
@@ -75,9 +81,12 @@ class Dataset:
     def advice(self) -> tuple[str, ...]:
         """A sentence for each doubt about what the net is given."""
         inputs = self.train.inputs
-        if inputs.dtype != np.uint8 or self.scale is not None or (largest := int(inputs.max())) <= 1:
-            return ()
+        if inputs.dtype != np.uint8 or self.scale is not None:
+            return self.doubts
+        if (largest := max(int(piece.max()) for piece in pieces_of(inputs))) <= 1:
+            return self.doubts
         return (
+            *self.doubts,
             f"the inputs are bytes and enter the net as they are, up to {largest}: nets start best on numbers "
             "around 1; write transforms: [min_max] or [standardize] under data",
         )
@@ -94,51 +103,45 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")
     seed = seed if source.seed is None else source.seed
     examples = source.read(folder, seed)
-    signature = source.signature_of(examples.description)
     _check(source, examples)
 
     names = examples.description.classes
     renumber = _renumbering(names, source)
-    sampler = Sampler(source.split, seed)
-    all_inputs, all_targets = _filtered(examples.inputs, examples.targets, renumber, source, "the data")
-    labels = all_targets if names is not None and all_targets.ndim == 1 else None
-    train, validation, test = partition(
-        labels,
-        len(all_targets),
-        test=None if source.own_test_set else source.test,
-        validation=None if source.fold else source.validation,
-        sampler=sampler,
-    )
-    if source.fold is not None:
-        train, validation = fold(None if labels is None else labels[train], train, *source.fold, sampler)
-    if source.subset is not None:
-        part = None if labels is None else labels[train]
-        train = train[subset(part, len(train), source.subset, sampler, Purpose.SUBSET)]
+    kept, targets = _filtered(examples.targets, renumber, source, "the data")
+    labels = targets if names is not None and targets.ndim == 1 else None
+    division = divide(source, labels, _of_rows(examples.hints, kept), len(kept), seed)
+    description, inputs, fitted = examples.description, examples.inputs, {}
+    if not isinstance(inputs, np.ndarray | StoredArray):
+        made = inputs.fit(kept[division.train])
+        description, inputs, fitted = made.description, made.inputs, dict(made.kept)
+    signature = source.signature_of(description)
+    if len(kept) < len(inputs):
+        inputs = chosen(inputs, kept)
 
-    splits = {"train": _take(all_inputs, all_targets, train)}
+    splits = {"train": _take(inputs, targets, division.train)}
     if names is not None and not signature.reconstructs:
         _require_classes(splits["train"].targets, tuple(map(str, source.classes or names)), source)
-    if len(validation):
-        splits["validation"] = _take(all_inputs, all_targets, validation)
-    if len(test):
-        splits["test"] = _take(all_inputs, all_targets, test)
+    for name, indices in (("validation", division.validation), ("test", division.test)):
+        if len(indices):
+            splits[name] = _take(inputs, targets, indices)
     if examples.test_inputs is not None and examples.test_targets is not None and "test" in source.splits:
-        inputs, targets = _filtered(examples.test_inputs, examples.test_targets, renumber, source, "the test set")
-        kept = np.arange(len(targets), dtype=np.int64)
+        kept, targets = _filtered(examples.test_targets, renumber, source, "the test set")
         if source.test is not None:
-            kept = subset(
-                targets if labels is not None else None, len(targets), source.test, sampler, Purpose.TEST_SUBSET
-            )
-        splits["test"] = _take(inputs, targets, kept)
-    unit = examples.description.unit
-    splits["train"] = Split(*expanded(splits["train"].inputs, splits["train"].targets, source.expand, unit, seed))
+            part = targets if labels is not None else None
+            drawn = subset(part, len(targets), source.test, Sampler(source.split, seed), Purpose.TEST_SUBSET)
+            kept, targets = kept[drawn], targets[drawn]
+        splits["test"] = Split(chosen(examples.test_inputs, kept), targets)
+    unit = description.unit
+    if source.expand:
+        train = in_memory(splits["train"].inputs, "data.expand: the training set")
+        splits["train"] = Split(*expanded(train, splits["train"].targets, source.expand, unit, seed))
     if names is not None and signature.classes is None and not signature.reconstructs:
         splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}
 
     shift = scale = None
     if signature.statistics_shape is not None:
         shift, scale = normalization(
-            splits["train"].inputs, examples.description.scale, source.transforms, signature.statistics_shape
+            splits["train"].inputs, description.scale, source.transforms, signature.statistics_shape
         )
     target_shift = target_scale = None
     if signature.target_statistics_shape is not None:
@@ -159,6 +162,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         unit,
         target_shift,
         target_scale,
+        fitted,
+        examples.advice,
     )
 
 
@@ -168,21 +173,28 @@ def _renumbering(names: tuple[str, ...] | None, source: Source) -> NDArray[np.in
         return None
     renumber = np.full(len(names), -1, dtype=np.int64)
     place = {name: index for index, name in enumerate(names)}
-    for new, name in enumerate(map(str, source.classes)):
+    for new, name in enumerate(select_classes(names, source.classes)):
         renumber[place[name]] = new
     return renumber
 
 
 def _filtered(
-    inputs: NDArray[Any], targets: NDArray[Any], renumber: NDArray[np.int64] | None, source: Source, what: str
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    targets: NDArray[Any], renumber: NDArray[np.int64] | None, source: Source, what: str
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """(indices of the examples that the class filter keeps, their targets)."""
     if renumber is None:
-        return inputs, targets
+        return np.arange(len(targets), dtype=np.int64), targets
     labels = renumber[targets]
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
         raise DataError(f"{', '.join(map(str, source.classes or ()))} leave no example of {what}", "classes")
-    return inputs[kept], labels[kept]
+    return kept, labels[kept]
+
+
+def _of_rows(hints: SplitHints, rows: NDArray[np.int64]) -> SplitHints:
+    """The hints of some of the examples."""
+    named = {f.name: getattr(hints, f.name) for f in fields(hints)}
+    return SplitHints(**{name: None if array is None else array[rows] for name, array in named.items()})
 
 
 def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: Source) -> None:
@@ -196,12 +208,8 @@ def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: 
     )
 
 
-def _take(inputs: NDArray[Any], targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:
-    """Rows by increasing indices: a view where they are consecutive, for images are large."""
-    first, last = int(indices[0]), int(indices[-1])
-    if last - first + 1 == len(indices):
-        return Split(inputs[first : last + 1], targets[first : last + 1])
-    return Split(inputs[indices], targets[indices])
+def _take(inputs: Rows, targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:
+    return Split(chosen(inputs, indices), chosen(targets, indices))
 
 
 def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
@@ -213,9 +221,9 @@ def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     return rows
 
 
-def _rescaled(inputs: NDArray[Any], shift: Any, scale: Any) -> NDArray[np.float32]:
+def _rescaled(inputs: Rows, shift: Any, scale: Any) -> NDArray[np.float32]:
     """The inputs as they enter the net."""
-    values = inputs.astype(np.float32)
+    values = in_memory(inputs, "data.reconstruct: the data set").astype(np.float32)
     if shift is not None:
         values -= shift
         values *= scale
@@ -225,7 +233,7 @@ def _rescaled(inputs: NDArray[Any], shift: Any, scale: Any) -> NDArray[np.float3
 def _check(source: Source, examples: Examples) -> None:
     """Refuse what no net could be trained on. Raises DataError."""
     description = examples.description
-    parts = [("", examples.inputs, examples.targets)]
+    parts: list[tuple[str, Rows | Unfitted, NDArray[Any]]] = [("", examples.inputs, examples.targets)]
     if examples.test_inputs is not None and examples.test_targets is not None:
         parts.append(("test ", examples.test_inputs, examples.test_targets))
     for part, inputs, targets in parts:
@@ -233,7 +241,8 @@ def _check(source: Source, examples: Examples) -> None:
             raise DataError(f"{source.type}: {len(inputs):,} {part}inputs, but {len(targets):,} {part}targets")
         if not len(inputs):
             raise DataError(f"{source.type}: the {part}data holds no examples")
-        _check_finite(source, inputs, f"{part}input")
+        if isinstance(inputs, np.ndarray | StoredArray):
+            _check_finite(source, inputs, f"{part}input")
         if description.classes is None:
             _check_finite(source, targets, f"{part}target")
             continue
@@ -245,17 +254,18 @@ def _check(source: Source, examples: Examples) -> None:
             )
 
 
-def _check_finite(source: Source, values: NDArray[Any], what: str) -> None:
+def _check_finite(source: Source, values: Rows, what: str) -> None:
     if values.dtype.kind != "f":
         return
-    rows = max(1, _FINITE_CHECK_ELEMENTS // max(1, values[0].size))
-    for start in range(0, len(values), rows):
-        finite = np.isfinite(values[start : start + rows])
+    start = 0
+    for piece in pieces_of(values):
+        finite = np.isfinite(piece)
         if finite.all():
+            start += len(piece)
             continue
         index = np.argwhere(~finite)[0]
         place = f" at position {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
-        value = values[start : start + rows][tuple(index)]
+        value = piece[tuple(index)]
         raise DataError(
             f"{source.type}: {what} {start + index[0]} (counted from 0) is {value}{place}\n"
             "  remove the example, or fill the gap, before training"
@@ -269,5 +279,6 @@ def _fingerprint(signature: DataSignature, splits: dict[str, Split]) -> str:
     for name, split in splits.items():
         for array in (split.inputs, split.targets):
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for piece in pieces_of(array):
+                digest.update(np.ascontiguousarray(piece).data)
     return digest.hexdigest()

@@ -45,7 +45,9 @@ def encode(values: NDArray[Any], names: tuple[str, ...] | None = None) -> tuple[
     return _numbered(present, codes.reshape(-1), names)
 
 
-def encode_texts(texts: Sequence[str], codes: Sequence[int]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def encode_texts(
+    texts: Sequence[str], codes: Sequence[int] | NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """As `encode`, of the texts that occur, each once, and a code for each row (n,)."""
     present = sorted(range(len(texts)), key=texts.__getitem__)
     place = np.empty(len(texts), dtype=np.int64)

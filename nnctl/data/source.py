@@ -6,10 +6,10 @@ without loading a number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from annotated_types import Gt, Lt, MinLen
 
@@ -21,6 +21,8 @@ from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from nnctl.data.stored.arrays import Rows
 
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
 """A number of examples, or a share of them between 0 and 1."""
@@ -47,6 +49,10 @@ class Description:
     examples: int | None = None
     vocabulary: tuple[str, ...] | None = None
 
+    def of_shape(self, input_shape: tuple[int, ...]) -> Description:
+        """The same of inputs of a shape that is known now."""
+        return replace(self, input_shape=input_shape)
+
     @property
     def unit(self) -> float:
         """The factor that brings stored inputs to the range in which augmentations work.
@@ -60,18 +66,57 @@ class Description:
 
 
 @dataclass(frozen=True)
+class SplitHints:
+    """Hints of the data on the division of their examples; each (n,), or None.
+
+    assigned: int8, 0 for training, 1 for validation, 2 for the test. groups: int64, equal for examples that must
+    lie on one side. times: numbers that grow with time; later examples are held out.
+    """
+
+    assigned: NDArray[Any] | None = None
+    groups: NDArray[Any] | None = None
+    times: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Inputs made with what the training examples taught.
+
+    inputs: all of them, (n, *input_shape), as `description` has them. kept: what was learned, as plain data, from
+    which inputs to come are made alike.
+    """
+
+    inputs: Rows
+    description: Description
+    kept: Mapping[str, Any]
+
+
+class Unfitted(Protocol):
+    """Inputs that become numbers when it is known which examples train."""
+
+    def __len__(self) -> int: ...
+
+    def fit(self, train: NDArray[Any]) -> Fitted:
+        """All inputs, by the statistics of the examples at `train`, increasing indices. Raises DataError."""
+
+
+@dataclass(frozen=True)
 class Examples:
     """All examples of a source.
 
-    inputs: (n, *input_shape) uint8, float32 or int64; targets: labels (n,) or (n, time) int64 or
-    values (n, *target_shape) float32; test_inputs and test_targets: the test set that comes with the source.
+    inputs: (n, *input_shape) uint8, float32 or int64, or what becomes that when the training examples are known;
+    targets: labels (n,) or (n, time) int64 or values (n, *target_shape) float32; test_inputs and test_targets: the
+    test set that comes with the source apart. hints: what decides on which side examples are held out.
+    advice: a sentence for each doubt about them.
     """
 
     description: Description
-    inputs: NDArray[Any]
+    inputs: Rows | Unfitted
     targets: NDArray[Any]
-    test_inputs: NDArray[Any] | None = None
+    test_inputs: Rows | None = None
     test_targets: NDArray[Any] | None = None
+    hints: SplitHints = field(default_factory=SplitHints)
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +212,8 @@ class Source(DataSource):
         """The place of its data, or the way to get it, in a few words."""
         raise NotImplementedError
 
-    def signature(self, folder: Path) -> DataSignature:
-        """The signature of the data that training will read. Raises DataError where a file is needed and bad."""
+    def signature(self, folder: Path, seed: int = 0) -> DataSignature:
+        """The signature of what training with this seed reads. Raises DataError where a file is needed and bad."""
         return self.signature_of(self.describe(folder))
 
     def signature_of(self, description: Description) -> DataSignature:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
+from nnctl.data.stored.arrays import Rows, StoredArray, pieces_of
 from nnctl.engine.engine import Engine, load_engine
+from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
@@ -38,13 +40,14 @@ class TrainedRun:
         """Names of the classes, None where the net predicts values."""
         return self.signature.classes
 
-    def scores(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    def scores(self, inputs: Rows) -> NDArray[np.float64]:
         """The net's output for raw inputs, (n, outputs); with labels (n, classes), the largest being the answer.
 
         With a label a step, a row a step: (n·time, classes).
         A net of two classes and one output unit answers the second class above the cost's threshold.
         """
-        outputs = np.asarray(self.engine.outputs(inputs), dtype=np.float64)
+        parts = pieces_of(inputs, BATCH) if isinstance(inputs, StoredArray) else [inputs]
+        outputs = np.concatenate([self.engine.outputs(part) for part in parts], dtype=np.float64)
         if self.classes is None:
             return outputs
         outputs = outputs.reshape(-1, outputs.shape[-1])
@@ -81,6 +84,12 @@ class SavedRun:
     signature: DataSignature
     checkpoint: str
     saved: Checkpoint
+
+    @property
+    def fitted(self) -> Mapping[str, Any]:
+        """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
+        kept: Mapping[str, Any] = self.saved.progress.get("fitted", {})
+        return kept
 
     def start(self, backend: str | None = None) -> TrainedRun:
         """The net on a backend, the spec's if None. Raises SpecError, UsageError, RunError."""

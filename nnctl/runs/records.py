@@ -6,7 +6,7 @@ their JSON: these classes say what that is, and nothing else is accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from nnctl.components.fields import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -111,7 +111,7 @@ class TrainingHeader(Record):
     spec, spec_sha256: the resolved spec, and the digest of its text. data: the fingerprint of the
     data set. steps, epoch: that the run will have, and that it has done. rows, rows_sha256: of the
     metrics, without their seconds. sums: of the examples since the last row. schedule: the memory of
-    a monitored schedule.
+    a monitored schedule. fitted: what the data's source learned of the training examples.
     """
 
     spec: dict[str, Any]
@@ -131,6 +131,7 @@ class TrainingHeader(Record):
     monitor: MonitorMemory | None
     stopped: str | None
     tensors_sha256: Sha256
+    fitted: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

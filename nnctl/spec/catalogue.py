@@ -141,7 +141,9 @@ def _places() -> dict[str, tuple[str, str]]:
         seen.add(cls)
         for field in fields_of(cls).values():
             inner = f"{path}.{field.name}" if path else field.name
-            for form, below, wrapped in _inside(field.form, inner, "…"):
+            # Of a mapping the words begin with what its keys are: "path: [values]".
+            key = field.description.partition(":")[0].upper()
+            for form, below, wrapped in _inside(field.form, inner, "…", key):
                 if isinstance(form, Record):
                     # Pretraining is a training of its own: its schedule is the run's kind, in its second place.
                     queue.extend([(form.cls, below)] if form.cls is not Pretraining else [])
@@ -151,15 +153,18 @@ def _places() -> dict[str, tuple[str, str]]:
     return places
 
 
-def _inside(form: Form, path: str, wrapped: str) -> Iterator[tuple[Record | Variant, str, str]]:
-    """The records and components that a form holds: each with its path, and its value around "…"."""
+def _inside(form: Form, path: str, wrapped: str, key: str) -> Iterator[tuple[Record | Variant, str, str]]:
+    """The records and components that a form holds: each with its path, and its value around "…".
+
+    key: stands for the keys of a mapping.
+    """
     match form:
         case Record() | Variant():
             yield form, path, wrapped
         case ListOf(item):
-            yield from _inside(item, f"{path}.N", wrapped.replace("…", "[…]"))
+            yield from _inside(item, f"{path}.N", wrapped.replace("…", "[…]"), key)
         case MapOf(_, value):
-            yield from _inside(value, f"{path}.PATH", wrapped.replace("…", "{PATH: …}"))
+            yield from _inside(value, f"{path}.{key}", wrapped.replace("…", f"{{{key}: …}}"), key)
         case OneOf(forms):
             for one in forms:
-                yield from _inside(one, path, wrapped)
+                yield from _inside(one, path, wrapped, key)

@@ -199,6 +199,7 @@ def _train(
     spec = loaded.spec
     identity = {
         "data": data.fingerprint,
+        "fitted": dict(data.fitted),
         "backend": engine.backend_name,
         "signature": asdict(data.signature),
         "spec": spec_to_dict(spec),

@@ -139,6 +139,18 @@ def test_an_executable_goes_on_where_it_stopped_and_does_not_hand_out_its_memory
         np.testing.assert_array_equal(first[name], array)
 
 
+def test_a_feed_may_lie_where_the_steps_run(backend):
+    rows = np.arange(40, dtype=np.float32)
+    placed_rows = backend.to_device(rows)
+    storage = {"total": backend.to_device(np.float32(0.0))}
+    executable = backend.load(planned(backend, accumulator(), {}), storage)
+    for first, steps in ((4, 2), (10, 8), (0, 1)):
+        feed = backend.entries(placed_rows, first, (steps, 3))
+        found = executable.start({"row": feed}, steps).result().outputs["row"]
+        np.testing.assert_array_equal(found, 2 * rows[first : first + 3 * steps].reshape(steps, 3))
+    np.testing.assert_array_equal(backend.to_host(placed_rows), rows)
+
+
 def test_a_chunk_started_while_another_is_in_flight_is_refused_or_comes_after_it(backend):
     storage = {"total": backend.to_device(np.float32(0.0))}
     executable = backend.load(planned(backend, accumulator(), {}), storage)

@@ -36,6 +36,8 @@ def test_every_example_stands_in_a_spec_as_it_is(kind: str, name: str) -> None:
     if kind == "distribution":
         value = value.replace("PATH", "layers.1.units")
         overrides = ["sweep.trials=3"]
+    if kind == "column":
+        overrides = ["data={type: table, path: a.csv, target: b}"]
     if kind == "cost" and (fitting := components("cost")[name].outputs):
         overrides = [f"layers.3.activation={fitting[0]}"]
     loaded = load_text(SPEC, overrides=[*overrides, f"{path}={value}"])

@@ -71,6 +71,7 @@ def test_training_costs_what_the_whole_text_costs(kind: str) -> None:
     engine = Engine(loaded.spec, data.signature, seed=3, examples=len(data.train))
     bind_training_set(engine.feed, loaded.spec, data)
     steps = Timetable.of_spec(loaded.spec, len(data.train)).steps_per_epoch
+    engine.feed["train"].advance_to(0, 0)
     chunk = engine.feed["train"].chunk(0, 0, 4 * steps, steps)
     measured = [engine.train(chunk, {"learning_rate": np.full(steps, 1e-30)}, 0).metrics["cost"]]
     engine.reset_states()

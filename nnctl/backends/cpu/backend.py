@@ -63,6 +63,10 @@ class CpuBackend:
         """See `Backend`."""
         placed[slice(first, first + len(array)) if array.ndim else ...] = array
 
+    def entries(self, placed: Array, first: int, shape: tuple[int, int]) -> Array:
+        """See `Backend`."""
+        return placed[first : first + math.prod(shape)].reshape(shape)
+
     def memory_left(self) -> int:
         """See `Backend`."""
         return memory.available()
@@ -165,6 +169,10 @@ class CompiledStep:
         seconds = self.clock[: len(self.plan.launches)] * seconds_a_cycle()
         self.clock[:] = 0
         return seconds
+
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: each launch is by itself."""
+        return frozenset()
 
     def limit(self) -> float:
         """See `TimedExecutable`."""

@@ -213,6 +213,11 @@ class TimedSteps(CapturedSteps):
         self._marks.clear()
         return seconds
 
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: what a product of the library makes beside it, of which nobody knows the share."""
+        timed = (number for number, pieces in enumerate(self.pieces) if pieces is None or pieces)
+        return frozenset(range(len(self.pieces))).difference(*(self._shares[number] for number in timed))
+
     def limit(self) -> float:
         """See `TimedExecutable`."""
         return self.device.product_limit()

@@ -58,8 +58,8 @@ class DataSource(Component):
         """A text cut into what the net reads one by one; None where the data is no text."""
         return None
 
-    def signature(self, folder: Path) -> DataSignature:
-        """Shapes and kinds, without a download; `folder` is what paths are relative to.
+    def signature(self, folder: Path, seed: int = 0) -> DataSignature:
+        """Shapes and kinds, without a download; `folder` is what paths are relative to, `seed` the spec's.
 
         Raises DataError where a file has to be looked at and is missing or broken.
         """

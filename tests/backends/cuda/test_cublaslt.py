@@ -239,6 +239,16 @@ class TestPlans:
         assert ends.count("bias+relu") == 2
         assert ends.count("sums") == 3
 
+    def test_what_a_product_makes_beside_it_has_its_time_there(self, double: CublasLtDouble) -> None:
+        spec = spec_steps(FOLDER / "blobs.yaml", 6, 20)
+        device = with_library(double)
+        backend = CudaBackend(device)
+        storage = {name: device.upload(array) for name, array in spec.storage.items()}
+        timed = backend.load_timed(backend.plan(spec.network.training_step, spec.sizes), storage)
+        timed.start(spec.feeds(1), 1).result()
+        assert timed.elsewhere()
+        assert {number for number, seconds in enumerate(timed.spent()) if seconds == 0.0} == timed.elsewhere()
+
     def test_listings_name_products_of_the_library(self, double: CublasLtDouble) -> None:
         builder = GraphBuilder("listed")
         tensors = [builder.input(name, (4, 4), "real", "optimizer state") for name in "ab"]

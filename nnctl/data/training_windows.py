@@ -1,7 +1,8 @@
-"""A training set in windows of examples that are changed anew in each epoch."""
+"""A training set in windows: examples that are changed anew in each epoch, or that lie on disk."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,32 +10,36 @@ from numpy.typing import NDArray
 
 from nnctl.data.augment import Augmenter
 from nnctl.data.batches import Order
+from nnctl.data.stored.arrays import Rows
 
-_WINDOW = 1024
+_CHANGED = 1024
 """Examples augmented at a time: enough to be fast, few enough that signals are answered. Part of what
 mixup computes, since partners come from one window."""
+_READ_BYTES = 1 << 24
+"""Bytes of inputs read at a time, 16 MiB."""
 
 
 @dataclass(frozen=True)
-class AugmentedWindows:
+class TrainingWindows:
     """The windows of a training set: inputs and targets (n, …) as stored, in the order of an epoch.
 
-    size: examples in a window, whole batches. What is drawn for an example depends on (seed, epoch,
-    position in the epoch) alone.
+    size: examples in a window, whole batches. augmenter: None where examples stay as they are. What is drawn for an
+    example depends on (seed, epoch, position in the epoch) alone.
     """
 
-    inputs: NDArray[Any]
+    inputs: Rows
     targets: NDArray[Any]
     order: Order
-    augmenter: Augmenter
+    augmenter: Augmenter | None
     size: int
 
     @classmethod
     def of(
-        cls, inputs: NDArray[Any], targets: NDArray[Any], order: Order, augmenter: Augmenter, batch: int
-    ) -> AugmentedWindows:
+        cls, inputs: Rows, targets: NDArray[Any], order: Order, augmenter: Augmenter | None, batch: int
+    ) -> TrainingWindows:
         """Windows of as many batches as are usual, one at least."""
-        return cls(inputs, targets, order, augmenter, batch * max(1, _WINDOW // batch))
+        usual = _READ_BYTES // (math.prod(inputs.shape[1:]) * inputs.dtype.itemsize) if augmenter is None else _CHANGED
+        return cls(inputs, targets, order, augmenter, batch * max(1, usual // batch))
 
     @property
     def examples(self) -> int:
@@ -44,4 +49,5 @@ class AugmentedWindows:
     def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """(inputs, targets) of the window that begins at position `first` of the epoch's order."""
         rows = self.order.of(epoch)[first : first + self.size]
-        return self.augmenter(self.inputs[rows], self.targets[rows], epoch, first)
+        inputs, targets = self.inputs[rows], self.targets[rows]
+        return (inputs, targets) if self.augmenter is None else self.augmenter(inputs, targets, epoch, first)

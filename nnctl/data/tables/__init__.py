@@ -1,0 +1,1 @@
+"""Tables of any kind of file as typed columns, and their columns as inputs of a net."""

@@ -1,0 +1,134 @@
+"""Typed columns of a table, and errors that point at a cell in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nnctl.data.tables.stored import StoredColumns
+from nnctl.data.words import cut
+from nnctl.errors import DataError
+
+
+class Place(Protocol):
+    """The file that a table came from, able to point into it."""
+
+    @property
+    def name(self) -> str:
+        """The file's, in messages."""
+
+    def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
+        """The error for a cell. row: of the table as it was read, from 0."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column, or some of its rows.
+
+    values: numbers (int64 or double), texts, truth values, dates or times; null where a cell is missing.
+    rows: the place of each in the table as it was read; None for all, in order.
+    """
+
+    name: str
+    values: pa.ChunkedArray
+    place: Place
+    rows: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def is_text(self) -> bool:
+        """True where cells are texts."""
+        of_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
+        return any(test(self.values.type) for test in of_text)
+
+    @property
+    def is_number(self) -> bool:
+        """True where cells are numbers, or true and false, which are 1 and 0."""
+        of_numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+        return any(test(self.values.type) for test in of_numbers)
+
+    def numbers(self) -> NDArray[np.float64]:
+        """The column as float64 (n,), NaN where a cell is missing. Raises DataError where it holds something else."""
+        if not self.is_number:
+            index, text = next(
+                ((i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None and not _is_number(str(t))),
+                (0, None),
+            )
+            hint = f"if the column holds names, say {self.name}: category under data.columns"
+            raise self.error(index, f"{cut(str(text))!r} is no number", f"a number in column {cut(self.name)!r}", hint)
+        return np.asarray(pc.cast(self.values, pa.float64()).to_numpy(), dtype=np.float64)
+
+    def codes(self) -> tuple[NDArray[np.int64], list[str]]:
+        """(a code for each row (n,), −1 where the cell is missing; the texts that codes stand for)."""
+        values = self.values if self.is_text else pc.cast(self.values, pa.string())
+        if not pa.types.is_dictionary(values.type):
+            values = pc.dictionary_encode(values)
+        joined = values.unify_dictionaries().combine_chunks()
+        if isinstance(joined, pa.ChunkedArray):
+            joined = joined.chunk(0) if joined.num_chunks else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+        codes = np.asarray(pc.fill_null(joined.indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+        return codes, joined.dictionary.to_pylist()
+
+    def take(self, rows: NDArray[np.int64]) -> Cells:
+        """Some of the rows."""
+        first, count = (int(rows[0]), len(rows)) if len(rows) else (0, 0)
+        run = count and int(rows[-1]) - first + 1 == count
+        values = self.values.slice(first, count) if run else self.values.take(pa.array(rows))
+        return replace(self, values=values, rows=rows if self.rows is None else self.rows[rows])
+
+    def error(self, index: int, message: str, expected: str = "", hint: str = "") -> DataError:
+        """The error for the cell of a row of these."""
+        row = index if self.rows is None else int(self.rows[index])
+        return self.place.cell_error(row, self.name, message, expected, hint)
+
+    def missing(self, index: int, hint: str) -> DataError:
+        """The error for a missing cell, with the field that would fill it."""
+        return self.error(index, f"missing value in column {cut(self.name)!r}", "", f"under data.columns, say {hint}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in columns, by name in the order of the file.
+
+    rows: the places of its rows in the table as it was read; None for all, in order.
+    """
+
+    columns: Mapping[str, pa.ChunkedArray]
+    place: Place
+    rows: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        if isinstance(self.columns, StoredColumns):
+            return self.columns.rows
+        return len(next(iter(self.columns.values())))
+
+    def cells(self, name: str) -> Cells:
+        """A column."""
+        return Cells(name, self.columns[name], self.place, self.rows)
+
+    def parts(self, rows: int, names: Sequence[str]) -> Iterator[Table]:
+        """Some columns in parts of so many rows, in order."""
+        for first in range(0, len(self), rows):
+            stop = min(first + rows, len(self))
+            if isinstance(self.columns, StoredColumns):
+                columns = self.columns.part(first, stop, names)
+            else:
+                columns = {name: self.columns[name].slice(first, stop - first) for name in names}
+            places = np.arange(first, stop, dtype=np.int64) if self.rows is None else self.rows[first:stop]
+            yield Table(columns, self.place, places)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""The columns of a table as inputs of a net: fitted to the rows that train, the same for every other row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.base import Column
+from nnctl.data.limits import require_memory
+from nnctl.data.source import Description, Fitted
+from nnctl.data.stored.arrays import StoredArray
+from nnctl.data.stored.folder import digest_of, entry
+from nnctl.data.tables.cells import Table
+from nnctl.data.tables.stored import StoredColumns
+
+_INPUTS = "inputs.f32"
+_PART_ROWS = 1 << 16
+"""Rows encoded at a time."""
+
+
+@dataclass(frozen=True)
+class TableInputs:
+    """Inputs from a table, whose columns are not fitted yet; see `nnctl.data.source.Unfitted`.
+
+    columns: what each column in use is, by name, in the order of the inputs.
+    """
+
+    table: Table
+    columns: Mapping[str, Column]
+    description: Description
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def fit(self, train: NDArray[np.int64]) -> Fitted:
+        """The inputs, their columns fitted to the rows `train`. Raises DataError."""
+        kept = {name: column.fit(self.table.cells(name).take(train)) for name, column in self.columns.items()}
+        columns = self.table.columns
+        inputs = self._stored(columns, kept) if isinstance(columns, StoredColumns) else self._encoded(kept)
+        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), {"columns": kept})
+
+    def _encoded(self, kept: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The inputs in memory."""
+        shape = (len(self), width_of(self.columns, kept))
+        require_memory(4 * math.prod(shape), f"{self.table.place.name}: {shape[1]:,} inputs of {shape[0]:,} rows")
+        inputs = np.empty(shape, dtype=np.float32)
+        first = 0
+        for part in self._parts(kept):
+            inputs[first : first + len(part)] = part
+            first += len(part)
+        return inputs
+
+    def _stored(self, columns: StoredColumns, kept: Mapping[str, Any]) -> StoredArray:
+        """The inputs on disk."""
+        digest = digest_of([], {"table": columns.digest, "columns": repr(dict(self.columns)), "kept": kept})
+
+        def make(folder: Path) -> None:
+            with (folder / _INPUTS).open("wb") as file:
+                for part in self._parts(kept):
+                    file.write(memoryview(cast(Any, part)).cast("B"))
+
+        folder = entry(digest, self.table.place.name, "inputs", make)
+        return StoredArray(folder / _INPUTS, (len(self), width_of(self.columns, kept)), np.float32)
+
+    def _parts(self, kept: Mapping[str, Any]) -> Iterator[NDArray[np.float32]]:
+        for part in self.table.parts(_PART_ROWS, list(self.columns)):
+            yield encode(part, self.columns, kept)
+
+
+def width_of(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> int:
+    """The number of inputs that columns become."""
+    return sum(len(column.features(name, kept[name])) for name, column in columns.items())
+
+
+def encode(table: Table, columns: Mapping[str, Column], kept: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Inputs (n, features) of a table's rows, by what the columns' `fit` gave. Raises DataError."""
+    inputs = np.empty((len(table), width_of(columns, kept)), dtype=np.float32)
+    position = 0
+    for name, column in columns.items():
+        part = column.encode(table.cells(name), kept[name])
+        inputs[:, position : position + part.shape[1]] = part
+        position += part.shape[1]
+    return inputs
