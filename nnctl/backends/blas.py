@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 _CORETYPE = "OPENBLAS_CORETYPE"
 _THREADS = "OPENBLAS_NUM_THREADS"
@@ -51,6 +57,14 @@ def limit_blas_threads(threads: int = 1) -> None:
     One: OpenBLAS's own threads spin while they wait, and results change with their
     number, which no checkpoint knows. A backend divides its work itself.
     """
-    from threadpoolctl import threadpool_limits
+    # To look for libraries is to read the list of all that is mapped. They come with modules of Python; generated
+    # ones bring none.
+    _libraries(sum(not name.startswith("nnctl") for name in sys.modules)).limit(limits=threads, user_api="blas")
 
-    threadpool_limits(threads, user_api="blas")
+
+@lru_cache(1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """The libraries that are loaded where so many modules are imported."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -54,6 +54,18 @@ def choose_backend(
     return ChosenBackend(found, _reason("as asked for", found))
 
 
+def why_not(specified: BackendComponent, name: str) -> str | None:
+    """The reason why this machine cannot run a backend of that name; None if it can.
+
+    specified: the spec's, which counts where it has that name.
+    """
+    try:
+        found = _opened(_named(specified, name), (), None)
+    except UsageError as error:
+        return str(error).splitlines()[0]
+    return found if isinstance(found, str) else None
+
+
 def planner(specified: BackendComponent, name: str) -> Planner:
     """The planner of a backend by its name, whether this machine can run it or not.
 

@@ -19,7 +19,7 @@ from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine, load_engine
-from nnctl.errors import RunError, RunThere
+from nnctl.errors import RunThere
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
@@ -41,6 +41,7 @@ from nnctl.training.resume import (
     require_best,
     require_checkpoints,
     require_fitting,
+    require_same,
     seconds_spent,
 )
 from nnctl.training.signals import StopRequest
@@ -124,7 +125,7 @@ def _go_on(
             )
             return
         data, engine = _prepare(loaded, threads)
-        _require_same(folder, data, engine)
+        require_same(folder, loaded, data, engine)
         if last is None:
             transfer(loaded, engine)
         # The summary first: it knows the spec that it is the result of.
@@ -133,22 +134,6 @@ def _go_on(
         if out is None:
             point_latest(folder)
         yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk)
-
-
-def _require_same(folder: RunFolder, data: Dataset, engine: Engine) -> None:
-    """Raise RunError where data or backend are not those that the run began with."""
-    origin = folder.read_origin()
-    if origin["data"] != data.fingerprint:
-        raise RunError(
-            f"{folder.path}: the data is not what this run began with\n"
-            f"  put the data back as it was, or train a new run"
-        )
-    if origin["backend"] != engine.backend_name:
-        raise RunError(
-            f"{folder.path}: this run was trained by the backend {origin['backend']}, "
-            f"and here it would go on with {engine.backend_name}\n"
-            f"  --set backend={origin['backend']} goes on exactly; only a new run can change the backend"
-        )
 
 
 @leavable()

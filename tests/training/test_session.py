@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from faults import FaultyDisk, Killed
 
+from nnctl.backends.cuda.component import Cuda
+from nnctl.backends.registry import reference_backend
 from nnctl.errors import Interrupted, RunError, SpecError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import checkpoints as checkpoints_module
@@ -267,8 +269,29 @@ def test_the_backend_may_be_named_but_not_changed() -> None:
     with pytest.raises(RunError, match=r"last\.safetensors: is of another run, whose backend is not that of out"):
         run(spec("schedule.epochs=9"), "out", resume=True)
     write_record(folder.origin, {**folder.read_origin(), "backend": "abacus"})
-    with pytest.raises(RunError, match="was trained by the backend abacus"):
+    with pytest.raises(
+        RunError, match=r"was trained by the backend abacus.*\n  abacus cannot run here: there is no backend"
+    ):
         run(spec("schedule.epochs=9"), "out", resume=True)
+
+
+def test_a_run_of_a_gpu_is_told_where_it_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_device = reference_backend()
+    monkeypatch.setattr(on_device, "name", "cuda")
+    with monkeypatch.context() as there:
+        there.setattr(Cuda, "obstacle", lambda self: None)
+        there.setattr(Cuda, "open", lambda self, workers=None: on_device)
+        run(spec("backend=auto"), "out")
+        with pytest.raises(RunError, match="\n  --set backend=cuda goes on exactly"):
+            run(spec("backend=numpy", "schedule.epochs=9"), "out", resume=True)
+    monkeypatch.setattr(Cuda, "obstacle", lambda self: "there is no NVIDIA driver on this machine")
+    with pytest.raises(RunError) as raised:
+        run(spec("backend=auto", "schedule.epochs=9"), "out", resume=True)
+    assert str(raised.value).splitlines() == [
+        "out: this run was trained by the backend cuda, and here it would go on with cpu",
+        "  cuda cannot run here: there is no NVIDIA driver on this machine",
+        "  resume it where it can; nnctl evaluate out --backend auto judges it here",
+    ]
 
 
 @pytest.mark.usefixtures("backend")

@@ -20,10 +20,14 @@ _NEWEST = 13
 class Cuda(BackendComponent):
     """Each step captured into a graph of kernels on an NVIDIA GPU.
 
-    precision: of matrix products and convolutions; sums are float32 in each. tf32 keeps 10 bits of a factor's
-    mantissa and bf16 keeps 7, of float32's 23. persistent: one kernel that runs a chunk of training steps, in
-    place of a launch for each piece of a step; without it, where a trial of a small net's first steps finds it
-    faster.
+    precision: the factors of matrix products and convolutions are rounded before they are multiplied. float32: not at
+    all, which is true float32, with no TF32 in it. tf32: to 10 bits of the mantissa, of float32's 23; bf16: to 7.
+    Whatever it is, weights, state, sums and all between products stay float32. So do the products of a recurrent
+    layer's state, convolutions of few channels a group, and products too small for tensor cores to have much to do.
+
+    persistent: one kernel that runs a whole chunk of training steps, in place of a launch for each piece of a step.
+    Results are equal to the bit. Left out, it is taken where a trial on the first long chunk of a small net finds
+    it faster.
     """
 
     example = "{type: cuda, device: 1, precision: tf32}"
@@ -39,8 +43,14 @@ class Cuda(BackendComponent):
         "nvidia-cublas-cu12",
     )
     device: Annotated[NonNegativeInt, "the number of the GPU, from 0"] = 0
-    precision: Annotated[Literal["float32", "tf32", "bf16"], "what factors of products are rounded to"] = "float32"
-    persistent: Annotated[bool | None, "whether one kernel runs many steps; by trial where it is not said"] = None
+    precision: Annotated[
+        Literal["float32", "tf32", "bf16"],
+        "what factors of products are rounded to: float32 not at all, tf32 to 10 bits of the mantissa, bf16 to 7; "
+        "sums, weights, state and recurrent products are float32 in each",
+    ] = "float32"
+    persistent: Annotated[
+        bool | None, "whether one kernel runs a chunk of training steps; null: where a trial finds it faster"
+    ] = None
 
     def obstacle(self) -> str | None:
         """See `BackendComponent`."""
@@ -81,7 +91,7 @@ class Cuda(BackendComponent):
 
 @register("backend", "cupy")
 class CuPy(Cuda):
-    """The backend `cuda` by the name of the library that it stands on."""
+    """The backend `cuda` by the name of the library that it stands on, with the same fields."""
 
     example = "{type: cupy, device: 1}"
 

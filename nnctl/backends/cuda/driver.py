@@ -9,14 +9,15 @@ from functools import cache
 _NAME = "libcuda.so.1"
 _NO_DEVICE = 100
 """CUDA_ERROR_NO_DEVICE"""
+_ASKED = ("cuDriverGetVersion", "cuInit", "cuDeviceGetCount", "cuGetErrorString")
 
 
 @dataclass(frozen=True)
 class Driver:
     """A driver that is installed.
 
-    version: of CUDA, the newest that it runs, as (13, 0). devices: how many it knows. problem: why it knows
-    none though there may be some, "" where there is no more to say.
+    version: of CUDA, the newest that it runs, as (13, 0); (0, 0) where it does not say. devices: how many it knows.
+    problem: why it knows none though there may be some, "" where there is no more to say.
     """
 
     version: tuple[int, int]
@@ -31,9 +32,14 @@ def installed_driver() -> Driver | None:
         library = ctypes.CDLL(_NAME)
     except OSError:
         return None
+    absent = [name for name in _ASKED if not hasattr(library, name)]
+    if absent:
+        return Driver((0, 0), 0, f"{_NAME} has no {absent[0]}, as that of a driver has")
     number = ctypes.c_int(0)
     # What a driver answers here is known before it has started.
-    library.cuDriverGetVersion(ctypes.byref(number))
+    status = library.cuDriverGetVersion(ctypes.byref(number))
+    if status:
+        return Driver((0, 0), 0, f"it does not tell its version: {_words(library, status)}")
     version = (number.value // 1000, number.value % 1000 // 10)
     status = library.cuInit(0)
     if status == 0:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnctl.backends.codegen.arguments import label
-from nnctl.backends.cuda.calls import THREADS, ProductPrecision
+from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.kernels import EMITTERS
-from nnctl.backends.cuda.product_library import LibraryCall, ProductLibrary, pieces_of
+from nnctl.backends.cuda.product_library import LibraryCall, Piece, ProductLibrary, pieces_of
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -38,11 +38,15 @@ class CudaPlanner:
         return lowered(graph, sizes, precision)
 
     def listing(self, plan: Plan) -> str:
-        """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once."""
+        """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once.
+
+        A call that makes several launches stands at one of them, and is named at the others.
+        """
         lines: list[str] = []
         units: dict[Unit, None] = {}
         pieces = pieces_of(plan, self.precision, self._products)
-        for launch, of_launch in zip(plan.launches, pieces, strict=True):
+        makers = _makers(plan, pieces)
+        for number, (launch, of_launch) in enumerate(zip(plan.launches, pieces, strict=True)):
             lines.append(f"// {label(launch)}")
             for piece in of_launch or ():
                 if isinstance(piece, LibraryCall):
@@ -53,6 +57,17 @@ class CudaPlanner:
             if of_launch is None:
                 lines.append("// the reference body runs, outside any graph")
             elif not of_launch:
-                lines.append("// by another launch")
+                lines.append(f"// made by {makers.get(number, 'the product before it')}")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])
+
+
+def _makers(plan: Plan, pieces: Sequence[Sequence[Piece] | None]) -> dict[int, str]:
+    """The call that makes a launch beside that at which it stands, by the launch's number, in words."""
+    return {
+        number: f"{piece.function.name}, the call of {launch.outputs[0].name}"
+        for launch, of_launch in zip(plan.launches, pieces, strict=True)
+        for piece in of_launch or ()
+        if isinstance(piece, Call)
+        for number, _ in piece.shares
+    }

@@ -17,6 +17,7 @@ from nnctl.backends.report import report
 from nnctl.cli import main
 from nnctl.components.backends import Auto
 from nnctl.errors import DeviceError, UsageError
+from nnctl.spec.catalogue import entry
 from nnctl.spec.load import load_text
 
 SPEC = "data: {type: xor}\nlayers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood\nbackend: "
@@ -181,22 +182,29 @@ def test_the_command_line_ends_with_2(machine, tmp_path, capsys):
     assert main(["train", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "run")]) == 2
     assert "the cuda backend cannot run this net: there is no NVIDIA driver on this machine" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-    assert main(["explain", "cuda"]) == 0
-    assert '"precision"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["cuda", "cupy"])
+def test_explain_says_what_each_field_means(name):
+    fields = {field.name: field.about for field in entry("backend", name).fields}
+    assert list(fields) == ["device", "precision", "persistent"]
+    assert all(fields.values())
+    words = ("float32 not at all", "tf32 to 10 bits", "bf16 to 7", "sums, weights, state and recurrent products")
+    assert all(word in fields["precision"] for word in words)
 
 
 # -- the driver ------------------------------------------------------------------------------
 
 
-def library(version: int, devices: int, start: int = 0) -> Any:
-    """The functions of libcuda; `cuInit` gives the status `start`."""
+def library(version: int, devices: int, start: int = 0, telling: int = 0) -> Any:
+    """The functions of libcuda; `cuInit` gives the status `start`, `cuDriverGetVersion` the status `telling`."""
 
     def put(value: Any) -> Any:
         return lambda place: setattr(place._obj, "value", value) or 0
 
     words = put(b"system has unsupported display driver")
     return SimpleNamespace(
-        cuDriverGetVersion=put(version),
+        cuDriverGetVersion=(lambda place: telling) if telling else put(version),
         cuInit=lambda flags: start,
         cuDeviceGetCount=put(devices),
         cuGetErrorString=lambda status, place: words(place),
@@ -209,6 +217,14 @@ def library(version: int, devices: int, start: int = 0) -> Any:
         (library(13010, 2), Driver((13, 1), 2)),
         (library(12040, 0, 100), Driver((12, 4), 0)),
         (library(12040, 0, 803), Driver((12, 4), 0, "system has unsupported display driver")),
+        (
+            library(0, 1, telling=34),
+            Driver((0, 0), 0, "it does not tell its version: system has unsupported display driver"),
+        ),
+        (
+            SimpleNamespace(cuInit=lambda flags: 0),
+            Driver((0, 0), 0, "libcuda.so.1 has no cuDriverGetVersion, as that of a driver has"),
+        ),
     ],
 )
 def test_the_driver_is_asked(monkeypatch, answers, found):

@@ -58,6 +58,8 @@ def test_numbers_of_any_kind_as_real_ones(kind: Any, count: int) -> None:
 @pytest.mark.parametrize(("shape", "longer"), [
     ((), (3, 4)), ((3, 1), (3, 33)), ((1, 33), (31, 33)), ((8,), (5, 8)), ((2, 1, 1, 8), (2, 3, 5, 8)),
     ((1, 3, 1, 4), (2, 3, 5, 4)), ((3, 1, 2, 1, 3), (3, 2, 2, 4, 3)), ((257, 1), (257, 1)),
+    ((2, 1, 3, 1, 2, 1), (2, 2, 3, 3, 2, 4)), ((1, 2, 1, 3, 1, 2, 1, 4, 1, 2), (2, 2, 2, 3, 3, 2, 2, 4, 2, 2)),
+    ((1, 0, 1, 3, 1, 2), (2, 0, 2, 3, 3, 2)),
 ])  # fmt: skip
 def test_repetitions_along_any_axes(shape: tuple[int, ...], longer: tuple[int, ...]) -> None:
     compare("broadcast_to", [numbers(*shape)], {"shape": longer}, 1)

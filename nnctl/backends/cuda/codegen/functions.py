@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -54,7 +54,7 @@ class Unit:
     name: str
     text: str
 
-    @property
+    @cached_property
     def module(self) -> str:
         """The text with what it begins with, and a launchable wrapper for each of its functions.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from nnctl.backends.cuda.calls import Call, blocks_for, elements, emits, pack_of
+from nnctl.backends.cuda.calls import Call, Scratch, blocks_for, elements, emits, pack_of
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.plan.plan import Launch, Slot
 
@@ -12,7 +13,7 @@ _FILE = "layout.cu"
 _JOINED = 4
 """Arrays that one call of `concatenate` joins."""
 _GROUPS = 5
-"""Groups of axes, repeated and not in turns, that `broadcast_to` knows."""
+"""Groups of axes, repeated and not in turns, that one call of `broadcast_to` knows."""
 
 
 @emits("slice")
@@ -79,12 +80,22 @@ def _cast(launch: Launch) -> list[Call]:
 
 @emits("broadcast_to")
 def _broadcast_to(launch: Launch) -> list[Call]:
-    """Raises ValueError for axes that are repeated and kept in more turns than the kernel knows."""
     x, made = launch.inputs[0], launch.outputs[0]
-    groups = _groups(x, made)
-    if len(groups) > _GROUPS:
-        raise ValueError(f"broadcast_to from {x.shape} to {made.shape} repeats axes in {len(groups)} turns")
-    groups = [(1, False)] * (_GROUPS - len(groups)) + groups
+    return _repeated(x, made, _groups(x, made))
+
+
+def _repeated(x: Slot | Scratch, made: Slot, groups: Sequence[tuple[int, bool]]) -> list[Call]:
+    """The calls that repeat x along groups of axes: one, or the inner groups first where one knows not as many."""
+    if len(groups) <= _GROUPS:
+        return [_repetition(x, made, groups)]
+    outer, inner = groups[: 1 - _GROUPS], groups[1 - _GROUPS :]
+    kept, width = math.prod(n for n, kept in outer if kept), math.prod(n for n, _ in inner)
+    between = Scratch(kept * width, key=f"{len(groups)} groups")
+    return [_repetition(x, between, [(kept, True), *inner]), *_repeated(between, made, [*outer, (width, True)])]
+
+
+def _repetition(x: Slot | Scratch, made: Slot | Scratch, groups: Sequence[tuple[int, bool]]) -> Call:
+    groups = [(1, False)] * (_GROUPS - len(groups)) + list(groups)
     lengths = [n for n, _ in groups]
     strides: list[int] = []
     stride = 1
@@ -92,10 +103,10 @@ def _broadcast_to(launch: Launch) -> list[Call]:
         strides.insert(0, stride if kept else 0)
         stride *= length if kept else 1
     pack = pack_of(lengths[-1])
-    count = elements(made) // pack
+    count = math.prod(lengths) // pack
     inner = (*lengths[1:-1], lengths[-1] // pack)
     moves = (*strides[:-1], strides[-1] * pack)
-    return [Call(function(_FILE, "broadcast_to"), blocks_for(count), (x, made, count, pack, *inner, *moves))]
+    return Call(function(_FILE, "broadcast_to"), blocks_for(count), (x, made, count, pack, *inner, *moves))
 
 
 def _groups(x: Slot, made: Slot) -> list[tuple[int, bool]]:
