@@ -27,12 +27,13 @@ from nnctl.errors import DataError
 class Split:
     """The examples of a split.
 
-    inputs: (n, *input_shape) uint8, float32 or int64, as stored, in memory or on disk; targets: labels (n,) int64 or
-    values float32.
+    inputs: (n, *input_shape) uint8, float32 or int64, as stored, in memory or on disk; targets: labels (n, …) int64,
+    −1 for one that is left out, or values float32; weights: (n, *weights_shape) float32, None where all count alike.
     """
 
     inputs: Rows
     targets: NDArray[Any]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -21,7 +21,7 @@ _READ_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class TrainingWindows:
-    """The windows of a training set: inputs and targets (n, …) as stored, in the order of an epoch.
+    """The windows of a training set: inputs, targets and weights (n, …) as stored, in the order of an epoch.
 
     size: examples in a window, whole batches. augmenter: None where examples stay as they are. What is drawn for an
     example depends on (seed, epoch, position in the epoch) alone.
@@ -29,25 +29,37 @@ class TrainingWindows:
 
     inputs: Rows
     targets: NDArray[Any]
+    weights: NDArray[Any] | None
     order: Order
     augmenter: Augmenter | None
     size: int
 
     @classmethod
     def of(
-        cls, inputs: Rows, targets: NDArray[Any], order: Order, augmenter: Augmenter | None, batch: int
+        cls,
+        inputs: Rows,
+        targets: NDArray[Any],
+        weights: NDArray[Any] | None,
+        order: Order,
+        augmenter: Augmenter | None,
+        batch: int,
     ) -> TrainingWindows:
         """Windows of as many batches as are usual, one at least."""
         usual = _READ_BYTES // (math.prod(inputs.shape[1:]) * inputs.dtype.itemsize) if augmenter is None else _CHANGED
-        return cls(inputs, targets, order, augmenter, batch * max(1, usual // batch))
+        return cls(inputs, targets, weights, order, augmenter, batch * max(1, usual // batch))
 
     @property
     def examples(self) -> int:
         """The number of examples in an epoch."""
         return len(self.inputs)
 
-    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(inputs, targets) of the window that begins at position `first` of the epoch's order."""
+    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+        """(inputs, targets, weights) of the window that begins at position `first` of the epoch's order."""
         rows = self.order.of(epoch)[first : first + self.size]
-        inputs, targets = self.inputs[rows], self.targets[rows]
-        return (inputs, targets) if self.augmenter is None else self.augmenter(inputs, targets, epoch, first)
+        inputs, chosen = self.inputs[rows], rows
+        if self.augmenter is not None:
+            if self.weights is None:
+                return *self.augmenter(inputs, self.targets[rows], epoch, first), None
+            # In place of targets their rows: where examples are mixed, the weight comes with the label that is chosen.
+            inputs, chosen = self.augmenter(inputs, rows, epoch, first)
+        return inputs, self.targets[chosen], None if self.weights is None else self.weights[chosen]

@@ -18,6 +18,7 @@ from nnctl.data.batches import FixedOrder, Order
 from nnctl.data.stored.arrays import StoredArray
 from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.evaluate import BATCH
+from nnctl.engine.stored import stored_targets
 from nnctl.engine.windows import StoredReader, WindowReader, WindowSource, Write
 from nnctl.errors import DataError
 from nnctl.graph import interface
@@ -45,26 +46,40 @@ class Feed:
         """The split, to be read once in order. Raises KeyError where none that can be is bound under that name."""
         return self._measured[split]
 
-    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order | None = None) -> None:
+    def bind(
+        self,
+        split: str,
+        inputs: NDArray[Any],
+        targets: NDArray[Any],
+        order: Order | None = None,
+        weights: NDArray[Any] | None = None,
+    ) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know, and for
-        a label that is no class.
+        targets, weights: see `stored_targets`. order: of an epoch; that of `inputs` if None. Raises DataError for an
+        index that a layer does not know, and for a label that is no class.
         """
-        reader = ResidentReader(self._placed(self._stored(inputs, targets)), self._order(order or _as_given(inputs)))
+        placed = self._placed(self._stored(inputs, targets, weights))
+        reader = ResidentReader(placed, self._order(order or _as_given(inputs)))
         self._replace(split, reader)
         self._measured[split] = reader
 
-    def bind_stored(self, split: str, inputs: StoredArray, targets: NDArray[Any]) -> None:
+    def bind_stored(
+        self, split: str, inputs: StoredArray, targets: NDArray[Any], weights: NDArray[Any] | None = None
+    ) -> None:
         """Make a split known that lies on disk, to be measured; a part of it at a time is put on the backend.
 
         Raises DataError for a net that reads on from one example to the next.
         """
         if self._network.structure.recurrent_states:
             raise DataError(f"the {split} split does not fit into memory, and stateful layers read it as a whole")
+
+        def read(part: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+            return inputs[part], targets[part], None if weights is None else weights[part]
+
         rows = BATCH * max(1, _PART_BYTES // (BATCH * math.prod(inputs.shape[1:]) * inputs.dtype.itemsize))
         examples, write = self._buffers(min(rows, len(inputs)))
-        self._measured[split] = StoredReader(len(inputs), examples, lambda part: (inputs[part], targets[part]), write)
+        self._measured[split] = StoredReader(len(inputs), examples, read, write)
 
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
         """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
@@ -96,11 +111,13 @@ class Feed:
 
     def _buffers(self, rows: int) -> tuple[PlacedExamples, Write]:
         """Room for so many examples on the backend, and the way to fill it."""
-        shapes = (self._signature.input_shape, self._signature.target_shape)
-        examples = self._placed(self._stored(*(np.zeros((rows, *shape)) for shape in shapes)))
+        signature = self._signature
+        inputs, targets = (np.zeros((rows, *shape)) for shape in (signature.input_shape, signature.target_shape))
+        weights = None if signature.weights_shape is None else np.zeros((rows, *signature.weights_shape))
+        examples = self._placed(self._stored(inputs, targets, weights))
 
-        def write(inputs: NDArray[Any], targets: NDArray[Any], first: int) -> None:
-            for name, array in self._stored(inputs, targets).items():
+        def write(inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None, first: int) -> None:
+            for name, array in self._stored(inputs, targets, weights).items():
                 self._backend.copy_into(examples.arrays[name], array, first)
 
         return examples, write
@@ -112,14 +129,13 @@ class Feed:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
-    def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        labelled = self._signature.classes is not None
-        if labelled and targets.size:
+    def _stored(
+        self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None
+    ) -> dict[str, NDArray[Any]]:
+        if self._signature.classes is not None and targets.size:
             self._check_labels(int(targets.min()), int(targets.max()))
-        return {
-            interface.INPUTS: self._stored_inputs(inputs),
-            interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
-        }
+        stored = {interface.INPUTS: self._stored_inputs(inputs)}
+        return stored | stored_targets(self._signature, targets, weights)
 
     def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         kind = self._signature.input_dtype
@@ -130,7 +146,7 @@ class Feed:
     def _check_labels(self, smallest: int, largest: int) -> None:
         # Compiled code reads a net's output at its label unchecked.
         known = len(self._signature.classes or ())
-        if smallest < 0 or largest >= known:
+        if smallest < (-1 if self._signature.ignores else 0) or largest >= known:
             raise DataError(
                 f"the targets hold the label {largest if largest >= known else smallest}, "
                 f"and the data's {known} classes are 0 to {known - 1}"

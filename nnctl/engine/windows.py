@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder
 
-Write = Callable[[NDArray[Any], NDArray[Any], int], None]
-"""(inputs, targets, first): let the rows from `first` on be these examples."""
-Read = Callable[[NDArray[np.int64]], tuple[NDArray[Any], NDArray[Any]]]
+Write = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None, int], None]
+"""(inputs, targets, weights, first): let the rows from `first` on be these examples."""
+Read = Callable[[NDArray[np.int64]], tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]
 
 
 class WindowSource(Protocol):
@@ -33,14 +33,14 @@ class WindowSource(Protocol):
     def size(self) -> int:
         """The number of examples in a window, whole batches; the last of an epoch may have fewer."""
 
-    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(inputs, targets) of the window that begins at position `first`. Called on another thread."""
+    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+        """(inputs, targets, weights) of the window that begins at position `first`. Called on another thread."""
 
 
 class StoredReader:
     """See `nnctl.engine.chunks.Measured`: a split on disk, of which one part after the other lies on the backend.
 
-    examples: buffers for a part, whole batches of a pass. read: gives (inputs, targets) of some rows.
+    examples: buffers for a part, whole batches of a pass. read: gives (inputs, targets, weights) of some rows.
     """
 
     def __init__(self, count: int, examples: PlacedExamples, read: Read, write: Write) -> None:
@@ -121,8 +121,8 @@ class WindowReader:
 
     def _make(self, number: int) -> None:
         epoch, place = divmod(number, self._of_an_epoch)
-        inputs, targets = self._source.window(epoch, place * self._source.size)
-        self._write(inputs, targets, self._row(number))
+        inputs, targets, weights = self._source.window(epoch, place * self._source.size)
+        self._write(inputs, targets, weights, self._row(number))
 
     def _number(self, epoch: int, first: int) -> int:
         """The window of a position, counted from the first epoch's first."""

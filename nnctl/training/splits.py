@@ -24,10 +24,10 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None
     order = training_order(spec, len(train))
     augment = spec.data.augmentations
     if not augment and not isinstance(train.inputs, StoredArray):
-        feed.bind("train", train.inputs, train.targets, order)
+        feed.bind("train", train.inputs, train.targets, order, train.weights)
         return
     augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT) if augment else None
-    source = TrainingWindows.of(train.inputs, train.targets, order, augmenter, timetable.batch)
+    source = TrainingWindows.of(train.inputs, train.targets, train.weights, order, augmenter, timetable.batch)
     feed.bind_windows("train", source, epochs=timetable.epochs, ahead=(threads or cores()) > 1)
 
 
@@ -41,9 +41,9 @@ def bind_other_splits(feed: Feed, data: Dataset) -> None:
 def bind_whole(feed: Feed, name: str, split: Split) -> None:
     """Bind a split that is measured, where it lies."""
     if isinstance(split.inputs, StoredArray):
-        feed.bind_stored(name, split.inputs, split.targets)
+        feed.bind_stored(name, split.inputs, split.targets, split.weights)
     else:
-        feed.bind(name, split.inputs, split.targets)
+        feed.bind(name, split.inputs, split.targets, weights=split.weights)
 
 
 def training_order(spec: Spec, examples: int) -> Order:

@@ -29,7 +29,7 @@ class Source:
         self.threads: set[threading.Thread] = set()
         self.broken: dict[int, Exception] = {}
 
-    def window(self, epoch: int, first: int) -> tuple[Any, Any]:
+    def window(self, epoch: int, first: int) -> tuple[Any, Any, None]:
         number = 3 * epoch + first // SIZE
         assert self.let[number].wait(10)
         self.threads.add(threading.current_thread())
@@ -37,7 +37,7 @@ class Source:
         if number in self.broken:
             raise self.broken[number]
         positions = np.arange(first, min(first + SIZE, EXAMPLES))
-        return 100 * epoch + positions, -positions
+        return 100 * epoch + positions, -positions, None
 
     def all(self) -> Source:
         for event in self.let.values():
@@ -58,7 +58,7 @@ class Ring:
         self.writes: list[tuple[int, int]] = []
         self.written = threading.Condition()
 
-    def write(self, inputs: Any, targets: Any, first: int) -> None:
+    def write(self, inputs: Any, targets: Any, weights: None, first: int) -> None:
         for array, values in zip(self.examples.arrays.values(), (inputs, targets)):
             array[first : first + len(values)] = values
         with self.written:

@@ -58,7 +58,7 @@ def digest_of(files: Iterable[Path], said: Mapping[str, Any]) -> str:
 def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> Path:
     """The folder of an entry, made by `make(folder)` where it is not there. Raises DataError where it cannot be kept.
 
-    source, what: for people, and to know older entries of the same file in the same role, which leave.
+    source, what: its path and its role, for people, and to know older entries of the same file in the same role, which leave.
     """
     root = cache_root()
     folder = root / digest[:40]
@@ -73,7 +73,7 @@ def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> 
         raise _unkept(root, error) from error
     try:
         make(part)
-        (part / _ABOUT).write_text(json.dumps({"source": source, "what": what}), encoding="utf-8")
+        (part / _ABOUT).write_text(json.dumps({"source": os.path.abspath(source), "what": what}), encoding="utf-8")
         try:
             part.rename(folder)
         except OSError as error:
@@ -84,7 +84,7 @@ def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> 
         raise _unkept(root, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    same = [each for each in entries() if (each.source, each.what) == (source, what)]
+    same = [each for each in entries() if (each.source, each.what) == (os.path.abspath(source), what)]
     for old in sorted(same, key=lambda each: -(each.folder / _ABOUT).stat().st_mtime_ns)[_KEPT:]:
         remove(old)
     return folder

@@ -16,6 +16,7 @@ from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import StoredArray
 from nnctl.data.stored.folder import digest_of, entry
+from nnctl.data.stored.progress import shown
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.stored import StoredColumns
 
@@ -62,7 +63,8 @@ class TableInputs:
 
         def make(folder: Path) -> None:
             with (folder / _INPUTS).open("wb") as file:
-                for part in self._parts(kept):
+                what = f"keeping the inputs of {self.table.place.name}"
+                for part in shown(self._parts(kept), what, len(self), "rows"):
                     file.write(memoryview(cast(Any, part)).cast("B"))
 
         folder = entry(digest, self.table.place.name, "inputs", make)
