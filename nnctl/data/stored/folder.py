@@ -58,7 +58,7 @@ def digest_of(files: Iterable[Path], said: Mapping[str, Any]) -> str:
 def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> Path:
     """The folder of an entry, made by `make(folder)` where it is not there. Raises DataError where it cannot be kept.
 
-    source, what: its path and its role, for people, and to know older entries of the same file in the same role, which leave.
+    source, what: the file's path and the entry's role, for people, and to know older ones of the same, which leave.
     """
     root = cache_root()
     folder = root / digest[:40]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from graph.nets import Case, net
 from backends.cuda import test_products
 from backends.cuda.cublaslt_double import HANDLE, CublasLtDouble
 from backends.cuda.emulator import EmulatedDevice, compiler
+from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import cublaslt, product_library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.cublaslt import Algorithm, CublasLt, Heuristic, declared, installed
@@ -28,15 +30,24 @@ from nnctl.graph.network import Network
 STREAM = 0x57
 
 
+WITH_LIBRARY: list[EmulatedDevice] = []
+
+
 @pytest.fixture(autouse=True)
-def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("nnctl.backends.cache.store.cache_root", lambda: tmp_path)
+    yield
+    # A device and its library know each other: its workspace would stay until the garbage is looked through.
+    for device in WITH_LIBRARY:
+        device.products = None
+    WITH_LIBRARY.clear()
 
 
 def with_library(double: CublasLtDouble, order: int = 0) -> EmulatedDevice:
     """An emulated device that has the library's double."""
     double.device = EmulatedDevice(order)
     double.device.products = CublasLt(declared(double), double.device, STREAM, "emulated")
+    WITH_LIBRARY.append(double.device)
     return double.device
 
 

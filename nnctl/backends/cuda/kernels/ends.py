@@ -38,7 +38,7 @@ class End:
 
 
 def reading(end: End | None, c: Slot) -> tuple[Slot, int]:
-    """The array that a kernel reads beside, and its flags. It has all arguments: c in the place of what nobody reads."""
+    """The array that a kernel reads beside, and its flags; c in the place of what nobody reads."""
     return (end.beside or c, end.way) if end else (c, 0)
 
 
