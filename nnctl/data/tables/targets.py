@@ -12,7 +12,6 @@ from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.source import TargetType
 from nnctl.data.tables.cells import Table
-from nnctl.data.tables.kinds import require_column
 from nnctl.data.words import some
 
 
@@ -21,7 +20,7 @@ def targets_of(
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """(labels int64 (n,), their classes), or (values float32 (n, k), None). Raises DataError."""
     for name in names:
-        require_column(table, name)
+        table.require(name)
     cells = [table.cells(name) for name in names]
     if len(cells) == 1 and (cells[0].is_text or target_type == "labels"):
         codes, texts = cells[0].codes()
