@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.source import Source, SplitHints
+from nnctl.data.source import SPLITS, Source, SplitHints
 from nnctl.data.splits import Indices, Sampler, fold, partition, subset
 from nnctl.data.streams import Purpose
 
@@ -24,19 +24,33 @@ class Division:
 def divide(source: Source, labels: NDArray[np.int64] | None, hints: SplitHints, n: int, seed: int) -> Division:
     """The division of n examples, those of the source's own test set not counted.
 
-    labels (n,): None where targets are values. Raises DataError where nothing is left to train on.
+    labels (n,): None where targets are values. What the data assign to validation or the test stays there; of the test
+    `test` takes a part. Raises DataError where nothing is left to train on.
     """
     sampler = Sampler(source.split, seed)
+    given = np.zeros(n, dtype=np.int8) if hints.assigned is None else hints.assigned
+    rest, own_validation, own_test = (np.flatnonzero(given == number) for number in range(len(SPLITS)))
     train, validation, test = partition(
-        labels,
-        n,
-        test=None if source.own_test_set else source.test,
-        validation=None if source.fold else source.validation,
+        _of(labels, rest),
+        len(rest),
+        test=None if source.own_test_set or len(own_test) else source.test,
+        validation=None if source.fold or len(own_validation) else source.validation,
         sampler=sampler,
     )
     if source.fold is not None:
-        train, validation = fold(None if labels is None else labels[train], train, *source.fold, sampler)
+        train, validation = fold(_of(labels, rest[train]), train, *source.fold, sampler)
     if source.subset is not None:
-        part = None if labels is None else labels[train]
-        train = train[subset(part, len(train), source.subset, sampler, Purpose.SUBSET)]
-    return Division(train, validation, test)
+        train = train[subset(_of(labels, rest[train]), len(train), source.subset, sampler, Purpose.SUBSET)]
+    if len(own_test) and source.test is not None:
+        drawn = subset(_of(labels, own_test), len(own_test), source.test, sampler, Purpose.TEST_SUBSET)
+        own_test = own_test[drawn]
+    return Division(
+        rest[train],
+        own_validation if len(own_validation) else rest[validation],
+        own_test if len(own_test) else rest[test],
+    )
+
+
+def _of(labels: NDArray[np.int64] | None, indices: Indices) -> NDArray[np.int64] | None:
+    """The labels of some examples, where there are labels."""
+    return None if labels is None else labels[indices]

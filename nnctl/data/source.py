@@ -16,6 +16,7 @@ from annotated_types import Gt, Lt, MinLen
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonEmptyStr, NonNegativeInt, PositiveInt
 from nnctl.components.signature import DataSignature
+from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 
     from nnctl.data.stored.arrays import Rows
 
+SPLITS = ("train", "validation", "test")
+"""Names of splits, in the order of the numbers by which data assign examples to them."""
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
 """A number of examples, or a share of them between 0 and 1."""
+InMemory = Annotated[
+    bool | None,
+    "whether examples are held in memory, or read from disk as they are used; if absent, in memory where they take "
+    "at most half of what is left",
+]
 SplitRule = Literal["stratified", "random", "ordered"]
 TargetType = Literal["labels", "values"]
 BALANCED = "balanced"
@@ -189,6 +197,11 @@ class Source(DataSource):
     @property
     def ignored(self) -> int | None:
         """The label that the cost and every metric leave out; None where there is none."""
+        return None
+
+    @property
+    def picture_options(self) -> PictureOptions | None:
+        """Options by which its picture files are read; None where the data is none."""
         return None
 
     @property

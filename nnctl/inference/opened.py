@@ -140,8 +140,7 @@ def read_run(
     folder = find(path)
     name = folder.choose_checkpoint(checkpoint)
     saved = FolderStore(folder).load(name)
-    loaded = replace(_load(folder, augment, backend), folder=Path(folder.read_origin()["folder"]))
-    return SavedRun(folder, loaded, _signature(saved.progress["signature"]), name, saved)
+    return SavedRun(folder, _load(folder, augment, backend), _signature(saved.progress["signature"]), name, saved)
 
 
 def _load(folder: RunFolder, augment: Sequence[str] | None, backend: str | None) -> Loaded:
@@ -151,7 +150,7 @@ def _load(folder: RunFolder, augment: Sequence[str] | None, backend: str | None)
     if backend is not None:
         given[f"backend={backend}"] = "--backend"
     try:
-        return load_text(folder.read_spec(), str(folder.spec), list(given))
+        return load_text(folder.read_spec(), str(folder.spec), list(given), Path(folder.read_origin()["folder"]))
     except SpecError as error:
         # With the place of what was given called after the option that gave it.
         raise SpecError([_placed(diagnostic, given) for diagnostic in error.diagnostics]) from None

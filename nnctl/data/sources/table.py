@@ -13,7 +13,7 @@ from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource
+from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout
@@ -49,11 +49,7 @@ class TableSource(IgnoringSource):
     ] = None
     encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
     decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
-    in_memory: Annotated[
-        bool | None,
-        "whether examples are held in memory, or read from disk as they are used; if absent, in memory where they take "
-        "at most half of what is left",
-    ] = None
+    in_memory: InMemory = None
     missing_values: Annotated[
         tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
     ] = None

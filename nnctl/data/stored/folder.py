@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnctl import __version__
 from nnctl.errors import DataError
 from nnctl.process import memory
 
@@ -50,15 +51,17 @@ def on_disk(in_memory: bool | None, size: int) -> bool:
 
 
 def digest_of(files: Iterable[Path], said: Mapping[str, Any]) -> str:
-    """The digest of files, by place, size and time of change, and of what was said of how to read them."""
+    """The digest of files, by place, size and time of change, of what was said of how to read them, and of the reader."""
     found = [(os.path.realpath(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    return hashlib.sha256(json.dumps([found, said], sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        json.dumps([found, said, __version__], sort_keys=True).encode("utf-8", "surrogateescape")
+    ).hexdigest()
 
 
 def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> Path:
     """The folder of an entry, made by `make(folder)` where it is not there. Raises DataError where it cannot be kept.
 
-    source, what: for people, and to know older entries of the same file in the same role, which leave.
+    source, what: its path and its role, for people, and to know older entries of the same file in the same role, which leave.
     """
     root = cache_root()
     folder = root / digest[:40]
@@ -73,7 +76,7 @@ def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> 
         raise _unkept(root, error) from error
     try:
         make(part)
-        (part / _ABOUT).write_text(json.dumps({"source": source, "what": what}), encoding="utf-8")
+        (part / _ABOUT).write_text(json.dumps({"source": os.path.abspath(source), "what": what}), encoding="utf-8")
         try:
             part.rename(folder)
         except OSError as error:
@@ -84,7 +87,7 @@ def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> 
         raise _unkept(root, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    same = [each for each in entries() if (each.source, each.what) == (source, what)]
+    same = [each for each in entries() if (each.source, each.what) == (os.path.abspath(source), what)]
     for old in sorted(same, key=lambda each: -(each.folder / _ABOUT).stat().st_mtime_ns)[_KEPT:]:
         remove(old)
     return folder
