@@ -33,7 +33,8 @@ def doctor(
     from nnctl.cli.printing import print_rows
 
     if spec is None:
-        from nnctl.backends.report import Finding, report
+        from nnctl.backends.contract import Finding
+        from nnctl.backends.report import report
         from nnctl.data.stored.folder import cache_root, entries
         from nnctl.process.memory import in_bytes
 
