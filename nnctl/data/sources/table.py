@@ -82,7 +82,7 @@ class TableSource(Source):
         kinds = columns_of(table, self.columns, self.targets)
         targets, classes = targets_of(table, self.targets, self.target_type)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))
-        return Examples(description, TableInputs(table, kinds, description), targets)
+        return Examples(description, TableInputs(table, kinds, self.targets, description), targets)
 
     @property
     def layout(self) -> Layout:
