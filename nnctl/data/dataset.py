@@ -115,7 +115,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     kept, targets = _filtered(examples.targets, renumber, source, "the data")
     labels = _strata(targets, source) if names is not None and targets.ndim == 1 else None
     division = divide(source, labels, _of_rows(examples.hints, kept), len(kept), seed)
-    description, inputs, fitted = examples.description, examples.inputs, {}
+    description, inputs, fitted = examples.description, examples.inputs, dict(examples.kept)
     if not isinstance(inputs, np.ndarray | StoredArray):
         made = inputs.fit(kept[division.train])
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)

@@ -117,8 +117,9 @@ class Examples:
     inputs: (n, *input_shape) uint8, float32 or int64, or what becomes that when the training examples are known;
     targets: labels (n,) or (n, time) int64 or values (n, *target_shape) float32; test_inputs and test_targets: the
     test set that comes with the source apart. hints: what decides on which side examples are held out.
-    advice: a sentence for each doubt about them. weights and test_weights: what each example counts in the cost,
-    (n,), as the data says it, where `Source.weights` asks for it; None for 1.
+    advice: a sentence for each doubt about them. kept: of inputs that are numbers, what inputs to come are made by.
+    weights and test_weights: what each example counts in the cost, (n,), as the data says it, where
+    `Source.weights` asks for it; None for 1.
     """
 
     description: Description
@@ -128,6 +129,7 @@ class Examples:
     test_targets: NDArray[Any] | None = None
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
     weights: NDArray[Any] | None = None
     test_weights: NDArray[Any] | None = None
 

@@ -85,7 +85,7 @@ class TableSource(IgnoringSource):
         targets, classes = targets_of(table, self.targets, self.target_type)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))
         weights = weights_of(table, weight[0]) if weight else None
-        return Examples(description, TableInputs(table, kinds, description), targets, weights=weights)
+        return Examples(description, TableInputs(table, kinds, self.targets, description), targets, weights=weights)
 
     @property
     def layout(self) -> Layout:

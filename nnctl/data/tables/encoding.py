@@ -20,6 +20,7 @@ from nnctl.data.stored.arrays import Rows, StoredArray
 from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.stored.progress import shown
 from nnctl.data.tables.cells import Table
+from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
 
 _INPUTS, _LEARNED = "inputs.f32", "learned.json"
@@ -31,11 +32,12 @@ _PART_ROWS = 1 << 16
 class TableInputs:
     """Inputs from a table, whose columns are not fitted yet; see `nnctl.data.source.Unfitted`.
 
-    columns: what each column in use is, by name, in the order of the inputs.
+    columns: what each column in use is, by name, in the order of the inputs. targets: names of the target columns.
     """
 
     table: Table
     columns: Mapping[str, Column]
+    targets: tuple[str, ...]
     description: Description
 
     def __len__(self) -> int:
@@ -50,7 +52,8 @@ class TableInputs:
         else:
             kept = self._learned(train)
             inputs = self._encoded(kept)
-        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), {"columns": kept})
+        fitted = FittedColumns(tuple(columns), self.targets, self.columns, kept)
+        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), fitted.plain())
 
     def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
         """The lessons of the training rows, by column."""
