@@ -15,7 +15,8 @@ from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
-from nnctl.inference.judging import judge
+from nnctl.graph import interface
+from nnctl.inference.judging import counted, judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
 from nnctl.runs.folder import CHECKPOINTS, RunFolder
@@ -34,6 +35,8 @@ class TrainedRun:
     epoch: float
     step: int
     fingerprint: str
+    fitted: Mapping[str, Any]
+    """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -55,6 +58,13 @@ class TrainedRun:
             return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
         return outputs
 
+    def rescaled(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Raw inputs (n, …) as they enter the net."""
+        if self.signature.statistics_shape is None:
+            return np.asarray(inputs, dtype=np.float64)
+        statistics = self.engine.read((interface.SHIFT, interface.SCALE))
+        return np.asarray((inputs - statistics[interface.SHIFT].astype(np.float64)) * statistics[interface.SCALE])
+
     @property
     def one_unit(self) -> bool:
         """True where the net has one output unit, which answers the second of two classes."""
@@ -65,14 +75,16 @@ class TrainedRun:
         metrics = self.engine.network.fitted_metrics
         if self.classes is None:
             return judge(metrics, scores, targets.reshape(scores.shape), labelled=False)
-        return judge(metrics, scores[:, 1:] if self.one_unit else scores, targets.reshape(-1), labelled=True)
+        scores, labels = counted(scores, targets)
+        return judge(metrics, scores[:, 1:] if self.one_unit else scores, labels, labelled=True)
 
     def judge_answers(self, answers: NDArray[np.int64], targets: NDArray[Any]) -> dict[str, float | None]:
         """The metrics that hang on the answers alone, of classes (n,); the others are None."""
         metrics = self.engine.network.fitted_metrics
         of_answers = {column: metric for column, metric in metrics.items() if metric.of_answers}
+        answers, labels = counted(answers, targets)
         sure = np.eye(len(self.classes or ()))[answers]
-        return dict.fromkeys(metrics) | judge(of_answers, sure, targets.reshape(-1), labelled=True)
+        return dict.fromkeys(metrics) | judge(of_answers, sure, labels, labelled=True)
 
 
 @dataclass(frozen=True)
@@ -84,12 +96,6 @@ class SavedRun:
     signature: DataSignature
     checkpoint: str
     saved: Checkpoint
-
-    @property
-    def fitted(self) -> Mapping[str, Any]:
-        """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
-        kept: Mapping[str, Any] = self.saved.progress.get("fitted", {})
-        return kept
 
     def start(self, backend: str | None = None) -> TrainedRun:
         """The net on a backend, the spec's if None. Raises SpecError, UsageError, RunError."""
@@ -105,6 +111,7 @@ class SavedRun:
             progress["epoch"],
             progress["step"],
             fingerprint=progress["data"],
+            fitted=progress.get("fitted", {}),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nnctl.backends.machine import cores
 from nnctl.data.augment import Augmenter
 from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
 from nnctl.data.dataset import Dataset, Split
@@ -10,6 +9,7 @@ from nnctl.data.stored.arrays import LazyRows
 from nnctl.data.streams import Purpose
 from nnctl.data.training_windows import TrainingWindows
 from nnctl.engine.feed import Feed
+from nnctl.process.cores import cores
 from nnctl.spec.document import Spec
 from nnctl.training.timetable import Timetable
 

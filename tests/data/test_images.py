@@ -97,7 +97,7 @@ def test_what_is_left_out_is_counted(folder):
     (folder / "pets/dog/.ipynb_checkpoints").mkdir()
     assert load_dataset(Images(path="pets"), folder, 0).advice == (
         "left out of the pictures: 5 hidden (__MACOSX, .hidden.png, ._1.png, …); "
-        "5 of other kinds (readme, notes.txt, b.heic, …); 1 pictures outside the folders of the classes (stray.png)",
+        "5 of other kinds (readme, notes.txt, b.heic, …); 1 outside the folders of the classes (stray.png)",
     )
 
 
@@ -207,7 +207,7 @@ def test_pictures_that_lie_in_the_folders_of_splits_themselves(tmp_path):
 
 
 SPEC = """
-data: {type: images, path: set}
+data: {type: images, path: set, background: white}
 layers: [flatten, {type: dense, units: 3, activation: softmax}]
 cost: log_likelihood
 schedule: {epochs: 2, early_stopping: {monitor: validation_accuracy, patience: 5}}
@@ -235,4 +235,8 @@ def test_a_folder_of_validation_may_be_monitored(split, monkeypatch, capsys):
     # What was trained answers without its data.
     shutil.move(split / "set/test/a/7.png", split / "7.png")
     shutil.rmtree(split / "set")
-    assert main(["predict", "run", "7.png"]) == 0
+    Image.new("RGBA", (6, 4), (7, 0, 0, 0)).save(split / "clear.png")
+    save(split / "white.png", colour=(255, 255, 255))
+    assert main(["predict", "run", "7.png", "clear.png", "white.png"]) == 0
+    dark, clear, white = (json.loads(line)["probabilities"] for line in capsys.readouterr().out.splitlines())
+    assert clear == white != dark

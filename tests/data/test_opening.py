@@ -18,6 +18,7 @@ from nnctl.data.source import Source
 from nnctl.data.sources.arrays import Npy, Npz
 from nnctl.data.sources.images import Images
 from nnctl.data.sources.mnist import Mnist
+from nnctl.data.sources.table import TableSource
 from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Shakespeare, Text
 from nnctl.errors import DataError
@@ -31,6 +32,7 @@ READERS = [
     Images(path="it"),
     Mnist(path="it"),
     Shakespeare(path="it"),
+    TableSource(path="it", target="it"),
     Text(path="it"),
 ]
 

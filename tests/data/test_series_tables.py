@@ -55,7 +55,8 @@ def test_a_stride_leaves_windows_out(load: Load) -> None:
 def test_no_target_lies_on_two_sides_and_inputs_lie_before_their_border(load: Load) -> None:
     fields: dict[str, Any] = {"columns": ("x",), "window": 4, "horizon": 2, "scale": "none"}
     data = load(counted(20), **fields, validation=4, test=0.25)
-    assert data.validation is not None and data.test is not None
+    assert data.validation is not None
+    assert data.test is not None
     assert data.train.targets.tolist() == [[i, i + 1] for i in range(4, 10)]
     assert data.validation.targets.tolist() == [[11, 12], [12, 13], [13, 14]]
     assert data.test.targets.tolist() == [[15, 16], [16, 17], [17, 18], [18, 19]]
@@ -185,7 +186,8 @@ def test_columns_without_numbers(load: Load) -> None:
 def test_windows_cut_as_they_are_used_are_those_that_are_held(load: Load) -> None:
     fields: dict[str, Any] = {"window": 5, "horizon": 2, "stride": 2, "validation": 0.2, "test": 8}
     held, cut = (load(counted(40), **fields, in_memory=there) for there in (True, False))
-    assert isinstance(held.train.inputs, np.ndarray) and isinstance(cut.train.inputs, WindowRows)
+    assert isinstance(held.train.inputs, np.ndarray)
+    assert isinstance(cut.train.inputs, WindowRows)
     assert held.fingerprint == cut.fingerprint
     for name, split in cut.splits.items():
         np.testing.assert_array_equal(np.concatenate(list(pieces_of(split.inputs))), held.splits[name].inputs)

@@ -19,11 +19,11 @@ from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.backends.limits import product_limit
-from nnctl.backends.machine import cores
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Plan, Slot
 from nnctl.process import memory
+from nnctl.process.cores import cores
 
 Array = NDArray[Any]
 

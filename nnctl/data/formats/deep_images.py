@@ -26,7 +26,7 @@ _MOST = {"I;12": 4095}
 """The value of white by raw mode, where it is not 65535."""
 _LARGE = 1 << 22
 """Pixels from which on the memory is asked for first."""
-_BYTES_A_PIXEL = 40
+_BYTES_A_PIXEL = 48
 """Memory that decoding takes at its peak: two decoded halves, whole numbers and real ones of four channels."""
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _HINT = "save it with 8 or 16 bits a channel, or write arrays and use data of type npz"

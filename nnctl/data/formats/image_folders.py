@@ -212,7 +212,7 @@ def _sub_folders(folder: Path, left_out: LeftOut) -> list[Path]:
         elif entry.is_dir():
             found.append(folder / entry.name)
         else:
-            reason = "pictures outside the folders of the classes" if _is_picture(entry.name) else "of other kinds"
+            reason = "outside the folders of the classes" if _is_picture(entry.name) else "of other kinds"
             left_out.add(reason, entry.name)
     return found
 

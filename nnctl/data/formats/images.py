@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,8 +19,15 @@ from nnctl.data.formats.deep_images import decode_deep, is_deep
 from nnctl.data.limits import PIXELS, require_memory
 from nnctl.data.opening import open_file
 from nnctl.data.pictures import PictureOptions
+from nnctl.data.stored.arrays import Rows, StoredArray
+from nnctl.data.stored.folder import digest_of, entry, on_disk
+from nnctl.data.stored.progress import shown
 from nnctl.errors import DataError
+from nnctl.process.cores import cores
 
+_STORED = "pictures"
+_TOGETHER = 64
+"""Pictures that are decoded and not yet put in their place, at the most."""
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 """Formats that a file may hold, whatever its name: Pillow knows others, of which some start programs to draw them."""
 _DAMAGE = (
@@ -116,17 +125,45 @@ def _background(options: PictureOptions, path: Path) -> tuple[int, int, int]:
     return options.background
 
 
-def read_images(paths: Sequence[Path], options: PictureOptions) -> NDArray[Any]:
-    """Pictures (n, height, width, channels). Raises DataError where one has not the size and the bits of the first."""
+def read_images(paths: Sequence[Path], options: PictureOptions, in_memory: bool | None, folder: Path) -> Rows:
+    """Pictures (n, height, width, channels), in memory or on disk. folder: where they are from, in messages.
+
+    Raises DataError where one has not the size and the bits of the first.
+    """
     first = read_image(paths[0], options)
-    require_memory(len(paths) * first.nbytes, f"{len(paths):,} images of shape {first.shape}")
-    images = np.empty((len(paths), *first.shape), dtype=first.dtype)
-    images[0] = first
-    for index, path in enumerate(paths[1:], 1):
-        image = read_image(path, options)
-        require_alike(image, path, first, paths[0])
+    shape, size = (len(paths), *first.shape), len(paths) * first.nbytes
+    if on_disk(in_memory, size):
+        return _stored_images(paths, options, shape, first.dtype, folder)
+    require_memory(size, f"{len(paths):,} images of shape {first.shape}")
+    images = np.empty(shape, dtype=first.dtype)
+    for index, image in enumerate(_decoded_in_order(paths, options)):
         images[index] = image
     return images
+
+
+def _stored_images(
+    paths: Sequence[Path], options: PictureOptions, shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path
+) -> StoredArray:
+    def make(into: Path) -> None:
+        with (into / _STORED).open("wb") as file:
+            # One by one, so that the bar moves.
+            images = (image[None] for image in _decoded_in_order(paths, options))
+            for image in shown(images, f"decoding {folder}", len(paths), "pictures"):
+                file.write(np.ascontiguousarray(image).data)
+
+    kept = entry(digest_of(paths, asdict(options)), str(folder), "pictures", make)
+    return StoredArray(kept / _STORED, shape, dtype)
+
+
+def _decoded_in_order(paths: Sequence[Path], options: PictureOptions) -> Iterator[NDArray[Any]]:
+    """The pictures in order, decoded on every core. Raises DataError where one is not like the first."""
+    first = read_image(paths[0], options)
+    with ThreadPoolExecutor(cores(), "nnctl-pictures") as threads:
+        for start in range(0, len(paths), _TOGETHER):
+            some = paths[start : start + _TOGETHER]
+            for path, image in zip(some, threads.map(lambda each: read_image(each, options), some), strict=True):
+                require_alike(image, path, first, paths[0])
+                yield image
 
 
 def require_alike(image: NDArray[Any], path: Path, first: NDArray[Any], first_path: Path) -> None:

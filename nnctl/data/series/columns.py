@@ -96,7 +96,7 @@ def _filled(cells: Cells, timeline: Timeline, missing: Missing) -> NDArray[np.fl
 
 
 def _places(times: Times | None, start: int, stop: int) -> NDArray[np.float64]:
-    """What values are interpolated over: times from the first on, or the numbers of steps."""
+    """The axis that values are interpolated over: times from the first on, or the numbers of steps."""
     if times is None:
         return np.arange(stop - start, dtype=np.float64)
     return np.asarray((times[start:stop] - times[start]).astype(np.float64))

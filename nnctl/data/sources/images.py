@@ -13,7 +13,7 @@ from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.limits import PIXELS
 from nnctl.data.pictures import Bits, PictureOptions
-from nnctl.data.source import SPLITS, Description, Examples, Source, SplitHints
+from nnctl.data.source import SPLITS, Description, Examples, InMemory, Source, SplitHints
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Images(Source):
         Literal["first"] | None,
         "take the first of several pictures in a file; a file with several is refused if absent",
     ] = None
+    in_memory: InMemory = None
     nested: Annotated[bool, "read the folders within a class's folder, too; they are refused otherwise"] = False
 
     def problems(self) -> Sequence[Problem]:
@@ -84,12 +85,13 @@ class Images(Source):
         import numpy as np
 
         from nnctl.data.formats.images import read_images
+        from nnctl.data.paths import resolve
 
         found = self._found(folder)
         files, labels, splits = found.listed
         return Examples(
             self._description(found),
-            read_images(files, self.picture_options),
+            read_images(files, self.picture_options, self.in_memory, resolve(self.path, folder)),
             np.array(labels, dtype=np.int64),
             hints=SplitHints(assigned=np.array(splits, dtype=np.int8)),
             advice=found.left_out.sentences,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnctl import __version__
 from nnctl.errors import DataError
 from nnctl.process import memory
 
@@ -50,15 +51,16 @@ def on_disk(in_memory: bool | None, size: int) -> bool:
 
 
 def digest_of(files: Iterable[Path], said: Mapping[str, Any]) -> str:
-    """The digest of files, by place, size and time of change, and of what was said of how to read them."""
+    """The digest of files by place, size and time of change, of what was said of them, and of the reader's version."""
     found = [(os.path.realpath(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files]
-    return hashlib.sha256(json.dumps([found, said], sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+    text = json.dumps([found, said, __version__], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> Path:
     """The folder of an entry, made by `make(folder)` where it is not there. Raises DataError where it cannot be kept.
 
-    source, what: its path and its role, for people, and to know older entries of the same file in the same role, which leave.
+    source, what: the file's path and the entry's role, for people, and to know older ones of the same, which leave.
     """
     root = cache_root()
     folder = root / digest[:40]

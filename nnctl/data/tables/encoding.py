@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,13 +16,14 @@ from numpy.typing import NDArray
 from nnctl.components.base import Column
 from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
-from nnctl.data.stored.arrays import StoredArray
+from nnctl.data.stored.arrays import Rows, StoredArray
 from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.stored.progress import shown
 from nnctl.data.tables.cells import Table
+from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
 
-_INPUTS = "inputs.f32"
+_INPUTS, _LEARNED = "inputs.f32", "learned.json"
 _PART_ROWS = 1 << 16
 """Rows encoded at a time."""
 
@@ -29,11 +32,12 @@ _PART_ROWS = 1 << 16
 class TableInputs:
     """Inputs from a table, whose columns are not fitted yet; see `nnctl.data.source.Unfitted`.
 
-    columns: what each column in use is, by name, in the order of the inputs.
+    columns: what each column in use is, by name, in the order of the inputs. targets: names of the target columns.
     """
 
     table: Table
     columns: Mapping[str, Column]
+    targets: tuple[str, ...]
     description: Description
 
     def __len__(self) -> int:
@@ -41,10 +45,19 @@ class TableInputs:
 
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, their columns fitted to the rows `train`. Raises DataError."""
-        kept = {name: column.fit(self.table.cells(name).take(train)) for name, column in self.columns.items()}
         columns = self.table.columns
-        inputs = self._stored(columns, kept) if isinstance(columns, StoredColumns) else self._encoded(kept)
-        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), {"columns": kept})
+        inputs: Rows
+        if isinstance(columns, StoredColumns):
+            inputs, kept = self._stored(columns, train)
+        else:
+            kept = self._learned(train)
+            inputs = self._encoded(kept)
+        fitted = FittedColumns(tuple(columns), self.targets, self.columns, kept)
+        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), fitted.plain())
+
+    def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
+        """The lessons of the training rows, by column."""
+        return {name: column.fit(self.table.cells(name).take(train)) for name, column in self.columns.items()}
 
     def _encoded(self, kept: Mapping[str, Any]) -> NDArray[np.float32]:
         """The inputs in memory."""
@@ -57,18 +70,22 @@ class TableInputs:
             first += len(part)
         return inputs
 
-    def _stored(self, columns: StoredColumns, kept: Mapping[str, Any]) -> StoredArray:
-        """The inputs on disk."""
-        digest = digest_of([], {"table": columns.digest, "columns": repr(dict(self.columns)), "kept": kept})
+    def _stored(self, columns: StoredColumns, train: NDArray[np.int64]) -> tuple[StoredArray, dict[str, Any]]:
+        """(the inputs on disk, what the training rows teach), made once for these rows and columns."""
+        rows = hashlib.sha256(np.ascontiguousarray(train).data).hexdigest()
+        digest = digest_of([], {"table": columns.digest, "columns": repr(dict(self.columns)), "train": rows})
 
         def make(folder: Path) -> None:
+            kept = self._learned(train)
+            (folder / _LEARNED).write_text(json.dumps(kept), encoding="utf-8")
             with (folder / _INPUTS).open("wb") as file:
                 what = f"keeping the inputs of {self.table.place.name}"
                 for part in shown(self._parts(kept), what, len(self), "rows"):
                     file.write(memoryview(cast(Any, part)).cast("B"))
 
         folder = entry(digest, self.table.place.name, "inputs", make)
-        return StoredArray(folder / _INPUTS, (len(self), width_of(self.columns, kept)), np.float32)
+        kept = json.loads((folder / _LEARNED).read_text(encoding="utf-8"))
+        return StoredArray(folder / _INPUTS, (len(self), width_of(self.columns, kept)), np.float32), kept
 
     def _parts(self, kept: Mapping[str, Any]) -> Iterator[NDArray[np.float32]]:
         for part in self.table.parts(_PART_ROWS, list(self.columns)):
