@@ -20,7 +20,7 @@ from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
-from nnctl.data.weights import balancing, by_class, check_weights, scaling
+from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
 from nnctl.errors import DataError
 
 _GONE = -2
@@ -144,6 +144,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if source.expand:
         train = in_memory(splits["train"].inputs, "data.expand: the training set")
         splits["train"] = _expanded(train, splits["train"], source, unit, seed)
+    for name, split in splits.items():
+        require_counting(split.targets, split.weights, source.ignored, name)
     splits = _weighed(splits, source, signature)
     if names is not None and signature.classes is None and not signature.reconstructs:
         width = signature.target_shape[0]
@@ -219,9 +221,7 @@ def _of_rows(hints: SplitHints, rows: NDArray[np.int64]) -> SplitHints:
 def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: Source) -> None:
     """Raise DataError where all training examples are of one class, unless there is but one label: a check of a net."""
     labels = labels[labels >= 0]
-    if not labels.size:
-        raise DataError(f"{source.type}: every training label is {source.ignored}, and is left out", "ignore")
-    if labels.size == 1 or labels.min() != labels.max():
+    if labels.size <= 1 or labels.min() != labels.max():
         return
     hint = "say split: stratified" if source.split != "stratified" else "train on more examples"
     raise DataError(
