@@ -111,6 +111,11 @@ class Table:
         """A column."""
         return Cells(name, self.columns[name], self.place, self.rows)
 
+    def take(self, rows: NDArray[np.int64]) -> Table:
+        """Some of the rows."""
+        columns = {name: values.take(pa.array(rows)) for name, values in self.columns.items()}
+        return Table(columns, self.place, rows if self.rows is None else self.rows[rows])
+
 
 def _is_number(text: str) -> bool:
     try:
