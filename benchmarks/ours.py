@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from benchmarks.data import Text
 from benchmarks.nets import placed
-from benchmarks.trainer import Trainer
+from benchmarks.trainer import DeviceTrainer, Trainer
 from benchmarks.workloads import Workload, orders
+from nnctl.backends.contract import Pending
+from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -41,33 +43,57 @@ def signature(workload: Workload) -> DataSignature:
 
 def nnctl(workload: Workload, threads: int) -> Trainer:
     """The engine that `nnctl train` drives, on so many cores."""
-    return on_backend(workload, f"{{type: cpu, threads: {threads}}}")
+    net = _Net(workload, f"{{type: cpu, threads: {threads}}}")
+    return Trainer(net.step, lambda steps: net.finish(net.start(orders(workload, steps)), steps))
 
 
-def on_backend(workload: Workload, backend: str) -> Trainer:
-    """The same on a backend as a spec has it."""
-    engine = Engine(
-        load_text(spec(workload, backend)).spec, signature(workload), seed=0, examples=workload.data.examples
-    )
-    if isinstance(workload.data, Text):
-        engine.assign(workload.weights())
-    else:
-        scale = {"data.shift": np.zeros((), np.float32), "data.scale": np.full((), 1 / 255, np.float32)}
-        engine.assign(workload.weights() | scale)
-    engine.feed.bind("train", *workload.data.arrays())
-    optimizer = engine.network.spec.optimizer
-    done = 0
+def nnctl_on_device(workload: Workload, precision: str) -> DeviceTrainer:
+    """The same on a GPU, its products in `precision`."""
+    net = _Net(workload, f"{{type: cuda, precision: {precision}}}")
+    backend = net.engine.backend
+    assert isinstance(backend, CudaBackend)
+    device = backend.device
 
-    def train(order: NDArray[Any]) -> NDArray[Any]:
-        nonlocal done
+    def seconds(steps: int) -> float:
+        order = orders(workload, steps)
+        first = device.mark()
+        pending = net.start(order)
+        last = device.mark()
+        net.finish(pending, steps)
+        return device.seconds(first, last)
+
+    return DeviceTrainer(net.step, seconds)
+
+
+class _Net:
+    """The engine over the workload's data."""
+
+    def __init__(self, workload: Workload, backend: str) -> None:
+        self.engine = engine = Engine(
+            load_text(spec(workload, backend)).spec, signature(workload), seed=0, examples=workload.data.examples
+        )
+        if isinstance(workload.data, Text):
+            engine.assign(workload.weights())
+        else:
+            scale = {"data.shift": np.zeros((), np.float32), "data.scale": np.full((), 1 / 255, np.float32)}
+            engine.assign(workload.weights() | scale)
+        engine.feed.bind("train", *workload.data.arrays())
+        self._done = 0
+
+    def step(self, rows: NDArray[Any]) -> float:
+        """A training step; the cost before it."""
+        return float(self.finish(self.start(rows[None]), 1)[0])
+
+    def start(self, order: NDArray[Any]) -> Pending:
+        """Start steps over these rows, (steps, batch)."""
+        optimizer = self.engine.network.spec.optimizer
         scheduled = {name: np.full(len(order), getattr(optimizer, name)) for name in optimizer.scheduled}
-        steps = engine.train(Chunk(engine.feed["train"].examples, order), scheduled, done)
-        if steps.completed < len(order):
-            raise RuntimeError(f"the cost of step {done + steps.completed} is not finite")
-        done += steps.completed
-        return steps.metrics["cost"]
+        return self.engine.start(Chunk(self.engine.feed["train"].examples, order), scheduled, self._done)
 
-    def run(steps: int) -> None:
-        train(orders(workload, steps))
-
-    return Trainer(lambda rows: float(train(rows[None])[0]), run)
+    def finish(self, pending: Pending, steps: int) -> NDArray[Any]:
+        """Wait for the steps; their costs. Raises RuntimeError where one is not finite."""
+        result = pending.result()
+        self._done += result.completed
+        if result.completed < steps:
+            raise RuntimeError(f"the cost of step {self._done} is not finite")
+        return result.outputs["cost"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from benchmarks.nets import (
     Shape,
     placed,
 )
-from benchmarks.trainer import Trainer
+from benchmarks.trainer import DeviceTrainer, Trainer
 from benchmarks.workloads import Workload, orders
 
 
@@ -56,7 +57,7 @@ class _States(nn.Module):
         return self.layer(x)[0]
 
 
-def torch_on_device(workload: Workload, form: str, precision: str) -> Trainer:
+def torch_on_device(workload: Workload, form: str, precision: str) -> DeviceTrainer:
     """On a GPU, its products in `precision`: "eager", "compile", or the whole step in one CUDA graph: "graph"."""
     tensor_cores = precision != "float32"
     torch.backends.cuda.matmul.allow_tf32 = tensor_cores
@@ -64,7 +65,7 @@ def torch_on_device(workload: Workload, form: str, precision: str) -> Trainer:
     torch.backends.cudnn.benchmark = True
     channels_last = workload.kind == "convolutional" and form != "eager"
     net = _Net(workload, device="cuda", channels_last=channels_last, compiled=form == "compile")
-    return _captured(workload, net) if form == "graph" else net.trainer()
+    return _captured(workload, net) if form == "graph" else _timed(workload, net.step)
 
 
 def _torch(workload: Workload, threads: int, *, channels_last: bool = False, compiled: bool = False) -> Trainer:
@@ -103,14 +104,29 @@ class _Net:
 
     def trainer(self) -> Trainer:
         def run(steps: int) -> None:
-            for rows in torch.from_numpy(orders(self.workload, steps)).to(self.device):
+            for rows in torch.from_numpy(orders(self.workload, steps)):
                 self.step(rows)
-            _finish(self.device)
 
-        return Trainer(lambda rows: self.step(torch.from_numpy(rows).to(self.device)).item(), run)
+        return Trainer(lambda rows: self.step(torch.from_numpy(rows)).item(), run)
 
 
-def _captured(workload: Workload, net: _Net) -> Trainer:
+def _timed(workload: Workload, step: Callable[[torch.Tensor], torch.Tensor]) -> DeviceTrainer:
+    """A trainer on a GPU by its step, of rows that lie there and giving the cost."""
+
+    def seconds(steps: int) -> float:
+        order = torch.from_numpy(orders(workload, steps)).to("cuda")
+        first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        first.record()
+        for rows in order:
+            step(rows)
+        last.record()
+        last.synchronize()
+        return first.elapsed_time(last) / 1e3
+
+    return DeviceTrainer(lambda rows: step(torch.from_numpy(rows).to("cuda")).item(), seconds)
+
+
+def _captured(workload: Workload, net: _Net) -> DeviceTrainer:
     """The whole step, gather to update, replayed from one graph."""
     rows = torch.zeros(workload.batch, dtype=torch.int64, device="cuda")
     first = {name: value.clone() for name, value in net.net.state_dict().items()}
@@ -132,24 +148,12 @@ def _captured(workload: Workload, net: _Net) -> Trainer:
     with torch.cuda.graph(graph):
         cost = net.step(rows)
 
-    def step(order: NDArray[Any]) -> float:
-        rows.copy_(torch.from_numpy(order))
+    def step(order: torch.Tensor) -> torch.Tensor:
+        rows.copy_(order)
         graph.replay()
-        return cost.item()
+        return cost
 
-    def run(steps: int) -> None:
-        for order in torch.from_numpy(orders(workload, steps)).to("cuda"):
-            rows.copy_(order)
-            graph.replay()
-        _finish("cuda")
-
-    return Trainer(step, run)
-
-
-def _finish(device: str) -> None:
-    """Wait until a GPU has done what it was given."""
-    if device == "cuda":
-        torch.cuda.synchronize()
+    return _timed(workload, step)
 
 
 def _batches(workload: Workload, device: str, *, channels_last: bool) -> Any:

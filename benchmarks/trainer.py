@@ -24,3 +24,17 @@ class Trainer:
     run: Callable[[int], None]
     comparable: int = 3
     fixed_length: bool = False
+
+
+@dataclass(frozen=True)
+class DeviceTrainer:
+    """A net ready to be trained on a GPU, which keeps the time itself.
+
+    step, comparable: see `Trainer`. seconds: trains so many steps, on rows of `orders`, returns when they are done, and
+    gives the time between two events in the stream of the device, the first before their first work and the last
+    behind their last.
+    """
+
+    step: Callable[[NDArray[Any]], float]
+    seconds: Callable[[int], float]
+    comparable: int = 3

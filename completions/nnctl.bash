@@ -3,7 +3,7 @@
 _nnctl_commands() {
     case "$1" in
     "") echo 'train evaluate predict gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
-    "data") echo 'list fetch show' ;;
+    "data") echo 'list fetch kept show' ;;
     esac
 }
 
@@ -22,6 +22,7 @@ _nnctl_options() {
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
+    "data kept") echo '--clear --help -h' ;;
     "data show") echo '--set --help -h' ;;
     "schema") echo '--help -h' ;;
     "doctor") echo '--set --help -h' ;;
@@ -130,6 +131,9 @@ _nnctl_value() {
     "data list -h") echo 'flag' ;;
     "data fetch --help") echo 'flag' ;;
     "data fetch -h") echo 'flag' ;;
+    "data kept --clear") echo 'flag' ;;
+    "data kept --help") echo 'flag' ;;
+    "data kept -h") echo 'flag' ;;
     "data show --set") echo 'setting' ;;
     "data show --help") echo 'flag' ;;
     "data show -h") echo 'flag' ;;

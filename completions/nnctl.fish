@@ -176,6 +176,7 @@ complete -c nnctl -n '__nnctl_at 0 sweep' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_at 0 data' -a list -d 'List the types of data, shape, classes, examples, and where each is'
 complete -c nnctl -n '__nnctl_at 0 data' -a fetch -d 'Download a data set to the user’s cache, unless it is on this machine'
+complete -c nnctl -n '__nnctl_at 0 data' -a kept -d 'List what is kept of data that do not fit into memory'
 complete -c nnctl -n '__nnctl_at 0 data' -a show -d 'Load a data set and show its splits, sizes, classes, range of the inputs'
 complete -c nnctl -n '__nnctl_using data' -l help -s h -d 'Show this message and exit'
 
@@ -183,6 +184,9 @@ complete -c nnctl -n '__nnctl_using data list' -l help -s h -d 'Show this messag
 
 complete -c nnctl -n '__nnctl_using data fetch' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 data fetch' -x -a '(__nnctl_ask source)'
+
+complete -c nnctl -n '__nnctl_using data kept' -l clear -d 'Remove all of it; runs in progress go on'
+complete -c nnctl -n '__nnctl_using data kept' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using data show' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using data show' -l help -s h -d 'Show this message and exit'

@@ -37,6 +37,20 @@ def shapes() -> dict[str, NDArray[np.uint8]]:
     return pictures
 
 
+def idx_files() -> dict[str, bytes]:
+    """The same pictures in order of name, and which shape each is (cross 0, ring 1), as IDX files by their names."""
+    pictures = shapes()
+    names = sorted(pictures)
+    pixels = np.stack([pictures[name] for name in names])
+    labels = np.array([name.startswith("ring") for name in names], dtype=np.uint8)
+    return {
+        f"shapes-{what}.idx": bytes([0, 0, 8, array.ndim])
+        + np.array(array.shape, dtype=">u4").tobytes()
+        + array.tobytes()
+        for what, array in (("images", pixels), ("labels", labels))
+    }
+
+
 def pendulum() -> dict[str, NDArray[np.float32]]:
     """Swings by name: length in metres and first angle in radians (n, 2), the period in seconds (n, 1), and a test set.
 
@@ -90,6 +104,8 @@ def main() -> int:
         path = FOLDER / "shapes" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
+    for name, content in idx_files().items():
+        (FOLDER / name).write_bytes(content)
     np.savez_compressed(FOLDER / "pendulum.npz", **pendulum())
     for name, array in strokes().items():
         np.save(FOLDER / name, array)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
+from backends.cuda.emulator import EmulatedDevice, compiler
 from devices import cuda_devices
 
+from benchmarks.data import Images
 from benchmarks.gpu import judgement, suite, timing
 from benchmarks.gpu.budget import Budget
-from benchmarks.ours import spec
-from benchmarks.trainer import Trainer
+from benchmarks.nets import mlp
+from benchmarks.ours import nnctl_on_device, spec
+from benchmarks.trainer import DeviceTrainer
 from benchmarks.workloads import GPU, Workload
+from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.component import Cuda
 from nnctl.errors import UsageError
 from nnctl.spec.load import load_text
 
@@ -33,6 +40,7 @@ RESULT = {
     "timings": [
         {
             "workload": "MLP", "precision": "tf32", "median_ms": {"nnctl": 0.5, "torch graph": 1.0}, "costs": {},
+            "host_ms": {"nnctl": 0.6, "torch graph": 1.25},
             "left_out": {"torch compile": "no time left to compile"}, "ratio": 2.0, "goal": 1.0, "teraflops": 3.0,
         }
     ],
@@ -51,7 +59,7 @@ def test_the_table_says_what_failed() -> None:
     assert "- parity with the reference: 1 of 3 specs within rounding" in lines
     assert "  - digits: left in step 7: dense1.a (relu)" in lines
     assert "  - echo: not run: no memory" in lines
-    assert "| MLP | tf32 | 0.5 | – | – | 1 | 2.00 | 1.0 | 3.00 |" in lines
+    assert "| MLP | tf32 | 0.5 | 0.6 | – | – | – | – | 1 | 1.25 | 2.00 | 1.0 | 3.00 |" in lines
     assert "MLP, tf32: torch compile: no time left to compile" in lines
 
 
@@ -73,10 +81,10 @@ def test_what_a_process_says_is_its_outcome() -> None:
 
 
 def test_a_contestant_that_fails_is_a_result_and_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ours(workload: Workload, precision: str) -> Trainer:
-        return Trainer(lambda rows: 2.3, lambda steps: None)
+    def ours(workload: Workload, precision: str) -> DeviceTrainer:
+        return DeviceTrainer(lambda rows: 2.3, lambda steps: 0.003 * steps)
 
-    def broken(workload: Workload, form: str, precision: str) -> Trainer:
+    def broken(workload: Workload, form: str, precision: str) -> DeviceTrainer:
         raise RuntimeError("no such device")
 
     monkeypatch.setattr(timing, "_ours", ours)
@@ -91,7 +99,45 @@ def test_a_contestant_that_fails_is_a_result_and_its_reason(monkeypatch: pytest.
         ("torch eager", "torch compile", "torch graph"), "RuntimeError: no such device"
     )
     assert rows[0]["ratio"] is None
-    assert rows[0]["median_ms"]["nnctl"] > 0.0
+    # By the events, which are given here; the host's clock is another.
+    assert rows[0]["median_ms"]["nnctl"] == pytest.approx(3.0)
+    assert 0.0 < rows[0]["host_ms"]["nnctl"] < 3.0
+    assert rows[0]["teraflops"] == pytest.approx(GPU[0].flops / 0.003 / 1e12)
+
+
+@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")
+def test_events_are_around_the_steps_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    log: list[str] = []
+
+    class Logging(EmulatedDevice):
+        def mark(self) -> float:
+            log.append("mark")
+            return float(log.count("mark"))
+
+        def in_stream(self, work: Any) -> None:
+            def logged() -> None:
+                log.append("work")
+                work()
+
+            super().in_stream(logged)
+
+        def download(self, array: Any) -> Any:
+            log.append("read")
+            return super().download(array)
+
+    monkeypatch.setattr(Cuda, "obstacle", lambda self: None)
+    monkeypatch.setattr(Cuda, "open", lambda self, workers=None: CudaBackend(Logging(), self.precision))
+    workload = Workload("a small net", mlp(3, activation="sigmoid"), Images((2, 2, 1), examples=20), 5)
+    trainer = nnctl_on_device(workload, "tf32")
+    assert trainer.step(np.arange(5)) > 0.0
+    log.clear()
+    assert trainer.seconds(3) == 1.0
+    marks = [place for place, what in enumerate(log) if what == "mark"]
+    assert marks[0] == 0
+    assert set(log[1 : marks[1]]) == {"work"}
+    assert set(log[marks[1] + 1 :]) == {"read"}
 
 
 def test_when_the_time_is_over_nothing_more_is_timed() -> None:

@@ -115,6 +115,8 @@ def test_the_files_of_examples_are_as_they_are_made() -> None:
     for name, pixels in made.shapes().items():
         with Image.open(FOLDER / "data/shapes" / name) as picture:
             np.testing.assert_array_equal(np.asarray(picture), pixels)
+    for name, content in made.idx_files().items():
+        assert (FOLDER / "data" / name).read_bytes() == content
     with np.load(FOLDER / "data/pendulum.npz") as archive:
         for name, array in made.pendulum().items():
             # The mathematics of another platform may differ in the last bit.

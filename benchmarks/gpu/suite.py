@@ -58,7 +58,8 @@ def rendered(result: dict[str, Any]) -> str:
     """The result as Markdown: what is right in lines, what is fast as a table."""
     device = result["device"]
     lines = [
-        f"{device['name']}, {result['date']}: medians of milliseconds a training step, the host's waiting included.",
+        f"{device['name']}, {result['date']}: medians of milliseconds a training step, by events in the device's",
+        "stream; under *host* by the host's clock around the same steps. Ratios and TFLOP/s are by events.",
         "",
     ]
     lines.append(f"- kernels against reference bodies: {result['kernels']['outcome']}")
@@ -71,10 +72,11 @@ def rendered(result: dict[str, Any]) -> str:
             where = "not run" if row["left"] is None else f"left in step {row['left']}"
             lines.append(f"  - {row['spec']}: {where}: {row['said']}")
     names = ["nnctl", *(f"torch {form}" for form in FORMS)]
-    lines += ["", f"| workload | precision | {' | '.join(names)} | best torch / ours | goal | TFLOP/s |"]
-    lines.append("|---|" + "---|" * (len(names) + 4))
+    heads = " | ".join(f"{name} | *host*" for name in names)
+    lines += ["", f"| workload | precision | {heads} | best torch / ours | goal | TFLOP/s |"]
+    lines.append("|---|" + "---|" * (2 * len(names) + 4))
     for row in result.get("timings", []):
-        cells = [_number(row["median_ms"].get(name), ".4g") for name in names]
+        cells = [_number(row[by].get(name), ".4g") for name in names for by in ("median_ms", "host_ms")]
         ends = (_number(row["ratio"], ".2f"), _number(row["goal"], ".1f"), _number(row["teraflops"], ".2f"))
         lines.append(f"| {row['workload']} | {row['precision']} | {' | '.join([*cells, *ends])} |")
     said = [f"{row['workload']}, {row['precision']}: {name}: {why}" for row in result.get("timings", [])

@@ -1,4 +1,8 @@
-"""Milliseconds a training step on a device: ours beside the three forms that PyTorch's users write."""
+"""Milliseconds a training step on a device: ours beside the three forms that PyTorch's users write.
+
+Figures are medians by events in the device's stream, around a round of steps. The host's clock around the same round
+is kept beside them: it has what the host does before the first step and after the last, too.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import Any
 
 from benchmarks.arena import check_agreement
 from benchmarks.gpu.budget import Budget
-from benchmarks.trainer import Trainer
+from benchmarks.trainer import DeviceTrainer
 from benchmarks.workloads import GPU, Workload, orders, steps_within
 
 FORMS = ("eager", "compile", "graph")
@@ -44,7 +48,7 @@ def timings(budget: Budget) -> Iterator[dict[str, Any]]:
 
 
 def _row(workload: Workload, precision: str, budget: Budget) -> dict[str, Any]:
-    contestants: dict[str, Callable[[], Trainer]] = {"nnctl": lambda: _ours(workload, precision)}
+    contestants: dict[str, Callable[[], DeviceTrainer]] = {"nnctl": lambda: _ours(workload, precision)}
     left_out: dict[str, str] = {}
     if find_spec("torch") is None:
         left_out["torch"] = "not installed"
@@ -56,9 +60,10 @@ def _row(workload: Workload, precision: str, budget: Budget) -> dict[str, Any]:
             contestants[f"torch {form}"] = lambda form=form: _torch(workload, form, precision)
     costs: dict[str, list[float]] = {}
     median: dict[str, float] = {}
+    host: dict[str, float] = {}
     for name, prepare in contestants.items():
         try:
-            costs[name], median[name] = _measured(prepare(), workload)
+            costs[name], median[name], host[name] = _measured(prepare(), workload)
         except Exception as error:  # noqa: BLE001 — what a contestant raises is its result
             left_out[name] = f"{type(error).__name__}: {str(error)[:200]}"
         gc.collect()
@@ -69,6 +74,7 @@ def _row(workload: Workload, precision: str, budget: Budget) -> dict[str, Any]:
         "workload": workload.name,
         "precision": precision,
         "median_ms": {name: 1e3 * seconds for name, seconds in median.items()},
+        "host_ms": {name: 1e3 * seconds for name, seconds in host.items()},
         "costs": costs,
         "left_out": left_out,
         "ratio": min(peers) / ours if ours and peers else None,
@@ -77,31 +83,29 @@ def _row(workload: Workload, precision: str, budget: Budget) -> dict[str, Any]:
     }
 
 
-def _measured(trainer: Trainer, workload: Workload) -> tuple[list[float], float]:
-    """First costs, and the median over the rounds of the seconds a step."""
+def _measured(trainer: DeviceTrainer, workload: Workload) -> tuple[list[float], float, float]:
+    """First costs, and medians over the rounds of the seconds a step: by the device's events, by the host's clock."""
     costs = [trainer.step(rows) for rows in orders(workload, trainer.comparable)]
     if not all(map(math.isfinite, costs)):
         raise RuntimeError(f"first costs are {costs}")
-    trainer.run(20)
-    began = time.perf_counter()
-    trainer.run(20)
-    steps = steps_within(_SECONDS, (time.perf_counter() - began) / 20)
-    trainer.run(steps)
-    rounds = []
+    trainer.seconds(20)
+    steps = steps_within(_SECONDS, trainer.seconds(20) / 20)
+    trainer.seconds(steps)
+    by_events, by_clock = [], []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
-        trainer.run(steps)
-        rounds.append((time.perf_counter() - began) / steps)
-    return costs, statistics.median(rounds)
+        by_events.append(trainer.seconds(steps) / steps)
+        by_clock.append((time.perf_counter() - began) / steps)
+    return costs, statistics.median(by_events), statistics.median(by_clock)
 
 
-def _ours(workload: Workload, precision: str) -> Trainer:
-    from benchmarks.ours import on_backend
+def _ours(workload: Workload, precision: str) -> DeviceTrainer:
+    from benchmarks.ours import nnctl_on_device
 
-    return on_backend(workload, f"{{type: cuda, precision: {precision}}}")
+    return nnctl_on_device(workload, precision)
 
 
-def _torch(workload: Workload, form: str, precision: str) -> Trainer:
+def _torch(workload: Workload, form: str, precision: str) -> DeviceTrainer:
     from benchmarks.peer_torch import torch_on_device
 
     return torch_on_device(workload, form, precision)

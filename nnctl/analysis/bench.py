@@ -33,7 +33,7 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class Timing:
-    """One launch, or the whole step in the last row of a bench.
+    """One launch, or the whole step in the last row of a bench. One that another makes has its time there.
 
     microseconds: of one step, on the first thread. percent: of the step. gflops and gbytes:
     arithmetic operations and bytes in 10⁹ a second. limit: gflops as a percentage of what
@@ -95,8 +95,12 @@ def bench(
     timed = chosen.load_timed(plan, storage)
     launches = _seconds_a_launch(timed, feeds, steps)
     limit = timed.limit()
+    names = [_name(launch) for launch in plan.launches]
+    for number in timed.elsewhere():
+        names[number] += " (within another)"
     timings = [
-        _timing(launch, _name(launch), took, whole, limit) for launch, took in zip(plan.launches, launches, strict=True)
+        _timing(launch, name, took, whole, limit)
+        for launch, name, took in zip(plan.launches, names, launches, strict=True)
     ]
     rest = max(0.0, whole - sum(launches))
     timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))

@@ -26,6 +26,11 @@ def random_examples(signature: DataSignature, batch: int, seed: int) -> dict[str
         data[interface.TARGETS] = rng.integers(0, len(signature.classes), (batch, *signature.target_shape))
     else:
         data[interface.TARGETS] = rng.uniform(size=(batch, *signature.target_shape))
+    if signature.ignores:
+        data[interface.COUNTED] = rng.integers(0, 2, (batch, *signature.target_shape)).astype(np.float64)
+        data[interface.COUNTED][0] = 1.0
+    if signature.weights_shape is not None:
+        data[interface.EXAMPLE_WEIGHTS] = rng.uniform(0.0, 2.0, (batch, *signature.weights_shape))
     if signature.statistics_shape is not None:
         byte = signature.input_dtype == "uint8"
         data[interface.SHIFT] = np.full(signature.statistics_shape, 127.5 if byte else 0.0)

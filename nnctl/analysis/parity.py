@@ -2,10 +2,9 @@
 
 Every step begins from the same storage on both, so that a difference is that step's alone. The reference
 runs it in float32 and in float64, and in float64 again from storage whose numbers are moved by half a unit
-in float32's last place; the distances between these are what rounding does to this step: where the backends
-are further apart than a few times that, one of them has left rounding. Where a relu's input is 0 within
-rounding they may part and both be right: such a step is run again from storage that is moved a little, and
-what does not come again was a kink.
+in float32's last place, from which `nnctl.analysis.rounding` judges it. Where a relu's input is 0 within
+rounding the backends may part and both be right: such a step is run again from storage that is moved a
+little, and what does not come again was a kink.
 """
 
 from __future__ import annotations
@@ -13,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
+from nnctl.analysis.rounding import Comparison, TensorParity, Worst, largest, least_difference
 from nnctl.backends.contract import Backend
 from nnctl.backends.registry import choose_backend, reference_backend, reference_name
 from nnctl.components.signature import DataSignature
@@ -32,14 +32,6 @@ from nnctl.plan.dtypes import INDEX, Precision
 from nnctl.spec.document import Spec
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
-Verdict: TypeAlias = Literal["SAME", "ROUNDING", "KINK", "LEFT"]
-
-FACTOR = 16.0
-"""Two backends may be so many times further apart than the reference's float32 is from its float64."""
-_EPS = float(np.finfo(np.float32).eps)
-_LEAST = 32.0
-"""Relative difference, in units of float32's last place, that is rounding in any case: a few operations, each rounded
-another way. What n additions in a chain round grows with √n, and counts where that is more."""
 _BATCHES = 4
 """Batches of random examples that the steps draw from."""
 _COSTS = (interface.COST, interface.OBJECTIVE)
@@ -47,28 +39,6 @@ _LAST_PLACE = 2.0**-24
 """Relative change of half a unit in float32's last place."""
 _MOVED = 1e-4
 """Change of parameters, relative to the largest, that takes a step off a kink where it lies on one by accident."""
-
-
-@dataclass(frozen=True)
-class TensorParity:
-    """One tensor over all steps: a parameter, a state, or a number that the step gives.
-
-    difference: the largest between the two backends after one step from equal storage, at `step`. relative:
-    the same over the tensor's largest element. rounding: the largest relative distance that rounding
-    makes in the reference. apart: the relative distance of the two after all steps, where each has gone its
-    own way. left: the first step at which the difference is no rounding, None without one.
-    """
-
-    layer: str
-    tensor: str
-    shape: tuple[int, ...]
-    difference: float
-    relative: float
-    rounding: float
-    apart: float
-    step: int
-    left: int | None
-    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -129,13 +99,13 @@ class Parity:
         self.names = (self._judged.name, self._other.name)
         launches = reference_backend().plan(graph, self._sizes).launches
         longest = max(launch.flops / max(1, math.prod(launch.outputs[0].shape)) for launch in launches)
-        self._least = _EPS * max(_LEAST, math.sqrt(longest))
+        self._least = least_difference(longest)
 
     def run(self, steps: int) -> ParityResult:
         """Run the steps. Raises RunError where the cost of random examples is no finite number."""
         graph = self.network.training_step
         sides, free = self._sides(graph), self._side(self._judged, graph)
-        storage, seen = self._first(), dict[str, _Seen]()
+        storage, seen = self._first(), dict[str, Worst]()
         origin: Origin | None = None
         alone: Arrays = {}
         for step in range(steps):
@@ -147,12 +117,12 @@ class Parity:
             if left and not kink and origin is None:
                 origin = self._origin(storage, feeds, step)
             for name, found in compared.items():
-                seen.setdefault(name, _Seen()).add(step, found, kink)
+                seen.setdefault(name, Worst()).add(step, found, kink)
             storage = sides.other.stored()
         rows = (worst.row(name, self._layer(name), alone[name]) for name, worst in seen.items())
         return ParityResult(tuple(rows), origin)
 
-    def _compare(self, sides: _Sides, storage: Arrays, feeds: Arrays, step: int) -> dict[str, _Compared]:
+    def _compare(self, sides: _Sides, storage: Arrays, feeds: Arrays, step: int) -> dict[str, Comparison]:
         """One step of all sides from this storage, compared tensor by tensor."""
         judged, other, single, exact = (side.step(feeds, storage) for side in sides)
         near = sides.exact.step(feeds, self._rounded_otherwise(storage, step))
@@ -164,7 +134,7 @@ class Parity:
         # A metric that counts jumps where rounding turns an answer.
         names = [name for name in other if name not in self.network.metrics]
         return {
-            name: _Compared(self._least, judged[name], other[name], single[name], exact[name], near[name])
+            name: Comparison(self._least, judged[name], other[name], single[name], exact[name], near[name])
             for name in names
         }
 
@@ -184,7 +154,7 @@ class Parity:
         parameters = self.network.structure.parameters
         moved = {
             # Only parameters may cross 0: of the optimizer's state some is under a root.
-            name: array + np.float32(_MOVED * (_largest(array) or 1.0)) * rng.standard_normal(array.shape, np.float32)
+            name: array + np.float32(_MOVED * (largest(array) or 1.0)) * rng.standard_normal(array.shape, np.float32)
             if name in parameters
             else array
             for name, array in storage.items()
@@ -280,81 +250,6 @@ class _Sides(NamedTuple):
     other: _Side
     single: _Side
     exact: _Side
-
-
-class _Compared:
-    """One tensor after one step. least: relative difference that is rounding in any case."""
-
-    def __init__(
-        self,
-        least: float,
-        judged: NDArray[Any],
-        other: NDArray[Any],
-        single: NDArray[Any],
-        exact: NDArray[Any],
-        near: NDArray[Any],
-    ) -> None:
-        self._least = least
-        self.other = other
-        self.scale = _largest(exact)
-        self.difference = _largest(_wide(judged) - _wide(other))
-        self.rounding = max(_largest(_wide(array) - _wide(exact)) for array in (single, near))
-
-    @property
-    def relative(self) -> float:
-        """The difference over the largest element."""
-        return self.difference / (self.scale or 1.0)
-
-    @property
-    def left(self) -> bool:
-        """True where the difference is more than rounding, or no number."""
-        return not self.difference <= self._least * self.scale + FACTOR * self.rounding
-
-
-@dataclass
-class _Seen:
-    """The worst of one tensor so far."""
-
-    worst: _Compared | None = None
-    last: _Compared | None = None
-    rounding: float = 0.0
-    step: int = 0
-    left: int | None = None
-    kinks: int = 0
-
-    def add(self, step: int, found: _Compared, kink: bool) -> None:
-        """A step's comparison. kink: whether what left in it was one."""
-        self.last = found
-        self.rounding = max(self.rounding, found.rounding / (found.scale or 1.0))
-        if found.left and kink:
-            self.kinks += 1
-            return
-        if self.worst is None or not found.difference <= self.worst.difference:
-            self.worst, self.step = found, step
-        if found.left and self.left is None:
-            self.left = step
-
-    def row(self, name: str, layer: str, alone: NDArray[Any]) -> TensorParity:
-        """The tensor's row. alone: its value where the judged backend has gone its own way."""
-        last = self.last
-        worst = self.worst or last
-        if last is None or worst is None:
-            raise ValueError(f"{name} was never compared")
-        verdict: Verdict = "SAME" if worst.difference == 0.0 else "ROUNDING"
-        verdict = "LEFT" if self.left is not None else "KINK" if self.kinks else verdict
-        apart = _largest(_wide(alone) - _wide(last.other)) / (last.scale or 1.0)
-        return TensorParity(
-            layer, name, last.other.shape, worst.difference, worst.relative, self.rounding, apart, self.step,
-            self.left, verdict,
-        )  # fmt: skip
-
-
-def _largest(array: NDArray[Any]) -> float:
-    return float(np.max(np.abs(array), initial=0.0))
-
-
-def _wide(array: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(array, np.float64)
 
 
 def _as(array: NDArray[Any], precision: Precision) -> NDArray[Any]:

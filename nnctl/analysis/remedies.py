@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.dataset import Dataset
 from nnctl.data.statistics import Statistics, measure
+from nnctl.data.stored.arrays import Rows
 
 _LARGE = 10.0
 """A root mean square above it is large: first weights are made for numbers around 1."""
@@ -77,8 +78,8 @@ def _of_inputs(data: Dataset) -> Finding | None:
     )
 
 
-def _some(rows: NDArray[Any]) -> NDArray[Any]:
-    return rows[:: -(-len(rows) // _ROWS)]
+def _some(rows: Rows) -> NDArray[Any]:
+    return rows[np.arange(0, len(rows), -(-len(rows) // _ROWS))]
 
 
 def _largest(statistics: Statistics) -> tuple[float, Any]:

@@ -67,7 +67,8 @@ class Executable(Protocol):
     def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Pending:
         """Run a chunk of `steps` steps, now or until its result is taken.
 
-        feeds: by name, (steps, *shape); they must stay as they are until the result is taken. So must
+        feeds: by name, (steps, *shape), on the host, or what `Backend.entries` gave; they must stay as they are until
+        the result is taken. So must
         storage, but for rows that the chunk does not read: one chunk at a time is in flight over the same
         arrays. Scratch memory belongs to the executable, results to the caller. Raises RuntimeError while
         an earlier chunk of it is in flight.
@@ -104,6 +105,9 @@ class TimedExecutable(Executable, Protocol):
 
     def spent(self) -> NDArray[Any]:
         """Seconds of each launch (launches,), by the first of the workers, over all steps since the last call."""
+
+    def elsewhere(self) -> frozenset[int]:
+        """The numbers of launches whose time is counted with another's, which makes them, too."""
 
     def limit(self) -> float:
         """FLOP/s that matrix products in float32 reach with these resources, measured."""
@@ -148,6 +152,9 @@ class Backend(Planner, Protocol):
         An array without axes has its value replaced. May be called on another thread while a chunk runs
         that reads none of these rows.
         """
+
+    def entries(self, placed: Any, first: int, shape: tuple[int, int]) -> Any:
+        """A feed of (steps, batch) elements of a flat placed array, those from `first` on, where they lie."""
 
     def memory_left(self) -> int:
         """Bytes that new arrays may take where the backend computes."""

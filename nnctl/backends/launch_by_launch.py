@@ -5,6 +5,7 @@ An op runs the backend's kernel where it has one, else its reference body.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
@@ -56,6 +57,10 @@ class LaunchByLaunchBackend:
     def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
         """See `Backend`."""
         placed[slice(first, first + len(array)) if array.ndim else ...] = self.module.asarray(array)
+
+    def entries(self, placed: Any, first: int, shape: tuple[int, int]) -> Any:
+        """See `Backend`."""
+        return placed[first : first + math.prod(shape)].reshape(shape)
 
     def memory_left(self) -> int:
         """See `Backend`."""
@@ -194,6 +199,10 @@ class TimedLaunchByLaunch(LaunchByLaunch):
         """See `TimedExecutable`."""
         spent, self._spent = self._spent, np.zeros_like(self._spent)
         return spent
+
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: each launch is by itself."""
+        return frozenset()
 
     def limit(self) -> float:
         """See `TimedExecutable`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +24,6 @@ def vector_bits() -> int:
     """Width of the widest vector registers for floats."""
     names = set(instruction_sets())
     return 512 if "avx512f" in names else 256 if "avx" in names else 128
-
-
-def cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

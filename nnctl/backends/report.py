@@ -13,8 +13,9 @@ from nnctl.backends.cache.private import cache_root
 from nnctl.backends.cache.pruning import MOST_BYTES, entries
 from nnctl.backends.contract import Finding
 from nnctl.backends.limits import copy_limit, product_limit
-from nnctl.backends.machine import blas_libraries, cores, instruction_sets, processor, vector_bits
+from nnctl.backends.machine import blas_libraries, instruction_sets, processor, vector_bits
 from nnctl.backends.registry import available, by_rank
+from nnctl.process.cores import cores
 
 _LIBRARIES = ("numpy", "scipy")
 """Those that every backend computes with; others are named by their backends."""

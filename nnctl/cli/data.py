@@ -39,6 +39,32 @@ def fetch(
     typer.echo(source.where(Path()))
 
 
+@app.command("kept")
+def kept(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all of it; runs in progress go on.")] = False,
+) -> None:
+    """List what is kept of data that do not fit into memory.
+
+    A table on a terminal, one JSON object a line in a pipe. It is made anew where it is needed.
+    """
+    from nnctl.cli.printing import print_rows
+    from nnctl.data.stored.folder import entries, remove
+    from nnctl.errors import UsageError
+    from nnctl.process.memory import in_bytes
+
+    found = entries()
+    rows: list[dict[str, Any]] = [
+        {"source": each.source, "what": each.what, "bytes": each.size, "folder": str(each.folder)} for each in found
+    ]
+    if clear:
+        for each in found:
+            try:
+                remove(each)
+            except OSError as error:
+                raise UsageError(f"{each.folder} cannot be removed: {error.strerror or error}") from error
+    print_rows(rows, [{**row, "bytes": in_bytes(row["bytes"])} for row in rows])
+
+
 @app.command("show")
 def show(
     what: Annotated[
@@ -67,6 +93,8 @@ def show(
         raise UsageError("--set overrides values of a spec, and this is none")
     else:
         dataset = load_dataset(source_named(what), Path(), 0)
+    for sentence in dataset.advice:
+        typer.echo(f"note: {sentence}", err=True)
     rows = summarize(dataset)
     print_rows(rows, [{key: _cell(value) for key, value in row.items()} for row in rows])
 

@@ -112,7 +112,7 @@ def _answer(
     import sys
 
     from nnctl.cli.printing import print_json
-    from nnctl.inference.prediction import answer, csv_lines
+    from nnctl.inference.prediction import answer, csv_lines, left_out
 
     if format_ is not None:
         from nnctl.reporting.formats import format_named
@@ -122,6 +122,8 @@ def _answer(
         from nnctl.errors import UsageError
 
         raise UsageError(f"--out {out}: answers are JSON Lines or CSV\n  name the file .jsonl or .csv")
+    for sentence in left_out(saved, inputs):
+        print(f"note: {sentence}", file=sys.stderr)
     answers = answer(saved, inputs, top_k=top_k)
     if out is not None:
         from nnctl.reporting.new_file import new_file

@@ -31,7 +31,7 @@ class Accumulator:
     """One metric's way from batches to its value. A new one has seen nothing, and its value is NaN."""
 
     def add(self, statistics: Statistics, examples: int) -> None:
-        """Take in the statistics of more steps, of so many examples together."""
+        """Take in the statistics of more steps, of so many examples together: of labels, where some are left out."""
         raise NotImplementedError
 
     def add_split(self, statistics: Statistics, examples: int) -> None:
@@ -90,7 +90,7 @@ class Maximum(Accumulator):
 
     def add(self, statistics: Statistics, examples: int) -> None:
         seen = statistics[""] if self._largest is None else np.append(statistics[""], self._largest)
-        if len(seen):
+        if examples and len(seen):
             self._largest = float(np.max(seen))
 
     def value(self) -> float:

@@ -36,6 +36,14 @@ class Builder(Protocol):
         """Number of different indices of the net's input; None where it is numbers, or that is not known."""
 
     @property
+    def label_axes(self) -> int:
+        """The axes that the cost of each label keeps: 1, the batch's, or 2 where steps of sequences count singly."""
+
+    @property
+    def counted(self) -> Any | None:
+        """1 for each label that counts, 0 for one that is left out, (batch, …) as labels are; None where all count."""
+
+    @property
     def resuming(self) -> Resuming:
         """The recurrent layers that read one piece of their sequences a step, each where the last one ended."""
 
@@ -98,3 +106,17 @@ class Builder(Protocol):
 
     def build(self, layer: Layer, *inputs: Any) -> Any:
         """Build a nested layer under the current layer's name."""
+
+
+def among_counted(builder: Builder, terms: Any) -> Any:
+    """Terms (batch, …), of labels or of their units, with 0 for those of a label that is left out."""
+    if builder.counted is None:
+        return terms
+    labels = builder.counted.shape
+    counted = builder.apply("reshape", builder.counted, shape=(*labels, *(1,) * (len(terms.shape) - len(labels))))
+    return builder.formula("counted", _where_counted, terms, counted)
+
+
+def _where_counted(xp: Any, term: Any, counted: Any) -> Any:
+    # No product: what is left out may be anything, and 0 times infinity is no number.
+    return xp.where(xp.greater(counted, 0.0), term, 0.0)

@@ -20,6 +20,9 @@ class DataSignature:
         shape of as many numbers.
     target_statistics_shape: shape of the shift and the scale by which the cost's targets become (y − shift)·scale,
         () or one number for each column of the targets; None where they are as the data has them.
+    weights_shape: shape of what an example counts in the cost, () for one weight, target_shape for one a label;
+        None where all count alike.
+    ignores: whether some labels are left out of the cost and of every metric.
     vocabulary: what the inputs' indices stand for; None where inputs are numbers, or nothing is known.
     """
 
@@ -31,3 +34,11 @@ class DataSignature:
     vocabulary: tuple[str, ...] | None = None
     reconstructs: bool = False
     target_statistics_shape: tuple[int, ...] | None = None
+    weights_shape: tuple[int, ...] | None = None
+    ignores: bool = False
+
+    @property
+    def label_axes(self) -> int:
+        """The axes of a batch that tell apart what counts singly in the cost: 1 for examples, 2 for their steps."""
+        weighed = () if self.weights_shape is None else self.weights_shape
+        return 1 + len(self.target_shape if self.ignores else weighed)

@@ -13,27 +13,28 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
-from nnctl.data.coverage import doubts_about, require_every, require_several
+from nnctl.data.coverage import covered
 from nnctl.data.division import divide
 from nnctl.data.expand import expanded
 from nnctl.data.source import Examples, Source, Unfitted, select_classes
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
+from nnctl.data.stored.arrays import Rows, StoredArray, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
-
-_FINITE_CHECK_ELEMENTS = 1 << 22
 
 
 @dataclass(frozen=True)
 class Split:
     """The examples of a split.
 
-    inputs: (n, *input_shape) uint8, float32 or int64, as stored; targets: labels (n,) int64 or values float32.
+    inputs: (n, *input_shape) uint8, float32 or int64, as stored, in memory or on disk; targets: labels (n, …) int64,
+    −1 for one that is left out, or values float32; weights: (n, *weights_shape) float32, None where all count alike.
     """
 
-    inputs: NDArray[Any]
+    inputs: Rows
     targets: NDArray[Any]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -82,7 +83,9 @@ class Dataset:
     def advice(self) -> tuple[str, ...]:
         """A sentence for each doubt about what the net is given."""
         inputs = self.train.inputs
-        if inputs.dtype != np.uint8 or self.scale is not None or (largest := int(inputs.max())) <= 1:
+        if inputs.dtype != np.uint8 or self.scale is not None:
+            return self.doubts
+        if (largest := max(int(piece.max()) for piece in pieces_of(inputs))) <= 1:
             return self.doubts
         return (
             *self.doubts,
@@ -109,14 +112,15 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     kept, targets = _filtered(examples.targets, renumber, source, "the data")
     labels = targets if names is not None and targets.ndim == 1 else None
     division = divide(source, labels, examples.hints.of_rows(kept), len(kept), seed)
-    description, inputs, fitted, advice = examples.description, examples.inputs, {}, examples.advice
-    if not isinstance(inputs, np.ndarray):
+    description, inputs, advice = examples.description, examples.inputs, examples.advice
+    fitted = dict(examples.kept)
+    if not isinstance(inputs, np.ndarray | StoredArray):
         made = inputs.fit(kept[division.train])
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)
         advice = (*advice, *made.advice)
     signature = source.signature_of(description)
     if len(kept) < len(inputs):
-        inputs = inputs[kept]
+        inputs = chosen(inputs, kept)
 
     splits = {"train": _take(inputs, targets, division.train)}
     for name, indices in (("validation", division.validation), ("test", division.test)):
@@ -128,15 +132,14 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
             part = targets if labels is not None else None
             drawn = subset(part, len(targets), portion, Sampler(source.sampling, seed), Purpose.TEST_SUBSET)
             kept, targets = kept[drawn], targets[drawn]
-        splits["test"] = Split(_rows(examples.test_inputs, kept), targets)
+        splits["test"] = Split(chosen(examples.test_inputs, kept), targets)
     if names is not None and not signature.reconstructs:
-        known = tuple(map(str, source.classes or names))
-        require_several(splits["train"].targets, known, source)
-        if examples.hints.assigned is not None:
-            require_every(splits["train"].targets, known)
-        advice = (*advice, *doubts_about({name: s.targets for name, s in splits.items()}, known, source))
+        labels_of = {name: split.targets for name, split in splits.items()}
+        advice = (*advice, *covered(labels_of, tuple(map(str, source.classes or names)), source, examples.hints))
     unit = description.unit
-    splits["train"] = Split(*expanded(splits["train"].inputs, splits["train"].targets, source.expand, unit, seed))
+    if source.expand:
+        train = in_memory(splits["train"].inputs, "data.expand: the training set")
+        splits["train"] = Split(*expanded(train, splits["train"].targets, source.expand, unit, seed))
     if names is not None and signature.classes is None and not signature.reconstructs:
         splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}
 
@@ -193,14 +196,8 @@ def _filtered(
     return kept, labels[kept]
 
 
-def _take(inputs: NDArray[Any], targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:
-    return Split(_rows(inputs, indices), _rows(targets, indices))
-
-
-def _rows(array: NDArray[Any], indices: NDArray[np.int64]) -> NDArray[Any]:
-    """Rows by increasing indices: a view where they are consecutive, for images are large."""
-    first, last = int(indices[0]), int(indices[-1])
-    return array[first : last + 1] if last - first + 1 == len(indices) else array[indices]
+def _take(inputs: Rows, targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:
+    return Split(chosen(inputs, indices), chosen(targets, indices))
 
 
 def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
@@ -212,9 +209,9 @@ def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
     return rows
 
 
-def _rescaled(inputs: NDArray[Any], shift: Any, scale: Any) -> NDArray[np.float32]:
+def _rescaled(inputs: Rows, shift: Any, scale: Any) -> NDArray[np.float32]:
     """The inputs as they enter the net."""
-    values = inputs.astype(np.float32)
+    values = in_memory(inputs, "data.reconstruct: the data set").astype(np.float32)
     if shift is not None:
         values -= shift
         values *= scale
@@ -224,7 +221,7 @@ def _rescaled(inputs: NDArray[Any], shift: Any, scale: Any) -> NDArray[np.float3
 def _check(source: Source, examples: Examples) -> None:
     """Refuse what no net could be trained on. Raises DataError."""
     description = examples.description
-    parts: list[tuple[str, NDArray[Any] | Unfitted, NDArray[Any]]] = [("", examples.inputs, examples.targets)]
+    parts: list[tuple[str, Rows | Unfitted, NDArray[Any]]] = [("", examples.inputs, examples.targets)]
     if examples.test_inputs is not None and examples.test_targets is not None:
         parts.append(("test ", examples.test_inputs, examples.test_targets))
     for part, inputs, targets in parts:
@@ -232,7 +229,7 @@ def _check(source: Source, examples: Examples) -> None:
             raise DataError(f"{source.type}: {len(inputs):,} {part}inputs, but {len(targets):,} {part}targets")
         if not len(inputs):
             raise DataError(f"{source.type}: the {part}data holds no examples")
-        if isinstance(inputs, np.ndarray):
+        if isinstance(inputs, np.ndarray | StoredArray):
             _check_finite(source, inputs, f"{part}input")
         if description.classes is None:
             _check_finite(source, targets, f"{part}target")
@@ -245,17 +242,18 @@ def _check(source: Source, examples: Examples) -> None:
             )
 
 
-def _check_finite(source: Source, values: NDArray[Any], what: str) -> None:
+def _check_finite(source: Source, values: Rows, what: str) -> None:
     if values.dtype.kind != "f":
         return
-    rows = max(1, _FINITE_CHECK_ELEMENTS // max(1, values[0].size))
-    for start in range(0, len(values), rows):
-        finite = np.isfinite(values[start : start + rows])
+    start = 0
+    for piece in pieces_of(values):
+        finite = np.isfinite(piece)
         if finite.all():
+            start += len(piece)
             continue
         index = np.argwhere(~finite)[0]
         place = f" at position {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
-        value = values[start : start + rows][tuple(index)]
+        value = piece[tuple(index)]
         raise DataError(
             f"{source.type}: {what} {start + index[0]} (counted from 0) is {value}{place}\n"
             "  remove the example, or fill the gap, before training"
@@ -269,5 +267,6 @@ def _fingerprint(signature: DataSignature, splits: dict[str, Split]) -> str:
     for name, split in splits.items():
         for array in (split.inputs, split.targets):
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for piece in pieces_of(array):
+                digest.update(np.ascontiguousarray(piece).data)
     return digest.hexdigest()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.grouping import Groups, latest
-from nnctl.data.source import Portion, Source, SplitHints
+from nnctl.data.source import SPLITS, Portion, Source, SplitHints
 from nnctl.data.splits import Indices, Sampler, fold, partition, require_fold, require_rest, size_of, subset
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
@@ -26,33 +26,37 @@ class Division:
 def divide(source: Source, labels: NDArray[np.int64] | None, hints: SplitHints, n: int, seed: int) -> Division:
     """The division of n examples, those of the source's own test set not counted.
 
-    labels (n,): None where targets are values. What the data assigns comes first; what the spec holds out is drawn of
-    the rest. Raises DataError where nothing is left to train on.
+    labels (n,): None where targets are values. What the data assign to validation or the test stays there, but folds
+    are of all that is not for the test, and `test` takes a part of what is. Raises DataError where nothing is left to
+    train on.
     """
     sampler = Sampler(source.sampling, seed)
-    test_portion = None if source.own_test_set else source.portion("test")
-    validation_portion = None if source.fold else source.portion("validation")
-    train: Indices = np.arange(n, dtype=np.int64)
-    validation: Indices = np.zeros(0, dtype=np.int64)
-    test: Indices = np.zeros(0, dtype=np.int64)
-    if hints.assigned is not None:
-        train, validation, test = (np.flatnonzero(hints.assigned == side) for side in range(3))
-        if source.fold is not None and len(validation):
-            train, validation = np.sort(np.concatenate([train, validation])), validation[:0]
-        for name, portion, own in (("validation", validation_portion, validation), ("test", test_portion, test)):
-            if portion and len(own):
-                raise DataError(f"the data says which examples are for {name}: remove {name}, or that", name)
-        if not len(train):
-            raise DataError("the data assigns no example to training", "split")
-    draw = _Draw(source, sampler, None if labels is None else labels[train], hints.of_rows(train), len(train))
-    left, drawn, held = draw.partition(test_portion, validation_portion)
+    given = np.zeros(n, dtype=np.int8) if hints.assigned is None else hints.assigned
+    train, own_validation, own_test = (np.flatnonzero(given == number) for number in range(len(SPLITS)))
+    if source.fold is not None and len(own_validation):
+        train, own_validation = np.flatnonzero(given < 2), own_validation[:0]
+    asked = source.portion("validation")
+    if asked and len(own_validation):
+        raise DataError("the data says which examples are for validation: remove validation, or that", "validation")
+    if not len(train):
+        raise DataError("the data assigns no example to training", "split")
+    draw = _Draw(source, sampler, _of(labels, train), hints.of_rows(train), len(train))
+    left, drawn, held = draw.partition(
+        test=None if source.own_test_set or len(own_test) else source.portion("test"),
+        validation=None if source.fold else asked,
+    )
     if source.fold is not None:
         left, drawn = draw.fold(left, *source.fold)
-    validation = np.concatenate([validation, train[drawn]])
-    test, train = np.concatenate([test, train[held]]), train[left]
+    if (portion := source.portion("test")) is not None and len(own_test):
+        part = subset(_of(labels, own_test), len(own_test), portion, sampler, Purpose.TEST_SUBSET)
+        own_test = own_test[part]
+    validation, test = (
+        own_validation if len(own_validation) else train[drawn],
+        own_test if len(own_test) else train[held],
+    )
+    train = train[left]
     if source.subset is not None:
-        part = None if labels is None else labels[train]
-        train = train[subset(part, len(train), source.subset, sampler, Purpose.SUBSET)]
+        train = train[subset(_of(labels, train), len(train), source.subset, sampler, Purpose.SUBSET)]
     return Division(train, validation, test)
 
 
@@ -85,7 +89,7 @@ class _Draw:
 
     def fold(self, rest: Indices, which: int, folds: int) -> tuple[Indices, Indices]:
         """(train, validation) of `rest`."""
-        labels = None if self.labels is None else self.labels[rest]
+        labels = _of(self.labels, rest)
         if self.hints.folds is not None:
             return _own_fold(self.hints.folds[rest], rest, which, folds)
         if self.hints.times is not None:
@@ -104,7 +108,7 @@ class _Draw:
             return latest(self.hints.times[rest], k)
         if self.hints.groups is None:
             raise TypeError("examples without groups are drawn one by one")
-        labels = None if self.labels is None else self.labels[rest]
+        labels = _of(self.labels, rest)
         groups = Groups.among(self.hints.groups[rest], labels, self.sampler)
         if len(groups.sizes) < 2:
             raise DataError(f"all examples left are of one group: none can be held out for {name}", name)
@@ -119,3 +123,8 @@ def _own_fold(folds: NDArray[np.int64], rest: Indices, which: int, count: int) -
     if not (folds == which).any():
         raise DataError(f"no example is of fold {which}", "fold")
     return rest[folds != which], rest[folds == which]
+
+
+def _of(labels: NDArray[np.int64] | None, indices: Indices) -> NDArray[np.int64] | None:
+    """The labels of some examples, where there are labels."""
+    return None if labels is None else labels[indices]

@@ -15,7 +15,7 @@ MOST_INDEX = (1 << 31) - 1
 LINE_CHARACTERS = 1 << 24
 """Most characters in a line of a table, 16 Mi."""
 PIXELS = 1 << 26
-"""Most pixels of a picture, 64 Mi: 8192×8192. Unpacked, it takes 0.6 GB at the most."""
+"""Most pixels of a picture, 64 Mi: 8192×8192. Of 8 bits and opaque, it takes 0.6 GB at the most to read."""
 ALWAYS_UNPACKED = 1 << 28
 """Bytes that a packed array may always take unpacked, 256 MiB."""
 PACKING = 40

@@ -11,7 +11,9 @@ from nnctl.data.words import nearest
 from nnctl.errors import DataError
 from nnctl.process.files import kind_of
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)
 """Ends of the names of files that are read as pictures."""
 
 

@@ -16,14 +16,24 @@ from annotated_types import Gt, Lt, MinLen
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonNegativeInt, PositiveInt
 from nnctl.components.signature import DataSignature
+from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nnctl.data.stored.arrays import Rows
+
+SPLITS = ("train", "validation", "test")
+"""Names of splits, in the order of the numbers by which data assign examples to them."""
 Portion = NonNegativeInt | Annotated[float, Gt(0), Lt(1)]
 """A number of examples, or a share of them between 0 and 1."""
+InMemory = Annotated[
+    bool | None,
+    "whether examples are held in memory, or read from disk as they are used; if absent, in memory where they take "
+    "at most half of what is left",
+]
 SplitRule = Literal["stratified", "random", "ordered"]
 TargetType = Literal["labels", "values"]
 
@@ -91,7 +101,7 @@ class Fitted:
     which inputs to come are made alike. advice: a sentence for each doubt.
     """
 
-    inputs: NDArray[Any]
+    inputs: Rows
     description: Description
     kept: Mapping[str, Any]
     advice: tuple[str, ...] = ()
@@ -117,9 +127,9 @@ class Examples:
     """
 
     description: Description
-    inputs: NDArray[Any] | Unfitted
+    inputs: Rows | Unfitted
     targets: NDArray[Any]
-    test_inputs: NDArray[Any] | None = None
+    test_inputs: Rows | None = None
     test_targets: NDArray[Any] | None = None
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()
@@ -178,6 +188,11 @@ class Source(DataSource):
         tuple[Augmentation, ...], "random changes of the training examples, new each epoch, in this order"
     ] = ()
     seed: Annotated[NonNegativeInt | None, "of the splits and of generated data; the spec's if absent"] = None
+
+    @property
+    def picture_options(self) -> PictureOptions | None:
+        """Options by which its picture files are read; None where the data is none."""
+        return None
 
     @property
     def own_test_set(self) -> bool:

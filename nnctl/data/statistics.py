@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.base import Transform
+from nnctl.data.stored.arrays import Rows, pieces_of
 
 _CHUNK_ELEMENTS = 1 << 20
 """Elements converted to float64 at a time: 8 MiB, so that uint8 images never exist as floats."""
@@ -47,7 +48,7 @@ class Statistics:
         )
 
 
-def measure(inputs: NDArray[Any]) -> Statistics:
+def measure(inputs: Rows) -> Statistics:
     """Statistics of inputs (n, …), n at least 1, each of shape (…).
 
     Two passes, the second about the mean: the one-pass formula loses all digits
@@ -61,8 +62,8 @@ def measure(inputs: NDArray[Any]) -> Statistics:
     squares = np.zeros_like(mean)
     for chunk in _chunks(inputs):
         squares += np.square(chunk - mean).sum(axis=0)
-    minimum = inputs.min(axis=0).astype(np.float64)
-    maximum = inputs.max(axis=0).astype(np.float64)
+    minimum = np.min([piece.min(axis=0) for piece in pieces_of(inputs)], axis=0).astype(np.float64)
+    maximum = np.max([piece.max(axis=0) for piece in pieces_of(inputs)], axis=0).astype(np.float64)
     constant = minimum == maximum
     # The rounded mean of equal numbers may differ from them in the last bit.
     return Statistics(
@@ -71,7 +72,7 @@ def measure(inputs: NDArray[Any]) -> Statistics:
 
 
 def normalization(
-    inputs: NDArray[Any], scale: float | None, transforms: Sequence[Transform], shape: tuple[int, ...]
+    inputs: Rows, scale: float | None, transforms: Sequence[Transform], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(shift, scale) in x ← (x − shift)·scale: first the source's scale, then each transform.
 
@@ -93,7 +94,7 @@ def normalization(
     )
 
 
-def _chunks(inputs: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    rows = max(1, _CHUNK_ELEMENTS // max(1, inputs[0].size))
+def _chunks(inputs: Rows) -> Iterator[NDArray[np.float64]]:
+    rows = max(1, _CHUNK_ELEMENTS // max(1, math.prod(inputs.shape[1:])))
     for start in range(0, len(inputs), rows):
         yield inputs[start : start + rows].astype(np.float64)

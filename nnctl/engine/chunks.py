@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Placed
+from nnctl.backends.contract import Backend, Placed
 from nnctl.data.batches import Order
 
 
@@ -29,12 +29,14 @@ NO_EXAMPLES = PlacedExamples(0, {})
 class Chunk:
     """Steps that run in one call, each over a batch of examples.
 
-    indices: (steps, batch), rows of `examples`. window: the number of what lies there, where that changes.
+    indices: (steps, batch), rows of `examples`. window: the number of what lies there, where that changes. entries:
+    the indices as `Backend.entries` gives them, where the backend has them already.
     """
 
     examples: PlacedExamples
     indices: NDArray[np.int64]
     window: int | None = None
+    entries: Any = None
 
     @property
     def steps(self) -> int:
@@ -70,23 +72,77 @@ class Reader(Protocol):
         """End what works ahead."""
 
 
+class Measured(Protocol):
+    """A split as it is read once, in order, without training."""
+
+    @property
+    def count(self) -> int:
+        """The number of its examples."""
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """Some rows of the split, in order: examples on the backend, and the rows' places among these.
+
+        A part lasts until the next is asked for.
+        """
+
+
+class PlacedOrder:
+    """The order of an epoch on the backend, put there once an epoch: chunks read parts of it."""
+
+    def __init__(self, backend: Backend, order: Order) -> None:
+        self._backend, self._order = backend, order
+        self._epoch: int | None = None
+        self._indices: NDArray[np.int64] | None = None
+        self._placed: Placed | None = None
+
+    def advance_to(self, epoch: int) -> None:
+        """Put the order of this epoch there, unless it is. No chunk runs meanwhile."""
+        indices = self._order.of(epoch)
+        if self._placed is None:
+            self._placed = self._backend.to_device(indices)
+        elif indices is not self._indices:
+            self._backend.copy_into(self._placed, indices)
+        self._epoch, self._indices = epoch, indices
+
+    def part(self, epoch: int, first: int, stop: int, steps: int) -> tuple[NDArray[np.int64], Any]:
+        """Entries first…stop−1 as (steps, batch): on the host, and where they lie.
+
+        Raises ValueError for another epoch than the one that is there.
+        """
+        if self._indices is None or epoch != self._epoch:
+            raise ValueError(f"the order of epoch {epoch} is asked for, and that of {self._epoch} is there")
+        indices = self._indices[first:stop].reshape(steps, -1)
+        return indices, self._backend.entries(self._placed, first, (steps, indices.shape[1]))
+
+
 class ResidentReader:
     """A split that lies on the backend whole."""
 
-    def __init__(self, examples: PlacedExamples, order: Order) -> None:
+    def __init__(self, examples: PlacedExamples, order: PlacedOrder) -> None:
         self.examples = examples
         self._order = order
+
+    @property
+    def count(self) -> int:
+        """See `Measured`."""
+        return self.examples.rows
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """See `Measured`: one part."""
+        yield self.examples, rows
 
     def within(self, first: int) -> int:
         """See `Reader`: all that are left of the epoch."""
         return self.examples.rows - first
 
     def advance_to(self, epoch: int, first: int) -> None:
-        """See `Reader`: they are there."""
+        """See `Reader`: they are there, and their order is put there."""
+        self._order.advance_to(epoch)
 
     def chunk(self, epoch: int, first: int, stop: int, steps: int) -> Chunk:
         """See `Reader`."""
-        return Chunk(self.examples, self._order.of(epoch)[first:stop].reshape(steps, -1))
+        indices, entries = self._order.part(epoch, first, stop, steps)
+        return Chunk(self.examples, indices, entries=entries)
 
     def close(self) -> None:
         """See `Reader`: nothing does."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.contract import Backend, Pending
 from nnctl.backends.registry import choose_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
@@ -95,6 +97,11 @@ class Engine:
     # -- facts ---------------------------------------------------------------
 
     @property
+    def backend(self) -> Backend:
+        """The backend that runs its steps."""
+        return self._backend
+
+    @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shape of every trained array by name, e.g. {"dense1.weight": (784, 30)}."""
         return {name: parameter.shape for name, parameter in self.network.structure.parameters.items()}
@@ -128,14 +135,19 @@ class Engine:
         """
         if self._host is not None:
             return self._train_on_host(self._host, chunk, scheduled, first_step)
+        result = self.start(chunk, scheduled, first_step).result()
+        return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
+
+    def start(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Pending:
+        """Start what `train` runs to its end, of an optimizer whose steps are the backend's."""
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
-        feeds = {interface.INDEX: chunk.indices, interface.STEP: numbers}
+        indices = chunk.indices if chunk.entries is None else chunk.entries
+        feeds = {interface.INDEX: indices, interface.STEP: numbers}
         # A rate beyond single precision is infinite there, and the run ends as diverged.
         with np.errstate(over="ignore"):
             feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
-        result = executable.start(feeds, chunk.steps).result()
-        return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
+        return executable.start(feeds, chunk.steps)
 
     def _train_on_host(
         self, host: HostTraining, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int
@@ -154,12 +166,14 @@ class Engine:
         Where layers keep recurrent state these are read as `Passes` says.
         Raises DataError where these are none.
         """
-        examples = self.feed[split].examples
-        rows = np.arange(examples.rows, dtype=np.int64) if indices is None else indices
+        reader = self.feed.measured(split)
+        rows = np.arange(reader.count, dtype=np.int64) if indices is None else indices
         if not len(rows):
             raise DataError(f"the {split} split has no example to measure")
         measures = Measures(self.network.fitted_metrics, (), per_example(self.network.evaluation))
-        measures.add_split(self._passes.run(self.network.evaluation, examples, rows), len(rows))
+        graph = self.network.evaluation
+        runs = (self._passes.run(graph, examples, places) for examples, places in reader.parts(rows))
+        measures.add_split(list(chain.from_iterable(runs)), len(rows))
         return measures.metrics()
 
     def penalty(self) -> float | None:

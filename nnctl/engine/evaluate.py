@@ -19,7 +19,7 @@ from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
 from nnctl.plan.dtypes import REAL
 
-_BATCH = 1000
+BATCH = 1000
 """Rows evaluated at once: products large enough to be fast, activations small enough to stay in cache."""
 
 
@@ -39,8 +39,8 @@ class Passes:
         if self._network.structure.recurrent_states:
             return reading_batches(count)
         positions = np.arange(count, dtype=np.int64)
-        whole = count - count % _BATCH
-        parts = [positions[:whole].reshape(-1, _BATCH), positions[whole:].reshape(1, -1)]
+        whole = count - count % BATCH
+        parts = [positions[:whole].reshape(-1, BATCH), positions[whole:].reshape(1, -1)]
         return [part for part in parts if part.size]
 
     def run(self, graph: Graph, examples: PlacedExamples, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:

@@ -6,6 +6,7 @@ It owns the buffers on the backend. A split is resident or comes in windows; eit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,12 +15,18 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
-from nnctl.engine.chunks import PlacedExamples, Reader, ResidentReader
-from nnctl.engine.windows import WindowReader, WindowSource
+from nnctl.data.stored.arrays import StoredArray
+from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, ResidentReader
+from nnctl.engine.evaluate import BATCH
+from nnctl.engine.stored import stored_targets
+from nnctl.engine.windows import StoredReader, WindowReader, WindowSource, Write
 from nnctl.errors import DataError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.plan.dtypes import element
+
+_PART_BYTES = 1 << 24
+"""Bytes of inputs of a split on disk that are measured at a time, 16 MiB."""
 
 
 class Feed:
@@ -29,30 +36,56 @@ class Feed:
         self._network, self._backend = network, backend
         self._signature = network.signature
         self._readers: dict[str, Reader] = {}
+        self._measured: dict[str, Measured] = {}
 
     def __getitem__(self, split: str) -> Reader:
         """The split's reader. Raises KeyError where none is bound under that name."""
         return self._readers[split]
 
-    def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order | None = None) -> None:
+    def measured(self, split: str) -> Measured:
+        """The split, to be read once in order. Raises KeyError where none that can be is bound under that name."""
+        return self._measured[split]
+
+    def bind(
+        self,
+        split: str,
+        inputs: NDArray[Any],
+        targets: NDArray[Any],
+        order: Order | None = None,
+        weights: NDArray[Any] | None = None,
+    ) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        order: of an epoch; that of `inputs` if None. Raises DataError for an index that a layer does not know.
+        targets, weights: see `stored_targets`. order: of an epoch; that of `inputs` if None. Raises DataError for an
+        index that a layer does not know, and for a label that is no class.
         """
-        examples = self._placed(self._stored(inputs, targets))
-        self._replace(split, ResidentReader(examples, order or _as_given(inputs)))
+        placed = self._placed(self._stored(inputs, targets, weights))
+        reader = ResidentReader(placed, self._order(order or _as_given(inputs)))
+        self._replace(split, reader)
+        self._measured[split] = reader
+
+    def bind_stored(
+        self, split: str, inputs: StoredArray, targets: NDArray[Any], weights: NDArray[Any] | None = None
+    ) -> None:
+        """Make a split known that lies on disk, to be measured; a part of it at a time is put on the backend.
+
+        Raises DataError for a net that reads on from one example to the next.
+        """
+        if self._network.structure.recurrent_states:
+            raise DataError(f"the {split} split does not fit into memory, and stateful layers read it as a whole")
+
+        def read(part: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+            return inputs[part], targets[part], None if weights is None else weights[part]
+
+        rows = BATCH * max(1, _PART_BYTES // (BATCH * math.prod(inputs.shape[1:]) * inputs.dtype.itemsize))
+        examples, write = self._buffers(min(rows, len(inputs)))
+        self._measured[split] = StoredReader(len(inputs), examples, read, write)
 
     def bind_windows(self, split: str, source: WindowSource, *, epochs: int, ahead: bool) -> None:
         """Make a split known that comes in windows; see `WindowReader`. Buffers for two are put on the backend."""
-        rows = 2 * min(source.size, source.examples)
-        shapes = (self._signature.input_shape, self._signature.target_shape)
-        examples = self._placed(self._stored(*(np.zeros((rows, *shape)) for shape in shapes)))
-
-        def write(inputs: NDArray[Any], targets: NDArray[Any], first: int) -> None:
-            for name, array in self._stored(inputs, targets).items():
-                self._backend.copy_into(examples.arrays[name], array, first)
-
-        self._replace(split, WindowReader(examples, source, write, epochs=epochs, ahead=ahead))
+        examples, write = self._buffers(2 * min(source.size, source.examples))
+        numbers = self._order(FixedOrder(np.arange(examples.rows, dtype=np.int64)))
+        self._replace(split, WindowReader(examples, source, write, numbers, epochs=epochs, ahead=ahead))
 
     def guest(self, inputs: NDArray[Any]) -> ResidentReader:
         """Inputs (n, *input_shape) without targets, on the backend for as long as their reader is held.
@@ -62,7 +95,8 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        return ResidentReader(self._placed({interface.INPUTS: self._stored_inputs(inputs)}), _as_given(inputs))
+        examples = self._placed({interface.INPUTS: self._stored_inputs(inputs)})
+        return ResidentReader(examples, self._order(_as_given(inputs)))
 
     def close(self) -> None:
         """End what works ahead; the splits stay."""
@@ -75,22 +109,48 @@ class Feed:
             self._readers[split].close()
         self._readers[split] = reader
 
+    def _buffers(self, rows: int) -> tuple[PlacedExamples, Write]:
+        """Room for so many examples on the backend, and the way to fill it."""
+        signature = self._signature
+        inputs, targets = (np.zeros((rows, *shape)) for shape in (signature.input_shape, signature.target_shape))
+        weights = None if signature.weights_shape is None else np.zeros((rows, *signature.weights_shape))
+        examples = self._placed(self._stored(inputs, targets, weights))
+
+        def write(inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None, first: int) -> None:
+            for name, array in self._stored(inputs, targets, weights).items():
+                self._backend.copy_into(examples.arrays[name], array, first)
+
+        return examples, write
+
+    def _order(self, order: Order) -> PlacedOrder:
+        return PlacedOrder(self._backend, order)
+
     def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
-    def _stored(self, inputs: NDArray[Any], targets: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        labelled = self._signature.classes is not None
-        return {
-            interface.INPUTS: self._stored_inputs(inputs),
-            interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host),
-        }
+    def _stored(
+        self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None
+    ) -> dict[str, NDArray[Any]]:
+        if self._signature.classes is not None and targets.size:
+            self._check_labels(int(targets.min()), int(targets.max()))
+        stored = {interface.INPUTS: self._stored_inputs(inputs)}
+        return stored | stored_targets(self._signature, targets, weights)
 
     def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         kind = self._signature.input_dtype
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
         return np.asarray(inputs, element(kind).host)
+
+    def _check_labels(self, smallest: int, largest: int) -> None:
+        # Compiled code reads a net's output at its label unchecked.
+        known = len(self._signature.classes or ())
+        if smallest < (-1 if self._signature.ignores else 0) or largest >= known:
+            raise DataError(
+                f"the targets hold the label {largest if largest >= known else smallest}, "
+                f"and the data's {known} classes are 0 to {known - 1}"
+            )
 
     def _check_indices(self, smallest: int, largest: int) -> None:
         # Generated code looks rows up unchecked. How many tokens there are is no field of a layer.

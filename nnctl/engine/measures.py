@@ -25,19 +25,23 @@ class Gathered:
 
     def __init__(self, metrics: Mapping[str, Metric], per_example: Collection[str] = ()) -> None:
         self.accumulators: dict[str, Accumulator] = {column: metric.start() for column, metric in metrics.items()}
+        self.counted = 0
+        """Number of examples that the metrics are of, or, where labels are left out, of labels that count."""
         self._per_example = per_example
 
     def add(self, outputs: Mapping[str, Array], examples: int) -> None:
         """Take in steps, of so many examples together. outputs: by name, (steps, …)."""
-        for column, statistics in self._statistics(self._flat(outputs)).items():
-            self.accumulators[column].add(statistics, examples)
+        counted, flat = self._without_left_out(self._flat(outputs), examples)
+        for column, statistics in self._statistics(flat).items():
+            self.accumulators[column].add(statistics, counted)
 
     def add_split(self, parts: Sequence[Mapping[str, Array]], examples: int) -> None:
         """Take in all batches of a split, as outputs of runs of equal batches."""
         flat = [self._flat(part) for part in parts]
         joined = {name: np.concatenate([part[name] for part in flat]) for name in flat[0]}
-        for column, statistics in self._statistics(joined).items():
-            self.accumulators[column].add_split(statistics, examples)
+        counted, kept = self._without_left_out(joined, examples)
+        for column, statistics in self._statistics(kept).items():
+            self.accumulators[column].add_split(statistics, counted)
 
     def _flat(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
         """Each (steps, …), or of what has rows for each example (steps · rows, …)."""
@@ -45,6 +49,18 @@ class Gathered:
             name: array.reshape(-1, *array.shape[2:]) if name in self._per_example else array
             for name, array in outputs.items()
         }
+
+    def _without_left_out(self, outputs: Mapping[str, Array], examples: int) -> tuple[int, Mapping[str, Array]]:
+        """(number, outputs) of what the metrics are of: without the rows of labels that are left out."""
+        if interface.LABELS_COUNTED in outputs:
+            # Whole numbers, each exact in float32 below 2²⁴.
+            examples = int(outputs[interface.LABELS_COUNTED].sum(dtype=np.float64))
+        self.counted += examples
+        each = outputs.get(interface.EACH_COUNTED)
+        if each is None:
+            return examples, outputs
+        kept = each > 0.0
+        return examples, {n: a[kept] if n in self._per_example else a for n, a in outputs.items()}
 
     def _statistics(self, outputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
         """Each metric's statistics by their names."""
@@ -121,6 +137,8 @@ class Measures:
             interface.COST: self._cost,
             **self._step_sums,
         }
+        if self._gathered.counted != self._examples:
+            numbers[interface.LABELS_COUNTED] = float(self._gathered.counted)
         for column, accumulator in self._gathered.accumulators.items():
             memory = accumulator.memory()
             if not isinstance(memory, Mapping):
@@ -142,10 +160,11 @@ class Measures:
         numbers = {name: math.nan if number is None else number for name, number in sums.items()}
         self._weight, self._cost = numbers["weight"], numbers[interface.COST]
         self._examples = int(numbers["examples"])
+        self._gathered.counted = int(numbers.get(interface.LABELS_COUNTED, numbers["examples"]))
         self._step_sums = {name: numbers[name] for name in self._step_sums}
         memories: dict[str, dict[str, Array]] = {column: {} for column in self._gathered.accumulators}
         for key, array in arrays.items():
             column, name = interface.statistic_of(key)
             memories[column][name] = array
         for column, accumulator in self._gathered.accumulators.items():
-            accumulator.restore(numbers.get(column, memories[column]), self._examples)
+            accumulator.restore(numbers.get(column, memories[column]), self._gathered.counted)

@@ -8,17 +8,18 @@ resumed within a window makes it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.engine.chunks import Chunk, PlacedExamples
+from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder
 
-Write = Callable[[NDArray[Any], NDArray[Any], int], None]
-"""(inputs, targets, first): let the rows from `first` on be these examples."""
+Write = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None, int], None]
+"""(inputs, targets, weights, first): let the rows from `first` on be these examples."""
+Read = Callable[[NDArray[np.int64]], tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]
 
 
 class WindowSource(Protocol):
@@ -32,21 +33,47 @@ class WindowSource(Protocol):
     def size(self) -> int:
         """The number of examples in a window, whole batches; the last of an epoch may have fewer."""
 
-    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """(inputs, targets) of the window that begins at position `first`. Called on another thread."""
+    def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+        """(inputs, targets, weights) of the window that begins at position `first`. Called on another thread."""
+
+
+class StoredReader:
+    """See `nnctl.engine.chunks.Measured`: a split on disk, of which one part after the other lies on the backend.
+
+    examples: buffers for a part, whole batches of a pass. read: gives (inputs, targets, weights) of some rows.
+    """
+
+    def __init__(self, count: int, examples: PlacedExamples, read: Read, write: Write) -> None:
+        self.count = count
+        self._examples, self._read, self._write = examples, read, write
+
+    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
+        """See `Measured`."""
+        for first in range(0, len(rows), self._examples.rows):
+            part = rows[first : first + self._examples.rows]
+            self._write(*self._read(part), 0)
+            yield self._examples, np.arange(len(part), dtype=np.int64)
 
 
 class WindowReader:
     """See `nnctl.engine.chunks.Reader`.
 
-    examples: twice as many rows as a window has. epochs: read at most.
+    examples: twice as many rows as a window has. rows: their numbers, in order. epochs: read at most.
     ahead: make windows on a thread of their own, which lives from the first `advance_to` to `close`.
     """
 
     def __init__(
-        self, examples: PlacedExamples, source: WindowSource, write: Write, *, epochs: int, ahead: bool
+        self,
+        examples: PlacedExamples,
+        source: WindowSource,
+        write: Write,
+        rows: PlacedOrder,
+        *,
+        epochs: int,
+        ahead: bool,
     ) -> None:
         self.examples = examples
+        self._rows = rows
         self._source, self._write, self._ahead = source, write, ahead
         self._of_an_epoch = -(-source.examples // source.size)
         self._windows = epochs * self._of_an_epoch
@@ -59,6 +86,7 @@ class WindowReader:
 
     def advance_to(self, epoch: int, first: int) -> None:
         """See `Reader`. The windows before this position's are given up."""
+        self._rows.advance_to(0)
         number = self._number(epoch, first)
         wanted = [n for n in (number, number + 1) if n == number or (self._ahead and n < self._windows)]
         self._made = {n: made for n, made in self._made.items() if n in wanted}
@@ -71,7 +99,8 @@ class WindowReader:
         number = self._number(epoch, first)
         self._made[number].result()
         shift = self._row(number) - first // self._source.size * self._source.size
-        return Chunk(self.examples, np.arange(first + shift, stop + shift).reshape(steps, -1), number)
+        indices, entries = self._rows.part(0, first + shift, stop + shift, steps)
+        return Chunk(self.examples, indices, number, entries)
 
     def close(self) -> None:
         """See `Reader`. Waits for the window that is being made, and forgets those that are made."""
@@ -92,8 +121,8 @@ class WindowReader:
 
     def _make(self, number: int) -> None:
         epoch, place = divmod(number, self._of_an_epoch)
-        inputs, targets = self._source.window(epoch, place * self._source.size)
-        self._write(inputs, targets, self._row(number))
+        inputs, targets, weights = self._source.window(epoch, place * self._source.size)
+        self._write(inputs, targets, weights, self._row(number))
 
     def _number(self, epoch: int, first: int) -> int:
         """The window of a position, counted from the first epoch's first."""

@@ -70,7 +70,7 @@ class GraphBuilder:
 
     training: whether random layers are active. resuming: the recurrent layers that resume where the step before ended;
         if None, those of stateful layers in training, else none.
-    convention: the spec's. vocabulary: number of different indices of the input.
+    convention: the spec's. vocabulary: number of different indices of the input. label_axes: see `Builder`.
     """
 
     def __init__(
@@ -81,12 +81,15 @@ class GraphBuilder:
         resuming: Resuming | None = None,
         convention: str = "torch",
         vocabulary: int | None = None,
+        label_axes: int = 1,
     ) -> None:
         self.name = name
         self.training = training
         self.resuming: Resuming = resuming or ("stateful" if training else "none")
         self.convention = convention
         self.vocabulary = vocabulary
+        self.label_axes = label_axes
+        self.counted: Tensor | None = None
         self.nodes: list[Node] = []
         self.inputs: dict[str, Value] = {}
         self.parameters: dict[str, Parameter] = {}

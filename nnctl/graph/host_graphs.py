@@ -58,6 +58,8 @@ class HostGraphs:
             raise self._unsolvable(
                 f"it would have to train {', '.join(others)} too", "freeze the layers before the last"
             )
+        if self.network.signature.weights_shape is not None or self.network.signature.ignores:
+            raise self._unsolvable("every example counts alike for it", "remove data.weights and data.ignore")
         if not spec.cost.least_squares or self.network.structure.penalized:
             raise self._unsolvable(
                 "it solves for least squares with a penalty of its own",

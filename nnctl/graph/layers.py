@@ -28,6 +28,7 @@ def builder_of(
         resuming=resuming,
         convention=spec.convention,
         vocabulary=None if words is None else len(words),
+        label_axes=signature.label_axes,
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from nnctl.components.base import Metric, StepMetric, Task
 from nnctl.components.metrics.accuracy import Accuracy
+from nnctl.components.metrics.targets import column as column_of
 from nnctl.components.signature import DataSignature
+from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
@@ -31,12 +33,23 @@ def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature) 
 def statistics(
     builder: GraphBuilder, metrics: Mapping[str, Metric], output: Tensor, truth: Tensor
 ) -> dict[str, Tensor]:
-    """Statistics of a batch by the names of its outputs. truth: labels, or values of the output's shape."""
+    """Statistics of a batch by the names of its outputs. truth: labels, or values of the output's shape.
+
+    Where `builder.counted` leaves labels out, also how many are counted, and which. Raises ShapeError where a metric
+    cannot leave any out.
+    """
     found: dict[str, Tensor] = {}
+    each = None if builder.counted is None else column_of(builder, builder.counted)
     for column, metric in metrics.items():
         with builder.on_behalf_of(column):
-            for name, statistic in metric.build(builder, output, truth).items():
-                found[interface.statistic(column, name)] = statistic
+            built = metric.build(builder, output, truth)
+        if each is not None and not metric.leaves_out and any(s.shape[:1] != each.shape for s in built.values()):
+            raise ShapeError(f"{column} cannot leave labels out", "remove the metric, or data.ignore", path="metrics")
+        found |= {interface.statistic(column, name): statistic for name, statistic in built.items()}
+    if each is not None:
+        dropped = any(statistic.shape[:1] == each.shape for statistic in found.values())
+        found[interface.LABELS_COUNTED] = builder.apply("sum", each, axes=(0,))
+        found |= {interface.EACH_COUNTED: each} if dropped else {}
     return found
 
 

@@ -22,7 +22,7 @@ from nnctl.graph.structure import Structure, structure_of
 from nnctl.graph.targets import Targets
 from nnctl.graph.tensor import Tensor
 from nnctl.graph.updates import updates_of
-from nnctl.ops.shapes import BATCH
+from nnctl.graph.weighing import mean_cost
 from nnctl.spec.document import Spec, settled
 
 
@@ -152,14 +152,9 @@ class Network:
         output = build_layers(builder, self.spec, self.signature)
         with builder.on_behalf_of("cost"):
             target = self.targets.of(builder, output)
-            terms, weights = self.spec.cost.build(builder, output, target)
-            # Of sequences with a label a step, every step counts alike.
-            axes = tuple(range(len(terms.shape)))
-            if weights is None:
-                cost, weight = builder.apply("mean", terms, axes=axes), builder.apply("size", shape=(BATCH,))
-            else:
-                weight = builder.apply("sum", weights, axes=axes)
-                cost = builder.apply("sum", terms, axes=axes) / weight
+            builder.counted = self.targets.counted(builder)
+            terms, shares = self.spec.cost.build(builder, output, target)
+            cost, weight = mean_cost(builder, terms, shares, self.targets.weights(builder))
         metrics: dict[str, Tensor] = {}
         if self.metrics:
             answers, truth = self.targets.answers(builder, output), self.targets.truth(builder, target)

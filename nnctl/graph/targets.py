@@ -26,6 +26,18 @@ class Targets:
         """The class labels, (batch, …) as the data has them."""
         return self._gathered(builder, "index", self.signature.target_shape)
 
+    def counted(self, builder: GraphBuilder) -> Tensor | None:
+        """1 for each label that counts, 0 for one that is left out, as `labels`; None where none is."""
+        if not self.signature.ignores:
+            return None
+        return self._rows(builder, interface.COUNTED, "real", self.signature.target_shape)
+
+    def weights(self, builder: GraphBuilder) -> Tensor | None:
+        """The weights of the examples in the cost, (batch,), or of their labels, (batch, time); None for 1."""
+        if self.signature.weights_shape is None:
+            return None
+        return self._rows(builder, interface.EXAMPLE_WEIGHTS, "real", self.signature.weights_shape)
+
     def truth(self, builder: GraphBuilder, target: Tensor) -> Tensor:
         """Targets that metrics compare with: labels, or values in their own units. target: the cost's."""
         if self.signature.classes is not None:
@@ -92,7 +104,10 @@ class Targets:
         return builder.apply("one_hot", labels, classes=len(classes))
 
     def _gathered(self, builder: GraphBuilder, dtype: Any, shape: tuple[int, ...]) -> Tensor:
-        data = builder.input(interface.TARGETS, (ROWS, *shape), dtype, "data")
+        return self._rows(builder, interface.TARGETS, dtype, shape)
+
+    def _rows(self, builder: GraphBuilder, name: str, dtype: Any, shape: tuple[int, ...]) -> Tensor:
+        data = builder.input(name, (ROWS, *shape), dtype, "data")
         return builder.apply("gather", data, builder.input(interface.INDEX, (BATCH,), "index", "feed"))
 
     def _single_unit(self, output: Tensor) -> bool:

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import Dataset, Split, load_dataset
+from nnctl.data.stored.arrays import equal
 from nnctl.errors import RunError, UsageError
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
+from nnctl.training.splits import bind_whole
 
 MOST_CONFUSED = 4096
 """Classes of which every pair is counted: 128 MiB."""
@@ -67,7 +69,7 @@ def evaluate(
             if run.classes is None:
                 measured["mse"] = _mean_squared_error(scores, targets)
         else:
-            run.engine.feed.bind(split, part.inputs, part.targets)
+            bind_whole(run.engine.feed, split, part)
             measured = {n: v if math.isfinite(v) else None for n, v in run.engine.evaluate(split).items()}
             scores = run.scores(part.inputs)
         outputs.append(scores)
@@ -81,7 +83,7 @@ def evaluate(
 
 def same_examples(one: Split, other: Split) -> bool:
     """True where two splits hold the same examples in the same order."""
-    return np.array_equal(one.targets, other.targets) and np.array_equal(one.inputs, other.inputs)
+    return equal(one.targets, other.targets) and equal(one.inputs, other.inputs)
 
 
 def _mean_squared_error(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:

@@ -17,11 +17,13 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.limits import MOST_INDEX
 from nnctl.data.paths import IMAGE_SUFFIXES
+from nnctl.data.pictures import PictureOptions
 from nnctl.errors import DataError
 from nnctl.training.specs import STDIN
 
 if TYPE_CHECKING:
     from nnctl.data.formats.delimited import DelimitedFile, Row
+    from nnctl.data.formats.image_folders import LeftOut
 
 _PART_ROWS = 1000
 """Examples in a part: those that evaluation takes at once."""
@@ -42,23 +44,26 @@ class Part:
     last: bool
 
 
-def read_parts(path: Path, signature: DataSignature, *, whole: bool = False) -> Iterator[Part]:
+def read_parts(
+    path: Path, signature: DataSignature, *, pictures: PictureOptions | None = None, whole: bool = False
+) -> Iterator[Part]:
     """The examples at a path: a .npy, .npz (array `inputs`, or its only one), .csv, .tsv, an image, a folder of images.
 
     "-" is a table on stdin. A table holds the inputs' columns alone, as numbers, with or without a header. An image is
     resized to the net's. One example without its batch axis, and rows that are flat, are taken as well.
-    whole: in one part, for nets that read on from one example to the next. Raises DataError.
+    pictures: how the run read its own, None where it had none. whole: in one part, for nets that read on from one
+    example to the next. Raises DataError.
     """
     rows = max(1, min(_PART_ROWS, _PART_NUMBERS // math.prod(signature.input_shape)))
     if path.is_dir():
-        paths = _pictures(path)
+        paths, _ = _pictures(path, pictures)
         step = len(paths) if whole else rows
         for first in range(0, len(paths), step):
             some = paths[first : first + step]
-            inputs = np.concatenate([_image(each, signature) for each in some])
+            inputs = np.concatenate([_image(each, signature, pictures) for each in some])
             yield Part(inputs, [(str(each), 0) for each in some], first + step >= len(paths))
         return
-    arrays = _arrays(path, signature, None if whole else rows)
+    arrays = _arrays(path, signature, pictures, None if whole else rows)
     first, array = 0, next(arrays)
     while True:
         following = next(arrays, None)
@@ -69,14 +74,16 @@ def read_parts(path: Path, signature: DataSignature, *, whole: bool = False) -> 
         first, array = first + len(array), following
 
 
-def _arrays(path: Path, signature: DataSignature, rows: int | None) -> Iterator[NDArray[Any]]:
+def _arrays(
+    path: Path, signature: DataSignature, pictures: PictureOptions | None, rows: int | None
+) -> Iterator[NDArray[Any]]:
     """The examples of a file, so many at a time; all if None. At least one array, which may be empty."""
     suffix = path.suffix.lower()
     if path == STDIN or suffix in (".csv", ".tsv", ".txt"):
         for numbers in _table(path, "\t" if suffix == ".tsv" else ",", rows):
             yield _shaped(numbers, signature, "<stdin>" if path == STDIN else str(path))
     elif suffix in IMAGE_SUFFIXES:
-        yield _image(path, signature)
+        yield _image(path, signature, pictures)
     elif suffix in (".npy", ".npz"):
         array = _batched(_array(path, suffix), signature.input_shape)
         step = len(array) if rows is None else rows
@@ -98,23 +105,38 @@ def _array(path: Path, suffix: str) -> NDArray[Any]:
     return read_npz(path, {"inputs": names[0] if len(names) == 1 else "inputs"})["inputs"]
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The image files in a folder, or where there is none, those in its sub-folders, as training reads them."""
-    from nnctl.data.formats.images import find_images, images_in
-    from nnctl.data.opening import listed
-
-    if any(path.suffix.lower() in IMAGE_SUFFIXES for path in listed(folder)):
-        return images_in(folder)
-    return [path for paths in find_images(folder).values() for path in paths]
+def left_out(path: Path, pictures: PictureOptions | None) -> tuple[str, ...]:
+    """A sentence on what `read_parts` leaves out of a folder, if it does. Raises DataError."""
+    return _pictures(path, pictures)[1].sentences if path.is_dir() else ()
 
 
-def _image(path: Path, signature: DataSignature) -> NDArray[Any]:
-    from nnctl.data.formats.images import read_image
+def _pictures(folder: Path, pictures: PictureOptions | None) -> tuple[list[Path], LeftOut]:
+    """The pictures in a folder, or where there is none, those of its classes, as training reads them; what is left."""
+    from nnctl.data.formats.image_folders import LeftOut, find_pictures, holds_pictures, pictures_in
+
+    nested = pictures is not None and pictures.nested
+    if holds_pictures(folder):
+        others = LeftOut()
+        return pictures_in(folder, others, nested=nested), others
+    found = find_pictures(folder, nested=nested)
+    return found.listed[0], found.left_out
+
+
+def _image(path: Path, signature: DataSignature, pictures: PictureOptions | None) -> NDArray[Any]:
+    """The picture (1, height, width, channels), by the options of the run's own pictures, resized to the net's size."""
+    from nnctl.data.formats.images import bits_of, read_image
 
     shape = signature.input_shape
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(f"{path}: is an image, and the net reads examples of shape {shape}")
-    return _shaped(read_image(path, (shape[0], shape[1]), grayscale=shape[2] == 1)[None], signature, str(path))
+    image = read_image(path, (pictures or PictureOptions()).fitted(shape))
+    bits = 16 if pictures is not None and signature.input_dtype == "real" else 8
+    if bits_of(image) != bits:
+        raise DataError(
+            f"{path} has {bits_of(image)} bits a channel, and the net was not trained on such pictures\n"
+            f"  save it with {bits} bits a channel"
+        )
+    return _shaped(image[None], signature, str(path))
 
 
 def _table(path: Path, delimiter: str, rows: int | None) -> Iterator[NDArray[np.float64]]:

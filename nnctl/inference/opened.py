@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
+from nnctl.data.stored.arrays import Rows, StoredArray, pieces_of
 from nnctl.engine.engine import Engine, load_engine
+from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
@@ -38,13 +40,14 @@ class TrainedRun:
         """Names of the classes, None where the net predicts values."""
         return self.signature.classes
 
-    def scores(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    def scores(self, inputs: Rows) -> NDArray[np.float64]:
         """The net's output for raw inputs, (n, outputs); with labels (n, classes), the largest being the answer.
 
         With a label a step, a row a step: (n·time, classes).
         A net of two classes and one output unit answers the second class above the cost's threshold.
         """
-        outputs = np.asarray(self.engine.outputs(inputs), dtype=np.float64)
+        parts = pieces_of(inputs, BATCH) if isinstance(inputs, StoredArray) else [inputs]
+        outputs = np.concatenate([self.engine.outputs(part) for part in parts], dtype=np.float64)
         if self.classes is None:
             return outputs
         outputs = outputs.reshape(-1, outputs.shape[-1])
@@ -135,8 +138,7 @@ def read_run(
     folder = find(path)
     name = folder.choose_checkpoint(checkpoint)
     saved = FolderStore(folder).load(name)
-    loaded = replace(_load(folder, augment, backend), folder=Path(folder.read_origin()["folder"]))
-    return SavedRun(folder, loaded, _signature(saved.progress["signature"]), name, saved)
+    return SavedRun(folder, _load(folder, augment, backend), _signature(saved.progress["signature"]), name, saved)
 
 
 def _load(folder: RunFolder, augment: Sequence[str] | None, backend: str | None) -> Loaded:
@@ -146,7 +148,7 @@ def _load(folder: RunFolder, augment: Sequence[str] | None, backend: str | None)
     if backend is not None:
         given[f"backend={backend}"] = "--backend"
     try:
-        return load_text(folder.read_spec(), str(folder.spec), list(given))
+        return load_text(folder.read_spec(), str(folder.spec), list(given), Path(folder.read_origin()["folder"]))
     except SpecError as error:
         # With the place of what was given called after the option that gave it.
         raise SpecError([_placed(diagnostic, given) for diagnostic in error.diagnostics]) from None

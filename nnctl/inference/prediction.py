@@ -14,11 +14,15 @@ import numpy as np
 
 from nnctl.backends.registry import reference_name
 from nnctl.components.signature import DataSignature
+from nnctl.data.pictures import PictureOptions
+from nnctl.data.source import Source
 from nnctl.errors import DataError, UsageError
 from nnctl.graph import interface
+from nnctl.inference import inputs
 from nnctl.inference.inputs import Part, read_parts
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.plan.lower import lower
+from nnctl.spec.load import Loaded
 
 _LITTLE_WORK = 300_000_000
 """Operations up to which the reference answers: about the time that it takes to load compiled code."""
@@ -64,9 +68,20 @@ def _check(signature: DataSignature, paths: Sequence[Path], top_k: int | None) -
         )
 
 
+def left_out(run: SavedRun, paths: Sequence[Path]) -> list[str]:
+    """A sentence for each folder of which files are no inputs. Raises DataError."""
+    return [sentence for path in paths for sentence in inputs.left_out(path, _pictures(run.loaded))]
+
+
+def _pictures(loaded: Loaded) -> PictureOptions | None:
+    """Options by which a run reads pictures, None where its data is none."""
+    source = loaded.spec.data
+    return source.picture_options if isinstance(source, Source) else None
+
+
 def _parts(paths: Sequence[Path], run: TrainedRun) -> Iterator[Part]:
-    whole = bool(run.engine.network.structure.recurrent_states)
-    return chain.from_iterable(read_parts(path, run.signature, whole=whole) for path in paths)
+    whole, pictures = bool(run.engine.network.structure.recurrent_states), _pictures(run.loaded)
+    return chain.from_iterable(read_parts(path, run.signature, pictures=pictures, whole=whole) for path in paths)
 
 
 def _operations(run: TrainedRun, examples: int) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nnctl.components.base import Augmentation
 from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import Split
+from nnctl.data.stored.arrays import in_memory
 from nnctl.data.streams import Purpose
 from nnctl.errors import UsageError
 from nnctl.spec.document import Spec
@@ -36,8 +37,9 @@ def mean_scores(
     unit: brings stored inputs to the unit range. The copies are a function of the seed.
     """
     augmenter = Augmenter(augmentations, unit, seed, Purpose.TEST_TIME)
-    total = np.array(scores(part.inputs), dtype=np.float64)
+    inputs = in_memory(part.inputs, "--augment: the split")
+    total = np.array(scores(inputs), dtype=np.float64)
     for copy in range(copies):
-        changed, _ = augmenter(part.inputs, part.targets, copy, 0)
+        changed, _ = augmenter(inputs, part.targets, copy, 0)
         total += scores(changed)
     return np.asarray(total / (copies + 1))

@@ -91,6 +91,8 @@ class Signature(Record):
     vocabulary: list[str] | None
     reconstructs: bool
     target_statistics_shape: list[int] | None = None
+    weights_shape: list[int] | None = None
+    ignores: bool = False
 
 
 @dataclass(frozen=True)

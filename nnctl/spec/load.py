@@ -115,7 +115,7 @@ def _checked(validated: Validated, tree: Node, folder: Path, name: str | None, s
     if spec.name is None:
         spec = replace(spec, name=name)
     spec, places = _with_amounts(spec, validated.places)
-    if contradictions := check(spec, places):
+    if contradictions := check(spec, places, folder):
         raise SpecError(contradictions)
     return Loaded(spec, places, folder, source, tree)
 

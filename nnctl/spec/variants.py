@@ -25,7 +25,7 @@ class Variants:
         overrides = tuple(overrides)
         try:
             spec = validate(apply(self._base.tree, overrides), self._known).spec
-            sound = not check(spec, self._base.places)
+            sound = not check(spec, self._base.places, self._base.folder)
         except SpecError:
             sound = False
         if not sound:

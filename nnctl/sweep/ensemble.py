@@ -11,7 +11,7 @@ from nnctl.errors import RunError
 from nnctl.inference.evaluation import EvaluationResult, evaluate, same_examples
 from nnctl.inference.opened import open_run
 from nnctl.runs.sweeps import ranked_trials
-from nnctl.spec.document import Spec
+from nnctl.spec.load import Loaded
 from nnctl.sweep.study import Study, load_trial
 
 _OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
@@ -57,7 +57,7 @@ def judge_best(study: Study, count: int) -> Ensemble | None:
     if len(ranking.trials) < 2:
         return None
     best = ranking.trials[:count]
-    results = evaluate([open_run(trial.run.path) for trial in best], judged_on(study.spec))
+    results = evaluate([open_run(trial.run.path) for trial in best], judged_on(study.base))
     members, together = results[: len(best)], {result.row["run"]: _numbers(result) for result in results[len(best) :]}
     return Ensemble(
         trials=tuple(trial.number for trial in best),
@@ -70,14 +70,14 @@ def judge_best(study: Study, count: int) -> Ensemble | None:
     )
 
 
-def judged_on(spec: Spec) -> str:
+def judged_on(loaded: Loaded) -> str:
     """The split that measures an ensemble: it was no part in choosing the members where there is a test split."""
-    return "test" if "test" in spec.data.splits else "validation"
+    return "test" if "test" in loaded.spec.data.splits_in(loaded.folder) else "validation"
 
 
 def require_one_split(study: Study) -> None:
     """Raise RunError where the trials do not hold out the same examples, before any of them is trained."""
-    split = judged_on(study.spec)
+    split = judged_on(study.base)
     seen: dict[tuple[str, int], int] = {}
     first = None
     for trial in study.trials:

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnctl.backends.registry import why_not
+from nnctl.data.dataset import Dataset
+from nnctl.engine.engine import Engine
 from nnctl.errors import RunError
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import GrowingFile, read_file
@@ -114,6 +117,29 @@ def require_fitting(store: FolderStore, last: Checkpoint, loop: Loop) -> None:
         saved, wanted = last.progress[key], own[key]
         if (saved is None) != (wanted is None) or sorted(saved or ()) != sorted(wanted or ()):
             raise RunError(f"{store.folder.checkpoint('last')}: its '{key}' is of another net\n  {store.folder.remedy}")
+
+
+def require_same(folder: RunFolder, loaded: Loaded, data: Dataset, engine: Engine) -> None:
+    """Raise RunError where data or backend are not those that the run began with."""
+    origin = folder.read_origin()
+    if origin["data"] != data.fingerprint:
+        raise RunError(
+            f"{folder.path}: the data is not what this run began with\n"
+            f"  put the data back as it was, or train a new run"
+        )
+    begun = origin["backend"]
+    if begun != engine.backend_name:
+        reason = why_not(loaded.spec.backend, begun)
+        hint = (
+            f"--set backend={begun} goes on exactly; only a new run can change the backend"
+            if reason is None
+            else f"{begun} cannot run here: {reason}\n"
+            f"  resume it where it can; nnctl evaluate {folder.path} --backend auto judges it here"
+        )
+        raise RunError(
+            f"{folder.path}: this run was trained by the backend {begun}, "
+            f"and here it would go on with {engine.backend_name}\n  {hint}"
+        )
 
 
 def seconds_spent(folder: RunFolder, rows: Sequence[Record]) -> float:

@@ -17,10 +17,9 @@ import numpy as np
 from nnctl import __version__
 from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
-from nnctl.backends.registry import why_not
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.engine import Engine, load_engine
-from nnctl.errors import RunError, RunThere
+from nnctl.errors import RunThere
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
@@ -42,6 +41,7 @@ from nnctl.training.resume import (
     require_best,
     require_checkpoints,
     require_fitting,
+    require_same,
     seconds_spent,
 )
 from nnctl.training.signals import StopRequest
@@ -125,7 +125,7 @@ def _go_on(
             )
             return
         data, engine = _prepare(loaded, threads)
-        _require_same(folder, loaded, data, engine)
+        require_same(folder, loaded, data, engine)
         if last is None:
             transfer(loaded, engine)
         # The summary first: it knows the spec that it is the result of.
@@ -134,29 +134,6 @@ def _go_on(
         if out is None:
             point_latest(folder)
         yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk)
-
-
-def _require_same(folder: RunFolder, loaded: Loaded, data: Dataset, engine: Engine) -> None:
-    """Raise RunError where data or backend are not those that the run began with."""
-    origin = folder.read_origin()
-    if origin["data"] != data.fingerprint:
-        raise RunError(
-            f"{folder.path}: the data is not what this run began with\n"
-            f"  put the data back as it was, or train a new run"
-        )
-    begun = origin["backend"]
-    if begun != engine.backend_name:
-        reason = why_not(loaded.spec.backend, begun)
-        hint = (
-            f"--set backend={begun} goes on exactly; only a new run can change the backend"
-            if reason is None
-            else f"{begun} cannot run here: {reason}\n"
-            f"  resume it where it can; nnctl evaluate {folder.path} --backend auto judges it here"
-        )
-        raise RunError(
-            f"{folder.path}: this run was trained by the backend {begun}, "
-            f"and here it would go on with {engine.backend_name}\n  {hint}"
-        )
 
 
 @leavable()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from nnctl.backends.machine import cores
 from nnctl.data.augment import Augmenter
-from nnctl.data.augmented_windows import AugmentedWindows
 from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
-from nnctl.data.dataset import Dataset
+from nnctl.data.dataset import Dataset, Split
+from nnctl.data.stored.arrays import StoredArray
 from nnctl.data.streams import Purpose
+from nnctl.data.training_windows import TrainingWindows
 from nnctl.engine.feed import Feed
+from nnctl.process.cores import cores
 from nnctl.spec.document import Spec
 from nnctl.training.timetable import Timetable
 
 
 def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None = None) -> None:
-    """Bind "train" to the training set, or to windows of changed examples where the spec augments.
+    """Bind "train" to the training set, or to windows of it where the spec augments or the examples lie on disk.
 
     threads: that the process may keep busy, one a core if None. Where there are several, the next
     window is made on one of its own, whatever number the spec's backend has.
@@ -22,11 +23,11 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None
     train, timetable = data.train, Timetable.of_spec(spec, len(data.train))
     order = training_order(spec, len(train))
     augment = spec.data.augmentations
-    if not augment:
-        feed.bind("train", train.inputs, train.targets, order)
+    if not augment and not isinstance(train.inputs, StoredArray):
+        feed.bind("train", train.inputs, train.targets, order, train.weights)
         return
-    augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT)
-    source = AugmentedWindows.of(train.inputs, train.targets, order, augmenter, timetable.batch)
+    augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT) if augment else None
+    source = TrainingWindows.of(train.inputs, train.targets, train.weights, order, augmenter, timetable.batch)
     feed.bind_windows("train", source, epochs=timetable.epochs, ahead=(threads or cores()) > 1)
 
 
@@ -34,7 +35,15 @@ def bind_other_splits(feed: Feed, data: Dataset) -> None:
     """Bind the validation and the test split, where there are any."""
     for name, split in data.splits.items():
         if name != "train":
-            feed.bind(name, split.inputs, split.targets)
+            bind_whole(feed, name, split)
+
+
+def bind_whole(feed: Feed, name: str, split: Split) -> None:
+    """Bind a split that is measured, where it lies."""
+    if isinstance(split.inputs, StoredArray):
+        feed.bind_stored(name, split.inputs, split.targets, split.weights)
+    else:
+        feed.bind(name, split.inputs, split.targets, weights=split.weights)
 
 
 def training_order(spec: Spec, examples: int) -> Order:

@@ -260,7 +260,7 @@ def test_a_plan_is_shown_on_any_machine(name, capsys):
 def test_code_for_a_device_is_shown_without_one(capsys):
     assert main(["inspect", str(SPECS / "digits.yaml"), "--show", "code", "--backend", "cuda"]) == 0
     shown = capsys.readouterr().out
-    assert "// dense1.matmul (batch×64) = matmul(flatten1.reshape, dense1.weight)" in shown
+    assert "// dense1.a (batch×64) = matmul+add+relu(flatten1.reshape, dense1.weight, dense1.bias)" in shown
     assert "KERNEL formula0(Block block" in shown
 
 

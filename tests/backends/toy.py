@@ -58,6 +58,9 @@ class Logged(LaunchByLaunch):
     def spent(self) -> NDArray[Any]:
         return np.zeros(len(self.plan.launches))
 
+    def elsewhere(self) -> frozenset[int]:
+        return frozenset()
+
     def limit(self) -> float:
         return 1e9
 
@@ -83,6 +86,10 @@ class ToyBackend(LaunchByLaunchBackend):
 
     def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
         super().copy_into(opened(placed), array, first)
+
+    def entries(self, placed: Any, first: int, shape: tuple[int, int]) -> NDArray[Any]:
+        found: NDArray[Any] = super().entries(opened(placed), first, shape)
+        return found
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Logged:
         return Logged(plan, {key: opened(placed) for key, placed in storage.items()}, self)

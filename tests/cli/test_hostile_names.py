@@ -114,6 +114,7 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (0, ("doctor",)),
     (0, ("data", "show", SPEC)),
     (0, ("data", "list")),
+    (0, ("data", "kept")),
     (0, ("sweep", SPEC, "--grid", f"description={YAML}", "--out", f"{{new}}{EVIL}")),
     (0, ("schema",)),
     (0, ("completion", "bash")),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nnctl.backends import limits
+from nnctl.backends.launch_by_launch import TimedLaunchByLaunch
 from nnctl.cli import main
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -40,6 +41,14 @@ def test_a_bench_has_a_row_a_launch_and_adds_up(capsys: pytest.CaptureFixture[st
     assert step["percent"] == pytest.approx(100.0)
     assert step["microseconds"] > 0.0
     assert sum(row["microseconds"] for row in (*launches, waiting)) >= 0.99 * step["microseconds"]
+
+
+def test_a_launch_that_another_makes_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimedLaunchByLaunch, "elsewhere", lambda self: frozenset({1}))
+    found = rows(capsys, "bench", str(SPECS / "xor.yaml"), "--steps", "2", "--backend", "numpy")
+    assert [row["launch"].endswith(" (within another)") for row in found[:3]] == [False, True, False]
 
 
 def test_a_bench_of_evaluation_has_no_update(capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,6 +111,9 @@ def test_a_folder_of_pictures(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     Path("none").mkdir()
     assert main(["predict", "digits", "none"]) == 3
+    Image.new("LA", (8, 8)).save("clear.png")
+    assert main(["predict", "digits", "clear.png"]) == 3
+    assert "clear.png is transparent in places" in capsys.readouterr().err
     assert main(["predict", "points", "mine"]) == 3
     assert "is an image, and the net reads examples of shape (2,)" in capsys.readouterr().err
 

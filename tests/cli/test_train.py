@@ -19,8 +19,6 @@ import pytest
 
 from nnctl.cli import BROKEN_PIPE
 
-pytestmark = pytest.mark.compile
-
 SPECS = Path(__file__).parents[2] / "specs"
 NNCTL = (sys.executable, "-m", "nnctl")
 TINY = """
@@ -30,6 +28,7 @@ layers: [{type: dense, units: 3, activation: softmax}]
 cost: log_likelihood
 optimizer: {type: sgd, learning_rate: 0.1}
 schedule: {epochs: 3}
+backend: numpy
 """
 ENDLESS = ("--epochs", "1000000")
 _SAVE_ALWAYS = """
@@ -92,12 +91,13 @@ def test_stdout_is_json_lines_and_nothing_else() -> None:
     assert "run runs/tiny/001" in done.stderr
 
 
+@pytest.mark.compile
 def test_what_is_compiled_is_said_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNCTL_CACHE", "cache")
-    done = nnctl("train", "tiny.yaml")
+    done = nnctl("train", "tiny.yaml", "--backend", "cpu")
     assert "compiling the step 'train'" in done.stderr
     assert len(rows(done.stdout)) == 4
-    again = nnctl("train", "tiny.yaml")
+    again = nnctl("train", "tiny.yaml", "--backend", "cpu")
     assert "compiling" not in again.stderr
 
 
@@ -189,6 +189,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly_and_saved() -> None:
     assert Path("runs/tiny/001/checkpoints/last.safetensors").exists()
 
 
+@pytest.mark.compile
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of POSIX")
 def test_killed_at_random_moments_it_ends_with_the_same_bytes() -> None:
     """The promise of the README, on its own spec: nothing of a run depends on how often it died."""

@@ -98,8 +98,8 @@ def test_packing_that_numpy_does_not_write(tmp_path):
 def test_an_array_beyond_what_is_left_of_memory(tmp_path, monkeypatch):
     write(tmp_path / "a.npz", member(header(), NUMBERS))
     monkeypatch.setattr("nnctl.process.memory.available", lambda: 100)
-    with pytest.raises(DataError, match=r"a\.npz takes 256 bytes of memory to read, and 100 bytes are left"):
-        load_dataset(Npz(path="a.npz"), tmp_path, 0)
+    with pytest.raises(DataError, match=r"a\.npz takes 192 bytes of memory to read, and 100 bytes are left"):
+        load_dataset(Npz(path="a.npz", in_memory=True), tmp_path, 0)
 
 
 @pytest.mark.parametrize(

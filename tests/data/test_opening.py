@@ -18,6 +18,7 @@ from nnctl.data.source import Source
 from nnctl.data.sources.arrays import Npy, Npz
 from nnctl.data.sources.images import Images
 from nnctl.data.sources.mnist import Mnist
+from nnctl.data.sources.table import TableSource
 from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Shakespeare, Text
 from nnctl.errors import DataError
@@ -31,6 +32,7 @@ READERS = [
     Images(path="it"),
     Mnist(path="it"),
     Shakespeare(path="it"),
+    TableSource(path="it", target="it"),
     Text(path="it"),
 ]
 
@@ -74,7 +76,7 @@ def test_a_pipe_in_a_folder_of_pictures_or_texts(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_named_like_a_picture_or_a_text(tmp_path: Path) -> None:
     (tmp_path / "cat/a.png").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"a\.png is a folder, and a file is expected"):
+    with pytest.raises(DataError, match=r"cat holds a folder 'a\.png'"):
         Images(path=".").signature(tmp_path)
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(DataError, match=r"a\.txt is a folder, and a file is expected"):
@@ -119,10 +121,10 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(self: Path):
-        raise PermissionError(13, "Permission denied", str(self))
+    def forbidden(path: Path):
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "iterdir", forbidden)
+    monkeypatch.setattr(os, "scandir", forbidden)
     with pytest.raises(DataError, match="cannot be read: Permission denied"):
         Images(path=".").signature(tmp_path)
 

@@ -211,7 +211,7 @@ def test_a_chunk_of_a_window_trains_as_its_rows_do(backend):
 
         def window(self, epoch, first):
             rows = slice(first, min(first + 8, 12))
-            return inputs[rows], targets[rows]
+            return inputs[rows], targets[rows], None
 
     rng = np.random.default_rng(0)
     inputs, targets = rng.integers(0, 256, (12, 2, 3), dtype=np.uint8), rng.integers(0, 3, 12)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from nnctl.data.batches import FixedOrder
-from nnctl.engine.chunks import Chunk, PlacedExamples, Reader, ResidentReader
+from nnctl.backends.registry import reference_backend
+from nnctl.data.batches import FixedOrder, SeededOrder
+from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.windows import WindowReader
 
 SIZE, EXAMPLES, EPOCHS = 4, 10, 3
@@ -27,7 +29,7 @@ class Source:
         self.threads: set[threading.Thread] = set()
         self.broken: dict[int, Exception] = {}
 
-    def window(self, epoch: int, first: int) -> tuple[Any, Any]:
+    def window(self, epoch: int, first: int) -> tuple[Any, Any, None]:
         number = 3 * epoch + first // SIZE
         assert self.let[number].wait(10)
         self.threads.add(threading.current_thread())
@@ -35,12 +37,16 @@ class Source:
         if number in self.broken:
             raise self.broken[number]
         positions = np.arange(first, min(first + SIZE, EXAMPLES))
-        return 100 * epoch + positions, -positions
+        return 100 * epoch + positions, -positions, None
 
     def all(self) -> Source:
         for event in self.let.values():
             event.set()
         return self
+
+
+def in_order(rows: int) -> PlacedOrder:
+    return PlacedOrder(reference_backend(), FixedOrder(np.arange(rows)))
 
 
 class Ring:
@@ -52,7 +58,7 @@ class Ring:
         self.writes: list[tuple[int, int]] = []
         self.written = threading.Condition()
 
-    def write(self, inputs: Any, targets: Any, first: int) -> None:
+    def write(self, inputs: Any, targets: Any, weights: None, first: int) -> None:
         for array, values in zip(self.examples.arrays.values(), (inputs, targets)):
             array[first : first + len(values)] = values
         with self.written:
@@ -64,7 +70,7 @@ class Ring:
             assert self.written.wait_for(lambda: len(self.writes) >= count, 10)
 
     def reader(self, source: Source, ahead: bool = True) -> WindowReader:
-        return WindowReader(self.examples, source, self.write, epochs=EPOCHS, ahead=ahead)
+        return WindowReader(self.examples, source, self.write, in_order(2 * SIZE), epochs=EPOCHS, ahead=ahead)
 
 
 def read(chunk: Chunk) -> list[int]:
@@ -129,10 +135,28 @@ def test_the_windows_of_the_last_epoch_are_the_last() -> None:
     assert source.made == [8]
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_an_order_is_put_there_once_an_epoch(fixed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, order = reference_backend(), FixedOrder(np.arange(8)[::-1]) if fixed else SeededOrder(3, 8, True)
+    puts: list[NDArray[Any]] = []
+    for name, put in (("to_device", backend.to_device), ("copy_into", backend.copy_into)):
+        monkeypatch.setattr(backend, name, lambda *given, put=put: puts.append(given[-1]) or put(*given))
+    reader = ResidentReader(Ring().examples, PlacedOrder(backend, order))
+    for epoch in (0, 1, 2, 1):
+        for first, stop, steps in ((0, 2, 1), (2, 6, 2), (6, 8, 1)):
+            reader.advance_to(epoch, first)
+            chunk = reader.chunk(epoch, first, stop, steps)
+            np.testing.assert_array_equal(chunk.indices, order.of(epoch)[first:stop].reshape(steps, 2))
+            np.testing.assert_array_equal(chunk.entries, chunk.indices)
+    assert len(puts) == (1 if fixed else 4)
+    with pytest.raises(ValueError, match="the order of epoch 2 is asked for, and that of 1 is there"):
+        reader.chunk(2, 0, 2, 1)
+
+
 @pytest.mark.parametrize("resident", [True, False])
 def test_asking_writes_nothing_and_answers_the_same_again(resident: bool) -> None:
     ring, source = Ring(), Source().all()
-    reader: Reader = ResidentReader(ring.examples, FixedOrder(np.arange(8))) if resident else ring.reader(source)
+    reader: Reader = ResidentReader(ring.examples, in_order(8)) if resident else ring.reader(source)
     reader.advance_to(0, 0)
     first = reader.chunk(0, 0, 4, 2)
     if not resident:

@@ -87,7 +87,7 @@ def dense(fields: str) -> str:
         ("sweep", "{grid: [0.1]}", ""),
         # a file where a data source is wanted
         ("data", "mnist.npz", "write {type: npz, path: mnist.npz}"),
-        ("data", "tables/houses.CSV", "write {type: csv, path: tables/houses.CSV, target: …}"),
+        ("data", "tables/houses.CSV", "write {type: table, path: tables/houses.CSV, target: …}"),
         ("data", "photos/", "write {type: images, path: photos/}"),
         ("data", "tale.txt", "write {type: text, path: tale.txt}"),
         # numbers with a unit

@@ -90,7 +90,7 @@ def test_values_have_a_mean_and_no_vote() -> None:
 
 
 def test_without_a_test_split_validation_judges() -> None:
-    assert judged_on(read_study(Path("net.yaml"), ["data.test=0"]).spec) == "validation"
+    assert judged_on(read_study(Path("net.yaml"), ["data.test=0"]).base) == "validation"
 
 
 def test_trials_on_other_examples_are_refused_before_they_train() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.registry import reference_backend
 from nnctl.components.metrics.accuracy import Accuracy
 from nnctl.data.batches import Order
-from nnctl.engine.chunks import Chunk, PlacedExamples, ResidentReader
+from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder, ResidentReader
 from nnctl.engine.engine import Engine, Steps
 from nnctl.engine.measures import Measures
 from nnctl.errors import RunError
@@ -22,9 +23,8 @@ class SplitsInMemory(dict[str, ResidentReader]):
     closed = 0
 
     def bind(self, split: str, inputs: NDArray[Any], targets: NDArray[Any], order: Order) -> None:
-        self[split] = ResidentReader(
-            PlacedExamples(len(inputs), {"data.inputs": inputs, "data.targets": targets}), order
-        )
+        examples = PlacedExamples(len(inputs), {"data.inputs": inputs, "data.targets": targets})
+        self[split] = ResidentReader(examples, PlacedOrder(reference_backend(), order))
 
     def close(self) -> None:
         self.closed += 1

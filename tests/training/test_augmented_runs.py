@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nnctl.backends.registry import reference_backend
-from nnctl.data import augmented_windows
+from nnctl.data import training_windows
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.engine.chunks import Chunk, ResidentReader
 from nnctl.engine.feed import Feed
@@ -42,7 +42,7 @@ schedule: {epochs: 2, batch_size: 16}
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # Four steps a window, ten an epoch: windows end within epochs, and epochs within windows.
-    monkeypatch.setattr(augmented_windows, "_WINDOW", 64)
+    monkeypatch.setattr(training_windows, "_CHANGED", 64)
 
 
 def spec(*overrides: str) -> Loaded:
@@ -196,6 +196,7 @@ def test_without_augmentation_the_set_lies_there_whole() -> None:
     assert train.within(30) == 120
     np.testing.assert_array_equal(train.examples.arrays["data.inputs"], data.train.inputs)
     order = training_order(spec().spec, 150).of(1)
+    train.advance_to(1, 30)
     np.testing.assert_array_equal(train.chunk(1, 30, 50, 2).indices, order[30:50].reshape(2, 10))
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from backends.conftest import emulated
+from backends.cuda.emulator import EmulatedDevice, compiler
 
+from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.data.dataset import load_dataset
+from nnctl.engine.engine import load_engine
 from nnctl.errors import DataError
 from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
@@ -26,7 +33,24 @@ schedule: {epochs: 1, batch_size: 4}
 """
 
 
-@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.fixture(params=["numpy", "cpu", pytest.param("cuda", marks=[pytest.mark.compile, pytest.mark.slow])])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a backend, of an emulated device, too: whoever launches anything here has read beside a table."""
+    name: str = request.param
+    if name != "cuda":
+        yield name
+        return
+    if compiler() is None:
+        pytest.skip("the emulated device needs g++")
+    with emulated(CudaBackend(NoLaunch())):
+        yield name
+
+
+class NoLaunch(EmulatedDevice):
+    def launch(self, loaded: Any, *given: Any, **named: Any) -> None:
+        raise AssertionError(f"{loaded.name} is launched")
+
+
 @pytest.mark.parametrize("layer", ["one_hot", "embedding, units: 3"])
 def test_an_index_beyond_the_vocabulary_is_refused(layer: str, backend: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
@@ -36,6 +60,24 @@ def test_an_index_beyond_the_vocabulary_is_refused(layer: str, backend: str, tmp
     (tmp_path / "spec.yaml").write_text(SPEC.replace("LAYER", layer))
     with pytest.raises(DataError, match="the inputs hold the index 5, and layer 'read' knows 0 to 4"):
         list(session.train(load_spec(tmp_path / "spec.yaml", [f"backend={backend}"]), out=tmp_path / "run"))
+
+
+@pytest.mark.parametrize(("label", "split"), [(2, "train"), (-1, "train"), (9, "validation")])
+def test_a_label_that_is_no_class_is_refused(label: int, split: str, backend: str, tmp_path: Path) -> None:
+    """Whatever a source gives, a package's too."""
+    (tmp_path / "spec.yaml").write_text(
+        "data: {type: xor, examples: 16, validation: 8}\n"
+        "layers: [{type: dense, units: 2, activation: softmax}]\n"
+        "cost: log_likelihood\n"
+        f"backend: {backend}\n"
+    )
+    loaded = load_spec(tmp_path / "spec.yaml")
+    data = load_dataset(loaded.spec.data, loaded.folder, 0)
+    wrong = data.splits[split]
+    wrong.targets[3] = label
+    engine = load_engine(loaded, data.signature, examples=len(data.train))
+    with pytest.raises(DataError, match=f"the targets hold the label {label}, and the data's 2 classes are 0 to 1"):
+        engine.feed.bind(split, wrong.inputs, wrong.targets)
 
 
 def test_the_file_of_an_unknown_token_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from nnctl.cli.predict import predict
 from nnctl.data.formats.images import read_image
+from nnctl.data.pictures import PictureOptions
 from nnctl.data.streams import Purpose
 from nnctl.errors import DivergedError, Interrupted, SpecError, UsageError
 from nnctl.inference.opened import open_run
@@ -344,7 +345,7 @@ def test_samples_go_to_a_file_or_to_stdout(capsys: pytest.CaptureFixture[str]) -
     predict(folder, sample=5, steps=3)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     np.testing.assert_allclose(np.load("new.npy"), [line["values"] for line in lines], rtol=1e-6)
-    assert read_image(Path("new.png"), None, grayscale=True).shape == (2 * 9 - 1, 3 * 9 - 1, 1)
+    assert read_image(Path("new.png"), PictureOptions(grayscale=True)).shape == (2 * 9 - 1, 3 * 9 - 1, 1)
     with pytest.raises(UsageError, match=r"as an array, \.npy, or as a picture, \.png"):
         predict(folder, sample=5, out=Path("new.gif"))
     for name in ("folder.npy", "folder.png"):

@@ -19,11 +19,11 @@ from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.backends.limits import product_limit
-from nnctl.backends.machine import cores
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision, element
 from nnctl.plan.plan import Plan, Slot
 from nnctl.process import memory
+from nnctl.process.cores import cores
 
 Array = NDArray[Any]
 
@@ -62,6 +62,10 @@ class CpuBackend:
     def copy_into(self, placed: Array, array: Array, first: int = 0) -> None:
         """See `Backend`."""
         placed[slice(first, first + len(array)) if array.ndim else ...] = array
+
+    def entries(self, placed: Array, first: int, shape: tuple[int, int]) -> Array:
+        """See `Backend`."""
+        return placed[first : first + math.prod(shape)].reshape(shape)
 
     def memory_left(self) -> int:
         """See `Backend`."""
@@ -165,6 +169,10 @@ class CompiledStep:
         seconds = self.clock[: len(self.plan.launches)] * seconds_a_cycle()
         self.clock[:] = 0
         return seconds
+
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: each launch is by itself."""
+        return frozenset()
 
     def limit(self) -> float:
         """See `TimedExecutable`."""

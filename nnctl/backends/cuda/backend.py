@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
+from nnctl.backends.cuda.memory import Entries
 from nnctl.backends.cuda.persistent.choice import complete, grids_for, obstacle, suits
 from nnctl.backends.cuda.persistent.steps import PersistentSteps
 from nnctl.backends.cuda.persistent.tasks import tasks_of
@@ -52,6 +54,10 @@ class CudaBackend(CudaPlanner):
     def copy_into(self, placed: Any, array: NDArray[Any], first: int = 0) -> None:
         """See `Backend`."""
         self.device.write(placed, array, first)
+
+    def entries(self, placed: Any, first: int, shape: tuple[int, int]) -> Entries:
+        """See `Backend`."""
+        return Entries(placed[first : first + math.prod(shape)].reshape(shape))
 
     def memory_left(self) -> int:
         """See `Backend`."""

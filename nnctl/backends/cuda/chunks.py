@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Result
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.memory import Memory
+from nnctl.backends.cuda.memory import Entries, Memory
 from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]
@@ -24,7 +24,7 @@ class StepsOnDevice:
         self.memory = Memory(plan, storage, device)
         self.in_flight = False
 
-    def start(self, feeds: Mapping[str, Array], steps: int) -> ChunkInFlight:
+    def start(self, feeds: Mapping[str, Array | Entries], steps: int) -> ChunkInFlight:
         """See `Executable` in the contract."""
         if self.in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")

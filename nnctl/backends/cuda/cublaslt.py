@@ -8,8 +8,10 @@ where they are what they were in CUDA 12.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Mapping
 from ctypes import POINTER, byref, c_float, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 from nnctl.backends.cache.store import kept_bytes
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.product_library import Product
+from nnctl.backends.cuda.product_library import NoAlgorithm, Product
 from nnctl.errors import DeviceError
 
 Work = Callable[[], None]
@@ -34,9 +36,12 @@ _COMPUTE: Mapping[ProductPrecision, int] = {
 }
 _TRANSPOSE_A, _TRANSPOSE_B = 3, 4  # CUBLASLT_MATMUL_DESC_TRANSA, _TRANSB: cublasOperation_t as int32
 _EPILOGUE, _BIAS_POINTER = 7, 8  # CUBLASLT_MATMUL_DESC_EPILOGUE: int32, _BIAS_POINTER: an address
-_BIAS = 4  # CUBLASLT_EPILOGUE_BIAS: a vector along the rows of the library's result, which are our columns
+# CUBLASLT_EPILOGUE_RELU, _BIAS, _RELU_BIAS, _BGRADA. A bias lies along the rows of the library's result, which are our
+# columns; BGRADA puts the sums of the rows of its A, our B, which must not be transposed, where a bias would be.
+_EPILOGUES = {"relu": 2, "bias": 4, "bias+relu": 6, "sums": 256}
 _WORKSPACE_LIMIT = 1  # CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES: uint64
 _ALIGNMENTS = (5, 6, 7, 8)  # CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_{A,B,C,D}_BYTES: uint32
+_NOT_SUPPORTED = 15  # CUBLAS_STATUS_NOT_SUPPORTED: no algorithm
 _CANDIDATES = 8
 _TRIALS = 5
 
@@ -113,7 +118,7 @@ class CublasLt:
         self._name = name
         self._handle = self._made("cublasLtCreate")
         self._workspace: Any = None
-        self._one, self._zero = c_float(1.0), c_float(0.0)
+        self._one, self._zero, self._no_number = c_float(1.0), c_float(0.0), c_float(math.nan)
         self._layouts: dict[tuple[int, int], c_void_p] = {}
         self._descriptors: dict[tuple[Any, ...], c_void_p] = {}
 
@@ -123,26 +128,35 @@ class CublasLt:
         number = int(self._library.cublasLtGetVersion())
         return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
 
-    def prepared(self, product: Product, a: int, b: int, c: int, bias: int = 0) -> Work:
+    def prepared(self, product: Product, a: int, b: int, c: int, beside: int = 0) -> Work:
         """See `ProductLibrary`."""
         if self._workspace is None:
             self._workspace = self._device.empty((WORKSPACE,), np.uint8)
         alignments = tuple(min(256, address & -address) for address in (b, a, c, c))
-        descriptor = self._descriptor(product, bias)
+        descriptor = self._descriptor(product, beside)
         algorithm = Algorithm.from_buffer_copy(
             kept_bytes(
                 "product",
-                (self.version, self._name, repr(product), repr(alignments), repr(min(256, bias & -bias))),
+                (self.version, self._name, repr(product), repr(alignments), repr(min(256, beside & -beside))),
                 lambda: bytes(self._fastest(product, descriptor, a, b, alignments)),
             )
         )
         return lambda: self._multiply(product, descriptor, algorithm, a, b, c)
 
-    def _multiply(self, product: Product, descriptor: c_void_p, algorithm: Algorithm, a: int, b: int, c: int) -> None:
+    def _multiply(
+        self,
+        product: Product,
+        descriptor: c_void_p,
+        algorithm: Algorithm,
+        a: int,
+        b: int,
+        c: int,
+        alpha: c_float | None = None,
+    ) -> None:
         left, right, result = self._operands(product)
         self._ask(
             "cublasLtMatmul",
-            self._handle, descriptor, byref(self._one), b, left, a, right,
+            self._handle, descriptor, byref(alpha or self._one), b, left, a, right,
             byref(self._zero), c, result, c, result,
             byref(algorithm), self._device.address(self._workspace), WORKSPACE, self._stream,
         )  # fmt: skip
@@ -157,16 +171,25 @@ class CublasLt:
         It is measured once and then kept: another algorithm may round sums in another order, and runs repeat.
         """
         candidates = self._proposed(product, descriptor, alignments)
-        if len(candidates) == 1:
+        if len(candidates) == 1 and "relu" not in product.end:
             return candidates[0]
         # Alone: what another thread puts into the stream would be measured, too.
         with self._device.current():
             result = self._device.empty((product.m * product.n,), np.float32)
-            at = self._device.address(result)
-            return min(
-                candidates,
-                key=lambda each: self._seconds(lambda: self._multiply(product, descriptor, each, a, b, at)),
-            )
+            sums = self._device.empty((product.n,), np.float32)
+            if product.end == "sums":
+                descriptor = self._descriptor(product, self._device.address(sums))
+            turn = partial(self._multiply, product, descriptor, a=a, b=b, c=self._device.address(result))
+            if "relu" in product.end:
+                candidates = [each for each in candidates if self._keeps_nan(partial(turn, each), result)]
+            if not candidates:
+                raise NoAlgorithm(f"cublasLt {self.version} has no algorithm for {product} that keeps a NaN")
+            return min(candidates, key=lambda each: self._seconds(partial(turn, each)))
+
+    def _keeps_nan(self, turn: Callable[..., None], result: Any) -> bool:
+        """True where a relu of what is no number is none, which is said nowhere: a net that diverges is found by it."""
+        turn(alpha=self._no_number)
+        return bool(np.isnan(self._device.download(result)).all())
 
     def _proposed(self, product: Product, descriptor: c_void_p, alignments: tuple[int, ...]) -> list[Algorithm]:
         left, right, result = self._operands(product)
@@ -179,13 +202,13 @@ class CublasLt:
             self._ask(
                 "cublasLtMatmulAlgoGetHeuristic",
                 self._handle, descriptor, left, right, result, result, preference,
-                _CANDIDATES, found, byref(count),
+                _CANDIDATES, found, byref(count), but=_NOT_SUPPORTED,
             )  # fmt: skip
         finally:
             self._ask("cublasLtMatmulPreferenceDestroy", preference)
         proposed = [Algorithm.from_buffer_copy(each.algorithm) for each in found[: count.value] if each.state == 0]
         if not proposed:
-            raise DeviceError(f"cublasLt {self.version} has no algorithm for {product}")
+            raise NoAlgorithm(f"cublasLt {self.version} has no algorithm for {product}")
         return proposed
 
     def _seconds(self, work: Work) -> float:
@@ -214,15 +237,16 @@ class CublasLt:
             self._layouts[rows, columns] = made
         return self._layouts[rows, columns]
 
-    def _descriptor(self, product: Product, bias: int) -> c_void_p:
-        key = (product.precision, product.transpose_a, product.transpose_b, bias)
+    def _descriptor(self, product: Product, beside: int) -> c_void_p:
+        key = (product.precision, product.transpose_a, product.transpose_b, product.end, beside)
         if key not in self._descriptors:
             made = self._made("cublasLtMatmulDescCreate", _COMPUTE[product.precision], _REAL_32)
             self._set("cublasLtMatmulDescSetAttribute", made, _TRANSPOSE_A, c_int(product.transpose_b))
             self._set("cublasLtMatmulDescSetAttribute", made, _TRANSPOSE_B, c_int(product.transpose_a))
-            if product.bias:
-                self._set("cublasLtMatmulDescSetAttribute", made, _EPILOGUE, c_int(_BIAS))
-                self._set("cublasLtMatmulDescSetAttribute", made, _BIAS_POINTER, c_uint64(bias))
+            if product.end:
+                self._set("cublasLtMatmulDescSetAttribute", made, _EPILOGUE, c_int(_EPILOGUES[product.end]))
+            if product.end and beside:
+                self._set("cublasLtMatmulDescSetAttribute", made, _BIAS_POINTER, c_uint64(beside))
             self._descriptors[key] = made
         return self._descriptors[key]
 
@@ -236,8 +260,9 @@ class CublasLt:
     def _set(self, name: str, of: c_void_p, attribute: int, value: Any) -> None:
         self._ask(name, of, attribute, byref(value), ctypes.sizeof(value))
 
-    def _ask(self, name: str, *arguments: Any) -> None:
+    def _ask(self, name: str, *arguments: Any, but: int = 0) -> None:
+        """Ask the library. but: a status that is an answer, too."""
         status = getattr(self._library, name)(*arguments)
-        if status:
+        if status not in (0, but):
             words = self._library.cublasLtGetStatusString(status)
             raise DeviceError(f"cublasLt {self.version} refuses {name}: {words.decode()}")

@@ -134,6 +134,13 @@ class CupyDevice:
         with self.current():
             self._copy(array.data.ptr + first * row, host.reshape(-1).view(np.uint8))
 
+    def copy(self, array: Any, other: Any) -> None:
+        """See `Device`."""
+        with self.current():
+            runtime = self._cuda.runtime
+            size, kind = other.nbytes, runtime.memcpyDeviceToDevice
+            runtime.memcpyAsync(array.data.ptr, other.data.ptr, size, kind, self._stream.ptr)
+
     def _copy(self, address: int, host: NDArray[np.uint8]) -> None:
         """Put copies of bytes into the stream. From memory that is not pinned they would wait for all work before."""
         while self._on_the_way and self._on_the_way[0][0].done:

@@ -52,6 +52,9 @@ class Device(Protocol):
     def write(self, array: Any, values: NDArray[Any], first: int = 0) -> None:
         """Let the rows of an array from `first` on be `values`; an array without axes has its value replaced."""
 
+    def copy(self, array: Any, other: Any) -> None:
+        """Put a copy into the stream: of all elements of another flat array to the first of an array of their type."""
+
     def memory_left(self) -> int:
         """Bytes that new arrays may take."""
 

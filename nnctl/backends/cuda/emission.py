@@ -9,6 +9,7 @@ from nnctl.backends.cuda.calls import Call, ProductPrecision, blocks_for, elemen
 from nnctl.backends.cuda.codegen.formulas import Formula
 from nnctl.backends.cuda.codegen.functions import generated_unit, parsed
 from nnctl.backends.cuda.codegen.segments import Segments, segments_of
+from nnctl.backends.cuda.ended_products import EndedProduct, ended_calls
 from nnctl.backends.cuda.grouped_reductions import grouped_reductions
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.backends.cuda.kernels.likelihoods import softmax_pairs
@@ -36,6 +37,8 @@ def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: boo
     for i, launch in enumerate(plan.launches):
         if i in made:
             found.append(made[i])
+        elif isinstance(launch.op, EndedProduct):
+            found.append(ended_calls(launch, precision))
         elif launch.op.name in EMITTERS:
             found.append(list(EMITTERS[launch.op.name](launch, precision)))
         else:

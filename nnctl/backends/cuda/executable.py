@@ -15,7 +15,7 @@ from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_fo
 from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.product_library import LibraryCall, Piece, pieces_of
+from nnctl.backends.cuda.product_library import LibraryCall, NoAlgorithm, Piece, pieces_of
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.plan.plan import Launch, Plan, Slot
 
@@ -128,13 +128,23 @@ class CapturedSteps(StepsOnDevice):
     def _pieces(self, number: int, pieces: Sequence[Piece]) -> Iterator[Bound]:
         for piece in pieces:
             if isinstance(piece, LibraryCall):
-                addresses = [int(self.memory.given(number, each)) for each in piece.arrays]
-                yield Bound(piece.library.prepared(piece.product, *addresses), captured=True)
+                yield from self._by_library(number, piece)
             elif piece.instead and not self._fits(piece):
                 yield from self._pieces(number, piece.instead)
             elif piece.blocks:
                 given = [self.memory.given(number, argument) for argument in piece.arguments]
                 yield self._launched(piece.function, piece.blocks, piece.shared, given, piece.cooperative)
+
+    def _by_library(self, number: int, call: LibraryCall) -> Iterator[Bound]:
+        addresses = [int(self.memory.given(number, each)) for each in call.arrays]
+        try:
+            work = call.library.prepared(call.product, *addresses)
+        except NoAlgorithm:
+            if not call.instead:
+                raise
+            yield from self._pieces(number, call.instead)
+        else:
+            yield Bound(work, captured=True)
 
     def _fits(self, call: Call) -> bool:
         """True where the device has the room for a call."""
@@ -202,6 +212,11 @@ class TimedSteps(CapturedSteps):
                 seconds[launch] += share * took
         self._marks.clear()
         return seconds
+
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: what a product of the library makes beside it, of which nobody knows the share."""
+        timed = (number for number, pieces in enumerate(self.pieces) if pieces is None or pieces)
+        return frozenset(range(len(self.pieces))).difference(*(self._shares[number] for number in timed))
 
     def limit(self) -> float:
         """See `TimedExecutable`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,16 @@ from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A feed (steps, …) that lies on the device."""
+
+    array: Any
+
+    def __getitem__(self, steps: slice) -> Entries:
+        return Entries(self.array[steps])
 
 
 class Memory:
@@ -58,14 +69,22 @@ class Memory:
         self.kept = {name: self.new((steps * elements(slot),), slot) for name, slot in self.plan.outputs.items()}
         return True
 
-    def fill(self, feeds: Mapping[str, Array], steps: int) -> None:
-        """Write the feeds of a chunk and begin its count. Raises ValueError for feeds of another size."""
+    def fill(self, feeds: Mapping[str, Array | Entries], steps: int) -> None:
+        """Put the feeds of a chunk into their places and begin its count.
+
+        What lies on the device is copied there, so that graphs find every chunk's at one address. Raises ValueError
+        for feeds of another size, TypeError for those on the device of another type.
+        """
         for key, slot in self.feeds.items():
-            array = np.require(feeds[key], element(slot.dtype).host, "C").reshape(-1)
-            size = elements(slot)
+            feed, host, size = feeds[key], element(slot.dtype).host, elements(slot)
+            placed = feed.array if isinstance(feed, Entries) else None
+            array = np.require(feed, host, "C") if placed is None else placed
+            if array.dtype != host:
+                raise TypeError(f"feed {key} lies on the device as {array.dtype}, the plan takes {host}")
             if array.size != steps * size:
                 raise ValueError(f"feed {key} has {array.size} elements, {steps} steps of {size} need {steps * size}")
-            self.device.write(self.fed[key], array)
+            put = self.device.write if placed is None else self.device.copy
+            put(self.fed[key], array.reshape(-1))
         self.device.write(self.control, np.array([1, 0, 0], np.int32))
 
     def made(self) -> tuple[int, dict[str, Array]]:

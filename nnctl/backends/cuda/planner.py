@@ -57,7 +57,7 @@ class CudaPlanner:
             if of_launch is None:
                 lines.append("// the reference body runs, outside any graph")
             elif not of_launch:
-                lines.append(f"// made by {makers.get(number, 'the product before it')}")
+                lines.append(f"// made by {makers.get(number, 'a product of the library')}")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])
 

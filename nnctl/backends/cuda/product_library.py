@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
-from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch, elements
+from nnctl.backends.codegen.reductions import reduced_axes
+from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch
 from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.ended_products import plain
 from nnctl.backends.cuda.kernels.products import Update, addition
-from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.plan.dtypes import element
+from nnctl.errors import DeviceError
 from nnctl.plan.plan import Launch, Plan, Slot
+
+
+class NoAlgorithm(DeviceError):
+    """A library has no algorithm for a product."""
 
 
 @dataclass(frozen=True)
 class Product:
     """C (m, n) = op(A)·op(B), op(A) (m, k), op(B) (k, n), every matrix by rows in memory, float32.
 
-    transpose_a, transpose_b: whether the operands lie in memory as (k, m) and (n, k). bias: whether a vector (n,)
-    is added to each row.
+    transpose_a, transpose_b: whether the operands lie in memory as (k, m) and (n, k). end: of its elements, whose
+    bias is a vector (n,); or "sums", by which the sums of B's columns, (n,), are made beside it: not where it is
+    transposed.
     """
 
     m: int
@@ -28,35 +35,39 @@ class Product:
     transpose_a: bool
     transpose_b: bool
     precision: ProductPrecision
-    bias: bool = False
+    end: Literal["", "bias", "relu", "bias+relu", "sums"] = ""
 
 
 class ProductLibrary(Protocol):
     """A library that makes products in the stream of a device."""
 
-    def prepared(self, product: Product, a: int, b: int, c: int, bias: int = 0) -> Callable[[], None]:
-        """The work that puts a product of matrices at these addresses, and a bias, into the stream.
+    def prepared(self, product: Product, a: int, b: int, c: int, beside: int = 0) -> Callable[[], None]:
+        """The work that puts a product of matrices at these addresses into the stream. beside: the vector of its end.
 
         All choices are made now, so that the work can be captured. What lies at the addresses is not
-        changed before it runs.
+        changed before it runs. Raises NoAlgorithm where the library has none for it.
         """
 
 
 @dataclass(frozen=True)
 class LibraryCall:
-    """A product beside the calls of a launch. No guard can stop it: it writes to the arena or scratch alone."""
+    """A product beside the calls of a launch. No guard can stop it: it writes to the arena or scratch alone.
+
+    beside: the vector of its end. instead: what does the same where the library has no algorithm for that.
+    """
 
     library: ProductLibrary
     product: Product
     a: Slot
     b: Slot
     c: Slot | Scratch
-    bias: Slot | None = None
+    beside: Slot | None = None
+    instead: tuple[Piece, ...] = ()
 
     @property
     def arrays(self) -> tuple[Slot | Scratch, ...]:
-        """A, B, C, and the bias where there is one."""
-        return (self.a, self.b, self.c) if self.bias is None else (self.a, self.b, self.c, self.bias)
+        """A, B, C, and the vector of its end where it has one."""
+        return (self.a, self.b, self.c) if self.beside is None else (self.a, self.b, self.c, self.beside)
 
 
 Piece: TypeAlias = Call | LibraryCall
@@ -81,67 +92,14 @@ def pieces_of(plan: Plan, precision: ProductPrecision, library: ProductLibrary |
     pieces: list[Sequence[Piece] | None] = [
         _by_library(launch, precision, library) or made for launch, made in zip(plan.launches, calls, strict=True)
     ]
-    for number in range(len(pieces) - 1):
-        _add_bias(plan, number, pieces)
+    for number, made in enumerate(calls):
+        _add_columns_up(plan, number, made or [], pieces)
     return pieces
-
-
-def _add_bias(plan: Plan, number: int, pieces: list[Sequence[Piece] | None]) -> None:
-    """Let a product of the library add the bias that the launch behind it would, if nothing else reads the product.
-
-    Nothing runs between the two. The product must not write over what it reads.
-    """
-    first, second = plan.launches[number : number + 2]
-    made, after = pieces[number], pieces[number + 1]
-    product = made[0] if made and len(made) == 1 else None
-    alone = after is not None and len(after) == 1 and isinstance(after[0], Call) and not after[0].shares
-    if not isinstance(product, LibraryCall) or not alone:
-        return
-    c, z = first.outputs[0], second.outputs[0]
-    if not _is_sum(second) or second.inputs[0] != c or z.place != "arena" or z.shape != c.shape:
-        return
-    bias = second.inputs[1]
-    if bias.place == "inline" or bias.shape != (c.shape[1],):
-        return
-    if any(_overlap(z, each) for each in (product.a, product.b, bias)) or _is_read(plan, c, number + 2):
-        return
-    pieces[number] = [replace(product, product=replace(product.product, bias=True), c=z, bias=bias)]
-    pieces[number + 1] = []
-
-
-def _is_sum(launch: Launch) -> bool:
-    """True for the elementwise sum of two values."""
-    if not isinstance(launch.op, ElementwiseOp):
-        return False
-    expression = launch.op.expression
-    lines = [(line.primitive, tuple(line.arguments)) for line in expression.lines]
-    return lines == [("add", (0, 1))] and list(expression.results) == [2]
-
-
-def _is_read(plan: Plan, slot: Slot, after: int) -> bool:
-    """True where a value in the arena may be read by launch `after`, one behind it, or as a result."""
-    inlined = [each for launch in plan.inlined.values() for each in launch.inputs]
-    if any(_overlap(slot, each) for each in inlined):
-        return True
-    for launch in plan.launches[after:]:
-        if any(_overlap(slot, each) for each in launch.inputs):
-            return True
-        if any(_overlap(slot, each) for each in launch.outputs):
-            return False
-    results = [*plan.outputs.values(), *(new for new, _ in plan.copies)]
-    return any(_overlap(slot, each) for each in results)
-
-
-def _overlap(one: Slot, other: Slot) -> bool:
-    """True for slots of the arena that share memory."""
-    if one.place != "arena" or other.place != "arena":
-        return False
-    ends = [slot.offset + elements(slot) * element(slot.dtype).bytes for slot in (one, other)]
-    return one.offset < ends[1] and other.offset < ends[0]
 
 
 def _by_library(launch: Launch, precision: ProductPrecision, library: ProductLibrary) -> list[Piece]:
     """The pieces of a product that the library is asked for, none for another launch."""
+    launch, end = plain(launch)
     if launch.op.name not in ("matmul", "accumulate_product"):
         return []
     c = launch.outputs[0]
@@ -151,8 +109,51 @@ def _by_library(launch: Launch, precision: ProductPrecision, library: ProductLib
     if not worth_a_library(m, n, k):
         return []
     product = Product(m, n, k, ta, tb, precision)
-    if launch.op.name == "matmul":
-        return [LibraryCall(library, product, a, b, c)] if c.place == "arena" else []
-    old, _, _, alpha, beta = launch.inputs
-    made = Scratch(m * n, key="product")
-    return [LibraryCall(library, product, a, b, made), addition(made, 1, c, Update(old, alpha, beta))]
+    if launch.op.name == "accumulate_product":
+        old, _, _, alpha, beta = launch.inputs
+        made = Scratch(m * n, key="product")
+        return [LibraryCall(library, product, a, b, made), addition(made, 1, c, Update(old, alpha, beta))]
+    if c.place != "arena":
+        return []
+    call = LibraryCall(library, product, a, b, c)
+    if end is None:
+        return [call]
+    apart = (call, addition(c, 1, c, end))
+    if end.kind == "mask":
+        return [*apart]
+    return [replace(call, product=replace(product, end=end.kind), beside=end.beside, instead=apart)]
+
+
+def _add_columns_up(plan: Plan, number: int, calls: Sequence[Call], pieces: list[Sequence[Piece] | None]) -> None:
+    """Let a product of the library that reads a matrix add up its columns, too, instead of launch `number`.
+
+    So the gradient of a bias is made beside that of the weights. The sum's memory is its own from its phase on, until
+    it has been read.
+    """
+    launch = plan.launches[number]
+    x, y = launch.inputs[0], launch.outputs[0]
+    alone = launch.op.name in ("sum", "sum_to") and calls and not any(call.shares for call in calls)
+    if not alone or y.place != "arena" or len(x.shape) != 2 or reduced_axes(launch) != (0,):
+        return
+    until = _first_reader(plan, y, number)
+    for i, found in enumerate(pieces):
+        product = found[0] if found else None
+        if not isinstance(product, LibraryCall) or not launch.phase <= plan.launches[i].phase < until:
+            continue
+        if product.b == x and not product.product.transpose_b and not product.product.end:
+            made = replace(product.product, end="sums")
+            pieces[i] = [replace(product, product=made, beside=y, instead=(product, *calls)), *(found or ())[1:]]
+            pieces[number] = []
+            return
+
+
+def _first_reader(plan: Plan, slot: Slot, number: int) -> float:
+    """The phase of the first launch that reads what launch `number` writes into a slot of the arena."""
+    if any(_same_memory(slot, each) for launch in plan.inlined.values() for each in launch.inputs):
+        return -math.inf
+    behind = plan.launches[number + 1 :]
+    return min((one.phase for one in behind if any(_same_memory(slot, each) for each in one.inputs)), default=math.inf)
+
+
+def _same_memory(one: Slot, other: Slot) -> bool:
+    return one.place == other.place == "arena" and one.offset == other.offset

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from nnctl.backends.codegen.inlining import inlined_nodes
+from nnctl.backends.cuda.ended_products import masked_by_results, with_ends
 from nnctl.backends.cuda.kernels.reductions import REDUCTIONS
 from nnctl.backends.cuda.recomputation import recomputed
 from nnctl.graph.ir import Graph, Node, Value
@@ -22,7 +23,7 @@ _SMALL = 1 << 18
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
     """The plan of a graph, in phases."""
-    return lower(recomputed(graph), sizes, precision, CudaStrategy())
+    return lower(with_ends(recomputed(masked_by_results(graph))), sizes, precision, CudaStrategy())
 
 
 class CudaStrategy:

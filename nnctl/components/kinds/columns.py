@@ -58,6 +58,10 @@ class Column(Component):
         """
         return None
 
+    def constant(self, learned: Mapping[str, Any]) -> bool:
+        """True where it is known that its inputs are the same for every training row."""
+        return False
+
     def amounts(self, cells: Any) -> Any:
         """The cells as values to learn or to order by, float64 (n,), NaN where one is missing. Raises DataError."""
         raise NotImplementedError

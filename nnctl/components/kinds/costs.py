@@ -13,6 +13,8 @@ from nnctl.components.registry import Component
 class Cost(Component):
     """C of one example; the objective is its mean over the batch, plus the penalties.
 
+    The weights of examples, and labels that are left out, are no affair of a cost's: they enter the mean.
+
     `targets`: what it compares with: "labels" (class indices) or "values"
     (numbers, or one-hot rows made from labels).
     `outputs`: names of the output activations it makes sense with, empty for
@@ -38,7 +40,8 @@ class Cost(Component):
     def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
         """(cost of each example (batch,), weight of each example (batch,) or None for 1).
 
-        The cost holds the weight already: the batch's mean is Σ cost / Σ weight.
+        The cost holds the weight already: the batch's mean is Σ cost / Σ weight. With labels a step it may be
+        of each step, (batch, time), and is to be where `builder.label_axes` is 2.
         """
         raise NotImplementedError
 
@@ -58,7 +61,7 @@ class ElementwiseCost(Cost):
 
     def build(self, builder: Builder, output: Any, target: Any) -> tuple[Any, Any | None]:
         terms = builder.elementwise(self, output, target)
-        axes = tuple(range(1, len(terms.shape)))
+        axes = tuple(range(builder.label_axes, len(terms.shape)))
         return builder.apply("mean" if self.mean else "sum", terms, axes=axes), None
 
     def body(self, xp: Namespace, a: Array, y: Array) -> Array:

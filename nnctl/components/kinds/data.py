@@ -23,6 +23,13 @@ class DataSource(Component):
         """Names of the splits there will be: "train", then "validation" and "test" where they exist."""
         return ("train",)
 
+    def splits_in(self, folder: Path) -> tuple[str, ...]:
+        """Names of the splits there will be, or may be where they cannot be looked for.
+
+        `folder`: what paths are relative to, for data whose files say how it is split.
+        """
+        return self.splits
+
     @property
     def contiguous(self) -> bool:
         """True where row b of each batch goes on where row b of the batch before ended, so that recurrent state fits.

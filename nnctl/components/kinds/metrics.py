@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from nnctl.components.builder import Builder
+from nnctl.components.builder import Builder, among_counted
 from nnctl.components.kinds.costs import Cost
 from nnctl.components.kinds.net import Activation
 from nnctl.components.registry import Component
+from nnctl.errors import ShapeError
 
 if TYPE_CHECKING:
     from nnctl.components.accumulators import Accumulator
@@ -39,11 +40,14 @@ class Metric(Component):
 
     `of_answers`: True where only the answers count, and not how large the outputs are, so
     that a vote has the metric, too.
+    `leaves_out`: True where statistics of a batch are without the labels that `builder.counted` leaves
+    out. Statistics of each label need nothing: their rows are dropped before they are joined.
     """
 
     kind: ClassVar[str] = "metric"
     higher_is_better: ClassVar[bool] = True
     of_answers: ClassVar[bool] = False
+    leaves_out: ClassVar[bool] = False
 
     @property
     def column(self) -> str:
@@ -58,7 +62,8 @@ class Metric(Component):
         """Statistics of a batch by name; "" is a good name for the only one.
 
         Those of a batch have any shape without the batch's axis; those of its examples begin
-        with that axis, or with a multiple of it. target: labels (batch, …) or values (batch, …).
+        with that axis, or with a multiple of it. target: labels (batch, …) or values (batch, …);
+        a label that is left out is any class.
         """
         raise NotImplementedError
 
@@ -68,14 +73,27 @@ class Metric(Component):
 
 
 class MeanMetric(Metric):
-    """The mean over the examples of a number of each."""
+    """The mean over the examples of a number of each; where labels are left out, over the labels that count."""
+
+    leaves_out = True
 
     def of_each(self, builder: Builder, output: Any, target: Any) -> Any:
-        """The number of each example, (batch,), or (batch, …) where its mean counts."""
+        """The number of each example, (batch,), or (batch, …) where its mean counts.
+
+        Of each label, (batch, …) as labels are, where `builder.counted` is there.
+        """
         raise NotImplementedError
 
     def build(self, builder: Builder, output: Any, target: Any) -> Mapping[str, Any]:
         values = self.of_each(builder, output, target)
+        if builder.counted is not None:
+            if values.shape != builder.counted.shape:
+                raise ShapeError(
+                    f"{self.type} is one number an example, and labels are left out one by one",
+                    "remove the metric, or data.ignore",
+                    path="metrics",
+                )
+            return {"": builder.apply("sum", among_counted(builder, values), axes=tuple(range(len(values.shape))))}
         if len(values.shape) > 1:
             values = builder.apply("mean", values, axes=tuple(range(1, len(values.shape))))
         # Sums, not means: counts of right answers stay whole numbers, exact in float32.

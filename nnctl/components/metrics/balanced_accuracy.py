@@ -25,6 +25,7 @@ class BalancedAccuracy(Metric):
 
     formula = "1/K Σ_k hits_k / examples_k"
     of_answers = True
+    leaves_out = True
 
     threshold: Annotated[float | None, THRESHOLD_WORDS] = None
 

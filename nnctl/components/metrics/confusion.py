@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from nnctl.components.base import Array, Cost, Namespace, Task
-from nnctl.components.builder import Builder
+from nnctl.components.builder import Builder, among_counted
 from nnctl.components.metrics.averages import PerClass
 from nnctl.components.metrics.targets import above, labelled, values
 
@@ -21,7 +21,7 @@ def counts(builder: Builder, output: Any, target: Any, threshold: float) -> dict
 
     Labels: the unit with the largest output is the answer. A single unit, or several with
     values for targets, say yes or no each: then there is `rejected` too, how often a no
-    was right. Whole numbers, exact in float32.
+    was right. Labels that are left out count nowhere. Whole numbers, exact in float32.
     """
     if labelled(output, target) and output.shape[-1] > 1:
         answer = builder.apply("one_hot", builder.apply("argmax", output), classes=output.shape[-1])
@@ -29,6 +29,7 @@ def counts(builder: Builder, output: Any, target: Any, threshold: float) -> dict
     else:
         answer, truth = above(builder, output, threshold), above(builder, values(builder, output, target), threshold)
     axes = tuple(range(len(output.shape) - 1))
+    answer, truth = among_counted(builder, answer), among_counted(builder, truth)
 
     def both(xp: Namespace, a: Array, y: Array) -> Array:
         return a * y
@@ -42,7 +43,8 @@ def counts(builder: Builder, output: Any, target: Any, threshold: float) -> dict
         "support": builder.apply("sum", truth, axes=axes),
     }
     if not labelled(output, target) or output.shape[-1] == 1:
-        found["rejected"] = builder.apply("sum", builder.formula("neither", neither, answer, truth), axes=axes)
+        rejected = among_counted(builder, builder.formula("neither", neither, answer, truth))
+        found["rejected"] = builder.apply("sum", rejected, axes=axes)
     return found
 
 
@@ -85,6 +87,7 @@ class ClassScore(PerClass):
     """
 
     of_answers = True
+    leaves_out = True
 
     threshold: Annotated[float | None, THRESHOLD_WORDS] = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nnctl.components.base import Array, Metric, Namespace
-from nnctl.components.builder import Builder
+from nnctl.components.builder import Builder, among_counted
 from nnctl.components.metrics.targets import values
 from nnctl.components.registry import register
 
@@ -23,12 +23,15 @@ class MaximalError(Metric):
 
     formula = "max |y_j − a_j|"
     higher_is_better = False
+    leaves_out = True
 
     def build(self, builder: Builder, output: Any, target: Any) -> dict[str, Any]:
         def error(xp: Namespace, a: Array, y: Array) -> Array:
             return xp.abs(a - y)
 
+        # An error is at least 0: one of 0 more changes no maximum.
         errors = builder.formula("absolute_error", error, output, values(builder, output, target))
+        errors = among_counted(builder, errors)
         axes = tuple(range(1, len(errors.shape)))
         of_each = builder.apply("max", errors, axes=axes) if axes else errors
         return {"": builder.apply("max", of_each, axes=(0,))}

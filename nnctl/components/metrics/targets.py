@@ -14,8 +14,9 @@ def labelled(output: Any, target: Any) -> bool:
 
 
 def mean_of_units(builder: Builder, terms: Any) -> Any:
-    """The mean over all axes but the batch's."""
-    axes = tuple(range(1, len(terms.shape)))
+    """The mean over all axes but the batch's; where labels are left out, but those of the labels."""
+    kept = 1 if builder.counted is None else len(builder.counted.shape)
+    axes = tuple(range(kept, len(terms.shape)))
     return builder.apply("mean", terms, axes=axes) if axes else terms
 
 

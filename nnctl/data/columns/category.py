@@ -121,6 +121,10 @@ class Category(Column):
         encoded[np.arange(len(codes)), columns] = 1.0
         return encoded[:, :width]
 
+    def constant(self, learned: Mapping[str, Any]) -> bool:
+        """True where all have one name."""
+        return len(learned["categories"]) + bool(learned["rare"]) == 1 and self.missing != "category"
+
     def amounts(self, cells: Cells) -> NDArray[np.float64]:
         """Nothing: raises DataError, for names are no numbers."""
         message = f"column {cut(cells.name)!r} is a category, and a number is needed"

@@ -151,6 +151,10 @@ class Date(Column):
             columns.append(missing[:, None])
         return np.concatenate([np.zeros((len(dates), 0)), *columns], axis=1).astype(np.float32)
 
+    def constant(self, learned: Mapping[str, Any]) -> bool:
+        """True where all are one instant."""
+        return bool(learned["scaling"].get("elapsed", (0.0, 1.0))[1] == 0.0) and not self.flag
+
     def _instants(self, cells: Cells) -> Instants:
         from nnctl.data.tables.dates import instants
 

@@ -139,6 +139,10 @@ class Number(Column):
             raise cells.error(index, f"{values[index]:g} does not fit single precision", "a smaller magnitude")
         return np.stack([scaled, missing], axis=1).astype(np.float32)[:, : 2 if self.flag else 1]
 
+    def constant(self, learned: Mapping[str, Any]) -> bool:
+        """True where there is nothing to scale by."""
+        return bool(learned["scale"] == 0.0) and not self.flag
+
     @property
     def _notation(self) -> Notation:
         from nnctl.data.tables.numerals import Notation

@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files: two zero bytes, a type, the number of axes, their lengths, the numbers.
+"""The IDX format, that of the MNIST files: two zero bytes, a type, the number of axes, their lengths, the numbers.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits.
 """
@@ -6,48 +6,65 @@ Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten 
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import math
+import os
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.limits import require_memory
+from nnctl.data.limits import require_memory, require_packing
 from nnctl.data.opening import open_unpacked
 from nnctl.errors import DataError
 from nnctl.process.memory import in_bytes
 
-_UINT8 = 0x08
+_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""Types of numbers by the byte that stands for them; the highest byte comes first."""
 _CHUNK_BYTES = 1 << 20
-_MOST_BYTES = 1 << 29
-"""Bytes of numbers that are read of one file, 512 MiB: eleven times MNIST's images."""
+_MOST_PUBLISHED = 1 << 29
+"""Bytes to which a published file may unpack, 512 MiB: eleven times MNIST's images."""
 _MOST_AXES = 8
 
 
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array of an IDX file of unsigned bytes, plain or gzip. Raises DataError."""
+def read_idx(path: Path, *, outline: bool = False) -> NDArray[Any]:
+    """The array of an IDX file, plain or gzip: uint8, int8, int16, int32, float32 or float64 in native byte order.
+
+    outline: only shape and type are read, and the numbers mean nothing. Raises DataError.
+    """
     try:
         with open_unpacked(path) as stream:
-            head = stream.read(4)
-            if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UINT8:
-                raise DataError(f"{path} is no IDX file of unsigned bytes: it begins with {head.hex(' ') or 'nothing'}")
-            if head[3] > _MOST_AXES:
-                raise DataError(f"{path} has {head[3]} axes, and at most {_MOST_AXES} are read")
-            lengths = stream.read(4 * head[3])
-            if len(lengths) != 4 * head[3]:
-                raise DataError(f"{path} ends inside its header")
-            shape = tuple(int(length) for length in np.frombuffer(lengths, dtype=">u4"))
-            size = math.prod(shape)
-            if size > _MOST_BYTES:
-                raise DataError(f"{path} promises {in_bytes(size)}, and at most {in_bytes(_MOST_BYTES)} are read")
+            dtype, shape = _header(stream, path)
+            size = math.prod(shape) * dtype.itemsize
+            there = os.stat(path).st_size
+            if isinstance(stream, gzip.GzipFile):
+                require_packing(size, there, str(path), "unpack it")
+            elif size > there:
+                raise DataError(f"{path} ends early: it promises {in_bytes(size)}, and holds {in_bytes(there)}")
+            if outline:
+                return np.broadcast_to(np.zeros((), dtype.newbyteorder("=")), shape)
             require_memory(size, str(path))
             data = _read_exactly(stream, size, path)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    return data.reshape(shape)
+    numbers = data.view(dtype).reshape(shape)
+    return numbers if dtype.isnative else numbers.byteswap(inplace=True).view(dtype.newbyteorder("="))
+
+
+def _header(stream: IO[bytes], path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """(type, shape). Raises DataError."""
+    head = stream.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+        raise DataError(f"{path} is no IDX file: it begins with {head.hex(' ') or 'nothing'}")
+    if head[3] > _MOST_AXES:
+        raise DataError(f"{path} has {head[3]} axes, and at most {_MOST_AXES} are read")
+    lengths = stream.read(4 * head[3])
+    if len(lengths) != 4 * head[3]:
+        raise DataError(f"{path} ends inside its header")
+    return np.dtype(_TYPES[head[2]]), tuple(int(length) for length in np.frombuffer(lengths, dtype=">u4"))
 
 
 def unpacked_md5(path: Path) -> str:
@@ -60,8 +77,8 @@ def unpacked_md5(path: Path) -> str:
     with open_unpacked(path) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             size += len(chunk)
-            if size > _MOST_BYTES:
-                raise OSError(errno.EFBIG, f"it unpacks to more than {in_bytes(_MOST_BYTES)}")
+            if size > _MOST_PUBLISHED:
+                raise OSError(errno.EFBIG, f"it unpacks to more than {in_bytes(_MOST_PUBLISHED)}")
             digest.update(chunk)
     return digest.hexdigest()
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,16 @@ from nnctl.data.labels import decide, encode
 from nnctl.data.limits import MOST_INDEX, require_memory, require_packing
 from nnctl.data.opening import open_file
 from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.stored.arrays import Rows, StoredArray
+from nnctl.data.stored.folder import digest_of, entry
+from nnctl.data.stored.progress import shown
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 _DAMAGE = (OSError, ValueError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 _UNPACKED = "save it unpacked, by numpy.savez"
 _CHUNK_BYTES = 1 << 20
+_STORED = "inputs"
 
 
 def read_npz(path: Path, names: Mapping[str, str], outlines: Collection[str] = ()) -> dict[str, NDArray[Any]]:
@@ -55,16 +59,12 @@ def array_names(path: Path) -> list[str]:
         return _names(archive)
 
 
-def read_npy(path: Path) -> NDArray[Any]:
-    """The array of a .npy file, mapped into memory. Raises DataError."""
+def read_npy(path: Path, *, outline: bool = False) -> NDArray[Any]:
+    """The array of a .npy file, mapped into memory; as an outline only its shape and type. Raises DataError."""
     with open_file(path) as file:
-        if file.read(2) == b"PK":
-            raise DataError(f"{path} is an archive of arrays: use type: npz")
-        file.seek(0)
-        header = read_header(file, str(path))
-        there = os.fstat(file.fileno()).st_size - header.size
-        if there != header.data_bytes:
-            raise DataError(f"{path} promises {header.data_bytes:,} bytes of numbers, and holds {there:,}")
+        header = _npy_header(file, path)
+        if outline:
+            return np.broadcast_to(np.zeros((), header.dtype), header.shape)
         order: Literal["C", "F"] = "F" if header.fortran else "C"
         if not header.data_bytes:
             return np.empty(header.shape, header.dtype, order)
@@ -73,6 +73,72 @@ def read_npy(path: Path) -> NDArray[Any]:
             return np.memmap(file, header.dtype, "r", header.size, header.shape, order)
         except _DAMAGE as error:
             raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def stored_inputs(path: Path, name: str | None, indices: bool) -> StoredArray:
+    """The inputs in a .npy file, or in an archive under a name, as they enter the feed, on disk.
+
+    A file that has them in that form is read where it lies; else they are converted once, into the folder of kept
+    data. Raises DataError.
+    """
+    with _stream(path, name) as (header, stream, what):
+        if header.fortran and len(header.shape) > 1:
+            raise DataError(f"{what} is in Fortran order and does not fit into memory\n  save it in C order")
+        dtype = _input_dtype(np.empty(0, header.dtype), indices, what)
+        shape = header.shape if len(header.shape) > 1 else (*header.shape, 1)
+        if name is None and header.dtype == dtype and not indices:
+            return StoredArray(path, shape, dtype, header.size)
+
+        def make(folder: Path) -> None:
+            with (folder / _STORED).open("wb") as file:
+                for piece in shown(_pieces(stream, header, what), f"keeping {what}", header.shape[0], "rows"):
+                    file.write(np.ascontiguousarray(_inputs(piece, indices, what)).data)
+
+        said = {"array": name, "indices": indices}
+        folder = entry(digest_of([path], said), f"{path}" if name is None else f"{path}:{name}", "inputs", make)
+    return StoredArray(folder / _STORED, shape, dtype)
+
+
+@contextmanager
+def _stream(path: Path, name: str | None) -> Iterator[tuple[Header, IO[bytes], str]]:
+    """(header, the stream that stands at the numbers, words for it) of an array."""
+    if name is None:
+        with open_file(path) as file:
+            yield _npy_header(file, path), file, str(path)
+        return
+    with _archive(path) as archive:
+        member = _member(archive, "inputs", name, path)
+        header = _header(archive, member, path)
+        with archive.open(member) as stream:
+            stream.read(header.size)
+            yield header, stream, f"{path}, array {name!r}"
+
+
+def _pieces(stream: IO[bytes], header: Header, what: str) -> Iterator[NDArray[Any]]:
+    """The rows of an array, some at a time."""
+    each = header.dtype.itemsize * math.prod(header.shape[1:])
+    step = max(1, _CHUNK_BYTES // each)
+    for first in range(0, header.shape[0], step):
+        count = min(step, header.shape[0] - first)
+        try:
+            numbers = stream.read(count * each)
+        except _DAMAGE as error:
+            raise DataError(f"{what}: {error}") from error
+        if len(numbers) < count * each:
+            raise DataError(f"{what} ends before its last row")
+        yield np.frombuffer(numbers, header.dtype).reshape(count, *header.shape[1:])
+
+
+def _npy_header(file: BinaryIO, path: Path) -> Header:
+    """The header of a .npy file, whose length is what it promises; the file then stands at the numbers."""
+    if file.read(2) == b"PK":
+        raise DataError(f"{path} is an archive of arrays: use type: npz")
+    file.seek(0)
+    header = read_header(file, str(path))
+    there = os.fstat(file.fileno()).st_size - header.size
+    if there != header.data_bytes:
+        raise DataError(f"{path} promises {header.data_bytes:,} bytes of numbers, and holds {there:,}")
+    return header
 
 
 def _taken(header: Header) -> int:
@@ -154,18 +220,19 @@ def describe(
     return _description(inputs.shape, dtype, targets, names, examples)
 
 
-def assemble(
-    arrays: Mapping[str, NDArray[Any]], *, indices: bool, target_type: TargetType | None, path: str
-) -> Examples:
-    """Examples from arrays by role (inputs, targets, test_inputs, test_targets). Raises DataError."""
+def assemble(arrays: Mapping[str, Rows], *, indices: bool, target_type: TargetType | None, path: str) -> Examples:
+    """Examples from arrays by role (inputs, targets, test_inputs, test_targets). Raises DataError.
+
+    Inputs may be stored ones.
+    """
     _check_rows(arrays, path)
-    inputs = _inputs(arrays["inputs"], indices, f"{path}, inputs")
-    targets, names = _targets(arrays["targets"], target_type, f"{path}, targets", None)
+    inputs = _kept_inputs(arrays["inputs"], indices, f"{path}, inputs")
+    targets, names = _targets(arrays["targets"][:], target_type, f"{path}, targets", None)
     if "test_inputs" not in arrays:
         return Examples(_description(inputs.shape, inputs.dtype, targets, names, len(inputs)), inputs, targets)
-    test_inputs = _inputs(arrays["test_inputs"], indices, f"{path}, test inputs")
+    test_inputs = _kept_inputs(arrays["test_inputs"], indices, f"{path}, test inputs")
     kind: TargetType = "values" if names is None else "labels"
-    test_targets, _ = _targets(arrays["test_targets"], kind, f"{path}, test targets", names)
+    test_targets, _ = _targets(arrays["test_targets"][:], kind, f"{path}, test targets", names)
     for what, train, test in (("inputs", inputs, test_inputs), ("targets", targets, test_targets)):
         if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
             raise DataError(
@@ -176,7 +243,7 @@ def assemble(
     return Examples(description, inputs, targets, test_inputs, test_targets)
 
 
-def _check_rows(arrays: Mapping[str, NDArray[Any]], path: str) -> None:
+def _check_rows(arrays: Mapping[str, Rows], path: str) -> None:
     for role, array in arrays.items():
         if array.ndim == 0:
             raise DataError(f"{path}: {role} is a single number, and one row an example is expected")
@@ -212,6 +279,10 @@ def _input_dtype(array: NDArray[Any], indices: bool, what: str) -> np.dtype[Any]
     if indices:
         return np.dtype(np.int64)
     return np.dtype(np.uint8 if array.dtype == np.uint8 else np.float32)
+
+
+def _kept_inputs(array: Rows, indices: bool, what: str) -> Rows:
+    return array if isinstance(array, StoredArray) else _inputs(array, indices, what)
 
 
 def _inputs(array: NDArray[Any], indices: bool, what: str) -> NDArray[Any]:

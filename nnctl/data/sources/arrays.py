@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.source import Description, Examples, InMemory, Source
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nnctl.data.stored.arrays import Rows, StoredArray
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArraySource(Source):
-    """Inputs (n, …) and targets (n,) or (n, k).
+    """Inputs (n, …) and targets (n,) or (n, k), in memory or, where they do not fit, read from disk in windows.
 
     uint8 inputs stay uint8 and enter the net as 0…255, other numbers become float32; vectors (n,)
     are taken as (n, 1).
@@ -30,31 +32,44 @@ class ArraySource(Source):
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     indices: Annotated[bool, "the inputs are indices, for an embedding"] = False
+    in_memory: InMemory = None
     transforms: Annotated[
         tuple[Transform, ...],
         "rescalings of the inputs, in this order; without one, bytes (uint8) enter the net as 0…255, "
         "and not as 0…1, as those of images and mnist do",
     ] = ()
 
-    def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
+    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
         """Arrays by role: inputs, targets, and where there is a test set test_inputs, test_targets.
 
-        outline: of the inputs, shape and type are enough. Raises DataError.
+        Of the inputs, shape and type alone. Raises DataError.
         """
+        raise NotImplementedError
+
+    def held(self, folder: Path, role: str) -> NDArray[Any]:
+        """The array of inputs in this role, in memory. Raises DataError."""
+        raise NotImplementedError
+
+    def stored(self, folder: Path, role: str) -> StoredArray:
+        """The array of inputs in this role, on disk. Raises DataError."""
         raise NotImplementedError
 
     def describe(self, folder: Path) -> Description:
         """Shapes from the file's headers; targets are read, to know the classes."""
         from nnctl.data.formats.numpy_files import describe
 
-        arrays = self.arrays(folder, outline=True)
+        arrays = self.arrays(folder)
         return describe(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8, float32, or int64 where they are indices."""
         from nnctl.data.formats.numpy_files import assemble
+        from nnctl.data.stored.folder import on_disk
 
-        arrays = self.arrays(folder, outline=False)
+        arrays: dict[str, Rows] = dict(self.arrays(folder))
+        roles = [role for role in ("inputs", "test_inputs") if role in arrays]
+        disk = on_disk(self.in_memory, sum(arrays[role].nbytes for role in roles))
+        arrays |= {role: self.stored(folder, role) if disk else self.held(folder, role) for role in roles}
         return assemble(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
 
     def where(self, folder: Path) -> str:
@@ -90,7 +105,7 @@ class Npz(ArraySource):
         """True where its arrays are named."""
         return self.test_inputs is not None
 
-    def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
+    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
         """The named arrays."""
         from nnctl.data.formats.numpy_files import read_npz
         from nnctl.data.paths import existing_file
@@ -98,8 +113,21 @@ class Npz(ArraySource):
         names = {"inputs": self.inputs, "targets": self.targets}
         if self.test_inputs is not None and self.test_targets is not None:
             names |= {"test_inputs": self.test_inputs, "test_targets": self.test_targets}
-        outlines = ("inputs", "test_inputs") if outline else ()
-        return read_npz(existing_file(self.path, folder), names, outlines)
+        return read_npz(existing_file(self.path, folder), names, ("inputs", "test_inputs"))
+
+    def held(self, folder: Path, role: str) -> NDArray[Any]:
+        """The named array."""
+        from nnctl.data.formats.numpy_files import read_npz
+        from nnctl.data.paths import existing_file
+
+        return read_npz(existing_file(self.path, folder), {role: getattr(self, role)})[role]
+
+    def stored(self, folder: Path, role: str) -> StoredArray:
+        """The named array."""
+        from nnctl.data.formats.numpy_files import stored_inputs
+        from nnctl.data.paths import existing_file
+
+        return stored_inputs(existing_file(self.path, folder), getattr(self, role), self.indices)
 
 
 @register("data", "npy")
@@ -111,14 +139,28 @@ class Npy(ArraySource):
 
     targets: Annotated[NonEmptyStr, "the file of targets, relative to the spec"]
 
-    def arrays(self, folder: Path, *, outline: bool) -> dict[str, NDArray[Any]]:
-        """Both files, mapped into memory."""
+    def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
+        """Both files, the targets mapped into memory."""
         from nnctl.data.formats.numpy_files import read_npy
         from nnctl.data.paths import existing_file
 
         if self.path == self.targets:
             raise DataError(f"npy: path and targets are the same file {self.path}")
         return {
-            "inputs": read_npy(existing_file(self.path, folder)),
+            "inputs": read_npy(existing_file(self.path, folder), outline=True),
             "targets": read_npy(existing_file(self.targets, folder)),
         }
+
+    def held(self, folder: Path, role: str) -> NDArray[Any]:
+        """The file of inputs, mapped into memory."""
+        from nnctl.data.formats.numpy_files import read_npy
+        from nnctl.data.paths import existing_file
+
+        return read_npy(existing_file(self.path, folder))
+
+    def stored(self, folder: Path, role: str) -> StoredArray:
+        """The file of inputs."""
+        from nnctl.data.formats.numpy_files import stored_inputs
+        from nnctl.data.paths import existing_file
+
+        return stored_inputs(existing_file(self.path, folder), None, self.indices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import register
@@ -99,6 +99,7 @@ def _images(path: Path) -> NDArray[np.uint8]:
     from nnctl.data.formats.idx import read_idx
 
     images = read_idx(path)
+    _require_bytes(images, path)
     if images.ndim != 3 or images.shape[1:] != (28, 28):
         raise DataError(f"{path} holds an array {images.shape}, and images (n, 28, 28) are expected")
     return images[..., None]
@@ -108,6 +109,12 @@ def _labels(path: Path) -> NDArray[np.uint8]:
     from nnctl.data.formats.idx import read_idx
 
     labels = read_idx(path)
+    _require_bytes(labels, path)
     if labels.ndim != 1:
         raise DataError(f"{path} holds an array {labels.shape}, and labels (n,) are expected")
     return labels
+
+
+def _require_bytes(array: NDArray[Any], path: Path) -> None:
+    if array.dtype.name != "uint8":
+        raise DataError(f"{path} holds numbers of type {array.dtype}, and MNIST's are bytes\n  use data of type idx")

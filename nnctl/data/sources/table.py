@@ -13,7 +13,7 @@ from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
+from nnctl.data.source import SPLITS, Description, Examples, InMemory, Portion, Source, SplitRule
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout
@@ -89,6 +89,7 @@ class TableSource(Source):
     ] = None
     encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
     decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
+    in_memory: InMemory = None
     missing_values: Annotated[
         tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
     ] = None
@@ -123,9 +124,9 @@ class TableSource(Source):
     def splits(self) -> tuple[str, ...]:
         """Names of the splits there will be, or may be where a column says it."""
         if isinstance(self.split, SplitBy) and self.split.column is not None:
-            return ("train", "validation", "test")
+            return SPLITS
         there = {*super().splits, *self.files}
-        return tuple(name for name in ("train", "validation", "test") if name in there)
+        return tuple(name for name in SPLITS if name in there)
 
     def problems(self) -> Sequence[Problem]:
         """Roles that do not go together."""
@@ -147,7 +148,7 @@ class TableSource(Source):
         from nnctl.data.tables.targets import targets_of
 
         files = {split: existing_file(name, folder) for split, name in self.files.items()}
-        table, assigned, advice = read_joined(files, self.layout)
+        table, assigned, advice = read_joined(files, self.layout, self.in_memory)
         split = self.split if isinstance(self.split, SplitBy) else None
         aside = () if split is None or split.name is None else (split.name,)
         kinds, doubts = columns_of(table, self.said, self.targets, aside)

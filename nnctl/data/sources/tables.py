@@ -25,8 +25,6 @@ class Csv(Source):
     """
 
     example = "{type: csv, path: houses.csv, target: price, ignore: [id], validation: 0.2}"
-    of_files = (".csv", ".tsv")
-
     undecided_targets = True
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nnctl.data.tables.stored import StoredColumns
 from nnctl.data.words import cut
 from nnctl.errors import DataError
 
@@ -105,6 +106,8 @@ class Table:
     rows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
+        if isinstance(self.columns, StoredColumns):
+            return self.columns.rows
         return len(next(iter(self.columns.values())))
 
     def cells(self, name: str) -> Cells:
@@ -112,9 +115,23 @@ class Table:
         return Cells(name, self.columns[name], self.place, self.rows)
 
     def take(self, rows: NDArray[np.int64]) -> Table:
-        """Some of the rows."""
+        """Some of the rows, by increasing indices."""
+        places = rows if self.rows is None else self.rows[rows]
+        if isinstance(self.columns, StoredColumns):
+            return Table(self.columns.take(rows), self.place, places)
         columns = {name: values.take(pa.array(rows)) for name, values in self.columns.items()}
-        return Table(columns, self.place, rows if self.rows is None else self.rows[rows])
+        return Table(columns, self.place, places)
+
+    def parts(self, rows: int, names: Sequence[str]) -> Iterator[Table]:
+        """Some columns in parts of so many rows, in order."""
+        for first in range(0, len(self), rows):
+            stop = min(first + rows, len(self))
+            if isinstance(self.columns, StoredColumns):
+                columns = self.columns.part(first, stop, names)
+            else:
+                columns = {name: self.columns[name].slice(first, stop - first) for name in names}
+            places = np.arange(first, stop, dtype=np.int64) if self.rows is None else self.rows[first:stop]
+            yield Table(columns, self.place, places)
 
 
 def _is_number(text: str) -> bool:

@@ -42,6 +42,13 @@ class TextPlace:
 
 def read_delimited(path: Path, layout: Layout) -> Table:
     """The table in a text file. One kind a column, decided over the whole file. Raises DataError."""
+    place = text_place(path, layout)
+    columns = _columns(path, place.file.delimiter, layout, place.names, place.has_header)
+    return Table(dict(zip(place.names, columns, strict=True)), place)
+
+
+def text_place(path: Path, layout: Layout) -> TextPlace:
+    """The place of a text file's cells, from its first row. Raises DataError."""
     delimiter = layout.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
     file = DelimitedFile.at(path, delimiter)
     top = next(file.rows(), None)
@@ -49,8 +56,7 @@ def read_delimited(path: Path, layout: Layout) -> Table:
         raise DataError(f"{path} is empty")
     has_header = layout.header if layout.header is not None else not any(_is_number(cell) for cell in top[1])
     names = tuple(cell.strip() for cell in top[1]) if has_header else tuple(str(i) for i in range(len(top[1])))
-    place = TextPlace(file, names, has_header)
-    return Table(dict(zip(names, _columns(path, delimiter, layout, names, has_header), strict=True)), place)
+    return TextPlace(file, names, has_header)
 
 
 def _columns(

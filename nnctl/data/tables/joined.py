@@ -11,13 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nnctl.data.source import SPLITS
 from nnctl.data.tables.cells import Place, Table
 from nnctl.data.tables.layout import Layout
-from nnctl.data.tables.reading import read_table
+from nnctl.data.tables.reading import open_table, read_table
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
-
-_SIDES = {"train": 0, "validation": 1, "test": 2}
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,15 @@ class JoinedPlace:
         return self.places[which].cell_error(row - self.starts[which], column, message, expected, hint)
 
 
-def read_joined(files: Mapping[str, Path], layout: Layout) -> tuple[Table, NDArray[np.int8] | None, tuple[str, ...]]:
+def read_joined(files: Mapping[str, Path], layout: Layout, in_memory: bool | None) -> tuple[Table, NDArray[np.int8] | None, tuple[str, ...]]:
     """(the table of all rows, the split of each by its file or None of one file, a sentence for each doubt).
 
-    files: by the split that they are for, train first. Raises DataError where columns differ.
+    files: by the split that they are for, train first; in_memory: of one, as `open_table` has it, for several are joined
+    in memory. Raises DataError where columns differ.
     """
+    if len(files) == 1:
+        return open_table(files["train"], layout, in_memory), None, ()
     tables = [read_table(path, layout) for path in files.values()]
-    if len(tables) == 1:
-        return tables[0], None, ()
     names = list(tables[0].columns)
     advice = _match(tables, names)
     # A column of texts in one file and of numbers in another is read as written in all: its kind is decided over both.
@@ -55,7 +55,7 @@ def read_joined(files: Mapping[str, Path], layout: Layout) -> tuple[Table, NDArr
     columns = {name: _joined([table.columns[name] for table in tables]) for name in names}
     starts = np.cumsum([0, *map(len, tables[:-1])])
     place = JoinedPlace(tuple(table.place for table in tables), tuple(starts.tolist()))
-    sides = [np.full(len(table), _SIDES[split], dtype=np.int8) for split, table in zip(files, tables, strict=True)]
+    sides = [np.full(len(table), SPLITS.index(split), dtype=np.int8) for split, table in zip(files, tables, strict=True)]
     return Table(columns, place), np.concatenate(sides), advice
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from nnctl.components.base import MonitoredSchedule, StepMetric
 from nnctl.components.pretraining import pretraining_problems
@@ -16,15 +18,23 @@ from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import article, listing
 
 
-def check(spec: Spec, places: Mapping[str, Place]) -> list[Diagnostic]:
-    """All contradictions in a spec, in the order of the file. places: of its values, by path."""
-    wiring, rest = Wiring(spec, places), _Consistency(spec, places)
+def check(spec: Spec, places: Mapping[str, Place], folder: Path) -> list[Diagnostic]:
+    """All contradictions in a spec, in the order of the file.
+
+    places: of its values, by path. folder: what its paths are relative to.
+    """
+    wiring, rest = Wiring(spec, places), _Consistency(spec, places, splits=spec.data.splits_in(folder))
     wiring.check()
     rest.check()
     return in_order([*wiring.problems, *rest.problems], places[""].value.path)
 
 
+@dataclass
 class _Consistency(Contradictions):
+    """splits: those that there will be, or may be."""
+
+    splits: tuple[str, ...] = ()
+
     def check(self) -> None:
         self.output()
         self.metrics()
@@ -71,7 +81,7 @@ class _Consistency(Contradictions):
     def monitors(self) -> None:
         """Monitors: each names a column that there will be."""
         folded = self.spec.sweep is not None and self.spec.sweep.folds is not None
-        splits = [s for s in ("train", "validation") if s in self.spec.data.splits or folded]
+        splits = [s for s in ("train", "validation") if s in self.splits or folded]
         evaluated = [m.column for m in self.spec.metrics if not isinstance(m, StepMetric)]
         measures = list(dict.fromkeys(["cost", "accuracy", *evaluated]))
         columns = [f"{split}_{measure}" for split in splits for measure in measures]
@@ -95,7 +105,7 @@ class _Consistency(Contradictions):
 
     def ensemble(self) -> None:
         """Examples that judge an ensemble: all of its members must have held them out."""
-        sweep, splits = self.spec.sweep, self.spec.data.splits
+        sweep, splits = self.spec.sweep, self.splits
         if sweep is None or sweep.ensemble is None or "test" in splits:
             return
         if sweep.folds is not None:

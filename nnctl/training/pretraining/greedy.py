@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from nnctl.components.pretraining import Pretraining
 from nnctl.data.batches import batches
 from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.data.stored.arrays import Rows, in_memory
 from nnctl.data.streams import Purpose, permutation
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
@@ -61,7 +62,8 @@ def pretrain(
     asked = loaded.spec.pretraining
     if asked is None:
         return
-    inputs = _with_those_left_out(loaded) if asked.unlabelled else data.train.inputs
+    stored = _with_those_left_out(loaded) if asked.unlabelled else data.train.inputs
+    inputs = in_memory(stored, "pretraining: the training set")
     _check_shapes(loaded, asked, engine)
     read = _inputs_as_they_enter(engine, inputs)
     if asked.visible == "bernoulli":
@@ -183,7 +185,7 @@ class _Phase:
         return permutation(examples, self._seed, Purpose.PRETRAIN_ORDER, self._number << 40 | epoch)
 
 
-def _with_those_left_out(loaded: Loaded) -> NDArray[Any]:
+def _with_those_left_out(loaded: Loaded) -> Rows:
     """The inputs (n, *input_shape) of the training set before `data.subset`, as stored."""
     source = loaded.spec.data.without_subset()
     if source is None:

@@ -14,6 +14,7 @@ from backends.cuda.emulator import POISON, EmulatedDevice, EmulatedError
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import ProductPrecision, elements
 from nnctl.backends.cuda.device import Device
+from nnctl.backends.cuda.kernels.ends import EndKind
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import element
@@ -72,7 +73,40 @@ def outputs(
     Three times the same to the bit: in fresh memory, in the memory of the first time, in memory that holds something
     else. Raises EmulatedError where something beside the outputs is written.
     """
-    graph, storage = _graph(name, inputs, attributes)
+    return _outputs(*_graph(name, inputs, attributes), f"{name} {attributes}", order, precision)
+
+
+def compare_ended(
+    name: str, shapes: Any, attributes: Mapping[str, Any], kind: EndKind, order: int, precision: ProductPrecision
+) -> None:
+    """Run a product of that name with its end, one launch, and compare it with what the interpreter makes of both.
+
+    shapes: of its inputs, which are small whole numbers, so that sums are exact, and a NaN.
+    """
+    rng = np.random.default_rng([*name.encode(), *kind.encode(), order])
+    storage = {f"x{i}": rng.integers(-4, 5, shape).astype(np.float32) for i, shape in enumerate(shapes)}
+    storage["x0"].reshape(-1)[-1:] = np.nan
+    builder = GraphBuilder(name)
+    made = builder.apply(name, *(builder.input(k, a.shape, *ROLES["f"]) for k, a in storage.items()), **attributes)
+    if kind != "relu":
+        shape = made.shape if kind == "mask" else made.shape[-1:]
+        storage["beside"] = rng.integers(-4, 5, shape).astype(np.float32)
+        beside = builder.input("beside", shape, *ROLES["f"])
+        storage["beside"].reshape(-1)[:1] = np.nan
+    if kind == "mask":
+        made = builder.formula("mask", lambda xp, g, a: g * xp.where(xp.greater(a, 0.0), 1.0, 0.0), made, beside)
+    else:
+        made = made + beside if "bias" in kind else made
+        made = builder.formula("relu", lambda xp, z: xp.maximum(0.0, z), made) if "relu" in kind else made
+    graph = builder.graph({"y": made})
+    message = f"{name} {[*shapes]} {attributes} {kind}"
+    found = _outputs(graph, storage, message, order, precision)["y"]
+    np.testing.assert_array_equal(found, interpret(graph, storage, {}, np.float32).outputs["y"], err_msg=message)
+
+
+def _outputs(
+    graph: Graph, storage: Mapping[str, Any], message: str, order: int, precision: ProductPrecision
+) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for poison, times in ((POISON, 2), (0x7F, 1)):
         device = EmulatedDevice(order, poison)
@@ -84,10 +118,10 @@ def outputs(
             made = executable.start({}, 1).result().outputs
             found.append({output: array[0] for output, array in made.items()})
             if not (executable.memory.arena[room] == poison).all():
-                raise EmulatedError(f"{name} {attributes} writes beside its outputs")
+                raise EmulatedError(f"{message} writes beside its outputs")
     for again in found[1:]:
         for output, array in found[0].items():
-            np.testing.assert_array_equal(again[output], array, err_msg=f"{name} {attributes} {output} does not repeat")
+            np.testing.assert_array_equal(again[output], array, err_msg=f"{message} {output} does not repeat")
     return found[0]
 
 

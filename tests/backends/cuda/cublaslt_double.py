@@ -6,6 +6,8 @@ It knows matrices by columns and nothing of what asks it, so that a product whic
 from __future__ import annotations
 
 import ctypes
+import math
+from collections.abc import Collection
 from ctypes import POINTER, c_float, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from itertools import count
 from typing import Any
@@ -18,7 +20,7 @@ from nnctl.backends.cuda.cublaslt import Algorithm, Heuristic
 
 INVALID, UNSUPPORTED = 7, 15
 DESCRIPTOR_ATTRIBUTES = {3: c_int32, 4: c_int32, 7: c_int32, 8: c_uint64}
-BIAS = 4
+RELU, BIAS, RELU_BIAS, BGRADA = 2, 4, 6, 256
 PREFERENCES = {1: c_uint64, 5: c_uint32, 6: c_uint32, 7: c_uint32, 8: c_uint32}
 HANDLE = 0x1000
 
@@ -27,10 +29,13 @@ class CublasLtDouble:
     """Functions as ctypes has them, by the names of the library's, on an emulated device.
 
     asked: name and what tells one question from another. proposed: how many algorithms it proposes, beside one
-    that it then says it cannot run. failing: a function that refuses.
+    that it then says it cannot run. failing: a function that refuses. without: epilogues that it has no algorithm
+    for. dropping: algorithms whose relu of a NaN is 0.
     """
 
-    def __init__(self, proposed: int = 2) -> None:
+    def __init__(self, proposed: int = 2, without: Collection[int] = (), dropping: Collection[int] = ()) -> None:
+        self.without = without
+        self.dropping = dropping
         self.device = EmulatedDevice()
         self.asked: list[tuple[Any, ...]] = []
         self.ran: list[int] = []
@@ -107,8 +112,10 @@ class CublasLtDouble:
         return 0
 
     def _propose(self, *arguments: Any) -> int:
-        handle, _, _, _, _, _, preference, most, found, returned = arguments
+        handle, descriptor, _, _, _, _, preference, most, found, returned = arguments
         assert handle == HANDLE
+        if self._things[descriptor].get(7) in self.without:
+            return UNSUPPORTED
         assert self._things[preference].keys() == PREFERENCES.keys()
         returned[0] = min(most, self.proposed + 1)
         for i in range(returned[0]):
@@ -120,7 +127,8 @@ class CublasLtDouble:
     def _multiply(self, *arguments: Any) -> int:
         handle, descriptor, alpha, a, of_a, b, of_b, beta, c, of_c, d, of_d, algorithm, _, size, stream = arguments
         assert (handle, c, of_c, stream) == (HANDLE, d, of_d, 0x57)
-        assert c_float.from_address(alpha).value == 1.0
+        scale = c_float.from_address(alpha).value
+        assert scale == 1.0 or math.isnan(scale)
         assert c_float.from_address(beta).value == 0.0
         assert algorithm[0].data[0] != 1
         assert size == 32 << 20
@@ -128,13 +136,21 @@ class CublasLtDouble:
         left, right = self._matrix(a, of_a), self._matrix(b, of_b)
         result, number = self._matrix(d, of_d), algorithm[0].data[0]
 
-        added: Any = 0.0
-        if 7 in how:
-            assert how[7] == BIAS
-            added = np.frombuffer((c_float * len(result)).from_address(how[8]), np.float32)[:, None]
+        end = how.get(7)
+        assert end in (None, RELU, BIAS, RELU_BIAS, BGRADA)
+        assert (8 in how) is (end in (BIAS, RELU_BIAS, BGRADA))
+        assert end != BGRADA or not how[3]
+        beside = np.frombuffer((c_float * len(result)).from_address(how.get(8, d)), np.float32)
+        relu = np.fmax if number in self.dropping else np.maximum
 
         def run() -> None:
-            result[...] = (left.T if how[3] else left) @ (right.T if how[4] else right) + added
+            result[...] = scale * ((left.T if how[3] else left) @ (right.T if how[4] else right))
+            if end in (BIAS, RELU_BIAS):
+                result[...] += beside[:, None]
+            if end in (RELU, RELU_BIAS):
+                result[...] = relu(result, np.float32(0.0))
+            if end == BGRADA:
+                beside[...] = left.sum(axis=1)
             self.ran.append(number)
 
         self.device.in_stream(run)

@@ -27,7 +27,7 @@ class FakeArray:
 
     def __init__(self, host: Any, log: list[Any]) -> None:
         self.host, self._log = host, log
-        self.shape, self.dtype, self.size = host.shape, host.dtype, host.size
+        self.shape, self.dtype, self.size, self.nbytes = host.shape, host.dtype, host.size, host.nbytes
         self.data = SimpleNamespace(ptr=host.ctypes.data)
 
     def __len__(self) -> int:
@@ -47,6 +47,7 @@ class FakeCupy:
         runtime = SimpleNamespace(
             CUDARuntimeError=CudaError,
             memcpyHostToDevice=1,
+            memcpyDeviceToDevice=3,
             streamCaptureModeThreadLocal=1,
             setDevice=self._call("setDevice"),
             getDeviceProperties=lambda number: {"name": b"A GPU", "major": 9, "minor": 0},

@@ -109,6 +109,10 @@ class EmulatedDevice:
         self._outside_of_graphs("an array is written")
         array[slice(first, first + len(values)) if values.ndim else ...] = values
 
+    def copy(self, array: NDArray[Any], other: NDArray[Any]) -> None:
+        self._outside_of_graphs("an array is copied")
+        array[: len(other)] = other
+
     def memory_left(self) -> int:
         return memory.available()
 

@@ -108,11 +108,12 @@ def generated() -> tuple[Unit, ...]:
 
 
 @pytest.mark.slow
-def test_what_is_generated_for_the_specs() -> None:
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_is_generated_for_the_specs(architecture: str) -> None:
     units = generated()
     assert len(units) > len(SPECS)
     for unit in units:
-        require_within(unit, "sm_90", REGISTERS)
+        require_within(unit, architecture, REGISTERS)
 
 
 # -- that the checks can fail ---------------------------------------------------------------

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from backends.cuda.agreement import compare, outputs
+from backends.cuda.agreement import compare, compare_ended, outputs
 from backends.cuda.emulator import compiler
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.kernels import convolution
 from nnctl.backends.cuda.kernels.convolution import TILES, tiling
+from nnctl.backends.cuda.kernels.ends import EndKind
 from nnctl.ops import OPS
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.ops.windows import output_lengths
@@ -100,6 +101,17 @@ class TestDirections:
         for order, name in enumerate(("three channels", "fours, in a small picture")):
             for direction in directions(name, order):
                 compare(*direction, order, precision=precision)
+
+    @pytest.mark.parametrize("precision", TILES)
+    def test_every_tile_has_its_ends(self, precision: ProductPrecision, monkeypatch: pytest.MonkeyPatch) -> None:
+        kinds: tuple[EndKind, ...] = get_args(EndKind)
+        cases = [
+            (tile, name, 1) for tile in TILES[precision] for name in ("three channels", "fours, in a small picture")
+        ]
+        for number, (tile, name, parts) in enumerate([*cases, (TILES[precision][2], "fours, in a small picture", 3)]):
+            monkeypatch.setattr(convolution, "tiling", lambda *_, chosen=(tile, parts): chosen)
+            x, w, given = GEOMETRIES[name]
+            compare_ended("convolution", (x, w), window_of(w[:-2], given), kinds[number % 4], number, precision)
 
     @pytest.mark.parametrize("precision", ["tf32", "bf16"])
     def test_tensor_cores_round_what_they_multiply(self, precision: ProductPrecision) -> None:

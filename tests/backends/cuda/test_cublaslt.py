@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graph.interpretation import interpret
+from graph.nets import Case, net
 
 from backends.cuda import test_products
 from backends.cuda.cublaslt_double import HANDLE, CublasLtDouble
@@ -19,9 +21,11 @@ from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import cublaslt, product_library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.cublaslt import Algorithm, CublasLt, Heuristic, declared, installed
-from nnctl.backends.cuda.product_library import Product, worth_a_library
+from nnctl.backends.cuda.product_library import NoAlgorithm, Product, worth_a_library
+from nnctl.components.signature import DataSignature
 from nnctl.errors import DeviceError
 from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.network import Network
 
 STREAM = 0x57
 
@@ -48,7 +52,7 @@ def with_library(double: CublasLtDouble, order: int = 0) -> EmulatedDevice:
 
 
 def multiplied(device: EmulatedDevice, product: Product) -> None:
-    """Compare a product with NumPy's."""
+    """Compare a product and its end with NumPy's."""
     rng = np.random.default_rng([product.m, product.n, product.k])
     a, b = (rng.standard_normal(shape) for shape in ((product.m, product.k), (product.k, product.n)))
     left, right = (
@@ -56,11 +60,18 @@ def multiplied(device: EmulatedDevice, product: Product) -> None:
         for x, turned in ((a, product.transpose_a), (b, product.transpose_b))
     )
     result = device.empty((product.m, product.n), np.float32)
-    bias = device.upload(rng.standard_normal(product.n).astype(np.float32))
-    arrays = (left, right, result, bias) if product.bias else (left, right, result)
+    before = rng.standard_normal(product.n).astype(np.float32)
+    beside = device.upload(before)
+    arrays = (left, right, result, beside) if product.end not in ("", "relu") else (left, right, result)
     assert device.products is not None
-    device.products.prepared(product, *map(device.address, arrays))()
-    np.testing.assert_allclose(result, a @ b + bias * product.bias, rtol=1e-4, atol=1e-5)
+    work = device.products.prepared(product, *map(device.address, arrays))
+    np.testing.assert_array_equal(beside, before)
+    work()
+    expected = a @ b + before if "bias" in product.end else a @ b
+    expected = np.maximum(expected, 0.0) if "relu" in product.end else expected
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+    if product.end == "sums":
+        np.testing.assert_allclose(beside, b.sum(axis=0), rtol=1e-4, atol=1e-5)
 
 
 def test_the_structures_are_as_long_as_the_library_has_them() -> None:
@@ -107,11 +118,26 @@ def test_no_matrix_is_moved_for_a_transpose(transpose_a: bool, transpose_b: bool
         multiplied(device, Product(m, n, k, transpose_a, transpose_b, "float32"))
 
 
-def test_a_bias_is_added_to_each_row() -> None:
-    double = CublasLtDouble()
-    multiplied(with_library(double), Product(5, 3, 7, False, True, "float32", bias=True))
-    assert ("set", 7, 4) in double.asked
-    assert [attribute for what, attribute, *_ in (a for a in double.asked if a[0] == "set")].count(8) == 2
+@pytest.mark.parametrize(("end", "epilogue"), [("relu", 2), ("bias", 4), ("bias+relu", 6), ("sums", 256)])
+def test_an_end_is_an_epilogue(end: Any, epilogue: int) -> None:
+    for m, n, k in ((5, 3, 7), (1, 1, 1), (33, 31, 8)):
+        double = CublasLtDouble()
+        multiplied(with_library(double), Product(m, n, k, bool(n % 2), end != "sums", "float32", end))
+        assert ("set", 7, epilogue) in double.asked
+
+
+def test_a_relu_keeps_a_nan() -> None:
+    double = CublasLtDouble(dropping=[0])
+    multiplied(with_library(double), Product(5, 3, 7, False, False, "float32", "relu"))
+    assert double.ran[0] == 0
+    assert double.ran[-1] == 2
+    with pytest.raises(NoAlgorithm, match=r"no algorithm for Product.* that keeps a NaN"):
+        multiplied(with_library(CublasLtDouble(dropping=[0, 2])), Product(5, 3, 7, True, False, "float32", "bias+relu"))
+
+
+def test_an_end_that_the_library_has_not() -> None:
+    with pytest.raises(NoAlgorithm, match="no algorithm for Product"):
+        multiplied(with_library(CublasLtDouble(without=[256])), Product(5, 3, 7, True, False, "float32", "sums"))
 
 
 def test_an_address_is_not_said_to_be_better_aligned_than_it_is() -> None:
@@ -200,46 +226,39 @@ class TestPlans:
         expected = interpret(graph, first, {}, np.float32).updates["w"]
         np.testing.assert_allclose(storage["w"], expected, rtol=1e-5, atol=1e-5)
 
-    @pytest.mark.parametrize("others", ["none", "product", "sum", "later"])
-    def test_a_bias_is_added_by_the_product_where_nothing_else_reads_it(
-        self, double: CublasLtDouble, others: str
+    @pytest.mark.parametrize("without", [(), (6,), (6, 256)])
+    @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+    def test_a_net_steps_as_its_graph_means(
+        self, double: CublasLtDouble, optimizer: str, without: tuple[int, ...]
     ) -> None:
-        rng = np.random.default_rng(0)
-        arrays = {
-            name: rng.standard_normal(shape).astype(np.float32)
-            for name, shape in (("x", (7, 5)), ("w", (5, 6)), ("b", (6,)))
-        }
-        builder = GraphBuilder("biased")
-        x, w, b = (builder.input(name, array.shape, "real", "optimizer state") for name, array in arrays.items())
-        product = builder.apply("matmul", x, w)
-        z = product + b
-        outputs = {"y": builder.apply("matmul", z, w, transpose_b=True)}
-        if others == "later":
-            outputs["later"] = builder.apply("matmul", product, w, transpose_b=True)
-        elif others != "none":
-            outputs[others] = product if others == "product" else z
-        graph = builder.graph(outputs)
+        """Ends by the library, or by what is there instead."""
+        double.without = without
+        hidden = "{type: dense, units: 7, activation: relu}"
+        spec = net(f"layers: [{hidden}, {hidden}, {{type: dense, units: 3}}]\noptimizer: {optimizer}")
+        case = Case(spec, DataSignature((6,), "real", None, (3,)), 5, 0)
+        graph = Network(case.spec, case.signature).training_step
+        storage, feeds = case.storage(np.float32), case.feeds(1, np.float32)
+        meaning = interpret(graph, storage | {k: v[0] for k, v in feeds.items()}, case.sizes(), np.float32)
         device = with_library(double)
         backend = CudaBackend(device)
-        plan = backend.plan(graph, {})
-        storage = {name: device.upload(array) for name, array in arrays.items()}
-        result = backend.load(plan, storage).start({}, 1).result().outputs
-        for name, expected in interpret(graph, arrays, {}, np.float32).outputs.items():
-            np.testing.assert_allclose(result[name][0], expected, rtol=1e-5, atol=1e-5)
-        assert (backend.listing(plan).count("bias=True") == 1) is (others in ("none", "sum"))
+        placed = {name: device.upload(array) for name, array in storage.items()}
+        plan = backend.plan(graph, case.sizes())
+        assert backend.load(plan, placed).start(feeds, 1).result().completed == 1
+        for name, array in meaning.updates.items():
+            np.testing.assert_allclose(placed[name], array, rtol=1e-4, atol=1e-6, err_msg=name)
+        ends = re.findall(r"end='([^']*)'", backend.listing(plan))
+        assert ends.count("bias+relu") == 2
+        assert ends.count("sums") == 3
 
-    def test_a_net_trains_as_it_does_by_kernels(self, double: CublasLtDouble) -> None:
+    def test_what_a_product_makes_beside_it_has_its_time_there(self, double: CublasLtDouble) -> None:
         spec = spec_steps(FOLDER / "blobs.yaml", 6, 20)
-        states = []
-        for device in (EmulatedDevice(), with_library(double)):
-            backend = CudaBackend(device)
-            storage = {name: device.upload(array) for name, array in spec.storage.items()}
-            plan = backend.plan(spec.network.training_step, spec.sizes)
-            assert backend.load(plan, storage).start(spec.feeds(3), 3).result().completed == 3
-            states.append(storage)
-        assert len(double.ran) >= 6
-        for name, array in states[0].items():
-            np.testing.assert_allclose(states[1][name], array, rtol=1e-4, atol=1e-6, err_msg=name)
+        device = with_library(double)
+        backend = CudaBackend(device)
+        storage = {name: device.upload(array) for name, array in spec.storage.items()}
+        timed = backend.load_timed(backend.plan(spec.network.training_step, spec.sizes), storage)
+        timed.start(spec.feeds(1), 1).result()
+        assert timed.elsewhere()
+        assert {number for number, seconds in enumerate(timed.spent()) if seconds == 0.0} == timed.elsewhere()
 
     def test_listings_name_products_of_the_library(self, double: CublasLtDouble) -> None:
         builder = GraphBuilder("listed")
@@ -261,7 +280,7 @@ def test_the_real_library_takes_our_descriptors(monkeypatch: pytest.MonkeyPatch)
     for precision in cublaslt._COMPUTE:
         product = Product(6, 4, 8, False, True, precision)
         assert made._descriptor(product, 0).value
-        assert made._descriptor(replace(product, bias=True), 4096).value
+        assert made._descriptor(replace(product, end="bias+relu"), 4096).value
         assert all(layout.value for layout in made._operands(product))
 
 

@@ -76,6 +76,14 @@ def test_what_is_written_is_read_again(device, cupy):
     assert device.memory_left() == 4 << 30
 
 
+def test_a_copy_stays_on_the_device(device, cupy):
+    order, target = device.upload(np.arange(6)), device.upload(np.zeros(8, np.int64))
+    cupy.log.clear()
+    device.copy(target, order)
+    assert [entry for entry in cupy.log if entry[0] == "memcpy"] == [("memcpy", 48, 3, 77)]
+    np.testing.assert_array_equal(device.download(target), [0, 1, 2, 3, 4, 5, 0, 0])
+
+
 @pytest.mark.parametrize(
     ("shape", "first"), [((3, 3), 2), ((2, 2), 0), ((5, 3), 0), ((1, 3), 4), ((1, 3), -1), ((3,), 0), ((), 0)]
 )

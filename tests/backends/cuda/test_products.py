@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
+from backends.cuda.agreement import compare_ended
 from backends.cuda.emulator import EmulatedDevice, compiler
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.kernels import products
+from nnctl.backends.cuda.kernels.ends import EndKind
 from nnctl.backends.cuda.kernels.products import TILES, Division, Tile, divided, tiles_of
 from nnctl.graph.builder import GraphBuilder
 
@@ -99,11 +102,45 @@ class TestEveryTile:
                     check(m, n, k, ta, tb, order=number % 3, precision=tile.precision)
             check(m, n, k, False, bool(number % 2), update=True, order=1, precision=tile.precision)
 
+    def test_with_its_ends(self, division: Any, tile: Tile, turned: bool) -> None:
+        for number, kind in enumerate(get_args(EndKind)):
+            for panels in (None, 1):
+                division(tile, turned, panels)
+                m, n, k = SIZES[1] if number % 2 else (33, 18, 130)
+                compare_ended("matmul", ((m, k), (k, n)), {}, kind, number, tile.precision)
+
     def test_split_along_k(self, division: Any, tile: Tile, turned: bool) -> None:
         division(tile, turned, 1)
         for number, (m, n, k) in enumerate([(33, 18, 130), (5, 36, 200)]):
             check(m, n, k, bool(number), not number, order=number, precision=tile.precision)
             check(m, n, k, not number, bool(number), update=True, order=7, precision=tile.precision)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+@pytest.mark.parametrize("panels", [None, 1])
+def test_a_tile_that_a_device_has_no_room_for_is_made_of_smaller_ones(
+    division: Any, monkeypatch: pytest.MonkeyPatch, precision: ProductPrecision, panels: int | None
+) -> None:
+    """Devices of compute capability 8.6 and 8.9 give a block 99 KiB."""
+    tile, launched = TILES[precision][0], []
+
+    class Small(EmulatedDevice):
+        def __init__(self, order: int) -> None:
+            super().__init__(order)
+            self.most_shared = 99 << 10
+
+        def launch(self, loaded: Any, *given: Any, **more: Any) -> None:
+            launched.append(loaded.name)
+            super().launch(loaded, *given, **more)
+
+    monkeypatch.setattr(sys.modules[__name__], "EmulatedDevice", Small)
+    division(tile, False, panels)
+    assert tile.shared > 99 << 10
+    check(70, 130, 40, False, True, precision=precision)
+    assert f"product_{precision}_64x64" in launched
+    assert tile.name not in launched
 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (10, 30, 784), (257, 255, 3), (31, 1, 300), (2, 300, 33)])

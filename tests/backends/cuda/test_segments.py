@@ -101,7 +101,7 @@ def test_the_time_of_a_grid_is_shared_out_by_blocks() -> None:
     blocks = {"dense1.weight⁺": 16, "dense1.bias⁺": 1, "dense2.weight⁺": 3, "dense2.bias⁺": 1}
     for name, own in blocks.items():
         assert spent[name] == pytest.approx(own / 21)
-    assert spent["dense1.matmul"] == 1.0
+    assert spent["dense1.a"] == 1.0
     assert backend.listing(plan).count("// made by segments0, the call of dense1.weight⁺\n") == 3
 
 

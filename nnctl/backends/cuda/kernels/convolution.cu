@@ -1,6 +1,7 @@
 // Convolutions in float32.
 
 #include "mma.cuh"
+#include "ends.cuh"
 #include "geometry.cuh"
 #include "panels.cuh"
 #include "tiles.cuh"

@@ -10,6 +10,8 @@
 // The transpose is a convolution of y by steps of one: pixels of x that lie a stride apart meet the same places of the
 // window, so they are made together, as one class among stride·stride, and nothing is multiplied by zeros between.
 //
+// A convolution of one group may have an end, see ends.cuh. Its transpose has no registers left for one.
+//
 // A sum may be split among blocks: then its parts lie one behind the other, and `add_up` of parts.cu adds them, in
 // order.
 #ifndef NNCTL_CONVOLUTION
@@ -130,6 +132,7 @@ struct TurnedKernel : Rows {
 // Where a tile of the result goes. `row`: the offset of the tile's row i, below 0 where there is none.
 struct Straight {
     float* to;
+    End end;
     int rows, columns, ahead, first;
 
     MEMBER int row(int i) const { return first + i < rows ? (first + i) * ahead : FAR; }
@@ -138,6 +141,7 @@ struct Straight {
 // Rows of one class of pixels, a stride apart.
 struct Strided {
     float* to;
+    End end;
     int rows, columns, ahead, first, height, width, top, left, down, across;
     Divisor of_image, of_row;
 
@@ -165,7 +169,8 @@ DEVICE Windows windows_of(const float* x, Geometry g, int group) {
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
-DEVICE void convolve(Block block, const float* x, const float* w, float* y, int parts, Geometry g) {
+DEVICE void convolve(Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way,
+                     Geometry g) {
     int positions = g.images * g.rows * g.columns, each = g.channels / g.groups, filters = g.filters / g.groups;
     int depth = g.kh * g.kw * each, part = part_of(depth, DEPTH, parts);
     Turn turn = turn_of<ROWS, COLUMNS>(block, positions, filters, g.groups);
@@ -178,7 +183,8 @@ DEVICE void convolve(Block block, const float* x, const float* w, float* y, int 
         block.shared + floats_of_spots<ROWS, DEPTH>(),
         AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(kernel, filters % 4 == 0, turn.column), turn.part * part,
-        min(depth, (turn.part + 1) * part), Straight{to, positions, filters, g.filters, turn.row}, turn.column,
+        min(depth, (turn.part + 1) * part),
+        Straight{to, End{beside, 1.0f, 0.0f, way}, positions, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
 
@@ -195,7 +201,7 @@ DEVICE void convolve_to_kernel(Block block, const float* x, const float* y, floa
         block.shared + floats_of_spots<ROWS, DEPTH>(),
         AlongLines<ROWS, DEPTH, PRECISION, PositionsOfInputs>(windows, each % 4 == 0, turn.row),
         AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(gradients, filters % 4 == 0, turn.column), turn.part * part,
-        min(positions, (turn.part + 1) * part), Straight{to, inputs, filters, g.filters, turn.row}, turn.column,
+        min(positions, (turn.part + 1) * part), Straight{to, End{}, inputs, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
 
@@ -242,7 +248,7 @@ DEVICE void convolve_transposed(Block block, const float* y, const float* w, flo
         AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
         AlongSteps<COLUMNS, DEPTH, PRECISION, TurnedKernel>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
-        Strided{to, pixels, each, g.channels, turn.row, g.height, g.width, v.first, h.first, g.down, g.across,
+        Strided{to, End{}, pixels, each, g.channels, turn.row, g.height, g.width, v.first, h.first, g.down, g.across,
                 of_class, of_row},
         turn.column, each % 4 == 0);
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nnctl.backends.cuda.calls import (
     MULTIPROCESSORS,
+    Argument,
     Call,
     ProductPrecision,
     Scratch,
@@ -15,10 +16,11 @@ from nnctl.backends.cuda.calls import (
     emits_in_precision,
 )
 from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.kernels.ends import End, emits_with_end, reading
 from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
 from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
 from nnctl.backends.cuda.kernels.parts import added_up
-from nnctl.plan.plan import Launch
+from nnctl.plan.plan import Launch, Slot
 
 _LAUNCH = 300_000
 """The cost of a second launch, in multiplications that one multiprocessor makes meanwhile."""
@@ -92,26 +94,35 @@ def tiling(
 
 
 def _calls(
-    launch: Launch, g: Geometry, products: int, rows: int, columns: int, depth: int, precision: ProductPrecision
+    launch: Launch,
+    g: Geometry,
+    sizes: tuple[int, int, int, int],
+    precision: ProductPrecision,
+    end: End | None = None,
 ) -> list[Call]:
-    """The product in tiles, and the sum of its parts where it has some."""
+    """The product in tiles, and the sum of its parts where it has some. sizes: products, and of each m, n, k."""
+    products, rows, columns, depth = sizes
     tile, parts = tiling(products, rows, columns, depth, precision)
     out = launch.outputs[0]
     called = function(_FILES[precision], f"{launch.op.name}_{tile.rows}x{tile.columns}")
     blocks = products * parts * tile.count(rows, columns) if elements(out) else 0
-    if parts == 1:
-        return [Call(called, blocks, (*launch.inputs, out, 1, *g.numbers), tile.shared)]
-    to = Scratch(parts * elements(out))
-    return [Call(called, blocks, (*launch.inputs, to, parts, *g.numbers), tile.shared), added_up(to, out, parts)]
+    to = out if parts == 1 else Scratch(parts * elements(out))
+    given: tuple[Argument, ...] = (*launch.inputs, to, parts)
+    if launch.op.name == "convolution":
+        beside, flags = reading(end if parts == 1 else None, out)
+        given = (*launch.inputs, beside, to, parts, flags)
+    product = Call(called, blocks, (*given, *g.numbers), tile.shared)
+    return [product] if isinstance(to, Slot) else [product, added_up(to, out, parts, end)]
 
 
-@emits_in_precision("convolution")
-def _convolution(launch: Launch, precision: ProductPrecision) -> list[Call]:
+@emits_with_end("convolution")
+def _convolution(launch: Launch, precision: ProductPrecision, end: End | None) -> list[Call]:
     g = geometry_of(launch)
     if scattered(g, g.filters):
         return [grouped(launch, g)]
     depth = g.kh * g.kw * g.channels // g.groups
-    return _calls(launch, g, g.groups, g.images * g.rows * g.columns, g.filters // g.groups, depth, precision)
+    sizes = (g.groups, g.images * g.rows * g.columns, g.filters // g.groups, depth)
+    return _calls(launch, g, sizes, precision, end)
 
 
 @emits_in_precision("convolution_transpose")
@@ -122,7 +133,8 @@ def _convolution_transpose(launch: Launch, precision: ProductPrecision) -> list[
     # Pixels in classes of those that lie a stride apart; of the kernel's places each class meets its share.
     pixels = g.images * blocks_for(g.height, g.down) * blocks_for(g.width, g.across)
     depth = blocks_for(g.kh, g.down) * blocks_for(g.kw, g.across) * g.filters // g.groups
-    return _calls(launch, g, g.groups * g.down * g.across, pixels, g.channels // g.groups, depth, precision)
+    sizes = (g.groups * g.down * g.across, pixels, g.channels // g.groups, depth)
+    return _calls(launch, g, sizes, precision)
 
 
 @emits_in_precision("convolution_kernel")
@@ -131,4 +143,5 @@ def _convolution_kernel(launch: Launch, precision: ProductPrecision) -> list[Cal
     if scattered(g, g.filters):
         return grouped_kernel(launch, g)
     inputs = g.kh * g.kw * g.channels // g.groups
-    return _calls(launch, g, g.groups, inputs, g.filters // g.groups, g.images * g.rows * g.columns, precision)
+    sizes = (g.groups, inputs, g.filters // g.groups, g.images * g.rows * g.columns)
+    return _calls(launch, g, sizes, precision)

@@ -1,6 +1,7 @@
 // Convolutions by tensor cores, operands rounded to bfloat16.
 
 #include "mma.cuh"
+#include "ends.cuh"
 #include "geometry.cuh"
 #include "panels.cuh"
 #include "tiles.cuh"

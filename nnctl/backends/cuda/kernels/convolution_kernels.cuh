@@ -11,11 +11,11 @@
 #define TILE_32x32 32, 32, 32, OPERANDS
 
 KERNEL convolution_128x64(
-    Block block, const float* x, const float* w, float* y, int parts, int images, int height, int width, int channels,
-    int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
-    int top, int left, int groups) {
-    convolve<TILE_128x64>(block, x, w, y, parts, Geometry{images, height, width, channels, rows, columns, filters,
-        kh, kw, down, across, spread_down, spread_across, top, left, groups});
+    Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way, int images,
+    int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
+    int spread_down, int spread_across, int top, int left, int groups) {
+    convolve<TILE_128x64>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
+        filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
 KERNEL convolution_transpose_128x64(
@@ -35,11 +35,11 @@ KERNEL convolution_kernel_128x64(
 }
 
 KERNEL convolution_128x32(
-    Block block, const float* x, const float* w, float* y, int parts, int images, int height, int width, int channels,
-    int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
-    int top, int left, int groups) {
-    convolve<TILE_128x32>(block, x, w, y, parts, Geometry{images, height, width, channels, rows, columns, filters,
-        kh, kw, down, across, spread_down, spread_across, top, left, groups});
+    Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way, int images,
+    int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
+    int spread_down, int spread_across, int top, int left, int groups) {
+    convolve<TILE_128x32>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
+        filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
 KERNEL convolution_transpose_128x32(
@@ -59,11 +59,11 @@ KERNEL convolution_kernel_128x32(
 }
 
 KERNEL convolution_32x32(
-    Block block, const float* x, const float* w, float* y, int parts, int images, int height, int width, int channels,
-    int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
-    int top, int left, int groups) {
-    convolve<TILE_32x32>(block, x, w, y, parts, Geometry{images, height, width, channels, rows, columns, filters,
-        kh, kw, down, across, spread_down, spread_across, top, left, groups});
+    Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way, int images,
+    int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
+    int spread_down, int spread_across, int top, int left, int groups) {
+    convolve<TILE_32x32>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
+        filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
 KERNEL convolution_transpose_32x32(

@@ -117,11 +117,10 @@ KERNEL gru_gradient(Block block,
     Scan scan = scan_of<1>(block, batch, steps, units, 3 * units, arrived, turns, quads, tiles, chunk);
     Weights transposed = {weight, 1, 3 * units, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
-        bool any = s > 0, over = s == steps;
-        Moment moment = moment_of(over ? 0 : steps - 1 - s, steps, reverse);
-        Moment later = moment_of(any ? steps - s : 0, steps, reverse);
-        States states = states_at(scan, ds, later.t, 3 * units, 0);
-        if (s == turn) begin<1>(scan, transposed, states, any);
+        Back back = back_of(s, steps, reverse);
+        Moment moment = back.moment;
+        States states = states_at(scan, ds, back.later.t, 3 * units, 0);
+        if (s == turn) begin<1>(scan, transposed, states, back.any);
         else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
@@ -131,8 +130,8 @@ KERNEL gru_gradient(Block block,
             float a[4], d[4], hidden = 0.0f, before = 0.0f;
             bool skip = false;
             if (pair.mine) {
-                if (any) hidden = dh[own];
-                if (!over) {
+                if (back.any) hidden = dh[own];
+                if (!back.over) {
                     if (given_h) hidden += of_h[place_at(scan, pair, moment.t, units)];
                     for (int gate = 0; gate < 4; ++gate) {
                         a[gate] = gates[kept + gate * units];
@@ -142,13 +141,8 @@ KERNEL gru_gradient(Block block,
                     skip = is_skipped(scan, pair, moment, mask, masked);
                 }
             }
-            if (any) multiply<1>(scan, tile, transposed, states);
-            if (!pair.mine) continue;
-            if (any) hidden += product_of<1>(scan, pair, tile, 0);
-            if (over) {
-                dh[own] = hidden;
-                continue;
-            }
+            if (back.any) multiply<1>(scan, tile, transposed, states);
+            if (!pair.mine || !goes_on(scan, pair, tile, back, dh, hidden)) continue;
             float passed = skip ? hidden : 0.0f;
             if (skip) hidden = 0.0f;
             float r = a[0], z = a[1], n = a[2];
@@ -181,13 +175,13 @@ KERNEL gru_gradient_reset_before(Block block,
     Weights of_switches = {weight, 1, 3 * units, 0, 1}, of_candidate = {weight + 2 * units, 1, 3 * units, 0, 1};
     for (int half = turn; half < turn + turns; ++half) {
         int s = half / 2;
-        bool second = half % 2, any = s > 0, over = s == steps;
-        Moment moment = moment_of(over ? 0 : steps - 1 - s, steps, reverse);
-        Moment later = moment_of(any ? steps - s : 0, steps, reverse);
-        States states = states_at(switches, ds, later.t, 3 * units, 0);
+        bool second = half % 2;
+        Back back = back_of(s, steps, reverse);
+        Moment moment = back.moment;
+        States states = states_at(switches, ds, back.later.t, 3 * units, 0);
         States through = states_at(switches, ds, moment.t, 3 * units, 2 * units);
         if (half == turn) {
-            if (!second) begin<1>(switches, of_switches, states, any);
+            if (!second) begin<1>(switches, of_switches, states, back.any);
             if (second || turns > 1) begin<1>(candidate, of_candidate, through, second);
         } else if (second) {
             turn_over(candidate, through);
@@ -201,8 +195,8 @@ KERNEL gru_gradient_reset_before(Block block,
             float z = 0.0f, n = 0.0f, dz = 0.0f, dn = 0.0f, hidden = 0.0f, before = 0.0f;
             bool skip = false;
             if (pair.mine) {
-                if (any) hidden = dh[own];
-                if (!over) {
+                if (back.any) hidden = dh[own];
+                if (!back.over) {
                     if (given_h) hidden += of_h[place_at(switches, pair, moment.t, units)];
                     z = gates[first + units];
                     n = gates[first + 2 * units];
@@ -212,13 +206,8 @@ KERNEL gru_gradient_reset_before(Block block,
                     skip = is_skipped(switches, pair, moment, mask, masked);
                 }
             }
-            if (any) multiply<1>(switches, tile, of_switches, states);
-            if (!pair.mine) continue;
-            if (any) hidden += product_of<1>(switches, pair, tile, 0);
-            if (over) {
-                dh[own] = hidden;
-                continue;
-            }
+            if (back.any) multiply<1>(switches, tile, of_switches, states);
+            if (!pair.mine || !goes_on(switches, pair, tile, back, dh, hidden)) continue;
             float passed = skip ? hidden : 0.0f;
             if (skip) hidden = 0.0f;
             dz = (hidden * (before - n) + dz) * z * (1.0f - z);

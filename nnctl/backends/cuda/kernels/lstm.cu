@@ -55,11 +55,10 @@ KERNEL lstm_gradient(Block block,
     Scan scan = scan_of<1>(block, batch, steps, units, 4 * units, arrived, turns, quads, tiles, chunk);
     Weights transposed = {weight, 1, 4 * units, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
-        bool any = s > 0, over = s == steps;
-        Moment moment = moment_of(over ? 0 : steps - 1 - s, steps, reverse);
-        Moment later = moment_of(any ? steps - s : 0, steps, reverse);
-        States states = states_at(scan, dp, later.t, 4 * units, 0);
-        if (s == turn) begin<1>(scan, transposed, states, any);
+        Back back = back_of(s, steps, reverse);
+        Moment moment = back.moment;
+        States states = states_at(scan, dp, back.later.t, 4 * units, 0);
+        if (s == turn) begin<1>(scan, transposed, states, back.any);
         else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
@@ -68,9 +67,9 @@ KERNEL lstm_gradient(Block block,
             float a[4], d[4], hidden = 0.0f, cell = 0.0f, squashed = 0.0f, before = 0.0f;
             bool skip = false;
             if (pair.mine) {
-                if (any && masked) hidden = dh[own];
-                if (!over) {
-                    if (any) cell = dc[own];
+                if (back.any && masked) hidden = dh[own];
+                if (!back.over) {
+                    if (back.any) cell = dc[own];
                     if (given_h) hidden += of_h[place];
                     if (given_c) cell += of_c[place];
                     for (int gate = 0; gate < 4; ++gate) {
@@ -82,13 +81,8 @@ KERNEL lstm_gradient(Block block,
                     skip = is_skipped(scan, pair, moment, mask, masked);
                 }
             }
-            if (any) multiply<1>(scan, tile, transposed, states);
-            if (!pair.mine) continue;
-            if (any) hidden += product_of<1>(scan, pair, tile, 0);
-            if (over) {
-                dh[own] = hidden;
-                continue;
-            }
+            if (back.any) multiply<1>(scan, tile, transposed, states);
+            if (!pair.mine || !goes_on(scan, pair, tile, back, dh, hidden)) continue;
             dh[own] = skip ? hidden : 0.0f;
             if (!skip) {
                 cell += hidden * a[3] * (1.0f - squashed * squashed);

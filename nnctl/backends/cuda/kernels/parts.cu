@@ -1,8 +1,11 @@
 // Sums that were split among blocks.
 
-// The sum of the parts, `count` elements each: WARP neighbours a block, whose warps take every eighth part, always
-// added in the same order.
-KERNEL add_up(Block block, const float* parts, float* sum, int count, int number) {
+#include "ends.cuh"
+
+// The sum of the parts, `count` elements each, with its end: WARP neighbours a block, whose warps take every eighth
+// part, always added in the same order.
+KERNEL add_up(Block block, const float* parts, const float* beside, float* sum, int count, int columns, int number,
+              int way) {
     int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, i = block.index * WARP + lane;
     float total = 0.0f;
     if (i < count)
@@ -12,5 +15,5 @@ KERNEL add_up(Block block, const float* parts, float* sum, int count, int number
     __syncthreads();
     if (warp != 0 || i >= count) return;
     for (int w = 1; w < THREADS / WARP; ++w) total += block.shared[w * WARP + lane];
-    sum[i] = total;
+    sum[i] = ended(End{beside, 1.0f, 0.0f, way}, total, i, i % columns);
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from nnctl.backends.cuda.calls import THREADS, WARP, Call, Scratch, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.kernels.ends import End, reading
 from nnctl.plan.plan import Slot
 
 
-def added_up(parts: Scratch, out: Slot, number: int) -> Call:
-    """The call that makes `out` the sum of so many parts of its size."""
-    count = elements(out)
-    return Call(function("parts.cu", "add_up"), blocks_for(count, WARP), (parts, out, count, number), 4 * THREADS)
+def added_up(parts: Scratch, out: Slot, number: int, end: End | None = None) -> Call:
+    """The call that makes `out` the sum of so many parts of its size, with its end."""
+    count, (beside, flags) = elements(out), reading(end, out)
+    arguments = (parts, beside, out, count, out.shape[-1], number, flags)
+    return Call(function("parts.cu", "add_up"), blocks_for(count, WARP), arguments, 4 * THREADS)

@@ -7,6 +7,7 @@
 // of the panels' depth, and their sums are added in the order of slices. For the same end a product may be split
 // among blocks along k: then C is the parts, one behind the other, and they are added in order.
 
+#include "ends.cuh"
 #include "products.cuh"
 
 // Floats behind each row of a panel, so that the four rows which a thread writes lie in different banks.
@@ -54,7 +55,7 @@ DEVICE void store(const float4* held, bool across, float* panel) {
 }
 
 template <int ROWS, int COLUMNS, int DEPTH, int EACH>
-DEVICE void product(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+DEVICE void product(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
                     const float* beta, int m, int n, int k, int part, int way) {
     const int WARPS_DOWN = ROWS / (4 * EACH), WARPS_ALONG = COLUMNS / (8 * EACH);
     const int SLICES = THREADS / WARP / (WARPS_DOWN * WARPS_ALONG);
@@ -109,7 +110,8 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
         present = next;
         next = other;
     }
-    Target to = target_of(c + (long long)(place.split) * m * n, old, alpha, beta, m, n, way);
+    float* part_of_c = c + (long long)(place.split) * m * n;
+    Target to{part_of_c, end_of(beside, alpha, beta, way), m, n, bool(way & TURNED)};
     if (SLICES == 1) {
         // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
 #pragma unroll
@@ -134,34 +136,34 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     }
 }
 
-KERNEL product_128x128(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+KERNEL product_128x128(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
                        const float* beta, int m, int n, int k, int part, int way) {
-    product<128, 128, 8, 8>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    product<128, 128, 8, 8>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-KERNEL product_64x64(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+KERNEL product_64x64(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
                      const float* beta, int m, int n, int k, int part, int way) {
-    product<64, 64, 16, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    product<64, 64, 16, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-KERNEL product_32x32(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+KERNEL product_32x32(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
                      const float* beta, int m, int n, int k, int part, int way) {
-    product<32, 32, 32, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    product<32, 32, 32, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-KERNEL product_16x32(Block block, const float* a, const float* b, float* c, const float* old, const float* alpha,
+KERNEL product_16x32(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
                      const float* beta, int m, int n, int k, int part, int way) {
-    product<16, 32, 64, 4>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    product<16, 32, 64, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
 // C, `count` elements, of the parts of a product, always added in the same order. These are few, so that a thread has
 // an element: a small result is then the work of few blocks, and of no grid of its own in a persistent kernel.
-KERNEL add_parts(Block block, const float* parts, float* c, const float* old, const float* alpha, const float* beta,
-                 int count, int splits, int way) {
+KERNEL add_parts(Block block, const float* parts, float* c, const float* beside, const float* alpha, const float* beta,
+                 int count, int columns, int splits, int way) {
     int i = element_of(block);
     if (i >= count) return;
     float sum = parts[i];
 #pragma unroll 8
     for (int s = 1; s < splits; ++s) sum += parts[(long long)(s) * count + i];
-    c[i] = way & ACCUMULATING ? beta[0] * old[i] + alpha[0] * sum : sum;
+    c[i] = ended(end_of(beside, alpha, beta, way), sum, i, i % columns);
 }

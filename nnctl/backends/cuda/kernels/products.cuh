@@ -2,10 +2,10 @@
 #ifndef NNCTL_PRODUCTS
 #define NNCTL_PRODUCTS
 
-#define A_ACROSS 1      // A lies in memory as (k, m), not (m, k)
-#define B_ACROSS 2      // B lies in memory as (k, n), not (n, k)
-#define TURNED 4        // what is stored is Cᵀ
-#define ACCUMULATING 8  // what is stored is β·C + α·op(A)·op(B)
+// Beside the ends of ends.cuh:
+#define A_ACROSS 1  // A lies in memory as (k, m), not (m, k)
+#define B_ACROSS 2  // B lies in memory as (k, n), not (n, k)
+#define TURNED 4    // what is stored is Cᵀ
 
 // One operand. Its edge is m or n, its depth k. across: rows in memory run along the edge, else along the depth.
 struct Operand {
@@ -14,24 +14,18 @@ struct Operand {
     bool across;
 };
 
-// Where a block's results go. m, n: of the product that is stored. scaled: whether by α and β.
+// Where a block's results go. m, n: of the product that is made.
 struct Target {
     float* c;
-    const float* old;
-    float alpha, beta;
+    End end;
     int m, n;
-    bool turned, scaled;
+    bool turned;
 };
-
-DEVICE Target target_of(float* c, const float* old, const float* alpha, const float* beta, int m, int n, int way) {
-    bool scaled = way & ACCUMULATING;
-    return Target{c, old, scaled ? alpha[0] : 1.0f, scaled ? beta[0] : 0.0f, m, n, bool(way & TURNED), scaled};
-}
 
 DEVICE void put(Target to, int row, int column, float value) {
     if (row >= to.m || column >= to.n) return;
     long long at = to.turned ? (long long)(column) * to.m + row : (long long)(row) * to.n + column;
-    to.c[at] = to.scaled ? to.beta * to.old[at] + to.alpha * value : value;
+    to.c[at] = ended(to.end, value, at, to.turned ? row : column);
 }
 
 // A block's tile: its first row and column, and the part of k that its split begins and ends with.

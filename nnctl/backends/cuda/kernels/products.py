@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from nnctl.backends.cuda.calls import (
     MULTIPROCESSORS,
+    Argument,
     Call,
     ProductPrecision,
     Scratch,
@@ -16,6 +17,7 @@ from nnctl.backends.cuda.calls import (
     emits_in_precision,
 )
 from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.kernels.ends import End, emits_with_end, reading
 from nnctl.plan.plan import Launch, Slot
 
 _A_ACROSS, _B_ACROSS, _TURNED, _ACCUMULATING = 1, 2, 4, 8
@@ -108,6 +110,9 @@ _SECOND_LAUNCH = 2500
 _BYTES_A_CYCLE = 1500
 """That memory gives all multiprocessors together."""
 _MOST_SPLITS = 64
+_ANYWHERE = 99 << 10
+"""Bytes of shared memory that a block can have on every device with tensor cores for these precisions, from compute
+capability 8.0 on: 8.6 and 8.9 give no more."""
 
 
 def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> Division:
@@ -146,52 +151,58 @@ def product_calls(
     c: Slot,
     sizes: tuple[int, int, int],
     precision: ProductPrecision = "float32",
-    update: Update | None = None,
+    end: Update | End | None = None,
 ) -> list[Call]:
-    """The calls of C = op(A)·op(B), or of an update by it. sizes: m, n, k, where op(A) is (m, k), op(B) (k, n)."""
+    """The calls of C = op(A)·op(B) with its end. sizes: m, n, k, where op(A) is (m, k), op(B) (k, n)."""
     m, n, k = sizes
     division = divided(m, n, k, precision)
-    tile, splits, whole = division.tile, division.splits, division.splits == 1
+    splits, whole = division.splits, division.splits == 1
     left, right, rows, columns = (a, a.transposed), (b, not b.transposed), m, n
     if division.turned:
         left, right, rows, columns = right, left, n, m
     way = _A_ACROSS * left[1] | _B_ACROSS * right[1] | _TURNED * division.turned
     made = c if whole else Scratch(splits * m * n, key="parts")
-    product = Call(
-        function(tile.file, tile.name),
-        splits * tiles_of(division, m, n),
-        (
-            *(left[0].memory, right[0].memory, made, *_scaling(c, update), rows, columns, k, division.part),
-            way | _ACCUMULATING * (update is not None and whole),
-        ),
-        tile.shared,
-    )
-    return [product] if isinstance(made, Slot) else [product, addition(made, splits, c, update)]
+    read, flags = _reading(c, end if whole else None)
+    arguments = (left[0].memory, right[0].memory, made, *read, rows, columns, k, division.part, way | flags)
+    product = _tiled(division, (m, n), arguments)
+    return [product] if isinstance(made, Slot) else [product, addition(made, splits, c, end)]
 
 
-def addition(parts: Scratch, splits: int, c: Slot, update: Update | None = None) -> Call:
-    """The call of C = the sum of the parts (splits, m, n) of a product, or of an update by it."""
-    count = elements(c)
-    arguments = (parts, c, *_scaling(c, update), count, splits, _ACCUMULATING * (update is not None))
+def _tiled(division: Division, size: tuple[int, int], arguments: tuple[Argument, ...]) -> Call:
+    """The call of a product's tiles; where a device has too little shared memory for one, of smaller ones."""
+    tile = division.tile
+    smaller = [each for each in TILES[tile.precision] if each.depth == tile.depth and each.shared <= _ANYWHERE]
+    instead = (_tiled(replace(division, tile=smaller[0]), size, arguments),) if tile.shared > _ANYWHERE else ()
+    blocks = division.splits * tiles_of(division, *size)
+    return Call(function(tile.file, tile.name), blocks, arguments, tile.shared, instead=instead)
+
+
+def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None = None) -> Call:
+    """The call of C = the sum of the parts (splits, m, n) of a product, with its end. One part may be C itself."""
+    count, (read, flags) = elements(c), _reading(c, end)
+    arguments = (parts, c, *read, count, c.shape[1], splits, flags)
     return Call(function("products.cu", "add_parts"), blocks_for(count), arguments)
 
 
-def _scaling(c: Slot, update: Update | None) -> tuple[Memory, Slot, Slot]:
-    """The arrays that an update reads. A call has all arguments; those of an update no other product reads."""
-    return (update.old, update.alpha, update.beta) if update else (c, c, c)
+def _reading(c: Slot, end: Update | End | None) -> tuple[tuple[Memory, Slot, Slot], int]:
+    """The arrays that an end reads, and its flags. A call has all arguments: c in the place of what nobody reads."""
+    if isinstance(end, Update):
+        return (end.old, end.alpha, end.beta), _ACCUMULATING
+    beside, flags = reading(end, c)
+    return (beside, c, c), flags
 
 
-def _product(launch: Launch, a: Slot, b: Slot, precision: ProductPrecision, update: Update | None) -> list[Call]:
+def _product(launch: Launch, a: Slot, b: Slot, precision: ProductPrecision, end: Update | End | None) -> list[Call]:
     ta, tb = (bool(launch.attributes.get(f"transpose_{operand}")) for operand in "ab")
     c = launch.outputs[0]
     (m, n), k = c.shape, a.shape[0 if ta else 1]
-    return product_calls(Matrix(a, ta), Matrix(b, tb), c, (m, n, k), precision, update)
+    return product_calls(Matrix(a, ta), Matrix(b, tb), c, (m, n, k), precision, end)
 
 
-@emits_in_precision("matmul")
-def _matmul(launch: Launch, precision: ProductPrecision) -> list[Call]:
+@emits_with_end("matmul")
+def _matmul(launch: Launch, precision: ProductPrecision, end: End | None) -> list[Call]:
     a, b = launch.inputs
-    return _product(launch, a, b, precision, None)
+    return _product(launch, a, b, precision, end)
 
 
 @emits_in_precision("accumulate_product")

@@ -46,11 +46,10 @@ KERNEL rnn_gradient(Block block,
     Scan scan = scan_of<1>(block, batch, steps, units, units, arrived, turns, quads, tiles, chunk);
     Weights transposed = {weight, 1, units, 0, 1};
     for (int s = turn; s < turn + turns; ++s) {
-        bool any = s > 0, over = s == steps;
-        Moment moment = moment_of(over ? 0 : steps - 1 - s, steps, reverse);
-        Moment later = moment_of(any ? steps - s : 0, steps, reverse);
-        States states = states_at(scan, dp, later.t, units, 0);
-        if (s == turn) begin<1>(scan, transposed, states, any);
+        Back back = back_of(s, steps, reverse);
+        Moment moment = back.moment;
+        States states = states_at(scan, dp, back.later.t, units, 0);
+        if (s == turn) begin<1>(scan, transposed, states, back.any);
         else turn_over(scan, states);
         for (int tile = 0; tile < tiles; ++tile) {
             Pair pair = pair_of(scan, tile);
@@ -59,20 +58,15 @@ KERNEL rnn_gradient(Block block,
             float hidden = 0.0f, a = 0.0f;
             bool skip = false;
             if (pair.mine) {
-                if (any && masked) hidden = dh[own];
-                if (!over) {
+                if (back.any && masked) hidden = dh[own];
+                if (!back.over) {
                     hidden += of_h[place];
                     a = h[place];
                     skip = is_skipped(scan, pair, moment, mask, masked);
                 }
             }
-            if (any) multiply<1>(scan, tile, transposed, states);
-            if (!pair.mine) continue;
-            if (any) hidden += product_of<1>(scan, pair, tile, 0);
-            if (over) {
-                dh[own] = hidden;
-                continue;
-            }
+            if (back.any) multiply<1>(scan, tile, transposed, states);
+            if (!pair.mine || !goes_on(scan, pair, tile, back, dh, hidden)) continue;
             dh[own] = skip ? hidden : 0.0f;
             float slope = relu ? (a > 0.0f ? 1.0f : 0.0f) : 1.0f - a * a;
             float d = (skip ? 0.0f : hidden) * slope;

@@ -3,6 +3,7 @@
 // A block of 2 × 4 warps makes one tile of C. Panels of A and B, DEPTH of k each, lie in shared memory as the operands
 // lie in memory, STAGES of them under way or in use, copied past the registers: one barrier a panel. Rows of panels
 // are padded so that the lanes of a warp, which read 8 lines of 4 steps, meet all banks, whichever way a panel lies.
+#include "ends.cuh"
 #include "products.cuh"
 #include "mma.cuh"
 
@@ -80,7 +81,7 @@ template <int PRECISION> DEVICE void read(const float* line, int step, unsigned*
 }
 
 template <int SIZE, int PRECISION>
-DEVICE void rounded_product(Block block, const float* a, const float* b, float* c, const float* old,
+DEVICE void rounded_product(Block block, const float* a, const float* b, float* c, const float* beside,
                             const float* alpha, const float* beta, int m, int n, int k, int part, int way) {
     // Fragments of a warp.
     const int HIGH = SIZE / 2 / 16, BROAD = SIZE / 4 / 8, FLOATS = Panel<SIZE>::FLOATS;
@@ -143,7 +144,8 @@ DEVICE void rounded_product(Block block, const float* a, const float* b, float* 
         present = present + 1 == STAGES ? 0 : present + 1;
         next = next + 1 == STAGES ? 0 : next + 1;
     }
-    Target to = target_of(c + (long long)(place.split) * m * n, old, alpha, beta, m, n, way);
+    float* part_of_c = c + (long long)(place.split) * m * n;
+    Target to{part_of_c, end_of(beside, alpha, beta, way), m, n, bool(way & TURNED)};
 #pragma unroll
     for (int h = 0; h < HIGH; ++h)
 #pragma unroll
@@ -154,22 +156,22 @@ DEVICE void rounded_product(Block block, const float* a, const float* b, float* 
                     sums[h][w][e]);
 }
 
-KERNEL product_tf32_128x128(Block block, const float* a, const float* b, float* c, const float* old,
+KERNEL product_tf32_128x128(Block block, const float* a, const float* b, float* c, const float* beside,
                             const float* alpha, const float* beta, int m, int n, int k, int part, int way) {
-    rounded_product<128, TF32>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    rounded_product<128, TF32>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-KERNEL product_tf32_64x64(Block block, const float* a, const float* b, float* c, const float* old,
+KERNEL product_tf32_64x64(Block block, const float* a, const float* b, float* c, const float* beside,
                           const float* alpha, const float* beta, int m, int n, int k, int part, int way) {
-    rounded_product<64, TF32>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    rounded_product<64, TF32>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-KERNEL product_bf16_128x128(Block block, const float* a, const float* b, float* c, const float* old,
+KERNEL product_bf16_128x128(Block block, const float* a, const float* b, float* c, const float* beside,
                             const float* alpha, const float* beta, int m, int n, int k, int part, int way) {
-    rounded_product<128, BF16>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    rounded_product<128, BF16>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-KERNEL product_bf16_64x64(Block block, const float* a, const float* b, float* c, const float* old,
+KERNEL product_bf16_64x64(Block block, const float* a, const float* b, float* c, const float* beside,
                           const float* alpha, const float* beta, int m, int n, int k, int part, int way) {
-    rounded_product<64, BF16>(block, a, b, c, old, alpha, beta, m, n, k, part, way);
+    rounded_product<64, BF16>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }

@@ -88,6 +88,19 @@ DEVICE Moment moment_of(int turn, int steps, int reverse) {
     return {t, turn == 0 ? -1 : reverse ? t + 1 : t - 1};
 }
 
+// A turn of the way back, 0 … steps: the step that it is at, and the later one, from which a gradient comes through
+// the product in all turns but the first. The last turn gives the gradient of the first state alone.
+struct Back {
+    bool any, over;
+    Moment moment, later;
+};
+
+DEVICE Back back_of(int turn, int steps, int reverse) {
+    bool any = turn > 0, over = turn == steps;
+    return {any, over, moment_of(over ? 0 : steps - 1 - turn, steps, reverse),
+            moment_of(any ? steps - turn : 0, steps, reverse)};
+}
+
 // An example and a unit, for the threads of one half of the block; the other half has those of the next tile.
 struct Pair {
     bool mine;
@@ -294,6 +307,13 @@ DEVICE float product_of(const Scan& scan, Pair pair, int tile, int gate) {
     for (int warp = 0; warp < SCAN_WARPS; ++warp)
         for (int slice = 0; slice < slices; ++slice) sum += part[warp * 16 * SCAN_PITCH + slice * quads];
     return sum;
+}
+
+// The gradient of the pair's state with what comes through the product. False in the last turn, which keeps that.
+DEVICE bool goes_on(const Scan& scan, Pair pair, int tile, const Back& back, float* dh, float& hidden) {
+    if (back.any) hidden += product_of<1>(scan, pair, tile, 0);
+    if (back.over) dh[place_of(scan, pair)] = hidden;
+    return !back.over;
 }
 
 #endif

@@ -122,7 +122,8 @@ template <int WIDE> DEVICE void put_row(float* to, const float* from) {
 }
 
 // The tile Σ of k from `begin` to `end` of left(·, k)·right(k, ·). result.row(i): the offset of the tile's row i,
-// below 0 where there is none; result.columns: of the product. column: the tile's first. vector: whether columns are fours.
+// below 0 where there is none; result.columns: of the product; result.end: of its elements. column: the tile's first.
+// vector: whether columns are fours.
 template <int ROWS, int COLUMNS, int PRECISION, class Left, class Right, class Result>
 DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Result result, int column, bool vector) {
     typedef Sums<ROWS, COLUMNS, Left::DEPTH, PRECISION> Own;
@@ -159,13 +160,17 @@ DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Resu
             float sum = shared[e];
             for (int s = 1; s < Own::SLICES; ++s) sum += shared[s * ROWS * COLUMNS + e];
             int offset = result.row(e / COLUMNS), at = column + e % COLUMNS;
-            if (offset >= 0 && at < result.columns) result.to[offset + at] = sum;
+            if (offset < 0 || at >= result.columns) continue;
+            result.to[offset + at] = ended(result.end, sum, offset + at, at);
         }
     } else {
 #pragma unroll
         for (int i = 0; i < Own::TALL; ++i) {
             int offset = result.row(own.row(i)), at = column + own.column(i);
             if (offset < 0) continue;
+#pragma unroll
+            for (int j = 0; j < Own::WIDE; ++j)
+                if (at + j < result.columns) own.sums[i][j] = ended(result.end, own.sums[i][j], offset + at + j, at + j);
             if (vector && at < result.columns) {
                 put_row<Own::WIDE>(result.to + offset + at, own.sums[i]);
                 continue;

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.cuda.chunks import ChunkInFlight, StepsOnDevice
 from nnctl.backends.cuda.device import Device
+from nnctl.backends.cuda.memory import Entries
 from nnctl.plan.plan import Plan
 
 Way: TypeAlias = Callable[[Mapping[str, Any]], StepsOnDevice]
@@ -35,7 +36,7 @@ class FastestSteps:
         self._steps = ways[0](storage)
         self._tried = False
 
-    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> ChunkInFlight:
+    def start(self, feeds: Mapping[str, NDArray[Any] | Entries], steps: int) -> ChunkInFlight:
         """See `Executable` in the contract."""
         if not self._tried and steps >= _STEPS and not self._steps.in_flight:
             fastest = min(range(len(self._ways)), key=self._times(feeds).__getitem__)
@@ -44,12 +45,12 @@ class FastestSteps:
             self._tried = True
         return self._steps.start(feeds, steps)
 
-    def _times(self, feeds: Mapping[str, NDArray[Any]]) -> list[float]:
+    def _times(self, feeds: Mapping[str, NDArray[Any] | Entries]) -> list[float]:
         """Seconds of each way on the first steps of a chunk."""
         beginning = {key: array[:_STEPS] for key, array in feeds.items()}
         return [self._seconds(way, beginning) for way in self._ways]
 
-    def _seconds(self, way: Way, feeds: Mapping[str, NDArray[Any]]) -> float:
+    def _seconds(self, way: Way, feeds: Mapping[str, NDArray[Any] | Entries]) -> float:
         device, changed = self._device, _changed(self.plan)
         copies = {
             key: device.upload(device.download(array)) if key in changed else array

@@ -1,0 +1,31 @@
+// Ends of products: what becomes of an element before it is stored. No launch has to read it again for that.
+#ifndef NNCTL_ENDS
+#define NNCTL_ENDS
+
+// As ends.py has them. An element has one of those that read `beside`, and a bias may be rectified.
+#define ACCUMULATING 8  // β·beside + α·value
+#define BIASED 16       // value + beside[column]
+#define RECTIFIED 32    // max(0, value), a NaN as it is
+#define MASKED 64       // value where beside > 0, else 0: by what was rectified, the derivative of that
+
+// beside: a vector along the columns for a bias, else an array like the one that is stored.
+struct End {
+    const float* beside;
+    float alpha, beta;
+    int way;
+};
+
+DEVICE End end_of(const float* beside, const float* alpha, const float* beta, int way) {
+    bool scaled = way & ACCUMULATING;
+    return End{beside, scaled ? alpha[0] : 1.0f, scaled ? beta[0] : 0.0f, way};
+}
+
+// at, column: of the element in what is stored.
+DEVICE float ended(End end, float value, long long at, int column) {
+    if (end.way & ACCUMULATING) return end.beta * end.beside[at] + end.alpha * value;
+    if (end.way & BIASED) value += end.beside[column];
+    if (end.way & MASKED) value *= end.beside[at] > 0.0f ? 1.0f : 0.0f;
+    return end.way & RECTIFIED && 0.0f >= value ? 0.0f : value;
+}
+
+#endif

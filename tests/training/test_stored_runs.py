@@ -1,0 +1,93 @@
+"""Training on tables that lie on disk: the same run as in memory, and resume exact to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nnctl.data import training_windows
+from nnctl.data.stored.folder import entries
+from nnctl.errors import Interrupted, SpecError
+from nnctl.inference.evaluation import evaluate
+from nnctl.inference.opened import open_run
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.spec.load import Loaded, load_spec
+from nnctl.training import loop, session
+from nnctl.training.events import Event, Progress
+from nnctl.training.signals import StopRequest
+
+CHURN = Path(__file__).parents[2] / "specs" / "churn.yaml"
+SHORT = ("schedule.epochs=2", "schedule.early_stopping=null", "backend=numpy")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NNCTL_CACHE", str(tmp_path / "cache"))
+    # 360 examples in batches of 16: windows of three batches end within epochs, and epochs within windows.
+    monkeypatch.setattr(training_windows, "_READ_BYTES", 2000)
+
+
+def spec(*overrides: str) -> Loaded:
+    return load_spec(CHURN, (*SHORT, "data.in_memory=false", *overrides))
+
+
+def run(loaded: Loaded, out: str, **options: Any) -> dict[str, Any]:
+    sink = RunSink()
+    follow(session.train(loaded, out=Path(out), **options), [sink])
+    return open_state(out)
+
+
+def open_state(out: str) -> dict[str, Any]:
+    return {name: array.tobytes() for name, array in open_run(Path(out), "last").engine.state().items()}
+
+
+def test_the_run_is_that_in_memory() -> None:
+    assert run(spec(), "disk") == run(spec("data.in_memory=true"), "memory")
+    assert [each.what for each in entries()] == ["columns", "inputs"]
+
+
+def test_a_second_run_makes_nothing_anew() -> None:
+    first = run(spec(), "one")
+    kept = {each.folder: (each.folder / "entry.json").read_text() for each in entries()}
+    assert run(spec(), "other") == first
+    assert {each.folder for each in entries()} == set(kept)
+
+
+@pytest.mark.parametrize("step", [2, 11, 25])
+def test_stopped_anywhere_it_resumes_to_the_same_bits(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    whole = run(spec(), "whole")
+    stop = StopRequest()
+
+    class Stopper(RunSink):
+        def handle(self, event: Event) -> None:
+            super().handle(event)
+            if isinstance(event, Progress) and event.step >= step:
+                stop.request(15)
+
+    with pytest.raises(Interrupted):
+        follow(session.train(spec(), out=Path("cut"), stop=stop, chunk=1), [Stopper()])
+    assert run(spec(), "cut", resume=True) == whole
+
+
+def test_every_split_is_measured_as_in_memory() -> None:
+    run(spec(), "disk")
+    run(spec("data.in_memory=true"), "memory")
+    for split in ("train", "validation", "test"):
+        rows = [evaluate([open_run(Path(name))], split, top_k=1)[0].row for name in ("disk", "memory")]
+        assert {**rows[0], "run": ""} == {**rows[1], "run": ""}
+
+
+def test_a_table_that_changed_is_read_anew() -> None:
+    text = (CHURN.parent / "data" / "churn.csv").read_text(encoding="utf-8")
+    Path("churn.csv").write_text(text, encoding="utf-8")
+    path = f"data.path={Path('churn.csv').resolve()}"
+    first = run(spec(path), "one")
+    Path("churn.csv").write_text(text.replace(",yes", ",maybe", 1), encoding="utf-8")
+    with pytest.raises(SpecError, match="3 classes"):
+        run(spec(path), "other")
+    Path("churn.csv").write_text(text.replace("family", "single"), encoding="utf-8")
+    assert run(spec(path), "third") != first
