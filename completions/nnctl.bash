@@ -12,7 +12,7 @@ _nnctl_options() {
     "") echo '--version --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
-    "predict") echo '--top-k --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
+    "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
@@ -58,6 +58,7 @@ _nnctl_value() {
     "evaluate --help") echo 'flag' ;;
     "evaluate -h") echo 'flag' ;;
     "predict --top-k") echo 'free' ;;
+    "predict --keep") echo 'free' ;;
     "predict --checkpoint") echo 'words best last' ;;
     "predict --backend") echo 'backend' ;;
     "predict --generate") echo 'free' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -101,6 +101,7 @@ complete -c nnctl -n '__nnctl_using evaluate' -l help -s h -d 'Show this message
 complete -c nnctl -n '__nnctl_from 0 evaluate' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using predict' -l top-k -x -d 'Only the K largest outputs of each example'
+complete -c nnctl -n '__nnctl_using predict' -l keep -x -d 'Of a table, pass this column through; repeatable'
 complete -c nnctl -n '__nnctl_using predict' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using predict' -l backend -x -a '(__nnctl_ask backend)' -d 'What runs the net; the run’s own if absent'
 complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens of text instead, with a net trained on text'

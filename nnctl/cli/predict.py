@@ -18,13 +18,17 @@ def predict(
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files: .csv, .tsv, .npy, .npz, images, folders of these; - is CSV on stdin.",
+            help="Files: tables, .npy, .npz, images, folders of these; - is CSV on stdin.",
             metavar="[INPUT...]",
             show_default=False,
         ),
     ] = None,
     top_k: Annotated[
         int | None, typer.Option("--top-k", metavar="K", help="Only the K largest outputs of each example.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="COLUMN", help="Of a table, pass this column through; repeatable."),
     ] = None,
     checkpoint: Annotated[
         str | None,
@@ -78,7 +82,7 @@ def predict(
     if force and out is None:
         raise UsageError("--force lets --out FILE overwrite a file, and there is no --out")
     if sample is not None:
-        given = (top_k, generate, temperature, prompt, checkpoint, format_)
+        given = (top_k, keep, generate, temperature, prompt, checkpoint, format_)
         if inputs or any(option is not None for option in given):
             raise UsageError(
                 "--sample draws from the run alone: it goes with --backend, --steps, --seed and --out, nothing else"
@@ -88,9 +92,9 @@ def predict(
     if steps is not None:
         raise UsageError("--steps is for --sample N")
     if generate is not None:
-        if inputs or top_k is not None or out is not None or format_ is not None:
+        if inputs or keep or top_k is not None or out is not None or format_ is not None:
             raise UsageError(
-                "--generate writes text to stdout: it takes no input files, no --top-k, --out or --format\n"
+                "--generate writes text to stdout: it takes no input files, no --top-k, --keep, --out or --format\n"
                 "  --prompt is how the text begins"
             )
         opened = open_run(run, checkpoint, backend=backend)
@@ -102,17 +106,24 @@ def predict(
         raise UsageError(
             "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
         )
-    _answer(read_run(run, checkpoint, backend=backend), inputs, top_k, out, format_, force)
+    _answer(read_run(run, checkpoint, backend=backend), inputs, top_k, keep or [], out, format_, force)
 
 
 def _answer(
-    saved: SavedRun, inputs: list[Path], top_k: int | None, out: Path | None, format_: str | None, force: bool
+    saved: SavedRun,
+    inputs: list[Path],
+    top_k: int | None,
+    keep: list[str],
+    out: Path | None,
+    format_: str | None,
+    force: bool,
 ) -> None:
     """Print the answers, or write them to a file."""
     import sys
 
-    from nnctl.cli.printing import print_json
-    from nnctl.inference.prediction import answer, csv_lines, left_out
+    from nnctl.inference.answers import csv_lines, json_lines
+    from nnctl.inference.prediction import answer, left_out
+    from nnctl.screen.guard import is_unicode
 
     if format_ is not None:
         from nnctl.reporting.formats import format_named
@@ -124,38 +135,45 @@ def _answer(
         raise UsageError(f"--out {out}: answers are JSON Lines or CSV\n  name the file .jsonl or .csv")
     for sentence in left_out(saved, inputs):
         print(f"note: {sentence}", file=sys.stderr)
-    answers = answer(saved, inputs, top_k=top_k)
+    answers = answer(saved, inputs, top_k=top_k, keep=keep)
     if out is not None:
         from nnctl.reporting.new_file import new_file
-        from nnctl.screen.characters import json_line
 
         as_csv = format_ == "csv" if format_ is not None else out.suffix.lower() == ".csv"
         with new_file(out, "--out", force=force) as file:
-            for line in csv_lines(answers, top_k=top_k) if as_csv else (json_line(row) + "\n" for row in answers):
+            for text in csv_lines(answers) if as_csv else json_lines(answers):
                 # Names of files may be any bytes.
-                file.write(line.encode("utf-8", "surrogateescape"))
-    elif format_ == "csv":
-        for line in csv_lines(answers, top_k=top_k):
+                file.write(text.encode("utf-8", "surrogateescape"))
+    elif sys.stdout.isatty() and format_ is None:
+        for part in answers:
+            for row in part.rows():
+                print(_sentence(row, top_k or 3))
+    else:
+        as_csv = format_ == "csv"
+        for text in csv_lines(answers) if as_csv else json_lines(answers, ascii_only=not is_unicode(sys.stdout)):
             # Names of files may be no text at all, and stdout of a narrow encoding.
             encoding = sys.stdout.encoding or "utf-8"
-            sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
-    elif sys.stdout.isatty() and format_ is None:
-        for row in answers:
-            print(_sentence(row, top_k or 3))
-    else:
-        for row in answers:
-            print_json(row)
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            # Its reader may be waiting.
+            sys.stdout.flush()
 
 
 def _sentence(row: dict[str, Any], count: int) -> str:
     """An answer in a line: its values, or the most probable classes."""
     from nnctl.cli.tables import joined
+    from nnctl.inference.answers import OWN_NAMES
     from nnctl.reporting.terminal import show
     from nnctl.screen.characters import word
 
-    where = f"{word(row['input'])}[{row['index']}]"
+    if "input" in row:
+        where = f"{word(row['input'])}[{row['index']}]"
+    else:
+        where = "  ".join(word(str(row[name])) for name in row if name not in OWN_NAMES)
     if "values" in row:
-        return f"{where}  {joined('  ', row['values'], lambda value: word(str(value)))}"
+        values = row["values"]
+        if isinstance(values, dict):
+            return f"{where}  {joined('  ', [*values.items()], lambda item: word(f'{item[0]} {show(item[1])}'))}"
+        return f"{where}  {joined('  ', values, lambda value: word(str(value)))}"
     ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:count]
     rest = "  ".join(f"{word(name)} {show(value)}" for name, value in ranked)
     return f"{where}  {word(str(row['prediction']))}  ({rest})"

@@ -50,10 +50,8 @@ def divide(source: Source, labels: NDArray[np.int64] | None, hints: SplitHints, 
     if (portion := source.portion("test")) is not None and len(own_test):
         part = subset(_of(labels, own_test), len(own_test), portion, sampler, Purpose.TEST_SUBSET)
         own_test = own_test[part]
-    validation, test = (
-        own_validation if len(own_validation) else train[drawn],
-        own_test if len(own_test) else train[held],
-    )
+    validation = own_validation if len(own_validation) else train[drawn]
+    test = own_test if len(own_test) else train[held]
     train = train[left]
     if source.subset is not None:
         train = train[subset(_of(labels, train), len(train), source.subset, sampler, Purpose.SUBSET)]

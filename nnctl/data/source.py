@@ -123,7 +123,7 @@ class Examples:
     inputs: (n, *input_shape) uint8, float32 or int64, or what becomes that when the training examples are known;
     targets: labels (n,) or (n, time) int64 or values (n, *target_shape) float32; test_inputs and test_targets: the
     test set that comes with the source apart. hints: what decides on which side examples are held out.
-    advice: a sentence for each doubt about them.
+    advice: a sentence for each doubt about them. kept: of inputs that are numbers, what inputs to come are made by.
     """
 
     description: Description
@@ -133,6 +133,7 @@ class Examples:
     test_targets: NDArray[Any] | None = None
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,23 +25,36 @@ if TYPE_CHECKING:
     from nnctl.data.formats.delimited import DelimitedFile, Row
     from nnctl.data.formats.image_folders import LeftOut
 
-_PART_ROWS = 1000
-"""Examples in a part: those that evaluation takes at once."""
-_PART_NUMBERS = 1 << 24
+STDIN_NAME = "<stdin>"
+"""The name of stdin in messages."""
+_PART_ROWS = 16_000
+"""Examples in a part at the most: what is done once for a part is little beside them."""
+_PART_NUMBERS = 1 << 23
 """Numbers in a part at the most."""
+
+ErrorOf = Callable[[NDArray[Any], int, str], DataError]
+"""The error for an example: (inputs as the net computes with them (n, …), index, message)."""
 
 
 @dataclass(frozen=True)
 class Part:
     """Some examples of one path, in order.
 
-    inputs: (n, *input_shape) as the net reads them. places: of each its file, and its index there.
-    last: whether the path has no more of them.
+    inputs: (n, *input_shape) as the net reads them. names, indices: of each its file, and its index there.
+    last: whether the path has no more of them. kept: cells that are passed through, n a column, by its name.
     """
 
     inputs: NDArray[Any]
-    places: list[tuple[str, int]]
+    names: Sequence[str]
+    indices: Sequence[int]
     last: bool
+    error: ErrorOf
+    kept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+def part_rows(signature: DataSignature) -> int:
+    """The number of examples that are read and answered at once."""
+    return max(1, min(_PART_ROWS, _PART_NUMBERS // math.prod(signature.input_shape)))
 
 
 def read_parts(
@@ -54,24 +67,33 @@ def read_parts(
     pictures: how the run read its own, None where it had none. whole: in one part, for nets that read on from one
     example to the next. Raises DataError.
     """
-    rows = max(1, min(_PART_ROWS, _PART_NUMBERS // math.prod(signature.input_shape)))
+    rows = part_rows(signature)
     if path.is_dir():
         paths, _ = _pictures(path, pictures)
         step = len(paths) if whole else rows
         for first in range(0, len(paths), step):
             some = paths[first : first + step]
             inputs = np.concatenate([_image(each, signature, pictures) for each in some])
-            yield Part(inputs, [(str(each), 0) for each in some], first + step >= len(paths))
+            names = [str(each) for each in some]
+            yield _part(inputs, names, [0] * len(some), last=first + step >= len(paths))
         return
     arrays = _arrays(path, signature, pictures, None if whole else rows)
     first, array = 0, next(arrays)
     while True:
         following = next(arrays, None)
-        places = [(str(path), index) for index in range(first, first + len(array))]
-        yield Part(array, places, following is None)
+        yield _part(array, [str(path)] * len(array), range(first, first + len(array)), last=following is None)
         if following is None:
             return
         first, array = first + len(array), following
+
+
+def _part(inputs: NDArray[Any], names: Sequence[str], indices: Sequence[int], *, last: bool) -> Part:
+    def error(computed: NDArray[Any], index: int, message: str) -> DataError:
+        which = f"example {indices[index]} (counted from 0): " if len(indices) > 1 or indices[index] else ""
+        largest = np.ravel(inputs[index])[np.argmax(np.abs(np.ravel(computed[index])))]
+        return DataError(f"{names[index]}: {which}{message}\n  the largest of its inputs is {largest:g}")
+
+    return Part(inputs, names, indices, last, error)
 
 
 def _arrays(
@@ -81,7 +103,7 @@ def _arrays(
     suffix = path.suffix.lower()
     if path == STDIN or suffix in (".csv", ".tsv", ".txt"):
         for numbers in _table(path, "\t" if suffix == ".tsv" else ",", rows):
-            yield _shaped(numbers, signature, "<stdin>" if path == STDIN else str(path))
+            yield _shaped(numbers, signature, STDIN_NAME if path == STDIN else str(path))
     elif suffix in IMAGE_SUFFIXES:
         yield _image(path, signature, pictures)
     elif suffix in (".npy", ".npz"):
@@ -145,7 +167,7 @@ def _table(path: Path, delimiter: str, rows: int | None) -> Iterator[NDArray[np.
     from nnctl.data.limits import require_columns, require_memory
 
     stdin = path == STDIN
-    file = DelimitedFile("<stdin>", delimiter, _stdin, again=False) if stdin else DelimitedFile.at(path, delimiter)
+    file = DelimitedFile(STDIN_NAME, delimiter, _stdin, again=False) if stdin else DelimitedFile.at(path, delimiter)
     found = file.rows()
     top = next(found, None)
     # A header is no example.

@@ -15,6 +15,7 @@ from nnctl.data.stored.arrays import Rows, StoredArray, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
+from nnctl.graph import interface
 from nnctl.inference.judging import judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
@@ -34,6 +35,8 @@ class TrainedRun:
     epoch: float
     step: int
     fingerprint: str
+    fitted: Mapping[str, Any]
+    """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -54,6 +57,13 @@ class TrainedRun:
         if outputs.shape[1] == 1 and len(self.classes) == 2:
             return np.concatenate([2 * self.loaded.spec.cost.threshold - outputs, outputs], axis=1)
         return outputs
+
+    def rescaled(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Raw inputs (n, …) as they enter the net."""
+        if self.signature.statistics_shape is None:
+            return np.asarray(inputs, dtype=np.float64)
+        statistics = self.engine.read((interface.SHIFT, interface.SCALE))
+        return np.asarray((inputs - statistics[interface.SHIFT].astype(np.float64)) * statistics[interface.SCALE])
 
     @property
     def one_unit(self) -> bool:
@@ -85,12 +95,6 @@ class SavedRun:
     checkpoint: str
     saved: Checkpoint
 
-    @property
-    def fitted(self) -> Mapping[str, Any]:
-        """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
-        kept: Mapping[str, Any] = self.saved.progress.get("fitted", {})
-        return kept
-
     def start(self, backend: str | None = None) -> TrainedRun:
         """The net on a backend, the spec's if None. Raises SpecError, UsageError, RunError."""
         progress = self.saved.progress
@@ -105,6 +109,7 @@ class SavedRun:
             progress["epoch"],
             progress["step"],
             fingerprint=progress["data"],
+            fitted=progress.get("fitted", {}),
         )
 
 

@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_name
 from nnctl.components.signature import DataSignature
+from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.source import Source
+from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, UsageError
 from nnctl.graph import interface
 from nnctl.inference import inputs
-from nnctl.inference.inputs import Part, read_parts
+from nnctl.inference.answers import OWN_NAMES, Answer, Answers
+from nnctl.inference.inputs import Part, part_rows, read_parts
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.plan.lower import lower
 from nnctl.spec.load import Loaded
 
+if TYPE_CHECKING:
+    from nnctl.inference.tables import TableReader
+
 _LITTLE_WORK = 300_000_000
 """Operations up to which the reference answers: about the time that it takes to load compiled code."""
 
-Answer = dict[str, Any]
-"""One example's, or one step's: the columns of a line of output, in order."""
+T = TypeVar("T")
 
 
-def answer(saved: SavedRun, paths: Sequence[Path], *, top_k: int | None = None) -> Iterator[Answer]:
+def answer(
+    saved: SavedRun, paths: Sequence[Path], *, top_k: int | None = None, keep: Sequence[str] = ()
+) -> Iterator[Answers]:
     """As `predict`, on the run's backend, or where there is little to compute on the reference, which begins at once.
 
     The two agree but for rounding, within 10⁻⁵ of the largest output.
     """
-    _check(saved.signature, paths, top_k)
+    _check(saved.signature, paths, top_k, keep)
     run = saved.start(reference_name())
-    parts = _parts(paths, run)
+    parts = _parts(paths, run, keep)
     first = next(parts)
+    some = not first.last or len(paths) > 1
     if not first.last or _operations(run, len(first.inputs)) * len(paths) > _LITTLE_WORK:
         run = saved.start()
-    yield from _answers(run, chain([first], parts), top_k)
+    yield from _answers(run, chain([first], _ahead(parts) if some else parts), top_k)
 
 
-def predict(run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None) -> Iterator[Answer]:
-    """One mapping an example: its file and index, then the answer; with a label a step, one mapping a step.
+def predict(
+    run: TrainedRun, paths: Sequence[Path], *, top_k: int | None = None, keep: Sequence[str] = ()
+) -> Iterator[Answer]:
+    """One mapping an example, or with a label a step one a step; see `Answers.rows`.
 
-    With labels: prediction, probability (the net's output for it), probabilities by class,
-    or of the top_k classes only; else values. Where layers keep recurrent state, a file's examples
+    It begins with the example's file and index, or with the cells of the columns `keep` of its row.
+    top_k: only so many classes, the largest outputs first. Where layers keep recurrent state, a file's examples
     are read on as `Engine.outputs` says, each file from its beginning. Raises DataError, UsageError.
     """
-    _check(run.signature, paths, top_k)
-    yield from _answers(run, _parts(paths, run), top_k)
+    _check(run.signature, paths, top_k, keep)
+    for answers in _answers(run, _parts(paths, run, keep), top_k):
+        yield from answers.rows()
 
 
-def _check(signature: DataSignature, paths: Sequence[Path], top_k: int | None) -> None:
+def _check(signature: DataSignature, paths: Sequence[Path], top_k: int | None, keep: Sequence[str]) -> None:
     classes = signature.classes
     if top_k is not None and (classes is None or not 1 <= top_k <= len(classes)):
         there = "the net predicts values" if classes is None else f"there are {len(classes)} classes"
         raise UsageError(f"--top-k {top_k}: {there}")
+    if taken := next((name for name in keep if name in OWN_NAMES), None):
+        raise UsageError(f"--keep {taken}: answers have a column of that name themselves")
     if signature.vocabulary is not None and (texts := [p for p in paths if p.suffix.lower() == ".txt"]):
         raise UsageError(
             f"{texts[0]}: this net reads text by the numbers of its tokens\n"
@@ -79,9 +91,30 @@ def _pictures(loaded: Loaded) -> PictureOptions | None:
     return source.picture_options if isinstance(source, Source) else None
 
 
-def _parts(paths: Sequence[Path], run: TrainedRun) -> Iterator[Part]:
+def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Iterator[Part]:
     whole, pictures = bool(run.engine.network.structure.recurrent_states), _pictures(run.loaded)
-    return chain.from_iterable(read_parts(path, run.signature, pictures=pictures, whole=whole) for path in paths)
+    table = _table_reader(run, keep)
+    for path in paths:
+        if table is not None and not _holds_arrays(path):
+            yield from table.parts(path, None if whole else part_rows(run.signature))
+        elif keep:
+            why = f"{path} is no table" if table is not None else f"{run.folder.path} was not trained on named columns"
+            raise UsageError(f"--keep passes columns of a table through, and {why}")
+        else:
+            yield from read_parts(path, run.signature, pictures=pictures, whole=whole)
+
+
+def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | None:
+    """The reader of tables by the columns of a run; None where it has none, and then no library is loaded for it."""
+    if not run.fitted:
+        return None
+    from nnctl.inference.tables import table_reader
+
+    return table_reader(run.loaded.spec.data, run.fitted, keep)
+
+
+def _holds_arrays(path: Path) -> bool:
+    return path.suffix.lower() in (".npy", ".npz", *IMAGE_SUFFIXES) or path.is_dir()
 
 
 def _operations(run: TrainedRun, examples: int) -> int:
@@ -89,61 +122,44 @@ def _operations(run: TrainedRun, examples: int) -> int:
     return lower(run.engine.network.prediction, interface.sizes(1, 1)).flops * examples
 
 
-def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Iterator[Answer]:
-    classes = run.classes
-    steps = math.prod(run.signature.target_shape) if classes is not None else 1
+def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Iterator[Answers]:
+    classes, of_steps = run.classes, run.classes is not None and run.signature.target_shape
+    steps = math.prod(run.signature.target_shape) if of_steps else 1
+    columns = FittedColumns.of(run.fitted)
+    values = None if classes is not None or columns is None or columns.numbered else columns.targets
     for part in parts:
         try:
             scores = run.scores(part.inputs)
         except DataError as error:
-            raise DataError(f"{part.places[0][0]}: {error.message}") from error
+            raise DataError(f"{part.names[0]}: {error.message}") from error
+        _require_finite(run, part, scores, steps)
+        places: dict[str, Sequence[Any]] = dict(part.kept) or {"input": part.names, "index": part.indices}
+        if of_steps:
+            places = {name: [cell for cell in cells for _ in range(steps)] for name, cells in places.items()}
+            places["step"] = [*range(steps)] * len(part.names)
         # Stable, so that of equal outputs the first class leads, as in argmax.
-        ranked = np.argsort(-scores, axis=1, kind="stable") if classes is not None else None
-        for row, output in enumerate(scores):
-            name, index = part.places[row // steps]
-            place: Answer = {"input": name, "index": index}
-            if run.signature.target_shape and classes is not None:
-                place["step"] = row % steps
-            if classes is None or ranked is None:
-                yield {**place, "values": output.tolist()}
-                continue
-            shown = ranked[row, :top_k] if top_k is not None else range(len(output))
-            yield {
-                **place,
-                "prediction": classes[ranked[row, 0]],
-                "probability": float(output[ranked[row, 0]]),
-                "probabilities": {classes[c]: float(output[c]) for c in shown},
-            }
+        ranked = None if top_k is None else np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        named = values if values is not None and scores.shape[1:] == (len(values),) else None
+        yield Answers(places, scores, classes, named, ranked)
 
 
-def csv_lines(answers: Iterable[Answer], *, top_k: int | None = None) -> Iterator[str]:
-    """Answers as CSV under one header.
-
-    Of values "value.0", …, in the order of an output's numbers; of classes "probability.NAME", or of
-    the top_k "class.1", "probability.1", ….
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    begun = False
-    for given in answers:
-        columns = _flat(given, ranked=top_k is not None)
-        if not begun:
-            writer.writerow(columns)
-            begun = True
-        writer.writerow(columns.values())
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
+def _require_finite(run: TrainedRun, part: Part, scores: NDArray[np.float64], steps: int) -> None:
+    """Raise DataError, naming it, where there is an example to which the net has no finite answer."""
+    finite = np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        wrong = scores[row].ravel()[~np.isfinite(scores[row].ravel())][0]
+        message = f"the net's answer is {wrong}, no finite number"
+        raise part.error(run.rescaled(part.inputs), row // steps, message)
 
 
-def _flat(given: Answer, *, ranked: bool) -> Mapping[str, Any]:
-    """An answer's columns by name, each one number or text."""
-    columns = {name: value for name, value in given.items() if name not in ("values", "probabilities")}
-    if "values" in given:
-        return columns | {f"value.{i}": value for i, value in enumerate(np.ravel(given["values"]).tolist())}
-    probabilities = given["probabilities"]
-    if not ranked:
-        return columns | {f"probability.{name}": value for name, value in probabilities.items()}
-    for place, (name, value) in enumerate(probabilities.items(), 1):
-        columns |= {f"class.{place}": name, f"probability.{place}": value}
-    return columns
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made on another thread while the one before it is used."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    end: list[T] = []
+    with ThreadPoolExecutor(1, "nnctl-reading") as thread:
+        made = thread.submit(next, items, end)
+        while (item := made.result()) is not end:
+            made = thread.submit(next, items, end)
+            yield item  # type: ignore[misc]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from nnctl.cli import main
 from nnctl.inference import prediction
+from nnctl.inference.answers import Answers, csv_lines
 from nnctl.inference.opened import read_run
 from nnctl.spec.load import load_text
 from nnctl.training import session
@@ -77,10 +78,11 @@ def test_little_work_is_the_reference_s(monkeypatch: pytest.MonkeyPatch) -> None
     start = type(saved).start
     monkeypatch.setattr(type(saved), "start", lambda run, backend=None: started.append(backend) or start(run, backend))
     np.save("few.npy", np.ones((3, 2)))
-    np.save("many.npy", np.ones((1001, 2)))
+    np.save("many.npy", np.ones((16_001, 2)))
     list(prediction.answer(saved, [Path("few.npy")]))
     assert started == ["numpy"]
-    assert [row["index"] for row in prediction.answer(saved, [Path("many.npy")])] == list(range(1001))
+    parts = prediction.answer(saved, [Path("many.npy")])
+    assert [index for part in parts for index in part.places["index"]] == list(range(16_001))
     assert started == ["numpy", "numpy", None]
 
 
@@ -92,10 +94,10 @@ def test_the_reference_answers_as_the_run_s_backend_does() -> None:
         pass
     np.save("x.npy", np.random.default_rng(0).integers(0, 17, (5, 8, 8, 1)))
     saved = read_run(Path("compiled"))
-    few = list(prediction.answer(saved, [Path("x.npy")]))
+    (few,) = prediction.answer(saved, [Path("x.npy")])
     its_own = list(prediction.predict(saved.start(), [Path("x.npy")]))
     assert saved.start().engine.backend_name != "numpy"
-    for one, other in zip(few, its_own, strict=True):
+    for one, other in zip(few.rows(), its_own, strict=True):
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
 
@@ -130,8 +132,8 @@ def test_csv_of_probabilities_of_the_largest_and_of_values(capsys: pytest.Captur
     (row, _) = csv.DictReader(capsys.readouterr().out.splitlines())
     assert list(row) == [*names[:4], "class.1", "probability.1", "class.2", "probability.2"]
     assert row["class.1"] == row["prediction"]
-    values = [{"input": "x", "index": 0, "values": [[0.5], [1.0]]}]
-    assert list(prediction.csv_lines(values)) == ["input,index,value.0,value.1\nx,0,0.5,1.0\n"]
+    values = Answers({"input": ["x"], "index": [0]}, np.array([[[0.5], [1.0]]]))
+    assert "".join(csv_lines(iter([values]))) == "input,index,value.0,value.1\nx,0,0.5,1.0\n"
 
 
 def test_a_file_is_not_overwritten_unasked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,7 +155,7 @@ def test_a_file_is_not_overwritten_unasked(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_table_that_breaks_off_leaves_no_file() -> None:
-    Path("x.csv").write_text("1,2\n" * 2000 + "1,x\n")
+    Path("x.csv").write_text("1,2\n" * 20_000 + "1,x\n")
     assert main(["predict", "points", "x.csv", "--out", "y.csv"]) == 3
     assert sorted(p.name for p in Path().iterdir()) == ["digits", "points", "x.csv"]
 

@@ -12,7 +12,8 @@ import pytest
 from nnctl.data.dataset import load_dataset
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.columnar import RowPlace
-from nnctl.data.tables.encoding import encode, fitted_columns
+from nnctl.data.tables.encoding import encode
+from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, SpecError
 from nnctl.spec.load import load_text
 
@@ -194,10 +195,10 @@ def test_parts_of_dates(table):
 def test_dates_are_recognized_and_elapsed_is_exact(table):
     data = table("d,y\n2021-03-04,0\n2021-03-05,1\n2021-03-07,1\n")
     days = np.array([0, 1, 3])
-    assert data.fitted["columns"]["d"]["learned"]["parts"] == ["elapsed", "month", "weekday"]
+    assert data.fitted["columns"]["d"]["parts"] == ["elapsed", "month", "weekday"]
     assert np.allclose(data.train.inputs[:, 0], (days - days.mean()) / days.std(), rtol=1e-6)
     hours = table("d,y\n2021-03-04T01:00:00,0\n2021-03-04T02:00:00,1\n")
-    assert hours.fitted["columns"]["d"]["learned"]["parts"] == ["elapsed", "month", "weekday", "hour"]
+    assert hours.fitted["columns"]["d"]["parts"] == ["elapsed", "month", "weekday", "hour"]
 
 
 def test_dates_in_a_notation_of_their_own(table):
@@ -350,8 +351,8 @@ def test_problems_of_the_spec(said):
 def test_what_is_kept_makes_inputs_of_another_table(table):
     text = "x,c,d,y\n1,a,2021-03-04,0\n2,b,2021-03-05,1\n4,a,2021-03-06,1\n"
     data = table(text, "{d: {type: date, parts: [elapsed, weekday]}}")
-    kept = fitted_columns(json.loads(json.dumps(data.fitted)))
-    assert list(kept) == ["x", "c", "d"]
+    kept = FittedColumns.of(json.loads(json.dumps(data.fitted)))
+    assert list(kept.kinds) == ["x", "c", "d"]
     columns = {"d": ["2021-03-06", "2021-03-04"], "c": ["a", "a"], "x": [4, 1]}
     other = Table({name: pa.chunked_array([cells]) for name, cells in columns.items()}, place=RowPlace("new"))
-    assert np.array_equal(encode(other, kept), data.train.inputs[[2, 0]])
+    assert np.array_equal(encode(other, kept.kinds, kept.lessons), data.train.inputs[[2, 0]])

@@ -85,7 +85,7 @@ def test_cost_is_in_deviations_and_everything_else_in_the_targets_units(backend:
         n: test[n] for n in test if n.startswith("test_")
     }
     Path("new.csv").write_text("\n".join(f"{a},{b}" for a, b in data.test.inputs) + "\n")
-    predicted = [row["values"] for row in predict(run, [Path("new.csv")])]
+    predicted = [[*row["values"].values()] for row in predict(run, [Path("new.csv")])]
     np.testing.assert_allclose(predicted, answers, rtol=1e-6)
 
 

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.columns.category import Category
+from nnctl.data.columns.number import Number
 from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.limits import require_columns, require_memory
 from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
@@ -166,7 +169,20 @@ def to_examples(table: Table) -> Examples:
         target_shape=targets.shape[1:],
         examples=n,
     )
-    return Examples(description, inputs, targets)
+    fitted = FittedColumns(
+        tuple(table.names),
+        tuple(table.names[i] for i in table.targets),
+        {table.names[i]: Category() if i in encoded else Number(scale="none") for i in table.inputs},
+        {table.names[i]: _lesson(encoded[i][1] if i in encoded else None) for i in table.inputs},
+    )
+    return Examples(description, inputs, targets, kept=fitted.plain())
+
+
+def _lesson(categories: tuple[str, ...] | None) -> dict[str, Any]:
+    """The lesson of a category, or of a number that enters as it is, by which `Column.encode` gives the same inputs."""
+    if categories is None:
+        return {"fill": None, "shift": 0.0, "scale": 1.0}
+    return {"categories": list(categories), "rare": []}
 
 
 @dataclass(frozen=True)

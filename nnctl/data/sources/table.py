@@ -156,7 +156,7 @@ class TableSource(Source):
         hints = hints_of(table, self.said, split, None if assigned is None else assigned[kept], self.fold)
         targets, classes = targets_of(table, self.targets, self.target_type, self.said)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))
-        inputs = TableInputs(table, kinds, description)
+        inputs = TableInputs(table, kinds, self.targets, description)
         return Examples(description, inputs, targets, hints=hints, advice=(*advice, *doubts, *dropped))
 
     @property

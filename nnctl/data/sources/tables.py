@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import MaxLen, MinLen
 
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description, Examples, Source
+
+if TYPE_CHECKING:
+    from nnctl.data.tables.layout import Layout
 
 Column = NonEmptyStr | int
 """A column by its name in the header, or by its number from 0; −1 is the last."""
@@ -66,6 +69,13 @@ class Csv(Source):
         )
         delimiter = self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
         return to_examples(read_table(path, delimiter, self.header, roles))
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of its files, as the spec says it."""
+        from nnctl.data.tables.layout import Layout
+
+        return Layout(delimiter=self.delimiter, header=self.header)
 
     def where(self, folder: Path) -> str:
         """The file."""

@@ -17,8 +17,8 @@ from nnctl.errors import DataError
 
 _PIECE_BYTES = 1 << 24
 """Bytes that are read at a time, 16 MiB: what lies between reads is all that stays in memory."""
-_PIECE_ROWS = 1024
-"""Rows gathered at a time: around each the system may map 16 pages."""
+_STRETCH_BYTES = 1 << 26
+"""Bytes of a file that may be mapped at a time while rows are gathered from it, 64 MiB."""
 
 
 class StoredArray:
@@ -42,8 +42,6 @@ class StoredArray:
         except OSError as error:
             raise unreadable(path, error) from error
         self._view: NDArray[Any] = np.frombuffer(self._mapping, self.dtype, math.prod(shape), offset).reshape(shape)
-        # Around a row that is asked for, others are seldom wanted.
-        self._advise("MADV_RANDOM")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,10 +92,12 @@ class StoredArray:
     def _gather(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows of the file in any order."""
         gathered = np.empty((len(rows), *self._whole[1:]), self.dtype)
-        step = _rows_in(self._whole, self.dtype, _PIECE_ROWS)
-        for first in range(0, len(rows), step):
-            part = slice(first, first + step)
-            np.take(self._view, rows[part], axis=0, out=gathered[part])
+        # In the order of the file: with a page the system maps its neighbours, where other rows of these lie.
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        stretches = ordered * self._view.strides[0] // _STRETCH_BYTES
+        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(stretches)) + 1):
+            gathered[order[part]] = self._view[ordered[part]]
             self._advise("MADV_DONTNEED")
         return gathered
 
@@ -142,6 +142,6 @@ def equal(one: Rows, other: Rows) -> bool:
     return one.shape == other.shape and all(map(np.array_equal, pieces_of(one), pieces_of(other)))
 
 
-def _rows_in(shape: tuple[int, ...], dtype: np.dtype[Any], most: int = 1 << 30) -> int:
+def _rows_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """The number of rows in a piece."""
-    return max(1, min(most, _PIECE_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize)))
+    return max(1, _PIECE_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))

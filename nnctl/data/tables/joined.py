@@ -37,7 +37,9 @@ class JoinedPlace:
         return self.places[which].cell_error(row - self.starts[which], column, message, expected, hint)
 
 
-def read_joined(files: Mapping[str, Path], layout: Layout, in_memory: bool | None) -> tuple[Table, NDArray[np.int8] | None, tuple[str, ...]]:
+def read_joined(
+    files: Mapping[str, Path], layout: Layout, in_memory: bool | None
+) -> tuple[Table, NDArray[np.int8] | None, tuple[str, ...]]:
     """(the table of all rows, the split of each by its file or None of one file, a sentence for each doubt).
 
     files: by the split that they are for, train first; in_memory: of one, as `open_table` has it, for several are joined
@@ -55,7 +57,9 @@ def read_joined(files: Mapping[str, Path], layout: Layout, in_memory: bool | Non
     columns = {name: _joined([table.columns[name] for table in tables]) for name in names}
     starts = np.cumsum([0, *map(len, tables[:-1])])
     place = JoinedPlace(tuple(table.place for table in tables), tuple(starts.tolist()))
-    sides = [np.full(len(table), SPLITS.index(split), dtype=np.int8) for split, table in zip(files, tables, strict=True)]
+    sides = [
+        np.full(len(table), SPLITS.index(split), dtype=np.int8) for split, table in zip(files, tables, strict=True)
+    ]
     return Table(columns, place), np.concatenate(sides), advice
 
 

@@ -1,0 +1,102 @@
+"""The columns that a net was trained with, as a checkpoint keeps them, and another table's columns for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from nnctl.components.base import Column
+from nnctl.components.registry import components
+from nnctl.data.words import cut, nearest, some
+from nnctl.errors import DataError
+
+
+@dataclass(frozen=True)
+class FittedColumns:
+    """Columns and their lessons.
+
+    names: of all columns of the training table, in its order. targets: those that were learned. kinds: what each
+    input is, by name, in the order of the inputs. lessons: what each `Column.fit` gave.
+    """
+
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    kinds: Mapping[str, Column]
+    lessons: Mapping[str, Mapping[str, Any]]
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain data, for `nnctl.data.source.Fitted.kept`."""
+        return {
+            "columns": dict(self.lessons),
+            "kinds": {name: _plain(kind) for name, kind in self.kinds.items()},
+            # A checkpoint keeps lists in order, mappings not.
+            "inputs": list(self.kinds),
+            "names": list(self.names),
+            "targets": list(self.targets),
+        }
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> FittedColumns | None:
+        """The columns that `plain` was made of; None where a source kept none."""
+        if "kinds" not in kept:
+            return None
+        kinds = {name: _column(kept["kinds"][name]) for name in kept["inputs"]}
+        return cls(tuple(kept["names"]), tuple(kept["targets"]), kinds, kept["columns"])
+
+    @property
+    def numbered(self) -> bool:
+        """True where the training table had no header, so that names are numbers."""
+        return is_numbered(self.names)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The column that each input is of, in the order of the inputs."""
+        return tuple(
+            name for name, kind in self.kinds.items() for _ in range(len(kind.features(name, self.lessons[name])))
+        )
+
+    def matched(self, found: Sequence[str], name: str) -> dict[str, str]:
+        """Another table's column for each input, by name. name: of its file. Raises DataError."""
+        if is_numbered(found) and not self.numbered:
+            raise DataError(
+                f"{name}: the first row holds no names of columns, and inputs are found by their names\n"
+                f"  put a header before it: {some(list(self.kinds))}"
+            )
+        if missing := [column for column in self.kinds if column not in found]:
+            others = [column for column in found if column not in self.names]
+            lacking = "is no column" if len(missing) == 1 else "are no columns"
+            near = nearest(missing[0], others) or next((o for o in others if o.lower() == missing[0].lower()), None)
+            hint = f"is {cut(missing[0])!r} called {cut(near)!r} there?" if near else f"it has {some(list(found))}"
+            raise DataError(f"{name}: there {lacking} {some(missing)}, which the net reads\n  {hint}")
+        return {column: column for column in self.kinds}
+
+    def placed(self, found: Sequence[str], name: str) -> dict[str, str]:
+        """Another table's column for each input, by place: of a table like that of training, or of the inputs alone.
+
+        Raises DataError where the number of columns is neither's.
+        """
+        if len(found) == len(self.names):
+            return {column: found[self.names.index(column)] for column in self.kinds}
+        if len(found) == len(self.kinds):
+            return dict(zip(self.kinds, found, strict=True))
+        raise DataError(
+            f"{name} has {len(found):,} column{'s' * (len(found) != 1)}, and the net reads {len(self.kinds):,}\n"
+            f"  give these alone, in their order, or all {len(self.names):,} of the table that it was trained on"
+        )
+
+
+def is_numbered(names: Sequence[str]) -> bool:
+    """True where the names of columns are their numbers: they were given where there was no header."""
+    return list(names) == [str(i) for i in range(len(names))]
+
+
+def _plain(column: Column) -> dict[str, Any]:
+    assert is_dataclass(column)
+    return {"type": column.type} | {field.name: getattr(column, field.name) for field in fields(column)}
+
+
+def _column(plain: Mapping[str, Any]) -> Column:
+    said = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items() if key != "type"}
+    column: Column = components("column")[plain["type"]](**said)
+    return column

@@ -1,0 +1,184 @@
+"""Answers to tables: columns by name in any order and any kind of file, and what does not fit, named."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from nnctl.cli import main
+from nnctl.errors import DataError, UsageError
+from nnctl.inference.opened import open_run
+from nnctl.inference.prediction import predict
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.spec.load import load_text
+from nnctl.training import session
+
+ROWS = [
+    ("customer", "age", "country", "income", "churned"),
+    ("017", "31", "fr", "1200.50", "no"),
+    ("018", "45", "de", "900", "yes"),
+    ("019", "27", "fr", "3100", "no"),
+    ("020", "62", "it", "700", "yes"),
+    ("021", "50", "de", "1500.25", "yes"),
+    ("022", "19", "it", "2500", "no"),
+]
+NET = "layers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood\nschedule: {epochs: 3}\n"
+CSV = f"data: {{type: csv, path: t.csv, target: churned, ignore: [customer], transforms: [standardize]}}\n{NET}"
+TABLE = f"data: {{type: table, path: t.csv, target: churned, columns: {{customer: ignore}}}}\n{NET}"
+VALUES = """
+data: {type: TYPE, path: t.csv, target: income, target_transforms: [standardize]}
+layers: [{type: dense, units: 8, activation: tanh}, {type: dense, units: 1}]
+cost: mse
+optimizer: {type: adam, learning_rate: 0.05}
+schedule: {epochs: 300}
+"""
+
+
+def write(name: str, *columns: str, rows: list[tuple[str, ...]] = ROWS, between: str = ",") -> Path:
+    """A file of some of the columns; of all, where none is named."""
+    places = [rows[0].index(column) for column in columns or rows[0]]
+    Path(name).write_text("".join(between.join(row[i] for i in places) + "\n" for row in rows))
+    return Path(name)
+
+
+def train(text: str, out: str, *overrides: str) -> None:
+    follow(session.train(load_text(text, "s.yaml", ("backend=numpy", *overrides)), out=Path(out)), [RunSink()])
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write("t.csv")
+
+
+def probabilities(run: str, path: Path, **options: Any) -> list[dict[str, float]]:
+    return [row["probabilities"] for row in predict(open_run(Path(run)), [path], **options)]
+
+
+@pytest.mark.parametrize("text", [CSV, TABLE], ids=["csv", "table"])
+def test_columns_are_found_by_name(text: str) -> None:
+    train(text, "out")
+    expected = probabilities("out", Path("t.csv"))
+    assert len(expected) == 6
+    assert len({row["yes"] for row in expected}) == 6
+    for columns in (("income", "country", "age"), ("churned", "age", "customer", "income", "country")):
+        assert probabilities("out", write("n.csv", *columns)) == expected
+    table = pyarrow.csv.read_csv("t.csv").select(["country", "income", "age"])
+    pyarrow.parquet.write_table(table, "n.parquet")
+    pyarrow.feather.write_feather(table, "n.feather")
+    for name in ("n.parquet", "n.feather", write("n.tsv", "age", "country", "income", between="\t")):
+        assert probabilities("out", Path(name)) == expected
+
+
+def test_the_inputs_are_those_of_training() -> None:
+    """The answers are the net's own to what its columns were in training, in float64 by hand."""
+    write("back.csv", "income", "country", "age", "churned")
+    train(TABLE, "out", "data.path=back.csv", "data.columns={}")
+    run = open_run(Path("out"))
+    numbers = np.array([[float(row[1]), float(row[3])] for row in ROWS[1:]])
+    age, income = ((numbers - numbers.mean(0)) / numbers.std(0)).T
+    countries = np.array([[row[2] == name for name in ("de", "fr", "it")] for row in ROWS[1:]])
+    inputs = np.column_stack([income, countries, age]).astype(np.float32)
+    expected = run.scores(inputs)
+    found = [list(row.values()) for row in probabilities("out", write("n.csv", "country", "age", "income"))]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_table_of_text_columns_is_answered_though_its_own_cells_tell_no_kind() -> None:
+    train(TABLE, "out", "data.columns.age={type: number, missing: 40}")
+    (row,) = probabilities("out", write("n.csv", rows=[ROWS[0], ("9", "", "fr", "0100", "")]))
+    assert sum(row.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("text", [CSV, TABLE], ids=["csv", "table"])
+def test_what_does_not_fit_is_named(text: str) -> None:
+    train(text, "out")
+    run = open_run(Path("out"))
+
+    def refused(path: Path, **options: Any) -> str:
+        with pytest.raises((DataError, UsageError)) as caught:
+            list(predict(run, [path], **options))
+        return str(caught.value)
+
+    renamed = [("customer", "Age", "country", "income", "churned"), *ROWS[1:]]
+    message = refused(write("n.csv", rows=renamed))
+    assert message == "n.csv: there is no column age, which the net reads\n  is 'age' called 'Age' there?"
+    assert "there are no columns country, income, which the net reads" in refused(write("n.csv", "age", "customer"))
+    unseen = [*ROWS[:3], ("1", "20", "jp", "5", "")]
+    message = refused(write("n.csv", rows=unseen))
+    assert message.startswith("n.csv:4:6: error: 'jp' is no category of the training rows\n  4 | 1,20,jp,5,\n")
+    assert refused(write("n.csv", rows=[*ROWS[:3], ("1", "x7", "fr", "5", "")])).startswith("n.csv:4:3: error: 'x7'")
+    assert "holds no row" in refused(write("n.csv", rows=ROWS[:1]))
+    message = refused(Path("t.csv"), keep=["costumer"])
+    assert message == "--keep costumer: t.csv has no such column\n  did you mean 'customer'?"
+    assert "answers have a column of that name" in refused(Path("t.csv"), keep=["prediction"])
+    np.save("n.npy", np.zeros((1, 5)))
+    assert "n.npy is no table" in refused(Path("n.npy"), keep=["customer"])
+
+
+def test_a_header_that_is_none() -> None:
+    """A table's columns have names; those of csv are taken by place, as ever, where there are as many."""
+    train(TABLE, "table")
+    train(CSV.replace("ignore: [customer]", "ignore: [customer, country]"), "csv")
+    bare = write("bare.csv", "age", "income")
+    expected = probabilities("csv", bare)
+    bare.write_text("".join(bare.read_text().splitlines(keepends=True)[1:]))
+    assert probabilities("csv", bare) == expected
+    assert probabilities("csv", write("all.csv", rows=ROWS)) == expected
+    with pytest.raises(DataError, match="the first row holds no names of columns, and inputs are found by their names"):
+        probabilities("table", bare)
+    Path("three.csv").write_text("1,2,3\n")
+    with pytest.raises(DataError, match=r"three\.csv has 3 columns, and the net reads 2\n  give these alone, in their"):
+        probabilities("csv", Path("three.csv"))
+
+
+def test_a_csv_without_header_is_matched_by_place() -> None:
+    Path("bare.csv").write_text("x1,5,red,0\nx2,6,blue,1\nx3,7,red,1\nx4,8,red,0\n")
+    train(f"data: {{type: csv, path: bare.csv, target: -1, ignore: [0]}}\n{NET}", "out")
+    expected = probabilities("out", Path("bare.csv"))
+    Path("n.csv").write_text("5,red\n6,blue\n7,red\n8,red\n")
+    assert probabilities("out", Path("n.csv")) == expected
+    assert probabilities("out", write("h.csv", rows=[("n", "c"), ("5", "red")])) == expected[:1]
+
+
+def test_columns_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    train(TABLE, "out")
+    assert main(["predict", "out", "t.csv", "--keep", "customer", "--keep", "churned", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert list(rows[0]) == ["customer", "churned", "prediction", "probability", "probability.no", "probability.yes"]
+    assert [(row["customer"], row["churned"]) for row in rows] == [(row[0], row[4]) for row in ROWS[1:]]
+    assert main(["predict", "out", "t.csv", "--keep", "customer"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert list(first) == ["customer", "prediction", "probability", "probabilities"]
+    assert first["customer"] == "017"
+
+
+@pytest.mark.parametrize("kind", ["csv", "table"])
+def test_values_have_the_targets_names_and_units(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = VALUES.replace("TYPE", kind)
+    left_out = "data.columns.customer=ignore" if kind == "table" else "data.ignore=[customer]"
+    train(text, "out", left_out, "data.transforms=[standardize]")
+    assert main(["predict", "out", "t.csv", "--keep", "income", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert list(rows[0]) == ["income", "prediction.income"]
+    # The net learns them by heart, in their own units.
+    for row in rows:
+        assert float(row["prediction.income"]) == pytest.approx(float(row["income"]), rel=0.05)
+    assert main(["predict", "out", "t.csv"]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["values"] == {"income": float(rows[0]["prediction.income"])}
+
+
+def test_columns_that_a_run_does_not_know_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    train(TABLE, "out")
+    more = [(*row, "x") for row in ROWS[1:]]
+    list(predict(open_run(Path("out")), [write("n.csv", rows=[(*ROWS[0], "note"), *more])]))
+    assert [record.getMessage() for record in caplog.records] == ["n.csv: column note: none of this run's, left out"]
