@@ -18,22 +18,18 @@ def covered(
     """A sentence where training, or a split that should have all, has no example of a class.
 
     labels: (n, …) by split, −1 for one that is left out. Raises DataError where training has one class alone, unless
-    there is but one label, a check of a net; and where files or a column hold out a class that training does not have.
+    there is but one label, a check of a net.
     """
     _require_several(labels["train"], names, source)
     if source.predicts_next:
         return ()
     counts = {split: np.bincount(part[part >= 0], minlength=len(names)) for split, part in labels.items()}
     missing = [name for name, count in zip(names, counts["train"].tolist(), strict=True) if not count]
-    if missing and hints.assigned is not None and hints.assigned.any():
-        raise DataError(
-            f"class {cut(missing[0])!r} has no training example, and examples of it are held out\n"
-            "  give training some, or leave those out"
-        )
     if missing:
         which = f"class {cut(missing[0])!r}" if len(missing) == 1 else f"{len(missing):,} classes: {some(missing)}"
         return (f"no training example is of {which}: the net cannot learn what it is never shown",)
-    if source.sampling != "stratified" or len(labels) == 1:
+    drawn = hints.assigned is None or not hints.assigned.any()
+    if source.sampling != "stratified" or len(labels) == 1 or not drawn:
         return ()
     total = np.sum(list(counts.values()), axis=0)
     rare = [name for name, count in zip(names, total.tolist(), strict=True) if count < len(labels)]
@@ -44,10 +40,13 @@ def covered(
 
 
 def _require_several(labels: NDArray[np.int64], names: Sequence[str], source: Source) -> None:
+    labels = labels[labels >= 0]
+    if not labels.size:
+        raise DataError(f"{source.type}: every training label is {source.ignored}, and is left out", "ignore")
     if labels.size == 1 or labels.min() != labels.max():
         return
     hint = "say split: stratified" if source.sampling != "stratified" else "train on more examples"
     raise DataError(
-        f"{source.type}: all {labels.size:,} training labels are {names[int(labels.flat[0])]!r}, and there are "
+        f"{source.type}: all {labels.size:,} training labels are {names[int(labels[0])]!r}, and there are "
         f"{len(names)} classes: a net would learn to say nothing else\n  {hint}"
     )

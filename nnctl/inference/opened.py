@@ -16,7 +16,7 @@ from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.graph import interface
-from nnctl.inference.judging import judge
+from nnctl.inference.judging import counted, judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
 from nnctl.runs.folder import CHECKPOINTS, RunFolder
@@ -75,14 +75,16 @@ class TrainedRun:
         metrics = self.engine.network.fitted_metrics
         if self.classes is None:
             return judge(metrics, scores, targets.reshape(scores.shape), labelled=False)
-        return judge(metrics, scores[:, 1:] if self.one_unit else scores, targets.reshape(-1), labelled=True)
+        scores, labels = counted(scores, targets)
+        return judge(metrics, scores[:, 1:] if self.one_unit else scores, labels, labelled=True)
 
     def judge_answers(self, answers: NDArray[np.int64], targets: NDArray[Any]) -> dict[str, float | None]:
         """The metrics that hang on the answers alone, of classes (n,); the others are None."""
         metrics = self.engine.network.fitted_metrics
         of_answers = {column: metric for column, metric in metrics.items() if metric.of_answers}
+        answers, labels = counted(answers, targets)
         sure = np.eye(len(self.classes or ()))[answers]
-        return dict.fromkeys(metrics) | judge(of_answers, sure, targets.reshape(-1), labelled=True)
+        return dict.fromkeys(metrics) | judge(of_answers, sure, labels, labelled=True)
 
 
 @dataclass(frozen=True)

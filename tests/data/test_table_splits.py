@@ -184,7 +184,7 @@ def test_files_that_do_not_match(load):
         load("train: t.csv, test: s.csv", t=TRAIN, s="y,x,c\nno,6,a\nno,7,z\n")
     with pytest.raises(DataError, match=r"s\.csv:2:4: error: missing value in column 'x'"):
         load("train: t.csv, test: s.csv", t=TRAIN, s="y,x,c\nno,,a\n")
-    with pytest.raises(DataError, match="class 'maybe' has no training example"):
+    with pytest.raises(DataError, match=r"s\.csv:2:1: error: class 'maybe' has no training example"):
         load("train: t.csv, test: s.csv", t=TRAIN, s="y,x,c\nmaybe,6,a\n")
 
 

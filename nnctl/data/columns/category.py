@@ -25,6 +25,7 @@ class Category(Column):
     compared as they are written. An unseen name that becomes other is 0 in every input where no training row is other.
     """
 
+    formula = "x_j = 1 if the cell is category j else 0"
     example = "{type: category, unseen: other, least: 20}"
     named: ClassVar[bool] = True
 

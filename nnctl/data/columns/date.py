@@ -38,6 +38,7 @@ class Date(Column):
     are each a point on a circle, its sine and cosine, or one input a value. Weekdays begin on Monday.
     """
 
+    formula = "x = (sin 2π·part/period, cos 2π·part/period)"
     example = '{type: date, format: "%d/%m/%Y", parts: [year, month, weekday]}'
 
     format: Annotated[

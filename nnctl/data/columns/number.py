@@ -31,6 +31,7 @@ class Number(Column):
     precision: seconds since 1970 keep their seconds. A column that never varies becomes 0.
     """
 
+    formula = "x = (cell − μ)/σ"
     example = "{type: number, missing: median}"
 
     decimal: Annotated[

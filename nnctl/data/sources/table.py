@@ -13,7 +13,16 @@ from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import SPLITS, Description, Examples, InMemory, Portion, Source, SplitRule
+from nnctl.data.source import (
+    BALANCED,
+    SPLITS,
+    Description,
+    Examples,
+    IgnoringSource,
+    InMemory,
+    Portion,
+    SplitRule,
+)
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout
@@ -45,7 +54,7 @@ class SplitBy:
 
 
 @register("data", "table")
-class TableSource(Source):
+class TableSource(IgnoringSource):
     """A table with one example a row: csv, tsv, parquet, feather, packed or not.
 
     What a column is, a number, a name or a date, is decided over all of its cells, unless `columns` says it. What the
@@ -57,6 +66,7 @@ class TableSource(Source):
     of_files = (".csv", ".tsv", ".parquet", ".feather")
 
     undecided_targets = True
+    weighs_rows = True
 
     path: Annotated[NonEmptyStr | None, "the file, relative to the spec; or say train"] = None
     train: Annotated[NonEmptyStr | None, "the file of the training rows, where validation and test have files"] = None
@@ -145,19 +155,25 @@ class TableSource(Source):
         from nnctl.data.tables.joined import read_joined
         from nnctl.data.tables.kinds import columns_of
         from nnctl.data.tables.rows import hints_of, without_gaps
-        from nnctl.data.tables.targets import targets_of
+        from nnctl.data.tables.targets import require_training, targets_of, weights_of
 
         files = {split: existing_file(name, folder) for split, name in self.files.items()}
         table, assigned, advice = read_joined(files, self.layout, self.in_memory)
+        weight = () if self.weights is None or self.weights == BALANCED else (self.weights,)
         split = self.split if isinstance(self.split, SplitBy) else None
         aside = () if split is None or split.name is None else (split.name,)
-        kinds, doubts = columns_of(table, self.said, self.targets, aside)
+        kinds, doubts = columns_of(table, self.said, (*self.targets, *weight), aside)
         table, kept, dropped = without_gaps(table, self.said, (*kinds, *self.targets))
         hints = hints_of(table, self.said, split, None if assigned is None else assigned[kept], self.fold)
         targets, classes = targets_of(table, self.targets, self.target_type, self.said)
+        if classes is not None and hints.assigned is not None:
+            counted = tuple(map(str, self.classes or self.counted(classes) or ()))
+            require_training(table.cells(self.targets[0]), targets, classes, counted, hints.assigned)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))
+        weights = weights_of(table, weight[0]) if weight else None
         inputs = TableInputs(table, kinds, self.targets, description)
-        return Examples(description, inputs, targets, hints=hints, advice=(*advice, *doubts, *dropped))
+        advice = (*advice, *doubts, *dropped)
+        return Examples(description, inputs, targets, hints=hints, advice=advice, weights=weights)
 
     @property
     def layout(self) -> Layout:

@@ -42,8 +42,8 @@ def read_joined(
 ) -> tuple[Table, NDArray[np.int8] | None, tuple[str, ...]]:
     """(the table of all rows, the split of each by its file or None of one file, a sentence for each doubt).
 
-    files: by the split that they are for, train first; in_memory: of one, as `open_table` has it, for several are joined
-    in memory. Raises DataError where columns differ.
+    files: by the split that they are for, train first. in_memory: of one, as `open_table` has it; several are joined in
+    memory. Raises DataError where columns differ.
     """
     if len(files) == 1:
         return open_table(files["train"], layout, in_memory), None, ()

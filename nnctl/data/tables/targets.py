@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,28 @@ def targets_of(
     return as_float32(values, what), None
 
 
+def require_training(
+    cells: Cells,
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    counted: Collection[str],
+    assigned: NDArray[np.int8],
+) -> None:
+    """Raise DataError at the first row that files or a column hold out, of a class that no training row has.
+
+    labels (n,) of the target's cells; counted: names of the classes that take part; assigned (n,): as
+    `nnctl.data.source.SplitHints` has them.
+    """
+    if assigned.all():
+        return
+    lacking = np.bincount(labels[assigned == 0], minlength=len(classes)) == 0
+    lacking &= np.array([name in counted for name in classes])
+    if lacking.any():
+        index = int(np.argmax(lacking[labels]))
+        message = f"class {cut(classes[labels[index]])!r} has no training example"
+        raise cells.error(index, message, "", "give training some, or leave the row out")
+
+
 def _are_names(cells: Cells, said: Column | None, target_type: TargetType | None) -> bool:
     """True where a target column's cells name classes. Raises DataError where only a spec can say it."""
     if target_type is not None:
@@ -90,3 +112,14 @@ def _amounts(cells: Cells, said: Column | None, target_type: TargetType | None) 
 def _missing(cells: Cells, index: int) -> DataError:
     hint = f"remove the row; or under data.columns say {cells.name}: {{type: number, missing: drop}}, or category"
     return cells.error(index, f"the target {cut(cells.name)!r} is missing", "", hint)
+
+
+def weights_of(table: Table, name: str) -> NDArray[np.float64]:
+    """A column of weights, (n,). Raises DataError, at the line, for one that is missing, negative or not finite."""
+    require_column(table, name)
+    cells = table.cells(name)
+    weights = cells.numbers()
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
+    if len(wrong):
+        raise cells.error(int(wrong[0]), "this is no weight", "a finite number, 0 or more")
+    return weights
