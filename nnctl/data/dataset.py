@@ -19,7 +19,7 @@ from nnctl.data.expand import expanded
 from nnctl.data.source import BALANCED, Examples, Source, Unfitted, select_classes
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
-from nnctl.data.stored.arrays import Rows, StoredArray, chosen, in_memory, pieces_of
+from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.data.weights import balancing, by_class, check_weights, scaling
 from nnctl.errors import DataError
@@ -118,7 +118,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     division = divide(source, labels, examples.hints.of_rows(kept), len(kept), seed)
     description, inputs, advice = examples.description, examples.inputs, examples.advice
     fitted = dict(examples.kept)
-    if not isinstance(inputs, np.ndarray | StoredArray):
+    if not isinstance(inputs, np.ndarray | LazyRows):
         made = inputs.fit(kept[division.train])
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)
         advice = (*advice, *made.advice)
@@ -271,7 +271,7 @@ def _check(source: Source, examples: Examples) -> None:
             raise DataError(f"{source.type}: {len(inputs):,} {part}inputs, but {len(targets):,} {part}targets")
         if not len(inputs):
             raise DataError(f"{source.type}: the {part}data holds no examples")
-        if isinstance(inputs, np.ndarray | StoredArray):
+        if isinstance(inputs, np.ndarray | LazyRows):
             _check_finite(source, inputs, f"{part}input")
         if description.classes is None:
             _check_finite(source, targets, f"{part}target")

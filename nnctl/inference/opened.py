@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.signature import DataSignature
-from nnctl.data.stored.arrays import Rows, StoredArray, pieces_of
+from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
@@ -49,7 +49,7 @@ class TrainedRun:
         With a label a step, a row a step: (n·time, classes).
         A net of two classes and one output unit answers the second class above the cost's threshold.
         """
-        parts = pieces_of(inputs, BATCH) if isinstance(inputs, StoredArray) else [inputs]
+        parts = pieces_of(inputs, BATCH) if isinstance(inputs, LazyRows) else [inputs]
         outputs = np.concatenate([self.engine.outputs(part) for part in parts], dtype=np.float64)
         if self.classes is None:
             return outputs

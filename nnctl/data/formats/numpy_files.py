@@ -21,7 +21,7 @@ from nnctl.data.labels import decide, encode
 from nnctl.data.limits import MOST_INDEX, require_memory, require_packing
 from nnctl.data.opening import open_file
 from nnctl.data.source import Description, Examples, TargetType
-from nnctl.data.stored.arrays import Rows, StoredArray
+from nnctl.data.stored.arrays import LazyRows, Rows, StoredArray
 from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.stored.progress import shown
 from nnctl.data.words import cut, nearest, some
@@ -298,7 +298,7 @@ def _input_dtype(array: NDArray[Any], indices: bool, what: str) -> np.dtype[Any]
 
 
 def _kept_inputs(array: Rows, indices: bool, what: str) -> Rows:
-    return array if isinstance(array, StoredArray) else _inputs(array, indices, what)
+    return array if isinstance(array, LazyRows) else _inputs(array, indices, what)
 
 
 def _inputs(array: NDArray[Any], indices: bool, what: str) -> NDArray[Any]:

@@ -55,7 +55,7 @@ class SplitBy:
 
 @register("data", "table")
 class TableSource(IgnoringSource):
-    """A table with one example a row: csv, tsv, parquet, feather, packed or not.
+    """A table with one example a row: csv, tsv, txt, jsonl (packed or not), parquet, feather, arrow, xlsx, ods.
 
     What a column is, a number, a name or a date, is decided over all of its cells, unless `columns` says it. What the
     columns teach (means, categories, what stands for missing cells) comes from training rows alone and is kept with
@@ -63,7 +63,7 @@ class TableSource(IgnoringSource):
     """
 
     example = "{type: table, path: houses.csv, target: price, columns: {id: ignore}, validation: 0.2}"
-    of_files = (".csv", ".tsv", ".parquet", ".feather")
+    of_files = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".xlsx")
 
     undecided_targets = True
     weighs_rows = True
@@ -95,13 +95,21 @@ class TableSource(IgnoringSource):
         bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
     ] = None
     delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None, "between the cells of a text; a comma if absent, in .tsv a tab"
+        Annotated[str, MinLen(1), MaxLen(1)] | None,
+        "between the cells of a text, a blank for runs of blanks; if absent, what its line sep=; says, in .tsv a tab, "
+        "a semicolon where `decimal` is a comma, and else a comma",
     ] = None
-    encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
-    decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
+    encoding: Annotated[
+        NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, cp1252; UTF-16 and UTF-32 are known by their mark"
+    ] = "utf-8"
+    decimal: Annotated[Literal[".", ","], "the decimal point of a text's numbers"] = "."
+    comment: Annotated[NonEmptyStr | None, "what lines of a text that are no rows begin with, such as #"] = None
+    sheet: Annotated[NonEmptyStr | None, "of a workbook, by name; needed where there are several"] = None
     in_memory: InMemory = None
     missing_values: Annotated[
-        tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
+        tuple[str | int | float, ...] | None,
+        "cells that stand for nothing, also numbers, such as -999; if absent, empty ones, ?, NA, N/A, NaN, null, None "
+        "and -, in texts and sheets",
     ] = None
 
     @property
@@ -139,8 +147,8 @@ class TableSource(IgnoringSource):
         return tuple(name for name in SPLITS if name in there)
 
     def problems(self) -> Sequence[Problem]:
-        """Roles that do not go together."""
-        return [*self._of_files(), *self._of_split(), *self._of_targets()]
+        """Roles that do not go together, encodings that there are not, and delimiters that cannot be told apart."""
+        return [*self._of_files(), *self._of_text(), *self._of_split(), *self._of_targets()]
 
     def signature(self, folder: Path, seed: int = 0) -> DataSignature:
         """The signature, from a full read: only the training rows tell the categories."""
@@ -178,14 +186,16 @@ class TableSource(IgnoringSource):
     @property
     def layout(self) -> Layout:
         """The layout of its files, as the spec says it."""
-        from nnctl.data.tables.layout import MISSING, Layout
+        from nnctl.data.tables.layout import Layout
 
         return Layout(
             delimiter=self.delimiter,
             header=self.header,
             encoding=self.encoding,
             decimal=self.decimal,
-            missing=MISSING if self.missing_values is None else self.missing_values,
+            comment=self.comment,
+            sheet=self.sheet,
+            missing=None if self.missing_values is None else tuple(map(str, self.missing_values)),
             as_text=frozenset(name for name, column in self.columns.items() if column.as_text),
         )
 
@@ -206,6 +216,23 @@ class TableSource(IgnoringSource):
                 )
             ]
         return []
+
+    def _of_text(self) -> list[Problem]:
+        """Ways to read a text that there are not."""
+        problems = []
+        if not _is_encoding(self.encoding):
+            problems.append(
+                Problem(
+                    "encoding",
+                    f"there is no encoding {self.encoding!r}",
+                    "it is one of Python's: utf-8, latin-1, cp1252, utf-16",
+                )
+            )
+        if self.delimiter is not None and self.delimiter == self.decimal:
+            problems.append(Problem("delimiter", f"the decimal point is {self.decimal!r}, too", "say delimiter: ';'"))
+        if self.delimiter is not None and (self.delimiter in '"\r\n\0' or not self.delimiter.isascii()):
+            problems.append(Problem("delimiter", f"{self.delimiter!r} cannot be between cells", "say delimiter: ';'"))
+        return problems
 
     def _of_split(self) -> list[Problem]:
         """A split that is none, or two at once."""
@@ -240,3 +267,11 @@ class TableSource(IgnoringSource):
                 message = f"column {name} is the target, and scale and embedding are of inputs"
                 found.append(Problem(f"columns.{name}", message, "say target_transforms: [min_max]"))
         return found
+
+
+def _is_encoding(name: str) -> bool:
+    """True where Python has a codec of this name for text."""
+    try:
+        return isinstance(b"".decode(name), str)
+    except (LookupError, ValueError):
+        return False

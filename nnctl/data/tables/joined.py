@@ -31,6 +31,11 @@ class JoinedPlace:
         """The first file's, in messages."""
         return self.places[0].name
 
+    @property
+    def doubt(self) -> str:
+        """The first file's."""
+        return self.places[0].doubt
+
     def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
         """The error for a cell, in its file."""
         which = int(np.searchsorted(self.starts, row, side="right")) - 1

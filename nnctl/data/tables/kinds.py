@@ -14,7 +14,7 @@ from nnctl.data.columns.date import Date
 from nnctl.data.columns.number import Number
 from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.words import cut, nearest, some
+from nnctl.data.words import cut
 from nnctl.errors import DataError
 
 MOST_CATEGORIES = 256
@@ -36,7 +36,7 @@ def columns_of(
     aside: columns that are inputs only where `said` has them. Raises DataError.
     """
     for name in (*said, *targets, *aside):
-        require_column(table, name)
+        table.require(name)
     kinds: dict[str, Column] = {}
     advice: list[str] = []
     for name in table.columns:
@@ -54,14 +54,6 @@ def columns_of(
         raise DataError(f"{table.place.name}: no column is left for the inputs")
     _require_one_decimal(table, said, kinds)
     return kinds, tuple(advice)
-
-
-def require_column(table: Table, name: str) -> None:
-    """Raise DataError where a table has no such column."""
-    if name not in table.columns:
-        near = nearest(name, table.columns)
-        hint = f"did you mean {near!r}?" if near else f"the columns are {some(list(table.columns))}"
-        raise DataError(f"{table.place.name}: there is no column {cut(name)!r}\n  {hint}")
 
 
 def kind_of(cells: Cells) -> Column:
@@ -99,11 +91,14 @@ def different(cells: Cells) -> pa.Array:
 def require_plain(cells: Cells, texts: pa.Array) -> None:
     """Raise DataError where texts, the different ones of the cells, are numbers or dates written in a way of their own.
 
-    Numbers with leading zeros are names.
+    Digits that were kept as texts, for they begin with 0 or are beyond 64 bits, are names.
     """
     if pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py():
         return
-    if readings := numerals.notations(texts):
+    readings = numerals.notations(texts)
+    if readings == [numerals.PLAIN]:
+        return
+    if readings:
         say = " or ".join(f"{cells.name}: {{{reading.fields}}}" for reading in readings)
         example = cut(texts[0].as_py())
         both = f" in {len(readings)} readings" if len(readings) > 1 else ""

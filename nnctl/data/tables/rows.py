@@ -13,7 +13,6 @@ from nnctl.components.base import Column
 from nnctl.data.source import SplitHints
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.dates import instants
-from nnctl.data.tables.kinds import require_column
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 
@@ -55,7 +54,7 @@ def hints_of(
     """The hints of a table's rows. assigned: what their files say. Raises DataError."""
     if split is None or split.name is None:
         return SplitHints(assigned)
-    require_column(table, split.name)
+    table.require(split.name)
     cells = table.cells(split.name)
     if split.column is not None:
         return _by_column(cells, fold)

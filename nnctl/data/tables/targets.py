@@ -14,7 +14,7 @@ from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.source import TargetType
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.tables.kinds import MOST_CATEGORIES, different, require_column, require_plain
+from nnctl.data.tables.kinds import MOST_CATEGORIES, different, require_plain
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 
@@ -29,7 +29,7 @@ def targets_of(
     said: what columns are, where the spec says it. Raises DataError.
     """
     for name in names:
-        require_column(table, name)
+        table.require(name)
     cells = [table.cells(name) for name in names]
     what = f"{table.place.name}, column {some(list(names))}"
     if len(cells) == 1 and _are_names(cells[0], said.get(names[0]), target_type):
@@ -116,7 +116,7 @@ def _missing(cells: Cells, index: int) -> DataError:
 
 def weights_of(table: Table, name: str) -> NDArray[np.float64]:
     """A column of weights, (n,). Raises DataError, at the line, for one that is missing, negative or not finite."""
-    require_column(table, name)
+    table.require(name)
     cells = table.cells(name)
     weights = cells.numbers()
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
