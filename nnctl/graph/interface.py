@@ -34,6 +34,9 @@ EXAMPLES: Final = "examples"
 SEED: Final = "seed"
 """Key of the random numbers, (2,): see `seed_words`."""
 
+COLUMNS: Final = "columns"
+"""What stands for the layer of the vectors of embedded columns, `columns.<column>.weight`."""
+
 # -- a step's feeds ----------------------------------------------------------
 
 INDEX: Final = "index"
