@@ -35,7 +35,7 @@ SEED: Final = "seed"
 """Key of the random numbers, (2,): see `seed_words`."""
 
 COLUMNS: Final = "columns"
-"""What stands for the layer of the vectors of embedded columns, `columns.<column>.weight`."""
+"""The name of the layer that the vectors of embedded columns are, `columns.<column>.weight`."""
 
 # -- a step's feeds ----------------------------------------------------------
 
