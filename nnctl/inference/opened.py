@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.components.signature import DataSignature
+from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
@@ -170,4 +170,5 @@ def _placed(diagnostic: Diagnostic, given: Mapping[str, str]) -> Diagnostic:
 
 def _signature(saved: dict[str, Any]) -> DataSignature:
     tuples: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
-    return DataSignature(**tuples)
+    embedded = (EmbeddedColumn(**column | {"rows": tuple(column["rows"])}) for column in saved.get("embedded", ()))
+    return DataSignature(**tuples | {"embedded": tuple(embedded)})

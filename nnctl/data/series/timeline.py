@@ -80,6 +80,16 @@ class Timeline:
         times = None if self.times is None else self.times[chosen]
         return replace(self, rows=self.rows[chosen], borders=borders, times=times)
 
+    def of_series(self, chosen: NDArray[np.int64]) -> Timeline:
+        """Some of the series, by increasing indices."""
+        there = np.zeros(len(self.names), dtype=np.bool_)
+        there[chosen] = True
+        steps = np.repeat(there, self.lengths)
+        borders = np.concatenate([[0], np.cumsum(self.lengths[chosen])])
+        times = None if self.times is None else self.times[steps]
+        names = tuple(self.names[i] for i in chosen)
+        return replace(self, rows=self.rows[steps], borders=borders, names=names, times=times)
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Steps of each series."""

@@ -67,12 +67,12 @@ class StepTable(Source):
             missing=MISSING if self.missing_values is None else self.missing_values,
         )
 
-    def table(self, folder: Path) -> Table:
-        """Its table. Raises DataError."""
+    def table(self, folder: Path, path: str | None = None) -> Table:
+        """Its table, or another that is laid out like it. Raises DataError."""
         from nnctl.data.paths import existing_file
         from nnctl.data.tables.reading import open_table
 
-        return open_table(existing_file(self.path, folder), self.layout, None)
+        return open_table(existing_file(self.path if path is None else path, folder), self.layout, None)
 
     def where(self, folder: Path) -> str:
         """The file."""
@@ -146,7 +146,7 @@ class SeriesSource(StepTable):
         """Shapes, known without reading where the columns are named."""
         inputs = self._named("columns")
         if inputs is None:
-            inputs = self.inputs(self.table(folder))
+            inputs = self._all_of(self.table(folder))
         return self._description(inputs)
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -157,39 +157,39 @@ class SeriesSource(StepTable):
         from nnctl.data.source import SplitHints
 
         table = self.table(folder)
-        timeline, _ = self.history(table)
-        inputs = self.inputs(table)
-        outputs = self.targets(inputs)
+        inputs = self._named("columns") or self._all_of(table)
+        outputs = self._named("target") or inputs
+        timeline, _ = self.history(table, outputs)
         cut = Cut(self.window, self.horizon, self.stride, self.validation, self.test)
         windows = cut.windows(timeline, table.place.name)
         numbers = Numbers.of(table, timeline, (*inputs, *outputs), self.missing)
         description = self._description(inputs)
         return Examples(
             description,
-            WindowInputs(numbers, inputs, windows.starts, self.window, self.scale, description, self.in_memory),
+            WindowInputs(
+                numbers, inputs, outputs, windows.starts, self.window, self.scale, description, self.in_memory
+            ),
             targets(numbers, outputs, windows.starts + self.window, self.horizon),
             hints=SplitHints(windows.assigned),
             advice=(*windows.advice, *timeline.advice),
         )
 
-    def inputs(self, table: Table) -> tuple[str, ...]:
-        """Names of the inputs' columns."""
-        return self._named("columns") or tuple(name for name in table.columns if name not in (self.group, self.time))
-
-    def targets(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of the targets' columns."""
-        return self._named("target") or inputs
-
-    def history(self, table: Table) -> tuple[Timeline, Timeline]:
-        """(the steps that were, those to come whose known columns alone there are). Raises DataError."""
+    def history(self, table: Table, targets: tuple[str, ...]) -> tuple[Timeline, Timeline]:
+        """(the steps that were, those to come, of which known columns alone are there). Raises DataError."""
         from nnctl.data.series.timeline import Timeline, without_end
 
         timeline = Timeline.of(table, self.group, self.time)
-        return without_end(timeline, table, self.targets(self.inputs(table)) if self.known else ())
+        return without_end(timeline, table, targets if self.known else ())
+
+    def _all_of(self, table: Table) -> tuple[str, ...]:
+        """Every column that may be an input."""
+        return tuple(name for name in table.columns if name not in (self.group, self.time))
 
     def _named(self, field: Literal["columns", "target"]) -> tuple[str, ...] | None:
         said = self.columns if field == "columns" else self.target
         return (said,) if isinstance(said, str) else said
 
     def _description(self, inputs: tuple[str, ...]) -> Description:
-        return Description((self.window, len(inputs)), target_shape=(self.horizon * len(self.targets(inputs)),))
+        return Description(
+            (self.window, len(inputs)), target_shape=(self.horizon * len(self._named("target") or inputs),)
+        )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.base import Column
+from nnctl.components.signature import EmbeddedColumn
 from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import Rows, StoredArray
@@ -54,7 +55,8 @@ class TableInputs:
             kept = self._learned(train)
             inputs = self._encoded(kept)
         fitted = FittedColumns(tuple(columns), self.targets, self.columns, kept)
-        description = self.description.of_shape(inputs.shape[1:])
+        embedded = embedded_in(self.columns, kept)
+        description = replace(self.description.of_shape(inputs.shape[1:]), embedded=embedded)
         return Fitted(inputs, description, fitted.plain(), _constant(self.columns, kept))
 
     def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
@@ -92,6 +94,16 @@ class TableInputs:
     def _parts(self, kept: Mapping[str, Any]) -> Iterator[NDArray[np.float32]]:
         for part in self.table.parts(_PART_ROWS, list(self.columns)):
             yield encode(part, self.columns, kept)
+
+
+def embedded_in(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[EmbeddedColumn, ...]:
+    """The columns whose input is the index of a trained vector."""
+    found, position = [], 0
+    for name, column in columns.items():
+        if (vectors := column.embedded(kept[name])) is not None:
+            found.append(EmbeddedColumn(position, name, *vectors))
+        position += len(column.features(name, kept[name]))
+    return tuple(found)
 
 
 def width_of(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> int:
