@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -61,6 +61,7 @@ end
 
 complete -c nnctl -f
 
+complete -c nnctl -n '__nnctl_at 0' -a init -d 'Look at data and write a spec that trains, with reasons'
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
 complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
@@ -76,6 +77,12 @@ complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Show what this machine compute
 complete -c nnctl -n '__nnctl_at 0' -a completion -d 'Print the completion script for a shell'
 complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
 complete -c nnctl -n '__nnctl_at 0' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using init' -l target -x -d 'The column to predict; of arrays the name or file of targets'
+complete -c nnctl -n '__nnctl_using init' -l out -r -F -d 'Write the spec to FILE, which is not there yet'
+complete -c nnctl -n '__nnctl_using init' -l force -d 'Overwrite the file of --out'
+complete -c nnctl -n '__nnctl_using init' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 init' -r -F
 
 complete -c nnctl -n '__nnctl_using train' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using train' -l out -x -a '(__fish_complete_directories)' -d 'The run’s folder; runs/<name>/<next id> if absent'
