@@ -119,13 +119,18 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     description, inputs, advice = examples.description, examples.inputs, examples.advice
     fitted = dict(examples.kept)
     if not isinstance(inputs, np.ndarray | LazyRows):
-        made = inputs.fit(kept[division.train])
+        # Of what no split has, cells that would be refused are nobody's concern.
+        used = division.used
+        if len(used) < len(kept):
+            kept, targets, division = kept[used], targets[used], division.among(used)
+        if len(kept) < len(inputs):
+            inputs = inputs.of(kept)
+        made = inputs.fit(division.train)
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)
         advice = (*advice, *made.advice)
     signature = source.signature_of(description)
     if len(kept) < len(inputs):
         inputs = chosen(inputs, kept)
-
     rows = None if examples.weights is None else check_weights(examples.weights, len(examples.targets), "weights")[kept]
     splits = {"train": _take(inputs, targets, rows, division.train)}
     for name, indices in (("validation", division.validation), ("test", division.test)):

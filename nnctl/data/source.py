@@ -116,6 +116,9 @@ class Unfitted(Protocol):
 
     def __len__(self) -> int: ...
 
+    def of(self, rows: NDArray[Any]) -> Unfitted:
+        """The same of the examples at `rows`, increasing indices."""
+
     def fit(self, train: NDArray[Any]) -> Fitted:
         """All inputs, by the statistics of the examples at `train`, increasing indices. Raises DataError."""
 

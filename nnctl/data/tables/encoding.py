@@ -45,6 +45,10 @@ class TableInputs:
     def __len__(self) -> int:
         return len(self.table)
 
+    def of(self, rows: NDArray[np.int64]) -> TableInputs:
+        """The same of some rows."""
+        return replace(self, table=self.table.take(rows))
+
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, their columns fitted to the rows `train`. Raises DataError."""
         columns = self.table.columns
