@@ -225,11 +225,6 @@ class Source(DataSource):
         return False
 
     @property
-    def divides(self) -> bool:
-        """True where hints assign every example, by `validation` and `test` as the source means them."""
-        return False
-
-    @property
     def ordered(self) -> bool:
         """True where examples are held out as they lie."""
         return self.sampling == "ordered"

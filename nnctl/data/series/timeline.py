@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nnctl.data.tables.cells import Cells, Table
+from nnctl.data.tables.dates import instants
 from nnctl.data.words import cut
 
 Times = NDArray[Any]
@@ -135,10 +135,7 @@ def times_of(cells: Cells) -> Times:
     """The cells of a column as times, (n,). Raises DataError where one is missing, or is none."""
     kind = cells.values.type
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        zone = getattr(kind, "tz", None)
-        whole = pc.cast(pc.cast(cells.values, pa.timestamp("us", zone), safe=False), pa.int64())
-        numbers = np.asarray(pc.fill_null(whole, np.iinfo(np.int64).min).to_numpy(), dtype=np.int64)
-        times: Times = numbers.view("datetime64[us]")
+        times: Times = instants(cells, None)
         missing = np.isnat(times)
     else:
         if not cells.is_number:

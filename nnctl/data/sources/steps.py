@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import MinLen
 
 from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description, Examples, Portion, Source
+from nnctl.data.laid_out import TableFile
+from nnctl.data.source import SPLITS, Description, Examples, Portion, Source
 from nnctl.data.transforms import Standardize
 
 if TYPE_CHECKING:
     from nnctl.data.series.timeline import Timeline
     from nnctl.data.tables.cells import Table
-    from nnctl.data.tables.layout import Layout
 
 Names = Annotated[tuple[NonEmptyStr, ...], MinLen(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepTable(Source):
+class StepTable(TableFile, Source):
     """A table whose rows are steps of series; the fields that all such data have."""
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
@@ -42,30 +42,10 @@ class StepTable(Source):
         "each column of inputs by the steps that training reads: mean 0 and standard deviation 1, or from 0 to 1, or "
         "as it is",
     ] = "standardize"
-    header: Annotated[
-        bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
-    ] = None
-    delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None, "between the cells of a text; a comma if absent, in .tsv a tab"
-    ] = None
-    encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
-    decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
-    missing_values: Annotated[
-        tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
-    ] = None
 
-    @property
-    def layout(self) -> Layout:
-        """The layout of its file, as the spec says it."""
-        from nnctl.data.tables.layout import MISSING, Layout
-
-        return Layout(
-            delimiter=self.delimiter,
-            header=self.header,
-            encoding=self.encoding,
-            decimal=self.decimal,
-            missing=MISSING if self.missing_values is None else self.missing_values,
-        )
+    def problems(self) -> Sequence[Problem]:
+        """Ways to read a text that there are not."""
+        return [*super().problems(), *self.text_problems()]
 
     def table(self, folder: Path, path: str | None = None) -> Table:
         """Its table, or another that is laid out like it. Raises DataError."""
@@ -137,10 +117,15 @@ class SeriesSource(StepTable):
             found.append(Problem("fold", "folds would train on later steps than they validate on", "say validation"))
         return found
 
+    def portion(self, split: Literal["validation", "test"]) -> Portion | None:
+        """None: what is held out are steps, and hints say it of windows."""
+        return None
+
     @property
-    def divides(self) -> bool:
-        """True: what is held out are steps, and windows follow."""
-        return True
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits there will be."""
+        held_out = {"train": True, "validation": self.validation, "test": self.test}
+        return tuple(split for split in SPLITS if held_out[split])
 
     def describe(self, folder: Path) -> Description:
         """Shapes, known without reading where the columns are named."""
