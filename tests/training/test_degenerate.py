@@ -85,7 +85,7 @@ def test_classes_that_training_or_a_split_lacks_are_told(data: str) -> None:
     """For tables, arrays and all others in one place: the third class has one example, the last."""
     labels = [i % 2 for i in range(20)] + [2]
     Path("c.csv").write_text("x,y\n" + "".join(f"{i % 5},c{label}\n" for i, label in enumerate(labels)))
-    np.savez("c.npz", x=np.arange(21.0)[:, None], y=np.array([f"c{label}" for label in labels]))
+    np.savez("c.npz", inputs=np.arange(21.0)[:, None], targets=np.array([f"c{label}" for label in labels]))
     layers = "layers: [{type: dense, units: 3, activation: softmax}]\ncost: log_likelihood\n"
     for said, words in (
         ("split: ordered, validation: 0.1", "no training example is of class 'c2': the net cannot learn what it is"),
