@@ -27,7 +27,7 @@ from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.matching import as_run, pieces
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError, UsageError
-from nnctl.inference.inputs import STDIN_NAME, Part
+from nnctl.inference.inputs import STDIN_NAME, ErrorOf, Part
 from nnctl.training.specs import STDIN
 
 log = logging.getLogger("nnctl.data")
@@ -49,35 +49,44 @@ class TableReader:
 
     def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
         """The examples of a file, or of CSV on stdin, so many at a time, all if None. Raises DataError, UsageError."""
-        name = STDIN_NAME if path == STDIN else str(path)
-        with _file(path) as file:
-            first = 0
-            before: Part | None = None
-            try:
-                for table in pieces(file, self._layout, rows):
-                    if first == 0:
-                        self._tell_others(table, name)
-                    if len(table):
-                        part = self._part(table, str(path), first, name)
-                        first += len(table)
-                        if before is not None:
-                            yield before
-                        before = part
-            except DataError as error:
-                raise DataError(error.message.replace(str(file), name)) from error
+        first = 0
+        before: Part | None = None
+        with _reading(path) as (file, name):
+            for table in pieces(file, self.layout, rows):
+                if first == 0:
+                    self._tell_others(table, name)
+                if len(table):
+                    part = self._part(table, str(path), first, name)
+                    first += len(table)
+                    if before is not None:
+                        yield before
+                    before = part
         if before is None:
             raise DataError(f"{name}: holds no row to predict")
         yield replace(before, last=True)
 
-    def matched(self, table: Table, name: str) -> Table:
-        """The inputs' columns, as the run names them. Raises DataError."""
+    def labelled(self, path: Path, *, targets: bool) -> tuple[NDArray[np.float32], Table, ErrorOf]:
+        """(inputs, the table's columns of inputs, as the run names them, the error for an example).
+
+        targets: the columns of targets, too. Raises DataError.
+        """
+        with _reading(path) as (file, name):
+            (table,) = pieces(file, self.layout, None)
+            if not len(table):
+                raise DataError(f"{name}: holds no row to measure")
+            matched = self._matched(table, name, self.columns.targets if targets else ())
+            inputs = encode(matched, self.columns.kinds, self.columns.lessons)
+        return inputs, matched, partial(self._error, matched)
+
+    def _matched(self, table: Table, name: str, more: tuple[str, ...] = ()) -> Table:
+        """The columns of the inputs, and more than these, as the run names them. Raises DataError."""
         found = list(table.columns)
         by_place = self.columns.numbered or (isinstance(self.source, Csv) and is_numbered(found))
-        names = self.columns.placed(found, name) if by_place else self.columns.matched(found, name)
+        names = self.columns.placed(found, name, more) if by_place else self.columns.matched(found, name, more)
         return as_run(table, names, self.columns.kinds, trimmed=isinstance(self.source, Csv))
 
     def _part(self, table: Table, path: str, first: int, name: str) -> Part:
-        inputs = encode(matched := self.matched(table, name), self.columns.kinds, self.columns.lessons)
+        inputs = encode(matched := self._matched(table, name), self.columns.kinds, self.columns.lessons)
         return Part(
             inputs,
             [path] * len(table),
@@ -99,8 +108,8 @@ class TableReader:
         return kept
 
     def _error(self, matched: Table, inputs: NDArray[Any], index: int, message: str) -> DataError:
-        """The error for an example, at the cell of its largest input. inputs: (n, features), as the net computes."""
-        feature = int(np.argmax(np.abs(inputs[index])))
+        """The error for an example, at the cell of its largest input. inputs: as the net computes, (features,)."""
+        feature = int(np.argmax(np.abs(inputs)))
         return matched.cells(self.columns.features[feature]).error(index, message)
 
     def _tell_others(self, table: Table, name: str) -> None:
@@ -112,24 +121,28 @@ class TableReader:
             log.warning("%s: %s %s: none of this run's, left out", name, what, some(others))
 
     @property
-    def _layout(self) -> Layout:
+    def layout(self) -> Layout:
+        """The layout of tables: what the run has as texts is read as written, and so is what is passed through."""
         texts = {name for name, kind in self.columns.kinds.items() if kind.as_text}
         kept = {name for name in self.keep if name not in self.columns.kinds}
         return replace(self.source.layout, as_text=self.source.layout.as_text | texts | kept)
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[Path]:
-    """The file itself; for stdin a copy, for what is read twice can point at the line of an error."""
+def _reading(path: Path) -> Iterator[tuple[Path, str]]:
+    """(the file itself, its name in messages); for stdin a copy, for what is read twice can tell an error's line."""
     if path != STDIN:
-        yield path
+        yield path, str(path)
         return
     with tempfile.TemporaryDirectory(prefix="nnctl-") as folder:
         copy = Path(folder) / "stdin.csv"
         # The descriptor is the process's, and stays open.
         with os.fdopen(0, "rb", closefd=False) as stdin, copy.open("wb") as file:
             shutil.copyfileobj(stdin, file)
-        yield copy
+        try:
+            yield copy, STDIN_NAME
+        except DataError as error:
+            raise DataError(error.message.replace(str(copy), STDIN_NAME)) from error
 
 
 def table_reader(source: object, kept: Any, keep: Sequence[str] = ()) -> TableReader | None:

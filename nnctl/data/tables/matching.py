@@ -44,19 +44,24 @@ def pieces(path: Path, layout: Layout, rows: int | None) -> Iterator[Table]:
 
 
 def as_run(table: Table, names: Mapping[str, str], kinds: Mapping[str, Column], *, trimmed: bool) -> Table:
-    """The columns of a run's kinds, under the run's names. names: the table's, by the run's.
+    """The columns of inputs, and perhaps targets, under the run's names. names: the table's, by the run's.
 
     trimmed: blanks around a text are no part of it.
     """
-    columns = {name: _typed(table.columns[found], kinds[name]) for name, found in names.items()}
+    columns = {name: _typed(table.columns[found], kinds.get(name)) for name, found in names.items()}
     if trimmed:
         texts = [name for name, column in columns.items() if pa.types.is_string(column.type)]
         columns |= {name: pc.utf8_trim_whitespace(columns[name]) for name in texts}
     return Table(columns, RenamedPlace(table.place, names), table.rows)
 
 
-def _typed(column: pa.ChunkedArray, kind: Column) -> pa.ChunkedArray:
-    """The column as its kind reads it: texts that are all numbers, and cells that are all missing, tell no type."""
+def _typed(column: pa.ChunkedArray, kind: Column | None) -> pa.ChunkedArray:
+    """The column as its kind reads it: texts that are all numbers, and cells that are all missing, tell no type.
+
+    kind: None for a target, which may be of any.
+    """
+    if kind is None:
+        return column
     if pa.types.is_null(column.type):
         return pc.cast(column, pa.string() if kind.as_text else pa.float64())
     if pa.types.is_string(column.type) and not kind.as_text:

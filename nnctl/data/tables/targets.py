@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.source import TargetType
-from nnctl.data.tables.cells import Table
+from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.kinds import require_column
-from nnctl.data.words import some
+from nnctl.data.words import cut, some
 
 
 def targets_of(
@@ -28,12 +28,44 @@ def targets_of(
         if (codes < 0).any():
             raise cells[0].error(int(np.argmax(codes < 0)), "the target is missing", "", "remove the row")
         return encode_texts(texts, codes)
+    values = values_of(cells)
+    what = f"{table.place.name}, column {some(list(names))}"
+    if decide(values, target_type, what) == "labels":
+        return encode(values[:, 0])
+    return as_float32(values, what), None
+
+
+def values_of(cells: Sequence[Cells]) -> NDArray[np.float64]:
+    """The numbers of target columns, (n, columns), all finite. Raises DataError."""
     values = np.stack([column.numbers() for column in cells], axis=1)
     for column, numbers in zip(cells, values.T, strict=True):
         if not np.isfinite(numbers).all():
             index = int(np.argmax(~np.isfinite(numbers)))
             raise column.error(index, "the target is missing, or not finite", "a number", "remove the row")
-    what = f"{table.place.name}, column {some(list(names))}"
-    if decide(values, target_type, what) == "labels":
-        return encode(values[:, 0])
-    return as_float32(values, what), None
+    return values
+
+
+def labels_among(cells: Cells, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Labels (n,) of a target column by the names of known classes. Raises DataError at one that is none of them."""
+    codes, texts = cells.codes()
+    places = {name: label for label, name in enumerate(classes)}
+    found = [places.get(text, places.get(_as_number(text), -1)) for text in texts]
+    labels = np.array([*found, -1], dtype=np.int64)[codes]
+    if (labels < 0).any():
+        index = int(np.argmax(labels < 0))
+        if codes[index] < 0:
+            raise cells.error(index, "the target is missing", "", "remove the row")
+        message = f"{cut(texts[codes[index]])!r} is no class of the net"
+        raise cells.error(index, message, f"one of {some(list(classes))}")
+    return labels
+
+
+def _as_number(text: str) -> str:
+    """The name of a class that is written as a number: 1 for 1.0, and for true."""
+    if text in ("true", "false"):
+        return str(int(text == "true"))
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else str(number)
