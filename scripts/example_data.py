@@ -16,6 +16,7 @@ _SWINGS = 160
 _STROKES = 90
 _STEPS = 8
 _CUSTOMERS = 600
+_HOURS = 700
 
 
 def shapes() -> dict[str, NDArray[np.uint8]]:
@@ -98,6 +99,22 @@ def churn() -> list[str]:
     return lines
 
 
+def energy() -> list[str]:
+    """Lines of a table of hours: the load of a grid, which goes with the hour, the weekday and the temperature."""
+    rng = np.random.default_rng(5)
+    hours = np.arange(_HOURS)
+    weather = np.zeros(_HOURS)
+    for hour in range(1, _HOURS):
+        weather[hour] = 0.97 * weather[hour - 1] + rng.normal(0.0, 0.5)
+    temperature = 12.0 + 5.0 * np.sin(2 * np.pi * (hours - 9) / 24) + weather
+    working = (hours // 24 + 4) % 7 < 5
+    load = 900.0 + 180.0 * np.sin(2 * np.pi * (hours - 8) / 24) + 120.0 * working - 14.0 * (temperature - 12.0)
+    load += rng.normal(0.0, 12.0, _HOURS)
+    times = np.datetime64("2024-03-01T00:00") + hours.astype("timedelta64[h]")
+    rows = zip(times.astype(str).tolist(), load.tolist(), temperature.tolist(), strict=True)
+    return ["hour,load,temperature", *(f"{t.replace('T', ' ')},{mw:.1f},{degrees:.2f}" for t, mw, degrees in rows)]
+
+
 def main() -> int:
     """Write every file. Returns 0."""
     for name, pixels in shapes().items():
@@ -109,7 +126,8 @@ def main() -> int:
     np.savez_compressed(FOLDER / "pendulum.npz", **pendulum())
     for name, array in strokes().items():
         np.save(FOLDER / name, array)
-    (FOLDER / "churn.csv").write_text("\n".join(churn()) + "\n", encoding="utf-8")
+    for name, lines in (("churn.csv", churn()), ("energy.csv", energy())):
+        (FOLDER / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
 
 

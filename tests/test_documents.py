@@ -54,7 +54,7 @@ def test_a_dead_link_is_found() -> None:
 
 PIECES = [
     pytest.param(page, block, id=f"{page.name}-{number}")
-    for page in (ROOT / "README.md", ROOT / "docs" / "spec.md")
+    for page in (ROOT / "README.md", ROOT / "docs" / "spec.md", ROOT / "docs" / "series.md")
     for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```$", page.read_text("utf-8"), flags=re.M | re.S), 1)
 ]
 REST = {

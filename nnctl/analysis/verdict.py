@@ -61,7 +61,7 @@ def cost_of_guess(cost: Cost, data: Dataset, units: int) -> float | None:
     """
     classes = data.signature.classes
     guess = None if classes is None else cost.of_even_guess(len(classes), units)
-    if guess is not None or not isinstance(cost, ElementwiseCost):
+    if guess is not None or not isinstance(cost, ElementwiseCost) or data.signature.weights_shape is not None:
         return guess
     targets = _values(data, units)
     mean = np.broadcast_to(targets.mean(axis=0), targets.shape)
@@ -76,6 +76,7 @@ def _values(data: Dataset, units: int) -> NDArray[np.float64]:
     """Targets as an elementwise cost sees them, of some examples, float64."""
     targets = data.train.targets[: max(1, _ELEMENTS // max(1, data.train.targets[0].size * units))]
     if data.signature.classes is not None:
+        targets = targets[targets >= 0] if data.signature.ignores else targets
         if units == 1:
             return targets[..., None].astype(np.float64)
         return np.asarray(np.eye(units)[targets], np.float64)

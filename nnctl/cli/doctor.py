@@ -20,8 +20,8 @@ def doctor(
     """Show what this machine computes with and how a net starts.
 
     The machine: versions, processor, BLAS and who chose its kernels, the
-    measured limits of one core and of all, the cache of compiled code, and
-    each backend with its device, where it has one.
+    measured limits of one core and of all, the cache of compiled code,
+    each backend with its device, where it has one, and the data kept on disk.
     With a spec: its initial cost beside that of an even guess, what is wrong
     with a remedy for each, then for each layer with weights the size of its
     output and of its gradient, dead and saturated units, on up to 256 training
@@ -33,9 +33,14 @@ def doctor(
     from nnctl.cli.printing import print_rows
 
     if spec is None:
+        from nnctl.backends.contract import Finding
         from nnctl.backends.report import report
+        from nnctl.data.stored.folder import cache_root, entries
+        from nnctl.process.memory import in_bytes
 
-        print_rows([asdict(finding) for finding in report()])
+        kept = in_bytes(sum(each.size for each in entries()))
+        words = f"{cache_root()}: data that do not fit into memory; nnctl data kept lists and removes it"
+        print_rows([asdict(finding) for finding in (*report(), Finding("data on disk", kept, words))])
         return
     from nnctl.analysis.diagnosis import diagnose
     from nnctl.data.dataset import load_dataset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,16 @@ from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
 from nnctl.data.division import divide
 from nnctl.data.expand import expanded
-from nnctl.data.source import Examples, Source, SplitHints, Unfitted, select_classes
+from nnctl.data.source import BALANCED, Examples, Source, SplitHints, Unfitted, select_classes
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
-from nnctl.data.stored.arrays import Rows, StoredArray, chosen, in_memory, pieces_of
+from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
+from nnctl.data.weights import balancing, by_class, check_weights, scaling
 from nnctl.errors import DataError
+
+_GONE = -2
+"""The label of an example that the class filter leaves no place for."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Split:
 
     inputs: Rows
     targets: NDArray[Any]
-    weights: NDArray[np.float32] | None = None
+    weights: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -109,35 +113,41 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     names = examples.description.classes
     renumber = _renumbering(names, source)
     kept, targets = _filtered(examples.targets, renumber, source, "the data")
-    labels = targets if names is not None and targets.ndim == 1 else None
+    labels = _strata(targets, source) if names is not None and targets.ndim == 1 else None
     division = divide(source, labels, _of_rows(examples.hints, kept), len(kept), seed)
     description, inputs, fitted = examples.description, examples.inputs, dict(examples.kept)
-    if not isinstance(inputs, np.ndarray | StoredArray):
+    if not isinstance(inputs, np.ndarray | LazyRows):
         made = inputs.fit(kept[division.train])
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)
     signature = source.signature_of(description)
     if len(kept) < len(inputs):
         inputs = chosen(inputs, kept)
 
-    splits = {"train": _take(inputs, targets, division.train)}
+    rows = None if examples.weights is None else check_weights(examples.weights, len(examples.targets), "weights")[kept]
+    splits = {"train": _take(inputs, targets, rows, division.train)}
     if names is not None and not signature.reconstructs:
-        _require_classes(splits["train"].targets, tuple(map(str, source.classes or names)), source)
+        known = source.classes or source.counted(names) or ()
+        _require_classes(splits["train"].targets, tuple(map(str, known)), source)
     for name, indices in (("validation", division.validation), ("test", division.test)):
         if len(indices):
-            splits[name] = _take(inputs, targets, indices)
+            splits[name] = _take(inputs, targets, rows, indices)
     if examples.test_inputs is not None and examples.test_targets is not None and "test" in source.splits:
         kept, targets = _filtered(examples.test_targets, renumber, source, "the test set")
         if source.test is not None:
-            part = targets if labels is not None else None
+            part = _strata(targets, source) if labels is not None else None
             drawn = subset(part, len(targets), source.test, Sampler(source.split, seed), Purpose.TEST_SUBSET)
             kept, targets = kept[drawn], targets[drawn]
-        splits["test"] = Split(chosen(examples.test_inputs, kept), targets)
+        given = np.ones(len(examples.test_targets)) if examples.test_weights is None else examples.test_weights
+        rows = None if rows is None else check_weights(given, len(examples.test_targets), "test weights")[kept]
+        splits["test"] = Split(chosen(examples.test_inputs, kept), targets, rows)
     unit = description.unit
     if source.expand:
         train = in_memory(splits["train"].inputs, "data.expand: the training set")
-        splits["train"] = Split(*expanded(train, splits["train"].targets, source.expand, unit, seed))
+        splits["train"] = _expanded(train, splits["train"], source, unit, seed)
+    splits = _weighed(splits, source, signature)
     if names is not None and signature.classes is None and not signature.reconstructs:
-        splits = {name: Split(s.inputs, _as_values(s.targets, signature.target_shape[0])) for name, s in splits.items()}
+        width = signature.target_shape[0]
+        splits = {name: replace(s, targets=_as_values(s.targets, width)) for name, s in splits.items()}
 
     shift = scale = None
     if signature.statistics_shape is not None:
@@ -151,7 +161,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
             columns, None, source.target_transforms, signature.target_statistics_shape
         )
     if signature.reconstructs:
-        splits = {name: Split(s.inputs, _rescaled(s.inputs, shift, scale)) for name, s in splits.items()}
+        splits = {name: replace(s, targets=_rescaled(s.inputs, shift, scale)) for name, s in splits.items()}
     return Dataset(
         signature,
         splits["train"],
@@ -169,14 +179,22 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
 
 
 def _renumbering(names: tuple[str, ...] | None, source: Source) -> NDArray[np.int64] | None:
-    """New labels, one a class, −1 for a class left out; None where all classes stay."""
-    if names is None or source.classes is None:
+    """New labels, one a class: −1 for the one that is left out, −2 for a class that goes; None where all stay."""
+    counted = source.counted(names)
+    if names is None or counted is None or (source.classes is None and counted == names):
         return None
-    renumber = np.full(len(names), -1, dtype=np.int64)
+    renumber = np.full(len(names), _GONE, dtype=np.int64)
     place = {name: index for index, name in enumerate(names)}
-    for new, name in enumerate(select_classes(names, source.classes)):
+    for new, name in enumerate(select_classes(counted, source.classes)):
         renumber[place[name]] = new
+    if len(counted) < len(names):
+        renumber[place[str(source.ignored)]] = -1
     return renumber
+
+
+def _strata(labels: NDArray[np.int64], source: Source) -> NDArray[np.int64]:
+    """Groups from 0 that are divided in proportion: the classes, and behind them what is left out."""
+    return labels if source.ignored is None else np.where(labels < 0, labels.max() + 1, labels)
 
 
 def _filtered(
@@ -186,7 +204,7 @@ def _filtered(
     if renumber is None:
         return np.arange(len(targets), dtype=np.int64), targets
     labels = renumber[targets]
-    kept = np.flatnonzero(labels >= 0)
+    kept = np.flatnonzero((labels != _GONE).reshape(len(labels), -1).all(axis=1))
     if not len(kept):
         raise DataError(f"{', '.join(map(str, source.classes or ()))} leave no example of {what}", "classes")
     return kept, labels[kept]
@@ -200,6 +218,9 @@ def _of_rows(hints: SplitHints, rows: NDArray[np.int64]) -> SplitHints:
 
 def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: Source) -> None:
     """Raise DataError where all training examples are of one class, unless there is but one label: a check of a net."""
+    labels = labels[labels >= 0]
+    if not labels.size:
+        raise DataError(f"{source.type}: every training label is {source.ignored}, and is left out", "ignore")
     if labels.size == 1 or labels.min() != labels.max():
         return
     hint = "say split: stratified" if source.split != "stratified" else "train on more examples"
@@ -209,8 +230,32 @@ def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: 
     )
 
 
-def _take(inputs: Rows, targets: NDArray[Any], indices: NDArray[np.int64]) -> Split:
-    return Split(chosen(inputs, indices), chosen(targets, indices))
+def _take(
+    inputs: Rows, targets: NDArray[Any], weights: NDArray[np.float64] | None, indices: NDArray[np.int64]
+) -> Split:
+    of_rows = None if weights is None else chosen(weights, indices)
+    return Split(chosen(inputs, indices), chosen(targets, indices), of_rows)
+
+
+def _expanded(inputs: NDArray[Any], train: Split, source: Source, unit: float, seed: int) -> Split:
+    """The training set with its copies, each of the weight of the example that its targets are of."""
+    if train.weights is None:
+        return Split(*expanded(inputs, train.targets, source.expand, unit, seed))
+    more, of = expanded(inputs, np.arange(len(train), dtype=np.int64), source.expand, unit, seed)
+    return Split(more, train.targets[of], train.weights[of])
+
+
+def _weighed(splits: dict[str, Split], source: Source, signature: DataSignature) -> dict[str, Split]:
+    """The splits with weights whose mean over the training set is 1. Raises DataError."""
+    train = splits["train"]
+    if source.weights == BALANCED:
+        of_class = balancing(train.targets, signature.classes or ())
+        return {name: replace(s, weights=by_class(of_class, s.targets)) for name, s in splits.items()}
+    if train.weights is None:
+        return splits
+    factor = scaling(train.weights, train.targets, signature.ignores)
+    scaled = {name: (np.asarray(s.weights) * factor).astype(np.float32) for name, s in splits.items()}
+    return {name: replace(s, weights=scaled[name]) for name, s in splits.items()}
 
 
 def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:
@@ -242,7 +287,7 @@ def _check(source: Source, examples: Examples) -> None:
             raise DataError(f"{source.type}: {len(inputs):,} {part}inputs, but {len(targets):,} {part}targets")
         if not len(inputs):
             raise DataError(f"{source.type}: the {part}data holds no examples")
-        if isinstance(inputs, np.ndarray | StoredArray):
+        if isinstance(inputs, np.ndarray | LazyRows):
             _check_finite(source, inputs, f"{part}input")
         if description.classes is None:
             _check_finite(source, targets, f"{part}target")
@@ -278,7 +323,7 @@ def _fingerprint(signature: DataSignature, splits: dict[str, Split]) -> str:
     said = [(f.name, value) for f in fields(signature) if (value := getattr(signature, f.name)) != f.default]
     digest = hashlib.sha256(repr(said).encode())
     for name, split in splits.items():
-        for array in (split.inputs, split.targets):
+        for array in (split.inputs, split.targets, *(() if split.weights is None else (split.weights,))):
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
             for piece in pieces_of(array):
                 digest.update(np.ascontiguousarray(piece).data)

@@ -30,6 +30,10 @@ def divide(source: Source, labels: NDArray[np.int64] | None, hints: SplitHints, 
     sampler = Sampler(source.split, seed)
     given = np.zeros(n, dtype=np.int8) if hints.assigned is None else hints.assigned
     rest, own_validation, own_test = (np.flatnonzero(given == number) for number in range(len(SPLITS)))
+    if source.divides:
+        if source.subset is not None:
+            rest = rest[subset(_of(labels, rest), len(rest), source.subset, sampler, Purpose.SUBSET)]
+        return Division(rest, own_validation, own_test)
     train, validation, test = partition(
         _of(labels, rest),
         len(rest),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, S
 from annotated_types import Gt, Lt, MinLen
 
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
-from nnctl.components.fields import NonNegativeInt, PositiveInt
+from nnctl.components.fields import NonEmptyStr, NonNegativeInt, PositiveInt
 from nnctl.components.signature import DataSignature
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
@@ -36,6 +36,8 @@ InMemory = Annotated[
 ]
 SplitRule = Literal["stratified", "random", "ordered"]
 TargetType = Literal["labels", "values"]
+BALANCED = "balanced"
+"""The `weights` that give every class the same share of the cost."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ class Examples:
     targets: labels (n,) or (n, time) int64 or values (n, *target_shape) float32; test_inputs and test_targets: the
     test set that comes with the source apart. hints: what decides on which side examples are held out.
     advice: a sentence for each doubt about them. kept: of inputs that are numbers, what inputs to come are made by.
+    weights and test_weights: what each example counts in the cost, (n,), as the data says it, where
+    `Source.weights` asks for it; None for 1.
     """
 
     description: Description
@@ -126,6 +130,8 @@ class Examples:
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()
     kept: Mapping[str, Any] = field(default_factory=dict)
+    weights: NDArray[Any] | None = None
+    test_weights: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +146,8 @@ class Source(DataSource):
 
     undecided_targets: ClassVar[bool] = False
     """True where whole numbers among the targets may be classes or amounts: a file does not say which."""
+    weighs_rows: ClassVar[bool] = False
+    """True where `weights` may name what the data has of each example."""
 
     validation: Annotated[
         Portion | None, "examples held out for validation, a number or a share; none if absent or 0"
@@ -180,7 +188,18 @@ class Source(DataSource):
     augment: Annotated[
         tuple[Augmentation, ...], "random changes of the training examples, new each epoch, in this order"
     ] = ()
+    weights: Annotated[
+        NonEmptyStr | None,
+        "what each example counts in the cost: balanced, by class, n/(K·n_c) for n training labels of K classes, or "
+        "in npz and table the name of an array or a column, whose mean is scaled to 1 over the training set; metrics "
+        "count all alike",
+    ] = None
     seed: Annotated[NonNegativeInt | None, "of the splits and of generated data; the spec's if absent"] = None
+
+    @property
+    def ignored(self) -> int | None:
+        """The label that the cost and every metric leave out; None where there is none."""
+        return None
 
     @property
     def picture_options(self) -> PictureOptions | None:
@@ -190,6 +209,11 @@ class Source(DataSource):
     @property
     def own_test_set(self) -> bool:
         """True where the source comes with a test set; `test` then takes from that."""
+        return False
+
+    @property
+    def divides(self) -> bool:
+        """True where hints assign every example, by `validation` and `test` as the source means them."""
         return False
 
     @property
@@ -204,7 +228,8 @@ class Source(DataSource):
 
     def with_amounts(self) -> Self:
         """The same source with `target_type: values`, unless it or its fields know what the targets are."""
-        said = self.target_type is not None or self.classes is not None or self.reconstruct
+        of_classes = self.classes is not None or self.ignored is not None or self.weights == BALANCED
+        said = self.target_type is not None or of_classes or self.reconstruct
         return self if said or not self.undecided_targets else replace(self, target_type="values")
 
     def without_subset(self) -> Self | None:
@@ -239,8 +264,9 @@ class Source(DataSource):
 
     def signature_of(self, description: Description) -> DataSignature:
         """The signature of described data after the class filter, `target_type` and the transforms."""
-        classes = description.classes
+        classes = self.counted(description.classes)
         target_shape = description.target_shape
+        self._check_counting(description)
         if classes is not None and target_shape and (self.classes is not None or self.target_type == "values"):
             key = "classes" if self.classes is not None else "target_type: values"
             raise DataError(f"{key} is for one label an example, and this {self.type} data has one a step")
@@ -287,7 +313,33 @@ class Source(DataSource):
             vocabulary=description.vocabulary,
             reconstructs=self.reconstruct,
             target_statistics_shape=target_statistics_shape,
+            weights_shape=None if self.weights is None else target_shape if self.weights == BALANCED else (),
+            ignores=self.ignored is not None,
         )
+
+    def counted(self, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """The classes without the label that is left out."""
+        if classes is None or self.ignored is None:
+            return classes
+        return tuple(name for name in classes if name != str(self.ignored))
+
+    def _check_counting(self, description: Description) -> None:
+        """Raise DataError where `weights` or `ignore` make no sense of these targets."""
+        labelled = description.classes is not None and self.target_type != "values" and not self.reconstruct
+        if self.ignored is not None and not labelled:
+            raise DataError("labels can be left out, and these targets are values", "ignore")
+        if self.weights == BALANCED and not labelled:
+            raise DataError("balanced is of classes, and these targets are values", "weights")
+        if self.weights in (None, BALANCED):
+            return
+        if not self.weighs_rows:
+            name = cut(str(self.weights))
+            raise DataError(
+                f"{self.type} data has no weights called {name!r}\n  npz and table may; say balanced", "weights"
+            )
+        mixing = [part.type for part in self.augment if part.mixes] + [part.type for part in self.expand if part.mixes]
+        if mixing and not labelled:
+            raise DataError(f"{mixing[0]} mixes values, and they have weights\n  remove one of the two", "weights")
 
     def _refuse_one_class(self, classes: tuple[str, ...]) -> None:
         """Raise DataError where there is nothing to tell apart: whatever a net answers would be right."""
@@ -322,6 +374,22 @@ class Source(DataSource):
         validation = ("validation",) if self.validation or self.fold else ()
         test = ("test",) if self.test or (self.own_test_set and self.test is None) else ()
         return ("train", *validation, *test)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IgnoringSource(Source):
+    """A source whose labels have numbers, of which one may stand for none."""
+
+    ignore: Annotated[
+        int | None,
+        "the label, such as -100, of examples, or of steps of sequences, that the cost and every metric leave out; "
+        "it is no class",
+    ] = None
+
+    @property
+    def ignored(self) -> int | None:
+        """The label, as the spec says it."""
+        return self.ignore
 
 
 def select_classes(names: Sequence[str], chosen: Sequence[str | int] | None) -> tuple[str, ...]:

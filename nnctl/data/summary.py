@@ -64,7 +64,7 @@ def summarize(dataset: Dataset) -> list[dict[str, Any]]:
     """Rows, one a split: name, examples, input and target shape, then the numbers.
 
     min, max, mean, std: of the inputs as the net receives them. Labels: examples of
-    each class by name; values: their least, greatest and mean.
+    each class by name, and of those that are left out, where some may be; values: their least, greatest and mean.
     """
     return [_summary(name, split, dataset) for name, split in dataset.splits.items()]
 
@@ -90,8 +90,10 @@ def _summary(name: str, split: Split, dataset: Dataset) -> dict[str, Any]:
     }
     classes = dataset.signature.classes
     if classes is not None:
-        counts = np.bincount(split.targets.reshape(-1), minlength=len(classes)).tolist()
-        return row | {"classes": dict(zip(classes, counts))}
+        labels = split.targets.reshape(-1)
+        counts = np.bincount(labels[labels >= 0], minlength=len(classes)).tolist()
+        left_out = {"left_out": int((labels < 0).sum())} if dataset.signature.ignores else {}
+        return row | {"classes": dict(zip(classes, counts))} | left_out
     targets = measure(split.targets).pooled()
     return row | {
         "target_min": float(targets.minimum),

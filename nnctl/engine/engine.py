@@ -123,7 +123,9 @@ class Engine:
     def measures(self) -> Measures:
         """New measures of the net's cost, metrics and step metrics, which have seen no example."""
         network = self.network
-        return Measures(network.fitted_metrics, network.step_metrics, per_example(network.evaluation))
+        per_label = per_example(network.evaluation)
+        ignores = network.signature.ignores
+        return Measures(network.fitted_metrics, network.step_metrics, per_label, ignores=ignores)
 
     # -- training ------------------------------------------------------------
 

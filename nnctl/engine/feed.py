@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
-from nnctl.data.stored.arrays import StoredArray
+from nnctl.data.stored.arrays import LazyRows
 from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.evaluate import BATCH
 from nnctl.engine.stored import stored_targets
@@ -65,7 +65,7 @@ class Feed:
         self._measured[split] = reader
 
     def bind_stored(
-        self, split: str, inputs: StoredArray, targets: NDArray[Any], weights: NDArray[Any] | None = None
+        self, split: str, inputs: LazyRows, targets: NDArray[Any], weights: NDArray[Any] | None = None
     ) -> None:
         """Make a split known that lies on disk, to be measured; a part of it at a time is put on the backend.
 

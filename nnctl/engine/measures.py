@@ -80,12 +80,19 @@ class Measures:
     """The cost, the metrics and the step metrics of all examples that were added.
 
     The cost is a mean by the examples' weights, a step metric one by their number; of a
-    metric its accumulator knows. Arguments: see `Gathered`; step_metrics: columns.
+    metric its accumulator knows. Arguments: see `Gathered`; step_metrics: columns; ignores: whether
+    labels are left out.
     """
 
     def __init__(
-        self, metrics: Mapping[str, Metric], step_metrics: Sequence[str] = (), per_example: Collection[str] = ()
+        self,
+        metrics: Mapping[str, Metric],
+        step_metrics: Sequence[str] = (),
+        per_example: Collection[str] = (),
+        *,
+        ignores: bool = False,
     ) -> None:
+        self._ignores = ignores
         self._gathered = Gathered(metrics, per_example)
         self._step_sums = dict.fromkeys(step_metrics, 0.0)
         self._weight = self._cost = 0.0
@@ -137,7 +144,7 @@ class Measures:
             interface.COST: self._cost,
             **self._step_sums,
         }
-        if self._gathered.counted != self._examples:
+        if self._ignores:
             numbers[interface.LABELS_COUNTED] = float(self._gathered.counted)
         for column, accumulator in self._gathered.accumulators.items():
             memory = accumulator.memory()
@@ -160,7 +167,7 @@ class Measures:
         numbers = {name: math.nan if number is None else number for name, number in sums.items()}
         self._weight, self._cost = numbers["weight"], numbers[interface.COST]
         self._examples = int(numbers["examples"])
-        self._gathered.counted = int(numbers.get(interface.LABELS_COUNTED, numbers["examples"]))
+        self._gathered.counted = int(numbers[interface.LABELS_COUNTED]) if self._ignores else self._examples
         self._step_sums = {name: numbers[name] for name in self._step_sums}
         memories: dict[str, dict[str, Array]] = {column: {} for column in self._gathered.accumulators}
         for key, array in arrays.items():

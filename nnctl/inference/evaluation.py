@@ -16,6 +16,7 @@ from nnctl.data.stored.arrays import equal
 from nnctl.errors import RunError, UsageError
 from nnctl.inference.inputs import error_of
 from nnctl.inference.labelled import Labelled, labelled
+from nnctl.inference.judging import counted
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
 from nnctl.training.splits import bind_whole
@@ -207,16 +208,16 @@ def _judged(
         if top_k is not None:
             raise UsageError("--top-k: this net predicts values, not classes")
         return EvaluationResult(row)
-    targets = targets.reshape(-1)
+    answers, labels = counted(answers, targets)
     if top_k is not None:
         if not 1 <= top_k <= len(classes):
             raise UsageError(f"--top-k {top_k}: there are {len(classes)} classes")
         name = f"top_{top_k}"
-        row[name] = None if scores is None else float(np.mean(in_top_k(scores, targets, top_k)))
+        row[name] = None if scores is None else float(np.mean(in_top_k(*counted(scores, targets), top_k)))
     if len(classes) > MOST_CONFUSED:
         return EvaluationResult(row)
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (targets, answers), 1)
+    np.add.at(confusion, (labels, answers), 1)
     return EvaluationResult(row, confusion)
 
 

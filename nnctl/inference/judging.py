@@ -34,3 +34,10 @@ def judge(
     gathered = Gathered(metrics, measuring.per_example(graph))
     gathered.add_split(parts, len(outputs))
     return {name: value if np.isfinite(value) else None for name, value in gathered.values().items()}
+
+
+def counted(rows: NDArray[Any], targets: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """(rows, labels) of labels that count; rows (n, …) has one for each of the labels, −1 where one is left out."""
+    labels = targets.reshape(-1)
+    kept = labels >= 0
+    return (rows, labels) if kept.all() else (rows[kept], labels[kept])

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from nnctl.analysis.overflow import not_finite, words_on
 from nnctl.components.signature import DataSignature
-from nnctl.data.stored.arrays import Rows, StoredArray, pieces_of
+from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.graph import interface
 from nnctl.inference.inputs import ErrorOf
-from nnctl.inference.judging import judge
+from nnctl.inference.judging import counted, judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
 from nnctl.runs.folder import CHECKPOINTS, RunFolder
@@ -51,7 +51,7 @@ class TrainedRun:
         With a label a step, a row a step: (n·time, classes).
         A net of two classes and one output unit answers the second class above the cost's threshold.
         """
-        parts = pieces_of(inputs, BATCH) if isinstance(inputs, StoredArray) else [inputs]
+        parts = pieces_of(inputs, BATCH) if isinstance(inputs, LazyRows) else [inputs]
         outputs = np.concatenate([self.engine.outputs(part) for part in parts], dtype=np.float64)
         if self.classes is None:
             return outputs
@@ -83,14 +83,16 @@ class TrainedRun:
         metrics = self.engine.network.fitted_metrics
         if self.classes is None:
             return judge(metrics, scores, targets.reshape(scores.shape), labelled=False)
-        return judge(metrics, scores[:, 1:] if self.one_unit else scores, targets.reshape(-1), labelled=True)
+        scores, labels = counted(scores, targets)
+        return judge(metrics, scores[:, 1:] if self.one_unit else scores, labels, labelled=True)
 
     def judge_answers(self, answers: NDArray[np.int64], targets: NDArray[Any]) -> dict[str, float | None]:
         """The metrics that hang on the answers alone, of classes (n,); the others are None."""
         metrics = self.engine.network.fitted_metrics
         of_answers = {column: metric for column, metric in metrics.items() if metric.of_answers}
+        answers, labels = counted(answers, targets)
         sure = np.eye(len(self.classes or ()))[answers]
-        return dict.fromkeys(metrics) | judge(of_answers, sure, targets.reshape(-1), labelled=True)
+        return dict.fromkeys(metrics) | judge(of_answers, sure, labels, labelled=True)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnctl.data.augment import Augmenter
 from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
 from nnctl.data.dataset import Dataset, Split
-from nnctl.data.stored.arrays import StoredArray
+from nnctl.data.stored.arrays import LazyRows
 from nnctl.data.streams import Purpose
 from nnctl.data.training_windows import TrainingWindows
 from nnctl.engine.feed import Feed
@@ -23,7 +23,7 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None
     train, timetable = data.train, Timetable.of_spec(spec, len(data.train))
     order = training_order(spec, len(train))
     augment = spec.data.augmentations
-    if not augment and not isinstance(train.inputs, StoredArray):
+    if not augment and not isinstance(train.inputs, LazyRows):
         feed.bind("train", train.inputs, train.targets, order, train.weights)
         return
     augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT) if augment else None
@@ -40,7 +40,7 @@ def bind_other_splits(feed: Feed, data: Dataset) -> None:
 
 def bind_whole(feed: Feed, name: str, split: Split) -> None:
     """Bind a split that is measured, where it lies."""
-    if isinstance(split.inputs, StoredArray):
+    if isinstance(split.inputs, LazyRows):
         feed.bind_stored(name, split.inputs, split.targets, split.weights)
     else:
         feed.bind(name, split.inputs, split.targets, weights=split.weights)

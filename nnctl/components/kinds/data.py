@@ -123,6 +123,11 @@ class Expansion(Component):
         """True where inputs must be (height, width, channels)."""
         raise NotImplementedError
 
+    @property
+    def mixes(self) -> bool:
+        """True where a copy's targets are not those of its original."""
+        return False
+
     def copy(self, which: int, inputs: Array, targets: Array, scale: float, seed: int, place: int) -> Any:
         """(inputs, targets) of copy `which`, from 0, stored as the originals are.
 

@@ -73,6 +73,11 @@ class AugmentedCopies(Expansion):
         """True where one of its augmentations is for images alone."""
         return any(augmentation.images for augmentation in self.augment)
 
+    @property
+    def mixes(self) -> bool:
+        """True where one of its augmentations changes targets."""
+        return any(augmentation.mixes for augmentation in self.augment)
+
     def copy(
         self, which: int, inputs: NDArray[Any], targets: NDArray[Any], scale: float, seed: int, place: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:

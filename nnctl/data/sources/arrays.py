@@ -11,7 +11,7 @@ from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import Description, Examples, InMemory, Source, TargetType
+from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory, TargetType
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArraySource(Source):
+class ArraySource(IgnoringSource):
     """Inputs (n, …) and targets (n,) or (n, k), in memory or, where they do not fit, read from disk in windows.
 
     uint8 inputs stay uint8 and enter the net as 0…255, other numbers become float32; vectors (n,)
     are taken as (n, 1).
-    Integer or text targets are labels, other numbers values, unless `target_type` says otherwise.
+    Integer or text targets are labels, other numbers values, unless `target_type` says otherwise. Labels a step,
+    (n, time) for inputs (n, time, …), are told by `target_type: labels` or by `ignore`.
     """
 
     undecided_targets = True
@@ -41,7 +42,7 @@ class ArraySource(Source):
     ] = ()
 
     def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
-        """Arrays by role: inputs, targets, and where there is a test set test_inputs, test_targets.
+        """Arrays by role: inputs, targets, weights where these are asked for, and test_inputs, … of a test set.
 
         Of the inputs, shape and type alone. Raises DataError.
         """
@@ -60,7 +61,7 @@ class ArraySource(Source):
         from nnctl.data.formats.numpy_files import describe
 
         arrays = self.arrays(folder)
-        return describe(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
+        return describe(arrays, **self._reading)
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8, float32, or int64 where they are indices."""
@@ -71,7 +72,13 @@ class ArraySource(Source):
         roles = [role for role in ("inputs", "test_inputs") if role in arrays]
         disk = on_disk(self.in_memory, sum(arrays[role].nbytes for role in roles))
         arrays |= {role: self.stored(folder, role) if disk else self.held(folder, role) for role in roles}
-        return assemble(arrays, indices=self.indices, target_type=self.target_type, path=self.path)
+        return assemble(arrays, **self._reading)
+
+    @property
+    def _reading(self) -> dict[str, Any]:
+        return {
+            "indices": self.indices, "target_type": self.target_type, "path": self.path, "ignored": self.ignored,
+        }  # fmt: skip
 
     def where(self, folder: Path) -> str:
         """The file."""
@@ -91,9 +98,14 @@ class Npz(ArraySource):
     targets: Annotated[NonEmptyStr, "name of the array of targets"] = "targets"
     test_inputs: Annotated[NonEmptyStr | None, "name of the array of test inputs"] = None
     test_targets: Annotated[NonEmptyStr | None, "name of the array of test targets"] = None
+    test_weights: Annotated[NonEmptyStr | None, "name of the array of the test set's weights; 1 each if absent"] = None
+
+    weighs_rows = True
 
     def problems(self) -> Sequence[Problem]:
         """A test set without one of its two arrays."""
+        if self.test_weights is not None and (self.test_inputs is None or self.weights in (None, BALANCED)):
+            return (Problem("test_weights", "test_weights without a test set and weights", "remove it"),)
         if (self.test_inputs is None) == (self.test_targets is None):
             return ()
         given, lacking = (
@@ -119,6 +131,9 @@ class Npz(ArraySource):
         names = {"inputs": self.inputs, "targets": self.targets}
         if self.test_inputs is not None and self.test_targets is not None:
             names |= {"test_inputs": self.test_inputs, "test_targets": self.test_targets}
+        if self.weights not in (None, BALANCED):
+            names |= {"weights": str(self.weights)}
+            names |= {} if self.test_weights is None else {"test_weights": self.test_weights}
         return read_npz(existing_file(self.path, folder), names, ("inputs", "test_inputs"))
 
     def held(self, folder: Path, role: str) -> NDArray[Any]:

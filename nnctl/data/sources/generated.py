@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.limits import CLASSES
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.source import Description, Examples, IgnoringSource
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MOST_NUMBERS = 10**8
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratedSource(Source):
+class GeneratedSource(IgnoringSource):
     """Examples from a formula."""
 
     @property

@@ -13,14 +13,14 @@ from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import Description, Examples, InMemory, Source
+from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout
 
 
 @register("data", "table")
-class TableSource(Source):
+class TableSource(IgnoringSource):
     """A table with one example a row: csv, tsv, parquet, feather, packed or not.
 
     What a column is, a number or a name, is decided over all of its cells, unless `columns` says it. What the columns
@@ -32,6 +32,7 @@ class TableSource(Source):
     of_files = (".csv", ".tsv", ".parquet", ".feather")
 
     undecided_targets = True
+    weighs_rows = True
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     target: Annotated[
@@ -75,14 +76,16 @@ class TableSource(Source):
         from nnctl.data.tables.encoding import TableInputs
         from nnctl.data.tables.kinds import columns_of
         from nnctl.data.tables.reading import open_table
-        from nnctl.data.tables.targets import targets_of
+        from nnctl.data.tables.targets import targets_of, weights_of
 
         path = existing_file(self.path, folder)
         table = open_table(path, self.layout, self.in_memory)
-        kinds = columns_of(table, self.columns, self.targets)
+        weight = () if self.weights is None or self.weights == BALANCED else (self.weights,)
+        kinds = columns_of(table, self.columns, (*self.targets, *weight))
         targets, classes = targets_of(table, self.targets, self.target_type)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))
-        return Examples(description, TableInputs(table, kinds, self.targets, description), targets)
+        weights = weights_of(table, weight[0]) if weight else None
+        return Examples(description, TableInputs(table, kinds, self.targets, description), targets, weights=weights)
 
     @property
     def layout(self) -> Layout:

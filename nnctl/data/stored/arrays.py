@@ -1,9 +1,10 @@
-"""Arrays of examples in files, larger than memory where they must be: rows are read as they are asked for."""
+"""Rows of examples that are read as they are asked for, and arrays in files, larger than memory where they must be."""
 
 from __future__ import annotations
 
 import math
 import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self, TypeAlias, overload
@@ -17,11 +18,42 @@ from nnctl.errors import DataError
 
 _PIECE_BYTES = 1 << 24
 """Bytes that are read at a time, 16 MiB: what lies between reads is all that stays in memory."""
-_PIECE_ROWS = 1024
-"""Rows gathered at a time: around each the system may map 16 pages."""
+_STRETCH_BYTES = 1 << 26
+"""Bytes of a file that may be mapped at a time while rows are gathered from it, 64 MiB."""
 
 
-class StoredArray:
+class LazyRows(ABC):
+    """Rows (n, …) that are arrays only when some are asked for: indexed by slices and by arrays of rows."""
+
+    dtype: np.dtype[Any]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """(n, …)."""
+
+    @abstractmethod
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]: ...
+
+    @abstractmethod
+    def of(self, rows: NDArray[np.int64]) -> Self:
+        """The same rows at these indices; nothing is read."""
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the rows take as an array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+class StoredArray(LazyRows):
     """An array (n, …) in a file, or some of its rows; indexed by slices and by arrays of rows, it gives arrays.
 
     The file holds rows one after the other, in C order and this machine's byte order, from `offset` on. What was read
@@ -42,26 +74,11 @@ class StoredArray:
         except OSError as error:
             raise unreadable(path, error) from error
         self._view: NDArray[Any] = np.frombuffer(self._mapping, self.dtype, math.prod(shape), offset).reshape(shape)
-        # Around a row that is asked for, others are seldom wanted.
-        self._advise("MADV_RANDOM")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(n, …)."""
-        return (len(self), *self._whole[1:])
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self._whole)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the rows take."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    def __len__(self) -> int:
-        return self._whole[0] if self._rows is None else len(self._rows)
+        return self._whole if self._rows is None else (len(self._rows), *self._whole[1:])
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
         if isinstance(rows, slice):
@@ -74,7 +91,7 @@ class StoredArray:
         return self._gather(rows if self._rows is None else self._rows[rows])
 
     def of(self, rows: NDArray[np.int64]) -> Self:
-        """The same array's rows at these indices; nothing is read."""
+        """See `LazyRows`."""
         chosen = rows if self._rows is None else self._rows[rows]
         return type(self)(self.path, self._whole, self.dtype, self._offset, chosen)
 
@@ -94,10 +111,12 @@ class StoredArray:
     def _gather(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows of the file in any order."""
         gathered = np.empty((len(rows), *self._whole[1:]), self.dtype)
-        step = _rows_in(self._whole, self.dtype, _PIECE_ROWS)
-        for first in range(0, len(rows), step):
-            part = slice(first, first + step)
-            np.take(self._view, rows[part], axis=0, out=gathered[part])
+        # In the order of the file: with a page the system maps its neighbours, where other rows of these lie.
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        stretches = ordered * self._view.strides[0] // _STRETCH_BYTES
+        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(stretches)) + 1):
+            gathered[order[part]] = self._view[ordered[part]]
             self._advise("MADV_DONTNEED")
         return gathered
 
@@ -107,8 +126,8 @@ class StoredArray:
             self._mapping.madvise(getattr(mmap, name), *where)
 
 
-Rows: TypeAlias = NDArray[Any] | StoredArray
-"""Examples in memory or on disk. `[slice]` and `[indices]` give arrays of either."""
+Rows: TypeAlias = NDArray[Any] | LazyRows
+"""Examples as an array, or as rows on disk or windows over a series. `[slice]` and `[indices]` give arrays of each."""
 
 
 def pieces_of(rows: Rows, of: int = 1) -> Iterator[NDArray[Any]]:
@@ -124,7 +143,7 @@ def chosen(rows: NDArray[Any], indices: NDArray[np.int64]) -> NDArray[Any]: ...
 def chosen(rows: Rows, indices: NDArray[np.int64]) -> Rows: ...
 def chosen(rows: Rows, indices: NDArray[np.int64]) -> Rows:
     """Rows by increasing indices; a view where they are in memory and consecutive, for images are large."""
-    if isinstance(rows, StoredArray):
+    if isinstance(rows, LazyRows):
         return rows.of(indices)
     first, last = int(indices[0]), int(indices[-1])
     return rows[first : last + 1] if last - first + 1 == len(indices) else rows[indices]
@@ -132,7 +151,7 @@ def chosen(rows: Rows, indices: NDArray[np.int64]) -> Rows:
 
 def in_memory(rows: Rows, what: str) -> NDArray[Any]:
     """The rows as one array, for what needs them together. Raises DataError where they do not fit."""
-    if isinstance(rows, StoredArray):
+    if isinstance(rows, LazyRows):
         require_memory(rows.nbytes, what)
     return rows[:]
 
@@ -142,6 +161,6 @@ def equal(one: Rows, other: Rows) -> bool:
     return one.shape == other.shape and all(map(np.array_equal, pieces_of(one), pieces_of(other)))
 
 
-def _rows_in(shape: tuple[int, ...], dtype: np.dtype[Any], most: int = 1 << 30) -> int:
+def _rows_in(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """The number of rows in a piece."""
-    return max(1, min(most, _PIECE_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize)))
+    return max(1, _PIECE_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))

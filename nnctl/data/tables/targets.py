@@ -69,3 +69,14 @@ def _as_number(text: str) -> str:
     except ValueError:
         return text
     return str(int(number)) if number.is_integer() else str(number)
+
+
+def weights_of(table: Table, name: str) -> NDArray[np.float64]:
+    """A column of weights, (n,). Raises DataError, at the line, for one that is missing, negative or not finite."""
+    require_column(table, name)
+    cells = table.cells(name)
+    weights = cells.numbers()
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
+    if len(wrong):
+        raise cells.error(int(wrong[0]), "this is no weight", "a finite number, 0 or more")
+    return weights

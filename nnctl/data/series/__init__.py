@@ -1,0 +1,1 @@
+"""Series and sequences from tables whose rows are steps."""

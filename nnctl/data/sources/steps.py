@@ -1,0 +1,195 @@
+"""Tables whose rows are steps: windows over series, as examples of what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import MaxLen, MinLen
+
+from nnctl.components.base import Transform
+from nnctl.components.fields import NonEmptyStr, PositiveInt
+from nnctl.components.registry import Problem, register
+from nnctl.data.source import Description, Examples, Portion, Source
+from nnctl.data.transforms import Standardize
+
+if TYPE_CHECKING:
+    from nnctl.data.series.timeline import Timeline
+    from nnctl.data.tables.cells import Table
+    from nnctl.data.tables.layout import Layout
+
+Names = Annotated[tuple[NonEmptyStr, ...], MinLen(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTable(Source):
+    """A table whose rows are steps of series; the fields that all such data have."""
+
+    path: Annotated[NonEmptyStr, "the file, relative to the spec"]
+    group: Annotated[NonEmptyStr | None, "the column that says whose series a row is; one series if absent"] = None
+    time: Annotated[
+        NonEmptyStr | None,
+        "the column of numbers or dates that orders the rows of a series; they are in order if absent",
+    ] = None
+    missing: Annotated[
+        Literal["error", "previous", "interpolate"],
+        "what fills a gap: the value before it, or a line from that to the one behind, which a forecast cannot know",
+    ] = "error"
+    scale: Annotated[
+        Literal["standardize", "min_max", "none"],
+        "each column of inputs by the steps that training reads: mean 0 and standard deviation 1, or from 0 to 1, or "
+        "as it is",
+    ] = "standardize"
+    header: Annotated[
+        bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
+    ] = None
+    delimiter: Annotated[
+        Annotated[str, MinLen(1), MaxLen(1)] | None, "between the cells of a text; a comma if absent, in .tsv a tab"
+    ] = None
+    encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
+    decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
+    missing_values: Annotated[
+        tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
+    ] = None
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of its file, as the spec says it."""
+        from nnctl.data.tables.layout import MISSING, Layout
+
+        return Layout(
+            delimiter=self.delimiter,
+            header=self.header,
+            encoding=self.encoding,
+            decimal=self.decimal,
+            missing=MISSING if self.missing_values is None else self.missing_values,
+        )
+
+    def table(self, folder: Path) -> Table:
+        """Its table. Raises DataError."""
+        from nnctl.data.paths import existing_file
+        from nnctl.data.tables.reading import open_table
+
+        return open_table(existing_file(self.path, folder), self.layout, None)
+
+    def where(self, folder: Path) -> str:
+        """The file."""
+        from nnctl.data.paths import resolve
+
+        return str(resolve(self.path, folder))
+
+
+@register("data", "series")
+class SeriesSource(StepTable):
+    """Windows over series from a table: from `window` steps of some columns, the `horizon` steps that follow.
+
+    An example's inputs are (window, columns), its targets (horizon · targets,), step after step. Each series is split
+    in time: its last steps are for the test, those before them for validation, and no target lies on two sides. The
+    inputs of validation and test may lie before their border, as they do when a forecast is made.
+    """
+
+    example = "{type: series, path: energy.csv, time: hour, target: load, window: 48, horizon: 24, test: 0.2}"
+
+    columns: Annotated[Names | None, "the inputs, by name; all but those of group and time if absent"] = None
+    target: Annotated[NonEmptyStr | Names | None, "the column to forecast, or several; all inputs if absent"] = None
+    known: Annotated[
+        tuple[NonEmptyStr, ...],
+        "inputs whose future is known, as that of a calendar is: `predict --steps` reads it from rows without a target",
+    ] = ()
+    window: Annotated[PositiveInt, "steps that an example reads"]
+    horizon: Annotated[PositiveInt, "steps that it forecasts"] = 1
+    stride: Annotated[PositiveInt, "steps from an example to the next"] = 1
+    validation: Annotated[Portion | None, "steps of each series before those of the test, a number or a share"] = None
+    test: Annotated[Portion | None, "the last steps of each series, a number or a share"] = None
+    split: Annotated[Literal["ordered"], "series are split in time"] = "ordered"
+    target_transforms: Annotated[
+        tuple[Transform, ...],
+        "rescalings of the targets for the cost, each step of each column by itself; answers and metrics stay in the "
+        "columns' own units",
+    ] = (Standardize(),)
+    in_memory: Annotated[
+        bool | None,
+        "whether windows are held one by one, or cut from the series as they are used; if absent, held where they take "
+        "at most half of the memory that is left",
+    ] = None
+
+    def problems(self) -> Sequence[Problem]:
+        """Roles of columns that do not go together, and folds, which are no splits in time."""
+        found = [*super().problems()]
+        for field in ("columns", "target"):
+            names = self._named(field) or ()
+            for name in (self.group, self.time):
+                if name is not None and name in names:
+                    found.append(Problem(field, f"column {name} orders the series, and is no number of a step"))
+            if twice := [name for name in names if names.count(name) > 1]:
+                found.append(Problem(field, f"column {twice[0]} is listed twice"))
+        targets = self._named("target") or self._named("columns") or ()
+        for name in self.known:
+            if name in targets:
+                found.append(Problem("known", f"column {name} is a target, and its future is asked for"))
+            elif self.columns is not None and name not in self.columns:
+                found.append(Problem("known", f"column {name} is no input", "name it in columns, too"))
+        if self.known and self.target is None:
+            found.append(Problem("known", "every input is a target where none is named", "say target: the column"))
+        if self.fold is not None:
+            found.append(Problem("fold", "folds would train on later steps than they validate on", "say validation"))
+        return found
+
+    @property
+    def divides(self) -> bool:
+        """True: what is held out are steps, and windows follow."""
+        return True
+
+    def describe(self, folder: Path) -> Description:
+        """Shapes, known without reading where the columns are named."""
+        inputs = self._named("columns")
+        if inputs is None:
+            inputs = self.inputs(self.table(folder))
+        return self._description(inputs)
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """Inputs that are fitted to the training windows; values."""
+        from nnctl.data.series.columns import Numbers
+        from nnctl.data.series.inputs import WindowInputs, targets
+        from nnctl.data.series.windows import Cut
+        from nnctl.data.source import SplitHints
+
+        table = self.table(folder)
+        timeline, _ = self.history(table)
+        inputs = self.inputs(table)
+        outputs = self.targets(inputs)
+        cut = Cut(self.window, self.horizon, self.stride, self.validation, self.test)
+        windows = cut.windows(timeline, table.place.name)
+        numbers = Numbers.of(table, timeline, (*inputs, *outputs), self.missing)
+        description = self._description(inputs)
+        return Examples(
+            description,
+            WindowInputs(numbers, inputs, windows.starts, self.window, self.scale, description, self.in_memory),
+            targets(numbers, outputs, windows.starts + self.window, self.horizon),
+            hints=SplitHints(windows.assigned),
+            advice=(*windows.advice, *timeline.advice),
+        )
+
+    def inputs(self, table: Table) -> tuple[str, ...]:
+        """Names of the inputs' columns."""
+        return self._named("columns") or tuple(name for name in table.columns if name not in (self.group, self.time))
+
+    def targets(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of the targets' columns."""
+        return self._named("target") or inputs
+
+    def history(self, table: Table) -> tuple[Timeline, Timeline]:
+        """(the steps that were, those to come whose known columns alone there are). Raises DataError."""
+        from nnctl.data.series.timeline import Timeline, without_end
+
+        timeline = Timeline.of(table, self.group, self.time)
+        return without_end(timeline, table, self.targets(self.inputs(table)) if self.known else ())
+
+    def _named(self, field: Literal["columns", "target"]) -> tuple[str, ...] | None:
+        said = self.columns if field == "columns" else self.target
+        return (said,) if isinstance(said, str) else said
+
+    def _description(self, inputs: tuple[str, ...]) -> Description:
+        return Description((self.window, len(inputs)), target_shape=(self.horizon * len(self.targets(inputs)),))
