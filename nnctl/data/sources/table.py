@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import MaxLen, MinLen
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @register("data", "table")
 class TableSource(IgnoringSource):
-    """A table with one example a row: csv, tsv, parquet, feather, packed or not.
+    """A table with one example a row: csv, tsv, txt, jsonl (packed or not), parquet, feather, arrow, xlsx, ods.
 
     What a column is, a number or a name, is decided over all of its cells, unless `columns` says it. What the columns
     teach (means, categories, what stands for missing cells) comes from training rows alone and is kept with the
@@ -29,7 +29,7 @@ class TableSource(IgnoringSource):
     """
 
     example = "{type: table, path: houses.csv, target: price, columns: {id: ignore}, validation: 0.2}"
-    of_files = (".csv", ".tsv", ".parquet", ".feather")
+    of_files = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".xlsx")
 
     undecided_targets = True
     weighs_rows = True
@@ -45,13 +45,21 @@ class TableSource(IgnoringSource):
         bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
     ] = None
     delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None, "between the cells of a text; a comma if absent, in .tsv a tab"
+        Annotated[str, MinLen(1), MaxLen(1)] | None,
+        "between the cells of a text, a blank for runs of blanks; if absent, what its line sep=; says, in .tsv a tab, "
+        "a semicolon where `decimal` is a comma, and else a comma",
     ] = None
-    encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
-    decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
+    encoding: Annotated[
+        NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, cp1252; UTF-16 and UTF-32 are known by their mark"
+    ] = "utf-8"
+    decimal: Annotated[Literal[".", ","], "the decimal point of a text's numbers"] = "."
+    comment: Annotated[NonEmptyStr | None, "what lines of a text that are no rows begin with, such as #"] = None
+    sheet: Annotated[NonEmptyStr | None, "of a workbook, by name; needed where there are several"] = None
     in_memory: InMemory = None
     missing_values: Annotated[
-        tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
+        tuple[str | int | float, ...] | None,
+        "cells that stand for nothing, also numbers, such as -999; if absent, empty ones, ?, NA, N/A, NaN, null, None "
+        "and -, in texts and sheets",
     ] = None
 
     @property
@@ -60,9 +68,24 @@ class TableSource(IgnoringSource):
         return self.target if isinstance(self.target, tuple) else (self.target,)
 
     def problems(self) -> Sequence[Problem]:
-        """Targets that are left out."""
+        """Targets that are left out, encodings that there are not, and delimiters that cannot be told apart."""
+        problems = []
         both = [name for name in self.targets if name in self.columns and not self.columns[name].used]
-        return (Problem("columns", f"column {both[0]} is the target and is ignored"),) if both else ()
+        if both:
+            problems.append(Problem("columns", f"column {both[0]} is the target and is ignored"))
+        if not _is_encoding(self.encoding):
+            problems.append(
+                Problem(
+                    "encoding",
+                    f"there is no encoding {self.encoding!r}",
+                    "it is one of Python's: utf-8, latin-1, cp1252, utf-16",
+                )
+            )
+        if self.delimiter is not None and self.delimiter == self.decimal:
+            problems.append(Problem("delimiter", f"the decimal point is {self.decimal!r}, too", "say delimiter: ';'"))
+        if self.delimiter is not None and (self.delimiter in '"\r\n\0' or not self.delimiter.isascii()):
+            problems.append(Problem("delimiter", f"{self.delimiter!r} cannot be between cells", "say delimiter: ';'"))
+        return problems
 
     def signature(self, folder: Path, seed: int = 0) -> DataSignature:
         """The signature, from a full read: only the training rows tell the categories."""
@@ -90,14 +113,16 @@ class TableSource(IgnoringSource):
     @property
     def layout(self) -> Layout:
         """The layout of its files, as the spec says it."""
-        from nnctl.data.tables.layout import MISSING, Layout
+        from nnctl.data.tables.layout import Layout
 
         return Layout(
             delimiter=self.delimiter,
             header=self.header,
             encoding=self.encoding,
             decimal=self.decimal,
-            missing=MISSING if self.missing_values is None else self.missing_values,
+            comment=self.comment,
+            sheet=self.sheet,
+            missing=None if self.missing_values is None else tuple(map(str, self.missing_values)),
             as_text=frozenset(name for name, column in self.columns.items() if column.as_text),
         )
 
@@ -106,3 +131,11 @@ class TableSource(IgnoringSource):
         from nnctl.data.paths import resolve
 
         return str(resolve(self.path, folder))
+
+
+def _is_encoding(name: str) -> bool:
+    """True where Python has a codec of this name for text."""
+    try:
+        return isinstance(b"".decode(name), str)
+    except (LookupError, ValueError):
+        return False

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nnctl.data.tables.stored import StoredColumns
-from nnctl.data.words import cut
+from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 
@@ -22,6 +22,10 @@ class Place(Protocol):
     @property
     def name(self) -> str:
         """The file's, in messages."""
+
+    @property
+    def doubt(self) -> str:
+        """The hint where a column is not found: the first row may be another thing than it was taken for."""
 
     def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
         """The error for a cell. row: of the table as it was read, from 0."""
@@ -113,6 +117,15 @@ class Table:
     def cells(self, name: str) -> Cells:
         """A column."""
         return Cells(name, self.columns[name], self.place, self.rows)
+
+    def require(self, name: str) -> None:
+        """Raise DataError where there is no such column."""
+        if name in self.columns:
+            return
+        near = nearest(name, self.columns)
+        hint = f"did you mean {near!r}?" if near else f"the columns are {some(list(self.columns))}"
+        hint = self.place.doubt or hint
+        raise DataError(f"{self.place.name}: there is no column {cut(name)!r}\n  {hint}")
 
     def parts(self, rows: int, names: Sequence[str]) -> Iterator[Table]:
         """Some columns in parts of so many rows, in order."""

@@ -1,38 +1,175 @@
-"""Files of typed columns: Parquet and Feather."""
+"""Files of typed columns: Parquet, Feather and Arrow."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather as feather
+import pyarrow.ipc as ipc
 import pyarrow.parquet as parquet
 
+from nnctl.data.opening import open_file
+from nnctl.data.tables.cell_kinds import Part, kind_of
 from nnctl.data.tables.cells import Table
+from nnctl.data.tables.heading import is_number, require_distinct
 from nnctl.data.tables.layout import Layout
+from nnctl.data.tables.places import RowPlace
+from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.words import cut
 from nnctl.errors import DataError
 
-
-@dataclass(frozen=True)
-class RowPlace:
-    """A place in a file without lines: rows by number."""
-
-    name: str
-
-    def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
-        """The error for a cell, with the number of its row."""
-        more = [f"  expected {expected}"] if expected else []
-        more += [f"  {hint}"] if hint else []
-        return DataError("\n".join([f"{self.name}: row {row + 1}, column {cut(column)!r}: {message}", *more]))
+_BATCH_ROWS = 1 << 16
+_STREAM = b"\xff\xff\xff\xff"
+"""The first bytes of Arrow's format for streams."""
 
 
-def read_columnar(path: Path, layout: Layout) -> Table:
-    """The table in a Parquet or Feather file. Raises DataError."""
-    try:
-        read = parquet.read_table if path.suffix.lower() == ".parquet" else feather.read_table
-        table = read(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: {error}") from error
-    return Table({name: table[name] for name in table.column_names}, RowPlace(str(path)))
+class ColumnarReader(Reader):
+    """A reader of a file of typed columns: what its types say is taken, and null is missing.
+
+    Decimal numbers become doubles, or whole numbers where they have no decimals; those that do not fit 64 bits become
+    texts. Times of the day become texts. A column of lists, maps or bytes is refused by its name.
+    """
+
+    decimal = "."
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._path = path
+        self.place = RowPlace(str(path))
+        self._missing = layout.missing
+        self._as_text = layout.as_text
+        with self._reading():
+            self._schema = parquet.read_schema(path) if self._is_parquet else self._table_schema()
+        require_distinct(str(path), self._schema.names)
+        for field in self._schema:
+            self._require_plain(field)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return tuple(name.strip() for name in self._schema.names)
+
+    def table(self) -> Table:
+        """The table, whole. Raises DataError."""
+        with self._reading():
+            if self._is_parquet:
+                table = parquet.read_table(self._path)
+            elif self._is_stream():
+                with open_file(self._path) as file:
+                    table = ipc.open_stream(file).read_all()
+            else:
+                table = feather.read_table(self._path)
+        if not len(table):
+            raise DataError(f"{self._path} holds no rows")
+        columns = {name: table.column(i) for i, name in enumerate(self.names)}
+        return Table({name: self._cells(name, column).values for name, column in columns.items()}, self.place)
+
+    def batches(
+        self, types: Mapping[str, pa.DataType] | None = None, only: Collection[str] | None = None
+    ) -> Iterator[Batch]:
+        """See `Reader`."""
+        stored = dict(zip(self.names, self._schema.names, strict=True))
+        names = [name for name in self.names if only is None or name in only]
+        with self._reading():
+            for batch in self._record_batches():
+                columns = {name: batch.column(batch.schema.get_field_index(stored[name])) for name in names}
+                parts = {name: self._cells(name, column) for name, column in columns.items()}
+                yield Batch(batch.num_rows, parts, batch.nbytes)
+
+    @property
+    def _is_parquet(self) -> bool:
+        return self._path.suffix.lower() == ".parquet"
+
+    def _is_stream(self) -> bool:
+        with open_file(self._path) as file:
+            return file.read(4) == _STREAM
+
+    def _table_schema(self) -> pa.Schema:
+        with open_file(self._path) as file:
+            return (ipc.open_stream(file) if self._is_stream() else ipc.open_file(file)).schema
+
+    def _record_batches(self) -> Iterator[pa.RecordBatch]:
+        if self._is_parquet:
+            with parquet.ParquetFile(self._path) as file:
+                yield from file.iter_batches(_BATCH_ROWS)
+        elif self._is_stream():
+            with open_file(self._path) as source:
+                yield from ipc.open_stream(source)
+        else:
+            with pa.OSFile(str(self._path)) as source:
+                reader = ipc.open_file(source)
+                for i in range(reader.num_record_batches):
+                    yield reader.get_batch(i)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with open_file(self._path) as file:
+            empty = not file.read(1)
+        if empty:
+            raise DataError(f"{self._path} is empty")
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            words = str(error).split("\n", 1)[0]
+            raise DataError(f"{self._path} is cut short or broken: {words}") from error
+
+    def _require_plain(self, field: pa.Field) -> None:
+        type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_time(type_):
+            return
+        try:
+            kind_of(type_)
+        except ValueError as error:
+            raise DataError(
+                f"{self._path}: column {cut(field.name)!r} holds {error}, and a cell is a number, a text, true or "
+                "false, or a date\n  leave it out of the file, or make columns of its parts"
+            ) from error
+
+    def _cells(self, name: str, column: pa.Array | pa.ChunkedArray) -> Part:
+        values = _plain(column)
+        if self._missing is not None:
+            values = without(values, self._missing)
+        kind = kind_of(values.type)
+        was_number = kind == "text" and (pa.types.is_integer(column.type) or pa.types.is_decimal(column.type))
+        if name in self._as_text and kind != "text":
+            return Part("text", pc.cast(values, pa.string()))
+        return Part("digits" if was_number else kind, values)
+
+
+def without(values: pa.Array | pa.ChunkedArray, marks: Collection[str]) -> pa.Array | pa.ChunkedArray:
+    """Cells, null where one is what stands for nothing."""
+    kind = kind_of(values.type)
+    if kind == "text":
+        plain = pc.cast(values, pa.string())
+        return pc.if_else(pc.is_in(plain, pa.array(sorted(marks), pa.string())), None, plain)
+    if kind in ("whole", "real"):
+        numbers = [float(mark) for mark in marks if is_number(mark)]
+        found = pc.is_in(pc.cast(values, pa.float64()), pa.array(numbers, pa.float64()))
+        return pc.if_else(found, pa.scalar(None, values.type), values) if numbers else values
+    return values
+
+
+def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """A column as one of the types that cells have."""
+    type_ = column.type
+    if pa.types.is_dictionary(type_):
+        return column if kind_of(type_) == "text" else _plain(pc.cast(column, type_.value_type))
+    if pa.types.is_null(type_) or (pa.types.is_decimal(type_) and type_.scale > 0):
+        return pc.cast(column, pa.float64())
+    if pa.types.is_decimal(type_) or pa.types.is_uint64(type_):
+        try:
+            return pc.cast(column, pa.int64())
+        except pa.ArrowInvalid:
+            return pc.cast(column, pa.string())
+    if pa.types.is_float16(type_):
+        return pc.cast(column, pa.float32())
+    if pa.types.is_timestamp(type_):
+        return pc.cast(column, pa.timestamp("us", "UTC" if type_.tz else None), safe=False)
+    if pa.types.is_date64(type_):
+        return pc.cast(column, pa.date32())
+    if pa.types.is_time(type_) or pa.types.is_string_view(type_):
+        return pc.cast(column, pa.string())
+    return column

@@ -1,8 +1,12 @@
-"""Delimited text read in columns by Arrow, and pointed into by our own reader of rows."""
+"""Delimited text read in columns by Arrow, in blocks of whole rows on every core."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -10,107 +14,271 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from nnctl.data.formats.delimited import DelimitedFile
-from nnctl.data.tables.cells import Table
+from nnctl.data.tables.cell_kinds import TYPES, Part, kind_of, of_texts, trimmed
+from nnctl.data.tables.grammar import Grammar
+from nnctl.data.tables.heading import Heading, heading_of
 from nnctl.data.tables.layout import Layout
-from nnctl.data.words import cut
+from nnctl.data.tables.places import TextPlace
+from nnctl.data.tables.reader import Batch, Reader
+from nnctl.data.tables.text_files import Block, TextFile, lines_in
 from nnctl.errors import DataError
 
-_LEADING_ZERO = r"^\s*[+-]?0[0-9]"
+_DELIMITERS = (";", "\t", "|", ",")
+_HEAD_ROWS = 100
+"""Rows by which the shape of a table is told."""
+_LARGEST = 9.2e18
+"""Numbers beyond this may be whole ones that a double would round."""
+_DIRECT = ("real", "truth", "date", "time", "instant")
+"""Kinds that Arrow reads as they are; of others the text has to be looked at."""
+_SEPARATOR = re.compile(rb'^"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class TextPlace:
-    """A place in delimited text: rows are found by reading it again."""
+class DelimitedReader(Reader):
+    """A reader of delimited text.
 
-    file: DelimitedFile
-    names: tuple[str, ...]
-    has_header: bool
+    A quoted cell that is empty is missing, as one without quotes is; other quoted marks of missing cells are texts, and
+    a quoted number is a number.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._file = TextFile(path, layout.encoding)
+        said = _SEPARATOR.match(self._file.head())
+        delimiter = layout.delimiter_of(path)
+        if said is not None and layout.delimiter is None:
+            delimiter = said[1].decode()
+        self._grammar = Grammar(delimiter, layout.comment)
+        self._skip = 0 if said is None else 1
+        self._layout = layout
+        rows = self._first_rows()
+        _check_delimiter(path, rows, delimiter)
+        cells = [[cell.text for cell in self._grammar.cells(row)] for row in rows]
+        self.heading = heading_of(str(path), cells, layout.header)
+        self.place = TextPlace(
+            self._file, self._grammar, self._skip, self.heading.positions, self.heading.has_header, self.heading.doubt
+        )
+        self.decimal = layout.decimal
 
     @property
-    def name(self) -> str:
-        """The file's, in messages."""
-        return self.file.name
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return tuple(self.heading.positions)
 
-    def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
-        """The error for a cell, with its line."""
-        found = next(islice(self.file.rows(), row + self.has_header, None), None)
-        if found is None:
-            return DataError(f"{self.name}: row {row + 1}, column {cut(column)!r}: {message}")
-        return self.file.cell_error(found, self.names.index(column), message, expected, hint)
+    def batches(
+        self, types: Mapping[str, pa.DataType] | None = None, only: Collection[str] | None = None
+    ) -> Iterator[Batch]:
+        """See `Reader`."""
+        work = _Work(self._layout, self._grammar, self.heading, types, only)
+        blocks = self._blocks()
+        first = next(blocks, None)
+        if first is None:
+            raise DataError(f"{self.place.name} holds no rows below its header")
+        work.look_at(first)
+        waiting: deque[tuple[Block, Future[Batch]]] = deque()
+        row = 0
+        with ThreadPoolExecutor(pa.cpu_count()) as pool:
+            try:
+                waiting.append((first, pool.submit(work.convert, first)))
+                for block in blocks:
+                    waiting.append((block, pool.submit(work.convert, block)))
+                    if len(waiting) > 2 * pa.cpu_count():
+                        batch = self._result(*waiting.popleft(), row)
+                        row += batch.rows
+                        yield batch
+                while waiting:
+                    batch = self._result(*waiting.popleft(), row)
+                    row += batch.rows
+                    yield batch
+            finally:
+                pool.shutdown(cancel_futures=True)
 
+    def _first_rows(self) -> list[str]:
+        rows: list[str] = []
+        for block in self._file.blocks(self._grammar, self._skip):
+            found = islice(self._grammar.rows(block.data), _HEAD_ROWS - len(rows))
+            rows += [block.data[row.start : row.end].decode() for row in found]
+            if len(rows) == _HEAD_ROWS:
+                break
+        if not rows:
+            raise DataError(f"{self._file.path} is empty")
+        return rows
 
-def read_delimited(path: Path, layout: Layout) -> Table:
-    """The table in a text file. One kind a column, decided over the whole file. Raises DataError."""
-    place = text_place(path, layout)
-    columns = _columns(path, place.file.delimiter, layout, place.names, place.has_header)
-    return Table(dict(zip(place.names, columns, strict=True)), place)
+    def _blocks(self) -> Iterator[Block]:
+        """Blocks with rows of cells, the header left out."""
+        header = self.heading.has_header
+        for block in self._file.blocks(self._grammar, self._skip):
+            if header:
+                row = next(self._grammar.rows(block.data), None)
+                if row is None:
+                    continue
+                header = False
+                if rest := block.data[row.end :]:
+                    yield Block(rest, block.line + lines_in(block.data[: row.end]))
+            else:
+                yield block
 
-
-def text_place(path: Path, layout: Layout) -> TextPlace:
-    """The place of a text file's cells, from its first row. Raises DataError."""
-    delimiter = layout.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
-    file = DelimitedFile.at(path, delimiter)
-    top = next(file.rows(), None)
-    if top is None:
-        raise DataError(f"{path} is empty")
-    has_header = layout.header if layout.header is not None else not any(_is_number(cell) for cell in top[1])
-    names = tuple(cell.strip() for cell in top[1]) if has_header else tuple(str(i) for i in range(len(top[1])))
-    return TextPlace(file, names, has_header)
-
-
-def _columns(
-    path: Path, delimiter: str, layout: Layout, names: tuple[str, ...], has_header: bool
-) -> list[pa.ChunkedArray]:
-    marks = {form for mark in layout.missing for form in (mark, mark.lower(), mark.upper(), mark.title())}
-    types = dict.fromkeys(layout.as_text.intersection(names), pa.string())
-    read = pacsv.ReadOptions(column_names=list(names), skip_rows=int(has_header), encoding=layout.encoding)
-    parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-
-    def convert() -> pacsv.ConvertOptions:
-        return pacsv.ConvertOptions(
-            column_types=types,
-            null_values=sorted(marks),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            decimal_point=layout.decimal,
-        )
-
-    with pacsv.open_csv(path, read, parse, convert()) as stream:
-        first = stream.schema
-    # Whole numbers are read as texts at first: their leading zeros are no zeros of a number.
-    whole = [field.name for field in first if pa.types.is_integer(field.type)]
-    types |= dict.fromkeys(whole, pa.string())
-    types |= {f.name: f.type for f in first if f.name not in types and not pa.types.is_null(f.type)}
-    while True:
+    def _result(self, block: Block, future: Future[Batch], row: int) -> Batch:
         try:
-            table = pacsv.read_csv(path, read, parse, convert())
-            break
+            batch = future.result()
         except pa.ArrowInvalid as error:
-            changed = next((n for i, n in enumerate(names) if f"column #{i}:" in str(error)), None)
-            if changed is None or types.get(changed) == pa.string():
-                raise DataError(f"{path}: {error}") from error
-            types[changed] = pa.string()
-    return [_decided(table[name], name in layout.as_text) for name in names]
+            raise self._ragged(block) or DataError(f"{self.place.name}: {error}") from error
+        if batch.behind is not None and batch.behind.null_count < len(batch.behind):
+            ragged = self._ragged(block, pc.index(pc.is_valid(batch.behind), True).as_py())
+            assert ragged is not None
+            raise ragged
+        return batch
+
+    def _ragged(self, block: Block, index: int | None = None) -> DataError | None:
+        """The error for the first row of another length, or for the row at `index`; None where there is none."""
+        width = self.heading.width
+        for i, row in enumerate(self._grammar.rows(block.data)):
+            text = block.data[row.start : row.end].decode()
+            cells = self._grammar.cells(text)
+            if len(cells) == width and i != index:
+                continue
+            columns = width - self.heading.empty
+            message = f"{len(cells)} cell{'s' * (len(cells) != 1)} in a table of {columns} columns"
+            hint = (
+                "quote a cell that holds the delimiter"
+                if len(cells) > columns
+                else ("fill the row up, or remove it; a line that is no row may begin with what `comment:` says")
+            )
+            return self.place.row_error(text, block.line + row.lines, message, hint)
+        return None
 
 
-def _decided(column: pa.ChunkedArray, as_text: bool) -> pa.ChunkedArray:
-    """Texts as whole or real numbers where every one of them is such a number."""
-    if as_text or not pa.types.is_string(column.type):
-        return column
-    if pc.any(pc.match_substring_regex(column, _LEADING_ZERO)).as_py():
-        return column
-    for kind in (pa.int64(), pa.float64()):
+@dataclass
+class _Work:
+    """The conversion of blocks, on any thread.
+
+    types: of columns, where they are known. only: columns that are read, all if None. guesses: types that Arrow reads
+    columns as; those that are not here are read as texts, which are looked at.
+    """
+
+    layout: Layout
+    grammar: Grammar
+    heading: Heading
+    types: Mapping[str, pa.DataType] | None
+    only: Collection[str] | None
+    guesses: dict[str, pa.DataType] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.names = [name for name in self.heading.positions if self.only is None or name in self.only]
+        self.as_written = set(self.layout.as_text)
+        if self.types is not None:
+            self.as_written |= {name for name, type_ in self.types.items() if kind_of(type_) == "text"}
+
+    def look_at(self, block: Block) -> None:
+        """Guess the types of columns that are not known, from a block."""
+        for name in self.names:
+            if self.types is not None and name in self.types and kind_of(self.types[name]) in _DIRECT:
+                self.guesses[name] = TYPES[kind_of(self.types[name])]
+        data = self.grammar.plain(block.data)
+        unknown = [n for n in self.names if n not in self.as_written and (self.types is None or n not in self.types)]
+        if not data or not unknown:
+            return
         try:
-            return pc.cast(pc.utf8_trim_whitespace(column), kind)
+            table = self._read(data, self.names, {})
         except pa.ArrowInvalid:
-            continue
-    return column
+            # A row of another length is reported where the block is converted.
+            return
+        for name in unknown:
+            values = table[name]
+            if values.null_count == len(values) or not _is_direct(values.type):
+                continue
+            if pa.types.is_floating(values.type) and pc.max(pc.abs(values)).as_py() > _LARGEST:
+                continue
+            self.guesses[name] = TYPES[kind_of(values.type)]
+
+    def convert(self, block: Block) -> Batch:
+        """The cells of a block. Raises pyarrow.ArrowInvalid for a row of another length."""
+        data = self.grammar.plain(block.data)
+        if not data:
+            return Batch(0, {}, len(block.data))
+        guesses = {name: self.guesses.get(name, pa.string()) for name in self.names}
+        try:
+            table = self._read(data, self.names, guesses)
+        except pa.ArrowInvalid:
+            found = self._read(data, self.names, dict.fromkeys(self.as_written, pa.string())).schema
+            for name, guess in guesses.items():
+                if not _agree(guess, found.field(name).type):
+                    guesses[name] = pa.string()
+                    self.guesses.pop(name, None)
+            table = self._read(data, self.names, guesses)
+        # Other blanks around cells are gone.
+        loose = b'"' in data or b"\t" in data
+        behind = table[_BEHIND].chunk(0) if self.heading.empty else None
+        parts = {name: self._part(name, table[name], loose) for name in self.names}
+        return Batch(len(table), parts, len(block.data), behind)
+
+    def _part(self, name: str, column: pa.ChunkedArray, loose: bool) -> Part:
+        # A block is one piece.
+        values = column.chunk(0)
+        if not pa.types.is_string(values.type):
+            return Part(kind_of(values.type), values)
+        if loose:
+            values = trimmed(values, "" in self.layout.marks)
+        if name in self.as_written or name in self.texts:
+            return Part("text", values)
+        part = of_texts(values, self.layout.decimal)
+        if part.kind == "text":
+            self.texts.add(name)
+        return part
+
+    def _read(self, data: bytes, names: Collection[str], types: Mapping[str, pa.DataType]) -> pa.Table:
+        positions = {**self.heading.positions, _BEHIND: self.heading.width - 1}
+        read = [*names, *([_BEHIND] if self.heading.empty else [])]
+        marks = self.layout.marks
+        table = pacsv.read_csv(
+            pa.BufferReader(data),
+            pacsv.ReadOptions(
+                use_threads=False,
+                block_size=len(data) + 1,
+                column_names=[str(i) for i in range(self.heading.width)],
+            ),
+            pacsv.ParseOptions(delimiter=self.grammar.plain_delimiter, quote_char='"' if b'"' in data else False),
+            pacsv.ConvertOptions(
+                check_utf8=False,
+                include_columns=[str(positions[name]) for name in read],
+                column_types={str(positions[name]): type_ for name, type_ in types.items() if name in positions}
+                | {str(positions[_BEHIND]): pa.string() for _ in range(self.heading.empty)},
+                null_values=sorted({*marks, *(f" {m}" for m in marks if m), *(f"{m} " for m in marks if m)}),
+                true_values=["true", "True", "TRUE"],
+                false_values=["false", "False", "FALSE"],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                decimal_point=self.layout.decimal,
+            ),
+        )
+        return table.rename_columns(read)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+_BEHIND = "\0"
+"""The column behind the last delimiter: no name of a file's column has this character."""
+
+
+def _is_direct(type_: pa.DataType) -> bool:
+    """True where Arrow's reading of such cells is ours."""
+    return not pa.types.is_time(type_) and kind_of(type_) in _DIRECT
+
+
+def _agree(guess: pa.DataType, found: pa.DataType) -> bool:
+    """True where cells that Arrow found to be of a type can be read as the guess."""
+    if pa.types.is_string(guess) or pa.types.is_null(found) or guess == found:
+        return True
+    if pa.types.is_timestamp(guess):
+        # Nanoseconds are finer than the guess.
+        return bool(found == pa.timestamp("s", guess.tz)) or (guess.tz is None and bool(pa.types.is_date(found)))
+    return bool(pa.types.is_floating(guess) and pa.types.is_integer(found))
+
+
+def _check_delimiter(path: Path, rows: list[str], delimiter: str) -> None:
+    """Raise DataError where a table has one column, and another delimiter would give it more."""
+    if len(Grammar(delimiter).cells(rows[0])) > 1:
+        return
+    other = next((d for d in _DELIMITERS if d != delimiter and d in rows[0]), None)
+    if other is None and delimiter != " ":
+        counts = {len(Grammar(" ").cells(row)) for row in rows[:2]}
+        other = " " if len(rows) > 1 and len(counts) == 1 and counts != {1} else None
+    if other is not None:
+        raise DataError(f"{path} has one column only, by the delimiter {delimiter!r}\n  say delimiter: {other!r}")

@@ -8,7 +8,7 @@ from nnctl.components.base import Column
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.number import Number
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.words import cut, nearest, some
+from nnctl.data.words import cut
 from nnctl.errors import DataError
 
 _MOST_CATEGORIES = 256
@@ -19,7 +19,7 @@ _MOSTLY = 0.5
 def columns_of(table: Table, said: Mapping[str, Column], targets: Sequence[str]) -> dict[str, Column]:
     """The kind of each column that is an input, by name, in the table's order. Raises DataError."""
     for name in (*said, *targets):
-        require_column(table, name)
+        table.require(name)
     kinds: dict[str, Column] = {}
     for name in table.columns:
         if name in targets:
@@ -30,14 +30,6 @@ def columns_of(table: Table, said: Mapping[str, Column], targets: Sequence[str])
     if not kinds:
         raise DataError(f"{table.place.name}: no column is left for the inputs")
     return kinds
-
-
-def require_column(table: Table, name: str) -> None:
-    """Raise DataError where a table has no such column."""
-    if name not in table.columns:
-        near = nearest(name, table.columns)
-        hint = f"did you mean {near!r}?" if near else f"the columns are {some(list(table.columns))}"
-        raise DataError(f"{table.place.name}: there is no column {cut(name)!r}\n  {hint}")
 
 
 def _decided(cells: Cells) -> Column:

@@ -29,6 +29,11 @@ class RenamedPlace:
         """The file's, in messages."""
         return self.place.name
 
+    @property
+    def doubt(self) -> str:
+        """See `Place`."""
+        return self.place.doubt
+
     def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
         """See `Place`."""
         return self.place.cell_error(row, self.names[column], message, expected, hint)

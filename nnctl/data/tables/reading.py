@@ -1,19 +1,27 @@
-"""Tables read from files, by their endings."""
+"""Tables read from files, by their endings: whole, on disk, or in parts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+
+import pyarrow as pa
 
 from nnctl.data.stored.folder import digest_of, entry, on_disk
 from nnctl.data.tables.cells import Place, Table
 from nnctl.data.tables.layout import Layout
+from nnctl.data.tables.reader import Reader, stream, types_of
 from nnctl.data.tables.stored import StoredColumns, write_columns
 from nnctl.errors import DataError
 
-TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+_TEXT = (".csv", ".tsv", ".txt")
+_RECORDS = (".jsonl", ".ndjson")
+_PACKED = ("", ".gz", ".bz2", ".zst")
 COLUMNAR = (".parquet", ".feather", ".arrow")
-ENDINGS = (*TEXT, *COLUMNAR)
+SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+TEXT = tuple(ending + packed for ending in _TEXT for packed in _PACKED)
+RECORDS = tuple(ending + packed for ending in _RECORDS for packed in _PACKED)
 _IN_MEMORY = 4
 """Bytes of memory that a byte of a file takes, about: as text, as columns, and as inputs."""
 
@@ -26,30 +34,54 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
     if not on_disk(in_memory, _IN_MEMORY * path.stat().st_size):
         return read_table(path, layout)
     digest = digest_of([path], {**asdict(layout), "as_text": sorted(layout.as_text)})
-    folder = entry(digest, str(path), "columns", lambda into: write_columns(into, [read_table(path, layout).columns]))
-    return Table(StoredColumns(folder), place_of(path, layout))
+
+    def make(folder: Path) -> None:
+        reader = reader_of(path, layout)
+        write_columns(folder, (part.columns for part in stream(reader, types_of(reader))))
+
+    return Table(StoredColumns(entry(digest, str(path), "columns", make)), place_of(path, layout))
 
 
 def place_of(path: Path, layout: Layout) -> Place:
     """The place of a file's cells, without reading them all. Raises DataError."""
-    if path.name.lower().endswith(TEXT):
-        from nnctl.data.tables.delimited import text_place
-
-        return text_place(path, layout)
-    from nnctl.data.tables.columnar import RowPlace
-
-    return RowPlace(str(path))
+    return reader_of(path, layout).place
 
 
 def read_table(path: Path, layout: Layout) -> Table:
     """The table in a file, whole. Raises DataError, naming line and column where there are lines."""
+    return reader_of(path, layout).table()
+
+
+def stream_table(path: Path, layout: Layout, types: Mapping[str, pa.DataType]) -> Iterator[Table]:
+    """The columns of a file that have a type in `types`, in the order of the file, in tables of bounded size.
+
+    types: int64, double, bool, string, date32 or timestamp, with a zone or not, by name, as `types_of` or the types of
+    a table that was read give them. Each table's `rows` are places in the whole file. Raises DataError at a cell that
+    does not fit its column; a name that the file has not is left out, for the caller to miss.
+    """
+    return stream(reader_of(path, layout), types)
+
+
+def reader_of(path: Path, layout: Layout) -> Reader:
+    """The reader of a file, by its ending. Raises DataError."""
     name = path.name.lower()
     if name.endswith(COLUMNAR):
-        from nnctl.data.tables.columnar import read_columnar
+        from nnctl.data.tables.columnar import ColumnarReader
 
-        return read_columnar(path, layout)
+        return ColumnarReader(path, layout)
+    if name.endswith(SHEETS):
+        from nnctl.data.tables.sheets import SheetReader
+
+        return SheetReader(path, layout)
+    if name.endswith(RECORDS):
+        from nnctl.data.tables.records import RecordReader
+
+        return RecordReader(path, layout)
     if name.endswith(TEXT):
-        from nnctl.data.tables.delimited import read_delimited
+        from nnctl.data.tables.delimited import DelimitedReader
 
-        return read_delimited(path, layout)
-    raise DataError(f"{path}: is no table that can be read\n  expected one of {', '.join(ENDINGS)}")
+        return DelimitedReader(path, layout)
+    plain = ", ".join((*_TEXT, *_RECORDS, *COLUMNAR, *SHEETS))
+    raise DataError(
+        f"{path}: is no table that can be read\n  expected one of {plain}; texts may be packed (.gz, .bz2, .zst)"
+    )

@@ -12,7 +12,6 @@ from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.source import TargetType
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.tables.kinds import require_column
 from nnctl.data.words import cut, some
 
 
@@ -21,7 +20,7 @@ def targets_of(
 ) -> tuple[NDArray[Any], tuple[str, ...] | None]:
     """(labels int64 (n,), their classes), or (values float32 (n, k), None). Raises DataError."""
     for name in names:
-        require_column(table, name)
+        table.require(name)
     cells = [table.cells(name) for name in names]
     if len(cells) == 1 and (cells[0].is_text or target_type == "labels"):
         codes, texts = cells[0].codes()
@@ -45,14 +44,17 @@ def values_of(cells: Sequence[Cells]) -> NDArray[np.float64]:
     return values
 
 
-def labels_among(cells: Cells, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Labels (n,) of a target column by the names of known classes. Raises DataError at one that is none of them."""
+def labels_among(cells: Cells, classes: Sequence[str], ignored: int | None) -> NDArray[np.int64]:
+    """Labels (n,) of a target column of texts by the names of known classes; −1 for the label `ignored`.
+
+    Raises DataError at one that is none of them.
+    """
     codes, texts = cells.codes()
-    places = {name: label for label, name in enumerate(classes)}
-    found = [places.get(text, places.get(_as_number(text), -1)) for text in texts]
-    labels = np.array([*found, -1], dtype=np.int64)[codes]
-    if (labels < 0).any():
-        index = int(np.argmax(labels < 0))
+    places = {name: label for label, name in enumerate(classes)} | ({} if ignored is None else {str(ignored): -1})
+    found = [places.get(text, places.get(_as_number(text), -2)) for text in texts]
+    labels = np.array([*found, -2], dtype=np.int64)[codes]
+    if (labels < -1).any():
+        index = int(np.argmax(labels < -1))
         if codes[index] < 0:
             raise cells.error(index, "the target is missing", "", "remove the row")
         message = f"{cut(texts[codes[index]])!r} is no class of the net"
@@ -73,7 +75,7 @@ def _as_number(text: str) -> str:
 
 def weights_of(table: Table, name: str) -> NDArray[np.float64]:
     """A column of weights, (n,). Raises DataError, at the line, for one that is missing, negative or not finite."""
-    require_column(table, name)
+    table.require(name)
     cells = table.cells(name)
     weights = cells.numbers()
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))

@@ -1,0 +1,259 @@
+"""Files of typed columns, JSON Lines and workbooks as tables."""
+
+from __future__ import annotations
+
+import builtins
+import gzip
+import json
+import zipfile
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.ipc as ipc
+import pyarrow.parquet as parquet
+import pytest
+
+from nnctl.data.tables.layout import Layout
+from nnctl.data.tables.reading import read_table
+from nnctl.errors import DataError
+
+
+def columns(path: Path, **layout):
+    table = read_table(path, Layout(**layout))
+    return {name: column.to_pylist() for name, column in table.columns.items()}
+
+
+def refusal(path: Path, **layout):
+    with pytest.raises(DataError) as caught:
+        read_table(path, Layout(**layout))
+    return str(caught.value).replace(f"{path.parent}/", "")
+
+
+ARROW = {
+    "int8": (pa.array([1, None], pa.int8()), [1, None]),
+    "uint64": (pa.array([1, 2**63 - 1], pa.uint64()), [1, 2**63 - 1]),
+    "uint64 beyond": (pa.array([1, 2**64 - 1], pa.uint64()), ["1", str(2**64 - 1)]),
+    "half": (pa.array([0.5, None], pa.float16()), [0.5, None]),
+    "decimal": (pa.array([Decimal("1.25"), None], pa.decimal128(20, 2)), [1.25, None]),
+    "whole decimal": (pa.array([Decimal(9007199254740993), None], pa.decimal128(20, 0)), [9007199254740993, None]),
+    "long decimal": (pa.array([Decimal(10**30), None], pa.decimal128(38, 0)), [str(10**30), None]),
+    "truth": (pa.array([True, None]), [True, None]),
+    "date": (pa.array([date(2024, 1, 31), None]), [date(2024, 1, 31), None]),
+    "date64": (pa.array([date(2024, 1, 31), None], pa.date64()), [date(2024, 1, 31), None]),
+    "time": (pa.array([datetime(2024, 1, 31, 12), None], pa.timestamp("ns")), [datetime(2024, 1, 31, 12), None]),
+    "hour": (pa.array([time(12, 30), None]), ["12:30:00.000000", None]),
+    "text": (pa.array(["NA", None]), ["NA", None]),
+    "large text": (pa.array(["é", None], pa.large_string()), ["é", None]),
+    "dictionary": (pa.array(["a", None]).dictionary_encode(), ["a", None]),
+    "dictionary of numbers": (pa.array([5, None]).dictionary_encode(), [5, None]),
+    "nothing": (pa.nulls(2), [None, None]),
+}
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "arrow"])
+@pytest.mark.parametrize("case", ARROW)
+def test_types_of_arrow(case, ending, tmp_path: Path):
+    array, expected = ARROW[case]
+    if ending == "parquet" and case == "date64":
+        pytest.skip("Parquet has one type of dates")
+    path = tmp_path / f"t.{ending}"
+    _write(pa.table({" x ": array}), path)
+    assert columns(path) == {"x": expected}
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    if path.suffix == ".parquet":
+        parquet.write_table(table, path)
+    elif path.suffix == ".feather":
+        feather.write_feather(table, path)
+    else:
+        with ipc.new_stream(path, table.schema) as writer:
+            writer.write_table(table)
+
+
+def test_an_instant_keeps_its_time(tmp_path: Path):
+    zoned = pa.array([datetime(2024, 1, 31, 12)], pa.timestamp("ms")).cast(pa.timestamp("ms", "Europe/Berlin"))
+    _write(pa.table({"x": zoned}), tmp_path / "t.parquet")
+    assert [value.isoformat() for value in columns(tmp_path / "t.parquet")["x"]] == ["2024-01-31T12:00:00+00:00"]
+
+
+def test_marks_of_the_spec_count_in_typed_files(tmp_path: Path):
+    _write(pa.table({"x": [-999, 1], "y": [-999.0, 1.0], "z": ["?", "-999"]}), tmp_path / "t.parquet")
+    found = columns(tmp_path / "t.parquet", missing=("-999", "?"))
+    assert found == {"x": [None, 1], "y": [None, 1.0], "z": [None, None]}
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "arrow"])
+def test_broken_files_of_arrow(ending, tmp_path: Path):
+    path = tmp_path / f"t.{ending}"
+    for type_, words in (
+        (pa.list_(pa.int64()), "list<"),
+        (pa.struct({"a": pa.int64()}), "struct<"),
+        (pa.binary(), "binary"),
+    ):
+        _write(pa.table({"x": pa.nulls(2, type_)}), path)
+        assert f"t.{ending}: column 'x' holds {words}" in refusal(path)
+    _write(pa.table({"x": pa.array([], pa.int64())}), path)
+    assert refusal(path) == f"t.{ending} holds no rows"
+    _write(pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), path)
+    assert "two columns are named 'x', the 1st and the 2nd" in refusal(path)
+    _write(pa.table([pa.array([1])], names=[""]), path)
+    assert "the 1st column has no name" in refusal(path)
+    _write(pa.table({"x": list(range(10000))}), path)
+    path.write_bytes(path.read_bytes()[:3000])
+    assert refusal(path).startswith(f"t.{ending} is cut short or broken: ")
+    path.write_bytes(b"")
+    assert refusal(path) == f"t.{ending} is empty"
+    path.write_bytes(b"a,b\n1,2\n")
+    assert refusal(path).startswith(f"t.{ending} is cut short or broken: ")
+    path.unlink()
+    path.mkdir()
+    assert refusal(path) == f"t.{ending} is a folder, and a file is expected"
+
+
+def test_a_cell_of_a_typed_file_has_its_row(tmp_path: Path):
+    _write(pa.table({"x": ["1", "b"]}), tmp_path / "t.parquet")
+    error = read_table(tmp_path / "t.parquet", Layout()).cells("x").error(1, "m", "e", "h")
+    assert str(error) == f"{tmp_path}/t.parquet: row 2, column 'x': m\n  expected e\n  h"
+
+
+def test_records(tmp_path: Path):
+    text = (
+        '\ufeff{"a": 1, "b": "x", "c": true, "d": 9007199254740993, "e": "2024-01-31"}\n\n'
+        '{"b": null, "a": 2.5, "c": null, "d": 12345678901234567890, "f": "5"}\r\n'
+        '{"a": 3, "c": 1, "e": "2024-02-01", "f": "6"}'
+    )
+    expected = {
+        "a": [1.0, 2.5, 3.0],
+        "b": ["x", None, None],
+        "c": ["true", None, "1"],
+        "d": ["9007199254740993", "12345678901234567890", None],
+        "e": [date(2024, 1, 31), None, date(2024, 2, 1)],
+        "f": [None, "5", "6"],
+    }
+    (tmp_path / "t.jsonl").write_text(text)
+    assert columns(tmp_path / "t.jsonl") == expected
+    (tmp_path / "t.ndjson.gz").write_bytes(gzip.compress(text.encode()))
+    assert columns(tmp_path / "t.ndjson.gz") == expected
+    error = read_table(tmp_path / "t.jsonl", Layout()).cells("f").error(1, "m")
+    assert str(error).startswith(f"{tmp_path}/t.jsonl:3:61: error: m\n")
+
+
+RECORDS = {
+    "": "t.jsonl is empty",
+    "\n": "t.jsonl is empty",
+    '{"a": 1}\n{"a": 2': "t.jsonl:2:8: error: this is no JSON: Expecting ',' delimiter",
+    '{"a": 1}\n[2]\n': "t.jsonl:2:1: error: the line is no object",
+    '{"a": 1}\n{"a": [2]}\n': "t.jsonl:2:2: error: 'a' holds a list, and a cell is a single value",
+    '{"a": {"b": 2}}\n': "t.jsonl:1:2: error: 'a' holds an object, and a cell is a single value",
+    '{"a": 1, "a": 2}\n': "t.jsonl:1:1: error: two keys of the object are 'a'",
+    '[{"a": 1}]\n': "t.jsonl:1:1: error: the line is no object",
+}
+
+
+@pytest.mark.parametrize("text", RECORDS)
+def test_broken_records(text, tmp_path: Path):
+    (tmp_path / "t.jsonl").write_text(text)
+    assert refusal(tmp_path / "t.jsonl").split("\n")[0] == RECORDS[text]
+
+
+def test_a_column_of_records_that_becomes_text(tmp_path: Path):
+    rows = [json.dumps({"a": i, "b": "x" * 50}) for i in range(10_000)]
+    (tmp_path / "t.jsonl").write_text("\n".join([*rows, '{"a": "x", "b": null}']))
+    assert columns(tmp_path / "t.jsonl")["a"] == [*map(str, range(10_000)), "x"]
+
+
+def _text(name: str, text: str) -> str:
+    return f'<c r="{name}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def _number(name: str, number: float) -> str:
+    return f'<c r="{name}"><v>{number}</v></c>'
+
+
+def _workbook(path: Path, sheets: dict[str, list[list[str]]]) -> None:
+    """An xlsx of sheets, each rows of cells from the second on."""
+    package = "http://schemas.openxmlformats.org/package/2006"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    numbered = list(enumerate(sheets, 1))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" Type="{office}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+            + "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in numbered)
+            + "</sheets></workbook>",
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}/relationships">'
+            + "".join(
+                f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/sheet{i}.xml"/>'
+                for i, _ in numbered
+            )
+            + "</Relationships>",
+        )
+        for i, name in numbered:
+            rows = "".join(f'<row r="{r}">{"".join(cells)}</row>' for r, cells in enumerate(sheets[name], 2))
+            archive.writestr(
+                f"xl/worksheets/sheet{i}.xml", f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
+            )
+
+
+SHEET = [
+    [_text("B2", "n"), _text("C2", "code"), _text("D2", " real "), _text("E2", "truth")],
+    [_number("B3", 5), _text("C3", "007"), _number("D3", 0.5), '<c r="E3" t="b"><v>1</v></c>'],
+    [_number("B4", 6), _number("C4", 8), _number("D4", 1), '<c r="E4" t="e"><v>#N/A</v></c>'],
+    [_text("B5", "NA"), _text("C5", "x"), "", ""],
+]
+
+
+def test_a_sheet(tmp_path: Path):
+    path = tmp_path / "t.xlsx"
+    _workbook(path, {"one": SHEET})
+    assert columns(path) == {
+        "n": [5, 6, None],
+        "code": ["007", "8", "x"],
+        "real": [0.5, 1.0, None],
+        "truth": [True, None, None],
+    }
+    error = read_table(path, Layout()).cells("code").error(1, "m")
+    assert str(error) == f"{tmp_path}/t.xlsx: sheet 'one', cell C4: m"
+
+
+def test_several_sheets(tmp_path: Path):
+    path = tmp_path / "t.xlsx"
+    _workbook(path, {"one": [], "two": SHEET, "three": SHEET[:1]})
+    assert refusal(path) == "t.xlsx has 3 sheets\n  say one: sheet: one\n  they are one, two, three"
+    assert refusal(path, sheet="tow") == "t.xlsx: there is no sheet 'tow'\n  did you mean 'two'?"
+    assert refusal(path, sheet="one") == "t.xlsx: sheet 'one' is empty"
+    assert refusal(path, sheet="three") == "t.xlsx: sheet 'three' holds no rows below its header"
+    assert columns(path, sheet="two")["n"] == [5, 6, None]
+
+
+def test_broken_workbooks(tmp_path: Path, monkeypatch):
+    path = tmp_path / "t.xlsx"
+    _workbook(path, {"one": SHEET})
+    path.write_bytes(path.read_bytes()[:500])
+    assert refusal(path).startswith("t.xlsx is cut short or broken, or has a password: ")
+    path.write_bytes(b"")
+    assert refusal(path) == "t.xlsx is empty"
+    imported = builtins.__import__
+
+    def without(name, *arguments, **more):
+        if name == "python_calamine":
+            raise ModuleNotFoundError(name)
+        return imported(name, *arguments, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert refusal(path) == (
+        "t.xlsx: workbooks are read by python-calamine, which is not installed\n  pip install 'nnctl[xlsx]'"
+    )
