@@ -15,8 +15,8 @@ from nnctl.data.dataset import Dataset, Split, load_dataset
 from nnctl.data.stored.arrays import equal
 from nnctl.errors import RunError, UsageError
 from nnctl.inference.inputs import error_of
-from nnctl.inference.labelled import Labelled, labelled
 from nnctl.inference.judging import counted
+from nnctl.inference.labelled import Labelled, labelled
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
 from nnctl.training.splits import bind_whole

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nnctl.data.dataset import Split
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.source import Examples, Source
-from nnctl.data.stored.arrays import Rows, StoredArray
+from nnctl.data.stored.arrays import LazyRows, Rows
+from nnctl.data.weights import by_class, check_weights
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.inputs import ErrorOf, error_of
@@ -46,7 +47,7 @@ def labelled(run: TrainedRun, path: Path) -> Labelled:
     for sentence in examples.advice:
         log.warning("%s", sentence)
     inputs = examples.inputs
-    if not isinstance(inputs, np.ndarray | StoredArray):
+    if not isinstance(inputs, np.ndarray | LazyRows):
         raise TypeError(f"{source.type}: inputs that have to be fitted are tables'")
     description, signature = examples.description, run.signature
     if (description.input_shape, description.input_dtype) != (signature.input_shape, signature.input_dtype):
@@ -55,28 +56,43 @@ def labelled(run: TrainedRun, path: Path) -> Labelled:
             f"and the net reads {signature.input_dtype} of shape {signature.input_shape}"
         )
     targets = _rescaled(run, inputs) if signature.reconstructs else _targets(run, examples, path)
+    said = None if examples.weights is None else check_weights(examples.weights, len(targets), f"{path}, weights")
     error = error_of(inputs, [str(path)] * len(inputs), range(len(inputs)))
-    return Labelled(Split(inputs, targets), description.unit, error)
+    return Labelled(Split(inputs, targets, _weights(run, targets, said)), description.unit, error)
 
 
 def _of_table(run: TrainedRun, path: Path) -> Labelled:
-    from nnctl.data.tables.targets import labels_among, values_of
+    import pyarrow as pa
+
+    from nnctl.data.tables.targets import labels_among, values_of, weights_of
     from nnctl.inference.tables import table_reader
 
-    reader = table_reader(run.loaded.spec.data, run.fitted)
-    if reader is None:
-        raise TypeError(f"{run.loaded.spec.data.type} keeps columns, and no reader knows them")
-    inputs, table, error = reader.labelled(path, targets=not run.signature.reconstructs)
-    cells = [table.cells(name) for name in reader.columns.targets if name in table.columns]
+    source, signature = run.loaded.spec.data, run.signature
+    reader = table_reader(source, run.fitted)
+    if reader is None or not isinstance(source, Source):
+        raise TypeError(f"{source.type} keeps columns, and no reader knows them")
+    names = () if signature.reconstructs else reader.columns.targets
+    more = dict.fromkeys(names, pa.float64() if run.classes is None else pa.string())
+    if "factor" in run.fitted:
+        more[str(source.weights)] = pa.float64()
+    inputs, table, error = reader.labelled(path, more)
     targets: NDArray[Any]
-    if run.signature.reconstructs:
+    if signature.reconstructs:
         targets = _rescaled(run, inputs)
     elif run.classes is not None:
-        targets = labels_among(cells[0], run.classes)
+        targets = labels_among(table.cells(names[0]), run.classes, source.ignored)
     else:
-        targets = as_float32(values_of(cells), f"{path}, column {some(list(reader.columns.targets))}")
+        targets = as_float32(values_of([table.cells(name) for name in names]), f"{path}, column {some(list(names))}")
         _require_shape(run, targets, path)
-    return Labelled(Split(inputs, targets), 1.0, error)
+    weights = weights_of(table, str(source.weights)) if "factor" in run.fitted else None
+    return Labelled(Split(inputs, targets, _weights(run, targets, weights)), 1.0, error)
+
+
+def _weights(run: TrainedRun, targets: NDArray[Any], said: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
+    """The weights of examples, by what balanced the classes of training, or scaled the weights that the data says."""
+    if "of_class" in run.fitted:
+        return by_class(np.array(run.fitted["of_class"]), targets)
+    return None if said is None else (said * run.fitted["factor"]).astype(np.float32)
 
 
 def _targets(run: TrainedRun, examples: Examples, path: Path) -> NDArray[Any]:

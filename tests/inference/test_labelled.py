@@ -173,7 +173,11 @@ def test_examples_without_a_finite_answer(capsys: pytest.CaptureFixture[str]) ->
     net = "layers: [{type: dense, units: 3}, {type: dense, units: 1}]\ncost: mse\nschedule: {epochs: 1}\n"
     rows = "".join(f"{i / 10},{i / 10}\n" for i in range(10))
     Path("t.csv").write_text(f"x,y\n{rows}")
-    train(f"data: {{type: csv, path: t.csv, target: y}}\n{net}", "out", "layers.0.initializer={type: constant, value: 100}")
+    train(
+        f"data: {{type: csv, path: t.csv, target: y}}\n{net}",
+        "out",
+        "layers.0.initializer={type: constant, value: 100}",
+    )
     Path("n.csv").write_text(f"x,y\n{rows}3e38,1\n")
     for command in (["predict", "out", "n.csv"], ["evaluate", "out", "--data", "n.csv"]):
         assert main(command) == 3

@@ -17,12 +17,14 @@ class FittedColumns:
     """Columns and their lessons.
 
     names: of all columns of the training table, in its order. targets: those that were learned. kinds: what each
-    input is, by name, in the order of the inputs. lessons: what each `Column.fit` gave.
+    input is, by name, in the order of the inputs. cells: the kind of its cells, as `nnctl.data.tables.cell_kinds` has
+    it. lessons: what each `Column.fit` gave.
     """
 
     names: tuple[str, ...]
     targets: tuple[str, ...]
     kinds: Mapping[str, Column]
+    cells: Mapping[str, str]
     lessons: Mapping[str, Mapping[str, Any]]
 
     def plain(self) -> dict[str, Any]:
@@ -32,6 +34,7 @@ class FittedColumns:
             "kinds": {name: _plain(kind) for name, kind in self.kinds.items()},
             # A checkpoint keeps lists in order, mappings not.
             "inputs": list(self.kinds),
+            "cells": dict(self.cells),
             "names": list(self.names),
             "targets": list(self.targets),
         }
@@ -42,7 +45,7 @@ class FittedColumns:
         if "kinds" not in kept:
             return None
         kinds = {name: _column(kept["kinds"][name]) for name in kept["inputs"]}
-        return cls(tuple(kept["names"]), tuple(kept["targets"]), kinds, kept["columns"])
+        return cls(tuple(kept["names"]), tuple(kept["targets"]), kinds, kept["cells"], kept["columns"])
 
     @property
     def numbered(self) -> bool:
@@ -56,10 +59,10 @@ class FittedColumns:
             name for name, kind in self.kinds.items() for _ in range(len(kind.features(name, self.lessons[name])))
         )
 
-    def matched(self, found: Sequence[str], name: str, more: tuple[str, ...] = ()) -> dict[str, str]:
+    def matched(self, found: Sequence[str], name: str, more: tuple[str, ...] = (), doubt: str = "") -> dict[str, str]:
         """Another table's column for each input, and for more than these, by name.
 
-        name: of its file. Raises DataError.
+        name: of its file. doubt: see `Place.doubt`. Raises DataError.
         """
         if is_numbered(found) and not self.numbered:
             raise DataError(
@@ -72,6 +75,7 @@ class FittedColumns:
             lacking = "is no column" if len(missing) == 1 else "are no columns"
             near = nearest(missing[0], others)
             hint = f"is {cut(missing[0])!r} called {cut(near)!r} there?" if near else f"it has {some(list(found))}"
+            hint = hint if near else doubt or hint
             use = "the net reads" if missing[0] in self.kinds else "answers are measured by"
             raise DataError(f"{name}: there {lacking} {some(missing)}, which {use}\n  {hint}")
         return {column: column for column in wanted}
