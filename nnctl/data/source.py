@@ -7,7 +7,7 @@ without loading a number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -80,12 +80,19 @@ class SplitHints:
     """Hints of the data on the division of their examples; each (n,), or None.
 
     assigned: int8, 0 for training, 1 for validation, 2 for the test. groups: int64, equal for examples that must
-    lie on one side. times: numbers that grow with time; later examples are held out.
+    lie on one side. times: numbers that grow with time; later examples are held out. folds: int64, the fold of each,
+    from 0, for cross-validation.
     """
 
     assigned: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
     times: NDArray[Any] | None = None
+    folds: NDArray[Any] | None = None
+
+    def of_rows(self, rows: NDArray[Any]) -> SplitHints:
+        """The hints of some of the examples."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        return SplitHints(**{name: None if array is None else array[rows] for name, array in named.items()})
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,13 @@ class Fitted:
     """Inputs made with what the training examples taught.
 
     inputs: all of them, (n, *input_shape), as `description` has them. kept: what was learned, as plain data, from
-    which inputs to come are made alike.
+    which inputs to come are made alike. advice: a sentence for each doubt.
     """
 
     inputs: Rows
     description: Description
     kept: Mapping[str, Any]
+    advice: tuple[str, ...] = ()
 
 
 class Unfitted(Protocol):
@@ -219,7 +227,16 @@ class Source(DataSource):
     @property
     def ordered(self) -> bool:
         """True where examples are held out as they lie."""
-        return self.split == "ordered"
+        return self.sampling == "ordered"
+
+    @property
+    def sampling(self) -> SplitRule:
+        """The rule by which examples are drawn where the data does not say their split."""
+        return self.split
+
+    def portion(self, split: Literal["validation", "test"]) -> Portion | None:
+        """The part of the examples that is to be held out for a split."""
+        return self.validation if split == "validation" else self.test
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
@@ -371,8 +388,8 @@ class Source(DataSource):
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits there will be."""
-        validation = ("validation",) if self.validation or self.fold else ()
-        test = ("test",) if self.test or (self.own_test_set and self.test is None) else ()
+        validation = ("validation",) if self.portion("validation") or self.fold else ()
+        test = ("test",) if self.portion("test") or (self.own_test_set and self.portion("test") is None) else ()
         return ("train", *validation, *test)
 
 

@@ -85,7 +85,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Given:
-    """What is measured: its name in the feed, its column in a row, and of each run the examples."""
+    """The examples to measure: their name in the feed, their column in a row, and what each run makes of them."""
 
     name: str
     row: dict[str, Any]

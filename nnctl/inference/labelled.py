@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nnctl.data.dataset import Split
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.source import Examples, Source
+from nnctl.data.sources.table import TableSource
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.data.weights import by_class, check_weights
 from nnctl.data.words import cut, some
@@ -72,17 +73,20 @@ def _of_table(run: TrainedRun, path: Path) -> Labelled:
     if reader is None or not isinstance(source, Source):
         raise TypeError(f"{source.type} keeps columns, and no reader knows them")
     names = () if signature.reconstructs else reader.columns.targets
-    more = dict.fromkeys(names, pa.float64() if run.classes is None else pa.string())
+    more = {} if run.classes is None else dict.fromkeys(names, pa.string())
     if "factor" in run.fitted:
         more[str(source.weights)] = pa.float64()
-    inputs, table, error = reader.labelled(path, more)
+    inputs, table, error = reader.labelled(path, names, more)
     targets: NDArray[Any]
     if signature.reconstructs:
         targets = _rescaled(run, inputs)
     elif run.classes is not None:
         targets = labels_among(table.cells(names[0]), run.classes, source.ignored)
     else:
-        targets = as_float32(values_of([table.cells(name) for name in names]), f"{path}, column {some(list(names))}")
+        said = source.columns if isinstance(source, TableSource) else {}
+        targets = as_float32(
+            values_of([table.cells(name) for name in names], said), f"{path}, column {some(list(names))}"
+        )
         _require_shape(run, targets, path)
     weights = weights_of(table, str(source.weights)) if "factor" in run.fitted else None
     return Labelled(Split(inputs, targets, _weights(run, targets, weights)), 1.0, error)

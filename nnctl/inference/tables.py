@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.sources.table import TableSource
 from nnctl.data.sources.tables import Csv
-from nnctl.data.tables.cell_kinds import TYPES
+from nnctl.data.tables.cell_kinds import TYPES, Kind
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.encoding import encode
 from nnctl.data.tables.fitted import FittedColumns, is_numbered
@@ -62,14 +62,16 @@ class TableReader:
         if before is not None:
             yield replace(before, last=True)
 
-    def labelled(self, path: Path, more: Mapping[str, pa.DataType]) -> tuple[NDArray[np.float32], Table, ErrorOf]:
-        """(inputs, the table's columns of inputs and of `more`, as the run names them, the error for an example).
+    def labelled(
+        self, path: Path, targets: tuple[str, ...], more: Mapping[str, pa.DataType]
+    ) -> tuple[NDArray[np.float32], Table, ErrorOf]:
+        """(inputs, the table's columns as the run names them, the error for an example).
 
-        more: types by the run's names. Raises DataError.
+        The columns are those of inputs, targets, and `more` with a type, by the run's names. Raises DataError.
         """
         with _reading(path) as (file, name):
             reader = reader_of(file, self.source.layout)
-            names = self._names(reader, name, tuple(more))
+            names = self._names(reader, name, tuple(dict.fromkeys((*targets, *more))))
             types = self._types(names) | {names[column]: type_ for column, type_ in more.items()}
             (table,) = pieces(reader, types, None)
             matched = renamed(table, names, trimmed=isinstance(self.source, Csv))
@@ -84,11 +86,10 @@ class TableReader:
         return self.columns.matched(reader.names, name, more, reader.place.doubt)
 
     def _types(self, names: Mapping[str, str]) -> dict[str, pa.DataType]:
-        """Types of the columns that are read, by the file's names; what is passed through alone is read as it stands."""
-        types = dict.fromkeys(self.keep, pa.string())
-        return types | {
-            found: TYPES[self.columns.cells[name]] for name, found in names.items() if name in self.columns.cells
-        }
+        """Types of the columns that are read, by the file's names; what is passed through alone is read as written."""
+        kinds = self.columns.cells
+        types = {found: TYPES[cast(Kind, kinds[name])] for name, found in names.items() if name in kinds}
+        return dict.fromkeys(self.keep, pa.string()) | types
 
     def _part(self, table: Table, names: Mapping[str, str], path: str, first: int) -> Part:
         matched = renamed(table, names, trimmed=isinstance(self.source, Csv))
@@ -97,7 +98,7 @@ class TableReader:
             [path] * len(table),
             range(first, first + len(table)),
             last=False,
-            kept={column: _plain(table.columns[column]) for column in self.keep},
+            kept={column: _written(table.columns[column]) for column in self.keep},
             error=partial(self._error, matched),
         )
 
@@ -127,11 +128,9 @@ def table_reader(source: object, kept: Any, keep: Sequence[str] = ()) -> TableRe
     return TableReader(source, columns, tuple(keep))
 
 
-def _plain(column: pa.ChunkedArray) -> list[Any]:
-    """The cells of a column that is passed through; what lines have no words for, such as a date, as a text."""
-    of_words = (pa.types.is_string, pa.types.is_floating, pa.types.is_boolean)
-    plain = column if any(test(column.type) for test in of_words) else column.cast(pa.string())
-    cells: list[Any] = plain.to_pylist()
+def _written(column: pa.ChunkedArray) -> list[str | None]:
+    """The cells of a column that is passed through, as texts; of an input its number or date."""
+    cells: list[str | None] = column.cast(pa.string()).to_pylist()
     return cells
 
 

@@ -24,6 +24,7 @@ from nnctl.data.tables.cell_kinds import kind_of
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
+from nnctl.data.words import some
 
 _INPUTS, _LEARNED = "inputs.f32", "learned.json"
 _PART_ROWS = 1 << 16
@@ -54,9 +55,10 @@ class TableInputs:
         else:
             kept = self._learned(train)
             inputs = self._encoded(kept)
-        cells = {name: _cells_of(columns[name].type) for name in self.columns}
+        cells = {name: _cells_of(columns[name].type) for name in (*self.columns, *self.targets)}
         fitted = FittedColumns(tuple(columns), self.targets, self.columns, cells, kept)
-        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), fitted.plain())
+        description = self.description.of_shape(inputs.shape[1:])
+        return Fitted(inputs, description, fitted.plain(), _constant(self.columns, kept))
 
     def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
         """The lessons of the training rows, by column."""
@@ -115,3 +117,13 @@ def encode(table: Table, columns: Mapping[str, Column], kept: Mapping[str, Any])
         inputs[:, position : position + part.shape[1]] = part
         position += part.shape[1]
     return inputs
+
+
+def _constant(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[str, ...]:
+    """Advice where columns are the same in every training row."""
+    found = [name for name, column in columns.items() if column.constant(kept[name])]
+    if not found:
+        return ()
+    which = f"column {found[0]!r} is" if len(found) == 1 else f"columns {some(found)} are"
+    say = ", ".join(f"{name}: ignore" for name in found[:3])
+    return (f"{which} the same in every training row, which teaches nothing: under data.columns, say {say}",)

@@ -17,8 +17,8 @@ class FittedColumns:
     """Columns and their lessons.
 
     names: of all columns of the training table, in its order. targets: those that were learned. kinds: what each
-    input is, by name, in the order of the inputs. cells: the kind of its cells, as `nnctl.data.tables.cell_kinds` has
-    it. lessons: what each `Column.fit` gave.
+    input is, by name, in the order of the inputs. cells: kinds of the cells of inputs and targets, as
+    `nnctl.data.tables.cell_kinds` has them. lessons: what each `Column.fit` gave.
     """
 
     names: tuple[str, ...]
