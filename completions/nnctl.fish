@@ -109,7 +109,7 @@ complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens o
 complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as the net says, 0 always takes the likeliest'
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
 complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'
-complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Gibbs steps of each sample’s chain; 100 if absent'
+complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Forecast K steps of a series, on from the end of a table or of the run’s own; with --sample, Gibbs steps of each chain, 100 if absent'
 complete -c nnctl -n '__nnctl_using predict' -l out -r -F -d 'Where answers go, or samples, as an array, .npy, or as a picture, .png'
 complete -c nnctl -n '__nnctl_using predict' -l format -x -a 'jsonl csv' -d 'Of the answers; by --out’s suffix if absent'
 complete -c nnctl -n '__nnctl_using predict' -l force -d 'Let --out overwrite a file'

@@ -41,9 +41,7 @@ def covered(
 
 def _require_several(labels: NDArray[np.int64], names: Sequence[str], source: Source) -> None:
     labels = labels[labels >= 0]
-    if not labels.size:
-        raise DataError(f"{source.type}: every training label is {source.ignored}, and is left out", "ignore")
-    if labels.size == 1 or labels.min() != labels.max():
+    if labels.size <= 1 or labels.min() != labels.max():
         return
     hint = "say split: stratified" if source.sampling != "stratified" else "train on more examples"
     raise DataError(

@@ -21,7 +21,7 @@ from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
-from nnctl.data.weights import balancing, by_class, check_weights, scaling
+from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
 from nnctl.errors import DataError
 
 _GONE = -2
@@ -148,6 +148,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if source.expand:
         train = in_memory(splits["train"].inputs, "data.expand: the training set")
         splits["train"] = _expanded(train, splits["train"], source, unit, seed)
+    for name, split in splits.items():
+        require_counting(split.targets, split.weights, source.ignored, name)
     splits, weights = _weighed(splits, source, signature)
     if names is not None and signature.classes is None and not signature.reconstructs:
         width = signature.target_shape[0]

@@ -33,10 +33,6 @@ def divide(source: Source, labels: NDArray[np.int64] | None, hints: SplitHints, 
     sampler = Sampler(source.sampling, seed)
     given = np.zeros(n, dtype=np.int8) if hints.assigned is None else hints.assigned
     train, own_validation, own_test = (np.flatnonzero(given == number) for number in range(len(SPLITS)))
-    if source.divides:
-        if source.subset is not None:
-            train = train[subset(_of(labels, train), len(train), source.subset, sampler, Purpose.SUBSET)]
-        return Division(train, own_validation, own_test)
     if source.fold is not None and len(own_validation):
         train, own_validation = np.flatnonzero(given < 2), own_validation[:0]
     asked = source.portion("validation")

@@ -15,7 +15,7 @@ from annotated_types import Gt, Lt, MinLen
 
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonEmptyStr, NonNegativeInt, PositiveInt
-from nnctl.components.signature import DataSignature
+from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
@@ -49,6 +49,7 @@ class Description:
     examples: their number, a test set of the source included; None where that takes a full read.
     target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
     vocabulary: the tokens that input indices stand for, where they are known.
+    embedded: columns of the inputs that are indices of trained vectors.
     """
 
     input_shape: tuple[int, ...]
@@ -58,6 +59,7 @@ class Description:
     scale: float | None = None
     examples: int | None = None
     vocabulary: tuple[str, ...] | None = None
+    embedded: tuple[EmbeddedColumn, ...] = ()
 
     def of_shape(self, input_shape: tuple[int, ...]) -> Description:
         """The same of inputs of a shape that is known now."""
@@ -220,11 +222,6 @@ class Source(DataSource):
         return False
 
     @property
-    def divides(self) -> bool:
-        """True where hints assign every example, by `validation` and `test` as the source means them."""
-        return False
-
-    @property
     def ordered(self) -> bool:
         """True where examples are held out as they lie."""
         return self.sampling == "ordered"
@@ -314,6 +311,7 @@ class Source(DataSource):
                 f"numbers can be rescaled, and the inputs of this {self.type} data are indices", "transforms"
             )
         self._check_changes(description)
+        self._check_embedded(description)
         if self.target_transforms and (classes is not None or self.reconstruct):
             what = "the inputs as they enter the net" if self.reconstruct else "labels, and labels have no scale"
             raise DataError(f"the targets of this {self.type} data are {what}", "target_transforms")
@@ -332,6 +330,7 @@ class Source(DataSource):
             target_statistics_shape=target_statistics_shape,
             weights_shape=None if self.weights is None else target_shape if self.weights == BALANCED else (),
             ignores=self.ignored is not None,
+            embedded=description.embedded,
         )
 
     def counted(self, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -369,6 +368,15 @@ class Source(DataSource):
             f"every example of this {self.type} data is of the class {classes[0]!r}: there is nothing to tell apart\n"
             "  give it examples of another class; where the targets are amounts, say target_type: values"
         )
+
+    def _check_embedded(self, description: Description) -> None:
+        """Raise DataError where inputs that are indices of vectors would be changed as numbers, or learned."""
+        if not description.embedded:
+            return
+        what = f"column {cut(description.embedded[0].name)!r} enters the net as the index of a trained vector"
+        for key in ("transforms", "augment", "expand", "reconstruct"):
+            if getattr(self, key):
+                raise DataError(f"{what}, and {key} is of numbers\n  leave out its embedding, or {key}", key)
 
     def _check_changes(self, description: Description) -> None:
         """Raise DataError where the inputs are not what an augmentation or expansion changes."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.overflow import not_finite, words_on
-from nnctl.components.signature import DataSignature
+from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
@@ -178,4 +178,5 @@ def _placed(diagnostic: Diagnostic, given: Mapping[str, str]) -> Diagnostic:
 
 def _signature(saved: dict[str, Any]) -> DataSignature:
     tuples: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
-    return DataSignature(**tuples)
+    embedded = (EmbeddedColumn(**column | {"rows": tuple(column["rows"])}) for column in saved.get("embedded", ()))
+    return DataSignature(**tuples | {"embedded": tuple(embedded)})

@@ -116,7 +116,11 @@ class Category(Column):
         if self.embedding is not None:
             if width <= columns.max(initial=-1):
                 index = int(np.argmax(columns == width))
-                raise cells.error(index, f"{cut(names[codes[index]])!r} is no category of the training rows")
+                message = (
+                    f"{cut(names[codes[index]])!r} is no category of the training rows, and none of those is other"
+                )
+                hint = f"under data.columns, give {cells.name} a higher least: its rare categories then train other"
+                raise cells.error(index, message, "", hint)
             return columns.astype(np.float32)[:, None]
         encoded = np.zeros((len(codes), width + 1), dtype=np.float32)
         encoded[np.arange(len(codes)), columns] = 1.0

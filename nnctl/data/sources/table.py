@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import MinLen
 
 from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
+from nnctl.data.laid_out import TableFile
 from nnctl.data.source import (
     BALANCED,
     SPLITS,
@@ -23,9 +24,6 @@ from nnctl.data.source import (
     Portion,
     SplitRule,
 )
-
-if TYPE_CHECKING:
-    from nnctl.data.tables.layout import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class SplitBy:
 
 
 @register("data", "table")
-class TableSource(IgnoringSource):
+class TableSource(TableFile, IgnoringSource):
     """A table with one example a row: csv, tsv, txt, jsonl (packed or not), parquet, feather, arrow, xlsx, ods.
 
     What a column is, a number, a name or a date, is decided over all of its cells, unless `columns` says it. What the
@@ -91,26 +89,7 @@ class TableSource(IgnoringSource):
         dict[str, Column],
         "name: what the column is; those not listed are numbers, categories or dates, as their cells are",
     ] = field(default_factory=dict)
-    header: Annotated[
-        bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
-    ] = None
-    delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None,
-        "between the cells of a text, a blank for runs of blanks; if absent, what its line sep=; says, in .tsv a tab, "
-        "a semicolon where `decimal` is a comma, and else a comma",
-    ] = None
-    encoding: Annotated[
-        NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, cp1252; UTF-16 and UTF-32 are known by their mark"
-    ] = "utf-8"
-    decimal: Annotated[Literal[".", ","], "the decimal point of a text's numbers"] = "."
-    comment: Annotated[NonEmptyStr | None, "what lines of a text that are no rows begin with, such as #"] = None
-    sheet: Annotated[NonEmptyStr | None, "of a workbook, by name; needed where there are several"] = None
     in_memory: InMemory = None
-    missing_values: Annotated[
-        tuple[str | int | float, ...] | None,
-        "cells that stand for nothing, also numbers, such as -999; if absent, empty ones, ?, NA, N/A, NaN, null, None "
-        "and -, in texts and sheets",
-    ] = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -148,7 +127,7 @@ class TableSource(IgnoringSource):
 
     def problems(self) -> Sequence[Problem]:
         """Roles that do not go together, encodings that there are not, and delimiters that cannot be told apart."""
-        return [*self._of_files(), *self._of_text(), *self._of_split(), *self._of_targets()]
+        return [*self._of_files(), *self.text_problems(), *self._of_split(), *self._of_targets()]
 
     def signature(self, folder: Path, seed: int = 0) -> DataSignature:
         """The signature, from a full read: only the training rows tell the categories."""
@@ -184,20 +163,9 @@ class TableSource(IgnoringSource):
         return Examples(description, inputs, targets, hints=hints, advice=advice, weights=weights)
 
     @property
-    def layout(self) -> Layout:
-        """The layout of its files, as the spec says it."""
-        from nnctl.data.tables.layout import Layout
-
-        return Layout(
-            delimiter=self.delimiter,
-            header=self.header,
-            encoding=self.encoding,
-            decimal=self.decimal,
-            comment=self.comment,
-            sheet=self.sheet,
-            missing=None if self.missing_values is None else tuple(map(str, self.missing_values)),
-            as_text=frozenset(name for name, column in self.columns.items() if column.as_text),
-        )
+    def texts(self) -> frozenset[str]:
+        """See `TableFile`."""
+        return frozenset(name for name, column in self.columns.items() if column.as_text)
 
     def where(self, folder: Path) -> str:
         """The file of the training rows."""
@@ -216,23 +184,6 @@ class TableSource(IgnoringSource):
                 )
             ]
         return []
-
-    def _of_text(self) -> list[Problem]:
-        """Ways to read a text that there are not."""
-        problems = []
-        if not _is_encoding(self.encoding):
-            problems.append(
-                Problem(
-                    "encoding",
-                    f"there is no encoding {self.encoding!r}",
-                    "it is one of Python's: utf-8, latin-1, cp1252, utf-16",
-                )
-            )
-        if self.delimiter is not None and self.delimiter == self.decimal:
-            problems.append(Problem("delimiter", f"the decimal point is {self.decimal!r}, too", "say delimiter: ';'"))
-        if self.delimiter is not None and (self.delimiter in '"\r\n\0' or not self.delimiter.isascii()):
-            problems.append(Problem("delimiter", f"{self.delimiter!r} cannot be between cells", "say delimiter: ';'"))
-        return problems
 
     def _of_split(self) -> list[Problem]:
         """A split that is none, or two at once."""
@@ -267,11 +218,3 @@ class TableSource(IgnoringSource):
                 message = f"column {name} is the target, and scale and embedding are of inputs"
                 found.append(Problem(f"columns.{name}", message, "say target_transforms: [min_max]"))
         return found
-
-
-def _is_encoding(name: str) -> bool:
-    """True where Python has a codec of this name for text."""
-    try:
-        return isinstance(b"".decode(name), str)
-    except (LookupError, ValueError):
-        return False

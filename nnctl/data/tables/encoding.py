@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nnctl.components.base import Column
+from nnctl.components.signature import EmbeddedColumn
 from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import Rows, StoredArray
@@ -57,7 +58,8 @@ class TableInputs:
             inputs = self._encoded(kept)
         cells = {name: _cells_of(columns[name].type) for name in (*self.columns, *self.targets)}
         fitted = FittedColumns(tuple(columns), self.targets, self.columns, cells, kept)
-        description = self.description.of_shape(inputs.shape[1:])
+        embedded = embedded_in(self.columns, kept)
+        description = replace(self.description.of_shape(inputs.shape[1:]), embedded=embedded)
         return Fitted(inputs, description, fitted.plain(), _constant(self.columns, kept))
 
     def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
@@ -101,6 +103,16 @@ def _cells_of(type_: pa.DataType) -> str:
     """The kind of cells that another table's column must have: numbers may have decimals there."""
     kind = kind_of(type_)
     return "real" if kind == "whole" else kind
+
+
+def embedded_in(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[EmbeddedColumn, ...]:
+    """The columns whose input is the index of a trained vector."""
+    found, position = [], 0
+    for name, column in columns.items():
+        if (vectors := column.embedded(kept[name])) is not None:
+            found.append(EmbeddedColumn(position, name, *vectors))
+        position += len(column.features(name, kept[name]))
+    return tuple(found)
 
 
 def width_of(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> int:
