@@ -261,6 +261,13 @@ class Source(DataSource):
         """All of its examples. `folder`: the base of relative paths. Raises DataError."""
         raise NotImplementedError
 
+    def elsewhere(self, path: Path, signature: DataSignature) -> Self | None:
+        """The same source of another file or folder, whose examples have a run's signature; None where it is of none.
+
+        Tables have none either: columns are found by what a run keeps of them.
+        """
+        return None
+
     def fetch(self, folder: Path) -> None:
         """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""
 

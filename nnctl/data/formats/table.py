@@ -173,6 +173,7 @@ def to_examples(table: Table) -> Examples:
         tuple(table.names),
         tuple(table.names[i] for i in table.targets),
         {table.names[i]: Category() if i in encoded else Number(scale="none") for i in table.inputs},
+        {table.names[i]: "text" if i in table.categories else "real" for i in (*table.inputs, *table.targets)},
         {table.names[i]: _lesson(encoded[i][1] if i in encoded else None) for i in table.inputs},
     )
     advice = tuple(
