@@ -12,7 +12,7 @@ _nnctl_options() {
     "") echo '--version --help -h' ;;
     "init") echo '--target --out --force --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
-    "evaluate") echo '--split --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
+    "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
@@ -54,6 +54,7 @@ _nnctl_value() {
     "train --help") echo 'flag' ;;
     "train -h") echo 'flag' ;;
     "evaluate --split") echo 'words train validation test' ;;
+    "evaluate --data") echo 'path' ;;
     "evaluate --checkpoint") echo 'words best last' ;;
     "evaluate --top-k") echo 'free' ;;
     "evaluate --best") echo 'free' ;;
