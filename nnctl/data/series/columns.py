@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from nnctl.data.columns.number import Number
 from nnctl.data.series.timeline import Timeline, Times
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.tables.kinds import require_column
 from nnctl.data.words import cut
 from nnctl.errors import DataError
 
@@ -34,7 +33,7 @@ class Numbers:
         """Columns of a table, without gaps. Raises DataError, naming line and column."""
         columns = {}
         for name in dict.fromkeys(names):
-            require_column(table, name)
+            table.require(name)
             cells = table.cells(name)
             if not cells.is_number:
                 hint = "name the columns of numbers: columns: [...]"

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.tables.kinds import require_column
 from nnctl.data.words import cut
 
 Times = NDArray[Any]
@@ -46,7 +45,7 @@ class Timeline:
         """
         for name in (group, time):
             if name is not None:
-                require_column(table, name)
+                table.require(name)
         codes, names = np.zeros(len(table), dtype=np.int64), [""]
         if group is not None:
             cells = table.cells(group)
@@ -191,7 +190,7 @@ def without_end(timeline: Timeline, table: Table, names: Sequence[str]) -> tuple
     ends = timeline.borders[1:].copy()
     if names:
         for name in names:
-            require_column(table, name)
+            table.require(name)
         missing = np.all([table.columns[name].is_null().to_numpy() for name in names], axis=0)[timeline.rows]
         there = np.flatnonzero(~missing)
         for series, (start, stop) in enumerate(zip(timeline.borders[:-1], timeline.borders[1:], strict=True)):

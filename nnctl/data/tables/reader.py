@@ -111,7 +111,7 @@ def stream(reader: Reader, types: Mapping[str, pa.DataType]) -> Iterator[Table]:
 
 def _fitted(reader: Reader, batch: Batch, name: str, type_: pa.DataType, first: int) -> pa.ChunkedArray:
     part = batch.part(name)
-    values = of_type(part, type_)
+    values = of_type(part, type_, reader.decimal)
     if values is None:
         index, text, expected = misfit(part, type_, reader.decimal)
         hint = f"if the column holds names, say {name}: category under data.columns" if expected == "a number" else ""
