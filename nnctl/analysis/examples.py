@@ -22,6 +22,8 @@ def random_examples(signature: DataSignature, batch: int, seed: int) -> dict[str
         data[interface.INPUTS] = rng.integers(0, len(signature.vocabulary or (0, 1)), shape)
     else:
         data[interface.INPUTS] = rng.standard_normal(shape)
+        for column in signature.embedded:
+            data[interface.INPUTS][:, column.position] = rng.integers(0, len(column.rows), batch)
     if signature.classes is not None:
         data[interface.TARGETS] = rng.integers(0, len(signature.classes), (batch, *signature.target_shape))
     else:

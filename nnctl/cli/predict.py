@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nnctl.inference.answers import Answers
     from nnctl.inference.opened import SavedRun, TrainedRun
 
 
@@ -54,7 +57,13 @@ def predict(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option("--steps", metavar="K", min=1, help="Gibbs steps of each sample's chain; 100 if absent."),
+        typer.Option(
+            "--steps",
+            metavar="K",
+            min=1,
+            help="Forecast K steps of a series, on from the end of a table or of the run's own; with --sample, Gibbs "
+            "steps of each chain, 100 if absent.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -74,7 +83,8 @@ def predict(
 
     One line an example: JSON in a pipe, the most probable answers on a terminal.
     Where layers are stateful, the examples of a file follow one another, in at most 16 passages.
-    With --generate, text. With --sample, an example a line, or all in the file --out.
+    With --steps, a line a step of each series. With --generate, text. With --sample, an example a line, or all in the
+    file --out.
     """
     from nnctl.errors import UsageError
     from nnctl.inference.opened import open_run, read_run
@@ -90,7 +100,14 @@ def predict(
         _sample(open_run(run, backend=backend), sample, steps or 100, seed, out, force)
         return
     if steps is not None:
-        raise UsageError("--steps is for --sample N")
+        others = (top_k, keep, generate, temperature, prompt, seed)
+        if len(inputs or ()) > 1 or any(option is not None for option in others):
+            raise UsageError(
+                "--steps forecasts a series: it goes with one table or none, --checkpoint, --backend, --out "
+                "and --format"
+            )
+        _forecast(read_run(run, checkpoint, backend=backend), steps, inputs[0] if inputs else None, out, format_, force)
+        return
     if generate is not None:
         if inputs or keep or top_k is not None or out is not None or format_ is not None:
             raise UsageError(
@@ -104,9 +121,20 @@ def predict(
         raise UsageError("--temperature and --prompt are for --generate N, --seed for that or --sample N")
     if not inputs:
         raise UsageError(
-            "give the files to predict; or --generate N for a net of text, --sample N for a deep belief net"
+            "give the files to predict; or --steps N for a net of series, --generate N for one of text, --sample N for "
+            "a deep belief net"
         )
     _answer(read_run(run, checkpoint, backend=backend), inputs, top_k, keep or [], out, format_, force)
+
+
+def _forecast(
+    saved: SavedRun, steps: int, table: Path | None, out: Path | None, format_: str | None, force: bool
+) -> None:
+    """Print forecasts, or write them to a file."""
+    from nnctl.inference.forecasting import forecast
+
+    _check_format(out, format_)
+    _show(iter([forecast(saved, steps, table)]), 3, out, format_, force)
 
 
 def _answer(
@@ -121,10 +149,16 @@ def _answer(
     """Print the answers, or write them to a file."""
     import sys
 
-    from nnctl.inference.answers import csv_lines, json_lines
     from nnctl.inference.prediction import answer, left_out
-    from nnctl.screen.guard import is_unicode
 
+    _check_format(out, format_)
+    for sentence in left_out(saved, inputs):
+        print(f"note: {sentence}", file=sys.stderr)
+    _show(answer(saved, inputs, top_k=top_k, keep=keep), top_k or 3, out, format_, force)
+
+
+def _check_format(out: Path | None, format_: str | None) -> None:
+    """Refuse a form that answers do not have."""
     if format_ is not None:
         from nnctl.reporting.formats import format_named
 
@@ -133,9 +167,15 @@ def _answer(
         from nnctl.errors import UsageError
 
         raise UsageError(f"--out {out}: answers are JSON Lines or CSV\n  name the file .jsonl or .csv")
-    for sentence in left_out(saved, inputs):
-        print(f"note: {sentence}", file=sys.stderr)
-    answers = answer(saved, inputs, top_k=top_k, keep=keep)
+
+
+def _show(answers: Iterator[Answers], most: int, out: Path | None, format_: str | None, force: bool) -> None:
+    """Print answers, on a terminal the `most` probable of each, or write them to a file."""
+    import sys
+
+    from nnctl.inference.answers import csv_lines, json_lines
+    from nnctl.screen.guard import is_unicode
+
     if out is not None:
         from nnctl.reporting.new_file import new_file
 
@@ -147,7 +187,7 @@ def _answer(
     elif sys.stdout.isatty() and format_ is None:
         for part in answers:
             for row in part.rows():
-                print(_sentence(row, top_k or 3))
+                print(_sentence(row, most))
     else:
         as_csv = format_ == "csv"
         for text in csv_lines(answers) if as_csv else json_lines(answers, ascii_only=not is_unicode(sys.stdout)):

@@ -7,6 +7,19 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
+class EmbeddedColumn:
+    """A column whose input is the index of a trained vector. position: among the inputs. width: of a vector.
+
+    rows: what the vectors stand for, in the order of the indices.
+    """
+
+    position: int
+    name: str
+    rows: tuple[str, ...]
+    width: int
+
+
+@dataclass(frozen=True)
 class DataSignature:
     """Shapes of one example.
 
@@ -23,6 +36,7 @@ class DataSignature:
     weights_shape: shape of what an example counts in the cost, () for one weight, target_shape for one a label;
         None where all count alike.
     ignores: whether some labels are left out of the cost and of every metric.
+    embedded: columns of the inputs (features,) in whose place trained vectors enter the net, by increasing position.
     vocabulary: what the inputs' indices stand for; None where inputs are numbers, or nothing is known.
     """
 
@@ -36,6 +50,14 @@ class DataSignature:
     target_statistics_shape: tuple[int, ...] | None = None
     weights_shape: tuple[int, ...] | None = None
     ignores: bool = False
+    embedded: tuple[EmbeddedColumn, ...] = ()
+
+    @property
+    def entering_shape(self) -> tuple[int, ...]:
+        """The shape of one example as the first layer reads it."""
+        if not self.embedded:
+            return self.input_shape
+        return (self.input_shape[0] + sum(column.width - 1 for column in self.embedded),)
 
     @property
     def label_axes(self) -> int:

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
+from nnctl.data.coverage import covered
 from nnctl.data.division import divide
 from nnctl.data.expand import expanded
-from nnctl.data.source import BALANCED, Examples, Source, SplitHints, Unfitted, select_classes
+from nnctl.data.source import BALANCED, Examples, Source, Unfitted, select_classes
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
-from nnctl.data.weights import balancing, by_class, check_weights, scaling
+from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
 from nnctl.errors import DataError
 
 _GONE = -2
@@ -114,37 +115,47 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     renumber = _renumbering(names, source)
     kept, targets = _filtered(examples.targets, renumber, source, "the data")
     labels = _strata(targets, source) if names is not None and targets.ndim == 1 else None
-    division = divide(source, labels, _of_rows(examples.hints, kept), len(kept), seed)
-    description, inputs, fitted = examples.description, examples.inputs, dict(examples.kept)
+    division = divide(source, labels, examples.hints.of_rows(kept), len(kept), seed)
+    description, inputs, advice = examples.description, examples.inputs, examples.advice
+    fitted = dict(examples.kept)
     if not isinstance(inputs, np.ndarray | LazyRows):
-        made = inputs.fit(kept[division.train])
+        # Of what no split has, cells that would be refused are nobody's concern.
+        used = division.used
+        if len(used) < len(kept):
+            kept, targets, division = kept[used], targets[used], division.among(used)
+        if len(kept) < len(inputs):
+            inputs = inputs.of(kept)
+        made = inputs.fit(division.train)
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)
+        advice = (*advice, *made.advice)
     signature = source.signature_of(description)
     if len(kept) < len(inputs):
         inputs = chosen(inputs, kept)
-
     rows = None if examples.weights is None else check_weights(examples.weights, len(examples.targets), "weights")[kept]
     splits = {"train": _take(inputs, targets, rows, division.train)}
-    if names is not None and not signature.reconstructs:
-        known = source.classes or source.counted(names) or ()
-        _require_classes(splits["train"].targets, tuple(map(str, known)), source)
     for name, indices in (("validation", division.validation), ("test", division.test)):
         if len(indices):
             splits[name] = _take(inputs, targets, rows, indices)
     if examples.test_inputs is not None and examples.test_targets is not None and "test" in source.splits:
         kept, targets = _filtered(examples.test_targets, renumber, source, "the test set")
-        if source.test is not None:
+        if (portion := source.portion("test")) is not None:
             part = _strata(targets, source) if labels is not None else None
-            drawn = subset(part, len(targets), source.test, Sampler(source.split, seed), Purpose.TEST_SUBSET)
+            drawn = subset(part, len(targets), portion, Sampler(source.sampling, seed), Purpose.TEST_SUBSET)
             kept, targets = kept[drawn], targets[drawn]
         given = np.ones(len(examples.test_targets)) if examples.test_weights is None else examples.test_weights
         rows = None if rows is None else check_weights(given, len(examples.test_targets), "test weights")[kept]
         splits["test"] = Split(chosen(examples.test_inputs, kept), targets, rows)
+    if names is not None and not signature.reconstructs:
+        counted = tuple(map(str, source.classes or source.counted(names) or ()))
+        labels_of = {name: split.targets for name, split in splits.items()}
+        advice = (*advice, *covered(labels_of, counted, source, examples.hints))
     unit = description.unit
     if source.expand:
         train = in_memory(splits["train"].inputs, "data.expand: the training set")
         splits["train"] = _expanded(train, splits["train"], source, unit, seed)
-    splits = _weighed(splits, source, signature)
+    for name, split in splits.items():
+        require_counting(split.targets, split.weights, source.ignored, name)
+    splits, weights = _weighed(splits, source, signature)
     if names is not None and signature.classes is None and not signature.reconstructs:
         width = signature.target_shape[0]
         splits = {name: replace(s, targets=_as_values(s.targets, width)) for name, s in splits.items()}
@@ -173,8 +184,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         unit,
         target_shift,
         target_scale,
-        fitted,
-        examples.advice,
+        fitted | weights,
+        advice,
     )
 
 
@@ -210,26 +221,6 @@ def _filtered(
     return kept, labels[kept]
 
 
-def _of_rows(hints: SplitHints, rows: NDArray[np.int64]) -> SplitHints:
-    """The hints of some of the examples."""
-    named = {f.name: getattr(hints, f.name) for f in fields(hints)}
-    return SplitHints(**{name: None if array is None else array[rows] for name, array in named.items()})
-
-
-def _require_classes(labels: NDArray[np.int64], names: tuple[str, ...], source: Source) -> None:
-    """Raise DataError where all training examples are of one class, unless there is but one label: a check of a net."""
-    labels = labels[labels >= 0]
-    if not labels.size:
-        raise DataError(f"{source.type}: every training label is {source.ignored}, and is left out", "ignore")
-    if labels.size == 1 or labels.min() != labels.max():
-        return
-    hint = "say split: stratified" if source.split != "stratified" else "train on more examples"
-    raise DataError(
-        f"{source.type}: all {labels.size:,} training labels are {names[labels.flat[0]]!r}, and there are "
-        f"{len(names)} classes: a net would learn to say nothing else\n  {hint}"
-    )
-
-
 def _take(
     inputs: Rows, targets: NDArray[Any], weights: NDArray[np.float64] | None, indices: NDArray[np.int64]
 ) -> Split:
@@ -245,17 +236,23 @@ def _expanded(inputs: NDArray[Any], train: Split, source: Source, unit: float, s
     return Split(more, train.targets[of], train.weights[of])
 
 
-def _weighed(splits: dict[str, Split], source: Source, signature: DataSignature) -> dict[str, Split]:
-    """The splits with weights whose mean over the training set is 1. Raises DataError."""
+def _weighed(
+    splits: dict[str, Split], source: Source, signature: DataSignature
+) -> tuple[dict[str, Split], dict[str, Any]]:
+    """(the splits with weights whose mean over the training set is 1, what weighs examples to come). Raises DataError.
+
+    The latter is `of_class`, (classes,), or `factor`, of weights that the data says; nothing where there are none.
+    """
     train = splits["train"]
     if source.weights == BALANCED:
         of_class = balancing(train.targets, signature.classes or ())
-        return {name: replace(s, weights=by_class(of_class, s.targets)) for name, s in splits.items()}
+        weighed = {name: replace(s, weights=by_class(of_class, s.targets)) for name, s in splits.items()}
+        return weighed, {"of_class": of_class.tolist()}
     if train.weights is None:
-        return splits
+        return splits, {}
     factor = scaling(train.weights, train.targets, signature.ignores)
     scaled = {name: (np.asarray(s.weights) * factor).astype(np.float32) for name, s in splits.items()}
-    return {name: replace(s, weights=scaled[name]) for name, s in splits.items()}
+    return {name: replace(s, weights=scaled[name]) for name, s in splits.items()}, {"factor": float(factor)}
 
 
 def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ without loading a number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -15,7 +15,7 @@ from annotated_types import Gt, Lt, MinLen
 
 from nnctl.components.base import Augmentation, DataSource, Expansion, Transform
 from nnctl.components.fields import NonEmptyStr, NonNegativeInt, PositiveInt
-from nnctl.components.signature import DataSignature
+from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
@@ -49,6 +49,7 @@ class Description:
     examples: their number, a test set of the source included; None where that takes a full read.
     target_shape: of an example's values; of labels () for one an example, (time,) for one a step.
     vocabulary: the tokens that input indices stand for, where they are known.
+    embedded: columns of the inputs that are indices of trained vectors.
     """
 
     input_shape: tuple[int, ...]
@@ -58,6 +59,7 @@ class Description:
     scale: float | None = None
     examples: int | None = None
     vocabulary: tuple[str, ...] | None = None
+    embedded: tuple[EmbeddedColumn, ...] = ()
 
     def of_shape(self, input_shape: tuple[int, ...]) -> Description:
         """The same of inputs of a shape that is known now."""
@@ -80,12 +82,19 @@ class SplitHints:
     """Hints of the data on the division of their examples; each (n,), or None.
 
     assigned: int8, 0 for training, 1 for validation, 2 for the test. groups: int64, equal for examples that must
-    lie on one side. times: numbers that grow with time; later examples are held out.
+    lie on one side. times: numbers that grow with time; later examples are held out. folds: int64, the fold of each,
+    from 0, for cross-validation.
     """
 
     assigned: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
     times: NDArray[Any] | None = None
+    folds: NDArray[Any] | None = None
+
+    def of_rows(self, rows: NDArray[Any]) -> SplitHints:
+        """The hints of some of the examples."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        return SplitHints(**{name: None if array is None else array[rows] for name, array in named.items()})
 
 
 @dataclass(frozen=True)
@@ -93,18 +102,22 @@ class Fitted:
     """Inputs made with what the training examples taught.
 
     inputs: all of them, (n, *input_shape), as `description` has them. kept: what was learned, as plain data, from
-    which inputs to come are made alike.
+    which inputs to come are made alike. advice: a sentence for each doubt.
     """
 
     inputs: Rows
     description: Description
     kept: Mapping[str, Any]
+    advice: tuple[str, ...] = ()
 
 
 class Unfitted(Protocol):
     """Inputs that become numbers when it is known which examples train."""
 
     def __len__(self) -> int: ...
+
+    def of(self, rows: NDArray[Any]) -> Unfitted:
+        """The same of the examples at `rows`, increasing indices."""
 
     def fit(self, train: NDArray[Any]) -> Fitted:
         """All inputs, by the statistics of the examples at `train`, increasing indices. Raises DataError."""
@@ -212,14 +225,18 @@ class Source(DataSource):
         return False
 
     @property
-    def divides(self) -> bool:
-        """True where hints assign every example, by `validation` and `test` as the source means them."""
-        return False
-
-    @property
     def ordered(self) -> bool:
         """True where examples are held out as they lie."""
-        return self.split == "ordered"
+        return self.sampling == "ordered"
+
+    @property
+    def sampling(self) -> SplitRule:
+        """The rule by which examples are drawn where the data does not say their split."""
+        return self.split
+
+    def portion(self, split: Literal["validation", "test"]) -> Portion | None:
+        """The part of the examples that is to be held out for a split."""
+        return self.validation if split == "validation" else self.test
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:
@@ -243,6 +260,13 @@ class Source(DataSource):
     def read(self, folder: Path, seed: int) -> Examples:
         """All of its examples. `folder`: the base of relative paths. Raises DataError."""
         raise NotImplementedError
+
+    def elsewhere(self, path: Path, signature: DataSignature) -> Self | None:
+        """The same source of another file or folder, whose examples have a run's signature; None where it is of none.
+
+        Tables have none either: columns are found by what a run keeps of them.
+        """
+        return None
 
     def fetch(self, folder: Path) -> None:
         """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""
@@ -290,6 +314,7 @@ class Source(DataSource):
                 f"numbers can be rescaled, and the inputs of this {self.type} data are indices", "transforms"
             )
         self._check_changes(description)
+        self._check_embedded(description)
         if self.target_transforms and (classes is not None or self.reconstruct):
             what = "the inputs as they enter the net" if self.reconstruct else "labels, and labels have no scale"
             raise DataError(f"the targets of this {self.type} data are {what}", "target_transforms")
@@ -308,6 +333,7 @@ class Source(DataSource):
             target_statistics_shape=target_statistics_shape,
             weights_shape=None if self.weights is None else target_shape if self.weights == BALANCED else (),
             ignores=self.ignored is not None,
+            embedded=description.embedded,
         )
 
     def counted(self, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -346,6 +372,15 @@ class Source(DataSource):
             "  give it examples of another class; where the targets are amounts, say target_type: values"
         )
 
+    def _check_embedded(self, description: Description) -> None:
+        """Raise DataError where inputs that are indices of vectors would be changed as numbers, or learned."""
+        if not description.embedded:
+            return
+        what = f"column {cut(description.embedded[0].name)!r} enters the net as the index of a trained vector"
+        for key in ("transforms", "augment", "expand", "reconstruct"):
+            if getattr(self, key):
+                raise DataError(f"{what}, and {key} is of numbers\n  leave out its embedding, or {key}", key)
+
     def _check_changes(self, description: Description) -> None:
         """Raise DataError where the inputs are not what an augmentation or expansion changes."""
         changes = [("augment", part.type, part.images) for part in self.augment]
@@ -364,8 +399,8 @@ class Source(DataSource):
     @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits there will be."""
-        validation = ("validation",) if self.validation or self.fold else ()
-        test = ("test",) if self.test or (self.own_test_set and self.test is None) else ()
+        validation = ("validation",) if self.portion("validation") or self.fold else ()
+        test = ("test",) if self.portion("test") or (self.own_test_set and self.portion("test") is None) else ()
         return ("train", *validation, *test)
 
 

@@ -76,6 +76,18 @@ def partition(
 
     Shares are of all n. Raises DataError where nothing is left to train on.
     """
+    sizes = require_rest(n, test=test, validation=validation)
+    rest = np.arange(n, dtype=np.int64)
+    held_out: list[Indices] = []
+    for name, purpose in (("test", Purpose.TEST_SPLIT), ("validation", Purpose.VALIDATION_SPLIT)):
+        mask = sampler.draw(None if labels is None else labels[rest], len(rest), sizes[name], purpose)
+        held_out.append(rest[mask])
+        rest = rest[~mask]
+    return rest, held_out[1], held_out[0]
+
+
+def require_rest(n: int, *, test: Portion | None, validation: Portion | None) -> dict[str, int]:
+    """The sizes of the splits to hold out of n examples. Raises DataError where nothing is left to train on."""
     sizes = {"test": size_of(test, n), "validation": size_of(validation, n)}
     if sum(sizes.values()) >= n:
         sizes_in_words = " and ".join(f"{size:,} for {name}" for name, size in sizes.items() if size)
@@ -84,13 +96,7 @@ def partition(
             "  ask for fewer with data.validation and data.test",
             "validation" if validation is not None else "test",
         )
-    rest = np.arange(n, dtype=np.int64)
-    held_out: list[Indices] = []
-    for name, purpose in (("test", Purpose.TEST_SPLIT), ("validation", Purpose.VALIDATION_SPLIT)):
-        mask = sampler.draw(None if labels is None else labels[rest], len(rest), sizes[name], purpose)
-        held_out.append(rest[mask])
-        rest = rest[~mask]
-    return rest, held_out[1], held_out[0]
+    return sizes
 
 
 def fold(
@@ -102,8 +108,7 @@ def fold(
     Ordered, they are runs of neighbours. Raises DataError where there are fewer examples than folds.
     """
     n = len(rest)
-    if not 0 <= which < folds or folds < 2:
-        raise DataError(f"[{which}, {folds}] is no [k, K] with K at least 2 and k from 0 to K − 1", "fold")
+    require_fold(which, folds)
     if n < folds:
         raise DataError(f"{folds} parts are asked for of {n} example{'s' * (n != 1)}", "fold")
     if sampler.rule == "ordered":
@@ -116,6 +121,12 @@ def fold(
         # Class after class, as cards are dealt: every part gets its share of each.
         dealt[order] = np.arange(n) % folds
     return rest[dealt != which], rest[dealt == which]
+
+
+def require_fold(which: int, folds: int) -> None:
+    """Raise DataError where (k, K) is no fold."""
+    if not 0 <= which < folds or folds < 2:
+        raise DataError(f"[{which}, {folds}] is no [k, K] with K at least 2 and k from 0 to K − 1", "fold")
 
 
 def subset(labels: NDArray[np.int64] | None, n: int, portion: Portion, sampler: Sampler, purpose: Purpose) -> Indices:

@@ -30,15 +30,28 @@ def check_weights(weights: NDArray[Any], examples: int, what: str) -> NDArray[np
 def scaling(weights: NDArray[np.float64], targets: NDArray[Any], ignores: bool) -> float:
     """The factor that brings the mean weight of the training examples, or of their labels that count, to 1.
 
-    weights: (n,). targets: (n, …), where some are left out −1. Raises DataError where all weights are 0.
+    weights: (n,), one of an example that counts above 0. targets: (n, …), where labels are left out −1.
     """
-    labels = (targets >= 0).reshape(len(targets), -1).sum(axis=1) if ignores else np.ones(len(targets))
+    labels = labels_counted(targets, ignores)
     # Apart from its largest, so that no sum overflows.
     largest = float(weights.max())
-    mean = float((weights / (largest or 1.0)) @ labels / labels.sum())
-    if mean == 0.0:
-        raise DataError(f"the weights of all {len(weights):,} training examples are 0: none is learned", "weights")
-    return 1.0 / mean / largest
+    return float(labels.sum() / ((weights / largest) @ labels) / largest)
+
+
+def labels_counted(targets: NDArray[Any], ignores: bool) -> NDArray[np.float64]:
+    """The number of labels of each example that count, (n,); 1 where none are left out."""
+    if not ignores:
+        return np.ones(len(targets))
+    return np.asarray((targets >= 0).reshape(len(targets), -1).sum(axis=1, dtype=np.float64))
+
+
+def require_counting(targets: NDArray[Any], weights: NDArray[Any] | None, ignored: int | None, split: str) -> None:
+    """Raise DataError where no example of a split counts: all labels are left out, or all weights are 0."""
+    labels = labels_counted(targets, ignored is not None)
+    if not labels.any():
+        raise DataError(f"all labels of the {split} split are {ignored}, and are left out", "ignore")
+    if weights is not None and not weights[labels > 0.0].any():
+        raise DataError(f"all weights of the {split} split are 0: nothing counts in its cost", "weights")
 
 
 def balancing(labels: NDArray[np.int64], classes: tuple[str, ...]) -> NDArray[np.float64]:

@@ -141,6 +141,14 @@ class Feed:
         kind = self._signature.input_dtype
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))
+        for column in self._signature.embedded:
+            # Compiled code looks vectors up unchecked.
+            indices = inputs[:, column.position]
+            if not np.all((indices >= 0) & (indices < len(column.rows)) & (indices == np.floor(indices))):
+                raise DataError(
+                    f"the inputs of column '{column.name}' are to be the numbers of its {len(column.rows)} categories, "
+                    f"0 to {len(column.rows) - 1}"
+                )
         return np.asarray(inputs, element(kind).host)
 
     def _check_labels(self, smallest: int, largest: int) -> None:

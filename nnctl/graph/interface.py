@@ -34,6 +34,9 @@ EXAMPLES: Final = "examples"
 SEED: Final = "seed"
 """Key of the random numbers, (2,): see `seed_words`."""
 
+COLUMNS: Final = "columns"
+"""The name of the layer that the vectors of embedded columns are, `columns.<column>.weight`."""
+
 # -- a step's feeds ----------------------------------------------------------
 
 INDEX: Final = "index"

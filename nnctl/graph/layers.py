@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nnctl.components.builder import Resuming
+from nnctl.components.layers.indices import Embedding
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.interface import COLUMNS
 from nnctl.graph.tensor import Tensor
 from nnctl.ops.shapes import BATCH, ROWS, Shape
 from nnctl.spec.document import Spec
@@ -36,12 +38,18 @@ def build_layers(
     builder: GraphBuilder, spec: Spec, signature: DataSignature, observe: Observer = lambda *_: None
 ) -> Tensor:
     """The output of the last layer, (batch, …). Raises ShapeError, at the layer, where layers do not fit."""
-    x = _inputs(builder, signature)
+    x = _embedded(builder, signature, _inputs(builder, signature))
     known = {"input": x}
     current = x
     for position, layer in enumerate(spec.layers):
         inputs = [current] if layer.inputs is None else [known[name] for name in layer.inputs]
         path = layer.name or builder.fresh_layer(layer.type)
+        if signature.embedded and path == COLUMNS:
+            raise ShapeError(
+                f"a layer cannot be called {COLUMNS!r}: so are the vectors of embedded columns",
+                "give it another name",
+                path=f"layers.{position}",
+            )
         try:
             with builder.scope(path):
                 current = builder.build_here(layer, *inputs)
@@ -51,6 +59,28 @@ def build_layers(
         known[path] = current
         observe(path, layer.type, inputs[0].shape, current.shape)
     return current
+
+
+def _embedded(builder: GraphBuilder, signature: DataSignature, x: Tensor) -> Tensor:
+    """Rows (batch, features) with the trained vector of each embedded column in the place of its index."""
+    if not signature.embedded:
+        return x
+    parts: list[Tensor] = []
+    done = 0
+    features = signature.input_shape[0]
+    for column in signature.embedded:
+        if column.position > done:
+            parts.append(builder.apply("slice", x, axis=1, start=done, stop=column.position))
+        done = column.position + 1
+        with builder.scope(COLUMNS), builder.scope(column.name):
+            index = builder.apply("as_index", builder.apply("slice", x, axis=1, start=column.position, stop=done))
+            vectors = builder.build_here(Embedding(units=column.width, vocabulary=len(column.rows)), index)
+            parts.append(builder.apply("reshape", vectors, shape=(BATCH, column.width)))
+    if done < features:
+        parts.append(builder.apply("slice", x, axis=1, start=done, stop=features))
+    with builder.on_behalf_of(COLUMNS):
+        joined: Tensor = builder.apply("concatenate", *parts, axis=1) if len(parts) > 1 else parts[0]
+    return joined
 
 
 def _inputs(builder: GraphBuilder, signature: DataSignature) -> Tensor:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_name
 from nnctl.components.signature import DataSignature
 from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.source import Source
+from nnctl.data.sources.steps import SeriesSource
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, UsageError
 from nnctl.graph import interface
@@ -29,7 +29,7 @@ from nnctl.spec.load import Loaded
 if TYPE_CHECKING:
     from nnctl.inference.tables import TableReader
 
-_LITTLE_WORK = 300_000_000
+LITTLE_WORK = 300_000_000
 """Operations up to which the reference answers: about the time that it takes to load compiled code."""
 
 T = TypeVar("T")
@@ -42,12 +42,12 @@ def answer(
 
     The two agree but for rounding, within 10⁻⁵ of the largest output.
     """
-    _check(saved.signature, paths, top_k, keep)
+    _check(saved.loaded, saved.signature, paths, top_k, keep)
     run = saved.start(reference_name())
     parts = _parts(paths, run, keep)
     first = next(parts)
     some = not first.last or len(paths) > 1
-    if not first.last or _operations(run, len(first.inputs)) * len(paths) > _LITTLE_WORK:
+    if not first.last or operations(run, len(first.inputs)) * len(paths) > LITTLE_WORK:
         run = saved.start()
     yield from _answers(run, chain([first], _ahead(parts) if some else parts), top_k)
 
@@ -61,12 +61,19 @@ def predict(
     top_k: only so many classes, the largest outputs first. Where layers keep recurrent state, a file's examples
     are read on as `Engine.outputs` says, each file from its beginning. Raises DataError, UsageError.
     """
-    _check(run.signature, paths, top_k, keep)
+    _check(run.loaded, run.signature, paths, top_k, keep)
     for answers in _answers(run, _parts(paths, run, keep), top_k):
         yield from answers.rows()
 
 
-def _check(signature: DataSignature, paths: Sequence[Path], top_k: int | None, keep: Sequence[str]) -> None:
+def _check(
+    loaded: Loaded, signature: DataSignature, paths: Sequence[Path], top_k: int | None, keep: Sequence[str]
+) -> None:
+    if isinstance(loaded.spec.data, SeriesSource):
+        raise UsageError(
+            "this net was trained on series, and answers what comes after one\n"
+            "  say --steps N, with a table that ends where the forecast is to begin"
+        )
     classes = signature.classes
     if top_k is not None and (classes is None or not 1 <= top_k <= len(classes)):
         there = "the net predicts values" if classes is None else f"there are {len(classes)} classes"
@@ -117,7 +124,7 @@ def _holds_arrays(path: Path) -> bool:
     return path.suffix.lower() in (".npy", ".npz", *IMAGE_SUFFIXES) or path.is_dir()
 
 
-def _operations(run: TrainedRun, examples: int) -> int:
+def operations(run: TrainedRun, examples: int) -> int:
     """Floating-point operations of the answers to so many examples."""
     return lower(run.engine.network.prediction, interface.sizes(1, 1)).flops * examples
 
@@ -132,7 +139,7 @@ def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Itera
             scores = run.scores(part.inputs)
         except DataError as error:
             raise DataError(f"{part.names[0]}: {error.message}") from error
-        _require_finite(run, part, scores, steps)
+        run.require_finite(scores, part.inputs, part.error)
         places: dict[str, Sequence[Any]] = dict(part.kept) or {"input": part.names, "index": part.indices}
         if of_steps:
             places = {name: [cell for cell in cells for _ in range(steps)] for name, cells in places.items()}
@@ -141,16 +148,6 @@ def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Itera
         ranked = None if top_k is None else np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         named = values if values is not None and scores.shape[1:] == (len(values),) else None
         yield Answers(places, scores, classes, named, ranked)
-
-
-def _require_finite(run: TrainedRun, part: Part, scores: NDArray[np.float64], steps: int) -> None:
-    """Raise DataError, naming it, where there is an example to which the net has no finite answer."""
-    finite = np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        wrong = scores[row].ravel()[~np.isfinite(scores[row].ravel())][0]
-        message = f"the net's answer is {wrong}, no finite number"
-        raise part.error(run.rescaled(part.inputs), row // steps, message)
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -29,6 +29,16 @@ def lookup(xp: Any, table: Any, index: Any) -> Any:
     return table[index]
 
 
+@op(
+    "as_index",
+    type_rule=lambda x: TensorType(x.shape, "index"),
+    sample=lambda rng: ([rng.integers(0, 9, size=(2, 3)).astype(float)], {}),
+)
+def as_index(xp: Any, x: Any) -> Any:
+    """Whole numbers x, stored as real ones, as indices."""
+    return xp.asarray(xp.real(x), dtype=int)
+
+
 def _add_rows_type(x: TensorType, index: TensorType, *, rows: int) -> TensorType:
     if x.shape[:-1] != index.shape:
         raise ValueError(f"rows {show(x.shape)} and indices {show(index.shape)} do not belong together")

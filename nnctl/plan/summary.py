@@ -8,7 +8,8 @@ from typing import Any
 
 from nnctl.graph import interface
 from nnctl.graph.network import Network
-from nnctl.ops.shapes import show
+from nnctl.graph.structure import BuiltLayer
+from nnctl.ops.shapes import BATCH, Shape, show
 from nnctl.plan.dtypes import element
 from nnctl.plan.lower import lower
 
@@ -29,7 +30,8 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
     for launch in plan.launches:
         flops_of[_root(launch.layer)] += launch.flops
     rows: list[dict[str, Any]] = []
-    for layer in structure.layers:
+    layers = [*_embedded(network), *structure.layers]
+    for layer in layers:
         parameters = parameters_of[layer.path]
         rows.append(
             {
@@ -55,6 +57,16 @@ def summarize(network: Network, batch: int) -> list[dict[str, Any]]:
         }
     )
     return rows
+
+
+def _embedded(network: Network) -> list[BuiltLayer]:
+    """The vectors of embedded columns as if they were a layer, where there are any."""
+    signature = network.signature
+    if not signature.embedded:
+        return []
+    before: Shape = (BATCH, *signature.input_shape)
+    after: Shape = (BATCH, *signature.entering_shape)
+    return [BuiltLayer(interface.COLUMNS, "embedding", before, after)]
 
 
 def _root(layer: str) -> str:

@@ -80,6 +80,16 @@ class Summary(Record):
 
 
 @dataclass(frozen=True)
+class EmbeddedColumn(Record):
+    """The fields of an `EmbeddedColumn` of a `DataSignature`."""
+
+    position: NonNegativeInt
+    name: str
+    rows: list[str]
+    width: PositiveInt
+
+
+@dataclass(frozen=True)
 class Signature(Record):
     """The fields of a `DataSignature`."""
 
@@ -93,6 +103,7 @@ class Signature(Record):
     target_statistics_shape: list[int] | None = None
     weights_shape: list[int] | None = None
     ignores: bool = False
+    embedded: list[EmbeddedColumn] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from nnctl.engine.engine import Engine
 from nnctl.errors import RunError, SpecError
@@ -35,6 +36,7 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
         raise loaded.error("from.run", message, hint=hint.strip()) from error
     saved = checkpoint.tensors
     _check_tokens(loaded, engine, asked, checkpoint.progress["signature"]["vocabulary"], str(folder.path))
+    _check_columns(loaded, engine, asked, checkpoint.progress["signature"].get("embedded", ()), str(folder.path))
     parameters = engine.parameters
     states = engine.network.structure.states
     fixed = {n: resolve(s.value.shape, {}) for n, s in states.items() if not s.value.batched}
@@ -76,6 +78,19 @@ def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Seque
             if differing := sorted({*ours}.symmetric_difference(theirs)):
                 message += f": {differing[0]!r} is in one vocabulary alone"
             raise loaded.error(_place(asked), message, hint=_leave_out(asked, name))
+
+
+def _check_columns(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Sequence[Any], run: str) -> None:
+    """Raise SpecError where the vectors of an embedded column would be taken for other categories."""
+    if asked.layers is not None:
+        return
+    rows = {column["name"]: tuple(column["rows"]) for column in theirs}
+    for column in engine.network.signature.embedded:
+        if column.name in rows and rows[column.name] != column.rows:
+            differing = sorted({*column.rows}.symmetric_difference(rows[column.name]))
+            message = f"column '{column.name}' has a vector for each category, and those of {run} are others"
+            message += f": {differing[0]!r} is in one of the two alone" if differing else ""
+            raise loaded.error("from", message, hint=_leave_out(asked, interface.COLUMNS))
 
 
 def _place(asked: Transfer) -> str:

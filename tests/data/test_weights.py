@@ -134,7 +134,11 @@ def test_a_column_of_a_table_has_weights(tmp_path: Path) -> None:
     [
         ("weights: w", {"w": np.where(np.arange(12) == 7, -1.0, 1.0)}, r"weight of example 7 \(counted from 0\) is -1"),
         ("weights: w", {"w": np.where(np.arange(12) == 3, np.nan, 1.0)}, "weight of example 3 .* is nan"),
-        ("weights: w", {"w": np.zeros(12)}, "weights of all 12 training examples are 0"),
+        ("weights: w", {"w": np.zeros(12)}, "all weights of the train split are 0"),
+        ("weights: w, validation: 2, split: ordered", {"w": np.where(np.arange(12) < 10, 1, 0)},
+         "all weights of the validation split are 0"),
+        ("ignore: -100, validation: 2, split: ordered", {"targets": np.array([0, 1] * 5 + [NONE] * 2)},
+         "all labels of the validation split are -100"),
         ("weights: w", {"w": np.ones((12, 2))}, r"one number for each of 12 examples .* shape \(12, 2\)"),
         ("weights: v", {"w": np.ones(12)}, "has no array 'v'"),
         ("weights: balanced, target_type: values", {}, "balanced is of classes"),
@@ -142,7 +146,7 @@ def test_a_column_of_a_table_has_weights(tmp_path: Path) -> None:
          "no training label is '?2'?, and no weight balances"),
         ("ignore: 1, target_type: values", {}, "labels can be left out, and these targets are values"),
         ("ignore: -100, subset: 2, split: ordered", {"targets": np.array([NONE, NONE] + [0, 1] * 5)},
-         "every training label is -100"),
+         "all labels of the train split are -100"),
         ("weights: w, target_type: values, augment: [mixup]", {"w": np.ones(12)}, "mixup mixes values"),
     ],
 )  # fmt: skip

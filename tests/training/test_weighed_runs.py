@@ -123,6 +123,15 @@ def test_evaluation_of_a_run_leaves_out_what_is_left_out(tmp_path: Path) -> None
     assert {answer["prediction"] for answer in answers} <= {"0", "1"}
 
 
+def test_on_disk_weights_are_what_they_are_in_memory(rare: Path) -> None:
+    rows = []
+    for held in ("true", "false"):
+        data = f"rare.npz, weights: w, ignore: -100, validation: 0.25, in_memory: {held}"
+        rows.append(trained(rare / held, data, NET.format(epochs=2)))
+    for one, other in zip(*rows, strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
 @pytest.mark.parametrize("extra", ["", ", augment: [{type: mixup, alpha: 0.5}]"])
 def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path: Path, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)

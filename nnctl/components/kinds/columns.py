@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from nnctl.components.registry import Component
 
@@ -13,11 +13,13 @@ class Column(Component):
 
     `used`: whether it takes part. `as_text`: whether its cells are read as they are written, for their digits
     are no number, or not written as numbers are by default. What `fit` learns of training rows is plain data,
-    which checkpoints keep; `encode` needs nothing else.
+    which checkpoints keep; `encode` needs nothing else. Cells are `nnctl.data.tables.cells.Cells`.
     """
 
     kind: ClassVar[str] = "column"
     used: ClassVar[bool] = True
+    named: ClassVar[bool] = False
+    """True where cells are names: as a target its column is labels."""
 
     @property
     def as_text(self) -> bool:
@@ -29,14 +31,37 @@ class Column(Component):
         """True where an example whose cell is missing takes no part in training."""
         return False
 
-    def fit(self, cells: Any) -> Mapping[str, Any]:
-        """The lesson of the training rows' `nnctl.data.tables.cells.Cells`, as plain data. Raises DataError."""
+    def in_table(self, decimal: str) -> Self:
+        """The same in a table with this decimal point, where the column says none."""
+        return self
+
+    def absent(self, cells: Any) -> Any:
+        """A mask of the missing cells, bool (n,)."""
         raise NotImplementedError
 
-    def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
+    def fit(self, cells: Any) -> Mapping[str, Any]:
+        """The lesson of the training rows' cells, as plain data. Raises DataError."""
+        raise NotImplementedError
+
+    def features(self, name: str, learned: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the inputs that the column becomes, one a number."""
         raise NotImplementedError
 
-    def encode(self, cells: Any, fitted: Mapping[str, Any]) -> Any:
+    def encode(self, cells: Any, learned: Mapping[str, Any]) -> Any:
         """The inputs of any rows' cells, float32 (n, features). Raises DataError, naming line and column."""
+        raise NotImplementedError
+
+    def embedded(self, learned: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
+        """(names of the rows, length of a row) of the table of trained vectors that its one input is an index of.
+
+        None where its inputs are numbers.
+        """
+        return None
+
+    def constant(self, learned: Mapping[str, Any]) -> bool:
+        """True where it is known that its inputs are the same for every training row."""
+        return False
+
+    def amounts(self, cells: Any) -> Any:
+        """The cells as values to learn or to order by, float64 (n,), NaN where one is missing. Raises DataError."""
         raise NotImplementedError

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from nnctl.components.base import Column
 from nnctl.components.fields import PositiveInt
-from nnctl.components.registry import register
+from nnctl.components.registry import Problem, register
 from nnctl.data.words import cut
 
 if TYPE_CHECKING:
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 @register("column", "category")
 class Category(Column):
-    """A name among several: one input each, 1 for the cell's own and 0 for the others.
+    """A name among several: one input each, 1 for the cell's own and 0 for the others, or a trained vector.
 
-    Categories are those of the training rows, in alphabetical order. Cells are compared as they are written.
+    Categories are those of the training rows, in alphabetical order, two of them as any other number. Cells are
+    compared as they are written. An unseen name that becomes other is 0 in every input where no training row is other.
     """
 
+    formula = "x_j = 1 if the cell is category j else 0"
     example = "{type: category, unseen: other, least: 20}"
+    named: ClassVar[bool] = True
 
     unseen: Annotated[
         Literal["error", "other"],
@@ -35,6 +38,17 @@ class Category(Column):
         Literal["error", "category", "drop"],
         "what becomes of a missing cell: an error, a category of its own, or the example is left out of training",
     ] = "error"
+    embedding: Annotated[
+        PositiveInt | None,
+        "numbers of a trained vector that stands for each category, in place of one input each; it begins as N(0, 1), "
+        "or as U(±0.05) in the keras convention",
+    ] = None
+
+    def problems(self) -> Sequence[Problem]:
+        """A vector that nothing trains."""
+        if self.embedding is None or self.unseen == "error" or self.least > 1:
+            return ()
+        return (Problem("unseen", "no training row is other, and its vector would stay random", "say least: 2, too"),)
 
     @property
     def as_text(self) -> bool:
@@ -45,6 +59,12 @@ class Category(Column):
     def drops_missing(self) -> bool:
         """True where `missing` says so."""
         return self.missing == "drop"
+
+    def absent(self, cells: Cells) -> NDArray[np.bool_]:
+        """A mask of the missing cells."""
+        import numpy as np
+
+        return np.asarray(cells.codes()[0] < 0)
 
     def fit(self, cells: Cells) -> Mapping[str, Any]:
         """categories: names in alphabetical order. rare: names that become other."""
@@ -58,35 +78,66 @@ class Category(Column):
             "rare": sorted(name for name, count in found.items() if count < self.least),
         }
 
-    def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
-        """One a category, then that of others, then that of missing cells."""
-        known = [f"{name}={category}" for category in fitted["categories"]]
-        known += [f"{name} is another"] if self._has_other(fitted) else []
-        return (*known, *([f"{name} is missing"] if self.missing == "category" else []))
+    def features(self, name: str, learned: Mapping[str, Any]) -> tuple[str, ...]:
+        """One a category, then that of others, then that of missing cells; of an embedding the one index."""
+        if self.embedding is not None:
+            return (name,)
+        known = [f"{name}={category}" for category in learned["categories"]]
+        return (*known, *(f"{name} {special}" for special in self._special(learned)))
 
-    def encode(self, cells: Cells, fitted: Mapping[str, Any]) -> NDArray[np.float32]:
-        """Rows of 0 with a 1 at the category."""
+    def embedded(self, learned: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
+        """The categories, then others, then missing cells."""
+        if self.embedding is None:
+            return None
+        return (*learned["categories"], *self._special(learned)), self.embedding
+
+    def encode(self, cells: Cells, learned: Mapping[str, Any]) -> NDArray[np.float32]:
+        """Rows of 0 with a 1 at the category; of an embedding its index."""
         import numpy as np
 
         codes, names = cells.codes()
-        width = len(self.features("", fitted))
-        places = {category: index for index, category in enumerate(fitted["categories"])}
-        other = len(places)
-        places |= dict.fromkeys(fitted["rare"], other)
+        special = self._special(learned)
+        places = {category: index for index, category in enumerate(learned["categories"])}
+        width = len(places) + len(special)
+        # Beyond the last place is nowhere: 0 in every input.
+        other = len(places) if "is another" in special else width
+        places |= dict.fromkeys(learned["rare"], other)
         unseen = other if self.unseen == "other" else -1
-        missing = width - 1 if self.missing == "category" else -1
+        missing = width - 1 if "is missing" in special else -1
         # The last of these is at −1, the code of a missing cell.
         columns = np.array([*(places.get(name, unseen) for name in names), missing], dtype=np.int64)[codes]
         if (columns < 0).any():
             index = int(np.argmax(columns < 0))
             if codes[index] < 0:
-                raise cells.missing(index, "missing: category")
+                raise cells.missing(index, f"{cells.name}: {{type: category, missing: category}}")
             message = f"{cut(names[codes[index]])!r} is no category of the training rows"
-            hint = f"say {cells.name}: {{type: category, unseen: other}} under data.columns"
+            hint = f"under data.columns, say {cells.name}: {{type: category, unseen: other}}"
             raise cells.error(index, message, "", hint)
-        encoded = np.zeros((len(codes), width), dtype=np.float32)
+        if self.embedding is not None:
+            if width <= columns.max(initial=-1):
+                index = int(np.argmax(columns == width))
+                message = (
+                    f"{cut(names[codes[index]])!r} is no category of the training rows, and none of those is other"
+                )
+                hint = f"under data.columns, give {cells.name} a higher least: its rare categories then train other"
+                raise cells.error(index, message, "", hint)
+            return columns.astype(np.float32)[:, None]
+        encoded = np.zeros((len(codes), width + 1), dtype=np.float32)
         encoded[np.arange(len(codes)), columns] = 1.0
-        return encoded
+        return encoded[:, :width]
 
-    def _has_other(self, fitted: Mapping[str, Any]) -> bool:
-        return self.unseen == "other" or bool(fitted["rare"])
+    def constant(self, learned: Mapping[str, Any]) -> bool:
+        """True where all have one name."""
+        return len(learned["categories"]) + bool(learned["rare"]) == 1 and self.missing != "category"
+
+    def amounts(self, cells: Cells) -> NDArray[np.float64]:
+        """Nothing: raises DataError, for names are no numbers."""
+        message = f"column {cut(cells.name)!r} is a category, and a number is needed"
+        raise cells.error(0, message, "", f"under data.columns, say {cells.name}: number")
+
+    def _special(self, learned: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the rows beside the categories."""
+        return (
+            *(("is another",) if learned["rare"] else ()),
+            *(("is missing",) if self.missing == "category" else ()),
+        )

@@ -12,4 +12,5 @@ from nnctl.components.registry import register
 class Ignore(Column):
     """Left out: an identifier, a free text, what is known only afterwards."""
 
+    formula = "no input"
     used: ClassVar[bool] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -45,12 +45,13 @@ class WindowRows(LazyRows):
 class WindowInputs:
     """Inputs that are windows over series, whose columns are not scaled yet; see `nnctl.data.source.Unfitted`.
 
-    names: of the inputs' columns. starts: the first step of each window, (n,). in_memory: whether windows are held one
-    by one; if they take at most half of the memory left if None.
+    inputs, outputs: names of the columns of inputs and of targets. starts: the first step of each window, (n,).
+    in_memory: whether windows are held one by one; if they take at most half of the memory left if None.
     """
 
     numbers: Numbers
-    names: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     starts: NDArray[np.int64]
     window: int
     scale: Scale
@@ -60,19 +61,25 @@ class WindowInputs:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def of(self, rows: NDArray[np.int64]) -> WindowInputs:
+        """The same of some windows."""
+        return replace(self, starts=self.starts[rows])
+
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, by the steps that the windows `train` read. Raises DataError."""
         # +1 where a window begins, −1 behind its end: what is above 0 in between is read.
         ends = np.zeros(len(self.numbers.timeline.rows) + 1, dtype=np.int64)
         np.add.at(ends, self.starts[train], 1)
         np.add.at(ends, self.starts[train] + self.window, -1)
-        lessons = self.numbers.scaling(self.names, self.scale, np.flatnonzero(np.cumsum(ends[:-1])))
-        rows: Rows = WindowRows(self.numbers.encoded(lessons), self.starts, self.window)
+        lessons = self.numbers.scaling(self.inputs, self.scale, np.flatnonzero(np.cumsum(ends[:-1])))
+        rows: Rows = WindowRows(self.numbers.encoded(self.inputs, lessons), self.starts, self.window)
         if not on_disk(self.in_memory, rows.nbytes):
             what = f"{self.numbers.table.place.name}: {len(self):,} windows of {self.window:,} steps"
             require_memory(rows.nbytes, what)
             rows = rows[:]
-        return Fitted(rows, self.description, {"series": lessons})
+        # A checkpoint keeps lists in order, mappings not.
+        kept = {"series": lessons, "inputs": list(self.inputs), "targets": list(self.outputs)}
+        return Fitted(rows, self.description, kept)
 
 
 def targets(numbers: Numbers, names: tuple[str, ...], starts: NDArray[np.int64], horizon: int) -> NDArray[np.float32]:

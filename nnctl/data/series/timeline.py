@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nnctl.data.tables.cells import Cells, Table
+from nnctl.data.tables.dates import instants
 from nnctl.data.words import cut
 
 Times = NDArray[Any]
@@ -80,6 +80,16 @@ class Timeline:
         times = None if self.times is None else self.times[chosen]
         return replace(self, rows=self.rows[chosen], borders=borders, times=times)
 
+    def of_series(self, chosen: NDArray[np.int64]) -> Timeline:
+        """Some of the series, by increasing indices."""
+        there = np.zeros(len(self.names), dtype=np.bool_)
+        there[chosen] = True
+        steps = np.repeat(there, self.lengths)
+        borders = np.concatenate([[0], np.cumsum(self.lengths[chosen])])
+        times = None if self.times is None else self.times[steps]
+        names = tuple(self.names[i] for i in chosen)
+        return replace(self, rows=self.rows[steps], borders=borders, names=names, times=times)
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Steps of each series."""
@@ -125,10 +135,7 @@ def times_of(cells: Cells) -> Times:
     """The cells of a column as times, (n,). Raises DataError where one is missing, or is none."""
     kind = cells.values.type
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        zone = getattr(kind, "tz", None)
-        whole = pc.cast(pc.cast(cells.values, pa.timestamp("us", zone), safe=False), pa.int64())
-        numbers = np.asarray(pc.fill_null(whole, np.iinfo(np.int64).min).to_numpy(), dtype=np.int64)
-        times: Times = numbers.view("datetime64[us]")
+        times: Times = instants(cells, None)
         missing = np.isnat(times)
     else:
         if not cells.is_number:

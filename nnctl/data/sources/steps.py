@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import MinLen
 
 from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description, Examples, Portion, Source
+from nnctl.data.laid_out import TableFile
+from nnctl.data.source import SPLITS, Description, Examples, Portion, Source
 from nnctl.data.transforms import Standardize
 
 if TYPE_CHECKING:
     from nnctl.data.series.timeline import Timeline
     from nnctl.data.tables.cells import Table
-    from nnctl.data.tables.layout import Layout
 
 Names = Annotated[tuple[NonEmptyStr, ...], MinLen(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepTable(Source):
+class StepTable(TableFile, Source):
     """A table whose rows are steps of series; the fields that all such data have."""
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
@@ -42,37 +42,17 @@ class StepTable(Source):
         "each column of inputs by the steps that training reads: mean 0 and standard deviation 1, or from 0 to 1, or "
         "as it is",
     ] = "standardize"
-    header: Annotated[
-        bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
-    ] = None
-    delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None, "between the cells of a text; a comma if absent, in .tsv a tab"
-    ] = None
-    encoding: Annotated[NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, utf-16"] = "utf-8"
-    decimal: Annotated[Annotated[str, MinLen(1), MaxLen(1)], "the decimal point of a text's numbers"] = "."
-    missing_values: Annotated[
-        tuple[str, ...] | None, "cells that stand for nothing; if absent, empty ones, ?, NA, N/A, NaN, null, None and -"
-    ] = None
 
-    @property
-    def layout(self) -> Layout:
-        """The layout of its file, as the spec says it."""
-        from nnctl.data.tables.layout import MISSING, Layout
+    def problems(self) -> Sequence[Problem]:
+        """Ways to read a text that there are not."""
+        return [*super().problems(), *self.text_problems()]
 
-        return Layout(
-            delimiter=self.delimiter,
-            header=self.header,
-            encoding=self.encoding,
-            decimal=self.decimal,
-            missing=MISSING if self.missing_values is None else self.missing_values,
-        )
-
-    def table(self, folder: Path) -> Table:
-        """Its table. Raises DataError."""
+    def table(self, folder: Path, path: str | None = None) -> Table:
+        """Its table, or another that is laid out like it. Raises DataError."""
         from nnctl.data.paths import existing_file
         from nnctl.data.tables.reading import open_table
 
-        return open_table(existing_file(self.path, folder), self.layout, None)
+        return open_table(existing_file(self.path if path is None else path, folder), self.layout, None)
 
     def where(self, folder: Path) -> str:
         """The file."""
@@ -137,16 +117,21 @@ class SeriesSource(StepTable):
             found.append(Problem("fold", "folds would train on later steps than they validate on", "say validation"))
         return found
 
+    def portion(self, split: Literal["validation", "test"]) -> Portion | None:
+        """None: what is held out are steps, and hints say it of windows."""
+        return None
+
     @property
-    def divides(self) -> bool:
-        """True: what is held out are steps, and windows follow."""
-        return True
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits there will be."""
+        held_out = {"train": True, "validation": self.validation, "test": self.test}
+        return tuple(split for split in SPLITS if held_out[split])
 
     def describe(self, folder: Path) -> Description:
         """Shapes, known without reading where the columns are named."""
         inputs = self._named("columns")
         if inputs is None:
-            inputs = self.inputs(self.table(folder))
+            inputs = self._all_of(self.table(folder))
         return self._description(inputs)
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -157,39 +142,39 @@ class SeriesSource(StepTable):
         from nnctl.data.source import SplitHints
 
         table = self.table(folder)
-        timeline, _ = self.history(table)
-        inputs = self.inputs(table)
-        outputs = self.targets(inputs)
+        inputs = self._named("columns") or self._all_of(table)
+        outputs = self._named("target") or inputs
+        timeline, _ = self.history(table, outputs)
         cut = Cut(self.window, self.horizon, self.stride, self.validation, self.test)
         windows = cut.windows(timeline, table.place.name)
         numbers = Numbers.of(table, timeline, (*inputs, *outputs), self.missing)
         description = self._description(inputs)
         return Examples(
             description,
-            WindowInputs(numbers, inputs, windows.starts, self.window, self.scale, description, self.in_memory),
+            WindowInputs(
+                numbers, inputs, outputs, windows.starts, self.window, self.scale, description, self.in_memory
+            ),
             targets(numbers, outputs, windows.starts + self.window, self.horizon),
             hints=SplitHints(windows.assigned),
             advice=(*windows.advice, *timeline.advice),
         )
 
-    def inputs(self, table: Table) -> tuple[str, ...]:
-        """Names of the inputs' columns."""
-        return self._named("columns") or tuple(name for name in table.columns if name not in (self.group, self.time))
-
-    def targets(self, inputs: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of the targets' columns."""
-        return self._named("target") or inputs
-
-    def history(self, table: Table) -> tuple[Timeline, Timeline]:
-        """(the steps that were, those to come whose known columns alone there are). Raises DataError."""
+    def history(self, table: Table, targets: tuple[str, ...]) -> tuple[Timeline, Timeline]:
+        """(the steps that were, those to come, of which known columns alone are there). Raises DataError."""
         from nnctl.data.series.timeline import Timeline, without_end
 
         timeline = Timeline.of(table, self.group, self.time)
-        return without_end(timeline, table, self.targets(self.inputs(table)) if self.known else ())
+        return without_end(timeline, table, targets if self.known else ())
+
+    def _all_of(self, table: Table) -> tuple[str, ...]:
+        """Every column that may be an input."""
+        return tuple(name for name in table.columns if name not in (self.group, self.time))
 
     def _named(self, field: Literal["columns", "target"]) -> tuple[str, ...] | None:
         said = self.columns if field == "columns" else self.target
         return (said,) if isinstance(said, str) else said
 
     def _description(self, inputs: tuple[str, ...]) -> Description:
-        return Description((self.window, len(inputs)), target_shape=(self.horizon * len(self.targets(inputs)),))
+        return Description(
+            (self.window, len(inputs)), target_shape=(self.horizon * len(self._named("target") or inputs),)
+        )

@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import MinLen
 
 from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory
+from nnctl.data.laid_out import TableFile
+from nnctl.data.source import (
+    BALANCED,
+    SPLITS,
+    Description,
+    Examples,
+    IgnoringSource,
+    InMemory,
+    Portion,
+    SplitRule,
+)
 
-if TYPE_CHECKING:
-    from nnctl.data.tables.layout import Layout
+
+@dataclass(frozen=True, kw_only=True)
+class SplitBy:
+    """Split as a column says; the column is an input only where `columns` names it."""
+
+    by: Annotated[
+        NonEmptyStr | None,
+        "a column whose equal cells, as a customer's rows, never stand on two sides; sizes are then as near as groups "
+        "allow, and groups are drawn in proportion to the classes that most of their rows have",
+    ] = None
+    column: Annotated[
+        NonEmptyStr | None, "a column that says of each row train, validation or test; or its fold, from 0, for `fold`"
+    ] = None
+    time: Annotated[
+        NonEmptyStr | None,
+        "a column of dates or numbers whose later rows are held out, the latest for the test; equal times stay on one "
+        "side",
+    ] = None
+
+    @property
+    def name(self) -> str | None:
+        """The column's name; None where it is not one that is said."""
+        said = [name for name in (self.by, self.column, self.time) if name is not None]
+        return said[0] if len(said) == 1 else None
 
 
 @register("data", "table")
-class TableSource(IgnoringSource):
+class TableSource(TableFile, IgnoringSource):
     """A table with one example a row: csv, tsv, txt, jsonl (packed or not), parquet, feather, arrow, xlsx, ods.
 
-    What a column is, a number or a name, is decided over all of its cells, unless `columns` says it. What the columns
-    teach (means, categories, what stands for missing cells) comes from training rows alone and is kept with the
-    net: columns of another table are found by name.
+    What a column is, a number, a name or a date, is decided over all of its cells, unless `columns` says it. What the
+    columns teach (means, categories, what stands for missing cells) comes from training rows alone and is kept with
+    the net: columns of another table are found by name.
     """
 
     example = "{type: table, path: houses.csv, target: price, columns: {id: ignore}, validation: 0.2}"
@@ -34,58 +66,68 @@ class TableSource(IgnoringSource):
     undecided_targets = True
     weighs_rows = True
 
-    path: Annotated[NonEmptyStr, "the file, relative to the spec"]
+    path: Annotated[NonEmptyStr | None, "the file, relative to the spec; or say train"] = None
+    train: Annotated[NonEmptyStr | None, "the file of the training rows, where validation and test have files"] = None
+    # Wider than those of other sources: `portion` and `sampling` say what they mean there.
+    validation: Annotated[
+        Portion | NonEmptyStr | None,
+        "rows held out for validation, a number or a share, or a file of them; none if absent or 0",
+    ] = None  # type: ignore[assignment]
+    test: Annotated[
+        Portion | NonEmptyStr | None, "rows held out for the test, a number or a share, or a file of them"
+    ] = None  # type: ignore[assignment]
+    split: Annotated[
+        SplitRule | SplitBy,
+        "how rows are held out: stratified (each class in proportion; random where targets are values), random, "
+        "ordered (training first, then validation, then test, as they lie in the file), or by a column: "
+        "{by: customer}, {column: fold} or {time: signed_up}",
+    ] = "stratified"  # type: ignore[assignment]
     target: Annotated[
         NonEmptyStr | Annotated[tuple[NonEmptyStr, ...], MinLen(1)], "the column to predict, by name, or several"
     ]
     columns: Annotated[
-        dict[str, Column], "name: what the column is; those not listed are numbers or categories, as their cells are"
+        dict[str, Column],
+        "name: what the column is; those not listed are numbers, categories or dates, as their cells are",
     ] = field(default_factory=dict)
-    header: Annotated[
-        bool | None, "whether the first row holds names; if absent, it does when none of its cells is a number"
-    ] = None
-    delimiter: Annotated[
-        Annotated[str, MinLen(1), MaxLen(1)] | None,
-        "between the cells of a text, a blank for runs of blanks; if absent, what its line sep=; says, in .tsv a tab, "
-        "a semicolon where `decimal` is a comma, and else a comma",
-    ] = None
-    encoding: Annotated[
-        NonEmptyStr, "of a text, as Python names it: utf-8, latin-1, cp1252; UTF-16 and UTF-32 are known by their mark"
-    ] = "utf-8"
-    decimal: Annotated[Literal[".", ","], "the decimal point of a text's numbers"] = "."
-    comment: Annotated[NonEmptyStr | None, "what lines of a text that are no rows begin with, such as #"] = None
-    sheet: Annotated[NonEmptyStr | None, "of a workbook, by name; needed where there are several"] = None
     in_memory: InMemory = None
-    missing_values: Annotated[
-        tuple[str | int | float, ...] | None,
-        "cells that stand for nothing, also numbers, such as -999; if absent, empty ones, ?, NA, N/A, NaN, null, None "
-        "and -, in texts and sheets",
-    ] = None
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the target columns."""
         return self.target if isinstance(self.target, tuple) else (self.target,)
 
+    @property
+    def files(self) -> dict[str, str]:
+        """The files by the split that they are for; that of all rows is train."""
+        named = {"train": self.path or self.train, "validation": self.validation, "test": self.test}
+        return {split: name for split, name in named.items() if isinstance(name, str)}
+
+    @property
+    def said(self) -> Mapping[str, Column]:
+        """The columns that the spec names, with the table's decimal point where they say none."""
+        return {name: column.in_table(self.decimal) for name, column in self.columns.items()}
+
+    @property
+    def sampling(self) -> SplitRule:
+        """See `Source`."""
+        return "stratified" if isinstance(self.split, SplitBy) else self.split
+
+    def portion(self, split: Literal["validation", "test"]) -> Portion | None:
+        """See `Source`; None where a file has the rows."""
+        said = self.validation if split == "validation" else self.test
+        return None if isinstance(said, str) else said
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits there will be, or may be where a column says it."""
+        if isinstance(self.split, SplitBy) and self.split.column is not None:
+            return SPLITS
+        there = {*super().splits, *self.files}
+        return tuple(name for name in SPLITS if name in there)
+
     def problems(self) -> Sequence[Problem]:
-        """Targets that are left out, encodings that there are not, and delimiters that cannot be told apart."""
-        problems = []
-        both = [name for name in self.targets if name in self.columns and not self.columns[name].used]
-        if both:
-            problems.append(Problem("columns", f"column {both[0]} is the target and is ignored"))
-        if not _is_encoding(self.encoding):
-            problems.append(
-                Problem(
-                    "encoding",
-                    f"there is no encoding {self.encoding!r}",
-                    "it is one of Python's: utf-8, latin-1, cp1252, utf-16",
-                )
-            )
-        if self.delimiter is not None and self.delimiter == self.decimal:
-            problems.append(Problem("delimiter", f"the decimal point is {self.decimal!r}, too", "say delimiter: ';'"))
-        if self.delimiter is not None and (self.delimiter in '"\r\n\0' or not self.delimiter.isascii()):
-            problems.append(Problem("delimiter", f"{self.delimiter!r} cannot be between cells", "say delimiter: ';'"))
-        return problems
+        """Roles that do not go together, encodings that there are not, and delimiters that cannot be told apart."""
+        return [*self._of_files(), *self.text_problems(), *self._of_split(), *self._of_targets()]
 
     def signature(self, folder: Path, seed: int = 0) -> DataSignature:
         """The signature, from a full read: only the training rows tell the categories."""
@@ -97,45 +139,82 @@ class TableSource(IgnoringSource):
         """Inputs that are fitted to the training rows; labels or values."""
         from nnctl.data.paths import existing_file
         from nnctl.data.tables.encoding import TableInputs
+        from nnctl.data.tables.joined import read_joined
         from nnctl.data.tables.kinds import columns_of
-        from nnctl.data.tables.reading import open_table
-        from nnctl.data.tables.targets import targets_of, weights_of
+        from nnctl.data.tables.rows import hints_of, without_gaps
+        from nnctl.data.tables.targets import require_training, targets_of, weights_of
 
-        path = existing_file(self.path, folder)
-        table = open_table(path, self.layout, self.in_memory)
+        files = {split: existing_file(name, folder) for split, name in self.files.items()}
+        table, assigned, advice = read_joined(files, self.layout, self.in_memory)
         weight = () if self.weights is None or self.weights == BALANCED else (self.weights,)
-        kinds = columns_of(table, self.columns, (*self.targets, *weight))
-        targets, classes = targets_of(table, self.targets, self.target_type)
+        split = self.split if isinstance(self.split, SplitBy) else None
+        aside = () if split is None or split.name is None else (split.name,)
+        kinds, doubts = columns_of(table, self.said, (*self.targets, *weight), aside)
+        table, kept, dropped = without_gaps(table, self.said, (*kinds, *self.targets))
+        hints = hints_of(table, self.said, split, None if assigned is None else assigned[kept], self.fold)
+        targets, classes = targets_of(table, self.targets, self.target_type, self.said)
+        if classes is not None and hints.assigned is not None:
+            counted = tuple(map(str, self.classes or self.counted(classes) or ()))
+            require_training(table.cells(self.targets[0]), targets, classes, counted, hints.assigned)
         description = Description((), classes=classes, target_shape=targets.shape[1:], examples=len(table))
         weights = weights_of(table, weight[0]) if weight else None
-        return Examples(description, TableInputs(table, kinds, self.targets, description), targets, weights=weights)
+        inputs = TableInputs(table, kinds, self.targets, description)
+        advice = (*advice, *doubts, *dropped)
+        return Examples(description, inputs, targets, hints=hints, advice=advice, weights=weights)
 
     @property
-    def layout(self) -> Layout:
-        """The layout of its files, as the spec says it."""
-        from nnctl.data.tables.layout import Layout
-
-        return Layout(
-            delimiter=self.delimiter,
-            header=self.header,
-            encoding=self.encoding,
-            decimal=self.decimal,
-            comment=self.comment,
-            sheet=self.sheet,
-            missing=None if self.missing_values is None else tuple(map(str, self.missing_values)),
-            as_text=frozenset(name for name, column in self.columns.items() if column.as_text),
-        )
+    def texts(self) -> frozenset[str]:
+        """See `TableFile`."""
+        return frozenset(name for name, column in self.columns.items() if column.as_text)
 
     def where(self, folder: Path) -> str:
-        """The file."""
+        """The file of the training rows."""
         from nnctl.data.paths import resolve
 
-        return str(resolve(self.path, folder))
+        return str(resolve(self.files["train"], folder))
 
+    def _of_files(self) -> list[Problem]:
+        """Rows whose place is said twice, or not at all."""
+        if self.path is None and self.train is None:
+            return [Problem("path", "no file is named", "say path: the file; or train, validation and test: three")]
+        if self.path is not None and self.train is not None:
+            return [
+                Problem(
+                    "train", "path names the file of all rows, and train one of training rows", "remove one of both"
+                )
+            ]
+        return []
 
-def _is_encoding(name: str) -> bool:
-    """True where Python has a codec of this name for text."""
-    try:
-        return isinstance(b"".decode(name), str)
-    except (LookupError, ValueError):
-        return False
+    def _of_split(self) -> list[Problem]:
+        """A split that is none, or two at once."""
+        if not isinstance(self.split, SplitBy):
+            return []
+        if self.split.name is None:
+            return [Problem("split", "it is by one of by, column and time", "as in {by: customer}")]
+        found = []
+        if self.split.name in self.targets and self.split.by is None:
+            found.append(Problem("split", f"column {self.split.name} is the target", "split by another column"))
+        if self.split.column is not None and len(self.files) > 1:
+            found.append(Problem("split", "files say which rows are held out, and a column, too", "remove one of both"))
+        if self.split.time is not None and self.fold is not None:
+            message = "folds would train on later rows than they validate on, and the split is in time"
+            found.append(Problem("fold", message, "remove one of both"))
+        return found
+
+    def _of_targets(self) -> list[Problem]:
+        """Targets that are left out, or whose column asks for what is an input's."""
+        found = []
+        for name in self.targets:
+            column = self.columns.get(name)
+            if column is None:
+                continue
+            if not column.used:
+                found.append(Problem("columns", f"column {name} is the target and is ignored"))
+            filled = getattr(column, "missing", "error")
+            if filled not in ("error", "drop"):
+                message = f"column {name} is the target, and what is missing of it is not made up"
+                found.append(Problem(f"columns.{name}", message, "say missing: drop"))
+            if getattr(column, "scale", "standardize") == "min_max" or getattr(column, "embedding", None):
+                message = f"column {name} is the target, and scale and embedding are of inputs"
+                found.append(Problem(f"columns.{name}", message, "say target_transforms: [min_max]"))
+        return found

@@ -118,6 +118,14 @@ class Table:
         """A column."""
         return Cells(name, self.columns[name], self.place, self.rows)
 
+    def take(self, rows: NDArray[np.int64]) -> Table:
+        """Some of the rows, by increasing indices."""
+        places = rows if self.rows is None else self.rows[rows]
+        if isinstance(self.columns, StoredColumns):
+            return Table(self.columns.take(rows), self.place, places)
+        columns = {name: values.take(pa.array(rows)) for name, values in self.columns.items()}
+        return Table(columns, self.place, places)
+
     def require(self, name: str) -> None:
         """Raise DataError where there is no such column."""
         if name in self.columns:

@@ -6,22 +6,26 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from nnctl.components.base import Column
+from nnctl.components.signature import EmbeddedColumn
 from nnctl.data.limits import require_memory
 from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import Rows, StoredArray
 from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.stored.progress import shown
+from nnctl.data.tables.cell_kinds import kind_of
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
+from nnctl.data.words import some
 
 _INPUTS, _LEARNED = "inputs.f32", "learned.json"
 _PART_ROWS = 1 << 16
@@ -43,6 +47,10 @@ class TableInputs:
     def __len__(self) -> int:
         return len(self.table)
 
+    def of(self, rows: NDArray[np.int64]) -> TableInputs:
+        """The same of some rows."""
+        return replace(self, table=self.table.take(rows))
+
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, their columns fitted to the rows `train`. Raises DataError."""
         columns = self.table.columns
@@ -52,8 +60,11 @@ class TableInputs:
         else:
             kept = self._learned(train)
             inputs = self._encoded(kept)
-        fitted = FittedColumns(tuple(columns), self.targets, self.columns, kept)
-        return Fitted(inputs, self.description.of_shape(inputs.shape[1:]), fitted.plain())
+        cells = {name: _cells_of(columns[name].type) for name in (*self.columns, *self.targets)}
+        fitted = FittedColumns(tuple(columns), self.targets, self.columns, cells, kept)
+        embedded = embedded_in(self.columns, kept)
+        description = replace(self.description.of_shape(inputs.shape[1:]), embedded=embedded)
+        return Fitted(inputs, description, fitted.plain(), _constant(self.columns, kept))
 
     def _learned(self, train: NDArray[np.int64]) -> dict[str, Any]:
         """The lessons of the training rows, by column."""
@@ -92,6 +103,22 @@ class TableInputs:
             yield encode(part, self.columns, kept)
 
 
+def _cells_of(type_: pa.DataType) -> str:
+    """The kind of cells that another table's column must have: numbers may have decimals there."""
+    kind = kind_of(type_)
+    return "real" if kind == "whole" else kind
+
+
+def embedded_in(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[EmbeddedColumn, ...]:
+    """The columns whose input is the index of a trained vector."""
+    found, position = [], 0
+    for name, column in columns.items():
+        if (vectors := column.embedded(kept[name])) is not None:
+            found.append(EmbeddedColumn(position, name, *vectors))
+        position += len(column.features(name, kept[name]))
+    return tuple(found)
+
+
 def width_of(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> int:
     """The number of inputs that columns become."""
     return sum(len(column.features(name, kept[name])) for name, column in columns.items())
@@ -106,3 +133,13 @@ def encode(table: Table, columns: Mapping[str, Column], kept: Mapping[str, Any])
         inputs[:, position : position + part.shape[1]] = part
         position += part.shape[1]
     return inputs
+
+
+def _constant(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[str, ...]:
+    """Advice where columns are the same in every training row."""
+    found = [name for name, column in columns.items() if column.constant(kept[name])]
+    if not found:
+        return ()
+    which = f"column {found[0]!r} is" if len(found) == 1 else f"columns {some(found)} are"
+    say = ", ".join(f"{name}: ignore" for name in found[:3])
+    return (f"{which} the same in every training row, which teaches nothing: under data.columns, say {say}",)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from nnctl.data.stored.folder import digest_of, entry, on_disk
+from nnctl.data.stored.progress import shown
 from nnctl.data.tables.cells import Place, Table
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.reader import Reader, stream, types_of
@@ -37,7 +38,10 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
 
     def make(folder: Path) -> None:
         reader = reader_of(path, layout)
-        write_columns(folder, (part.columns for part in stream(reader, types_of(reader))))
+        types = types_of(reader)
+        parts = shown(stream(reader, types), f"keeping the columns of {path}", None, "rows")
+        write_columns(folder, (part.columns for part in parts))
+        pa.default_memory_pool().release_unused()
 
     return Table(StoredColumns(entry(digest, str(path), "columns", make)), place_of(path, layout))
 

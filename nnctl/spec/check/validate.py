@@ -247,11 +247,16 @@ class _Walker:
         return self.parts(node, candidates, path)
 
     def parts(self, node: MappingNode, candidates: dict[str, type[Any]], path: str) -> _Bad:
-        """The problems inside a component of unknown type: of fields that are the same in all that have them."""
+        """The problems inside a component of unknown type: of fields that none takes that has them."""
         for name, entry in node.entries.items():
-            known = [fields_of(cls)[name] for cls in candidates.values() if name in fields_of(cls)]
-            if known and all(field.form == known[0].form for field in known) and name != "type":
-                self.value(entry.value, known[0].form, f"{path}.{name}", f"'{name}'", known[0])
+            known = [fields_of(cls)[name] for cls in candidates.values() if name in fields_of(cls) and name != "type"]
+            trials = []
+            for which in (one for i, one in enumerate(known) if all(one.form != other.form for other in known[:i])):
+                trial = _Walker(known=self.known)
+                trial.value(entry.value, which.form, f"{path}.{name}", f"'{name}'", which)
+                trials.append(trial.problems)
+            if trials and all(trials):
+                self.problems += trials[0]
         return _BAD
 
     def named(

@@ -214,6 +214,11 @@ def _check_shapes(loaded: Loaded, asked: Pretraining, engine: Engine) -> None:
     signature = engine.network.signature
     if signature.input_dtype == "index":
         raise loaded.error("pretraining", "the inputs are indices, and a Boltzmann machine reads numbers")
+    if signature.embedded:
+        name = signature.embedded[0].name
+        raise loaded.error(
+            "pretraining", f"column '{name}' is embedded, and a Boltzmann machine reads numbers that do not learn"
+        )
     features = math.prod(signature.input_shape)
     for number, layer in enumerate(asked.layers):
         shape = engine.parameters[f"{layer}.weight"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import window1
 from nnctl.backends.cpu.codegen.mathematics import F
@@ -41,6 +43,19 @@ def differs(x: Any, value: Any, out: Any) -> None:
         for j in range(x.shape[1]):
             if x[i, j] != value:
                 out[i] = 1
+
+
+@compiled
+def as_index(x: Any, out: Any) -> None:
+    """out ← x, whole numbers."""
+    for i in range(out.size):
+        out[i] = np.int64(x[i])
+
+
+@emits("as_index", calls=(as_index,), rows=True)
+def _as_index(writer: Writer, launch: Launch) -> None:
+    part = part_of(launch)
+    writer.line(f"as_index({writer.view(launch.inputs[0], part)}, {writer.view(launch.outputs[0], part)})")
 
 
 @emits("lookup", calls=(lookup,), rows=True, full=(0,))

@@ -122,3 +122,9 @@ KERNEL differs_real(Block block, const float* x, long long* y, int steps, int fe
     unsigned lanes = lanes_where(found);
     if (step < steps && threadIdx.x % WARP == 0) y[step] = lanes != 0u;
 }
+
+// Whole numbers as indices.
+KERNEL as_index(Block block, const float* x, long long* y, int count) {
+    int i = element_of(block);
+    if (i < count) y[i] = (long long)x[i];
+}

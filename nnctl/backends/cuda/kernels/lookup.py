@@ -48,6 +48,13 @@ def _add_rows(launch: Launch) -> list[Call]:
     ]
 
 
+@emits("as_index")
+def _as_index(launch: Launch) -> list[Call]:
+    x, made = launch.inputs[0], launch.outputs[0]
+    count = elements(made)
+    return [Call(function(_FILE, "as_index"), blocks_for(count), (x, made, count))]
+
+
 @emits("one_hot")
 def _one_hot(launch: Launch) -> list[Call]:
     labels, made = launch.inputs[0], launch.outputs[0]

@@ -1,0 +1,154 @@
+"""Numbers as people write them: decimal comma, thousands, a currency or another unit, percent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nnctl.data.tables.cells import Cells
+from nnctl.data.words import cut
+
+DIVISORS = {"%": 100.0, "‰": 1000.0}
+"""Units that are numbers: 12 % is 12 divided by 100."""
+_EXACT = 1 << 53
+_SPACES = " \t\u00a0\u2007\u2009\u202f"
+_CURRENCIES = "$€£¥₹₽₩₺₪฿₫₴₦"
+_CODES = ("USD", "EUR", "GBP", "CHF", "JPY", "INR", "CNY", "AUD", "CAD", "SEK", "NOK", "DKK", "PLN", "BRL", "kr", "zł")
+_UNITS = (*DIVISORS, *_CURRENCIES, *_CODES)
+_SIGN = "[+\\-\u2212]"
+_ANY = (
+    f"^(?:{{unit}})?{_SIGN}?(?:{{unit}})?[0-9]+(?:['\u2019., \u00a0\u202f][0-9]{{{{3}}}})*(?:[.,][0-9]+)?"
+    f"(?:[eE][+-]?[0-9]+)?[{_SPACES}]*(?:{{unit}})?$"
+).format(unit="|".join(map(re.escape, _UNITS)))
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A way to write numbers.
+
+    thousands: what stands between groups of digits; a blank stands for any. unit: what stands before or behind each
+    number, or is left out; % is never left out, for 12 might be 12 or 0.12.
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+    unit: str | None = None
+
+    @cached_property
+    def pattern(self) -> str:
+        """The regular expression of a cell, for Python and Arrow alike."""
+        blank, digits = f"[{_SPACES}]*", "[0-9]+"
+        if self.thousands is not None:
+            # Groups of two are India's: 12,34,567.
+            digits = f"(?:[1-9][0-9]{{0,2}}(?:{self.between}[0-9]{{2,3}})*{self.between}[0-9]{{3}}|[0-9]+)"
+        point = re.escape(self.decimal)
+        number = f"(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+        if self.unit is None:
+            return f"^{blank}{_SIGN}?{number}{blank}$"
+        unit = re.escape(self.unit)
+        behind = f"{blank}{_SIGN}?{number}{blank}{unit}{blank}"
+        before = f"{blank}(?:{_SIGN}?{blank}{unit}|{unit}{blank}{_SIGN}){blank}{number}{blank}"
+        bare = "" if self.unit in DIVISORS else f"|{blank}{_SIGN}?{number}{blank}"
+        return f"^(?:{behind}|{before}{bare})$"
+
+    def numbers(self, cells: Cells) -> NDArray[np.float64]:
+        """The cells as float64 (n,), NaN where one is missing; those that are numbers already as they are.
+
+        Raises DataError, naming line and column, where a cell is no number so written.
+        """
+        if not cells.is_text:
+            return cells.numbers()
+        texts = pc.cast(cells.values, pa.string())
+        wrong = pc.invert(pc.match_substring_regex(texts, self.pattern))
+        if (index := pc.index(wrong, True).as_py()) >= 0:
+            raise cells.error(index, f"{cut(texts[index].as_py())!r} is no number", self.words)
+        if self.unit is not None:
+            texts = pc.replace_substring(texts, self.unit, "")
+        texts = pc.replace_substring_regex(texts, f"[{_SPACES}]", "")
+        if self.thousands is not None:
+            texts = pc.replace_substring_regex(texts, self.between, "")
+        texts = pc.replace_substring(pc.replace_substring(texts, self.decimal, "."), "\u2212", "-")
+        values = np.asarray(pc.cast(pc.utf8_ltrim(texts, "+"), pa.float64()).to_numpy(), dtype=np.float64)
+        return values / DIVISORS.get(self.unit or "", 1.0)
+
+    @property
+    def words(self) -> str:
+        """The notation, for messages: what a cell is expected to be."""
+        number = f"12{self.thousands}345" if self.thousands else "12345"
+        behind = f" {self.unit}" if self.unit else ""
+        return f"a number written as {number}{self.decimal}67{behind}"
+
+    @property
+    def fields(self) -> str:
+        """The fields of `number` that say so, as a spec has them."""
+        said = {"decimal": None if self.decimal == "." else self.decimal, "thousands": self.thousands}
+        named = {name: value for name, value in (said | {"unit": self.unit}).items() if value is not None}
+        return ", ".join(["type: number", *(f'{name}: "{value}"' for name, value in named.items())])
+
+    @property
+    def between(self) -> str:
+        """The regular expression of what separates groups."""
+        return f"[{_SPACES}]" if self.thousands == " " else re.escape(self.thousands or "")
+
+
+PLAIN = Notation()
+_WRITTEN = (
+    PLAIN,
+    Notation(thousands=","),
+    Notation(","),
+    Notation(",", "."),
+    Notation(thousands=" "),
+    Notation(",", " "),
+    Notation(thousands="'"),
+    Notation(thousands="\u2019"),
+)
+
+
+def notations(texts: pa.Array) -> list[Notation]:
+    """Every reading of texts, all of them different, as numbers in one usual notation; none where there is no such."""
+    units = [u for u in _UNITS if pc.any(pc.match_substring(texts, u)).as_py()]
+    readings: dict[Notation, None] = {}
+    for written in _WRITTEN:
+        notation = Notation(written.decimal, written.thousands, units[0] if units else None)
+        if pc.all(pc.match_substring_regex(texts, notation.pattern)).as_py():
+            readings[_plainest(notation, texts)] = None
+    return list(readings)
+
+
+def look_numeric(texts: pa.Array) -> pa.Array:
+    """A mask of the texts that would be numbers in some usual notation."""
+    return pc.match_substring_regex(texts, _ANY)
+
+
+def _plainest(notation: Notation, texts: pa.Array) -> Notation:
+    """The notation without the marks that occur in none of the texts."""
+    thousands = notation.thousands
+    if thousands is not None and not pc.any(pc.match_substring_regex(texts, f"[0-9]{notation.between}[0-9]")).as_py():
+        thousands = None
+    # A point between groups leaves the comma for the decimals, whether there are any or not.
+    comma = notation.decimal == "," and (thousands == "." or pc.any(pc.match_substring(texts, ",")).as_py())
+    return Notation("," if comma else ".", thousands, notation.unit)
+
+
+def require_told_apart(cells: Cells) -> None:
+    """Raise DataError at the first whole number that double precision does not tell from its neighbour."""
+    if pa.types.is_integer(cells.values.type):
+        beyond = pc.greater(pc.cast(pc.abs(cells.values), pa.uint64(), safe=False), _EXACT)
+    elif cells.is_text:
+        beyond = pc.match_substring_regex(pc.cast(cells.values, pa.string()), "^[+-]?[1-9][0-9]{16,}$")
+    else:
+        return
+    if (index := pc.index(beyond, True).as_py()) >= 0:
+        number = cells.values[index].as_py()
+        raise cells.error(
+            index,
+            f"{number} is beyond 2^53, and as a number it would not be told from its neighbours",
+            "",
+            f"an identifier is no number: under data.columns, say {cells.name}: ignore, or {cells.name}: category",
+        )
