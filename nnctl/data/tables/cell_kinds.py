@@ -155,6 +155,11 @@ def assembled(kind: Kind, parts: list[Part]) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, chunks[0].type if chunks else TYPES[kind])
 
 
+def all_numbers(values: Iterable[Any]) -> bool:
+    """True where no value is anything else than a number, or missing."""
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
+
+
 def of_type(part: Part, type_: pa.DataType, decimal: str = ".") -> pa.Array | pa.ChunkedArray | None:
     """The cells of a part as a type that is wanted; None where one of them does not fit it."""
     wanted = kind_of(type_)

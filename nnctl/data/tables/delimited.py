@@ -49,6 +49,7 @@ class DelimitedReader(Reader):
         self._grammar = Grammar(delimiter, layout.comment)
         self._skip = 0 if said is None else 1
         self._layout = layout
+        self.notated = layout.notated
         rows = self._first_rows()
         _check_delimiter(path, rows, delimiter)
         cells = [[cell.text for cell in self._grammar.cells(row)] for row in rows]

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from nnctl.data.limits import require_columns
-from nnctl.data.tables.cell_kinds import Part, as_written, of_values
+from nnctl.data.tables.cell_kinds import Part, all_numbers, as_written, of_values
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.tables.text_files import Block, Cut, TextFile
@@ -63,6 +63,7 @@ class RecordReader(Reader):
         self._file = TextFile(path, layout.encoding)
         self.place = RecordPlace(self._file)
         self._layout = layout
+        self.notated = layout.notated
         self._names: dict[str, None] = {}
         first = next(self.batches(), None)
         if first is None or not first.rows:
@@ -90,6 +91,8 @@ class RecordReader(Reader):
         if self._layout.missing is not None:
             marks = set(self._layout.missing)
             values = [None if value is not None and as_written(value) in marks else value for value in values]
+        if name in self.notated and all_numbers(values):
+            return of_values(values)
         if name in self._layout.as_text or (types is not None and types.get(name) == pa.string()):
             written = [None if value is None else as_written(value) for value in values]
             return Part("text", pa.array(written, pa.string()))
