@@ -115,7 +115,7 @@ def _fitted(reader: Reader, batch: Batch, name: str, type_: pa.DataType, first: 
     part = batch.part(name)
     if name in reader.notated and part.kind in ("whole", "real"):
         type_ = TYPES["real"]
-    values = of_type(part, type_)
+    values = of_type(part, type_, reader.decimal)
     if values is None:
         index, text, expected = misfit(part, type_, reader.decimal)
         hint = f"if the column holds names, say {name}: category under data.columns" if expected == "a number" else ""
