@@ -50,7 +50,7 @@ class TableReader:
     def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
         """The examples of a file, or of CSV on stdin, so many at a time, all if None. Raises DataError, UsageError."""
         name = STDIN_NAME if path == STDIN else str(path)
-        with _file(path) as file:
+        with table_file(path) as file:
             first = 0
             before: Part | None = None
             try:
@@ -119,7 +119,7 @@ class TableReader:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[Path]:
+def table_file(path: Path) -> Iterator[Path]:
     """The file itself; for stdin a copy, for what is read twice can point at the line of an error."""
     if path != STDIN:
         yield path
