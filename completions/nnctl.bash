@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'train evaluate predict gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
+    "") echo 'init train evaluate predict gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
     "data") echo 'list fetch kept show' ;;
     esac
 }
@@ -10,8 +10,9 @@ _nnctl_commands() {
 _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
+    "init") echo '--target --out --force --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
-    "evaluate") echo '--split --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
+    "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
@@ -35,6 +36,11 @@ _nnctl_value() {
     " --version") echo 'flag' ;;
     " --help") echo 'flag' ;;
     " -h") echo 'flag' ;;
+    "init --target") echo 'free' ;;
+    "init --out") echo 'file' ;;
+    "init --force") echo 'flag' ;;
+    "init --help") echo 'flag' ;;
+    "init -h") echo 'flag' ;;
     "train --set") echo 'setting' ;;
     "train --out") echo 'directory' ;;
     "train --resume") echo 'flag' ;;
@@ -48,6 +54,7 @@ _nnctl_value() {
     "train --help") echo 'flag' ;;
     "train -h") echo 'flag' ;;
     "evaluate --split") echo 'words train validation test' ;;
+    "evaluate --data") echo 'path' ;;
     "evaluate --checkpoint") echo 'words best last' ;;
     "evaluate --top-k") echo 'free' ;;
     "evaluate --best") echo 'free' ;;
@@ -150,6 +157,7 @@ _nnctl_value() {
 
 _nnctl_argument() {
     case "$1 $2" in
+    "init 0") echo 'file' ;;
     "train 0") echo 'spec' ;;
     "evaluate "*) echo 'directory' ;;
     "predict 0") echo 'directory' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -61,8 +61,9 @@ end
 
 complete -c nnctl -f
 
+complete -c nnctl -n '__nnctl_at 0' -a init -d 'Look at data and write a spec that trains, with reasons'
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
-complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split'
+complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split, or on new labelled data'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
@@ -77,6 +78,12 @@ complete -c nnctl -n '__nnctl_at 0' -a completion -d 'Print the completion scrip
 complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
 complete -c nnctl -n '__nnctl_at 0' -l help -s h -d 'Show this message and exit'
 
+complete -c nnctl -n '__nnctl_using init' -l target -x -d 'The column to predict; of arrays the name or file of targets'
+complete -c nnctl -n '__nnctl_using init' -l out -r -F -d 'Write the spec to FILE, which is not there yet'
+complete -c nnctl -n '__nnctl_using init' -l force -d 'Overwrite the file of --out'
+complete -c nnctl -n '__nnctl_using init' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 init' -r -F
+
 complete -c nnctl -n '__nnctl_using train' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using train' -l out -x -a '(__fish_complete_directories)' -d 'The run’s folder; runs/<name>/<next id> if absent'
 complete -c nnctl -n '__nnctl_using train' -l resume -d 'Go on with the run in --out, or with the latest; start if there is none'
@@ -90,6 +97,7 @@ complete -c nnctl -n '__nnctl_using train' -l help -s h -d 'Show this message an
 complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using evaluate' -l split -x -a 'train validation test' -d 'The examples; test if absent, or without one validation'
+complete -c nnctl -n '__nnctl_using evaluate' -l data -x -a '(__nnctl_ask path)' -d 'Labelled examples of a file or folder, instead of a split'
 complete -c nnctl -n '__nnctl_using evaluate' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using evaluate' -l top-k -x -d 'Also count answers among the K largest outputs'
 complete -c nnctl -n '__nnctl_using evaluate' -l best -x -d 'The N best runs of each sweep folder that RUN names'

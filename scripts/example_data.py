@@ -117,7 +117,7 @@ def energy() -> list[str]:
 
 
 def gestures() -> list[str]:
-    """Lines of a table of movements of a hand, of 4 to 12 steps each, and whether it drew a circle, a zigzag or a line."""
+    """Lines of a table of movements of a hand, of 4 to 12 steps each, and what it drew: a circle, a zigzag, a line."""
     rng = np.random.default_rng(6)
     lines = ["gesture,step,dx,dy,kind"]
     for number in range(_GESTURES):

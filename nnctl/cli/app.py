@@ -12,6 +12,7 @@ from nnctl import __version__
 from nnctl.cli import BROKEN_PIPE
 
 COMMANDS = (
+    "init",
     "train",
     "evaluate",
     "predict",

@@ -26,6 +26,14 @@ def evaluate(
             help="The examples; test if absent, or without one validation.",
         ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="Labelled examples of a file or folder, instead of a split.",
+        ),
+    ] = None,
     checkpoint: Annotated[
         str | None,
         typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
@@ -52,7 +60,7 @@ def evaluate(
         bool, typer.Option("--confusion", help="Also show which classes are taken for which.")
     ] = False,
 ) -> None:
-    """Measure trained nets on a split.
+    """Measure trained nets on a split, or on new labelled data.
 
     Several runs are also judged together: by vote, and by the mean of their outputs.
     With --augment each answers by its mean over changed copies of an example.
@@ -65,6 +73,8 @@ def evaluate(
     from nnctl.inference import evaluation
     from nnctl.inference.opened import open_run
 
+    if split is not None and data is not None:
+        raise UsageError("--split names a part of the run's own data, --data other examples: give one of them")
     if with_ and not augment:
         raise UsageError("--with says how to augment, and nothing is augmented\n  --augment 10 makes ten copies")
     if best is not None:
@@ -76,8 +86,8 @@ def evaluate(
         raise UsageError("--confusion: this net predicts values, not classes")
     if confusion and (most := max(len(run.classes or ()) for run in opened)) > evaluation.MOST_CONFUSED:
         raise UsageError(f"--confusion: {most:,} classes are too many for a table of all pairs")
-    results = evaluation.evaluate(opened, split, top_k=top_k, copies=augment)
-    if split is None and (taken := results[0].row["split"]) != "test":
+    results = evaluation.evaluate(opened, split, data=data, top_k=top_k, copies=augment)
+    if split is None and data is None and (taken := results[0].row["split"]) != "test":
         print(f"there is no test split: measured on {taken}, by which training may have chosen", file=sys.stderr)
     if sys.stdout.isatty():
         _show(results, opened[0].classes if confusion else None)
@@ -93,11 +103,13 @@ def _show(results: Sequence[EvaluationResult], classes: Sequence[str] | None) ->
     from nnctl.cli.confusion import print_confusion
     from nnctl.cli.printing import head
     from nnctl.cli.tables import Column, print_table
+    from nnctl.screen.characters import word
 
     first = results[0].row
-    hidden = ("step", "split", "examples")
+    hidden = ("step", "split", "data", "examples")
     names = [n for n in dict.fromkeys(n for result in results for n in result.row) if n not in hidden]
-    title = f"{first['split']} split, {first['examples']:,} examples"
+    where = f"{first['split']} split" if "split" in first else word(first["data"])
+    title = f"{where}, {first['examples']:,} examples"
     print_table([Column(head(name), [result.row.get(name) for result in results]) for name in names], title)
     for result in results if classes is not None else ():
         if result.confusion is not None and classes is not None:

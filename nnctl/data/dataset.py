@@ -119,13 +119,18 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     description, inputs, advice = examples.description, examples.inputs, examples.advice
     fitted = dict(examples.kept)
     if not isinstance(inputs, np.ndarray | LazyRows):
-        made = inputs.fit(kept[division.train])
+        # Of what no split has, cells that would be refused are nobody's concern.
+        used = division.used
+        if len(used) < len(kept):
+            kept, targets, division = kept[used], targets[used], division.among(used)
+        if len(kept) < len(inputs):
+            inputs = inputs.of(kept)
+        made = inputs.fit(division.train)
         description, inputs, fitted = made.description, made.inputs, dict(made.kept)
         advice = (*advice, *made.advice)
     signature = source.signature_of(description)
     if len(kept) < len(inputs):
         inputs = chosen(inputs, kept)
-
     rows = None if examples.weights is None else check_weights(examples.weights, len(examples.targets), "weights")[kept]
     splits = {"train": _take(inputs, targets, rows, division.train)}
     for name, indices in (("validation", division.validation), ("test", division.test)):
@@ -150,7 +155,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         splits["train"] = _expanded(train, splits["train"], source, unit, seed)
     for name, split in splits.items():
         require_counting(split.targets, split.weights, source.ignored, name)
-    splits = _weighed(splits, source, signature)
+    splits, weights = _weighed(splits, source, signature)
     if names is not None and signature.classes is None and not signature.reconstructs:
         width = signature.target_shape[0]
         splits = {name: replace(s, targets=_as_values(s.targets, width)) for name, s in splits.items()}
@@ -179,7 +184,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         unit,
         target_shift,
         target_scale,
-        fitted,
+        fitted | weights,
         advice,
     )
 
@@ -231,17 +236,23 @@ def _expanded(inputs: NDArray[Any], train: Split, source: Source, unit: float, s
     return Split(more, train.targets[of], train.weights[of])
 
 
-def _weighed(splits: dict[str, Split], source: Source, signature: DataSignature) -> dict[str, Split]:
-    """The splits with weights whose mean over the training set is 1. Raises DataError."""
+def _weighed(
+    splits: dict[str, Split], source: Source, signature: DataSignature
+) -> tuple[dict[str, Split], dict[str, Any]]:
+    """(the splits with weights whose mean over the training set is 1, what weighs examples to come). Raises DataError.
+
+    The latter is `of_class`, (classes,), or `factor`, of weights that the data says; nothing where there are none.
+    """
     train = splits["train"]
     if source.weights == BALANCED:
         of_class = balancing(train.targets, signature.classes or ())
-        return {name: replace(s, weights=by_class(of_class, s.targets)) for name, s in splits.items()}
+        weighed = {name: replace(s, weights=by_class(of_class, s.targets)) for name, s in splits.items()}
+        return weighed, {"of_class": of_class.tolist()}
     if train.weights is None:
-        return splits
+        return splits, {}
     factor = scaling(train.weights, train.targets, signature.ignores)
     scaled = {name: (np.asarray(s.weights) * factor).astype(np.float32) for name, s in splits.items()}
-    return {name: replace(s, weights=scaled[name]) for name, s in splits.items()}
+    return {name: replace(s, weights=scaled[name]) for name, s in splits.items()}, {"factor": float(factor)}
 
 
 def _as_values(labels: NDArray[np.int64], width: int) -> NDArray[np.float32]:

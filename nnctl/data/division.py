@@ -22,6 +22,15 @@ class Division:
     validation: Indices
     test: Indices
 
+    @property
+    def used(self) -> Indices:
+        """The indices of all splits together, increasing."""
+        return np.sort(np.concatenate([self.train, self.validation, self.test]))
+
+    def among(self, used: Indices) -> Division:
+        """The same, counted among the examples `used`."""
+        return Division(*(np.searchsorted(used, part) for part in (self.train, self.validation, self.test)))
+
 
 def divide(source: Source, labels: NDArray[np.int64] | None, hints: SplitHints, n: int, seed: int) -> Division:
     """The division of n examples, those of the source's own test set not counted.

@@ -116,6 +116,9 @@ class Unfitted(Protocol):
 
     def __len__(self) -> int: ...
 
+    def of(self, rows: NDArray[Any]) -> Unfitted:
+        """The same of the examples at `rows`, increasing indices."""
+
     def fit(self, train: NDArray[Any]) -> Fitted:
         """All inputs, by the statistics of the examples at `train`, increasing indices. Raises DataError."""
 
@@ -257,6 +260,13 @@ class Source(DataSource):
     def read(self, folder: Path, seed: int) -> Examples:
         """All of its examples. `folder`: the base of relative paths. Raises DataError."""
         raise NotImplementedError
+
+    def elsewhere(self, path: Path, signature: DataSignature) -> Self | None:
+        """The same source of another file or folder, whose examples have a run's signature; None where it is of none.
+
+        Tables have none either: columns are found by what a run keeps of them.
+        """
+        return None
 
     def fetch(self, folder: Path) -> None:
         """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""

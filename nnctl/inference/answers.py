@@ -180,7 +180,7 @@ def _csv_cell(cell: Any) -> str:
     """A cell as CSV has it; nothing for a missing one."""
     if isinstance(cell, str):
         return f'"{cell.replace(chr(34), chr(34) * 2)}"' if _IN_QUOTES.search(cell) else cell
-    return "" if cell is None else str(cell).lower() if isinstance(cell, bool) else str(cell)
+    return "" if cell is None else str(cell)
 
 
 def _json_cell(cell: Any, ascii_only: bool) -> str:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from nnctl.data.dataset import Dataset, Split, load_dataset
 from nnctl.data.stored.arrays import equal
 from nnctl.errors import RunError, UsageError
+from nnctl.inference.inputs import error_of
 from nnctl.inference.judging import counted
+from nnctl.inference.labelled import Labelled, labelled
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
 from nnctl.training.splits import bind_whole
@@ -36,50 +38,87 @@ class EvaluationResult:
 
 
 def evaluate(
-    runs: Sequence[TrainedRun], split: str | None, *, top_k: int | None = None, copies: int = 0
+    runs: Sequence[TrainedRun],
+    split: str | None = None,
+    *,
+    data: Path | None = None,
+    top_k: int | None = None,
+    copies: int = 0,
 ) -> list[EvaluationResult]:
     """Each run's cost and metrics on a split; of several runs with labels also their vote and their mean.
 
-    split: if None the test split, or where the runs have none validation.
+    split: if None the test split, or where the runs have none validation. data: a file or folder of
+    labelled examples instead; see `nnctl.inference.labelled`.
     The vote is the class that most runs answer, among equals the one with the
     largest sum of outputs. The mean takes the largest mean output; for values it
     is measured by its mean squared error, too. Both have the first run's metrics, the vote
     those that hang on the answers alone. top_k adds the share of examples whose
     class is among the k largest outputs. copies: let each run answer by the mean of its
     outputs for an example and so many augmented copies, which has no cost of its own.
-    Raises RunError, UsageError, DataError.
+    Raises RunError, UsageError, DataError, also where a run has no finite answer to an example.
     """
+    given = _splits(runs, split) if data is None else _others(runs, data)
+    targets = given.measured[0].split.targets
+    results, outputs = [], []
+    for run, measured in zip(runs, given.measured):
+        part = measured.split
+        if copies:
+            augmentations = usable(run.loaded.spec, str(run.folder.path))
+            seed = run.loaded.spec.seed
+            scores = mean_scores(run.scores, part, measured.unit, copies, augmentations, seed)
+            values: dict[str, Any] = {"augment": copies, **run.judge(scores, targets)}
+            if run.classes is None:
+                values["mse"] = _mean_squared_error(scores, targets)
+        else:
+            bind_whole(run.engine.feed, given.name, part)
+            values = {n: v if math.isfinite(v) else None for n, v in run.engine.evaluate(given.name).items()}
+            scores = run.scores(part.inputs)
+        run.require_finite(scores, part.inputs, measured.error)
+        outputs.append(scores)
+        row = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "epoch": run.epoch, "step": run.step}
+        row |= {**given.row, "examples": len(part), **values}
+        results.append(_judged(row, scores, scores.argmax(1), targets, run.classes, top_k))
+    if len(runs) > 1:
+        results += _ensemble(outputs, targets, given.row, runs[0], top_k, tuple(results[0].row))
+    return results
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The examples to measure: their name in the feed, their column in a row, and what each run makes of them."""
+
+    name: str
+    row: dict[str, Any]
+    measured: Sequence[Labelled]
+
+
+def _splits(runs: Sequence[TrainedRun], split: str | None) -> _Given:
+    """A split of the runs' own data."""
     read: dict[tuple[str, Path, int], Dataset] = {}
     sets = [_data_of(run, read) for run in runs]
     split = _chosen(split, sets)
     data = [found.splits[split] for found in sets]
-    targets = data[0].targets
     for run, other in zip(runs[1:], data[1:]):
         if not same_examples(other, data[0]):
             raise RunError(
                 f"{run.folder.path}: its {split} split is not that of {runs[0].folder.path}\n"
                 "  evaluate them one by one; runs of different seeds split alike with --set data.seed=0"
             )
-    results, outputs = [], []
-    for run, part, found in zip(runs, data, sets):
-        if copies:
-            augmentations = usable(run.loaded.spec, str(run.folder.path))
-            seed = run.loaded.spec.seed
-            scores = mean_scores(run.scores, part, found.unit, copies, augmentations, seed)
-            measured: dict[str, Any] = {"augment": copies, **run.judge(scores, targets)}
-            if run.classes is None:
-                measured["mse"] = _mean_squared_error(scores, targets)
-        else:
-            bind_whole(run.engine.feed, split, part)
-            measured = {n: v if math.isfinite(v) else None for n, v in run.engine.evaluate(split).items()}
-            scores = run.scores(part.inputs)
-        outputs.append(scores)
-        row = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "epoch": run.epoch, "step": run.step}
-        row |= {"split": split, "examples": len(part), **measured}
-        results.append(_judged(row, scores, scores.argmax(1), targets, run.classes, top_k))
-    if len(runs) > 1:
-        results += _ensemble(outputs, targets, split, runs[0], top_k, tuple(results[0].row))
-    return results
+    name = f"the {split} split"
+    measured = [
+        Labelled(part, found.unit, error_of(part.inputs, [name] * len(part), range(len(part))))
+        for part, found in zip(data, sets)
+    ]
+    return _Given(split, {"split": split}, measured)
+
+
+def _others(runs: Sequence[TrainedRun], path: Path) -> _Given:
+    """The labelled examples at a path."""
+    measured = [labelled(run, path) for run in runs]
+    for run in runs[1:]:
+        if run.classes != runs[0].classes:
+            raise RunError(f"{run.folder.path}: its classes are not those of {runs[0].folder.path}")
+    return _Given("data", {"data": str(path)}, measured)
 
 
 def same_examples(one: Split, other: Split) -> bool:
@@ -124,12 +163,12 @@ def _data_of(run: TrainedRun, read: dict[tuple[str, Path, int], Dataset]) -> Dat
 def _ensemble(
     outputs: Sequence[NDArray[np.float64]],
     targets: NDArray[Any],
-    split: str,
+    given: dict[str, Any],
     first: TrainedRun,
     top_k: int | None,
     columns: tuple[str, ...],
 ) -> list[EvaluationResult]:
-    empty: dict[str, Any] = {**dict.fromkeys(columns), "split": split, "examples": len(targets)}
+    empty: dict[str, Any] = {**dict.fromkeys(columns), **given, "examples": len(targets)}
     if first.classes is None:
         # Of images one net may answer in rows and columns, another in one row.
         mean = np.mean([values.reshape(targets.shape) for values in outputs], axis=0)

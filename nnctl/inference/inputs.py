@@ -18,6 +18,7 @@ from nnctl.data.formats.precision import as_float32
 from nnctl.data.limits import MOST_INDEX
 from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.pictures import PictureOptions
+from nnctl.data.stored.arrays import Rows
 from nnctl.errors import DataError
 from nnctl.training.specs import STDIN
 
@@ -33,7 +34,7 @@ _PART_NUMBERS = 1 << 23
 """Numbers in a part at the most."""
 
 ErrorOf = Callable[[NDArray[Any], int, str], DataError]
-"""The error for an example: (inputs as the net computes with them (n, …), index, message)."""
+"""The error for an example: (its inputs as the net computes with them, its index, message)."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,29 @@ def read_parts(
             some = paths[first : first + step]
             inputs = np.concatenate([_image(each, signature, pictures) for each in some])
             names = [str(each) for each in some]
-            yield _part(inputs, names, [0] * len(some), last=first + step >= len(paths))
+            indices = [0] * len(some)
+            yield Part(inputs, names, indices, first + step >= len(paths), error_of(inputs, names, indices))
         return
     arrays = _arrays(path, signature, pictures, None if whole else rows)
     first, array = 0, next(arrays)
     while True:
         following = next(arrays, None)
-        yield _part(array, [str(path)] * len(array), range(first, first + len(array)), last=following is None)
+        names, places = [str(path)] * len(array), range(first, first + len(array))
+        yield Part(array, names, places, following is None, error_of(array, names, places))
         if following is None:
             return
         first, array = first + len(array), following
 
 
-def _part(inputs: NDArray[Any], names: Sequence[str], indices: Sequence[int], *, last: bool) -> Part:
+def error_of(inputs: Rows, names: Sequence[str], indices: Sequence[int]) -> ErrorOf:
+    """The error for an example that is known by its file, and its index there."""
+
     def error(computed: NDArray[Any], index: int, message: str) -> DataError:
         which = f"example {indices[index]} (counted from 0): " if len(indices) > 1 or indices[index] else ""
-        largest = np.ravel(inputs[index])[np.argmax(np.abs(np.ravel(computed[index])))]
+        largest = np.ravel(inputs[index : index + 1])[np.argmax(np.abs(np.ravel(computed)))]
         return DataError(f"{names[index]}: {which}{message}\n  the largest of its inputs is {largest:g}")
 
-    return Part(inputs, names, indices, last, error)
+    return error
 
 
 def _arrays(

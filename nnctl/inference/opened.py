@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.analysis.overflow import not_finite, words_on
 from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.graph import interface
+from nnctl.inference.inputs import ErrorOf
 from nnctl.inference.judging import counted, judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
@@ -64,6 +66,12 @@ class TrainedRun:
             return np.asarray(inputs, dtype=np.float64)
         statistics = self.engine.read((interface.SHIFT, interface.SCALE))
         return np.asarray((inputs - statistics[interface.SHIFT].astype(np.float64)) * statistics[interface.SCALE])
+
+    def require_finite(self, scores: NDArray[np.float64], inputs: Rows, error: ErrorOf) -> None:
+        """Raise `error`, a DataError, for the first example to which there is no finite answer."""
+        if (row := not_finite(scores)) is not None:
+            index = row // (len(scores) // len(inputs))
+            raise error(self.rescaled(inputs[index : index + 1])[0], index, words_on(scores[row]))
 
     @property
     def one_unit(self) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_name
 from nnctl.components.signature import DataSignature
@@ -145,7 +144,7 @@ def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Itera
             scores = run.scores(part.inputs)
         except DataError as error:
             raise DataError(f"{part.names[0]}: {error.message}") from error
-        _require_finite(run, part, scores, steps)
+        run.require_finite(scores, part.inputs, part.error)
         places: dict[str, Sequence[Any]] = dict(part.kept) or {"input": part.names, "index": part.indices}
         if of_steps:
             places = {name: [cell for cell in cells for _ in range(steps)] for name, cells in places.items()}
@@ -158,16 +157,6 @@ def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Itera
         ranked = None if top_k is None else np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         named = values if values is not None and scores.shape[1:] == (len(values),) else None
         yield Answers(places, scores, classes, named, ranked)
-
-
-def _require_finite(run: TrainedRun, part: Part, scores: NDArray[np.float64], steps: int) -> None:
-    """Raise DataError, naming it, where there is an example to which the net has no finite answer."""
-    finite = np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        wrong = scores[row].ravel()[~np.isfinite(scores[row].ravel())][0]
-        message = f"the net's answer is {wrong}, no finite number"
-        raise part.error(run.rescaled(part.inputs), row // steps, message)
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -16,9 +16,8 @@ from nnctl.data.series.timeline import Timeline
 from nnctl.data.sources.steps import SequenceSource
 from nnctl.data.words import cut
 from nnctl.errors import DataError, UsageError
-from nnctl.inference.inputs import STDIN_NAME, Part
-from nnctl.inference.tables import table_file
-from nnctl.training.specs import STDIN
+from nnctl.inference.inputs import Part
+from nnctl.inference.tables import reading
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,13 @@ class SequenceReader:
 
     def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
         """The sequences of a file, or of CSV on stdin, so many at a time, all if None. Raises DataError."""
-        name = STDIN_NAME if path == STDIN else str(path)
         length = self.signature.input_shape[0]
-        with table_file(path) as file:
-            try:
-                table = self.source.table(Path(), str(file))
-                timeline = Timeline.of(table, self.source.group, self.source.time)
-                require_length(timeline, length, name)
-                numbers = Numbers.of(table, timeline, self.inputs, self.source.missing)
-                inputs = filled_up(numbers.encoded(self.inputs, self.lessons), timeline, length, name)
-            except DataError as error:
-                raise DataError(error.message.replace(str(file), name)) from error
+        with reading(path) as (file, name):
+            table = self.source.table(Path(), str(file))
+            timeline = Timeline.of(table, self.source.group, self.source.time)
+            require_length(timeline, length, name)
+            numbers = Numbers.of(table, timeline, self.inputs, self.source.missing)
+            inputs = filled_up(numbers.encoded(self.inputs, self.lessons), timeline, length, name)
         step = len(inputs) if rows is None else rows
         for first in range(0, len(inputs), step):
             some = slice(first, first + step)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from nnctl.components.registry import Component
+from nnctl.screen.characters import harmless
 from nnctl.spec.document import Spec
 from nnctl.spec.schema.forms import Field, bare, fields_of
 from nnctl.spec.yaml.scalars import is_string, write_float
@@ -51,9 +52,11 @@ def dump_spec(spec: Spec) -> str:
 
 def dump_data(data: object, *, flow: bool = False) -> str:
     """YAML 1.2 text of plain data, keys in their order; in block style, or in one line of flow style."""
-    return yaml.dump(
+    text: str = yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=sys.maxsize
     )
+    # Characters that act on a terminal stand between double quotes, where this is YAML's way to write them, too.
+    return harmless(text)
 
 
 def dump_value(value: object) -> str:
@@ -72,7 +75,7 @@ class _Dumper(yaml.SafeDumper):
     def represent_text(self, text: str) -> yaml.ScalarNode:
         alike = self._tag(text) == _STRING and is_string(text)
         # Line breaks, of which YAML 1.1 has more kinds, survive only as escapes.
-        quotes = '"' if any(c in text for c in "\n\r\x85\u2028\u2029") else "'"
+        quotes = '"' if harmless(text) != text or any(c in text for c in "\n\r\x85\u2028\u2029") else "'"
         return self.represent_scalar(_STRING, text, style=None if alike and quotes == "'" else quotes)
 
     def represent_double(self, value: float) -> yaml.ScalarNode:

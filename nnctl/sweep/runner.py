@@ -13,7 +13,7 @@ from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sweeps import final_metrics
 from nnctl.spec.document import Spec
-from nnctl.spec.load import Loaded
+from nnctl.spec.load import Loaded, load_variant
 from nnctl.sweep.executors import pool
 from nnctl.sweep.executors.worker import Failed, Trained, TrialTask
 from nnctl.sweep.space import Trial
@@ -85,7 +85,9 @@ def run(study: Study, jobs: int, stop: StopRequest, execute: Execute = pool.run)
     if not tasks:
         return
     # Once, before many processes fetch the same file, and before any of them fails for want of it.
-    load_dataset(study.spec.data, study.base.folder, study.spec.seed)
+    # As the first of them reads it: data with folds of its own has no other reading.
+    first = load_variant(study.base, tasks[0].overrides).spec
+    load_dataset(first.data, study.base.folder, first.seed)
     with closing(execute(study.base, tasks, jobs, stop, study.require_there)) as outcomes:
         for task, outcome in outcomes:
             trial = by_number[task.number]

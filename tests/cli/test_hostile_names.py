@@ -98,6 +98,8 @@ backend: numpy
 SPEC = f"{EVIL}.yaml"
 RUN = f"run{EVIL}"
 LINES: list[tuple[int, tuple[str, ...]]] = [
+    (0, ("init", "table.csv")),
+    (0, ("init", "table.csv", "--target", EVIL, "--out", f"{{new}}{EVIL}.yaml")),
     (0, ("train", SPEC, "--out", f"{{new}}{EVIL}")),
     (0, ("train", SPEC, "--out", "{new}", "--format", "jsonl")),
     (0, ("evaluate", RUN, "--confusion")),
@@ -121,6 +123,8 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     # What goes wrong names what it was given.
     (2, (EVIL,)),
     (2, ("--" + EVIL,)),
+    (3, ("init", EVIL)),
+    (3, ("init", "table.csv", "--target", f"{EVIL}{EVIL}")),
     (2, ("train", SPEC, "--" + EVIL)),
     (2, ("train", SPEC, "--seed", EVIL)),
     (2, ("train", "x" * 100_000)),

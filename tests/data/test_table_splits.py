@@ -213,3 +213,30 @@ def test_classes_that_splits_lack(load):
     rare = load("path: t.csv, validation: 0.2, test: 0.2", t=f"{text}20,c\n")
     assert rare.advice == ("class 'c' has fewer examples than there are splits: some split is measured without",)
     assert load("path: t.csv, validation: 0.2, test: 0.2", t=text).advice == ()
+
+
+# -- rows that no split has -------------------------------------------------------
+
+
+def test_rows_without_a_split_are_nobodys_concern(load):
+    """A category, or a gap, of rows that the class filter or the subset leaves out, is no error."""
+    text = "x,c,y\n" + "".join(f"{i},{'uv'[i % 3 % 2]},{'ab'[i % 2]}\n" for i in range(20)) + ",w,c\n"
+    data = load("path: t.csv, classes: [b, a], validation: 4", t=text)
+    assert data.signature.classes == ("b", "a")
+    assert sorted({*data.train.inputs[:, 1], *data.validation.inputs[:, 1]}) == [0, 1]
+    assert len(data.train) == 16
+    assert np.isclose(data.train.inputs[:, 0].mean(), 0, atol=1e-6)
+    ordered = load("path: t.csv, split: ordered, subset: 10, validation: 4", t=text.replace(",w,c\n", "20,u,a\n"))
+    assert (len(ordered.train), len(ordered.validation)) == (10, 4)
+    assert np.isclose(ordered.train.inputs[:, 0].mean(), 0, atol=1e-6)
+
+
+def test_what_else_is_done_with_inputs_of_tables(load):
+    text = "x,c,y\n" + "".join(f"{i},{'uv'[i % 3 % 2]},{'ab'[i % 2]}\n" for i in range(20))
+    more = load("path: t.csv, expand: [{type: augmented, copies: 2, augment: [{type: noise, std: 0.1}]}]", t=text)
+    assert more.train.inputs.shape == (60, 3)
+    assert load("path: t.csv, reconstruct: true", t=text).train.targets.shape == (20, 3)
+    with pytest.raises(DataError, match=r"flip needs images .*\n  noise and mixup work on inputs of any shape"):
+        load("path: t.csv, augment: [flip]", t=text)
+    twice = load("path: t.csv, transforms: [min_max]", t=text)
+    assert twice.signature.statistics_shape == (3,)

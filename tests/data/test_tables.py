@@ -80,6 +80,16 @@ def test_rows_beyond_a_block(table):
     assert dataset.train.inputs[:, 0].tolist() == list(range(2500))
 
 
+def test_a_time_in_seconds_is_told_of(table):
+    """Seconds since 1970, a minute apart: single precision knows every 128th."""
+    (advice,) = table("".join(f"{1_700_000_000 + 60 * i},{i},{i % 2}\n" for i in range(50)), target=2).advice
+    assert advice.startswith("column '0' has numbers that differ and are equal in single precision, to which csv")
+    # Their neighbours merge, whatever the spread; days are apart.
+    assert len(table("1,0\n1700000000,1\n1700000001,1\n", target=1).advice) == 1
+    assert table("".join(f"{1_700_000_000 + 86_400 * i},{i % 2}\n" for i in range(50)), target=1).advice == ()
+    assert table("5.1,0\n4.9,1\n16777216,1\n", target=1).advice == ()
+
+
 BROKEN = {
     "no number": (
         "a,b,y\n1,2,0\n3,4x,1\n",

@@ -54,11 +54,10 @@ def test_csv_reads_back_equal(kind: str) -> None:
     text = "".join(csv_lines(iter([given, given])))
     head, *lines = csv.reader(io.StringIO(text, newline=""))
     assert len(lines) == 10
-    assert head[:4] == ["cell", "index", "flag", "x"]
+    assert head[:2] == ["cell", "index"]
     for line, row, scores in zip(lines, given.rows(), given.scores):
         cells = dict(zip(head, line, strict=True))
         assert cells["cell"] == (row["cell"] or "")
-        assert cells["flag"] == {True: "true", False: "false", None: ""}[row["flag"]]
         if kind == "ranked":
             found = {cells[f"class.{i}"]: float(cells[f"probability.{i}"]) for i in (1, 2)}
             assert found == row["probabilities"]

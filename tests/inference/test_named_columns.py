@@ -133,10 +133,10 @@ def test_a_header_that_is_none() -> None:
     bare.write_text("".join(bare.read_text().splitlines(keepends=True)[1:]))
     assert probabilities("csv", bare) == expected
     assert probabilities("csv", write("all.csv", rows=ROWS)) == expected
-    with pytest.raises(DataError, match="the first row holds no names of columns, and inputs are found by their names"):
+    with pytest.raises(DataError, match="the first row holds no names of columns, and these are found by their names"):
         probabilities("table", bare)
     Path("three.csv").write_text("1,2,3\n")
-    with pytest.raises(DataError, match=r"three\.csv has 3 columns, and the net reads 2\n  give these alone, in their"):
+    with pytest.raises(DataError, match=r"three\.csv has 3 columns, and 2 are wanted\n  give age, income, in"):
         probabilities("csv", Path("three.csv"))
 
 

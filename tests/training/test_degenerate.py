@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnctl.cli import main
+from nnctl.data.dataset import load_dataset
 from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
@@ -75,6 +76,24 @@ def test_a_training_split_of_one_class_is_refused(capsys: pytest.CaptureFixture[
     assert code == 3
     assert "all 10 training labels are 'cat', and there are 2 classes" in words
     assert "split: stratified" in words
+
+
+@pytest.mark.parametrize(
+    "data", ["type: csv, path: c.csv, target: y", "type: table, path: c.csv, target: y", "type: npz, path: c.npz"]
+)
+def test_classes_that_training_or_a_split_lacks_are_told(data: str) -> None:
+    """For tables, arrays and all others in one place: the third class has one example, the last."""
+    labels = [i % 2 for i in range(20)] + [2]
+    Path("c.csv").write_text("x,y\n" + "".join(f"{i % 5},c{label}\n" for i, label in enumerate(labels)))
+    np.savez("c.npz", inputs=np.arange(21.0)[:, None], targets=np.array([f"c{label}" for label in labels]))
+    layers = "layers: [{type: dense, units: 3, activation: softmax}]\ncost: log_likelihood\n"
+    for said, words in (
+        ("split: ordered, validation: 0.1", "no training example is of class 'c2': the net cannot learn what it is"),
+        ("validation: 0.1, test: 0.1", "class 'c2' has fewer examples than there are splits: some split is measured"),
+    ):
+        loaded = load_text(f"data: {{{data}, {said}}}\n{layers}")
+        (advice,) = load_dataset(loaded.spec.data, Path(), 0).advice
+        assert advice.startswith(words)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "cpu"])

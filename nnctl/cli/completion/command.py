@@ -34,6 +34,7 @@ _VALUES_OF_METAVAR = {
     "DIR": ValueSet(Kind.DIRECTORY),
     "FILE": ValueSet(Kind.FILE),
     "INPUT": ValueSet(Kind.FILE),
+    "FILE|FOLDER": ValueSet(Kind.FILE),
     "PATH": ValueSet(Kind.PATH),
     "PATH=VALUE": ValueSet(Kind.SETTING),
     "PATH=A,B,C": ValueSet(Kind.SETTING),

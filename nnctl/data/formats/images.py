@@ -7,6 +7,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -49,20 +50,7 @@ def read_image(path: Path, options: PictureOptions) -> NDArray[Any]:
     Turned as its EXIF orientation says, put on the background, made grey and only then resized (bilinear).
     The same file and options give the same bytes. Raises DataError.
     """
-    with open_file(path) as file:
-        try:
-            return _decoded(file, path, options)
-        except UnidentifiedImageError as error:
-            raise DataError(f"{path} cannot be read as an image: it is none of {', '.join(_FORMATS)}") from error
-        except _TOO_LARGE as error:
-            raise DataError(f"{path} is too large: at most {PIXELS:,} pixels are read of a picture") from error
-        except _DAMAGE as error:
-            raise DataError(f"{path} cannot be read as an image: {error}") from error
-
-
-def _decoded(file: IO[bytes], path: Path, options: PictureOptions) -> NDArray[Any]:
-    """The picture. Raises DataError, or one of `_DAMAGE` or `_TOO_LARGE`."""
-    with Image.open(file, formats=_FORMATS) as image:
+    with opened_picture(path) as (image, file):
         width, height = image.size
         if width * height > PIXELS:
             raise DataError(f"{path} is {height:,}×{width:,}, and at most {PIXELS:,} pixels are read of a picture")
@@ -74,6 +62,21 @@ def _decoded(file: IO[bytes], path: Path, options: PictureOptions) -> NDArray[An
         if is_deep(image, path):
             return _of_deep(image, file, path, options)
         return _of_bytes(image, path, options)
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
+    """A picture file, of which only the header is read, and its stream. What goes wrong within is a DataError."""
+    with open_file(path) as file:
+        try:
+            with Image.open(file, formats=_FORMATS) as image:
+                yield image, file
+        except UnidentifiedImageError as error:
+            raise DataError(f"{path} cannot be read as an image: it is none of {', '.join(_FORMATS)}") from error
+        except _TOO_LARGE as error:
+            raise DataError(f"{path} is too large: at most {PIXELS:,} pixels are read of a picture") from error
+        except _DAMAGE as error:
+            raise DataError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _of_bytes(image: Image.Image, path: Path, options: PictureOptions) -> NDArray[Any]:

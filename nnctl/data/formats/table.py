@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.number import Number
 from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
-from nnctl.data.formats.precision import as_float32
+from nnctl.data.formats.precision import as_float32, loses_differences
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.limits import require_columns, require_memory
 from nnctl.data.source import Description, Examples, TargetType
@@ -173,9 +173,16 @@ def to_examples(table: Table) -> Examples:
         tuple(table.names),
         tuple(table.names[i] for i in table.targets),
         {table.names[i]: Category() if i in encoded else Number(scale="none") for i in table.inputs},
+        {table.names[i]: "text" if i in table.categories else "real" for i in (*table.inputs, *table.targets)},
         {table.names[i]: _lesson(encoded[i][1] if i in encoded else None) for i in table.inputs},
     )
-    return Examples(description, inputs, targets, kept=fitted.plain())
+    advice = tuple(
+        f"column {cut(table.names[i])!r} has numbers that differ and are equal in single precision, to which csv "
+        "rounds before it rescales: data of type: table rescales in double precision first"
+        for i in table.inputs
+        if i in where and loses_differences(table.numbers[:, where[i]])
+    )
+    return Examples(description, inputs, targets, kept=fitted.plain(), advice=advice)
 
 
 def _lesson(categories: tuple[str, ...] | None) -> dict[str, Any]:

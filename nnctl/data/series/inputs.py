@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -60,6 +60,10 @@ class WindowInputs:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def of(self, rows: NDArray[np.int64]) -> WindowInputs:
+        """The same of some windows."""
+        return replace(self, starts=self.starts[rows])
 
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, by the steps that the windows `train` read. Raises DataError."""

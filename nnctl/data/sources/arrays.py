@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory
+from nnctl.components.signature import DataSignature
+from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory, TargetType
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ class Npz(ArraySource):
     def own_test_set(self) -> bool:
         """True where its arrays are named."""
         return self.test_inputs is not None
+
+    def elsewhere(self, path: Path, signature: DataSignature) -> Self:
+        """The arrays `inputs` and `targets` of another archive."""
+        kind: TargetType = "values" if signature.classes is None else "labels"
+        return replace(self, path=str(path), test_inputs=None, test_targets=None, classes=None, target_type=kind)
 
     def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
         """The named arrays."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from nnctl.components.base import Column
@@ -20,6 +21,7 @@ from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import Rows, StoredArray
 from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.stored.progress import shown
+from nnctl.data.tables.cell_kinds import kind_of
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
@@ -45,6 +47,10 @@ class TableInputs:
     def __len__(self) -> int:
         return len(self.table)
 
+    def of(self, rows: NDArray[np.int64]) -> TableInputs:
+        """The same of some rows."""
+        return replace(self, table=self.table.take(rows))
+
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, their columns fitted to the rows `train`. Raises DataError."""
         columns = self.table.columns
@@ -54,7 +60,8 @@ class TableInputs:
         else:
             kept = self._learned(train)
             inputs = self._encoded(kept)
-        fitted = FittedColumns(tuple(columns), self.targets, self.columns, kept)
+        cells = {name: _cells_of(columns[name].type) for name in (*self.columns, *self.targets)}
+        fitted = FittedColumns(tuple(columns), self.targets, self.columns, cells, kept)
         embedded = embedded_in(self.columns, kept)
         description = replace(self.description.of_shape(inputs.shape[1:]), embedded=embedded)
         return Fitted(inputs, description, fitted.plain(), _constant(self.columns, kept))
@@ -94,6 +101,12 @@ class TableInputs:
     def _parts(self, kept: Mapping[str, Any]) -> Iterator[NDArray[np.float32]]:
         for part in self.table.parts(_PART_ROWS, list(self.columns)):
             yield encode(part, self.columns, kept)
+
+
+def _cells_of(type_: pa.DataType) -> str:
+    """The kind of cells that another table's column must have: numbers may have decimals there."""
+    kind = kind_of(type_)
+    return "real" if kind == "whole" else kind
 
 
 def embedded_in(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[EmbeddedColumn, ...]:

@@ -17,12 +17,14 @@ class FittedColumns:
     """Columns and their lessons.
 
     names: of all columns of the training table, in its order. targets: those that were learned. kinds: what each
-    input is, by name, in the order of the inputs. lessons: what each `Column.fit` gave.
+    input is, by name, in the order of the inputs. cells: kinds of the cells of inputs and targets, as
+    `nnctl.data.tables.cell_kinds` has them. lessons: what each `Column.fit` gave.
     """
 
     names: tuple[str, ...]
     targets: tuple[str, ...]
     kinds: Mapping[str, Column]
+    cells: Mapping[str, str]
     lessons: Mapping[str, Mapping[str, Any]]
 
     def plain(self) -> dict[str, Any]:
@@ -32,6 +34,7 @@ class FittedColumns:
             "kinds": {name: _plain(kind) for name, kind in self.kinds.items()},
             # A checkpoint keeps lists in order, mappings not.
             "inputs": list(self.kinds),
+            "cells": dict(self.cells),
             "names": list(self.names),
             "targets": list(self.targets),
         }
@@ -42,7 +45,7 @@ class FittedColumns:
         if "kinds" not in kept:
             return None
         kinds = {name: _column(kept["kinds"][name]) for name in kept["inputs"]}
-        return cls(tuple(kept["names"]), tuple(kept["targets"]), kinds, kept["columns"])
+        return cls(tuple(kept["names"]), tuple(kept["targets"]), kinds, kept["cells"], kept["columns"])
 
     @property
     def numbered(self) -> bool:
@@ -56,33 +59,40 @@ class FittedColumns:
             name for name, kind in self.kinds.items() for _ in range(len(kind.features(name, self.lessons[name])))
         )
 
-    def matched(self, found: Sequence[str], name: str) -> dict[str, str]:
-        """Another table's column for each input, by name. name: of its file. Raises DataError."""
+    def matched(self, found: Sequence[str], name: str, more: tuple[str, ...] = (), doubt: str = "") -> dict[str, str]:
+        """Another table's column for each input, and for more than these, by name.
+
+        name: of its file. doubt: see `Place.doubt`. Raises DataError.
+        """
         if is_numbered(found) and not self.numbered:
             raise DataError(
-                f"{name}: the first row holds no names of columns, and inputs are found by their names\n"
+                f"{name}: the first row holds no names of columns, and these are found by their names\n"
                 f"  put a header before it: {some(list(self.kinds))}"
             )
-        if missing := [column for column in self.kinds if column not in found]:
+        wanted = (*self.kinds, *more)
+        if missing := [column for column in wanted if column not in found]:
             others = [column for column in found if column not in self.names]
             lacking = "is no column" if len(missing) == 1 else "are no columns"
-            near = nearest(missing[0], others) or next((o for o in others if o.lower() == missing[0].lower()), None)
+            near = nearest(missing[0], others)
             hint = f"is {cut(missing[0])!r} called {cut(near)!r} there?" if near else f"it has {some(list(found))}"
-            raise DataError(f"{name}: there {lacking} {some(missing)}, which the net reads\n  {hint}")
-        return {column: column for column in self.kinds}
+            hint = hint if near else doubt or hint
+            use = "the net reads" if missing[0] in self.kinds else "answers are measured by"
+            raise DataError(f"{name}: there {lacking} {some(missing)}, which {use}\n  {hint}")
+        return {column: column for column in wanted}
 
-    def placed(self, found: Sequence[str], name: str) -> dict[str, str]:
-        """Another table's column for each input, by place: of a table like that of training, or of the inputs alone.
+    def placed(self, found: Sequence[str], name: str, more: tuple[str, ...] = ()) -> dict[str, str]:
+        """Another table's column for each input, and for more than these, by place.
 
-        Raises DataError where the number of columns is neither's.
+        Of a table like that of training, or of the wanted columns alone. Raises DataError where it has more or fewer.
         """
+        wanted = [column for column in self.names if column in self.kinds or column in more]
         if len(found) == len(self.names):
-            return {column: found[self.names.index(column)] for column in self.kinds}
-        if len(found) == len(self.kinds):
-            return dict(zip(self.kinds, found, strict=True))
+            return {column: found[self.names.index(column)] for column in wanted}
+        if len(found) == len(wanted):
+            return dict(zip(wanted, found, strict=True))
         raise DataError(
-            f"{name} has {len(found):,} column{'s' * (len(found) != 1)}, and the net reads {len(self.kinds):,}\n"
-            f"  give these alone, in their order, or all {len(self.names):,} of the table that it was trained on"
+            f"{name} has {len(found):,} column{'s' * (len(found) != 1)}, and {len(wanted):,} are wanted\n"
+            f"  give {some(wanted)}, in this order, or all {len(self.names):,} columns of the table of training"
         )
 
 

@@ -1,19 +1,16 @@
-"""Another table as the columns of a run: found by name or by place, and typed as the run knows them."""
+"""Another table as the columns of a run: in pieces of so many rows, under the names that the run has for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nnctl.components.base import Column
 from nnctl.data.tables.cells import Place, Table
-from nnctl.data.tables.layout import Layout
-from nnctl.data.tables.reading import read_table
+from nnctl.data.tables.reader import Reader, stream
 from nnctl.errors import DataError
 
 
@@ -39,34 +36,47 @@ class RenamedPlace:
         return self.place.cell_error(row, self.names[column], message, expected, hint)
 
 
-def pieces(path: Path, layout: Layout, rows: int | None) -> Iterator[Table]:
-    """The table in a file, so many rows at a time, all if None; at least one table, which may be empty."""
-    table = read_table(path, layout)
-    step = max(1, len(table) if rows is None else rows)
-    for first in range(0, max(1, len(table)), step):
-        columns = {name: column.slice(first, step) for name, column in table.columns.items()}
-        yield Table(columns, table.place, np.arange(first, min(first + step, len(table))))
+def pieces(reader: Reader, types: Mapping[str, pa.DataType], rows: int | None) -> Iterator[Table]:
+    """The columns of a file that have a type, in tables of so many rows, the last of fewer; in one if None.
+
+    Raises DataError where the file has no rows, or a cell that does not fit its column.
+    """
+    waiting: list[Table] = []
+    for table in stream(reader, types):
+        waiting.append(table)
+        while rows is not None and sum(map(len, waiting)) > rows:
+            whole = _joined(waiting)
+            yield _part(whole, 0, rows)
+            waiting = [_part(whole, rows, len(whole))]
+    yield _joined(waiting)
 
 
-def as_run(table: Table, names: Mapping[str, str], kinds: Mapping[str, Column], *, trimmed: bool) -> Table:
-    """The columns of a run's kinds, under the run's names. names: the table's, by the run's.
+def renamed(table: Table, names: Mapping[str, str], *, trimmed: bool) -> Table:
+    """The columns under the run's names. names: the table's, by the run's.
 
     trimmed: blanks around a text are no part of it.
     """
-    columns = {name: _typed(table.columns[found], kinds[name]) for name, found in names.items()}
+    columns = {name: table.columns[found] for name, found in names.items()}
     if trimmed:
         texts = [name for name, column in columns.items() if pa.types.is_string(column.type)]
         columns |= {name: pc.utf8_trim_whitespace(columns[name]) for name in texts}
     return Table(columns, RenamedPlace(table.place, names), table.rows)
 
 
-def _typed(column: pa.ChunkedArray, kind: Column) -> pa.ChunkedArray:
-    """The column as its kind reads it: texts that are all numbers, and cells that are all missing, tell no type."""
-    if pa.types.is_null(column.type):
-        return pc.cast(column, pa.string() if kind.as_text else pa.float64())
-    if pa.types.is_string(column.type) and not kind.as_text:
-        try:
-            return pc.cast(pc.utf8_trim_whitespace(column), pa.float64())
-        except pa.ArrowInvalid:
-            return column
-    return column
+def _joined(tables: Sequence[Table]) -> Table:
+    """Tables of the same columns as one; nothing is copied."""
+    columns = {
+        name: pa.chunked_array([chunk for table in tables for chunk in table.columns[name].chunks], column.type)
+        for name, column in tables[0].columns.items()
+    }
+    return Table(columns, tables[0].place, np.concatenate([_rows(table) for table in tables]))
+
+
+def _part(table: Table, first: int, stop: int) -> Table:
+    columns = {name: column.slice(first, stop - first) for name, column in table.columns.items()}
+    return Table(columns, table.place, _rows(table)[first:stop])
+
+
+def _rows(table: Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    assert table.rows is not None, "a stream tells where its rows are"
+    return table.rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,18 @@ def targets_of(
     what = f"{table.place.name}, column {some(list(names))}"
     if len(cells) == 1 and _are_names(cells[0], said.get(names[0]), target_type):
         return _labels(cells[0])
-    values = np.stack([_amounts(column, said.get(column.name), target_type) for column in cells], axis=1)
+    values = values_of(cells, said)
+    # What the spec calls numbers or dates are no names of classes, unless it says that, too.
+    if target_type is None and any(name in said for name in names):
+        target_type = "values"
+    if decide(values, target_type, what) == "labels":
+        return encode(values[:, 0])
+    return as_float32(values, what), None
+
+
+def values_of(cells: Sequence[Cells], said: Mapping[str, Column]) -> NDArray[np.float64]:
+    """The numbers of target columns, (n, columns), all finite. said: as in `targets_of`. Raises DataError."""
+    values = np.stack([_amounts(column, said.get(column.name)) for column in cells], axis=1)
     for column, numbers in zip(cells, values.T, strict=True):
         if not np.isfinite(numbers).all():
             index = int(np.argmax(~np.isfinite(numbers)))
@@ -43,12 +54,39 @@ def targets_of(
                 if np.isnan(numbers[index])
                 else column.error(index, f"the target {numbers[index]} is not finite", "a number")
             )
-    # What the spec calls numbers or dates are no names of classes, unless it says that, too.
-    if target_type is None and any(name in said for name in names):
-        target_type = "values"
-    if decide(values, target_type, what) == "labels":
-        return encode(values[:, 0])
-    return as_float32(values, what), None
+    return values
+
+
+def labels_among(cells: Cells, classes: Sequence[str], ignored: int | None) -> NDArray[np.int64]:
+    """Labels (n,) of a target column of texts by the names of known classes; −1 for the label `ignored`.
+
+    Raises DataError at one that is none of them.
+    """
+    codes, texts = cells.codes()
+    places = {name: label for label, name in enumerate(classes)} | ({} if ignored is None else {str(ignored): -1})
+    found = [next((places[name] for name in _names_of(text) if name in places), -2) for text in texts]
+    labels = np.array([*found, -2], dtype=np.int64)[codes]
+    if (labels < -1).any():
+        index = int(np.argmax(labels < -1))
+        if codes[index] < 0:
+            raise cells.error(index, "the label is missing", "", "remove the row")
+        message = f"{cut(texts[codes[index]])!r} is no class of the net"
+        raise cells.error(index, message, f"one of {some(list(classes))}")
+    return labels
+
+
+def _names_of(text: str) -> Iterator[str]:
+    """Names that a class may have whose label is written so: 1 for 1.0, true for True."""
+    yield text
+    if text.lower() in ("true", "false"):
+        yield text.lower()
+        yield str(int(text.lower() == "true"))
+        return
+    try:
+        number = float(text)
+    except ValueError:
+        return
+    yield str(int(number)) if number.is_integer() else str(number)
 
 
 def require_training(
@@ -101,7 +139,7 @@ def _labels(cells: Cells) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     return encode_texts([texts[code] for code in there], np.searchsorted(there, codes))
 
 
-def _amounts(cells: Cells, said: Column | None, target_type: TargetType | None) -> NDArray[np.float64]:
+def _amounts(cells: Cells, said: Column | None) -> NDArray[np.float64]:
     if said is not None:
         return np.asarray(said.amounts(cells), dtype=np.float64)
     if cells.is_text:

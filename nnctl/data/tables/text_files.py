@@ -62,6 +62,11 @@ class TextFile:
                 break
         return head
 
+    def start(self) -> bytes:
+        """The first bytes, unpacked and in no encoding but the file's, a block of them at most. Raises DataError."""
+        with self._unpacked() as stream:
+            return self._read(stream)
+
     def blocks(self, grammar: Cutter, skip: int = 0) -> Iterator[Block]:
         """Blocks of whole rows, after `skip` lines. Raises DataError, naming the line where there is one."""
         carry, line = b"", 1

@@ -1,0 +1,205 @@
+"""Proposals for the columns of a table: what each is, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nnctl.data.tables import dates, numerals
+from nnctl.data.tables.cells import Cells
+from nnctl.data.tables.kinds import different
+from nnctl.data.words import cut
+
+MOSTLY_DIFFERENT = 0.5
+"""Share of different texts above which a column names its rows, and does not tell kinds of them apart."""
+FEW = 20
+"""So many different texts are kinds of rows, however few the rows."""
+_MOSTLY_MISSING = 0.5
+_MOST_CATEGORIES = 100
+"""Categories that each become an input; of more, the most frequent ones."""
+_MOSTLY_RARE = 0.5
+"""Share of rows below which frequent names cover too little to be worth their inputs."""
+_LEAST_GAPS = 5
+"""Missing cells from which on a flag can be learned."""
+_WORDS_OF_TEXT = 4
+"""Words that cells have on the average in a free text."""
+_IDENTIFIERS = frozenset(
+    ["id", "ids", "key", "uuid", "guid", "nr", "no", "num", "number", "index", "idx", "row", "rowid", "unnamed"]
+)
+_AREAS = frozenset(["zip", "zipcode", "postcode", "postal", "plz"])
+_DATE_INPUTS = 5
+"""Inputs of a date by its default parts: the time, and month and weekday as points on circles."""
+_EXACT = 1 << 53
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A column as it is proposed.
+
+    value: what the spec says of it. inputs: numbers that it becomes. plain: it is a number of which nothing needs to
+    be said. doubt: a sentence for whoever asked, or nothing.
+    """
+
+    value: str | Mapping[str, object]
+    why: str = ""
+    inputs: int = 0
+    plain: bool = False
+    doubt: str = ""
+
+    @property
+    def is_used(self) -> bool:
+        """True where it is an input."""
+        return self.value != "ignore"
+
+
+def decide(cells: Cells) -> Decided:
+    """The proposal for a column of inputs, by all of its cells."""
+    values, rows = cells.values, len(cells)
+    gaps = values.null_count
+    if gaps == rows:
+        return _left_out("no cell holds anything")
+    if gaps > _MOSTLY_MISSING * rows:
+        return _left_out(f"{100 * gaps / rows:.3g} % of its cells are missing")
+    count = pc.count_distinct(values, mode="only_valid").as_py() if _is_plain(values.type) else None
+    if count == 1 and not gaps:
+        return _left_out(f"every cell is {cut(str(values[0].as_py()))!r}")
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+        return _date(cells, None)
+    if cells.is_text:
+        return _of_texts(cells)
+    if not cells.is_number or count is None:
+        return _left_out(f"it holds {values.type}, which no kind of column reads")
+    if pa.types.is_integer(values.type):
+        return _of_whole_numbers(cells, count)
+    if not np.isfinite(cells.numbers()[~np.isnan(cells.numbers())]).all():
+        return _left_out("some of its numbers are infinite")
+    return _number(cells, {})
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a column's name, in small letters: of customerId, customer_id and Customer ID the same."""
+    return re.findall(r"[a-z]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
+
+
+def notation_fields(notation: numerals.Notation) -> dict[str, object]:
+    """The fields of `number` that say how numbers are written."""
+    fields = {"decimal": None if notation.decimal == "." else notation.decimal, "thousands": notation.thousands,
+              "unit": notation.unit}  # fmt: skip
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _of_whole_numbers(cells: Cells, count: int) -> Decided:
+    values, rows = cells.values, len(cells)
+    low, high = (pc.min_max(values)[end].as_py() for end in ("min", "max"))
+    if max(-low, high) > _EXACT:
+        return _left_out("its numbers are beyond 2^53: they name something, and are no amounts")
+    if count == rows:
+        # The number of customers is none, and the customer's number is one.
+        words = words_of(cells.name)
+        if words and (words[-1] in _IDENTIFIERS or words[0] == "id"):
+            return _left_out(f"an identifier by its name: {count:,} different numbers in {rows:,} rows")
+        numbers = cells.numbers()
+        if rows > 2 and (np.diff(numbers) == 1).all():
+            return _left_out("it numbers the rows: each is one more than the one before")
+    if _AREAS.intersection(words_of(cells.name)):
+        return _category(cells, "numbers that name areas")
+    if low >= 19000101 and high <= 21001231:
+        texts = pc.cast(values, pa.string()).drop_null().unique().to_pylist()
+        if all(dates.instant_of(text, "%Y%m%d") is not None for text in texts):
+            return _date(cells, "%Y%m%d")
+    return _number(cells, {})
+
+
+def _of_texts(cells: Cells) -> Decided:
+    texts = different(cells)
+    rows, count = len(cells) - cells.values.null_count, len(texts)
+    if dates.is_iso(texts):
+        return _date(cells, None)
+    zeros = pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py()
+    if not zeros:
+        if readings := numerals.notations(texts):
+            example = cut(texts[0].as_py())
+            others = " or ".join(map(_shown, readings[1:]))
+            doubt = f"column {cut(cells.name)!r}: {example!r} is read by {_shown(readings[0])}; or is it {others}?"
+            return _number(cells, notation_fields(readings[0]), f"written as {example!r}", doubt if others else "")
+        if written := dates.notations(texts.to_pylist()):
+            others = " or ".join(written[1:])
+            doubt = f"column {cut(cells.name)!r}: dates are read as {written[0]}; or are they {others}?"
+            return _date(cells, written[0], doubt if others else "")
+    words = pc.mean(pc.add(pc.count_substring(pc.utf8_trim_whitespace(texts), " "), 1)).as_py()
+    if count > FEW and count > MOSTLY_DIFFERENT * rows:
+        if words >= _WORDS_OF_TEXT:
+            return _left_out(f"free text, {words:.2g} words a cell")
+        if count == rows:
+            return _left_out(f"an identifier: all {rows:,} texts are different")
+        return _left_out(f"mostly different texts: {count:,} in {rows:,} rows")
+    return _category(cells, "with leading zeros: names, no numbers" if zeros else "")
+
+
+def _category(cells: Cells, why: str) -> Decided:
+    gaps = cells.values.null_count
+    codes, _ = cells.codes()
+    sizes = np.bincount(codes[codes >= 0])
+    sizes = np.sort(sizes[sizes > 0])[::-1]
+    count, rows = len(sizes), int(sizes.sum())
+    least = max(2, min(20, rows // 200))
+    if count > _MOST_CATEGORIES:
+        least = max(least, int(sizes[_MOST_CATEGORIES]) + 1)
+    kept = sizes[sizes >= least]
+    if kept.sum() < _MOSTLY_RARE * rows:
+        return _left_out(f"{count:,} different names, most of them rare: too many to learn each")
+    fields: dict[str, object] = {"type": "category", "unseen": "other"}
+    reasons = [f"{count:,} different", why]
+    rare = count - len(kept)
+    if rare:
+        fields["least"] = least
+        reasons.append(f"{rare:,} of them in fewer than {least} rows")
+    if gaps:
+        fields["missing"] = "category"
+        reasons.append(_missing(cells))
+    return Decided(fields, "; ".join(filter(None, reasons)), len(kept) + bool(rare) + bool(gaps))
+
+
+def _number(cells: Cells, notation: dict[str, object], why: str = "", doubt: str = "") -> Decided:
+    gaps = cells.values.null_count
+    if not gaps:
+        value = {"type": "number", **notation} if notation else "number"
+        return Decided(value, why, 1, plain=not notation, doubt=doubt)
+    flag = {"flag": True} if gaps >= _LEAST_GAPS else {}
+    reasons = [why, _missing(cells), "" if flag else "too few for a flag"]
+    fields = {"type": "number", **notation, "missing": "median", **flag}
+    return Decided(fields, "; ".join(filter(None, reasons)), 1 + len(flag), doubt=doubt)
+
+
+def _date(cells: Cells, notation: str | None, doubt: str = "") -> Decided:
+    gaps = cells.values.null_count
+    fields: dict[str, Any] = {"type": "date"} | ({"format": notation} if notation else {})
+    flag = gaps >= _LEAST_GAPS
+    if gaps:
+        fields |= {"missing": "median"} | ({"flag": True} if flag else {})
+    value = fields if len(fields) > 1 else "date"
+    why = "its time, month and weekday" + (f"; {_missing(cells)}" if gaps else "")
+    return Decided(value, why, _DATE_INPUTS + flag, doubt=doubt)
+
+
+def _missing(cells: Cells) -> str:
+    return f"{100 * cells.values.null_count / len(cells):.2g} % missing"
+
+
+def _left_out(why: str) -> Decided:
+    return Decided("ignore", why)
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """True where cells can be counted."""
+    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind))
+
+
+def _shown(notation: numerals.Notation) -> str:
+    return "{" + notation.fields + "}"

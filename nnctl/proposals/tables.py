@@ -1,0 +1,158 @@
+"""Proposals for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from nnctl.data.tables import numerals
+from nnctl.data.tables.cells import Cells, Table
+from nnctl.data.tables.kinds import different
+from nnctl.data.tables.layout import MISSING, Layout
+from nnctl.data.tables.reading import TEXT, open_table
+from nnctl.data.words import cut, some
+from nnctl.errors import DataError
+from nnctl.proposals import nets, targets
+from nnctl.proposals.columns import Decided, decide, words_of
+from nnctl.proposals.layouts import layout_of
+from nnctl.proposals.proposal import Called, Proposal
+from nnctl.proposals.series import of_series, time_of
+from nnctl.spec.noted import Noted
+
+_MOST_LISTED = 60
+"""Columns of which each is listed; of more, numbers of which nothing is to be said are not."""
+_OWNERS = frozenset(
+    [
+        "customer",
+        "user",
+        "client",
+        "account",
+        "person",
+        "patient",
+        "subject",
+        "member",
+        "session",
+        "household",
+        "device",
+    ]
+)
+_OWNING = _OWNERS | {"id", "key", "number", "nr", "no"}
+_LEAST_OWNERS = 20
+_MOST_SAID = 20
+_NEARLY_ALL = 0.9
+_MOST_MARKS = 3
+"""Different words in a column of numbers that are taken for marks of missing cells."""
+
+
+def of_table(path: Path, called: Called, target: str | None) -> Proposal:
+    """A proposal for a table. target: the column to predict, by its name if None. Raises DataError, UsageError."""
+    data: dict[str, object] = {"type": "table", "path": called(path)}
+    layout, fields = layout_of(path) if path.name.lower().endswith(TEXT) else (Layout(), {})
+    table = open_table(path, layout, None)
+    if marks := _marks_of(table):
+        layout = replace(layout, missing=(*MISSING, *marks))
+        fields["missing_values"] = Noted(list(layout.missing or ()), f"{some(marks)} among numbers: nothing, it seems")
+        table = open_table(path, layout, None)
+    if len(table) < nets.LEAST_EXAMPLES:
+        rows = f"{len(table)} row{'s' * (len(table) != 1)}"
+        raise DataError(f"{path} holds {rows}, and {nets.LEAST_EXAMPLES} are few already\n  give it more")
+    data |= fields
+    if (time := time_of(table)) is not None and (series := of_series(table, time, target, data)) is not None:
+        return series
+    name, why = targets.column_of(table, target)
+    about = targets.describe(table.cells(name))
+    columns = {other: _decided(table, other, name) for other in table.columns if other != name}
+    owner = _owner_of(table, name)
+    if owner is not None:
+        columns[owner] = Decided("ignore", "whose row it is: the split is by it")
+    used = {other: column for other, column in columns.items() if column.is_used}
+    if not used:
+        raise DataError(f"{path}: no column is left for the inputs\n  {_reasons(columns)}")
+    data["target"] = Noted(name, why) if why else name
+    data["columns"] = _listed(columns, about, name)
+    if owner is not None:
+        data["split"] = Noted({"by": owner}, "its rows stay on one side: else the test would ask what is known")
+    rows = len(table) - table.columns[name].null_count
+    data |= nets.shares(rows) | about.fields
+    layers = nets.dense(rows, sum(column.inputs for column in used.values()), about.answer)
+    schedule = nets.training(nets.training_examples(rows))
+    advice = [*_left_out(columns), *(c.doubt for c in columns.values() if c.doubt), *about.advice]
+    return Proposal(nets.whole(data, layers, about.answer, schedule), _heading(table, columns, why, name), advice)
+
+
+def _decided(table: Table, name: str, target: str) -> Decided:
+    cells = table.cells(name)
+    column = decide(cells)
+    if column.is_used and (again := targets.says_again(cells, table.cells(target))):
+        return Decided("ignore", f"{again}; what is to be predicted would be known")
+    return column
+
+
+def _listed(columns: Mapping[str, Decided], about: targets.Target, target: str) -> dict[str, Any]:
+    """The field `columns`."""
+    wide = len(columns) > _MOST_LISTED
+    listed: dict[str, Any] = {
+        name: Noted(column.value, column.why) for name, column in columns.items() if not (wide and column.plain)
+    }
+    return listed | ({target: about.column} if about.column is not None else {})
+
+
+def _owner_of(table: Table, target: str) -> str | None:
+    """The column that says whose a row is, where somebody has several; None where there is none."""
+    for name in table.columns:
+        words = words_of(name)
+        if name == target or not words or not _OWNERS.intersection(words) or words[-1] not in _OWNING:
+            continue
+        cells = table.cells(name)
+        if cells.values.null_count or not (cells.is_text or cells.is_number):
+            continue
+        owners = pc.count_distinct(cells.values).as_py()
+        if _LEAST_OWNERS <= owners <= 0.8 * len(table):
+            return name
+    return None
+
+
+def _marks_of(table: Table) -> tuple[str, ...]:
+    """Words in columns that hold numbers elsewhere, few and nearly never: they stand for missing cells."""
+    marks: dict[str, None] = {}
+    for name in table.columns:
+        cells = table.cells(name)
+        if cells.is_text:
+            marks |= dict.fromkeys(_marks_in(cells))
+    return tuple(marks)
+
+
+def _marks_in(cells: Cells) -> list[str]:
+    texts = different(cells)
+    looks = numerals.look_numeric(texts)
+    words = texts.filter(pc.invert(looks)).to_pylist()
+    if not 1 <= len(words) <= _MOST_MARKS or not numerals.notations(texts.filter(looks)):
+        return []
+    codes, names = cells.codes()
+    odd = np.isin(codes, [names.index(word) for word in words]).sum()
+    return sorted(words) if odd <= (1 - _NEARLY_ALL) * len(cells) else []
+
+
+def _heading(table: Table, columns: Mapping[str, Decided], why: str, target: str) -> list[str]:
+    used = sum(column.is_used for column in columns.values())
+    heading = [f"Proposed for {len(table):,} rows: {cut(target)!r} from {used:,} of {len(columns):,} other columns."]
+    if len(columns) > _MOST_LISTED:
+        heading.append("Columns that are not listed are numbers, of which none is missing.")
+    return heading
+
+
+def _left_out(columns: Mapping[str, Decided]) -> list[str]:
+    """A sentence for each column that is left out, up to the number of them."""
+    left = {name: column for name, column in columns.items() if not column.is_used}
+    said = [f"column {cut(name)!r} is left out: {column.why}" for name, column in list(left.items())[:_MOST_SAID]]
+    more = len(left) - len(said)
+    return [*said, f"and {more:,} columns more, as the comments say"] if more else said
+
+
+def _reasons(columns: Mapping[str, Decided]) -> str:
+    return "\n  ".join(f"{cut(name)}: {column.why}" for name, column in list(columns.items())[:10])

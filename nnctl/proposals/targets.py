@@ -1,0 +1,155 @@
+"""Targets of tables: which column they stand in, whether they are classes or amounts, and what gives them away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from nnctl.data.tables import numerals
+from nnctl.data.tables.cells import Cells, Table
+from nnctl.data.tables.kinds import different
+from nnctl.data.words import cut, some
+from nnctl.errors import DataError, UsageError
+from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, notation_fields, words_of
+from nnctl.proposals.proposal import Answer
+from nnctl.spec.noted import Noted
+
+MOST_CLASSES = 20
+"""Different whole numbers up to which they are taken for classes."""
+_LEAST_OF_A_CLASS = 3
+"""Examples that a class has on the average, where whole numbers are taken for classes."""
+_NAMES = frozenset(
+    ["target", "label", "class", "y", "species", "outcome", "survived", "churn", "churned", "diagnosis", "response"]
+)
+_EXACTLY = 1e-9
+_LEAST_ROWS = 10
+"""Rows from which on a column that goes with the target does so by no chance."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target column as it is proposed.
+
+    fields: of data. column: what the spec says of the column, if anything. advice: sentences for whoever asked.
+    """
+
+    answer: Answer
+    fields: dict[str, object]
+    column: Noted | None = None
+    advice: list[str] = field(default_factory=list)
+
+
+def are_classes(numbers: NDArray[Any]) -> bool:
+    """True where numbers (n,), NaN where one is missing, are truth values or few different whole ones."""
+    if numbers.dtype.kind == "b":
+        return True
+    present = numbers[np.isfinite(numbers)] if numbers.dtype.kind == "f" else numbers
+    found = np.unique(present)
+    few = 0 < len(found) <= min(MOST_CLASSES, len(present) / _LEAST_OF_A_CLASS)
+    return bool(few and np.all(found == np.floor(found)))
+
+
+def column_of(table: Table, given: str | None) -> tuple[str, str]:
+    """(the name of the target's column, why it is that). Raises DataError, UsageError."""
+    names = list(table.columns)
+    if len(names) < 2:
+        raise DataError(f"{table.place.name} has one column: there is nothing to predict it from")
+    if given is not None:
+        table.require(given)
+        return given, ""
+    likely = [name for name in names if _NAMES.intersection(words_of(name))]
+    if len(likely) == 1:
+        return likely[0], "by its name; --target says another"
+    candidates = likely or names
+    raise UsageError(
+        f"{table.place.name}: which column is to be predicted?\n  say --target NAME, one of {some(candidates)}"
+    )
+
+
+def describe(cells: Cells) -> Target:
+    """The proposal for a target column. Raises DataError where it is none."""
+    name, values = cut(cells.name), cells.values
+    gaps = values.null_count
+    if gaps == len(cells):
+        raise DataError(f"{cells.place.name}: the target {name!r} holds nothing but missing cells")
+    if not cells.is_text and not cells.is_number:
+        raise DataError(f"{cells.place.name}: the target {name!r} holds {values.type}: choose numbers or names")
+    if cells.is_text and (readings := numerals.notations(different(cells))):
+        fields = {"type": "number", **notation_fields(readings[0])}
+        return _amounts(fields, f"written as {cut(different(cells)[0].as_py())!r}", gaps)
+    if not cells.is_text and not (pa.types.is_boolean(values.type) or are_classes(cells.numbers())):
+        if not np.isfinite(cells.numbers()[~np.isnan(cells.numbers())]).all():
+            raise DataError(f"{cells.place.name}: the target {name!r} has infinite numbers\n  remove these rows")
+        return _amounts({"type": "number"}, "", gaps)
+    return _classes(cells)
+
+
+def says_again(cells: Cells, target: Cells) -> str:
+    """The words for how a column says the target again; nothing where it does not."""
+    both = pc.and_(pc.is_valid(cells.values), pc.is_valid(target.values))
+    rows = np.flatnonzero(np.asarray(both.to_numpy(), dtype=bool))
+    if len(rows) < _LEAST_ROWS:
+        return ""
+    one, other = cells.take(rows), target.take(rows)
+    if one.is_number and other.is_number:
+        a, b = one.numbers(), other.numbers()
+        if not (np.isfinite(a).all() and np.isfinite(b).all() and a.std() and b.std()):
+            return ""
+        r = float(np.corrcoef(a, b)[0, 1])
+        if abs(r) > 1 - _EXACTLY:
+            return f"it says the target again: their correlation is {r:.3g}"
+    codes, target_codes = one.codes()[0], other.codes()[0]
+    kinds, target_kinds = len(np.unique(codes)), len(np.unique(target_codes))
+    if not 1 < kinds == target_kinds < len(rows) / 2:
+        return ""
+    pairs = len(np.unique(codes * (target_codes.max() + 1) + target_codes))
+    return "it says the target again: each of its values goes with one of the target's" if pairs == kinds else ""
+
+
+def _amounts(column: dict[str, object], why: str, gaps: int) -> Target:
+    fields: dict[str, object] = {
+        "target_type": Noted("values", "amounts: one linear unit answers"),
+        "target_transforms": Noted(["standardize"], "for the cost; answers and metrics are in the target's own units"),
+    }
+    said = None
+    if gaps:
+        said = Noted(column | {"missing": "drop"}, "; ".join(filter(None, [why, _dropped(gaps)])))
+    elif len(column) > 1:
+        said = Noted(column, why)
+    return Target(Answer(None), fields, said)
+
+
+def _classes(cells: Cells) -> Target:
+    codes, texts = cells.codes()
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    sizes = {text: int(count) for text, count in zip(texts, counts, strict=True) if count}
+    name, gaps = cut(cells.name), cells.values.null_count
+    rows = sum(sizes.values())
+    if len(sizes) == 1:
+        raise DataError(
+            f"{cells.place.name}: every target is {cut(next(iter(sizes)))!r}: there is nothing to tell apart\n"
+            "  give it rows of another class, or choose another column by --target"
+        )
+    if len(sizes) > FEW and len(sizes) > MOSTLY_DIFFERENT * rows:
+        raise DataError(
+            f"{cells.place.name}: the target {name!r} holds {len(sizes):,} different texts in {rows:,} rows, which are "
+            "no classes\n  choose another column by --target"
+        )
+    shown = ", ".join(f"{cut(text)} {sizes[text]:,}" for text in sorted(sizes)[:6]) + (", …" if len(sizes) > 6 else "")
+    advice = [
+        f"class {cut(text)!r} has {count} row{'s' * (count != 1)}: too few to learn it and to measure it"
+        for text, count in sorted(sizes.items())
+        if count < _LEAST_OF_A_CLASS
+    ][:3]
+    said = Noted({"type": "category", "missing": "drop"}, _dropped(gaps)) if gaps else None
+    why = f"{len(sizes):,} classes: {shown}"
+    return Target(Answer(list(sizes.values())), {"target_type": Noted("labels", why)}, said, advice)
+
+
+def _dropped(gaps: int) -> str:
+    return f"{gaps:,} row{'s' * (gaps != 1)} without it left out"

@@ -1,0 +1,314 @@
+"""Proposals for tables: what each column is taken for, why, and that the spec trains as it stands."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+ROWS = 120
+
+
+def table(path, columns, delimiter=",", encoding="utf-8"):
+    """Write columns of equal length, by name."""
+    lines = [delimiter.join(f'"{cell}"' if delimiter in str(cell) else str(cell) for cell in row)
+             for row in zip(*columns.values(), strict=True)]  # fmt: skip
+    path.write_text("\n".join([delimiter.join(columns), *lines]) + "\n", encoding=encoding)
+
+
+def office(rows=ROWS):
+    """A table as an office has it: every kind of column, and what of it can be learned."""
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 80, rows)
+    income = rng.normal(40_000, 9_000, rows).round(2)
+    churned = np.where(income + 300 * age + rng.normal(0, 4_000, rows) > 55_000, "no", "yes")
+    return {
+        "customer_id": [f"C-{i:05d}" for i in range(rows)],
+        "row": range(1, rows + 1),
+        "age": [a if i % 12 else "" for i, a in enumerate(age)],
+        "income": income,
+        "fee": [f"{p:,.2f} €" for p in income],
+        "share": [f"{p} %" for p in age],
+        "plan": rng.choice(["basic", "plus", "pro"], rows),
+        "country": ["AT" if i % 40 == 0 else c for i, c in enumerate(rng.choice(["DE", "FR"], rows))],
+        "code": [f"{i % 7:03d}" for i in range(rows)],
+        "signed_up": [f"2024-{1 + i % 12:02d}-{1 + i % 28:02d}" for i in range(rows)],
+        "last_call": [f"{1 + i % 28:02d}.{1 + i % 12:02d}.2024" for i in range(rows)],
+        "note": [f"the customer called {i} times and said {i * 7 % 13}" for i in range(rows)],
+        "currency": ["EUR"] * rows,
+        "fax": [i if i % 10 == 0 else "" for i in range(rows)],
+        "left": np.where(churned == "yes", "gone", "here"),
+        "churned": churned,
+    }
+
+
+@pytest.fixture
+def churn(init, tmp_path):
+    table(tmp_path / "churn.csv", office())
+    return init("churn.csv", "--target", "churned")
+
+
+def test_each_column_of_an_office_s_table(churn):
+    assert churn.code == 0, churn.err
+    assert churn.columns == {
+        "customer_id": "ignore",
+        "row": "ignore",
+        "age": {"type": "number", "missing": "median", "flag": True},
+        "income": "number",
+        "fee": {"type": "number", "thousands": ",", "unit": "€"},
+        "share": {"type": "number", "unit": "%"},
+        "plan": {"type": "category", "unseen": "other"},
+        "country": {"type": "category", "unseen": "other"},
+        "code": {"type": "category", "unseen": "other"},
+        "signed_up": "date",
+        "last_call": {"type": "date", "format": "%d.%m.%Y"},
+        "note": "ignore",
+        "currency": "ignore",
+        "fax": "ignore",
+        "left": "ignore",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("customer_id", "an identifier: all 120 texts are different"),
+        ("row", "an identifier by its name: 120 different numbers in 120 rows"),
+        ("age", "8.3 % missing"),
+        ("code", "with leading zeros"),
+        ("note", "free text, 8 words a cell"),
+        ("currency", "every cell is 'EUR'"),
+        ("fax", "90 % of its cells are missing"),
+        ("left", "it says the target again: each of its values goes with one of the target's"),
+    ],
+)
+def test_reasons_are_comments_and_what_is_left_out_is_named(churn, name, reason):
+    assert reason in churn.why(name)
+    if churn.columns[name] == "ignore":
+        assert f"column {name!r} is left out: {churn.why(name)}" in churn.err
+
+
+def test_it_trains_and_is_the_same_again(churn, init, trains):
+    trains(churn)
+    assert init("churn.csv", "--target", "churned") == churn
+
+
+def test_rare_names_become_other(init, trains, tmp_path):
+    country = ["DE"] * 60 + ["FR"] * 55 + ["AT", "CH", "IT", "ES", "PT"]
+    table(tmp_path / "t.csv", {"country": country, "x": range(ROWS, 0, -1), "y": ["a", "b"] * 60})
+    proposed = init("t.csv")
+    assert proposed.columns["country"] == {"type": "category", "unseen": "other", "least": 2}
+    assert "5 of them in fewer than 2 rows" in proposed.why("country")
+    trains(proposed)
+
+
+def test_amounts_are_answered_by_one_linear_unit_in_their_own_units(init, trains, tmp_path):
+    rng = np.random.default_rng(1)
+    size = rng.uniform(40, 200, ROWS)
+    table(
+        tmp_path / "houses.csv",
+        {"size": size, "noise": rng.normal(size=ROWS), "price": 1e6 + 9e3 * size + rng.normal(0, 1e5, ROWS)},
+    )
+    proposed = init("houses.csv", "--target", "price")
+    assert proposed.data["target_transforms"] == ["standardize"]
+    assert (proposed.spec["layers"][-1], proposed.spec["cost"]) == ({"type": "dense", "units": 1}, "mse")
+    trains(proposed)
+
+
+def test_a_copy_of_the_target_in_other_units_is_left_out(init, tmp_path):
+    x = np.random.default_rng(2).normal(size=ROWS)
+    table(tmp_path / "t.csv", {"a": x[::-1], "cents": 100 * x, "y": x})
+    assert "their correlation is 1" in init("t.csv").why("cents")
+
+
+@pytest.mark.parametrize(
+    ("target", "units", "kind"),
+    [
+        ([i % 3 for i in range(ROWS)], 3, "labels"),
+        (["true", "false"] * 60, 2, "labels"),
+        ([i * 37 % 101 for i in range(ROWS)], 1, "values"),
+        ([i % 7 / 2 for i in range(ROWS)], 1, "values"),
+    ],
+    ids=["few whole numbers", "truth values", "many whole numbers", "halves"],
+)
+def test_classes_or_amounts(init, trains, tmp_path, target, units, kind):
+    table(tmp_path / "t.csv", {"x": np.random.default_rng(3).normal(size=ROWS), "y": target})
+    proposed = init("t.csv")
+    assert (proposed.data["target_type"], proposed.spec["layers"][-1]["units"]) == (kind, units)
+    trains(proposed)
+
+
+def test_uneven_classes_are_measured_by_more_than_accuracy(init, trains, tmp_path):
+    table(
+        tmp_path / "t.csv",
+        {"x": np.random.default_rng(4).normal(size=ROWS), "y": ["bad" if i % 10 == 0 else "good" for i in range(ROWS)]},
+    )
+    proposed = init("t.csv")
+    assert proposed.spec["metrics"] == ["balanced_accuracy", "roc_auc"]
+    assert "weights: balanced" in proposed.why("metrics")
+    trains(proposed)
+
+
+def test_rows_of_one_customer_stay_on_one_side(init, trains, tmp_path):
+    rng = np.random.default_rng(5)
+    table(
+        tmp_path / "t.csv",
+        {
+            "customer_id": [f"c{i // 3}" for i in range(ROWS)],
+            "x": rng.normal(size=ROWS),
+            "y": rng.choice(["a", "b"], ROWS),
+        },
+    )
+    proposed = init("t.csv")
+    assert (proposed.data["split"], proposed.columns["customer_id"]) == ({"by": "customer_id"}, "ignore")
+    trains(proposed)
+
+
+def test_rows_without_a_target_are_left_out(init, trains, tmp_path):
+    rng = np.random.default_rng(6)
+    table(tmp_path / "t.csv", {"x": rng.normal(size=ROWS), "y": ["" if i < 6 else "ab"[i % 2] for i in range(ROWS)]})
+    proposed = init("t.csv")
+    assert proposed.columns["y"] == {"type": "category", "missing": "drop"}
+    trains(proposed)
+
+
+def test_words_among_numbers_stand_for_nothing(init, trains, tmp_path):
+    rng = np.random.default_rng(7)
+    table(
+        tmp_path / "t.csv",
+        {
+            "x": ["unknown" if i % 30 == 0 else f"{v:.3f}" for i, v in enumerate(rng.normal(size=ROWS))],
+            "y": ["a", "b"] * 60,
+        },
+    )
+    proposed = init("t.csv")
+    assert "unknown" in proposed.data["missing_values"]
+    assert proposed.columns["x"]["missing"] == "median"
+    trains(proposed)
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "parquet"])
+def test_files_of_other_kinds(init, trains, tmp_path, ending):
+    rng = np.random.default_rng(8)
+    columns = {"x": rng.normal(size=ROWS), "plan": rng.choice(["a", "b"], ROWS), "y": rng.choice(["no", "yes"], ROWS)}
+    path = tmp_path / f"t.{ending}"
+    if ending == "parquet":
+        parquet.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), path)
+    else:
+        plain = tmp_path / "plain"
+        table(plain, columns, "\t" if ending == "tsv" else ",")
+        path.write_bytes(gzip.compress(plain.read_bytes()) if ending.endswith("gz") else plain.read_bytes())
+    proposed = init(path.name)
+    assert proposed.columns == {"x": "number", "plan": {"type": "category", "unseen": "other"}}
+    trains(proposed)
+
+
+def test_semicolons_decimal_commas_and_another_encoding(init, trains, tmp_path):
+    rng = np.random.default_rng(9)
+    numbers = [f"{v:.2f}".replace(".", ",") for v in rng.normal(size=ROWS)]
+    table(
+        tmp_path / "t.csv",
+        {"größe": numbers, "stadt": rng.choice(["Köln", "Ulm"], ROWS), "y": ["ä", "b"] * 60},
+        ";",
+        "cp1252",
+    )
+    proposed = init("t.csv")
+    assert (proposed.data["delimiter"], proposed.data["encoding"]) == (";", "cp1252")
+    assert proposed.columns["größe"] == {"type": "number", "decimal": ","}
+    trains(proposed)
+
+
+def test_what_can_be_read_in_two_ways_is_said(init, tmp_path):
+    days = [f"{1 + i % 12:02d}/{1 + i * 5 % 12:02d}/2024" for i in range(ROWS)]
+    table(tmp_path / "t.csv", {"day": days, "y": ["a", "b"] * 60})
+    proposed = init("t.csv")
+    assert proposed.columns["day"]["format"] == "%d/%m/%Y"
+    assert "column 'day': dates are read as %d/%m/%Y; or are they %m/%d/%Y?" in proposed.err
+
+
+def test_a_wide_table_lists_what_there_is_to_say(init, trains, tmp_path):
+    rng = np.random.default_rng(10)
+    columns = {f"x{i}": rng.normal(size=ROWS).round(3) for i in range(70)}
+    table(tmp_path / "t.csv", columns | {"constant": [1] * ROWS, "y": ["a", "b"] * 60})
+    proposed = init("t.csv")
+    assert proposed.columns == {"constant": "ignore"}
+    trains(proposed)
+
+
+def test_a_series_is_forecast(init, trains, tmp_path):
+    hours = [f"2024-03-{1 + i // 24:02d} {i % 24:02d}:00" for i in range(ROWS)]
+    load = np.sin(np.arange(ROWS) / 4).round(4)
+    table(tmp_path / "t.csv", {"hour": hours, "load": load, "temperature": load[::-1]})
+    proposed = init("t.csv", "--target", "load")
+    assert (proposed.data["type"], proposed.data["time"], proposed.data["target"]) == ("series", "hour", "load")
+    trains(proposed)
+
+
+@pytest.mark.parametrize(
+    "name", ["yes", "1:20", "a: b", "- x", "#", "'", '"', " ", "\u202e", "é\u200b", "{a}", "null", "x" * 3000]
+)
+def test_names_that_mean_something_in_yaml(init, trains, tmp_path, name):
+    columns = {"x": np.random.default_rng(11).normal(size=20).round(3), "z": ["a", "b"] * 10}
+    lines = [f"{x},{k},{k}{k}" for x, k in zip(*columns.values(), strict=True)]
+    head = '"' + name.replace('"', '""') + '"'
+    (tmp_path / "t.csv").write_text("\n".join([f'x,{head},"{head[1:-1]} y"', *lines]) + "\n", encoding="utf-8")
+    proposed = init("t.csv", "--target", f"{name} y".strip())
+    if name.strip():
+        assert name in proposed.columns
+        trains(proposed)
+    else:
+        assert (proposed.code, "no name" in proposed.err) == (3, True)
+
+
+ERRORS = {
+    "no file": ("missing.csv", None, 3, "there is no file missing.csv"),
+    "empty": ("t.csv", "", 3, "t.csv is empty"),
+    "a header alone": ("t.csv", "a,y\n", 3, "no rows below its header"),
+    "one column": ("t.csv", "y\n" + "a\nb\n" * 10, 3, "has one column"),
+    "one row": ("t.csv", "a,y\n1,2\n", 3, "1 row, and 10 are few already"),
+    "no target": ("t.csv", "a,b\n" + "1,2\n2,1\n" * 10, 2, "say --target NAME, one of a, b"),
+    "two targets": ("t.csv", "x,label,class\n" + "1,a,b\n2,c,d\n" * 10, 2, "one of label, class"),
+    "one class": ("t.csv", "x,y\n" + "1,a\n2,a\n" * 10, 3, "every target is 'a'"),
+    "nothing left": ("t.csv", "x,y\n" + "1,a\n1,b\n" * 10, 3, "no column is left for the inputs"),
+    "targets all different": ("t.csv", "x,y\n" + "".join(f"{i % 3},n{i}\n" for i in range(30)), 3, "no classes"),
+    "another ending": ("t.docx", "x", 3, "its name does not say what it is"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_sentences_with_the_fix(init, tmp_path, name):
+    file, text, code, message = ERRORS[name]
+    if text is not None:
+        (tmp_path / file).write_text(text)
+    proposed = init(file)
+    assert (proposed.code, proposed.text) == (code, "")
+    assert message in proposed.err
+
+
+def test_a_target_that_there_is_not_is_named(init, tmp_path):
+    table(tmp_path / "t.csv", {"x": range(20), "price": range(20)})
+    proposed = init("t.csv", "--target", "pirce")
+    assert (proposed.code, "did you mean 'price'?" in proposed.err) == (3, True)
+
+
+def test_paths_are_relative_to_where_the_spec_will_lie(init, tmp_path, trains):
+    (tmp_path / "specs").mkdir()
+    table(tmp_path / "t.csv", office(40))
+    assert init("t.csv", "--target", "churned", "--out", "specs/churn.yaml").code == 0
+    assert "path: ../t.csv\n" in (tmp_path / "specs" / "churn.yaml").read_text()
+    again = init("t.csv", "--target", "churned", "--out", "specs/churn.yaml")
+    assert (again.code, "is there already" in again.err) == (2, True)
+    assert init("t.csv", "--target", "churned", "--out", "specs/churn.yaml", "--force").code == 0
+
+
+def test_a_file_whose_name_is_no_utf8_cannot_be_named_in_a_spec(init, tmp_path):
+    table(tmp_path / "t.csv", office(40))
+    try:
+        (tmp_path / "t.csv").rename(tmp_path / "t\udcff.csv")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    proposed = init("t\udcff.csv", "--target", "churned")
+    assert (proposed.code, "rename it" in proposed.err) == (3, True)
