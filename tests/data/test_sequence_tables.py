@@ -94,3 +94,12 @@ def test_the_signature_is_that_of_the_loaded_set(load: Load, tmp_path: Path) -> 
         data = load(lines, **fields)
         source = SequenceSource(path="sequences.csv", group="who", **fields)
         assert source.signature(tmp_path) == data.signature
+
+
+def test_the_class_filter_leaves_sequences_out(load: Load) -> None:
+    lines = [*LINES, "z,1,100,odd", "y,1,7,down"]
+    data = load(lines, time="t", target="kind", classes=("up", "down"))
+    assert data.train.targets.tolist() == [0, 1, 0, 1]
+    assert data.train.inputs.shape == (4, 3, 2)
+    # The others alone are of influence: 1, 2, 3, 8, 6, 5, 5, 7.
+    assert data.fitted["sequences"]["x"]["shift"] == 37 / 8

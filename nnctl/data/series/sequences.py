@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from nnctl.data.limits import require_memory
 from nnctl.data.series.columns import Numbers, Scale
 from nnctl.data.series.timeline import Timeline
 from nnctl.data.source import Description, Fitted
+from nnctl.data.stored.arrays import chosen
 from nnctl.data.tables.cells import Table
 from nnctl.data.words import cut
 from nnctl.errors import DataError
@@ -21,29 +22,35 @@ from nnctl.errors import DataError
 class SequenceInputs:
     """Inputs that are whole sequences, whose columns are not scaled yet; see `nnctl.data.source.Unfitted`.
 
-    inputs, outputs: names of the columns of inputs and of targets.
+    inputs, outputs: names of the columns of inputs and of targets. rows: the sequences, by increasing indices among
+    those of the timeline, (n,).
     """
 
     numbers: Numbers
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    rows: NDArray[np.int64]
     scale: Scale
     description: Description
 
     def __len__(self) -> int:
-        return len(self.numbers.timeline.names)
+        return len(self.rows)
+
+    def of(self, rows: NDArray[np.int64]) -> SequenceInputs:
+        """See `nnctl.data.source.Unfitted`."""
+        return replace(self, rows=self.rows[rows])
 
     def fit(self, train: NDArray[np.int64]) -> Fitted:
         """The inputs, by the steps of the sequences `train`. Raises DataError."""
         timeline = self.numbers.timeline
-        trains = np.zeros(len(self), dtype=np.bool_)
-        trains[train] = True
+        trains = np.zeros(len(timeline.names), dtype=np.bool_)
+        trains[self.rows[train]] = True
         read = np.flatnonzero(np.repeat(trains, timeline.lengths))
         lessons = self.numbers.scaling(self.inputs, self.scale, read)
         kept = {"sequences": lessons, "inputs": list(self.inputs), "targets": list(self.outputs)}
         encoded = self.numbers.encoded(self.inputs, lessons)
         inputs = filled_up(encoded, timeline, self.description.input_shape[0], self.numbers.table.place.name)
-        return Fitted(inputs, self.description, kept)
+        return Fitted(chosen(inputs, self.rows), self.description, kept)
 
 
 def filled_up(steps: NDArray[np.float32], timeline: Timeline, length: int, name: str) -> NDArray[np.float32]:

@@ -119,6 +119,8 @@ class SequenceSource(StepTable, IgnoringSource):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs that are fitted to the training sequences; labels (n,) or (n, length), or values."""
+        import numpy as np
+
         from nnctl.data.series.columns import Numbers
         from nnctl.data.series.sequences import SequenceInputs, of_sequences, of_steps, require_length
         from nnctl.data.series.timeline import Timeline
@@ -145,7 +147,7 @@ class SequenceSource(StepTable, IgnoringSource):
         description = Description(
             (length, len(inputs) + 1), classes=classes, target_shape=targets.shape[1:], examples=len(targets)
         )
-        unfitted = SequenceInputs(numbers, inputs, self.targets, self.scale, description)
+        unfitted = SequenceInputs(numbers, inputs, self.targets, np.arange(len(targets)), self.scale, description)
         return Examples(description, unfitted, targets, advice=timeline.advice)
 
 
