@@ -1,4 +1,4 @@
-"""`python -m benchmarks cpu` and `gpu`: tables, printed and kept under `benchmarks/results/`."""
+"""`python -m benchmarks cpu`, `gpu` and `tables`: figures, printed and kept under `benchmarks/results/`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RATIOS = {"ratio_before": BEFORE, "ratio": "best peer", "ratio_torch_eager": "to
 def main() -> None:
     """Race all contestants that are installed over the chosen workloads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", choices=["cpu", "gpu"])
+    parser.add_argument("suite", choices=["cpu", "gpu", "tables"])
     parser.add_argument("--minutes", type=float, default=8.0, help="of the gpu suite, which ends within them")
     parser.add_argument(
         "--only",
@@ -52,6 +52,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.suite == "gpu":
         _gpu(options.minutes, None if options.no_save else RESULTS)
+        return
+    if options.suite == "tables":
+        _tables(
+            1 if options.quick else options.rounds, None if options.quick or options.no_save else RESULTS, options.quick
+        )
         return
     checkouts = {} if options.against is None else {BEFORE: options.against.resolve()}
     options.no_save = options.no_save or options.alone or bool(checkouts)
@@ -105,6 +110,33 @@ def _gpu(minutes: float, results: Path | None) -> None:
         run(minutes, results)
     except UsageError as error:
         raise SystemExit(f"benchmarks: {error}") from None
+
+
+def _tables(rounds: int, results: Path | None, quick: bool) -> None:
+    from benchmarks.tables import CONTESTANTS as READERS
+    from benchmarks.tables import measure, table_of
+
+    rows = measure(rounds, quick=quick)
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "machine": _processor(),
+        "cores": _cores(),
+        "rounds": rounds,
+        "versions": {p: _version(p) for p in READERS},
+        "python": platform.python_version(),
+        "rows": rows,
+    }
+    lines = [
+        f"Seconds of processor to read a table, best of {rounds} interleaved rounds, each in a process of its own, "
+        f"{result['cores']} cores, {result['machine']}, {result['date']}.",
+        "",
+        *table_of(rows),
+    ]
+    print("\n".join(lines))
+    if results is not None:
+        results.mkdir(exist_ok=True)
+        (results / f"tables-{result['date']}.json").write_text(json.dumps(result, indent=1) + "\n")
+        (results / f"tables-{result['date']}.md").write_text("\n".join(lines) + "\n")
 
 
 def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, object]:

@@ -44,6 +44,11 @@ class TableFile:
         return frozenset()
 
     @property
+    def notated(self) -> frozenset[str]:
+        """Names of those among `texts` whose cells are numbers, written in a way of their own."""
+        return frozenset()
+
+    @property
     def layout(self) -> Layout:
         """The layout, as a reader is told it."""
         from nnctl.data.tables.layout import Layout
@@ -57,6 +62,7 @@ class TableFile:
             sheet=self.sheet,
             missing=None if self.missing_values is None else tuple(map(str, self.missing_values)),
             as_text=self.texts,
+            notated=self.notated,
         )
 
     def text_problems(self) -> list[Problem]:

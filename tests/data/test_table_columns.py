@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from nnctl.data.dataset import load_dataset
@@ -15,7 +17,14 @@ from nnctl.data.tables.columnar import RowPlace
 from nnctl.data.tables.encoding import encode
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, SpecError
+from nnctl.inference.tables import TableReader
 from nnctl.spec.load import load_text
+
+SPEC = """
+data: {type: table, path: t.csv, target: y, columns: COLUMNS}
+layers: [{type: dense, units: 2, activation: softmax}]
+cost: log_likelihood
+"""
 
 
 @pytest.fixture
@@ -25,10 +34,7 @@ def table(tmp_path):
     def load(text, columns="{}", target="y", **fields):
         (tmp_path / "t.csv").write_text(text, encoding="utf-8")
         said = "".join(f", {key}: {value}" for key, value in fields.items())
-        spec = (
-            f"data: {{type: table, path: t.csv, target: {target}, columns: {columns}{said}}}\n"
-            "layers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood\n"
-        )
+        spec = SPEC.replace("y, columns: COLUMNS", f"{target}, columns: {columns}{said}")
         return load_dataset(load_text(spec, folder=tmp_path).spec.data, tmp_path, 0)
 
     return load
@@ -356,3 +362,25 @@ def test_what_is_kept_makes_inputs_of_another_table(table):
     columns = {"d": ["2021-03-06", "2021-03-04"], "c": ["a", "a"], "x": [4, 1]}
     other = Table({name: pa.chunked_array([cells]) for name, cells in columns.items()}, place=RowPlace("new"))
     assert np.array_equal(encode(other, kept.kinds, kept.lessons), data.train.inputs[[2, 0]])
+
+
+# -- files that know numbers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_numbers_of_a_file_that_knows_numbers_stay_what_they_are(ending, table, tmp_path):
+    """1.234 in a column whose texts have points between thousands: as a text 1234, as a number 1.234."""
+    columns = "{x: {type: number, thousands: ., scale: none}}"
+    data = table(rows("x", ["1.234", "2.345,5"]), columns)
+    assert data.train.inputs.tolist() == [[1234], [2345.5]]
+    typed = {"x": [1.234, 2.345], "y": [0, 1]}
+    if ending == "parquet":
+        pyarrow.parquet.write_table(pa.table(typed), tmp_path / "t.parquet")
+    else:
+        (tmp_path / "t.jsonl").write_text('{"x": 1.234, "y": 0}\n{"x": 2.345, "y": 1}\n')
+    source = replace(load_text(SPEC.replace("COLUMNS", columns), folder=tmp_path).spec.data, path=f"t.{ending}")
+    for in_memory in (True, False):
+        typed_data = load_dataset(replace(source, in_memory=in_memory), tmp_path, 0)
+        assert typed_data.train.inputs[:].tolist() == np.float32([[1.234], [2.345]]).tolist()
+    (part,) = TableReader(source, FittedColumns.of(data.fitted)).parts(tmp_path / f"t.{ending}", None)
+    assert part.inputs.tolist() == np.float32([[1.234], [2.345]]).tolist()

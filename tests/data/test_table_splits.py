@@ -240,3 +240,12 @@ def test_what_else_is_done_with_inputs_of_tables(load):
         load("path: t.csv, augment: [flip]", t=text)
     twice = load("path: t.csv, transforms: [min_max]", t=text)
     assert twice.signature.statistics_shape == (3,)
+
+
+def test_numbers_as_texts_in_one_file_and_as_numbers_in_another(load, tmp_path):
+    (tmp_path / "s.jsonl").write_text('{"x": 1.234, "y": 0}\n{"x": 2.345, "y": 1}\n')
+    said = "train: t.csv, test: s.jsonl, columns: {x: {type: number, thousands: .}}"
+    with pytest.raises(
+        DataError, match="column 'x' holds texts that are to be read as numbers in one of the files, and n"
+    ):
+        load(said, t="x,y\n1.234,0\n2.345,1\n")

@@ -21,6 +21,9 @@ class Column(Component):
     named: ClassVar[bool] = False
     """True where cells are names: as a target its column is labels."""
 
+    notated: ClassVar[bool] = False
+    """True where cells that are read as texts are numbers, so that what a file has as a number is one already."""
+
     @property
     def as_text(self) -> bool:
         """True where the cells are to be read as texts, whatever they look like."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import MaxLen, MinLen
 
@@ -33,6 +33,7 @@ class Number(Column):
 
     formula = "x = (cell − μ)/σ"
     example = "{type: number, missing: median}"
+    notated: ClassVar[bool] = True
 
     decimal: Annotated[
         _Character | None, "the decimal point; the table's if absent, and a comma where thousands are set off by points"

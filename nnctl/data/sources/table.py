@@ -167,6 +167,11 @@ class TableSource(TableFile, IgnoringSource):
         """See `TableFile`."""
         return frozenset(name for name, column in self.columns.items() if column.as_text)
 
+    @property
+    def notated(self) -> frozenset[str]:
+        """See `TableFile`."""
+        return frozenset(name for name in self.texts if self.columns[name].notated)
+
     def where(self, folder: Path) -> str:
         """The file of the training rows."""
         from nnctl.data.paths import resolve

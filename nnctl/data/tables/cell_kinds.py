@@ -40,7 +40,11 @@ _WORDS: dict[Kind, str] = {
     "time": "a date and time, as 2024-01-31 12:30:00",
     "instant": "a date and time with its zone, as 2024-01-31T12:30:00Z",
 }
-_TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
+_TRUE = pa.array(["true", "True", "TRUE"])
+_TRUTH = pa.array(["true", "True", "TRUE", "false", "False", "FALSE"])
+# Made once: Arrow looks for pandas whenever it makes one of a value.
+_NONE, _ONE, _TWO = (pa.scalar(number, pa.int32()) for number in range(3))
+_NO_TEXT, _NO_TRUTH = pa.scalar(None, pa.string()), pa.scalar(None, pa.bool_())
 _DATED: tuple[Kind, ...] = ("date", "time", "instant")
 _WHOLE = "^-?[0-9]+$"
 _NUMBERS_IN_LETTERS = ("inf", "-inf", "+inf", "infinity", "-infinity", "+infinity")
@@ -112,8 +116,8 @@ def of_texts(texts: pa.Array, decimal: str = ".") -> Part:
         return Part("digits", texts)
     if (real := _real(texts, decimal)) is not None:
         return Part("real", real)
-    if pc.all(pc.is_in(present, pa.array([*_TRUE, *_FALSE]))).as_py():
-        return Part("truth", pc.if_else(pc.is_null(texts), None, pc.is_in(texts, pa.array(_TRUE))))
+    if pc.all(pc.is_in(present, _TRUTH)).as_py():
+        return Part("truth", pc.if_else(pc.is_null(texts), _NO_TRUTH, pc.is_in(texts, _TRUE)))
     for kind in _DATED:
         if (values := _dated(texts, kind)) is not None:
             return Part(kind, values)
@@ -151,11 +155,19 @@ def assembled(kind: Kind, parts: list[Part]) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, chunks[0].type if chunks else TYPES[kind])
 
 
-def of_type(part: Part, type_: pa.DataType) -> pa.Array | pa.ChunkedArray | None:
+def all_numbers(values: Iterable[Any]) -> bool:
+    """True where no value is anything else than a number, or missing."""
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
+
+
+def of_type(part: Part, type_: pa.DataType, decimal: str = ".") -> pa.Array | pa.ChunkedArray | None:
     """The cells of a part as a type that is wanted; None where one of them does not fit it."""
     wanted = kind_of(type_)
     if wanted == "text":
         return pc.cast(part.values, pa.string())
+    if part.kind == "text":
+        # Once a column is known to hold texts, its other parts are not looked at.
+        part = of_texts(part.values, decimal)
     if joined([part.kind, wanted]) != wanted:
         return None
     return _as(part, wanted)
@@ -178,7 +190,7 @@ def trimmed(texts: pa.Array | pa.ChunkedArray, empty_is_missing: bool) -> pa.Arr
     texts = pc.ascii_trim(texts, " \t\r\n")
     if not empty_is_missing:
         return texts
-    return pc.if_else(pc.equal(pc.binary_length(texts), 0), pa.scalar(None, pa.string()), texts)
+    return pc.if_else(pc.equal(pc.binary_length(texts), _NONE), _NO_TEXT, texts)
 
 
 def _as(part: Part, kind: Kind) -> pa.Array | pa.ChunkedArray:
@@ -204,8 +216,8 @@ def _kind_of_value(value: Any) -> Kind:
 
 def _begin_with_zero(texts: pa.Array) -> bool:
     length = pc.binary_length(texts)
-    plain = pc.and_(pc.starts_with(texts, "0"), pc.greater(length, 1))
-    negative = pc.and_(pc.starts_with(texts, "-0"), pc.greater(length, 2))
+    plain = pc.and_(pc.starts_with(texts, "0"), pc.greater(length, _ONE))
+    negative = pc.and_(pc.starts_with(texts, "-0"), pc.greater(length, _TWO))
     return bool(pc.any(pc.or_(plain, negative)).as_py())
 
 

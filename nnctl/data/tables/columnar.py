@@ -40,7 +40,8 @@ class ColumnarReader(Reader):
         self._path = path
         self.place = RowPlace(str(path))
         self._missing = layout.missing
-        self._as_text = layout.as_text
+        self._as_text = layout.as_text - layout.notated
+        self.notated = layout.notated
         with self._reading():
             self._schema = parquet.read_schema(path) if self._is_parquet else self._table_schema()
         require_distinct(str(path), self._schema.names)

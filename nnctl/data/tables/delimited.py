@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class DelimitedReader(Reader):
         self._grammar = Grammar(delimiter, layout.comment)
         self._skip = 0 if said is None else 1
         self._layout = layout
+        self.notated = layout.notated
         rows = self._first_rows()
         _check_delimiter(path, rows, delimiter)
         cells = [[cell.text for cell in self._grammar.cells(row)] for row in rows]
@@ -112,7 +113,7 @@ class DelimitedReader(Reader):
                     continue
                 header = False
                 if rest := block.data[row.end :]:
-                    yield Block(rest, block.line + lines_in(block.data[: row.end]))
+                    yield replace(block, data=rest, ahead=lines_in(block.data[: row.end]))
             else:
                 yield block
 
@@ -142,7 +143,9 @@ class DelimitedReader(Reader):
                 if len(cells) > columns
                 else ("fill the row up, or remove it; a line that is no row may begin with what `comment:` says")
             )
-            return self.place.row_error(text, block.line + row.lines, message, hint)
+            return self.place.row_error(
+                text, self._file.line_of(block, self._grammar, self._skip) + row.lines, message, hint
+            )
         return None
 
 
@@ -168,17 +171,26 @@ class _Work:
         if self.types is not None:
             self.as_written |= {name for name, type_ in self.types.items() if kind_of(type_) == "text"}
 
+        positions = {name: self.heading.positions[name] for name in self.names}
+        if self.heading.empty:
+            positions[_BEHIND] = self.heading.width - 1
+        self.placeholders = [str(i) for i in range(self.heading.width)]
+        self.asked = {name: str(i) for name, i in positions.items()}
+        marks = self.layout.marks
+        # One blank before or behind a mark may be left where there are quotes.
+        self.missing = sorted({*marks, *(f" {m}" for m in marks if m), *(f"{m} " for m in marks if m)})
+
     def look_at(self, block: Block) -> None:
         """Guess the types of columns that are not known, from a block."""
         for name in self.names:
             if self.types is not None and name in self.types and kind_of(self.types[name]) in _DIRECT:
                 self.guesses[name] = TYPES[kind_of(self.types[name])]
-        data = self.grammar.plain(block.data)
+        data = self.grammar.plain(block).data
         unknown = [n for n in self.names if n not in self.as_written and (self.types is None or n not in self.types)]
         if not data or not unknown:
             return
         try:
-            table = self._read(data, self.names, {})
+            table = self._read(data, {}, block.quoted)
         except pa.ArrowInvalid:
             # A row of another length is reported where the block is converted.
             return
@@ -192,24 +204,26 @@ class _Work:
 
     def convert(self, block: Block) -> Batch:
         """The cells of a block. Raises pyarrow.ArrowInvalid for a row of another length."""
-        data = self.grammar.plain(block.data)
+        data, loose = self.grammar.plain(block)
         if not data:
             return Batch(0, {}, len(block.data))
-        guesses = {name: self.guesses.get(name, pa.string()) for name in self.names}
-        try:
-            table = self._read(data, self.names, guesses)
-        except pa.ArrowInvalid:
-            found = self._read(data, self.names, dict.fromkeys(self.as_written, pa.string())).schema
-            for name, guess in guesses.items():
-                if not _agree(guess, found.field(name).type):
-                    guesses[name] = pa.string()
-                    self.guesses.pop(name, None)
-            table = self._read(data, self.names, guesses)
-        # Other blanks around cells are gone.
-        loose = b'"' in data or b"\t" in data
+        table = self._typed(data, block.quoted)
         behind = table[_BEHIND].chunk(0) if self.heading.empty else None
         parts = {name: self._part(name, table[name], loose) for name in self.names}
         return Batch(len(table), parts, len(block.data), behind)
+
+    def _typed(self, data: bytes, quoted: bool) -> pa.Table:
+        """The columns as guessed, or else as texts. Raises pyarrow.ArrowInvalid for a row of another length."""
+        guesses = {name: self.guesses.get(name, pa.string()) for name in self.names}
+        try:
+            return self._read(data, guesses, quoted)
+        except pa.ArrowInvalid:
+            found = self._read(data, dict.fromkeys(self.as_written, pa.string()), quoted).schema
+        wrong = [name for name, guess in guesses.items() if not _agree(guess, found.field(name).type)]
+        for name in wrong:
+            guesses[name] = pa.string()
+            self.guesses.pop(name, None)
+        return self._read(data, guesses, quoted)
 
     def _part(self, name: str, column: pa.ChunkedArray, loose: bool) -> Part:
         # A block is one piece.
@@ -225,24 +239,22 @@ class _Work:
             self.texts.add(name)
         return part
 
-    def _read(self, data: bytes, names: Collection[str], types: Mapping[str, pa.DataType]) -> pa.Table:
-        positions = {**self.heading.positions, _BEHIND: self.heading.width - 1}
-        read = [*names, *([_BEHIND] if self.heading.empty else [])]
-        marks = self.layout.marks
+    def _read(self, data: bytes, types: Mapping[str, pa.DataType], quoted: bool) -> pa.Table:
+        asked = self.asked
         table = pacsv.read_csv(
             pa.BufferReader(data),
             pacsv.ReadOptions(
                 use_threads=False,
                 block_size=len(data) + 1,
-                column_names=[str(i) for i in range(self.heading.width)],
+                column_names=self.placeholders,
             ),
-            pacsv.ParseOptions(delimiter=self.grammar.plain_delimiter, quote_char='"' if b'"' in data else False),
+            pacsv.ParseOptions(delimiter=self.grammar.plain_delimiter, quote_char='"' if quoted else False),
             pacsv.ConvertOptions(
                 check_utf8=False,
-                include_columns=[str(positions[name]) for name in read],
-                column_types={str(positions[name]): type_ for name, type_ in types.items() if name in positions}
-                | {str(positions[_BEHIND]): pa.string() for _ in range(self.heading.empty)},
-                null_values=sorted({*marks, *(f" {m}" for m in marks if m), *(f"{m} " for m in marks if m)}),
+                include_columns=list(asked.values()),
+                column_types={asked[name]: type_ for name, type_ in types.items() if name in asked}
+                | ({asked[_BEHIND]: pa.string()} if _BEHIND in asked else {}),
+                null_values=self.missing,
                 true_values=["true", "True", "TRUE"],
                 false_values=["false", "False", "FALSE"],
                 strings_can_be_null=True,
@@ -250,7 +262,7 @@ class _Work:
                 decimal_point=self.layout.decimal,
             ),
         )
-        return table.rename_columns(read)
+        return table.rename_columns(list(asked))
 
 
 _BEHIND = "\0"
@@ -269,7 +281,8 @@ def _agree(guess: pa.DataType, found: pa.DataType) -> bool:
     if pa.types.is_timestamp(guess):
         # Nanoseconds are finer than the guess.
         return bool(found == pa.timestamp("s", guess.tz)) or (guess.tz is None and bool(pa.types.is_date(found)))
-    return bool(pa.types.is_floating(guess) and pa.types.is_integer(found))
+    # Whole numbers that Arrow finds may be hexadecimal, and it reads none of these as reals.
+    return False
 
 
 def _check_delimiter(path: Path, rows: list[str], delimiter: str) -> None:

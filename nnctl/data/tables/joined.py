@@ -57,6 +57,11 @@ def read_joined(
     advice = _match(tables, names)
     # A column of texts in one file and of numbers in another is read as written in all: its kind is decided over both.
     if mixed := {name for name in names if not _alike([table.columns[name].type for table in tables])}:
+        if both := sorted(mixed & layout.notated):
+            raise DataError(
+                f"{tables[0].place.name}: column {cut(both[0])!r} holds texts that are to be read as numbers in one of "
+                "the files, and numbers in another\n  let the files be of one kind"
+            )
         told = replace(layout, as_text=layout.as_text | mixed)
         tables = [read_table(path, told) for path in files.values()]
     columns = {name: _joined([table.columns[name] for table in tables]) for name in names}

@@ -17,7 +17,8 @@ class Layout:
     header: whether its first row holds names; if None, it does where none of its cells is a number. encoding: of
     text. decimal: the decimal point. comment: what a line of comment begins with. missing: cells that stand for
     nothing; None for MISSING in texts and sheets, and null alone in files of typed columns. sheet: of a workbook, by
-    name. as_text: names of columns that are read as they are written.
+    name. as_text: names of columns that are read as they are written. notated: those of them whose texts are numbers;
+    what a file has as a number is one already.
     """
 
     delimiter: str | None = None
@@ -28,6 +29,7 @@ class Layout:
     missing: tuple[str, ...] | None = None
     sheet: str | None = None
     as_text: frozenset[str] = frozenset()
+    notated: frozenset[str] = frozenset()
 
     @property
     def marks(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nnctl.data.tables.grammar import Cell, Grammar
-from nnctl.data.tables.text_files import TextFile
+from nnctl.data.tables.text_files import TextFile, lines_in
 from nnctl.data.words import cut
 from nnctl.errors import DataError, Diagnostic, Location
 
@@ -52,12 +52,14 @@ class TextPlace:
 
     def _find(self, row: int) -> tuple[str, int] | None:
         """(a row's text, the line it begins on), the header being row 0 where there is one; None where it has gone."""
+        line = 1 + self.skip
         for block in self.file.blocks(self.grammar, self.skip):
-            count = self.grammar.count(block.data)
+            count = self.grammar.count(block)
             if row < count:
                 found = next(r for i, r in enumerate(self.grammar.rows(block.data)) if i == row)
-                return block.data[found.start : found.end].decode(), block.line + found.lines
+                return block.data[found.start : found.end].decode(), line + found.lines
             row -= count
+            line += lines_in(block.data)
         return None
 
     def _location(self, text: str, line: int, cell: Cell) -> Location:

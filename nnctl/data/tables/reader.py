@@ -41,6 +41,8 @@ class Reader(Protocol):
 
     place: Place
     decimal: str
+    notated: frozenset[str]
+    """See `Layout`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,7 +113,9 @@ def stream(reader: Reader, types: Mapping[str, pa.DataType]) -> Iterator[Table]:
 
 def _fitted(reader: Reader, batch: Batch, name: str, type_: pa.DataType, first: int) -> pa.ChunkedArray:
     part = batch.part(name)
-    values = of_type(part, type_)
+    if name in reader.notated and part.kind in ("whole", "real"):
+        type_ = TYPES["real"]
+    values = of_type(part, type_, reader.decimal)
     if values is None:
         index, text, expected = misfit(part, type_, reader.decimal)
         hint = f"if the column holds names, say {name}: category under data.columns" if expected == "a number" else ""
@@ -121,10 +125,15 @@ def _fitted(reader: Reader, batch: Batch, name: str, type_: pa.DataType, first: 
 
 
 def _table(reader: Reader, parts: list[dict[str, pa.ChunkedArray]], first: int, rows: int) -> Table:
-    columns = {
-        name: pa.chunked_array([chunk for part in parts for chunk in part[name].chunks], parts[0][name].type)
-        for name in parts[0]
-    }
+    columns = {}
+    for name in parts[0]:
+        chunks = [chunk for part in parts for chunk in part[name].chunks]
+        if len({chunk.type for chunk in chunks}) > 1:
+            raise DataError(
+                f"{reader.place.name}: column {name!r} holds numbers, and texts that are to be read as numbers\n"
+                "  let all of its cells be of one kind"
+            )
+        columns[name] = pa.chunked_array(chunks, parts[0][name].type)
     return Table(columns, reader.place, np.arange(first, first + rows, dtype=np.int64))
 
 

@@ -34,7 +34,7 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
     """
     if not on_disk(in_memory, _IN_MEMORY * path.stat().st_size):
         return read_table(path, layout)
-    digest = digest_of([path], {**asdict(layout), "as_text": sorted(layout.as_text)})
+    digest = digest_of([path], {**asdict(layout), "as_text": sorted(layout.as_text), "notated": sorted(layout.notated)})
 
     def make(folder: Path) -> None:
         reader = reader_of(path, layout)

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from nnctl.data.limits import require_columns
-from nnctl.data.tables.cell_kinds import Part, as_written, of_values
+from nnctl.data.tables.cell_kinds import Part, all_numbers, as_written, of_values
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.reader import Batch, Reader
-from nnctl.data.tables.text_files import Block, TextFile
+from nnctl.data.tables.text_files import Block, Cut, TextFile
 from nnctl.data.words import cut
 from nnctl.errors import DataError, Diagnostic, Location
 
@@ -22,9 +22,9 @@ from nnctl.errors import DataError, Diagnostic, Location
 class _Lines:
     """The grammar of a text whose rows are lines."""
 
-    def cut(self, data: bytes) -> int:
-        """The end of the last line that is complete."""
-        return data.rfind(b"\n") + 1
+    def cut(self, data: bytes) -> Cut:
+        """The whole lines at the begin of some bytes."""
+        return Cut(data.rfind(b"\n") + 1, quoted=True, by_lines=True)
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ class RecordPlace:
     def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
         """The error for a cell, with its line, at its key where the line has it."""
         for block in self.file.blocks(_Lines()):
-            lines = [(number, line) for number, line in _lines(block) if line.strip()]
+            lines = [(i, line) for i, line in enumerate(_lines(block)) if line.strip()]
             if row < len(lines):
-                number, line = lines[row]
+                index, line = lines[row]
+                number = self.file.line_of(block, _Lines()) + index
                 text, key = line.decode().rstrip(), json.dumps(column, ensure_ascii=False)
                 start, width = (text.index(key), len(key)) if key in text else (0, len(text))
                 location = Location(self.name, number, start + 1, max(1, width), text)
@@ -62,6 +63,7 @@ class RecordReader(Reader):
         self._file = TextFile(path, layout.encoding)
         self.place = RecordPlace(self._file)
         self._layout = layout
+        self.notated = layout.notated
         self._names: dict[str, None] = {}
         first = next(self.batches(), None)
         if first is None or not first.rows:
@@ -77,7 +79,7 @@ class RecordReader(Reader):
     ) -> Iterator[Batch]:
         """See `Reader`."""
         for block in self._file.blocks(_Lines()):
-            records = [self._record(line, number) for number, line in _lines(block) if line.strip()]
+            records = [self._record(line, block, i) for i, line in enumerate(_lines(block)) if line.strip()]
             for record in records:
                 self._names.update(dict.fromkeys(record))
             require_columns(len(self._names), self.place.name)
@@ -89,32 +91,37 @@ class RecordReader(Reader):
         if self._layout.missing is not None:
             marks = set(self._layout.missing)
             values = [None if value is not None and as_written(value) in marks else value for value in values]
+        if name in self.notated and all_numbers(values):
+            return of_values(values)
         if name in self._layout.as_text or (types is not None and types.get(name) == pa.string()):
             written = [None if value is None else as_written(value) for value in values]
             return Part("text", pa.array(written, pa.string()))
         return of_values(values)
 
-    def _record(self, line: bytes, number: int) -> dict[str, Any]:
+    def _record(self, line: bytes, block: Block, index: int) -> dict[str, Any]:
         text = line.decode()
         try:
             record = json.loads(text, object_pairs_hook=_once)
         except json.JSONDecodeError as error:
-            raise self._error(text, number, error.pos, f"this is no JSON: {error.msg}") from error
+            raise self._error(text, block, index, error.pos, f"this is no JSON: {error.msg}") from error
         except _RepeatedError as error:
-            raise self._error(text, number, 0, f"two keys of the object are {error}") from error
+            raise self._error(text, block, index, 0, f"two keys of the object are {error}") from error
         except RecursionError as error:
-            raise self._error(text, number, 0, "brackets are in brackets without end") from error
+            raise self._error(text, block, index, 0, "brackets are in brackets without end") from error
         if not isinstance(record, dict):
-            raise self._error(text, number, 0, "the line is no object", "expected one object a line, in braces")
+            raise self._error(text, block, index, 0, "the line is no object", "expected one object a line, in braces")
         for key, value in record.items():
             if isinstance(value, dict | list):
                 what = "an object" if isinstance(value, dict) else "a list"
                 at = max(0, text.find(json.dumps(key, ensure_ascii=False)))
                 hint = "leave it out of the file, or make keys of its parts"
-                raise self._error(text, number, at, f"{cut(key)!r} holds {what}, and a cell is a single value", hint)
+                raise self._error(
+                    text, block, index, at, f"{cut(key)!r} holds {what}, and a cell is a single value", hint
+                )
         return {key.strip(): value for key, value in record.items()}
 
-    def _error(self, text: str, number: int, position: int, message: str, hint: str = "") -> DataError:
+    def _error(self, text: str, block: Block, index: int, position: int, message: str, hint: str = "") -> DataError:
+        number = self._file.line_of(block, _Lines()) + index
         location = Location(self.place.name, number, position + 1, 1, text.rstrip("\r\n"))
         return DataError(Diagnostic(message, location, hint=hint).render())
 
@@ -131,5 +138,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _lines(block: Block) -> Iterator[tuple[int, bytes]]:
-    return enumerate(block.data.removesuffix(b"\n").split(b"\n"), block.line)
+def _lines(block: Block) -> list[bytes]:
+    return block.data.removesuffix(b"\n").split(b"\n")

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from nnctl.data.opening import open_file
-from nnctl.data.tables.cell_kinds import Part, as_written, of_values
+from nnctl.data.tables.cell_kinds import Part, all_numbers, as_written, of_values
 from nnctl.data.tables.heading import heading_of
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.places import SheetPlace
@@ -40,6 +40,7 @@ class SheetReader(Reader):
         self._rows = [[_value(cell) for cell in row] for row in rows[first : full[-1] + 1]]
         self._positions = heading.positions
         self._layout = layout
+        self.notated = layout.notated
         columns = {column: left + i for column, i in heading.positions.items()}
         self.place = SheetPlace(str(path), name, top + first + 1, columns, heading.doubt)
 
@@ -63,6 +64,8 @@ class SheetReader(Reader):
         numbers = [value for value in values if isinstance(value, float)]
         if all(value.is_integer() and abs(value) < _EXACT for value in numbers):
             values = [int(value) if isinstance(value, float) else value for value in values]
+        if name in self.notated and all_numbers(values):
+            return of_values(values)
         if name in self._layout.as_text or (types is not None and types.get(name) == pa.string()):
             return Part("text", pa.array([None if v is None else as_written(v) for v in values], pa.string()))
         return of_values(values)

@@ -6,8 +6,9 @@ import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from nnctl.data.limits import LINE_CHARACTERS
 from nnctl.data.opening import open_file, unreadable
 from nnctl.errors import DataError
 
-BLOCK = 1 << 19
+BLOCK = 1 << 20
 """Bytes of a block. Its cells and their numbers stay in a core's cache."""
 _HEAD = 64
 """Bytes that tell how a text begins."""
@@ -34,16 +35,31 @@ _MARKS = {
 class Cutter(Protocol):
     """A grammar that knows where rows end."""
 
-    def cut(self, data: bytes) -> int:
-        """The end of the last row that is complete; 0 where none is."""
+    def cut(self, data: bytes) -> Cut:
+        """The whole rows at the begin of some bytes."""
+
+
+class Cut(NamedTuple):
+    """The end of the last whole row, 0 where there is none; what the rows are like, as of a `Block`."""
+
+    end: int
+    quoted: bool
+    by_lines: bool
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole rows of a text, in UTF-8. line: the number of its first line, from 1."""
+    """Whole rows of a text, in UTF-8.
+
+    number: of the block, from 0. quoted: whether it has quotes. by_lines: whether every line is a row, or none. ahead:
+    lines of the block before its first row.
+    """
 
     data: bytes
-    line: int
+    number: int
+    quoted: bool = True
+    by_lines: bool = False
+    ahead: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,25 +85,34 @@ class TextFile:
 
     def blocks(self, grammar: Cutter, skip: int = 0) -> Iterator[Block]:
         """Blocks of whole rows, after `skip` lines. Raises DataError, naming the line where there is one."""
-        carry, line = b"", 1
+        carry, number, skipped = b"", 0, 0
         for piece in self._pieces():
-            data = carry + piece
-            while line <= skip and b"\n" in data:
-                data = data[data.index(b"\n") + 1 :]
-                line += 1
-            cut = grammar.cut(data) if line > skip else 0
-            if cut:
-                block = self._checked(data[:cut], line)
-                line += lines_in(block.data)
+            begin = 0
+            while skipped < skip and (end := piece.find(b"\n", begin)) >= 0:
+                begin, skipped = end + 1, skipped + 1
+            if skipped < skip:
+                continue
+            data, carry, shape = _divided(carry, piece[begin:], grammar)
+            if data:
+                block = Block(data, number, *shape)
+                self._check(block, grammar, skip)
+                number += 1
                 yield block
-            carry = data[cut:]
             if len(carry) > LINE_CHARACTERS:
-                raise self._endless(carry, line)
+                raise self._endless(carry, self.line_of(Block(carry, number), grammar, skip))
         if carry:
-            self._checked(carry, line)
-            if grammar.cut(carry + b"\n") != len(carry) + 1:
+            end, quoted, by_lines = grammar.cut(carry + b"\n")
+            block = Block(carry + b"\n", number, quoted, by_lines)
+            self._check(block, grammar, skip)
+            if end != len(block.data):
+                line = self.line_of(block, grammar, skip)
                 raise DataError(f"{self.path}:{line}:1: error: a quote in the row that begins here is left open")
-            yield self._checked(carry + b"\n", line)
+            yield block
+
+    def line_of(self, block: Block, grammar: Cutter, skip: int = 0) -> int:
+        """The number of a block's first line, from 1. What comes before it is read again: it is seldom asked for."""
+        before = islice(self.blocks(grammar, skip), block.number)
+        return 1 + skip + block.ahead + sum(lines_in(other.data) for other in before)
 
     def _pieces(self) -> Iterator[bytes]:
         """The text in UTF-8, without its mark; each line ends in a line feed."""
@@ -96,7 +121,7 @@ class TextFile:
             data = held + piece
             held = b"\r" if data.endswith(b"\r") else b""
             data = data[: len(data) - len(held)]
-            if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
+            if b"\r" in data and _has_lone_returns(data):
                 data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             yield data
         if held:
@@ -151,9 +176,11 @@ class TextFile:
                 raise unreadable(self.path, error) from error
             raise DataError(f"{self.path} is cut short or broken: {error}") from error
 
-    def _checked(self, data: bytes, line: int) -> Block:
+    def _check(self, block: Block, grammar: Cutter, skip: int) -> None:
+        """Raise DataError where bytes are none of a text in UTF-8."""
+        data = block.data
         if b"\0" in data:
-            number, column = _position(data, data.index(b"\0"), line)
+            number, column = _position(data, data.index(b"\0"), self.line_of(block, grammar, skip))
             alike = data[1::2].count(0) > len(data) // 4 or data[::2].count(0) > len(data) // 4
             hint = (
                 f"say encoding: utf-16-{'le' if data[1:2] == bytes(1) else 'be'}"
@@ -165,12 +192,11 @@ class TextFile:
             try:
                 data.decode()
             except UnicodeDecodeError as error:
-                number, column = _position(data, error.start, line)
+                number, column = _position(data, error.start, self.line_of(block, grammar, skip))
                 raise DataError(
                     f"{self.path}:{number}:{column}: error: the file is not UTF-8: {error.reason}\n"
                     f"  say encoding: {_likely(data)}"
                 ) from error
-        return Block(data, line)
 
     def _endless(self, data: bytes, line: int) -> DataError:
         if b"\n" in data:
@@ -184,10 +210,29 @@ class TextFile:
         )
 
 
+def _divided(carry: bytes, piece: bytes, grammar: Cutter) -> tuple[bytes, bytes, tuple[bool, bool]]:
+    """(whole rows, what is left of the next one, whether the rows have quotes and are lines)."""
+    if b'"' not in piece and b'"' not in carry:
+        # Nothing is copied twice.
+        end = piece.rfind(b"\n") + 1
+        if not end:
+            return b"", carry + piece, (False, True)
+        return b"".join((carry, memoryview(piece)[:end])), piece[end:], (False, True)
+    data = carry + piece
+    end, quoted, by_lines = grammar.cut(data)
+    return data[:end], data[end:], (quoted, by_lines)
+
+
 def lines_in(data: bytes) -> int:
     """The number of lines that end in some bytes."""
     # Ten times as fast as `bytes.count`.
     return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == 10))
+
+
+def _has_lone_returns(data: bytes) -> bool:
+    """True where a carriage return has no line feed behind it. The data does not end in one."""
+    characters = np.frombuffer(data, dtype=np.uint8)
+    return bool(((characters[:-1] == 13) & (characters[1:] != 10)).any())
 
 
 def _position(data: bytes, index: int, line: int) -> tuple[int, int]:
