@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nnctl.data.tables.heading import is_number
 from nnctl.data.tables.stored import StoredColumns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
@@ -63,7 +64,7 @@ class Cells:
         """The column as float64 (n,), NaN where a cell is missing. Raises DataError where it holds something else."""
         if not self.is_number:
             index, text = next(
-                ((i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None and not _is_number(str(t))),
+                ((i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None and not is_number(str(t))),
                 (0, None),
             )
             hint = f"if the column holds names, say {self.name}: category under data.columns"
@@ -145,11 +146,3 @@ class Table:
                 columns = {name: self.columns[name].slice(first, stop - first) for name in names}
             places = np.arange(first, stop, dtype=np.int64) if self.rows is None else self.rows[first:stop]
             yield Table(columns, self.place, places)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
