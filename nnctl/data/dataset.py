@@ -56,6 +56,7 @@ class Dataset:
     unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
     fitted: what the source learned of the training examples, as plain data: inputs to come are made by it.
     doubts: the source's, a sentence each.
+    places: of each example of a split its index among the source's; not of a test set that the source has apart.
     """
 
     signature: DataSignature
@@ -70,6 +71,7 @@ class Dataset:
     target_scale: NDArray[np.float32] | None = None
     fitted: Mapping[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def statistics(self) -> dict[str, NDArray[np.float32]]:
@@ -132,6 +134,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if len(kept) < len(inputs):
         inputs = chosen(inputs, kept)
     rows = None if examples.weights is None else check_weights(examples.weights, len(examples.targets), "weights")[kept]
+    places = {"train": kept[division.train], "validation": kept[division.validation], "test": kept[division.test]}
     splits = {"train": _take(inputs, targets, rows, division.train)}
     for name, indices in (("validation", division.validation), ("test", division.test)):
         if len(indices):
@@ -145,6 +148,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         given = np.ones(len(examples.test_targets)) if examples.test_weights is None else examples.test_weights
         rows = None if rows is None else check_weights(given, len(examples.test_targets), "test weights")[kept]
         splits["test"] = Split(chosen(examples.test_inputs, kept), targets, rows)
+        del places["test"]
     if names is not None and not signature.reconstructs:
         counted = tuple(map(str, source.classes or source.counted(names) or ()))
         labels_of = {name: split.targets for name, split in splits.items()}
@@ -186,6 +190,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         target_scale,
         fitted | weights,
         advice,
+        places,
     )
 
 

@@ -268,6 +268,10 @@ class Source(DataSource):
         """
         return None
 
+    def example_error(self, folder: Path, seed: int, index: int, column: str, message: str) -> DataError:
+        """The error for one of its examples, by its index. column: of a table, where the fault is."""
+        return DataError(f"{self.where(folder)}: example {index} (counted from 0): {message}")
+
     def fetch(self, folder: Path) -> None:
         """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""
 

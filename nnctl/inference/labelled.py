@@ -83,7 +83,7 @@ def _of_table(run: TrainedRun, path: Path) -> Labelled:
     elif run.classes is not None:
         targets = labels_among(table.cells(names[0]), run.classes, source.ignored)
     else:
-        said = source.columns if isinstance(source, TableSource) else {}
+        said = source.said if isinstance(source, TableSource) else {}
         targets = as_float32(
             values_of([table.cells(name) for name in names], said), f"{path}, column {some(list(names))}"
         )

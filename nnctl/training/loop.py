@@ -26,7 +26,7 @@ from nnctl.analysis.remedies import of_rate
 from nnctl.components.base import MonitoredSchedule
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
-from nnctl.errors import DeviceLost, DivergedError, Interrupted, RunError
+from nnctl.errors import DataError, DeviceLost, DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
 from nnctl.training.events import (
@@ -71,7 +71,8 @@ class Loop:
     at least. identity: what the checkpoints say of the run besides its state (the
     resolved spec, the data's fingerprint). store: None keeps checkpoints in memory.
     chunk: steps in one, for tests; measured if None. advise: lines on what to do where the run
-    diverges at a learning rate.
+    diverges at a learning rate. blame: the error for an example of a split whose cost is not finite, where it is
+    the example's fault.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Loop:
         clock: Callable[[], float] = time.perf_counter,
         chunk: int | None = None,
         advise: Callable[[float], str] = lambda rate: f"  {of_rate(rate)}",
+        blame: Callable[[str], DataError | None] = lambda split: None,
     ) -> None:
         schedule = spec.schedule
         self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
@@ -104,7 +106,7 @@ class Loop:
         self._rows_sha256 = NO_ROWS
         self._measures = engine.measures()
         self._best: Checkpoint | None = None
-        self._advice = advise
+        self._advice, self._blame = advise, blame
         self._fixed_chunk = chunk
         self._most = chunk or 1
         self._clock = clock
@@ -309,6 +311,8 @@ class Loop:
     def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> dict[str, Value]:
         measured = self.engine.evaluate(split, subset)
         if not math.isfinite(measured["cost"]):
+            if (error := self._blame(split)) is not None:
+                raise error
             raise DivergedError(
                 f"the cost on the {split} split is {measured['cost']} after step {self.step} "
                 f"(epoch {self.timetable.epochs_done(self.step):g})\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from nnctl import __version__
+from nnctl.analysis.overflow import far_example
 from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
 from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.data.source import Source
 from nnctl.engine.engine import Engine, load_engine
-from nnctl.errors import RunThere
+from nnctl.errors import DataError, RunThere
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
@@ -195,7 +197,17 @@ def _train(
     sizes = {name: len(split) for name, split in data.splits.items()}
     bind_training_set(engine.feed, spec, data, threads)
     store = FolderStore(folder, lock.require_in_place)
-    loop = Loop(engine, spec, sizes, store=store, identity=identity, chunk=chunk, advise=partial(advice_on, data))
+    advise = partial(advice_on, data)
+    loop = Loop(
+        engine,
+        spec,
+        sizes,
+        store=store,
+        identity=identity,
+        chunk=chunk,
+        advise=advise,
+        blame=_blaming(engine, data, loaded),
+    )
     records = keep_rows(folder.metrics, last)
     if last is not None:
         require_fitting(store, last, loop)
@@ -234,6 +246,19 @@ def _train(
             yield Finished(event.summary, str(folder.path), warnings=_verdict(loop, data, event.summary))
         else:
             yield event
+
+
+def _blaming(engine: Engine, data: Dataset, loaded: Loaded) -> Callable[[str], DataError | None]:
+    """See `Loop`."""
+    source, spec = loaded.spec.data, loaded.spec
+
+    def blame(split: str) -> DataError | None:
+        if not isinstance(source, Source):
+            return None
+        seed = spec.seed if source.seed is None else source.seed
+        return far_example(engine, data, split, source, loaded.folder, seed)
+
+    return blame
 
 
 def _verdict(loop: Loop, data: Dataset, summary: Mapping[str, Any]) -> tuple[str, ...]:

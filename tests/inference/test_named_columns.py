@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ import pytest
 
 from nnctl.cli import main
 from nnctl.errors import DataError, UsageError
-from nnctl.inference.opened import open_run
-from nnctl.inference.prediction import predict
+from nnctl.inference.opened import open_run, read_run
+from nnctl.inference.prediction import answer, predict
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
@@ -175,6 +177,32 @@ def test_values_have_the_targets_names_and_units(kind: str, capsys: pytest.Captu
     assert main(["predict", "out", "t.csv"]) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert first["values"] == {"income": float(rows[0]["prediction.income"])}
+
+
+@pytest.mark.slow
+def test_a_table_on_stdin_is_one_whose_lines_can_be_told() -> None:
+    train(TABLE, "out")
+    text = write("n.csv", "country", "age", "income").read_text()
+    given = [sys.executable, "-m", "nnctl", "predict", "out", "-", "--keep", "country"]
+    done = subprocess.run(given, input=text, capture_output=True, text=True, check=True)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["country"] for row in rows] == [row[2] for row in ROWS[1:]]
+    assert [row["probabilities"] for row in rows] == probabilities("out", Path("n.csv"))
+    done = subprocess.run(given, input=text.replace("45", "x"), capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "<stdin>:3:4: error: 'x' is no number" in done.stderr
+
+
+def test_parts_of_a_table_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    train(TABLE, "out")
+    whole = list(predict(open_run(Path("out")), [Path("t.csv")], keep=["customer"]))
+    monkeypatch.setattr("nnctl.inference.inputs._PART_ROWS", 4)
+    answers = list(answer(read_run(Path("out")), [Path("t.csv"), Path("t.csv")], keep=["customer"]))
+    assert [len(part) for part in answers] == [4, 2, 4, 2]
+    rows = [row for part in answers for row in part.rows()]
+    assert [row["customer"] for row in rows] == 2 * [row["customer"] for row in whole]
+    for row, expected in zip(rows, 2 * whole, strict=True):
+        assert row["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-6)
 
 
 def test_columns_that_a_run_does_not_know_are_told(caplog: pytest.LogCaptureFixture) -> None:

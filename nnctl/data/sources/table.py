@@ -24,6 +24,7 @@ from nnctl.data.source import (
     Portion,
     SplitRule,
 )
+from nnctl.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,14 @@ class TableSource(TableFile, IgnoringSource):
         inputs = TableInputs(table, kinds, self.targets, description)
         advice = (*advice, *doubts, *dropped)
         return Examples(description, inputs, targets, hints=hints, advice=advice, weights=weights)
+
+    def example_error(self, folder: Path, seed: int, index: int, column: str, message: str) -> DataError:
+        """The error for a cell, with the line of its row."""
+        from nnctl.data.tables.encoding import TableInputs
+
+        inputs = self.read(folder, seed).inputs
+        assert isinstance(inputs, TableInputs)
+        return inputs.table.cells(column).error(index, message)
 
     @property
     def texts(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from annotated_types import MaxLen, MinLen
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.data.source import Description, Examples, Source
+from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout
@@ -76,6 +77,13 @@ class Csv(Source):
         from nnctl.data.tables.layout import Layout
 
         return Layout(delimiter=self.delimiter, header=self.header)
+
+    def example_error(self, folder: Path, seed: int, index: int, column: str, message: str) -> DataError:
+        """The error for a cell, with the line of its row."""
+        from nnctl.data.paths import existing_file
+        from nnctl.data.tables.reading import place_of
+
+        return place_of(existing_file(self.path, folder), self.layout).cell_error(index, column, message)
 
     def where(self, folder: Path) -> str:
         """The file."""
