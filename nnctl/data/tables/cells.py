@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nnctl.data.tables.heading import is_number
 from nnctl.data.tables.stored import StoredColumns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
@@ -68,7 +69,7 @@ class Cells:
         if not self.is_number:
             present = [(i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None]
             # Python reads as numbers what readers of tables do not, as 1_000.
-            index, text = next(((i, t) for i, t in present if not _is_number(str(t))), (present or [(0, None)])[0])
+            index, text = next(((i, t) for i, t in present if not is_number(str(t))), (present or [(0, None)])[0])
             hint = f"if the column holds names, say {self.name}: category under data.columns"
             raise self.error(index, f"{cut(str(text))!r} is no number", f"a number in column {cut(self.name)!r}", hint)
         self.require_told_apart()
@@ -165,11 +166,3 @@ class Table:
                 columns = {name: self.columns[name].slice(first, stop - first) for name in names}
             places = np.arange(first, stop, dtype=np.int64) if self.rows is None else self.rows[first:stop]
             yield Table(columns, self.place, places)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
