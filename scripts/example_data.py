@@ -17,6 +17,7 @@ _STROKES = 90
 _STEPS = 8
 _CUSTOMERS = 600
 _HOURS = 700
+_GESTURES = 120
 
 
 def shapes() -> dict[str, NDArray[np.uint8]]:
@@ -115,6 +116,20 @@ def energy() -> list[str]:
     return ["hour,load,temperature", *(f"{t.replace('T', ' ')},{mw:.1f},{degrees:.2f}" for t, mw, degrees in rows)]
 
 
+def gestures() -> list[str]:
+    """Lines of a table of movements of a hand, of 4 to 12 steps each, and what it drew: a circle, a zigzag, a line."""
+    rng = np.random.default_rng(6)
+    lines = ["gesture,step,dx,dy,kind"]
+    for number in range(_GESTURES):
+        kind = ("circle", "line", "zigzag")[number % 3]
+        steps, heading = int(rng.integers(4, 13)), rng.uniform(0.0, 2 * np.pi)
+        for step in range(steps):
+            turn = {"circle": 2 * np.pi * step / steps, "line": 0.0, "zigzag": 1.2 * (-1) ** step}[kind]
+            x, y = np.cos(heading + turn) + rng.normal(0.0, 0.2), np.sin(heading + turn) + rng.normal(0.0, 0.2)
+            lines.append(f"g{number:03d},{step},{x:.3f},{y:.3f},{kind}")
+    return lines
+
+
 def main() -> int:
     """Write every file. Returns 0."""
     for name, pixels in shapes().items():
@@ -126,7 +141,7 @@ def main() -> int:
     np.savez_compressed(FOLDER / "pendulum.npz", **pendulum())
     for name, array in strokes().items():
         np.save(FOLDER / name, array)
-    for name, lines in (("churn.csv", churn()), ("energy.csv", energy())):
+    for name, lines in (("churn.csv", churn()), ("energy.csv", energy()), ("gestures.csv", gestures())):
         (FOLDER / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 0
 

@@ -121,7 +121,8 @@ def test_the_files_of_examples_are_as_they_are_made() -> None:
         for name, array in made.pendulum().items():
             # The mathematics of another platform may differ in the last bit.
             np.testing.assert_allclose(archive[name], array, rtol=1e-6)
-    for name, lines in (("churn.csv", made.churn()), ("energy.csv", made.energy())):
+    tables = {"churn.csv": made.churn(), "energy.csv": made.energy(), "gestures.csv": made.gestures()}
+    for name, lines in tables.items():
         assert (FOLDER / "data" / name).read_text(encoding="utf-8").splitlines() == lines
     strokes = made.strokes()
     np.testing.assert_allclose(np.load(FOLDER / "data/strokes.npy"), strokes["strokes.npy"], rtol=1e-4, atol=1e-5)

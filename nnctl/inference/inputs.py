@@ -43,6 +43,7 @@ class Part:
 
     inputs: (n, *input_shape) as the net reads them. names, indices: of each its file, and its index there.
     last: whether the path has no more of them. kept: cells that are passed through, n a column, by its name.
+    steps: of each, where sequences are filled up behind them; None where all are full.
     """
 
     inputs: NDArray[Any]
@@ -51,6 +52,7 @@ class Part:
     last: bool
     error: ErrorOf
     kept: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    steps: NDArray[np.int64] | None = None
 
 
 def part_rows(signature: DataSignature) -> int:

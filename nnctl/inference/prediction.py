@@ -15,7 +15,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.source import Source
-from nnctl.data.sources.steps import SeriesSource
+from nnctl.data.sources.steps import SequenceSource, SeriesSource
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, UsageError
 from nnctl.graph import interface
@@ -27,6 +27,7 @@ from nnctl.plan.lower import lower
 from nnctl.spec.load import Loaded
 
 if TYPE_CHECKING:
+    from nnctl.inference.sequences import SequenceReader
     from nnctl.inference.tables import TableReader
 
 LITTLE_WORK = 300_000_000
@@ -111,10 +112,14 @@ def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Itera
             yield from read_parts(path, run.signature, pictures=pictures, whole=whole)
 
 
-def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | None:
+def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | SequenceReader | None:
     """The reader of tables by the columns of a run; None where it has none, and then no library is loaded for it."""
     if not run.fitted:
         return None
+    if isinstance(source := run.loaded.spec.data, SequenceSource):
+        from nnctl.inference.sequences import sequence_reader
+
+        return sequence_reader(source, run.signature, run.fitted, keep)
     from nnctl.inference.tables import table_reader
 
     return table_reader(run.loaded.spec.data, run.fitted, keep)
@@ -144,6 +149,10 @@ def _answers(run: TrainedRun, parts: Iterable[Part], top_k: int | None) -> Itera
         if of_steps:
             places = {name: [cell for cell in cells for _ in range(steps)] for name, cells in places.items()}
             places["step"] = [*range(steps)] * len(part.names)
+        if of_steps and part.steps is not None:
+            there = np.flatnonzero(np.arange(steps) < part.steps[:, None]).tolist()
+            places = {name: [cells[i] for i in there] for name, cells in places.items()}
+            scores = scores[there]
         # Stable, so that of equal outputs the first class leads, as in argmax.
         ranked = None if top_k is None else np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         named = values if values is not None and scores.shape[1:] == (len(values),) else None

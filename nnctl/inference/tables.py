@@ -49,7 +49,7 @@ class TableReader:
         """The examples of a file, or of CSV on stdin, so many at a time, all if None. Raises DataError, UsageError."""
         first = 0
         before: Part | None = None
-        with _reading(path) as (file, name):
+        with reading(path) as (file, name):
             reader = reader_of(file, self.source.layout)
             self._look(reader.names, name)
             names = self._names(reader, name)
@@ -69,7 +69,7 @@ class TableReader:
 
         The columns are those of inputs, targets, and `more` with a type, by the run's names. Raises DataError.
         """
-        with _reading(path) as (file, name):
+        with reading(path) as (file, name):
             reader = reader_of(file, self.source.layout)
             names = self._names(reader, name, tuple(dict.fromkeys((*targets, *more))))
             types = self._types(names) | {names[column]: type_ for column, type_ in more.items()}
@@ -135,7 +135,7 @@ def _written(column: pa.ChunkedArray) -> list[str | None]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[tuple[Path, str]]:
+def reading(path: Path) -> Iterator[tuple[Path, str]]:
     """(the file itself, its name in messages); for stdin a copy, for what is read twice can tell an error's line."""
     if path != STDIN:
         yield path, str(path)

@@ -83,6 +83,15 @@ def test_split_by_a_column_that_is_no_input(load):
     )
 
 
+def test_groups_that_leave_too_little(load):
+    text = "x,who,y\n" + "".join(f"{i},{'a' if i < 8 else 'b' if i < 16 else 'c'},{i % 2}\n" for i in range(18))
+    with pytest.raises(DataError, match="held out for the test leaves 8 examples, and 10 are asked for validation"):
+        load("path: t.csv, split: {by: who}, test: 7, validation: 10", t=text)
+    # Of two groups that are left, one trains.
+    data = load("path: t.csv, split: {by: who}, test: 8, validation: 9", t=text)
+    assert len(data.train) in (2, 8)
+
+
 def test_groups_that_cannot_be_held_out(load):
     text = "x,who,y\n1,a,0\n2,a,1\n3,a,0\n"
     with pytest.raises(DataError, match="all examples left are of one group: none can be held out for validation"):
@@ -146,6 +155,11 @@ def test_the_latest_rows_are_held_out(load):
     # As an input, where columns name it.
     said = "columns: {x: {type: number, scale: none}, day: {type: date, parts: [weekday]}}"
     assert load(f"path: t.csv, {said}, split: {{time: day}}, test: 2", t=text).train.inputs.shape == (8, 3)
+
+
+def test_times_that_no_double_tells_apart(load):
+    text = "x,ns,y\n" + "".join(f"{i},{1_700_000_000_000_000_000 + 9 - i},{i % 2}\n" for i in range(10))
+    assert rows_of(load(f"path: t.csv, {NUMBERED}, split: {{time: ns}}, test: 3", t=text))["test"] == [0, 1, 2]
 
 
 def test_equal_times_stay_on_one_side(load):

@@ -12,6 +12,7 @@ from annotated_types import MaxLen, MinLen
 from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
+from nnctl.data.words import key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,9 +100,6 @@ class Number(Column):
 
     def amounts(self, cells: Cells) -> NDArray[np.float64]:
         """The numbers."""
-        from nnctl.data.tables.numerals import require_told_apart
-
-        require_told_apart(cells)
         return self._notation.numbers(cells) if self.as_text else cells.numbers()
 
     def fit(self, cells: Cells) -> Mapping[str, Any]:
@@ -110,7 +108,7 @@ class Number(Column):
 
         values = self.amounts(cells)
         present = values[np.isfinite(values)]
-        fill = self._fill(present)
+        fill = self._fill(cells, present)
         if fill is not None:
             present = np.where(np.isnan(values), fill, values)
             present = present[np.isfinite(present)]
@@ -132,7 +130,7 @@ class Number(Column):
         if learned["fill"] is not None:
             values = np.where(missing, learned["fill"], values)
         elif missing.any():
-            raise cells.missing(int(np.argmax(missing)), f"{cells.name}: {{type: number, missing: median}}")
+            raise cells.missing(int(np.argmax(missing)), f"{key(cells.name)}: {{type: number, missing: median}}")
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = (values - learned["shift"]) * learned["scale"]
         fits = np.abs(scaled) <= np.finfo(np.float32).max
@@ -151,15 +149,17 @@ class Number(Column):
 
         return Notation(self.decimal or ".", self.thousands, self.unit)
 
-    def _fill(self, present: NDArray[np.float64]) -> float | None:
+    def _fill(self, cells: Cells, present: NDArray[np.float64]) -> float | None:
         """The number that stands for missing ones."""
         import numpy as np
 
         if isinstance(self.missing, float | int):
             return float(self.missing)
-        if self.missing in ("median", "mean") and len(present):
-            return float(np.median(present) if self.missing == "median" else _mean(present))
-        return None
+        if self.missing not in ("median", "mean"):
+            return None
+        if not len(present):
+            raise cells.error(0, f"no training row has a number in column {cells.name!r}: there is no {self.missing}")
+        return float(np.median(present) if self.missing == "median" else _mean(present))
 
 
 def standard(values: NDArray[np.float64]) -> tuple[float, float]:

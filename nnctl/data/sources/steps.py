@@ -1,4 +1,4 @@
-"""Tables whose rows are steps: windows over series, as examples of what comes next."""
+"""Tables whose rows are steps: windows over series, as examples of what comes next, and whole sequences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.laid_out import TableFile
-from nnctl.data.source import SPLITS, Description, Examples, Portion, Source
+from nnctl.data.source import SPLITS, Description, Examples, IgnoringSource, Portion, Source
 from nnctl.data.transforms import Standardize
+from nnctl.data.words import cut
+from nnctl.errors import DataError
 
 if TYPE_CHECKING:
     from nnctl.data.series.timeline import Timeline
@@ -54,11 +56,99 @@ class StepTable(TableFile, Source):
 
         return open_table(existing_file(self.path if path is None else path, folder), self.layout, None)
 
+    def _rest(self, table: Table, others: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Columns that are inputs where none is named."""
+        return tuple(name for name in table.columns if name not in (self.group, self.time, *others))
+
     def where(self, folder: Path) -> str:
         """The file."""
         from nnctl.data.paths import resolve
 
         return str(resolve(self.path, folder))
+
+
+@register("data", "sequences")
+class SequenceSource(StepTable, IgnoringSource):
+    """Sequences from a table, one a group, of unequal lengths: to classify them, or each of their steps.
+
+    An example's inputs are (length, columns + 1): the last is 1 at each of its steps, and behind these all are 0. Where
+    recurrent layers read `{type: mask, value: 0}`, too, the answer is that to the sequence alone. Of labels a step, the
+    cost and metrics leave out those behind the end.
+    """
+
+    example = "{type: sequences, path: strokes.csv, group: stroke, target: letter, validation: 0.2}"
+
+    group: Annotated[NonEmptyStr, "the column that says whose sequence a row is"]
+    columns: Annotated[Names | None, "the inputs, by name; all but group, time and target if absent"] = None
+    target: Annotated[NonEmptyStr | Names, "the column to predict, or several of values"]
+    per: Annotated[
+        Literal["sequence", "step"], "what has a target: a sequence, in whose rows it is always the same, or each step"
+    ] = "sequence"
+    length: Annotated[PositiveInt | None, "steps of an example; of the longest sequence if absent"] = None
+
+    undecided_targets = True
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets' columns."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def ignored(self) -> int | None:
+        """The label, as the spec says it; of steps -100 where it says none, for those that there are not."""
+        return -100 if self.ignore is None and self.per == "step" else self.ignore
+
+    def problems(self) -> Sequence[Problem]:
+        """Columns with two roles, and values of steps, which cannot be left out."""
+        found = [*super().problems()]
+        for name in (self.group, self.time):
+            if name is not None and name in (*(self.columns or ()), *self.targets):
+                field = "columns" if name in (self.columns or ()) else "target"
+                found.append(Problem(field, f"column {name} orders the sequences, and is no number of a step"))
+        both = [name for name in self.targets if name in (self.columns or ())]
+        if both:
+            found.append(Problem("columns", f"column {both[0]} is the target, too"))
+        if self.per == "step" and (self.target_type == "values" or len(self.targets) > 1):
+            message = "a step has one label: values of steps that there are not could not be left out of the cost"
+            found.append(Problem("per", message, "say per: sequence"))
+        return found
+
+    def describe(self, folder: Path) -> Description:
+        """The description, from a full read: only that tells the length."""
+        return self.read(folder, 0).description
+
+    def read(self, folder: Path, seed: int) -> Examples:
+        """Inputs that are fitted to the training sequences; labels (n,) or (n, length), or values."""
+        import numpy as np
+
+        from nnctl.data.series.columns import Numbers
+        from nnctl.data.series.sequences import SequenceInputs, of_sequences, of_steps, require_length
+        from nnctl.data.series.timeline import Timeline
+        from nnctl.data.tables.targets import targets_of
+
+        table = self.table(folder)
+        timeline = Timeline.of(table, self.group, self.time)
+        inputs = self.columns or self._rest(table, self.targets)
+        length = int(timeline.lengths.max()) if self.length is None else self.length
+        require_length(timeline, length, table.place.name, ": length says it")
+        targets, classes = targets_of(table, self.targets, self.target_type, {})
+        if self.per == "sequence":
+            targets = of_sequences(targets, timeline, table, self.targets[0])
+        elif classes is None:
+            raise DataError(
+                f"{table.place.name}: column {cut(self.targets[0])!r} holds values, and those of steps that there are "
+                "not could not be left out of the cost\n  if they are classes, say target_type: labels",
+                "per",
+            )
+        else:
+            classes = classes if str(self.ignored) in classes else (*classes, str(self.ignored))
+            targets = of_steps(targets, timeline, length, classes.index(str(self.ignored)))
+        numbers = Numbers.of(table, timeline, inputs, self.missing)
+        description = Description(
+            (length, len(inputs) + 1), classes=classes, target_shape=targets.shape[1:], examples=len(targets)
+        )
+        unfitted = SequenceInputs(numbers, inputs, self.targets, np.arange(len(targets)), self.scale, description)
+        return Examples(description, unfitted, targets, advice=timeline.advice)
 
 
 @register("data", "series")
@@ -131,7 +221,7 @@ class SeriesSource(StepTable):
         """Shapes, known without reading where the columns are named."""
         inputs = self._named("columns")
         if inputs is None:
-            inputs = self._all_of(self.table(folder))
+            inputs = self._rest(self.table(folder))
         return self._description(inputs)
 
     def read(self, folder: Path, seed: int) -> Examples:
@@ -142,7 +232,7 @@ class SeriesSource(StepTable):
         from nnctl.data.source import SplitHints
 
         table = self.table(folder)
-        inputs = self._named("columns") or self._all_of(table)
+        inputs = self._named("columns") or self._rest(table)
         outputs = self._named("target") or inputs
         timeline, _ = self.history(table, outputs)
         cut = Cut(self.window, self.horizon, self.stride, self.validation, self.test)
@@ -165,10 +255,6 @@ class SeriesSource(StepTable):
 
         timeline = Timeline.of(table, self.group, self.time)
         return without_end(timeline, table, targets if self.known else ())
-
-    def _all_of(self, table: Table) -> tuple[str, ...]:
-        """Every column that may be an input."""
-        return tuple(name for name in table.columns if name not in (self.group, self.time))
 
     def _named(self, field: Literal["columns", "target"]) -> tuple[str, ...] | None:
         said = self.columns if field == "columns" else self.target
