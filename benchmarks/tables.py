@@ -28,12 +28,12 @@ def measure(rounds: int, *, quick: bool) -> list[dict[str, object]]:
     names = [name for name, package in CONTESTANTS.items() if find_spec(package)]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for path, what in _files(Path(folder), 2_000 if quick else ROWS):
+        for path, what in files(Path(folder), 2_000 if quick else ROWS):
             figures: dict[str, list[dict[str, float]]] = {name: [] for name in names}
             for _ in range(rounds):
                 for name in names:
                     figures[name].append(_read_alone(name, path))
-            _check(what, figures)
+            check(what, figures)
             rows.append(
                 {
                     "file": what,
@@ -63,7 +63,7 @@ def table_of(rows: list[dict[str, object]]) -> list[str]:
     return lines
 
 
-def _files(folder: Path, rows: int) -> list[tuple[Path, str]]:
+def files(folder: Path, rows: int) -> list[tuple[Path, str]]:
     """Files with the same numbers for everyone, and what they are."""
     import pyarrow as pa
     import pyarrow.csv as pacsv
@@ -78,13 +78,13 @@ def _files(folder: Path, rows: int) -> list[tuple[Path, str]]:
         | {f"t{i}": names.take(pa.array(rng.integers(0, 4, rows))) for i in range(4)}
         | {"day": pa.array(rng.integers(0, 20_000, rows).astype(np.int32), pa.int32()).cast(pa.date32())}
     )
-    files = []
+    made = []
     for table, what in ((numbers, "41 columns of reals"), (mixed, "8 of whole numbers, 8 of reals, 4 of texts, dates")):
-        files.append((folder / f"{len(files)}.csv", f"csv, {rows:,} rows, {what}"))
-        pacsv.write_csv(table, files[-1][0])
-        files.append((folder / f"{len(files)}.parquet", f"parquet, {rows:,} rows, {what}"))
-        parquet.write_table(table, files[-1][0])
-    return files
+        made.append((folder / f"{len(made)}.csv", f"csv, {rows:,} rows, {what}"))
+        pacsv.write_csv(table, made[-1][0])
+        made.append((folder / f"{len(made)}.parquet", f"parquet, {rows:,} rows, {what}"))
+        parquet.write_table(table, made[-1][0])
+    return made
 
 
 def _read_alone(name: str, path: Path) -> dict[str, float]:
@@ -95,14 +95,14 @@ def _read_alone(name: str, path: Path) -> dict[str, float]:
     return found
 
 
-def _check(what: str, figures: dict[str, list[dict[str, float]]]) -> None:
+def check(what: str, figures: dict[str, list[dict[str, float]]]) -> None:
     """Raise ValueError where contestants have not read the same."""
     found = {name: (f[0]["rows"], round(f[0]["sum"], 3)) for name, f in figures.items()}
     if len(set(found.values())) > 1:
         raise ValueError(f"{what}: rows and the sum of a column differ: {found}")
 
 
-def _reader(name: str) -> Callable[[Path], tuple[int, float]]:
+def reader(name: str) -> Callable[[Path], tuple[int, float]]:
     """(rows, the sum of the last column of reals) of a file; its package is imported here."""
     if name == OURS:
         import pyarrow.compute as pc
@@ -146,7 +146,7 @@ def _reader(name: str) -> Callable[[Path], tuple[int, float]]:
 def _main(name: str, path: Path) -> None:
     import time
 
-    read = _reader(name)
+    read = reader(name)
     before, began = os.times(), time.perf_counter()
     rows, total = read(path)
     clock, after = time.perf_counter() - began, os.times()

@@ -10,6 +10,7 @@ from nnctl.spec.load import load_text
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
+from benchmarks import tables
 from benchmarks.arena import DisagreementError, check_agreement
 from benchmarks.nets import placed
 from benchmarks.ours import signature, spec
@@ -40,3 +41,14 @@ def test_other_costs_are_no_agreement() -> None:
     check_agreement(CPU[0], {"nnctl": [2.3, 2.2], "equal": [2.300001, 2.200001], "of one step": [2.3]})
     with pytest.raises(DisagreementError, match=r"MLP 784-30-10[\s\S]*another: 2\.3, 2\.21"):
         check_agreement(CPU[0], {"nnctl": [2.3, 2.2], "another": [2.3, 2.21]})
+
+
+def test_readers_of_tables_read_the_same(tmp_path) -> None:
+    for path, _ in tables.files(tmp_path, 50):
+        rows, total = tables.reader("nnctl")(path)
+        assert rows == 50
+        assert tables.reader("pyarrow")(path) == (rows, pytest.approx(total))
+    row = {"file": "csv", "processor_s": {"nnctl": 1.0, "pyarrow": 0.5}}
+    assert tables.table_of([row])[-1] == "| csv | 1.00 | 0.50 | 2.00 |"
+    with pytest.raises(ValueError, match="rows and the sum of a column differ"):
+        tables.check("csv", {"nnctl": [{"rows": 2, "sum": 1.0}], "pyarrow": [{"rows": 2, "sum": 1.1}]})

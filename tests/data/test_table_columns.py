@@ -119,10 +119,19 @@ def test_whole_numbers_beyond_2_53(table):
     text = "x,y\n1,0\n9007199254740993,1\n"
     for columns in ("{}", "{x: number}"):
         with pytest.raises(
-            DataError, match=r"t\.csv:3:1: error: 9007199254740993 is beyond 2\^53.*\n(.*\n)*.*x: category"
+            DataError, match=r"t\.csv:3:1: error: 9007199254740993 is beyond 2\^53: .*\n(.*\n)*.*x: category"
         ):
             table(text, columns)
     assert table(text, "{x: category}").train.inputs.tolist() == [[1, 0], [0, 1]]
+
+
+def test_columns_without_any_number_or_date(table):
+    for column, words in (
+        ("number", "no training row has a number in column 'x'"),
+        ("date", "no training row has a date"),
+    ):
+        with pytest.raises(DataError, match=words):
+            table(rows("x", [None, None]), f"{{x: {{type: {column}, missing: median}}}}")
 
 
 def test_constant_columns_are_0_and_advised_about(table):
@@ -223,6 +232,7 @@ def test_dates_in_a_notation_of_their_own(table):
 # -- what is asked for ----------------------------------------------------------
 
 ASKED = {
+    "another minus": (["\u22124", "7"], r'say x: \{type: number, decimal: "\."\}$'),
     "decimal comma": (["1,5", "2,25"], r"numbers written as '.*'\n  .*say x: \{type: number, decimal: \",\"\}$"),
     "thousands": (["1,234.5", "7"], r'say x: \{type: number, thousands: ","\}$'),
     "points": (["1.234,5", "7"], r'say x: \{type: number, decimal: ",", thousands: "\."\}$'),

@@ -148,6 +148,11 @@ def test_the_latest_rows_are_held_out(load):
     assert load(f"path: t.csv, {said}, split: {{time: day}}, test: 2", t=text).train.inputs.shape == (8, 3)
 
 
+def test_times_that_no_double_tells_apart(load):
+    text = "x,ns,y\n" + "".join(f"{i},{1_700_000_000_000_000_000 + 9 - i},{i % 2}\n" for i in range(10))
+    assert rows_of(load(f"path: t.csv, {NUMBERED}, split: {{time: ns}}, test: 3", t=text))["test"] == [0, 1, 2]
+
+
 def test_equal_times_stay_on_one_side(load):
     assert latest(np.array([1.0, 2, 2, 2, 3]), 2).tolist() == [False, False, False, False, True]
     assert latest(np.array([1.0, 2, 2, 2, 3]), 3).tolist() == [False, True, True, True, True]

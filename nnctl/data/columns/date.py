@@ -102,7 +102,9 @@ class Date(Column):
         dates = self._instants(cells)
         present = dates[~np.isnat(dates)]
         fill = None
-        if self.missing == "median" and len(present):
+        if self.missing == "median":
+            if not len(present):
+                raise cells.error(0, f"no training row has a date in column {cells.name!r}: there is no median")
             # An instant of the data, so that its parts are those of a date that there is.
             fill = float(_seconds(np.sort(present)[(len(present) - 1) // 2 : (len(present) + 1) // 2])[0])
             dates = np.where(np.isnat(dates), _instant(fill), dates)

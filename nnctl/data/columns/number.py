@@ -99,9 +99,6 @@ class Number(Column):
 
     def amounts(self, cells: Cells) -> NDArray[np.float64]:
         """The numbers."""
-        from nnctl.data.tables.numerals import require_told_apart
-
-        require_told_apart(cells)
         return self._notation.numbers(cells) if self.as_text else cells.numbers()
 
     def fit(self, cells: Cells) -> Mapping[str, Any]:
@@ -110,7 +107,7 @@ class Number(Column):
 
         values = self.amounts(cells)
         present = values[np.isfinite(values)]
-        fill = self._fill(present)
+        fill = self._fill(cells, present)
         if fill is not None:
             present = np.where(np.isnan(values), fill, values)
             present = present[np.isfinite(present)]
@@ -151,15 +148,17 @@ class Number(Column):
 
         return Notation(self.decimal or ".", self.thousands, self.unit)
 
-    def _fill(self, present: NDArray[np.float64]) -> float | None:
+    def _fill(self, cells: Cells, present: NDArray[np.float64]) -> float | None:
         """The number that stands for missing ones."""
         import numpy as np
 
         if isinstance(self.missing, float | int):
             return float(self.missing)
-        if self.missing in ("median", "mean") and len(present):
-            return float(np.median(present) if self.missing == "median" else _mean(present))
-        return None
+        if self.missing not in ("median", "mean"):
+            return None
+        if not len(present):
+            raise cells.error(0, f"no training row has a number in column {cells.name!r}: there is no {self.missing}")
+        return float(np.median(present) if self.missing == "median" else _mean(present))
 
 
 def standard(values: NDArray[np.float64]) -> tuple[float, float]:

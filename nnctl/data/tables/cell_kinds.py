@@ -46,6 +46,8 @@ _TRUTH = pa.array(["true", "True", "TRUE", "false", "False", "FALSE"])
 _NONE, _ONE, _TWO = (pa.scalar(number, pa.int32()) for number in range(3))
 _NO_TEXT, _NO_TRUTH = pa.scalar(None, pa.string()), pa.scalar(None, pa.bool_())
 _DATED: tuple[Kind, ...] = ("date", "time", "instant")
+_EXACT = 2.0**53
+"""Below this a double without decimals is one whole number."""
 _WHOLE = "^-?[0-9]+$"
 _NUMBERS_IN_LETTERS = ("inf", "-inf", "+inf", "infinity", "-infinity", "+infinity")
 
@@ -140,10 +142,10 @@ def of_values(values: list[Any]) -> Part:
 
 
 def as_written(value: Any) -> str:
-    """A value as text would have it."""
+    """A value as text would have it: 5 for 5.0, true for True."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else str(value)
 
 
 def assembled(kind: Kind, parts: list[Part]) -> pa.ChunkedArray:

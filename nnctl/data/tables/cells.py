@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from nnctl.data.tables.heading import is_number
 from nnctl.data.tables.stored import StoredColumns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
@@ -29,6 +30,10 @@ class Place(Protocol):
 
     def cell_error(self, row: int, column: str, message: str, expected: str = "", hint: str = "") -> DataError:
         """The error for a cell. row: of the table as it was read, from 0."""
+
+
+_EXACT = 1 << 53
+"""Up to here double precision tells whole numbers from their neighbours."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,29 @@ class Cells:
     def numbers(self) -> NDArray[np.float64]:
         """The column as float64 (n,), NaN where a cell is missing. Raises DataError where it holds something else."""
         if not self.is_number:
-            index, text = next(
-                ((i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None and not _is_number(str(t))),
-                (0, None),
-            )
+            present = [(i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None]
+            # Python reads as numbers what readers of tables do not, as 1_000.
+            index, text = next(((i, t) for i, t in present if not is_number(str(t))), (present or [(0, None)])[0])
             hint = f"if the column holds names, say {self.name}: category under data.columns"
             raise self.error(index, f"{cut(str(text))!r} is no number", f"a number in column {cut(self.name)!r}", hint)
+        self.require_told_apart()
         return np.asarray(pc.cast(self.values, pa.float64()).to_numpy(), dtype=np.float64)
+
+    def require_told_apart(self) -> None:
+        """Raise DataError at the first whole number that double precision does not tell from its neighbours."""
+        if pa.types.is_integer(self.values.type):
+            beyond = pc.greater(pc.cast(pc.abs(self.values), pa.uint64(), safe=False), _EXACT)
+        elif self.is_text:
+            beyond = pc.match_substring_regex(pc.cast(self.values, pa.string()), "^[+-]?[1-9][0-9]{16,}$")
+        else:
+            return
+        if (index := pc.index(beyond, True).as_py()) >= 0:
+            raise self.error(
+                index,
+                f"{self.values[index].as_py()} is beyond 2^53: as a number it would not be told from its neighbours",
+                "",
+                f"an identifier is no number: under data.columns, say {self.name}: ignore, or {self.name}: category",
+            )
 
     def codes(self) -> tuple[NDArray[np.int64], list[str]]:
         """(a code for each row (n,), −1 where the cell is missing; the texts that codes stand for)."""
@@ -145,11 +166,3 @@ class Table:
                 columns = {name: self.columns[name].slice(first, stop - first) for name in names}
             places = np.arange(first, stop, dtype=np.int64) if self.rows is None else self.rows[first:stop]
             yield Table(columns, self.place, places)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

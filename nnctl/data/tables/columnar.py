@@ -13,7 +13,7 @@ import pyarrow.ipc as ipc
 import pyarrow.parquet as parquet
 
 from nnctl.data.opening import open_file
-from nnctl.data.tables.cell_kinds import Part, kind_of
+from nnctl.data.tables.cell_kinds import TYPES, Part, kind_of
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.heading import is_number, require_distinct
 from nnctl.data.tables.layout import Layout
@@ -22,7 +22,9 @@ from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.words import cut
 from nnctl.errors import DataError
 
-_BATCH_ROWS = 1 << 16
+_BATCH_ROWS = 1 << 15
+_BUFFER = 1 << 16
+"""Bytes that are read ahead of each column: a group of rows may be as large as the file."""
 _STREAM = b"\xff\xff\xff\xff"
 """The first bytes of Arrow's format for streams."""
 
@@ -52,6 +54,14 @@ class ColumnarReader(Reader):
     def names(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return tuple(name.strip() for name in self._schema.names)
+
+    def types(self) -> dict[str, pa.DataType]:
+        """See `Reader`. The schema has them, but where numbers may not fit 64 bits."""
+        fields = zip(self.names, self._schema.types, strict=True)
+        if any(pa.types.is_decimal(type_) or pa.types.is_uint64(type_) for _, type_ in fields):
+            return super().types()
+        empty = {n: self._cells(n, pa.array([], t)) for n, t in zip(self.names, self._schema.types, strict=True)}
+        return {name: TYPES[part.kind] for name, part in empty.items()}
 
     def table(self) -> Table:
         """The table, whole. Raises DataError."""
@@ -94,7 +104,7 @@ class ColumnarReader(Reader):
 
     def _record_batches(self) -> Iterator[pa.RecordBatch]:
         if self._is_parquet:
-            with parquet.ParquetFile(self._path) as file:
+            with parquet.ParquetFile(self._path, buffer_size=_BUFFER, pre_buffer=False) as file:
                 yield from file.iter_batches(_BATCH_ROWS)
         elif self._is_stream():
             with open_file(self._path) as source:

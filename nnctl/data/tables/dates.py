@@ -37,6 +37,8 @@ def instants(cells: Cells, notation: str | None) -> Instants:
         whole = pc.cast(pc.cast(cells.values, pa.timestamp("us", getattr(kind, "tz", None)), safe=False), pa.int64())
         numbers = np.asarray(pc.fill_null(whole, np.iinfo(np.int64).min).to_numpy(), dtype=np.int64)
         return numbers.view("datetime64[us]")
+    if cells.values.null_count == len(cells):
+        return np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
     if not cells.is_text:
         example = "%Y%m%d" if pa.types.is_integer(kind) else "%d/%m/%Y"
         message = f"column {cut(cells.name)!r} holds {kind}, no dates"

@@ -233,7 +233,7 @@ def _has_pairs_of_quotes(data: bytes) -> bool:
 
 def _may_be_empty(data: bytes) -> bool:
     """True where there may be empty lines."""
-    return data[:1] in b"\r\n" or b"\n\n" in data or b"\n\r" in data
+    return _Positions(data, b"\n").any_behind(b"\n") or _Positions(data, b"\r").any_behind(b"\n")
 
 
 class _Positions:

@@ -62,7 +62,7 @@ def kind_of(cells: Cells) -> Column:
     if cells.values.null_count == len(cells):
         raise _ask(cells, "holds nothing but missing cells", f"{cells.name}: ignore")
     if cells.is_number:
-        numerals.require_told_apart(cells)
+        cells.require_told_apart()
         return Number()
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return Date()
@@ -95,10 +95,9 @@ def require_plain(cells: Cells, texts: pa.Array) -> None:
     """
     if pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py():
         return
-    readings = numerals.notations(texts)
-    if readings == [numerals.PLAIN]:
+    if pc.all(pc.match_substring_regex(texts, r"^[+-]?[0-9]+$")).as_py():
         return
-    if readings:
+    if readings := numerals.notations(texts):
         say = " or ".join(f"{cells.name}: {{{reading.fields}}}" for reading in readings)
         example = cut(texts[0].as_py())
         both = f" in {len(readings)} readings" if len(readings) > 1 else ""

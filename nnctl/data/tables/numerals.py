@@ -16,7 +16,6 @@ from nnctl.data.words import cut
 
 DIVISORS = {"%": 100.0, "‰": 1000.0}
 """Units that are numbers: 12 % is 12 divided by 100."""
-_EXACT = 1 << 53
 _SPACES = " \t\u00a0\u2007\u2009\u202f"
 _CURRENCIES = "$€£¥₹₽₩₺₪฿₫₴₦"
 _CODES = ("USD", "EUR", "GBP", "CHF", "JPY", "INR", "CNY", "AUD", "CAD", "SEK", "NOK", "DKK", "PLN", "BRL", "kr", "zł")
@@ -64,6 +63,7 @@ class Notation:
         """
         if not cells.is_text:
             return cells.numbers()
+        cells.require_told_apart()
         texts = pc.cast(cells.values, pa.string())
         wrong = pc.invert(pc.match_substring_regex(texts, self.pattern))
         if (index := pc.index(wrong, True).as_py()) >= 0:
@@ -87,7 +87,9 @@ class Notation:
     @property
     def fields(self) -> str:
         """The fields of `number` that say so, as a spec has them."""
-        said = {"decimal": None if self.decimal == "." else self.decimal, "thousands": self.thousands}
+        # What is plain and was yet read as text has another sign, which is read where the spec says a notation.
+        plain = self.decimal == "." and (self.thousands, self.unit) != (None, None)
+        said = {"decimal": None if plain else self.decimal, "thousands": self.thousands}
         named = {name: value for name, value in (said | {"unit": self.unit}).items() if value is not None}
         return ", ".join(["type: number", *(f'{name}: "{value}"' for name, value in named.items())])
 
@@ -134,21 +136,3 @@ def _plainest(notation: Notation, texts: pa.Array) -> Notation:
     # A point between groups leaves the comma for the decimals, whether there are any or not.
     comma = notation.decimal == "," and (thousands == "." or pc.any(pc.match_substring(texts, ",")).as_py())
     return Notation("," if comma else ".", thousands, notation.unit)
-
-
-def require_told_apart(cells: Cells) -> None:
-    """Raise DataError at the first whole number that double precision does not tell from its neighbour."""
-    if pa.types.is_integer(cells.values.type):
-        beyond = pc.greater(pc.cast(pc.abs(cells.values), pa.uint64(), safe=False), _EXACT)
-    elif cells.is_text:
-        beyond = pc.match_substring_regex(pc.cast(cells.values, pa.string()), "^[+-]?[1-9][0-9]{16,}$")
-    else:
-        return
-    if (index := pc.index(beyond, True).as_py()) >= 0:
-        number = cells.values[index].as_py()
-        raise cells.error(
-            index,
-            f"{number} is beyond 2^53, and as a number it would not be told from its neighbours",
-            "",
-            f"an identifier is no number: under data.columns, say {cells.name}: ignore, or {cells.name}: category",
-        )

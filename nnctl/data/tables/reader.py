@@ -57,6 +57,10 @@ class Reader(Protocol):
         DataError.
         """
 
+    def types(self) -> dict[str, pa.DataType]:
+        """The types of the columns, decided over the whole file in bounded memory. Raises DataError."""
+        return _types(self)
+
     def table(self) -> Table:
         """The table, whole, one kind a column over all of it. Raises DataError."""
         return _whole(self)
@@ -82,8 +86,7 @@ def _whole(reader: Reader) -> Table:
     return Table({name: assembled(kinds[name], parts[name]) for name in reader.names}, reader.place)
 
 
-def types_of(reader: Reader) -> dict[str, pa.DataType]:
-    """The types of the columns, decided over the whole file in bounded memory. Raises DataError."""
+def _types(reader: Reader) -> dict[str, pa.DataType]:
     kinds: dict[str, Kind] = {}
     rows = 0
     for batch in reader.batches():

@@ -12,7 +12,7 @@ from nnctl.data.stored.folder import digest_of, entry, on_disk
 from nnctl.data.stored.progress import shown
 from nnctl.data.tables.cells import Place, Table
 from nnctl.data.tables.layout import Layout
-from nnctl.data.tables.reader import Reader, stream, types_of
+from nnctl.data.tables.reader import Reader, stream
 from nnctl.data.tables.stored import StoredColumns, write_columns
 from nnctl.errors import DataError
 
@@ -38,7 +38,7 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
 
     def make(folder: Path) -> None:
         reader = reader_of(path, layout)
-        types = types_of(reader)
+        types = reader.types()
         parts = shown(stream(reader, types), f"keeping the columns of {path}", None, "rows")
         write_columns(folder, (part.columns for part in parts))
         pa.default_memory_pool().release_unused()
@@ -59,7 +59,7 @@ def read_table(path: Path, layout: Layout) -> Table:
 def stream_table(path: Path, layout: Layout, types: Mapping[str, pa.DataType]) -> Iterator[Table]:
     """The columns of a file that have a type in `types`, in the order of the file, in tables of bounded size.
 
-    types: int64, double, bool, string, date32 or timestamp, with a zone or not, by name, as `types_of` or the types of
+    types: int64, double, bool, string, date32 or timestamp, with a zone or not, by name, as `Reader.types` or those of
     a table that was read give them. Each table's `rows` are places in the whole file. Raises DataError at a cell that
     does not fit its column; a name that the file has not is left out, for the caller to miss.
     """

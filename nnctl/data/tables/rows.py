@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -90,10 +90,13 @@ def _by_column(cells: Cells, fold: tuple[int, int] | None) -> SplitHints:
     return SplitHints(places.astype(np.int8))
 
 
-def _times(cells: Cells, said: Column | None) -> NDArray[np.float64]:
+def _times(cells: Cells, said: Column | None) -> NDArray[Any]:
     """Numbers that grow with time. Raises DataError where a cell is missing or no time."""
     if said is not None and said.used:
         times = np.asarray(said.amounts(cells))
+    elif pa.types.is_integer(cells.values.type) and not cells.values.null_count:
+        # Nanoseconds since 1970 are more than a double tells apart.
+        return np.asarray(cells.values.to_numpy())
     elif cells.is_number and not pa.types.is_boolean(cells.values.type):
         times = cells.numbers()
     else:

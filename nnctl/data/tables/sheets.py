@@ -18,8 +18,6 @@ from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
-_EXACT = 2.0**53
-
 
 class SheetReader(Reader):
     """A reader of a sheet. Its first row that is not empty is the first; a cell with an error is missing.
@@ -61,8 +59,7 @@ class SheetReader(Reader):
         position, marks = self._positions[name], self._layout.marks
         values = [row[position] for row in self._rows]
         values = [None if value is not None and as_written(value) in marks else value for value in values]
-        numbers = [value for value in values if isinstance(value, float)]
-        if all(value.is_integer() and abs(value) < _EXACT for value in numbers):
+        if all(as_written(value).lstrip("-").isdigit() for value in values if isinstance(value, float)):
             values = [int(value) if isinstance(value, float) else value for value in values]
         if name in self.notated and all_numbers(values):
             return of_values(values)

@@ -27,7 +27,7 @@ def test_parts_are_the_whole(tmp_path: Path):
     path = tmp_path / "t.csv"
     path.write_text(TEXT + "300,1,b,2024-02-01,x\n")
     whole = read_table(path, Layout())
-    types = reader.types_of(reader_of(path, Layout()))
+    types = reader_of(path, Layout()).types()
     assert types == {name: column.type for name, column in whole.columns.items()}
     assert types["later"] == pa.string()
     parts = list(stream_table(path, Layout(), types))
@@ -74,14 +74,14 @@ def test_parts_of_other_formats(tmp_path: Path):
     table = pa.table({"n": pa.array(range(100_000), pa.int32()), "name": ["a"] * 100_000})
     parquet.write_table(table, tmp_path / "t.parquet")
     parts = list(stream_table(tmp_path / "t.parquet", Layout(), {"n": pa.float64(), "name": pa.string()}))
-    assert len(parts) == 2
-    assert parts[1].rows[0] == 65_536
-    assert parts[1].columns["n"][0].as_py() == 65_536.0
+    assert len(parts) > 2
+    assert parts[1].rows[0] == len(parts[0]) == parts[1].columns["n"][0].as_py()
+    assert reader_of(tmp_path / "t.parquet", Layout()).types() == {"n": pa.int64(), "name": pa.string()}
     assert parts[0].columns["n"].type == pa.float64()
     with pytest.raises(DataError, match=r"t\.parquet: row 1, column 'name': 'a' is no number"):
         list(stream_table(tmp_path / "t.parquet", Layout(), {"name": pa.float64()}))
     (tmp_path / "t.jsonl").write_text("".join(f'{{"n": {i}}}\n' for i in range(300)) + '{"later": "x"}\n')
-    types = reader.types_of(reader_of(tmp_path / "t.jsonl", Layout()))
+    types = reader_of(tmp_path / "t.jsonl", Layout()).types()
     assert types == {"n": pa.int64(), "later": pa.string()}
     parts = list(stream_table(tmp_path / "t.jsonl", Layout(), types))
     assert sum(map(len, parts)) == 301

@@ -229,6 +229,34 @@ def test_a_sheet(tmp_path: Path):
     assert str(error) == f"{tmp_path}/t.xlsx: sheet 'one', cell C4: m"
 
 
+def test_numbers_of_a_sheet_are_names_and_marks(tmp_path: Path):
+    path = tmp_path / "t.xlsx"
+    rows = [[_text("B2", "y"), _number("C2", 2019)], [_number("B3", -999), _number("C3", 1.5)], [_number("B4", 1)]]
+    _workbook(path, {"one": rows})
+    assert columns(path, header=True, missing=("", "-999")) == {"y": [None, 1], "2019": [1.5, None]}
+
+
+def test_a_sheet_of_open_document(tmp_path: Path):
+    cells = (
+        '<table:table-row><table:table-cell office:value-type="string"><text:p>a</text:p></table:table-cell>'
+        '<table:table-cell office:value-type="string"><text:p>b</text:p></table:table-cell></table:table-row>'
+        '<table:table-row><table:table-cell office:value-type="float" office:value="5"/>'
+        '<table:table-cell office:value-type="date" office:date-value="2024-01-31"/></table:table-row>'
+    )
+    spaces = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in ("office", "table", "text"))
+    with zipfile.ZipFile(tmp_path / "t.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        manifest = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{manifest}"/>')
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="one">{cells}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    assert columns(tmp_path / "t.ods") == {"a": [5], "b": [date(2024, 1, 31)]}
+
+
 def test_several_sheets(tmp_path: Path):
     path = tmp_path / "t.xlsx"
     _workbook(path, {"one": [], "two": SHEET, "three": SHEET[:1]})
