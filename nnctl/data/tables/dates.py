@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from nnctl.data.tables.cells import Cells
 from nnctl.data.words import cut
-from nnctl.errors import DataError
 
 Instants = NDArray[np.datetime64]
 """Microseconds since 1970, in the time of the cells; of those with a zone in that of Greenwich. NaT where missing."""
@@ -97,6 +96,3 @@ def require_dates(cells: Cells, dates: Instants) -> None:
     """Raise DataError at the first cell that is missing."""
     if (gaps := np.isnat(dates)).any():
         raise cells.missing(int(np.argmax(gaps)), f"{cells.name}: {{type: date, missing: median}}")
-
-
-__all__ = ["DataError", "Instants", "instant_of", "instants", "is_iso", "notations", "require_dates"]
