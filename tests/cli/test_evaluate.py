@@ -135,7 +135,7 @@ def test_a_confusion_of_values_is_none() -> None:
         (
             ("predict", "runs/tiny", "-", "--steps", "9"),
             2,
-            "--steps 9: only nets trained on data of type series forecast, not on blobs",
+            "only nets trained on data of type series forecast",
         ),
         (("predict", "runs/tiny", "-", "--force"), 2, "--force lets --out FILE overwrite a file"),
         (("predict", "runs/tiny", "-", "--format", "cvs"), 2, "expected jsonl or csv"),
