@@ -36,7 +36,10 @@ def forecast(saved: SavedRun, steps: int, path: Path | None = None) -> Answers:
     """
     source = saved.loaded.spec.data
     if not isinstance(source, SeriesSource):
-        raise UsageError(f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}")
+        raise UsageError(
+            f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}\n"
+            "  beside --sample N it is the number of Gibbs steps"
+        )
     run = saved.start(reference_name())
     plan = _Plan(source, tuple(run.fitted["inputs"]), tuple(run.fitted["targets"]), run.fitted["series"])
     plan.require_foreseen(steps)

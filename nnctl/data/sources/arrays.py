@@ -58,6 +58,11 @@ class ArraySource(IgnoringSource):
         return [Problem(name, f"{name} beside padding", why) for name, (said, why) in others.items() if said]
 
     @property
+    def fills_up(self) -> bool:
+        """True where the file says by what."""
+        return self.padding is not None
+
+    @property
     def filling(self) -> float | None:
         """The number that fills sequences up, which may be NaN; None where none does."""
         return None if self.padding is None else float(self.padding)

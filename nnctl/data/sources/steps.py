@@ -90,6 +90,11 @@ class SequenceSource(StepTable, IgnoringSource):
     undecided_targets = True
 
     @property
+    def fills_up(self) -> bool:
+        """True: lengths of sequences are those of groups."""
+        return True
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Names of the targets' columns."""
         return (self.target,) if isinstance(self.target, str) else self.target
