@@ -1,4 +1,4 @@
-"""Examples to which a net has no finite answer: which one, in what words, and where it lies in the data."""
+"""Examples that are far from all others, where a net overflows on them: which one, and its place in the data."""
 
 from __future__ import annotations
 
@@ -20,23 +20,11 @@ _FAR = 1e4
 """A number this many times the largest of training is no accident of training."""
 
 
-def not_finite(outputs: NDArray[Any]) -> int | None:
-    """The first row of outputs (n, …) with a number that is not finite; None where there is none."""
-    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
-    return None if finite.all() else int(np.argmin(finite))
-
-
-def words_on(output: NDArray[Any]) -> str:
-    """A sentence on an output that is not finite."""
-    numbers = np.ravel(output)
-    return f"the net's answer is {numbers[~np.isfinite(numbers)][0]}, no finite number"
-
-
 def far_example(engine: Engine, data: Dataset, split: str, source: Source, folder: Path, seed: int) -> DataError | None:
-    """The error for the example of a split that is far from all of training, where a net overflows on it.
+    """The error for the example of a split that is far from all of training, where the cost overflows on it.
 
     It is the one with the input, or the value among targets, that is the most times the largest of training, in
-    magnitude as the net computes. None where none is far, or its own answer and target are moderate.
+    magnitude as the net computes; of the training split, of its other examples. None where none is far.
     """
     part, signature = data.splits[split], data.signature
     columns = FittedColumns.of(data.fitted)
@@ -56,28 +44,36 @@ def far_example(engine: Engine, data: Dataset, split: str, source: Source, folde
     if not far:
         return None
     ratio, row, column, what = max(far)
-    message = (
-        f"{what} {ratio:.0e} times the largest of training, and the cost on the {split} split is not finite for it"
-    )
+    than = "the largest of the others" if split == "train" else "the largest of training"
+    message = f"{what} {ratio:.0e} times {than}, and the cost on the {split} split is not finite"
     if split not in data.places:
         return DataError(f"{source.where(folder)}: {split} example {row} (counted from 0): {message}")
     return source.example_error(folder, seed, int(data.places[split][row]), column, message)
 
 
 def _farthest(train: Rows, rows: Rows, shift: Any, scale: Any) -> tuple[float, int, int]:
-    """(how many times the largest magnitude of training, the row, the number in it) of the row that is farthest."""
-    largest = np.zeros(math.prod(train.shape[1:]))
-    for piece in pieces_of(train):
-        np.maximum(largest, _magnitudes(piece, shift, scale).max(axis=0), out=largest)
+    """(how many times the largest magnitude of training, the row, the number in it) of the row that is farthest.
+
+    train, rows: the same for the largest of the other rows.
+    """
+    measure = _largest(train, shift, scale)[0 if rows is not train else 1]
     # A number that is 0 throughout is measured by the others.
-    largest[largest == 0.0] = largest.max() or 1.0
+    measure[measure == 0.0] = measure.max() or 1.0
     best, first = (-1.0, 0, 0), 0
     for piece in pieces_of(rows):
-        ratios = _magnitudes(piece, shift, scale) / largest
+        ratios = _magnitudes(piece, shift, scale) / measure
         row, place = np.unravel_index(int(np.argmax(ratios)), ratios.shape)
         best = max(best, (float(ratios[row, place]), first + int(row), int(place)))
         first += len(piece)
     return best
+
+
+def _largest(rows: Rows, shift: Any, scale: Any) -> NDArray[np.float64]:
+    """The largest magnitude of each number of a row, and the largest but one, (2, numbers)."""
+    two = np.zeros((2, math.prod(rows.shape[1:])))
+    for piece in pieces_of(rows):
+        two = np.partition(np.concatenate([two, _magnitudes(piece, shift, scale)]), -2, axis=0)[:-3:-1]
+    return two
 
 
 def _magnitudes(rows: NDArray[Any], shift: Any, scale: Any) -> NDArray[np.float64]:

@@ -56,7 +56,8 @@ class Dataset:
     unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
     fitted: what the source learned of the training examples, as plain data: inputs to come are made by it.
     doubts: the source's, a sentence each.
-    places: of each example of a split its index among the source's; not of a test set that the source has apart.
+    places: of each example of a split its index among the source's; not of a training set with copies, nor of a test
+        set that the source has apart.
     """
 
     signature: DataSignature
@@ -157,6 +158,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if source.expand:
         train = in_memory(splits["train"].inputs, "data.expand: the training set")
         splits["train"] = _expanded(train, splits["train"], source, unit, seed)
+        del places["train"]
     for name, split in splits.items():
         require_counting(split.targets, split.weights, source.ignored, name)
     splits, weights = _weighed(splits, source, signature)

@@ -110,7 +110,13 @@ class _Draw:
         return rest[dealt != which], rest[dealt == which]
 
     def _mask(self, name: str, rest: Indices, k: int, purpose: Purpose) -> NDArray[np.bool_]:
-        """The examples of `rest` to hold out, nearly k."""
+        """The examples of `rest` to hold out, nearly k. Raises DataError where there are no more than k left."""
+        if k >= len(rest):
+            raise DataError(
+                f"what is held out for the test leaves {len(rest):,} examples, and {k:,} are asked for {name}: "
+                "groups and equal times are not divided\n  ask for fewer",
+                name,
+            )
         if self.hints.times is not None:
             return latest(self.hints.times[rest], k)
         if self.hints.groups is None:

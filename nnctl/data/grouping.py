@@ -54,6 +54,8 @@ class Groups:
         if left > 0 and len(rest) > 1:
             smallest = rest[np.argmin(self.sizes[rest])]
             chosen[smallest] = self.sizes[smallest] < 2 * left or not chosen.any()
+        if chosen.all():
+            chosen[np.argmax(self.sizes)] = False
         return chosen[self.of]
 
     def deal(self, folds: int, seed: int) -> NDArray[np.int64]:
@@ -65,14 +67,17 @@ class Groups:
             raise DataError(f"{folds} parts are asked for of {len(self.sizes)} groups", "fold")
         order = permutation(len(self.sizes), seed, Purpose.FOLDS)
         order = order[np.argsort(-self.sizes[order], kind="stable")]
-        of_kind = np.zeros((int(self.kinds.max()) + 1, folds), dtype=np.int64)
+        of_kind = [[0] * folds for _ in range(int(self.kinds.max()) + 1)]
+        totals = [0] * folds
         dealt = np.zeros(len(self.sizes), dtype=np.int64)
-        for place, group in enumerate(order.tolist()):
-            kind, totals = self.kinds[group], of_kind.sum(axis=0)
+        rows = zip(order.tolist(), self.sizes[order].tolist(), self.kinds[order].tolist(), strict=True)
+        for place, (group, size, kind) in enumerate(rows):
+            filled = of_kind[kind]
             # The first go to one fold each, so that none stays empty.
-            fold = place if place < folds else int(np.lexsort((totals, of_kind[kind]))[0])
+            fold = place if place < folds else min(range(folds), key=lambda f: (filled[f], totals[f]))
             dealt[group] = fold
-            of_kind[kind, fold] += self.sizes[group]
+            filled[fold] += size
+            totals[fold] += size
         return dealt[self.of]
 
     def _fill(self, chosen: NDArray[np.bool_], order: NDArray[np.int64], quota: int) -> None:

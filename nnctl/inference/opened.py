@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.analysis.overflow import not_finite, words_on
 from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import Diagnostic, SpecError, UsageError
 from nnctl.graph import interface
+from nnctl.inference.finite import not_finite, words_on
 from nnctl.inference.inputs import ErrorOf
 from nnctl.inference.judging import counted, judge
 from nnctl.runs.checkpoints import Checkpoint, FolderStore

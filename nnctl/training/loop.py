@@ -354,8 +354,10 @@ class Loop:
         saved = "the checkpoint is saved, --resume goes on from it" if self.store is not None else "nothing was saved"
         return Interrupted(number, f"stopped {where}; {saved}")
 
-    def _diverged(self, chunk: Chunk, index: int, scheduled: Mapping[str, float]) -> DivergedError:
+    def _diverged(self, chunk: Chunk, index: int, scheduled: Mapping[str, float]) -> DivergedError | DataError:
         self._save_best()
+        if (error := self._blame("train")) is not None:
+            return error
         epoch = self.timetable.epoch_of(self.step) + 1
         return DivergedError(
             f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"

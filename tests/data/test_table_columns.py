@@ -266,6 +266,15 @@ def test_the_line_that_is_named_reads_the_column(table):
     assert table(rows("x", ["1.234,50 €", "7 €"]), f"{{{line}}}").train.inputs[:, 0].tolist() == [1, -1]
 
 
+def test_the_line_has_a_name_that_yaml_reads(table):
+    """Names of columns may be anything; where they need quotes, the line has them."""
+    for name in ("price: net", "#1", "2 rooms", "null", "Größe (m²)"):
+        with pytest.raises(DataError) as caught:
+            table(rows(name, ["1,5", "2,5"]))
+        line = str(caught.value).rpartition("say ")[2]
+        assert table(rows(name, ["1,5", "2,5"]), f"{{{line}}}").train.inputs[:, 0].tolist() == [-1, 1]
+
+
 def test_a_word_among_numbers_is_named_with_its_line(table):
     with pytest.raises(
         DataError, match=r"t\.csv:6:1: error: 'none yet' is no number, as 97\.5 % of the cells of column 'x'"

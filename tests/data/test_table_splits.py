@@ -83,6 +83,15 @@ def test_split_by_a_column_that_is_no_input(load):
     )
 
 
+def test_groups_that_leave_too_little(load):
+    text = "x,who,y\n" + "".join(f"{i},{'a' if i < 8 else 'b' if i < 16 else 'c'},{i % 2}\n" for i in range(18))
+    with pytest.raises(DataError, match="held out for the test leaves 8 examples, and 10 are asked for validation"):
+        load("path: t.csv, split: {by: who}, test: 7, validation: 10", t=text)
+    # Of two groups that are left, one trains.
+    data = load("path: t.csv, split: {by: who}, test: 8, validation: 9", t=text)
+    assert len(data.train) in (2, 8)
+
+
 def test_groups_that_cannot_be_held_out(load):
     text = "x,who,y\n1,a,0\n2,a,1\n3,a,0\n"
     with pytest.raises(DataError, match="all examples left are of one group: none can be held out for validation"):

@@ -111,3 +111,18 @@ def test_combinations_are_ranked_by_any_metric(metric: str, higher: bool) -> Non
     assert len(means) == 2
     assert means == sorted(means, reverse=higher)
     assert means[0] != means[1]
+
+
+@pytest.mark.slow
+def test_a_table_s_own_folds() -> None:
+    """The data has no reading without a fold, and each row validates once, in the fold that its column says."""
+    Path("t.csv").write_text("x,k,y\n" + "".join(f"{i % 7},{i % 2},{'ab'[i % 3 % 2]}\n" for i in range(30)))
+    Path("net.yaml").write_text(
+        "data: {type: table, path: t.csv, target: y, split: {column: k}}\n"
+        "layers: [{type: dense, units: 2, activation: softmax}]\n"
+        "cost: log_likelihood\nschedule: {epochs: 1}\nbackend: numpy\nsweep: {folds: 2}\n"
+    )
+    swept = nnctl("sweep", "net.yaml", "--quiet")
+    assert swept.returncode == 0, swept.stderr
+    rows = [json.loads(line) for line in swept.stdout.splitlines()]
+    assert sorted((row["fold"], row["status"]) for row in rows) == [(0, "finished"), (1, "finished")]

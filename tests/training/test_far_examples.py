@@ -64,6 +64,12 @@ def test_a_huge_number_of_an_array_is_named() -> None:
         train("{type: npz, path: t.npz, validation: 3, split: ordered}")
 
 
+def test_a_huge_number_of_training_is_named() -> None:
+    write_table(3, 0, "1e30")
+    with pytest.raises(DataError, match=r"t\.csv:5:1: error: the input 1e\+30 is 7e\+29 times the largest of the"):
+        train("{type: csv, path: t.csv, target: y}")
+
+
 def test_a_rate_that_is_too_high_is_still_the_fault() -> None:
     """Validation of the size of training: a net that overflows there has learned too fast."""
     write_table(0, 0, "1.0")

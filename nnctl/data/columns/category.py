@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from nnctl.components.base import Column
 from nnctl.components.fields import PositiveInt
 from nnctl.components.registry import Problem, register
-from nnctl.data.words import cut
+from nnctl.data.words import cut, key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,9 +109,9 @@ class Category(Column):
         if (columns < 0).any():
             index = int(np.argmax(columns < 0))
             if codes[index] < 0:
-                raise cells.missing(index, f"{cells.name}: {{type: category, missing: category}}")
+                raise cells.missing(index, f"{key(cells.name)}: {{type: category, missing: category}}")
             message = f"{cut(names[codes[index]])!r} is no category of the training rows"
-            hint = f"under data.columns, say {cells.name}: {{type: category, unseen: other}}"
+            hint = f"under data.columns, say {key(cells.name)}: {{type: category, unseen: other}}"
             raise cells.error(index, message, "", hint)
         if self.embedding is not None:
             if width <= columns.max(initial=-1):
@@ -133,7 +133,7 @@ class Category(Column):
     def amounts(self, cells: Cells) -> NDArray[np.float64]:
         """Nothing: raises DataError, for names are no numbers."""
         message = f"column {cut(cells.name)!r} is a category, and a number is needed"
-        raise cells.error(0, message, "", f"under data.columns, say {cells.name}: number")
+        raise cells.error(0, message, "", f"under data.columns, say {key(cells.name)}: number")
 
     def _special(self, learned: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the rows beside the categories."""

@@ -12,6 +12,7 @@ from annotated_types import MaxLen, MinLen
 from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
+from nnctl.data.words import key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +130,7 @@ class Number(Column):
         if learned["fill"] is not None:
             values = np.where(missing, learned["fill"], values)
         elif missing.any():
-            raise cells.missing(int(np.argmax(missing)), f"{cells.name}: {{type: number, missing: median}}")
+            raise cells.missing(int(np.argmax(missing)), f"{key(cells.name)}: {{type: number, missing: median}}")
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = (values - learned["shift"]) * learned["scale"]
         fits = np.abs(scaled) <= np.finfo(np.float32).max

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.tables.heading import is_number
 from nnctl.data.tables.stored import StoredColumns
-from nnctl.data.words import cut, nearest, some
+from nnctl.data.words import cut, key, nearest, some
 from nnctl.errors import DataError
 
 
@@ -70,7 +70,7 @@ class Cells:
             present = [(i, t) for i, t in enumerate(self.values.to_pylist()) if t is not None]
             # Python reads as numbers what readers of tables do not, as 1_000.
             index, text = next(((i, t) for i, t in present if not is_number(str(t))), (present or [(0, None)])[0])
-            hint = f"if the column holds names, say {self.name}: category under data.columns"
+            hint = f"if the column holds names, say {key(self.name)}: category under data.columns"
             raise self.error(index, f"{cut(str(text))!r} is no number", f"a number in column {cut(self.name)!r}", hint)
         self.require_told_apart()
         return np.asarray(pc.cast(self.values, pa.float64()).to_numpy(), dtype=np.float64)
@@ -84,11 +84,12 @@ class Cells:
         else:
             return
         if (index := pc.index(beyond, True).as_py()) >= 0:
+            name = key(self.name)
             raise self.error(
                 index,
                 f"{self.values[index].as_py()} is beyond 2^53: as a number it would not be told from its neighbours",
                 "",
-                f"an identifier is no number: under data.columns, say {self.name}: ignore, or {self.name}: category",
+                f"an identifier is no number: under data.columns, say {name}: ignore, or {name}: category",
             )
 
     def codes(self) -> tuple[NDArray[np.int64], list[str]]:

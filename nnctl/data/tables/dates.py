@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nnctl.data.tables.cells import Cells
-from nnctl.data.words import cut
-from nnctl.errors import DataError
+from nnctl.data.words import cut, key
 
 Instants = NDArray[np.datetime64]
 """Microseconds since 1970, in the time of the cells; of those with a zone in that of Greenwich. NaT where missing."""
@@ -43,7 +42,7 @@ def instants(cells: Cells, notation: str | None) -> Instants:
         example = "%Y%m%d" if pa.types.is_integer(kind) else "%d/%m/%Y"
         message = f"column {cut(cells.name)!r} holds {kind}, no dates"
         raise cells.error(
-            0, message, "", f'say how they are written: {cells.name}: {{type: date, format: "{example}"}}'
+            0, message, "", f'say how they are written: {key(cells.name)}: {{type: date, format: "{example}"}}'
         )
     codes, texts = cells.codes()
     found = np.full(len(texts) + 1, np.datetime64("NaT"), dtype="datetime64[us]")
@@ -52,7 +51,9 @@ def instants(cells: Cells, notation: str | None) -> Instants:
         if instant is None and (codes == place).any():
             index = int(np.argmax(codes == place))
             expected = f"a date written as {notation}" if notation else "a date as 2021-03-04 or 2021-03-04 17:30:00"
-            hint = "" if notation else f'say how they are written: {cells.name}: {{type: date, format: "%d/%m/%Y"}}'
+            hint = (
+                "" if notation else f'say how they are written: {key(cells.name)}: {{type: date, format: "%d/%m/%Y"}}'
+            )
             raise cells.error(index, f"{cut(text)!r} is no date", expected, hint)
         found[place] = np.datetime64("NaT") if instant is None else instant
     # The last of these is at −1, the code of a missing cell.
@@ -96,7 +97,4 @@ def _first_of_alike(found: list[str], texts: Sequence[str]) -> list[str]:
 def require_dates(cells: Cells, dates: Instants) -> None:
     """Raise DataError at the first cell that is missing."""
     if (gaps := np.isnat(dates)).any():
-        raise cells.missing(int(np.argmax(gaps)), f"{cells.name}: {{type: date, missing: median}}")
-
-
-__all__ = ["DataError", "Instants", "instant_of", "instants", "is_iso", "notations", "require_dates"]
+        raise cells.missing(int(np.argmax(gaps)), f"{key(cells.name)}: {{type: date, missing: median}}")

@@ -25,7 +25,7 @@ from nnctl.data.tables.cell_kinds import kind_of
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
-from nnctl.data.words import some
+from nnctl.data.words import key, some
 
 _INPUTS, _LEARNED = "inputs.f32", "learned.json"
 _PART_ROWS = 1 << 16
@@ -95,6 +95,8 @@ class TableInputs:
                     file.write(memoryview(cast(Any, part)).cast("B"))
 
         folder = entry(digest, self.table.place.name, "inputs", make)
+        # Arrow keeps what it has read for the next time.
+        pa.default_memory_pool().release_unused()
         kept = json.loads((folder / _LEARNED).read_text(encoding="utf-8"))
         return StoredArray(folder / _INPUTS, (len(self), width_of(self.columns, kept)), np.float32), kept
 
@@ -141,5 +143,5 @@ def _constant(columns: Mapping[str, Column], kept: Mapping[str, Any]) -> tuple[s
     if not found:
         return ()
     which = f"column {found[0]!r} is" if len(found) == 1 else f"columns {some(found)} are"
-    say = ", ".join(f"{name}: ignore" for name in found[:3])
+    say = ", ".join(f"{key(name)}: ignore" for name in found[:3])
     return (f"{which} the same in every training row, which teaches nothing: under data.columns, say {say}",)

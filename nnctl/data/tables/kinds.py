@@ -14,7 +14,7 @@ from nnctl.data.columns.date import Date
 from nnctl.data.columns.number import Number
 from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.words import cut
+from nnctl.data.words import cut, key
 from nnctl.errors import DataError
 
 MOST_CATEGORIES = 256
@@ -60,14 +60,14 @@ def kind_of(cells: Cells) -> Column:
     """The kind of a column, by all of its cells. Raises DataError where only a spec can say it."""
     kind = cells.values.type
     if cells.values.null_count == len(cells):
-        raise _ask(cells, "holds nothing but missing cells", f"{cells.name}: ignore")
+        raise _ask(cells, "holds nothing but missing cells", f"{key(cells.name)}: ignore")
     if cells.is_number:
         cells.require_told_apart()
         return Number()
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return Date()
     if not cells.is_text:
-        raise _ask(cells, f"holds {kind}, which no kind of column reads", f"{cells.name}: ignore")
+        raise _ask(cells, f"holds {kind}, which no kind of column reads", f"{key(cells.name)}: ignore")
     texts = different(cells)
     if dates.is_iso(texts):
         return Date()
@@ -76,8 +76,8 @@ def kind_of(cells: Cells) -> Column:
     if count > _FEW and (count > MOST_CATEGORIES or count > _MOSTLY * (len(cells) - cells.values.null_count)):
         raise DataError(
             f"{cells.place.name}: column {cut(cells.name)!r} holds {count:,} different texts in {len(cells):,} rows\n"
-            f"  under data.columns, say {cells.name}: ignore; or, to learn from those that come often, "
-            f"{cells.name}: {{type: category, least: 20, unseen: other}}"
+            f"  under data.columns, say {key(cells.name)}: ignore; or, to learn from those that come often, "
+            f"{key(cells.name)}: {{type: category, least: 20, unseen: other}}"
         )
     return Category()
 
@@ -98,12 +98,12 @@ def require_plain(cells: Cells, texts: pa.Array) -> None:
     if pc.all(pc.match_substring_regex(texts, r"^[+-]?[0-9]+$")).as_py():
         return
     if readings := numerals.notations(texts):
-        say = " or ".join(f"{cells.name}: {{{reading.fields}}}" for reading in readings)
+        say = " or ".join(f"{key(cells.name)}: {{{reading.fields}}}" for reading in readings)
         example = cut(texts[0].as_py())
         both = f" in {len(readings)} readings" if len(readings) > 1 else ""
         raise _ask(cells, f"holds numbers written as {example!r}{both}", say)
     if _look_dated(texts) and (written := dates.notations(texts.to_pylist())):
-        say = " or ".join(f'{cells.name}: {{type: date, format: "{notation}"}}' for notation in written)
+        say = " or ".join(f'{key(cells.name)}: {{type: date, format: "{notation}"}}' for notation in written)
         which = "dates" if len(written) == 1 else "dates of which day and month may be either,"
         raise _ask(cells, f"holds {which} written as {cut(texts[0].as_py())!r}", say)
     for what, looks in (("number", numerals.look_numeric(texts)), ("date", _dated(texts))):
@@ -126,7 +126,7 @@ def _refuse_slips(cells: Cells, texts: pa.Array, what: str, looks: pa.Array) -> 
         index,
         f"{cut(word)!r} is no {what}, as {100 * share:.4g} % of the cells of column {cut(cells.name)!r} are",
         f"a {what}",
-        f"correct it; or, where it stands for nothing, add it to data.missing_values; or say {cells.name}: category",
+        f"correct it, or add it to data.missing_values where it stands for nothing, or say {key(cells.name)}: category",
     )
 
 
@@ -154,12 +154,12 @@ def _doubts(cells: Cells) -> list[str]:
         if all(dates.instant_of(text, "%Y%m%d") is not None for text in texts.to_pylist()):
             return [
                 f"column {cut(name)!r} holds numbers that are dates, as {low}: if they are meant so, under "
-                f'data.columns say {name}: {{type: date, format: "%Y%m%d"}}'
+                f'data.columns say {key(name)}: {{type: date, format: "%Y%m%d"}}'
             ]
     if cells.values.null_count == 0 and pc.count_distinct(cells.values).as_py() == len(cells):
         return [
             f"column {cut(name)!r} holds whole numbers that are all different: if they only name the rows, under "
-            f"data.columns say {name}: ignore"
+            f"data.columns say {key(name)}: ignore"
         ]
     return []
 
@@ -183,5 +183,5 @@ def _require_one_decimal(table: Table, said: Mapping[str, Column], kinds: Mappin
                 cells,
                 f"may hold {first / 1000:.3f} or {first:.0f}: column {cut(comma)!r} has a decimal comma, and all of "
                 "these numbers are written with three digits behind a point",
-                f'{name}: number for the one, {name}: {{type: number, thousands: "."}} for the other',
+                f'{key(name)}: number for the one, {key(name)}: {{type: number, thousands: "."}} for the other',
             )

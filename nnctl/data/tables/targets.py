@@ -15,7 +15,7 @@ from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.source import TargetType
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.kinds import MOST_CATEGORIES, different, require_plain
-from nnctl.data.words import cut, some
+from nnctl.data.words import cut, key, some
 from nnctl.errors import DataError
 
 _MOSTLY = 0.5
@@ -148,7 +148,7 @@ def _amounts(cells: Cells, said: Column | None) -> NDArray[np.float64]:
 
 
 def _missing(cells: Cells, index: int) -> DataError:
-    hint = f"remove the row; or under data.columns say {cells.name}: {{type: number, missing: drop}}, or category"
+    hint = f"remove the row; or under data.columns say {key(cells.name)}: {{type: number, missing: drop}}, or category"
     return cells.error(index, f"the target {cut(cells.name)!r} is missing", "", hint)
 
 
