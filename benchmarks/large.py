@@ -55,7 +55,7 @@ def _run(folder: Path, what: str, data: str, first: str, in_memory: bool) -> Row
 data: {data}, in_memory: {str(in_memory).lower()}}}
 layers: [{first}{{type: dense, units: 64, activation: relu}}, {{type: dense, units: 2, activation: softmax}}]
 cost: log_likelihood
-optimizer: adam
+optimizer: {{type: adam, learning_rate: 0.0001}}
 schedule: {{epochs: {_EPOCHS}, batch_size: 128}}
 """  # fmt: skip
     (folder / "spec.yaml").write_text(spec, encoding="utf-8")

@@ -95,6 +95,8 @@ class TableInputs:
                     file.write(memoryview(cast(Any, part)).cast("B"))
 
         folder = entry(digest, self.table.place.name, "inputs", make)
+        # Arrow keeps what it has read for the next time.
+        pa.default_memory_pool().release_unused()
         kept = json.loads((folder / _LEARNED).read_text(encoding="utf-8"))
         return StoredArray(folder / _INPUTS, (len(self), width_of(self.columns, kept)), np.float32), kept
 
