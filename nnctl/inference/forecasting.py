@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_name
+from nnctl.data.paths import existing_file
 from nnctl.data.series.columns import Numbers, scaled
 from nnctl.data.series.timeline import Timeline
 from nnctl.data.sources.steps import SeriesSource
@@ -21,6 +22,7 @@ from nnctl.errors import DataError, UsageError
 from nnctl.inference.answers import Answers
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.inference.prediction import LITTLE_WORK, operations
+from nnctl.inference.tables import reading
 
 log = logging.getLogger("nnctl.data")
 
@@ -34,16 +36,20 @@ def forecast(saved: SavedRun, steps: int, path: Path | None = None) -> Answers:
     """
     source = saved.loaded.spec.data
     if not isinstance(source, SeriesSource):
-        raise UsageError(f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}")
+        raise UsageError(
+            f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}\n"
+            "  beside --sample N it is the number of Gibbs steps"
+        )
     run = saved.start(reference_name())
     plan = _Plan(source, tuple(run.fitted["inputs"]), tuple(run.fitted["targets"]), run.fitted["series"])
     plan.require_foreseen(steps)
-    table = source.table(saved.loaded.folder) if path is None else source.table(Path(), str(path))
-    past, future = source.history(table, plan.targets)
-    past, future = _long_enough(past, future, source.window, table.place.name)
-    if operations(run, len(past.names) * -(-steps // source.horizon)) > LITTLE_WORK:
-        run = saved.start()
-    values = plan.values(run, table, past, future, steps)
+    with reading(existing_file(source.path, saved.loaded.folder) if path is None else path) as (file, _):
+        table = source.table(Path(), str(file))
+        past, future = source.history(table, plan.targets)
+        past, future = _long_enough(past, future, source.window, table.place.name)
+        if operations(run, len(past.names) * -(-steps // source.horizon)) > LITTLE_WORK:
+            run = saved.start()
+        values = plan.values(run, table, past, future, steps)
     places: dict[str, list[Any]] = {}
     if source.group is not None:
         places[source.group] = [name for name in past.names for _ in range(steps)]

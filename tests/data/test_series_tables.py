@@ -78,6 +78,9 @@ def test_scaling_is_that_of_the_steps_that_training_reads(load: Load) -> None:
 def test_seconds_since_1970_keep_their_meaning(load: Load) -> None:
     data = load(["s", *(str(1_700_000_000 + i) for i in range(12))], window=10)
     np.testing.assert_allclose(np.diff(data.train.inputs[0, :, 0]), 1 / np.sqrt((11**2 - 1) / 12), rtol=1e-5)
+    # Targets are in their own units, and these have no room for seconds.
+    (doubt,) = data.doubts
+    assert doubt.startswith("column 's' has values that differ and are equal in single precision")
 
 
 def test_groups_are_series_of_their_own_in_the_order_of_time(load: Load) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nnctl.data.columns.number import Number
+from nnctl.data.formats.precision import loses_differences
 from nnctl.data.series.timeline import Timeline, Times
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.words import cut
@@ -44,6 +45,15 @@ class Numbers:
     def stacked(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Columns side by side, (steps, names)."""
         return np.stack([self.columns[name] for name in names], axis=1)
+
+    def merged(self, names: Sequence[str]) -> tuple[str, ...]:
+        """A sentence for each of these columns, targets in their own units, that single precision does not keep."""
+        return tuple(
+            f"column {cut(name)!r} has values that differ and are equal in single precision, in which targets are: "
+            "forecast what is left when a round number near them is subtracted"
+            for name in names
+            if loses_differences(self.columns[name])
+        )
 
     def scaling(self, names: Sequence[str], scale: Scale, read: NDArray[np.int64]) -> dict[str, Any]:
         """The lesson of the steps that training reads, by column, as plain data. read: their places."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -72,14 +73,18 @@ class WindowInputs:
         np.add.at(ends, self.starts[train], 1)
         np.add.at(ends, self.starts[train] + self.window, -1)
         lessons = self.numbers.scaling(self.inputs, self.scale, np.flatnonzero(np.cumsum(ends[:-1])))
-        rows: Rows = WindowRows(self.numbers.encoded(self.inputs, lessons), self.starts, self.window)
-        if not on_disk(self.in_memory, rows.nbytes):
-            what = f"{self.numbers.table.place.name}: {len(self):,} windows of {self.window:,} steps"
-            require_memory(rows.nbytes, what)
-            rows = rows[:]
         # A checkpoint keeps lists in order, mappings not.
         kept = {"series": lessons, "inputs": list(self.inputs), "targets": list(self.outputs)}
-        return Fitted(rows, self.description, kept)
+        return Fitted(self.made_by(kept), self.description, kept)
+
+    def made_by(self, kept: Mapping[str, Any]) -> Rows:
+        """The inputs, by what a `fit` learned. Raises DataError."""
+        rows: Rows = WindowRows(self.numbers.encoded(self.inputs, kept["series"]), self.starts, self.window)
+        if on_disk(self.in_memory, rows.nbytes):
+            return rows
+        what = f"{self.numbers.table.place.name}: {len(self):,} windows of {self.window:,} steps"
+        require_memory(rows.nbytes, what)
+        return rows[:]
 
 
 def targets(numbers: Numbers, names: tuple[str, ...], starts: NDArray[np.int64], horizon: int) -> NDArray[np.float32]:

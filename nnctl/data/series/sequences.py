@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,9 +49,13 @@ class SequenceInputs:
         read = np.flatnonzero(np.repeat(trains, timeline.lengths))
         lessons = self.numbers.scaling(self.inputs, self.scale, read)
         kept = {"sequences": lessons, "inputs": list(self.inputs), "targets": list(self.outputs)}
-        encoded = self.numbers.encoded(self.inputs, lessons)
-        inputs = filled_up(encoded, timeline, self.description.input_shape[0], self.numbers.table.place.name)
-        return Fitted(chosen(inputs, self.rows), self.description, kept)
+        return Fitted(self.made_by(kept), self.description, kept)
+
+    def made_by(self, kept: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The inputs, by what a `fit` learned. Raises DataError."""
+        encoded = self.numbers.encoded(self.inputs, kept["sequences"])
+        name = self.numbers.table.place.name
+        return chosen(filled_up(encoded, self.numbers.timeline, self.description.input_shape[0], name), self.rows)
 
 
 def filled_up(steps: NDArray[np.float32], timeline: Timeline, length: int, name: str) -> NDArray[np.float32]:

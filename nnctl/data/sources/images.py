@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Le
 
@@ -113,7 +113,7 @@ class Images(Source):
         """False where the spec says that there is to be no such split."""
         return split == "train" or getattr(self, split) != 0
 
-    def elsewhere(self, path: Path, signature: DataSignature) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
         """Another folder, its images brought to the net's size."""
         height, width, channels = signature.input_shape
         return replace(self, path=str(path), size=(height, width), grayscale=channels == 1)

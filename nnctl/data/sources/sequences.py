@@ -139,6 +139,11 @@ class ParitySequence(GeneratedSource):
     shortest: Annotated[PositiveInt | None, "steps of the shortest; all have `length` if absent"] = None
     every_step: Annotated[bool, "a label a step, of the bits so far; false: one, of all bits"] = False
 
+    @property
+    def fills_up(self) -> bool:
+        """True where lengths are random."""
+        return self.shortest is not None
+
     def describe(self, folder: Path) -> Description:
         """The description, known without reading."""
         target_shape = (self.length,) if self.every_step else ()
