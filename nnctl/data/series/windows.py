@@ -88,7 +88,7 @@ class Cut:
                 "validation" if self.validation else "test" if self.test else "window",
             )
         raise DataError(
-            f"{name}: {split} {portion:g} is {end - begin:,} of {longest:,} steps, and window {self.window} and horizon "
-            f"{self.horizon} leave no target in them",
+            f"{name}: {split} {portion:g} is {end - begin:,} of {longest:,} steps, and window {self.window} and "
+            f"horizon {self.horizon} leave no target in them",
             split,
         )
