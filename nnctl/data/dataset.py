@@ -114,6 +114,9 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     examples = source.read(folder, seed)
     _check(source, examples)
 
+    if isinstance(examples.inputs, np.ndarray | LazyRows):
+        # What the fields ask of targets that are none of theirs, before classes are looked for.
+        source.signature_of(examples.description)
     names = examples.description.classes
     renumber = _renumbering(names, source)
     kept, targets = _filtered(examples.targets, renumber, source, "the data")

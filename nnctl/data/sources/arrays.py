@@ -84,7 +84,7 @@ class ArraySource(IgnoringSource):
 
     def describe(self, folder: Path) -> Description:
         """Shapes from the file's headers; targets are read, to know the classes."""
-        from nnctl.data.formats.numpy_files import describe
+        from nnctl.data.formats.array_examples import describe
 
         described = describe(self.arrays(folder), **self._reading)
         if self.padding is None:
@@ -95,7 +95,7 @@ class ArraySource(IgnoringSource):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8, float32, or int64 where they are indices."""
-        from nnctl.data.formats.numpy_files import assemble
+        from nnctl.data.formats.array_examples import assemble
         from nnctl.data.stored.folder import on_disk
 
         arrays: dict[str, Rows] = dict(self.arrays(folder))
@@ -182,7 +182,7 @@ class Npz(ArraySource):
 
     def stored(self, folder: Path, role: str) -> StoredArray:
         """The named array."""
-        from nnctl.data.formats.numpy_files import stored_inputs
+        from nnctl.data.formats.array_inputs import stored_inputs
         from nnctl.data.paths import existing_file
 
         return stored_inputs(existing_file(self.path, folder), getattr(self, role), self.indices)
@@ -218,7 +218,7 @@ class Npy(ArraySource):
 
     def stored(self, folder: Path, role: str) -> StoredArray:
         """The file of inputs."""
-        from nnctl.data.formats.numpy_files import stored_inputs
+        from nnctl.data.formats.array_inputs import stored_inputs
         from nnctl.data.paths import existing_file
 
         return stored_inputs(existing_file(self.path, folder), None, self.indices)
