@@ -1,8 +1,8 @@
 """The suite `large`: data larger than memory are made, and trained with little of it.
 
-A table and a folder of pictures, of so many GB. A small net trains on each from disk and, where they fit, in memory. Of
-each run count the greatest resident memory of the process, the seconds until the first epoch is done, and the seconds of
-an epoch once all is in place. Making is not timed.
+A table and a folder of pictures, of so many GB. A small net trains on each from disk and, where they fit, in memory.
+What counts of each run is the greatest resident memory of the process, the seconds until the first epoch is done, and
+the seconds of an epoch once all is in place. Making is not timed.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def _run(folder: Path, *arguments: str) -> dict[str, float]:
 def main(arguments: Sequence[str]) -> None:
     """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks predicting", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the large table, at least 5,000")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
     options = parser.parse_args(arguments)

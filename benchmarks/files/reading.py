@@ -62,7 +62,7 @@ def table_of(rows: list[dict[str, object]]) -> list[str]:
         seconds = row["processor_s"]
         assert isinstance(seconds, dict)
         cells = [f"{seconds[name]:.2f}" for name in names]
-        cells += [f"{seconds[OURS] / seconds[name]:.2f}" for name in others]
+        cells += [f"{seconds[OURS] / seconds[name]:.2f}" if seconds[name] else "–" for name in others]
         lines.append(f"| {row['file']} | {' | '.join(cells)} |")
     return lines
 
