@@ -15,8 +15,9 @@ from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
 from nnctl.data.coverage import covered
 from nnctl.data.division import divide
+from nnctl.data.examples import Examples, Unfitted
 from nnctl.data.expand import expanded
-from nnctl.data.source import BALANCED, Examples, Source, Unfitted, select_classes
+from nnctl.data.source import BALANCED, Source, select_classes
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of

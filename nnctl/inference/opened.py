@@ -38,7 +38,7 @@ class TrainedRun:
     step: int
     fingerprint: str
     fitted: Mapping[str, Any]
-    """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
+    """Lessons that the run's source took from the training examples; see `nnctl.data.examples.Fitted`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:

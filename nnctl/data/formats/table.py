@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.number import Number
+from nnctl.data.examples import Description, Examples
 from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
 from nnctl.data.formats.precision import as_float32, loses_differences
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.limits import require_columns, require_memory
-from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.source import TargetType
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from nnctl.data.examples import Description, Fitted
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.limits import require_memory
 from nnctl.data.series.columns import Numbers, Scale
-from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.data.stored.folder import on_disk
 
@@ -44,7 +44,7 @@ class WindowRows(LazyRows):
 
 @dataclass(frozen=True)
 class WindowInputs:
-    """Inputs that are windows over series, whose columns are not scaled yet; see `nnctl.data.source.Unfitted`.
+    """Inputs that are windows over series, whose columns are not scaled yet; see `nnctl.data.examples.Unfitted`.
 
     inputs, outputs: names of the columns of inputs and of targets. starts: the first step of each window, (n,).
     in_memory: whether windows are held one by one; if they take at most half of the memory left if None.

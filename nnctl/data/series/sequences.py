@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.examples import Description, Fitted
 from nnctl.data.limits import require_memory
 from nnctl.data.series.columns import Numbers, Scale
 from nnctl.data.series.timeline import Timeline
-from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import chosen
 from nnctl.data.tables.cells import Table
 from nnctl.data.words import cut
@@ -21,7 +21,7 @@ from nnctl.errors import DataError
 
 @dataclass(frozen=True)
 class SequenceInputs:
-    """Inputs that are whole sequences, whose columns are not scaled yet; see `nnctl.data.source.Unfitted`.
+    """Inputs that are whole sequences, whose columns are not scaled yet; see `nnctl.data.examples.Unfitted`.
 
     inputs, outputs: names of the columns of inputs and of targets. rows: the sequences, by increasing indices among
     those of the timeline, (n,).
@@ -38,7 +38,7 @@ class SequenceInputs:
         return len(self.rows)
 
     def of(self, rows: NDArray[np.int64]) -> SequenceInputs:
-        """See `nnctl.data.source.Unfitted`."""
+        """See `nnctl.data.examples.Unfitted`."""
         return replace(self, rows=self.rows[rows])
 
     def fit(self, train: NDArray[np.int64]) -> Fitted:

@@ -11,7 +11,8 @@ from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory, TargetType
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import BALANCED, IgnoringSource, InMemory, TargetType
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:

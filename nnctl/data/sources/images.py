@@ -12,9 +12,10 @@ from annotated_types import Ge, Le
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
+from nnctl.data.examples import Description, Examples, SplitHints
 from nnctl.data.limits import PIXELS
 from nnctl.data.pictures import Bits, PictureOptions
-from nnctl.data.source import SPLITS, Description, Examples, InMemory, Source, SplitHints
+from nnctl.data.source import SPLITS, InMemory, Source
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
+from nnctl.data.examples import Description, Examples
 from nnctl.data.laid_out import TableFile
-from nnctl.data.source import SPLITS, Description, Examples, IgnoringSource, Portion, Source
+from nnctl.data.source import SPLITS, IgnoringSource, Portion, Source
 from nnctl.data.transforms import Standardize
 from nnctl.data.words import cut
 from nnctl.errors import DataError
@@ -242,10 +243,10 @@ class SeriesSource(StepTable):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs that are fitted to the training windows; values."""
+        from nnctl.data.examples import SplitHints
         from nnctl.data.series.columns import Numbers
         from nnctl.data.series.inputs import WindowInputs, targets
         from nnctl.data.series.windows import Cut
-        from nnctl.data.source import SplitHints
 
         table = self.table(folder)
         inputs = self._named("columns") or self._rest(table)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import Column
 from nnctl.components.signature import EmbeddedColumn
+from nnctl.data.examples import Description, Fitted
 from nnctl.data.limits import require_memory
-from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import Rows, StoredArray
 from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.stored.progress import shown
@@ -34,7 +34,7 @@ _PART_ROWS = 1 << 16
 
 @dataclass(frozen=True)
 class TableInputs:
-    """Inputs from a table, whose columns are not fitted yet; see `nnctl.data.source.Unfitted`.
+    """Inputs from a table, whose columns are not fitted yet; see `nnctl.data.examples.Unfitted`.
 
     columns: what each column in use is, by name, in the order of the inputs. targets: names of the target columns.
     """

@@ -28,7 +28,7 @@ class FittedColumns:
     lessons: Mapping[str, Mapping[str, Any]]
 
     def plain(self) -> dict[str, Any]:
-        """The same as plain data, for `nnctl.data.source.Fitted.kept`."""
+        """The same as plain data, for `nnctl.data.examples.Fitted.kept`."""
         return {
             "columns": dict(self.lessons),
             "kinds": {name: _plain(kind) for name, kind in self.kinds.items()},
