@@ -112,8 +112,8 @@ def test_a_series_shorter_than_a_window(load: Load) -> None:
 @pytest.mark.parametrize(
     ("held_out", "words"),
     [
-        ({"test": 1}, "test 1 is the last 1 of 20 steps, and a horizon of 2 does not fit in"),
-        ({"validation": 0.05, "test": 4}, "validation 0.05 is the last 1 of 20 steps"),
+        ({"test": 1}, "test 1 is 1 of 20 steps, and window 4 and horizon 2 leave no target in them"),
+        ({"validation": 0.05, "test": 4}, "validation 0.05 is 1 of 20 steps"),
         ({"test": 0.8}, "4 of 20 steps are left to train on, and window 4 and horizon 2 need 6"),
         ({"test": 30}, "0 of 20 steps are left to train on"),
     ],
