@@ -75,28 +75,28 @@ class SplitHints:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedInputs:
     """Inputs made with what the training examples taught.
 
-    inputs: all of them, (n, *input_shape), as `description` has them. kept: what was learned, as plain data, from
-    which inputs to come are made alike. advice: a sentence for each doubt.
+    inputs: all of them, (n, *input_shape), as `description` has them. fitted: that, as plain data, from which
+    inputs to come are made alike. advice: a sentence for each doubt.
     """
 
     inputs: Rows
     description: Description
-    kept: Mapping[str, Any]
+    fitted: Mapping[str, Any]
     advice: tuple[str, ...] = ()
 
 
-class Unfitted(Protocol):
+class UnfittedInputs(Protocol):
     """Inputs that become numbers when it is known which examples train."""
 
     def __len__(self) -> int: ...
 
-    def of(self, rows: NDArray[Any]) -> Unfitted:
+    def of(self, rows: NDArray[Any]) -> UnfittedInputs:
         """The same of the examples at `rows`, increasing indices."""
 
-    def fit(self, train: NDArray[Any]) -> Fitted:
+    def fit(self, train: NDArray[Any]) -> FittedInputs:
         """All inputs, by the statistics of the examples at `train`, increasing indices. Raises DataError."""
 
 
@@ -107,18 +107,18 @@ class Examples:
     inputs: (n, *input_shape) uint8, float32 or int64, or what becomes that when the training examples are known;
     targets: labels (n,) or (n, time) int64 or values (n, *target_shape) float32; test_inputs and test_targets: the
     test set that comes with the source apart. hints: what decides on which side examples are held out.
-    advice: a sentence for each doubt about them. kept: of inputs that are numbers, what inputs to come are made by.
+    advice: a sentence for each doubt about them. fitted: of inputs that are numbers, what inputs to come are made by.
     weights and test_weights: what each example counts in the cost, (n,), as the data says it, where
     `Source.weights` asks for it; None for 1.
     """
 
     description: Description
-    inputs: Rows | Unfitted
+    inputs: Rows | UnfittedInputs
     targets: NDArray[Any]
     test_inputs: Rows | None = None
     test_targets: NDArray[Any] | None = None
     hints: SplitHints = field(default_factory=SplitHints)
     advice: tuple[str, ...] = ()
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    fitted: Mapping[str, Any] = field(default_factory=dict)
     weights: NDArray[Any] | None = None
     test_weights: NDArray[Any] | None = None

@@ -150,10 +150,10 @@ class Source(DataSource):
         """All of its examples. `folder`: the base of relative paths. Raises DataError."""
         raise NotImplementedError
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self | None:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self | None:
         """The same source of another file or folder, whose examples have a run's signature; None where it is of none.
 
-        kept: the run's, see `Fitted`. Tables have none either: columns are found by what a run keeps of them.
+        fitted: the run's, see `FittedInputs`. Tables have none either: columns are found by what a run keeps of them.
         """
         return None
 

@@ -156,7 +156,7 @@ class Npz(ArraySource):
         """True where its arrays are named."""
         return self.test_inputs is not None
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """The arrays `inputs` and `targets` of another archive."""
         kind: TargetType = "values" if signature.classes is None else "labels"
         return replace(self, path=str(path), test_inputs=None, test_targets=None, classes=None, target_type=kind)

@@ -114,7 +114,7 @@ class Images(Source):
         """False where the spec says that there is to be no such split."""
         return split == "train" or getattr(self, split) != 0
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """Another folder, its images brought to the net's size."""
         height, width, channels = signature.input_shape
         return replace(self, path=str(path), size=(height, width), grayscale=channels == 1)

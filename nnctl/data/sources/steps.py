@@ -120,9 +120,13 @@ class SequenceSource(StepTable, IgnoringSource):
             found.append(Problem("per", message, "say per: sequence"))
         return found
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """The sequences of another table."""
-        roles: dict[str, Any] = {"columns": tuple(kept["inputs"]), "length": signature.input_shape[0], "classes": None}
+        roles: dict[str, Any] = {
+            "columns": tuple(fitted["inputs"]),
+            "length": signature.input_shape[0],
+            "classes": None,
+        }
         return replace(self, path=str(path), **roles)
 
     def describe(self, folder: Path) -> Description:
@@ -229,9 +233,9 @@ class SeriesSource(StepTable):
         held_out = {"train": True, "validation": self.validation, "test": self.test}
         return tuple(split for split in SPLITS if held_out[split])
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """Every window over the series of another table."""
-        roles: dict[str, Any] = {"columns": tuple(kept["inputs"]), "target": tuple(kept["targets"])}
+        roles: dict[str, Any] = {"columns": tuple(fitted["inputs"]), "target": tuple(fitted["targets"])}
         return replace(self, path=str(path), validation=None, test=None, **roles)
 
     def describe(self, folder: Path) -> Description:
