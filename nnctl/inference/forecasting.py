@@ -62,12 +62,12 @@ def forecast(saved: SavedRun, steps: int, path: Path | None = None) -> Answers:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The columns of a forecast. lessons: the scaling of the inputs."""
+    """The columns of a forecast. scaling: of the inputs."""
 
     source: SeriesSource
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
-    lessons: Mapping[str, Any]
+    scaling: Mapping[str, Any]
 
     def require_foreseen(self, steps: int) -> None:
         """Raise UsageError where more steps are wanted than one answer has, and the next lacks an input."""
@@ -85,7 +85,7 @@ class _Plan:
         """The forecasts, (series, steps, targets). Raises DataError."""
         window, horizon = self.source.window, self.source.horizon
         numbers = Numbers.of(table, past, self.inputs, self.source.missing)
-        encoded = numbers.encoded(self.inputs, self.lessons)
+        encoded = numbers.encoded(self.inputs, self.scaling)
         read = np.stack([encoded[end - window : end] for end in past.borders[1:]])
         rounds = -(-steps // horizon)
         ahead = self._known(table, future, (rounds - 1) * horizon)
@@ -97,7 +97,7 @@ class _Plan:
                     answers[-1][:, :, self.targets.index(name)] if name in self.targets else ahead[name][:, last]
                     for name in self.inputs
                 ]
-                following = scaled(np.stack(columns, axis=2), self.inputs, self.lessons)
+                following = scaled(np.stack(columns, axis=2), self.inputs, self.scaling)
                 read = np.concatenate([read, following], axis=1)[:, -window:]
             answer = run.scores(read).reshape(len(read), horizon, -1)
             if not np.isfinite(answer).all():

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import Split
+from nnctl.data.examples import Examples
 from nnctl.data.formats.precision import as_float32
-from nnctl.data.source import Examples, Source
+from nnctl.data.source import Source
 from nnctl.data.sources.table import TableSource
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.data.weights import by_class, check_weights

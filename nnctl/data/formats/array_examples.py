@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.examples import Description, Examples
 from nnctl.data.formats.array_inputs import as_inputs, input_dtype
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode
-from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.source import TargetType
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.errors import DataError
 

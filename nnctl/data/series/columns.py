@@ -56,21 +56,21 @@ class Numbers:
         )
 
     def scaling(self, names: Sequence[str], scale: Scale, read: NDArray[np.int64]) -> dict[str, Any]:
-        """The lesson of the steps that training reads, by column, as plain data. read: their places."""
+        """The scaling of each column, fitted to the steps that training reads, as plain data. read: their places."""
         return {name: dict(Number(scale=scale).fit(self._cells(name).take(read))) for name in names}
 
-    def encoded(self, names: Sequence[str], lessons: Mapping[str, Any]) -> NDArray[np.float32]:
+    def encoded(self, names: Sequence[str], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
         """Columns as inputs, (steps, names). Raises DataError."""
-        return np.concatenate([Number().encode(self._cells(name), lessons[name]) for name in names], axis=1)
+        return np.concatenate([Number().encode(self._cells(name), scaling[name]) for name in names], axis=1)
 
     def _cells(self, name: str) -> Cells:
         rows = self.timeline.rows if self.table.rows is None else self.table.rows[self.timeline.rows]
         return Cells(name, pa.chunked_array([pa.array(self.columns[name])]), self.table.place, rows)
 
 
-def scaled(values: NDArray[np.float64], names: Sequence[str], lessons: Mapping[str, Any]) -> NDArray[np.float32]:
+def scaled(values: NDArray[np.float64], names: Sequence[str], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
     """Values (…, names) of columns as inputs, as `Numbers.encoded` gives them; infinite where they are too large."""
-    shift, scale = (np.array([lessons[name][what] for name in names]) for what in ("shift", "scale"))
+    shift, scale = (np.array([scaling[name][what] for name in names]) for what in ("shift", "scale"))
     with np.errstate(over="ignore"):
         inputs: NDArray[np.float32] = ((values - shift) * scale).astype(np.float32)
     return inputs

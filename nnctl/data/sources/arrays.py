@@ -11,7 +11,8 @@ from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory, TargetType
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import BALANCED, IgnoringSource, InMemory, TargetType
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Npz(ArraySource):
         """True where its arrays are named."""
         return self.test_inputs is not None
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """The arrays `inputs` and `targets` of another archive."""
         kind: TargetType = "values" if signature.classes is None else "labels"
         return replace(self, path=str(path), test_inputs=None, test_targets=None, classes=None, target_type=kind)

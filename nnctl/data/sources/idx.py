@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

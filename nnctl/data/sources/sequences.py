@@ -9,8 +9,8 @@ from annotated_types import Ge, Le
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
+from nnctl.data.examples import Description
 from nnctl.data.limits import CLASSES
-from nnctl.data.source import Description
 from nnctl.data.sources.generated import GeneratedSource
 
 if TYPE_CHECKING:

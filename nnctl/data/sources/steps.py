@@ -13,8 +13,9 @@ from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
+from nnctl.data.examples import Description, Examples
 from nnctl.data.laid_out import TableFile
-from nnctl.data.source import SPLITS, Description, Examples, IgnoringSource, Portion, Source
+from nnctl.data.source import SPLITS, IgnoringSource, Portion, Source
 from nnctl.data.transforms import Standardize
 from nnctl.data.words import cut
 from nnctl.errors import DataError
@@ -119,9 +120,13 @@ class SequenceSource(StepTable, IgnoringSource):
             found.append(Problem("per", message, "say per: sequence"))
         return found
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """The sequences of another table."""
-        roles: dict[str, Any] = {"columns": tuple(kept["inputs"]), "length": signature.input_shape[0], "classes": None}
+        roles: dict[str, Any] = {
+            "columns": tuple(fitted["inputs"]),
+            "length": signature.input_shape[0],
+            "classes": None,
+        }
         return replace(self, path=str(path), **roles)
 
     def describe(self, folder: Path) -> Description:
@@ -228,9 +233,9 @@ class SeriesSource(StepTable):
         held_out = {"train": True, "validation": self.validation, "test": self.test}
         return tuple(split for split in SPLITS if held_out[split])
 
-    def elsewhere(self, path: Path, signature: DataSignature, kept: Mapping[str, Any]) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """Every window over the series of another table."""
-        roles: dict[str, Any] = {"columns": tuple(kept["inputs"]), "target": tuple(kept["targets"])}
+        roles: dict[str, Any] = {"columns": tuple(fitted["inputs"]), "target": tuple(fitted["targets"])}
         return replace(self, path=str(path), validation=None, test=None, **roles)
 
     def describe(self, folder: Path) -> Description:
@@ -242,10 +247,10 @@ class SeriesSource(StepTable):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs that are fitted to the training windows; values."""
+        from nnctl.data.examples import SplitHints
         from nnctl.data.series.columns import Numbers
         from nnctl.data.series.inputs import WindowInputs, targets
         from nnctl.data.series.windows import Cut
-        from nnctl.data.source import SplitHints
 
         table = self.table(folder)
         inputs = self._named("columns") or self._rest(table)
