@@ -1,211 +1,27 @@
-"""`python -m benchmarks cpu`, `gpu` and `tables`: figures, printed and kept under `benchmarks/results/`."""
+"""`python -m benchmarks SUITE`: figures of a suite, printed and kept under `benchmarks/results/`."""
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import json
-import os
-import platform
-import statistics
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+import sys
+from importlib import import_module
 
-# Before any BLAS is loaded: everyone, us included, chooses kernels for this processor.
-for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.pop(_name, None)
-
-from benchmarks.arena import race  # noqa: E402
-from benchmarks.contestants import CONTESTANTS, OURS  # noqa: E402
-from benchmarks.workloads import CPU, Workload  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
-BEFORE = "before"
-"""Another checkout of this project, as it is called in the table."""
-RATIOS = {"ratio_before": BEFORE, "ratio": "best peer", "ratio_torch_eager": "torch eager"}
-"""Entries of a row, and whose time over ours they are."""
+SUITES = {
+    "cpu": ("benchmarks.cpu", "training steps on the processor, beside the peers that are installed"),
+    "gpu": ("benchmarks.gpu.suite", "every kernel and every spec judged on a GPU, then training steps timed there"),
+    "reading": ("benchmarks.files.reading", "tables read, beside the libraries that people read them with"),
+    "predicting": ("benchmarks.files.predicting", "predictions for a million rows, and for one"),
+    "large": ("benchmarks.files.large", "a table and pictures larger than memory, trained from disk"),
+}
+"""The module of each suite, whose `main` takes the rest of the command line, and what it measures."""
 
 
 def main() -> None:
-    """Race all contestants that are installed over the chosen workloads."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", choices=["cpu", "gpu", "tables"])
-    parser.add_argument("--minutes", type=float, default=8.0, help="of the gpu suite, which ends within them")
-    parser.add_argument(
-        "--only",
-        action="append",
-        metavar="WORDS",
-        help="workloads whose name contains this, or another --only; case is ignored",
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="about how long a round of one contestant takes")
-    parser.add_argument("--threads", type=int, default=_cores())
-    parser.add_argument(
-        "--against",
-        type=Path,
-        metavar="CHECKOUT",
-        help="another checkout of this project, raced in the same rounds as 'before'; nothing is kept",
-    )
-    parser.add_argument("--alone", action="store_true", help="without the peers")
-    parser.add_argument("--no-save", action="store_true", help="print the table alone")
-    parser.add_argument("--quick", action="store_true", help="see that everyone runs: a few steps, nothing kept")
-    options = parser.parse_args()
-    if options.suite == "gpu":
-        _gpu(options.minutes, None if options.no_save else RESULTS)
-        return
-    if options.suite == "tables":
-        _tables(
-            1 if options.quick else options.rounds, None if options.quick or options.no_save else RESULTS, options.quick
-        )
-        return
-    checkouts = {} if options.against is None else {BEFORE: options.against.resolve()}
-    options.no_save = options.no_save or options.alone or bool(checkouts)
-    if options.quick:
-        options.rounds, options.seconds, options.no_save = 1, 0.0, True
-    chosen = [w for w in CPU if options.only is None or any(o.casefold() in w.name.casefold() for o in options.only)]
-    if not chosen:
-        parser.error(f"no workload's name contains {' or '.join(map(repr, options.only))}; there are:\n"
-                     + "\n".join(w.name for w in CPU))  # fmt: skip
-    _keep_to(options.threads)
-    rows = []
-    for workload in chosen:
-        names = [
-            n
-            for n, contestant in CONTESTANTS.items()
-            if contestant.installed and workload.kind in contestant.kinds and (n == OURS or not options.alone)
-        ]
-        figures = race(
-            workload,
-            names,
-            threads=options.threads,
-            rounds=options.rounds,
-            seconds=options.seconds,
-            checkouts=checkouts,
-        )
-        rows.append(_row(workload, figures))
-        print(_line(rows[-1]), flush=True)
-    result = {
-        "date": datetime.date.today().isoformat(),
-        "machine": _processor(),
-        "threads": options.threads,
-        "rounds": options.rounds,
-        "versions": {p: _version(p) for p in ("nnctl", "numpy", "scipy", "numba", "torch", "jax", "scikit-learn")},
-        "python": platform.python_version(),
-        "rows": rows,
-    }
-    table = _table(result)
-    print(f"\n{table}")
-    if not options.no_save:
-        RESULTS.mkdir(exist_ok=True)
-        name = f"cpu-{result['date']}"
-        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-        (RESULTS / f"{name}.md").write_text(table + "\n")
-
-
-def _gpu(minutes: float, results: Path | None) -> None:
-    from benchmarks.gpu.suite import run
-    from nnctl.errors import UsageError
-
-    try:
-        run(minutes, results)
-    except UsageError as error:
-        raise SystemExit(f"benchmarks: {error}") from None
-
-
-def _tables(rounds: int, results: Path | None, quick: bool) -> None:
-    from benchmarks.tables import CONTESTANTS as READERS
-    from benchmarks.tables import measure, table_of
-
-    rows = measure(rounds, quick=quick)
-    result = {
-        "date": datetime.date.today().isoformat(),
-        "machine": _processor(),
-        "cores": _cores(),
-        "rounds": rounds,
-        "versions": {p: _version(p) for p in READERS},
-        "python": platform.python_version(),
-        "rows": rows,
-    }
-    lines = [
-        f"Seconds of processor to read a table, best of {rounds} interleaved rounds, each in a process of its own, "
-        f"{result['cores']} cores, {result['machine']}, {result['date']}.",
-        "",
-        *table_of(rows),
-    ]
-    print("\n".join(lines))
-    if results is not None:
-        results.mkdir(exist_ok=True)
-        (results / f"tables-{result['date']}.json").write_text(json.dumps(result, indent=1) + "\n")
-        (results / f"tables-{result['date']}.md").write_text("\n".join(lines) + "\n")
-
-
-def _row(workload: Workload, figures: dict[str, list[float]]) -> dict[str, object]:
-    """Best and median milliseconds a step; ratios from the best of each."""
-    best = {name: min(times) * 1e3 for name, times in figures.items() if times}
-    peers = {name: value for name, value in best.items() if name not in (OURS, BEFORE)}
-    ours = best.get(OURS)
-    return {
-        "workload": workload.name,
-        "flops": workload.flops,
-        "best_ms": best,
-        "median_ms": {name: statistics.median(times) * 1e3 for name, times in figures.items() if times},
-        "gflops": workload.flops / ours / 1e6 if ours else None,
-        "best_peer": min(peers, key=peers.__getitem__) if peers else None,
-        "ratio": min(peers.values()) / ours if peers and ours else None,
-        "ratio_before": best[BEFORE] / ours if BEFORE in best and ours else None,
-        "ratio_torch_eager": best["torch eager"] / ours if "torch eager" in best and ours else None,
-    }
-
-
-def _line(row: dict[str, object]) -> str:
-    best = row["best_ms"]
-    assert isinstance(best, dict)
-    return f"{row['workload']}: " + ", ".join(f"{name} {value:.4g}" for name, value in best.items())
-
-
-def _table(result: dict[str, object]) -> str:
-    rows = result["rows"]
-    assert isinstance(rows, list)
-    names = [n for n in (BEFORE, *CONTESTANTS) if any(n in row["best_ms"] for row in rows)]
-    lines = [
-        f"Milliseconds a training step, best of {result['rounds']} interleaved rounds, float32, "
-        f"{result['threads']} threads, {result['machine']}, {result['date']}.",
-        "",
-        "| workload | " + " | ".join([*names, *(f"{other} / ours" for other in RATIOS.values())]) + " | GFLOP/s |",
-        "|---|" + "---|" * (len(names) + len(RATIOS) + 1),
-    ]
-    for row in rows:
-        cells = [f"{row['best_ms'][n]:.4g}" if n in row["best_ms"] else "–" for n in names]
-        ratios = [f"{row[k]:.2f}" if row[k] is not None else "–" for k in RATIOS]
-        speed = f"{row['gflops']:.0f}" if row["gflops"] is not None else "–"
-        lines.append(f"| {row['workload']} | {' | '.join([*cells, *ratios, speed])} |")
-    versions = result["versions"]
-    assert isinstance(versions, dict)
-    lines += ["", ", ".join(f"{name} {v}" for name, v in versions.items() if v) + f", Python {result['python']}."]
-    return "\n".join(lines)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _keep_to(threads: int) -> None:
-    """Bind this process and those it starts to so many cores: JAX and scikit-learn have no other setting for all."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-
-
-def _processor() -> str:
-    from nnctl.backends.machine import processor
-
-    return f"{processor()} ({platform.system()} {platform.machine()})"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    """Run the suite that the command line names."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in SUITES:
+        lines = [f"  {suite:11} {what}" for suite, (_, what) in SUITES.items()]
+        raise SystemExit("\n".join(["usage: python -m benchmarks SUITE [--help]", "", *lines]))
+    import_module(SUITES[name][0]).main(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from nnctl.spec.load import load_text
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
-from benchmarks import tables
 from benchmarks.arena import DisagreementError, check_agreement
+from benchmarks.files import reading
 from benchmarks.nets import placed
 from benchmarks.ours import signature, spec
 from benchmarks.workloads import CPU, Workload
@@ -44,11 +44,11 @@ def test_other_costs_are_no_agreement() -> None:
 
 
 def test_readers_of_tables_read_the_same(tmp_path) -> None:
-    for path, _ in tables.files(tmp_path, 50):
-        rows, total = tables.reader("nnctl")(path)
+    for path, _ in reading.files(tmp_path, 50):
+        rows, total = reading.reader("nnctl")(path)
         assert rows == 50
-        assert tables.reader("pyarrow")(path) == (rows, pytest.approx(total))
+        assert reading.reader("pyarrow")(path) == (rows, pytest.approx(total))
     row = {"file": "csv", "processor_s": {"nnctl": 1.0, "pyarrow": 0.5}}
-    assert tables.table_of([row])[-1] == "| csv | 1.00 | 0.50 | 2.00 |"
+    assert reading.table_of([row])[-1] == "| csv | 1.00 | 0.50 | 2.00 |"
     with pytest.raises(ValueError, match="rows and the sum of a column differ"):
-        tables.check("csv", {"nnctl": [{"rows": 2, "sum": 1.0}], "pyarrow": [{"rows": 2, "sum": 1.1}]})
+        reading.check("csv", {"nnctl": [{"rows": 2, "sum": 1.0}], "pyarrow": [{"rows": 2, "sum": 1.1}]})

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import judgement
 from benchmarks.gpu.budget import Budget
 from benchmarks.gpu.timing import FORMS, timings
+from benchmarks.record import RESULTS, versions
 
 _PACKAGES = ("nnctl", "numpy", "cupy-cuda13x", "cupy-cuda12x", "torch")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the suite."""
+    from nnctl.errors import UsageError
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=8.0, help="within which it ends")
+    parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    options = parser.parse_args(arguments)
+    try:
+        run(options.minutes, None if options.no_save else RESULTS)
+    except UsageError as error:
+        raise SystemExit(f"benchmarks: {error}") from None
 
 
 def run(minutes: float, results: Path | None) -> None:
@@ -27,7 +43,7 @@ def run(minutes: float, results: Path | None) -> None:
         "date": datetime.date.today().isoformat(),
         "device": device,
         "python": platform.python_version(),
-        "versions": {p: v for p in _PACKAGES if (v := _version(p)) is not None},
+        "versions": versions(_PACKAGES),
     }
     name = f"gpu-{device['name'].replace(' ', '-')}-{result['date']}"
 
@@ -81,8 +97,8 @@ def rendered(result: dict[str, Any]) -> str:
         lines.append(f"| {row['workload']} | {row['precision']} | {' | '.join([*cells, *ends])} |")
     said = [f"{row['workload']}, {row['precision']}: {name}: {why}" for row in result.get("timings", [])
             for name, why in row["left_out"].items()]  # fmt: skip
-    versions = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
-    return "\n".join([*lines, *([""] if said else []), *said, "", f"{versions}, Python {result['python']}."])
+    installed = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
+    return "\n".join([*lines, *([""] if said else []), *said, "", f"{installed}, Python {result['python']}."])
 
 
 def _number(value: float | None, form: str) -> str:
@@ -101,10 +117,3 @@ def _device() -> dict[str, str]:
             facts = {finding.what: finding.value for finding in opened.describe()}
             return {"name": next(value for what, value in facts.items() if what.startswith("device "))} | facts
     raise UsageError("this suite needs the cuda backend")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -15,7 +15,7 @@ from nnctl.components.base import ElementwiseActivation
 from nnctl.data.dataset import Dataset
 from nnctl.engine.initial import initial_state
 from nnctl.engine.memory import require_for_training
-from nnctl.engine.stored import stored_targets
+from nnctl.engine.target_arrays import target_arrays
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
@@ -197,6 +197,6 @@ def _storage(network: Network, data: Dataset, seed: int, count: int) -> dict[str
     stored: dict[str, Any] = dict(initial_state(network, seed, count))
     weights = None if data.train.weights is None else data.train.weights[rows]
     stored |= {interface.INPUTS: data.train.inputs[rows]}
-    stored |= stored_targets(network.signature, data.train.targets[rows], weights)
+    stored |= target_arrays(network.signature, data.train.targets[rows], weights)
     stored |= {interface.of_data(name): array for name, array in data.statistics.items()}
     return stored | {interface.EXAMPLES: float(len(data.train)), interface.SEED: np.array(interface.seed_words(seed))}

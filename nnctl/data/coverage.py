@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.source import Source, SplitHints
+from nnctl.data.examples import SplitHints
+from nnctl.data.source import Source
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 

@@ -15,8 +15,9 @@ from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
 from nnctl.data.coverage import covered
 from nnctl.data.division import divide
+from nnctl.data.examples import Examples, UnfittedInputs
 from nnctl.data.expand import expanded
-from nnctl.data.source import BALANCED, Examples, Source, Unfitted, select_classes
+from nnctl.data.source import BALANCED, Source, select_classes
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
@@ -54,7 +55,7 @@ class Dataset:
     target_shift, target_scale: float32 of `signature.target_statistics_shape`, for the cost's targets alike;
         the splits hold targets as they are.
     unit: brings stored inputs to the range in which augmentations work, for bytes from 0 to 1.
-    fitted: what the source learned of the training examples, as plain data: inputs to come are made by it.
+    fitted: what the training examples taught, as plain data: inputs to come are made by it.
     doubts: the source's, a sentence each.
     places: of each example of a split its index among the source's; not of a training set with copies, nor of a test
         set that the source has apart.
@@ -114,13 +115,16 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     examples = source.read(folder, seed)
     _check(source, examples)
 
+    if isinstance(examples.inputs, np.ndarray | LazyRows):
+        # What the fields ask of targets that are none of theirs, before classes are looked for.
+        source.signature_of(examples.description)
     names = examples.description.classes
     renumber = _renumbering(names, source)
     kept, targets = _filtered(examples.targets, renumber, source, "the data")
     labels = _strata(targets, source) if names is not None and targets.ndim == 1 else None
     division = divide(source, labels, examples.hints.of_rows(kept), len(kept), seed)
     description, inputs, advice = examples.description, examples.inputs, examples.advice
-    fitted = dict(examples.kept)
+    fitted = dict(examples.fitted)
     if not isinstance(inputs, np.ndarray | LazyRows):
         # Of what no split has, cells that would be refused are nobody's concern.
         used = division.used
@@ -129,7 +133,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         if len(kept) < len(inputs):
             inputs = inputs.of(kept)
         made = inputs.fit(division.train)
-        description, inputs, fitted = made.description, made.inputs, dict(made.kept)
+        description, inputs, fitted = made.description, made.inputs, dict(made.fitted)
         advice = (*advice, *made.advice)
     signature = source.signature_of(description)
     if len(kept) < len(inputs):
@@ -283,7 +287,7 @@ def _rescaled(inputs: Rows, shift: Any, scale: Any) -> NDArray[np.float32]:
 def _check(source: Source, examples: Examples) -> None:
     """Refuse what no net could be trained on. Raises DataError."""
     description = examples.description
-    parts: list[tuple[str, Rows | Unfitted, NDArray[Any]]] = [("", examples.inputs, examples.targets)]
+    parts: list[tuple[str, Rows | UnfittedInputs, NDArray[Any]]] = [("", examples.inputs, examples.targets)]
     if examples.test_inputs is not None and examples.test_targets is not None:
         parts.append(("test ", examples.test_inputs, examples.test_targets))
     for part, inputs, targets in parts:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.examples import SplitHints
 from nnctl.data.grouping import Groups, latest
-from nnctl.data.source import SPLITS, Portion, Source, SplitHints
+from nnctl.data.source import SPLITS, Portion, Source
 from nnctl.data.splits import Indices, Sampler, fold, partition, require_fold, require_rest, size_of, subset
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError

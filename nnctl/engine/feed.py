@@ -18,7 +18,7 @@ from nnctl.data.batches import FixedOrder, Order
 from nnctl.data.stored.arrays import LazyRows
 from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, ResidentReader
 from nnctl.engine.evaluate import BATCH
-from nnctl.engine.stored import stored_targets
+from nnctl.engine.target_arrays import target_arrays
 from nnctl.engine.windows import StoredReader, WindowReader, WindowSource, Write
 from nnctl.errors import DataError
 from nnctl.graph import interface
@@ -56,10 +56,10 @@ class Feed:
     ) -> None:
         """Make a split known under its name and put it on the backend whole; one bound before leaves.
 
-        targets, weights: see `stored_targets`. order: of an epoch; that of `inputs` if None. Raises DataError for an
+        targets, weights: see `target_arrays`. order: of an epoch; that of `inputs` if None. Raises DataError for an
         index that a layer does not know, and for a label that is no class.
         """
-        placed = self._placed(self._stored(inputs, targets, weights))
+        placed = self._placed(self._arrays(inputs, targets, weights))
         reader = ResidentReader(placed, self._order(order or _as_given(inputs)))
         self._replace(split, reader)
         self._measured[split] = reader
@@ -95,7 +95,7 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        examples = self._placed({interface.INPUTS: self._stored_inputs(inputs)})
+        examples = self._placed({interface.INPUTS: self._input_array(inputs)})
         return ResidentReader(examples, self._order(_as_given(inputs)))
 
     def close(self) -> None:
@@ -114,10 +114,10 @@ class Feed:
         signature = self._signature
         inputs, targets = (np.zeros((rows, *shape)) for shape in (signature.input_shape, signature.target_shape))
         weights = None if signature.weights_shape is None else np.zeros((rows, *signature.weights_shape))
-        examples = self._placed(self._stored(inputs, targets, weights))
+        examples = self._placed(self._arrays(inputs, targets, weights))
 
         def write(inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None, first: int) -> None:
-            for name, array in self._stored(inputs, targets, weights).items():
+            for name, array in self._arrays(inputs, targets, weights).items():
                 self._backend.copy_into(examples.arrays[name], array, first)
 
         return examples, write
@@ -129,15 +129,15 @@ class Feed:
         placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
         return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
-    def _stored(
+    def _arrays(
         self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None
     ) -> dict[str, NDArray[Any]]:
         if self._signature.classes is not None and targets.size:
             self._check_labels(int(targets.min()), int(targets.max()))
-        stored = {interface.INPUTS: self._stored_inputs(inputs)}
-        return stored | stored_targets(self._signature, targets, weights)
+        arrays = {interface.INPUTS: self._input_array(inputs)}
+        return arrays | target_arrays(self._signature, targets, weights)
 
-    def _stored_inputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+    def _input_array(self, inputs: NDArray[Any]) -> NDArray[Any]:
         kind = self._signature.input_dtype
         if kind == "index" and inputs.size:
             self._check_indices(int(inputs.min()), int(inputs.max()))

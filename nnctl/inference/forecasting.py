@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_name
+from nnctl.data.paths import existing_file
 from nnctl.data.series.columns import Numbers, scaled
 from nnctl.data.series.timeline import Timeline
 from nnctl.data.sources.steps import SeriesSource
@@ -21,6 +22,7 @@ from nnctl.errors import DataError, UsageError
 from nnctl.inference.answers import Answers
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.inference.prediction import LITTLE_WORK, operations
+from nnctl.inference.tables import reading
 
 log = logging.getLogger("nnctl.data")
 
@@ -34,16 +36,20 @@ def forecast(saved: SavedRun, steps: int, path: Path | None = None) -> Answers:
     """
     source = saved.loaded.spec.data
     if not isinstance(source, SeriesSource):
-        raise UsageError(f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}")
+        raise UsageError(
+            f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}\n"
+            "  beside --sample N it is the number of Gibbs steps"
+        )
     run = saved.start(reference_name())
     plan = _Plan(source, tuple(run.fitted["inputs"]), tuple(run.fitted["targets"]), run.fitted["series"])
     plan.require_foreseen(steps)
-    table = source.table(saved.loaded.folder) if path is None else source.table(Path(), str(path))
-    past, future = source.history(table, plan.targets)
-    past, future = _long_enough(past, future, source.window, table.place.name)
-    if operations(run, len(past.names) * -(-steps // source.horizon)) > LITTLE_WORK:
-        run = saved.start()
-    values = plan.values(run, table, past, future, steps)
+    with reading(existing_file(source.path, saved.loaded.folder) if path is None else path) as (file, _):
+        table = source.table(Path(), str(file))
+        past, future = source.history(table, plan.targets)
+        past, future = _long_enough(past, future, source.window, table.place.name)
+        if operations(run, len(past.names) * -(-steps // source.horizon)) > LITTLE_WORK:
+            run = saved.start()
+        values = plan.values(run, table, past, future, steps)
     places: dict[str, list[Any]] = {}
     if source.group is not None:
         places[source.group] = [name for name in past.names for _ in range(steps)]
@@ -56,12 +62,12 @@ def forecast(saved: SavedRun, steps: int, path: Path | None = None) -> Answers:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The columns of a forecast. lessons: the scaling of the inputs."""
+    """The columns of a forecast. scaling: of the inputs."""
 
     source: SeriesSource
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
-    lessons: Mapping[str, Any]
+    scaling: Mapping[str, Any]
 
     def require_foreseen(self, steps: int) -> None:
         """Raise UsageError where more steps are wanted than one answer has, and the next lacks an input."""
@@ -79,7 +85,7 @@ class _Plan:
         """The forecasts, (series, steps, targets). Raises DataError."""
         window, horizon = self.source.window, self.source.horizon
         numbers = Numbers.of(table, past, self.inputs, self.source.missing)
-        encoded = numbers.encoded(self.inputs, self.lessons)
+        encoded = numbers.encoded(self.inputs, self.scaling)
         read = np.stack([encoded[end - window : end] for end in past.borders[1:]])
         rounds = -(-steps // horizon)
         ahead = self._known(table, future, (rounds - 1) * horizon)
@@ -91,7 +97,7 @@ class _Plan:
                     answers[-1][:, :, self.targets.index(name)] if name in self.targets else ahead[name][:, last]
                     for name in self.inputs
                 ]
-                following = scaled(np.stack(columns, axis=2), self.inputs, self.lessons)
+                following = scaled(np.stack(columns, axis=2), self.inputs, self.scaling)
                 read = np.concatenate([read, following], axis=1)[:, -window:]
             answer = run.scores(read).reshape(len(read), horizon, -1)
             if not np.isfinite(answer).all():

@@ -61,14 +61,19 @@ def part_rows(signature: DataSignature) -> int:
 
 
 def read_parts(
-    path: Path, signature: DataSignature, *, pictures: PictureOptions | None = None, whole: bool = False
+    path: Path,
+    signature: DataSignature,
+    *,
+    pictures: PictureOptions | None = None,
+    whole: bool = False,
+    filling: float | None = None,
 ) -> Iterator[Part]:
     """The examples at a path: a .npy, .npz (array `inputs`, or its only one), .csv, .tsv, an image, a folder of images.
 
     "-" is a table on stdin. A table holds the inputs' columns alone, as numbers, with or without a header. An image is
     resized to the net's. One example without its batch axis, and rows that are flat, are taken as well.
     pictures: how the run read its own, None where it had none. whole: in one part, for nets that read on from one
-    example to the next. Raises DataError.
+    example to the next. filling: what fills sequences of arrays up, None where nothing does. Raises DataError.
     """
     rows = part_rows(signature)
     if path.is_dir():
@@ -81,7 +86,7 @@ def read_parts(
             indices = [0] * len(some)
             yield Part(inputs, names, indices, first + step >= len(paths), error_of(inputs, names, indices))
         return
-    arrays = _arrays(path, signature, pictures, None if whole else rows)
+    arrays = _arrays(path, signature, pictures, None if whole else rows, filling)
     first, array = 0, next(arrays)
     while True:
         following = next(arrays, None)
@@ -104,7 +109,7 @@ def error_of(inputs: Rows, names: Sequence[str], indices: Sequence[int]) -> Erro
 
 
 def _arrays(
-    path: Path, signature: DataSignature, pictures: PictureOptions | None, rows: int | None
+    path: Path, signature: DataSignature, pictures: PictureOptions | None, rows: int | None, filling: float | None
 ) -> Iterator[NDArray[Any]]:
     """The examples of a file, so many at a time; all if None. At least one array, which may be empty."""
     suffix = path.suffix.lower()
@@ -114,7 +119,11 @@ def _arrays(
     elif suffix in IMAGE_SUFFIXES:
         yield _image(path, signature, pictures)
     elif suffix in (".npy", ".npz"):
-        array = _batched(_array(path, suffix), signature.input_shape)
+        array = _array(path, suffix)
+        if filling is None:
+            array = _batched(array, signature.input_shape)
+        else:
+            array = _ended(array, filling, signature.input_shape[0], str(path))
         step = len(array) if rows is None else rows
         for first in range(0, max(1, len(array)), max(1, step)):
             yield _shaped(array[first : first + step], signature, str(path))
@@ -123,6 +132,15 @@ def _arrays(
 
         existing_file(str(path), Path())
         raise DataError(f"{path}: is of no kind that can be read\n  expected .csv, .tsv, .npy, .npz or an image")
+
+
+def _ended(array: NDArray[Any], filling: float, length: int, name: str) -> NDArray[np.float32]:
+    """Sequences of an array, filled up to the net's length as those that it was trained on."""
+    from nnctl.data.series.ends import with_ends
+
+    if array.ndim > 1 and array.shape[1] > length:
+        raise DataError(f"{name}: sequences have {array.shape[1]:,} steps, and the net reads at most {length:,}")
+    return with_ends(array, filling, name, length)
 
 
 def _array(path: Path, suffix: str) -> NDArray[Any]:

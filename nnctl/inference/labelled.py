@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import Split
+from nnctl.data.examples import Examples
 from nnctl.data.formats.precision import as_float32
-from nnctl.data.source import Examples, Source
+from nnctl.data.source import Source
 from nnctl.data.sources.table import TableSource
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.data.weights import by_class, check_weights
@@ -38,18 +39,23 @@ def labelled(run: TrainedRun, path: Path) -> Labelled:
     source = run.loaded.spec.data
     if "kinds" in run.fitted:
         return _of_table(run, path)
-    other = source.elsewhere(path, run.signature) if isinstance(source, Source) else None
+    other = source.elsewhere(path, run.signature, run.fitted) if isinstance(source, Source) else None
     if other is None:
         raise UsageError(
             f"--data {path}: {run.folder.path} was trained on data of type {source.type}, which is not read from one "
-            "file or folder\n  runs on tables, npz archives and folders of images are measured on others"
+            "file or folder\n  runs on tables, series, npz archives and folders of images are measured on others"
         )
     examples = other.read(Path(), run.loaded.spec.seed)
     for sentence in examples.advice:
         log.warning("%s", sentence)
     inputs = examples.inputs
     if not isinstance(inputs, np.ndarray | LazyRows):
-        raise TypeError(f"{source.type}: inputs that have to be fitted are tables'")
+        from nnctl.data.series.inputs import WindowInputs
+        from nnctl.data.series.sequences import SequenceInputs
+
+        if not isinstance(inputs, WindowInputs | SequenceInputs):
+            raise TypeError(f"{source.type}: inputs that have to be fitted are tables'")
+        inputs = inputs.made_by(run.fitted)
     description, signature = examples.description, run.signature
     if (description.input_shape, description.input_dtype) != (signature.input_shape, signature.input_dtype):
         raise DataError(
@@ -111,6 +117,9 @@ def _targets(run: TrainedRun, examples: Examples, path: Path) -> NDArray[Any]:
         raise DataError(f"{path}: the targets are values, and the net answers by classes: {some(run.classes)}")
     _require_shape(run, targets, path)
     places = {name: label for label, name in enumerate(run.classes)}
+    source = run.loaded.spec.data
+    if isinstance(source, Source) and source.ignored is not None:
+        places[str(source.ignored)] = -1
     # The last is at −1, a label that is left out.
     labels: NDArray[np.int64] = np.array([*(places.get(name, -2) for name in names), -1], dtype=np.int64)[targets]
     if (labels < -1).any():

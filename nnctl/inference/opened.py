@@ -38,7 +38,7 @@ class TrainedRun:
     step: int
     fingerprint: str
     fitted: Mapping[str, Any]
-    """Lessons that the run's source took from the training examples; see `nnctl.data.source.Fitted`."""
+    """Data fitted to the run's training examples; see `nnctl.data.examples.FittedInputs`."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:

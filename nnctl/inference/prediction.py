@@ -15,6 +15,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.source import Source
+from nnctl.data.sources.arrays import ArraySource
 from nnctl.data.sources.steps import SequenceSource, SeriesSource
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.errors import DataError, UsageError
@@ -101,6 +102,7 @@ def _pictures(loaded: Loaded) -> PictureOptions | None:
 
 def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Iterator[Part]:
     whole, pictures = bool(run.engine.network.structure.recurrent_states), _pictures(run.loaded)
+    filling = source.filling if isinstance(source := run.loaded.spec.data, ArraySource) else None
     table = _table_reader(run, keep)
     for path in paths:
         if table is not None and not _holds_arrays(path):
@@ -109,7 +111,7 @@ def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Itera
             why = f"{path} is no table" if table is not None else f"{run.folder.path} was not trained on named columns"
             raise UsageError(f"--keep passes columns of a table through, and {why}")
         else:
-            yield from read_parts(path, run.signature, pictures=pictures, whole=whole)
+            yield from read_parts(path, run.signature, pictures=pictures, whole=whole, filling=filling)
 
 
 def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | SequenceReader | None:

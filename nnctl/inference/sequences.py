@@ -24,12 +24,12 @@ from nnctl.inference.tables import reading
 class SequenceReader:
     """A reader of tables whose groups are sequences, by the columns of a run.
 
-    inputs: names of its columns of inputs. lessons: their scaling. signature: of the run.
+    inputs: names of its columns of inputs. scaling: of these. signature: of the run.
     """
 
     source: SequenceSource
     inputs: tuple[str, ...]
-    lessons: Mapping[str, Any]
+    scaling: Mapping[str, Any]
     signature: DataSignature
 
     def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
@@ -40,7 +40,7 @@ class SequenceReader:
             timeline = Timeline.of(table, self.source.group, self.source.time)
             require_length(timeline, length, name)
             numbers = Numbers.of(table, timeline, self.inputs, self.source.missing)
-            inputs = filled_up(numbers.encoded(self.inputs, self.lessons), timeline, length, name)
+            inputs = filled_up(numbers.encoded(self.inputs, self.scaling), timeline, length, name)
         step = len(inputs) if rows is None else rows
         for first in range(0, len(inputs), step):
             some = slice(first, first + step)
@@ -61,9 +61,9 @@ class SequenceReader:
 
 
 def sequence_reader(
-    source: SequenceSource, signature: DataSignature, kept: Mapping[str, Any], keep: Sequence[str]
+    source: SequenceSource, signature: DataSignature, fitted: Mapping[str, Any], keep: Sequence[str]
 ) -> SequenceReader:
     """The reader of a run's tables. Raises UsageError."""
     if keep:
         raise UsageError(f"--keep {cut(keep[0])}: an answer is to a sequence, and has the cell of {source.group} alone")
-    return SequenceReader(source, tuple(kept["inputs"]), kept["sequences"], signature)
+    return SequenceReader(source, tuple(fitted["inputs"]), fitted["sequences"], signature)

@@ -75,7 +75,7 @@ class TableReader:
             types = self._types(names) | {names[column]: type_ for column, type_ in more.items()}
             (table,) = pieces(reader, types, None)
             matched = renamed(table, names, trimmed=isinstance(self.source, Csv))
-            inputs = encode(matched, self.columns.kinds, self.columns.lessons)
+            inputs = encode(matched, self.columns.kinds, self.columns.fitted)
         return inputs, matched, partial(self._error, matched)
 
     def _names(self, reader: Reader, name: str, more: tuple[str, ...] = ()) -> dict[str, str]:
@@ -94,7 +94,7 @@ class TableReader:
     def _part(self, table: Table, names: Mapping[str, str], path: str, first: int) -> Part:
         matched = renamed(table, names, trimmed=isinstance(self.source, Csv))
         return Part(
-            encode(matched, self.columns.kinds, self.columns.lessons),
+            encode(matched, self.columns.kinds, self.columns.fitted),
             [path] * len(table),
             range(first, first + len(table)),
             last=False,
@@ -120,9 +120,9 @@ class TableReader:
             log.warning("%s: %s %s: none of this run's, left out", name, what, some(others))
 
 
-def table_reader(source: object, kept: Any, keep: Sequence[str] = ()) -> TableReader | None:
-    """The reader of a run's tables; None where its data had no columns, or the run is of a version that kept none."""
-    columns = FittedColumns.of(kept)
+def table_reader(source: object, fitted: Any, keep: Sequence[str] = ()) -> TableReader | None:
+    """The reader of a run's tables; None where its data had no columns, or the run is of a version that has none."""
+    columns = FittedColumns.of(fitted)
     if columns is None or not isinstance(source, Csv | TableSource):
         return None
     return TableReader(source, columns, tuple(keep))

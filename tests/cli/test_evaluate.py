@@ -59,7 +59,7 @@ def test_a_run_made_where_there_is_a_gpu_is_judged_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "gpu.yaml").write_text(TINY.replace("backend: numpy", "backend: cuda"))
-    monkeypatch.setattr(prediction, "_LITTLE_WORK", 0)
+    monkeypatch.setattr(prediction, "LITTLE_WORK", 0)
     (tmp_path / "points.csv").write_text("0.5,1\n")
     with monkeypatch.context() as there:
         there.setattr(Cuda, "obstacle", lambda self: None)
@@ -132,7 +132,11 @@ def test_a_confusion_of_values_is_none() -> None:
         (("predict", "runs/tiny", "-", "--generate", "9"), 2, "it takes no input files"),
         (("predict", "runs/tiny", "-", "--temperature", "1"), 2, "are for --generate N"),
         (("predict", "runs/tiny", "--sample", "9"), 2, "only nets with pretraining draw samples"),
-        (("predict", "runs/tiny", "-", "--steps", "9"), 2, "--steps is for --sample N"),
+        (
+            ("predict", "runs/tiny", "-", "--steps", "9"),
+            2,
+            "only nets trained on data of type series forecast",
+        ),
         (("predict", "runs/tiny", "-", "--force"), 2, "--force lets --out FILE overwrite a file"),
         (("predict", "runs/tiny", "-", "--format", "cvs"), 2, "expected jsonl or csv"),
         (("predict", "runs/tiny", "tiny.yaml", "--out", "tiny.yaml"), 2, "is there already; nothing is overwritten"),

@@ -29,7 +29,8 @@ from nnctl.components.registry import register
 from nnctl.components.signature import DataSignature
 from nnctl.data.augmentations.pixels import Noise
 from nnctl.data.dataset import load_dataset
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Source
 from nnctl.errors import ShapeError, SpecError
 from nnctl.graph.host_graphs import HostGraphs
 from nnctl.graph.network import Network

@@ -14,8 +14,8 @@ from scipy import ndimage
 from nnctl.components.registry import components
 from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import load_dataset
+from nnctl.data.examples import Description
 from nnctl.data.resample import affine, displaced
-from nnctl.data.source import Description
 from nnctl.data.streams import Purpose
 from nnctl.data.summary import required_fields
 from nnctl.errors import DataError

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_a_size_beyond_any_picture():
 
 
 def test_pictures_beyond_what_is_left_of_memory(picture, tmp_path, monkeypatch):
-    source = picture(png(2, 2, b"\0ab\0cd"))
+    source = replace(picture(png(2, 2, b"\0ab\0cd")), in_memory=True)
     monkeypatch.setattr("nnctl.process.memory.available", lambda: 1)
     with pytest.raises(DataError, match=r"1 images of shape \(2, 2, 3\) takes 12 bytes"):
         load_dataset(source, tmp_path, 0)

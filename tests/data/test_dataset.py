@@ -10,7 +10,8 @@ import pytest
 
 from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Source
 from nnctl.data.sources.digits import Digits
 from nnctl.data.sources.generated import Blobs, Sine, Xor
 from nnctl.data.summary import required_fields

@@ -18,6 +18,7 @@ from nnctl.data.source import Source
 from nnctl.data.sources.arrays import Npy, Npz
 from nnctl.data.sources.images import Images
 from nnctl.data.sources.mnist import Mnist
+from nnctl.data.sources.steps import SequenceSource, SeriesSource
 from nnctl.data.sources.table import TableSource
 from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Shakespeare, Text
@@ -33,6 +34,8 @@ READERS = [
     Mnist(path="it"),
     Shakespeare(path="it"),
     TableSource(path="it", target="it"),
+    SeriesSource(path="it", window=2, horizon=1),
+    SequenceSource(path="it", group="it", target="that"),
     Text(path="it"),
 ]
 

@@ -78,6 +78,9 @@ def test_scaling_is_that_of_the_steps_that_training_reads(load: Load) -> None:
 def test_seconds_since_1970_keep_their_meaning(load: Load) -> None:
     data = load(["s", *(str(1_700_000_000 + i) for i in range(12))], window=10)
     np.testing.assert_allclose(np.diff(data.train.inputs[0, :, 0]), 1 / np.sqrt((11**2 - 1) / 12), rtol=1e-5)
+    # Targets are in their own units, and these have no room for seconds.
+    (doubt,) = data.doubts
+    assert doubt.startswith("column 's' has values that differ and are equal in single precision")
 
 
 def test_groups_are_series_of_their_own_in_the_order_of_time(load: Load) -> None:
@@ -109,8 +112,8 @@ def test_a_series_shorter_than_a_window(load: Load) -> None:
 @pytest.mark.parametrize(
     ("held_out", "words"),
     [
-        ({"test": 1}, "test 1 is the last 1 of 20 steps, and a horizon of 2 does not fit in"),
-        ({"validation": 0.05, "test": 4}, "validation 0.05 is the last 1 of 20 steps"),
+        ({"test": 1}, "test 1 is 1 of 20 steps, and window 4 and horizon 2 leave no target in them"),
+        ({"validation": 0.05, "test": 4}, "validation 0.05 is 1 of 20 steps"),
         ({"test": 0.8}, "4 of 20 steps are left to train on, and window 4 and horizon 2 need 6"),
         ({"test": 30}, "0 of 20 steps are left to train on"),
     ],

@@ -376,11 +376,11 @@ def test_problems_of_the_spec(said):
 def test_what_is_kept_makes_inputs_of_another_table(table):
     text = "x,c,d,y\n1,a,2021-03-04,0\n2,b,2021-03-05,1\n4,a,2021-03-06,1\n"
     data = table(text, "{d: {type: date, parts: [elapsed, weekday]}}")
-    kept = FittedColumns.of(json.loads(json.dumps(data.fitted)))
-    assert list(kept.kinds) == ["x", "c", "d"]
+    fitted = FittedColumns.of(json.loads(json.dumps(data.fitted)))
+    assert list(fitted.kinds) == ["x", "c", "d"]
     columns = {"d": ["2021-03-06", "2021-03-04"], "c": ["a", "a"], "x": [4, 1]}
     other = Table({name: pa.chunked_array([cells]) for name, cells in columns.items()}, place=RowPlace("new"))
-    assert np.array_equal(encode(other, kept.kinds, kept.lessons), data.train.inputs[[2, 0]])
+    assert np.array_equal(encode(other, fitted.kinds, fitted.fitted), data.train.inputs[[2, 0]])
 
 
 # -- files that know numbers ---------------------------------------------------------

@@ -235,13 +235,13 @@ def test_an_evaluation_does_not_depend_on_its_batches(backend, monkeypatch, batc
     built = engine(backend)
     train(built, 3, 0)
     expected = built.evaluate("train")
-    monkeypatch.setattr("nnctl.engine.evaluate._BATCH", batch)
+    monkeypatch.setattr("nnctl.engine.evaluate.BATCH", batch)
     assert built.evaluate("train") == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("batch", [7, 1234])
 def test_class_weights_weigh_the_cost_and_not_the_accuracy(backend, monkeypatch, batch):
-    monkeypatch.setattr("nnctl.engine.evaluate._BATCH", batch)
+    monkeypatch.setattr("nnctl.engine.evaluate.BATCH", batch)
     weights = np.array([1.0, 5.0, 20.0])
     built = engine(backend, TEXT.replace("log_likelihood", "{type: log_likelihood, class_weights: [1, 5, 20]}"))
     train(built, 3, 0)

@@ -14,6 +14,7 @@ import pytest
 from nnctl.cli import main
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.answers import Answers
+from nnctl.inference.evaluation import evaluate
 from nnctl.inference.forecasting import forecast
 from nnctl.inference.opened import read_run
 from nnctl.reporting.follow import RunSink, follow
@@ -171,3 +172,19 @@ def test_steps_of_a_net_on_other_data(capsys: pytest.CaptureFixture[str]) -> Non
     follow(session.train(loaded, out=Path("run")), [RunSink()])
     assert main(["predict", "run", "--steps", "2"]) == 2
     assert "only nets trained on data of type series forecast, not on xor" in capsys.readouterr().err
+
+
+def test_another_table_is_measured_by_what_training_learned() -> None:
+    rows = [(t, wave(t) + (t % 5), t % 3) for t in range(60)]
+    write("t.csv", ("t", "x", "u"), *rows)
+    train("path: t.csv, time: t, target: x, window: 3, horizon: 2", 2)
+    run = read_run(Path("run")).start()
+    # The same table, its columns in another order, and a series that goes on.
+    write("same.csv", ("u", "x", "t"), *((u, x, t) for t, x, u in rows))
+    (trained,) = evaluate([run], "train")
+    (same,) = evaluate([run], None, data=Path("same.csv"))
+    assert same.row["cost"] == pytest.approx(trained.row["cost"], rel=1e-6)
+    write("on.csv", ("t", "x", "u"), *((t, wave(t) + t % 5, t % 3) for t in range(60, 90)))
+    (on,) = evaluate([run], None, data=Path("on.csv"))
+    assert on.row["examples"] == 30 - 4
+    assert on.row["cost"] < 10 * trained.row["cost"]

@@ -129,3 +129,21 @@ def test_the_command_writes_a_line_a_sequence(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "who,prediction,probability,probability.a,probability.b"
     assert len(lines) == 1 + len(LENGTHS)
+
+
+@pytest.mark.parametrize("data", ["target: kind", "target: tag, per: step"])
+def test_another_table_is_measured(data: str) -> None:
+    train(f"gru, units: 4, return_sequence: {str('step' in data).lower()}", data)
+    run = open_run(Path("run"))
+    (trained,) = evaluate([run], "train")
+    (same,) = evaluate([run], None, data=Path("t.csv"))
+    assert same.row["cost"] == pytest.approx(trained.row["cost"], rel=1e-6)
+    # Without the longest there is room that nobody fills.
+    header, *lines = Path("t.csv").read_text().splitlines()
+    short = [line for line in lines if line.startswith(("s0", "s1"))]
+    Path("short.csv").write_text("\n".join([header, *short]) + "\n")
+    (other,) = evaluate([run], None, data=Path("short.csv"))
+    answers = list(predict(run, [Path("short.csv")]))
+    truth = [line.split(",")[4] for line in short] if "step" in data else ["a", "b"]
+    cost = -np.mean([np.log(row["probabilities"][each]) for row, each in zip(answers, truth, strict=True)])
+    assert other.row["cost"] == pytest.approx(cost, rel=1e-5)

@@ -38,3 +38,31 @@ def test_each_layer_is_named_once_with_those_inside_others() -> None:
 
 def test_what_is_frozen_needs_no_advice() -> None:
     assert sentences("step", "relu", "layers.1.frozen=true") == ()
+
+
+FILLED_UP = """
+data: {type: sequences, path: t.csv, group: who, target: kind}
+layers:
+  - {type: mask, name: there, inputs: [input]}
+  - {type: gru, units: 4, return_sequence: true, inputs: [input, there]}
+  - {type: lstm, units: 4}
+  - {type: dense, units: 2, activation: softmax}
+cost: log_likelihood
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "filled_up"),
+    [
+        ("{type: sequences, path: t.csv, group: who, target: kind}", True),
+        ("{type: npz, path: s.npz, padding: nan}", True),
+        ("{type: npz, path: s.npz}", False),
+        ("{type: parity_sequence, shortest: 2}", True),
+        ("{type: parity_sequence}", False),
+    ],
+)
+def test_a_layer_that_reads_what_is_filled_up_is_named(data: str, filled_up: bool) -> None:
+    spec = load_text(FILLED_UP.replace("{type: sequences, path: t.csv, group: who, target: kind}", data)).spec
+    said = advice(spec)
+    assert len(said) == int(filled_up)
+    assert all(sentence.startswith("layer 'lstm1' reads on behind the ends of sequences") for sentence in said)

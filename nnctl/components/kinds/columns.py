@@ -12,8 +12,8 @@ class Column(Component):
     """A column of a table: what its cells mean, and the numbers that they become.
 
     `used`: whether it takes part. `as_text`: whether its cells are read as they are written, for their digits
-    are no number, or not written as numbers are by default. What `fit` learns of training rows is plain data,
-    which checkpoints keep; `encode` needs nothing else. Cells are `nnctl.data.tables.cells.Cells`.
+    are no number, or not written as numbers are by default. What `fit` finds in training rows is plain data,
+    `fitted`, which checkpoints keep; `encode` needs nothing else. Cells are `nnctl.data.tables.cells.Cells`.
     """
 
     kind: ClassVar[str] = "column"
@@ -43,25 +43,25 @@ class Column(Component):
         raise NotImplementedError
 
     def fit(self, cells: Any) -> Mapping[str, Any]:
-        """The lesson of the training rows' cells, as plain data. Raises DataError."""
+        """Statistics, categories and fills of the training rows' cells, as plain data. Raises DataError."""
         raise NotImplementedError
 
-    def features(self, name: str, learned: Mapping[str, Any]) -> tuple[str, ...]:
+    def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the inputs that the column becomes, one a number."""
         raise NotImplementedError
 
-    def encode(self, cells: Any, learned: Mapping[str, Any]) -> Any:
+    def encode(self, cells: Any, fitted: Mapping[str, Any]) -> Any:
         """The inputs of any rows' cells, float32 (n, features). Raises DataError, naming line and column."""
         raise NotImplementedError
 
-    def embedded(self, learned: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
+    def embedded(self, fitted: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
         """(names of the rows, length of a row) of the table of trained vectors that its one input is an index of.
 
         None where its inputs are numbers.
         """
         return None
 
-    def constant(self, learned: Mapping[str, Any]) -> bool:
+    def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where it is known that its inputs are the same for every training row."""
         return False
 

@@ -44,6 +44,11 @@ class DataSource(Component):
         return False
 
     @property
+    def fills_up(self) -> bool:
+        """True where examples are sequences of unequal length, filled up behind their end, for the layer `mask`."""
+        return False
+
+    @property
     def ordered(self) -> bool:
         """True where each split is one piece of the data, in its own order."""
         return True

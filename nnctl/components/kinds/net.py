@@ -116,6 +116,11 @@ class Layer(Component):
         return False
 
     @property
+    def takes_mask(self) -> bool:
+        """True where a second input may say which steps of a sequence there are."""
+        return False
+
+    @property
     def linear(self) -> bool:
         """True where its output is x·weight + bias, or x·weight, with parameters of its own and by one `matmul`."""
         return False

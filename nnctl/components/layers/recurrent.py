@@ -66,6 +66,10 @@ class Recurrent(Layer):
     def reads_ahead(self) -> bool:
         return self.bidirectional
 
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x, *mask = self._checked(inputs)
         if not self.bidirectional:

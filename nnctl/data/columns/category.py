@@ -78,30 +78,30 @@ class Category(Column):
             "rare": sorted(name for name, count in found.items() if count < self.least),
         }
 
-    def features(self, name: str, learned: Mapping[str, Any]) -> tuple[str, ...]:
+    def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
         """One a category, then that of others, then that of missing cells; of an embedding the one index."""
         if self.embedding is not None:
             return (name,)
-        known = [f"{name}={category}" for category in learned["categories"]]
-        return (*known, *(f"{name} {special}" for special in self._special(learned)))
+        known = [f"{name}={category}" for category in fitted["categories"]]
+        return (*known, *(f"{name} {special}" for special in self._special(fitted)))
 
-    def embedded(self, learned: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
+    def embedded(self, fitted: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
         """The categories, then others, then missing cells."""
         if self.embedding is None:
             return None
-        return (*learned["categories"], *self._special(learned)), self.embedding
+        return (*fitted["categories"], *self._special(fitted)), self.embedding
 
-    def encode(self, cells: Cells, learned: Mapping[str, Any]) -> NDArray[np.float32]:
+    def encode(self, cells: Cells, fitted: Mapping[str, Any]) -> NDArray[np.float32]:
         """Rows of 0 with a 1 at the category; of an embedding its index."""
         import numpy as np
 
         codes, names = cells.codes()
-        special = self._special(learned)
-        places = {category: index for index, category in enumerate(learned["categories"])}
+        special = self._special(fitted)
+        places = {category: index for index, category in enumerate(fitted["categories"])}
         width = len(places) + len(special)
         # Beyond the last place is nowhere: 0 in every input.
         other = len(places) if "is another" in special else width
-        places |= dict.fromkeys(learned["rare"], other)
+        places |= dict.fromkeys(fitted["rare"], other)
         unseen = other if self.unseen == "other" else -1
         missing = width - 1 if "is missing" in special else -1
         # The last of these is at −1, the code of a missing cell.
@@ -126,18 +126,18 @@ class Category(Column):
         encoded[np.arange(len(codes)), columns] = 1.0
         return encoded[:, :width]
 
-    def constant(self, learned: Mapping[str, Any]) -> bool:
+    def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where all have one name."""
-        return len(learned["categories"]) + bool(learned["rare"]) == 1 and self.missing != "category"
+        return len(fitted["categories"]) + bool(fitted["rare"]) == 1 and self.missing != "category"
 
     def amounts(self, cells: Cells) -> NDArray[np.float64]:
         """Nothing: raises DataError, for names are no numbers."""
         message = f"column {cut(cells.name)!r} is a category, and a number is needed"
         raise cells.error(0, message, "", f"under data.columns, say {key(cells.name)}: number")
 
-    def _special(self, learned: Mapping[str, Any]) -> tuple[str, ...]:
+    def _special(self, fitted: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the rows beside the categories."""
         return (
-            *(("is another",) if learned["rare"] else ()),
+            *(("is another",) if fitted["rare"] else ()),
             *(("is missing",) if self.missing == "category" else ()),
         )

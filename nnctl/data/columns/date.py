@@ -115,10 +115,10 @@ class Date(Column):
         scaling = {p: list(standard(_part(dates, p))) for p in parts if p not in _PERIODS and len(dates)}
         return {"parts": list(parts), "fill": fill, "scaling": scaling}
 
-    def features(self, name: str, learned: Mapping[str, Any]) -> tuple[str, ...]:
+    def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
         """Those of each part, then the flag."""
         found: list[str] = []
-        for part in learned["parts"]:
+        for part in fitted["parts"]:
             if part not in _PERIODS:
                 found.append(f"{name} {part}")
             elif self.cyclic == "circle":
@@ -128,7 +128,7 @@ class Date(Column):
                 found += [f"{name} {part}={value}" for value in range(first, first + count)]
         return (*found, *([f"{name} is missing"] if self.flag else []))
 
-    def encode(self, cells: Cells, learned: Mapping[str, Any]) -> NDArray[np.float32]:
+    def encode(self, cells: Cells, fitted: Mapping[str, Any]) -> NDArray[np.float32]:
         """The parts in float64, rounded."""
         import numpy as np
 
@@ -136,11 +136,11 @@ class Date(Column):
 
         dates = self._instants(cells)
         missing = np.isnat(dates)
-        if learned["fill"] is not None:
-            dates = np.where(missing, _instant(learned["fill"]), dates)
+        if fitted["fill"] is not None:
+            dates = np.where(missing, _instant(fitted["fill"]), dates)
         require_dates(cells, dates)
         columns = []
-        for part in learned["parts"]:
+        for part in fitted["parts"]:
             values = _part(dates, part)
             if part in _PERIODS:
                 first, count = _PERIODS[part]
@@ -148,15 +148,15 @@ class Date(Column):
                     _on_circle(values, count) if self.cyclic == "circle" else _one_hot(values - first, count)
                 )
             else:
-                shift, scale = learned["scaling"][part]
+                shift, scale = fitted["scaling"][part]
                 columns.append(((values - shift) * scale)[:, None])
         if self.flag:
             columns.append(missing[:, None])
         return np.concatenate([np.zeros((len(dates), 0)), *columns], axis=1).astype(np.float32)
 
-    def constant(self, learned: Mapping[str, Any]) -> bool:
+    def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where all are one instant."""
-        return bool(learned["scaling"].get("elapsed", (0.0, 1.0))[1] == 0.0) and not self.flag
+        return bool(fitted["scaling"].get("elapsed", (0.0, 1.0))[1] == 0.0) and not self.flag
 
     def _instants(self, cells: Cells) -> Instants:
         from nnctl.data.tables.dates import instants

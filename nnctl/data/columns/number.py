@@ -117,31 +117,31 @@ class Number(Column):
             shift, scale = standard(present) if self.scale == "standardize" else _range(present)
         return {"fill": fill, "shift": shift, "scale": scale}
 
-    def features(self, name: str, learned: Mapping[str, Any]) -> tuple[str, ...]:
+    def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
         """The number, then its flag."""
         return (name, f"{name} is missing") if self.flag else (name,)
 
-    def encode(self, cells: Cells, learned: Mapping[str, Any]) -> NDArray[np.float32]:
+    def encode(self, cells: Cells, fitted: Mapping[str, Any]) -> NDArray[np.float32]:
         """(x − shift)·scale in float64, rounded; the flag behind it."""
         import numpy as np
 
         values = self.amounts(cells)
         missing = np.isnan(values)
-        if learned["fill"] is not None:
-            values = np.where(missing, learned["fill"], values)
+        if fitted["fill"] is not None:
+            values = np.where(missing, fitted["fill"], values)
         elif missing.any():
             raise cells.missing(int(np.argmax(missing)), f"{key(cells.name)}: {{type: number, missing: median}}")
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled = (values - learned["shift"]) * learned["scale"]
+            scaled = (values - fitted["shift"]) * fitted["scale"]
         fits = np.abs(scaled) <= np.finfo(np.float32).max
         if not fits.all():
             index = int(np.argmax(~fits))
             raise cells.error(index, f"{values[index]:g} does not fit single precision", "a smaller magnitude")
         return np.stack([scaled, missing], axis=1).astype(np.float32)[:, : 2 if self.flag else 1]
 
-    def constant(self, learned: Mapping[str, Any]) -> bool:
+    def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where there is nothing to scale by."""
-        return bool(learned["scale"] == 0.0) and not self.flag
+        return bool(fitted["scale"] == 0.0) and not self.flag
 
     @property
     def _notation(self) -> Notation:

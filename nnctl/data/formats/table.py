@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.number import Number
+from nnctl.data.examples import Description, Examples
 from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
 from nnctl.data.formats.precision import as_float32, loses_differences
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.limits import require_columns, require_memory
-from nnctl.data.source import Description, Examples, TargetType
+from nnctl.data.source import TargetType
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
@@ -174,7 +175,7 @@ def to_examples(table: Table) -> Examples:
         tuple(table.names[i] for i in table.targets),
         {table.names[i]: Category() if i in encoded else Number(scale="none") for i in table.inputs},
         {table.names[i]: "text" if i in table.categories else "real" for i in (*table.inputs, *table.targets)},
-        {table.names[i]: _lesson(encoded[i][1] if i in encoded else None) for i in table.inputs},
+        {table.names[i]: _fitted(encoded[i][1] if i in encoded else None) for i in table.inputs},
     )
     advice = tuple(
         f"column {cut(table.names[i])!r} has numbers that differ and are equal in single precision, to which csv "
@@ -182,11 +183,11 @@ def to_examples(table: Table) -> Examples:
         for i in table.inputs
         if i in where and loses_differences(table.numbers[:, where[i]])
     )
-    return Examples(description, inputs, targets, kept=fitted.plain(), advice=advice)
+    return Examples(description, inputs, targets, fitted=fitted.plain(), advice=advice)
 
 
-def _lesson(categories: tuple[str, ...] | None) -> dict[str, Any]:
-    """The lesson of a category, or of a number that enters as it is, by which `Column.encode` gives the same inputs."""
+def _fitted(categories: tuple[str, ...] | None) -> dict[str, Any]:
+    """The fitted data of a category, or of a number that enters as it is: `Column.encode` then gives equal inputs."""
     if categories is None:
         return {"fill": None, "shift": 0.0, "scale": 1.0}
     return {"categories": list(categories), "rare": []}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nnctl.data.columns.number import Number
+from nnctl.data.formats.precision import loses_differences
 from nnctl.data.series.timeline import Timeline, Times
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.words import cut
@@ -45,22 +46,31 @@ class Numbers:
         """Columns side by side, (steps, names)."""
         return np.stack([self.columns[name] for name in names], axis=1)
 
+    def merged(self, names: Sequence[str]) -> tuple[str, ...]:
+        """A sentence for each of these columns, targets in their own units, that single precision does not keep."""
+        return tuple(
+            f"column {cut(name)!r} has values that differ and are equal in single precision, in which targets are: "
+            "forecast what is left when a round number near them is subtracted"
+            for name in names
+            if loses_differences(self.columns[name])
+        )
+
     def scaling(self, names: Sequence[str], scale: Scale, read: NDArray[np.int64]) -> dict[str, Any]:
-        """The lesson of the steps that training reads, by column, as plain data. read: their places."""
+        """The scaling of each column, fitted to the steps that training reads, as plain data. read: their places."""
         return {name: dict(Number(scale=scale).fit(self._cells(name).take(read))) for name in names}
 
-    def encoded(self, names: Sequence[str], lessons: Mapping[str, Any]) -> NDArray[np.float32]:
+    def encoded(self, names: Sequence[str], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
         """Columns as inputs, (steps, names). Raises DataError."""
-        return np.concatenate([Number().encode(self._cells(name), lessons[name]) for name in names], axis=1)
+        return np.concatenate([Number().encode(self._cells(name), scaling[name]) for name in names], axis=1)
 
     def _cells(self, name: str) -> Cells:
         rows = self.timeline.rows if self.table.rows is None else self.table.rows[self.timeline.rows]
         return Cells(name, pa.chunked_array([pa.array(self.columns[name])]), self.table.place, rows)
 
 
-def scaled(values: NDArray[np.float64], names: Sequence[str], lessons: Mapping[str, Any]) -> NDArray[np.float32]:
+def scaled(values: NDArray[np.float64], names: Sequence[str], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
     """Values (…, names) of columns as inputs, as `Numbers.encoded` gives them; infinite where they are too large."""
-    shift, scale = (np.array([lessons[name][what] for name in names]) for what in ("shift", "scale"))
+    shift, scale = (np.array([scaling[name][what] for name in names]) for what in ("shift", "scale"))
     with np.errstate(over="ignore"):
         inputs: NDArray[np.float32] = ((values - shift) * scale).astype(np.float32)
     return inputs

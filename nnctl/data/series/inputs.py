@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from nnctl.data.examples import Description, FittedInputs
 from nnctl.data.formats.precision import as_float32
 from nnctl.data.limits import require_memory
 from nnctl.data.series.columns import Numbers, Scale
-from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.data.stored.folder import on_disk
 
@@ -43,7 +44,7 @@ class WindowRows(LazyRows):
 
 @dataclass(frozen=True)
 class WindowInputs:
-    """Inputs that are windows over series, whose columns are not scaled yet; see `nnctl.data.source.Unfitted`.
+    """Inputs that are windows over series, whose columns are not scaled yet; see `nnctl.data.examples.UnfittedInputs`.
 
     inputs, outputs: names of the columns of inputs and of targets. starts: the first step of each window, (n,).
     in_memory: whether windows are held one by one; if they take at most half of the memory left if None.
@@ -65,21 +66,25 @@ class WindowInputs:
         """The same of some windows."""
         return replace(self, starts=self.starts[rows])
 
-    def fit(self, train: NDArray[np.int64]) -> Fitted:
+    def fit(self, train: NDArray[np.int64]) -> FittedInputs:
         """The inputs, by the steps that the windows `train` read. Raises DataError."""
         # +1 where a window begins, −1 behind its end: what is above 0 in between is read.
         ends = np.zeros(len(self.numbers.timeline.rows) + 1, dtype=np.int64)
         np.add.at(ends, self.starts[train], 1)
         np.add.at(ends, self.starts[train] + self.window, -1)
-        lessons = self.numbers.scaling(self.inputs, self.scale, np.flatnonzero(np.cumsum(ends[:-1])))
-        rows: Rows = WindowRows(self.numbers.encoded(self.inputs, lessons), self.starts, self.window)
-        if not on_disk(self.in_memory, rows.nbytes):
-            what = f"{self.numbers.table.place.name}: {len(self):,} windows of {self.window:,} steps"
-            require_memory(rows.nbytes, what)
-            rows = rows[:]
+        scaling = self.numbers.scaling(self.inputs, self.scale, np.flatnonzero(np.cumsum(ends[:-1])))
         # A checkpoint keeps lists in order, mappings not.
-        kept = {"series": lessons, "inputs": list(self.inputs), "targets": list(self.outputs)}
-        return Fitted(rows, self.description, kept)
+        fitted = {"series": scaling, "inputs": list(self.inputs), "targets": list(self.outputs)}
+        return FittedInputs(self.made_by(fitted), self.description, fitted)
+
+    def made_by(self, fitted: Mapping[str, Any]) -> Rows:
+        """The inputs, by what a `fit` gave. Raises DataError."""
+        rows: Rows = WindowRows(self.numbers.encoded(self.inputs, fitted["series"]), self.starts, self.window)
+        if on_disk(self.in_memory, rows.nbytes):
+            return rows
+        what = f"{self.numbers.table.place.name}: {len(self):,} windows of {self.window:,} steps"
+        require_memory(rows.nbytes, what)
+        return rows[:]
 
 
 def targets(numbers: Numbers, names: tuple[str, ...], starts: NDArray[np.int64], horizon: int) -> NDArray[np.float32]:

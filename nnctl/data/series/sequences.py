@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.data.examples import Description, FittedInputs
 from nnctl.data.limits import require_memory
 from nnctl.data.series.columns import Numbers, Scale
 from nnctl.data.series.timeline import Timeline
-from nnctl.data.source import Description, Fitted
 from nnctl.data.stored.arrays import chosen
 from nnctl.data.tables.cells import Table
 from nnctl.data.words import cut
@@ -20,7 +21,7 @@ from nnctl.errors import DataError
 
 @dataclass(frozen=True)
 class SequenceInputs:
-    """Inputs that are whole sequences, whose columns are not scaled yet; see `nnctl.data.source.Unfitted`.
+    """Inputs that are whole sequences, whose columns are not scaled yet; see `nnctl.data.examples.UnfittedInputs`.
 
     inputs, outputs: names of the columns of inputs and of targets. rows: the sequences, by increasing indices among
     those of the timeline, (n,).
@@ -37,20 +38,24 @@ class SequenceInputs:
         return len(self.rows)
 
     def of(self, rows: NDArray[np.int64]) -> SequenceInputs:
-        """See `nnctl.data.source.Unfitted`."""
+        """See `nnctl.data.examples.UnfittedInputs`."""
         return replace(self, rows=self.rows[rows])
 
-    def fit(self, train: NDArray[np.int64]) -> Fitted:
+    def fit(self, train: NDArray[np.int64]) -> FittedInputs:
         """The inputs, by the steps of the sequences `train`. Raises DataError."""
         timeline = self.numbers.timeline
         trains = np.zeros(len(timeline.names), dtype=np.bool_)
         trains[self.rows[train]] = True
         read = np.flatnonzero(np.repeat(trains, timeline.lengths))
-        lessons = self.numbers.scaling(self.inputs, self.scale, read)
-        kept = {"sequences": lessons, "inputs": list(self.inputs), "targets": list(self.outputs)}
-        encoded = self.numbers.encoded(self.inputs, lessons)
-        inputs = filled_up(encoded, timeline, self.description.input_shape[0], self.numbers.table.place.name)
-        return Fitted(chosen(inputs, self.rows), self.description, kept)
+        scaling = self.numbers.scaling(self.inputs, self.scale, read)
+        fitted = {"sequences": scaling, "inputs": list(self.inputs), "targets": list(self.outputs)}
+        return FittedInputs(self.made_by(fitted), self.description, fitted)
+
+    def made_by(self, fitted: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The inputs, by what a `fit` gave. Raises DataError."""
+        encoded = self.numbers.encoded(self.inputs, fitted["sequences"])
+        name = self.numbers.table.place.name
+        return chosen(filled_up(encoded, self.numbers.timeline, self.description.input_shape[0], name), self.rows)
 
 
 def filled_up(steps: NDArray[np.float32], timeline: Timeline, length: int, name: str) -> NDArray[np.float32]:

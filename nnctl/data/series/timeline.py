@@ -198,7 +198,9 @@ def without_end(timeline: Timeline, table: Table, names: Sequence[str]) -> tuple
     if names:
         for name in names:
             table.require(name)
-        missing = np.all([table.columns[name].is_null().to_numpy() for name in names], axis=0)[timeline.rows]
+        missing = np.all([table.columns[name].is_null(nan_is_null=True).to_numpy() for name in names], axis=0)[
+            timeline.rows
+        ]
         there = np.flatnonzero(~missing)
         for series, (start, stop) in enumerate(zip(timeline.borders[:-1], timeline.borders[1:], strict=True)):
             before = there[: np.searchsorted(there, stop)]

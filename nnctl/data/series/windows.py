@@ -88,7 +88,7 @@ class Cut:
                 "validation" if self.validation else "test" if self.test else "window",
             )
         raise DataError(
-            f"{name}: {split} {portion:g} is the last {end - begin:,} of {longest:,} steps, and a horizon of "
-            f"{self.horizon} does not fit in",
+            f"{name}: {split} {portion:g} is {end - begin:,} of {longest:,} steps, and window {self.window} and "
+            f"horizon {self.horizon} leave no target in them",
             split,
         )

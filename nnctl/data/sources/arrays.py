@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
-from nnctl.data.source import BALANCED, Description, Examples, IgnoringSource, InMemory, TargetType
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import BALANCED, IgnoringSource, InMemory, TargetType
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,6 +41,32 @@ class ArraySource(IgnoringSource):
         "rescalings of the inputs, in this order; without one, bytes (uint8) enter the net as 0…255, "
         "and not as 0…1, as those of images and mnist do",
     ] = ()
+    padding: Annotated[
+        Literal["nan"] | float | None,
+        "what fills sequences (n, time, …) up behind their end: steps of it alone become 0, and one more input is 1 at "
+        "every other step, so that the layer mask knows them",
+    ] = None
+
+    def problems(self) -> Sequence[Problem]:
+        """Fields that padding does not go with."""
+        if self.padding is None:
+            return ()
+        others = {
+            "indices": (self.indices, "let the layer mask read the index that fills sequences up"),
+            "transforms": (bool(self.transforms), "it would rescale what is filled up; rescale the file's numbers"),
+            "in_memory": (self.in_memory is False, "padding is made in memory"),
+        }
+        return [Problem(name, f"{name} beside padding", why) for name, (said, why) in others.items() if said]
+
+    @property
+    def fills_up(self) -> bool:
+        """True where the file says by what."""
+        return self.padding is not None
+
+    @property
+    def filling(self) -> float | None:
+        """The number that fills sequences up, which may be NaN; None where none does."""
+        return None if self.padding is None else float(self.padding)
 
     def arrays(self, folder: Path) -> dict[str, NDArray[Any]]:
         """Arrays by role: inputs, targets, weights where these are asked for, and test_inputs, … of a test set.
@@ -58,20 +85,28 @@ class ArraySource(IgnoringSource):
 
     def describe(self, folder: Path) -> Description:
         """Shapes from the file's headers; targets are read, to know the classes."""
-        from nnctl.data.formats.numpy_files import describe
+        from nnctl.data.formats.array_examples import describe
 
-        arrays = self.arrays(folder)
-        return describe(arrays, **self._reading)
+        described = describe(self.arrays(folder), **self._reading)
+        if self.padding is None:
+            return described
+        from nnctl.data.series.ends import ended
+
+        return replace(described, input_shape=ended(described.input_shape), input_dtype="real")
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8, float32, or int64 where they are indices."""
-        from nnctl.data.formats.numpy_files import assemble
+        from nnctl.data.formats.array_examples import assemble
         from nnctl.data.stored.folder import on_disk
 
         arrays: dict[str, Rows] = dict(self.arrays(folder))
         roles = [role for role in ("inputs", "test_inputs") if role in arrays]
-        disk = on_disk(self.in_memory, sum(arrays[role].nbytes for role in roles))
+        disk = self.padding is None and on_disk(self.in_memory, sum(arrays[role].nbytes for role in roles))
         arrays |= {role: self.stored(folder, role) if disk else self.held(folder, role) for role in roles}
+        if self.filling is not None:
+            from nnctl.data.series.ends import with_ends
+
+            arrays |= {role: with_ends(arrays[role][:], self.filling, f"{self.path}, {role}") for role in roles}
         return assemble(arrays, **self._reading)
 
     @property
@@ -103,7 +138,10 @@ class Npz(ArraySource):
     weighs_rows = True
 
     def problems(self) -> Sequence[Problem]:
-        """A test set without one of its two arrays."""
+        """Those of all arrays, and a test set without one of its two."""
+        return [*super().problems(), *self._of_test_set()]
+
+    def _of_test_set(self) -> Sequence[Problem]:
         if self.test_weights is not None and (self.test_inputs is None or self.weights in (None, BALANCED)):
             return (Problem("test_weights", "test_weights without a test set and weights", "remove it"),)
         if (self.test_inputs is None) == (self.test_targets is None):
@@ -118,7 +156,7 @@ class Npz(ArraySource):
         """True where its arrays are named."""
         return self.test_inputs is not None
 
-    def elsewhere(self, path: Path, signature: DataSignature) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """The arrays `inputs` and `targets` of another archive."""
         kind: TargetType = "values" if signature.classes is None else "labels"
         return replace(self, path=str(path), test_inputs=None, test_targets=None, classes=None, target_type=kind)
@@ -145,7 +183,7 @@ class Npz(ArraySource):
 
     def stored(self, folder: Path, role: str) -> StoredArray:
         """The named array."""
-        from nnctl.data.formats.numpy_files import stored_inputs
+        from nnctl.data.formats.array_inputs import stored_inputs
         from nnctl.data.paths import existing_file
 
         return stored_inputs(existing_file(self.path, folder), getattr(self, role), self.indices)
@@ -181,7 +219,7 @@ class Npy(ArraySource):
 
     def stored(self, folder: Path, role: str) -> StoredArray:
         """The file of inputs."""
-        from nnctl.data.formats.numpy_files import stored_inputs
+        from nnctl.data.formats.array_inputs import stored_inputs
         from nnctl.data.paths import existing_file
 
         return stored_inputs(existing_file(self.path, folder), None, self.indices)

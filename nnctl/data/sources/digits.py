@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from nnctl.components.registry import register
-from nnctl.data.source import Description, Examples, Portion, Source
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Portion, Source
 
 _FILE = Path(__file__).parents[1] / "files" / "digits.npz"
 

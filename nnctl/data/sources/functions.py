@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from nnctl.components.fields import NonEmptyStr, NonNegativeFloat, PositiveInt
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description
+from nnctl.data.examples import Description
 from nnctl.data.sources.generated import GeneratedSource
 from nnctl.errors import DataError
 

@@ -15,8 +15,9 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
+from nnctl.data.examples import Description, Examples
 from nnctl.data.limits import CLASSES
-from nnctl.data.source import Description, Examples, IgnoringSource
+from nnctl.data.source import IgnoringSource
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,14 +47,14 @@ class Idx(Source):
 
     def describe(self, folder: Path) -> Description:
         """Shapes from the files' headers; targets are read, to know the classes."""
-        from nnctl.data.formats.numpy_files import describe
+        from nnctl.data.formats.array_examples import describe
 
         arrays = self._arrays(folder, outline=True)
         return _scaled(describe(arrays, indices=False, target_type=self.target_type, path=self.images))
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs uint8 or float32."""
-        from nnctl.data.formats.numpy_files import assemble
+        from nnctl.data.formats.array_examples import assemble
 
         arrays = self._arrays(folder, outline=False)
         examples = assemble(arrays, indices=False, target_type=self.target_type, path=self.images)

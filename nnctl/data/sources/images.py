@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Le
 
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
+from nnctl.data.examples import Description, Examples, SplitHints
 from nnctl.data.limits import PIXELS
 from nnctl.data.pictures import Bits, PictureOptions
-from nnctl.data.source import SPLITS, Description, Examples, InMemory, Source, SplitHints
+from nnctl.data.source import SPLITS, InMemory, Source
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Images(Source):
         """False where the spec says that there is to be no such split."""
         return split == "train" or getattr(self, split) != 0
 
-    def elsewhere(self, path: Path, signature: DataSignature) -> Self:
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
         """Another folder, its images brought to the net's size."""
         height, width, channels = signature.input_shape
         return replace(self, path=str(path), size=(height, width), grayscale=channels == 1)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import register
 from nnctl.data.download.published import PublishedFiles
-from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Portion, Source, SplitRule
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from annotated_types import Ge, Le
 
 from nnctl.components.fields import NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
+from nnctl.data.examples import Description
 from nnctl.data.limits import CLASSES
-from nnctl.data.source import Description
 from nnctl.data.sources.generated import GeneratedSource
 
 if TYPE_CHECKING:
@@ -138,6 +138,11 @@ class ParitySequence(GeneratedSource):
     length: Annotated[PositiveInt, "steps of a sequence, of the longest"] = 10
     shortest: Annotated[PositiveInt | None, "steps of the shortest; all have `length` if absent"] = None
     every_step: Annotated[bool, "a label a step, of the bits so far; false: one, of all bits"] = False
+
+    @property
+    def fills_up(self) -> bool:
+        """True where lengths are random."""
+        return self.shortest is not None
 
     def describe(self, folder: Path) -> Description:
         """The description, known without reading."""

@@ -14,7 +14,7 @@ from annotated_types import Ge
 
 from nnctl.components.fields import NonNegativeInt, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description
+from nnctl.data.examples import Description
 from nnctl.data.sources.generated import GeneratedSource
 
 if TYPE_CHECKING:

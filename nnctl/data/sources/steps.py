@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import MinLen
 
 from nnctl.components.base import Transform
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
+from nnctl.components.signature import DataSignature
+from nnctl.data.examples import Description, Examples
 from nnctl.data.laid_out import TableFile
-from nnctl.data.source import SPLITS, Description, Examples, IgnoringSource, Portion, Source
+from nnctl.data.source import SPLITS, IgnoringSource, Portion, Source
 from nnctl.data.transforms import Standardize
 from nnctl.data.words import cut
 from nnctl.errors import DataError
@@ -89,6 +91,11 @@ class SequenceSource(StepTable, IgnoringSource):
     undecided_targets = True
 
     @property
+    def fills_up(self) -> bool:
+        """True: lengths of sequences are those of groups."""
+        return True
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Names of the targets' columns."""
         return (self.target,) if isinstance(self.target, str) else self.target
@@ -112,6 +119,15 @@ class SequenceSource(StepTable, IgnoringSource):
             message = "a step has one label: values of steps that there are not could not be left out of the cost"
             found.append(Problem("per", message, "say per: sequence"))
         return found
+
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
+        """The sequences of another table."""
+        roles: dict[str, Any] = {
+            "columns": tuple(fitted["inputs"]),
+            "length": signature.input_shape[0],
+            "classes": None,
+        }
+        return replace(self, path=str(path), **roles)
 
     def describe(self, folder: Path) -> Description:
         """The description, from a full read: only that tells the length."""
@@ -217,6 +233,11 @@ class SeriesSource(StepTable):
         held_out = {"train": True, "validation": self.validation, "test": self.test}
         return tuple(split for split in SPLITS if held_out[split])
 
+    def elsewhere(self, path: Path, signature: DataSignature, fitted: Mapping[str, Any]) -> Self:
+        """Every window over the series of another table."""
+        roles: dict[str, Any] = {"columns": tuple(fitted["inputs"]), "target": tuple(fitted["targets"])}
+        return replace(self, path=str(path), validation=None, test=None, **roles)
+
     def describe(self, folder: Path) -> Description:
         """Shapes, known without reading where the columns are named."""
         inputs = self._named("columns")
@@ -226,10 +247,10 @@ class SeriesSource(StepTable):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs that are fitted to the training windows; values."""
+        from nnctl.data.examples import SplitHints
         from nnctl.data.series.columns import Numbers
         from nnctl.data.series.inputs import WindowInputs, targets
         from nnctl.data.series.windows import Cut
-        from nnctl.data.source import SplitHints
 
         table = self.table(folder)
         inputs = self._named("columns") or self._rest(table)
@@ -246,7 +267,7 @@ class SeriesSource(StepTable):
             ),
             targets(numbers, outputs, windows.starts + self.window, self.horizon),
             hints=SplitHints(windows.assigned),
-            advice=(*windows.advice, *timeline.advice),
+            advice=(*windows.advice, *timeline.advice, *numbers.merged(outputs)),
         )
 
     def history(self, table: Table, targets: tuple[str, ...]) -> tuple[Timeline, Timeline]:

@@ -13,17 +13,9 @@ from nnctl.components.base import Column
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
+from nnctl.data.examples import Description, Examples
 from nnctl.data.laid_out import TableFile
-from nnctl.data.source import (
-    BALANCED,
-    SPLITS,
-    Description,
-    Examples,
-    IgnoringSource,
-    InMemory,
-    Portion,
-    SplitRule,
-)
+from nnctl.data.source import BALANCED, SPLITS, IgnoringSource, InMemory, Portion, SplitRule
 from nnctl.errors import DataError
 
 

@@ -10,7 +10,8 @@ from annotated_types import MaxLen, MinLen
 
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
-from nnctl.data.source import Description, Examples, Source
+from nnctl.data.examples import Description, Examples
+from nnctl.data.source import Source
 from nnctl.errors import DataError
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from annotated_types import Ge
 from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import register
 from nnctl.data.download.published import PublishedFiles
+from nnctl.data.examples import Description, Examples
 from nnctl.data.limits import require_classes
-from nnctl.data.source import Description, Examples, Portion, Source, SplitRule
+from nnctl.data.source import Portion, Source, SplitRule
 from nnctl.errors import DataError
 
 FILES = PublishedFiles(

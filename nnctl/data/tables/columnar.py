@@ -67,7 +67,9 @@ class ColumnarReader(Reader):
         """The table, whole. Raises DataError."""
         with self._reading():
             if self._is_parquet:
-                table = parquet.read_table(self._path)
+                # Without the machinery for data sets of many files, which takes long to import.
+                with parquet.ParquetFile(self._path) as file:
+                    table = file.read()
             elif self._is_stream():
                 with open_file(self._path) as file:
                     table = ipc.open_stream(file).read_all()

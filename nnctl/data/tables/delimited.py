@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,20 +77,14 @@ class DelimitedReader(Reader):
             raise DataError(f"{self.place.name} holds no rows below its header")
         work.look_at(first)
         waiting: deque[tuple[Block, Future[Batch]]] = deque()
-        row = 0
         with ThreadPoolExecutor(pa.cpu_count()) as pool:
             try:
-                waiting.append((first, pool.submit(work.convert, first)))
-                for block in blocks:
+                for block in chain([first], blocks):
                     waiting.append((block, pool.submit(work.convert, block)))
                     if len(waiting) > 2 * pa.cpu_count():
-                        batch = self._result(*waiting.popleft(), row)
-                        row += batch.rows
-                        yield batch
+                        yield self._result(*waiting.popleft())
                 while waiting:
-                    batch = self._result(*waiting.popleft(), row)
-                    row += batch.rows
-                    yield batch
+                    yield self._result(*waiting.popleft())
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -128,7 +122,7 @@ class DelimitedReader(Reader):
             else:
                 yield block
 
-    def _result(self, block: Block, future: Future[Batch], row: int) -> Batch:
+    def _result(self, block: Block, future: Future[Batch]) -> Batch:
         try:
             batch = future.result()
         except pa.ArrowInvalid as error:

@@ -14,23 +14,23 @@ from nnctl.errors import DataError
 
 @dataclass(frozen=True)
 class FittedColumns:
-    """Columns and their lessons.
+    """Columns, and what the training rows taught them.
 
     names: of all columns of the training table, in its order. targets: those that were learned. kinds: what each
     input is, by name, in the order of the inputs. cells: kinds of the cells of inputs and targets, as
-    `nnctl.data.tables.cell_kinds` has them. lessons: what each `Column.fit` gave.
+    `nnctl.data.tables.cell_kinds` has them. fitted: what each `Column.fit` gave.
     """
 
     names: tuple[str, ...]
     targets: tuple[str, ...]
     kinds: Mapping[str, Column]
     cells: Mapping[str, str]
-    lessons: Mapping[str, Mapping[str, Any]]
+    fitted: Mapping[str, Mapping[str, Any]]
 
     def plain(self) -> dict[str, Any]:
-        """The same as plain data, for `nnctl.data.source.Fitted.kept`."""
+        """The same as plain data, for `nnctl.data.examples.FittedInputs.fitted`."""
         return {
-            "columns": dict(self.lessons),
+            "columns": dict(self.fitted),
             "kinds": {name: _plain(kind) for name, kind in self.kinds.items()},
             # A checkpoint keeps lists in order, mappings not.
             "inputs": list(self.kinds),
@@ -40,12 +40,12 @@ class FittedColumns:
         }
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> FittedColumns | None:
-        """The columns that `plain` was made of; None where a source kept none."""
-        if "kinds" not in kept:
+    def of(cls, fitted: Mapping[str, Any]) -> FittedColumns | None:
+        """The columns that `plain` was made of; None where a source has none."""
+        if "kinds" not in fitted:
             return None
-        kinds = {name: _column(kept["kinds"][name]) for name in kept["inputs"]}
-        return cls(tuple(kept["names"]), tuple(kept["targets"]), kinds, kept["cells"], kept["columns"])
+        kinds = {name: _column(fitted["kinds"][name]) for name in fitted["inputs"]}
+        return cls(tuple(fitted["names"]), tuple(fitted["targets"]), kinds, fitted["cells"], fitted["columns"])
 
     @property
     def numbered(self) -> bool:
@@ -56,7 +56,7 @@ class FittedColumns:
     def features(self) -> tuple[str, ...]:
         """The column that each input is of, in the order of the inputs."""
         return tuple(
-            name for name, kind in self.kinds.items() for _ in range(len(kind.features(name, self.lessons[name])))
+            name for name, kind in self.kinds.items() for _ in range(len(kind.features(name, self.fitted[name])))
         )
 
     def matched(self, found: Sequence[str], name: str, more: tuple[str, ...] = (), doubt: str = "") -> dict[str, str]:

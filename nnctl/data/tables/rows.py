@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nnctl.components.base import Column
-from nnctl.data.source import SplitHints
+from nnctl.data.examples import SplitHints
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.dates import instants
 from nnctl.data.words import cut, some

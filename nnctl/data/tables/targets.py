@@ -99,7 +99,7 @@ def require_training(
     """Raise DataError at the first row that files or a column hold out, of a class that no training row has.
 
     labels (n,) of the target's cells; counted: names of the classes that take part; assigned (n,): as
-    `nnctl.data.source.SplitHints` has them.
+    `nnctl.data.examples.SplitHints` has them.
     """
     if assigned.all():
         return

@@ -18,6 +18,7 @@ def advice(spec: Spec) -> tuple[str, ...]:
     others = (component for f in fields(ready) if f.name != "layers" for component in _inside(getattr(ready, f.name)))
     return (
         *_flat(ready.layers, ""),
+        *(_unmasked(ready.layers, "") if ready.data.fills_up else ()),
         *(f"{component.kind} '{component.type}': {doubt}" for component in others for doubt in component.doubts),
     )
 
@@ -45,4 +46,16 @@ def _flat(layers: tuple[Layer, ...], above: str) -> Iterator[str]:
             yield (
                 f"layer '{above}{name}' ends in '{activation.type}', whose derivative is 0: neither it nor what only "
                 "it reads will learn; train with sigmoid, or say frozen: true"
+            )
+
+
+def _unmasked(layers: tuple[Layer, ...], above: str) -> Iterator[str]:
+    """Layers that read what sequences are filled up with."""
+    for layer, name in zip(layers, layer_names(layers), strict=True):
+        for inner in layer.children.values():
+            yield from _unmasked(inner, f"{above}{name}.")
+        if layer.takes_mask and len(layer.inputs or ()) < 2:
+            yield (
+                f"layer '{above}{name}' reads on behind the ends of sequences, into what they are filled up with; let "
+                "it read a layer of type mask, too, as its second input"
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from nnctl.data.sources.table import TableSource
 from nnctl.data.tables import text_files
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.reading import read_table
@@ -300,3 +301,12 @@ def test_names_that_are_not_there(tmp_path: Path):
     assert asked("age,b\n1,2\n", "agee") == "t.csv: there is no column 'agee'\n  did you mean 'age'?"
     assert "\n  say header: true if it has one" in asked("a,2019\n1,2\n", "a")
     assert "\n  say header: false" in asked("1,2\n3,4\n", "0", header=True)
+
+
+def test_fields_that_no_text_can_have():
+    def found(**fields):
+        return [problem.field for problem in TableSource(path="t.csv", target="y", **fields).problems()]
+
+    assert found(encoding="cp1252") == found(encoding="utf-16") == found(delimiter=" ") == []
+    assert found(encoding="latin-9x") == found(encoding="hex") == ["encoding"]
+    assert found(delimiter=",", decimal=",") == found(delimiter="\n") == found(delimiter="é") == ["delimiter"]

@@ -12,7 +12,7 @@ from nnctl.graph import interface
 from nnctl.plan.dtypes import REAL, element
 
 
-def stored_targets(
+def target_arrays(
     signature: DataSignature, targets: NDArray[Any], weights: NDArray[Any] | None = None
 ) -> dict[str, NDArray[Any]]:
     """The arrays by the names that graphs have for them.
@@ -23,12 +23,12 @@ def stored_targets(
     if (weights is None) != (signature.weights_shape is None):
         raise ValueError("examples have weights where the signature of their data says so, and nowhere else")
     labelled = signature.classes is not None
-    stored = {interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host)}
+    arrays = {interface.TARGETS: np.asarray(targets, element("index" if labelled else "real").host)}
     if signature.ignores:
-        counted = stored[interface.TARGETS] >= 0
+        counted = arrays[interface.TARGETS] >= 0
         # Generated code looks classes up unchecked.
-        stored[interface.TARGETS] = np.where(counted, stored[interface.TARGETS], 0)
-        stored[interface.COUNTED] = counted.astype(REAL)
+        arrays[interface.TARGETS] = np.where(counted, arrays[interface.TARGETS], 0)
+        arrays[interface.COUNTED] = counted.astype(REAL)
     if weights is not None:
-        stored[interface.EXAMPLE_WEIGHTS] = np.asarray(weights, REAL)
-    return stored
+        arrays[interface.EXAMPLE_WEIGHTS] = np.asarray(weights, REAL)
+    return arrays

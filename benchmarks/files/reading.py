@@ -1,4 +1,4 @@
-"""The reading of tables, against the libraries that people read them with.
+"""The suite `reading`: tables read, against the libraries that people read them with.
 
 Each reading is a process of its own, and its processor time counts, user and system, without imports: other work on the
 machine disturbs that little. Rounds are interleaved.
@@ -6,16 +6,20 @@ machine disturbs that little. Rounds are interleaved.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.record import keep, machine, versions
 
 CONTESTANTS = {"nnctl": "nnctl", "polars": "polars", "pandas": "pandas", "pyarrow": "pyarrow"}
 """Names, and the packages that must be installed."""
@@ -58,7 +62,7 @@ def table_of(rows: list[dict[str, object]]) -> list[str]:
         seconds = row["processor_s"]
         assert isinstance(seconds, dict)
         cells = [f"{seconds[name]:.2f}" for name in names]
-        cells += [f"{seconds[OURS] / seconds[name]:.2f}" for name in others]
+        cells += [f"{seconds[OURS] / seconds[name]:.2f}" if seconds[name] else "–" for name in others]
         lines.append(f"| {row['file']} | {' | '.join(cells)} |")
     return lines
 
@@ -89,7 +93,7 @@ def files(folder: Path, rows: int) -> list[tuple[Path, str]]:
 
 def _read_alone(name: str, path: Path) -> dict[str, float]:
     answer = subprocess.run(
-        [sys.executable, "-m", "benchmarks.tables", name, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "benchmarks.files.reading", name, str(path)], capture_output=True, text=True, check=True
     )
     found: dict[str, float] = json.loads(answer.stdout)
     return found
@@ -143,9 +147,26 @@ def reader(name: str) -> Callable[[Path], tuple[int, float]]:
     return by_arrow
 
 
-def _main(name: str, path: Path) -> None:
-    import time
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print the table and keep it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks reading", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="see that everyone reads: small files, nothing kept")
+    options = parser.parse_args(arguments)
+    rounds = 1 if options.quick else options.rounds
+    rows = measure(rounds, quick=options.quick)
+    result = machine() | {"rounds": rounds, "versions": versions(CONTESTANTS.values()), "rows": rows}
+    head = (
+        f"Seconds of processor to read a table, best of {rounds} interleaved rounds, each in a process of its own, "
+        f"{result['cores']} cores, {result['machine']}, {result['date']}."
+    )
+    table = "\n".join([head, "", *table_of(rows)])
+    print(table)
+    if not options.quick:
+        keep("reading", result, table)
 
+
+def _read_once(name: str, path: Path) -> None:
     read = reader(name)
     before, began = os.times(), time.perf_counter()
     rows, total = read(path)
@@ -155,4 +176,4 @@ def _main(name: str, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], Path(sys.argv[2]))
+    _read_once(sys.argv[1], Path(sys.argv[2]))

@@ -1,27 +1,26 @@
-"""Predictions for a large table: `python -m benchmarks.predicting` times `nnctl predict` as a user runs it.
+"""The suite `predicting`: `nnctl predict` for a large table, and for one row, as a user runs it.
 
 A net is trained on the first rows of a made table of 38 columns of numbers and two of names, then asked for the answers
 to a million rows as CSV and as JSON Lines, and to one row. Each is a process of its own, start-up included. Its seconds
-of the clock and of the processor, and its greatest resident memory, are printed and kept under `benchmarks/results/`.
+of the clock and of the processor, and its greatest resident memory, count.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.record import keep, machine
+
 _BLOCK = 100_000
 _SPEC = """
 data: {type: table, path: first.csv, target: label, validation: 500}
@@ -36,7 +35,7 @@ Row = dict[str, Any]
 def measure(folder: Path, rows: int, rounds: int) -> list[Row]:
     """Rows of the table, one a case: the best of so many rounds."""
     # By another process: one that is started counts the memory of the one that starts it.
-    make = "import sys; from pathlib import Path; from benchmarks.predicting import write_table"
+    make = "import sys; from pathlib import Path; from benchmarks.files.predicting import write_table"
     call = f"{make}; write_table(Path(sys.argv[1]), {rows})"
     subprocess.run([sys.executable, "-c", call, str(folder / "all.csv")], check=True)
     with (folder / "all.csv").open(encoding="ascii") as file:
@@ -94,22 +93,19 @@ def _run(folder: Path, *arguments: str) -> dict[str, float]:
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, print the table and keep it."""
-    from nnctl.backends.machine import processor
-
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.predicting", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks predicting", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the large table, at least 5,000")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    result = machine()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), options.rows, options.rounds)
-    date, machine = datetime.date.today().isoformat(), f"{processor()} ({platform.system()} {platform.machine()})"
-    load = os.getloadavg()[0]
     lines = [
-        f"`nnctl predict`, best of {options.rounds}, start-up included, {machine}, {os.cpu_count()} cores, load "
-        f"{load:.1f} of other work and this, {date}.",
+        f"`nnctl predict`, best of {options.rounds}, start-up included, {result['machine']}, {result['cores']} cores, "
+        f"load {result['load']} of other work, {result['date']}.",
         "",
         "| case | seconds | seconds of processor | memory, MB |",
         "|---|---|---|---|",
@@ -117,11 +113,4 @@ def main() -> None:
     ]
     print("\n".join(lines))
     if not options.no_save:
-        RESULTS.mkdir(exist_ok=True)
-        result = {"date": date, "machine": machine, "cores": os.cpu_count(), "load": load, "rows": rows}
-        (RESULTS / f"predicting-{date}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        (RESULTS / f"predicting-{date}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        keep("predicting", result | {"rows": rows}, "\n".join(lines))

@@ -1,25 +1,28 @@
-"""Data larger than memory: a table and a folder of pictures are made, and trained with little memory.
+"""The suite `large`: data larger than memory are made, and trained with little of it.
 
-`python -m benchmarks large --table 4 --pictures 20` makes a table of 4 GB and pictures of 20 GB in a folder, trains a
-small net on each from disk and, where they fit, in memory, and prints for each run the greatest resident memory of the
-process, the seconds until the first step, and the seconds of an epoch once all is in place. Making is not timed.
+A table and a folder of pictures, of so many GB. A small net trains on each from disk and, where they fit, in memory.
+What counts of each run is the greatest resident memory of the process, the seconds until the first epoch is done, and
+the seconds of an epoch once all is in place. Making is not timed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from benchmarks.record import keep, machine
 
 _COLUMNS = 100
 _BLOCK = 50_000
@@ -28,6 +31,29 @@ _SIDE = 1300
 _EPOCHS = 3
 
 Row = dict[str, Any]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make what is not there, measure, print the table and keep it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks large", description=__doc__)
+    parser.add_argument("folder", type=Path, help="for what is made, which stays there, and what is kept of it")
+    parser.add_argument("--table", type=float, default=4.0, metavar="GB")
+    parser.add_argument("--pictures", type=float, default=20.0, metavar="GB")
+    parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    options = parser.parse_args(arguments)
+    result = machine()
+    rows = measure(options.folder, options.table, options.pictures)
+    lines = [
+        f"`nnctl train` on data from disk and in memory, {result['machine']}, {result['cores']} cores, load "
+        f"{result['load']} of other work, {result['date']}.",
+        "",
+        "| data | read from | memory, MB | first epoch done after, s | later epochs, s | cost at the end |",
+        "|---|---|---|---|---|---|",
+        *(f"| {' | '.join(map(str, row.values()))} |" for row in rows),
+    ]
+    print("\n".join(lines))
+    if not options.no_save:
+        keep("large", result | {"rows": rows}, "\n".join(lines))
 
 
 def measure(folder: Path, table_gb: float, pictures_gb: float) -> list[Row]:

@@ -1,0 +1,51 @@
+"""The record of a run of a suite: on what it was measured, and the files that keep it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> dict[str, Any]:
+    """Facts of this machine and moment: date, processor, cores, the load of other work, Python."""
+    from nnctl.backends.machine import processor
+
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{processor()} ({platform.system()} {platform.machine()})",
+        "cores": cores(),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+    }
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those that are installed, by name."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def keep(suite: str, result: Mapping[str, Any], table: str) -> None:
+    """Write a result and its table in Markdown under their suite's name and date."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{suite}-{result['date']}"
+    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
