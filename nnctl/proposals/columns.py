@@ -35,6 +35,8 @@ _IDENTIFIERS = frozenset(
 _AREAS = frozenset(["zip", "zipcode", "postcode", "postal", "plz"])
 _DATE_INPUTS = 5
 """Inputs of a date by its default parts: the time, and month and weekday as points on circles."""
+_CIRCLE = 2
+"""Inputs of another part that comes round: the hour, where there are times of day."""
 _EXACT = 1 << 53
 
 
@@ -66,7 +68,7 @@ def decide(cells: Cells) -> Decided:
         return _left_out("no cell holds anything")
     if gaps > _MOSTLY_MISSING * rows:
         return _left_out(f"{100 * gaps / rows:.3g} % of its cells are missing")
-    count = pc.count_distinct(values, mode="only_valid").as_py() if _is_plain(values.type) else None
+    count = count_of(cells) if _is_plain(values.type) else None
     if count == 1 and not gaps:
         return _left_out(f"every cell is {cut(str(values[0].as_py()))!r}")
     if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
@@ -184,8 +186,20 @@ def _date(cells: Cells, notation: str | None, doubt: str = "") -> Decided:
     if gaps:
         fields |= {"missing": "median"} | ({"flag": True} if flag else {})
     value = fields if len(fields) > 1 else "date"
-    why = "its time, month and weekday" + (f"; {_missing(cells)}" if gaps else "")
-    return Decided(value, why, _DATE_INPUTS + flag, doubt=doubt)
+    hours = _has_times(cells)
+    what = "its time, month, weekday and hour" if hours else "its time, month and weekday"
+    why = what + (f"; {_missing(cells)}" if gaps else "")
+    return Decided(value, why, _DATE_INPUTS + _CIRCLE * hours + flag, doubt=doubt)
+
+
+def _has_times(cells: Cells) -> bool:
+    """True where dates, read or as they are written, have times of day."""
+    values = cells.values
+    if cells.is_text:
+        return bool(pc.any(pc.match_substring(values, ":")).as_py())
+    if not pa.types.is_timestamp(values.type):
+        return False
+    return bool(pc.any(pc.not_equal(values, pc.floor_temporal(values, unit="day"))).as_py())
 
 
 def _missing(cells: Cells) -> str:
@@ -194,6 +208,13 @@ def _missing(cells: Cells) -> str:
 
 def _left_out(why: str) -> Decided:
     return Decided("ignore", why)
+
+
+def count_of(cells: Cells) -> int:
+    """The number of different cells, missing ones left out. Arrow does not count those of a dictionary."""
+    if cells.is_text:
+        return len(different(cells))
+    return int(pc.count_distinct(cells.values, mode="only_valid").as_py())
 
 
 def _is_plain(kind: pa.DataType) -> bool:

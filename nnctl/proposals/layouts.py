@@ -1,11 +1,11 @@
-"""Layouts of text files that nobody has described: encoding and delimiter, by their first lines."""
+"""Layouts of text files that nobody has described: encoding, delimiter and comments, by their first lines."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from nnctl.data.tables.layout import Layout
+from nnctl.data.tables.layout import COMMENT, Layout
 from nnctl.data.tables.text_files import BLOCK, TextFile
 from nnctl.spec.noted import Noted
 
@@ -17,17 +17,20 @@ _MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 def layout_of(path: Path) -> tuple[Layout, dict[str, object]]:
     """(the layout of a text file, the fields of `table` that say it where it is not the usual one)."""
-    head = TextFile(path).start()
-    if head.startswith(_MARKS):
-        return Layout(), {}
-    encoding = "utf-8" if _is_utf8(head) else "cp1252"
+    start = TextFile(path).start()
+    encoding = "utf-8" if start.startswith(_MARKS) or _is_utf8(start) else "cp1252"
     fields: dict[str, object] = {}
     if encoding != "utf-8":
         fields["encoding"] = Noted(encoding, "its bytes are no UTF-8; this is the likeliest other")
-    delimiter = _delimiter_of(head.decode(encoding, errors="replace"), path)
+    lines = TextFile(path, encoding).head().decode(errors="replace").splitlines()
+    rows = [line for line in lines if line.strip() and not line.startswith(COMMENT)][:_LINES]
+    delimiter = _delimiter_of(rows, path)
     if delimiter is not None:
         fields["delimiter"] = Noted(delimiter, "every line has as many")
-    return Layout(delimiter=delimiter, encoding=encoding), fields
+    comment = COMMENT if _begins_with_comment(lines, rows, delimiter or _usual(path)) else None
+    if comment is not None:
+        fields["comment"] = Noted(comment, "its first line begins with it, and is no row")
+    return Layout(delimiter=delimiter, encoding=encoding, comment=comment), fields
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -39,10 +42,20 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _delimiter_of(text: str, path: Path) -> str | None:
+def _usual(path: Path) -> str:
+    return Layout().delimiter_of(path)
+
+
+def _begins_with_comment(lines: list[str], rows: list[str], delimiter: str) -> bool:
+    """True where the first line begins as a comment does, and has not as many cells as the rows."""
+    if not rows or not lines[0].startswith(COMMENT):
+        return False
+    return not _even([lines[0], rows[0]], delimiter)
+
+
+def _delimiter_of(lines: list[str], path: Path) -> str | None:
     """The delimiter that divides all lines into equally many cells; None for the usual one."""
-    usual = "\t" if ".tsv" in path.name.lower()[-8:] else ","
-    lines = [line for line in text.splitlines()[:_LINES] if line.strip()]
+    usual = _usual(path)
     if not lines or lines[0].lower().lstrip('"').startswith("sep=") or _even(lines, usual):
         return None
     return next(

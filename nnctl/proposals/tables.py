@@ -18,7 +18,7 @@ from nnctl.data.tables.reading import TEXT, open_table
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 from nnctl.proposals import nets, targets
-from nnctl.proposals.columns import Decided, decide, words_of
+from nnctl.proposals.columns import Decided, count_of, decide, words_of
 from nnctl.proposals.layouts import layout_of
 from nnctl.proposals.proposal import Called, Proposal
 from nnctl.proposals.series import of_series, time_of
@@ -111,8 +111,7 @@ def _owner_of(table: Table, target: str) -> str | None:
         cells = table.cells(name)
         if cells.values.null_count or not (cells.is_text or cells.is_number):
             continue
-        owners = pc.count_distinct(cells.values).as_py()
-        if _LEAST_OWNERS <= owners <= 0.8 * len(table):
+        if _LEAST_OWNERS <= count_of(cells) <= 0.8 * len(table):
             return name
     return None
 

@@ -221,6 +221,28 @@ def test_semicolons_decimal_commas_and_another_encoding(init, trains, tmp_path):
     trains(proposed)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_comment_above_the_header_and_utf_16(init, trains, tmp_path, encoding):
+    rows = "".join(f"{i % 9};2024-01-{1 + i % 28:02d} {i % 24:02d}:30:00;{'ab'[i % 2]}\n" for i in range(ROWS))
+    (tmp_path / "t.csv").write_text("# of 2024, by hand\n# twice\nn;when;y\n" + rows, encoding=encoding)
+    proposed = init("t.csv")
+    assert (proposed.data["delimiter"], proposed.data["comment"]) == (";", "#")
+    assert list(proposed.columns) == ["n", "when"]
+    assert proposed.why("when") == "its time, month, weekday and hour"
+    trains(proposed)
+
+
+def test_texts_that_a_file_keeps_as_a_dictionary(init, trains, tmp_path):
+    plan = pa.array([f"p{i % 3}" for i in range(ROWS)]).dictionary_encode()
+    user = pa.array([f"u{i // 3}" for i in range(ROWS)]).dictionary_encode()
+    answer = pa.array([f"a{i % 2}" for i in range(ROWS)]).dictionary_encode()
+    parquet.write_table(pa.table({"user_id": user, "plan": plan, "y": answer}), tmp_path / "t.parquet")
+    proposed = init("t.parquet")
+    assert proposed.columns == {"user_id": "ignore", "plan": {"type": "category", "unseen": "other"}}
+    assert proposed.data["split"] == {"by": "user_id"}
+    trains(proposed)
+
+
 def test_what_can_be_read_in_two_ways_is_said(init, tmp_path):
     days = [f"{1 + i % 12:02d}/{1 + i * 5 % 12:02d}/2024" for i in range(ROWS)]
     table(tmp_path / "t.csv", {"day": days, "y": ["a", "b"] * 60})

@@ -17,7 +17,7 @@ import pyarrow.csv as pacsv
 from nnctl.data.tables.cell_kinds import TYPES, Part, kind_of, of_texts, trimmed
 from nnctl.data.tables.grammar import Grammar
 from nnctl.data.tables.heading import Heading, heading_of
-from nnctl.data.tables.layout import Layout
+from nnctl.data.tables.layout import COMMENT, Layout
 from nnctl.data.tables.places import TextPlace
 from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.tables.text_files import Block, TextFile, lines_in
@@ -26,6 +26,7 @@ from nnctl.errors import DataError
 _DELIMITERS = (";", "\t", "|", ",")
 _HEAD_ROWS = 100
 """Rows by which the shape of a table is told."""
+_SAY_COMMENT = f"if it is a comment, say comment: {COMMENT!r}"
 _LARGEST = 9.2e18
 """Numbers beyond this may be whole ones that a double would round."""
 _DIRECT = ("real", "truth", "date", "time", "instant")
@@ -51,6 +52,7 @@ class DelimitedReader(Reader):
         self._layout = layout
         self.notated = layout.notated
         rows = self._first_rows()
+        self._check_comment(rows)
         _check_delimiter(path, rows, delimiter)
         cells = [[cell.text for cell in self._grammar.cells(row)] for row in rows]
         self.heading = heading_of(str(path), cells, layout.header)
@@ -97,6 +99,15 @@ class DelimitedReader(Reader):
             raise DataError(f"{self._file.path} is empty")
         return rows
 
+    def _check_comment(self, rows: list[str]) -> None:
+        """Raise DataError where the table begins with a line of comment that nobody has spoken of."""
+        if self._layout.comment is not None or not rows[0].startswith(COMMENT):
+            return
+        below = next((row for row in rows if not row.startswith(COMMENT)), None)
+        if below is not None and len(self._grammar.cells(below)) != len(self._grammar.cells(rows[0])):
+            place = TextPlace(self._file, self._grammar, self._skip, {}, has_header=False)
+            raise place.row_error(rows[0], 1 + self._skip, "this line has other cells than the rows", _SAY_COMMENT)
+
     def _blocks(self) -> Iterator[Block]:
         """Blocks with rows of cells, the header left out."""
         header = self.heading.has_header
@@ -132,11 +143,12 @@ class DelimitedReader(Reader):
                 continue
             columns = width - self.heading.empty
             message = f"{len(cells)} cell{'s' * (len(cells) != 1)} in a table of {columns} columns"
-            hint = (
-                "quote a cell that holds the delimiter"
-                if len(cells) > columns
-                else ("fill the row up, or remove it; a line that is no row may begin with what `comment:` says")
-            )
+            if self._layout.comment is None and text.startswith(COMMENT):
+                hint = _SAY_COMMENT
+            elif len(cells) > columns:
+                hint = "quote a cell that holds the delimiter"
+            else:
+                hint = "fill the row up, or remove it; a line that is no row may begin with what `comment:` says"
             return self.place.row_error(
                 text, self._file.line_of(block, self._grammar, self._skip) + row.lines, message, hint
             )
@@ -160,7 +172,8 @@ class _Work:
     texts: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.names = [name for name in self.heading.positions if self.only is None or name in self.only]
+        only = self.heading.positions if self.only is None else set(self.only)
+        self.names = [name for name in self.heading.positions if name in only]
         self.as_written = set(self.layout.as_text)
         if self.types is not None:
             self.as_written |= {name for name, type_ in self.types.items() if kind_of(type_) == "text"}

@@ -8,6 +8,9 @@ from pathlib import Path
 MISSING = ("", "?", "NA", "N/A", "NaN", "null", "None", "-")
 """Cells of a text that stand for nothing, in any case of letters, where a spec does not say others."""
 
+COMMENT = "#"
+"""The mark at the begin of a line of comment, most often."""
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -30,6 +30,8 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Marks at a text's begin, longer ones before those that they begin with."""
+_ONE_BYTE = ("cp1252", "iso8859-1", "iso8859-15")
+"""Encodings in which any UTF-8 reads as another text."""
 
 
 class Cutter(Protocol):
@@ -64,7 +66,7 @@ class Block:
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file of text, packed or not. encoding: as Python names it; a mark at the text's begin overrides UTF-8."""
+    """A file of text, packed or not. encoding: as Python names it; a mark at the text's begin overrides it."""
 
     path: Path
     encoding: str = "utf-8"
@@ -131,14 +133,18 @@ class TextFile:
         with self._unpacked() as stream:
             first = self._read(stream)
             mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
-            is_utf8 = codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
-            if is_utf8 and _MARKS.get(mark, "utf-8") == "utf-8":
+            encoding = _MARKS.get(mark, self.encoding)
+            if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
                 first = first.removeprefix(mark)
                 while first:
                     yield first
                     first = self._read(stream)
                 return
-            encoding = _MARKS[mark] if is_utf8 else self.encoding
+            if _is_utf8(first) and codecs.lookup(encoding).name in _ONE_BYTE:
+                raise DataError(
+                    f"{self.path}: the encoding is said to be {self.encoding}, and the text is UTF-8\n"
+                    f"  say encoding: utf-8; or, for a net that is trained, write the text in {self.encoding}"
+                )
             decoder = codecs.getincrementaldecoder(encoding)()
             line, last = 1, ""
             while True:
@@ -208,6 +214,17 @@ class TextFile:
             f"{self.path}:{line}:{LINE_CHARACTERS + 1}: error: the line goes on beyond {LINE_CHARACTERS:,} characters"
             "\n  is it a table?"
         )
+
+
+def _is_utf8(data: bytes) -> bool:
+    """True where a text has characters beyond ASCII, all of them in UTF-8, the last perhaps cut."""
+    if data.isascii():
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return not data[: error.start].isascii() and error.start >= len(data) - 3
+    return True
 
 
 def _divided(carry: bytes, piece: bytes, grammar: Cutter) -> tuple[bytes, bytes, tuple[bool, bool]]:

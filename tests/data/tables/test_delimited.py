@@ -135,6 +135,10 @@ def test_encodings(read):
     assert read("a,b\nMünchen,1\n".encode("latin-1"), encoding="latin-1")["a"] == ["München"]
     assert read("a,b\n“€”,1\n".encode("cp1252"), encoding="cp1252")["a"] == ["“€”"]
     assert read("a,b\né,1\n".encode("utf-16-le"), encoding="utf-16-le")["a"] == ["é"]
+    for marked in ("utf-16", "utf-32", "utf-8-sig"):
+        assert read("a,b\né,1\n".encode(marked), encoding="cp1252")["a"] == ["é"]
+    # A header may begin as a comment does.
+    assert read("#a,b\né,1\n") == {"#a": ["é"], "b": [1]}
 
 
 def test_lines_within_quotes_and_long_cells(read, monkeypatch):
@@ -192,6 +196,24 @@ BROKEN = {
         {},
         "t.csv:202:1: error: 3 cells in a table of 2 columns\n  202 | 3,4,5\n      | ^^^^^\n"
         "  quote a cell that holds the delimiter",
+    ),
+    "a comment above the header": (
+        "# of 2024\na,b\n1,2\n",
+        {},
+        "t.csv:1:1: error: this line has other cells than the rows\n  1 | # of 2024\n    | ^^^^^^^^^\n"
+        "  if it is a comment, say comment: '#'",
+    ),
+    "a comment below": (
+        "a,b\n1,2\n# end\n",
+        {},
+        "t.csv:3:1: error: 1 cell in a table of 2 columns\n  3 | # end\n    | ^^^^^\n"
+        "  if it is a comment, say comment: '#'",
+    ),
+    "UTF-8 that is said to be cp1252": (
+        "a,b\n1,Mü\n",
+        {"encoding": "cp1252"},
+        "t.csv: the encoding is said to be cp1252, and the text is UTF-8\n"
+        "  say encoding: utf-8; or, for a net that is trained, write the text in cp1252",
     ),
     "latin-1": (
         "a,b\n1,x\n2,Mü\n".encode("latin-1"),
