@@ -177,6 +177,12 @@ class DataError(NnctlError):
         super().__init__(f"data.{field}: {message}" if field else message)
 
 
+class StorageError(NnctlError):
+    """A folder in which something is kept for later runs cannot be written."""
+
+    exit_code = 2
+
+
 class RunError(NnctlError):
     """A run folder is missing, damaged, or already there."""
 

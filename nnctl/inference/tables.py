@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.table import TableSource
-from nnctl.data.sources.tables import Csv
 from nnctl.data.tables.cell_kinds import TYPES, Kind
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.encoding import encode
@@ -114,7 +114,8 @@ class TableReader:
                 near = nearest(column, found)
                 hint = f"did you mean {near!r}?" if near else f"it has {some(list(found))}"
                 raise UsageError(f"--keep {cut(column)}: {name} has no such column\n  {hint}")
-        others = [column for column in found if column not in (*self.columns.names, *self.keep)]
+        known = {*self.columns.names, *self.keep}
+        others = [column for column in found if column not in known]
         if others and not is_numbered(found) and not self.columns.numbered:
             what = "column" if len(others) == 1 else f"{len(others)} columns"
             log.warning("%s: %s %s: none of this run's, left out", name, what, some(others))

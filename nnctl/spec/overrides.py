@@ -86,12 +86,9 @@ class _Setter:
         step = self.override.steps[depth]
         free = next((f for f in options if isinstance(f, MapOf)), None)
         if free is not None:
-            # The keys of such a mapping are paths themselves (`sweep.grid`): the rest is one key.
-            steps = self.override.steps[depth:]
-            start, end = steps[0].column, steps[-1].column + steps[-1].width
-            name = self.override.source.text[start:end]
-            self.taken.append(name)
-            return node.with_entry(self.override.key(PathStep(name, start, end - start)), self.override.value)
+            step, depth = self.key(node, depth, free)
+            self.taken.append(step.key)
+            return node.with_entry(self.override.key(step), self.inside(node.get(step.key), depth, free.value))
         self.taken.append(step.key)
         if (
             step.key == "type"
@@ -103,6 +100,21 @@ class _Setter:
         form, default = (None, None) if known is None else (known.form, None if known.required else known.default())
         value = self.inside(node.get(step.key), depth + 1, form, default)
         return node.with_entry(self.override.key(step), value)
+
+    def key(self, node: MappingNode, depth: int, form: MapOf) -> tuple[PathStep, int]:
+        """(a free key, the depth behind it).
+
+        Such keys may be paths themselves (`sweep.grid`), or names with dots: the rest of the path is one key, but where
+        the mapping holds components and one is there by the name that the rest begins with.
+        """
+        steps, text = self.override.steps, self.override.source.text
+        start = steps[depth].column
+        ends = [step.column + step.width for step in steps[depth:]]
+        count = len(ends)
+        if any(isinstance(f, Variant) for f in alternatives(form.value)):
+            count = next((n for n in range(count, 0, -1) if text[start : ends[n - 1]] in node.entries), count)
+        end = ends[count - 1]
+        return PathStep(text[start:end], start, end - start), depth + count
 
     def retyped(self, node: MappingNode, step: PathStep) -> Node:
         """The mapping of another component: fields of the file were of the old one, those of overrides stay."""

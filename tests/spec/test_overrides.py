@@ -7,6 +7,9 @@ import json
 import pytest
 
 from nnctl.cli import main
+from nnctl.data.columns.category import Category
+from nnctl.data.columns.ignore import Ignore
+from nnctl.data.columns.number import Number
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_text
 
@@ -62,6 +65,23 @@ def test_sets(override, path, value):
         found = found[int(step)] if step.isdigit() else getattr(found, step)
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "value"),
+    [
+        ("age.missing=3", "age", Number(missing=3)),
+        ("b.c.missing=mean", "b.c", Number(missing="mean")),
+        ("b.c=ignore", "b.c", Ignore()),
+        ("d.e=category", "d.e", Category()),
+    ],
+)
+def test_a_column_by_its_name_which_may_have_dots(override, name, value):
+    text = TEXT.replace(
+        "{type: digits, validation: 0.1}",
+        "{type: table, path: t.csv, target: y, columns: {age: number, b.c: {type: number}}}",
+    )
+    assert load_text(text, overrides=[f"data.columns.{override}"]).spec.data.columns[name] == value
 
 
 def test_of_two_the_last_holds():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nnctl import __version__
-from nnctl.errors import DataError
+from nnctl.errors import StorageError
 from nnctl.process import memory
 
 _ABOUT = "entry.json"
@@ -58,7 +58,7 @@ def digest_of(files: Iterable[Path], said: Mapping[str, Any]) -> str:
 
 
 def entry(digest: str, source: str, what: str, make: Callable[[Path], None]) -> Path:
-    """The folder of an entry, made by `make(folder)` where it is not there. Raises DataError where it cannot be kept.
+    """The folder of an entry, made by `make(folder)` where it is not there. Raises StorageError if it cannot be kept.
 
     source, what: the file's path and the entry's role, for people, and to know older ones of the same, which leave.
     """
@@ -130,8 +130,8 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _unkept(root: Path, error: OSError) -> DataError:
-    return DataError(
+def _unkept(root: Path, error: OSError) -> StorageError:
+    return StorageError(
         f"{root}: data larger than memory are kept there while they are used, and it cannot be written: "
         f"{error.strerror or error}\n  set NNCTL_CACHE to a folder with room"
     )

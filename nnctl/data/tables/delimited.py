@@ -172,7 +172,8 @@ class _Work:
     texts: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.names = [name for name in self.heading.positions if self.only is None or name in self.only]
+        only = self.heading.positions if self.only is None else set(self.only)
+        self.names = [name for name in self.heading.positions if name in only]
         self.as_written = set(self.layout.as_text)
         if self.types is not None:
             self.as_written |= {name for name, type_ in self.types.items() if kind_of(type_) == "text"}

@@ -69,8 +69,8 @@ class FittedColumns:
                 f"{name}: the first row holds no names of columns, and these are found by their names\n"
                 f"  put a header before it: {some(list(self.kinds))}"
             )
-        wanted = (*self.kinds, *more)
-        if missing := [column for column in wanted if column not in found]:
+        wanted, there = (*self.kinds, *more), set(found)
+        if missing := [column for column in wanted if column not in there]:
             others = [column for column in found if column not in self.names]
             lacking = "is no column" if len(missing) == 1 else "are no columns"
             near = nearest(missing[0], others)

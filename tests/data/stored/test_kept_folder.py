@@ -11,7 +11,7 @@ import pytest
 from nnctl.cli import main
 from nnctl.data.stored import folder
 from nnctl.data.stored.folder import digest_of, entries, entry, on_disk, remove
-from nnctl.errors import DataError
+from nnctl.errors import StorageError
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def test_older_entries_of_the_same_file_leave() -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NNCTL_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="set NNCTL_CACHE"):
+    with pytest.raises(StorageError, match="set NNCTL_CACHE"):
         entry("e" * 64, "table.csv", "columns", write)
 
 
