@@ -10,6 +10,8 @@ COLUMNS = 1 << 17
 """Most columns of a table, 131,072."""
 CLASSES = 1 << 17
 """Most classes of labels, 131,072."""
+CATEGORIES = 256
+"""Most categories of a column that each become an input where no spec calls the column that."""
 MOST_INDEX = (1 << 31) - 1
 """Largest index that an embedding may be asked for."""
 LINE_CHARACTERS = 1 << 24

@@ -23,7 +23,7 @@ from nnctl.errors import DataError
 from nnctl.training.specs import STDIN
 
 if TYPE_CHECKING:
-    from nnctl.data.formats.delimited import DelimitedFile, Row
+    from nnctl.data.formats.csv_rows import DelimitedFile, Row
     from nnctl.data.formats.image_folders import LeftOut
 
 STDIN_NAME = "<stdin>"
@@ -188,7 +188,7 @@ def _image(path: Path, signature: DataSignature, pictures: PictureOptions | None
 
 def _table(path: Path, delimiter: str, rows: int | None) -> Iterator[NDArray[np.float64]]:
     """Rows of numbers (n, columns), so many at a time; all if None."""
-    from nnctl.data.formats.delimited import DelimitedFile, blocks
+    from nnctl.data.formats.csv_rows import DelimitedFile, blocks
     from nnctl.data.limits import require_columns, require_memory
 
     stdin = path == STDIN

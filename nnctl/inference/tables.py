@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.table import TableSource
-from nnctl.data.sources.tables import Csv
 from nnctl.data.tables.cell_kinds import TYPES, Kind
 from nnctl.data.tables.cells import Table
 from nnctl.data.tables.encoding import encode

@@ -17,8 +17,8 @@ from PIL import Image
 from nnctl.data.dataset import load_dataset
 from nnctl.data.formats.idx import read_idx, unpacked_md5
 from nnctl.data.limits import CLASSES, COLUMNS, PIXELS
+from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.images import Images
-from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Text
 from nnctl.errors import DataError
 

@@ -16,11 +16,11 @@ from nnctl.data.formats import images
 from nnctl.data.opening import open_file
 from nnctl.data.source import Source
 from nnctl.data.sources.arrays import Npy, Npz
+from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.images import Images
 from nnctl.data.sources.mnist import Mnist
 from nnctl.data.sources.steps import SequenceSource, SeriesSource
 from nnctl.data.sources.table import TableSource
-from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Shakespeare, Text
 from nnctl.errors import DataError
 

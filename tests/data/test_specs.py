@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nnctl.data.dataset import load_dataset
+from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.mnist import Mnist
-from nnctl.data.sources.tables import Csv
 from nnctl.data.transforms import MinMax, Standardize
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_text

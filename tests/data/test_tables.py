@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnctl.data.dataset import load_dataset
-from nnctl.data.sources.tables import Csv
+from nnctl.data.sources.csv import Csv
 from nnctl.errors import DataError
 
 IRIS = "length,width,colour,species\n5.1,3.5,red,setosa\n4.9,3.0,blue,virginica\n6.2,3.4,red,virginica\n"

@@ -24,9 +24,9 @@ from nnctl.data.dataset import load_dataset
 from nnctl.data.source import Source
 from nnctl.data.sources import mnist
 from nnctl.data.sources.arrays import Npy, Npz
+from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.images import Images
 from nnctl.data.sources.mnist import Mnist
-from nnctl.data.sources.tables import Csv
 from nnctl.data.sources.text import Text
 from nnctl.inference.inputs import Part, read_parts
 

@@ -91,3 +91,22 @@ def test_a_table_that_changed_is_read_anew() -> None:
         run(spec(path), "other")
     Path("churn.csv").write_text(text.replace("family", "single"), encoding="utf-8")
     assert run(spec(path), "third") != first
+
+
+def test_three_files_on_disk_are_those_in_memory() -> None:
+    head, *lines = (CHURN.parent / "data" / "churn.csv").read_text(encoding="utf-8").splitlines()
+    # In the second file a column of whole numbers has a part, and columns come in another order.
+    for name, part in (("a.csv", lines[:400]), ("b.csv", lines[400:500]), ("c.csv", lines[500:])):
+        rows = [row.split(",") for row in (head, *part)]
+        if name == "b.csv":
+            rows[1][1] = "40.5"
+            rows = [[row[-1], *row[:-1]] for row in rows]
+        Path(name).write_text("\n".join(map(",".join, rows)) + "\n", encoding="utf-8")
+    here = Path().resolve()
+    files = [
+        f"data.{key}={here / name}" for key, name in (("train", "a.csv"), ("validation", "b.csv"), ("test", "c.csv"))
+    ]
+    overrides = ("data.path=null", *files)
+    assert run(spec(*overrides), "disk") == run(spec(*overrides, "data.in_memory=true"), "memory")
+    rows = [evaluate([open_run(Path(name))], "test")[0].row for name in ("disk", "memory")]
+    assert {**rows[0], "run": ""} == {**rows[1], "run": ""}

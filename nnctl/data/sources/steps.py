@@ -14,8 +14,8 @@ from nnctl.components.fields import NonEmptyStr, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
 from nnctl.data.examples import Description, Examples
-from nnctl.data.laid_out import TableFile
 from nnctl.data.source import SPLITS, IgnoringSource, Portion, Source
+from nnctl.data.table_file import TableFile
 from nnctl.data.transforms import Standardize
 from nnctl.data.words import cut
 from nnctl.errors import DataError

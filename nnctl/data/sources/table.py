@@ -14,8 +14,8 @@ from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.components.signature import DataSignature
 from nnctl.data.examples import Description, Examples
-from nnctl.data.laid_out import TableFile
 from nnctl.data.source import BALANCED, SPLITS, IgnoringSource, InMemory, Portion, SplitRule
+from nnctl.data.table_file import TableFile
 from nnctl.errors import DataError
 
 

@@ -140,6 +140,12 @@ class Table:
         """A column."""
         return Cells(name, self.columns[name], self.place, self.rows)
 
+    def type_of(self, name: str) -> pa.DataType:
+        """The type of a column's cells."""
+        if isinstance(self.columns, StoredColumns):
+            return self.columns.part(0, 0, [name])[name].type
+        return self.columns[name].type
+
     def take(self, rows: NDArray[np.int64]) -> Table:
         """Some of the rows, by increasing indices."""
         places = rows if self.rows is None else self.rows[rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +12,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from nnctl.data.source import SPLITS
+from nnctl.data.stored.folder import digest_of, entry
 from nnctl.data.tables.cells import Place, Table
 from nnctl.data.tables.layout import Layout
-from nnctl.data.tables.reading import open_table, read_table
+from nnctl.data.tables.reading import belongs_on_disk, open_table
+from nnctl.data.tables.stored import StoredColumns, write_columns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
+
+_PART_ROWS = 1 << 16
+"""Rows joined at a time on disk."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +52,30 @@ def read_joined(
 ) -> tuple[Table, NDArray[np.int8] | None, tuple[str, ...]]:
     """(the table of all rows, the split of each by its file or None of one file, a sentence for each doubt).
 
-    files: by the split that they are for, train first. in_memory: of one, as `open_table` has it; several are joined in
-    memory. Raises DataError where columns differ.
+    files: by the split that they are for, train first. in_memory: as `open_table` has it, of all together. Raises
+    DataError where columns differ.
     """
     if len(files) == 1:
         return open_table(files["train"], layout, in_memory), None, ()
-    tables = [read_table(path, layout) for path in files.values()]
+    in_memory = not belongs_on_disk(list(files.values()), in_memory)
+    tables = [open_table(path, layout, in_memory) for path in files.values()]
     names = list(tables[0].columns)
     advice = _match(tables, names)
     # A column of texts in one file and of numbers in another is read as written in all: its kind is decided over both.
-    if mixed := {name for name in names if not _alike([table.columns[name].type for table in tables])}:
+    if mixed := {name for name in names if not _alike([table.type_of(name) for table in tables])}:
         if both := sorted(mixed & layout.notated):
             raise DataError(
                 f"{tables[0].place.name}: column {cut(both[0])!r} holds texts that are to be read as numbers in one of "
                 "the files, and numbers in another\n  let the files be of one kind"
             )
         told = replace(layout, as_text=layout.as_text | mixed)
-        tables = [read_table(path, told) for path in files.values()]
-    columns = {name: _joined([table.columns[name] for table in tables]) for name in names}
+        tables = [open_table(path, told, in_memory) for path in files.values()]
+    types = {name: _joined([table.type_of(name) for table in tables]) for name in names}
+    columns: Mapping[str, pa.ChunkedArray]
+    if in_memory:
+        columns = {name: _of_type([table.columns[name] for table in tables], types[name]) for name in names}
+    else:
+        columns = _stored(tables, types)
     starts = np.cumsum([0, *map(len, tables[:-1])])
     place = JoinedPlace(tuple(table.place for table in tables), tuple(starts.tolist()))
     sides = [
@@ -97,17 +108,32 @@ def _alike(types: list[pa.DataType]) -> bool:
     return len(there) <= 1 or all(_is_number(type_) for type_ in there) or all(_is_instant(type_) for type_ in there)
 
 
-def _joined(columns: list[pa.ChunkedArray]) -> pa.ChunkedArray:
-    types = list(dict.fromkeys(column.type for column in columns if not pa.types.is_null(column.type)))
-    kind = types[0] if types else pa.null()
-    if len(types) > 1 and all(_is_number(type_) for type_ in types):
-        kind = pa.float64()
-    elif len(types) > 1 and all(_is_instant(type_) for type_ in types):
-        kind = pa.timestamp("us")
-    elif len(types) > 1:
-        kind = pa.string()
+def _joined(types: list[pa.DataType]) -> pa.DataType:
+    """The type of a column whose parts have these."""
+    there = list(dict.fromkeys(type_ for type_ in types if not pa.types.is_null(type_)))
+    if len(there) < 2:
+        return there[0] if there else pa.null()
+    if all(_is_number(type_) for type_ in there):
+        return pa.float64()
+    return pa.timestamp("us") if all(_is_instant(type_) for type_ in there) else pa.string()
+
+
+def _of_type(columns: Iterable[pa.ChunkedArray], kind: pa.DataType) -> pa.ChunkedArray:
+    """Columns one behind the other, in one type."""
     cast = [column if column.type == kind else pc.cast(column, kind) for column in columns]
     return pa.chunked_array([chunk for column in cast for chunk in column.chunks], kind)
+
+
+def _stored(tables: Sequence[Table], types: Mapping[str, pa.DataType]) -> StoredColumns:
+    """The columns of tables on disk, one table behind the other."""
+    digests = [table.columns.digest for table in tables if isinstance(table.columns, StoredColumns)]
+    digest = digest_of([], {"joined": digests, "types": {name: str(type_) for name, type_ in types.items()}})
+
+    def make(folder: Path) -> None:
+        parts = (part.columns for table in tables for part in table.parts(_PART_ROWS, list(types)))
+        write_columns(folder, ({name: _of_type([part[name]], types[name]) for name in types} for part in parts))
+
+    return StoredColumns(entry(digest, tables[0].place.name, "joined columns", make))
 
 
 def _is_number(type_: pa.DataType) -> bool:

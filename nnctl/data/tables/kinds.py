@@ -12,12 +12,12 @@ from nnctl.components.base import Column
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.date import Date
 from nnctl.data.columns.number import Number
+from nnctl.data.limits import CATEGORIES
 from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.words import cut, key
 from nnctl.errors import DataError
 
-MOST_CATEGORIES = 256
 _MOSTLY = 0.5
 """Above this share of different texts a column names each row, and tells kinds of rows apart no longer."""
 _FEW = 20
@@ -73,13 +73,18 @@ def kind_of(cells: Cells) -> Column:
         return Date()
     require_plain(cells, texts)
     count = len(texts)
-    if count > _FEW and (count > MOST_CATEGORIES or count > _MOSTLY * (len(cells) - cells.values.null_count)):
+    if not tell_apart(cells, count):
         raise DataError(
             f"{cells.place.name}: column {cut(cells.name)!r} holds {count:,} different texts in {len(cells):,} rows\n"
             f"  under data.columns, say {key(cells.name)}: ignore; or, to learn from those that come often, "
             f"{key(cells.name)}: {{type: category, least: 20, unseen: other}}"
         )
     return Category()
+
+
+def tell_apart(cells: Cells, count: int) -> bool:
+    """True where so many different texts tell kinds of rows apart, and do not name each row."""
+    return count <= _FEW or (count <= CATEGORIES and count <= _MOSTLY * (len(cells) - cells.values.null_count))
 
 
 def different(cells: Cells) -> pa.Array:

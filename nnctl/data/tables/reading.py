@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
 
     in_memory: by the file's size and the memory left if None. Raises DataError.
     """
-    if not on_disk(in_memory, _IN_MEMORY * path.stat().st_size):
+    if not belongs_on_disk([path], in_memory):
         return read_table(path, layout)
     digest = digest_of([path], {**asdict(layout), "as_text": sorted(layout.as_text), "notated": sorted(layout.notated)})
 
@@ -44,6 +44,11 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
         pa.default_memory_pool().release_unused()
 
     return Table(StoredColumns(entry(digest, str(path), "columns", make)), place_of(path, layout))
+
+
+def belongs_on_disk(paths: Sequence[Path], in_memory: bool | None) -> bool:
+    """True where the tables in these files are read from disk; in_memory: by their sizes if None."""
+    return on_disk(in_memory, _IN_MEMORY * sum(path.stat().st_size for path in paths))
 
 
 def place_of(path: Path, layout: Layout) -> Place:

@@ -14,11 +14,9 @@ from nnctl.data.formats.precision import as_float32
 from nnctl.data.labels import decide, encode, encode_texts
 from nnctl.data.source import TargetType
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.tables.kinds import MOST_CATEGORIES, different, require_plain
+from nnctl.data.tables.kinds import different, require_plain, tell_apart
 from nnctl.data.words import cut, key, some
 from nnctl.errors import DataError
-
-_MOSTLY = 0.5
 
 
 def targets_of(
@@ -123,7 +121,7 @@ def _are_names(cells: Cells, said: Column | None, target_type: TargetType | None
         return False
     texts = different(cells)
     require_plain(cells, texts)
-    if len(texts) > MOST_CATEGORIES or len(texts) > max(20, _MOSTLY * len(cells)):
+    if not tell_apart(cells, len(texts)):
         raise DataError(
             f"{cells.place.name}: the target {cut(cells.name)!r} holds {len(texts):,} different texts in "
             f"{len(cells):,} rows\n  if each is a class, say target_type: labels"

@@ -1,4 +1,4 @@
-"""Tables: delimited text into columns, in one pass, one kind a column, every error with its line and column."""
+"""Tables of type csv: rows into columns, in one pass, one kind a column, every error with its line and column."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.number import Number
 from nnctl.data.examples import Description, Examples
-from nnctl.data.formats.delimited import DelimitedFile, Row, blocks
+from nnctl.data.formats.csv_rows import DelimitedFile, Row, blocks
 from nnctl.data.formats.precision import as_float32, loses_differences
 from nnctl.data.labels import decide, encode, encode_texts
-from nnctl.data.limits import require_columns, require_memory
+from nnctl.data.limits import CATEGORIES, require_columns, require_memory
 from nnctl.data.source import TargetType
 from nnctl.data.tables.fitted import FittedColumns
+from nnctl.data.tables.heading import is_number
+from nnctl.data.tables.layout import MISSING
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
 
 ColumnReference = str | int
-_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
-_MOST_CATEGORIES = 256
+_MISSING = frozenset(mark.lower() for mark in MISSING)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -134,11 +135,11 @@ def to_examples(table: Table) -> Examples:
     where = {column: index for index, column in enumerate(table.numeric)}
     of_inputs = {i: table.categories[i] for i in table.inputs if i in table.categories}
     for i, column in of_inputs.items():
-        if len(column.texts) > _MOST_CATEGORIES:
+        if len(column.texts) > CATEGORIES:
             name = cut(table.names[i])
             raise DataError(
                 f"{table.path}: column {name!r} holds {len(column.texts):,} different texts, "
-                f"and at most {_MOST_CATEGORIES} categories are made into inputs\n  ignore: [{name}]"
+                f"and at most {CATEGORIES} categories are made into inputs\n  ignore: [{name}]"
             )
     width = sum(len(of_inputs[i].texts) if i in of_inputs else 1 for i in table.inputs)
     require_memory(4 * n * width, f"{table.path}: {width:,} inputs, one a category and one a column of numbers,")
@@ -288,11 +289,8 @@ def _check_delimiter(path: Path, first: Row, delimiter: str) -> None:
 
 
 def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return not _is_missing(cell)
+    # Not a number, for float, and a mark of a missing cell here: nan.
+    return is_number(cell) and not _is_missing(cell)
 
 
 def _is_missing(cell: str) -> bool:

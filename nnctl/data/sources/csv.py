@@ -1,4 +1,4 @@
-"""Tables in text files: comma-separated values and their like."""
+"""Tables of type csv: text files of comma-separated values and their like."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Csv(Source):
 
     def read(self, folder: Path, seed: int) -> Examples:
         """Inputs float32 (n, columns)."""
-        from nnctl.data.formats.table import Roles, read_table, to_examples
+        from nnctl.data.formats.csv_table import Roles, read_table, to_examples
         from nnctl.data.paths import existing_file
 
         path = existing_file(self.path, folder)
