@@ -134,7 +134,8 @@ def _of_texts(cells: Cells) -> Decided:
         return _date(cells, None)
     zeros = pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py()
     if not zeros:
-        if readings := numerals.notations(texts):
+        many = count > FEW and count > MOSTLY_DIFFERENT * rows
+        if readings := numerals.notations(texts) or (numerals.measured(texts) if many else []):
             example = cut(texts[0].as_py())
             others = " or ".join(map(_shown, readings[1:]))
             doubt = f"column {cut(cells.name)!r}: {example!r} is read by {_shown(readings[0])}; or is it {others}?"
