@@ -10,6 +10,7 @@ SUITES = {
     "gpu": ("benchmarks.gpu.suite", "every kernel and every spec judged on a GPU, then training steps timed there"),
     "reading": ("benchmarks.files.reading", "tables read, beside the libraries that people read them with"),
     "predicting": ("benchmarks.files.predicting", "predictions for a million rows, and for one"),
+    "people": ("benchmarks.files.people", "init, train and predict in three lines, beside scikit-learn's pipeline"),
     "large": ("benchmarks.files.large", "a table and pictures larger than memory, trained from disk"),
 }
 """The module of each suite, whose `main` takes the rest of the command line, and what it measures."""

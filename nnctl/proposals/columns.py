@@ -63,25 +63,34 @@ class Decided:
 def decide(cells: Cells) -> Decided:
     """The proposal for a column of inputs, by all of its cells."""
     values, rows = cells.values, len(cells)
-    gaps = values.null_count
+    gaps = gaps_in(cells)
     if gaps == rows:
         return _left_out("no cell holds anything")
     if gaps > _MOSTLY_MISSING * rows:
         return _left_out(f"{100 * gaps / rows:.3g} % of its cells are missing")
-    count = count_of(cells) if _is_plain(values.type) else None
+    count = count_of(cells)
     if count == 1 and not gaps:
         return _left_out(f"every cell is {cut(str(values[0].as_py()))!r}")
     if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
         return _date(cells, None)
     if cells.is_text:
         return _of_texts(cells)
-    if not cells.is_number or count is None:
-        return _left_out(f"it holds {values.type}, which no kind of column reads")
     if pa.types.is_integer(values.type):
         return _of_whole_numbers(cells, count)
     if not np.isfinite(cells.numbers()[~np.isnan(cells.numbers())]).all():
         return _left_out("some of its numbers are infinite")
     return _number(cells, {})
+
+
+def gaps_in(cells: Cells) -> int:
+    """The number of missing cells: in files of typed columns what is no number is none of them, too."""
+    gaps = int(cells.values.null_count)
+    return gaps + (pc.sum(pc.is_nan(cells.values)).as_py() or 0 if pa.types.is_floating(cells.values.type) else 0)
+
+
+def count_of(cells: Cells) -> int:
+    """The number of different cells, missing ones left out. Arrow does not count those of a dictionary."""
+    return len(different(cells)) if cells.is_text else int(pc.count_distinct(cells.values, mode="only_valid").as_py())
 
 
 def words_of(name: str) -> list[str]:
@@ -120,7 +129,7 @@ def _of_whole_numbers(cells: Cells, count: int) -> Decided:
 
 def _of_texts(cells: Cells) -> Decided:
     texts = different(cells)
-    rows, count = len(cells) - cells.values.null_count, len(texts)
+    rows, count = len(cells) - gaps_in(cells), len(texts)
     if dates.is_iso(texts):
         return _date(cells, None)
     zeros = pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py()
@@ -145,7 +154,7 @@ def _of_texts(cells: Cells) -> Decided:
 
 
 def _category(cells: Cells, why: str) -> Decided:
-    gaps = cells.values.null_count
+    gaps = gaps_in(cells)
     codes, _ = cells.codes()
     sizes = np.bincount(codes[codes >= 0])
     sizes = np.sort(sizes[sizes > 0])[::-1]
@@ -156,20 +165,20 @@ def _category(cells: Cells, why: str) -> Decided:
     kept = sizes[sizes >= least]
     if kept.sum() < _MOSTLY_RARE * rows:
         return _left_out(f"{count:,} different names, most of them rare: too many to learn each")
-    fields: dict[str, object] = {"type": "category", "unseen": "other"}
+    # A cell of new data that is missing is met like a name that is not seen.
+    fields: dict[str, object] = {"type": "category", "unseen": "other", "missing": "category"}
     reasons = [f"{count:,} different", why]
     rare = count - len(kept)
     if rare:
         fields["least"] = least
         reasons.append(f"{rare:,} of them in fewer than {least} rows")
     if gaps:
-        fields["missing"] = "category"
         reasons.append(_missing(cells))
     return Decided(fields, "; ".join(filter(None, reasons)), len(kept) + bool(rare) + bool(gaps))
 
 
 def _number(cells: Cells, notation: dict[str, object], why: str = "", doubt: str = "") -> Decided:
-    gaps = cells.values.null_count
+    gaps = gaps_in(cells)
     if not gaps:
         value = {"type": "number", **notation} if notation else "number"
         return Decided(value, why, 1, plain=not notation, doubt=doubt)
@@ -180,7 +189,7 @@ def _number(cells: Cells, notation: dict[str, object], why: str = "", doubt: str
 
 
 def _date(cells: Cells, notation: str | None, doubt: str = "") -> Decided:
-    gaps = cells.values.null_count
+    gaps = gaps_in(cells)
     fields: dict[str, Any] = {"type": "date"} | ({"format": notation} if notation else {})
     flag = gaps >= _LEAST_GAPS
     if gaps:
@@ -203,23 +212,11 @@ def _has_times(cells: Cells) -> bool:
 
 
 def _missing(cells: Cells) -> str:
-    return f"{100 * cells.values.null_count / len(cells):.2g} % missing"
+    return f"{100 * gaps_in(cells) / len(cells):.2g} % missing"
 
 
 def _left_out(why: str) -> Decided:
     return Decided("ignore", why)
-
-
-def count_of(cells: Cells) -> int:
-    """The number of different cells, missing ones left out. Arrow does not count those of a dictionary."""
-    if cells.is_text:
-        return len(different(cells))
-    return int(pc.count_distinct(cells.values, mode="only_valid").as_py())
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    """True where cells can be counted."""
-    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind))
 
 
 def _shown(notation: numerals.Notation) -> str:

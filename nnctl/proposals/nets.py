@@ -14,17 +14,25 @@ LEAST_EXAMPLES = 10
 """Fewer examples than these leave nothing to hold out."""
 _SHARES = ((1_000, 0.2), (10_000, 0.15), (100_000, 0.1))
 _MOST_HELD_OUT = 10_000
-_HIDDEN = ((1_000, (32,)), (10_000, (64, 32)), (100_000, (128, 64)))
+_FEW_EXAMPLES = 1_000
+_HIDDEN = ((_FEW_EXAMPLES, (64,)), (10_000, (64, 32)), (100_000, (128, 64)))
 _WIDEST_HIDDEN = (256, 128)
 _STEPS = 10_000
-"""Steps that a training is given at least, of small data."""
+"""Steps that a training is given at least, of small data, where validation ends it."""
+_STEPS_WITHOUT = 1_000
+"""Steps of a training that nothing ends before."""
 _SMALLEST_MAP = 4
 """Pixels of a side at which pooling ends."""
 
 
+def share_of(examples: int) -> float | int:
+    """The share of examples that is held out for a split, or their number."""
+    return next((share for bound, share in _SHARES if examples < bound), _MOST_HELD_OUT)
+
+
 def shares(examples: int, *, test: bool = True) -> dict[str, object]:
     """The fields that hold examples out, for validation and, where there is no such set, for the test."""
-    share: float | int = next((share for bound, share in _SHARES if examples < bound), _MOST_HELD_OUT)
+    share = share_of(examples)
     why = f"by {examples:,} examples: the more, the smaller the share that measures well"
     fields: dict[str, object] = {"validation": Noted(share, why)}
     return fields | ({"test": share} if test else {})
@@ -32,7 +40,7 @@ def shares(examples: int, *, test: bool = True) -> dict[str, object]:
 
 def training_examples(examples: int, *, test: bool = True) -> int:
     """The number of examples that `shares` leave for training."""
-    return examples - (1 + test) * size_of(_value(shares(examples)["validation"]), examples)
+    return examples - (1 + test) * size_of(share_of(examples), examples)
 
 
 def dense(examples: int, inputs: int, answer: Answer) -> list[object]:
@@ -55,7 +63,8 @@ def convolutional(examples: int, shape: tuple[int, ...], answer: Answer) -> list
                        "activation": "relu"})  # fmt: skip
         if block < halvings:
             layers.append({"type": "max_pool", "size": 2})
-    why = f"images of {'×'.join(map(str, shape))}, halved {halvings} times; filters by {examples:,} examples"
+    times = "once" if halvings == 1 else f"{halvings} times"
+    why = f"images of {'×'.join(map(str, shape))}, halved {times}; filters by {examples:,} examples"
     hidden = 32 if examples < 500 else 64 if examples < 10_000 else 128
     return [Noted(layers[0], why), *layers[1:], "flatten", {"type": "dense", "units": hidden, "activation": "relu"},
             {"type": "dropout", "rate": 0.25}, last(answer)]  # fmt: skip
@@ -104,6 +113,22 @@ def training(examples: int, *, learning_rate: float = 0.003, most_epochs: int = 
     }
 
 
+def of_few_classes(examples: int, answer: Answer) -> tuple[dict[str, object], dict[str, object]] | None:
+    """(the fields that hold examples out, optimizer and schedule) where every example is worth more in training.
+
+    Of few examples of classes a validation split costs more than it tells; amounts have noise of their own that a net
+    would learn by heart, and validation says when to stop. None where there are many, or amounts.
+    """
+    if answer.sizes is None or examples >= _FEW_EXAMPLES:
+        return None
+    share = share_of(examples)
+    train = examples - size_of(share, examples)
+    why = f"{_STEPS_WITHOUT:,} steps: with {examples:,} rows all but the test's train; nnctl sweep --folds 5 validates"
+    schedule = {"epochs": Noted(math.ceil(_STEPS_WITHOUT / math.ceil(train / 32)), why), "batch_size": 32}
+    optimizer = {"type": "adam", "learning_rate": 0.001}
+    return {"test": share}, {"optimizer": optimizer, "schedule": schedule}
+
+
 def whole(data: Mapping[str, object], layers: list[object], answer: Answer, rest: Mapping[str, Any]) -> dict[str, Any]:
     """A whole spec: its data, its net, what training makes small, and how (`training`)."""
     return {"data": data, "layers": layers, **objective(answer), **rest}
@@ -111,7 +136,3 @@ def whole(data: Mapping[str, object], layers: list[object], answer: Answer, rest
 
 def _power_of_two(number: float, low: int, high: int) -> int:
     return max(low, min(high, 1 << max(0, round(math.log2(max(number, 1))))))
-
-
-def _value(noted: object) -> Any:
-    return noted.value if isinstance(noted, Noted) else noted

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnctl.data.paths import existing_file_or_folder
 from nnctl.data.tables.reading import COLUMNAR, RECORDS, SHEETS, TEXT
+from nnctl.data.words import nearest
 from nnctl.errors import DataError, UsageError
 from nnctl.proposals.proposal import Called, Proposal
 
@@ -18,6 +19,8 @@ def propose(given: Path, target: str | None, folder: Path) -> Proposal:
 
     folder: where the spec will lie. Raises DataError, UsageError.
     """
+    if not os.path.lexists(given.expanduser()):
+        raise DataError(f"there is no file or folder {given}{_nearby(given)}")
     path = existing_file_or_folder(str(given), Path())
 
     def called(file: Path) -> str:
@@ -67,6 +70,14 @@ def _of_folder(folder: Path, called: Called, target: str | None) -> Proposal:
     from nnctl.proposals.folders import of_pictures
 
     return of_pictures(folder, called)
+
+
+def _nearby(missing: Path) -> str:
+    try:
+        near = nearest(missing.name, sorted(os.listdir(missing.parent)))
+    except OSError:
+        return f"\n  nor a folder {missing.parent}"
+    return f"\n  did you mean {near!r}?" if near else ""
 
 
 def _name_from(folder: Path, path: Path) -> str:

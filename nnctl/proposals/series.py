@@ -8,7 +8,7 @@ import pyarrow as pa
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.words import cut
 from nnctl.proposals import nets
-from nnctl.proposals.columns import words_of
+from nnctl.proposals.columns import gaps_in, words_of
 from nnctl.proposals.proposal import Answer, Proposal
 from nnctl.proposals.targets import are_classes
 from nnctl.spec.noted import Noted
@@ -33,7 +33,7 @@ def of_series(table: Table, time: str, target: str | None, data: dict[str, objec
     """
     others = [name for name in table.columns if name != time]
     numbers = [n for n in others if table.cells(n).is_number and not pa.types.is_boolean(table.columns[n].type)]
-    usable = [name for name in numbers if table.columns[name].null_count < 0.5 * len(table)]
+    usable = [name for name in numbers if gaps_in(table.cells(name)) < 0.5 * len(table)]
     if target is not None:
         table.require(target)
     if len(usable) < len(others) or not usable or (target is not None and target not in usable):
@@ -43,7 +43,7 @@ def of_series(table: Table, time: str, target: str | None, data: dict[str, objec
         return None
     steps = len(table)
     window = max(6, min(48, steps // 20))
-    gaps = sum(table.columns[name].null_count for name in usable)
+    gaps = sum(gaps_in(table.cells(name)) for name in usable)
     fields: dict[str, object] = {
         "time": Noted(time, "each row is a step later than the one before"),
         "columns": usable,

@@ -18,7 +18,7 @@ from nnctl.data.tables.reading import TEXT, open_table
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 from nnctl.proposals import nets, targets
-from nnctl.proposals.columns import Decided, count_of, decide, words_of
+from nnctl.proposals.columns import Decided, count_of, decide, gaps_in, words_of
 from nnctl.proposals.layouts import layout_of
 from nnctl.proposals.proposal import Called, Proposal
 from nnctl.proposals.series import of_series, time_of
@@ -59,8 +59,8 @@ def of_table(path: Path, called: Called, target: str | None) -> Proposal:
         fields["missing_values"] = Noted(list(layout.missing or ()), f"{some(marks)} among numbers: nothing, it seems")
         table = open_table(path, layout, None)
     if len(table) < nets.LEAST_EXAMPLES:
-        rows = f"{len(table)} row{'s' * (len(table) != 1)}"
-        raise DataError(f"{path} holds {rows}, and {nets.LEAST_EXAMPLES} are few already\n  give it more")
+        few = f"{len(table)} row{'s' * (len(table) != 1)}"
+        raise DataError(f"{path} holds {few}, and {nets.LEAST_EXAMPLES} are few already\n  give it more")
     data |= fields
     if (time := time_of(table)) is not None and (series := of_series(table, time, target, data)) is not None:
         return series
@@ -77,10 +77,13 @@ def of_table(path: Path, called: Called, target: str | None) -> Proposal:
     data["columns"] = _listed(columns, about, name)
     if owner is not None:
         data["split"] = Noted({"by": owner}, "its rows stay on one side: else the test would ask what is known")
-    rows = len(table) - table.columns[name].null_count
-    data |= nets.shares(rows) | about.fields
+    rows = len(table) - gaps_in(table.cells(name))
+    held_out, schedule = nets.of_few_classes(rows, about.answer) or (
+        nets.shares(rows),
+        nets.training(nets.training_examples(rows)),
+    )
+    data |= held_out | about.fields
     layers = nets.dense(rows, sum(column.inputs for column in used.values()), about.answer)
-    schedule = nets.training(nets.training_examples(rows))
     advice = [*_left_out(columns), *(c.doubt for c in columns.values() if c.doubt), *about.advice]
     return Proposal(nets.whole(data, layers, about.answer, schedule), _heading(table, columns, why, name), advice)
 
@@ -109,9 +112,7 @@ def _owner_of(table: Table, target: str) -> str | None:
         if name == target or not words or not _OWNERS.intersection(words) or words[-1] not in _OWNING:
             continue
         cells = table.cells(name)
-        if cells.values.null_count or not (cells.is_text or cells.is_number):
-            continue
-        if _LEAST_OWNERS <= count_of(cells) <= 0.8 * len(table):
+        if not gaps_in(cells) and _LEAST_OWNERS <= count_of(cells) <= 0.8 * len(table):
             return name
     return None
 

@@ -15,7 +15,7 @@ from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.kinds import different
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
-from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, notation_fields, words_of
+from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, count_of, gaps_in, notation_fields, words_of
 from nnctl.proposals.proposal import Answer
 from nnctl.spec.noted import Noted
 
@@ -74,7 +74,7 @@ def column_of(table: Table, given: str | None) -> tuple[str, str]:
 def describe(cells: Cells) -> Target:
     """The proposal for a target column. Raises DataError where it is none."""
     name, values = cut(cells.name), cells.values
-    gaps = values.null_count
+    gaps = gaps_in(cells)
     if gaps == len(cells):
         raise DataError(f"{cells.place.name}: the target {name!r} holds nothing but missing cells")
     if not cells.is_text and not cells.is_number:
@@ -103,10 +103,10 @@ def says_again(cells: Cells, target: Cells) -> str:
         r = float(np.corrcoef(a, b)[0, 1])
         if abs(r) > 1 - _EXACTLY:
             return f"it says the target again: their correlation is {r:.3g}"
-    codes, target_codes = one.codes()[0], other.codes()[0]
-    kinds, target_kinds = len(np.unique(codes)), len(np.unique(target_codes))
+    kinds, target_kinds = (count_of(each) for each in (one, other))
     if not 1 < kinds == target_kinds < len(rows) / 2:
         return ""
+    codes, target_codes = one.codes()[0], other.codes()[0]
     pairs = len(np.unique(codes * (target_codes.max() + 1) + target_codes))
     return "it says the target again: each of its values goes with one of the target's" if pairs == kinds else ""
 
@@ -128,7 +128,7 @@ def _classes(cells: Cells) -> Target:
     codes, texts = cells.codes()
     counts = np.bincount(codes[codes >= 0], minlength=len(texts))
     sizes = {text: int(count) for text, count in zip(texts, counts, strict=True) if count}
-    name, gaps = cut(cells.name), cells.values.null_count
+    name, gaps = cut(cells.name), gaps_in(cells)
     rows = sum(sizes.values())
     if len(sizes) == 1:
         raise DataError(

@@ -403,3 +403,12 @@ def test_numbers_of_a_file_that_knows_numbers_stay_what_they_are(ending, table, 
         assert typed_data.train.inputs[:].tolist() == np.float32([[1.234], [2.345]]).tolist()
     (part,) = TableReader(source, FittedColumns.of(data.fitted)).parts(tmp_path / f"t.{ending}", None)
     assert part.inputs.tolist() == np.float32([[1.234], [2.345]]).tolist()
+
+
+def test_a_missing_category_that_no_training_row_lacks_is_zero_in_every_input(table):
+    data = table(rows("x", ["a", "b", "a", "b"]), "{x: {type: category, missing: category}}")
+    fitted = FittedColumns.of(data.fitted)
+    there = encode(Table({"x": pa.chunked_array([["a", None]])}, RowPlace("new")), fitted.kinds, fitted.fitted)
+    assert there.tolist() == [[1, 0], [0, 0]]
+    data = table(rows("x", ["a", "b", None, "b"]), "{x: {type: category, missing: category}}")
+    assert data.train.inputs.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]]

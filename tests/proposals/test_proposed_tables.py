@@ -10,6 +10,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 ROWS = 120
+NAMES = {"type": "category", "unseen": "other", "missing": "category"}
 
 
 def table(path, columns, delimiter=",", encoding="utf-8"):
@@ -60,9 +61,9 @@ def test_each_column_of_an_office_s_table(churn):
         "income": "number",
         "fee": {"type": "number", "thousands": ",", "unit": "€"},
         "share": {"type": "number", "unit": "%"},
-        "plan": {"type": "category", "unseen": "other"},
-        "country": {"type": "category", "unseen": "other"},
-        "code": {"type": "category", "unseen": "other"},
+        "plan": NAMES,
+        "country": NAMES,
+        "code": NAMES,
         "signed_up": "date",
         "last_call": {"type": "date", "format": "%d.%m.%Y"},
         "note": "ignore",
@@ -96,11 +97,37 @@ def test_it_trains_and_is_the_same_again(churn, init, trains):
     assert init("churn.csv", "--target", "churned") == churn
 
 
+def test_tables_like_well_known_ones(init, trains, tmp_path):
+    people_tables = pytest.importorskip(
+        "benchmarks.files.people_tables", reason="benchmarks/ lies beside a checkout's tests"
+    )
+    for name, made, ignored in (
+        ("titanic", people_tables.titanic(300), {"PassengerId", "Name", "Ticket", "Cabin"}),
+        ("churn", people_tables.churn(300), {"customerID", "Country"}),
+    ):
+        cells = {key: ["" if cell is None else cell for cell in cells] for key, cells in made.columns.items()}
+        table(tmp_path / f"{name}.csv", cells)
+        proposed = init(f"{name}.csv")
+        assert proposed.data["target"] == made.target
+        assert {key for key, column in proposed.columns.items() if column == "ignore"} == ignored
+        assert {key for key in made.categories if proposed.columns[key] == NAMES} == set(made.categories)
+        trains(proposed)
+
+
+def test_few_rows_of_classes_train_without_validation_and_amounts_with_it(init, tmp_path):
+    x = np.random.default_rng(12).normal(size=1200).round(3)
+    for rows, target, validated in ((900, "ab", False), (1200, "ab", True), (900, None, True)):
+        y = x[:rows][::-1] if target is None else [target[i % 2] for i in range(rows)]
+        table(tmp_path / "t.csv", {"x": x[:rows], "y": y})
+        spec = init("t.csv").spec
+        assert ("validation" in spec["data"], "early_stopping" in spec["schedule"]) == (validated, validated)
+
+
 def test_rare_names_become_other(init, trains, tmp_path):
     country = ["DE"] * 60 + ["FR"] * 55 + ["AT", "CH", "IT", "ES", "PT"]
     table(tmp_path / "t.csv", {"country": country, "x": range(ROWS, 0, -1), "y": ["a", "b"] * 60})
     proposed = init("t.csv")
-    assert proposed.columns["country"] == {"type": "category", "unseen": "other", "least": 2}
+    assert proposed.columns["country"] == {**NAMES, "least": 2}
     assert "5 of them in fewer than 2 rows" in proposed.why("country")
     trains(proposed)
 
@@ -202,7 +229,7 @@ def test_files_of_other_kinds(init, trains, tmp_path, ending):
         table(plain, columns, "\t" if ending == "tsv" else ",")
         path.write_bytes(gzip.compress(plain.read_bytes()) if ending.endswith("gz") else plain.read_bytes())
     proposed = init(path.name)
-    assert proposed.columns == {"x": "number", "plan": {"type": "category", "unseen": "other"}}
+    assert proposed.columns == {"x": "number", "plan": NAMES}
     trains(proposed)
 
 
@@ -238,7 +265,7 @@ def test_texts_that_a_file_keeps_as_a_dictionary(init, trains, tmp_path):
     answer = pa.array([f"a{i % 2}" for i in range(ROWS)]).dictionary_encode()
     parquet.write_table(pa.table({"user_id": user, "plan": plan, "y": answer}), tmp_path / "t.parquet")
     proposed = init("t.parquet")
-    assert proposed.columns == {"user_id": "ignore", "plan": {"type": "category", "unseen": "other"}}
+    assert proposed.columns == {"user_id": "ignore", "plan": NAMES}
     assert proposed.data["split"] == {"by": "user_id"}
     trains(proposed)
 
@@ -286,7 +313,7 @@ def test_names_that_mean_something_in_yaml(init, trains, tmp_path, name):
 
 
 ERRORS = {
-    "no file": ("missing.csv", None, 3, "there is no file missing.csv"),
+    "no file": ("missing.csv", None, 3, "there is no file or folder missing.csv"),
     "empty": ("t.csv", "", 3, "t.csv is empty"),
     "a header alone": ("t.csv", "a,y\n", 3, "no rows below its header"),
     "one column": ("t.csv", "y\n" + "a\nb\n" * 10, 3, "has one column"),
@@ -334,3 +361,27 @@ def test_a_file_whose_name_is_no_utf8_cannot_be_named_in_a_spec(init, tmp_path):
         pytest.skip("this file system has no such names")
     proposed = init("t\udcff.csv", "--target", "churned")
     assert (proposed.code, "rename it" in proposed.err) == (3, True)
+
+
+def test_typed_columns_of_a_file_that_knows_them(init, trains, tmp_path):
+    rng = np.random.default_rng(13)
+    columns = {
+        "kind": pa.array(rng.choice(["a", "b"], ROWS)).dictionary_encode(),
+        "day": pa.array(np.datetime64("2024-01-01") + rng.integers(0, 90, ROWS)),
+        "long": pa.array([2**60 + i for i in range(ROWS)]),
+        "flag": pa.array(rng.random(ROWS) > 0.5),
+        "gaps": pa.array(np.where(np.arange(ROWS) % 9 == 0, np.nan, rng.normal(size=ROWS))),
+        "nothing": pa.nulls(ROWS),
+        "y": pa.array(["u", "v"] * (ROWS // 2)),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    proposed = init("t.parquet")
+    assert proposed.columns == {
+        "kind": NAMES,
+        "day": "date",
+        "long": "ignore",
+        "flag": "number",
+        "gaps": {"type": "number", "missing": "median", "flag": True},
+        "nothing": "ignore",
+    }
+    trains(proposed)

@@ -22,7 +22,8 @@ class Category(Column):
     """A name among several: one input each, 1 for the cell's own and 0 for the others, or a trained vector.
 
     Categories are those of the training rows, in alphabetical order, two of them as any other number. Cells are
-    compared as they are written. An unseen name that becomes other is 0 in every input where no training row is other.
+    compared as they are written. An unseen name that becomes other is 0 in every input where no training row is other,
+    and so is a missing cell that is a category where no training row lacks it.
     """
 
     formula = "x_j = 1 if the cell is category j else 0"
@@ -67,7 +68,7 @@ class Category(Column):
         return np.asarray(cells.codes()[0] < 0)
 
     def fit(self, cells: Cells) -> Mapping[str, Any]:
-        """categories: names in alphabetical order. rare: names that become other."""
+        """categories: names in alphabetical order. rare: names that become other. gaps: whether cells are missing."""
         import numpy as np
 
         codes, names = cells.codes()
@@ -76,6 +77,7 @@ class Category(Column):
         return {
             "categories": sorted(name for name, count in found.items() if count >= self.least),
             "rare": sorted(name for name, count in found.items() if count < self.least),
+            "gaps": bool((codes < 0).any()),
         }
 
     def features(self, name: str, fitted: Mapping[str, Any]) -> tuple[str, ...]:
@@ -103,7 +105,9 @@ class Category(Column):
         other = len(places) if "is another" in special else width
         places |= dict.fromkeys(fitted["rare"], other)
         unseen = other if self.unseen == "other" else -1
-        missing = width - 1 if "is missing" in special else -1
+        missing = -1
+        if self.missing == "category":
+            missing = width - 1 if "is missing" in special else width
         # The last of these is at −1, the code of a missing cell.
         columns = np.array([*(places.get(name, unseen) for name in names), missing], dtype=np.int64)[codes]
         if (columns < 0).any():
@@ -136,8 +140,6 @@ class Category(Column):
         raise cells.error(0, message, "", f"under data.columns, say {key(cells.name)}: number")
 
     def _special(self, fitted: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of the rows beside the categories."""
-        return (
-            *(("is another",) if fitted["rare"] else ()),
-            *(("is missing",) if self.missing == "category" else ()),
-        )
+        """Names of the rows beside the categories: inputs that training rows have, vectors whether or not."""
+        missing = self.missing == "category" and (fitted["gaps"] or self.embedding is not None)
+        return (*(("is another",) if fitted["rare"] else ()), *(("is missing",) if missing else ()))
