@@ -128,7 +128,7 @@ def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | Sequenc
 
 
 def _holds_arrays(path: Path) -> bool:
-    return path.suffix.lower() in (".npy", ".npz", *IMAGE_SUFFIXES) or path.is_dir()
+    return path.suffix.lower() in (".npy", ".npz", *IMAGE_SUFFIXES)
 
 
 def operations(run: TrainedRun, examples: int) -> int:

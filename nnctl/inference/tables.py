@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,10 @@ from nnctl.inference.inputs import STDIN_NAME, ErrorOf, Part
 from nnctl.training.specs import STDIN
 
 log = logging.getLogger("nnctl.data")
+
+_OF_SPECS = re.compile(r"\n  [^\n|]*\bsay [^\n]*: [^\n]*$")
+"""The end of a message that names a field of specs, as `say delimiter: ';'`."""
+_OF_A_RUN = "that takes a new training; this run reads tables that are written as its own was"
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,21 @@ def _written(column: pa.ChunkedArray) -> list[str | None]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[tuple[Path, str]]:
-    """(the file itself, its name in messages); for stdin a copy, for what is read twice can tell an error's line."""
+    """(the file itself, its name in messages); for stdin a copy, for what is read twice can tell an error's line.
+
+    Errors that name a field of specs say what can be done about it here, where the spec is a run's.
+    """
+    try:
+        with _opened(path) as opened:
+            yield opened
+    except DataError as error:
+        if _OF_SPECS.search(error.message):
+            raise DataError(f"{error.message}\n  {_OF_A_RUN}") from error
+        raise
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Path, str]]:
     if path != STDIN:
         yield path, str(path)
         return

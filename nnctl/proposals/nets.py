@@ -63,7 +63,8 @@ def convolutional(examples: int, shape: tuple[int, ...], answer: Answer) -> list
                        "activation": "relu"})  # fmt: skip
         if block < halvings:
             layers.append({"type": "max_pool", "size": 2})
-    why = f"images of {'×'.join(map(str, shape))}, halved {halvings} times; filters by {examples:,} examples"
+    times = "once" if halvings == 1 else f"{halvings} times"
+    why = f"images of {'×'.join(map(str, shape))}, halved {times}; filters by {examples:,} examples"
     hidden = 32 if examples < 500 else 64 if examples < 10_000 else 128
     return [Noted(layers[0], why), *layers[1:], "flatten", {"type": "dense", "units": hidden, "activation": "relu"},
             {"type": "dropout", "rate": 0.25}, last(answer)]  # fmt: skip

@@ -210,3 +210,26 @@ def test_columns_that_a_run_does_not_know_are_told(caplog: pytest.LogCaptureFixt
     more = [(*row, "x") for row in ROWS[1:]]
     list(predict(open_run(Path("out")), [write("n.csv", rows=[(*ROWS[0], "note"), *more])]))
     assert [record.getMessage() for record in caplog.records] == ["n.csv: column note: none of this run's, left out"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("age;country;income\n31;fr;1200\n", "n.csv has one column only, by the delimiter ','\n  say delimiter: ';'"),
+        ("age,country,income\n31,fr,\n", "under data.columns, say income: {type: number, missing: median}"),
+    ],
+)
+def test_a_field_of_specs_comes_too_late_for_a_run(text: str, message: str) -> None:
+    train(TABLE, "out")
+    Path("n.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        probabilities("out", Path("n.csv"))
+    late = "\n  that takes a new training; this run reads tables that are written as its own was"
+    assert str(caught.value).endswith(message + late)
+
+
+def test_a_folder_is_no_table() -> None:
+    train(TABLE, "out")
+    Path("n.csv").mkdir()
+    with pytest.raises(DataError, match=r"^n\.csv is a folder, and a file is expected"):
+        probabilities("out", Path("n.csv"))

@@ -143,7 +143,7 @@ class TextFile:
             if _is_utf8(first) and codecs.lookup(encoding).name in _ONE_BYTE:
                 raise DataError(
                     f"{self.path}: the encoding is said to be {self.encoding}, and the text is UTF-8\n"
-                    f"  say encoding: utf-8; or, for a net that is trained, write the text in {self.encoding}"
+                    f"  say encoding: utf-8"
                 )
             decoder = codecs.getincrementaldecoder(encoding)()
             line, last = 1, ""

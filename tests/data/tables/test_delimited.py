@@ -212,8 +212,7 @@ BROKEN = {
     "UTF-8 that is said to be cp1252": (
         "a,b\n1,Mü\n",
         {"encoding": "cp1252"},
-        "t.csv: the encoding is said to be cp1252, and the text is UTF-8\n"
-        "  say encoding: utf-8; or, for a net that is trained, write the text in cp1252",
+        "t.csv: the encoding is said to be cp1252, and the text is UTF-8\n  say encoding: utf-8",
     ),
     "latin-1": (
         "a,b\n1,x\n2,Mü\n".encode("latin-1"),
