@@ -6,27 +6,25 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.base import DataSource
 from nnctl.components.signature import DataSignature
+from nnctl.data.class_filter import ClassFilter
 from nnctl.data.coverage import covered
 from nnctl.data.division import divide
-from nnctl.data.examples import Examples, UnfittedInputs
+from nnctl.data.examples import Description, Examples
 from nnctl.data.expand import expanded
-from nnctl.data.source import BALANCED, Source, select_classes
+from nnctl.data.soundness import require_sound
+from nnctl.data.source import BALANCED, Source
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
-from nnctl.errors import DataError
-
-_GONE = -2
-"""The label of an example that the class filter leaves no place for."""
 
 
 @dataclass(frozen=True)
@@ -113,52 +111,14 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")
     seed = seed if source.seed is None else source.seed
     examples = source.read(folder, seed)
-    _check(source, examples)
-
-    if isinstance(examples.inputs, np.ndarray | LazyRows):
-        # What the fields ask of targets that are none of theirs, before classes are looked for.
-        source.signature_of(examples.description)
-    names = examples.description.classes
-    renumber = _renumbering(names, source)
-    kept, targets = _filtered(examples.targets, renumber, source, "the data")
-    labels = _strata(targets, source) if names is not None and targets.ndim == 1 else None
-    division = divide(source, labels, examples.hints.of_rows(kept), len(kept), seed)
-    description, inputs, advice = examples.description, examples.inputs, examples.advice
-    fitted = dict(examples.fitted)
-    if not isinstance(inputs, np.ndarray | LazyRows):
-        # Of what no split has, cells that would be refused are nobody's concern.
-        used = division.used
-        if len(used) < len(kept):
-            kept, targets, division = kept[used], targets[used], division.among(used)
-        if len(kept) < len(inputs):
-            inputs = inputs.of(kept)
-        made = inputs.fit(division.train)
-        description, inputs, fitted = made.description, made.inputs, dict(made.fitted)
-        advice = (*advice, *made.advice)
-    signature = source.signature_of(description)
-    if len(kept) < len(inputs):
-        inputs = chosen(inputs, kept)
-    rows = None if examples.weights is None else check_weights(examples.weights, len(examples.targets), "weights")[kept]
-    places = {"train": kept[division.train], "validation": kept[division.validation], "test": kept[division.test]}
-    splits = {"train": _take(inputs, targets, rows, division.train)}
-    for name, indices in (("validation", division.validation), ("test", division.test)):
-        if len(indices):
-            splits[name] = _take(inputs, targets, rows, indices)
-    if examples.test_inputs is not None and examples.test_targets is not None and "test" in source.splits:
-        kept, targets = _filtered(examples.test_targets, renumber, source, "the test set")
-        if (portion := source.portion("test")) is not None:
-            part = _strata(targets, source) if labels is not None else None
-            drawn = subset(part, len(targets), portion, Sampler(source.sampling, seed), Purpose.TEST_SUBSET)
-            kept, targets = kept[drawn], targets[drawn]
-        given = np.ones(len(examples.test_targets)) if examples.test_weights is None else examples.test_weights
-        rows = None if rows is None else check_weights(given, len(examples.test_targets), "test weights")[kept]
-        splits["test"] = Split(chosen(examples.test_inputs, kept), targets, rows)
-        del places["test"]
+    require_sound(source, examples)
+    divided = _divided(source, examples, seed)
+    names, signature, unit = examples.description.classes, divided.signature, divided.description.unit
+    splits, places, advice = dict(divided.splits), dict(divided.places), divided.advice
     if names is not None and not signature.reconstructs:
         counted = tuple(map(str, source.classes or source.counted(names) or ()))
-        labels_of = {name: split.targets for name, split in splits.items()}
-        advice = (*advice, *covered(labels_of, counted, source, examples.hints))
-    unit = description.unit
+        labels = {name: split.targets for name, split in splits.items()}
+        advice = (*advice, *covered(labels, counted, source, examples.hints))
     if source.expand:
         train = in_memory(splits["train"].inputs, "data.expand: the training set")
         splits["train"] = _expanded(train, splits["train"], source, unit, seed)
@@ -169,18 +129,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if names is not None and signature.classes is None and not signature.reconstructs:
         width = signature.target_shape[0]
         splits = {name: replace(s, targets=_as_values(s.targets, width)) for name, s in splits.items()}
-
-    shift = scale = None
-    if signature.statistics_shape is not None:
-        shift, scale = normalization(
-            splits["train"].inputs, description.scale, source.transforms, signature.statistics_shape
-        )
-    target_shift = target_scale = None
-    if signature.target_statistics_shape is not None:
-        columns = splits["train"].targets.reshape(-1, signature.target_shape[-1])
-        target_shift, target_scale = normalization(
-            columns, None, source.target_transforms, signature.target_statistics_shape
-        )
+    (shift, scale), (target_shift, target_scale) = _statistics(splits["train"], divided, source)
     if signature.reconstructs:
         splits = {name: replace(s, targets=_rescaled(s.inputs, shift, scale)) for name, s in splits.items()}
     return Dataset(
@@ -194,42 +143,89 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         unit,
         target_shift,
         target_scale,
-        fitted | weights,
+        {**divided.fitted, **weights},
         advice,
         places,
     )
 
 
-def _renumbering(names: tuple[str, ...] | None, source: Source) -> NDArray[np.int64] | None:
-    """New labels, one a class: −1 for the one that is left out, −2 for a class that goes; None where all stay."""
-    counted = source.counted(names)
-    if names is None or counted is None or (source.classes is None and counted == names):
+@dataclass(frozen=True)
+class _Divided:
+    """Examples in splits, their inputs fitted, labels by the class filter's numbers; see `Dataset`."""
+
+    description: Description
+    signature: DataSignature
+    splits: Mapping[str, Split]
+    places: Mapping[str, NDArray[np.int64]]
+    fitted: Mapping[str, Any]
+    advice: tuple[str, ...]
+
+
+def _divided(source: Source, examples: Examples, seed: int) -> _Divided:
+    """The examples that the class filter keeps, in splits. Raises DataError."""
+    description, inputs, fitted, advice = examples.description, examples.inputs, examples.fitted, examples.advice
+    if isinstance(inputs, np.ndarray | LazyRows):
+        # What the fields ask of targets that are none of theirs, before classes are looked for.
+        source.signature_of(description)
+    classes = ClassFilter.of(source, description.classes)
+    kept, targets = classes.kept(examples.targets, "the data")
+    division = divide(source, classes.strata(targets), examples.hints.of_rows(kept), len(kept), seed)
+    if not isinstance(inputs, np.ndarray | LazyRows):
+        # Of what no split has, cells that would be refused are nobody's concern.
+        used = division.used
+        if len(used) < len(kept):
+            kept, targets, division = kept[used], targets[used], division.among(used)
+        if len(kept) < len(inputs):
+            inputs = inputs.of(kept)
+        made = inputs.fit(division.train)
+        description, inputs, fitted = made.description, made.inputs, made.fitted
+        advice = (*advice, *made.advice)
+    signature = source.signature_of(description)
+    if len(kept) < len(inputs):
+        inputs = chosen(inputs, kept)
+    weights = None
+    if examples.weights is not None:
+        weights = check_weights(examples.weights, len(examples.targets), "weights")[kept]
+    parts = {"train": division.train, "validation": division.validation, "test": division.test}
+    places = {name: kept[part] for name, part in parts.items()}
+    splits = {n: _take(inputs, targets, weights, part) for n, part in parts.items() if n == "train" or len(part)}
+    if (own := _own_test_split(source, examples, classes, seed)) is not None:
+        splits["test"] = own
+        del places["test"]
+    return _Divided(description, signature, splits, places, fitted, advice)
+
+
+def _own_test_split(source: Source, examples: Examples, classes: ClassFilter, seed: int) -> Split | None:
+    """The test set that comes with a source, or a part of it; None where there is none, or none is asked for."""
+    if examples.test_inputs is None or examples.test_targets is None or "test" not in source.splits:
         return None
-    renumber = np.full(len(names), _GONE, dtype=np.int64)
-    place = {name: index for index, name in enumerate(names)}
-    for new, name in enumerate(select_classes(counted, source.classes)):
-        renumber[place[name]] = new
-    if len(counted) < len(names):
-        renumber[place[str(source.ignored)]] = -1
-    return renumber
+    kept, targets = classes.kept(examples.test_targets, "the test set")
+    if (portion := source.portion("test")) is not None:
+        sampler = Sampler(source.sampling, seed)
+        drawn = subset(classes.strata(targets), len(targets), portion, sampler, Purpose.TEST_SUBSET)
+        kept, targets = kept[drawn], targets[drawn]
+    weights = None
+    if examples.weights is not None:
+        given = np.ones(len(examples.test_targets)) if examples.test_weights is None else examples.test_weights
+        weights = check_weights(given, len(examples.test_targets), "test weights")[kept]
+    return Split(chosen(examples.test_inputs, kept), targets, weights)
 
 
-def _strata(labels: NDArray[np.int64], source: Source) -> NDArray[np.int64]:
-    """Groups from 0 that are divided in proportion: the classes, and behind them what is left out."""
-    return labels if source.ignored is None else np.where(labels < 0, labels.max() + 1, labels)
+_Affine: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]] | tuple[None, None]
+"""(shift, scale), or nothing where numbers stay as they are."""
 
 
-def _filtered(
-    targets: NDArray[Any], renumber: NDArray[np.int64] | None, source: Source, what: str
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """(indices of the examples that the class filter keeps, their targets)."""
-    if renumber is None:
-        return np.arange(len(targets), dtype=np.int64), targets
-    labels = renumber[targets]
-    kept = np.flatnonzero((labels != _GONE).reshape(len(labels), -1).all(axis=1))
-    if not len(kept):
-        raise DataError(f"{', '.join(map(str, source.classes or ()))} leave no example of {what}", "classes")
-    return kept, labels[kept]
+def _statistics(train: Split, divided: _Divided, source: Source) -> tuple[_Affine, _Affine]:
+    """(shift, scale) of the inputs and of the targets, from the training set."""
+    signature = divided.signature
+    of_inputs: _Affine = (None, None)
+    of_targets: _Affine = (None, None)
+    if (shape := signature.statistics_shape) is not None:
+        of_inputs = normalization(train.inputs, divided.description.scale, source.transforms, shape)
+    if (shape := signature.target_statistics_shape) is not None:
+        columns = train.targets.reshape(-1, signature.target_shape[-1])
+        of_targets = normalization(columns, None, source.target_transforms, shape)
+    return of_inputs, of_targets
 
 
 def _take(
@@ -282,48 +278,6 @@ def _rescaled(inputs: Rows, shift: Any, scale: Any) -> NDArray[np.float32]:
         values -= shift
         values *= scale
     return values
-
-
-def _check(source: Source, examples: Examples) -> None:
-    """Refuse what no net could be trained on. Raises DataError."""
-    description = examples.description
-    parts: list[tuple[str, Rows | UnfittedInputs, NDArray[Any]]] = [("", examples.inputs, examples.targets)]
-    if examples.test_inputs is not None and examples.test_targets is not None:
-        parts.append(("test ", examples.test_inputs, examples.test_targets))
-    for part, inputs, targets in parts:
-        if len(inputs) != len(targets):
-            raise DataError(f"{source.type}: {len(inputs):,} {part}inputs, but {len(targets):,} {part}targets")
-        if not len(inputs):
-            raise DataError(f"{source.type}: the {part}data holds no examples")
-        if isinstance(inputs, np.ndarray | LazyRows):
-            _check_finite(source, inputs, f"{part}input")
-        if description.classes is None:
-            _check_finite(source, targets, f"{part}target")
-            continue
-        wrong = np.argwhere((targets < 0) | (targets >= len(description.classes)))
-        if len(wrong):
-            raise DataError(
-                f"{source.type}: {part}example {wrong[0][0]} (counted from 0) has label {targets[tuple(wrong[0])]}, "
-                f"and there are {len(description.classes)} classes, numbered from 0"
-            )
-
-
-def _check_finite(source: Source, values: Rows, what: str) -> None:
-    if values.dtype.kind != "f":
-        return
-    start = 0
-    for piece in pieces_of(values):
-        finite = np.isfinite(piece)
-        if finite.all():
-            start += len(piece)
-            continue
-        index = np.argwhere(~finite)[0]
-        place = f" at position {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
-        value = piece[tuple(index)]
-        raise DataError(
-            f"{source.type}: {what} {start + index[0]} (counted from 0) is {value}{place}\n"
-            "  remove the example, or fill the gap, before training"
-        )
 
 
 def _fingerprint(signature: DataSignature, splits: dict[str, Split]) -> str:
