@@ -21,7 +21,7 @@ def predict(
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files: tables, .npy, .npz, images, folders of these; - is CSV on stdin.",
+            help="Files: tables, .npy, .npz, images, folders of these; - is CSV or JSON Lines on stdin.",
             metavar="[INPUT...]",
             show_default=False,
         ),

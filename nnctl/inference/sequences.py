@@ -33,7 +33,7 @@ class SequenceReader:
     signature: DataSignature
 
     def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
-        """The sequences of a file, or of CSV on stdin, so many at a time, all if None. Raises DataError."""
+        """The sequences of a file, or of a table on stdin, so many at a time, all if None. Raises DataError."""
         length = self.signature.input_shape[0]
         with reading(path) as (file, name):
             table = self.source.table(Path(), str(file))

@@ -51,7 +51,7 @@ class TableReader:
     keep: tuple[str, ...] = ()
 
     def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
-        """The examples of a file, or of CSV on stdin, so many at a time, all if None. Raises DataError, UsageError."""
+        """The examples of a file, or of stdin, so many at a time, all if None. Raises DataError, UsageError."""
         first = 0
         before: Part | None = None
         with reading(path) as (file, name):
@@ -164,7 +164,12 @@ def _opened(path: Path) -> Iterator[tuple[Path, str]]:
         copy = Path(folder) / "stdin.csv"
         # The descriptor is the process's, and stays open.
         with os.fdopen(0, "rb", closefd=False) as stdin, copy.open("wb") as file:
+            start = stdin.read(1)
+            file.write(start)
             shutil.copyfileobj(stdin, file)
+        if start == b"{":
+            # A header does not begin so; a line that is an object does.
+            copy = copy.rename(copy.with_suffix(".jsonl"))
         try:
             yield copy, STDIN_NAME
         except DataError as error:

@@ -191,6 +191,9 @@ def test_a_table_on_stdin_is_one_whose_lines_can_be_told() -> None:
     done = subprocess.run(given, input=text.replace("45", "x"), capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "<stdin>:3:4: error: 'x' is no number" in done.stderr
+    text = '{"income": 1200.5, "age": 31, "country": "fr"}\n'
+    done = subprocess.run(given, input=text, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"country": "fr", **rows[0]}
 
 
 def test_parts_of_a_table_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
