@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ MOSTLY_DIFFERENT = 0.5
 FEW = 20
 """So many different texts are kinds of rows, however few the rows."""
 _MOSTLY_MISSING = 0.5
-_MOST_CATEGORIES = 100
-"""Categories that each become an input; of more, the most frequent ones."""
+_MOST_INPUTS = 50
+"""Categories up to which each becomes an input; of more, each becomes a trained vector."""
+_LONGEST_VECTOR = 16
 _MOSTLY_RARE = 0.5
 """Share of rows below which frequent names cover too little to be worth their inputs."""
 _LEAST_GAPS = 5
@@ -134,7 +136,8 @@ def _of_texts(cells: Cells) -> Decided:
         return _date(cells, None)
     zeros = pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py()
     if not zeros:
-        if readings := numerals.notations(texts):
+        many = count > FEW and count > MOSTLY_DIFFERENT * rows
+        if readings := numerals.notations(texts) or (numerals.measured(texts) if many else []):
             example = cut(texts[0].as_py())
             others = " or ".join(map(_shown, readings[1:]))
             doubt = f"column {cut(cells.name)!r}: {example!r} is read by {_shown(readings[0])}; or is it {others}?"
@@ -160,21 +163,26 @@ def _category(cells: Cells, why: str) -> Decided:
     sizes = np.sort(sizes[sizes > 0])[::-1]
     count, rows = len(sizes), int(sizes.sum())
     least = max(2, min(20, rows // 200))
-    if count > _MOST_CATEGORIES:
-        least = max(least, int(sizes[_MOST_CATEGORIES]) + 1)
     kept = sizes[sizes >= least]
     if kept.sum() < _MOSTLY_RARE * rows:
         return _left_out(f"{count:,} different names, most of them rare: too many to learn each")
-    # A cell of new data that is missing is met like a name that is not seen.
-    fields: dict[str, object] = {"type": "category", "unseen": "other", "missing": "category"}
+    vectors = count > _MOST_INPUTS
+    fields: dict[str, object] = {"type": "category", "unseen": "other"}
+    # A cell of new data that is missing is met like a name that is not seen; a vector would have to be trained.
+    if gaps or not vectors:
+        fields["missing"] = "category"
     reasons = [f"{count:,} different", why]
     rare = count - len(kept)
-    if rare:
+    if rare or vectors:
         fields["least"] = least
         reasons.append(f"{rare:,} of them in fewer than {least} rows")
+    inputs = len(kept) + bool(rare) + bool(gaps)
+    if vectors:
+        inputs = fields["embedding"] = min(_LONGEST_VECTOR, math.ceil(math.sqrt(len(kept))))
+        reasons.append("each a trained vector")
     if gaps:
         reasons.append(_missing(cells))
-    return Decided(fields, "; ".join(filter(None, reasons)), len(kept) + bool(rare) + bool(gaps))
+    return Decided(fields, "; ".join(filter(None, reasons)), inputs)
 
 
 def _number(cells: Cells, notation: dict[str, object], why: str = "", doubt: str = "") -> Decided:

@@ -186,6 +186,26 @@ def test_mostly_different_texts_are_refused(table):
 # -- dates --------------------------------------------------------------------
 
 
+def test_a_unit_of_its_own_behind_different_numbers_is_named(table):
+    text = rows("x", [f"{i},5 kg" for i in range(40)])
+    with pytest.raises(DataError, match=r"as '0,5 kg'\n.*say x: \{type: number, decimal: \",\", unit: \"kg\"\}$"):
+        table(text)
+    found = table(text, '{x: {type: number, decimal: ",", unit: "kg", scale: none}}').train.inputs
+    assert found.ravel().tolist() == [i + 0.5 for i in range(40)]
+    # Few different ones may be kinds of rows, and codes have no blank before their letters.
+    assert table(rows("x", ["2 doors", "4 doors"] * 20)).train.inputs.shape == (40, 2)
+    with pytest.raises(DataError, match="say x: ignore"):
+        table(rows("x", [f"{i}k" for i in range(40)]))
+
+
+@pytest.mark.parametrize(("cells", "kind"), [(("1", "", "2"), "number"), (("a", "", "b"), "category")])
+def test_the_fix_for_a_missing_target_is_of_its_kind(table, cells, kind):
+    text = "x,y\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells))
+    with pytest.raises(DataError, match=rf"say y: \{{type: {kind}, missing: drop\}}"):
+        table(text)
+    assert len(table(text, f"{{y: {{type: {kind}, missing: drop}}}}").train) == 2
+
+
 def test_parts_of_dates(table):
     # 4 March 2021 was a Thursday, and day 63; 29 February 2020 a Saturday, and day 60.
     text = "d,y\n2021-03-04 17:30:00,0\n2020-02-29 05:06:00,1\n"

@@ -132,6 +132,16 @@ def test_rare_names_become_other(init, trains, tmp_path):
     trains(proposed)
 
 
+def test_many_names_become_trained_vectors(init, trains, tmp_path):
+    rng = np.random.default_rng(14)
+    city = [f"c{i % 70}" for i in range(595)] + [f"d{i}" for i in range(5)]
+    table(tmp_path / "t.csv", {"city": city, "x": rng.normal(size=600), "y": rng.choice(["a", "b"], 600)})
+    proposed = init("t.csv")
+    assert proposed.columns["city"] == {"type": "category", "unseen": "other", "least": 3, "embedding": 9}
+    assert "75 different; 5 of them in fewer than 3 rows; each a trained vector" in proposed.why("city")
+    trains(proposed)
+
+
 def test_amounts_are_answered_by_one_linear_unit_in_their_own_units(init, trains, tmp_path):
     rng = np.random.default_rng(1)
     size = rng.uniform(40, 200, ROWS)

@@ -74,6 +74,10 @@ def kind_of(cells: Cells) -> Column:
     require_plain(cells, texts)
     count = len(texts)
     if not tell_apart(cells, count):
+        if readings := numerals.measured(texts):
+            lines = " or ".join(f"{key(cells.name)}: {{{reading.fields}}}" for reading in readings)
+            example = cut(texts[0].as_py())
+            raise _ask(cells, f"holds {count:,} different texts, numbers with a unit, as {example!r}", lines)
         raise DataError(
             f"{cells.place.name}: column {cut(cells.name)!r} holds {count:,} different texts in {len(cells):,} rows\n"
             f"  under data.columns, say {key(cells.name)}: ignore; or, to learn from those that come often, "

@@ -25,6 +25,7 @@ _ANY = (
     f"^(?:{{unit}})?{_SIGN}?(?:{{unit}})?[0-9]+(?:['\u2019., \u00a0\u202f][0-9]{{{{3}}}})*(?:[.,][0-9]+)?"
     f"(?:[eE][+-]?[0-9]+)?[{_SPACES}]*(?:{{unit}})?$"
 ).format(unit="|".join(map(re.escape, _UNITS)))
+_MEASURED = re.compile(r"[^ ]*[0-9](?P<behind> (?P<unit>[^\W\d][^ ]*))$")
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,24 @@ _WRITTEN = (
 def notations(texts: pa.Array) -> list[Notation]:
     """Every reading of texts, all of them different, as numbers in one usual notation; none where there is no such."""
     units = [u for u in _UNITS if pc.any(pc.match_substring(texts, u)).as_py()]
+    return _readings(texts, units[0] if units else None)
+
+
+def measured(texts: pa.Array) -> list[Notation]:
+    """Every reading of texts, all of them different, as numbers with some unit behind each, as 12 kg.
+
+    None where they have no common one, or where they may be names, for there is no blank before it.
+    """
+    first = _MEASURED.match(texts[0].as_py())
+    if first is None or not pc.all(pc.ends_with(texts, first["behind"])).as_py():
+        return []
+    return _readings(texts, first["unit"])
+
+
+def _readings(texts: pa.Array, unit: str | None) -> list[Notation]:
     readings: dict[Notation, None] = {}
     for written in _WRITTEN:
-        notation = Notation(written.decimal, written.thousands, units[0] if units else None)
+        notation = Notation(written.decimal, written.thousands, unit)
         if pc.all(pc.match_substring_regex(texts, notation.pattern)).as_py():
             readings[_plainest(notation, texts)] = None
     return list(readings)

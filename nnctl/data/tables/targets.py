@@ -146,7 +146,10 @@ def _amounts(cells: Cells, said: Column | None) -> NDArray[np.float64]:
 
 
 def _missing(cells: Cells, index: int) -> DataError:
-    hint = f"remove the row; or under data.columns say {key(cells.name)}: {{type: number, missing: drop}}, or category"
+    kind = "category" if cells.is_text else "number"
+    hint = f"remove the row; or under data.columns say {key(cells.name)}: {{type: {kind}, missing: drop}}"
+    if cells.is_number:
+        hint += ", or category where numbers are classes"
     return cells.error(index, f"the target {cut(cells.name)!r} is missing", "", hint)
 
 
