@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,9 @@ class PlacedExamples:
 
 NO_EXAMPLES = PlacedExamples(0, {})
 """The examples of a graph that reads none."""
+
+Write = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None, int], None]
+"""(inputs, targets, weights, first): let the rows from `first` on be these examples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,36 +116,3 @@ class PlacedOrder:
             raise ValueError(f"the order of epoch {epoch} is asked for, and that of {self._epoch} is there")
         indices = self._indices[first:stop].reshape(steps, -1)
         return indices, self._backend.entries(self._placed, first, (steps, indices.shape[1]))
-
-
-class ResidentReader:
-    """A split that lies on the backend whole."""
-
-    def __init__(self, examples: PlacedExamples, order: PlacedOrder) -> None:
-        self.examples = examples
-        self._order = order
-
-    @property
-    def count(self) -> int:
-        """See `Measured`."""
-        return self.examples.rows
-
-    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
-        """See `Measured`: one part."""
-        yield self.examples, rows
-
-    def within(self, first: int) -> int:
-        """See `Reader`: all that are left of the epoch."""
-        return self.examples.rows - first
-
-    def advance_to(self, epoch: int, first: int) -> None:
-        """See `Reader`: they are there, and their order is put there."""
-        self._order.advance_to(epoch)
-
-    def chunk(self, epoch: int, first: int, stop: int, steps: int) -> Chunk:
-        """See `Reader`."""
-        indices, entries = self._order.part(epoch, first, stop, steps)
-        return Chunk(self.examples, indices, entries=entries)
-
-    def close(self) -> None:
-        """See `Reader`: nothing does."""

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Backend
 from nnctl.data.batches import FixedOrder, Order
 from nnctl.data.stored.arrays import LazyRows
-from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, ResidentReader
+from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, Write
 from nnctl.engine.evaluate import BATCH
+from nnctl.engine.readers import ResidentReader, StoredReader
 from nnctl.engine.target_arrays import target_arrays
-from nnctl.engine.windows import StoredReader, WindowReader, WindowSource, Write
+from nnctl.engine.windows import WindowReader, WindowSource
 from nnctl.errors import DataError
 from nnctl.graph import interface
 from nnctl.graph.network import Network

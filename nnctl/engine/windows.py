@@ -8,18 +8,12 @@ resumed within a window makes it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder
-
-Write = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None, int], None]
-"""(inputs, targets, weights, first): let the rows from `first` on be these examples."""
-Read = Callable[[NDArray[np.int64]], tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]]
+from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder, Write
 
 
 class WindowSource(Protocol):
@@ -35,24 +29,6 @@ class WindowSource(Protocol):
 
     def window(self, epoch: int, first: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         """(inputs, targets, weights) of the window that begins at position `first`. Called on another thread."""
-
-
-class StoredReader:
-    """See `nnctl.engine.chunks.Measured`: a split on disk, of which one part after the other lies on the backend.
-
-    examples: buffers for a part, whole batches of a pass. read: gives (inputs, targets, weights) of some rows.
-    """
-
-    def __init__(self, count: int, examples: PlacedExamples, read: Read, write: Write) -> None:
-        self.count = count
-        self._examples, self._read, self._write = examples, read, write
-
-    def parts(self, rows: NDArray[np.int64]) -> Iterator[tuple[PlacedExamples, NDArray[np.int64]]]:
-        """See `Measured`."""
-        for first in range(0, len(rows), self._examples.rows):
-            part = rows[first : first + self._examples.rows]
-            self._write(*self._read(part), 0)
-            yield self._examples, np.arange(len(part), dtype=np.int64)
 
 
 class WindowReader:

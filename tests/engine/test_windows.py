@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_backend
 from nnctl.data.batches import FixedOrder, SeededOrder
-from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder, Reader, ResidentReader
+from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder, Reader
+from nnctl.engine.readers import ResidentReader
 from nnctl.engine.windows import WindowReader
 
 SIZE, EXAMPLES, EPOCHS = 4, 10, 3

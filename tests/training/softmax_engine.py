@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from nnctl.backends.registry import reference_backend
 from nnctl.components.metrics.accuracy import Accuracy
 from nnctl.data.batches import Order
-from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder, ResidentReader
+from nnctl.engine.chunks import Chunk, PlacedExamples, PlacedOrder
 from nnctl.engine.engine import Engine, Steps
 from nnctl.engine.measures import Measures
+from nnctl.engine.readers import ResidentReader
 from nnctl.errors import RunError
 
 

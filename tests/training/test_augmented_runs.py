@@ -12,8 +12,9 @@ import pytest
 from nnctl.backends.registry import reference_backend
 from nnctl.data import training_windows
 from nnctl.data.dataset import Dataset, load_dataset
-from nnctl.engine.chunks import Chunk, ResidentReader
+from nnctl.engine.chunks import Chunk
 from nnctl.engine.feed import Feed
+from nnctl.engine.readers import ResidentReader
 from nnctl.engine.windows import WindowReader
 from nnctl.errors import Interrupted
 from nnctl.graph.network import Network

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import Column
 from nnctl.data.examples import SplitHints
+from nnctl.data.split_by import SplitBy
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.dates import instants
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
-
-if TYPE_CHECKING:
-    from nnctl.data.sources.table import SplitBy
 
 _SIDES = {"train": 0, "training": 0, "validation": 1, "valid": 1, "val": 1, "dev": 1, "test": 2}
 
