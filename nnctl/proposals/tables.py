@@ -65,7 +65,11 @@ def of_table(path: Path, called: Called, target: str | None) -> Proposal:
     if (time := time_of(table)) is not None and (series := of_series(table, time, target, data)) is not None:
         return series
     name, why = targets.column_of(table, target)
-    about = targets.describe(table.cells(name))
+    doubts = _taken_for_missing(path, layout, table.cells(name))
+    try:
+        about = targets.describe(table.cells(name))
+    except DataError as error:
+        raise DataError("\n  ".join([error.message, *doubts])) from error
     columns = {other: _decided(table, other, name) for other in table.columns if other != name}
     owner = _owner_of(table, name)
     if owner is not None:
@@ -84,7 +88,7 @@ def of_table(path: Path, called: Called, target: str | None) -> Proposal:
     )
     data |= held_out | about.fields
     layers = nets.dense(rows, sum(column.inputs for column in used.values()), about.answer)
-    advice = [*_left_out(columns), *(c.doubt for c in columns.values() if c.doubt), *about.advice]
+    advice = [*doubts, *_left_out(columns), *(c.doubt for c in columns.values() if c.doubt), *about.advice]
     return Proposal(nets.whole(data, layers, about.answer, schedule), _heading(table, columns, why, name), advice)
 
 
@@ -115,6 +119,19 @@ def _owner_of(table: Table, target: str) -> str | None:
         if not gaps_in(cells) and _LEAST_OWNERS <= count_of(cells) <= 0.8 * len(table):
             return name
     return None
+
+
+def _taken_for_missing(path: Path, layout: Layout, target: Cells) -> list[str]:
+    """A sentence where cells of a target of names are missing for what they say, as `none`, which may be a class."""
+    if not (gaps_in(target) and target.is_text and path.name.lower().endswith(TEXT)):
+        return []
+    name = target.name
+    written = open_table(path, replace(layout, missing=("",), as_text=frozenset([name])), None).cells(name)
+    words = [text for text in different(written).to_pylist() if text in layout.marks]
+    if not words:
+        return []
+    word = f"cells of the target {cut(name)!r} that say {some(words)} are taken for missing"
+    return [f'{word}: where it is a class, say missing_values: [""]']
 
 
 def _marks_of(table: Table) -> tuple[str, ...]:

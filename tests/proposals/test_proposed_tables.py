@@ -269,6 +269,15 @@ def test_a_comment_above_the_header_and_utf_16(init, trains, tmp_path, encoding)
     trains(proposed)
 
 
+@pytest.mark.parametrize("answers", [("None", "mild", "severe"), ("None", "mild")])
+def test_a_class_that_is_called_none_is_doubted(init, tmp_path, answers):
+    table(tmp_path / "t.csv", {"x": range(0, 240, 2), "y": [answers[(i + i // 7) % len(answers)] for i in range(ROWS)]})
+    proposed = init("t.csv", "--target", "y")
+    assert "cells of the target 'y' that say None are taken for missing" in proposed.err
+    assert 'say missing_values: [""]' in proposed.err
+    assert proposed.code == (0 if len(answers) == 3 else 3)
+
+
 def test_texts_that_a_file_keeps_as_a_dictionary(init, trains, tmp_path):
     plan = pa.array([f"p{i % 3}" for i in range(ROWS)]).dictionary_encode()
     user = pa.array([f"u{i // 3}" for i in range(ROWS)]).dictionary_encode()

@@ -150,6 +150,8 @@ def _missing(cells: Cells, index: int) -> DataError:
     hint = f"remove the row; or under data.columns say {key(cells.name)}: {{type: {kind}, missing: drop}}"
     if cells.is_number:
         hint += ", or category where numbers are classes"
+    else:
+        hint += '; or, where it is written and is a class, data.missing_values: [""]'
     return cells.error(index, f"the target {cut(cells.name)!r} is missing", "", hint)
 
 
