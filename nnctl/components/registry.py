@@ -80,8 +80,11 @@ class Component:
         return self._values() == other._values() if type(other) is type(self) else NotImplemented
 
     def __hash__(self) -> int:
-        values = (tuple(value.items()) if isinstance(value, Mapping) else value for value in self._values())
-        return hash(tuple(values))
+        try:
+            return hash(self._values())
+        except TypeError:  # a field is a mapping
+            values = (tuple(value.items()) if isinstance(value, Mapping) else value for value in self._values())
+            return hash(tuple(values))
 
     def __repr__(self) -> str:
         names = (f.name for f in fields(cast(Any, self)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -80,7 +81,7 @@ class SequenceSource(StepTable, IgnoringSource):
 
     example = "{type: sequences, path: strokes.csv, group: stroke, target: letter, validation: 0.2}"
 
-    group: Annotated[NonEmptyStr, "the column that says whose sequence a row is"]
+    group: Annotated[NonEmptyStr, "the column that says whose sequence a row is"] = dataclass_field()
     columns: Annotated[Names | None, "the inputs, by name; all but group, time and target if absent"] = None
     target: Annotated[NonEmptyStr | Names, "the column to predict, or several of values"]
     per: Annotated[

@@ -81,7 +81,13 @@ class Variant:
 
     def candidates(self) -> dict[str, type[Any]]:
         """The components that may stand here, by name."""
-        return {name: cls for name, cls in components(self.kind).items() if issubclass(cls, self.base)}
+        return dict(_of_base(self.base, tuple(components(self.kind).items())))
+
+
+@cache
+def _of_base(base: Any, known: tuple[tuple[str, type[Any]], ...]) -> dict[str, type[Any]]:
+    """Those of the known components that derive from a base; a sweep asks for each of its trials."""
+    return {name: cls for name, cls in known if issubclass(cls, base)}
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
         next = other;
     }
     float* part_of_c = c + (long long)(place.split) * m * n;
-    Target to{part_of_c, end_of(beside, alpha, beta, way), m, n, bool(way & TURNED)};
+    const Target to{part_of_c, end_of(beside, alpha, beta, way), m, n, bool(way & TURNED)};
     if (SLICES == 1) {
         // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
 #pragma unroll
