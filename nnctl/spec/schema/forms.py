@@ -14,7 +14,7 @@ import types
 from dataclasses import MISSING, dataclass
 from functools import cache
 from keyword import iskeyword
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from annotated_types import BaseMetadata, GroupedMetadata, MaxLen, MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -81,7 +81,7 @@ class Variant:
 
     def candidates(self) -> dict[str, type[Any]]:
         """The components that may stand here, by name."""
-        return dict(_of_base(self.base, tuple(components(self.kind).items())))
+        return dict(_of_base(cast(Any, self.base), tuple(components(self.kind).items())))
 
 
 @cache
