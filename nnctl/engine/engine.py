@@ -28,8 +28,15 @@ from nnctl.graph import interface
 from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
 from nnctl.plan.dtypes import INDEX, REAL
+from nnctl.plan.lower import lower
+from nnctl.process.cores import cores
 from nnctl.spec.document import Spec
 from nnctl.spec.load import Loaded
+
+_READ_BYTES_PER_SECOND = 8e8
+"""Of rows gathered in any order from a file that the system holds in memory, about."""
+_STEP_FLOPS_PER_SECOND = 5e10
+"""Of a small net's step on one core, about."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,11 @@ class Engine:
         examples: int,
         backend: str | None = None,
         threads: int | None = None,
+        read_bytes: int = 0,
     ) -> None:
         self.network = Network(spec, signature)
+        if read_bytes:
+            threads = beside_reading(self.network, threads, read_bytes)
         graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
         choice = choose_backend(spec.backend, graphs, name=backend, workers=threads)
         self._backend = choice.backend
@@ -226,16 +236,40 @@ class Engine:
         return {name: self._backend.to_host(array) for name, array in placed.items()}
 
 
+def beside_reading(network: Network, threads: int | None, read_bytes: int) -> int | None:
+    """The threads of a step beside one that reads so many bytes an example: one fewer where reading takes long.
+
+    Threads wait for one another at barriers: a core that reads for a good part of the time of a step holds up all. Bits
+    do not depend on it.
+    """
+    most = threads or cores()
+    step = 3 * lower(network.prediction, interface.sizes(1, 1)).flops / _STEP_FLOPS_PER_SECOND
+    return most - 1 if most > 1 and 4 * read_bytes / _READ_BYTES_PER_SECOND > step else threads
+
+
 def load_engine(
-    loaded: Loaded, signature: DataSignature, *, examples: int, threads: int | None = None, backend: str | None = None
+    loaded: Loaded,
+    signature: DataSignature,
+    *,
+    examples: int,
+    threads: int | None = None,
+    backend: str | None = None,
+    read_bytes: int = 0,
 ) -> Engine:
     """The compiled net of a spec; see `Engine`. Raises SpecError, at the layer, where shapes do not fit.
 
-    Its training step is built with it, so that a misfit of net and targets is found before a folder is made.
+    read_bytes: of an example, where another thread reads them from disk while the net trains. The training step is
+    built with the engine, so that a misfit of net and targets is found before a folder is made.
     """
     try:
         return Engine(
-            loaded.spec, signature, seed=loaded.spec.seed, examples=examples, backend=backend, threads=threads
+            loaded.spec,
+            signature,
+            seed=loaded.spec.seed,
+            examples=examples,
+            backend=backend,
+            threads=threads,
+            read_bytes=read_bytes,
         )
     except ShapeError as error:
         raise loaded.shape_error(error) from error

@@ -20,6 +20,7 @@ from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
 from nnctl.data.dataset import Dataset, load_dataset
 from nnctl.data.source import Source
+from nnctl.data.stored.arrays import LazyRows
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.errors import DataError, RunThere
 from nnctl.graph import interface
@@ -142,7 +143,9 @@ def _go_on(
 def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
-    engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads)
+    train = data.train.inputs
+    read_bytes = train.nbytes // len(train) if isinstance(train, LazyRows) else 0
+    engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads, read_bytes=read_bytes)
     engine.assign({interface.of_data(name): array for name, array in data.statistics.items()})
     _refuse_lone_examples(loaded, engine, len(data.train))
     bind_other_splits(engine.feed, data)

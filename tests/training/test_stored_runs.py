@@ -9,7 +9,9 @@ import pytest
 
 from nnctl.data import training_windows
 from nnctl.data.stored.folder import entries
+from nnctl.engine.engine import beside_reading
 from nnctl.errors import Interrupted, SpecError
+from nnctl.graph.network import Network
 from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
@@ -110,3 +112,11 @@ def test_three_files_on_disk_are_those_in_memory() -> None:
     assert run(spec(*overrides), "disk") == run(spec(*overrides, "data.in_memory=true"), "memory")
     rows = [evaluate([open_run(Path(name))], "test")[0].row for name in ("disk", "memory")]
     assert {**rows[0], "run": ""} == {**rows[1], "run": ""}
+
+
+@pytest.mark.parametrize(("units", "fewer"), [(4, 1), (20_000, 0)])
+def test_a_small_net_leaves_a_core_to_the_thread_that_reads(units: int, fewer: int) -> None:
+    loaded = spec(f"layers.0.units={units}")
+    network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+    assert beside_reading(network, 3, 4 * network.signature.input_shape[0]) == 3 - fewer
+    assert beside_reading(network, 1, 4) == 1
