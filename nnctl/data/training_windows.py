@@ -15,8 +15,8 @@ from nnctl.data.stored.arrays import Rows
 _CHANGED = 1024
 """Examples augmented at a time: enough to be fast, few enough that signals are answered. Part of what
 mixup computes, since partners come from one window."""
-_READ_BYTES = 1 << 24
-"""Bytes of inputs read at a time, 16 MiB."""
+_READ_BYTES = 1 << 25
+"""Bytes of inputs read at a time, 32 MiB."""
 
 
 @dataclass(frozen=True)
