@@ -258,7 +258,7 @@ def load_engine(
 ) -> Engine:
     """The compiled net of a spec; see `Engine`. Raises SpecError, at the layer, where shapes do not fit.
 
-    read_bytes: of an example, where another thread reads them from disk while the net trains. The training step is
+    read_bytes: of an example, where another thread gathers them while the net trains. The training step is
     built with the engine, so that a misfit of net and targets is found before a folder is made.
     """
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cut_runs import cut_after
 
 from nnctl.backends.registry import reference_backend
 from nnctl.data import training_windows
@@ -66,16 +67,7 @@ def test_no_result_depends_on_the_chunks() -> None:
 def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
     whole = run(spec(), "whole")
-    stop = StopRequest()
-
-    class Stopper(RunSink):
-        def handle(self, event: Event) -> None:
-            super().handle(event)
-            if isinstance(event, Progress) and event.step >= step:
-                stop.request(15)
-
-    with pytest.raises(Interrupted):
-        follow(session.train(spec(), out=Path("cut"), stop=stop, chunk=1), [Stopper()])
+    cut_after(step, spec(), Path("cut"))
     assert run(spec(), "cut", resume=True, chunk=2) == whole
 
 

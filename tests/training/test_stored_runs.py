@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cut_runs import cut_after
 
 from nnctl.data import training_windows
 from nnctl.data.stored.folder import entries
 from nnctl.engine.engine import beside_reading
-from nnctl.errors import Interrupted, SpecError
+from nnctl.errors import SpecError
 from nnctl.graph.network import Network
 from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_spec
 from nnctl.training import loop, session
-from nnctl.training.events import Event, Progress
-from nnctl.training.signals import StopRequest
 
 CHURN = Path(__file__).parents[2] / "specs" / "churn.yaml"
 SHORT = ("schedule.epochs=2", "schedule.early_stopping=null", "backend=numpy")
@@ -62,16 +61,7 @@ def test_a_second_run_makes_nothing_anew() -> None:
 def test_stopped_anywhere_it_resumes_to_the_same_bits(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
     whole = run(spec(), "whole")
-    stop = StopRequest()
-
-    class Stopper(RunSink):
-        def handle(self, event: Event) -> None:
-            super().handle(event)
-            if isinstance(event, Progress) and event.step >= step:
-                stop.request(15)
-
-    with pytest.raises(Interrupted):
-        follow(session.train(spec(), out=Path("cut"), stop=stop, chunk=1), [Stopper()])
+    cut_after(step, spec(), Path("cut"))
     assert run(spec(), "cut", resume=True) == whole
 
 

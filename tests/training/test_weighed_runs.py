@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cut_runs import cut_after
 
-from nnctl.errors import Interrupted
 from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
-from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import loop, session
-from nnctl.training.events import Evaluated, Event, Progress
-from nnctl.training.signals import StopRequest
+from nnctl.training.events import Evaluated
 
 NET = """
 layers: [{{type: dense, units: 2, activation: softmax}}]
@@ -138,17 +136,8 @@ def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path: Path, extra: str, mon
     unequal(tmp_path, 6)
     data = f"steps.npz, ignore: -100, weights: balanced, validation: 10{extra}"
     whole = trained(tmp_path / "whole", data, STEPS)
-    stop = StopRequest()
-
-    class Stopper(RunSink):
-        def handle(self, event: Event) -> None:
-            super().handle(event)
-            if isinstance(event, Progress) and event.step >= 11:
-                stop.request(15)
-
     text = f"data: {{type: npz, path: {tmp_path / data}}}\n{STEPS}"
-    with pytest.raises(Interrupted):
-        follow(session.train(load_text(text), out=tmp_path / "cut", stop=stop, chunk=1), [Stopper()])
+    cut_after(11, load_text(text), tmp_path / "cut")
     resumed = trained(tmp_path / "cut", data, STEPS, resume=True, chunk=3)
     for one, other in zip(whole[-len(resumed) :], resumed, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
