@@ -7,6 +7,7 @@ from importlib import import_module
 
 SUITES = {
     "cpu": ("benchmarks.cpu", "training steps on the processor, beside the peers that are installed"),
+    "machines": ("benchmarks.machines", "what cpu has kept of every machine, side by side; nothing is measured"),
     "gpu": ("benchmarks.gpu.suite", "every kernel and every spec judged on a GPU, then training steps timed there"),
     "reading": ("benchmarks.files.reading", "tables read, beside the libraries that people read them with"),
     "predicting": ("benchmarks.files.predicting", "predictions for a million rows, and for one"),
