@@ -55,7 +55,7 @@ CASES = (*COLD, AGAIN)
 """States of the folder of compiled code, the columns of the table."""
 SWEEP, PREDICT, HELP = "sweep over new widths", "predict, one row", "--help"
 STARTS = (*NETS, SWEEP, PREDICT, HELP)
-"""What is started, the rows of the table."""
+"""The starts, rows of the table."""
 
 Figures = dict[tuple[str, str, str], list[Spent]]
 """By what was started, in which case, by which version."""
