@@ -1,4 +1,4 @@
-"""The suite `machines`: what `python -m benchmarks cpu` has kept of every machine, side by side; it measures nothing."""
+"""The suite `machines`: what `python -m benchmarks cpu` keeps of every machine, side by side; nothing is measured."""
 
 from __future__ import annotations
 
