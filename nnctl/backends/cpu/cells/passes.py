@@ -1,4 +1,7 @@
-"""The passes of recurrent cells as generated code calls them: of one example at one step. `passes_ir` has the formulas."""
+"""The passes of recurrent cells as generated code calls them, each for one example at one step.
+
+`passes_ir` has the formulas, and what the arrays are.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ def gru_gates(units: Any, p: Any, bias: Any, z: Any, before: Any, state: Any, h:
 def gru_gates_back(
     units: Any, gates: Any, before: Any, of_h: Any, of_gates: Any, dh: Any, d: Any, ds: Any, dp: Any
 ) -> None:
-    """dp, and d and ds, ← the gradients of the inputs' and the state's part of the sums; dh ← what goes straight back."""
+    """dp ← the gradients of the inputs' part of the sums; d, ds ← of the state's; dh ← what goes straight back."""
 
 
 @symbol("nnctl_gru_switches", load)

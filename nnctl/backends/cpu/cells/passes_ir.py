@@ -173,6 +173,7 @@ def _candidate_gradient(
 
 
 _OUT = ("state", "h")
+_OF = ("of_h", "of_c", "of_gates")
 _BACK = ("dh", "d", "dp")
 _GRU_BACK = ("dh", "d", "ds", "dp")
 PASSES = {
@@ -182,7 +183,7 @@ PASSES = {
     "rnn_tanh_back": Pass(_rnn_tanh_back, (), ("h", "of_h", *_BACK)),
     "rnn_relu_back": Pass(_rnn_relu_back, (), ("h", "of_h", *_BACK)),
     "lstm_gates": Pass(_lstm, (), ("p", "z", "before", "cell", *_OUT, "c", "gates")),
-    "lstm_gates_back": Pass(_lstm_back, (), ("gates", "c", "before", "of_h", "of_c", "of_gates", "dh", "dc", "d", "dp")),
+    "lstm_gates_back": Pass(_lstm_back, (), ("gates", "c", "before", *_OF, "dh", "dc", "d", "dp")),
     "gru_gates": Pass(_gru, (), ("p", "bias", "z", "before", *_OUT, "gates")),
     "gru_gates_back": Pass(_gru_back, (), ("gates", "before", "of_h", "of_gates", *_GRU_BACK)),
     "gru_switches": Pass(_gru_switches, (), ("p", "bias", "z", "state", "kept", "gates")),
