@@ -49,7 +49,7 @@ def carved(scratch: Any, first: Any, count: Any) -> Any:
 
 @compiled
 def rest_of(scratch: Any, first: Any) -> Any:
-    """What is left of the scratch."""
+    """The scratch from `first` on."""
     return window1(scratch, first, scratch.size - first)
 
 
