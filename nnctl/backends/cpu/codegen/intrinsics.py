@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -9,12 +11,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from nnctl.backends.cpu.codegen.decorators import intrinsic
+from nnctl.backends.cpu.codegen.decorators import Function, intrinsic
 from nnctl.backends.cpu.gemm import product as gemm_module
 from nnctl.backends.cpu.gemm.kernel_ir import SYMBOL
-
-# Compiled code on disk names the product's symbol; each process binds it anew.
-gemm_module.load()
+from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _F32 = ir.FloatType()
@@ -28,20 +28,24 @@ def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
     return context.make_array(array_type)(context, builder, array).data
 
 
-@intrinsic
-def gemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
-         beta: Any, c: Any, ldc: Any, scratch: Any, spans: Any, span: Any) -> Any:  # fmt: skip
-    """C ← α·op(A)·op(B) + β·C for row-major arrays: C is (m, n), op transposes where its flag is 1.
+def symbol(name: str, load: Callable[[], object]) -> Callable[[Function], Function]:
+    """Let a function stand for a call of a symbol: arrays as addresses, whole numbers as int64, others as float32.
 
-    lda, ldb, ldc: elements between rows as stored. The sum runs over `spans` blocks of
-    k terms; for each A begins `span` elements further and B k rows further: 1 and 0 for a
-    plain product. scratch: of this thread, as much as `product_scratch` says.
+    load: binds the symbol in this process, for compiled code on disk names it alone.
     """
-    flags = (types.int64,) * 5
-    signature = types.void(
-        *flags, types.float32, a, types.int64, b, types.int64, types.float32, c, types.int64, scratch,
-        types.int64, types.int64,
-    )  # fmt: skip
+
+    def decorate(function: Function) -> Function:
+        load()
+
+        def called(typing: Any, *arguments: Any) -> Any:
+            return types.void(*map(_passed_as, arguments)), codegen
+
+        # Numba reads the arguments' names.
+        own = inspect.signature(function).parameters.values()
+        typing = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        called.__signature__ = inspect.Signature([typing, *own])  # type: ignore[attr-defined]
+        called.__name__, called.__doc__ = function.__name__, function.__doc__
+        return intrinsic(called)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         passed = [
@@ -49,10 +53,38 @@ def gemm(typing: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: A
             for kind, value in zip(sig.args, args, strict=True)
         ]
         kind = ir.FunctionType(ir.VoidType(), [p.type for p in passed])
-        builder.call(_external(builder, kind, SYMBOL), passed)
+        builder.call(_external(builder, kind, name), passed)
         return context.get_dummy_value()
 
-    return signature, codegen
+    return decorate
+
+
+def _passed_as(kind: Any) -> Any:
+    """The type of an argument in a call of a symbol."""
+    if isinstance(kind, types.Array):
+        return kind
+    return types.float32 if isinstance(kind, types.Float) else types.int64
+
+
+@symbol(SYMBOL, gemm_module.load)
+def gemm(ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
+         beta: Any, c: Any, ldc: Any, scratch: Any, spans: Any, span: Any) -> None:  # fmt: skip
+    """C ← α·op(A)·op(B) + β·C for row-major arrays: C is (m, n), op transposes where its flag is 1.
+
+    lda, ldb, ldc: elements between rows as stored. The sum runs over `spans` blocks of
+    k terms; for each A begins `span` elements further and B k rows further: 1 and 0 for a
+    plain product. scratch: of this thread, as much as `product_scratch` says.
+    """
+
+
+@symbol(PACK_SYMBOL, gemm_module.load)
+def pack(tb: Any, n: Any, k: Any, b: Any, ldb: Any, packed: Any) -> None:
+    """packed ← op(B) of k rows and n columns, as `packed_product` reads it: `packed_size` floats."""
+
+
+@symbol(PACKED_SYMBOL, gemm_module.load)
+def packed_product(m: Any, n: Any, k: Any, a: Any, lda: Any, packed: Any, beta: Any, c: Any, ldc: Any) -> None:
+    """C ← A·B + β·C with B packed. lda, ldc: elements between rows."""
 
 
 def _window(typing: Any, array: Any, start: Any, shape: tuple[Any, ...]) -> Any:
