@@ -32,7 +32,7 @@ def max_pool(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
 
 
 @compiled
-def in_fours(x: Any, pooled: Any, geometry: Any) -> bool:
+def in_fours(x: Any, pooled: Any, geometry: Any) -> Any:
     """True for windows of two by two that lie side by side in x."""
     kh, kw, down, across, top, left, _, _ = geometry
     inside = 2 * pooled.shape[1] <= x.shape[1] and 2 * pooled.shape[2] <= x.shape[2]
@@ -204,9 +204,9 @@ def _clear(image: Any) -> None:
                 image[i, j, c] = F(0.0)
 
 
-def _channels(launch: Launch) -> int:
-    """Scratch for a number a channel."""
-    return launch.inputs[0].shape[-1]
+def _two_a_channel(launch: Launch) -> int:
+    """Scratch for two numbers a channel."""
+    return 2 * launch.inputs[0].shape[-1]
 
 
 @emits(
@@ -214,7 +214,7 @@ def _channels(launch: Launch) -> int:
     "maximum_place",
     "sum_pool",
     calls=(max_pool, maximum_place, sum_pool),
-    scratch=_channels,
+    scratch=_two_a_channel,
     rows=True,
 )
 def _pool(writer: Writer, launch: Launch) -> None:
@@ -224,7 +224,14 @@ def _pool(writer: Writer, launch: Launch) -> None:
     writer.line(f"{launch.op.name}({images}, {result}, {as_tuple(geometry)}, scratch)")
 
 
-@emits("put_into_windows", "spread_pool", calls=(put_into_windows, spread_pool), rows=True)
+@emits(
+    "max_pool_gradient",
+    "put_into_windows",
+    "spread_pool",
+    calls=(max_pool_gradient, put_into_windows, spread_pool),
+    scratch=_two_a_channel,
+    rows=True,
+)
 def _unpool(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     geometry = geometry_of(launch.attributes["size"], launch.attributes, out.shape[1:-1])
