@@ -141,6 +141,11 @@ class Writer:
         first, last = self._known[key].split()
         return _scaled(first, times), _scaled(last, times)
 
+    def strip(self, slot: Slot) -> tuple[str, str]:
+        """First and one-past-last row of the thread's strip of a slot seen as a matrix with its last axis."""
+        rows = math.prod(slot.shape[:-1])
+        return f"{rows} * thread // threads", f"{rows} * (thread + 1) // threads"
+
     def count(self, slot: Slot, part: Part = "partition") -> str:
         """Entries of the first axis that a part has."""
         if part == "full":
