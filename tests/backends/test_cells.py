@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from backends.vector_widths import WIDTHS, engine
-from nnctl.backends.cpu.cells.passes_ir import PASSES, PREFIX, module_text
 from nnctl.backends.cpu.kernels.gru import gru, gru_gradient, gru_gradient_reset_before, gru_reset_before
 from nnctl.backends.cpu.kernels.lstm import lstm, lstm_gradient
 from nnctl.backends.cpu.kernels.recurrence import leaky_rnn, rnn, rnn_gradient
+from nnctl.backends.cpu.vectors.cells_ir import PASSES, PREFIX, module_text
 from nnctl.ops import gated_recurrence, recurrence, reservoir
 
 pytestmark = pytest.mark.compile
