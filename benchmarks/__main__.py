@@ -7,6 +7,11 @@ from importlib import import_module
 
 SUITES = {
     "cpu": ("benchmarks.cpu", "training steps on the processor, beside the peers that are installed"),
+    "starts": ("benchmarks.starts", "first starts of nets, and later ones, as a user waits for them"),
+    "commands": ("benchmarks.commands", "whole commands, start-up included, beside scripts in other libraries"),
+    "neighbours": ("benchmarks.neighbours", "training steps beside busy processes on the same cores"),
+    "launches": ("benchmarks.launches", "what takes long in these steps, and how near it is to its limit"),
+    "machines": ("benchmarks.machines", "what cpu has kept of every machine, side by side; nothing is measured"),
     "gpu": ("benchmarks.gpu.suite", "every kernel and every spec judged on a GPU, then training steps timed there"),
     "reading": ("benchmarks.files.reading", "tables read, beside the libraries that people read them with"),
     "predicting": ("benchmarks.files.predicting", "predictions for a million rows, and for one"),

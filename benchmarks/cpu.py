@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     if not chosen:
         parser.error(f"no workload's name contains {' or '.join(map(repr, options.only))}; there are:\n"
                      + "\n".join(w.name for w in CPU))  # fmt: skip
-    _keep_to(options.threads)
+    keep_to(options.threads)
     rows = []
     for workload in chosen:
         names = [
@@ -129,7 +129,7 @@ def _table(result: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
-def _keep_to(threads: int) -> None:
+def keep_to(threads: int) -> None:
     """Bind this process and those it starts to so many cores: JAX and scikit-learn have no other setting for all."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])

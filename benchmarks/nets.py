@@ -182,6 +182,11 @@ def placed(net: Net, shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
         shape = layer.output(shape)
 
 
+def fields(net: Net, shape: Shape) -> str:
+    """The layers as lines of a spec, up to its last activation."""
+    return "".join(f"  - {{name: {name}, {layer.spec}}}\n" for name, layer, _ in placed(net, shape))
+
+
 def initial_weights(net: Net, shape: Shape) -> Weights:
     """The same for everyone, by names such as "layer1.weight"; uniform, of variance 1/(3·fan_in)."""
     rng = np.random.default_rng(2)

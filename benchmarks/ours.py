@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.data import Text
-from benchmarks.nets import placed
+from benchmarks.nets import fields
 from benchmarks.trainer import DeviceTrainer, Trainer
 from benchmarks.workloads import Workload, orders
 from nnctl.backends.contract import Pending
@@ -21,11 +21,10 @@ from nnctl.spec.load import load_text
 
 def spec(workload: Workload, backend: str) -> str:
     """The workload as a user would write it, but for its data, which `signature` describes."""
-    layers = [f"  - {{name: {name}, {layer.spec}}}\n" for name, layer, _ in placed(workload.net, workload.data.shape)]
-    if isinstance(workload.data, Text):
-        layers.insert(0, "  - one_hot\n")
+    layers = "  - one_hot\n" if isinstance(workload.data, Text) else ""
+    layers += fields(workload.net, workload.data.shape)
     return (
-        f"data: {{type: mnist}}\nlayers:\n{''.join(layers)}  - {{type: activation, activation: softmax}}\n"
+        f"data: {{type: mnist}}\nlayers:\n{layers}  - {{type: activation, activation: softmax}}\n"
         f"cost: log_likelihood\n"
         f"optimizer: {{type: {workload.optimizer}, learning_rate: {workload.learning_rate}}}\n"
         f"schedule: {{batch_size: {workload.batch}}}\nbackend: {backend}\n"

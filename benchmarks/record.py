@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+"""The folder with a folder of each machine's results."""
 
 
 def machine() -> dict[str, Any]:
@@ -43,9 +44,18 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def words_of(result: Mapping[str, Any]) -> str:
+    """The machine of a result in words: its processor, as LLVM calls it, and the number of cores that were used."""
+    count = result.get("cores", result.get("threads"))
+    return f"{result['machine'].partition(' (')[0]}, {count} core{'' if count == 1 else 's'}"
+
+
 def keep(suite: str, result: Mapping[str, Any], table: str) -> None:
-    """Write a result and its table in Markdown under their suite's name and date."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{suite}-{result['date']}"
-    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    path.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+    """Write a result and its table in Markdown under their machine's name and their suite's.
+
+    What that machine gave before is replaced: versions of these files are what the repository keeps.
+    """
+    folder = RESULTS / words_of(result).replace(",", "").replace(" ", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{suite}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / f"{suite}.md").write_text(table + "\n", encoding="utf-8")

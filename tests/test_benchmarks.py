@@ -1,6 +1,9 @@
-"""The benchmark's workloads are nets of ours, and its check finds a contestant that does other work."""
+"""The benchmark's workloads are nets of ours, its check finds other work, its pages hold what was kept."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from nnctl.spec.load import load_text
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
+from benchmarks import machines, record
 from benchmarks.arena import DisagreementError, check_agreement
 from benchmarks.files import reading
 from benchmarks.nets import placed
@@ -52,3 +56,32 @@ def test_readers_of_tables_read_the_same(tmp_path) -> None:
     assert reading.table_of([row])[-1] == "| csv | 1.00 | 0.50 | 2.00 |"
     with pytest.raises(ValueError, match="rows and the sum of a column differ"):
         reading.check("csv", {"nnctl": [{"rows": 2, "sum": 1.0}], "pyarrow": [{"rows": 2, "sum": 1.1}]})
+
+
+@pytest.mark.parametrize("page", machines.PAGES, ids=lambda page: page.name)
+def test_pages_hold_the_kept_figures(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    lines = machines.table(machines.results(), machines.PAGES[page])
+    assert machines.renewed(text, lines) == text, "python -m benchmarks machines --write renews the table"
+
+
+def test_results_of_two_machines_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    for machine, cores, date, ours in (
+        ("b (Linux)", 2, "1", 4.0),
+        ("a (Linux)", 1, "1", 1.0),
+        ("b (Linux)", 2, "2", 2.0),
+    ):
+        row = {"workload": "net", "best_ms": {"nnctl": ours, "JAX": 5.0}, "best_peer": "JAX", "ratio": 5.0 / ours}
+        record.keep("cpu", {"machine": machine, "cores": cores, "date": date, "rows": [row]}, f"of {date}")
+    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.md")) == [
+        "a-1-core/cpu.md",
+        "b-2-cores/cpu.md",
+    ]
+    assert (tmp_path / "b-2-cores" / "cpu.md").read_text() == "of 2\n"
+    assert json.loads((tmp_path / "b-2-cores" / "cpu.json").read_text())["date"] == "2"
+    page = machines.renewed("x\n| net, batch | old |\n|---|\ny\n", machines.table(machines.results(tmp_path), ["net"]))
+    assert page.splitlines()[1] == "| net, batch | a, 1 core | best peer / nnctl | b, 2 cores | best peer / nnctl |"
+    assert page.splitlines()[3:] == ["| net | 1.00 | 5.00 JAX | 2.00 | 2.50 JAX |", "y"]
+    with pytest.raises(ValueError, match="no table"):
+        machines.renewed("x\n", [])

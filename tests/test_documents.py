@@ -15,7 +15,7 @@ from nnctl.spec.load import load_text
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")),
-         *sorted((ROOT / "examples").glob("*/README.md"))]  # fmt: skip
+         *sorted(ROOT.glob("benchmarks/README.md")), *sorted(ROOT.glob("examples/*/README.md"))]  # fmt: skip
 README_LINES = 230
 
 

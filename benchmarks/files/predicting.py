@@ -8,17 +8,16 @@ of the clock and of the processor, and its greatest resident memory, count.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.command import nnctl
 from benchmarks.record import keep, machine
 
 _BLOCK = 100_000
@@ -78,18 +77,11 @@ def write_table(path: Path, rows: int) -> None:
 
 def _run(folder: Path, *arguments: str) -> dict[str, float]:
     """Seconds and megabytes of a command, which must end well."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nnctl", *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"nnctl {' '.join(arguments)} ended with {process.returncode}")
+    spent = nnctl(folder, *arguments)
     return {
-        "clock_s": round(time.perf_counter() - begun, 2),
-        "processor_s": round(usage.ru_utime + usage.ru_stime, 2),
-        "memory_mb": round(usage.ru_maxrss / 1024),
+        "clock_s": round(spent.clock, 2),
+        "processor_s": round(spent.processor, 2),
+        "memory_mb": spent.memory,
     }
 
 

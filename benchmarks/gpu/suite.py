@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def run(minutes: float, results: Path | None) -> None:
-    """Run the suite in so many minutes. results: the folder that keeps it; None to print alone.
+    """Run the suite in so many minutes. results: the folder that keeps it under the device's name; None to print alone.
 
     Raises UsageError where there is no device.
     """
@@ -45,14 +45,14 @@ def run(minutes: float, results: Path | None) -> None:
         "python": platform.python_version(),
         "versions": versions(_PACKAGES),
     }
-    name = f"gpu-{device['name'].replace(' ', '-')}-{result['date']}"
+    folder = None if results is None else results / device["name"].replace(" ", "-")
 
     def keep(stage: str, found: Any) -> None:
         """A stage of the result, written at once: the machine may be taken away."""
         result[stage] = found
-        if results is not None:
-            results.mkdir(parents=True, exist_ok=True)
-            (results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "gpu.json").write_text(json.dumps(result, indent=1) + "\n")
 
     keep("kernels", judgement.kernels(budget))
     print("kernels:", result["kernels"]["outcome"], flush=True)
@@ -66,8 +66,8 @@ def run(minutes: float, results: Path | None) -> None:
         print(row["workload"], row["precision"], row["median_ms"], row["left_out"] or "", flush=True)
     table = rendered(result)
     print(f"\n{table}")
-    if results is not None:
-        (results / f"{name}.md").write_text(table + "\n")
+    if folder is not None:
+        (folder / "gpu.md").write_text(table + "\n")
 
 
 def rendered(result: dict[str, Any]) -> str:

@@ -54,10 +54,11 @@ class Timing:
 class Bench:
     """timings: a row a launch, one for what threads wait and calls cost, one for the whole step.
 
-    resources: those that share the step, in words.
+    workers and resources: those that share the step, their number and in words.
     """
 
     backend: str
+    workers: int
     resources: str
     batch: int
     steps: int
@@ -106,7 +107,7 @@ def bench(
     timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))
     total = replace(plan.launches[0], flops=plan.flops, bytes=sum(x.bytes for x in plan.launches), layer="")
     timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
-    return Bench(chosen.name, timed.resources.words, size, steps, tuple(timings))
+    return Bench(chosen.name, timed.resources.workers, timed.resources.words, size, steps, tuple(timings))
 
 
 def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:

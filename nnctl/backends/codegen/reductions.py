@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from nnctl.graph.ir import Node
 from nnctl.plan.plan import Launch, Slot
 
 Group: TypeAlias = tuple[bool, int]
 """Neighbouring axes as one: (is it reduced over, length)."""
 
 
-def reduced_axes(launch: Launch) -> tuple[int, ...]:
+def reduced_axes(launch: Launch | Node) -> tuple[int, ...]:
     """The axes that a reduction runs over, counted from 0."""
     x = launch.inputs[0].shape
     if launch.op.name == "sum_to":

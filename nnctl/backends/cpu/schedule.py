@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import DividedLaunch, Division
 from nnctl.backends.cpu.kernels import EMITTERS
+from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
@@ -26,7 +27,7 @@ from nnctl.plan.strategy import Scheduled
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
     """The plan of a graph whose launches know their division."""
     strategy = CpuStrategy()
-    plan = lower(graph, sizes, precision, strategy)
+    plan = lower(rewritten(graph), sizes, precision, strategy)
     divided = (
         DividedLaunch(**vars(launch), division=division)
         for launch, division in zip(plan.launches, strategy.divisions, strict=True)

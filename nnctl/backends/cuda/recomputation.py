@@ -7,20 +7,11 @@ readers, the way back among them.
 
 from __future__ import annotations
 
+from nnctl.backends.codegen.simplicity import is_simple
 from nnctl.graph.fusion import fused
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.lower import constant_nodes
-
-_SIMPLE = frozenset(
-    [
-        *("abs", "add", "divide", "equal", "greater", "less", "maximum", "minimum", "multiply", "negative"),
-        *("reciprocal", "sign", "sqrt", "square", "subtract", "where"),
-    ]
-)
-"""Primitives of a few instructions."""
-_LINES = 16
-"""Primitives of a formula that is computed again, at most."""
 
 
 def recomputed(graph: Graph) -> Graph:
@@ -40,19 +31,12 @@ def recomputed(graph: Graph) -> Graph:
             isinstance(r.op, ElementwiseOp) and r.outputs[0].shape == made.shape and updated.isdisjoint(r.outputs)
             for r in reading
         )
-        gains = reading and alike and _is_simple(whole) and _gains(whole, repeated, len(reading))
+        gains = reading and alike and is_simple(whole) and _gains(whole, repeated, len(reading))
         if gains and made not in kept:
             parts[made] = whole
         else:
             nodes.append(whole)
     return graph.rebuilt(nodes)
-
-
-def _is_simple(node: Node) -> bool:
-    if not isinstance(node.op, ElementwiseOp) or len(node.outputs) != 1:
-        return False
-    lines = node.op.expression.lines
-    return len(lines) <= _LINES and all(line.primitive in _SIMPLE for line in lines)
 
 
 def _gains(node: Node, repeated: set[Value], readers: int) -> bool:

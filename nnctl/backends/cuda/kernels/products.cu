@@ -7,32 +7,53 @@
 // of the panels' depth, and their sums are added in the order of slices. For the same end a product may be split
 // among blocks along k: then C is the parts, one behind the other, and they are added in order.
 
+// Two blocks of the largest tile share a multiprocessor if its threads keep to 128 registers. Sums, panels under way
+// and factors take nearly all of them, so that little else may live through the loop.
+#define BLOCKS_HELD 2
+
 #include "ends.cuh"
 #include "products.cuh"
 
 // Floats behind each row of a panel, so that the four rows which a thread writes lie in different banks.
 #define PAD 4
 
-// Four neighbours of a row of `length`, zeros behind its end. vector: whether rows are aligned to 16 bytes.
-DEVICE float4 four_of(const float* row, int at, int length, bool vector) {
-    if (vector && at + 3 < length) return *reinterpret_cast<const float4*>(row + at);
-    return make_float4(at < length ? row[at] : 0.0f, at + 1 < length ? row[at + 1] : 0.0f,
-                       at + 2 < length ? row[at + 2] : 0.0f, at + 3 < length ? row[at + 3] : 0.0f);
-}
-
 DEVICE float element(float4 x, int i) { return i == 0 ? x.x : i == 1 ? x.y : i == 2 ? x.z : x.w; }
 
-// A thread's share of a panel, EDGE·DEPTH elements of an operand from `edge` and `depth` on; zeros from `end` on.
+// Four neighbours in memory, of those that a thread brings to every panel of an operand.
+struct Four {
+    const float* from;  // in the panel that comes next
+    int steps;          // from there to the end of the split, none or fewer behind it
+    int lines;          // from there to the operand's edge, none or fewer behind it
+};
+
+// A thread's share of the panel of an operand from `edge` and `depth` on.
 template <int EDGE, int DEPTH>
-DEVICE void fetch(Operand from, int edge, int depth, int end, int k, float4* held) {
-    int line = from.across ? from.edge : k;
+DEVICE void share_out(Operand from, int edge, int depth, int end, int k, Four* share) {
+#pragma unroll
     for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
         int number = int(threadIdx.x) + q * THREADS;
-        int row = from.across ? depth + number / (EDGE / 4) : edge + number / (DEPTH / 4);
-        int at = from.across ? edge + number % (EDGE / 4) * 4 : depth + number % (DEPTH / 4) * 4;
-        bool inside = row < (from.across ? end : from.edge);
-        held[q] = inside ? four_of(from.at + (long long)(row) * line, at, from.across ? line : end, line % 4 == 0)
-                         : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        int line = edge + (from.across ? number % (EDGE / 4) * 4 : number / (DEPTH / 4));
+        int step = depth + (from.across ? number / (EDGE / 4) : number % (DEPTH / 4) * 4);
+        long long at = from.across ? (long long)(step) * from.edge + line : (long long)(line) * k + step;
+        share[q] = Four{from.at + at, end - step, from.edge - line};
+    }
+}
+
+// Fetch that share, zeros from the operand's edge and the split's end on, and go on to the next panel's. row: elements
+// of one in memory.
+template <int EDGE, int DEPTH> DEVICE void fetch(Four* share, bool across, int row, float4* held) {
+#pragma unroll
+    for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
+        const float* from = share[q].from;
+        int steps = share[q].steps, lines = share[q].lines;
+        int count = across ? (steps > 0 ? lines : 0) : (lines > 0 ? steps : 0);
+        if (count >= 4 && row % 4 == 0)
+            held[q] = *reinterpret_cast<const float4*>(from);
+        else
+            held[q] = make_float4(count > 0 ? from[0] : 0.0f, count > 1 ? from[1] : 0.0f, count > 2 ? from[2] : 0.0f,
+                                  count > 3 ? from[3] : 0.0f);
+        share[q].from += across ? (long long)(DEPTH) * row : DEPTH;
+        share[q].steps -= DEPTH;
     }
 }
 
@@ -68,23 +89,28 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     int down = warp / WARPS_ALONG % WARPS_DOWN * 4 * EACH + lane / 8 * 4;
     int over = warp % WARPS_ALONG * 8 * EACH + lane % 8 * 4;
 
-    float4 held_a[ROWS * DEPTH / 4 / THREADS], held_b[COLUMNS * DEPTH / 4 / THREADS];
+    const int FOURS_A = ROWS * DEPTH / 4 / THREADS, FOURS_B = COLUMNS * DEPTH / 4 / THREADS;
+    int row_a = left.across ? m : k, row_b = right.across ? n : k;
+    Four share_a[FOURS_A], share_b[FOURS_B];
+    float4 held_a[FOURS_A], held_b[FOURS_B];
+    share_out<ROWS, DEPTH>(left, row, place.begin, end, k, share_a);
+    share_out<COLUMNS, DEPTH>(right, column, place.begin, end, k, share_b);
     float sums[EACH][EACH];
 #pragma unroll
     for (int i = 0; i < EACH; ++i)
 #pragma unroll
         for (int j = 0; j < EACH; ++j) sums[i][j] = 0.0f;
     float *present = block.shared, *next = block.shared + PANELS;
-    fetch<ROWS, DEPTH>(left, row, place.begin, end, k, held_a);
-    fetch<COLUMNS, DEPTH>(right, column, place.begin, end, k, held_b);
+    fetch<ROWS, DEPTH>(share_a, left.across, row_a, held_a);
+    fetch<COLUMNS, DEPTH>(share_b, right.across, row_b, held_b);
     store<ROWS, DEPTH>(held_a, left.across, present);
     store<COLUMNS, DEPTH>(held_b, right.across, present + A_PANEL);
     __syncthreads();
     for (int depth = place.begin; depth < end; depth += DEPTH) {
         bool more = depth + DEPTH < end;
         if (more) {
-            fetch<ROWS, DEPTH>(left, row, depth + DEPTH, end, k, held_a);
-            fetch<COLUMNS, DEPTH>(right, column, depth + DEPTH, end, k, held_b);
+            fetch<ROWS, DEPTH>(share_a, left.across, row_a, held_a);
+            fetch<COLUMNS, DEPTH>(share_b, right.across, row_b, held_b);
         }
 #pragma unroll
         for (int d = 0; d < DEPTH / SLICES; ++d) {

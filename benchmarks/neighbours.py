@@ -1,0 +1,104 @@
+"""The suite `neighbours`: a training step beside busy processes on the same cores.
+
+The processes spin, one thread each. A step's fair share is what it takes where each of its threads has a core that it
+shares equally with whatever of these processes is there, and they are spread evenly. The median round of each counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from benchmarks.arena import race
+from benchmarks.contestants import CONTESTANTS, OURS
+from benchmarks.cpu import keep_to
+from benchmarks.record import cores, keep, machine, versions, words_of
+from benchmarks.workloads import CPU, Workload
+
+_PEERS = ("torch eager", "JAX scan")
+
+
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """So many processes that spin, on the cores of this one."""
+    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def fair_share(threads: int, neighbours: int) -> float:
+    """The factor by which a step on so many threads, a core each, takes longer where cores are shared fairly."""
+    beside = [neighbours // threads + (core < neighbours % threads) for core in range(threads)]
+    return threads / sum(1.0 / (1 + count) for count in beside)
+
+
+def measure(
+    workload: Workload, names: Sequence[str], *, most: int, threads: int, rounds: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Rows of the results: from no neighbour to `most`, the seconds a step of each round."""
+    rows = []
+    for neighbours in range(most + 1):
+        with busy(neighbours):
+            found = race(workload, names, threads=threads, rounds=rounds, seconds=seconds)
+        rows.append({"neighbours": neighbours, "fair": fair_share(threads, neighbours), "step_s": found})
+        figures = ", ".join(f"{name} {1e3 * statistics.median(times):.3g}" for name, times in found.items())
+        print(f"{neighbours} beside it: {figures}", flush=True)
+    return rows
+
+
+def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table in Markdown: milliseconds a step, that over the quiet time, and this over the fair share."""
+    names = list(rows[0]["step_s"])
+    heads = " | ".join(f"{name}, ms | times quiet | over fair" for name in names)
+    lines = [f"| busy processes | fair share | {heads} |", "|---|---|" + "---|" * (3 * len(names))]
+    quiet = {name: statistics.median(times) for name, times in rows[0]["step_s"].items()}
+    for row in rows:
+        cells = []
+        for name in names:
+            taken = statistics.median(row["step_s"][name])
+            cells += [f"{1e3 * taken:.3g}", f"{taken / quiet[name]:.2f}", f"{taken / quiet[name] / row['fair']:.2f}"]
+        lines.append(f"| {row['neighbours']} | {row['fair']:.2f} | {' | '.join(cells)} |")
+    return lines
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print the table and keep it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks neighbours", description=__doc__)
+    parser.add_argument("--most", type=int, default=3, help="busy processes")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="about how long a round of one contestant takes")
+    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument("--alone", action="store_true", help="without the peers; nothing is kept")
+    parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    parser.add_argument("--quick", action="store_true", help="see that everyone runs: a small net, nothing kept")
+    options = parser.parse_args(arguments)
+    workload = CPU[3]
+    if options.quick:
+        workload, options.most, options.rounds, options.seconds = CPU[0], 1, 1, 0.0
+    names = [OURS, *(n for n in _PEERS if CONTESTANTS[n].installed and not options.alone)]
+    keep_to(options.threads)
+    result = machine()
+    rows = measure(
+        workload, names,
+        most=options.most, threads=options.threads, rounds=options.rounds, seconds=options.seconds,
+    )  # fmt: skip
+    lines = [
+        f"{workload.name}: a step beside busy processes, median of {options.rounds} rounds, {options.threads} threads, "
+        f"{words_of(result)}, load {result['load']} of other work, {result['date']}.",
+        "",
+        *lines_of(rows),
+    ]
+    print("\n" + "\n".join(lines))
+    if not (options.no_save or options.quick or options.alone):
+        packages = versions(("nnctl", "numpy", "torch", "jax"))
+        kept = {"workload": workload.name, "threads": options.threads, "versions": packages, "rows": rows}
+        keep("neighbours", result | kept, "\n".join(lines))

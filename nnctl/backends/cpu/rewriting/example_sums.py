@@ -1,0 +1,80 @@
+"""The op of sums over the positions of each example, of several formulas in one way through memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from nnctl.graph.ir import Node, Value
+from nnctl.ops.expression import Expression, Recorder
+from nnctl.ops.shapes import Shape, TensorType, broadcast, product
+from nnctl.ops.table import Attributes
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleSums:
+    """Σ over positions of formulas of (batch, *positions, channels), each a result (batch, channels).
+
+    expression: the formulas, of inputs that broadcast to that shape. scales: factors of the sums.
+    """
+
+    expression: Expression
+    scales: tuple[float, ...]
+    name: ClassVar[str] = "example_sums"
+    overwrites: ClassVar[bool] = False
+
+    @property
+    def identity(self) -> Any:
+        return self.name, self.expression, self.scales
+
+    def infer(self, inputs: Sequence[TensorType], attributes: Attributes) -> tuple[TensorType, ...]:
+        shape = broadcast([t.shape for t in inputs])
+        return (TensorType((shape[0], shape[-1])),) * len(self.scales)
+
+    def run(self, xp: Any, inputs: Sequence[Any], attributes: Attributes) -> tuple[Any, ...]:
+        shape = broadcast([x.shape for x in inputs])
+        axes = tuple(range(1, len(shape) - 1))
+        made = self.expression.evaluate(xp, *inputs)
+        return tuple(
+            scale * xp.sum(xp.broadcast_to(x, shape), axis=axes) for x, scale in zip(made, self.scales, strict=True)
+        )
+
+    def gradients(self, *_: Any) -> Sequence[Any]:
+        raise TypeError(f"{self.name} is of graphs that are differentiated already")
+
+    def flops(self, inputs: Sequence[TensorType], outputs: Sequence[TensorType], attributes: Attributes) -> Any:
+        return product(broadcast([t.shape for t in inputs])) * (len(self.expression.lines) + len(self.scales))
+
+
+def sum_of(value: Value, result: Value, scale: float, layer: str) -> Node:
+    """The node of the sums of one value."""
+    recorder = Recorder(1)
+    return Node(ExampleSums(recorder.finish([recorder.value(0)]), (scale,)), (value,), (result,), {}, layer)
+
+
+def together(nodes: Sequence[Node]) -> Node:
+    """One node for sums over one shape, none of which needs another."""
+    inputs = tuple(dict.fromkeys(v for node in nodes for v in node.inputs))
+    recorder = Recorder(len(inputs))
+    known = {v: recorder.value(i) for i, v in enumerate(inputs)}
+    results: list[Any] = []
+    scales: list[float] = []
+    for node in nodes:
+        op = sums_op(node)
+        results += op.expression.evaluate(recorder, *(known[v] for v in node.inputs))
+        scales += op.scales
+    outputs = tuple(v for node in nodes for v in node.outputs)
+    return Node(ExampleSums(recorder.finish(results), tuple(scales)), inputs, outputs, {}, nodes[-1].layer)
+
+
+def sums_op(node: Node) -> ExampleSums:
+    """The op of such a node. Raises TypeError for another."""
+    if not isinstance(node.op, ExampleSums):
+        raise TypeError(f"{node.op.name} is no sum over the positions of examples")
+    return node.op
+
+
+def summed_shape(node: Node) -> Shape:
+    """The shape of the formulas that a node sums."""
+    return broadcast([v.shape for v in node.inputs])

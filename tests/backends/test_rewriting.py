@@ -1,0 +1,154 @@
+"""Graphs as the compiled backend rewrites them: the same results, fewer ways through memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from graph.interpretation import assert_same, interpret
+from graph.nets import Case, net
+
+from backends.conftest import ExactlyThreads
+from nnctl.backends.cpu.rewriting import rewritten
+from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
+from nnctl.backends.cpu.schedule import lowered
+from nnctl.components.signature import DataSignature
+from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.ir import Graph
+from nnctl.graph.network import Network
+from nnctl.graph.verify import verify
+from nnctl.ops.shapes import BATCH
+
+NORMALIZED = "{type: conv2d, filters: 5, kernel: 3, padding: same, bias: false}, batch_norm"
+RELU = "{type: activation, activation: relu}"
+NETS = {
+    "normalized": f"{NORMALIZED}, {RELU}, {NORMALIZED}, {RELU}, global_average_pool",
+    "pooled": f"{NORMALIZED}, {RELU}, {{type: max_pool, size: 2}}, {NORMALIZED}, {RELU}, flatten",
+    "residual": f"{NORMALIZED}, {{type: residual, layers: [{NORMALIZED}, {RELU}]}}, {RELU}, flatten",
+    "biased": "{type: conv2d, filters: 3, kernel: 3, activation: relu}, {type: conv2d, filters: 1, kernel: 2, "
+    "activation: sigmoid}, flatten",
+    "by example": f"{NORMALIZED}, layer_norm, {RELU}, {{type: layer_norm, axes: [1, 2]}}, flatten",
+}
+
+
+def case_of(layers: str) -> Case:
+    spec = net(f"layers: [{layers}, {{type: dense, units: 3}}]\ncost: mse\noptimizer: sgd")
+    return Case(spec, DataSignature((6, 7, 2), "real", None, (3,)), 5, 0)
+
+
+def training(layers: str) -> tuple[Graph, Case, dict[str, Any]]:
+    case = case_of(layers)
+    graph = Network(case.spec, case.signature).training_step
+    inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
+    running = {v.name: np.linspace(0.5, 2.0, v.shape[0]) for v in graph.inputs if v.role == "state"}
+    return graph, case, inputs | running
+
+
+@pytest.mark.parametrize("layers", NETS.values(), ids=list(NETS))
+def test_a_rewritten_step_computes_the_same(layers):
+    graph, case, inputs = training(layers)
+    found = rewritten(graph)
+    verify(found)
+    expected = interpret(graph, inputs, case.sizes()).by_name()
+    assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-10)
+
+
+def test_between_two_convolutions_of_a_normalized_net_nothing_is_stored_but_what_they_read():
+    graph, _, _ = training(NETS["normalized"])
+    launches = lowered(graph, {"batch": 5, "rows": 9}).launches
+    images = [launch.op.name for launch in launches if len(launch.outputs[0].shape) > 2 and launch.outputs[0].batched]
+    between = [name for name in images if name != "gather" and not name.startswith("convolution")]
+    # The activations of the first, the gradient of each normalization's input.
+    assert [name.split("+")[-1] for name in between] == ["relu", "add", "add"]
+
+
+# -- sums by themselves -------------------------------------------------------------------
+
+Build = Callable[..., Mapping[str, Any]]
+
+
+def graph_of(build: Build, *shapes: tuple[Any, ...]) -> Graph:
+    builder = GraphBuilder("sums")
+    return builder.graph(build(builder, *(builder.input(f"x{i}", s, role="state") for i, s in enumerate(shapes))))
+
+
+def arrays_of(graph: Graph, batch: int) -> dict[str, Any]:
+    rng = np.random.default_rng(batch)
+    shapes = {v.name: tuple(batch if n == BATCH else n for n in v.shape) for v in graph.inputs}
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def sums(graph: Graph) -> list[int]:
+    """The number of results of each node of sums."""
+    return [len(node.outputs) for node in rewritten(graph).nodes if isinstance(node.op, ExampleSums)]
+
+
+def test_sums_that_read_the_same_are_made_at_once_and_those_that_need_one_another_are_not():
+    axes = (0, 1, 2)
+
+    def apart(builder: Any, x: Any) -> Mapping[str, Any]:
+        return {"a": builder.apply("sum", x, axes=axes), "b": builder.apply("sum", x * x, axes=axes)}
+
+    def after_another(builder: Any, x: Any) -> Mapping[str, Any]:
+        centred = x - builder.apply("mean", x, axes=axes)
+        return {"a": builder.apply("mean", centred * centred, axes=axes)}
+
+    def crossed(builder: Any, x: Any, y: Any) -> Mapping[str, Any]:
+        """Of x then y, and of y then x: one pair may be made at once, or each would wait for the other."""
+        first, second = (builder.apply("sum", z, axes=axes) for z in (x * y, x + y))
+        behind = [builder.apply("sum", z * x * y, axes=axes) for z in (first, second)]
+        return {"a": behind[0], "b": behind[1]}
+
+    shape = (BATCH, 3, 4, 5)
+    assert sums(graph_of(apart, shape)) == [2]
+    assert sums(graph_of(after_another, shape)) == [1, 1]
+    assert sums(graph_of(crossed, shape, shape)) == [2, 2]
+
+
+def moments(builder: Any, x: Any, g: Any, scale: Any, each: Any) -> Mapping[str, Any]:
+    """Sums of several kinds of inputs, over the batch and over each example."""
+    axes = tuple(range(len(x.shape) - 1))
+    larger = builder.formula("larger", lambda xp, x, g: xp.maximum(x, g), x, g)
+    return {
+        "product": builder.apply("sum", x * g * scale, axes=axes),
+        "mean": builder.apply("mean", x, axes=axes, keepdims=True),
+        "each": builder.apply("mean", (x - each) * (x - each), axes=axes[1:]),
+        "to": builder.apply("sum_to", larger, shape=scale.shape),
+    }
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 3), (3, 3, 20), (2, 4, 17), (3, 3, 1), (7, 5)])
+def test_sums_are_the_reference_bodies_and_the_same_to_the_bit_on_any_number_of_threads(shape):
+    full, channels = (BATCH, *shape), shape[-1:]
+    each = (BATCH, *(1,) * (len(shape) - 1), *channels)
+    graph = graph_of(moments, full, full, channels, each)
+    for batch in (1, 5):
+        arrays = arrays_of(graph, batch)
+        expected = interpret(graph, arrays, {"batch": batch}).outputs
+        found = {n: outputs(graph, arrays, batch, n) for n in (1, 2, 3)}
+        for name, array in expected.items():
+            np.testing.assert_allclose(found[1][name], array, rtol=1e-5, atol=1e-5, err_msg=name)
+            assert found[1][name].tobytes() == found[2][name].tobytes() == found[3][name].tobytes(), name
+
+
+@pytest.mark.compile
+def test_a_sum_with_a_nan_is_nan_and_no_other_is():
+    def build(builder: Any, x: Any) -> Mapping[str, Any]:
+        return {"y": builder.apply("sum", x, axes=(1, 2))}
+
+    graph = graph_of(build, (BATCH, 3, 3, 18))
+    arrays = arrays_of(graph, 4)
+    arrays["x0"][2, 1, 2, 17] = np.nan
+    found = outputs(graph, arrays, 4, 2)["y"]
+    assert np.argwhere(np.isnan(found)).tolist() == [[2, 17]]
+
+
+def outputs(graph: Graph, arrays: Mapping[str, Any], batch: int, threads: int) -> dict[str, Any]:
+    backend = ExactlyThreads(threads)
+    step = backend.load(
+        backend.plan(graph, {"batch": batch}), {name: backend.to_device(array) for name, array in arrays.items()}
+    )
+    return {name: array[0] for name, array in step.start({}, 1).result().outputs.items()}
