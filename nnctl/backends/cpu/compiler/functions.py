@@ -78,6 +78,7 @@ class Translator:
             for parameter, argument in zip(parameters, arguments)
         }
         body = Body(self, emission, names, values)
+        body.keep(assigned_names(tree))
         body.write(tree.body)
         result = body.result or NoneType()
         if not emission.ended:
@@ -112,6 +113,11 @@ class Body:
         self.result: Type | None = None
         self._loops: list[tuple[str, str]] = []
         self._depth = 0
+
+    def keep(self, names: set[str]) -> None:
+        """Let those parameters that are assigned to be variables: a loop reads what its last turn has written."""
+        for name in names & self.values.keys():
+            self._bind(name, self.values[name])
 
     # -- statements ------------------------------------------------------------------
 
@@ -522,6 +528,11 @@ class Body:
 
     def _reshaped(self, array: Array, lengths: Sequence[Value]) -> Value:
         return Array(array.element, array.pointer, tuple(self.emission.converted(n, I64).text for n in lengths))
+
+
+def assigned_names(tree: ast.FunctionDef) -> set[str]:
+    """The names that a function assigns to."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _object(value: Any) -> Value:
