@@ -10,6 +10,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
+from nnctl.backends.cpu.compiler.objects import object_code
 from nnctl.backends.cpu.gemm import kernel_ir as gemm_ir
 from nnctl.backends.cpu.gemm import product as gemm
 from nnctl.backends.machine import instruction_sets, vector_bits
@@ -37,8 +38,9 @@ def compiled(bits: int):
         pytest.skip(f"this processor has no registers of {bits} bits")
     gemm.load()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, jit=True)
+    code = object_code(gemm_ir.module_text(bits), 2, machine)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(gemm._object_code(gemm_ir.module_text(bits), machine)))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     i, f, p = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
     kind = ctypes.CFUNCTYPE(None, i, i, i, i, i, f, p, i, p, i, f, p, i, p, i, i)

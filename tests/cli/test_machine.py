@@ -80,7 +80,7 @@ def test_the_machine_in_rows(capsys: pytest.CaptureFixture[str], monkeypatch: py
         "nnctl",
         "Python",
         "numpy",
-        "numba",
+        "llvmlite",
         "processor",
         "threads",
         "BLAS",

@@ -136,7 +136,10 @@ class CompiledStep:
         given = {key: self._checked(key, feeds[key], steps) for key in self._fed}
         outputs = self._empty_outputs(steps)
         self._counters[:] = 0
-        begins = {key: address_of(array) for key, array in given.items()}, {n: address_of(a) for n, a in outputs.items()}
+        begins = (
+            {key: address_of(array) for key, array in given.items()},
+            {n: address_of(a) for n, a in outputs.items()},
+        )
         for table in self._tables:
             table.aim(*begins, steps)
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy
 
-from nnctl.backends.cache.store import key_of, kept_bytes
+from nnctl.backends.cache.store import kept_bytes, key_of
 from nnctl.backends.cpu import walk_ir
 from nnctl.backends.cpu.codegen.decorators import is_kernel
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
@@ -24,7 +24,7 @@ from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.functions import Translator
 from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
-from nnctl.backends.cpu.compiler.types import Array, NoneType, Number, Scalar, Value
+from nnctl.backends.cpu.compiler.types import Array, NoneType, Scalar, Value
 
 log = logging.getLogger("nnctl.compile")
 
@@ -34,7 +34,7 @@ _loaded: dict[Kind, int] = {}
 
 @dataclass(frozen=True)
 class Functions:
-    """Compiled functions. kinds, meet, clock: addresses, of each kind, the barrier and the clock. walk: to be called."""
+    """Compiled functions. kinds, meet, clock: addresses, of each kind, the barrier, the clock. walk: to be called."""
 
     kinds: Mapping[Kind, int]
     meet: int
@@ -93,7 +93,7 @@ class _Counter:
 
 
 def module_of(kind: Kind, name: str) -> str:
-    """The IR of a kind's function, i64 name(ptr arguments): each argument is a word, an array its address and lengths."""
+    """The IR of a kind's function, i64 name(ptr arguments): a number is a word, an array its address and lengths."""
     translator = Translator()
     tree = ast.parse(kind.text).body[0]
     assert isinstance(tree, ast.FunctionDef)

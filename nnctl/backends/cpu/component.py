@@ -10,6 +10,7 @@ from nnctl.components.base import BackendComponent
 from nnctl.components.fields import PositiveInt
 from nnctl.components.registry import register
 
+
 @register("backend", "cpu")
 class Cpu(BackendComponent):
     """Each kind of launch compiled for this processor, once."""

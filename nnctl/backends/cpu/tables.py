@@ -87,12 +87,12 @@ class ThreadTable:
                 continue
             if entry.alone and self._thread > 0:
                 continue
-            timed = clock is not None and entry.launch is not None
-            if timed:
-                self._time(functions, clock, len(clock) - 2)
+            if clock is None or entry.launch is None:
+                self._call(functions.kinds[entry.kind], entry)
+                continue
+            self._time(functions, clock, len(clock) - 2)
             self._call(functions.kinds[entry.kind], entry)
-            if timed:
-                self._time(functions, clock, entry.launch)
+            self._time(functions, clock, entry.launch)
         self._arguments = np.array(self._words or [0], np.int64)
         base = address_of(self._arguments)
         self.records = np.array(
@@ -117,8 +117,7 @@ class ThreadTable:
         self._calls.append((function, len(self._words)))
         self._words += arguments
 
-    def _time(self, functions: Functions, clock: Array | None, place: int | None) -> None:
-        assert clock is not None and place is not None
+    def _time(self, functions: Functions, clock: Array, place: int) -> None:
         base = address_of(clock)
         self._add(functions.clock, [base + _WORD * (len(clock) - 1), base + _WORD * place])
 
@@ -166,9 +165,7 @@ class ThreadTable:
             self.outputs.append(Moving(word, parameter.output, offset, step))
             return [0, *lengths]
         if slot.place == "feed":
-            (self.following if parameter.of == "following" else self.feeds).append(
-                Moving(word, slot.key, offset, step)
-            )
+            (self.following if parameter.of == "following" else self.feeds).append(Moving(word, slot.key, offset, step))
             return [0, *lengths]
         return [self._base(parameter) + offset, *lengths]
 

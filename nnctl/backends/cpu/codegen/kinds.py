@@ -51,7 +51,9 @@ def kind_of(
 
     parameters: by their names in the lines. fixed: names that mean the same everywhere.
     """
-    variables = {name for line in lines for match in [_ASSIGNED.match(line)] if match for name in match.groups() if name}
+    variables = {
+        name for line in lines for match in [_ASSIGNED.match(line)] if match for name in match.groups() if name
+    }
     renamed: dict[str, str] = {}
     passed: list[Parameter] = []
     counts = {"v": 0}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
-from nnctl.backends.codegen.arguments import label
 from nnctl.backends.codegen.inlining import Inlining
+from nnctl.backends.codegen.names import label
 from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.kinds import Kind, kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter

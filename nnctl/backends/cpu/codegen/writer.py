@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
-from nnctl.backends.codegen.arguments import Names
+from nnctl.backends.codegen.names import Names
 from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
@@ -110,7 +110,9 @@ class Writer:
     def bounds(self, slot: Slot) -> tuple[str, str]:
         """First and one-past-last index of the thread's partition of a slot's first axis."""
         cut = self._cut(slot)
-        return self._named("first", BoundParameter(cut, last=False)), self._named("last", BoundParameter(cut, last=True))
+        return self._named("first", BoundParameter(cut, last=False)), self._named(
+            "last", BoundParameter(cut, last=True)
+        )
 
     def count(self, slot: Slot, part: Part = "partition") -> str:
         """Entries of the first axis that a part has."""

@@ -244,7 +244,9 @@ class Emission:
         return Scalar(kind, text, (x.text, y.text) if name == "Mult" and kind is F32 else None)
 
     def _fused(self, kind: Number, a: str, b: str, c: str) -> Scalar:
-        return Scalar(kind, self.call(f"llvm.fmuladd.f{kind.bits}", kind.ir, [(kind.ir, a), (kind.ir, b), (kind.ir, c)]))
+        return Scalar(
+            kind, self.call(f"llvm.fmuladd.f{kind.bits}", kind.ir, [(kind.ir, a), (kind.ir, b), (kind.ir, c)])
+        )
 
     def _divided(self, name: str, x: Scalar, y: Scalar) -> Scalar:
         """Quotient or remainder, rounded down as in Python."""

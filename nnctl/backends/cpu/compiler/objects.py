@@ -34,9 +34,12 @@ def _machine() -> Any:
     return _new_machine()
 
 
-def object_code(text: str, level: int) -> bytes:
-    """A module of IR as machine code. level: of LLVM's optimization; from 3 on loops become vectors."""
-    machine = _machine()
+def object_code(text: str, level: int, machine: Any = None) -> bytes:
+    """A module of IR as machine code, for this processor unless LLVM's `machine` is given.
+
+    level: of LLVM's optimization; from 3 on loops become vectors.
+    """
+    machine = machine or _machine()
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
@@ -58,7 +61,7 @@ def addresses(code: list[bytes], symbols: list[str]) -> list[int]:
 
 
 def bind(name: str, text: str, symbols: list[str]) -> list[int]:
-    """Bind symbols to the functions of a hand-written module of IR, compiled for this processor now or earlier; their addresses.
+    """Bind symbols to a module's functions, compiled for this processor now or earlier; their addresses.
 
     name: of the file in the cache.
     """

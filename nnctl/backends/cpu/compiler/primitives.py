@@ -71,6 +71,7 @@ def _library(name: str) -> Primitive:
     return write
 
 
+_OF_THE_LIBRARY = ("log", "exp", "sin", "cos", "tan", "sinh", "cosh", "erf", "pow")
 PRIMITIVES: Mapping[Any, Primitive] = {
     max: _largest,
     min: _smallest,
@@ -79,7 +80,7 @@ PRIMITIVES: Mapping[Any, Primitive] = {
     math.sqrt: _llvm("sqrt"),
     math.floor: _llvm("floor"),
     np.floor: _llvm("floor"),
-    **{getattr(math, name): _library(name) for name in ("log", "exp", "sin", "cos", "tan", "sinh", "cosh", "erf", "pow")},
+    **{getattr(math, name): _library(name) for name in _OF_THE_LIBRARY},
     math.atan: _library("atan"),
 }  # fmt: skip
 """Functions of Python and NumPy, and the instructions that they stand for."""

@@ -167,3 +167,9 @@ def rebuilt(kind: Type, registers: list[str]) -> Value:
             return Tuple(tuple(rebuilt(item, registers) for item in kind.items))
         case NoneType():
             return Known(None)
+
+
+def result_of(kind: Type) -> str:
+    """LLVM's type of a function that gives a value of this type."""
+    types = leaves(kind)
+    return "void" if not types else types[0] if len(types) == 1 else f"{{{', '.join(types)}}}"
