@@ -6,20 +6,17 @@ import ctypes
 import itertools
 from functools import cache
 
-import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from nnctl.backends.cpu.compiler.objects import object_code
+from backends.vector_widths import WIDTHS, engine
 from nnctl.backends.cpu.gemm import kernel_ir as gemm_ir
 from nnctl.backends.cpu.gemm import product as gemm
-from nnctl.backends.machine import instruction_sets, vector_bits
+from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
+from nnctl.backends.machine import vector_bits
 
 pytestmark = pytest.mark.compile
 
-PROCESSORS = {128: "nehalem", 256: "haswell", 512: ""}
-"""A processor whose registers are no wider, so that LLVM cannot widen what the text says; "": this one."""
-NEEDED = {128: {"sse4.2"}, 256: {"avx2", "fma"}, 512: {"avx512f"}}
 GUARD = 64
 """Elements around C and behind the scratch that must stay as they are."""
 
@@ -27,24 +24,10 @@ GUARD = 64
 @cache
 def compiled(bits: int):
     """The function of `module_text(bits)`."""
-    if not llvm.get_process_triple().startswith("x86_64"):
-        if bits != vector_bits():
-            pytest.skip("vectors of another width than this processor's")
-        name, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    elif set(instruction_sets()) >= NEEDED[bits]:
-        name = PROCESSORS[bits] or llvm.get_host_cpu_name()
-        features = "" if PROCESSORS[bits] else llvm.get_host_cpu_features().flatten()
-    else:
-        pytest.skip(f"this processor has no registers of {bits} bits")
-    gemm.load()
-    machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, jit=True)
-    code = object_code(gemm_ir.module_text(bits), 2, machine)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
+    made = engine(bits, gemm_ir.module_text(bits))
     i, f, p = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
     kind = ctypes.CFUNCTYPE(None, i, i, i, i, i, f, p, i, p, i, f, p, i, p, i, i)
-    return kind(engine.get_function_address(gemm_ir.SYMBOL)), engine
+    return kind(made.get_function_address(gemm_ir.SYMBOL)), made
 
 
 def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, seed=0, poison=True):
@@ -91,7 +74,7 @@ def check(bits, m, n, k, **rest):
     np.testing.assert_allclose(found, exact, rtol=1e-5, atol=1e-6 * (k + 10) ** 0.5 * 4.0)
 
 
-widths = pytest.mark.parametrize("bits", [128, 256, 512])
+widths = pytest.mark.parametrize("bits", WIDTHS)
 transposes = pytest.mark.parametrize(("ta", "tb"), list(itertools.product([False, True], repeat=2)))
 
 
@@ -177,3 +160,39 @@ def test_the_scratch_that_is_asked_for_is_enough():
     for m, k in [(1, 1), (512, 513), (519, 700)]:
         needed = k * vectors * bits // 32 + (k * -(-m // rows) * rows if m * k >= gemm_ir.PACK_A_FROM else 0)
         assert gemm.product_scratch(m, k, transposed=True) >= needed
+
+
+@widths
+@pytest.mark.parametrize("tb", [False, True])
+@pytest.mark.parametrize("beta", [0.0, 1.0])
+def test_a_packed_product_has_the_same_bits(bits, tb, beta):
+    """B packed once, rows of A and C apart, columns of every rest of a panel and of a vector."""
+    plain, made = compiled(bits)
+    i, p = ctypes.c_int64, ctypes.c_void_p
+    pack = ctypes.CFUNCTYPE(None, i, i, i, p, i, p)(made.get_function_address(PACK_SYMBOL))
+    kind = ctypes.CFUNCTYPE(None, i, i, i, p, i, p, ctypes.c_float, p, i)
+    packed_product = kind(made.get_function_address(PACKED_SYMBOL))
+    rows, vectors = gemm_ir.TILE[bits]
+    width = vectors * bits // 32
+    for m, n, k in itertools.product((1, rows, rows + 3), (1, width - 1, width, width + 1, 3 * width + 5), (1, 37)):
+        rng = np.random.default_rng([m, n, k])
+        a, b = _padded(rng, (m, k), 3), _padded(rng, (n, k) if tb else (k, n), 2)
+        size = -(-n // width) * width * k
+        packed = np.full(size + GUARD, -7.0, np.float32)
+        pack(tb, n, k, b.ctypes.data, b.strides[0] // 4, packed.ctypes.data)
+        assert np.all(packed[size:] == -7.0), "more was packed than there is room for"
+        found, expected = (np.full((m, n + 1), 0.5, np.float32) for _ in range(2))
+        packed_product(
+            m, n, k, a.ctypes.data, k + 3, packed.ctypes.data, beta, found.ctypes.data, n + 1,
+        )  # fmt: skip
+        scratch = np.zeros(k * width, np.float32)
+        plain(
+            0, tb, m, n, k, 1.0, a.ctypes.data, k + 3, b.ctypes.data, b.strides[0] // 4, beta, expected.ctypes.data,
+            n + 1, scratch.ctypes.data, 1, 0,
+        )  # fmt: skip
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_size_of_what_is_packed_is_known():
+    for n, k in [(1, 1), (gemm.panel_width(), 3), (gemm.panel_width() + 1, 3)]:
+        assert gemm.packed_size(n, k) == -(-n // gemm.panel_width()) * gemm.panel_width() * k

@@ -10,6 +10,7 @@ from nnctl.backends.cpu.compiler.emission import Emission
 from nnctl.backends.cpu.compiler.types import F32, I32, I64, Array, Known, Scalar, Value
 from nnctl.backends.cpu.gemm import product as gemm_module
 from nnctl.backends.cpu.gemm.kernel_ir import SYMBOL
+from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 
 T = TypeVar("T", bound=Function)
 _PREFETCHED = 1024
@@ -59,6 +60,16 @@ def gemm(ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any,
     k terms; for each A begins `span` elements further and B k rows further: 1 and 0 for a
     plain product. scratch: of this thread, as much as `product_scratch` says.
     """
+
+
+@symbol(PACK_SYMBOL, gemm_module.load)
+def pack(tb: Any, n: Any, k: Any, b: Any, ldb: Any, packed: Any) -> None:
+    """packed ← op(B) of k rows and n columns, as `packed_product` reads it: `packed_size` floats."""
+
+
+@symbol(PACKED_SYMBOL, gemm_module.load)
+def packed_product(m: Any, n: Any, k: Any, a: Any, lda: Any, packed: Any, beta: Any, c: Any, ldc: Any) -> None:
+    """C ← A·B + β·C with B packed. lda, ldc: elements between rows."""
 
 
 def _window(emission: Emission, arguments: Sequence[Value]) -> Value:

@@ -10,6 +10,7 @@ where enough rows will use it again.
 from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.packed_ir import packed_text
 from nnctl.backends.cpu.gemm.tile_ir import tile
 
 SYMBOL = "nnctl_gemm"
@@ -43,7 +44,10 @@ def module_text(bits: int) -> str:
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
-    loops = [_pack_b(vectors * lanes, lanes), _pack_a(rows), _outer(rows, vectors, lanes), _blocks()]
+    width = vectors * lanes
+    loops = [
+        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes), _outer(rows, width), _blocks(), packed_text(width),
+    ]  # fmt: skip
     return "\n".join([*declared, *kernels, *loops])
 
 
@@ -214,14 +218,51 @@ exit:
 }}"""
 
 
-def _outer(rows: int, vectors: int, lanes: int) -> str:
-    """The loops over panels of B and tiles of rows.
+def _rows(rows: int, lanes: int) -> str:
+    """The loop over tiles of rows: columns of C, at most a panel's, from a panel of B."""
+    return f"""
+define internal void @rows(i64 %m, i64 %columns, i64 %k, float %alpha, ptr %a, i64 %ras, i64 %cas, i64 %next.row,
+                           ptr %panel, i64 %step.b, float %beta, ptr %c, i64 %ldc, i64 %spans, i64 %span) nounwind {{
+entry:
+  %before = add i64 %columns, {lanes - 1}
+  %vectors = udiv i64 %before, {lanes}
+  %full = sub i64 %vectors, 1
+  %full.lanes = mul i64 %full, {lanes}
+  %last = sub i64 %columns, %full.lanes
+  %table.row = mul i64 %full, {rows}
+  br label %tiles
+
+tiles:
+  %i = phi i64 [0, %entry], [%i.next, %tiles]
+  %rows.left = sub i64 %m, %i
+  %few = icmp slt i64 %rows.left, {rows}
+  %rows = select i1 %few, i64 %rows.left, i64 {rows}
+  %row.index = sub i64 %rows, 1
+  %entry.index = add i64 %table.row, %row.index
+  %entry.place = getelementptr ptr, ptr @tiles, i64 %entry.index
+  %tile = load ptr, ptr %entry.place, align 8
+  %a.offset = mul i64 %i, %next.row
+  %a.tile = getelementptr float, ptr %a, i64 %a.offset
+  %c.offset = mul i64 %i, %ldc
+  %c.tile = getelementptr float, ptr %c, i64 %c.offset
+  call void %tile(i64 %k, ptr %a.tile, i64 %ras, i64 %cas, ptr %panel, i64 %step.b, ptr %c.tile, i64 %ldc,
+                  float %alpha, float %beta, i64 %last, i64 %spans, i64 %span)
+  %i.next = add i64 %i, %rows
+  %i.done = icmp sge i64 %i.next, %m
+  br i1 %i.done, label %exit, label %tiles
+
+exit:
+  ret void
+}}"""
+
+
+def _outer(rows: int, width: int) -> str:
+    """The loop over panels of B.
 
     ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
     a convolution sums over the rows of its kernel, for each of which the image begins a row
     lower. buffer: scratch of k·spans × vectors·lanes floats, and for A where it is packed.
     """
-    width = vectors * lanes
     return f"""
 define internal void @product({_ARGUMENTS}) nounwind {{
 entry:
@@ -262,7 +303,7 @@ ready:
   br label %panels
 
 panels:
-  %j = phi i64 [0, %ready], [%j.next, %panel.end]
+  %j = phi i64 [0, %ready], [%j.next, %packed]
   %left = sub i64 %n, %j
   %wide = icmp slt i64 %left, {width}
   %columns = select i1 %wide, i64 %left, i64 {width}
@@ -276,35 +317,9 @@ packing:
 
 packed:
   %panel = select i1 %pack, ptr %buffer, ptr %b.panel
-  %before = add i64 %columns, {lanes - 1}
-  %vectors = udiv i64 %before, {lanes}
-  %full = sub i64 %vectors, 1
-  %full.lanes = mul i64 %full, {lanes}
-  %last = sub i64 %columns, %full.lanes
-  %table.row = mul i64 %full, {rows}
-  br label %tiles
-
-tiles:
-  %i = phi i64 [0, %packed], [%i.next, %tiles]
-  %rows.left = sub i64 %m, %i
-  %few = icmp slt i64 %rows.left, {rows}
-  %rows = select i1 %few, i64 %rows.left, i64 {rows}
-  %row.index = sub i64 %rows, 1
-  %entry.index = add i64 %table.row, %row.index
-  %entry.place = getelementptr ptr, ptr @tiles, i64 %entry.index
-  %tile = load ptr, ptr %entry.place, align 8
-  %a.offset = mul i64 %i, %next.row
-  %a.tile = getelementptr float, ptr %a.used, i64 %a.offset
-  %c.row = mul i64 %i, %ldc
-  %c.offset = add i64 %c.row, %j
-  %c.tile = getelementptr float, ptr %c, i64 %c.offset
-  call void %tile(i64 %k, ptr %a.tile, i64 %ras, i64 %cas, ptr %panel, i64 %step.b, ptr %c.tile, i64 %ldc,
-                  float %alpha, float %beta, i64 %last, i64 %spans, i64 %span)
-  %i.next = add i64 %i, %rows
-  %i.done = icmp sge i64 %i.next, %m
-  br i1 %i.done, label %panel.end, label %tiles
-
-panel.end:
+  %c.panel = getelementptr float, ptr %c, i64 %j
+  call void @rows(i64 %m, i64 %columns, i64 %k, float %alpha, ptr %a.used, i64 %ras, i64 %cas, i64 %next.row,
+                  ptr %panel, i64 %step.b, float %beta, ptr %c.panel, i64 %ldc, i64 %spans, i64 %span)
   %j.next = add i64 %j, {width}
   %j.done = icmp sge i64 %j.next, %n
   br i1 %j.done, label %exit, label %panels

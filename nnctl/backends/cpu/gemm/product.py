@@ -6,13 +6,14 @@ from functools import cache
 
 from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
+from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 from nnctl.backends.machine import vector_bits
 
 
 @cache
 def load() -> None:
-    """Bind the symbol to the function, compiled for this processor now or earlier."""
-    bind("gemm", module_text(vector_bits()), [SYMBOL])
+    """Bind the symbols to the functions, compiled for this processor now or earlier."""
+    bind("gemm", module_text(vector_bits()), [SYMBOL, PACK_SYMBOL, PACKED_SYMBOL])
 
 
 def panel_width() -> int:
@@ -26,3 +27,8 @@ def product_scratch(m: int, k: int, *, transposed: bool) -> int:
     rows = TILE[vector_bits()][0]
     packed_a = -(-m // rows) * rows * k if transposed and m * k >= PACK_A_FROM else 0
     return k * panel_width() + packed_a
+
+
+def packed_size(n: int, k: int) -> int:
+    """Floats of a packed B of k rows and n columns."""
+    return -(-n // panel_width()) * panel_width() * k

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+from nnctl.backends.cpu.cells.passes import (
+    gru_candidate,
+    gru_candidate_back,
+    gru_gates,
+    gru_gates_back,
+    gru_switches,
+    gru_switches_back,
+)
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.intrinsics import gemm, window1
+from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer
-from nnctl.backends.cpu.gemm.product import product_scratch
+from nnctl.backends.cpu.gemm.product import packed_size
 from nnctl.backends.cpu.kernels.layout import copy, fill
 from nnctl.backends.cpu.kernels.scan import (
     add,
-    add_product,
-    add_product_back,
-    add_state_product,
     at,
+    carved,
     earlier,
     flag,
     gradients_given,
     is_skipped,
-    mixed,
     moment,
+    of_example,
     optional,
-    product,
-    scale,
-    times_sigmoid_slope,
-    times_tanh_slope,
-    to_sigmoid,
-    to_tanh,
+    or_zeros,
+    rest_of,
+    room,
     write_scan,
 )
 from nnctl.plan.plan import Launch
@@ -40,21 +43,24 @@ def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, scratc
     """(h, gates), `reset_after`: the gates r, z, n and the state's part of n's sum side by side."""
     h, gates = outputs
     rows, steps, units = h.shape
+    width = 3 * units
+    z, after = carved(scratch, 0, rows * width)
+    states, after = carved(scratch, after, rows * units)
+    unused, after = carved(scratch, after, units)
+    packed = rest_of(scratch, after)
+    pack(0, width, units, weight, width, packed)
+    copy(window1(h0, 0, h0.size), states)
     for s in range(steps):
-        t, last = moment(s, steps, reverse)
+        t, _ = moment(s, steps, reverse)
+        packed_product(rows, width, units, states, units, packed, F(0.0), z, width)
         for i in range(rows):
-            copy(bias, at(gates, i, t, 0, 3 * units))
-        add_state_product(h0, h, t, last, weight, 3 * units, gates, scratch)
-        for i in range(rows):
-            switches, n = at(gates, i, t, 0, 2 * units), at(gates, i, t, 2 * units, units)
-            of_state = at(gates, i, t, 3 * units, units)
-            copy(n, of_state)
-            add(at(p, i, t, 0, 2 * units), switches)
-            to_sigmoid(switches)
-            scale(at(gates, i, t, 0, units), n)
-            add(at(p, i, t, 2 * units, units), n)
-            to_tanh(n)
-            _next_state(h0, h, i, t, last, n, at(gates, i, t, units, units), mask)
+            of_input, of_state, made = at(p, i, t, 0, width), of_example(z, i, width), at(gates, i, t, 0, 4 * units)
+            state, h_t = of_example(states, i, units), at(h, i, t, 0, units)
+            if is_skipped(mask, i, t):
+                gru_gates(units, of_input, bias, of_state, state, unused, unused, made)
+                copy(state, h_t)
+            else:
+                gru_gates(units, of_input, bias, of_state, state, state, h_t, made)
 
 
 @compiled
@@ -64,36 +70,32 @@ def gru_reset_before(
     """(h, gates), the reset gate applied to the state itself: the gates r, z, n side by side."""
     h, gates = outputs
     rows, steps, units = h.shape
-    size = rows * units
-    kept, rest = window1(scratch, 0, size), window1(scratch, size, scratch.size - size)
+    width = 3 * units
+    z, after = carved(scratch, 0, rows * 2 * units)
+    states, after = carved(scratch, after, rows * units)
+    kept, after = carved(scratch, after, rows * units)
+    unused, after = carved(scratch, after, units)
+    of_switches, of_candidate = halves(rest_of(scratch, after))
+    pack(0, 2 * units, units, weight, width, of_switches)
+    pack(0, units, units, window1(weight, 2 * units, weight.size - 2 * units), width, of_candidate)
+    copy(window1(h0, 0, h0.size), states)
     for s in range(steps):
-        t, last = moment(s, steps, reverse)
+        t, _ = moment(s, steps, reverse)
+        packed_product(rows, 2 * units, units, states, units, of_switches, F(0.0), z, 2 * units)
         for i in range(rows):
-            copy(bias, at(gates, i, t, 0, 3 * units))
-            add(at(p, i, t, 0, 3 * units), at(gates, i, t, 0, 3 * units))
-        add_state_product(h0, h, t, last, weight, 2 * units, gates, rest)
+            gru_switches(
+                units, at(p, i, t, 0, width), bias, of_example(z, i, 2 * units), of_example(states, i, units),
+                of_example(kept, i, units), at(gates, i, t, 0, width),
+            )  # fmt: skip
+        packed_product(rows, units, units, kept, units, of_candidate, F(0.0), z, units)
         for i in range(rows):
-            to_sigmoid(at(gates, i, t, 0, 2 * units))
-            product(at(gates, i, t, 0, units), earlier(h0, h, i, last), window1(kept, i * units, units))
-        start = t * 3 * units + 2 * units
-        gemm(
-            0, 0, rows, units, units, F(1.0), kept, units, window1(weight, 2 * units, weight.size - 2 * units),
-            3 * units, F(1.0), window1(gates, start, gates.size - start), steps * 3 * units, rest, 1, 0,
-        )  # fmt: skip
-        for i in range(rows):
-            n = at(gates, i, t, 2 * units, units)
-            to_tanh(n)
-            _next_state(h0, h, i, t, last, n, at(gates, i, t, units, units), mask)
-
-
-@compiled
-def _next_state(h0: Any, h: Any, i: Any, t: Any, last: Any, n: Any, z: Any, mask: Any) -> None:
-    """h_t ← (1 − z)∘n + z∘h_{t−1}, or h_{t−1} where the step is skipped."""
-    state, before = at(h, i, t, 0, h.shape[2]), earlier(h0, h, i, last)
-    if is_skipped(mask, i, t):
-        copy(before, state)
-    else:
-        mixed(n, before, z, state)
+            of_input, of_state, made = at(p, i, t, 0, width), of_example(z, i, units), at(gates, i, t, 0, width)
+            state, h_t = of_example(states, i, units), at(h, i, t, 0, units)
+            if is_skipped(mask, i, t):
+                gru_candidate(units, of_input, bias, of_state, state, unused, unused, made)
+                copy(state, h_t)
+            else:
+                gru_candidate(units, of_input, bias, of_state, state, state, h_t, made)
 
 
 @compiled
@@ -104,21 +106,26 @@ def gru_gradient(
     """(∂C/∂p, ∂C/∂s, ∂C/∂(first h)), `reset_after`; s is the state's part of the sums."""
     dp, ds, dh = outputs
     rows, steps, units = h.shape
-    fill(window1(dh, 0, dh.size), F(0.0))
+    width = 3 * units
+    d, after = carved(scratch, 0, rows * width)
+    zeros, after = carved(scratch, after, 4 * units)
+    packed = rest_of(scratch, after)
+    pack(1, units, width, weight, width, packed)
+    states = window1(dh, 0, dh.size)
+    fill(states, F(0.0))
+    fill(zeros, F(0.0))
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
-            r, of_state = at(gates, i, t, 0, units), at(gates, i, t, 3 * units, units)
-            dr, dn, dsn = at(dp, i, t, 0, units), at(dp, i, t, 2 * units, units), at(ds, i, t, 2 * units, units)
-            _candidate_gradient(gates, h, h0, i, t, last, of_h, of_gates, mask, dp, dh)
-            product(dn, of_state, dr)
-            product(dn, r, dsn)
-            if of_gates is not None:
-                add(at(of_gates, i, t, 0, units), dr)
-                add(at(of_gates, i, t, 3 * units, units), dsn)
-            times_sigmoid_slope(r, dr)
-            copy(at(dp, i, t, 0, 2 * units), at(ds, i, t, 0, 2 * units))
-        add_product_back(ds, t, 3 * units, weight, F(1.0), dh, scratch)
+            state, g, before = of_example(states, i, units), at(gates, i, t, 0, 4 * units), earlier(h0, h, i, last)
+            to_h, to_gates = or_zeros(of_h, i, t, zeros), or_zeros(of_gates, i, t, zeros)
+            kept, ds_t, dp_t = of_example(d, i, width), at(ds, i, t, 0, width), at(dp, i, t, 0, width)
+            if is_skipped(mask, i, t):
+                add(to_h, state)
+                gru_gates_back(units, g, before, zeros, to_gates, zeros, kept, ds_t, dp_t)
+            else:
+                gru_gates_back(units, g, before, to_h, to_gates, state, kept, ds_t, dp_t)
+        packed_product(rows, units, width, d, width, packed, F(1.0), states, units)
 
 
 @compiled
@@ -129,60 +136,51 @@ def gru_gradient_reset_before(
     """(∂C/∂p, ∂C/∂s, ∂C/∂(first h)), the reset gate applied to the state itself; both sums have the same gradient."""
     dp, ds, dh = outputs
     rows, steps, units = h.shape
-    size = rows * units
-    through, rest = window1(scratch, 0, size), window1(scratch, size, scratch.size - size)
-    fill(window1(dh, 0, dh.size), F(0.0))
+    width = 3 * units
+    d, after = carved(scratch, 0, rows * width)
+    through, after = carved(scratch, after, rows * units)
+    zeros, after = carved(scratch, after, width)
+    of_switches, of_candidate = halves(rest_of(scratch, after))
+    pack(1, units, 2 * units, weight, width, of_switches)
+    pack(1, units, units, window1(weight, 2 * units, weight.size - 2 * units), width, of_candidate)
+    states = window1(dh, 0, dh.size)
+    fill(states, F(0.0))
+    fill(zeros, F(0.0))
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
-            _candidate_gradient(gates, h, h0, i, t, last, of_h, of_gates, mask, dp, dh)
-        start = t * 3 * units + 2 * units
-        gemm(
-            0, 1, rows, units, units, F(1.0), window1(dp, start, dp.size - start), steps * 3 * units,
-            window1(weight, 2 * units, weight.size - 2 * units), 3 * units, F(0.0), through, units, rest, 1, 0,
-        )  # fmt: skip
+            state, g, before = of_example(states, i, units), at(gates, i, t, 0, width), earlier(h0, h, i, last)
+            to_h, to_gates = or_zeros(of_h, i, t, zeros), or_zeros(of_gates, i, t, zeros)
+            kept, ds_t, dp_t = of_example(d, i, width), at(ds, i, t, 0, width), at(dp, i, t, 0, width)
+            if is_skipped(mask, i, t):
+                add(to_h, state)
+                gru_candidate_back(units, g, before, zeros, to_gates, zeros, kept, ds_t, dp_t)
+            else:
+                gru_candidate_back(units, g, before, to_h, to_gates, state, kept, ds_t, dp_t)
+        candidates = window1(d, 2 * units, d.size - 2 * units)
+        packed_product(rows, units, units, candidates, width, of_candidate, F(0.0), through, units)
         for i in range(rows):
-            r, dr, back = at(gates, i, t, 0, units), at(dp, i, t, 0, units), window1(through, i * units, units)
-            product(back, earlier(h0, h, i, last), dr)
-            if of_gates is not None:
-                add(at(of_gates, i, t, 0, units), dr)
-            times_sigmoid_slope(r, dr)
-            add_product(back, r, window1(dh, i * units, units))
-            copy(at(dp, i, t, 0, 3 * units), at(ds, i, t, 0, 3 * units))
-        add_product_back(dp, t, 2 * units, weight, F(1.0), dh, rest)
+            gru_switches_back(
+                units, at(gates, i, t, 0, width), earlier(h0, h, i, last), of_example(through, i, units),
+                or_zeros(of_gates, i, t, zeros), of_example(states, i, units), of_example(d, i, width),
+                at(ds, i, t, 0, width), at(dp, i, t, 0, width),
+            )  # fmt: skip
+        packed_product(rows, units, 2 * units, d, width, of_switches, F(1.0), states, units)
 
 
 @compiled
-def _candidate_gradient(
-    gates: Any, h: Any, h0: Any, i: Any, t: Any, last: Any, of_h: Any, of_gates: Any, mask: Any, dp: Any, dh: Any
-) -> None:
-    """Of example i: dp's entries of z and n, and what of the state's gradient goes straight to the step before."""
-    units = h.shape[2]
-    z, n = at(gates, i, t, units, units), at(gates, i, t, 2 * units, units)
-    state, before = window1(dh, i * units, units), earlier(h0, h, i, last)
-    dz, dn = at(dp, i, t, units, units), at(dp, i, t, 2 * units, units)
-    if of_h is not None:
-        add(at(of_h, i, t, 0, units), state)
-    if is_skipped(mask, i, t):
-        fill(dz, F(0.0))
-        fill(dn, F(0.0))
-    else:
-        for j in range(units):
-            dz[j] = state[j] * (before[j] - n[j])
-        for j in range(units):
-            dn[j] = state[j] * (F(1.0) - z[j])
-        scale(z, state)
-    if of_gates is not None:
-        add(at(of_gates, i, t, units, 2 * units), at(dp, i, t, units, 2 * units))
-    times_sigmoid_slope(z, dz)
-    times_tanh_slope(n, dn)
+def halves(x: Any) -> Any:
+    """An array's two halves, the second beginning on a cache line."""
+    half = x.size // 32 * 16
+    return window1(x, 0, half), window1(x, half, half)
 
 
 def _scratch(launch: Launch) -> int:
-    """Of what the reset gate leaves of the states, and of the product with them."""
+    """Of sums, states, what the reset gate leaves of them, and the packed weights, whole or in two halves."""
     p, weight = launch.inputs[:2]
-    units = weight.shape[0]
-    return p.shape[0] * units + product_scratch(p.shape[0], units, transposed=False)
+    rows, (units, width) = p.shape[0], weight.shape
+    packed = max(packed_size(width, units), 2 * packed_size(2 * units, units) + 32)
+    return room(rows * width, rows * units, rows * units, units) + packed
 
 
 def _variant(launch: Launch) -> str:
@@ -196,10 +194,11 @@ def _gru(writer: Writer, launch: Launch) -> None:
 
 
 def _gradient_scratch(launch: Launch) -> int:
-    """Of the gradient that goes through the reset gate, and of the product back."""
+    """Of the sums' gradients, what goes through the reset gate, zeros, and the packed weights."""
     gates, weight = launch.inputs[:2]
-    rows, units = gates.shape[0], weight.shape[0]
-    return rows * units + product_scratch(rows, weight.shape[1], transposed=False)
+    rows, (units, width) = gates.shape[0], weight.shape
+    packed = max(packed_size(units, width), 2 * packed_size(units, 2 * units) + 32)
+    return room(rows * width, rows * units, 4 * units) + packed
 
 
 @emits("gru_gradient", calls=(gru_gradient, gru_gradient_reset_before), scratch=_gradient_scratch, rows=True, full=(1,))

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from nnctl.backends.cpu.cells.passes import lstm_gates, lstm_gates_back
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.intrinsics import window1
+from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer
-from nnctl.backends.cpu.gemm.product import product_scratch
+from nnctl.backends.cpu.gemm.product import packed_size
 from nnctl.backends.cpu.kernels.layout import copy, fill
 from nnctl.backends.cpu.kernels.scan import (
     add,
-    add_product,
-    add_product_back,
-    add_state_product,
     at,
+    carved,
     earlier,
     flag,
     gradients_given,
     is_skipped,
     moment,
-    of_step,
+    of_example,
     optional,
-    product,
-    scale,
-    tanh_of,
-    times_sigmoid_slope,
-    times_tanh_slope,
-    to_sigmoid,
-    to_tanh,
+    or_zeros,
+    rest_of,
+    room,
     write_scan,
 )
 from nnctl.plan.plan import Launch
@@ -41,23 +36,28 @@ def lstm(p: Any, weight: Any, h0: Any, c0: Any, mask: Any, reverse: Any, scratch
     """(h, c, gates); the gates i, f, g, o side by side."""
     h, c, gates = outputs
     rows, steps, units = h.shape
+    width = 4 * units
+    z, after = carved(scratch, 0, rows * width)
+    states, after = carved(scratch, after, rows * units)
+    cells, after = carved(scratch, after, rows * units)
+    unused, after = carved(scratch, after, units)
+    packed = rest_of(scratch, after)
+    pack(0, width, units, weight, width, packed)
+    copy(window1(h0, 0, h0.size), states)
+    copy(window1(c0, 0, c0.size), cells)
     for s in range(steps):
-        t, last = moment(s, steps, reverse)
-        of_step(p, t, gates)
-        add_state_product(h0, h, t, last, weight, 4 * units, gates, scratch)
+        t, _ = moment(s, steps, reverse)
+        packed_product(rows, width, units, states, units, packed, F(0.0), z, width)
         for i in range(rows):
-            to_sigmoid(at(gates, i, t, 0, 2 * units))
-            to_tanh(at(gates, i, t, 2 * units, units))
-            to_sigmoid(at(gates, i, t, 3 * units, units))
-            cell, hidden = at(c, i, t, 0, units), at(h, i, t, 0, units)
+            of_input, of_state, made = at(p, i, t, 0, width), of_example(z, i, width), at(gates, i, t, 0, width)
+            state, cell = of_example(states, i, units), of_example(cells, i, units)
+            h_t, c_t = at(h, i, t, 0, units), at(c, i, t, 0, units)
             if is_skipped(mask, i, t):
-                copy(earlier(c0, c, i, last), cell)
-                copy(earlier(h0, h, i, last), hidden)
-                continue
-            product(at(gates, i, t, units, units), earlier(c0, c, i, last), cell)
-            add_product(at(gates, i, t, 0, units), at(gates, i, t, 2 * units, units), cell)
-            tanh_of(cell, hidden)
-            scale(at(gates, i, t, 3 * units, units), hidden)
+                lstm_gates(units, of_input, of_state, cell, unused, unused, unused, unused, made)
+                copy(state, h_t)
+                copy(cell, c_t)
+            else:
+                lstm_gates(units, of_input, of_state, cell, cell, state, h_t, c_t, made)
 
 
 @compiled
@@ -68,53 +68,40 @@ def lstm_gradient(
     """(∂C/∂p, ∂C/∂(first h), ∂C/∂(first c)) from the gradients of h, c and the gates, None where there is none."""
     dp, dh, dc = outputs
     rows, steps, units = c.shape
-    squashed, rest = window1(scratch, 0, units), window1(scratch, units, scratch.size - units)
-    fill(window1(dh, 0, dh.size), F(0.0))
-    fill(window1(dc, 0, dc.size), F(0.0))
+    width = 4 * units
+    d, after = carved(scratch, 0, rows * width)
+    zeros, after = carved(scratch, after, width)
+    packed = rest_of(scratch, after)
+    pack(1, units, width, weight, width, packed)
+    states, cells = window1(dh, 0, dh.size), window1(dc, 0, dc.size)
+    fill(states, F(0.0))
+    fill(cells, F(0.0))
+    fill(zeros, F(0.0))
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
-            hidden, cell = window1(dh, i * units, units), window1(dc, i * units, units)
-            if of_h is not None:
-                add(at(of_h, i, t, 0, units), hidden)
-            if of_c is not None:
-                add(at(of_c, i, t, 0, units), cell)
-            i_, f_, g_, o_ = (
-                at(gates, i, t, 0, units), at(gates, i, t, units, units),
-                at(gates, i, t, 2 * units, units), at(gates, i, t, 3 * units, units),
-            )  # fmt: skip
-            di, df, dg, do = (
-                at(dp, i, t, 0, units), at(dp, i, t, units, units),
-                at(dp, i, t, 2 * units, units), at(dp, i, t, 3 * units, units),
-            )  # fmt: skip
-            skip = is_skipped(mask, i, t)
-            if skip:
-                fill(at(dp, i, t, 0, 4 * units), F(0.0))
+            state, cell = of_example(states, i, units), of_example(cells, i, units)
+            g, c_t, before = at(gates, i, t, 0, width), at(c, i, t, 0, units), earlier(c0, c, i, last)
+            to_h, to_c, to_gates = (
+                or_zeros(of_h, i, t, zeros),
+                or_zeros(of_c, i, t, zeros),
+                or_zeros(of_gates, i, t, zeros),
+            )
+            kept, dp_t = of_example(d, i, width), at(dp, i, t, 0, width)
+            if is_skipped(mask, i, t):
+                add(to_h, state)
+                add(to_c, cell)
+                lstm_gates_back(units, g, c_t, before, zeros, zeros, to_gates, zeros, zeros, kept, dp_t)
             else:
-                tanh_of(at(c, i, t, 0, units), squashed)
-                product(hidden, squashed, do)
-                scale(o_, hidden)
-                times_tanh_slope(squashed, hidden)
-                add(hidden, cell)
-                product(cell, g_, di)
-                product(cell, earlier(c0, c, i, last), df)
-                product(cell, i_, dg)
-            if of_gates is not None:
-                add(at(of_gates, i, t, 0, 4 * units), at(dp, i, t, 0, 4 * units))
-            times_sigmoid_slope(i_, di)
-            times_sigmoid_slope(f_, df)
-            times_tanh_slope(g_, dg)
-            times_sigmoid_slope(o_, do)
-            if not skip:
-                scale(f_, cell)
-                fill(hidden, F(0.0))
-        add_product_back(dp, t, 4 * units, weight, F(1.0), dh, rest)
+                lstm_gates_back(units, g, c_t, before, to_h, to_c, to_gates, state, cell, kept, dp_t)
+        packed_product(rows, units, width, d, width, packed, F(1.0), states, units)
 
 
 def _scratch(launch: Launch) -> int:
-    """Of the product with the state."""
+    """Of sums, states, cells and the packed weights."""
     p, weight = launch.inputs[:2]
-    return product_scratch(p.shape[0], weight.shape[0], transposed=False)
+    rows, (units, width) = p.shape[0], weight.shape
+    return room(rows * width, rows * units, rows * units, units) + packed_size(width, units)
 
 
 @emits("lstm", calls=(lstm,), scratch=_scratch, rows=True, full=(1,))
@@ -124,9 +111,10 @@ def _lstm(writer: Writer, launch: Launch) -> None:
 
 
 def _gradient_scratch(launch: Launch) -> int:
-    """Of a cell's tanh, and of the product back."""
+    """Of the sums' gradients, zeros and the packed weights."""
     gates, weight = launch.inputs[:2]
-    return weight.shape[0] + product_scratch(gates.shape[0], weight.shape[1], transposed=False)
+    units, width = weight.shape
+    return room(gates.shape[0] * width, width) + packed_size(units, width)
 
 
 @emits("lstm_gradient", calls=(lstm_gradient,), scratch=_gradient_scratch, rows=True, full=(1,))

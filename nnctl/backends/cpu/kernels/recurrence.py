@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from nnctl.backends.cpu.cells.passes import leaky_rnn_tanh, rnn_relu, rnn_relu_back, rnn_tanh, rnn_tanh_back
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.intrinsics import window1
+from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer
-from nnctl.backends.cpu.gemm.product import product_scratch
+from nnctl.backends.cpu.gemm.product import packed_size
 from nnctl.backends.cpu.kernels.layout import copy, fill
 from nnctl.backends.cpu.kernels.scan import (
     add,
-    add_product_back,
-    add_state_product,
     at,
-    earlier,
+    carved,
     flag,
     is_skipped,
     moment,
-    of_step,
+    of_example,
     optional,
-    times_relu_slope,
-    times_tanh_slope,
-    to_relu,
-    to_tanh,
+    rest_of,
+    room,
     write_scan,
 )
 from nnctl.plan.plan import Launch
@@ -35,32 +32,40 @@ from nnctl.plan.plan import Launch
 def rnn(p: Any, weight: Any, first: Any, mask: Any, relu: Any, reverse: Any, scratch: Any, h: Any) -> None:
     """h_t ← f(p_t + h_{t−1}·R)."""
     rows, steps, units = h.shape
+    z, after = carved(scratch, 0, rows * units)
+    states, after = carved(scratch, after, rows * units)
+    packed = rest_of(scratch, after)
+    pack(0, units, units, weight, units, packed)
+    copy(window1(first, 0, first.size), states)
     for s in range(steps):
-        t, last = moment(s, steps, reverse)
-        of_step(p, t, h)
-        add_state_product(first, h, t, last, weight, units, h, scratch)
+        t, _ = moment(s, steps, reverse)
+        packed_product(rows, units, units, states, units, packed, F(0.0), z, units)
         for i in range(rows):
-            state = at(h, i, t, 0, units)
+            of_input, of_state = at(p, i, t, 0, units), of_example(z, i, units)
+            state, hidden = of_example(states, i, units), at(h, i, t, 0, units)
             if is_skipped(mask, i, t):
-                copy(earlier(first, h, i, last), state)
+                copy(state, hidden)
             elif relu:
-                to_relu(state)
+                rnn_relu(units, of_input, of_state, state, hidden)
             else:
-                to_tanh(state)
+                rnn_tanh(units, of_input, of_state, state, hidden)
 
 
 @compiled
 def leaky_rnn(p: Any, weight: Any, first: Any, leak: Any, scratch: Any, h: Any) -> None:
     """h_t ← (1 − α)h_{t−1} + α·tanh(p_t + h_{t−1}·R)."""
     rows, steps, units = h.shape
+    z, after = carved(scratch, 0, rows * units)
+    states, after = carved(scratch, after, rows * units)
+    packed = rest_of(scratch, after)
+    pack(0, units, units, weight, units, packed)
+    copy(window1(first, 0, first.size), states)
     for t in range(steps):
-        of_step(p, t, h)
-        add_state_product(first, h, t, t - 1, weight, units, h, scratch)
+        packed_product(rows, units, units, states, units, packed, F(0.0), z, units)
         for i in range(rows):
-            state, before = at(h, i, t, 0, units), earlier(first, h, i, t - 1)
-            to_tanh(state)
-            for j in range(units):
-                state[j] = (F(1.0) - leak) * before[j] + leak * state[j]
+            state = of_example(states, i, units)
+            of_input, of_state = at(p, i, t, 0, units), of_example(z, i, units)
+            leaky_rnn_tanh(units, leak, of_input, of_state, state, state, at(h, i, t, 0, units))
 
 
 @compiled
@@ -68,28 +73,31 @@ def rnn_gradient(h: Any, weight: Any, g: Any, mask: Any, relu: Any, reverse: Any
     """(∂C/∂p, ∂C/∂(first state)) from g = ∂C/∂h."""
     dp, dh = outputs
     rows, steps, units = h.shape
-    fill(window1(dh, 0, dh.size), F(0.0))
+    d, after = carved(scratch, 0, rows * units)
+    packed = rest_of(scratch, after)
+    pack(1, units, units, weight, units, packed)
+    states = window1(dh, 0, dh.size)
+    fill(states, F(0.0))
     for s in range(steps):
         t, _ = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
-            state, gradient = window1(dh, i * units, units), at(dp, i, t, 0, units)
-            add(at(g, i, t, 0, units), state)
+            state, of_h, hidden = of_example(states, i, units), at(g, i, t, 0, units), at(h, i, t, 0, units)
+            kept, gradient = of_example(d, i, units), at(dp, i, t, 0, units)
             if is_skipped(mask, i, t):
+                add(of_h, state)
+                fill(kept, F(0.0))
                 fill(gradient, F(0.0))
-                continue
-            copy(state, gradient)
-            if relu:
-                times_relu_slope(at(h, i, t, 0, units), gradient)
+            elif relu:
+                rnn_relu_back(units, hidden, of_h, state, kept, gradient)
             else:
-                times_tanh_slope(at(h, i, t, 0, units), gradient)
-            fill(state, F(0.0))
-        add_product_back(dp, t, units, weight, F(1.0), dh, scratch)
+                rnn_tanh_back(units, hidden, of_h, state, kept, gradient)
+        packed_product(rows, units, units, d, units, packed, F(1.0), states, units)
 
 
 def _scratch(launch: Launch) -> int:
-    """Of the product with the state."""
+    """Of sums, states and the packed weights."""
     rows, _, units = launch.inputs[0].shape
-    return product_scratch(rows, units, transposed=False)
+    return room(rows * units, rows * units) + packed_size(units, units)
 
 
 @emits("rnn", "rnn_gradient", calls=(rnn, rnn_gradient), scratch=_scratch, rows=True, full=(1,))

@@ -1,0 +1,1 @@
+"""The passes of recurrent cells, as LLVM IR."""
