@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TypeAlias
 
 from nnctl.backends.codegen.inlining import Inlining
@@ -85,15 +84,11 @@ def generate(plan: Plan) -> StepSource:
     return _Generator(plan).run()
 
 
-@cache
-def _reserved() -> tuple[str, ...]:
-    return (*keyword.kwlist, *vocabulary())
-
-
 class _Generator:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.inlining = Inlining(plan.inlined)
+        self.reserved = (*keyword.kwlist, *vocabulary())
         self.private: set[int] = set()
         """Offsets of the numbers that each thread has for itself at this point."""
         self.ever_private: dict[int, None] = {}
@@ -119,7 +114,7 @@ class _Generator:
         return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), labels)
 
     def _writer(self) -> Writer:
-        return Writer(self.plan.batch, frozenset(self.private), _reserved())
+        return Writer(self.plan.batch, frozenset(self.private), self.reserved)
 
     def _begin(self, launch: Launch) -> None:
         """Begin a launch: a number that each thread makes for itself lies in memory of its own."""
