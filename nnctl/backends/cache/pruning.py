@@ -47,7 +47,7 @@ def used(entry: Path) -> None:
 
 
 def added(entry: Path) -> None:
-    """Note an entry that is new, and prune its cache where that is due: a look through thousands of files takes time."""
+    """Note an entry that is new, and prune its cache where that is due: a look through all files takes time."""
     root = entry.parent
     with suppress(OSError):
         size = entry.lstat().st_size
