@@ -239,6 +239,8 @@ def test_a_signal_ends_a_compilation_and_leaves_nothing(root):
 
     def send() -> None:
         compiling.wait()
+        # A signal on the way into a wait is answered at its end, as Python has it: let the main thread be in it.
+        time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=send).start()

@@ -61,7 +61,7 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
 
 
 def _intact(path: Path) -> bytes | None:
-    """What was put into a file of the cache; None where there is no such file, or no such file any more."""
+    """The bytes that were put into a file of the cache; None where it is not there, or is not what was put there."""
     try:
         stored = _read(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
