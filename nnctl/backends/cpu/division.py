@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 
 from nnctl.plan.plan import Launch
 
-Division: TypeAlias = Literal["one", "rows", "blocks", "private"]
+Division: TypeAlias = Literal["one", "rows", "blocks", "columns", "private"]
 """The ways in which threads share a launch.
 
 one: the first thread makes all of it. rows: each thread its examples of the batch. blocks: each
-thread its partition of the first axis. private: each thread all of it, for itself.
+thread its partition of the first axis. columns: each thread its partition of the last. private:
+each thread all of it, for itself.
 """
 
 

@@ -14,14 +14,20 @@ ELEMENTS = {"real": F32, "index": I64, "uint8": BYTE}
 
 @dataclass(frozen=True)
 class Cut:
-    """The division of a first axis among threads: `length` units of `times` entries each, never cut within one."""
+    """The division of an axis among threads: `length` units of `times` entries each, never cut within one.
+
+    most: entries that there are, where the last unit has fewer.
+    """
 
     length: int
     times: int = 1
+    most: int | None = None
 
     def bounds(self, thread: int, threads: int) -> tuple[int, int]:
         """The first entry of a thread's part, and the one behind its last."""
-        return self.length * thread // threads * self.times, self.length * (thread + 1) // threads * self.times
+        first, last = (self.length * t // threads * self.times for t in (thread, thread + 1))
+        most = last if self.most is None else self.most
+        return min(first, most), min(last, most)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ Part: TypeAlias = Literal["full", "partition"]
 """All of a slot, or the rows or blocks of the thread that asks."""
 LOOP_VARIABLES = "ijklmn"
 SCRATCH = "scratch"
+_LINE = 16
+"""Numbers of a cache line, which two threads had better not share."""
 _PLAIN = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
 """Constants that are worth showing to the compiler."""
 
@@ -113,6 +115,13 @@ class Writer:
         return self._named("first", BoundParameter(cut, last=False)), self._named(
             "last", BoundParameter(cut, last=True)
         )
+
+    def column_bounds(self, slot: Slot) -> tuple[str, str]:
+        """First and one-past-last index of the thread's partition of a slot's last axis, whole cache lines each."""
+        columns = slot.shape[-1]
+        cut = Cut(-(-columns // _LINE), _LINE, columns)
+        first = self._named("first", BoundParameter(cut, last=False))
+        return first, self._named("last", BoundParameter(cut, last=True))
 
     def count(self, slot: Slot, part: Part = "partition") -> str:
         """Entries of the first axis that a part has."""
