@@ -88,3 +88,12 @@ def test_a_step_beside_others_is_held_against_its_fair_share() -> None:
     rows = [{"neighbours": n, "fair": fair, "step_s": {"nnctl": times}} for n, fair, times in
             ((0, 1.0, [1e-3, 9e-3, 1e-3]), (2, 2.0, [3e-3, 3e-3, 8e-3]))]  # fmt: skip
     assert neighbours.lines_of(rows)[2:] == ["| 0 | 1.00 | 1 | 1.00 | 1.00 |", "| 2 | 2.00 | 3 | 3.00 | 1.50 |"]
+
+
+@pytest.mark.compile
+@pytest.mark.slow
+def test_a_step_is_timed_beside_a_neighbour(capsys: pytest.CaptureFixture[str]) -> None:
+    neighbours.main(["--quick", "--alone"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "| busy processes | fair share | nnctl, ms | times quiet | over fair |" in lines
+    assert [line[:11] for line in lines if line.endswith(" |")][1:] == ["| 0 | 1.00 ", "| 1 | 1.33 "]

@@ -31,13 +31,13 @@ def applied(bits, name, units, arrays, scalars=()):
     """Apply a pass to arrays of NumPy, in place; what lies around them must stay."""
     formula = PASSES[name]
     kind = ctypes.CFUNCTYPE(
-        None, ctypes.c_int64, *[ctypes.c_float] * len(scalars), *[ctypes.c_void_p] * len(formula.arrays)
+        None, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_float] * len(scalars), *[ctypes.c_void_p] * len(formula.arrays)
     )
     memory = {key: np.full(array.size + 2 * GUARD, -5.0, np.float32) for key, array in arrays.items()}
     for key, array in arrays.items():
         memory[key][GUARD:-GUARD] = array
     pointers = [memory[key][GUARD:].ctypes.data for key in formula.arrays]
-    kind(compiled(bits).get_function_address(PREFIX + name))(units, *scalars, *pointers)
+    kind(compiled(bits).get_function_address(PREFIX + name))(units, 1, *scalars, *pointers)
     for key, array in arrays.items():
         array[...] = memory[key][GUARD:-GUARD]
         around = np.concatenate([memory[key][:GUARD], memory[key][-GUARD:]])

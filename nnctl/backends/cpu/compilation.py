@@ -73,7 +73,7 @@ def walker() -> tuple[Any, int, int]:
 
 
 class _Counter:
-    """What is said while kinds are compiled."""
+    """A report on the log, while kinds are compiled."""
 
     def __init__(self, kinds: int, what: str) -> None:
         self._kinds = kinds
@@ -147,7 +147,7 @@ def _sources() -> tuple[bytes, ...]:
 
 
 def _loaders(kinds: Iterable[Kind]) -> list[Callable[[], object]]:
-    """What binds the symbols that these kinds' functions call, by themselves or through others."""
+    """The loaders of the symbols that these kinds' functions call, by themselves or through others."""
     waiting: list[Any] = []
     for kind in kinds:
         code = compile(kind.text, "<kind>", "exec").co_consts[0]

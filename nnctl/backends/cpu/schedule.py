@@ -2,7 +2,8 @@
 
 Work on examples is divided by rows of the batch: from the gather to the last
 backward product of a dense net a thread needs nothing of the others. Work on
-weights is divided by blocks of their first axis. Between the two, threads wait
+weights is divided by blocks of their first axis; gradients of convolutions' kernels, whose first axis is
+short, by strips of all their taps and channels. Between the two, threads wait
 at a barrier. So a step of a dense net has two phases, whatever its depth.
 """
 
@@ -25,9 +26,7 @@ from nnctl.plan.plan import Plan
 from nnctl.plan.strategy import Scheduled
 
 
-def lowered(
-    graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32", *, owned: bool = False
-) -> Plan:
+def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32", *, owned: bool = False) -> Plan:
     """The plan of a graph whose launches know their division.
 
     owned: whether threads own the columns of weights where they can.
@@ -185,6 +184,8 @@ def _division_of(node: Node) -> Division:
         # A product that sums over the batch has no rows to divide, whatever the shape of its result.
         across = bool(node.attributes.get("transpose_a"))
         return "rows" if formula or (emitter is not None and emitter.rows and not across) else "one"
+    if emitter is not None and emitter.strips:
+        return "strips"
     if output.shape[0] == 1:
         return "one"
     return "blocks" if formula or (emitter is not None and emitter.blocks) else "one"

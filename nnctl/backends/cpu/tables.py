@@ -37,7 +37,7 @@ _WORD = 8
 
 @dataclass(frozen=True)
 class Memory:
-    """Where the slots of a step lie. storage, constants: arrays by key, which must outlive the tables."""
+    """Arrays that the slots of a step lie in. storage, constants: arrays by key, which must outlive the tables."""
 
     arena: Array
     storage: Mapping[str, Array]
@@ -129,7 +129,7 @@ class ThreadTable:
         self._add(function, arguments)
 
     def _words_of(self, parameter: Parameter, word: int) -> list[int]:
-        """What a parameter is for this thread. word: the place of its first word."""
+        """Words that this thread passes for a parameter. word: the place of its first word."""
         match parameter:
             case WholeParameter():
                 return [parameter.value]
@@ -188,7 +188,7 @@ def _bytes(element: Number) -> int:
 
 
 def address_of(array: Array) -> int:
-    """Where an array begins."""
+    """The address of an array."""
     return int(array.__array_interface__["data"][0])
 
 

@@ -1,14 +1,18 @@
 """The passes of recurrent cells: all that a cell does with an example at a step, but for the products, in one loop.
 
-Each is a function of the units, of scalars and of arrays, what it writes last. `z` is the product
-with the state; `cell` and `state` are what the next step starts from, `c` and `h` the same in the
-sequence. On the way back `of_…` is the gradient that comes from outside, 0 where there is none,
-`dh` and `dc` are what comes from the step behind; `d` is a copy of the sums' gradient for the
-product back.
+Each is a function of the units, of the way of the scan, of scalars and of arrays, what it writes
+last. `z` is the product with the state; `cell` and `state` are what the next step starts from, `c`
+and `h` the same in the sequence. On the way back `of_…` is the gradient that comes from outside, 0
+where there is none, `dh` and `dc` are what comes from the step behind; `d` is a copy of the sums'
+gradient for the product back.
+
+Examples of a sequence lie far apart, so the processor does not see coming what the next step reads
+and writes: each step asks for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnctl.backends.cpu.cells.vectors_ir import Formula, Units, Vector, VectorCode, declarations, function_of
@@ -18,11 +22,11 @@ PREFIX = "nnctl_"
 
 @dataclass(frozen=True)
 class Pass:
-    """A formula, and the names of its scalars and arrays."""
+    """A formula, the names of its scalars, and its arrays: how many gates of each lie between steps, 0 for others."""
 
     formula: Formula
     scalars: tuple[str, ...]
-    arrays: tuple[str, ...]
+    arrays: Mapping[str, int]
 
 
 def _sigmoid_slope(code: VectorCode, a: Vector) -> Vector:
@@ -172,25 +176,28 @@ def _candidate_gradient(
     return du, dn, state * u
 
 
-_OUT = ("state", "h")
-_OF = ("of_h", "of_c", "of_gates")
-_BACK = ("dh", "d", "dp")
-_GRU_BACK = ("dh", "d", "ds", "dp")
+def _pass(formula: Formula, arrays: str, *scalars: str) -> Pass:
+    """A pass over the arrays that the words name; one in a sequence says how many gates it has."""
+    words = (word.partition(":") for word in arrays.split())
+    return Pass(formula, scalars, {name: int(gates or 0) for name, _, gates in words})
+
+
 PASSES = {
-    "rnn_tanh": Pass(_rnn_tanh, (), ("p", "z", *_OUT)),
-    "rnn_relu": Pass(_rnn_relu, (), ("p", "z", *_OUT)),
-    "leaky_rnn_tanh": Pass(_leaky_rnn, ("leak",), ("p", "z", "before", *_OUT)),
-    "rnn_tanh_back": Pass(_rnn_tanh_back, (), ("h", "of_h", *_BACK)),
-    "rnn_relu_back": Pass(_rnn_relu_back, (), ("h", "of_h", *_BACK)),
-    "lstm_gates": Pass(_lstm, (), ("p", "z", "before", "cell", *_OUT, "c", "gates")),
-    "lstm_gates_back": Pass(_lstm_back, (), ("gates", "c", "before", *_OF, "dh", "dc", "d", "dp")),
-    "gru_gates": Pass(_gru, (), ("p", "bias", "z", "before", *_OUT, "gates")),
-    "gru_gates_back": Pass(_gru_back, (), ("gates", "before", "of_h", "of_gates", *_GRU_BACK)),
-    "gru_switches": Pass(_gru_switches, (), ("p", "bias", "z", "state", "kept", "gates")),
-    "gru_candidate": Pass(_gru_candidate, (), ("p", "bias", "z", "before", *_OUT, "gates")),
-    "gru_candidate_back": Pass(_gru_candidate_back, (), ("gates", "before", "of_h", "of_gates", *_GRU_BACK)),
-    "gru_switches_back": Pass(_gru_switches_back, (), ("gates", "before", "through", "of_gates", *_GRU_BACK)),
-}  # fmt: skip
+    "rnn_tanh": _pass(_rnn_tanh, "p:1 z state h:1"),
+    "rnn_relu": _pass(_rnn_relu, "p:1 z state h:1"),
+    "leaky_rnn_tanh": _pass(_leaky_rnn, "p:1 z before state h:1", "leak"),
+    "rnn_tanh_back": _pass(_rnn_tanh_back, "h:1 of_h:1 dh d dp:1"),
+    "rnn_relu_back": _pass(_rnn_relu_back, "h:1 of_h:1 dh d dp:1"),
+    "lstm_gates": _pass(_lstm, "p:4 z before cell state h:1 c:1 gates:4"),
+    # What is c at the next step is `before` at this one.
+    "lstm_gates_back": _pass(_lstm_back, "gates:4 c before:1 of_h:1 of_c of_gates dh dc d dp:4"),
+    "gru_gates": _pass(_gru, "p:3 bias z before state h:1 gates:4"),
+    "gru_gates_back": _pass(_gru_back, "gates:4 before:1 of_h:1 of_gates dh d ds:3 dp:3"),
+    "gru_switches": _pass(_gru_switches, "p:3 bias z state kept gates:3"),
+    "gru_candidate": _pass(_gru_candidate, "p:3 bias z before state h:1 gates:3"),
+    "gru_candidate_back": _pass(_gru_candidate_back, "gates:3 before:1 of_h:1 of_gates dh d ds:3 dp:3"),
+    "gru_switches_back": _pass(_gru_switches_back, "gates:3 before through of_gates dh d ds:3 dp:3"),
+}
 """Every pass by its name."""
 
 

@@ -7,7 +7,7 @@ behind them. Multiply-adds may be fused; nothing is reordered.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
@@ -44,12 +44,24 @@ class Units:
 
     code: VectorCode
     pointer: str
+    ahead: str | None
+    """Elements to what the next step reads or writes here, which is asked for; None where that is not needed."""
 
     def __getitem__(self, gate: int) -> Vector:
-        return self.code.loaded(self._place(gate))
+        place = self._place(gate)
+        self._fetch(place, writing=False)
+        return self.code.loaded(place)
 
     def __setitem__(self, gate: int, value: Vector) -> None:
-        self.code.store(value, self._place(gate))
+        place = self._place(gate)
+        self._fetch(place, writing=True)
+        self.code.store(value, place)
+
+    def _fetch(self, place: str, *, writing: bool) -> None:
+        if self.ahead is None or self.code.mask is not None:
+            return
+        next_place = self.code.text.let("next", f"getelementptr float, ptr {place}, i64 {self.ahead}")
+        self.code.text.say(f"call void @llvm.prefetch.p0(ptr {next_place}, i32 {int(writing)}, i32 2, i32 1)")
 
     def _place(self, gate: int) -> str:
         t = self.code.text
@@ -151,16 +163,28 @@ Formula = Callable[..., None]
 """A formula's writer: of its code and of each array, which it indexes by gates."""
 
 
-def function_of(symbol: str, formula: Formula, arrays: tuple[str, ...], scalars: tuple[str, ...], lanes: int) -> str:
-    """The function (units, scalars…, arrays…) that applies a formula at every unit."""
+def function_of(symbol: str, formula: Formula, arrays: Mapping[str, int], scalars: tuple[str, ...], lanes: int) -> str:
+    """The function (units, ahead, scalars…, arrays…) that applies a formula at every unit.
+
+    arrays: of each, how many units lie between steps, 0 where all steps have the same memory. ahead: 1 or −1, the
+    way of the scan.
+    """
     t = IrText()
-    parameters = ["i64 %units", *(f"float %{name}" for name in scalars), *(f"ptr %{name}" for name in arrays)]
+    parameters = [
+        "i64 %units",
+        "i64 %ahead",
+        *(f"float %{name}" for name in scalars),
+        *(f"ptr %{name}" for name in arrays),
+    ]
 
     def apply(position: str, mask: str | None) -> None:
         code = VectorCode(t, lanes, position, mask)
-        formula(code, *(code.spread(f"%{name}") for name in scalars), *(Units(code, f"%{name}") for name in arrays))
+        units = (Units(code, f"%{name}", ahead[gates] if gates else None) for name, gates in arrays.items())
+        formula(code, *(code.spread(f"%{name}") for name in scalars), *units)
 
     t.label("entry")
+    t.say("%step = mul i64 %ahead, %units")
+    ahead = {gates: t.let("ahead", f"mul i64 %step, {gates}") for gates in sorted({*arrays.values()} - {0})}
     t.say(f"%left = urem i64 %units, {lanes}")
     t.say("%whole = sub i64 %units, %left")
     t.say("%none = icmp eq i64 %whole, 0")
@@ -193,6 +217,7 @@ def declarations(lanes: int) -> str:
     return "\n".join([
         f"declare {v} @llvm.masked.load.v{lanes}f32.p0(ptr, i32, {m}, {v})",
         f"declare void @llvm.masked.store.v{lanes}f32.p0({v}, ptr, i32, {m})",
+        "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
         f"declare {v} @llvm.fabs.v{lanes}f32({v})",
         f"declare {v} @llvm.copysign.v{lanes}f32({v}, {v})",
     ])  # fmt: skip

@@ -51,7 +51,7 @@ def intrinsic(lowering: Function) -> Callable[[T], T]:
 
 
 def lowering_of(function: Any) -> Function | None:
-    """What writes the instructions that a function stands for; None for any other function."""
+    """The writer of the instructions that a function stands for; None for any other function."""
     found: Function | None = getattr(function, _INTRINSIC, None)
     return found
 

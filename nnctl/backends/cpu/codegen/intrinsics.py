@@ -46,7 +46,7 @@ _LOAD = "__load__"
 
 
 def loader_of(function: Any) -> Callable[[], object] | None:
-    """What binds the symbol that a function stands for; None for any other function."""
+    """The loader of the symbol that a function stands for; None for any other function."""
     found: Callable[[], object] | None = getattr(function, _LOAD, None)
     return found
 

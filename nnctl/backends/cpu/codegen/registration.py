@@ -22,7 +22,7 @@ class Emitter:
     rows: whether it treats each example by itself, where the result's first axis is the
     batch. blocks: whether it can make a block of the first axis of a result that is not
     batched. full: inputs that every thread reads in full all the same. partition: inputs of
-    which a thread reads only its block.
+    which a thread reads only its block. strips: whether it can make some rows of a result seen as a matrix.
     """
 
     write: Emit
@@ -32,6 +32,7 @@ class Emitter:
     blocks: bool
     full: tuple[int, ...]
     partition: tuple[int, ...]
+    strips: bool = False
 
 
 EMITTERS: dict[str, Emitter] = {}
@@ -45,11 +46,12 @@ def emits(
     blocks: bool = False,
     full: tuple[int, ...] = (),
     partition: tuple[int, ...] = (),
+    strips: bool = False,
 ) -> Callable[[Emit], Emit]:
     """Enter the decorated function as the writer of the ops called `names`. Raises ValueError for one that has one."""
 
     def decorate(function: Emit) -> Emit:
-        emitter = Emitter(function, calls, scratch, rows, blocks, full, partition)
+        emitter = Emitter(function, calls, scratch, rows, blocks, full, partition, strips)
         for name in names:
             if name in EMITTERS:
                 raise ValueError(f"op {name!r} has two emitters")

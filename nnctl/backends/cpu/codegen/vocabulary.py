@@ -21,7 +21,7 @@ _BUILT_IN = {"math": math, "abs": abs, "max": max, "min": min, "range": range, "
 
 @cache
 def vocabulary() -> Mapping[str, Any]:
-    """What each name stands for. Raises ValueError where two functions have one name."""
+    """The object of each name. Raises ValueError where two functions have one name."""
     found: dict[str, Any] = {"F": F, **_BUILT_IN}
     for function in (*_OF_ALL, *FUNCTIONS, *(f for emitter in EMITTERS.values() for f in emitter.calls)):
         if found.setdefault(function.__name__, function) is not function:

@@ -123,6 +123,12 @@ class Writer:
         first = self._named("first", BoundParameter(cut, last=False))
         return first, self._named("last", BoundParameter(cut, last=True))
 
+    def strip(self, slot: Slot) -> tuple[str, str]:
+        """First and one-past-last row of the thread's strip of a slot seen as a matrix with its last axis."""
+        cut = Cut(math.prod(slot.shape[:-1]))
+        first = self._named("first", BoundParameter(cut, last=False))
+        return first, self._named("last", BoundParameter(cut, last=True))
+
     def count(self, slot: Slot, part: Part = "partition") -> str:
         """Entries of the first axis that a part has."""
         if part == "full":

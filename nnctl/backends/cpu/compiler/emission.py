@@ -77,7 +77,7 @@ class Emission:
     def __init__(self, module: Module, flags: str = "") -> None:
         self.module = module
         self.flags = flags
-        """What LLVM may do with sums."""
+        """Flags of sums: what LLVM may do with them."""
         self.entry: list[str] = []
         self.lines: list[str] = []
         self.ended = False

@@ -36,7 +36,7 @@ class KernelError(TypeError):
 
 
 class Translated(Protocol):
-    """What translates the functions that are called."""
+    """The translator of the functions that are called."""
 
     def called(self, function: Function, arguments: Sequence[Value]) -> tuple[str, Type]:
         """(name, type of the result) of a kernel for arguments like these."""

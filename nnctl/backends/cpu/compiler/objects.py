@@ -12,7 +12,7 @@ from nnctl.backends.cache.store import kept_bytes
 from nnctl.backends.machine import instruction_sets, processor
 
 _engines: list[Any] = []
-"""What keeps loaded code in memory, for as long as the process lives."""
+"""Engines: they keep loaded code in memory, for as long as the process lives."""
 
 
 def target() -> list[str]:
@@ -51,7 +51,7 @@ def object_code(text: str, level: int, machine: Any = None) -> bytes:
 
 
 def addresses(code: list[bytes], symbols: list[str]) -> list[int]:
-    """Where functions begin, once the object files that hold them are loaded."""
+    """The addresses of functions, once the object files that hold them are loaded."""
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine())
     for each in code:
         engine.add_object_file(llvm.ObjectFileRef.from_data(each))

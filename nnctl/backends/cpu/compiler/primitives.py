@@ -1,4 +1,4 @@
-"""What every kernel may call without importing it from us: conversions, roots, the C library's functions."""
+"""Functions that every kernel may call without importing them from us: conversions, roots, the C library's."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ class Statements(Expressions):
         emission.begin(end)
 
     def _looped(self, apart: bool) -> str:
-        """What a loop's last instruction says of it."""
+        """The metadata of a loop, for its last instruction."""
         if not apart:
             return ""
         module, group = self.emission.module, self.emission.groups.pop()

@@ -1,119 +1,196 @@
-"""Convolution by the product kernel, without unfolding the image.
+"""Convolution, its input gradient and its kernel gradient, by direct kernels.
 
-An output row of an NHWC image is a matrix product: as the kernel moves by one
-pixel its window moves by the channels of one, and the window's pixels of one
-kernel row lie next to each other. So A's rows overlap, and the sum runs over
-the kernel's rows as blocks of the product. Forward, kernel gradient and
-input gradient are all written in terms of that one routine.
-
-Images and geometry as in `windows`. w (kh, kw, channels, filters).
+Images and geometry as in `windows`. w (kh, kw, channels/groups, filters). spacing: the tuple (dilation
+down, dilation across, groups). largest: the tuple (rows, vectors, lanes) of the largest tile.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.intrinsics import gemm, window1, window3
+from nnctl.backends.cpu.codegen.intrinsics import pack, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
-from nnctl.backends.cpu.gemm.product import product_scratch
-from nnctl.backends.cpu.kernels.grouped_convolution import (
-    grouped_convolution,
-    grouped_convolution_kernel,
-    grouped_convolution_transpose,
-)
-from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, place, two
+from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile
+from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, two
 from nnctl.plan.plan import Launch
 
+_POSITIONS = 128
+"""Positions of an image over which a kernel's gradient is summed in registers, if so many are in whole rows of it."""
+
 
 @compiled
-def _convolved(x: Any, w: Any, kh: Any, kw: Any, down: Any, across: Any, out: Any, scratch: Any) -> None:
-    """out (rows, columns, filters) ← x (height, width, channels) * w, w flat with kh·kw·channels rows."""
-    _, width, channels = x.shape
-    rows, columns, filters = out.shape
+def _zeros(x: Any, count: Any) -> None:
+    """The first numbers of x ← 0."""
+    for i in range(count):
+        x[i] = F(0.0)
+
+
+@compiled
+def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: Any, scratch: Any) -> None:
+    """out ← x * w for each image; w flat."""
+    kh, kw, down, across, top, left, _, _ = geometry
+    dilation_down, dilation_across, groups = spacing
+    _, most, lanes = largest
+    images, height, width, channels = x.shape
+    _, rows, columns, filters = out.shape
+    read, made = channels // groups, filters // groups
     flat_x, flat_out = x.reshape(x.size), out.reshape(out.size)
-    for i in range(rows):
-        start = i * down * width * channels
-        gemm(
-            0, 0, columns, filters, kw * channels, F(1.0), window1(flat_x, start, flat_x.size - start),
-            across * channels, w, filters, F(0.0), window1(flat_out, i * columns * filters, columns * filters),
-            filters, scratch, kh, width * channels,
-        )  # fmt: skip
+    zeros = kw * read
+    _zeros(scratch, zeros)
+    panel = window1(scratch, zeros, scratch.size - zeros)
+    vectors = (made + lanes - 1) // lanes
+    panels = (vectors + most - 1) // most
+    for g in range(groups):
+        for p in range(panels):
+            start = vectors * p // panels * lanes
+            count = min(made, vectors * (p + 1) // panels * lanes) - start
+            first = g * made + start
+            # A kernel's taps lie one after another: its rows are those of one matrix.
+            pack(0, count, kh * kw * read, window1(w, first, w.size - first), filters, panel)
+            for n in range(images):
+                image, result = n * height * width * channels + g * read, n * rows * columns * filters + first
+                convolve(
+                    window1(flat_x, image, flat_x.size - image), height, width, channels, read, panel, most * lanes,
+                    count, window1(flat_out, result, flat_out.size - result), columns * filters, filters, rows,
+                    columns, down, across, -top, -left, kh, kw, dilation_down, dilation_across, scratch,
+                )  # fmt: skip
 
 
 @compiled
-def convolution(x: Any, w: Any, out: Any, geometry: Any, scratch: Any) -> None:
-    """out ← x * w for each image."""
-    kh, kw, down, across, top, left, height, width = geometry
-    channels = x.shape[3]
-    size = height * width * channels
-    rest = window1(scratch, size, scratch.size - size)
-    for n in range(x.shape[0]):
-        if height == x.shape[1] and width == x.shape[2]:
-            _convolved(x[n], w, kh, kw, down, across, out[n], rest)
-        else:
-            around = window3(scratch, 0, height, width, channels)
-            place(x[n], top, left, 1, 1, around)
-            _convolved(around, w, kh, kw, down, across, out[n], rest)
+def _taps(size: Any, dilation: Any, stride: Any, place: Any) -> Any:
+    """(count, first, gap) of the taps of a kernel's axis that meet input `place`: place − tap·dilation is a multiple
+    of the stride."""
+    count, first, gap = 0, 0, 1
+    for tap in range(size):
+        if (place - tap * dilation) % stride == 0:
+            if count == 0:
+                first = tap
+            elif count == 1:
+                gap = tap - first
+            count += 1
+    return count, first, gap
 
 
 @compiled
-def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, scratch: Any) -> None:
-    """out (…, channels): what `convolution` does to y's cotangent; w (kh, kw, channels, filters).
+def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: Any, scratch: Any) -> None:
+    """out (…, channels): what `convolution` does to y's cotangent; w flat.
 
-    y with its pixels a stride apart, convolved with the kernel turned by half a circle.
+    Pixels of out that lie a stride apart meet the same taps, and of y pixels side by side: a convolution for each of
+    the down·across sets of pixels, with those taps of the kernel turned by half a circle.
     """
     kh, kw, down, across, top, left, _, _ = geometry
-    channels, filters = w.shape[2], w.shape[3]
-    turned = w.size
-    for i in range(kh):
-        for j in range(kw):
-            base = ((kh - 1 - i) * kw + kw - 1 - j) * filters * channels
-            for c in range(channels):
-                for o in range(filters):
-                    scratch[base + o * channels + c] = w[i, j, c, o]
-    height, width = out.shape[1] + kh - 1, out.shape[2] + kw - 1
-    size = height * width * filters
-    around = window3(scratch, turned, height, width, filters)
-    rest = window1(scratch, turned + size, scratch.size - turned - size)
-    for n in range(y.shape[0]):
-        place(y[n], kh - 1 - top, kw - 1 - left, down, across, around)
-        _convolved(around, window1(scratch, 0, turned), kh, kw, 1, 1, out[n], rest)
+    dilation_down, dilation_across, groups = spacing
+    _, most, lanes = largest
+    images, rows, columns, filters = y.shape
+    _, height, width, channels = out.shape
+    read, made = channels // groups, filters // groups
+    flat_y, flat_out = y.reshape(y.size), out.reshape(out.size)
+    zeros = kw * made
+    _zeros(scratch, zeros)
+    vectors = (read + lanes - 1) // lanes
+    panels = (vectors + most - 1) // most
+    panel = window1(scratch, zeros, scratch.size - zeros)
+    for g in range(groups):
+        for p in range(panels):
+            start = vectors * p // panels * lanes
+            count = min(read, vectors * (p + 1) // panels * lanes) - start
+            for i in range(min(down, height)):
+                taps_down, first_down, gap_down = _taps(kh, dilation_down, down, i + top)
+                last_down = first_down + (taps_down - 1) * gap_down
+                for j in range(min(across, width)):
+                    taps_across, first_across, gap_across = _taps(kw, dilation_across, across, j + left)
+                    last_across = first_across + (taps_across - 1) * gap_across
+                    for a in range(taps_down):
+                        for b in range(taps_across):
+                            tap = (last_down - a * gap_down) * kw + last_across - b * gap_across
+                            source = (tap * read + start) * filters + g * made
+                            target = (a * taps_across + b) * made * most * lanes
+                            pack(
+                                1, count, made, window1(w, source, w.size - source), filters,
+                                window1(panel, target, panel.size - target),
+                            )  # fmt: skip
+                    for n in range(images):
+                        image = n * rows * columns * filters + g * made
+                        result = ((n * height + i) * width + j) * channels + g * read + start
+                        convolve(
+                            window1(flat_y, image, flat_y.size - image), rows, columns, filters, made, panel,
+                            most * lanes, count, window1(flat_out, result, flat_out.size - result),
+                            down * width * channels, across * channels, (height - i + down - 1) // down,
+                            (width - j + across - 1) // across, 1, 1, (i + top - last_down * dilation_down) // down,
+                            (j + left - last_across * dilation_across) // across, taps_down, taps_across,
+                            gap_down * dilation_down // down, gap_across * dilation_across // across, scratch,
+                        )  # fmt: skip
+
+
+@compiled
+def _met(tap: Any, stride: Any, padding: Any, length: Any, positions: Any) -> Any:
+    """(first, end) of the positions at which a tap, `tap` pixels from the first, lies inside the image."""
+    first = (padding - tap + stride - 1) // stride
+    end = (length - 1 + padding - tap) // stride + 1
+    return max(first, 0), min(end, positions)
 
 
 @compiled
 def convolution_kernel(
-    x: Any, y: Any, first: Any, last: Any, step: Any, kw: Any, out: Any, geometry: Any, scratch: Any
+    x: Any, y: Any, first: Any, last: Any, out: Any, geometry: Any, spacing: Any, largest: Any, block: Any
 ) -> None:
-    """Parts first … last − 1 of ∂C/∂w from all images; y: ∂C/∂(x * w). out: those parts, flat.
+    """Rows first … last − 1 of ∂C/∂w, seen as a matrix (kh·kw·channels/groups, filters), from all images.
 
-    A part is kw pixels of the kernel, and parts read the image `step` numbers apart.
+    y: ∂C/∂(x * w). out: those rows, flat. block: rows of an image that are summed up before the sum is added.
     """
-    _, _, down, across, top, left, height, width = geometry
-    channels = x.shape[3]
+    _, kw, down, across, top, left, around, along = geometry
+    dilation_down, dilation_across, groups = spacing
+    most, vectors_most, lanes = largest
+    _, height, width, channels = x.shape
     images, rows, columns, filters = y.shape
-    size = height * width * channels
-    rest = window1(scratch, size, scratch.size - size)
-    part = kw * channels * filters
-    flat_y = y.reshape(y.size)
-    flat_x = x.reshape(x.size)
-    plain = height == x.shape[1] and width == x.shape[2]
+    read, made = channels // groups, filters // groups
+    flat_x, flat_y = x.reshape(x.size), y.reshape(y.size)
+    vectors = (made + lanes - 1) // lanes
+    panels = (vectors + vectors_most - 1) // vectors_most
+    _zeros(out, out.size)
+    if first == last:
+        return
+    # Where no tap lies outside, all rows are summed over the same positions, and taps may share a tile.
+    plain = around == height and along == width
+    first_tap, last_tap = first // read, (last - 1) // read
     for n in range(images):
-        if not plain:
-            place(x[n], top, left, 1, 1, window3(scratch, 0, height, width, channels))
-        image = window1(flat_x, n * size, size) if plain else window1(scratch, 0, size)
-        gradient = window1(flat_y, n * rows * columns * filters, rows * columns * filters)
-        for i in range(first, last):
-            start = i * step
-            gemm(
-                1, 0, kw * channels, filters, columns, F(1.0), window1(image, start, size - start),
-                across * channels, gradient, filters, F(0.0) if n == 0 else F(1.0),
-                window1(out, (i - first) * part, part), filters, rest, rows, down * width * channels,
-            )  # fmt: skip
+        for begin in range(0, rows, block):
+            for tap in range(first_tap, first_tap + 1 if plain else last_tap + 1):
+                low, high = (first, last) if plain else (max(first, tap * read), min(last, (tap + 1) * read))
+                top_row, end_row = _met(tap // kw * dilation_down, down, top, height, rows)
+                left_column, end_column = _met(tap % kw * dilation_across, across, left, width, columns)
+                if plain:
+                    top_row, end_row, left_column, end_column = 0, rows, 0, columns
+                top_row, end_row = max(top_row, begin), min(end_row, begin + block)
+                if top_row >= end_row or left_column >= end_column:
+                    continue
+                tiles = (high - low + most - 1) // most
+                for t in range(tiles):
+                    row = low + (high - low) * t // tiles
+                    count = low + (high - low) * (t + 1) // tiles - row
+                    a, b, c = row // (kw * read), row // read % kw, row % read
+                    down_from = top_row * down - top + a * dilation_down
+                    across_from = left_column * across - left + b * dilation_across
+                    pixel = ((n * height + down_from) * width + across_from) * channels + c
+                    position = ((n * rows + top_row) * columns + left_column) * filters
+                    for g in range(groups):
+                        for p in range(panels):
+                            start = vectors * p // panels * lanes
+                            end = min(made, vectors * (p + 1) // panels * lanes)
+                            image, result = pixel + g * read, position + g * made + start
+                            target = (row - first) * filters + g * made + start
+                            convolve_kernel(
+                                count, c, read, dilation_across * channels - read, b, kw,
+                                (dilation_down * width - kw * dilation_across) * channels,
+                                window1(flat_x, image, flat_x.size - image), down * width * channels,
+                                across * channels, window1(flat_y, result, flat_y.size - result), columns * filters,
+                                filters, end_row - top_row, end_column - left_column, end - start,
+                                window1(out, target, out.size - target), filters,
+                            )  # fmt: skip
 
 
 def _spacing(launch: Launch) -> tuple[int, int, int]:
@@ -121,96 +198,48 @@ def _spacing(launch: Launch) -> tuple[int, int, int]:
     return (*two(launch.attributes["dilation"], 1), launch.attributes["groups"])
 
 
-def _call(launch: Launch, arguments: str, geometry: Sequence[int]) -> str:
-    """The call of the op's function; of the one for dilation and groups where there are some."""
-    spacing = _spacing(launch)
-    if spacing == (1, 1, 1):
-        return f"{launch.op.name}({arguments}, {as_tuple(geometry)}, scratch)"
-    return f"grouped_{launch.op.name}({arguments}, {as_tuple(geometry)}, {as_tuple(spacing)}, scratch)"
-
-
-def _forward_geometry(launch: Launch) -> tuple[int, ...]:
-    x, w = launch.inputs
-    return geometry_of(w.shape[:-2], launch.attributes, x.shape[1:-1])
+def _call(launch: Launch, arguments: str, geometry: tuple[int, ...], last: str) -> str:
+    """The call of the op's function."""
+    tuples = ", ".join(as_tuple(numbers) for numbers in (geometry, _spacing(launch), largest_tile()))
+    return f"{launch.op.name}({arguments}, {tuples}, {last})"
 
 
 def _scratch(launch: Launch) -> int:
-    """Of an image with its padding, and of one product."""
-    x, w = launch.inputs
-    geometry = _forward_geometry(launch)
-    padded = geometry[6] * geometry[7] * x.shape[-1]
-    return padded + product_scratch(1, math.prod(w.shape[:-1]), transposed=False)
+    """Of zeros for a row of the kernel, and of a panel of its filters."""
+    x, w = launch.inputs[:2]
+    places, row = math.prod(w.shape[:-2]), w.shape[:-2][-1]
+    inner = x.shape[-1] // launch.attributes["groups"]
+    _, vectors, lanes = largest_tile()
+    floats: int = row * inner + places * inner * vectors * lanes
+    return floats
 
 
-@emits("convolution", calls=(convolution, grouped_convolution), scratch=_scratch, rows=True, full=(1,))
+@emits("convolution", calls=(convolution,), scratch=_scratch, rows=True, full=(1,))
 def _convolution(writer: Writer, launch: Launch) -> None:
     x, w = launch.inputs
     part = part_of(launch)
     images, result = as_images(writer, x, part), as_images(writer, launch.outputs[0], part)
-    writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", _forward_geometry(launch)))
+    geometry = geometry_of(w.shape[:-2], launch.attributes, x.shape[1:-1])
+    writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
 
-def _transpose_geometry(launch: Launch) -> tuple[int, ...]:
-    w, out = launch.inputs[1], launch.outputs[0]
-    return geometry_of(w.shape[:-2], launch.attributes, out.shape[1:-1])
-
-
-def _transpose_scratch(launch: Launch) -> int:
-    """Of the turned kernel, of y with its pixels a stride apart, and of one product."""
-    w, out = launch.inputs[1], launch.outputs[0]
-    kh, kw = _transpose_geometry(launch)[:2]
-    down, across, _ = _spacing(launch)
-    height, width = two(out.shape[1:-1], 1)
-    spread: int = (height + (kh - 1) * down) * (width + (kw - 1) * across) * w.shape[-1]
-    return math.prod(w.shape) + spread + product_scratch(1, kh * kw * w.shape[-1], transposed=False)
-
-
-@emits(
-    "convolution_transpose",
-    calls=(convolution_transpose, grouped_convolution_transpose),
-    scratch=_transpose_scratch,
-    rows=True,
-    full=(1,),
-)
+@emits("convolution_transpose", calls=(convolution_transpose,), scratch=_scratch, rows=True, full=(1,))
 def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     y, w = launch.inputs
-    geometry = _transpose_geometry(launch)
-    kw = geometry[1]
-    kernel = writer.view(w, "full", ["-", kw, *w.shape[-2:]] if len(w.shape) == 4 else None)
-    if len(w.shape) == 3:
-        kernel = f"window4({kernel}, 0, 1, {kw}, {w.shape[-2]}, {w.shape[-1]})"
+    geometry = geometry_of(w.shape[:-2], launch.attributes, launch.outputs[0].shape[1:-1])
     part = part_of(launch)
     images, result = as_images(writer, y, part), as_images(writer, launch.outputs[0], part)
-    writer.line(_call(launch, f"{images}, {kernel}, {result}", geometry))
+    writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
 
-def _kernel_geometry(launch: Launch) -> tuple[int, ...]:
-    return geometry_of(launch.attributes["kernel"], launch.attributes, launch.inputs[0].shape[1:-1])
-
-
-def _kernel_scratch(launch: Launch) -> int:
-    """Of an image with its padding, and of one product."""
-    x, y = launch.inputs
-    geometry = _kernel_geometry(launch)
-    padded = geometry[6] * geometry[7] * x.shape[-1]
-    return padded + product_scratch(1, math.prod(y.shape[1:-1]), transposed=False)
-
-
-@emits(
-    "convolution_kernel", calls=(convolution_kernel, grouped_convolution_kernel), scratch=_kernel_scratch, blocks=True
-)
+@emits("convolution_kernel", calls=(convolution_kernel,), strips=True)
 def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     x, y = launch.inputs
     out = launch.outputs[0]
-    geometry = _kernel_geometry(launch)
-    dilation_down, dilation_across, _ = _spacing(launch)
+    geometry = geometry_of(launch.attributes["kernel"], launch.attributes, x.shape[1:-1])
     images, gradients = as_images(writer, x, "full"), as_images(writer, y, "full")
-    # A thread makes some rows of the kernel; of a kernel of one row some columns.
-    channels = x.shape[-1]
-    step, across = channels * dilation_across, 1
-    if len(out.shape) == 4:
-        step, across = geometry[7] * channels * dilation_down, geometry[1]
-    part = part_of(launch)
-    first, last = writer.bounds(out) if part == "partition" else ("0", str(out.shape[0]))
-    arguments = f"{images}, {gradients}, {first}, {last}, {step}, {across}, {writer.view(out, part)}"
-    writer.line(_call(launch, arguments, geometry))
+    first, last = writer.strip(out)
+    filters = out.shape[-1]
+    rows = f"window1({writer.view(out, 'full')}, {first} * {filters}, ({last} - {first}) * {filters})"
+    block = max(1, _POSITIONS // y.shape[-2])
+    writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, str(block)))

@@ -50,6 +50,7 @@ def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, scratc
     packed = rest_of(scratch, after)
     pack(0, width, units, weight, width, packed)
     copy(window1(h0, 0, h0.size), states)
+    ahead = -1 if reverse else 1
     for s in range(steps):
         t, _ = moment(s, steps, reverse)
         packed_product(rows, width, units, states, units, packed, F(0.0), z, width)
@@ -57,10 +58,10 @@ def gru(p: Any, weight: Any, bias: Any, h0: Any, mask: Any, reverse: Any, scratc
             of_input, of_state, made = at(p, i, t, 0, width), of_example(z, i, width), at(gates, i, t, 0, 4 * units)
             state, h_t = of_example(states, i, units), at(h, i, t, 0, units)
             if is_skipped(mask, i, t):
-                gru_gates(units, of_input, bias, of_state, state, unused, unused, made)
+                gru_gates(units, ahead, of_input, bias, of_state, state, unused, unused, made)
                 copy(state, h_t)
             else:
-                gru_gates(units, of_input, bias, of_state, state, state, h_t, made)
+                gru_gates(units, ahead, of_input, bias, of_state, state, state, h_t, made)
 
 
 @compiled
@@ -79,12 +80,13 @@ def gru_reset_before(
     pack(0, 2 * units, units, weight, width, of_switches)
     pack(0, units, units, window1(weight, 2 * units, weight.size - 2 * units), width, of_candidate)
     copy(window1(h0, 0, h0.size), states)
+    ahead = -1 if reverse else 1
     for s in range(steps):
         t, _ = moment(s, steps, reverse)
         packed_product(rows, 2 * units, units, states, units, of_switches, F(0.0), z, 2 * units)
         for i in range(rows):
             gru_switches(
-                units, at(p, i, t, 0, width), bias, of_example(z, i, 2 * units), of_example(states, i, units),
+                units, ahead, at(p, i, t, 0, width), bias, of_example(z, i, 2 * units), of_example(states, i, units),
                 of_example(kept, i, units), at(gates, i, t, 0, width),
             )  # fmt: skip
         packed_product(rows, units, units, kept, units, of_candidate, F(0.0), z, units)
@@ -92,10 +94,10 @@ def gru_reset_before(
             of_input, of_state, made = at(p, i, t, 0, width), of_example(z, i, units), at(gates, i, t, 0, width)
             state, h_t = of_example(states, i, units), at(h, i, t, 0, units)
             if is_skipped(mask, i, t):
-                gru_candidate(units, of_input, bias, of_state, state, unused, unused, made)
+                gru_candidate(units, ahead, of_input, bias, of_state, state, unused, unused, made)
                 copy(state, h_t)
             else:
-                gru_candidate(units, of_input, bias, of_state, state, state, h_t, made)
+                gru_candidate(units, ahead, of_input, bias, of_state, state, state, h_t, made)
 
 
 @compiled
@@ -114,6 +116,7 @@ def gru_gradient(
     states = window1(dh, 0, dh.size)
     fill(states, F(0.0))
     fill(zeros, F(0.0))
+    ahead = 1 if reverse else -1
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -122,9 +125,9 @@ def gru_gradient(
             kept, ds_t, dp_t = of_example(d, i, width), at(ds, i, t, 0, width), at(dp, i, t, 0, width)
             if is_skipped(mask, i, t):
                 add(to_h, state)
-                gru_gates_back(units, g, before, zeros, to_gates, zeros, kept, ds_t, dp_t)
+                gru_gates_back(units, ahead, g, before, zeros, to_gates, zeros, kept, ds_t, dp_t)
             else:
-                gru_gates_back(units, g, before, to_h, to_gates, state, kept, ds_t, dp_t)
+                gru_gates_back(units, ahead, g, before, to_h, to_gates, state, kept, ds_t, dp_t)
         packed_product(rows, units, width, d, width, packed, F(1.0), states, units)
 
 
@@ -146,6 +149,7 @@ def gru_gradient_reset_before(
     states = window1(dh, 0, dh.size)
     fill(states, F(0.0))
     fill(zeros, F(0.0))
+    ahead = 1 if reverse else -1
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -154,14 +158,14 @@ def gru_gradient_reset_before(
             kept, ds_t, dp_t = of_example(d, i, width), at(ds, i, t, 0, width), at(dp, i, t, 0, width)
             if is_skipped(mask, i, t):
                 add(to_h, state)
-                gru_candidate_back(units, g, before, zeros, to_gates, zeros, kept, ds_t, dp_t)
+                gru_candidate_back(units, ahead, g, before, zeros, to_gates, zeros, kept, ds_t, dp_t)
             else:
-                gru_candidate_back(units, g, before, to_h, to_gates, state, kept, ds_t, dp_t)
+                gru_candidate_back(units, ahead, g, before, to_h, to_gates, state, kept, ds_t, dp_t)
         candidates = window1(d, 2 * units, d.size - 2 * units)
         packed_product(rows, units, units, candidates, width, of_candidate, F(0.0), through, units)
         for i in range(rows):
             gru_switches_back(
-                units, at(gates, i, t, 0, width), earlier(h0, h, i, last), of_example(through, i, units),
+                units, ahead, at(gates, i, t, 0, width), earlier(h0, h, i, last), of_example(through, i, units),
                 or_zeros(of_gates, i, t, zeros), of_example(states, i, units), of_example(d, i, width),
                 at(ds, i, t, 0, width), at(dp, i, t, 0, width),
             )  # fmt: skip

@@ -45,6 +45,7 @@ def lstm(p: Any, weight: Any, h0: Any, c0: Any, mask: Any, reverse: Any, scratch
     pack(0, width, units, weight, width, packed)
     copy(window1(h0, 0, h0.size), states)
     copy(window1(c0, 0, c0.size), cells)
+    ahead = -1 if reverse else 1
     for s in range(steps):
         t, _ = moment(s, steps, reverse)
         packed_product(rows, width, units, states, units, packed, F(0.0), z, width)
@@ -53,11 +54,11 @@ def lstm(p: Any, weight: Any, h0: Any, c0: Any, mask: Any, reverse: Any, scratch
             state, cell = of_example(states, i, units), of_example(cells, i, units)
             h_t, c_t = at(h, i, t, 0, units), at(c, i, t, 0, units)
             if is_skipped(mask, i, t):
-                lstm_gates(units, of_input, of_state, cell, unused, unused, unused, unused, made)
+                lstm_gates(units, ahead, of_input, of_state, cell, unused, unused, unused, unused, made)
                 copy(state, h_t)
                 copy(cell, c_t)
             else:
-                lstm_gates(units, of_input, of_state, cell, cell, state, h_t, c_t, made)
+                lstm_gates(units, ahead, of_input, of_state, cell, cell, state, h_t, c_t, made)
 
 
 @compiled
@@ -77,6 +78,7 @@ def lstm_gradient(
     fill(states, F(0.0))
     fill(cells, F(0.0))
     fill(zeros, F(0.0))
+    ahead = 1 if reverse else -1
     for s in range(steps):
         t, last = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -91,9 +93,9 @@ def lstm_gradient(
             if is_skipped(mask, i, t):
                 add(to_h, state)
                 add(to_c, cell)
-                lstm_gates_back(units, g, c_t, before, zeros, zeros, to_gates, zeros, zeros, kept, dp_t)
+                lstm_gates_back(units, ahead, g, c_t, before, zeros, zeros, to_gates, zeros, zeros, kept, dp_t)
             else:
-                lstm_gates_back(units, g, c_t, before, to_h, to_c, to_gates, state, cell, kept, dp_t)
+                lstm_gates_back(units, ahead, g, c_t, before, to_h, to_c, to_gates, state, cell, kept, dp_t)
         packed_product(rows, units, width, d, width, packed, F(1.0), states, units)
 
 

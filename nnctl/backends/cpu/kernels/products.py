@@ -22,7 +22,9 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     part = part_of(launch)
     if division_of(launch) == "columns":
         first, last = writer.column_bounds(c)
-        b_text, c_text = (f"window1({v}, {first}, {v}.size - {first})" for v in (writer.view(s, "full") for s in (b, c)))
+        b_text, c_text = (
+            f"window1({v}, {first}, {v}.size - {first})" for v in (writer.view(s, "full") for s in (b, c))
+        )
         arguments = [
             "1" if ta else "0", "0", writer.length(c), f"{last} - {first}", inner, alpha,
             writer.view(a, "full"), str(a.shape[1]), b_text, str(b.shape[1]), beta,

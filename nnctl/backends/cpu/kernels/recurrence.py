@@ -37,6 +37,7 @@ def rnn(p: Any, weight: Any, first: Any, mask: Any, relu: Any, reverse: Any, scr
     packed = rest_of(scratch, after)
     pack(0, units, units, weight, units, packed)
     copy(window1(first, 0, first.size), states)
+    ahead = -1 if reverse else 1
     for s in range(steps):
         t, _ = moment(s, steps, reverse)
         packed_product(rows, units, units, states, units, packed, F(0.0), z, units)
@@ -46,9 +47,9 @@ def rnn(p: Any, weight: Any, first: Any, mask: Any, relu: Any, reverse: Any, scr
             if is_skipped(mask, i, t):
                 copy(state, hidden)
             elif relu:
-                rnn_relu(units, of_input, of_state, state, hidden)
+                rnn_relu(units, ahead, of_input, of_state, state, hidden)
             else:
-                rnn_tanh(units, of_input, of_state, state, hidden)
+                rnn_tanh(units, ahead, of_input, of_state, state, hidden)
 
 
 @compiled
@@ -65,7 +66,7 @@ def leaky_rnn(p: Any, weight: Any, first: Any, leak: Any, scratch: Any, h: Any) 
         for i in range(rows):
             state = of_example(states, i, units)
             of_input, of_state = at(p, i, t, 0, units), of_example(z, i, units)
-            leaky_rnn_tanh(units, leak, of_input, of_state, state, state, at(h, i, t, 0, units))
+            leaky_rnn_tanh(units, 1, leak, of_input, of_state, state, state, at(h, i, t, 0, units))
 
 
 @compiled
@@ -78,6 +79,7 @@ def rnn_gradient(h: Any, weight: Any, g: Any, mask: Any, relu: Any, reverse: Any
     pack(1, units, units, weight, units, packed)
     states = window1(dh, 0, dh.size)
     fill(states, F(0.0))
+    ahead = 1 if reverse else -1
     for s in range(steps):
         t, _ = moment(steps - 1 - s, steps, reverse)
         for i in range(rows):
@@ -88,9 +90,9 @@ def rnn_gradient(h: Any, weight: Any, g: Any, mask: Any, relu: Any, reverse: Any
                 fill(kept, F(0.0))
                 fill(gradient, F(0.0))
             elif relu:
-                rnn_relu_back(units, hidden, of_h, state, kept, gradient)
+                rnn_relu_back(units, ahead, hidden, of_h, state, kept, gradient)
             else:
-                rnn_tanh_back(units, hidden, of_h, state, kept, gradient)
+                rnn_tanh_back(units, ahead, hidden, of_h, state, kept, gradient)
         packed_product(rows, units, units, d, units, packed, F(1.0), states, units)
 
 

@@ -1,0 +1,147 @@
+"""The LLVM IR of the gradient of a convolution's kernel: a tile of it, its sums over an image's positions in registers.
+
+The kernel is seen as a matrix: a row for each tap and channel, a column for each filter. A row's factor at a position
+is one number of the image, at a distance from the first row's that does not depend on the position.
+"""
+
+from __future__ import annotations
+
+from nnctl.backends.cpu.gemm.ir_text import IrText
+
+SYMBOL = "nnctl_convolve_kernel"
+_TILE = (
+    "ptr %x, i64 %x.down, i64 %x.across, ptr %y, i64 %y.down, i64 %y.across, i64 %rows, i64 %columns, i64 %filters, "
+    "ptr %w, i64 %ldw"
+)
+_ARGUMENTS = f"i64 %count, i64 %c, i64 %channels, i64 %skip.across, i64 %b, i64 %kw, i64 %skip.down, {_TILE}"
+
+
+def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
+    """The function that is called: w[r, f] += Σ x[i·x.down + j·x.across + place r]·y[i·y.down + j·y.across + f].
+
+    count, filters: rows of the kernel and columns, at most as many as the largest tile has. c, b: the first row's
+    channel and column of the kernel; the next row's place is 1 further, `skip.across` more behind the last channel
+    and `skip.down` more behind the last column.
+    """
+    tiles = ", ".join(f"ptr @kernel_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
+    return f"""
+@kernel.tiles = internal constant [{rows * vectors} x ptr] [{tiles}]
+define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
+entry:
+  %places = alloca [{rows} x i64]
+  %before = sub i64 %filters, 1
+  %full = udiv i64 %before, {lanes}
+  %line = mul i64 %full, {rows}
+  %number = add i64 %line, %count
+  %index = sub i64 %number, 1
+  %of.tile = getelementptr ptr, ptr @kernel.tiles, i64 %index
+  %tile = load ptr, ptr %of.tile, align 8
+  br label %row
+
+row:
+  %r = phi i64 [0, %entry], [%r.next, %row]
+  %place = phi i64 [0, %entry], [%place.next, %row]
+  %channel = phi i64 [%c, %entry], [%channel.next, %row]
+  %column = phi i64 [%b, %entry], [%column.next, %row]
+  %of.row = getelementptr i64, ptr %places, i64 %r
+  store i64 %place, ptr %of.row, align 8
+  %channel.after = add i64 %channel, 1
+  %new.column = icmp eq i64 %channel.after, %channels
+  %channel.next = select i1 %new.column, i64 0, i64 %channel.after
+  %gap.across = select i1 %new.column, i64 %skip.across, i64 0
+  %step = zext i1 %new.column to i64
+  %column.after = add i64 %column, %step
+  %new.line = icmp eq i64 %column.after, %kw
+  %column.next = select i1 %new.line, i64 0, i64 %column.after
+  %gap.down = select i1 %new.line, i64 %skip.down, i64 0
+  %gaps = add i64 %gap.across, %gap.down
+  %place.after = add i64 %place, 1
+  %place.next = add i64 %place.after, %gaps
+  %r.next = add nuw i64 %r, 1
+  %r.done = icmp eq i64 %r.next, %count
+  br i1 %r.done, label %ready, label %row
+
+ready:
+  call void %tile(ptr %places, {_TILE})
+  ret void
+}}"""
+
+
+def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
+    """The function for so many rows and vectors of filters. places: of each row, from that of the first."""
+    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+    t = IrText()
+    iota = ", ".join(f"i64 {i}" for i in range(lanes))
+    t.say(f"%last.lanes = sub i64 %filters, {(vectors - 1) * lanes}")
+    first = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last.lanes, i64 0")
+    kind = f"<{lanes} x i64>"
+    lasts = t.let("lasts", f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
+    t.say(f"%mask = icmp ult {kind} <{iota}>, {lasts}")
+    bases = []
+    for r in range(rows):
+        of_row = t.let("of", f"getelementptr i64, ptr %places, i64 {r}")
+        place = t.let("place", f"load i64, ptr {of_row}, align 8")
+        bases.append(t.let("base", f"getelementptr float, ptr %x, i64 {place}"))
+    t.say("br label %row")
+    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
+    t.label("row")
+    t.say("%i = phi i64 [0, %entry], [%i.next, %row.end]")
+    t.say("%x.row = phi i64 [0, %entry], [%x.row.next, %row.end]")
+    t.say("%y.row = phi ptr [%y, %entry], [%y.row.next, %row.end]")
+    for row in sums:
+        for _, later, begun in row:
+            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %row.end]")
+    t.say("br label %position")
+    t.label("position")
+    t.say("%j = phi i64 [0, %row], [%j.next, %position]")
+    t.say("%x.at = phi i64 [%x.row, %row], [%x.next, %position]")
+    t.say("%y.at = phi ptr [%y.row, %row], [%y.next, %position]")
+    for row in sums:
+        for now, later, begun in row:
+            t.say(f"{now} = phi {v} [{begun}, %row], [{later}, %position]")
+    parts = []
+    for k in range(vectors):
+        place = t.let("y", f"getelementptr float, ptr %y.at, i64 {k * lanes}")
+        if k < vectors - 1:
+            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
+        else:
+            call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
+            parts.append(t.let("part", f"{call}(ptr {place}, i32 4, {m} %mask, {v} zeroinitializer)"))
+    for base, row in zip(bases, sums, strict=True):
+        place = t.let("x", f"getelementptr float, ptr {base}, i64 %x.at")
+        scalar = t.let("s", f"load float, ptr {place}, align 4")
+        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
+        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
+        for part, (now, later, _) in zip(parts, row, strict=True):
+            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {part}, {v} {now})")
+    t.say("%j.next = add nuw i64 %j, 1")
+    t.say("%x.next = add i64 %x.at, %x.across")
+    t.say("%y.next = getelementptr float, ptr %y.at, i64 %y.across")
+    t.say("%j.done = icmp eq i64 %j.next, %columns")
+    t.say("br i1 %j.done, label %row.end, label %position")
+    t.label("row.end")
+    t.say("%i.next = add nuw i64 %i, 1")
+    t.say("%x.row.next = add i64 %x.row, %x.down")
+    t.say("%y.row.next = getelementptr float, ptr %y.row, i64 %y.down")
+    t.say("%i.done = icmp eq i64 %i.next, %rows")
+    t.say("br i1 %i.done, label %end, label %row")
+    t.label("end")
+    place = "%w"
+    for r, row in enumerate(sums):
+        if r:
+            place = t.let("w", f"getelementptr float, ptr {place}, i64 %ldw")
+        for k, (_, value, _) in enumerate(row):
+            here = t.let("w", f"getelementptr float, ptr {place}, i64 {k * lanes}")
+            if k < vectors - 1:
+                old = t.let("old", f"load {v}, ptr {here}, align 4")
+                new = t.let("new", f"fadd {v} {old}, {value}")
+                t.say(f"store {v} {new}, ptr {here}, align 4")
+            else:
+                call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
+                old = t.let("old", f"{call}(ptr {here}, i32 4, {m} %mask, {v} zeroinitializer)")
+                new = t.let("new", f"fadd {v} {old}, {value}")
+                store = f"call void @llvm.masked.store.v{lanes}f32.p0"
+                t.say(f"{store}({v} {new}, ptr {here}, i32 4, {m} %mask)")
+    t.say("ret void")
+    body = "\n".join(t.lines)
+    return f"define internal void @kernel_{rows}_{vectors}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
