@@ -81,7 +81,7 @@ class Emission:
         self.entry: list[str] = []
         self.lines: list[str] = []
         self.ended = False
-        """Whether the present block has its last instruction."""
+        """True where the present block has its last instruction."""
         self.blocks = 0
         """Blocks begun so far: what is known of registers holds within one."""
         self.groups: list[str] = []

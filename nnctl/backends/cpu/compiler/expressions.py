@@ -58,7 +58,7 @@ class Expressions:
         self.variables: dict[str, tuple[list[str], Type]] = {}
         """The slots of variables, and their types."""
         self.fresh: dict[str, tuple[int, Value]] = {}
-        """What variables were last given, and in which block: within it no load is needed."""
+        """Values that variables were last given, and in which block: within it no load is needed."""
 
     def value(self, node: ast.expr) -> Value:
         """The value of an expression."""
