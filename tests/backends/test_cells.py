@@ -10,7 +10,7 @@ import pytest
 
 from backends.compiled_calls import call
 from backends.vector_widths import WIDTHS, engine
-from nnctl.backends.cpu.cells.passes_ir import PASSES, PREFIX, module_text
+from nnctl.backends.cpu.vectors.cells_ir import PASSES, PREFIX, module_text
 from nnctl.ops import gated_recurrence, recurrence, reservoir
 
 pytestmark = pytest.mark.compile

@@ -6,39 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.mathematics import F, exp
+from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.vectors.rows import best_columns, softmax_rows
 from nnctl.plan.plan import Launch
 
 
 @compiled
 def softmax(z: Any, a: Any) -> None:
     """e^(z − max) / Σ, row by row."""
-    rows, columns = z.shape
-    for i in range(rows):
-        largest = z[i, 0]
-        for j in range(1, columns):
-            largest = max(largest, z[i, j])
-        for j in range(columns):
-            a[i, j] = exp(z[i, j] - largest)
-        s = F(0.0)
-        for j in range(columns):
-            s += a[i, j]
-        scale = F(1.0) / s
-        for j in range(columns):
-            a[i, j] *= scale
+    softmax_rows(z.shape[0], z.shape[1], z, a)
 
 
 @compiled
 def argmax(x: Any, out: Any) -> None:
     """The first of the largest of each row; a NaN counts as largest, as in NumPy."""
-    for i in range(out.size):
-        best = 0
-        for j in range(1, x.shape[1]):
-            if x[i, j] > x[i, best] or (x[i, j] != x[i, j] and x[i, best] == x[i, best]):
-                best = j
-        out[i] = best
+    best_columns(x.shape[0], x.shape[1], x, out)
 
 
 @compiled

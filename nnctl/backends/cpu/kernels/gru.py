@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.backends.cpu.cells.passes import (
-    gru_candidate,
-    gru_candidate_back,
-    gru_gates,
-    gru_gates_back,
-    gru_switches,
-    gru_switches_back,
-)
 from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
@@ -34,6 +26,14 @@ from nnctl.backends.cpu.kernels.scan import (
     rest_of,
     room,
     write_scan,
+)
+from nnctl.backends.cpu.vectors.cells import (
+    gru_candidate,
+    gru_candidate_back,
+    gru_gates,
+    gru_gates_back,
+    gru_switches,
+    gru_switches_back,
 )
 from nnctl.plan.plan import Launch
 

@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled, reordered
-from nnctl.backends.cpu.codegen.mathematics import F, exp, log
+from nnctl.backends.cpu.codegen.decorators import compiled
+from nnctl.backends.cpu.codegen.intrinsics import window1
+from nnctl.backends.cpu.codegen.mathematics import F, log
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.kernels.classification import class_numbers
+from nnctl.backends.cpu.vectors.rows import exponentials
 from nnctl.plan.plan import Launch
 
 
-@reordered
-def _log_normalizer(z: Any, i: Any) -> Any:
-    """(max, ln Σ e^(z − max)) of a row."""
-    columns = z.shape[1]
-    largest = z[i, 0]
-    for j in range(1, columns):
-        largest = max(largest, z[i, j])
-    s = F(0.0)
-    for j in range(columns):
-        s += exp(z[i, j] - largest)
-    return largest, log(s)
-
-
 @compiled
-def softmax_log_likelihood(z: Any, labels: Any, out: Any) -> None:
+def softmax_log_likelihood(z: Any, labels: Any, scratch: Any, out: Any) -> None:
     """ln Σ_k e^(z_k) − z_y."""
+    largest = window1(scratch, 0, out.size)
+    _log_normalizers(z, largest, out)
     for i in range(out.size):
-        largest, logarithm = _log_normalizer(z, i)
-        out[i] = logarithm - (z[i, labels[i]] - largest)
+        out[i] -= z[i, labels[i]] - largest[i]
 
 
 @compiled
-def softmax_log_likelihood_weighted(z: Any, labels: Any, smoothing: Any, weights: Any, out: Any) -> None:
+def softmax_log_likelihood_weighted(z: Any, labels: Any, smoothing: Any, weights: Any, scratch: Any, out: Any) -> None:
     """−Σ_k q_k ln softmax(z)_k."""
+    largest = window1(scratch, 0, out.size)
+    _log_normalizers(z, largest, out)
     for i in range(out.size):
-        largest, logarithm = _log_normalizer(z, i)
         s = F(0.0)
         for k in range(z.shape[1]):
-            s -= _share(labels[i], k, smoothing, weights) * (z[i, k] - largest - logarithm)
+            s -= _share(labels[i], k, smoothing, weights) * (z[i, k] - largest[i] - out[i])
         out[i] = s
+
+
+@compiled
+def _log_normalizers(z: Any, largest: Any, out: Any) -> None:
+    """(max, ln Σ e^(z − max)) of each row."""
+    exponentials(z.shape[0], z.shape[1], z, largest, out)
+    for i in range(out.size):
+        out[i] = log(out[i])
 
 
 @compiled
@@ -77,6 +77,11 @@ def _share(label: Any, k: Any, smoothing: Any, weights: Any) -> Any:
     return weights[k] * (hot + smoothing / F(weights.size))
 
 
+def _scratch(launch: Launch) -> int:
+    """Of the largest score of each example."""
+    return math.prod(launch.outputs[0].shape) if launch.op.name == "softmax_log_likelihood" else 0
+
+
 @emits(
     "softmax_log_likelihood",
     "log_likelihood",
@@ -88,6 +93,7 @@ def _share(label: Any, k: Any, smoothing: Any, weights: Any) -> Any:
         softmax_log_likelihood_weighted,
         target_distribution,
     ),
+    scratch=_scratch,
     rows=True,
 )
 def _likelihood(writer: Writer, launch: Launch) -> None:
@@ -101,11 +107,12 @@ def _likelihood(writer: Writer, launch: Launch) -> None:
     label_view, result = writer.view(labels, part), writer.view(out, part)
     if launch.op.name == "target_distribution":
         read, result = [], writer.matrix(out, part)
+    room = ["scratch"] if launch.op.name == "softmax_log_likelihood" else []
     plain = weights is None and not smoothing and scores
     if plain:
-        writer.line(f"{launch.op.name}({', '.join([*read, label_view, result])})")
+        writer.line(f"{launch.op.name}({', '.join([*read, label_view, *room, result])})")
         return
     classes = scores[0].shape[-1] if scores else out.shape[-1]
     numbers = [writer.number(smoothing), class_numbers(writer, weights, classes)]
     name = launch.op.name if not scores else f"{launch.op.name}_weighted"
-    writer.line(f"{name}({', '.join([*read, label_view, *numbers, result])})")
+    writer.line(f"{name}({', '.join([*read, label_view, *numbers, *room, result])})")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.backends.cpu.cells.passes import lstm_gates, lstm_gates_back
 from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
@@ -28,6 +27,7 @@ from nnctl.backends.cpu.kernels.scan import (
     room,
     write_scan,
 )
+from nnctl.backends.cpu.vectors.cells import lstm_gates, lstm_gates_back
 from nnctl.plan.plan import Launch
 
 

@@ -3,7 +3,7 @@
 A thread scans its own examples, so threads never wait for one another. It packs the recurrent
 weights once, and keeps what goes from step to step side by side in its scratch: examples of a
 sequence lie so far apart that they would drive one another from the cache. A step is a product
-with all examples' states, then for each example one pass (`nnctl.backends.cpu.cells`) from the sums
+with all examples' states, then for each example one pass (`nnctl.backends.cpu.vectors`) from the sums
 to the next state.
 
 Sequences (rows, time, width) and states (rows, width) are a thread's own examples.

@@ -1,6 +1,6 @@
 """The passes of recurrent cells as generated code calls them, each for one example at one step.
 
-`passes_ir` has the formulas, and what the arrays are.
+`cells_ir` has the formulas, and what the arrays are.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from nnctl.backends.cpu.cells.passes_ir import PASSES, PREFIX, module_text
 from nnctl.backends.cpu.codegen.intrinsics import symbol
 from nnctl.backends.cpu.compiler.objects import bind
+from nnctl.backends.cpu.vectors.cells_ir import PASSES, PREFIX, module_text
 from nnctl.backends.machine import vector_bits
 
 

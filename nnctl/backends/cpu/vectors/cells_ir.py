@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nnctl.backends.cpu.cells.vectors_ir import Formula, Units, Vector, VectorCode, declarations, function_of
+from nnctl.backends.cpu.vectors.formulas_ir import Formula, Units, Vector, VectorCode, declarations, function_of
 
 PREFIX = "nnctl_"
 

@@ -102,7 +102,7 @@ class VectorCode:
     def sigmoid(self, z: Vector) -> Vector:
         """σ(z) = 1/(1 + e^−z)."""
         one = self.constant(1.0)
-        return one / (one + self._exp(self.constant(-1.0) * z))
+        return one / (one + self.bounded_exp(self.constant(-1.0) * z))
 
     def tanh(self, z: Vector) -> Vector:
         """tanh z: a polynomial near 0, 1 − 2/(e^2|z| + 1) elsewhere, as in `codegen.mathematics`."""
@@ -113,12 +113,12 @@ class VectorCode:
             p = p * square + self.constant(coefficient)
         near = p * square * z + z
         size = self._let(f"call {self._type} @llvm.fabs.v{self.lanes}f32({self._type} {z.register})")
-        far = one - two / (self._exp(size * two) + one)
+        far = one - two / (self.bounded_exp(size * two) + one)
         signed = f"{self._type} {far.register}, {self._type} {z.register}"
         far = self._let(f"call {self._type} @llvm.copysign.v{self.lanes}f32({signed})")
         return self.where("olt", size, self.constant(0.625), near, far)
 
-    def _exp(self, x: Vector) -> Vector:
+    def bounded_exp(self, x: Vector) -> Vector:
         """e^x for |x| ≤ 87, of what lies beyond e^±87: x = n·ln 2 + r, with the polynomial of `codegen.mathematics`."""
         low, high = self.constant(-_EXPONENT_LARGEST), self.constant(_EXPONENT_LARGEST)
         # A NaN passes both.

@@ -1,1 +1,0 @@
-"""The passes of recurrent cells, as LLVM IR."""
