@@ -103,16 +103,16 @@ def test_auto_takes_the_best_and_says_so(graphs):
 
 
 def test_auto_says_why_it_did_not_take_the_best(graphs, monkeypatch):
-    monkeypatch.setattr(components("backend")["cpu"], "obstacle", lambda self: "Numba is not installed")
+    monkeypatch.setattr(components("backend")["cpu"], "obstacle", lambda self: "llvmlite is not installed")
     chosen = choose_backend(Auto(), graphs)
     assert (chosen.backend.name, chosen.reason) == (
         "numpy",
-        "the fastest that can run here; not cpu: Numba is not installed",
+        "the fastest that can run here; not cpu: llvmlite is not installed",
     )
     with pytest.raises(UsageError) as raised:
         choose_backend(Auto(), graphs, name="cpu")
     assert str(raised.value) == (
-        "the cpu backend cannot run this net: Numba is not installed\n"
+        "the cpu backend cannot run this net: llvmlite is not installed\n"
         "  --backend auto takes the fastest that can, or name numpy"
     )
 
