@@ -81,7 +81,8 @@ class Writer:
 
     def needs_scratch(self, floats: int) -> None:
         """Let each thread have so many floats of scratch at least."""
-        self.scratch = max(self.scratch, floats)
+        # Whole cache lines, so that each thread's begins on a boundary.
+        self.scratch = max(self.scratch, -(-floats // 16) * 16)
 
     # -- numbers -------------------------------------------------------------------
 
