@@ -10,6 +10,7 @@ from nnctl.graph.accumulate import accumulate_products
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.pooling import pool_first
 from nnctl.graph.selection import look_rows_up
 from nnctl.graph.simplify import fold_constants, read_scalars
 from nnctl.graph.verify import verify
@@ -92,7 +93,7 @@ def merge_equal(graph: Graph) -> Graph:
     return graph.rebuilt(kept, replaced)
 
 
-FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost,)
+FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost, pool_first)
 """Before differentiation."""
 
 TEXTBOOK_PASSES: tuple[Pass, ...] = (merge_equal, read_scalars, fold_constants, drop_dead)

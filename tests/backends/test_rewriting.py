@@ -19,7 +19,8 @@ from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.verify import verify
-from nnctl.ops.shapes import BATCH
+from nnctl.ops import OPS
+from nnctl.ops.shapes import BATCH, TensorType
 
 NORMALIZED = "{type: conv2d, filters: 5, kernel: 3, padding: same, bias: false}, batch_norm"
 RELU = "{type: activation, activation: relu}"
@@ -158,6 +159,58 @@ def test_a_sum_with_a_nan_is_nan_and_no_other_is():
     arrays["x0"][2, 1, 2, 17] = np.nan
     found = outputs(graph, arrays, 4, 2)["y"]
     assert np.argwhere(np.isnan(found)).tolist() == [[2, 17]]
+
+
+# -- pooling ------------------------------------------------------------------------------
+
+
+def pooled(**window: Any) -> Build:
+    """Max pooling of x0 and the gradient of its input for a cotangent x1."""
+
+    def build(builder: Any, x: Any, g: Any) -> Mapping[str, Any]:
+        place = builder.apply("maximum_place", x, **window)
+        gradient = builder.apply("put_into_windows", g, place, lengths=x.shape[1:-1], **window)
+        return {"y": builder.apply("max_pool", x, **window), "gradient": gradient}
+
+    return build
+
+
+WINDOWS = {
+    "fours": ((6, 4), {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}),
+    "a row and a column left over": ((5, 7), {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}),
+    "overlapping": ((5, 6), {"size": (3, 2), "stride": (2, 1), "padding": ((0, 0), (0, 0))}),
+    "padded": ((5, 4), {"size": (2, 3), "stride": (2, 2), "padding": ((1, 0), (1, 1))}),
+    "apart": ((7, 7), {"size": (2, 2), "stride": (3, 3), "padding": ((0, 0), (0, 0))}),
+    "one axis": ((9,), {"size": (2,), "stride": (2,), "padding": ((0, 0),)}),
+}
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("channels", [1, 3, 20])
+@pytest.mark.parametrize(("lengths", "window"), WINDOWS.values(), ids=list(WINDOWS))
+def test_pooling_and_its_gradient_are_the_reference_bodies(lengths, window, channels):
+    """Of small whole numbers, so that many windows have several largest."""
+    positions = OPS["max_pool"].infer([TensorType((1, *lengths, channels))], window)[0].shape[1:]
+    graph = graph_of(pooled(**window), (BATCH, *lengths, channels), (BATCH, *positions))
+    assert "max_pool_gradient" in [node.op.name for node in rewritten(graph).nodes]
+    arrays = arrays_of(graph, 5)
+    arrays["x0"] = np.round(arrays["x0"])
+    expected = interpret(graph, arrays, {"batch": 5}).outputs
+    found = [outputs(graph, arrays, 5, threads) for threads in (1, 3)]
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[0][name], array, rtol=1e-6, atol=1e-6, err_msg=name)
+        assert found[0][name].tobytes() == found[1][name].tobytes(), name
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("lengths", [(4, 4), (5, 5)])
+def test_the_largest_of_a_window_with_a_nan_is_nan(place, lengths):
+    window = {"size": (2, 2), "stride": (2, 2), "padding": ((0, lengths[0] % 2),) * 2}
+    graph = graph_of(lambda builder, x: {"y": builder.apply("max_pool", x, **window)}, (BATCH, *lengths, 17))
+    arrays = arrays_of(graph, 2)
+    arrays["x0"][1, 2 + place // 2, place % 2, 16] = np.nan
+    assert np.argwhere(np.isnan(outputs(graph, arrays, 2, 1)["y"])).tolist() == [[1, 1, 0, 16]]
 
 
 def outputs(graph: Graph, arrays: Mapping[str, Any], batch: int, threads: int) -> dict[str, Any]:

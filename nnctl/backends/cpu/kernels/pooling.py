@@ -15,22 +15,116 @@ from nnctl.plan.plan import Launch
 
 
 @compiled
+def larger(a: Any, b: Any) -> Any:
+    """The larger of two numbers, or what is none of them."""
+    return a if a >= b or a != a else b
+
+
+@compiled
 def max_pool(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """The largest element of each window."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    images, rows, columns, channels = out.shape
+    images = out.shape[0]
     for n in range(images):
-        for i in range(rows):
-            for j in range(columns):
-                for c in range(channels):
-                    out[n, i, j, c] = F(-np.inf)
-                for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
-                        row, column = i * down + a - top, j * across + b - left
-                        for c in range(channels):
-                            value = x[n, row, column, c]
-                            largest = out[n, i, j, c]
-                            out[n, i, j, c] = largest if largest >= value else value
+        if in_fours(x, out, geometry):
+            _largest_of_fours(x[n], out[n])
+        else:
+            _largest_of_windows(x[n], out[n], geometry)
+
+
+@compiled
+def in_fours(x: Any, pooled: Any, geometry: Any) -> Any:
+    """True for windows of two by two that lie side by side in x."""
+    kh, kw, down, across, top, left, _, _ = geometry
+    inside = 2 * pooled.shape[1] <= x.shape[1] and 2 * pooled.shape[2] <= x.shape[2]
+    return inside and kh == 2 and kw == 2 and down == 2 and across == 2 and top == 0 and left == 0
+
+
+@compiled
+def _largest_of_fours(x: Any, out: Any) -> None:
+    rows, columns, channels = out.shape
+    for i in range(rows):
+        for j in range(columns):
+            for c in range(channels):
+                upper = larger(x[2 * i, 2 * j, c], x[2 * i, 2 * j + 1, c])
+                lower = larger(x[2 * i + 1, 2 * j, c], x[2 * i + 1, 2 * j + 1, c])
+                out[i, j, c] = larger(upper, lower)
+
+
+@compiled
+def _largest_of_windows(x: Any, out: Any, geometry: Any) -> None:
+    kh, kw, down, across, top, left, _, _ = geometry
+    rows, columns, channels = out.shape
+    for i in range(rows):
+        above, below = max(0, top - i * down), min(kh, x.shape[0] + top - i * down)
+        for j in range(columns):
+            before, behind = max(0, left - j * across), min(kw, x.shape[1] + left - j * across)
+            for c in range(channels):
+                out[i, j, c] = x[i * down + above - top, j * across + before - left, c]
+            for a in range(above, below):
+                for b in range(before, behind):
+                    for c in range(channels):
+                        out[i, j, c] = larger(out[i, j, c], x[i * down + a - top, j * across + b - left, c])
+
+
+@compiled
+def max_pool_gradient(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None:
+    """Each number of g added where the largest element of its window of x is, the first of several."""
+    images = g.shape[0]
+    for n in range(images):
+        if in_fours(x, g, geometry):
+            _into_fours(g[n], x[n], out[n])
+        else:
+            _into_windows(g[n], x[n], out[n], geometry, scratch)
+
+
+@compiled
+def _into_fours(g: Any, x: Any, out: Any) -> None:
+    rows, columns, channels = g.shape
+    if 2 * rows < out.shape[0] or 2 * columns < out.shape[1]:
+        _clear(out)
+    for i in range(rows):
+        for j in range(columns):
+            for c in range(channels):
+                first, second = x[2 * i, 2 * j, c], x[2 * i, 2 * j + 1, c]
+                third, fourth = x[2 * i + 1, 2 * j, c], x[2 * i + 1, 2 * j + 1, c]
+                upper = second if second > first else first
+                lower = fourth if fourth > third else third
+                gradient = g[i, j, c]
+                above = F(0.0) if lower > upper else gradient
+                below = gradient if lower > upper else F(0.0)
+                out[2 * i, 2 * j, c] = F(0.0) if second > first else above
+                out[2 * i, 2 * j + 1, c] = above if second > first else F(0.0)
+                out[2 * i + 1, 2 * j, c] = F(0.0) if fourth > third else below
+                out[2 * i + 1, 2 * j + 1, c] = below if fourth > third else F(0.0)
+
+
+@compiled
+def _into_windows(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None:
+    """The same for any windows; scratch has the largest of each channel so far, and the number of its place."""
+    kh, kw, down, across, top, left, _, _ = geometry
+    rows, columns, channels = g.shape
+    _clear(out)
+    for i in range(rows):
+        above, below = max(0, top - i * down), min(kh, x.shape[0] + top - i * down)
+        for j in range(columns):
+            before, behind = max(0, left - j * across), min(kw, x.shape[1] + left - j * across)
+            for c in range(channels):
+                scratch[c] = x[i * down + above - top, j * across + before - left, c]
+                scratch[channels + c] = F(above * kw + before)
+            for a in range(above, below):
+                for b in range(before, behind):
+                    number = F(a * kw + b)
+                    for c in range(channels):
+                        value = x[i * down + a - top, j * across + b - left, c]
+                        ahead = value > scratch[c]
+                        scratch[channels + c] = number if ahead else scratch[channels + c]
+                        scratch[c] = value if ahead else scratch[c]
+            for a in range(above, below):
+                for b in range(before, behind):
+                    number = F(a * kw + b)
+                    row, column = i * down + a - top, j * across + b - left
+                    for c in range(channels):
+                        out[row, column, c] += g[i, j, c] if scratch[channels + c] == number else F(0.0)
 
 
 @compiled
@@ -110,9 +204,9 @@ def _clear(image: Any) -> None:
                 image[i, j, c] = F(0.0)
 
 
-def _channels(launch: Launch) -> int:
-    """Scratch for a number a channel."""
-    return launch.inputs[0].shape[-1]
+def _two_a_channel(launch: Launch) -> int:
+    """Scratch for two numbers a channel."""
+    return 2 * launch.inputs[0].shape[-1]
 
 
 @emits(
@@ -120,7 +214,7 @@ def _channels(launch: Launch) -> int:
     "maximum_place",
     "sum_pool",
     calls=(max_pool, maximum_place, sum_pool),
-    scratch=_channels,
+    scratch=_two_a_channel,
     rows=True,
 )
 def _pool(writer: Writer, launch: Launch) -> None:
@@ -130,7 +224,14 @@ def _pool(writer: Writer, launch: Launch) -> None:
     writer.line(f"{launch.op.name}({images}, {result}, {as_tuple(geometry)}, scratch)")
 
 
-@emits("put_into_windows", "spread_pool", calls=(put_into_windows, spread_pool), rows=True)
+@emits(
+    "max_pool_gradient",
+    "put_into_windows",
+    "spread_pool",
+    calls=(max_pool_gradient, put_into_windows, spread_pool),
+    scratch=_two_a_channel,
+    rows=True,
+)
 def _unpool(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
     geometry = geometry_of(launch.attributes["size"], launch.attributes, out.shape[1:-1])
