@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     result = machine() | {
         "threads": options.threads,
         "rounds": options.rounds,
-        "versions": versions(("nnctl", "numpy", "scipy", "numba", "torch", "jax", "scikit-learn")),
+        "versions": versions(("nnctl", "numpy", "scipy", "llvmlite", "torch", "jax", "scikit-learn")),
         "rows": rows,
     }
     table = _table(result)

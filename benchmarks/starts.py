@@ -249,5 +249,5 @@ def main(arguments: Sequence[str]) -> None:
     ]
     print("\n" + "\n".join(lines))
     if not (options.no_save or options.quick or options.only or cases != COLD):
-        kept = {"rounds": rounds, "versions": versions(("nnctl", "numpy", "numba", "llvmlite")), "rows": rows}
+        kept = {"rounds": rounds, "versions": versions(("nnctl", "numpy", "llvmlite")), "rows": rows}
         keep("starts", result | kept, "\n".join(lines))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 
+@cache
 def processor() -> str:
     """LLVM's name of the processor, e.g. "znver5" or "skylake-avx512"."""
     import llvmlite.binding as llvm
@@ -13,6 +15,7 @@ def processor() -> str:
     return str(llvm.get_host_cpu_name())
 
 
+@cache
 def instruction_sets() -> tuple[str, ...]:
     """The extensions that this processor has, by LLVM's names."""
     import llvmlite.binding as llvm

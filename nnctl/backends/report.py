@@ -73,9 +73,8 @@ def _cache() -> Finding:
 
 def _entries(root: Path) -> str:
     found = list(entries(root))
-    count = sum((entry.path / "step.py").is_file() for entry in found)
     megabytes = sum(entry.bytes for entry in found) / 1e6
-    return f"{count} step{'' if count == 1 else 's'} ({megabytes:.1f} MB of {MOST_BYTES / 1e6:.0f})"
+    return f"{len(found)} file{'' if len(found) == 1 else 's'} ({megabytes:.1f} MB of {MOST_BYTES / 1e6:.0f})"
 
 
 def _backends() -> list[Finding]:

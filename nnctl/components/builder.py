@@ -56,8 +56,11 @@ class Builder(Protocol):
     def elementwise(self, component: Any, *inputs: Any) -> Any:
         """One node from a component's `body`, broadcasting its inputs."""
 
-    def formula(self, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
-        """One node from `function(xp, *inputs)`, which obeys the rules of formulas."""
+    def formula(self, name: str, function: Callable[..., Any], *inputs: Any, settled: Sequence[int] = ()) -> Any:
+        """One node from `function(xp, *inputs)`, which obeys the rules of formulas.
+
+        settled: inputs whose gradient is 0 whatever the others are, in all that is made of the result.
+        """
 
     def parameter(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -263,9 +263,10 @@ class GraphBuilder:
         with _saying_whose():
             return self.emit(op, [self._tensor(t) for t in inputs], name=name)[0]
 
-    def formula(self, name: str, function: Callable[..., Any], *inputs: Any) -> Any:
+    def formula(self, name: str, function: Callable[..., Any], *inputs: Any, settled: Sequence[int] = ()) -> Any:
         """One node from `function(xp, *inputs)`; numbers among the inputs become constants of it.
 
+        settled: see `nnctl.components.builder.Builder`.
         Gives a tuple of tensors where the function does, and None where it comes to the constant 0.
         """
         op = ElementwiseOp(name, len(inputs), function)
@@ -288,6 +289,8 @@ class GraphBuilder:
                 return function(xp, *operands)
 
             op = ElementwiseOp(name, len(used), of_used)
+        if settled:
+            op = replace(op, rules=tuple(_no_gradient if i in settled else None for i in used))
         outputs = self.emit(op, tensors)
         return outputs if len(outputs) > 1 else outputs[0]
 
@@ -386,6 +389,11 @@ class GraphBuilder:
             {old: t.value for old, t in (updates or {}).items()},
             None if guard is None else guard.value,
         )
+
+
+def _no_gradient(xp: Any, *_: Any) -> float:
+    """The rule of an input that nothing depends on."""
+    return 0.0
 
 
 @contextmanager

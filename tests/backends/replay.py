@@ -1,28 +1,39 @@
-"""A generated function run as Python, thread by thread, with every access to memory written down.
+"""Generated functions run as Python, thread by thread, with every access to memory written down.
 
 What two threads touch between two barriers must not overlap where one of them
-writes. The compiled function cannot be asked; its source can: it is a Python
-program whose arrays are replaced by windows that keep a record. Functions of
-the library run as they are, on what their windows show.
+writes. The compiled functions cannot be asked; their source can: it is Python,
+whose arrays are replaced by windows that keep a record. Functions of the library
+run compiled, on what their windows show.
 """
 
 from __future__ import annotations
 
-import ast
+import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from backends import compiled_calls
 from nnctl.backends.constants import constants_of
-from nnctl.backends.cpu.codegen.intrinsics import gemm
-from nnctl.backends.cpu.codegen.source import generate
+from nnctl.backends.cpu.codegen.decorators import is_kernel
+from nnctl.backends.cpu.codegen.dialect import FUNCTIONS
+from nnctl.backends.cpu.codegen.intrinsics import loader_of
+from nnctl.backends.cpu.codegen.parameters import (
+    ArrayParameter,
+    BoundParameter,
+    FloatParameter,
+    NumbersParameter,
+    Parameter,
+    ScratchParameter,
+    WholeParameter,
+)
+from nnctl.backends.cpu.codegen.source import Barrier, generate
+from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]
@@ -118,45 +129,63 @@ class Replayed:
     record: Record
 
 
+@dataclass
+class Arrays:
+    """What the slots of a step lie in."""
+
+    arena: Memory
+    storage: dict[str, Memory]
+    constants: dict[str, Memory]
+    feeds: dict[str, Memory]
+    outputs: dict[str, Memory]
+    scratch: list[Memory]
+    private: list[dict[int, Memory]]
+
+
 def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array], steps: int, threads: int) -> Replayed:
-    """Run a plan's generated function on copies of what is stored."""
+    """Run a plan's generated functions on copies of what is stored."""
     source = generate(plan)
     record, place = Record(), Place()
     kept = {key: np.array(array, order="C") for key, array in storage.items()}
     constants = constants_of(plan, kept, np.asarray)
     results = {name: np.zeros((steps, *slot.shape), DTYPES[slot.dtype]) for name, slot in plan.outputs.items()}
 
-    def whole(name: str, array: Array) -> Window:
-        flat = array.reshape(-1)
-        return Window(Memory(name, flat.view(np.uint8), record, place), flat.dtype, 0, (flat.size,))
+    def memory(name: str, array: Array) -> Memory:
+        return Memory(name, array.reshape(-1).view(np.uint8), record, place)
 
-    arena = Memory("the arena", np.zeros(-(-max(plan.arena_bytes, 64) // 64) * 64, np.uint8), record, place)
-    arguments = [
-        Window(Memory("the counters", np.zeros(512, np.uint8), record, place), np.int64, 0, (64,)),
-        whole("the clock", np.zeros(len(plan.launches) or 1, np.int64)),
-        *(Window(arena, kind, 0, (arena.bytes.size // np.dtype(kind).itemsize,)) for kind in DTYPES.values()),
-        whole(SCRATCH, np.zeros(source.scratch * threads, np.float32)),
-        source.offsets or (0,),
-        [np.float32(n) for n in source.numbers or (0.0,)],
-        *(whole(key, np.ascontiguousarray(feeds[key])) for key in source.feeds),
-        *(whole(key, kept[key]) for key in source.storage),
-        *(whole(f"constant {key}", constants[key]) for key in source.constants),
-        *(whole(f"output {name}", results[name]) for name in source.outputs),
-    ]
+    arrays = Arrays(
+        memory("the arena", np.zeros(-(-max(plan.arena_bytes, 64) // 64) * 64, np.uint8)),
+        {key: memory(key, kept[key]) for key in source.keys("storage")},
+        {key: memory(f"constant {key}", constants[key]) for key in source.keys("constant")},
+        {key: memory(key, np.ascontiguousarray(feeds[key])) for key in source.keys("feed")},
+        {name: memory(f"output {name}", results[name]) for name in plan.outputs},
+        [memory(SCRATCH, np.zeros(source.scratch, np.float32)) for _ in range(threads)],
+        [
+            {offset: memory(f"a number of thread {t}", np.zeros(8, np.uint8)) for offset in source.private}
+            for t in range(threads)
+        ],
+    )
     barrier = threading.Barrier(threads)
+    functions = {kind: _python(kind.text) for kind in source.kinds}
 
-    def wait(counters: Any, number: int) -> None:
-        barrier.wait(60)
-        place.phase += 1
-
-    run = _python(source.text, wait)
+    def run(thread: int) -> int:
+        for step in range(steps):
+            for entry in source.entries:
+                if isinstance(entry, Barrier):
+                    barrier.wait(60)
+                    place.phase += 1
+                elif thread == 0 or not entry.alone:
+                    passed = [_value(p, arrays, step, steps, thread, threads) for p in entry.passed]
+                    if functions[entry.kind](*passed):
+                        return step
+        return steps
 
     def one(thread: int) -> int:
         place.thread, place.phase = thread, 0
         completed = None
         try:
             with np.errstate(all="ignore"):
-                completed = run(thread, threads, steps, plan.batch, *arguments)
+                completed = run(thread)
         finally:
             if completed is None:
                 barrier.abort()
@@ -174,51 +203,82 @@ def replay(plan: Plan, storage: Mapping[str, Array], feeds: Mapping[str, Array],
     return Replayed(done, {name: array[:done] for name, array in results.items()}, kept, record)
 
 
-def _python(text: str, wait: Callable[[Any, int], None]) -> Any:
-    """The function `run` of a generated module, its arrays windows."""
-    tree = ast.parse(text)
-    names: dict[str, Any] = {"math": import_module("math")}
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom):
-            module = import_module(str(node.module))
-            names |= {alias.name: _watched(alias.name, getattr(module, alias.name)) for alias in node.names}
-    tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+def _value(parameter: Parameter, arrays: Arrays, step: int, steps: int, thread: int, threads: int) -> Any:
+    """What a thread passes for a parameter in a step."""
+    match parameter:
+        case WholeParameter():
+            return parameter.value
+        case FloatParameter():
+            return np.float32(parameter.value)
+        case NumbersParameter():
+            return np.array(parameter.values, np.float32)
+        case BoundParameter():
+            return parameter.cut.bounds(thread, threads)[parameter.last]
+        case ScratchParameter():
+            memory = arrays.scratch[thread]
+            return Window(memory, np.float32, 0, (memory.bytes.size // 4,))
+        case ArrayParameter():
+            return _window(parameter, arrays, step, steps, thread, threads)
+
+
+def _window(parameter: ArrayParameter, arrays: Arrays, step: int, steps: int, thread: int, threads: int) -> Window:
+    slot = parameter.slot
+    dtype = np.dtype(DTYPES[slot.dtype])
+    rest = math.prod(parameter.lengths)
+    first, last = (0, slot.shape[0] if slot.shape else 1)
+    if parameter.cut is not None:
+        first, last = parameter.cut.bounds(thread, threads)
+    start = first * parameter.inner
+    shape = ((last - first) * parameter.inner // max(1, rest), *parameter.lengths)
+    if parameter.of == "table":
+        memory = arrays.storage[slot.key]
+        return Window(memory, dtype, 0, (memory.bytes.size // dtype.itemsize // max(1, rest), *parameter.lengths))
+    if parameter.of == "output":
+        return Window(arrays.outputs[parameter.output], dtype, step * math.prod(slot.shape) + start, shape)
+    if slot.place == "feed":
+        read = min(step + 1, steps - 1) if parameter.of == "following" else step
+        return Window(arrays.feeds[slot.key], dtype, read * math.prod(slot.shape) + start, shape)
+    if parameter.private:
+        return Window(arrays.private[thread][slot.offset], dtype, 0, (1,))
+    if slot.place == "arena":
+        return Window(arrays.arena, dtype, slot.offset // dtype.itemsize + start, shape)
+    return Window((arrays.storage if slot.place == "storage" else arrays.constants)[slot.key], dtype, start, shape)
+
+
+def _python(text: str) -> Any:
+    """The function of a kind, its functions watched."""
+    names: dict[str, Any] = {name: _watched(name, known) for name, known in vocabulary().items()}
     for rank in range(1, 5):
         names[f"window{rank}"] = lambda base, start, *shape: Window(base.memory, base.dtype, base.start + start, shape)
-    names |= {"barrier": wait, "prefetch": lambda table, row: None, "compiled": lambda function: function}
-    exec(compile(tree, "<generated>", "exec"), names)
-    return names["run"]
+    names["prefetch"] = lambda table, row: None
+    exec(compile(text, "<generated>", "exec"), names)
+    return names["launch"]
 
 
-@njit
-def _product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, scratch, spans, span):  # type: ignore[no-untyped-def]
-    gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, scratch, spans, span)
+GIVING = {"total", "norm", *(function.__name__ for function in FUNCTIONS)}
+"""Functions that write nothing, and give a number."""
 
 
 def _watched(name: str, function: Any) -> Any:
     """A library function that is told of windows: it sees their arrays, and what it may touch is recorded.
 
     It reads all that it is shown, and writes the last of it, its thread's scratch apart; if that is a tuple, all of it.
-    A sum and a norm write nothing, and give a number.
     """
-    if not callable(function) or isinstance(function, type):
+    if not is_kernel(function) and loader_of(function) is None:
         return function
-    if name == "gemm":
-        function = _product
 
     def call(*arguments: Any) -> Any:
-        *first, last = arguments or (None,)
+        *first, last = arguments
         several = last if isinstance(last, tuple) else (last,)
         windows = [a for a in (*first, *several) if isinstance(a, Window)]
         if not windows:
-            return function(*arguments)
+            return compiled_calls.result(name, *arguments)
         shown = [w for w in windows if w.memory.name != SCRATCH]
-        written = {"total": [], "norm": []}.get(name, several if several is last else shown[-1:])
+        written = [] if name in GIVING else several if several is last else shown[-1:]
         with windows[0].memory.record.writing:
             before = [w.array.copy() for w in windows]
-            arrays = [a.array if isinstance(a, Window) else a for a in first]
-            results = tuple(a.array if isinstance(a, Window) else a for a in several)
-            result = function(*arrays, results if several is last else results[0])
+            given = [_array(a) for a in arguments]
+            result = compiled_calls.result(name, *given) if name in GIVING else compiled_calls.call(name, *given)
             after = [w.array.copy() for w in windows]
         for window, old, new in zip(windows, before, after, strict=True):
             memory = window.memory
@@ -231,3 +291,9 @@ def _watched(name: str, function: Any) -> Any:
         return result
 
     return call
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_array(item) for item in value)
+    return value.array if isinstance(value, Window) else value

@@ -8,10 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from backends.compiled_calls import call
 from backends.vector_widths import WIDTHS, engine
-from nnctl.backends.cpu.kernels.gru import gru, gru_gradient, gru_gradient_reset_before, gru_reset_before
-from nnctl.backends.cpu.kernels.lstm import lstm, lstm_gradient
-from nnctl.backends.cpu.kernels.recurrence import leaky_rnn, rnn, rnn_gradient
 from nnctl.backends.cpu.vectors.cells_ir import PASSES, PREFIX, module_text
 from nnctl.ops import gated_recurrence, recurrence, reservoir
 
@@ -118,12 +116,12 @@ def test_plain_cells_of_any_size_agree_with_their_reference_bodies(reverse):
         for activation in ("tanh", "relu"):
             attributes = {"activation": activation, "reverse": reverse}
             flags = (int(activation == "relu"), int(reverse), np.full(SCRATCH, np.nan, np.float32))
-            rnn(p, weight, first, mask, *flags, states)
+            call("rnn", p, weight, first, mask, *flags, states)
             agree([states], [recurrence.rnn(np, p, weight, first, mask, **attributes)])
             g = numbers_of(rng, *p.shape)
-            rnn_gradient(states, weight, g, mask, *flags, (dp, dh))
+            call("rnn_gradient", states, weight, g, mask, *flags, (dp, dh))
             agree([dp, dh], recurrence.rnn_gradient(np, states, weight, g, mask, **attributes))
-        leaky_rnn(p, weight, first, np.float32(0.3), np.full(SCRATCH, np.nan, np.float32), states)
+        call("leaky_rnn", p, weight, first, np.float32(0.3), np.full(SCRATCH, np.nan, np.float32), states)
         agree([states], [reservoir.leaky_rnn(np, p, weight, first, leak=0.3)])
 
 
@@ -134,12 +132,12 @@ def test_lstms_of_any_size_agree_with_their_reference_bodies(reverse):
         h0, c0 = numbers_of(rng, rows, units), numbers_of(rng, rows, units)
         made = [np.empty((rows, steps, units), np.float32) for _ in range(2)] + [np.empty_like(p)]
         flags = (int(reverse), np.full(SCRATCH, np.nan, np.float32))
-        lstm(p, weight, h0, c0, mask, *flags, tuple(made))
+        call("lstm", p, weight, h0, c0, mask, *flags, tuple(made))
         agree(made, gated_recurrence.lstm(np, p, weight, h0, c0, mask, reverse=reverse))
         gradients = [numbers_of(rng, *array.shape) for array in made]
         _, c, gates = made
         found = (np.empty_like(p), np.empty_like(h0), np.empty_like(c0))
-        lstm_gradient(gates, weight, c, c0, *gradients, mask, *flags, found)
+        call("lstm_gradient", gates, weight, c, c0, *gradients, mask, *flags, found)
         attributes = {"given": ("h", "c", "gates"), "reverse": reverse}
         agree(found, gated_recurrence.lstm_gradient(np, gates, weight, c, c0, *gradients, mask, **attributes))
 
@@ -147,7 +145,7 @@ def test_lstms_of_any_size_agree_with_their_reference_bodies(reverse):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("reset_after", [False, True])
 def test_grus_of_any_size_agree_with_their_reference_bodies(reset_after, reverse):
-    forward, back = (gru, gru_gradient) if reset_after else (gru_reset_before, gru_gradient_reset_before)
+    forward, back = (name if reset_after else f"{name}_reset_before" for name in ("gru", "gru_gradient"))
     for rng, (rows, steps, units), mask in cases():
         p, weight = numbers_of(rng, rows, steps, 3 * units), numbers_of(rng, units, 3 * units) / 4
         bias, h0 = numbers_of(rng, 3 * units), numbers_of(rng, rows, units)
@@ -155,12 +153,12 @@ def test_grus_of_any_size_agree_with_their_reference_bodies(reset_after, reverse
         made = (np.empty((rows, steps, units), np.float32), np.empty((rows, steps, kept), np.float32))
         flags = (int(reverse), np.full(SCRATCH, np.nan, np.float32))
         attributes = {"reset_after": reset_after, "reverse": reverse}
-        forward(p, weight, bias, h0, mask, *flags, made)
+        call(forward, p, weight, bias, h0, mask, *flags, made)
         agree(made, gated_recurrence.gru(np, p, weight, bias, h0, mask, **attributes))
         gradients = [numbers_of(rng, *array.shape) for array in made]
         h, gates = made
         found = (np.empty_like(p), np.empty_like(p), np.empty_like(h0))
-        back(gates, weight, h, h0, *gradients, mask, *flags, found)
+        call(back, gates, weight, h, h0, *gradients, mask, *flags, found)
         attributes["given"] = ("h", "gates")
         agree(found, gated_recurrence.gru_gradient(np, gates, weight, h, h0, *gradients, mask, **attributes))
 

@@ -13,21 +13,22 @@ import numpy as np
 import pytest
 
 from backends.conftest import ExactlyThreads
-from backends.spec_steps import compiled_specs, spec_steps
 from nnctl import backends
-from nnctl.backends.codegen.arguments import Arguments, Names
 from nnctl.backends.codegen.dialect import COMPARISONS, Dialect, Values
 from nnctl.backends.codegen.inlining import INLINED, Inlining
 from nnctl.backends.codegen.loop_nest import LoopNest
+from nnctl.backends.codegen.names import Names
 from nnctl.backends.cpu import kernels
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.codegen import registration
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.dialect import NUMBA
-from nnctl.backends.cpu.codegen.imports import import_block, known_names, modules_of
+from nnctl.backends.cpu.codegen.dialect import KERNEL
+from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.mathematics import F
+from nnctl.backends.cpu.codegen.parameters import Cut, FloatParameter, NumbersParameter, WholeParameter
 from nnctl.backends.cpu.codegen.source import generate, missing
-from nnctl.backends.cpu.codegen.writer import part_of
+from nnctl.backends.cpu.codegen.vocabulary import vocabulary
+from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
 from nnctl.backends.cpu.rewriting.pooling_gradients import MAX_POOL_GRADIENT
@@ -38,7 +39,7 @@ from nnctl.ops.expression import trace
 from nnctl.ops.primitives import PRIMITIVES
 from nnctl.ops.shapes import BATCH, ROWS
 from nnctl.ops.table import StructuredOp
-from nnctl.plan.plan import Plan, Slot
+from nnctl.plan.plan import Plan
 
 C = Dialect(
     primitives={name: f"{name}({', '.join(f'{{{i}}}' for i in range(p.arity))})" for name, p in PRIMITIVES.items()},
@@ -58,7 +59,7 @@ def dialects() -> dict[str, Dialect]:
     for package in Path(backends.__file__).parent.glob("*/codegen/dialect.py"):
         module = import_module(f"{backends.__name__}.{package.parents[1].name}.codegen.dialect")
         found |= {name: value for name, value in vars(module).items() if isinstance(value, Dialect)}
-    assert NUMBA in found.values()
+    assert KERNEL in found.values()
     return found
 
 
@@ -105,7 +106,7 @@ def test_conditions_become_numbers_and_numbers_conditions():
     def body(xp, a, b):
         return xp.where(xp.greater(a, b), a, 2.0), xp.where(a, xp.less(a, b), b)
 
-    assert texts(NUMBA, body, 2) == [
+    assert texts(KERNEL, body, 2) == [
         "a > b", "(a if t0 else F(2.0))", "a < b", "(F(t2) if a != F(0.0) else b)", "t1", "t3",
     ]  # fmt: skip
     assert texts(C, body, 2) == [
@@ -114,24 +115,18 @@ def test_conditions_become_numbers_and_numbers_conditions():
 
 
 def test_a_constant_comes_first_where_that_is_shorter():
-    assert texts(NUMBA, lambda xp, a: xp.maximum(a, 3.0), 1)[0] == "(F(3.0) if F(3.0) >= a else a)"
-    assert texts(NUMBA, lambda xp, a: xp.maximum(3.0, a), 1)[0] == "(F(3.0) if F(3.0) >= a else a)"
-    assert "a != a" in texts(NUMBA, lambda xp, a, b: xp.maximum(a, b), 2)[0]
+    assert texts(KERNEL, lambda xp, a: xp.maximum(a, 3.0), 1)[0] == "(F(3.0) if F(3.0) >= a else a)"
+    assert texts(KERNEL, lambda xp, a: xp.maximum(3.0, a), 1)[0] == "(F(3.0) if F(3.0) >= a else a)"
+    assert "a != a" in texts(KERNEL, lambda xp, a, b: xp.maximum(a, b), 2)[0]
 
 
 # -- registrations ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", EMITTERS)
-def test_what_an_emitter_calls_can_be_imported_as_the_generated_code_imports_it(name):
-    modules = modules_of([name])
-    called = [function.__name__ for function in EMITTERS[name].calls]
-    block = import_block([f"    {call}()" for call in called], modules)
-    space: dict[str, object] = {}
-    exec("\n".join(block), space)
+def test_what_an_emitter_calls_is_in_the_vocabulary(name):
     for function in EMITTERS[name].calls:
-        assert space[function.__name__] is function
-    assert set(called) <= known_names()
+        assert vocabulary()[function.__name__] is function
 
 
 @pytest.mark.parametrize("name", EMITTERS)
@@ -173,8 +168,8 @@ def test_two_functions_of_one_name_are_refused(monkeypatch):
 
     emitter = registration.Emitter(lambda writer, launch: None, (softmax,), None, False, False, (), ())
     monkeypatch.setitem(EMITTERS, "another", emitter)
-    with pytest.raises(ValueError, match="generated code would call softmax of "):
-        modules_of(EMITTERS)
+    with pytest.raises(ValueError, match="generated code would call softmax of two modules"):
+        vocabulary.__wrapped__()
 
 
 @compiled
@@ -204,13 +199,15 @@ def newcomer(monkeypatch, tmp_path) -> Iterator[str]:
         read, made = writer.matrix(launch.inputs[0], part), writer.matrix(launch.outputs[0], part)
         writer.line(f"running_sums({read}, scratch, {made})")
 
+    vocabulary.cache_clear()
     yield name
     del EMITTERS[name]
+    vocabulary.cache_clear()
 
 
 @pytest.mark.compile
 def test_an_op_and_a_kernel_are_all_that_it_takes(newcomer):
-    """Schedule, generated imports, scratch and reserved names follow from the registration."""
+    """Schedule, vocabulary, scratch and reserved names follow from the registration."""
     builder = GraphBuilder("newcomer")
     x = builder.input("x", (BATCH, 1000))
     # A value of the function's name must not take it.
@@ -219,8 +216,8 @@ def test_an_op_and_a_kernel_are_all_that_it_takes(newcomer):
     backend = ExactlyThreads(2)
     plan = backend.plan(graph, {"batch": 5})
     source = generate(plan)
-    assert f"from {__name__} import running_sums" in source.text
-    assert source.scratch == 1000
+    assert any("running_sums(p0, p1, p2)" in kind.text for kind in source.kinds)
+    assert source.scratch == 1008, "whole cache lines"
     fed = np.random.default_rng(0).integers(-9, 9, (2, 5, 1000)).astype(np.float32)
     made = backend.load(plan, {}).start({"x": fed}, 2).result().outputs["y"]
     np.testing.assert_array_equal(made, 3.0 * fed.cumsum(axis=-1))
@@ -236,33 +233,74 @@ def test_every_file_of_kernels_is_entered_by_the_package_alone():
         import_module(f"{kernels.__name__}.{stem}")
 
 
-# -- the import block ---------------------------------------------------------------------
+# -- kinds --------------------------------------------------------------------------------
 
 
-def imported(text: str) -> set[str]:
-    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
-    return {alias.name for node in nodes for alias in node.names}
+def kind(lines: list[str], **parameters):
+    return kind_of(lines, parameters, frozenset(vocabulary()))
+
+
+def test_launches_that_differ_in_names_sizes_and_constants_are_of_one_kind():
+    first, passed = kind(
+        ["# y = sum(x)", "for i in range(784):", "    t1 = x[i] * rate", "    y[i] = F(2.0) * t1"],
+        x=WholeParameter(7), y=WholeParameter(8), rate=FloatParameter(0.1),
+    )  # fmt: skip
+    other, also = kind(
+        ["for row in range(10):", "    u = z[row] * decay", "    z_new[row] = F(2.0) * u"],
+        z=WholeParameter(5), z_new=WholeParameter(6), decay=FloatParameter(0.3),
+    )  # fmt: skip
+    assert first == other
+    assert first.lines == ("for v0 in range(p0):", "    v1 = p1[v0] * p2", "    p3[v0] = F(2.0) * v1")
+    assert passed == (WholeParameter(784), WholeParameter(7), FloatParameter(0.1), WholeParameter(8))
+    assert also == (WholeParameter(10), WholeParameter(5), FloatParameter(0.3), WholeParameter(6))
+
+
+def test_a_kind_keeps_what_changes_its_code():
+    lines = ["for i in range(1):", "    x[0] = exp(0.5) + x.shape[3] + 1e-12 + math.inf"]
+    kept, passed = kind(lines, x=WholeParameter(7))
+    assert kept.lines == ("for v0 in range(1):", "    p0[0] = exp(0.5) + p0.shape[3] + 1e-12 + math.inf")
+    assert passed == (WholeParameter(7),)
+
+
+def test_a_name_that_nothing_defines_is_refused():
+    with pytest.raises(ValueError, match="generated code names y, which nothing defines"):
+        kind(["x[0] = y"], x=WholeParameter(1))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_a_cut_gives_each_thread_its_part_and_every_entry_once(threads):
+    for length, times in ((0, 1), (1, 1), (5, 1), (10, 3)):
+        bounds = [Cut(length, times).bounds(thread, threads) for thread in range(threads)]
+        assert [first for first, _ in bounds] == [0, *(last for _, last in bounds[:-1])]
+        assert bounds[-1][1] == length * times
+        assert all(first % times == 0 for first, _ in bounds)
+
+
+def test_constants_are_passed_but_for_the_plain_ones():
+    writer = Writer(1)
+    assert [writer.number(value) for value in (0.1, 1.0, 0.3, 0.1)] == ["number", "F(1.0)", "number_2", "number"]
+    assert writer.numbers([0.5, 1.0]) == "numbers"
+    assert writer.parameters["number_2"] == FloatParameter(0.3)
+    assert writer.parameters["numbers"] == NumbersParameter((0.5, 1.0))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
-def test_a_step_imports_what_it_calls_and_no_more(path):
-    steps = spec_steps(path, 4, 9)
-    text = generate(CpuBackend(2).plan(steps.network.training_step, steps.sizes)).text
-    tree = ast.parse(text)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    assert imported(text) == used & known_names() - {"math", "abs", "min", "max", "range"}
-    assert not bound & known_names()
+def test_equal_layers_add_no_kinds():
+    """A net of depth 12 compiles what one of depth 4 does."""
+
+    def kinds(depth: int, units: int) -> set[object]:
+        builder = GraphBuilder("deep")
+        x = builder.input("x", (BATCH, units))
+        for layer in range(depth):
+            product = builder.apply("matmul", x, builder.input(f"w{layer}", (units, units)))
+            x = builder.formula(f"a{layer}", lambda xp, z: xp.maximum(z, 0.0), product)
+        plan = CpuBackend(2).plan(builder.graph({"y": x}), {"batch": 4})
+        return set(generate(plan).kinds)
+
+    assert kinds(12, 30) == kinds(4, 17)
 
 
-def test_a_name_in_a_comment_is_not_imported():
-    assert import_block(["# uniform (3) = uniform(seed)", "    x = F(1.0)"], modules_of(["uniform"])) == [
-        "import math", "", "from nnctl.backends.cpu.codegen.mathematics import F",
-    ]  # fmt: skip
-
-
-# -- names and arguments ------------------------------------------------------------------
+# -- names --------------------------------------------------------------------------------
 
 
 def test_names_are_readable_and_given_once():
@@ -270,21 +308,6 @@ def test_names_are_readable_and_given_once():
     assert [names.fresh(wanted) for wanted in ("∂C/∂w", "w⁺", "a'", "step", "2x", "a.b", "a b", "for")] == [
         "d_w", "w_new", "a", "step_2", "v_2x", "a_b", "a_b_2", "for_2",
     ]  # fmt: skip
-
-
-def test_arguments_come_in_the_order_of_their_tables():
-    builder = GraphBuilder("cost")
-    plan = planned(builder, cost=builder.input("x", ()) * 2.0)
-    arguments = Arguments(Names(), plan)
-    arguments.array(Slot("w", "storage", (3,), "real", "w"))
-    arguments.array(Slot("c", "constant", (3,), "real", "0"))
-    arguments.array(Slot("x", "feed", (3,), "real", "x"))
-    assert arguments.array(Slot("w as rows", "storage", (3, 1), "real", "w")) == "all_w"
-    assert arguments.names() == ["all_x", "all_w", "all_c", "all_cost"]
-    assert [arguments.number(value) for value in (0.1, 1.0, 0.3, 0.1)] == [0, None, 1, 0]
-    slots = [Slot("a", "arena", (2,), "real", offset=64), Slot("i", "arena", (2,), "index", offset=64)]
-    assert [arguments.offset(slot) for slot in (*slots, slots[0])] == [0, 1, 0]
-    assert arguments.offsets == [16, 8]
 
 
 # -- the loop nest ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnctl.backends.codegen.arguments import Names
+from nnctl.backends.codegen.names import Names
 
 WORDS = st.lists(
     st.text(st.characters(categories=("L", "N", "M", "Pd", "Sm"), include_characters="_-.µμ²₁"), max_size=6)

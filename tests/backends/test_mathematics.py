@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 
 import numpy as np
 import pytest
 import scipy.special
-from numba import njit
 
+from backends.compiled_calls import elementwise
 from nnctl.backends.codegen.dialect import COMPARISONS
-from nnctl.backends.cpu.codegen import mathematics
-from nnctl.backends.cpu.codegen.dialect import FUNCTIONS as FUNCTIONS_OF_DIALECT
-from nnctl.backends.cpu.codegen.dialect import NUMBA
+from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.mathematics import BOUNDS_ULP
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.primitives import PRIMITIVES
@@ -45,19 +42,7 @@ SPECIAL = np.array(
 
 
 def compiled(name):
-    function = getattr(mathematics, name)
-
-    @njit(fastmath={"contract"}, error_model="numpy")
-    def walk(x, out):
-        for i in range(x.size):
-            out[i] = function(x[i])
-
-    def call(x):
-        out = np.empty_like(x)
-        walk(x, out)
-        return out
-
-    return call
+    return lambda x: elementwise(f"{name}(x)", np.ascontiguousarray(x))
 
 
 FUNCTIONS = {name: compiled(name) for name in BOUNDS_ULP}
@@ -116,13 +101,7 @@ def test_powers(y):
     """Of what is not negative, where C and NumPy agree."""
     x = np.concatenate([floats(0, 0x7F800000, 65537), [np.float32(np.inf)]])
 
-    @njit(error_model="numpy")
-    def walk(x, y, out):
-        for i in range(x.size):
-            out[i] = mathematics.power(x[i], y)
-
-    out = np.empty_like(x)
-    walk(x, np.float32(y), out)
+    out = elementwise("power(x, y)", x, np.full_like(x, y))
     with np.errstate(all="ignore"):
         exact = np.power(x.astype(np.float64), y).astype(np.float32)
     np.testing.assert_allclose(out, exact, rtol=2.0**-23, atol=3e-45)
@@ -136,18 +115,13 @@ def test_signs():
 # -- every primitive, as generated code has it ------------------------------------------
 
 
-def primitive(name: str, arity: int):
-    """The text of a primitive in this backend's dialect, compiled over arrays; conditions as numbers."""
-    arguments = ["x", "y", "z"][:arity]
-    terms = [f"{a}[i]" for a in arguments]
+def primitive(name: str, arity: int) -> str:
+    """The text of a primitive in this backend's dialect, over x, y and z; conditions as numbers."""
+    terms = list("xyz"[:arity])
     if name == "where":
-        terms[0] = NUMBA.to_condition.format(terms[0])
-    text = NUMBA.primitives[name].format(*terms)
-    if name in COMPARISONS:
-        text = NUMBA.from_condition.format(f"({text})")
-    scope = {function.__name__: function for function in FUNCTIONS_OF_DIALECT} | {"F": np.float32, "math": math}
-    exec(f"def walk({', '.join(arguments)}, out):\n    for i in range(out.size):\n        out[i] = {text}\n", scope)
-    return njit(fastmath={"contract"}, error_model="numpy")(scope["walk"])
+        terms[0] = KERNEL.to_condition.format(terms[0])
+    text = KERNEL.primitives[name].format(*terms)
+    return KERNEL.from_condition.format(f"({text})") if name in COMPARISONS else text
 
 
 def operands(arity: int) -> list[np.ndarray]:
@@ -186,8 +160,7 @@ def test_every_primitive_is_that_of_the_reference(name):
     if name == "power":
         # Of what is not negative, where C and NumPy agree.
         xs[0] = np.abs(xs[0])
-    found = np.empty_like(xs[0])
-    primitive(name, arity)(*xs, found)
+    found = elementwise(primitive(name, arity), *xs)
     wide = [x.astype(np.float64) for x in xs]
     if name == "where":
         wide[0] = wide[0] != 0.0

@@ -11,9 +11,6 @@ import pytest
 
 from nnctl.backends.cache import private
 from nnctl.backends.cache.private import cache_root, doubt_about
-from nnctl.backends.registry import choose_backend
-from nnctl.components.registry import components
-from nnctl.errors import UsageError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has access lists, not modes")
 
@@ -110,8 +107,11 @@ def test_where_no_folder_can_be_trusted_nothing_is_kept(tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_numbas_settings_in_the_working_folder_are_not_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".numba_config.yaml").write_text("cpu_name: generic\n")
-    with pytest.raises(UsageError, match=r"\.numba_config\.yaml in this folder would change how Numba compiles"):
-        choose_backend(components("backend")["cpu"](), ())
+@pytest.mark.parametrize("mode", [0o666, 0o622])
+def test_a_file_that_others_may_write_to(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "launch-key"
+    file.write_bytes(b"")
+    file.chmod(0o600)
+    assert doubt_about(file) is None
+    file.chmod(mode)
+    assert doubt_about(file) == f"other users may write to {file}"

@@ -65,6 +65,15 @@ def test_between_two_convolutions_of_a_normalized_net_nothing_is_stored_but_what
     assert [name.split("+")[-1] for name in between] == ["relu", "add", "add"]
 
 
+def test_the_way_back_through_a_normalization_reads_its_input_twice():
+    """Once for all sums, of which two are over the batch for γ and β, and once for the gradient of its input."""
+    graph, _, _ = training(NETS["normalized"])
+    launches = lowered(graph, {"batch": 5, "rows": 9}).launches
+    (x,) = (launch.outputs[0] for launch in launches if launch.op.name == "convolution" and launch.layer == "conv2d1")
+    back = [launch for launch in launches if launch.outputs[0].name.startswith("∂") and x in launch.inputs]
+    assert [len(launch.outputs) for launch in back] == [4, 1]
+
+
 # -- sums by themselves -------------------------------------------------------------------
 
 Build = Callable[..., Mapping[str, Any]]

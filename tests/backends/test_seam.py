@@ -17,6 +17,7 @@ from graph.nets import net
 
 from backends import toy
 from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.cpu.tables import address_of
 from nnctl.backends.registry import by_rank, choose_backend, planner, reference_backend
 from nnctl.cli import main
 from nnctl.components.backends import Auto
@@ -102,16 +103,16 @@ def test_auto_takes_the_best_and_says_so(graphs):
 
 
 def test_auto_says_why_it_did_not_take_the_best(graphs, monkeypatch):
-    monkeypatch.setattr(components("backend")["cpu"], "obstacle", lambda self: "Numba is not installed")
+    monkeypatch.setattr(components("backend")["cpu"], "obstacle", lambda self: "llvmlite is not installed")
     chosen = choose_backend(Auto(), graphs)
     assert (chosen.backend.name, chosen.reason) == (
         "numpy",
-        "the fastest that can run here; not cpu: Numba is not installed",
+        "the fastest that can run here; not cpu: llvmlite is not installed",
     )
     with pytest.raises(UsageError) as raised:
         choose_backend(Auto(), graphs, name="cpu")
     assert str(raised.value) == (
-        "the cpu backend cannot run this net: Numba is not installed\n"
+        "the cpu backend cannot run this net: llvmlite is not installed\n"
         "  --backend auto takes the fastest that can, or name numpy"
     )
 
@@ -153,7 +154,7 @@ def test_what_a_thread_raises_comes_out_of_the_result(backend, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError("in a thread")
 
-    monkeypatch.setattr(executable, "_function", broken)
+    monkeypatch.setattr(executable, "_walk", broken)
     pending = executable.start({"row": np.ones((2, 3), np.float32)}, 2)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError, match="in a thread"):
@@ -192,16 +193,16 @@ def test_an_interrupt_waits_for_the_chunk(backend, monkeypatch):
     executable = backend.load(backend.plan(net_of_one_sum(), {}), {})
     waiting, ended = threading.Event(), []
 
-    def slow(thread, *arguments):
+    def slow(records, *arguments):
         waiting.wait(60)
         time.sleep(0.3)
-        if thread == 0:
+        if records == address_of(executable._tables[0].records):
             _thread.interrupt_main()
         time.sleep(0.1)
-        ended.append(thread)
+        ended.append(records)
         return 2
 
-    monkeypatch.setattr(executable, "_function", slow)
+    monkeypatch.setattr(executable, "_walk", slow)
     pending = executable.start({"row": np.ones((2, 3), np.float32)}, 2)
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012 — it comes while the result is waited for
         waiting.set()

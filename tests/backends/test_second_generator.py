@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from graph.interpretation import interpret
 
-from nnctl.backends.codegen.arguments import Arguments, Names, label
 from nnctl.backends.codegen.dialect import Dialect, Values
 from nnctl.backends.codegen.inlining import Inlining, Operand, inlined_nodes
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
+from nnctl.backends.codegen.names import Arguments, Names, label
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph, Node
 from nnctl.ops.namespaces import numpy_namespace

@@ -11,7 +11,7 @@ import pytest
 import nnctl
 from nnctl.cli.app import COMMANDS
 
-HEAVY = ("numpy", "scipy", "pydantic", "numba", "rich", "yaml", "PIL", "pooch")
+HEAVY = ("numpy", "scipy", "pydantic", "llvmlite", "rich", "yaml", "PIL", "pooch")
 # Typer coerces the values of options with pydantic, so a command that runs has imported it.
 RUNNING = tuple(name for name in HEAVY if name != "pydantic")
 

@@ -2,8 +2,8 @@
 
 `tests/conftest.py` names the running test in an environment variable, unless it has the marker
 `compile`; processes that a test starts inherit the name and, by the `sitecustomize` beside this
-file, the refusal. What Numba compiles, what it loads from a cache, and the matrix product's object
-code all pass one of the methods below, which are replaced as soon as their modules are imported.
+file, the refusal. All that is compiled, and all that is loaded from the cache of compiled code, passes
+one of the methods below, which are replaced as soon as their modules are imported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ VARIABLE = "NNCTL_TEST_WITHOUT_COMPILER"
 """The test that may not compile; not set, or empty, where one may."""
 
 WAYS_IN = {
-    "numba.core.dispatcher": ("Dispatcher", "compile"),
+    "llvmlite.binding.targets": ("TargetMachine", "emit_object"),
     "llvmlite.binding.executionengine": ("ExecutionEngine", "add_object_file"),
 }
-"""Module → the class and the method that all compiled code passes."""
+"""Module → the class and the method: what becomes machine code, and what is loaded of it."""
 
 
 class CompilerRefusedError(Exception):

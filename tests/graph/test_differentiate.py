@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from graph.interpretation import interpret
 from graph.nets import Case, cases, net
+from nnctl.components.layers.normalization import BatchNorm, LayerNorm
 from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
@@ -133,6 +134,28 @@ def test_gradients_of_whole_nets_by_the_complex_step(case: Case):
     xp = numpy_namespace(complex_step=True)
     numeric = interpret(graph, shifted, case.sizes(), np.complex128, xp).outputs["objective"].imag / 1e-30
     assert slope == pytest.approx(float(numeric), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("layer", [BatchNorm(), LayerNorm(), LayerNorm(axes=(1, 2))])
+def test_first_and_second_derivatives_of_normalization_by_the_complex_step(layer):
+    """Its rule leaves out what the mean does to the variance: nothing, and that stays nothing when derived again."""
+    builder = GraphBuilder("normalization", training=True)
+    x, v = (builder.input(name, (3, 4, 2), role="parameter") for name in "xv")
+    y = builder.build(layer.for_convention("torch"), x)
+    objective = total(builder, y * y * y + y * x)
+    (first,) = differentiate(builder, objective, [x])
+    along = total(builder, first * v)
+    (second,) = differentiate(builder, along, [x])
+    graph = builder.graph({"objective": objective, "first": first, "along": along, "second": second})
+    rng = np.random.default_rng(0)
+    inputs = {value.name: rng.uniform(0.5, 2.0, value.shape) for value in graph.inputs}
+    direction = rng.standard_normal(x.shape)
+    found = interpret(graph, inputs, {}).outputs
+    shifted = inputs | {"x": inputs["x"] + 1e-30j * direction}
+    numeric = interpret(graph, shifted, {}, np.complex128, numpy_namespace(complex_step=True)).outputs
+    for of, derivative in (("objective", "first"), ("along", "second")):
+        slope = float(np.sum(found[derivative] * direction))
+        assert slope == pytest.approx(float(numeric[of].imag) / 1e-30, rel=1e-10, abs=1e-10), derivative
 
 
 def test_the_batch_stays_symbolic():

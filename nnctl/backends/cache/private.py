@@ -39,7 +39,7 @@ def doubt_about(path: Path) -> str | None:
             found = os.lstat(each)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if not stat.S_ISDIR(found.st_mode):
+        if each != path and not stat.S_ISDIR(found.st_mode):
             continue  # nothing can lie there
         if found.st_uid not in (os.geteuid(), 0):
             return f"{each} belongs to another user"

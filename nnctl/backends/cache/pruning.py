@@ -1,8 +1,9 @@
 """The cache of compiled code in bounds: what was not used for longest goes when something new comes.
 
-An entry is a folder or file of the cache; its time of modification is that of its
-last use. Code for other versions or processors is never used again, and so goes
-first. Several processes may do this at once: an entry leaves by a rename, at once.
+An entry is a file of the cache, or a folder of an earlier version's; its time of
+modification is that of its last use. Code for other versions or processors is never
+used again, and so goes first. Several processes may do this at once: an entry leaves
+at once, a folder by a rename.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,11 +20,15 @@ from pathlib import Path
 
 log = logging.getLogger("nnctl.compile")
 
-MOST_BYTES = 512 << 20
-"""Some thousand nets: a step takes a quarter of a mebibyte."""
+MOST_BYTES = 128 << 20
+"""Some ten thousand kinds of launches: one takes a few kibibytes."""
+_UNSEEN_SHARE = 64
+"""A process looks through a cache as it adds to it for the first time, and after each such part of MOST_BYTES."""
 BUILDING, _LEAVING = "building-", "leaving-"
 _ABANDONED_SECONDS = 86400.0
-"""Nothing compiles for a day: such a folder is of a process that was killed."""
+"""Nothing is written for a day: such a file is of a process that was killed."""
+_unseen: dict[Path, int] = {}
+"""Bytes that this process has added to a cache since it looked through it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,18 @@ def used(entry: Path) -> None:
     """Note that an entry is used now; of a cache that cannot be written nothing is noted."""
     with suppress(OSError):
         os.utime(entry)
+
+
+def added(entry: Path) -> None:
+    """Note an entry that is new, and prune its cache where that is due: a look through all files takes time."""
+    root = entry.parent
+    with suppress(OSError):
+        size = entry.lstat().st_size
+        if root in _unseen and _unseen[root] + size <= MOST_BYTES // _UNSEEN_SHARE:
+            _unseen[root] += size
+            return
+    _unseen[root] = 0
+    prune(root, keep=entry)
 
 
 def prune(root: Path, keep: Path) -> None:
@@ -67,13 +85,17 @@ def prune(root: Path, keep: Path) -> None:
 def entries(root: Path) -> Iterator[CacheEntry]:
     """The entries of a cache, in no order; without what vanishes meanwhile."""
     with suppress(OSError):
-        for path in list(root.iterdir()):
+        with os.scandir(root) as found:
+            listed = list(found)
+        for each in listed:
             with suppress(OSError):
-                yield CacheEntry(path, path.lstat().st_mtime, _bytes(path))
+                status = each.stat(follow_symlinks=False)
+                size = _bytes(each.path) if stat.S_ISDIR(status.st_mode) else status.st_size
+                yield CacheEntry(Path(each.path), status.st_mtime, size)
 
 
-def _bytes(path: Path) -> int:
-    files = [Path(place, name) for place, _, names in os.walk(path) for name in names] or [path]
+def _bytes(folder: str) -> int:
+    files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
     return sum(file.lstat().st_size for file in files)
 
 

@@ -1,50 +1,30 @@
-"""Compiled things on disk, by key: built once, used again, thrown away where they are damaged.
+"""Compiled code on disk, by key: made once, used again, thrown away where it is damaged.
 
-A folder of the cache holds what a backend builds in it, and a manifest with the hash of
-each file. A folder that does not match its manifest, or holds anything else, is thrown
-away and built anew; where nothing can be written, the thing is made for this process
-alone. What has not been used for longest leaves when the cache is full. Signals do not
-wait for what is being built.
+A file of the cache holds the hash of what was made, and that. One that does not match its hash, or
+that another user may have put there, is thrown away and made anew; where nothing can be written, the
+code is made for this process alone. What has not been used for longest leaves when the cache is full.
+Signals do not wait for what is being made.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from nnctl import __version__
 from nnctl.backends.cache.private import cache_root, doubt_about
-from nnctl.backends.cache.pruning import BUILDING, MOST_BYTES, prune, remove, used
+from nnctl.backends.cache.pruning import BUILDING, MOST_BYTES, added, remove, used
 from nnctl.process.signals import leave
 
 log = logging.getLogger("nnctl.compile")
 
-_MANIFEST = "manifest.json"
-_MOST_MANIFEST_BYTES = 1 << 20
-_loaded: dict[str, Any] = {}
-"""Things of this process by key."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The three ways in which a backend makes a thing.
-
-    build: in an empty folder, from which `load` makes it again, in another process too.
-    without_folder: where there is none to write to.
-    """
-
-    build: Callable[[Path], Any]
-    load: Callable[[Path], Any]
-    without_folder: Callable[[], Any]
+_HASH_BYTES = 32
 
 
 def key_of(parts: Iterable[str | bytes]) -> str:
@@ -60,121 +40,63 @@ def key_of(parts: Iterable[str | bytes]) -> str:
     return digest.hexdigest()[:32]
 
 
-def made(key: str, recipe: Recipe, what: str) -> Any:
-    """The thing of a key: of this process, from the cache, or built now.
-
-    what: says on the log what is compiled.
-    """
-    if key not in _loaded:
-        _loaded[key] = _load_or_build(key, recipe, what)
-    return _loaded[key]
-
-
-def _load_or_build(key: str, recipe: Recipe, what: str) -> Any:
-    root = cache_root()
-    if root is not None and _intact(root / key):
-        used(root / key)
-        try:
-            return recipe.load(root / key)
-        except OSError:
-            log.debug("%s was removed while it was read", root / key)
-    log.info("compiling %s, once for this structure", what)
-    if root is None:
-        return leave(recipe.without_folder)
-    building: Path | None = None
-    try:
-        building = Path(tempfile.mkdtemp(prefix=f"{BUILDING}{key[:8]}-", dir=root))
-        built = _built(recipe, building)
-    except OSError as error:
-        log.info("%s cannot be written (%s): compiled code is kept for this run only", root, error.strerror)
-        return leave(recipe.without_folder)
-    _publish(building, root / key)
-    prune(root, keep=root / key)
-    return built
-
-
-def _built(recipe: Recipe, building: Path) -> Any:
-    """The thing, built in a folder that does not outlive a failure or a signal."""
-    try:
-        return leave(lambda: recipe.build(building))
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
-
-
 def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes]) -> bytes:
     """Bytes made from these parts: from the cache, or made and put there."""
     root = cache_root()
     if root is None:
         return bytes(leave(make))
     path = root / f"{name}-{key_of(parts)}"
-    try:
-        stored = _read(path, MOST_BYTES)
-    except FileNotFoundError:
-        stored = b""  # made below
-    except (OSError, ValueError):
-        stored = b""
-        remove(path)
-    if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+    stored = _intact(path)
+    if stored is not None:
         used(path)
-        return stored[32:]
+        return stored
     contents: bytes = leave(make)
     try:
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            beside.write_bytes(hashlib.sha256(contents).digest() + contents)
-            beside.replace(path)
-            prune(root, keep=path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError:
-        log.debug("%s cannot be written", path)
+        _publish(path, contents)
+    except OSError as error:
+        _say_unwritable(root, error.strerror)
+    else:
+        added(path)
     return contents
 
 
-def _intact(folder: Path) -> bool:
-    """True for a folder that is there, this user's alone, and as it was written."""
-    if not os.path.lexists(folder):
-        return False
+def _intact(path: Path) -> bytes | None:
+    """The bytes that were put into a file of the cache; None where it is not there, or is not what was put there."""
     try:
-        manifest = json.loads(_read(folder / _MANIFEST, _MOST_MANIFEST_BYTES))
-        intact = doubt_about(folder) is None and bool(manifest == _hashes(folder))
-    except (OSError, ValueError, RecursionError):
-        intact = False
-    if not intact:
-        log.info("the compiled code in %s is damaged, and made anew", folder)
-        remove(folder)
-    return intact
+        stored = _read(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except (OSError, ValueError):
+        stored = b""
+    if hashlib.sha256(stored[_HASH_BYTES:]).digest() == stored[:_HASH_BYTES]:
+        return stored[_HASH_BYTES:]
+    log.info("the compiled code in %s is damaged, and made anew", path)
+    remove(path)
+    return None
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    """The hash of each file but the manifest. Raises ValueError for what is no file, and where all are too large."""
-    files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
-    total = 0
-    for file in files:
-        status = file.lstat()
-        total += status.st_size
-        if not stat.S_ISREG(status.st_mode) or total > MOST_BYTES:
-            raise ValueError(f"{file} is nothing that was put there")
-    return {
-        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(files)
-        if file != folder / _MANIFEST
-    }
-
-
-def _read(path: Path, most: int) -> bytes:
-    """The bytes of a file. Raises ValueError for what is no file of at most so many bytes: a pipe would never end."""
+def _read(path: Path) -> bytes:
+    """The bytes of a file. Raises ValueError for what was not put there: a pipe would never end."""
     status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES or doubt_about(path) is not None:
         raise ValueError(f"{path} is nothing that was put there")
     return path.read_bytes()
 
 
-def _publish(building: Path, folder: Path) -> None:
-    """Rename the finished folder into the cache, unless another process was faster."""
+def _publish(path: Path, contents: bytes) -> None:
+    """Put a file into the cache, whole, by a rename; where another process was faster, in place of the same."""
+    # Such a file is its owner's alone, whatever others the user lets write to new files.
+    descriptor, name = tempfile.mkstemp(prefix=BUILDING, dir=path.parent)
+    building = Path(name)
     try:
-        (building / _MANIFEST).write_text(json.dumps(_hashes(building)), encoding="utf-8")
-        building.rename(folder)
-    except OSError:
-        shutil.rmtree(building, ignore_errors=True)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(hashlib.sha256(contents).digest() + contents)
+        building.replace(path)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+@cache
+def _say_unwritable(root: Path, reason: str) -> None:
+    """Say it once, not for each file."""
+    log.info("%s cannot be written (%s): compiled code is kept for this run only", root, reason)

@@ -1,4 +1,4 @@
-"""The compiled CPU backend: each plan is one function, run by one or more threads."""
+"""The compiled CPU backend: a plan is a table of calls, which one or more threads walk through."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Finding, Resources, Result
-from nnctl.backends.cpu.codegen.source import StepSource, generate, missing
+from nnctl.backends.cpu.codegen.source import generate, missing
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
+from nnctl.backends.cpu.tables import LINE, Memory, address_of, aligned, tables
 from nnctl.backends.limits import product_limit
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision, element
@@ -29,7 +30,6 @@ Array = NDArray[Any]
 
 _FLOPS_WORTH_A_THREAD = 400_000
 """A step below this is done before a second thread has been met at the barrier."""
-_LINE = 64
 
 
 class CpuBackend:
@@ -112,62 +112,59 @@ class CompiledStep:
         self.threads = threads
         self.resources = Resources(threads, _counted(threads))
         _check_types(plan, storage)
-        self.source: StepSource = generate(plan, timed=timed)
         self.outputs = plan.outputs
         self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
         self.batch = plan.batch
-        arena = _aligned(max(_LINE, plan.arena_bytes))
-        constants = constants_of(plan, storage, np.asarray)
-        self.clock = np.zeros(max(1, len(self.source.labels)), np.int64)
-        self._counters = np.zeros(64, np.int64)
+        source = generate(plan)
+        self._fed = source.keys("feed")
         self._in_flight = False
-        self._memory = (
-            self._counters, self.clock, arena.view(np.float32), arena.view(np.int64), arena,
-            _aligned(4 * self.source.scratch * threads).view(np.float32),
-            np.array(self.source.offsets or (0,), np.int64), np.array(self.source.numbers or (0.0,), np.float32),
-        )  # fmt: skip
-        self._kept = (
-            *(storage[key].reshape(-1) for key in self.source.storage),
-            *(constants[key].reshape(-1) for key in self.source.constants),
-        )
-        example = self._arguments(self._empty_feeds(), self._empty_outputs(0), 0)
-        self._function = compiled_step(
-            self.source.text,
-            _types(example),
-            f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)",
-        )
+        self._clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
+        self._counters = aligned(6 * LINE)
+        constants = constants_of(plan, storage, np.asarray)
+        memory = Memory(aligned(max(LINE, plan.arena_bytes)), storage, constants, source.scratch)
+        what = f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)"
+        functions = compiled_step(source.kinds, what)
+        self._walk = functions.walk
+        self._tables = list(tables(source, memory, threads))
+        for table in self._tables:
+            table.build(source, functions, self._counters, self._clock)
 
     def start(self, feeds: Mapping[str, Array], steps: int) -> ChunkInFlight:
         """See `Executable` in the contract: the chunk runs on threads of its own."""
         if self._in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
-        given = {key: self._fed(key, feeds[key], steps) for key in self.source.feeds}
+        given = {key: self._checked(key, feeds[key], steps) for key in self._fed}
         outputs = self._empty_outputs(steps)
-        arguments = self._arguments(given, outputs, steps)
         self._counters[:] = 0
+        begins = (
+            {key: address_of(array) for key, array in given.items()},
+            {n: address_of(a) for n, a in outputs.items()},
+        )
+        for table in self._tables:
+            table.aim(*begins, steps)
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
         self._in_flight = True
-        return ChunkInFlight(self, arguments, shaped)
+        return ChunkInFlight(self, steps, given, shaped)
 
-    def run(self, thread: int, arguments: tuple[Any, ...]) -> int:
+    def run(self, thread: int, steps: int) -> int:
         """One thread's share of a chunk; the number of steps completed."""
-        return int(self._function(thread, *arguments[1:]))
+        table = self._tables[thread]
+        return int(self._walk(address_of(table.records), table.count, address_of(table.moves), table.plain,
+                              table.ahead, steps))  # fmt: skip
 
     def land(self) -> None:
         """End a chunk: the next may start."""
         self._in_flight = False
-
-    def _arguments(self, feeds: Mapping[str, Array], outputs: Mapping[str, Array], steps: int) -> tuple[Any, ...]:
-        head = (0, self.threads, steps, self.batch)
-        return (*head, *self._memory, *feeds.values(), *self._kept, *outputs.values())
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
         return {name: np.empty(steps * math.prod(s.shape), element(s.dtype).host) for name, s in self.outputs.items()}
 
     def spent(self) -> Array:
         """See `TimedExecutable`; zeros where it was not made to keep time."""
-        seconds = self.clock[: len(self.plan.launches)] * seconds_a_cycle()
-        self.clock[:] = 0
+        if self._clock is None:
+            return np.zeros(len(self.plan.launches))
+        seconds = self._clock[: len(self.plan.launches)] * seconds_a_cycle()
+        self._clock[:] = 0
         return seconds
 
     def elsewhere(self) -> frozenset[int]:
@@ -178,23 +175,25 @@ class CompiledStep:
         """See `TimedExecutable`."""
         return product_limit(self.threads)
 
-    def _fed(self, key: str, array: Array, steps: int) -> Array:
-        """A feed as the function takes it: an array of any other type would have it compiled anew."""
+    def _checked(self, key: str, array: Array, steps: int) -> Array:
+        """A feed as the functions take it: flat, in C order, of the type that the plan is for."""
         size = math.prod(self._fed_slots[key].shape)
-        flat: Array = np.require(array, element(self._fed_slots[key].dtype).host, ["C", "W"]).reshape(-1)
+        flat: Array = np.require(array, element(self._fed_slots[key].dtype).host, ["C"]).reshape(-1)
         if flat.size != steps * size:
             raise ValueError(f"feed {key} has {flat.size} elements, {steps} steps of {size} need {steps * size}")
         return flat
-
-    def _empty_feeds(self) -> dict[str, Array]:
-        return {key: np.zeros(0, element(self._fed_slots[key].dtype).host) for key in self.source.feeds}
 
 
 class ChunkInFlight:
     """A chunk of steps on threads of its own; the `Pending` of this backend."""
 
-    def __init__(self, executable: CompiledStep, arguments: tuple[Any, ...], outputs: dict[str, Array]) -> None:
+    def __init__(
+        self, executable: CompiledStep, steps: int, feeds: Mapping[str, Array], outputs: dict[str, Array]
+    ) -> None:
         self._executable = executable
+        self._steps = steps
+        self._feeds = feeds
+        """Kept, as the outputs are: compiled code knows addresses alone."""
         self._outputs = outputs
         self._completed = 0
         self._raised: BaseException | None = None
@@ -204,7 +203,7 @@ class ChunkInFlight:
         self._threads: list[threading.Thread] = []
         try:
             for number in range(executable.threads):
-                self._threads.append(threading.Thread(target=self._work, args=(number, arguments)))
+                self._threads.append(threading.Thread(target=self._work, args=(number,)))
                 self._threads[-1].start()
         except BaseException:
             # At a barrier those that are here would wait for the others for ever.
@@ -232,12 +231,12 @@ class ChunkInFlight:
             self._threads = []
             self._executable.land()
 
-    def _work(self, thread: int, arguments: tuple[Any, ...]) -> None:
+    def _work(self, thread: int) -> None:
         self._gate.wait()
         if self._abandoned:
             return
         try:
-            completed = self._executable.run(thread, arguments)
+            completed = self._executable.run(thread, self._steps)
         except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
             self._raised = error
         else:
@@ -258,21 +257,7 @@ def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
             raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {wanted}")
 
 
-def _types(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    from numba import typeof
-
-    return tuple(typeof(a) for a in arguments)  # type: ignore[no-untyped-call]
-
-
-def _aligned(size: int) -> Array:
-    """Zeroed bytes on a cache line's boundary, a multiple of eight of them."""
-    size = -(-size // 8) * 8
-    raw = np.zeros(size + _LINE, np.uint8)
-    start = -raw.ctypes.data % _LINE
-    return raw[start : start + size]
-
-
 def _aligned_copy(array: Array) -> Array:
-    copy = _aligned(max(8, array.nbytes))[: array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = aligned(max(8, array.nbytes))[: array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy

@@ -1,85 +1,167 @@
-"""Generated steps, compiled by Numba: once for a text, types of arguments, versions and a processor.
-
-A folder of the cache holds `step.py` and what Numba made of it beside the file. Python's own byte code of it
-is neither read nor written, for no manifest lists it.
-"""
+"""Compiled functions: kinds of launches become object code, once a machine, and addresses in each process."""
 
 from __future__ import annotations
 
-import errno
-import os
+import ast
+import ctypes
+import inspect
+import logging
+import platform
 import sys
-import types as types_module
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import llvmlite
-import numba
 import numpy
-import scipy
 
-from nnctl.backends.cache.store import Recipe, key_of, made
-from nnctl.backends.machine import instruction_sets, processor
+from nnctl.backends.cache.store import kept_bytes, key_of
+from nnctl.backends.cpu import walk_ir
+from nnctl.backends.cpu.codegen.decorators import is_kernel
+from nnctl.backends.cpu.codegen.intrinsics import loader_of
+from nnctl.backends.cpu.codegen.kinds import Kind
+from nnctl.backends.cpu.codegen.vocabulary import vocabulary
+from nnctl.backends.cpu.compiler.functions import Translator
+from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
+from nnctl.backends.cpu.compiler.types import Array, NoneType, Scalar, Value
 
-_SOURCES = ("cpu", "codegen")
-"""Packages beside this one's parent whose functions end up in compiled code."""
-_FILE = "step.py"
+log = logging.getLogger("nnctl.compile")
+
+_loaded: dict[Kind, int] = {}
+"""Addresses of this process's functions."""
 
 
-def compiled_step(text: str, types: tuple[Any, ...], what: str) -> Any:
-    """The function `run` of a source text, compiled for arguments of Numba's `types` now or earlier.
+@dataclass(frozen=True)
+class Functions:
+    """Compiled functions. kinds, meet, clock: addresses, of each kind, the barrier, the clock. walk: to be called."""
+
+    kinds: Mapping[Kind, int]
+    meet: int
+    clock: int
+    walk: Any
+
+
+def compiled_step(kinds: Sequence[Kind], what: str) -> Functions:
+    """The functions of a step, compiled now or earlier.
 
     what: says on the log what is compiled.
     """
-    key = key_of([text, *map(str, types), *_versions(), *target(), *_sources()])
-    module = f"nnctl_compiled_{key}"
-
-    def build(folder: Path) -> Any:
-        (folder / _FILE).write_text(text, encoding="utf-8")
-        return load(folder)
-
-    def load(folder: Path) -> Any:
-        if not os.access(folder, os.W_OK):
-            # Numba would look elsewhere, or not at all.
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-        # Numba keeps what it compiles beside the file that the code says it is from.
-        return _compiled(_module(text, module, str(folder / _FILE)), types, cache=True)
-
-    def without_folder() -> Any:
-        return _compiled(_module(text, module, f"<{module}>"), types, cache=False)
-
-    return made(key, Recipe(build, load, without_folder), what)
+    walk, meet, clock = walker()
+    new = [kind for kind in kinds if kind not in _loaded]
+    if new:
+        for load in _loaders(new):
+            load()
+        counter = _Counter(len(new), what)
+        names = [f"nnctl_{key_of(_parts(kind))}" for kind in new]
+        code = [
+            kept_bytes("launch", _parts(kind), lambda kind=kind, name=name: counter.compile(kind, name))  # type: ignore[misc]
+            for kind, name in zip(new, names)
+        ]
+        counter.end()
+        _loaded.update(zip(new, addresses(code, names)))
+    return Functions({kind: _loaded[kind] for kind in kinds}, meet, clock, walk)
 
 
-def target() -> list[str]:
-    """The part of a key that LLVM's code for this processor depends on."""
-    return [llvmlite.__version__, processor(), *instruction_sets()]
+@cache
+def walker() -> tuple[Any, int, int]:
+    """The functions that run tables: the walk, to be called, and the addresses of the barrier and the clock."""
+    text = walk_ir.module_text(platform.machine(), linux=sys.platform == "linux")
+    walk, meet, clock = bind("walk", text, list(walk_ir.SYMBOLS))
+    word = ctypes.c_int64
+    return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(walk), meet, clock
 
 
-def _versions() -> list[str]:
-    return [sys.version, numba.__version__, numpy.__version__, scipy.__version__]
+class _Counter:
+    """A report on the log, while kinds are compiled."""
+
+    def __init__(self, kinds: int, what: str) -> None:
+        self._kinds = kinds
+        self._what = what
+        self._compiled = 0
+
+    def compile(self, kind: Kind, name: str) -> bytes:
+        if not self._compiled:
+            log.info("compiling %s, once for this machine: of %d kinds of launches those that are new", self._what,
+                     self._kinds)  # fmt: skip
+        self._compiled += 1
+        return object_code(module_of(kind, name), 3)
+
+    def end(self) -> None:
+        if self._compiled:
+            log.info("compiled %d of %d kinds", self._compiled, self._kinds)
 
 
-def _sources() -> list[bytes]:
-    """The sources of everything that writes generated code or is called by it."""
-    backends = Path(__file__).parents[1]
-    return [path.read_bytes() for name in _SOURCES for path in sorted((backends / name).rglob("*.py"))]
+def module_of(kind: Kind, name: str) -> str:
+    """The IR of a kind's function, i64 name(ptr arguments): a number is a word, an array its address and lengths."""
+    translator = Translator()
+    tree = ast.parse(kind.text).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    lines: list[str] = []
+    values: list[Value] = []
+    types: list[str] = []
+    registers: list[str] = []
+    words = 0
+
+    def word(ir: str) -> str:
+        nonlocal words
+        address = f"%at{words}"
+        register = f"%w{words}"
+        lines.append(f"  {address} = getelementptr i64, ptr %arguments, i64 {words}")
+        lines.append(f"  {register} = load {ir}, ptr {address}, align 8")
+        words += 1
+        types.append(ir)
+        registers.append(register)
+        return register
+
+    for number, axes in kind.types:
+        if axes:
+            pointer = word("ptr")
+            values.append(Array(number, pointer, tuple(word("i64") for _ in range(axes))))
+        else:
+            values.append(Scalar(number, word(number.ir)))
+    function, result = translator.define("launch", tree, vocabulary(), values)
+    given = ", ".join(f"{ir} {register}" for ir, register in zip(types, registers))
+    if isinstance(result, NoneType):
+        end = [f"  call void @{function}({given})", "  ret i64 0"]
+    else:
+        end = [f"  %status = call i64 @{function}({given})", "  ret i64 %status"]
+    entry = "\n".join([f"define i64 @{name}(ptr %arguments) nounwind {{", *lines, *end, "}"])
+    return f"{translator.module.text()}\n{entry}\n"
 
 
-def _module(text: str, name: str, source: str) -> Any:
-    """The generated module. source: the file, or what stands in its place."""
-    module = types_module.ModuleType(name)
-    # Numba finds the functions that compiled code calls by the name of their module.
-    sys.modules[name] = module
-    exec(compile(text, source, "exec"), module.__dict__)
-    return module
+def _parts(kind: Kind) -> list[str | bytes]:
+    return [kind.text, kind.described, *_fixed_parts()]
 
 
-def _compiled(module: Any, types: tuple[Any, ...], *, cache: bool) -> Any:
-    """The module's `run`, compiled, or loaded from beside its file where `cache` finds it there."""
-    # Beside the file and nowhere else, whatever Numba's own settings say: what it loads is run.
-    settings: Any = numba.config
-    settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES = "", "InTreeCacheLocator"
-    function: Any = numba.njit(cache=cache, nogil=True, fastmath={"contract"}, error_model="numpy")(module.run)
-    function.compile(types)
-    return function
+@cache
+def _fixed_parts() -> tuple[str | bytes, ...]:
+    return sys.version, numpy.__version__, *target(), *_sources()
+
+
+@cache
+def _sources() -> tuple[bytes, ...]:
+    """The sources of everything that writes code or is called by it."""
+    here = Path(__file__).parent
+    return tuple(path.read_bytes() for path in sorted(here.rglob("*.py")))
+
+
+def _loaders(kinds: Iterable[Kind]) -> list[Callable[[], object]]:
+    """The loaders of the symbols that these kinds' functions call, by themselves or through others."""
+    waiting: list[Any] = []
+    for kind in kinds:
+        code = compile(kind.text, "<kind>", "exec").co_consts[0]
+        waiting += [vocabulary().get(name) for name in code.co_names]
+    seen: set[Any] = set()
+    found: dict[Callable[[], object], None] = {}
+    while waiting:
+        function = waiting.pop()
+        if not inspect.isfunction(function) or function in seen:
+            continue
+        seen.add(function)
+        load = loader_of(function)
+        if load is not None:
+            found[load] = None
+        elif is_kernel(function):
+            waiting += [function.__globals__.get(name) for name in function.__code__.co_names]
+    return list(found)

@@ -7,12 +7,13 @@ from typing import Literal, TypeAlias
 
 from nnctl.plan.plan import Launch
 
-Division: TypeAlias = Literal["one", "rows", "blocks", "strips", "private"]
+Division: TypeAlias = Literal["one", "rows", "blocks", "columns", "strips", "private"]
 """The ways in which threads share a launch.
 
 one: the first thread makes all of it. rows: each thread its examples of the batch. blocks: each
-thread its partition of the first axis. strips: each thread some rows of the result seen as a
-matrix, of all axes but the last and the last. private: each thread all of it, for itself.
+thread its partition of the first axis. columns: each thread its partition of the last. strips: each
+thread some rows of the result seen as a matrix, of all axes but the last and the last. private:
+each thread all of it, for itself.
 """
 
 

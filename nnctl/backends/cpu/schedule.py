@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import DividedLaunch, Division
 from nnctl.backends.cpu.kernels import EMITTERS
+from nnctl.backends.cpu.ownership import owning_nodes
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
@@ -25,9 +26,12 @@ from nnctl.plan.plan import Plan
 from nnctl.plan.strategy import Scheduled
 
 
-def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
-    """The plan of a graph whose launches know their division."""
-    strategy = CpuStrategy()
+def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32", *, owned: bool = False) -> Plan:
+    """The plan of a graph whose launches know their division.
+
+    owned: whether threads own the columns of weights where they can.
+    """
+    strategy = CpuStrategy(owned=owned)
     plan = lower(rewritten(graph), sizes, precision, strategy)
     divided = (
         DividedLaunch(**vars(launch), division=division)
@@ -42,7 +46,8 @@ class CpuStrategy:
     divisions: of the launches that `schedule` gave last, in their order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, owned: bool = False) -> None:
+        self._owned = owned
         self.divisions: list[Division] = []
 
     def inlined(self, graph: Graph) -> set[Node]:
@@ -55,7 +60,7 @@ class CpuStrategy:
         What writes a parameter waits for the guard. Nothing else may fail to
         run before it, since it only fills scratch memory.
         """
-        scheduler = _Scheduler(graph, nodes, self.inlined(graph))
+        scheduler = _Scheduler(graph, nodes, self.inlined(graph), owning_nodes(graph) if self._owned else set())
         done = scheduler.run()
         self.divisions = scheduler.divisions
         return done
@@ -66,6 +71,8 @@ class _Scheduler:
     graph: Graph
     nodes: Sequence[Node]
     inlined: set[Node]
+    owning: set[Node]
+    """Nodes that are divided by columns."""
     phase: int = 0
     done: list[Scheduled] = field(default_factory=list)
     divisions: list[Division] = field(default_factory=list)
@@ -148,6 +155,8 @@ class _Scheduler:
         return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
 
     def _division(self, node: Node) -> Division:
+        if node in self.owning:
+            return "columns"
         return "one" if node.outputs[0] in self.stored else _division_of(node)
 
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
@@ -191,6 +200,9 @@ def _reads_partition(node: Node, position: int, division: Division, root: Value)
     if division == "rows":
         in_full = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].full
         return value.batched and root.batched and position not in in_full
+    if division == "columns":
+        # Of the weight; what it is multiplied with is of all examples.
+        return position == (1 if node.op.name == "matmul" else 0)
     if division == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False

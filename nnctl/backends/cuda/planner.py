@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nnctl.backends.codegen.arguments import label
+from nnctl.backends.codegen.names import label
 from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.kernels import EMITTERS

@@ -34,7 +34,7 @@ class BackendComponent(Component):
     libraries: ClassVar[tuple[str, ...]] = ()
 
     def obstacle(self) -> str | None:
-        """The reason why it cannot be opened on this machine, e.g. "Numba is not installed"; None if it can."""
+        """The reason why it cannot be opened on this machine, e.g. "CuPy is not installed"; None if it can."""
         return None
 
     def suits_machine(self) -> bool:

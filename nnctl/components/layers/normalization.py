@@ -22,6 +22,15 @@ _SCALE_WORDS = "whether a factor γ is learned"
 _SHIFT_WORDS = "whether an offset β is learned"
 
 
+def _squared(builder: Builder, x: Any, mean: Any) -> Any:
+    """The squared deviations from the mean, which is where the mean of them is smallest: its gradient is 0."""
+
+    def square(xp: Namespace, x: Array, mean: Array) -> Array:
+        return xp.square(x - mean)
+
+    return builder.formula("squared_deviation", square, x, mean, settled=(1,))
+
+
 def _affine(
     layer: BatchNorm | LayerNorm, builder: Builder, centred: Any, variance: Any, shape: tuple[int, ...], epsilon: float
 ) -> Any:
@@ -97,7 +106,7 @@ class BatchNorm(Layer):
         axes = tuple(range(len(x.shape) - 1))
         mean = builder.apply("mean", x, axes=axes)
         centred = x - mean
-        variance = builder.apply("mean", centred * centred, axes=axes)
+        variance = builder.apply("mean", _squared(builder, x, mean), axes=axes)
         self._follow(builder, x, (running_mean, mean), (running_variance, variance))
         return _affine(self, builder, centred, variance, channels, epsilon)
 
@@ -173,7 +182,7 @@ class LayerNorm(Layer):
             )
         mean = builder.apply("mean", x, axes=tuple(axes), keepdims=True)
         centred = x - mean
-        variance = builder.apply("mean", centred * centred, axes=tuple(axes), keepdims=True)
+        variance = builder.apply("mean", _squared(builder, x, mean), axes=tuple(axes), keepdims=True)
         # 1 on the axes between, so that γ and β line up from the last axis backwards.
         shape = tuple(x.shape[axis] if axis in axes else 1 for axis in range(axes[0], rank))
         return _affine(self, builder, centred, variance, shape, self.settled("epsilon"))

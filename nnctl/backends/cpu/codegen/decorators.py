@@ -1,33 +1,64 @@
-"""Decorators of compiled functions, typed as what is called with anything: Numba types them when it compiles."""
+"""The marks of the kernel language: which functions are kernels, and which stand for instructions.
+
+A kernel is an ordinary Python function over arrays in C order and numbers: loops over `range`,
+conditions, assignments, calls of other kernels. Types are those of what it is called with;
+`F(…)`, `np.int32(…)` and their like convert. Sums are made in the order in which they are written,
+a product that is added to something is a fused multiply-add, and nothing else is reordered:
+what a kernel computes does not depend on what the compiler knew about its sizes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
-
-import numba
-from numba import extending
+from typing import Any, TypeAlias, TypeVar
 
 Function: TypeAlias = Callable[..., Any]
+T = TypeVar("T", bound=Function)
+
+_KERNEL, _REORDERED, _INTRINSIC = "__kernel__", "__reordered__", "__intrinsic__"
 
 
-def compiled(function: Function) -> Function:
-    """A function that generated code calls. Multiply-adds may be fused; nothing is reordered."""
-    return _made(function, {"contract"})
+def compiled(function: T) -> T:
+    """A kernel, which other kernels and generated code call."""
+    setattr(function, _KERNEL, True)
+    return function
 
 
-def reordered(function: Function) -> Function:
-    """The same where sums may be reordered, as vectors like it: in one order each time."""
-    return _made(function, {"contract", "reassoc"})
+def reordered(function: T) -> T:
+    """A kernel whose sums may be reordered, as vectors like it: in one order each time."""
+    setattr(function, _REORDERED, True)
+    return compiled(function)
 
 
-def intrinsic(function: Function) -> Function:
-    """A function whose LLVM code the decorated one builds; its callers do not pass the typing context."""
-    made: Function = extending.intrinsic(function)
-    return made
+def is_kernel(function: Any) -> bool:
+    """True for what `compiled` has marked."""
+    return getattr(function, _KERNEL, False) is True
 
 
-def _made(function: Function, fastmath: set[str]) -> Function:
-    decorate = numba.njit(cache=False, inline="never", fastmath=fastmath, error_model="numpy", nogil=True)
-    made: Function = decorate(function)
-    return made
+def is_reordered(function: Any) -> bool:
+    """True for what `reordered` has marked."""
+    return getattr(function, _REORDERED, False) is True
+
+
+def intrinsic(lowering: Function) -> Callable[[T], T]:
+    """Let a function stand for the instructions that `lowering(emission, arguments)` writes."""
+
+    def decorate(function: T) -> T:
+        setattr(function, _INTRINSIC, lowering)
+        return function
+
+    return decorate
+
+
+def lowering_of(function: Any) -> Function | None:
+    """The writer of the instructions that a function stands for; None for any other function."""
+    found: Function | None = getattr(function, _INTRINSIC, None)
+    return found
+
+
+def independent(turns: int) -> range:
+    """A `range` whose turns do not depend on one another: what one writes, no other reads or writes.
+
+    Arrays in its loop may be the same array, read and written at the same index.
+    """
+    return range(turns)

@@ -1,4 +1,4 @@
-"""The dialect of this backend: Python as Numba compiles it, in float32."""
+"""The dialect of this backend: Python of the kernel language, in float32."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _call(name: str) -> str:
     return f"{name}({', '.join(f'{{{i}}}' for i in range(PRIMITIVES[name].arity))})"
 
 
-NUMBA = Dialect(
+KERNEL = Dialect(
     primitives={**_OPERATORS, **{f.__name__: _call(f.__name__) for f in FUNCTIONS}},
     # A constant is no NaN: one comparison does.
     with_constant={"maximum": "({0} if {0} >= {1} else {1})", "minimum": "({0} if {0} <= {1} else {1})"},

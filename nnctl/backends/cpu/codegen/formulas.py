@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from nnctl.backends.codegen.dialect import Values
 from nnctl.backends.codegen.inlining import Inlining, Operand
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
-from nnctl.backends.cpu.codegen.dialect import NUMBA
+from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Part, Writer, part_of
 from nnctl.plan.plan import Launch, Slot
 
@@ -31,14 +31,16 @@ class _Loops:
 
     def write(self) -> None:
         writer, nest = self.writer, self.nest
-        values = Values(nest.expression, NUMBA, writer.number)
+        values = Values(nest.expression, KERNEL, writer.number)
         for index in sorted(nest.scalars):
-            values.bind(index, self._load(nest.operands[index]))
+            # Read before the loop: what it writes might be what it reads, for all that LLVM knows.
+            values.bind(index, self._let("s", self._load(nest.operands[index])))
         before, inside = nest.divided()
         self._lines(values, before)
         with ExitStack() as loops:
             for depth, variable in enumerate(self.variables):
-                loops.enter_context(writer.block(f"for {variable} in range({self._turns(depth)}):"))
+                turns = "independent" if depth == len(nest.loops) - 1 else "range"
+                loops.enter_context(writer.block(f"for {variable} in {turns}({self._turns(depth)}):"))
                 if depth == len(nest.loops) - 1:
                     continue
                 if depth == 0:
@@ -101,7 +103,7 @@ class _Loops:
         return "0" if axis is None else self.variables[self.nest.loop_of(axis)]
 
     def _load(self, operand: Operand) -> str:
-        return self.nest.inlining.text(operand, NUMBA, self)
+        return self.nest.inlining.text(operand, KERNEL, self)
 
     def _store(self, slot: Slot) -> str:
         if slot.shape == ():

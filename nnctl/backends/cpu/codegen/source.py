@@ -1,53 +1,71 @@
-"""From a plan to the source of one function that runs many training steps."""
+"""From a plan to its entries: which function each launch calls, with which arguments, between which barriers."""
 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from nnctl.backends.codegen.arguments import Names, label
 from nnctl.backends.codegen.inlining import Inlining
+from nnctl.backends.codegen.names import label
 from nnctl.backends.cpu.codegen.formulas import write_formula
-from nnctl.backends.cpu.codegen.imports import import_block, known_names, modules_of
-from nnctl.backends.cpu.codegen.sharing import Block, share
-from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer
+from nnctl.backends.cpu.codegen.kinds import Kind, kind_of
+from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter
+from nnctl.backends.cpu.codegen.vocabulary import vocabulary
+from nnctl.backends.cpu.codegen.writer import Writer
 from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.plan.plan import Launch, Plan
+from nnctl.plan.plan import Launch, Plan, Slot
 
-_ARGUMENTS = (
-    "thread", "threads", "steps", "batch", "counters", "clock", "arena", "arena_index", "arena_uint8", "all_scratch",
-    "offsets", "numbers",
-)  # fmt: skip
-_OF_A_STEP = ("run", "step", "row", "scratch", "began", "spent", *LOOP_VARIABLES)
-"""Variables that the text has without asking for a fresh name."""
-_BARRIER = "barrier(counters, threads)"
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a launch's function.
+
+    alone: whether the first thread makes it, and no other. launch: its number in the plan, None for what
+    belongs to none.
+    """
+
+    kind: Kind
+    passed: tuple[Parameter, ...]
+    alone: bool
+    launch: int | None
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """A point at which threads wait for one another."""
+
+
+Entry: TypeAlias = Call | Barrier
 
 
 @dataclass(frozen=True)
 class StepSource:
-    """A generated function and what its arguments mean.
+    """The entries of a step, in order, and what they need.
 
-    run(thread, threads, steps, batch, counters, clock, arena, arena_index, arena_uint8,
-    all_scratch, offsets, numbers, feeds…, storage…, constants…, outputs…) -> steps completed.
-    counters: of the barrier. offsets: of the arena's slots, in elements. numbers: constants of
-    the formulas. feeds, storage, constants: keys in the order of the arguments. labels: of each
-    launch, where the function keeps time. scratch: floats that each thread needs.
+    scratch: floats for each thread. private: offsets of numbers that each thread has for itself.
+    labels: of each launch.
     """
 
-    text: str
-    offsets: tuple[int, ...]
-    numbers: tuple[float, ...]
-    feeds: tuple[str, ...]
-    storage: tuple[str, ...]
-    constants: tuple[str, ...]
-    outputs: tuple[str, ...]
-    labels: tuple[str, ...]
+    entries: tuple[Entry, ...]
     scratch: int
+    private: tuple[int, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The different functions, in order of first use."""
+        return tuple(dict.fromkeys(entry.kind for entry in self.entries if isinstance(entry, Call)))
+
+    def keys(self, place: str) -> tuple[str, ...]:
+        """The keys of the slots of one place that anything reads or writes."""
+        arrays = (p for e in self.entries if isinstance(e, Call) for p in e.passed if isinstance(p, ArrayParameter))
+        return tuple(dict.fromkeys(p.slot.key for p in arrays if p.of != "output" and p.slot.place == place))
 
 
 def missing(graph: Graph) -> tuple[str, ...]:
@@ -61,84 +79,87 @@ def missing(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(found.difference(EMITTERS)))
 
 
-def generate(plan: Plan, *, timed: bool = False) -> StepSource:
-    """The function of a plan.
-
-    timed: it adds up in `clock` the processor's cycles that thread 0 spends on each launch.
-    Raises ValueError for an op that has no generated code.
-    """
-    known = known_names()
-    writer = Writer(plan, Names([*keyword.kwlist, *known, *_ARGUMENTS, *_OF_A_STEP]))
-    parts = _parts(writer, plan, timed)
-    definitions, blocks = share([p for p in parts if isinstance(p, Block)], known)
-    shared = iter(blocks)
-    body = [line for part in parts for line in (next(shared) if isinstance(part, Block) else part)]
-    writer.body.clear()
-    _results(writer, plan)
-    arguments = writer.arguments
-    lines = [
-        *definitions,
-        f"def run({', '.join([*_ARGUMENTS, *arguments.names()])}):",
-        "    scratch = window1(all_scratch, thread * (all_scratch.size // threads), all_scratch.size // threads)",
-        *writer.views(),
-        "    for step in range(steps):",
-        *writer.step_views(),
-        *(f"        {line}" for line in [*body, *writer.body]),
-        "    return steps",
-        "",
-    ]
-    imports = import_block(lines, modules_of(launch.op.name for launch in plan.launches))
-    title = f'"""The step {plan.name!r}: many of them, each shared by the threads."""'
-    return StepSource(
-        text="\n".join([title, "", *imports, "", "", *lines]),
-        offsets=tuple(arguments.offsets),
-        numbers=tuple(arguments.numbers),
-        feeds=tuple(arguments.feeds),
-        storage=tuple(arguments.storage),
-        constants=tuple(arguments.constants),
-        outputs=tuple(arguments.outputs),
-        labels=tuple(label(launch) for launch in plan.launches),
-        scratch=writer.scratch,
-    )
+def generate(plan: Plan) -> StepSource:
+    """The entries of a plan. Raises ValueError for an op that has no generated code."""
+    return _Generator(plan).run()
 
 
-def _parts(writer: Writer, plan: Plan, timed: bool) -> list[Block | tuple[str, ...]]:
-    """The step launch by launch: blocks that may be shared, and lines between them."""
-    parts: list[Block | tuple[str, ...]] = []
-    inlining = Inlining(plan.inlined)
-    phase = 0
-    for position, launch in enumerate(plan.launches):
-        writer.body.clear()
-        if position == plan.guarded:
-            _guard(writer, plan)
-        if launch.phase != phase:
-            writer.line(_BARRIER)
-        phase = launch.phase
-        writer.line(f"# {label(launch)}")
-        if timed:
-            writer.line("began = cycle_counter()")
-        parts.append(tuple(writer.body))
-        writer.body.clear()
-        writer.begin(launch)
-        _launch(writer, launch, inlining)
-        # What is private to a thread lives in variables of the step.
-        private = division_of(launch) == "private"
-        parts.append(tuple(writer.body) if private else Block(launch.op.name, tuple(writer.body)))
-        if timed:
-            parts.append(("spent = cycle_counter() - began", "if thread == 0:", f"    clock[{position}] += spent"))
-    writer.body.clear()
-    if plan.guarded == len(plan.launches):
-        _guard(writer, plan)
-    parts.append(tuple(writer.body))
-    return parts
+class _Generator:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.inlining = Inlining(plan.inlined)
+        self.reserved = (*keyword.kwlist, *vocabulary())
+        self.private: set[int] = set()
+        """Offsets of the numbers that each thread has for itself at this point."""
+        self.ever_private: dict[int, None] = {}
+        self.entries: list[Entry] = []
+        self.scratch = 1
+
+    def run(self) -> StepSource:
+        plan, phase = self.plan, 0
+        for position, launch in enumerate(plan.launches):
+            if position == plan.guarded:
+                self._guard()
+            if launch.phase != phase:
+                self.entries.append(Barrier())
+            phase = launch.phase
+            self._begin(launch)
+            writer = self._writer()
+            _emit(writer, launch, self.inlining)
+            self._call(writer, alone=division_of(launch) == "one", launch=position)
+        if plan.guarded == len(plan.launches):
+            self._guard()
+        self._results()
+        labels = tuple(label(launch) for launch in plan.launches)
+        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), labels)
+
+    def _writer(self) -> Writer:
+        return Writer(self.plan.batch, frozenset(self.private), self.reserved)
+
+    def _begin(self, launch: Launch) -> None:
+        """Begin a launch: a number that each thread makes for itself lies in memory of its own."""
+        for slot in launch.outputs:
+            if slot.place == "arena":
+                self.private.discard(slot.offset)
+                if division_of(launch) == "private":
+                    self.private.add(slot.offset)
+                    self.ever_private[slot.offset] = None
+
+    def _call(self, writer: Writer, *, alone: bool, launch: int | None = None) -> None:
+        kind, passed = _kind(tuple(writer.body), writer.parameters)
+        self.scratch = max(self.scratch, writer.scratch)
+        self.entries.append(Call(kind, passed, alone, launch))
+
+    def _guard(self) -> None:
+        """Let each thread leave where the cost is no number."""
+        if self.plan.guard is None:
+            return
+        writer = self._writer()
+        with writer.block(f"if not math.isfinite({writer.scalar(self.plan.guard)}):"):
+            writer.line("return 1")
+        writer.line("return 0")
+        self._call(writer, alone=False)
+
+    def _results(self) -> None:
+        """The outputs' entries of this step, then updates that could not be made in place.
+
+        In this order: an output may be an old value that a copy replaces.
+        """
+        plan = self.plan
+        writer = self._writer()
+        if plan.copies or not all(writer.is_private(slot) for slot in plan.outputs.values()):
+            self.entries.append(Barrier())
+        copied: list[tuple[Slot, str | Slot]] = [*((s, name) for name, s in plan.outputs.items()), *plan.copies]
+        for slot, to in copied:
+            writer = self._writer()
+            target = writer.output(to, slot) if isinstance(to, str) else writer.view(to, "full")
+            writer.line(f"copy({writer.view(slot, 'full')}, {target})")
+            self._call(writer, alone=True)
+        self.entries.append(Barrier())
 
 
-def _launch(writer: Writer, launch: Launch, inlining: Inlining) -> None:
-    if division_of(launch) != "one":
-        _emit(writer, launch, inlining)
-        return
-    with writer.block("if thread == 0:"):
-        _emit(writer, launch, inlining)
+def _kind(lines: Sequence[str], parameters: Mapping[str, Parameter]) -> tuple[Kind, tuple[Parameter, ...]]:
+    return kind_of(lines, parameters, frozenset(vocabulary()))
 
 
 def _emit(writer: Writer, launch: Launch, inlining: Inlining) -> None:
@@ -151,33 +172,3 @@ def _emit(writer: Writer, launch: Launch, inlining: Inlining) -> None:
     if emitter.scratch is not None:
         writer.needs_scratch(emitter.scratch(launch))
     emitter.write(writer, launch)
-
-
-def _guard(writer: Writer, plan: Plan) -> None:
-    if plan.guard is None:
-        return
-    cost = writer.scalar(plan.guard)
-    with writer.block(f"if not math.isfinite({cost}):"):
-        writer.line("return step")
-
-
-def _results(writer: Writer, plan: Plan) -> None:
-    """The outputs' entries of this step, then updates that could not be made in place.
-
-    In this order: an output may be an old value that a copy replaces.
-    """
-    outputs: Mapping[str, str] = writer.arguments.outputs
-    if plan.copies or not all(writer.is_variable(slot) for slot in plan.outputs.values()):
-        writer.line(_BARRIER)
-    if plan.copies or plan.outputs:
-        with writer.block("if thread == 0:"):
-            for name, slot in plan.outputs.items():
-                if slot.shape == ():
-                    writer.line(f"{outputs[name]}[step] = {writer.scalar(slot)}")
-                else:
-                    size = writer.size(slot)
-                    target = f"window1({outputs[name]}, step * {size}, {size})"
-                    writer.line(f"copy({writer.view(slot, 'full')}, {target})")
-            for new, old in plan.copies:
-                writer.line(f"copy({writer.view(new, 'full')}, {writer.view(old, 'full')})")
-    writer.line(_BARRIER)

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
+from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.convolve import kernel_ir, positions_ir
 from nnctl.backends.cpu.gemm.kernel_ir import TILE
-from nnctl.backends.cpu.gemm.product import bind
 from nnctl.backends.machine import vector_bits
 
 
@@ -37,9 +37,9 @@ def module_text(bits: int) -> str:
 
 
 @cache
-def load() -> Any:
-    """Bind the symbols to the functions, compiled for this processor now or earlier. Keeps the engine alive."""
-    return bind("convolution", module_text(vector_bits()), (positions_ir.SYMBOL, kernel_ir.SYMBOL))
+def load() -> None:
+    """Bind the symbols to the functions, compiled for this processor now or earlier."""
+    bind("convolution", module_text(vector_bits()), [positions_ir.SYMBOL, kernel_ir.SYMBOL])
 
 
 @symbol(positions_ir.SYMBOL, load)

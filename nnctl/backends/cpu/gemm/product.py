@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
-import llvmlite.binding as llvm
-
-from nnctl.backends.cache.store import kept_bytes
-from nnctl.backends.cpu.compilation import target
+from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
 from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 from nnctl.backends.machine import vector_bits
 
 
 @cache
-def load() -> Any:
-    """Bind the symbols to the functions, compiled for this processor now or earlier. Keeps the engine alive."""
-    return bind("gemm", module_text(vector_bits()), (SYMBOL, PACK_SYMBOL, PACKED_SYMBOL))
-
-
-def bind(name: str, text: str, symbols: Sequence[str]) -> Any:
-    """Bind symbols to the functions of a module's text. Whoever calls them keeps the engine that is returned."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
-    )
-    code = kept_bytes(name, [text, *target()], lambda: _object_code(text, machine))
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    for symbol in symbols:
-        llvm.add_symbol(symbol, engine.get_function_address(symbol))
-    return engine
-
-
-def _object_code(text: str, machine: Any) -> bytes:
-    module = llvm.parse_assembly(text)
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
-    builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+def load() -> None:
+    """Bind the symbols to the functions, compiled for this processor now or earlier."""
+    bind("gemm", module_text(vector_bits()), [SYMBOL, PACK_SYMBOL, PACKED_SYMBOL])
 
 
 def panel_width() -> int:

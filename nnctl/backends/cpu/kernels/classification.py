@@ -90,9 +90,8 @@ def _one_hot(writer: Writer, launch: Launch) -> None:
 
 
 def class_numbers(writer: Writer, weights: Sequence[float] | None, classes: int) -> str:
-    """A tuple of the classes' weights, 1 each where there are none."""
-    values = weights if weights is not None else (1.0,) * classes
-    return f"({', '.join(writer.number(float(w)) for w in values)},)"
+    """An array of the classes' weights, 1 each where there are none."""
+    return writer.numbers([float(w) for w in weights] if weights is not None else [1.0] * classes)
 
 
 @emits("label_weight", calls=(label_weight,), rows=True)

@@ -10,12 +10,14 @@ import math
 from typing import Any
 
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.intrinsics import pack, window1
+from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile
-from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, two
+from nnctl.backends.cpu.gemm.product import packed_size
+from nnctl.backends.cpu.kernels.depthwise import depthwise, depthwise_kernel
+from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, met, two
 from nnctl.plan.plan import Launch
 
 _POSITIONS = 128
@@ -38,10 +40,14 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: 
     images, height, width, channels = x.shape
     _, rows, columns, filters = out.shape
     read, made = channels // groups, filters // groups
+    if groups > 1 and read == 1 and made == 1:
+        depthwise(x, w, out, geometry, spacing, 0)
+        return
     flat_x, flat_out = x.reshape(x.size), out.reshape(out.size)
-    zeros = kw * read
-    _zeros(scratch, zeros)
-    panel = window1(scratch, zeros, scratch.size - zeros)
+    # The panel comes first, for it lies on a cache line's boundary there.
+    packed = kh * kw * read * most * lanes
+    panel, zeros = window1(scratch, 0, packed), window1(scratch, packed, kw * read)
+    _zeros(zeros, kw * read)
     vectors = (made + lanes - 1) // lanes
     panels = (vectors + most - 1) // most
     for g in range(groups):
@@ -56,7 +62,34 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: 
                 convolve(
                     window1(flat_x, image, flat_x.size - image), height, width, channels, read, panel, most * lanes,
                     count, window1(flat_out, result, flat_out.size - result), columns * filters, filters, rows,
-                    columns, down, across, -top, -left, kh, kw, dilation_down, dilation_across, scratch,
+                    columns, down, across, -top, -left, kh, kw, dilation_down, dilation_across, zeros,
+                )  # fmt: skip
+
+
+@compiled
+def _scattered(y: Any, w: Any, out: Any, geometry: Any, panel: Any, packed: Any) -> None:
+    """Sums of what each position of y adds to out, where there is neither padding nor dilation nor groups.
+
+    A row of the kernel is a row of numbers in out, too. Positions below one another add to different ones, and so
+    are the rows of a product.
+    """
+    kh, kw, down, across, _, _, _, _ = geometry
+    images, rows, columns, filters = y.shape
+    _, height, width, channels = out.shape
+    row, line = kw * channels, width * channels
+    flat_y, flat_out = y.reshape(y.size), out.reshape(out.size)
+    _zeros(flat_out, out.size)
+    for a in range(kh):
+        start = a * row * filters
+        pack(1, row, filters, window1(w, start, row * filters), filters, window1(panel, a * packed, packed))
+    for n in range(images):
+        for a in range(kh):
+            for j in range(columns):
+                position, result = (n * rows * columns + j) * filters, (n * height + a) * line + j * across * channels
+                packed_product(
+                    rows, row, filters, window1(flat_y, position, flat_y.size - position), columns * filters,
+                    window1(panel, a * packed, packed), F(1.0), window1(flat_out, result, flat_out.size - result),
+                    down * line,
                 )  # fmt: skip
 
 
@@ -82,18 +115,26 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
     Pixels of out that lie a stride apart meet the same taps, and of y pixels side by side: a convolution for each of
     the down·across sets of pixels, with those taps of the kernel turned by half a circle.
     """
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, around, along = geometry
     dilation_down, dilation_across, groups = spacing
     _, most, lanes = largest
     images, rows, columns, filters = y.shape
     _, height, width, channels = out.shape
     read, made = channels // groups, filters // groups
+    if groups > 1 and read == 1 and made == 1:
+        depthwise(out, w, y, geometry, spacing, 1)
+        return
+    plain = top == 0 and left == 0 and around == height and along == width
+    if plain and dilation_down == 1 and dilation_across == 1 and groups == 1 and rows >= 4:
+        wide = most * lanes
+        _scattered(y, w, out, geometry, scratch, (kw * channels + wide - 1) // wide * wide * filters)
+        return
     flat_y, flat_out = y.reshape(y.size), out.reshape(out.size)
-    zeros = kw * made
-    _zeros(scratch, zeros)
     vectors = (read + lanes - 1) // lanes
     panels = (vectors + most - 1) // most
-    panel = window1(scratch, zeros, scratch.size - zeros)
+    packed = kh * kw * made * most * lanes
+    panel, zeros = window1(scratch, 0, packed), window1(scratch, packed, kw * made)
+    _zeros(zeros, kw * made)
     for g in range(groups):
         for p in range(panels):
             start = vectors * p // panels * lanes
@@ -122,21 +163,13 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
                             down * width * channels, across * channels, (height - i + down - 1) // down,
                             (width - j + across - 1) // across, 1, 1, (i + top - last_down * dilation_down) // down,
                             (j + left - last_across * dilation_across) // across, taps_down, taps_across,
-                            gap_down * dilation_down // down, gap_across * dilation_across // across, scratch,
+                            gap_down * dilation_down // down, gap_across * dilation_across // across, zeros,
                         )  # fmt: skip
 
 
 @compiled
-def _met(tap: Any, stride: Any, padding: Any, length: Any, positions: Any) -> Any:
-    """(first, end) of the positions at which a tap, `tap` pixels from the first, lies inside the image."""
-    first = (padding - tap + stride - 1) // stride
-    end = (length - 1 + padding - tap) // stride + 1
-    return max(first, 0), min(end, positions)
-
-
-@compiled
 def convolution_kernel(
-    x: Any, y: Any, first: Any, last: Any, out: Any, geometry: Any, spacing: Any, largest: Any, block: Any
+    x: Any, y: Any, first: Any, last: Any, out: Any, geometry: Any, spacing: Any, largest: Any, block: Any, scratch: Any
 ) -> None:
     """Rows first … last − 1 of ∂C/∂w, seen as a matrix (kh·kw·channels/groups, filters), from all images.
 
@@ -148,6 +181,9 @@ def convolution_kernel(
     _, height, width, channels = x.shape
     images, rows, columns, filters = y.shape
     read, made = channels // groups, filters // groups
+    if groups > 1 and read == 1 and made == 1:
+        depthwise_kernel(x, y, first, last, out, geometry, spacing, scratch)
+        return
     flat_x, flat_y = x.reshape(x.size), y.reshape(y.size)
     vectors = (made + lanes - 1) // lanes
     panels = (vectors + vectors_most - 1) // vectors_most
@@ -161,8 +197,8 @@ def convolution_kernel(
         for begin in range(0, rows, block):
             for tap in range(first_tap, first_tap + 1 if plain else last_tap + 1):
                 low, high = (first, last) if plain else (max(first, tap * read), min(last, (tap + 1) * read))
-                top_row, end_row = _met(tap // kw * dilation_down, down, top, height, rows)
-                left_column, end_column = _met(tap % kw * dilation_across, across, left, width, columns)
+                top_row, end_row = met(tap // kw * dilation_down, down, top, height, rows)
+                left_column, end_column = met(tap % kw * dilation_across, across, left, width, columns)
                 if plain:
                     top_row, end_row, left_column, end_column = 0, rows, 0, columns
                 top_row, end_row = max(top_row, begin), min(end_row, begin + block)
@@ -205,12 +241,12 @@ def _call(launch: Launch, arguments: str, geometry: tuple[int, ...], last: str) 
 
 
 def _scratch(launch: Launch) -> int:
-    """Of zeros for a row of the kernel, and of a panel of its filters."""
+    """Of a panel of the filters, and of zeros for a row of the kernel."""
     x, w = launch.inputs[:2]
     places, row = math.prod(w.shape[:-2]), w.shape[:-2][-1]
     inner = x.shape[-1] // launch.attributes["groups"]
     _, vectors, lanes = largest_tile()
-    floats: int = row * inner + places * inner * vectors * lanes
+    floats: int = places * inner * vectors * lanes + row * inner
     return floats
 
 
@@ -223,7 +259,15 @@ def _convolution(writer: Writer, launch: Launch) -> None:
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
 
-@emits("convolution_transpose", calls=(convolution_transpose,), scratch=_scratch, rows=True, full=(1,))
+def _transpose_scratch(launch: Launch) -> int:
+    """The same, or of all rows of the kernel, packed."""
+    w = launch.inputs[1]
+    kh, kw = two(w.shape[:-2], 1)
+    floats: int = max(_scratch(launch), kh * packed_size(kw * w.shape[-2], w.shape[-1]))
+    return floats
+
+
+@emits("convolution_transpose", calls=(convolution_transpose,), scratch=_transpose_scratch, rows=True, full=(1,))
 def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     y, w = launch.inputs
     geometry = geometry_of(w.shape[:-2], launch.attributes, launch.outputs[0].shape[1:-1])
@@ -232,7 +276,9 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
 
-@emits("convolution_kernel", calls=(convolution_kernel,), strips=True)
+@emits(
+    "convolution_kernel", calls=(convolution_kernel,), scratch=lambda launch: launch.outputs[0].shape[-1], strips=True
+)
 def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     x, y = launch.inputs
     out = launch.outputs[0]
@@ -242,4 +288,4 @@ def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     filters = out.shape[-1]
     rows = f"window1({writer.view(out, 'full')}, {first} * {filters}, ({last} - {first}) * {filters})"
     block = max(1, _POSITIONS // y.shape[-2])
-    writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, str(block)))
+    writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, f"{block}, scratch"))

@@ -81,5 +81,6 @@ def _differs(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
     part = part_of(launch)
     features = 1 if x.dtype == "index" else math.prod(x.shape[len(out.shape) :])
-    value = writer.number(float(launch.attributes["value"]))
-    writer.line(f"differs({writer.view(x, part, ['-', features])}, {value}, {writer.view(out, part)})")
+    value = launch.attributes["value"]
+    text = str(int(value)) if x.dtype == "index" else writer.number(float(value))
+    writer.line(f"differs({writer.view(x, part, ['-', features])}, {text}, {writer.view(out, part)})")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from nnctl.backends.codegen.dialect import Values
 from nnctl.backends.codegen.loop_nest import is_scalar
-from nnctl.backends.cpu.codegen.dialect import NUMBA
+from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Part, Writer, part_of
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
@@ -48,24 +48,24 @@ class _Sums:
             if is_scalar(slot):
                 values.bind(index, self._let("x", writer.scalar(slot)))
         with writer.block(f"for i in range({writer.count(self.launch.outputs[0], part_of(self.launch))}):"):
-            with writer.block(f"for k in range({channels}):"):
+            with writer.block(f"for k in independent({channels}):"):
                 for total in self.sums:
                     writer.line(f"{total} = F(0.0)")
             if whole:
-                with writer.block(f"for j in range({whole}):"), writer.block(f"for k in range({channels}):"):
+                with writer.block(f"for j in range({whole}):"), writer.block(f"for k in independent({channels}):"):
                     self._turn(values, [f"{_UNROLLED} * j", *(f"{_UNROLLED} * j + {n}" for n in range(1, _UNROLLED))])
             if self.positions % _UNROLLED:
                 rest = f"for j in range({whole * _UNROLLED}, {self.positions}):"
-                with writer.block(rest), writer.block(f"for k in range({channels}):"):
+                with writer.block(rest), writer.block(f"for k in independent({channels}):"):
                     self._turn(values, ["j"])
             scaled = [(total, scale) for total, scale in zip(self.sums, self.op.scales, strict=True) if scale != 1.0]
             if scaled:
-                with writer.block(f"for k in range({channels}):"):
+                with writer.block(f"for k in independent({channels}):"):
                     for total, scale in scaled:
                         writer.line(f"{total} *= {writer.number(scale)}")
 
     def _values(self) -> Values:
-        return Values(self.op.expression, NUMBA, self.writer.number)
+        return Values(self.op.expression, KERNEL, self.writer.number)
 
     def _let(self, wanted: str, text: str) -> str:
         name = self.writer.names.fresh(wanted)

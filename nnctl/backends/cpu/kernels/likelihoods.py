@@ -74,7 +74,7 @@ def target_distribution(labels: Any, smoothing: Any, weights: Any, out: Any) -> 
 def _share(label: Any, k: Any, smoothing: Any, weights: Any) -> Any:
     """q_k: what the log-likelihood weighs −ln a_k with."""
     hot = F(1.0) - smoothing if label == k else F(0.0)
-    return weights[k] * (hot + smoothing / F(len(weights)))
+    return weights[k] * (hot + smoothing / F(weights.size))
 
 
 def _scratch(launch: Launch) -> int:

@@ -20,6 +20,18 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     inner = writer.length(a) if ta else str(a.shape[1])
     columns = c.shape[1]
     part = part_of(launch)
+    if division_of(launch) == "columns":
+        first, last = writer.column_bounds(c)
+        b_text, c_text = (
+            f"window1({v}, {first}, {v}.size - {first})" for v in (writer.view(s, "full") for s in (b, c))
+        )
+        arguments = [
+            "1" if ta else "0", "0", writer.length(c), f"{last} - {first}", inner, alpha,
+            writer.view(a, "full"), str(a.shape[1]), b_text, str(b.shape[1]), beta,
+            c_text, str(columns), "scratch", "1", "0",
+        ]  # fmt: skip
+        writer.line(f"gemm({', '.join(arguments)})")
+        return
     rows = writer.count(c, part)
     if division_of(launch) == "rows":
         a_text = writer.view(a, "partition")
@@ -56,6 +68,8 @@ def _accumulate_product(writer: Writer, launch: Launch) -> None:
     c, a, b, alpha, beta = launch.inputs
     out = launch.outputs[0]
     if (out.place, out.key, out.offset) != (c.place, c.key, c.offset):
+        if division_of(launch) == "columns":
+            raise ValueError(f"{out.name} is not made in the place of {c.name}, and has no owner")
         part = part_of(launch)
         writer.line(f"copy({writer.view(c, part)}, {writer.view(out, part)})")
     _product(writer, launch, a, b, out, writer.scalar(alpha), writer.scalar(beta))

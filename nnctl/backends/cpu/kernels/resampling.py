@@ -22,7 +22,7 @@ from nnctl.plan.plan import Launch
 def interpolate(x: Any, shares: Any, early: Any, samples: Any) -> None:
     """The samples."""
     outer, cells, inner = x.shape
-    factor = len(shares)
+    factor = shares.size
     for i in range(outer):
         for c in range(cells):
             for s in range(factor):
@@ -35,7 +35,7 @@ def interpolate(x: Any, shares: Any, early: Any, samples: Any) -> None:
 def interpolate_transpose(samples: Any, shares: Any, early: Any, x: Any) -> None:
     """x ← what each cell gave, from the samples' numbers."""
     outer, cells, inner = x.shape
-    factor = len(shares)
+    factor = shares.size
     for i in range(outer):
         for c in range(cells):
             for k in range(inner):
@@ -62,6 +62,6 @@ def _interpolate(writer: Writer, launch: Launch) -> None:
         writer.view(s, part_of(launch), ["-", s.shape[axis], math.prod(s.shape[axis + 1 :])]) for s in (x, out)
     )
     samples = list(shares(factor))
-    taken = ", ".join(writer.number(share) for _, share in samples)
+    taken = writer.numbers([share for _, share in samples])
     early = sum(offset < 0.0 for offset, _ in samples)
-    writer.line(f"{launch.op.name}({read}, ({taken},), {early}, {made})")
+    writer.line(f"{launch.op.name}({read}, {taken}, {early}, {made})")

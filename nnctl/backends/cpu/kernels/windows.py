@@ -1,4 +1,4 @@
-"""Windows over images: their geometry as generated code passes it, and images with zeros around them.
+"""Windows over images: their geometry as generated code passes it, and the positions at which a tap is inside.
 
 One spatial axis is an image of height 1. Images x (images, height, width, channels); a thread
 gets its partition. geometry: the tuple (kh, kw, stride down, stride across, padding above,
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnctl.backends.cpu.codegen.decorators import compiled
-from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.writer import Part, Writer
 from nnctl.plan.plan import Slot
 
@@ -42,20 +41,8 @@ def as_tuple(numbers: Sequence[int]) -> str:
 
 
 @compiled
-def place(x: Any, top: Any, left: Any, down: Any, across: Any, out: Any) -> None:
-    """x (height, width, channels) into zeros: pixel (i, j) to (top + i·down, left + j·across), if that is inside."""
-    rows, columns, channels = out.shape
-    for i in range(rows):
-        for j in range(columns):
-            for c in range(channels):
-                out[i, j, c] = F(0.0)
-    height, width, _ = x.shape
-    for i in range(height):
-        row = top + i * down
-        if row < 0 or row >= rows:
-            continue
-        for j in range(width):
-            column = left + j * across
-            if column >= 0 and column < columns:
-                for c in range(channels):
-                    out[row, column, c] = x[i, j, c]
+def met(tap: Any, stride: Any, padding: Any, length: Any, positions: Any) -> Any:
+    """(first, end) of the positions at which a tap, `tap` pixels from the first, lies inside the image."""
+    first = (padding - tap + stride - 1) // stride
+    end = (length - 1 + padding - tap) // stride + 1
+    return max(first, 0), min(end, positions)

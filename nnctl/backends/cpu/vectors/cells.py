@@ -9,15 +9,15 @@ from functools import cache
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
-from nnctl.backends.cpu.gemm.product import bind
+from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.vectors.cells_ir import PASSES, PREFIX, module_text
 from nnctl.backends.machine import vector_bits
 
 
 @cache
-def load() -> Any:
+def load() -> None:
     """Bind the symbols of all passes."""
-    return bind("cells", module_text(vector_bits()), [PREFIX + name for name in PASSES])
+    bind("cells", module_text(vector_bits()), [PREFIX + name for name in PASSES])
 
 
 @symbol("nnctl_rnn_tanh", load)

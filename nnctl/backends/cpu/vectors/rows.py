@@ -6,14 +6,14 @@ from functools import cache
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
-from nnctl.backends.cpu.gemm.product import bind
+from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, SYMBOLS, module_text
 
 
 @cache
-def load() -> Any:
+def load() -> None:
     """Bind the symbols."""
-    return bind("rows", module_text(), SYMBOLS)
+    bind("rows", module_text(), list(SYMBOLS))
 
 
 @symbol(SOFTMAX, load)

@@ -1,0 +1,73 @@
+"""Object code: IR compiled for this processor once, kept on disk, bound to its symbols in each process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from nnctl.backends.cache.store import kept_bytes
+from nnctl.backends.machine import instruction_sets, processor
+
+_engines: list[Any] = []
+"""Engines: they keep loaded code in memory, for as long as the process lives."""
+
+
+def target() -> list[str]:
+    """The part of a key that LLVM's code for this processor depends on."""
+    return [llvmlite.__version__, processor(), *instruction_sets()]
+
+
+def _new_machine() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+    )
+
+
+@cache
+def _machine() -> Any:
+    """The one that writes code: an engine takes possession of the one that it is given."""
+    return _new_machine()
+
+
+def object_code(text: str, level: int, machine: Any = None) -> bytes:
+    """A module of IR as machine code, for this processor unless LLVM's `machine` is given.
+
+    level: of LLVM's optimization; from 3 on loops become vectors.
+    """
+    machine = machine or _machine()
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    tuning = llvm.create_pipeline_tuning_options(speed_level=level)
+    tuning.loop_vectorization = tuning.slp_vectorization = level > 2
+    builder = llvm.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+def addresses(code: list[bytes], symbols: list[str]) -> list[int]:
+    """The addresses of functions, once the object files that hold them are loaded."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_machine())
+    for each in code:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(each))
+    engine.finalize_object()
+    _engines.append(engine)
+    return [engine.get_function_address(symbol) for symbol in symbols]
+
+
+def bind(name: str, text: str, symbols: list[str]) -> list[int]:
+    """Bind symbols to a module's functions, compiled for this processor now or earlier; their addresses.
+
+    name: of the file in the cache.
+    """
+    # Its vectors are written out: what would make them of loops is left out.
+    code = kept_bytes(name, [text, *target()], lambda: object_code(text, 2))
+    found = addresses([code], symbols)
+    for symbol, address in zip(symbols, found):
+        llvm.add_symbol(symbol, address)
+    return found
