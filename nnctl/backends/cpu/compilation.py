@@ -85,15 +85,18 @@ class _Counter:
             log.info("compiling %s, once for this machine: of %d kinds of launches those that are new", self._what,
                      self._kinds)  # fmt: skip
         self._compiled += 1
-        return object_code(module_of(kind, name), 3)
+        return object_code(module_of(kind, name, vocabulary()), 3)
 
     def end(self) -> None:
         if self._compiled:
             log.info("compiled %d of %d kinds", self._compiled, self._kinds)
 
 
-def module_of(kind: Kind, name: str) -> str:
-    """The IR of a kind's function, i64 name(ptr arguments): a number is a word, an array its address and lengths."""
+def module_of(kind: Kind, name: str, names: Mapping[str, Any]) -> str:
+    """The IR of a kind's function, i64 name(ptr arguments): a number is a word, an array its address and lengths.
+
+    names: what the names in its text mean.
+    """
     translator = Translator()
     tree = ast.parse(kind.text).body[0]
     assert isinstance(tree, ast.FunctionDef)
@@ -120,7 +123,7 @@ def module_of(kind: Kind, name: str) -> str:
             values.append(Array(number, pointer, tuple(word("i64") for _ in range(axes))))
         else:
             values.append(Scalar(number, word(number.ir)))
-    function, result = translator.define("launch", tree, vocabulary(), values)
+    function, result = translator.define("launch", tree, names, values, file="generated code")
     given = ", ".join(f"{ir} {register}" for ir, register in zip(types, registers))
     if isinstance(result, NoneType):
         end = [f"  call void @{function}({given})", "  ret i64 0"]
