@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,9 +198,3 @@ def aligned(size: int) -> Array:
     raw = np.zeros(size + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + size]
-
-
-def tables(source: StepSource, memory: Memory, threads: int) -> Iterator[ThreadTable]:
-    """The tables of all threads, to be built."""
-    for thread in range(threads):
-        yield ThreadTable(thread, threads, source, memory)
