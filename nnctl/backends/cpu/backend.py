@@ -104,7 +104,7 @@ class CpuBackend:
 
 
 def _plans(plan: Plan) -> dict[bool, Plan]:
-    """What a plan can be run as, by whether threads own columns."""
+    """The plans that a plan can be run as, by whether threads own columns."""
     owned = plan.owned if isinstance(plan, CpuPlan) else None
     return {False: plan} if owned is None else {False: plan, True: owned}
 

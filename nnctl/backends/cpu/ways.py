@@ -56,7 +56,7 @@ class Choice:
 
 
 def ways(plan: Plan, most: int) -> list[Way]:
-    """What there is to choose from, on at most so many threads."""
+    """The ways that there are to choose from, on at most so many threads."""
     found = [Way(1)]
     threads = 2
     while threads < most:
