@@ -21,7 +21,6 @@ from nnctl.backends.codegen.names import Names
 from nnctl.backends.cpu import kernels
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.codegen import registration
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.mathematics import F
@@ -29,6 +28,7 @@ from nnctl.backends.cpu.codegen.parameters import Cut, FloatParameter, NumbersPa
 from nnctl.backends.cpu.codegen.source import generate, missing
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
 from nnctl.backends.cpu.rewriting.pooling_gradients import MAX_POOL_GRADIENT

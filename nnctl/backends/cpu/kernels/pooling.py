@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nnctl.backends.cpu.codegen.decorators import compiled, independent
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled, independent
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of
 from nnctl.plan.plan import Launch
 
