@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from backends import compiled_calls
 from nnctl.backends.constants import constants_of
-from nnctl.backends.cpu.codegen.decorators import is_kernel
 from nnctl.backends.cpu.codegen.dialect import FUNCTIONS
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.parameters import (
@@ -34,6 +33,7 @@ from nnctl.backends.cpu.codegen.parameters import (
 )
 from nnctl.backends.cpu.codegen.source import Barrier, generate
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
+from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]

@@ -117,6 +117,20 @@ def test_sums_that_read_the_same_are_made_at_once_and_those_that_need_one_anothe
     assert sums(graph_of(crossed, shape, shape)) == [2, 2]
 
 
+def test_rows_that_are_positions_one_after_another_are_summed_by_example():
+    """The gradient of a bias at every step of a sequence."""
+
+    def bias(builder: Any, x: Any) -> Mapping[str, Any]:
+        rows = builder.apply("reshape", x, shape=(BATCH * 6, 5))
+        return {"sum": builder.apply("sum_to", rows, shape=(5,)), "mean": builder.apply("mean", rows, axes=(0,))}
+
+    graph = graph_of(bias, (BATCH, 6, 5))
+    assert sum(sums(graph)) == 2
+    arrays = arrays_of(graph, 7)
+    expected, found = (interpret(g, arrays, {"batch": 7}).by_name() for g in (graph, rewritten(graph)))
+    assert_same(found, expected, 1e-6)
+
+
 def moments(builder: Any, x: Any, g: Any, scale: Any, each: Any) -> Mapping[str, Any]:
     """Sums of several kinds of inputs, over the batch and over each example."""
     axes = tuple(range(len(x.shape) - 1))

@@ -18,11 +18,11 @@ import numpy
 
 from nnctl.backends.cache.store import kept_bytes, key_of
 from nnctl.backends.cpu import walk_ir
-from nnctl.backends.cpu.codegen.decorators import is_kernel
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.functions import Translator
+from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
 from nnctl.backends.cpu.compiler.types import Array, NoneType, Scalar, Value
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from nnctl.backends.cpu.codegen.decorators import Function, intrinsic
 from nnctl.backends.cpu.compiler.emission import Emission
+from nnctl.backends.cpu.compiler.marks import Function, intrinsic
 from nnctl.backends.cpu.compiler.types import F32, I32, I64, Array, Known, Scalar, Value
 from nnctl.backends.cpu.gemm import product as gemm_module
 from nnctl.backends.cpu.gemm.kernel_ir import SYMBOL

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import bits_of_float, float_of_bits
+from nnctl.backends.cpu.compiler.marks import compiled
 
 F = np.float32
 I = np.int32  # noqa: E741

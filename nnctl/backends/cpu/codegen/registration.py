@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nnctl.backends.cpu.codegen.decorators import Function
 from nnctl.backends.cpu.codegen.writer import Writer
+from nnctl.backends.cpu.compiler.marks import Function
 from nnctl.plan.plan import Launch
 
 Emit: TypeAlias = Callable[[Writer, Launch], None]

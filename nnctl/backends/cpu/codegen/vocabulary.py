@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import independent
 from nnctl.backends.cpu.codegen.dialect import FUNCTIONS
 from nnctl.backends.cpu.codegen.intrinsics import prefetch, window1, window2, window3, window4
 from nnctl.backends.cpu.codegen.mathematics import F
+from nnctl.backends.cpu.compiler.marks import independent
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.kernels.layout import copy
 

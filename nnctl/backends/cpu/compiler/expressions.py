@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnctl.backends.cpu.codegen.decorators import Function, is_kernel, lowering_of
 from nnctl.backends.cpu.compiler.emission import Emission, constant
+from nnctl.backends.cpu.compiler.marks import Function, is_kernel, lowering_of
 from nnctl.backends.cpu.compiler.primitives import CONVERSIONS, PRIMITIVES
 from nnctl.backends.cpu.compiler.types import (
     I64,

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import Function, is_reordered
 from nnctl.backends.cpu.compiler.emission import Emission, Module
 from nnctl.backends.cpu.compiler.expressions import KernelError
+from nnctl.backends.cpu.compiler.marks import Function, is_reordered
 from nnctl.backends.cpu.compiler.statements import Statements
 from nnctl.backends.cpu.compiler.types import Known, NoneType, Type, Value, leaves, rebuilt, result_of, type_of
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import independent
 from nnctl.backends.cpu.compiler.emission import Emission
 from nnctl.backends.cpu.compiler.expressions import Expressions, KernelError, Translated
+from nnctl.backends.cpu.compiler.marks import independent
 from nnctl.backends.cpu.compiler.types import (
     I64,
     Known,

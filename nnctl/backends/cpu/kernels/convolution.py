@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile
 from nnctl.backends.cpu.gemm.product import packed_size
 from nnctl.backends.cpu.kernels.depthwise import depthwise, depthwise_kernel

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import window1
 from nnctl.backends.cpu.codegen.mathematics import F
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.kernels.windows import met
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.gemm.product import packed_size
 from nnctl.backends.cpu.kernels.layout import copy, fill
 from nnctl.backends.cpu.kernels.scan import (

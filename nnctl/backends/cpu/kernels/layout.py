@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.division import division_of
 from nnctl.plan.plan import Launch, Slot
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import window1
 from nnctl.backends.cpu.codegen.mathematics import F, log
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.kernels.classification import class_numbers
 from nnctl.backends.cpu.vectors.rows import exponentials
 from nnctl.plan.plan import Launch

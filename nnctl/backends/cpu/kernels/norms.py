@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from nnctl.backends.codegen.reductions import merged_axes, reduced_axes
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.plan.plan import Launch
 
 _LEAST = F(np.finfo(np.float32).tiny)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled, independent
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of
 from nnctl.plan.plan import Launch
 
@@ -44,7 +44,7 @@ def _largest_of_fours(x: Any, out: Any) -> None:
     rows, columns, channels = out.shape
     for i in range(rows):
         for j in range(columns):
-            for c in range(channels):
+            for c in independent(channels):
                 upper = larger(x[2 * i, 2 * j, c], x[2 * i, 2 * j + 1, c])
                 lower = larger(x[2 * i + 1, 2 * j, c], x[2 * i + 1, 2 * j + 1, c])
                 out[i, j, c] = larger(upper, lower)
@@ -58,11 +58,11 @@ def _largest_of_windows(x: Any, out: Any, geometry: Any) -> None:
         above, below = max(0, top - i * down), min(kh, x.shape[0] + top - i * down)
         for j in range(columns):
             before, behind = max(0, left - j * across), min(kw, x.shape[1] + left - j * across)
-            for c in range(channels):
+            for c in independent(channels):
                 out[i, j, c] = x[i * down + above - top, j * across + before - left, c]
             for a in range(above, below):
                 for b in range(before, behind):
-                    for c in range(channels):
+                    for c in independent(channels):
                         out[i, j, c] = larger(out[i, j, c], x[i * down + a - top, j * across + b - left, c])
 
 
@@ -84,7 +84,7 @@ def _into_fours(g: Any, x: Any, out: Any) -> None:
         _clear(out)
     for i in range(rows):
         for j in range(columns):
-            for c in range(channels):
+            for c in independent(channels):
                 first, second = x[2 * i, 2 * j, c], x[2 * i, 2 * j + 1, c]
                 third, fourth = x[2 * i + 1, 2 * j, c], x[2 * i + 1, 2 * j + 1, c]
                 upper = second if second > first else first
@@ -108,13 +108,13 @@ def _into_windows(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None
         above, below = max(0, top - i * down), min(kh, x.shape[0] + top - i * down)
         for j in range(columns):
             before, behind = max(0, left - j * across), min(kw, x.shape[1] + left - j * across)
-            for c in range(channels):
+            for c in independent(channels):
                 scratch[c] = x[i * down + above - top, j * across + before - left, c]
                 scratch[channels + c] = F(above * kw + before)
             for a in range(above, below):
                 for b in range(before, behind):
                     number = F(a * kw + b)
-                    for c in range(channels):
+                    for c in independent(channels):
                         value = x[i * down + a - top, j * across + b - left, c]
                         ahead = value > scratch[c]
                         scratch[channels + c] = number if ahead else scratch[channels + c]
@@ -123,7 +123,7 @@ def _into_windows(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None
                 for b in range(before, behind):
                     number = F(a * kw + b)
                     row, column = i * down + a - top, j * across + b - left
-                    for c in range(channels):
+                    for c in independent(channels):
                         out[row, column, c] += g[i, j, c] if scratch[channels + c] == number else F(0.0)
 
 
@@ -135,13 +135,13 @@ def maximum_place(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
     for n in range(images):
         for i in range(rows):
             for j in range(columns):
-                for c in range(channels):
+                for c in independent(channels):
                     out[n, i, j, c] = 0
                     scratch[c] = F(-np.inf)
                 for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
                     for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
                         row, column, place = i * down + a - top, j * across + b - left, a * kw + b
-                        for c in range(channels):
+                        for c in independent(channels):
                             value = x[n, row, column, c]
                             ahead = value > scratch[c]
                             out[n, i, j, c] = place if ahead else out[n, i, j, c]
@@ -160,7 +160,7 @@ def put_into_windows(g: Any, place: Any, out: Any, geometry: Any, scratch: Any) 
                 for a in range(max(0, top - i * down), min(kh, out.shape[1] + top - i * down)):
                     for b in range(max(0, left - j * across), min(kw, out.shape[2] + left - j * across)):
                         row, column, number = i * down + a - top, j * across + b - left, a * kw + b
-                        for c in range(channels):
+                        for c in independent(channels):
                             out[n, row, column, c] += g[n, i, j, c] if place[n, i, j, c] == number else F(0.0)
 
 
@@ -175,7 +175,7 @@ def sum_pool(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
             for j in range(columns):
                 for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
                     for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
-                        for c in range(channels):
+                        for c in independent(channels):
                             out[n, i, j, c] += x[n, i * down + a - top, j * across + b - left, c]
 
 
@@ -190,7 +190,7 @@ def spread_pool(g: Any, out: Any, geometry: Any, scratch: Any) -> None:
             for j in range(columns):
                 for a in range(max(0, top - i * down), min(kh, out.shape[1] + top - i * down)):
                     for b in range(max(0, left - j * across), min(kw, out.shape[2] + left - j * across)):
-                        for c in range(channels):
+                        for c in independent(channels):
                             out[n, i * down + a - top, j * across + b - left, c] += g[n, i, j, c]
 
 
@@ -200,7 +200,7 @@ def _clear(image: Any) -> None:
     rows, columns, channels = image.shape
     for i in range(rows):
         for j in range(columns):
-            for c in range(channels):
+            for c in independent(channels):
                 image[i, j, c] = F(0.0)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.plan.plan import Launch
 
 _LOW = np.uint64(0xFFFFFFFF)

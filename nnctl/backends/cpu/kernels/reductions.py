@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnctl.backends.codegen.reductions import merged_axes, reduced_axes
-from nnctl.backends.cpu.codegen.decorators import reordered
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer, part_of
+from nnctl.backends.cpu.compiler.marks import reordered
 from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels.layout import fill
 from nnctl.plan.plan import Launch, Slot

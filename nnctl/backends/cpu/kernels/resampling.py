@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.ops.resampling import shares
 from nnctl.plan.plan import Launch
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.intrinsics import window1
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.plan.plan import Launch, Slot
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nnctl.backends.cpu.codegen.decorators import compiled
 from nnctl.backends.cpu.codegen.writer import Part, Writer
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.plan.plan import Slot
 
 

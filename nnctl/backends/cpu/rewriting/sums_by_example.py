@@ -13,7 +13,7 @@ from nnctl.backends.codegen.reductions import reduced_axes
 from nnctl.backends.cpu.rewriting.example_sums import sum_of
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops import OPS
-from nnctl.ops.shapes import TensorType
+from nnctl.ops.shapes import Symbol, TensorType
 
 
 def summed_by_example(graph: Graph) -> Graph:
@@ -26,6 +26,18 @@ def _parts(node: Node) -> tuple[Node, ...]:
         return (node,)
     x, result = node.inputs[0], node.outputs[0]
     axes = set(reduced_axes(node))
+    rows = x.shape[0] if len(x.shape) == 2 else 1
+    if isinstance(rows, Symbol) and rows.times > 1 and axes == {0}:
+        # Rows that are examples' positions one after another.
+        shape = (Symbol(rows.name), rows.times, x.shape[1])
+        apart = Value(f"{x.name}.by_position", TensorType(shape))
+        shaped = Node(OPS["reshape"], (x,), (apart,), {"shape": shape}, node.layer)
+        return (shaped, *_in_two(node, apart, {0, 1}, result))
+    return _in_two(node, x, axes, result)
+
+
+def _in_two(node: Node, x: Value, axes: set[int], result: Value) -> tuple[Node, ...]:
+    """The sum of x over these axes in two, where that is one over examples' positions."""
     positions = [n for n in x.shape[1:-1] if isinstance(n, int)]
     kept = {a for a in range(1, len(x.shape)) if x.shape[a] != 1} - axes
     if not x.batched or math.prod(positions) <= 1 or kept - {len(x.shape) - 1} or len(x.shape) - 1 in axes:

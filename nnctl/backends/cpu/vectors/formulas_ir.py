@@ -105,40 +105,40 @@ class VectorCode:
         return one / (one + self.bounded_exp(self.constant(-1.0) * z))
 
     def tanh(self, z: Vector) -> Vector:
-        """tanh z: a polynomial near 0, 1 − 2/(e^2|z| + 1) elsewhere, as in `codegen.mathematics`."""
-        one, two = self.constant(1.0), self.constant(2.0)
-        square = z * z
-        p = self.constant(-5.70498872745e-3)
-        for coefficient in (2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1):
-            p = p * square + self.constant(coefficient)
-        near = p * square * z + z
+        """tanh |z| = (1 − e^−2|z|)/(1 + e^−2|z|), by e^x − 1 so that small ones keep their digits; the sign is z's."""
         size = self._let(f"call {self._type} @llvm.fabs.v{self.lanes}f32({self._type} {z.register})")
-        far = one - two / (self.bounded_exp(size * two) + one)
-        signed = f"{self._type} {far.register}, {self._type} {z.register}"
-        far = self._let(f"call {self._type} @llvm.copysign.v{self.lanes}f32({signed})")
-        return self.where("olt", size, self.constant(0.625), near, far)
+        low, one, two = self.constant(-_EXPONENT_LARGEST), self.constant(1.0), self.constant(2.0)
+        x = self.constant(-2.0) * size
+        power, rest = self._exp_parts(self.where("olt", x, low, low, x))
+        less_one = power * rest + (power - one)
+        ratio = less_one / (less_one + two)
+        signed = f"{self._type} {ratio.register}, {self._type} {z.register}"
+        return self._let(f"call {self._type} @llvm.copysign.v{self.lanes}f32({signed})")
 
     def bounded_exp(self, x: Vector) -> Vector:
-        """e^x for |x| ≤ 87, of what lies beyond e^±87: x = n·ln 2 + r, with the polynomial of `codegen.mathematics`."""
+        """e^x for |x| ≤ 87, of what lies beyond e^±87."""
         low, high = self.constant(-_EXPONENT_LARGEST), self.constant(_EXPONENT_LARGEST)
         # A NaN passes both.
         x = self.where("olt", x, low, low, x)
         x = self.where("ogt", x, high, high, x)
-        magic = self.constant(_MAGIC)
-        moved = x * self.constant(1.44269504088896341) + magic
-        n = moved - magic
+        power, rest = self._exp_parts(x)
+        return power * (rest + self.constant(1.0))
+
+    def _exp_parts(self, x: Vector) -> tuple[Vector, Vector]:
+        """(2ⁿ, e^r − 1) of x = n·ln 2 + r, |x| ≤ 87, with the polynomial of `codegen.mathematics`."""
+        moved = x * self.constant(1.44269504088896341) + self.constant(_MAGIC)
+        n = moved - self.constant(_MAGIC)
         r = x - n * self.constant(0.693359375)
         r = r - n * self.constant(-2.12194440e-4)
         p = self.constant(1.9875691500e-4)
         for coefficient in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
             p = p * r + self.constant(coefficient)
-        y = p * (r * r) + r + self.constant(1.0)
         kind = f"<{self.lanes} x i32>"
         bits = self.text.let("bits", f"bitcast {self._type} {moved.register} to {kind}")
         places, bias = (f"<{', '.join([f'i32 {number}'] * self.lanes)}>" for number in (23, 127 << 23))
         shifted = self.text.let("bits", f"shl {kind} {bits}, {places}")
         biased = self.text.let("bits", f"add {kind} {shifted}, {bias}")
-        return y * self._let(f"bitcast {kind} {biased} to {self._type}")
+        return self._let(f"bitcast {kind} {biased} to {self._type}"), p * (r * r) + r
 
     def loaded(self, place: str) -> Vector:
         """The vector at a place; 0 in lanes that the mask leaves out."""
