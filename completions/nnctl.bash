@@ -18,7 +18,7 @@ _nnctl_options() {
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
-    "bench") echo '--set --step --steps --batch --threads --backend --help -h' ;;
+    "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --random --space --seeds --folds --monitor --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
@@ -116,6 +116,7 @@ _nnctl_value() {
     "bench --batch") echo 'free' ;;
     "bench --threads") echo 'free' ;;
     "bench --backend") echo 'backend' ;;
+    "bench --retune") echo 'flag' ;;
     "bench --help") echo 'flag' ;;
     "bench -h") echo 'flag' ;;
     "sweep --grid") echo 'setting' ;;

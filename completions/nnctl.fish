@@ -166,6 +166,7 @@ complete -c nnctl -n '__nnctl_using bench' -l steps -x -d 'Steps in each of five
 complete -c nnctl -n '__nnctl_using bench' -l batch -x -d 'Examples a step; the spec’s if absent'
 complete -c nnctl -n '__nnctl_using bench' -l threads -x -d 'At most; the spec’s, or one a core, if absent'
 complete -c nnctl -n '__nnctl_using bench' -l backend -x -a '(__nnctl_ask backend)' -d 'What runs it; the spec’s if absent'
+complete -c nnctl -n '__nnctl_using bench' -l retune -d 'Measure again what this machine chose for the step, threads, owners'
 complete -c nnctl -n '__nnctl_using bench' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 bench' -x -a '(__nnctl_specs)'
 

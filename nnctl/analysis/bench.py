@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
-from nnctl.backends.contract import Executable, TimedExecutable
+from nnctl.backends.contract import Alternative, Executable, TimedExecutable
 from nnctl.backends.registry import choose_backend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
@@ -54,7 +54,8 @@ class Timing:
 class Bench:
     """timings: a row a launch, one for what threads wait and calls cost, one for the whole step.
 
-    workers and resources: those that share the step, their number and in words.
+    workers and resources: those that share the step, their number and in words. ways: those to run
+    the step that this machine was measured for.
     """
 
     backend: str
@@ -63,6 +64,7 @@ class Bench:
     batch: int
     steps: int
     timings: tuple[Timing, ...]
+    ways: tuple[Alternative, ...] = ()
 
 
 def bench(
@@ -74,9 +76,11 @@ def bench(
     steps: int = 200,
     threads: int | None = None,
     backend: str | None = None,
+    retune: bool = False,
 ) -> Bench:
     """Time one step of a spec.
 
+    retune: whether choices that were measured on this machine are measured again.
     batch: the spec's if None. steps: in each of several chunks, the fastest of which counts.
     threads: at most; the spec's, or one a core, if None. Raises UsageError where the
     backend cannot run the net, and RunError where the cost of random examples is not finite.
@@ -92,8 +96,8 @@ def bench(
     plan = chosen.plan(graph, interface.sizes(size, rows))
     storage = {name: chosen.to_device(array) for name, array in _storage(network, size, rows).items()}
     feeds = _feeds(spec, size, rows, steps)
+    timed = chosen.load_timed(plan, storage, retune=retune)
     whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
-    timed = chosen.load_timed(plan, storage)
     launches = _seconds_a_launch(timed, feeds, steps)
     limit = timed.limit()
     names = [_name(launch) for launch in plan.launches]
@@ -107,7 +111,8 @@ def bench(
     timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))
     total = replace(plan.launches[0], flops=plan.flops, bytes=sum(x.bytes for x in plan.launches), layer="")
     timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
-    return Bench(chosen.name, timed.resources.workers, timed.resources.words, size, steps, tuple(timings))
+    workers, words = timed.resources.workers, timed.resources.words
+    return Bench(chosen.name, workers, words, size, steps, tuple(timings), tuple(timed.chosen_from()))
 
 
 def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:

@@ -96,6 +96,15 @@ class Finding:
     words: str = ""
 
 
+@dataclass(frozen=True)
+class Alternative:
+    """A way to run a plan. words: the way. seconds: a step, measured. chosen: whether it was taken."""
+
+    words: str
+    seconds: float
+    chosen: bool
+
+
 class TimedExecutable(Executable, Protocol):
     """A plan that keeps time while it runs."""
 
@@ -111,6 +120,9 @@ class TimedExecutable(Executable, Protocol):
 
     def limit(self) -> float:
         """FLOP/s that matrix products in float32 reach with these resources, measured."""
+
+    def chosen_from(self) -> Sequence[Alternative]:
+        """The ways to run the plan that were measured on this machine; none where nothing was to be chosen."""
 
 
 class Planner(Protocol):
@@ -166,8 +178,11 @@ class Backend(Planner, Protocol):
         that the backend has not.
         """
 
-    def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedExecutable:
-        """The same, keeping time of every launch."""
+    def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedExecutable:
+        """The same, keeping time of every launch.
+
+        retune: whether what was measured for a choice on this machine is measured again.
+        """
 
     def describe(self) -> Sequence[Finding]:
         """Facts for `nnctl doctor` that the machine's own do not contain."""

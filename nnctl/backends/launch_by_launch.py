@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
-from nnctl.backends.contract import Done, Finding, Placed, Resources, Result
+from nnctl.backends.contract import Alternative, Done, Finding, Placed, Resources, Result
 from nnctl.backends.limits import product_limit
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -79,7 +79,7 @@ class LaunchByLaunchBackend:
         """See `Backend`."""
         return LaunchByLaunch(plan, storage, self)
 
-    def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedLaunchByLaunch:
+    def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedLaunchByLaunch:
         """See `Backend`."""
         return TimedLaunchByLaunch(plan, storage, self)
 
@@ -207,6 +207,10 @@ class TimedLaunchByLaunch(LaunchByLaunch):
     def limit(self) -> float:
         """See `TimedExecutable`."""
         return product_limit(self.resources.workers)
+
+    def chosen_from(self) -> Sequence[Alternative]:
+        """See `TimedExecutable`: nothing was to be chosen."""
+        return ()
 
     def _timed(self, index: int, launch: Callable[[], None]) -> Callable[[], None]:
         def timed() -> None:

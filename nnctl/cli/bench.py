@@ -29,6 +29,9 @@ def bench(
     backend: Annotated[
         str | None, typer.Option("--backend", metavar="NAME", help="What runs it; the spec's if absent.")
     ] = None,
+    retune: Annotated[
+        bool, typer.Option("--retune", help="Measure again what this machine chose for the step: threads, owners.")
+    ] = False,
 ) -> None:
     """Time one step of a spec, launch by launch.
 
@@ -36,7 +39,8 @@ def bench(
     its time in a step on the first thread, GFLOP/s, GB/s, and GFLOP/s as a
     percentage of what matrix products reach on this machine with as many threads;
     then what threads wait and calls cost, and the whole step. A table on a
-    terminal, JSON Lines in a pipe.
+    terminal, JSON Lines in a pipe. Where the machine was measured for the ways to
+    run the step, once, they are listed on stderr with their times.
     """
     import sys
     from dataclasses import asdict
@@ -58,7 +62,11 @@ def bench(
             steps=steps,
             threads=threads,
             backend=backend,
+            retune=retune,
         )
+    for way in measured.ways:
+        taken = ", chosen" if way.chosen else ""
+        print(f"{way.words}: {1e6 * way.seconds:,.1f} µs a step when measured{taken}", file=sys.stderr)
     print(
         f"backend {measured.backend}, {measured.resources}, batch {measured.batch}, {measured.steps} steps",
         file=sys.stderr,

@@ -56,7 +56,7 @@ def resolve(value: Any, sizes: Mapping[str, int]) -> Any:
     if isinstance(value, Symbol):
         return value.times * sizes[value.name]
     if isinstance(value, tuple):
-        return tuple(resolve(v, sizes) for v in value)
+        return tuple([v if type(v) is int else resolve(v, sizes) for v in value])
     return value
 
 
@@ -75,6 +75,8 @@ def product(shape: Sequence[Dim]) -> Dim:
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
     """The common shape of elementwise operands, by NumPy's rule. Raises ValueError naming both shapes."""
+    if shapes and all(s == shapes[0] for s in shapes):
+        return shapes[0]
     rank = max((len(s) for s in shapes), default=0)
     result: list[Dim] = [1] * rank
     for shape in shapes:

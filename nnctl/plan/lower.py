@@ -54,6 +54,7 @@ class _Lowering:
         self.last_read = self._last_reads()
         self.in_place = self._in_place()
         self.offsets, self.arena_bytes = self._arena()
+        self.slots: dict[Value, Slot] = {}
 
     def plan(self) -> Plan:
         launches = tuple(self._launch(s) for s in self.scheduled)
@@ -155,6 +156,11 @@ class _Lowering:
         return math.prod(shape) * element(tensor.dtype, self.precision).bytes
 
     def _slot(self, value: Value) -> Slot:
+        if value not in self.slots:
+            self.slots[value] = self._made_slot(value)
+        return self.slots[value]
+
+    def _made_slot(self, value: Value) -> Slot:
         shape = resolve(value.shape, self.sizes)
         dtype = value.type.dtype
         batched = value.batched

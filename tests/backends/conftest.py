@@ -11,7 +11,9 @@ import pytest
 from backends import toy
 from backends.cuda.emulator import EmulatedDevice, compiler
 from nnctl.backends.contract import Backend, Executable
-from nnctl.backends.cpu.backend import CompiledStep, CpuBackend
+from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.cpu.executable import CompiledStep
+from nnctl.backends.cpu.ways import Choice, Way
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.emission import calls_of
@@ -25,8 +27,7 @@ class ExactlyThreads(CpuBackend):
     """The compiled backend with so many threads also where the step is too small to be worth them."""
 
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> CompiledStep:
-        super().load(plan, storage)
-        return CompiledStep(plan, storage, self.threads)
+        return CompiledStep(plan, storage, Choice(Way(self.threads)))
 
 
 class Persistent(CudaBackend):

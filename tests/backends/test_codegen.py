@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from backends.conftest import ExactlyThreads
+from backends.spec_steps import SPECS
 from nnctl import backends
 from nnctl.backends.codegen.dialect import COMPARISONS, Dialect, Values
 from nnctl.backends.codegen.inlining import INLINED, Inlining
@@ -25,7 +26,7 @@ from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.parameters import Cut, FloatParameter, NumbersParameter, WholeParameter
-from nnctl.backends.cpu.codegen.source import generate, missing
+from nnctl.backends.cpu.codegen.source import _Generator, generate, missing
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled
@@ -33,6 +34,7 @@ from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
 from nnctl.backends.cpu.rewriting.pooling_gradients import MAX_POOL_GRADIENT
 from nnctl.graph.builder import GraphBuilder
+from nnctl.graph.network import Network
 from nnctl.graph.views import VIEWS
 from nnctl.ops import OPS
 from nnctl.ops.expression import trace
@@ -40,6 +42,7 @@ from nnctl.ops.primitives import PRIMITIVES
 from nnctl.ops.shapes import BATCH, ROWS
 from nnctl.ops.table import StructuredOp
 from nnctl.plan.plan import Plan
+from nnctl.spec.load import load_spec
 
 C = Dialect(
     primitives={name: f"{name}({', '.join(f'{{{i}}}' for i in range(p.arity))})" for name, p in PRIMITIVES.items()},
@@ -298,6 +301,31 @@ def test_equal_layers_add_no_kinds():
         return set(generate(plan).kinds)
 
     assert kinds(12, 30) == kinds(4, 17)
+
+
+class Forgetful(dict[Any, Any]):
+    """A memory that never has what is looked for, and counts what it was told again."""
+
+    again = 0
+
+    def __contains__(self, key: object) -> bool:
+        self.again += super().__contains__(key)
+        return False
+
+
+def test_a_launch_like_an_earlier_one_is_called_as_if_it_had_been_written_anew():
+    written_again = 0
+    for path in SPECS:
+        loaded = load_spec(path)
+        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder))
+        for graph in (network.training_step, network.evaluation):
+            if not missing(graph):
+                plan = CpuBackend(2).plan(graph, {"batch": 4, "rows": 20})
+                generator = _Generator(plan)
+                generator.written = Forgetful()
+                assert generator.run() == generate(plan)
+                written_again += generator.written.again
+    assert written_again > 100
 
 
 # -- names --------------------------------------------------------------------------------

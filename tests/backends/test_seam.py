@@ -196,7 +196,7 @@ def test_an_interrupt_waits_for_the_chunk(backend, monkeypatch):
     def slow(records, *arguments):
         waiting.wait(60)
         time.sleep(0.3)
-        if records == address_of(executable._tables[0].records):
+        if records == address_of(executable._tables_of(executable.threads)[0].records):
             _thread.interrupt_main()
         time.sleep(0.1)
         ended.append(records)

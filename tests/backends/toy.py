@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Finding, Resources, Result
+from nnctl.backends.contract import Alternative, Finding, Resources, Result
 from nnctl.backends.launch_by_launch import LaunchByLaunch, LaunchByLaunchBackend
 from nnctl.components import registry
 from nnctl.components.base import BackendComponent
@@ -64,6 +64,9 @@ class Logged(LaunchByLaunch):
     def limit(self) -> float:
         return 1e9
 
+    def chosen_from(self) -> tuple[Alternative, ...]:
+        return ()
+
     def _bind(self, launch: Launch) -> Callable[[], None]:
         run = super()._bind(launch)
 
@@ -94,7 +97,7 @@ class ToyBackend(LaunchByLaunchBackend):
     def load(self, plan: Plan, storage: Mapping[str, Any]) -> Logged:
         return Logged(plan, {key: opened(placed) for key, placed in storage.items()}, self)
 
-    def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> Logged:
+    def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> Logged:
         return self.load(plan, storage)
 
     def listing(self, plan: Plan) -> str:

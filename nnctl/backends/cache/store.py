@@ -60,6 +60,13 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
     return contents
 
 
+def forget(name: str, parts: Iterable[str | bytes]) -> None:
+    """Remove the bytes that were kept under these parts, so that they are made anew."""
+    root = cache_root()
+    if root is not None:
+        remove(root / f"{name}-{key_of(parts)}")
+
+
 def _intact(path: Path) -> bytes | None:
     """The bytes that were put into a file of the cache; None where it is not there, or is not what was put there."""
     try:

@@ -69,11 +69,23 @@ class Inlining:
     def __init__(self, launches: Mapping[str, Launch]) -> None:
         self._launches = launches
 
+    def launch(self, slot: Slot) -> Launch:
+        """The launch behind an inline slot."""
+        return self._launches[slot.key]
+
+    def slots(self, launch: Launch) -> Iterator[Slot]:
+        """The slots of a launch, and of those inlined in it."""
+        yield from launch.outputs
+        for slot in launch.inputs:
+            yield slot
+            if slot.place == "inline":
+                yield from self.slots(self.launch(slot))
+
     def sources(self, operand: Operand) -> tuple[Launch, list[Operand]] | None:
         """The launch of an inlined operand and what it reads, aligned; None for an operand in memory."""
         if operand.slot.place != "inline":
             return None
-        launch = self._launches[operand.slot.key]
+        launch = self.launch(operand.slot)
         source = launch.inputs[0]
         match launch.op.name:
             case "gather":

@@ -25,14 +25,29 @@ from nnctl.plan.lower import lower
 from nnctl.plan.plan import Plan
 from nnctl.plan.strategy import Scheduled
 
+_OWNED_MOST = 50_000_000
+"""Operations of a step above which the way of weights from core to core is a small part of its time."""
 
-def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32", *, owned: bool = False) -> Plan:
-    """The plan of a graph whose launches know their division.
 
-    owned: whether threads own the columns of weights where they can.
-    """
+@dataclass(frozen=True)
+class CpuPlan(Plan):
+    """A plan of this backend. owned: the same step with threads that own columns of weights, where that is possible."""
+
+    owned: Plan | None = None
+
+
+def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
+    """The plan of a graph whose launches know their division."""
+    own = rewritten(graph)
+    plan = _lowered(own, sizes, precision, owned=False)
+    small = plan.flops <= _OWNED_MOST and owning_nodes(own)
+    owned = _lowered(own, sizes, precision, owned=True) if small else None
+    return CpuPlan(**vars(plan), owned=owned)
+
+
+def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> Plan:
     strategy = CpuStrategy(owned=owned)
-    plan = lower(rewritten(graph), sizes, precision, strategy)
+    plan = lower(graph, sizes, precision, strategy)
     divided = (
         DividedLaunch(**vars(launch), division=division)
         for launch, division in zip(plan.launches, strategy.divisions, strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,10 @@ class ThreadTable:
         self.outputs: list[Moving] = []
         self._scratch = aligned(4 * memory.scratch)
         self._private = aligned(LINE * max(1, len(source.private)))
-        self._private_place = {offset: LINE * i for i, offset in enumerate(source.private)}
+        private = address_of(self._private)
+        self._private_place = {offset: private + LINE * i for i, offset in enumerate(source.private)}
+        self._scratch_place = address_of(self._scratch)
+        self._arena_place = address_of(memory.arena)
         self.steps = 0
 
     def build(self, source: StepSource, functions: Functions, counters: Array, clock: Array | None) -> None:
@@ -131,6 +134,9 @@ class ThreadTable:
     def _words_of(self, parameter: Parameter, word: int) -> list[int]:
         """Words that this thread passes for a parameter. word: the place of its first word."""
         match parameter:
+            # First those that there are most of.
+            case ArrayParameter():
+                return self._array(parameter, word)
             case WholeParameter():
                 return [parameter.value]
             case FloatParameter():
@@ -139,13 +145,11 @@ class ThreadTable:
             case BoundParameter():
                 return [parameter.cut.bounds(self._thread, self._threads)[int(parameter.last)]]
             case ScratchParameter():
-                return [address_of(self._scratch), self._memory.scratch]
+                return [self._scratch_place, self._memory.scratch]
             case NumbersParameter():
                 numbers = np.array(parameter.values, np.float32)
                 self._numbers.append(numbers)
                 return [address_of(numbers), len(numbers)]
-            case ArrayParameter():
-                return self._array(parameter, word)
 
     def _array(self, parameter: ArrayParameter, word: int) -> list[int]:
         slot = parameter.slot
@@ -172,10 +176,10 @@ class ThreadTable:
     def _base(self, parameter: ArrayParameter) -> int:
         slot: Slot = parameter.slot
         if parameter.private:
-            return address_of(self._private) + self._private_place[slot.offset]
+            return self._private_place[slot.offset]
         match slot.place:
             case "arena":
-                return address_of(self._memory.arena) + slot.offset
+                return self._arena_place + slot.offset
             case "storage":
                 return address_of(self._memory.storage[slot.key])
             case "constant":
@@ -198,9 +202,3 @@ def aligned(size: int) -> Array:
     raw = np.zeros(size + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + size]
-
-
-def tables(source: StepSource, memory: Memory, threads: int) -> Iterator[ThreadTable]:
-    """The tables of all threads, to be built."""
-    for thread in range(threads):
-        yield ThreadTable(thread, threads, source, memory)

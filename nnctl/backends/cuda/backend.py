@@ -88,7 +88,7 @@ class CudaBackend(CudaPlanner):
         grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
         return [partial(PersistentSteps, plan, device=device, calls=calls, grid=grid) for grid in grids]
 
-    def load_timed(self, plan: Plan, storage: Mapping[str, Any]) -> TimedSteps:
+    def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedSteps:
         """See `Backend`."""
         return TimedSteps(_single(plan), storage, self.device, self.precision)
 

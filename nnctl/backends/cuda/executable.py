@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Resources
+from nnctl.backends.contract import Alternative, Resources
 from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, take_feeds
 from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_for, elements
 from nnctl.backends.cuda.chunks import StepsOnDevice
@@ -221,6 +221,10 @@ class TimedSteps(CapturedSteps):
     def limit(self) -> float:
         """See `TimedExecutable`."""
         return self.device.product_limit()
+
+    def chosen_from(self) -> Sequence[Alternative]:
+        """See `TimedExecutable`: nothing was to be chosen."""
+        return ()
 
 
 def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from nnctl.backends.codegen.inlining import Inlining
 from nnctl.backends.codegen.names import label
@@ -13,13 +13,16 @@ from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.kinds import Kind, kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
-from nnctl.backends.cpu.codegen.writer import Writer
+from nnctl.backends.cpu.codegen.writer import Writer, is_private
 from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Plan, Slot
+
+_NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flops", "bytes", "phase"))
+"""Fields of a launch that its code does not depend on, or that are looked at by themselves."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class _Generator:
         """Offsets of the numbers that each thread has for itself at this point."""
         self.ever_private: dict[int, None] = {}
         self.entries: list[Entry] = []
+        self.written: dict[tuple[Any, ...], tuple[Call, tuple[Slot, ...]]] = {}
+        """Calls so far, each with its launch's slots, by what code can know of the launch."""
         self.scratch = 1
 
     def run(self) -> StepSource:
@@ -104,9 +109,7 @@ class _Generator:
                 self.entries.append(Barrier())
             phase = launch.phase
             self._begin(launch)
-            writer = self._writer()
-            _emit(writer, launch, self.inlining)
-            self._call(writer, alone=division_of(launch) == "one", launch=position)
+            self._launch(launch, position)
         if plan.guarded == len(plan.launches):
             self._guard()
         self._results()
@@ -125,10 +128,42 @@ class _Generator:
                     self.private.add(slot.offset)
                     self.ever_private[slot.offset] = None
 
-    def _call(self, writer: Writer, *, alone: bool, launch: int | None = None) -> None:
+    def _launch(self, launch: Launch, position: int) -> None:
+        """Append the call of a launch: that of an earlier one, where they differ in where their slots lie alone."""
+        slots = tuple(self.inlining.slots(launch))
+        like = tuple(self._described(launch, slots))
+        if like not in self.written:
+            writer = self._writer()
+            _emit(writer, launch, self.inlining)
+            call = self._call(writer, alone=division_of(launch) == "one", launch=position)
+            self.written[like] = call, slots
+            return
+        call, others = self.written[like]
+        here = dict(zip(others, slots, strict=True))
+        passed = (replace(p, slot=here[p.slot]) if isinstance(p, ArrayParameter) else p for p in call.passed)
+        self.entries.append(replace(call, passed=tuple(passed), launch=position))
+
+    def _described(self, launch: Launch, slots: Sequence[Slot]) -> Iterator[Any]:
+        """All that code can know of a launch but where its slots lie: which of them are one, or share their memory."""
+        yield launch.op.identity
+        yield from ((name, value) for name, value in vars(launch).items() if name not in _NOT_IN_CODE)
+        yield from sorted(launch.attributes.items())
+        number: dict[Any, int] = {}
+        for slot in slots:
+            if slot.place == "inline":
+                inner = self.inlining.launch(slot)
+                yield inner.op.identity, *sorted(inner.attributes.items())
+            private = is_private(slot, self.private)
+            memory = slot.place, slot.key, slot.offset
+            yield slot.place, slot.shape, slot.dtype, slot.batched, private
+            yield number.setdefault(slot, len(number)), number.setdefault(memory, len(number))
+
+    def _call(self, writer: Writer, *, alone: bool, launch: int | None = None) -> Call:
         kind, passed = _kind(tuple(writer.body), writer.parameters)
         self.scratch = max(self.scratch, writer.scratch)
-        self.entries.append(Call(kind, passed, alone, launch))
+        call = Call(kind, passed, alone, launch)
+        self.entries.append(call)
+        return call
 
     def _guard(self) -> None:
         """Let each thread leave where the cost is no number."""

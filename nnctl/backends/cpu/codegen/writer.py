@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
@@ -34,6 +34,11 @@ _PLAIN = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
 def part_of(launch: Launch) -> Part:
     """The part of a launch's results that a thread makes: in full where one thread does the launch."""
     return "partition" if division_of(launch) in ("rows", "blocks") else "full"
+
+
+def is_private(slot: Slot, private: Collection[int]) -> bool:
+    """True for a number that each thread has for itself. private: offsets of those in the arena."""
+    return slot.shape == () and slot.place == "arena" and slot.offset in private
 
 
 class Writer:
@@ -98,7 +103,7 @@ class Writer:
 
     def is_private(self, slot: Slot) -> bool:
         """True where each thread has the number for itself."""
-        return slot.shape == () and slot.place == "arena" and slot.offset in self._private
+        return is_private(slot, self._private)
 
     def scalar(self, slot: Slot) -> str:
         """A value of one element, to be read or assigned to."""

@@ -1,0 +1,243 @@
+"""Loaded steps of the compiled CPU backend: tables of calls over memory, walked by threads, chunk by chunk."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.constants import constants_of
+from nnctl.backends.contract import Alternative, Resources, Result
+from nnctl.backends.cpu.codegen.source import generate
+from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.backends.cpu.cycles import seconds_a_cycle
+from nnctl.backends.cpu.pace import Pace
+from nnctl.backends.cpu.tables import LINE, Memory, ThreadTable, address_of, aligned
+from nnctl.backends.cpu.ways import Choice, Trial, Way
+from nnctl.backends.limits import product_limit
+from nnctl.plan.dtypes import element
+from nnctl.plan.plan import Plan, Slot
+from nnctl.process.cores import spread
+
+Array = NDArray[Any]
+
+
+class CompiledStep:
+    """A compiled plan over its storage."""
+
+    def __init__(self, plan: Plan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> None:
+        if plan.precision != "float32":
+            raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
+        self.plan = plan
+        self.threads = choice.way.threads
+        self.resources = Resources(self.threads, choice.way.words)
+        self.outputs = plan.outputs
+        self.batch = plan.batch
+        self._choice = choice
+        self._pace = Pace(self.threads, choice.alone)
+        _check_types(plan, storage)
+        self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
+        self._source = generate(plan)
+        self._fed = self._source.keys("feed")
+        self._in_flight = False
+        self._clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
+        self._counters = aligned(6 * LINE)
+        constants = constants_of(plan, storage, np.asarray)
+        self._memory = Memory(aligned(max(LINE, plan.arena_bytes)), storage, constants, self._source.scratch)
+        what = f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)"
+        self._functions = compiled_step(self._source.kinds, what)
+        self._walk = self._functions.walk
+        self._tables: dict[int, list[ThreadTable]] = {}
+        self._tables_of(self.threads)
+
+    def start(self, feeds: Mapping[str, Array], steps: int, threads: int | None = None) -> ChunkInFlight:
+        """See `Executable` in the contract: the chunk runs on threads of its own.
+
+        threads: so many; those that the run's pace asks for if None.
+        """
+        if self._in_flight:
+            raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
+        given = {key: self._checked(key, feeds[key], steps) for key in self._fed}
+        outputs = self._empty_outputs(steps)
+        self._counters[:] = 0
+        begins = [{key: address_of(array) for key, array in arrays.items()} for arrays in (given, outputs)]
+        tables = self._tables_of(threads or self._pace.threads())
+        for table in tables:
+            table.aim(begins[0], begins[1], steps)
+        shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
+        self._in_flight = True
+        return ChunkInFlight(self, tables, steps, given, shaped)
+
+    def run(self, table: ThreadTable, steps: int) -> int:
+        """One thread's share of a chunk; the number of steps completed."""
+        return int(self._walk(address_of(table.records), table.count, address_of(table.moves), table.plain,
+                              table.ahead, steps))  # fmt: skip
+
+    def land(self, threads: int, seconds: float, completed: int) -> None:
+        """End a chunk: the next may start. seconds, completed: what it took for how many steps."""
+        self._in_flight = False
+        self._pace.took(threads, seconds, completed)
+
+    def _tables_of(self, threads: int) -> list[ThreadTable]:
+        if threads not in self._tables:
+            made = [ThreadTable(number, threads, self._source, self._memory) for number in range(threads)]
+            for table in made:
+                table.build(self._source, self._functions, self._counters, self._clock)
+            self._tables[threads] = made
+        return self._tables[threads]
+
+    def zeros(self, steps: int) -> dict[str, Array]:
+        """Feeds of zeros for a chunk."""
+        slots = self._fed_slots
+        return {key: np.zeros((steps, *slots[key].shape), element(slots[key].dtype).host) for key in self._fed}
+
+    def _empty_outputs(self, steps: int) -> dict[str, Array]:
+        return {name: np.empty(steps * math.prod(s.shape), element(s.dtype).host) for name, s in self.outputs.items()}
+
+    def spent(self) -> Array:
+        """See `TimedExecutable`; zeros where it was not made to keep time."""
+        if self._clock is None:
+            return np.zeros(len(self.plan.launches))
+        seconds = self._clock[: len(self.plan.launches)] * seconds_a_cycle()
+        self._clock[:] = 0
+        return seconds
+
+    def elsewhere(self) -> frozenset[int]:
+        """See `TimedExecutable`: each launch is by itself."""
+        return frozenset()
+
+    def limit(self) -> float:
+        """See `TimedExecutable`."""
+        return product_limit(self.threads)
+
+    def chosen_from(self) -> tuple[Alternative, ...]:
+        """See `TimedExecutable`."""
+        taken = self._choice.way
+        return tuple(Alternative(way.words, seconds, way == taken) for way, seconds in self._choice.seconds)
+
+    def _checked(self, key: str, array: Array, steps: int) -> Array:
+        """A feed as the functions take it: flat, in C order, of the type that the plan is for."""
+        size = math.prod(self._fed_slots[key].shape)
+        flat: Array = np.require(array, element(self._fed_slots[key].dtype).host, ["C"]).reshape(-1)
+        if flat.size != steps * size:
+            raise ValueError(f"feed {key} has {flat.size} elements, {steps} steps of {size} need {steps * size}")
+        return flat
+
+
+class ChunkInFlight:
+    """A chunk of steps on threads of its own; the `Pending` of this backend."""
+
+    def __init__(
+        self,
+        executable: CompiledStep,
+        tables: list[ThreadTable],
+        steps: int,
+        feeds: Mapping[str, Array],
+        outputs: dict[str, Array],
+    ) -> None:
+        self._executable = executable
+        self._shares = len(tables)
+        self._steps = steps
+        self._feeds = feeds
+        """Kept, as the outputs are: compiled code knows addresses alone."""
+        self._outputs = outputs
+        self._completed = 0
+        self._raised: BaseException | None = None
+        self._began = time.perf_counter()
+        self._seconds = 0.0
+        self._gate = threading.Event()
+        self._abandoned = False
+        # No daemons: a process that ends with a chunk in flight waits for it, for its code and memory must outlive it.
+        self._threads: list[threading.Thread] = []
+        try:
+            for number, table in enumerate(tables):
+                self._threads.append(threading.Thread(target=self._work, args=(number, table)))
+                self._threads[-1].start()
+        except BaseException:
+            # At a barrier those that are here would wait for the others for ever.
+            self._abandoned = True
+            executable.land(self._shares, 0.0, 0)
+            raise
+        finally:
+            self._gate.set()
+
+    def result(self) -> Result:
+        """See `Pending`. What a signal raises is raised when the chunk has ended: compiled code cannot be stopped."""
+        try:
+            self._join()
+        except BaseException:
+            self._join()
+            raise
+        if self._raised is not None:
+            raise self._raised
+        return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        if self._threads:
+            self._threads = []
+            self._executable.land(self._shares, self._seconds, self._completed)
+
+    def _work(self, thread: int, table: ThreadTable) -> None:
+        self._gate.wait()
+        if self._abandoned:
+            return
+        if self._shares > 1:
+            spread(thread)
+        try:
+            completed = self._executable.run(table, self._steps)
+        except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
+            self._raised = error
+        else:
+            if thread == 0:
+                self._completed = completed
+                self._seconds = time.perf_counter() - self._began
+
+
+def _slots(plan: Plan) -> list[Slot]:
+    """All slots, those that inlined launches read among them."""
+    return [*plan.slots, *(s for launch in plan.inlined.values() for s in launch.inputs)]
+
+
+def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
+    """Raise TypeError for storage of another type than the plan is for."""
+    for slot in _slots(plan):
+        if slot.place == "storage" and storage[slot.key].dtype != element(slot.dtype, plan.precision).host:
+            wanted = element(slot.dtype, plan.precision).name
+            raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {wanted}")
+
+
+class Trials:
+    """Runs of a plan in several ways, on copies of what it changes. plans: by whether threads own columns."""
+
+    def __init__(self, plans: Mapping[bool, Plan], storage: Mapping[str, Array]) -> None:
+        self._plans = plans
+        changed = {key for plan in plans.values() for key in changed_by(plan)}
+        self._storage = {key: array.copy() if key in changed else array for key, array in storage.items()}
+        self._loaded: dict[bool, CompiledStep] = {}
+
+    def run(self, way: Way, steps: int) -> Trial | None:
+        """A chunk of so many steps; None where they do not come to their end.
+
+        Rates are 0 and indices are of the first example: what is timed is arithmetic, and where it takes place.
+        """
+        if way.owned not in self._loaded:
+            self._loaded[way.owned] = CompiledStep(self._plans[way.owned], self._storage, Choice(way))
+        loaded = self._loaded[way.owned]
+        feeds = loaded.zeros(steps)
+        began, used = time.perf_counter(), time.process_time()
+        completed = loaded.start(feeds, steps, way.threads).result().completed
+        seconds, used = time.perf_counter() - began, time.process_time() - used
+        return Trial(seconds, used / seconds / way.threads) if completed == steps else None
+
+
+def changed_by(plan: Plan) -> set[str]:
+    """The keys of what a plan changes in storage."""
+    written = [slot for launch in plan.launches for slot in launch.outputs]
+    return {slot.key for slot in (*written, *(old for _, old in plan.copies)) if slot.place == "storage"}

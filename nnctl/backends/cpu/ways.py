@@ -1,0 +1,157 @@
+"""The ways to run a plan, and which of them is fastest on this machine: measured once, and kept beside compiled code.
+
+Results are equal to the bit in every way; only time differs, and by more from processor to processor than a rule
+could know: where cores are far from one another, a second thread may slow a small step down.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from nnctl.backends.cache.store import forget, kept_bytes
+from nnctl.backends.cpu.compiler.objects import target
+from nnctl.backends.cpu.schedule import CpuPlan
+from nnctl.plan.plan import Plan
+from nnctl.process.cores import cores
+
+_BUDGET = 0.25
+"""Seconds for measuring: what a user does not notice at a first start."""
+_CHUNK = 0.008
+"""Seconds of a chunk: much longer than its threads take to begin."""
+_MOST_STEPS = 400
+_ROUNDS = 4
+_FLOPS_WORTH_A_THREAD = 400_000
+"""Operations of a step for each of its threads, where nothing was measured."""
+_NAME = "ways"
+_SHARE = 0.8
+"""The share of their cores that threads have at least, which spin while they wait for one another, where no other
+process takes cores away: what is measured beside others is not kept."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to run a plan. owned: whether threads own the columns of weights where they can."""
+
+    threads: int
+    owned: bool = False
+
+    @property
+    def words(self) -> str:
+        """The way in words."""
+        counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{counted}, each with columns of the first weights" if self.owned else counted
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The way that was chosen, and the seconds a step of each that was measured; none where a rule chose."""
+
+    way: Way
+    seconds: tuple[tuple[Way, float], ...] = ()
+
+    @property
+    def alone(self) -> float | None:
+        """Seconds a step of one thread, where that was measured."""
+        return next((taken for way, taken in self.seconds if way.threads == 1), None)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A chunk that was timed. share: of the time of the cores that its threads could have had."""
+
+    seconds: float
+    share: float
+
+
+Run: TypeAlias = Callable[[Way, int], Trial | None]
+"""A run of so many steps in a way; None where they do not come to their end."""
+
+
+def ways(plan: Plan, most: int) -> list[Way]:
+    """The ways that there are to choose from, on at most so many threads."""
+    found = [Way(1)]
+    threads = 2
+    while threads < most:
+        found.append(Way(threads))
+        threads *= 2
+    if most > 1:
+        found.append(Way(most))
+        if isinstance(plan, CpuPlan) and plan.owned is not None:
+            found.append(Way(most, owned=True))
+    return found
+
+
+def by_rule(plan: Plan, most: int) -> Choice:
+    """The choice by the size of a step, for plans that are not worth a measurement."""
+    return Choice(Way(max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))))
+
+
+def by_measurement(plan: Plan, most: int, run: Run, *, again: bool = False) -> Choice:
+    """The choice that was kept for a plan on this machine, or is made now by running each way.
+
+    Where other processes take cores away meanwhile, the rule chooses, and nothing is kept.
+
+    again: whether to measure though there is a choice that was kept.
+    """
+    parts = _parts(plan, most)
+    if again:
+        forget(_NAME, parts)
+
+    def measured() -> bytes:
+        for way in ways(plan, most):
+            # The first time compiles, and touches memory that nothing has touched.
+            if run(way, 1) is None:
+                return b"[]"
+        trials = _measured(ways(plan, most), run)
+        seconds = [(way, trial.seconds) for way, trial in trials.items()]
+        if any(trial.share < _SHARE for trial in trials.values()):
+            raise _DisturbedError(seconds)
+        return json.dumps([(way.threads, way.owned, taken) for way, taken in seconds]).encode()
+
+    try:
+        content = kept_bytes(_NAME, parts, measured)
+    except _DisturbedError as disturbed:
+        return replace(by_rule(plan, most), seconds=tuple(disturbed.seconds))
+    seconds = tuple((Way(threads, owned), taken) for threads, owned, taken in json.loads(content))
+    if not seconds:
+        return by_rule(plan, most)
+    return Choice(min(seconds, key=lambda entry: entry[1])[0], seconds)
+
+
+class _DisturbedError(Exception):
+    """Figures that say more of this machine's other processes than of the ways."""
+
+    def __init__(self, seconds: Sequence[tuple[Way, float]]) -> None:
+        super().__init__("other processes took cores away")
+        self.seconds = seconds
+
+
+def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
+    """The fastest chunk of each way, its seconds those of a step; none where steps do not come to their end."""
+    ends = time.perf_counter() + _BUDGET
+    best: dict[Way, Trial] = {}
+    steps = 1
+    for _ in range(_ROUNDS):
+        for way in candidates:
+            if time.perf_counter() > ends and way in best:
+                continue
+            chunk = run(way, steps)
+            if chunk is None:
+                return {}
+            if way not in best or chunk.seconds / steps < best[way].seconds:
+                best[way] = Trial(chunk.seconds / steps, chunk.share)
+        if steps == 1:
+            steps = max(1, min(_MOST_STEPS, int(_CHUNK / max(min(t.seconds for t in best.values()), 1e-7))))
+            # What a single step takes is mostly the beginning of its threads.
+            best = best if steps == 1 else {}
+    return best
+
+
+def _parts(plan: Plan, most: int) -> list[str]:
+    """The key of a choice: the plan's launches and sizes, the machine, the threads that there may be."""
+    launches = [f"{x.op.name} {[slot.shape for slot in (*x.inputs, *x.outputs)]}" for x in plan.launches]
+    return [plan.name, str(dict(plan.sizes)), *launches, str(most), str(cores()), *target()]

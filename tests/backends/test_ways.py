@@ -1,0 +1,180 @@
+"""The ways to run a plan: equal bits, the choice that is kept, and the pace beside neighbours."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from backends.spec_steps import compiled_specs, spec_steps
+from nnctl.backends.cpu import ways as module_of_ways
+from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.cpu.executable import CompiledStep, changed_by
+from nnctl.backends.cpu.pace import Pace
+from nnctl.backends.cpu.schedule import CpuPlan
+from nnctl.backends.cpu.ways import Choice, Trial, Way, by_measurement, by_rule, ways
+from nnctl.cli import main
+from nnctl.plan.plan import Plan
+
+pytestmark = pytest.mark.compile
+
+DENSE = next(path for path in compiled_specs() if path.stem == "softmax-regression")
+
+
+@pytest.fixture
+def steps():
+    return spec_steps(DENSE, 5, 9)
+
+
+@pytest.fixture
+def plan(steps) -> CpuPlan:
+    made = CpuBackend(2).plan(steps.network.training_step, steps.sizes)
+    assert isinstance(made, CpuPlan)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("NNCTL_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def plans(plan: CpuPlan) -> dict[bool, Plan]:
+    assert plan.owned is not None
+    return {False: plan, True: plan.owned}
+
+
+def test_there_is_one_way_for_one_thread_and_more_for_more(plan):
+    assert ways(plan, 1) == [Way(1)]
+    assert ways(plan, 2) == [Way(1), Way(2), Way(2, owned=True)]
+    assert ways(plan, 6) == [Way(1), Way(2), Way(4), Way(6), Way(6, owned=True)]
+
+
+def test_the_first_weights_of_a_dense_net_can_be_owned(plan):
+    assert plan.owned is not None
+    divided = [launch for launch in plan.owned.launches if getattr(launch, "division", "") == "columns"]
+    assert [launch.op.name for launch in divided] == ["matmul", "accumulate_product"]
+
+
+@pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
+def test_every_way_gives_the_same_bits(path):
+    made = spec_steps(path, 5, 9)
+    plan = CpuBackend(3).plan(made.network.training_step, made.sizes)
+    results = []
+    for way in ways(plan, 3):
+        storage = {key: np.array(array, order="C") for key, array in made.storage.items()}
+        run_as = plan.owned if way.owned else plan
+        outcome = CompiledStep(run_as, storage, Choice(way)).start(made.feeds(3), 3).result()
+        results.append([outcome.completed, *outcome.outputs.values(), *(storage[key] for key in changed_by(plan))])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_fastest_way_is_chosen_and_kept(plan):
+    times = {Way(1): 3e-5, Way(2): 2e-5, Way(2, owned=True): 1e-5}
+    calls = []
+
+    def run(way, steps):
+        calls.append(way)
+        return Trial(times[way] * steps, 1.0)
+
+    made = by_measurement(plan, 2, run)
+    assert made.way == Way(2, owned=True)
+    assert dict(made.seconds) == pytest.approx(times)
+    assert made.alone == pytest.approx(3e-5)
+    assert set(calls) == set(times)
+    calls.clear()
+    assert by_measurement(plan, 2, run) == made
+    assert calls == []
+    times[Way(1)] = 1e-6
+    assert by_measurement(plan, 2, run, again=True).way == Way(1)
+    assert by_measurement(plan, 2, run).way == Way(1)
+
+
+def test_a_choice_is_of_a_plan_and_its_sizes(plan, steps):
+    by_measurement(plan, 2, lambda way, count: Trial(count * 1e-5 / way.threads, 1.0))
+    larger = CpuBackend(2).plan(steps.network.training_step, {**steps.sizes, "batch": 6})
+    asked = []
+    by_measurement(larger, 2, lambda way, count: asked.append(way) or Trial(1e-5 * count, 1.0))
+    assert asked
+
+
+def test_what_neighbours_disturbed_is_not_kept(plan):
+    """Threads that had but a part of their cores: the rule chooses, the figures are there for the run's pace."""
+    made = by_measurement(plan, 2, lambda way, steps: Trial(steps * 1e-5 * way.threads, 1.0 / way.threads))
+    assert made.way == by_rule(plan, 2).way
+    assert made.alone is not None
+    asked = []
+    by_measurement(plan, 2, lambda way, steps: asked.append(way) or Trial(1e-5 * steps, 1.0))
+    assert asked
+
+
+def test_steps_that_do_not_end_leave_the_choice_to_the_rule(plan):
+    assert by_measurement(plan, 2, lambda way, count: None).seconds == ()
+
+
+def test_a_trial_leaves_the_weights_as_they_are(plan, steps):
+    storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
+    before = {key: array.copy() for key, array in storage.items()}
+    choice = CpuBackend(2).choice(plan, storage)
+    assert {way for way, _ in choice.seconds} == set(ways(plan, 2))
+    assert all(seconds > 0.0 for _, seconds in choice.seconds)
+    for key, array in before.items():
+        np.testing.assert_array_equal(storage[key], array)
+
+
+def test_bench_says_what_was_chosen_and_measures_again_when_told_to(capsys, folder, monkeypatch):
+    monkeypatch.setattr(module_of_ways, "_SHARE", 0.0)  # whoever else uses this machine
+
+    def lines(*more):
+        assert main(["bench", str(DENSE), "--steps", "3", "--threads", "2", *more]) == 0
+        return [line for line in capsys.readouterr().err.splitlines() if "when measured" in line]
+
+    first = lines()
+    assert len(first) == 3
+    assert sum(line.endswith(", chosen") for line in first) == 1
+    assert lines() == first
+    (kept,) = folder.rglob("ways-*")
+    content = kept.read_bytes()[32:]
+    assert [tuple(entry[:2]) for entry in json.loads(content)] == [(1, False), (2, False), (2, True)]
+    lines("--retune")
+    assert kept.read_bytes()[32:] != content
+
+
+# -- the pace ---------------------------------------------------------------------------
+
+
+def paced(pace: Pace, seconds: dict[int, float], chunks: int) -> list[int]:
+    """The threads of so many chunks of 100 steps, where a step takes so long with so many threads."""
+    taken = []
+    for _ in range(chunks):
+        threads = pace.threads()
+        taken.append(threads)
+        pace.took(threads, 100 * seconds[threads], 100)
+    return taken
+
+
+def test_an_undisturbed_run_keeps_its_threads():
+    assert paced(Pace(2, 2e-3), {1: 2e-3, 2: 1.2e-3}, 20) == [2] * 20
+
+
+def test_threads_that_are_slower_than_one_give_way_to_it_and_come_back():
+    pace = Pace(2, 2e-3)
+    assert paced(pace, {1: 2e-3, 2: 4e-3}, 12) == [2, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1]
+    # The neighbour leaves: at the next look all threads are faster again, and stay.
+    later = paced(pace, {1: 2e-3, 2: 1.2e-3}, 12)
+    assert later[-8:] == [2] * 8
+
+
+def test_one_thread_that_is_as_slow_gives_way_again():
+    assert paced(Pace(2, 2e-3), {1: 9e-3, 2: 4e-3}, 4) == [2, 2, 1, 2]
+
+
+@pytest.mark.parametrize("alone", [None, 2e-3])
+def test_what_cannot_be_compared_changes_nothing(alone):
+    pace = Pace(2, alone)
+    for _ in range(5):
+        pace.took(2, 1e-4 if alone else 1.0, 10)
+    assert pace.threads() == 2
