@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cpu.codegen.kinds import Kind
-from nnctl.backends.cpu.compilation import compiled_step, module_of
+from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.objects import addresses, object_code
 from nnctl.backends.cpu.compiler.types import BYTE, F32, I64, Number
 
@@ -85,7 +86,7 @@ def run(function: Callable[..., Any], *values: Any) -> None:
 @cache
 def _compiled(function: Callable[..., Any], kind: Kind) -> int:
     """The address of a kind's code, in which the names of the function's module mean what they mean there."""
-    (address,) = addresses([object_code(module_of(kind, "tried", function.__globals__), 3)], ["tried"])
+    (address,) = addresses([object_code(module_of(kind.text, kind.types, "tried", function.__globals__), 3)], ["tried"])
     return address
 
 

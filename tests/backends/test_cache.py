@@ -34,16 +34,15 @@ pytestmark = pytest.mark.compile
 
 CPU = Path(compilation.__file__).parent
 COMPILING = [
-    "compiling a test, once for this machine: of 1 kinds of launches those that are new",
-    "compiled 1 of 1 kinds",
+    "compiling a test, once for this machine: what is new of 1 kind of launches",
+    "compiled 1 of 1 kind of launches",
 ]
 
 
 def forget() -> None:
     """Let this process have compiled nothing, and know nothing of what its keys depend on."""
     compilation._loaded.clear()
-    compilation._fixed_parts.cache_clear()
-    compilation._sources.cache_clear()
+    compilation._surroundings.cache_clear()
     cache._say_unwritable.cache_clear()
 
 
@@ -102,7 +101,7 @@ def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, 
     make()
     assert len(names(root)) == 4
     monkeypatch.setattr(objects, "processor", lambda: "abacus")
-    compilation._fixed_parts.cache_clear()
+    compilation._surroundings.cache_clear()
     make()
     assert len(names(root)) == 5
 

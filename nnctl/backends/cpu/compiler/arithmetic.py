@@ -95,7 +95,7 @@ class Arithmetic(Blocks):
         return Scalar(to, self.let(f"{instruction} {of.ir} {x.text} to {to.ir}"))
 
     def truth(self, value: Value) -> Scalar | bool:
-        """Whether a value counts as true; True or False where it is known."""
+        """The truth of a value: a condition, or True or False where it is known."""
         if isinstance(value, Known):
             return bool(value.value)
         x = self.number(value)

@@ -1,4 +1,4 @@
-"""What a function's text is written with: instructions on numbers, choices, elements of arrays."""
+"""Choices between values, elements of arrays: the rest of what a function's text is written with."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ class Expressions:
         return self._result(function.value, arguments)
 
     def _result(self, called: Any, arguments: Sequence[Value]) -> Value:
-        """What a function gives: of the language, of the processor, or a kernel."""
+        """The result of a function: of the language, of the processor, or a kernel."""
         lowering = lowering_of(called)
         if lowering is not None:
             wanted = len(inspect.signature(called).parameters)

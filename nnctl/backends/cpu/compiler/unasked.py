@@ -1,4 +1,4 @@
-"""What may be evaluated unasked: where Python would go around an expression, and nothing is lost by making it."""
+"""Expressions that may be evaluated unasked, where Python would go around them: nothing is lost by it."""
 
 from __future__ import annotations
 
