@@ -329,6 +329,7 @@ def test_parameters_are_plain():
         run(many, np.zeros(8, F))
 
 
+@pytest.mark.compile
 def test_generated_code_is_named_as_such():
     with pytest.raises(KernelError, match=r"^generated code, line 2, x = y: y is not known here$"):
         launch(["x = y"], [], [])

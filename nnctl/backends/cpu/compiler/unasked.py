@@ -18,7 +18,7 @@ from nnctl.backends.cpu.compiler.sources import tree_of
 BUILTINS: Mapping[str, Any] = {
     "range": range, "len": len, "float": float, "min": min, "max": max, "abs": abs, "math": math, "np": np,
 }  # fmt: skip
-"""What names mean that nothing else defines."""
+"""Names that nothing else defines."""
 MODULES = (math, np)
 """Modules whose members a kernel names."""
 _PLAIN = (
@@ -47,7 +47,7 @@ def _plain(tree: ast.AST, names: Mapping[str, Any]) -> bool:
 
 
 def object_of(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """What a name, or a name in a module, stands for; None for anything else."""
+    """The object that a name, or a name in a module, stands for; None for anything else."""
     match node:
         case ast.Name():
             return names.get(node.id, BUILTINS.get(node.id))
