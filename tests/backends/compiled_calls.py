@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cpu.codegen.kinds import Kind
+from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.objects import addresses, object_code
@@ -78,16 +79,29 @@ def run(function: Callable[..., Any], *values: Any) -> None:
     """Call a kernel that no generated code knows. Arguments as of `call`."""
     arguments = Arguments()
     text = f"{function.__name__}({', '.join([arguments.text(value) for value in values])})"
-    address = _compiled(function, Kind((text,), tuple(arguments.types)))
-    words = np.array(arguments.words or [0], np.int64)
-    ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)(words.ctypes.data)
+    _called(_kernel(function, Kind((text,), tuple(arguments.types))), arguments)
+
+
+def launch_once(lines: Sequence[str], arguments: Arguments) -> None:
+    """Run lines as `launch` does, and keep nothing of them."""
+    kind = Kind(tuple(lines), tuple(arguments.types))
+    _called(_address(kind, vocabulary()), arguments)
 
 
 @cache
-def _compiled(function: Callable[..., Any], kind: Kind) -> int:
-    """The address of a kind's code, in which the names of the function's module mean what they mean there."""
-    (address,) = addresses([object_code(module_of(kind.text, kind.types, "tried", function.__globals__), 3)], ["tried"])
+def _kernel(function: Callable[..., Any], kind: Kind) -> int:
+    return _address(kind, function.__globals__)
+
+
+def _address(kind: Kind, names: Mapping[str, Any]) -> int:
+    """The address of a kind's code, in which names mean what they mean there."""
+    (address,) = addresses([object_code(module_of(kind.text, kind.types, "tried", names), 3)], ["tried"])
     return address
+
+
+def _called(address: int, arguments: Arguments) -> None:
+    words = np.array(arguments.words or [0], np.int64)
+    ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)(words.ctypes.data)
 
 
 def elementwise(text: str, *arrays: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -99,3 +113,25 @@ def elementwise(text: str, *arrays: NDArray[np.float32]) -> NDArray[np.float32]:
     lines = [f"for i in range({names[0]}.size):", *bound, f"    {names[0]}[i] = {text}"]
     launch(lines, arguments.types, arguments.words)
     return out
+
+
+def same(function: Callable[..., Any], *values: Any) -> None:
+    """Assert that a kernel leaves the same bytes in its arrays, compiled and as Python runs it."""
+    given = [[v.copy() if isinstance(v, np.ndarray) else v for v in values] for _ in range(2)]
+    run(function, *given[0])
+    with np.errstate(all="ignore"):
+        function(*[np.float32(v) if isinstance(v, float) else v for v in given[1]])
+    for found, wanted in zip(*given, strict=True):
+        if isinstance(found, np.ndarray):
+            np.testing.assert_array_equal(found, wanted)
+            assert np.array_equal(np.signbit(found), np.signbit(wanted)) or np.isnan(wanted).any()
+
+
+def reals(*shape: int) -> NDArray[np.float32]:
+    """Random numbers, the same of one shape."""
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
+
+
+def integers(*shape: int) -> NDArray[np.int64]:
+    """Zeros."""
+    return np.zeros(shape, np.int64)

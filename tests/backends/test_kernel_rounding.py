@@ -63,8 +63,9 @@ def twice(a, c, flag, out):
     out[7] = p + c
     # The first of two products.
     out[8] = a * a + c * F(1.0)
-    x = (np.float64(a) * np.float64(a)) + np.float64(c)
-    out[9] = F(x) - F(2.0**-24)
+    # Of float64: 2⁻⁵⁴ where it is rounded once.
+    w = np.float64(1.0 + 2.0**-27)
+    out[9] = F(w * w - np.float64(1.0 + 2.0**-26))
 
 
 @compiled
@@ -96,7 +97,7 @@ def test_bits_do_not_depend_on_what_is_known(known, value):
     lines = [
         "t = p0[0] * p0[0]",
         f"if {known} > 0:",
-        "    p2[1] = F(0.0)",
+        "    p2[5] = t + p0[1]",
         "p2[0] = t + p0[1]",
         f"p2[1] = (p0[0] * p0[0] if {known} > 0 else p0[1]) + p0[1]",
         "t = p0[0] * p0[0]",
@@ -108,12 +109,12 @@ def test_bits_do_not_depend_on_what_is_known(known, value):
         f"p2[4] = F({known}) * u + F({known} + 1)",
     ]
     arguments = Arguments()
-    given, out = np.array([A, C], F), np.zeros(5, F)
+    given, out = np.array([A, C], F), np.zeros(6, F)
     for each in (given, value, out):
         arguments.text(each)
     launch(lines, arguments.types, arguments.words)
     second = F(0.0) if value else F(2.0) * C
-    np.testing.assert_array_equal(out, [0.0, second, 0.0, 0.0, F(3.0) if value else F(1.0)])
+    np.testing.assert_array_equal(out, [0.0, second, 0.0, 0.0, F(3.0) if value else F(1.0), 0.0])
 
 
 @compiled

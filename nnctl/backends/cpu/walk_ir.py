@@ -66,7 +66,8 @@ move:
   br i1 %m.done, label %launches, label %move
 
 launches:
-  br label %launch
+  %calls = icmp sgt i64 %count, 0
+  br i1 %calls, label %launch, label %step.end
 
 launch:
   %l = phi i64 [0, %launches], [%l.next, %went]
