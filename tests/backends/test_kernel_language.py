@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import math
+import mmap
 
 import numpy as np
 import pytest
@@ -62,8 +64,6 @@ def over(a, b):
 
 def test_what_python_goes_around_is_not_evaluated():
     """An index behind the end, which lies in a page that nobody may read; a division by 0."""
-    import mmap
-
     page = mmap.PAGESIZE
     memory = mmap.mmap(-1, 2 * page)
     whole = np.frombuffer(memory, F)
@@ -76,8 +76,6 @@ def test_what_python_goes_around_is_not_evaluated():
 
 def forbid(address: int, size: int) -> None:
     """Let any access to these pages end the process."""
-    import ctypes
-
     if ctypes.CDLL(None).mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), 0):
         pytest.skip("pages cannot be protected here")
 
@@ -93,7 +91,7 @@ def touching(n, out):
     for i in range(out.size):
         a = i < n and touch(out, i) > F(1.0)
         b = i >= n or touch(out, i) > F(2.0)
-        c = i < n and F(0.0) < touch(out, i) < touch(out, i)
+        c = i < n and F(99.0) < touch(out, i) < touch(out, i)
         out[i] += F(8.0) * F(a) + F(16.0) * F(b) + F(32.0) * F(c) + (touch(out, i) if i < n else F(0.25))
 
 
@@ -246,10 +244,8 @@ def found(x, wanted):
 def signed(x):
     if x > F(0.0):
         return 1
-    elif x < F(0.0):
-        return -1
     else:
-        return 0
+        return -1 if x < F(0.0) else 0
 
 
 @compiled
