@@ -8,6 +8,7 @@ import inspect
 import logging
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,9 @@ from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, ta
 from nnctl.backends.cpu.compiler.types import Array, NoneType, Scalar, Value
 
 log = logging.getLogger("nnctl.compile")
+
+_SILENCE = 2.0
+"""Seconds of compiling without a word of how much is left."""
 
 _loaded: dict[Kind, int] = {}
 """Addresses of this process's functions."""
@@ -73,19 +77,24 @@ def walker() -> tuple[Any, int, int]:
 
 
 class _Counter:
-    """A report on the log, while kinds are compiled."""
+    """A report on the log, while kinds are compiled: what, how far it has come every other second, and the end."""
 
     def __init__(self, kinds: int, what: str) -> None:
         self._kinds = kinds
         self._what = what
         self._compiled = 0
+        self._said = time.monotonic()
 
     def compile(self, kind: Kind, name: str) -> bytes:
         if not self._compiled:
             log.info("compiling %s, once for this machine: of %d kinds of launches those that are new", self._what,
                      self._kinds)  # fmt: skip
+        code = object_code(module_of(kind, name), 3)
         self._compiled += 1
-        return object_code(module_of(kind, name), 3)
+        if time.monotonic() - self._said > _SILENCE:
+            self._said = time.monotonic()
+            log.info("compiled %d kinds so far, at most %d are left", self._compiled, self._kinds - self._compiled)
+        return code
 
     def end(self) -> None:
         if self._compiled:
@@ -131,12 +140,13 @@ def module_of(kind: Kind, name: str) -> str:
 
 
 def _parts(kind: Kind) -> list[str | bytes]:
-    return [kind.text, kind.described, *_fixed_parts()]
+    return [kind.text, kind.described, _fixed_part()]
 
 
 @cache
-def _fixed_parts() -> tuple[str | bytes, ...]:
-    return sys.version, numpy.__version__, *target(), *_sources()
+def _fixed_part() -> str:
+    """What is the same for all kinds, as one word: the sources are long, and the kinds many."""
+    return key_of([sys.version, numpy.__version__, *target(), *_sources()])
 
 
 @cache
