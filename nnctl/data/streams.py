@@ -71,7 +71,12 @@ class Draws:
     def uniform(self, *shape: int) -> NDArray[np.float64]:
         """Uniform numbers on (0, 1), of 52 bits; (n, *shape)."""
         words = self._words(math.prod(shape)).reshape(self.count, *shape)
-        return np.asarray(((words >> np.uint64(12)) + 0.5) * 2.0**-52, dtype=np.float64)
+        # 52 bits behind the exponent of 1 are a number on [1, 2): no cast, and (k + 1/2)·2⁻⁵² is exact.
+        words >>= np.uint64(12)
+        words |= np.uint64(0x3FF << 52)
+        numbers = words.view(np.float64)
+        numbers -= 1.0 - 2.0**-53
+        return numbers
 
     def normal(self, *shape: int) -> NDArray[np.float32]:
         """Standard normals (n, *shape), by Box and Muller's transform: two from the halves of a word."""

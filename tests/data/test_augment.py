@@ -12,11 +12,12 @@ import pytest
 from scipy import ndimage
 
 from nnctl.components.registry import components
+from nnctl.data import resample
 from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import load_dataset
 from nnctl.data.examples import Description
 from nnctl.data.resample import affine, displaced
-from nnctl.data.streams import Purpose
+from nnctl.data.streams import Draws, Purpose, bit_generator
 from nnctl.data.summary import required_fields
 from nnctl.errors import DataError
 from nnctl.spec.load import load_text
@@ -124,18 +125,44 @@ def test_maps_of_the_plane_are_those_of_an_independent_interpolation() -> None:
             np.testing.assert_allclose(new[..., channel], expected, atol=2e-6)
 
 
-def test_displacements_are_those_of_an_independent_interpolation() -> None:
-    down, right = np.random.default_rng(3).normal(size=(2, 40, 5, 7))
+def test_shifts_by_whole_pixels_are_those_of_an_interpolation() -> None:
+    """Moved or interpolated, the same bits come out; beyond the image's length, too."""
+    maps = np.tile(np.eye(3), (40, 1, 1))
+    maps[:, :2, 2] = np.random.default_rng(4).integers(-8, 9, (40, 2))
+    moved = affine(COLOURS, maps, 0.5)
+    turned = np.concatenate([maps, [[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]]])
+    interpolated = affine(np.concatenate([COLOURS, COLOURS[:1]]), turned, 0.5)[:-1]
+    np.testing.assert_array_equal(moved, interpolated)
+    assert (moved == 0.5).all(axis=(1, 2, 3)).any()
+
+
+@pytest.mark.parametrize("block", [1, 100, 1 << 15])
+@pytest.mark.parametrize("sigma", [0.1, 1.5, 6.0])
+def test_displacements_are_those_of_an_independent_interpolation(
+    sigma: float, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of fields that are as they were drawn, smoothed, and smoothed by a Gaussian wider than they are; in blocks."""
+    monkeypatch.setattr(resample, "_BLOCK_PIXELS", block)
+    numbers = np.random.default_rng(3).uniform(size=(40, 2, 5, 7))
     rows, columns = np.mgrid[:5, :7]
-    for i, new in enumerate(displaced(COLOURS, down, right, 0.5)):
+    farthest = 0.0
+    for i, new in enumerate(displaced(COLOURS, numbers, 6.0 * sigma, sigma, 0.5)):
+        down, right = (6.0 * sigma * ndimage.gaussian_filter(2 * u - 1, sigma, mode="constant") for u in numbers[i])
         wide = np.pad(COLOURS[i, ..., 1].astype(np.float64), 9, constant_values=0.5)
-        expected = ndimage.map_coordinates(wide, [rows + down[i] + 9, columns + right[i] + 9], order=1, cval=0.5)
-        np.testing.assert_allclose(new[..., 1], expected, atol=2e-6)
+        expected = ndimage.map_coordinates(wide, [rows + down + 9, columns + right + 9], order=1, cval=0.5)
+        np.testing.assert_allclose(new[..., 1], expected, atol=5e-7)
+        farthest = max(farthest, np.abs(down).max())
+    assert 0.5 < farthest < 9
+
+
+def test_uniform_numbers_are_the_middles_of_their_intervals() -> None:
+    """52 bits of the generator's words, wherever examples begin; a counter's words that nobody wants are skipped."""
+    numbers = Draws(5, Purpose.AUGMENT, 3, 1, 2, 9).uniform(2, 3)
+    words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * 8).reshape(9, 8)[2:, :6]
+    np.testing.assert_array_equal(numbers, (((words >> np.uint64(12)) + 0.5) * 2.0**-52).reshape(7, 2, 3))
 
 
 def test_angles_and_factors_stay_in_their_bounds() -> None:
-    from nnctl.data.streams import Draws
-
     draws = Draws(0, Purpose.AUGMENT, 0, 0, 0, 5000)
     turned = make("rotate", degrees=30.0).maps(draws, (8, 8, 1))
     angle = np.degrees(np.arctan2(turned[:, 0, 1], turned[:, 0, 0]))

@@ -195,11 +195,6 @@ class Elastic(InputAugmentation):
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
         """Images whose pixels are displaced by smooth random fields."""
-        import numpy as np
-        from scipy.ndimage import gaussian_filter
-
         from nnctl.data.resample import displaced
 
-        fields = draws.uniform(2, *inputs.shape[1:3]).astype(np.float32) * 2.0 - 1.0
-        fields = self.alpha * gaussian_filter(fields, (0, 0, self.sigma, self.sigma), mode="constant")
-        return displaced(inputs, fields[:, 0], fields[:, 1], self.fill)
+        return displaced(inputs, draws.uniform(2, *inputs.shape[1:3]), self.alpha, self.sigma, self.fill)
