@@ -43,7 +43,8 @@ def test_a_quiet_run_does_without_the_screen(tmp_path) -> None:
     (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i / 2}\n" for i in range(40)), encoding="utf-8")
     (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
     program = (
-        "import nnctl.cli as c, sys; code = c.main(['train', 'spec.yaml', '--quiet', '--backend', 'numpy', '--out', 'run'])\n"
+        "import nnctl.cli as c, sys\n"
+        "code = c.main(['train', 'spec.yaml', '--quiet', '--backend', 'numpy', '--out', 'run'])\n"
         "print(code, 'rich' in sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
