@@ -198,7 +198,7 @@ class RunThere(RunError):
 
 
 class KernelError(NnctlError):
-    """The compiler of a device does not take a kernel."""
+    """A compiler does not take a kernel."""
 
 
 class DeviceError(NnctlError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.backends.cpu.compiler.entries import module_of
+from nnctl.backends.cpu.compiler.objects import addresses, object_code
 from nnctl.backends.cpu.compiler.types import BYTE, F32, I64, Number
 
 ELEMENTS: dict[Any, Number] = {np.dtype(np.float32): F32, np.dtype(np.int64): I64, np.dtype(np.uint8): BYTE}
@@ -69,6 +72,22 @@ def launch(lines: Sequence[str], types: Sequence[tuple[Number, int]], words: Seq
     function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(compiled_step([kind], "a test").kinds[kind])
     passed = np.array(words or [0], np.int64)
     return int(function(passed.ctypes.data))
+
+
+def run(function: Callable[..., Any], *values: Any) -> None:
+    """Call a kernel that no generated code knows. Arguments as of `call`."""
+    arguments = Arguments()
+    text = f"{function.__name__}({', '.join([arguments.text(value) for value in values])})"
+    address = _compiled(function, Kind((text,), tuple(arguments.types)))
+    words = np.array(arguments.words or [0], np.int64)
+    ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)(words.ctypes.data)
+
+
+@cache
+def _compiled(function: Callable[..., Any], kind: Kind) -> int:
+    """The address of a kind's code, in which the names of the function's module mean what they mean there."""
+    (address,) = addresses([object_code(module_of(kind.text, kind.types, "tried", function.__globals__), 3)], ["tried"])
+    return address
 
 
 def elementwise(text: str, *arrays: NDArray[np.float32]) -> NDArray[np.float32]:

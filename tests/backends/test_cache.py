@@ -34,16 +34,15 @@ pytestmark = pytest.mark.compile
 
 CPU = Path(compilation.__file__).parent
 COMPILING = [
-    "compiling a test, once for this machine: of 1 kinds of launches those that are new",
-    "compiled 1 of 1 kinds",
+    "compiling a test, once for this machine: what is new of 1 kind of launches",
+    "compiled 1 of 1 kind of launches",
 ]
 
 
 def forget() -> None:
     """Let this process have compiled nothing, and know nothing of what its keys depend on."""
     compilation._loaded.clear()
-    compilation._fixed_parts.cache_clear()
-    compilation._sources.cache_clear()
+    compilation._surroundings.cache_clear()
     cache._say_unwritable.cache_clear()
 
 
@@ -91,6 +90,16 @@ def test_the_second_time_nothing_is_compiled(root, monkeypatch, caplog):
     assert [path.name.partition("-")[0] for path in root.iterdir()] == ["launch"]
 
 
+def test_what_takes_long_says_how_much_is_left(root, monkeypatch, caplog):
+    monkeypatch.setattr(compilation, "_SILENCE", -1.0)
+    compiled_step([Kind((f"p0[0] = p0[0] + F({offset})",), ((F32, 1),)) for offset in (1.5, 2.5, 3.5)], "a test")
+    assert said(caplog)[1:] == [
+        "compiled 1 so far, of 3 kinds of launches at most 2 are left",
+        "compiled 2 so far, of 3 kinds of launches at most 1 are left",
+        "compiled 3 of 3 kinds of launches",
+    ]
+
+
 def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, monkeypatch):
     make()
     assert len(names(root)) == 1
@@ -102,7 +111,7 @@ def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, 
     make()
     assert len(names(root)) == 4
     monkeypatch.setattr(objects, "processor", lambda: "abacus")
-    compilation._fixed_parts.cache_clear()
+    compilation._surroundings.cache_clear()
     make()
     assert len(names(root)) == 5
 

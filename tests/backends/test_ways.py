@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from backends.spec_steps import compiled_specs, spec_steps
+from nnctl.backends.cpu import ways as module_of_ways
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.executable import CompiledStep, changed_by
 from nnctl.backends.cpu.pace import Pace
 from nnctl.backends.cpu.schedule import CpuPlan
-from nnctl.backends.cpu.ways import Choice, Way, by_measurement, ways
+from nnctl.backends.cpu.ways import Choice, Trial, Way, by_measurement, by_rule, ways
 from nnctl.cli import main
 from nnctl.plan.plan import Plan
 
@@ -77,7 +78,7 @@ def test_the_fastest_way_is_chosen_and_kept(plan):
 
     def run(way, steps):
         calls.append(way)
-        return times[way] * steps
+        return Trial(times[way] * steps, 1.0)
 
     made = by_measurement(plan, 2, run)
     assert made.way == Way(2, owned=True)
@@ -93,10 +94,20 @@ def test_the_fastest_way_is_chosen_and_kept(plan):
 
 
 def test_a_choice_is_of_a_plan_and_its_sizes(plan, steps):
-    by_measurement(plan, 2, lambda way, count: count * 1e-5 / way.threads)
+    by_measurement(plan, 2, lambda way, count: Trial(count * 1e-5 / way.threads, 1.0))
     larger = CpuBackend(2).plan(steps.network.training_step, {**steps.sizes, "batch": 6})
     asked = []
-    by_measurement(larger, 2, lambda way, count: asked.append(way) or 1e-5 * count)
+    by_measurement(larger, 2, lambda way, count: asked.append(way) or Trial(1e-5 * count, 1.0))
+    assert asked
+
+
+def test_what_neighbours_disturbed_is_not_kept(plan):
+    """Threads that had but a part of their cores: the rule chooses, the figures are there for the run's pace."""
+    made = by_measurement(plan, 2, lambda way, steps: Trial(steps * 1e-5 * way.threads, 1.0 / way.threads))
+    assert made.way == by_rule(plan, 2).way
+    assert made.alone is not None
+    asked = []
+    by_measurement(plan, 2, lambda way, steps: asked.append(way) or Trial(1e-5 * steps, 1.0))
     assert asked
 
 
@@ -114,7 +125,9 @@ def test_a_trial_leaves_the_weights_as_they_are(plan, steps):
         np.testing.assert_array_equal(storage[key], array)
 
 
-def test_bench_says_what_was_chosen_and_measures_again_when_told_to(capsys, folder):
+def test_bench_says_what_was_chosen_and_measures_again_when_told_to(capsys, folder, monkeypatch):
+    monkeypatch.setattr(module_of_ways, "_SHARE", 0.0)  # whoever else uses this machine
+
     def lines(*more):
         assert main(["bench", str(DENSE), "--steps", "3", "--threads", "2", *more]) == 0
         return [line for line in capsys.readouterr().err.splitlines() if "when measured" in line]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Finding, Resources
 from nnctl.backends.cpu.codegen.source import missing
-from nnctl.backends.cpu.executable import CompiledStep, Trial, changed_by
+from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import CpuPlan, lowered
 from nnctl.backends.cpu.tables import aligned
@@ -84,7 +84,7 @@ class CpuBackend:
         """
         if self.threads == 1 or plan.precision != "float32" or not changed_by(plan):
             return by_rule(plan, self.threads)
-        run = Trial(_plans(plan), storage).run
+        run = Trials(_plans(plan), storage).run
         return by_measurement(plan, self.threads, run, again=again)
 
     def _loaded(

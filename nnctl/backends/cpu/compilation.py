@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import ctypes
 import inspect
 import logging
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +21,14 @@ from nnctl.backends.cpu import walk_ir
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
-from nnctl.backends.cpu.compiler.functions import Translator
+from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
-from nnctl.backends.cpu.compiler.types import Array, NoneType, Scalar, Value
 
 log = logging.getLogger("nnctl.compile")
+
+_SILENCE = 2.0
+"""Seconds of compiling without a word of how much is left."""
 
 _loaded: dict[Kind, int] = {}
 """Addresses of this process's functions."""
@@ -52,13 +54,10 @@ def compiled_step(kinds: Sequence[Kind], what: str) -> Functions:
     if new:
         for load in _loaders(new):
             load()
-        counter = _Counter(len(new), what)
+        compiling = _Compiling(len(new), what)
         names = [f"nnctl_{key_of(_parts(kind))}" for kind in new]
-        code = [
-            kept_bytes("launch", _parts(kind), lambda kind=kind, name=name: counter.compile(kind, name))  # type: ignore[misc]
-            for kind, name in zip(new, names)
-        ]
-        counter.end()
+        code = [compiling.code(kind, name) for kind, name in zip(new, names)]
+        compiling.end()
         _loaded.update(zip(new, addresses(code, names)))
     return Functions({kind: _loaded[kind] for kind in kinds}, meet, clock, walk)
 
@@ -72,74 +71,46 @@ def walker() -> tuple[Any, int, int]:
     return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(walk), meet, clock
 
 
-class _Counter:
-    """A report on the log, while kinds are compiled."""
+class _Compiling:
+    """The code of a step's kinds, with a report on the log where any is compiled. kinds: how many there are."""
 
     def __init__(self, kinds: int, what: str) -> None:
-        self._kinds = kinds
+        self._kinds = f"{kinds} kind{'' if kinds == 1 else 's'} of launches"
         self._what = what
         self._compiled = 0
+        self._left = kinds
+        self._said = time.monotonic()
 
-    def compile(self, kind: Kind, name: str) -> bytes:
+    def code(self, kind: Kind, name: str) -> bytes:
+        """The object code of a kind's function of that name, compiled now or earlier."""
+        self._left -= 1
+        return kept_bytes("launch", _parts(kind), lambda: self._compile(kind, name))
+
+    def _compile(self, kind: Kind, name: str) -> bytes:
         if not self._compiled:
-            log.info("compiling %s, once for this machine: of %d kinds of launches those that are new", self._what,
-                     self._kinds)  # fmt: skip
+            log.info("compiling %s, once for this machine: what is new of %s", self._what, self._kinds)
+        elif time.monotonic() - self._said > _SILENCE:
+            log.info("compiled %d so far, of %s at most %d are left", self._compiled, self._kinds, self._left + 1)
+            self._said = time.monotonic()
         self._compiled += 1
-        return object_code(module_of(kind, name), 3)
+        return object_code(module_of(kind.text, kind.types, name, vocabulary()), 3)
 
     def end(self) -> None:
+        """Say how many were compiled."""
         if self._compiled:
-            log.info("compiled %d of %d kinds", self._compiled, self._kinds)
+            log.info("compiled %d of %s", self._compiled, self._kinds)
 
 
-def module_of(kind: Kind, name: str) -> str:
-    """The IR of a kind's function, i64 name(ptr arguments): a number is a word, an array its address and lengths."""
-    translator = Translator()
-    tree = ast.parse(kind.text).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    lines: list[str] = []
-    values: list[Value] = []
-    types: list[str] = []
-    registers: list[str] = []
-    words = 0
-
-    def word(ir: str) -> str:
-        nonlocal words
-        address = f"%at{words}"
-        register = f"%w{words}"
-        lines.append(f"  {address} = getelementptr i64, ptr %arguments, i64 {words}")
-        lines.append(f"  {register} = load {ir}, ptr {address}, align 8")
-        words += 1
-        types.append(ir)
-        registers.append(register)
-        return register
-
-    for number, axes in kind.types:
-        if axes:
-            pointer = word("ptr")
-            values.append(Array(number, pointer, tuple(word("i64") for _ in range(axes))))
-        else:
-            values.append(Scalar(number, word(number.ir)))
-    function, result = translator.define("launch", tree, vocabulary(), values)
-    given = ", ".join(f"{ir} {register}" for ir, register in zip(types, registers))
-    if isinstance(result, NoneType):
-        end = [f"  call void @{function}({given})", "  ret i64 0"]
-    else:
-        end = [f"  %status = call i64 @{function}({given})", "  ret i64 %status"]
-    entry = "\n".join([f"define i64 @{name}(ptr %arguments) nounwind {{", *lines, *end, "}"])
-    return f"{translator.module.text()}\n{entry}\n"
-
-
-def _parts(kind: Kind) -> list[str | bytes]:
-    return [kind.text, kind.described, *_fixed_parts()]
+def _parts(kind: Kind) -> list[str]:
+    return [kind.text, kind.described, _surroundings()]
 
 
 @cache
-def _fixed_parts() -> tuple[str | bytes, ...]:
-    return sys.version, numpy.__version__, *target(), *_sources()
+def _surroundings() -> str:
+    """The key of what every kind depends on."""
+    return key_of([sys.version, numpy.__version__, *target(), *_sources()])
 
 
-@cache
 def _sources() -> tuple[bytes, ...]:
     """The sources of everything that writes code or is called by it."""
     here = Path(__file__).parent

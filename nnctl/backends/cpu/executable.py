@@ -18,10 +18,11 @@ from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.pace import Pace
 from nnctl.backends.cpu.tables import LINE, Memory, ThreadTable, address_of, aligned
-from nnctl.backends.cpu.ways import Choice, Way
+from nnctl.backends.cpu.ways import Choice, Trial, Way
 from nnctl.backends.limits import product_limit
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
+from nnctl.process.cores import spread
 
 Array = NDArray[Any]
 
@@ -187,6 +188,8 @@ class ChunkInFlight:
         self._gate.wait()
         if self._abandoned:
             return
+        if self._shares > 1:
+            spread(thread)
         try:
             completed = self._executable.run(table, self._steps)
         except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
@@ -210,7 +213,7 @@ def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
             raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {wanted}")
 
 
-class Trial:
+class Trials:
     """Runs of a plan in several ways, on copies of what it changes. plans: by whether threads own columns."""
 
     def __init__(self, plans: Mapping[bool, Plan], storage: Mapping[str, Array]) -> None:
@@ -219,8 +222,8 @@ class Trial:
         self._storage = {key: array.copy() if key in changed else array for key, array in storage.items()}
         self._loaded: dict[bool, CompiledStep] = {}
 
-    def run(self, way: Way, steps: int) -> float | None:
-        """Seconds that so many steps take; None where they do not come to their end.
+    def run(self, way: Way, steps: int) -> Trial | None:
+        """A chunk of so many steps; None where they do not come to their end.
 
         Rates are 0 and indices are of the first example: what is timed is arithmetic, and where it takes place.
         """
@@ -228,9 +231,10 @@ class Trial:
             self._loaded[way.owned] = CompiledStep(self._plans[way.owned], self._storage, Choice(way))
         loaded = self._loaded[way.owned]
         feeds = loaded.zeros(steps)
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         completed = loaded.start(feeds, steps, way.threads).result().completed
-        return time.perf_counter() - began if completed == steps else None
+        seconds, used = time.perf_counter() - began, time.process_time() - used
+        return Trial(seconds, used / seconds / way.threads) if completed == steps else None
 
 
 def changed_by(plan: Plan) -> set[str]:

@@ -7,9 +7,10 @@ barrier and the clock are all called alike, i64 f(ptr arguments), and any but 0 
 from __future__ import annotations
 
 SYMBOLS = ("nnctl_walk", "nnctl_meet", "nnctl_clock")
-SPINS = 2000
-"""Turns of a waiting thread before it sleeps: some tens of microseconds, which is longer than threads of an
-undisturbed step wait for one another, and shorter than what a neighbour is given of a core at a time."""
+SPINS = 8000
+"""Turns of a waiting thread before it sleeps: 0.1 to 0.4 ms. That is several times what it takes to wake a thread, or
+two that sleep in turn would never catch up with one another; and a small part of the milliseconds for which a neighbour
+is given a core."""
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 """The system call's number on Linux."""
 _WAIT, _WAKE = 128, 129

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from nnctl.backends.cache.store import forget, kept_bytes
 from nnctl.backends.cpu.compiler.objects import target
@@ -22,10 +23,13 @@ _BUDGET = 0.25
 _CHUNK = 0.008
 """Seconds of a chunk: much longer than its threads take to begin."""
 _MOST_STEPS = 400
-_ROUNDS = 3
+_ROUNDS = 4
 _FLOPS_WORTH_A_THREAD = 400_000
 """Operations of a step for each of its threads, where nothing was measured."""
 _NAME = "ways"
+_SHARE = 0.8
+"""The share of their cores that threads have at least, which spin while they wait for one another, where no other
+process takes cores away: what is measured beside others is not kept."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,18 @@ class Choice:
         return next((taken for way, taken in self.seconds if way.threads == 1), None)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A chunk that was timed. share: of the time of the cores that its threads could have had."""
+
+    seconds: float
+    share: float
+
+
+Run: TypeAlias = Callable[[Way, int], Trial | None]
+"""A run of so many steps in a way; None where they do not come to their end."""
+
+
 def ways(plan: Plan, most: int) -> list[Way]:
     """The ways that there are to choose from, on at most so many threads."""
     found = [Way(1)]
@@ -74,48 +90,65 @@ def by_rule(plan: Plan, most: int) -> Choice:
     return Choice(Way(max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))))
 
 
-def by_measurement(plan: Plan, most: int, run: Callable[[Way, int], float | None], *, again: bool = False) -> Choice:
+def by_measurement(plan: Plan, most: int, run: Run, *, again: bool = False) -> Choice:
     """The choice that was kept for a plan on this machine, or is made now by running each way.
 
-    run: seconds that so many steps take in a way, None where they do not come to their end.
+    Where other processes take cores away meanwhile, the rule chooses, and nothing is kept.
+
     again: whether to measure though there is a choice that was kept.
     """
     parts = _parts(plan, most)
     if again:
         forget(_NAME, parts)
-    content = kept_bytes(_NAME, parts, lambda: _encoded(_measured(ways(plan, most), run)))
+
+    def measured() -> bytes:
+        for way in ways(plan, most):
+            # The first time compiles, and touches memory that nothing has touched.
+            if run(way, 1) is None:
+                return b"[]"
+        trials = _measured(ways(plan, most), run)
+        seconds = [(way, trial.seconds) for way, trial in trials.items()]
+        if any(trial.share < _SHARE for trial in trials.values()):
+            raise _DisturbedError(seconds)
+        return json.dumps([(way.threads, way.owned, taken) for way, taken in seconds]).encode()
+
+    try:
+        content = kept_bytes(_NAME, parts, measured)
+    except _DisturbedError as disturbed:
+        return replace(by_rule(plan, most), seconds=tuple(disturbed.seconds))
     seconds = tuple((Way(threads, owned), taken) for threads, owned, taken in json.loads(content))
     if not seconds:
         return by_rule(plan, most)
     return Choice(min(seconds, key=lambda entry: entry[1])[0], seconds)
 
 
-def _measured(candidates: Sequence[Way], run: Callable[[Way, int], float | None]) -> list[tuple[Way, float]]:
-    """Seconds a step of each way; nothing where steps do not come to their end."""
+class _DisturbedError(Exception):
+    """Figures that say more of this machine's other processes than of the ways."""
+
+    def __init__(self, seconds: Sequence[tuple[Way, float]]) -> None:
+        super().__init__("other processes took cores away")
+        self.seconds = seconds
+
+
+def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
+    """The fastest chunk of each way, its seconds those of a step; none where steps do not come to their end."""
     ends = time.perf_counter() + _BUDGET
-    best: dict[Way, float] = {}
-    for way in candidates:
-        # The first time touches memory that nothing has touched.
-        first, second = run(way, 1), run(way, 1)
-        if first is None or second is None:
-            return []
-        best[way] = min(first, second)
-    steps = max(1, min(_MOST_STEPS, int(_CHUNK / max(min(best.values()), 1e-7))))
-    if steps > 1:
-        best = {}
+    best: dict[Way, Trial] = {}
+    steps = 1
     for _ in range(_ROUNDS):
         for way in candidates:
             if time.perf_counter() > ends and way in best:
                 continue
-            taken = run(way, steps)
-            if taken is None:
-                return []
-            best[way] = min(best.get(way, taken / steps), taken / steps)
-    return list(best.items())
-
-
-def _encoded(seconds: Sequence[tuple[Way, float]]) -> bytes:
-    return json.dumps([(way.threads, way.owned, taken) for way, taken in seconds]).encode()
+            chunk = run(way, steps)
+            if chunk is None:
+                return {}
+            if way not in best or chunk.seconds / steps < best[way].seconds:
+                best[way] = Trial(chunk.seconds / steps, chunk.share)
+        if steps == 1:
+            steps = max(1, min(_MOST_STEPS, int(_CHUNK / max(min(t.seconds for t in best.values()), 1e-7))))
+            # What a single step takes is mostly the beginning of its threads.
+            best = best if steps == 1 else {}
+    return best
 
 
 def _parts(plan: Plan, most: int) -> list[str]:

@@ -75,29 +75,36 @@ def packed_product(m: Any, n: Any, k: Any, a: Any, lda: Any, packed: Any, beta: 
 def _window(emission: Emission, arguments: Sequence[Value]) -> Value:
     """The array of a shape that begins at an element of a flat one."""
     array, start, *lengths = arguments
-    assert isinstance(array, Array)
-    return Array(array.element, emission.offset(array, start), tuple(emission.converted(n, I64).text for n in lengths))
+    flat = _array(array)
+    return emission.shaped(flat, emission.offset(flat, start), lengths)
 
 
-@intrinsic(_window)
+def _array(value: Value) -> Array:
+    """An argument that is an array. Raises TypeError for any other."""
+    if not isinstance(value, Array):
+        raise TypeError("an array is needed")
+    return value
+
+
+@intrinsic(_window, pure=True)
 def window1(array: Any, start: Any, n: Any) -> Any:
     """`n` elements of a flat array from `start` on: no copy, no check."""
     return array[start : start + n]
 
 
-@intrinsic(_window)
+@intrinsic(_window, pure=True)
 def window2(array: Any, start: Any, m: Any, n: Any) -> Any:
     """An (m, n) matrix in a flat array from `start` on."""
     return array[start : start + m * n].reshape(m, n)
 
 
-@intrinsic(_window)
+@intrinsic(_window, pure=True)
 def window3(array: Any, start: Any, m: Any, n: Any, k: Any) -> Any:
     """An (m, n, k) array in a flat one from `start` on."""
     return array[start : start + m * n * k].reshape(m, n, k)
 
 
-@intrinsic(_window)
+@intrinsic(_window, pure=True)
 def window4(array: Any, start: Any, m: Any, n: Any, k: Any, l: Any) -> Any:  # noqa: E741
     """An (m, n, k, l) array in a flat one from `start` on."""
     return array[start : start + m * n * k * l].reshape(m, n, k, l)
@@ -105,8 +112,7 @@ def window4(array: Any, start: Any, m: Any, n: Any, k: Any, l: Any) -> Any:  # n
 
 def _prefetch(emission: Emission, arguments: Sequence[Value]) -> Value:
     array, row = arguments
-    assert isinstance(array, Array)
-    address = emission.element(array, [row])
+    address = emission.element(_array(array), [row])
     for line in range(0, _PREFETCHED, 64):
         place = emission.let(f"getelementptr i8, ptr {address}, i64 {line}")
         emission.call("llvm.prefetch.p0", "void", [("ptr", place), ("i32", "0"), ("i32", "3"), ("i32", "1")])
@@ -123,7 +129,7 @@ def _float_of_bits(emission: Emission, arguments: Sequence[Value]) -> Value:
     return Scalar(F32, emission.let(f"bitcast i32 {bits.text} to float"))
 
 
-@intrinsic(_float_of_bits)
+@intrinsic(_float_of_bits, pure=True)
 def float_of_bits(bits: Any) -> Any:
     """The float32 whose representation the int32 is."""
     return bits.view("float32")
@@ -134,7 +140,7 @@ def _bits_of_float(emission: Emission, arguments: Sequence[Value]) -> Value:
     return Scalar(I32, emission.let(f"bitcast float {value.text} to i32"))
 
 
-@intrinsic(_bits_of_float)
+@intrinsic(_bits_of_float, pure=True)
 def bits_of_float(value: Any) -> Any:
     """The representation of a float32 as an int32."""
     return value.view("int32")

@@ -1,6 +1,6 @@
 """Elementary functions in float32: exp, log, tanh and their kin as straight-line code that LLVM turns into vectors.
 
-Numba calls the C library for these, one element at a time. Here each is a
+The C library would be called for one element at a time. Here each is a
 range reduction and a polynomial (minimax coefficients after Cephes, S. Moshier
 1989-2000), with selects in place of branches. Largest errors over all float32
 arguments, in units in the last place of the result, are in `BOUNDS_ULP`; a
@@ -37,7 +37,7 @@ _EXP_LARGEST, _EXP_SMALLEST = F(88.72284), F(-103.972084)
 def exp(x: Any) -> Any:
     """e^x: x = n·ln 2 + r, |r| ≤ ½ ln 2."""
     clipped = min(max(x, _EXP_SMALLEST), _EXP_LARGEST)
-    n = F(math.floor(clipped * _LOG2_E + F(0.5)))
+    n = F(np.floor(clipped * _LOG2_E + F(0.5)))
     r = clipped - n * _LN2_HIGH
     r = r - n * _LN2_LOW
     p = F(1.9875691500e-4)

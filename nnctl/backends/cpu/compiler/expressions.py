@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ast
-import math
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
-from nnctl.backends.cpu.compiler.emission import Emission, constant
+from nnctl.backends.cpu.compiler.emission import Emission
+from nnctl.backends.cpu.compiler.literals import constant, literal
 from nnctl.backends.cpu.compiler.marks import Function, is_kernel, lowering_of
 from nnctl.backends.cpu.compiler.primitives import CONVERSIONS, PRIMITIVES
 from nnctl.backends.cpu.compiler.types import (
+    BOOL,
     I64,
     Array,
     Known,
@@ -23,16 +23,12 @@ from nnctl.backends.cpu.compiler.types import (
     Value,
     flattened,
     leaves,
+    named,
     rebuilt,
     result_of,
     type_of,
 )
-
-_BUILTINS = {"range": range, "len": len, "float": float, "min": min, "max": max, "abs": abs, "math": math, "np": np}
-
-
-class KernelError(TypeError):
-    """Something in a kernel that is not of the language, or not of fitting types. The message names the line."""
+from nnctl.backends.cpu.compiler.unasked import BUILTINS, MODULES, harmless
 
 
 class Translated(Protocol):
@@ -43,22 +39,29 @@ class Translated(Protocol):
 
 
 class Expressions:
-    """The expressions of one function.
+    """The expressions of one function. What is not of the language is a TypeError.
 
-    names: what free names mean. values: what parameters hold that nothing assigns to.
+    names: what free names mean. values: what parameters hold that nothing assigns to. assigned: names that the
+    function assigns to.
     """
 
     def __init__(
-        self, translator: Translated, emission: Emission, names: Mapping[str, Any], values: Mapping[str, Value]
+        self,
+        translator: Translated,
+        emission: Emission,
+        names: Mapping[str, Any],
+        values: Mapping[str, Value],
+        assigned: frozenset[str],
     ) -> None:
         self.translator = translator
         self.emission = emission
         self.names = names
         self.values: dict[str, Value] = dict(values)
+        self.assigned = assigned
         self.variables: dict[str, tuple[list[str], Type]] = {}
         """The slots of variables, and their types."""
         self.fresh: dict[str, tuple[int, Value]] = {}
-        """Values that variables were last given, and in which block: within it no load is needed."""
+        """Values that variables were last given, and in which stretch: within it no load is needed."""
 
     def value(self, node: ast.expr) -> Value:
         """The value of an expression."""
@@ -75,12 +78,11 @@ class Expressions:
             case ast.UnaryOp(op=ast.USub()):
                 return emission.negated(self.value(node.operand))
             case ast.UnaryOp(op=ast.Not()):
-                truth = emission.truth(self.value(node.operand))
-                return Known(not truth) if isinstance(truth, bool) else _inverted(emission, truth)
+                return emission.inverted(self.value(node.operand))
             case ast.Compare():
-                return self._compared(node)
+                return self._compared(self.value(node.left), list(zip(node.ops, node.comparators)))
             case ast.BoolOp():
-                return self._combined(node)
+                return self._combined(node.values, isinstance(node.op, ast.And))
             case ast.IfExp():
                 return self._either(node)
             case ast.Call():
@@ -89,191 +91,210 @@ class Expressions:
                 return self._attribute(node)
             case ast.Subscript():
                 return self._subscript(node)
-        raise KernelError(f"{ast.unparse(node)}: no expression of the kernel language")
+        raise TypeError(f"{ast.unparse(node)} is no expression of the kernel language")
+
+    # -- names and arrays ------------------------------------------------------------
 
     def _name(self, name: str) -> Value:
         if name in self.values:
             return self.values[name]
         if name in self.variables:
-            block, value = self.fresh.get(name, (-1, Known(None)))
-            if block == self.emission.blocks:
+            stretch, value = self.fresh.get(name, (-1, Known(None)))
+            if stretch == self.emission.stretch:
                 return value
             slots, kind = self.variables[name]
             return self.emission.get(slots, kind)
+        if name in self.assigned:
+            raise TypeError(f"{name} is read before it is assigned to")
         if name in self.names:
             return _object(self.names[name])
-        if name in _BUILTINS:
-            return Known(_BUILTINS[name])
-        raise KernelError(f"{name} is not known here")
+        if name in BUILTINS:
+            return Known(BUILTINS[name])
+        raise TypeError(f"{name} is not known here")
 
-    def _array(self, node: ast.expr) -> Array:
+    def array(self, node: ast.expr) -> Array:
+        """An expression that is an array."""
         value = self.value(node)
         if not isinstance(value, Array):
-            raise KernelError(f"{ast.unparse(node)} is no array")
+            raise TypeError(f"{ast.unparse(node)} is no array")
         return value
 
-    def _indices(self, node: ast.expr) -> list[Value]:
+    def indices(self, node: ast.expr) -> list[Value]:
+        """The indices between brackets."""
         return [self.value(item) for item in (node.elts if isinstance(node, ast.Tuple) else [node])]
 
     def _subscript(self, node: ast.Subscript) -> Value:
         value = self.value(node.value)
         if isinstance(value, Tuple):
             place = self.value(node.slice)
-            if not isinstance(place, Known):
-                raise KernelError(f"{ast.unparse(node)}: which item of a tuple has to be known")
+            if not isinstance(place, Known) or not isinstance(place.value, int):
+                raise TypeError(f"{ast.unparse(node)}: which item of a tuple has to be known")
             item: Value = value.items[place.value]
             return item
         if not isinstance(value, Array):
-            raise KernelError(f"{ast.unparse(node.value)} is no array")
-        return self.emission.loaded(value, self._indices(node.slice))
+            raise TypeError(f"{ast.unparse(node.value)} is no array")
+        return self.emission.loaded(value, self.indices(node.slice))
 
     def _attribute(self, node: ast.Attribute) -> Value:
         value = self.value(node.value)
-        if isinstance(value, Known):
+        if isinstance(value, Known) and value.value in MODULES and hasattr(value.value, node.attr):
             return _object(getattr(value.value, node.attr))
-        if isinstance(value, Array):
-            if node.attr == "shape":
-                return Tuple(tuple(Scalar(I64, length) for length in value.lengths))
-            if node.attr == "size":
-                size: Value = Scalar(I64, value.lengths[0])
-                for length in value.lengths[1:]:
-                    size = self.emission.binary("Mult", size, Scalar(I64, length))
-                return size
-        raise KernelError(f"{ast.unparse(node)}: no attribute of the kernel language")
+        if isinstance(value, Array) and node.attr == "shape":
+            return Tuple(tuple(Scalar(I64, length) for length in value.lengths))
+        if isinstance(value, Array) and node.attr == "size":
+            size: Value = Scalar(I64, value.lengths[0])
+            for length in value.lengths[1:]:
+                size = self.emission.binary("Mult", size, Scalar(I64, length))
+            return size
+        raise TypeError(f"{ast.unparse(node)} is no attribute of the kernel language")
 
-    def _compared(self, node: ast.Compare) -> Value:
-        left = self.value(node.left)
-        parts: list[Value] = []
-        for operation, right_node in zip(node.ops, node.comparators):
-            right = self.value(right_node)
-            if isinstance(operation, (ast.Is, ast.IsNot)):
-                absent = isinstance(left, Known) and left.value is None
-                parts.append(Known(absent == isinstance(operation, ast.Is)))
-            else:
-                parts.append(self.emission.compared(type(operation).__name__, left, right))
-            left = right
-        result = parts[0]
-        for part in parts[1:]:
-            result = self._both(result, part, all_of=True)
-        return result
+    # -- conditions ------------------------------------------------------------------
 
-    def _both(self, a: Value, b: Value, *, all_of: bool) -> Value:
-        """Both conditions, or one of them, where both may be evaluated."""
-        x, y = self.emission.truth(a), self.emission.truth(b)
-        for known, other in ((x, y), (y, x)):
-            if isinstance(known, bool):
-                return Known(known) if known is not all_of else _condition(other)
-        return Scalar(
-            self.emission.truth(a).type,  # type: ignore[union-attr]
-            self.emission.let(f"{'and' if all_of else 'or'} i1 {x.text}, {y.text}"),  # type: ignore[union-attr]
-        )
+    def _compared(self, left: Value, links: Sequence[tuple[ast.cmpop, ast.expr]]) -> Value:
+        """left < a < b …: each link is evaluated where those before it hold."""
+        (operation, node), *rest = links
+        right = self.value(node)
+        first = self._relation(operation, left, right)
+        if not rest:
+            return first
+        eager = all(harmless(each, self.names) for _, each in rest)
+        return self._decided(first, lambda: self._compared(right, rest), eager, all_of=True)
 
-    def _combined(self, node: ast.BoolOp) -> Value:
-        """`and` or `or`: the second is evaluated only where it decides, unless it reads nothing."""
-        all_of = isinstance(node.op, ast.And)
-        result = self.value(node.values[0])
-        for operand in node.values[1:]:
-            truth = self.emission.truth(result)
-            if isinstance(truth, bool):
-                if truth is not all_of:
-                    return Known(truth)
-                result = self.value(operand)
-            elif _reads_nothing(operand):
-                result = self._both(truth, self.value(operand), all_of=all_of)
-            else:
-                result = self._lazily(truth, operand, all_of)
-        return result
+    def _relation(self, operation: ast.cmpop, left: Value, right: Value) -> Value:
+        if not isinstance(operation, (ast.Is, ast.IsNot)):
+            return self.emission.compared(type(operation).__name__, left, right)
+        if not isinstance(right, Known) or right.value is not None:
+            raise TypeError("`is` asks for None alone")
+        absent = isinstance(left, Known) and left.value is None
+        return Known(absent == isinstance(operation, ast.Is))
 
-    def _lazily(self, first: Scalar, operand: ast.expr, all_of: bool) -> Value:
+    def _combined(self, nodes: Sequence[ast.expr], all_of: bool) -> Value:
+        """`and` or `or`: what follows is evaluated only where it decides, unless it may be evaluated unasked."""
+        first, *rest = nodes
+        if not rest:
+            return self.value(first)
+        eager = all(harmless(each, self.names) for each in rest)
+        return self._decided(self.value(first), lambda: self._combined(rest, all_of), eager, all_of)
+
+    def _decided(self, first: Value, more: Callable[[], Value], eager: bool, all_of: bool) -> Value:
+        """Two conditions: all of them, or any. Its text is one stretch where it is `eager`, known or not."""
+        emission = self.emission
+        a = _condition(first)
+        if isinstance(a, bool):
+            if not eager:
+                emission.divide()
+            result = Known(a) if a is not all_of else _as_value(_condition(more()))
+            if not eager:
+                emission.divide()
+            return result
+        if not eager:
+            return self._lazily(a, more, all_of)
+        b = _condition(more())
+        if isinstance(b, bool):
+            return Known(b) if b is not all_of else a
+        # A choice, not `and`: what the second is where the first decides may be poison.
+        return emission.chosen(a, b, Known(False)) if all_of else emission.chosen(a, Known(True), b)
+
+    def _lazily(self, first: Scalar, more: Callable[[], Value], all_of: bool) -> Value:
         emission = self.emission
         slot = emission.slot("i1")
         emission.put([slot], first)
-        more, end = emission.block("more"), emission.block("end")
-        emission.branch(first, *((more, end) if all_of else (end, more)))
-        emission.begin(more)
-        emission.put([slot], _settle(emission, emission.truth(self.value(operand))))
+        inside, end = emission.block("more"), emission.block("end")
+        emission.branch(first, *((inside, end) if all_of else (end, inside)))
+        emission.begin(inside)
+        emission.put([slot], _as_value(_condition(more())))
         emission.begin(end)
-        return emission.get([slot], first.type)
+        return emission.get([slot], BOOL)
 
     def _either(self, node: ast.IfExp) -> Value:
         emission = self.emission
         condition = emission.truth(self.value(node.test))
+        eager = harmless(node.body, self.names) and harmless(node.orelse, self.names)
         if isinstance(condition, bool):
-            return self.value(node.body if condition else node.orelse)
-        if _reads_nothing(node.body) and _reads_nothing(node.orelse):
+            if not eager:
+                emission.divide()
+            value = self.value(node.body if condition else node.orelse)
+            if not eager:
+                emission.divide()
+            return Scalar(value.type, value.text) if isinstance(value, Scalar) else value
+        if eager:
             return emission.chosen(condition, self.value(node.body), self.value(node.orelse))
-        body, other = node.body, node.orelse
-        if isinstance(body, ast.Constant):
-            # A literal takes the type of the other branch, which is therefore first.
-            condition, body, other = _inverted(emission, condition), other, body
         yes, no, end = (emission.block(name) for name in ("then", "else", "end"))
         emission.branch(condition, yes, no)
         emission.begin(yes)
-        first = self._settled(self.value(body))
-        kind = type_of(first)
-        slots = emission.slots(kind)
-        emission.put(slots, first)
+        first = self.value(node.body)
         emission.jump(end)
+        place = len(emission.lines) - 1
         emission.begin(no)
-        second = self.value(other)
-        if isinstance(second, Known) and isinstance(kind, Number):
-            second = emission.converted(second, kind)
-        emission.put(slots, second)
+        second = self.value(node.orelse)
+        kind = emission.shared(first, second)
+        slots = emission.slots(kind)
+        with emission.at(place):
+            emission.put(slots, self._in(kind, first))
+        emission.put(slots, self._in(kind, second))
         emission.begin(end)
         return emission.get(slots, kind)
 
+    def _in(self, kind: Type, value: Value) -> Value:
+        return self.emission.converted(value, kind) if isinstance(kind, Number) else value
+
+    # -- calls -----------------------------------------------------------------------
+
     def _call(self, node: ast.Call) -> Value:
-        if isinstance(node.func, ast.Attribute):
-            owner = self.value(node.func.value)
-            if isinstance(owner, Array) and node.func.attr == "reshape":
-                return self._reshaped(owner, [self.value(a) for a in node.args])
-        function = self.value(node.func)
+        if node.keywords:
+            raise TypeError("arguments have no keywords")
         arguments = [self.value(a) for a in node.args]
-        if not isinstance(function, Known) or node.keywords:
-            raise KernelError(f"{ast.unparse(node)}: no call of the kernel language")
-        called = function.value
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            array = self.array(node.func.value)
+            return self.emission.shaped(array, array.pointer, arguments)
+        function = self.value(node.func)
+        if not isinstance(function, Known) or not callable(function.value):
+            raise TypeError(f"{ast.unparse(node.func)} is no function of the kernel language")
+        return self._result(function.value, arguments)
+
+    def _result(self, called: Any, arguments: Sequence[Value]) -> Value:
+        """The result of a function: of the language, of the processor, or a kernel."""
         lowering = lowering_of(called)
         if lowering is not None:
+            wanted = len(inspect.signature(called).parameters)
+            if wanted != len(arguments):
+                raise TypeError(f"{called.__name__} takes {wanted} arguments, not {len(arguments)}")
             lowered: Value = lowering(self.emission, arguments)
             return lowered
-        if called in CONVERSIONS:
-            (given,) = arguments
-            return self.emission.converted(given, CONVERSIONS[called])
-        if called is len:
-            (given,) = arguments
-            assert isinstance(given, Tuple)
-            return Known(len(given.items))
+        if called in CONVERSIONS and len(arguments) == 1:
+            return self.emission.converted(arguments[0], CONVERSIONS[called])
+        if called is len and len(arguments) == 1:
+            return _length(arguments[0])
         if called in PRIMITIVES:
             return PRIMITIVES[called](self.emission, arguments)
         if not is_kernel(called):
-            raise KernelError(f"{ast.unparse(node)}: {getattr(called, '__name__', called)} is no kernel")
+            raise TypeError(f"{getattr(called, '__name__', called)} is no kernel")
         return self._called(called, arguments)
 
     def _called(self, function: Function, arguments: Sequence[Value]) -> Value:
         emission = self.emission
         # A literal is passed by value: one function serves all of them.
-        passed = [self._settled(argument) for argument in arguments]
+        passed = [settled(argument) for argument in arguments]
         name, result = self.translator.called(function, passed)
         types = [ir for argument in passed for ir in leaves(type_of(argument))]
-        texts = [text for argument in passed for text in flattened(argument, emission.literal)]
+        texts = [text for argument in passed for text in flattened(argument, literal)]
         call = f"call {result_of(result)} @{name}({', '.join(f'{ir} {t}' for ir, t in zip(types, texts))})"
         made = leaves(result)
         if not made:
             emission.say(call)
-            return Known(None)
+            return rebuilt(result, [])
         register = emission.let(call)
         if len(made) == 1:
             return rebuilt(result, [register])
         parts = [emission.let(f"extractvalue {result_of(result)} {register}, {i}") for i in range(len(made))]
         return rebuilt(result, parts)
 
-    def _reshaped(self, array: Array, lengths: Sequence[Value]) -> Value:
-        return Array(array.element, array.pointer, tuple(self.emission.converted(n, I64).text for n in lengths))
 
-    def _settled(self, item: Value) -> Value:
-        if isinstance(item, Known) and item.value is not None:
-            return self.emission.literal(item)
-        return item
+def settled(value: Value) -> Value:
+    """A value as a variable, a parameter or a result holds it: a literal as a number."""
+    if isinstance(value, Tuple):
+        return Tuple(tuple(settled(item) for item in value.items))
+    return literal(value) if isinstance(value, Known) and value.value is not None else value
 
 
 def _object(value: Any) -> Value:
@@ -282,29 +303,26 @@ def _object(value: Any) -> Value:
         return Tuple(tuple(_object(item) for item in value))
     for kind, number in CONVERSIONS.items():
         if kind is not float and isinstance(value, kind):
-            return constant(number, value)
+            return constant(number, value.item())
     return Known(value)
 
 
-def _condition(truth: Scalar | bool) -> Value:
+def _length(value: Value) -> Value:
+    if isinstance(value, Tuple):
+        return Known(len(value.items))
+    if isinstance(value, Array):
+        return Scalar(I64, value.lengths[0])
+    raise TypeError(f"{named(type_of(value))} has no length")
+
+
+def _condition(value: Value) -> Scalar | bool:
+    """A condition of `and` and `or`, which in Python give back a number where they are given one."""
+    if isinstance(value, Known) and isinstance(value.value, bool):
+        return value.value
+    if isinstance(value, Scalar) and value.type is BOOL:
+        return value
+    raise TypeError("`and` and `or` join conditions: compare first")
+
+
+def _as_value(truth: Scalar | bool) -> Value:
     return Known(truth) if isinstance(truth, bool) else truth
-
-
-def _settle(emission: Emission, truth: Scalar | bool) -> Scalar:
-    return emission.literal(Known(truth)) if isinstance(truth, bool) else truth
-
-
-def _inverted(emission: Emission, truth: Scalar) -> Scalar:
-    return Scalar(truth.type, emission.let(f"xor i1 {truth.text}, true"))
-
-
-def _reads_nothing(node: ast.expr) -> bool:
-    """True for an expression that may be evaluated unasked: it reads no array and divides nothing."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Subscript) and not (
-            isinstance(part.value, ast.Attribute) and part.value.attr == "shape"
-        ):
-            return False
-        if isinstance(part, (ast.FloorDiv, ast.Mod)):
-            return False
-    return True

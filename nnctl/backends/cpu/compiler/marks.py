@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 Function: TypeAlias = Callable[..., Any]
 T = TypeVar("T", bound=Function)
 
-_KERNEL, _REORDERED, _INTRINSIC = "__kernel__", "__reordered__", "__intrinsic__"
+_KERNEL, _REORDERED, _INTRINSIC, _PURE = "__kernel__", "__reordered__", "__intrinsic__", "__pure__"
 
 
 def compiled(function: T) -> T:
@@ -40,11 +40,15 @@ def is_reordered(function: Any) -> bool:
     return getattr(function, _REORDERED, False) is True
 
 
-def intrinsic(lowering: Function) -> Callable[[T], T]:
-    """Let a function stand for the instructions that `lowering(emission, arguments)` writes."""
+def intrinsic(lowering: Function, *, pure: bool = False) -> Callable[[T], T]:
+    """Let a function stand for the instructions that `lowering(emission, arguments)` writes.
+
+    pure: whether it reads and writes no memory, so that it may be evaluated unasked.
+    """
 
     def decorate(function: T) -> T:
         setattr(function, _INTRINSIC, lowering)
+        setattr(function, _PURE, pure)
         return function
 
     return decorate
@@ -54,6 +58,11 @@ def lowering_of(function: Any) -> Function | None:
     """The writer of the instructions that a function stands for; None for any other function."""
     found: Function | None = getattr(function, _INTRINSIC, None)
     return found
+
+
+def is_pure(function: Any) -> bool:
+    """True for an intrinsic that reads and writes no memory."""
+    return getattr(function, _PURE, False) is True
 
 
 def independent(turns: int) -> range:

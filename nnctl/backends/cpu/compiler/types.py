@@ -118,6 +118,19 @@ def type_of(value: Value) -> Type:
     return value.type
 
 
+def named(kind: Type) -> str:
+    """A type in words."""
+    match kind:
+        case Number():
+            return kind.name
+        case ArrayType():
+            return f"an array of {kind.element.name} with {kind.rank} {'axis' if kind.rank == 1 else 'axes'}"
+        case TupleType():
+            return f"a tuple ({', '.join(map(named, kind.items))})"
+        case NoneType():
+            return "None"
+
+
 def number_of(literal: Any) -> Number:
     """The type of a literal. Raises TypeError for what is none."""
     if isinstance(literal, bool):
