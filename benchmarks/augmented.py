@@ -28,9 +28,9 @@ AUGMENTATIONS = {
     "elastic": "[elastic]",
     "rotate, elastic": "[rotate, elastic]",
 }
-"""What is done to an image, as a spec says it. The book's own is the shift by a pixel."""
+"""Changes of an image, as a spec says them. The book's own is the shift by a pixel."""
 _ALLOWED = 1.15
-"""The time of an epoch over that without augmentation which counts as little."""
+"""The ratio of an epoch to one without augmentation up to which it is cheap."""
 _SPEC = """
 data: {{type: npz, path: images.npz, transforms: [min_max], augment: {augment}}}
 layers:
