@@ -10,6 +10,7 @@ SUITES = {
     "starts": ("benchmarks.starts", "first starts of nets, and later ones, as a user waits for them"),
     "commands": ("benchmarks.commands", "whole commands, start-up included, beside scripts in other libraries"),
     "neighbours": ("benchmarks.neighbours", "training steps beside busy processes on the same cores"),
+    "augmented": ("benchmarks.augmented", "epochs with augmentations, beside epochs without"),
     "launches": ("benchmarks.launches", "what takes long in these steps, and how near it is to its limit"),
     "machines": ("benchmarks.machines", "what cpu has kept of every machine, side by side; nothing is measured"),
     "gpu": ("benchmarks.gpu.suite", "every kernel and every spec judged on a GPU, then training steps timed there"),

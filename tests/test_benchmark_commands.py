@@ -1,4 +1,4 @@
-"""The suites that time whole commands and busy neighbours run, and their tables say what was measured."""
+"""The suites that time whole commands, neighbours and augmentations run, and their tables say what was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
-from benchmarks import command, commands, neighbours, starts, tasks
+from benchmarks import augmented, command, commands, neighbours, starts, tasks
 
 
 def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path: Path) -> None:
@@ -97,3 +97,17 @@ def test_a_step_is_timed_beside_a_neighbour(capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert "| busy processes | fair share | nnctl, ms | times quiet | over fair |" in lines
     assert [line[:11] for line in lines if line.endswith(" |")][1:] == ["| 0 | 1.00 ", "| 1 | 1.33 "]
+
+
+@pytest.mark.compile
+@pytest.mark.slow
+def test_augmentations_are_timed_beside_an_epoch_without(capsys: pytest.CaptureFixture[str]) -> None:
+    augmented.main(["--quick"])
+    table = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [cells[0] for cells in table] == ["| augmentation", *(f"| {name}" for name in augmented.AUGMENTATIONS)]
+    assert (table[1][2], table[1][4]) == ("1.00", "1.00 |")
+
+
+def test_what_augmentations_cost_too_much_stands_in_bold() -> None:
+    rows = [{"augment": name, "wall_s": [2e-6, 1e-6 * f], "processor_s": [1e-6]} for name, f in (("a", 1), ("b", 1.2))]
+    assert augmented.lines_of(rows)[2:] == ["| a | 1 | 1.00 | 1 | 1.00 |", "| b | 1.2 | **1.20** | 1 | 1.00 |"]

@@ -48,7 +48,6 @@ def train(
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.reporting.formats import FORMATS, format_named
     from nnctl.reporting.sinks import FileSink, Sink, StreamSink
-    from nnctl.reporting.terminal import terminal_sinks
     from nnctl.runs.find import is_run
     from nnctl.runs.folder import is_sweep
     from nnctl.training import session
@@ -80,7 +79,10 @@ def train(
         sinks.append(FileSink(metrics, form_of_file, resumed=resumed))
     if not table:
         sinks.append(StreamSink(sys.stdout, chosen or format_named("jsonl")))
-    sinks += terminal_sinks(sys.stdout, sys.stderr, rows=table, quiet=quiet)
+    if table or not quiet:
+        from nnctl.reporting.terminal import terminal_sinks
+
+        sinks += terminal_sinks(sys.stdout, sys.stderr, rows=table, quiet=quiet)
 
     # Windows has no SIGPIPE; its number is the same everywhere else.
     pipe = int(getattr(signal, "SIGPIPE", 13))

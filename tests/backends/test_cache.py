@@ -90,6 +90,16 @@ def test_the_second_time_nothing_is_compiled(root, monkeypatch, caplog):
     assert [path.name.partition("-")[0] for path in root.iterdir()] == ["launch"]
 
 
+def test_what_takes_long_says_how_much_is_left(root, monkeypatch, caplog):
+    monkeypatch.setattr(compilation, "_SILENCE", -1.0)
+    compiled_step([Kind((f"p0[0] = p0[0] + F({offset})",), ((F32, 1),)) for offset in (1.5, 2.5, 3.5)], "a test")
+    assert said(caplog)[1:] == [
+        "compiled 1 so far, of 3 kinds of launches at most 2 are left",
+        "compiled 2 so far, of 3 kinds of launches at most 1 are left",
+        "compiled 3 of 3 kinds of launches",
+    ]
+
+
 def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, monkeypatch):
     make()
     assert len(names(root)) == 1

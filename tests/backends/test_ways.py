@@ -10,7 +10,7 @@ import pytest
 from backends.spec_steps import compiled_specs, spec_steps
 from nnctl.backends.cpu import ways as module_of_ways
 from nnctl.backends.cpu.backend import CpuBackend
-from nnctl.backends.cpu.executable import CompiledStep, changed_by
+from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by
 from nnctl.backends.cpu.pace import Pace
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.backends.cpu.ways import Choice, Trial, Way, by_measurement, by_rule, ways
@@ -91,6 +91,15 @@ def test_the_fastest_way_is_chosen_and_kept(plan):
     times[Way(1)] = 1e-6
     assert by_measurement(plan, 2, run, again=True).way == Way(1)
     assert by_measurement(plan, 2, run).way == Way(1)
+
+
+def test_what_was_chosen_before_costs_no_other_plan_and_no_copy(plan, steps, monkeypatch):
+    by_measurement(plan, 2, lambda way, count: Trial(count * 1e-5 * way.threads, 1.0))
+    again = CpuBackend(2).plan(steps.network.training_step, steps.sizes)
+    monkeypatch.setattr(Trials, "_storage", None)
+    storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
+    assert CpuBackend(2).load(again, storage).threads == 1
+    assert "owned" not in vars(again)
 
 
 def test_a_choice_is_of_a_plan_and_its_sizes(plan, steps):

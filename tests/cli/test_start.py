@@ -38,6 +38,19 @@ def test_nothing_heavy_is_imported(call: str, absent: tuple[str, ...]) -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_a_quiet_run_does_without_the_screen(tmp_path) -> None:
+    spec = "data: {type: csv, path: data.csv, target: y}\nlayers: [{type: dense, units: 1}]\ncost: quadratic\n"
+    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i / 2}\n" for i in range(40)), encoding="utf-8")
+    (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
+    program = (
+        "import nnctl.cli as c, sys\n"
+        "code = c.main(['train', 'spec.yaml', '--quiet', '--backend', 'numpy', '--out', 'run'])\n"
+        "print(code, 'rich' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stderr.strip() == "0 False"
+
+
 def test_version() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"nnctl {nnctl.__version__}\n", "")

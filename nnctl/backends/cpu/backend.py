@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Finding, Resources
 from nnctl.backends.cpu.codegen.source import missing
-from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by
+from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by, run_as
 from nnctl.backends.cpu.listing import listing
-from nnctl.backends.cpu.schedule import CpuPlan, lowered
+from nnctl.backends.cpu.schedule import lowered
 from nnctl.backends.cpu.tables import aligned
 from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule
 from nnctl.graph.ir import Graph
@@ -84,14 +84,13 @@ class CpuBackend:
         """
         if self.threads == 1 or plan.precision != "float32" or not changed_by(plan):
             return by_rule(plan, self.threads)
-        run = Trials(_plans(plan), storage).run
-        return by_measurement(plan, self.threads, run, again=again)
+        return by_measurement(plan, self.threads, Trials(plan, storage).run, again=again)
 
     def _loaded(
         self, plan: Plan, storage: Mapping[str, Array], *, timed: bool = False, retune: bool = False
     ) -> CompiledStep:
         choice = self.choice(plan, storage, again=retune)
-        return CompiledStep(_plans(plan)[choice.way.owned], storage, choice, timed=timed)
+        return CompiledStep(run_as(plan, choice.way), storage, choice, timed=timed)
 
     def listing(self, plan: Plan) -> str:
         """See `Backend`."""
@@ -101,12 +100,6 @@ class CpuBackend:
         """See `Backend`."""
         words = "cores that this process may use; fewer with backend: {type: cpu, threads: n}"
         return (Finding("threads", str(self.threads), words),)
-
-
-def _plans(plan: Plan) -> dict[bool, Plan]:
-    """The plans that a plan can be run as, by whether threads own columns."""
-    owned = plan.owned if isinstance(plan, CpuPlan) else None
-    return {False: plan} if owned is None else {False: plan, True: owned}
 
 
 def _aligned_copy(array: Array) -> Array:

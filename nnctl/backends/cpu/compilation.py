@@ -7,6 +7,7 @@ import inspect
 import logging
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,9 @@ from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
 
 log = logging.getLogger("nnctl.compile")
+
+_SILENCE = 2.0
+"""Seconds of compiling without a word of how much is left."""
 
 _loaded: dict[Kind, int] = {}
 """Addresses of this process's functions."""
@@ -74,14 +78,20 @@ class _Compiling:
         self._kinds = f"{kinds} kind{'' if kinds == 1 else 's'} of launches"
         self._what = what
         self._compiled = 0
+        self._left = kinds
+        self._said = time.monotonic()
 
     def code(self, kind: Kind, name: str) -> bytes:
         """The object code of a kind's function of that name, compiled now or earlier."""
+        self._left -= 1
         return kept_bytes("launch", _parts(kind), lambda: self._compile(kind, name))
 
     def _compile(self, kind: Kind, name: str) -> bytes:
         if not self._compiled:
             log.info("compiling %s, once for this machine: what is new of %s", self._what, self._kinds)
+        elif time.monotonic() - self._said > _SILENCE:
+            log.info("compiled %d so far, of %s at most %d are left", self._compiled, self._kinds, self._left + 1)
+            self._said = time.monotonic()
         self._compiled += 1
         return object_code(module_of(kind.text, kind.types, name, vocabulary()), 3)
 

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.pace import Pace
+from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.backends.cpu.tables import LINE, Memory, ThreadTable, address_of, aligned
 from nnctl.backends.cpu.ways import Choice, Trial, Way
 from nnctl.backends.limits import product_limit
@@ -214,13 +216,18 @@ def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
 
 
 class Trials:
-    """Runs of a plan in several ways, on copies of what it changes. plans: by whether threads own columns."""
+    """Runs of a plan in several ways, on copies of what it changes."""
 
-    def __init__(self, plans: Mapping[bool, Plan], storage: Mapping[str, Array]) -> None:
-        self._plans = plans
-        changed = {key for plan in plans.values() for key in changed_by(plan)}
-        self._storage = {key: array.copy() if key in changed else array for key, array in storage.items()}
+    def __init__(self, plan: Plan, storage: Mapping[str, Array]) -> None:
+        self._plan = plan
+        self._given = storage
         self._loaded: dict[bool, CompiledStep] = {}
+
+    @cached_property
+    def _storage(self) -> dict[str, Array]:
+        """Storage that may be changed. Copied when the first way is tried: mostly the choice was made before."""
+        changed = changed_by(self._plan) | changed_by(run_as(self._plan, Way(1, owned=True)))
+        return {key: array.copy() if key in changed else array for key, array in self._given.items()}
 
     def run(self, way: Way, steps: int) -> Trial | None:
         """A chunk of so many steps; None where they do not come to their end.
@@ -228,13 +235,19 @@ class Trials:
         Rates are 0 and indices are of the first example: what is timed is arithmetic, and where it takes place.
         """
         if way.owned not in self._loaded:
-            self._loaded[way.owned] = CompiledStep(self._plans[way.owned], self._storage, Choice(way))
+            self._loaded[way.owned] = CompiledStep(run_as(self._plan, way), self._storage, Choice(way))
         loaded = self._loaded[way.owned]
         feeds = loaded.zeros(steps)
         began, used = time.perf_counter(), time.process_time()
         completed = loaded.start(feeds, steps, way.threads).result().completed
         seconds, used = time.perf_counter() - began, time.process_time() - used
         return Trial(seconds, used / seconds / way.threads) if completed == steps else None
+
+
+def run_as(plan: Plan, way: Way) -> Plan:
+    """The plan that a plan is run as in a way; itself where no thread can own weights."""
+    owned = plan.owned if way.owned and isinstance(plan, CpuPlan) else None
+    return plan if owned is None else owned
 
 
 def changed_by(plan: Plan) -> set[str]:

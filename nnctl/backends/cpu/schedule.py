@@ -9,8 +9,9 @@ at a barrier. So a step of a dense net has two phases, whatever its depth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import DividedLaunch, Division
@@ -31,9 +32,14 @@ _OWNED_MOST = 50_000_000
 
 @dataclass(frozen=True)
 class CpuPlan(Plan):
-    """A plan of this backend. owned: the same step with threads that own columns of weights, where that is possible."""
+    """A plan of this backend. owning: makes `owned`; None where no thread can own weights, or gains by it."""
 
-    owned: Plan | None = None
+    owning: Callable[[], Plan] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def owned(self) -> Plan | None:
+        """The same step with threads that own columns of weights. Made when asked for: seldom is it run."""
+        return None if self.owning is None else self.owning()
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
@@ -41,8 +47,8 @@ def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "floa
     own = rewritten(graph)
     plan = _lowered(own, sizes, precision, owned=False)
     small = plan.flops <= _OWNED_MOST and owning_nodes(own)
-    owned = _lowered(own, sizes, precision, owned=True) if small else None
-    return CpuPlan(**vars(plan), owned=owned)
+    owning = partial(_lowered, own, sizes, precision, owned=True) if small else None
+    return CpuPlan(**vars(plan), owning=owning)
 
 
 def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> Plan:

@@ -80,7 +80,7 @@ def ways(plan: Plan, most: int) -> list[Way]:
         threads *= 2
     if most > 1:
         found.append(Way(most))
-        if isinstance(plan, CpuPlan) and plan.owned is not None:
+        if isinstance(plan, CpuPlan) and plan.owning is not None:
             found.append(Way(most, owned=True))
     return found
 

@@ -32,7 +32,8 @@ def as_float32(array: NDArray[Any], what: str) -> NDArray[np.float32]:
     """The array in single precision. Raises DataError where a finite number does not fit."""
     with np.errstate(over="ignore"):
         single = np.asarray(array, dtype=np.float32, order="C")
-    overflow = np.isinf(single) & np.isfinite(array)
-    if overflow.any():
+    # Only wider numbers can be too large, and few sets have infinite ones: images are many.
+    infinite = None if np.can_cast(array.dtype, np.float32) else np.isinf(single)
+    if infinite is not None and infinite.any() and (overflow := infinite & np.isfinite(array)).any():
         raise DataError(f"{what}: {array[overflow].flat[0]:g} is too large for single precision; rescale the data")
     return single
