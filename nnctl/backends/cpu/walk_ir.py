@@ -19,23 +19,19 @@ _WAIT, _WAKE = 128, 129
 
 def module_text(architecture: str, *, linux: bool) -> str:
     """The module. architecture: as `platform.machine` names it."""
-    sleeps = linux and architecture in _FUTEX
-    number = _FUTEX.get(architecture, 0)
-    pause = "call void @llvm.x86.sse2.pause()" if architecture == "x86_64" else ""
-    if sleeps:
-        wait = f"%slept = call i64 (i64, ...) @syscall(i64 {number}, ptr %generation, i32 {_WAIT}, i32 %mine, ptr null)"
-        wake = f"%woken = call i64 (i64, ...) @syscall(i64 {number}, ptr %generation, i32 {_WAKE}, i32 2147483647)"
-    else:
-        wait, wake = "%slept = call i32 @sched_yield()", ""
-    return f"""
+    return "\n".join([_DECLARED, _WALK, _barrier(architecture, linux=linux), _CLOCK])
+
+
+_DECLARED = """
 declare void @llvm.x86.sse2.pause()
 declare i64 @llvm.readcyclecounter()
 declare i64 @syscall(i64, ...)
 declare i32 @sched_yield()
-
+"""
+_WALK = """
 ; Steps of one thread. moves: (address of a word, what is added to it before each step but the first), and behind
 ; the first `plain` of them those that stay where they are before the last step.
-define i64 @nnctl_walk(ptr %records, i64 %count, ptr %moves, i64 %plain, i64 %ahead, i64 %steps) nounwind {{
+define i64 @nnctl_walk(ptr %records, i64 %count, ptr %moves, i64 %plain, i64 %ahead, i64 %steps) nounwind {
 entry:
   %any = icmp sgt i64 %steps, 0
   %all = add i64 %plain, %ahead
@@ -93,8 +89,38 @@ stopped:
 
 exit:
   ret i64 %steps
-}}
+}
+"""
+_CLOCK = """
+; The clock. arguments: the addresses of the count at the last call, and of the sum that this stretch is added to.
+define i64 @nnctl_clock(ptr %arguments) nounwind {
+entry:
+  %last = load ptr, ptr %arguments, align 8
+  %sum.address = getelementptr i64, ptr %arguments, i64 1
+  %sum = load ptr, ptr %sum.address, align 8
+  %now = call i64 @llvm.readcyclecounter()
+  %before = load i64, ptr %last, align 8
+  %spent = sub i64 %now, %before
+  %old = load i64, ptr %sum, align 8
+  %new = add i64 %old, %spent
+  store i64 %new, ptr %sum, align 8
+  store i64 %now, ptr %last, align 8
+  ret i64 0
+}
+"""
 
+
+def _barrier(architecture: str, *, linux: bool) -> str:
+    """The barrier's text, which sleeps where the system has a futex."""
+    sleeps = linux and architecture in _FUTEX
+    number = _FUTEX.get(architecture, 0)
+    pause = "call void @llvm.x86.sse2.pause()" if architecture == "x86_64" else ""
+    if sleeps:
+        wait = f"%slept = call i64 (i64, ...) @syscall(i64 {number}, ptr %generation, i32 {_WAIT}, i32 %mine, ptr null)"
+        wake = f"%woken = call i64 (i64, ...) @syscall(i64 {number}, ptr %generation, i32 {_WAKE}, i32 2147483647)"
+    else:
+        wait, wake = "%slept = call i32 @sched_yield()", ""
+    return f"""
 ; The barrier. arguments: the address of two counters, a cache line apart, and the number of threads. The first
 ; counts arrivals; the last thread to arrive sets it back and raises the second, for which the others wait.
 define i64 @nnctl_meet(ptr %arguments) nounwind {{
@@ -152,22 +178,6 @@ awake:
   br label %exit
 
 exit:
-  ret i64 0
-}}
-
-; The clock. arguments: the addresses of the count at the last call, and of the sum that this stretch is added to.
-define i64 @nnctl_clock(ptr %arguments) nounwind {{
-entry:
-  %last = load ptr, ptr %arguments, align 8
-  %sum.address = getelementptr i64, ptr %arguments, i64 1
-  %sum = load ptr, ptr %sum.address, align 8
-  %now = call i64 @llvm.readcyclecounter()
-  %before = load i64, ptr %last, align 8
-  %spent = sub i64 %now, %before
-  %old = load i64, ptr %sum, align 8
-  %new = add i64 %old, %spent
-  store i64 %new, ptr %sum, align 8
-  store i64 %now, ptr %last, align 8
   ret i64 0
 }}
 """

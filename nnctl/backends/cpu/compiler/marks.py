@@ -1,10 +1,8 @@
 """The marks of the kernel language: which functions are kernels, and which stand for instructions.
 
-A kernel is an ordinary Python function over arrays in C order and numbers: loops over `range`,
-conditions, assignments, calls of other kernels. Types are those of what it is called with;
-`F(…)`, `np.int32(…)` and their like convert. Sums are made in the order in which they are written,
-a product that is added to something is a fused multiply-add, and nothing else is reordered:
-what a kernel computes does not depend on what the compiler knew about its sizes.
+A kernel is an ordinary Python function over arrays in C order and numbers, whose types are those of what it is
+called with. docs/kernels.md is the language. What a kernel computes does not depend on what the compiler knew
+about its sizes.
 """
 
 from __future__ import annotations
