@@ -73,7 +73,6 @@ def sweep(
 
     from nnctl.errors import Interrupted, RunError
     from nnctl.sweep import options, runner
-    from nnctl.sweep.ensemble import require_one_split
     from nnctl.sweep.results import write_results
     from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
@@ -93,6 +92,9 @@ def sweep(
     ]
     study = read_study(spec, overrides, out)
     if study.sweep.ensemble is not None:
+        # Here and not above: the process that hands out trials has no use for what trains and judges nets.
+        from nnctl.sweep.ensemble import require_one_split
+
         require_one_split(study)
     with stop_on_signals() as stop, closing(runner.run(study, jobs, stop)) as running:
         results = list(_report(study, _watched(study, running, quiet), quiet))

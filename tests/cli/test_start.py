@@ -51,6 +51,15 @@ def test_a_quiet_run_does_without_the_screen(tmp_path) -> None:
     assert done.stderr.strip() == "0 False"
 
 
+def test_who_hands_out_trials_does_without_what_trains_them(tmp_path) -> None:
+    program = (
+        "import nnctl.cli as c, sys; code = c.main(['sweep', 'nowhere.yaml'])\n"
+        "print(code, sorted({'nnctl.graph', 'nnctl.engine', 'llvmlite'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stderr.splitlines()[-1] == "2 []"
+
+
 def test_version() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"nnctl {nnctl.__version__}\n", "")
