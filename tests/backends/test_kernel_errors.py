@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from backends.compiled_calls import launch, run
-from nnctl.backends.cpu.codegen.intrinsics import window2
+from nnctl.backends.cpu.codegen.intrinsics import symbol, window2
 from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.errors import KernelError
 
@@ -138,6 +138,11 @@ def shape_not_given(x, n):
 @wrong("x.T is no attribute of the kernel language")
 def attribute(x, n):
     y = x.T  # wrong
+
+
+@wrong("math.cosinus is nothing that a kernel names")
+def not_in_module(x, n):
+    x[0] = F(math.cosinus(x[0]))  # wrong
 
 
 @wrong("whole numbers are divided by //, or converted first")
@@ -300,6 +305,17 @@ def function_in_a_branch(x, n):
     if n > 0:
         f = math.log  # wrong
     x[0] = F(f(x[0]))
+
+
+@symbol("nobody", lambda: None)
+def nobody(a):
+    """A symbol that nothing binds."""
+
+
+@wrong("nobody is called with other types elsewhere")
+def other_types(x, n):
+    nobody(x[0])
+    nobody(n)  # wrong
 
 
 @wrong("inf is no whole number")

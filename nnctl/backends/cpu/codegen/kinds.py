@@ -6,6 +6,7 @@ the first in what is passed. So a kind has a function without names of its own, 
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ def kind_of(
     }
     renamed: dict[str, str] = {}
     passed: list[Parameter] = []
-    counts = {"v": 0}
+    numbers = itertools.count()
 
     def parameter(what: Parameter) -> str:
         passed.append(what)
@@ -72,8 +73,7 @@ def kind_of(
             if token in parameters:
                 renamed[token] = parameter(parameters[token])
             elif token in variables:
-                renamed[token] = f"v{counts['v']}"
-                counts["v"] += 1
+                renamed[token] = f"v{next(numbers)}"
             else:
                 raise ValueError(f"generated code names {token}, which nothing defines")
         return renamed[token]

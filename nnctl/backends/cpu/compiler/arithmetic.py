@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnctl.backends.cpu.compiler.blocks import Blocks
-from nnctl.backends.cpu.compiler.literals import constant, folded
+from nnctl.backends.cpu.compiler.literals import constant, folded, literal
 from nnctl.backends.cpu.compiler.types import (
     BOOL,
     F32,
@@ -59,7 +59,7 @@ class Arithmetic(Blocks):
             return value
         if not isinstance(value, Known):
             raise TypeError(f"{named(value.type)} stands where a number is needed")
-        return constant(number_of(value.value), value.value)
+        return literal(value)
 
     def pair(self, a: Value, b: Value) -> tuple[Scalar, Scalar]:
         """Two numbers of one type. Raises TypeError where they have none."""
@@ -68,7 +68,8 @@ class Arithmetic(Blocks):
 
     def whole(self, value: Value) -> Scalar:
         """A whole number as an int64: an index, a length, a bound. Raises TypeError for any other."""
-        if not isinstance(value, (Scalar, Known)) or number_of_value(value).floating:
+        kind = type_of(value)
+        if not isinstance(kind, Number) or kind.floating:
             raise TypeError("a whole number is needed: np.int64(…)?")
         return self.converted(value, I64)
 
@@ -206,11 +207,6 @@ class Arithmetic(Blocks):
     def select(self, condition: Scalar, ir: str, a: str, b: str) -> str:
         """One of two registers."""
         return self.let(f"select i1 {condition.text}, {ir} {a}, {ir} {b}")
-
-
-def number_of_value(value: Scalar | Known) -> Number:
-    """The type of a number; of a literal the one that it has by itself."""
-    return value.type if isinstance(value, Scalar) else number_of(value.value)
 
 
 def _wraps(name: str, kind: Number) -> str:

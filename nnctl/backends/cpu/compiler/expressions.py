@@ -137,8 +137,10 @@ class Expressions:
 
     def _attribute(self, node: ast.Attribute) -> Value:
         value = self.value(node.value)
-        if isinstance(value, Known) and value.value in MODULES and hasattr(value.value, node.attr):
-            return _object(getattr(value.value, node.attr))
+        if isinstance(value, Known):
+            if any(value.value is module for module in MODULES) and hasattr(value.value, node.attr):
+                return _object(getattr(value.value, node.attr))
+            raise TypeError(f"{ast.unparse(node)} is nothing that a kernel names")
         if isinstance(value, Array) and node.attr == "shape":
             return Tuple(tuple(Scalar(I64, length) for length in value.lengths))
         if isinstance(value, Array) and node.attr == "size":

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nnctl.backends.cpu.compiler.arithmetic import common
 from nnctl.backends.cpu.compiler.emission import Emission
 from nnctl.backends.cpu.compiler.expressions import Expressions, Translated, settled
 from nnctl.backends.cpu.compiler.literals import literal
@@ -119,9 +120,7 @@ class Statements(Expressions):
                 raise TypeError(f"gives {name} what is no number, array or tuple")
             self.values[name] = value
             return
-        if isinstance(value, Known) and inside and known is not None and isinstance(known[1], Number):
-            value, _ = self.emission.pair(value, Scalar(known[1], "")) if value.value is not None else (value, None)
-        value = settled(value)
+        value = self._fitting(value, known[1]) if inside and known is not None else settled(value)
         kind = type_of(value)
         if known is None or known[1] != kind:
             if inside and (known is not None or name in self.values):
@@ -131,6 +130,12 @@ class Statements(Expressions):
         self.values.pop(name, None)
         self.emission.put(known[0], value)
         self.fresh[name] = (self.emission.stretch, value)
+
+    def _fitting(self, value: Value, kind: Type) -> Value:
+        """A value for a variable of a type: a literal takes it."""
+        if isinstance(value, Known) and value.value is not None and isinstance(kind, Number):
+            return self.emission.converted(value, common(value, Scalar(kind, "")))
+        return settled(value)
 
     def _augment(self, node: ast.AugAssign) -> None:
         operation = type(node.op).__name__
