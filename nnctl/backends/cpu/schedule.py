@@ -102,6 +102,8 @@ class _Scheduler:
     """Values that this phase has written so far, and their division."""
     read_in_full: set[Value] = field(default_factory=set)
     """Values of which threads may read one another's partitions in this phase."""
+    known: dict[Node, list[tuple[Value, bool]]] = field(default_factory=dict)
+    """The reads of nodes that were looked at: those that wait are looked at again and again."""
 
     def run(self) -> list[Scheduled]:
         source = view_sources(self.graph)
@@ -182,6 +184,11 @@ class _Scheduler:
 
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
         """Stored values that a launch reads, each with True where a thread reads more of it than its partition."""
+        if node not in self.known:
+            self.known[node] = self._looked_up(node)
+        return self.known[node]
+
+    def _looked_up(self, node: Node) -> list[tuple[Value, bool]]:
         division = self._division(node)
         found: list[tuple[Value, bool]] = []
         for position, value in enumerate(node.inputs):
