@@ -136,7 +136,9 @@ def _moved(images: Images, shifts: NDArray[np.float64], fill: float) -> Images:
 
 
 def _images_of_a_block(images: Images) -> int:
-    return max(1, min(len(images), _BLOCK_PIXELS // max(1, images.shape[1] * images.shape[2])))
+    _, height, width, _ = images.shape
+    pixels: int = max(1, height * width)
+    return max(1, min(len(images), _BLOCK_PIXELS // pixels))
 
 
 def _gaussian(length: int, sigma: float) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from graph.interpretation import interpret
 from nnctl.backends.codegen.dialect import Dialect, Values
 from nnctl.backends.codegen.inlining import Inlining, Operand, inlined_nodes
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
-from nnctl.backends.codegen.names import Arguments, Names, label
+from nnctl.backends.codegen.names import Names, label
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Graph, Node
 from nnctl.ops.namespaces import numpy_namespace
@@ -45,6 +45,62 @@ class Inlined(Sequential):
 
     def inlined(self, graph: Graph) -> set[Node]:
         return inlined_nodes(graph)
+
+
+PLAIN = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
+
+
+class Arguments:
+    """The tables of a step's arguments, filled while its text is written.
+
+    feeds, storage, constants: key → name of the flat array. outputs: by the plan's names.
+    offsets: of arena slots, in elements. numbers: constants of the formulas but for the plain ones.
+    """
+
+    def __init__(self, names: Names, plan: Plan) -> None:
+        self._names = names
+        self.outputs = {name: names.fresh(f"all_{name}") for name in plan.outputs}
+        self._precision = plan.precision
+        self.feeds: dict[str, str] = {}
+        self.storage: dict[str, str] = {}
+        self.constants: dict[str, str] = {}
+        self.offsets: list[int] = []
+        self.numbers: list[float] = []
+        self._numbers: dict[float, int] = {}
+        self._offsets: dict[tuple[object, ...], int] = {}
+
+    def array(self, slot: Slot) -> str:
+        """The name of the flat array that a slot outside the arena lies in."""
+        known = {"storage": self.storage, "feed": self.feeds, "constant": self.constants}[slot.place]
+        if slot.key not in known:
+            known[slot.key] = self._names.fresh(f"all_{slot.name if slot.place == 'constant' else slot.key}")
+        return known[slot.key]
+
+    def offset(self, slot: Slot) -> int:
+        """The entry of `offsets` that says where an arena slot begins."""
+        key = (slot.offset, slot.dtype, slot.name)
+        if key not in self._offsets:
+            self._offsets[key] = len(self.offsets)
+            self.offsets.append(slot.offset // element(slot.dtype, self._precision).bytes)
+        return self._offsets[key]
+
+    def number(self, value: float) -> int | None:
+        """The entry of `numbers` that holds a constant.
+
+        None for a plain one, which is worth showing to the compiler: all others are data, so
+        that nets that differ in a rate share code.
+        """
+        if value in PLAIN:
+            return None
+        if value not in self._numbers:
+            self._numbers[value] = len(self.numbers)
+            self.numbers.append(value)
+        return self._numbers[value]
+
+    def names(self) -> list[str]:
+        """The arrays' names in the order of the arguments: feeds, storage, constants, outputs."""
+        tables = (self.feeds, self.storage, self.constants, self.outputs)
+        return [name for table in tables for name in table.values()]
 
 
 class FlatLoops:
