@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 
 def cores() -> int:
@@ -17,7 +18,10 @@ def spread(number: int) -> None:
 
     Threads begin where their maker runs, and take turns until the system moves them apart: milliseconds.
     """
-    if hasattr(os, "sched_setaffinity"):
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    # Where the system does not allow it, or cores were taken from the process meanwhile, it moves threads apart later.
+    with suppress(OSError):
         allowed = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {sorted(allowed)[number % len(allowed)]})
         os.sched_setaffinity(0, allowed)

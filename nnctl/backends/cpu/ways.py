@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -108,7 +108,7 @@ def by_measurement(plan: Plan, most: int, run: Run, *, again: bool = False) -> C
                 return b"[]"
         trials = _measured(ways(plan, most), run)
         seconds = [(way, trial.seconds) for way, trial in trials.items()]
-        if any(trial.share < _SHARE for trial in trials.values()):
+        if _disturbed(trials):
             raise _DisturbedError(seconds)
         return json.dumps([(way.threads, way.owned, taken) for way, taken in seconds]).encode()
 
@@ -136,6 +136,8 @@ def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
     best: dict[Way, Trial] = {}
     steps = 1
     for _ in range(_ROUNDS):
+        if best and _disturbed(best):
+            break
         for way in candidates:
             if time.perf_counter() > ends and way in best:
                 continue
@@ -149,6 +151,11 @@ def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
             # What a single step takes is mostly the beginning of its threads.
             best = best if steps == 1 else {}
     return best
+
+
+def _disturbed(trials: Mapping[Way, Trial]) -> bool:
+    """True where threads of the fastest chunks had but a part of their cores."""
+    return any(trial.share < _SHARE for trial in trials.values())
 
 
 def _parts(plan: Plan, most: int) -> list[str]:
