@@ -10,7 +10,7 @@ import pytest
 from nnctl.process.cores import cores, spread
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="this system does not say where threads run"
+    not hasattr(os, "sched_setaffinity"), reason="threads cannot be placed here"
 )
 
 
