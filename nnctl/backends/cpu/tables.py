@@ -96,7 +96,9 @@ class ThreadTable:
             self._time(functions, clock, len(clock) - 2)
             self._call(functions.kinds[entry.kind], entry)
             self._time(functions, clock, entry.launch)
-        self._arguments = np.array(self._words or [0], np.int64)
+        # Words move in every step: in a line with another thread's they would slow it down.
+        self._arguments = aligned(_WORD * max(1, len(self._words))).view(np.int64)
+        self._arguments[: len(self._words)] = self._words
         base = address_of(self._arguments)
         self.records = np.array(
             [(function, base + _WORD * place) for function, place in self._calls] or [(0, 0)], np.int64
@@ -197,8 +199,8 @@ def address_of(array: Array) -> int:
 
 
 def aligned(size: int) -> Array:
-    """Zeroed bytes on a cache line's boundary, a multiple of eight of them."""
+    """Zeroed bytes, a multiple of eight of them, in cache lines that hold nothing else."""
     size = -(-size // _WORD) * _WORD
-    raw = np.zeros(size + LINE, np.uint8)
+    raw = np.zeros(size + 2 * LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + size]

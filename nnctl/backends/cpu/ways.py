@@ -20,10 +20,10 @@ from nnctl.process.cores import cores
 
 _BUDGET = 0.25
 """Seconds for measuring: what a user does not notice at a first start."""
-_CHUNK = 0.008
+_CHUNK = 0.01
 """Seconds of a chunk: much longer than its threads take to begin."""
-_MOST_STEPS = 400
-_ROUNDS = 4
+_MOST_STEPS = 1000
+_ROUNDS = 8
 _FLOPS_WORTH_A_THREAD = 400_000
 """Operations of a step for each of its threads, where nothing was measured."""
 _NAME = "ways"
@@ -133,10 +133,10 @@ class _DisturbedError(Exception):
 def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
     """The fastest chunk of each way, its seconds those of a step; none where steps do not come to their end."""
     ends = time.perf_counter() + _BUDGET
+    steps = _steps_of_a_chunk(candidates[0], run)
     best: dict[Way, Trial] = {}
-    steps = 1
-    for _ in range(_ROUNDS):
-        if best and _disturbed(best):
+    for turn in range(_ROUNDS):
+        if turn > 1 and _disturbed(best):
             break
         for way in candidates:
             if time.perf_counter() > ends and way in best:
@@ -146,11 +146,19 @@ def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
                 return {}
             if way not in best or chunk.seconds / steps < best[way].seconds:
                 best[way] = Trial(chunk.seconds / steps, chunk.share)
-        if steps == 1:
-            steps = max(1, min(_MOST_STEPS, int(_CHUNK / max(min(t.seconds for t in best.values()), 1e-7))))
-            # What a single step takes is mostly the beginning of its threads.
-            best = best if steps == 1 else {}
     return best
+
+
+def _steps_of_a_chunk(way: Way, run: Run) -> int:
+    """Steps that take much longer than threads take to begin."""
+    steps = 1
+    while steps < _MOST_STEPS:
+        chunk = run(way, steps)
+        if chunk is None or chunk.seconds >= _CHUNK:
+            break
+        # A short chunk is mostly the beginning of its thread, and says little.
+        steps = min(_MOST_STEPS, max(2 * steps, min(8 * steps, int(steps * _CHUNK / chunk.seconds))))
+    return steps
 
 
 def _disturbed(trials: Mapping[Way, Trial]) -> bool:
