@@ -100,6 +100,8 @@ def bench(
     whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
     launches = _seconds_a_launch(timed, feeds, steps)
     limit = timed.limit()
+    # The order of launches is a choice, too.
+    plan = timed.plan
     names = [_name(launch) for launch in plan.launches]
     for number in timed.elsewhere():
         names[number] += " (within another)"

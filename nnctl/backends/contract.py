@@ -109,6 +109,10 @@ class TimedExecutable(Executable, Protocol):
     """A plan that keeps time while it runs."""
 
     @property
+    def plan(self) -> Plan:
+        """The plan as it is run: its launches are timed, in their order."""
+
+    @property
     def resources(self) -> Resources:
         """The resources that a step of this size uses."""
 
