@@ -9,9 +9,7 @@ import pytest
 
 from nnctl.process.cores import cores, spread
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="threads cannot be placed here"
-)
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be placed here")
 
 
 def test_a_thread_may_go_anywhere_after_it_was_placed():
