@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nnctl.sweep.ensemble import Ensemble
+    from nnctl.sweep.objectives import Objective
     from nnctl.sweep.ranking import Standing
+    from nnctl.sweep.result import TrialResult
     from nnctl.sweep.results import Results
-    from nnctl.sweep.runner import TrialResult
     from nnctl.sweep.study import Study
 
 
@@ -25,12 +26,18 @@ def sweep(
         list[str] | None,
         typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
     ] = None,
-    random: Annotated[
-        int | None, typer.Option("--random", metavar="N", help="Draw N times from what --space names.")
-    ] = None,
     space: Annotated[
         list[str] | None,
-        typer.Option("--space", metavar="PATH=LOW:HIGH[:log]", help="Draw from this range; repeatable."),
+        typer.Option(
+            "--space", metavar="PATH=LOW:HIGH[:log|:STEP]", help="Draw from this range, or a distribution; repeatable."
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", metavar="N", help="Points of what --space names; more go on.")
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option("--sampler", metavar="NAME", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
@@ -42,8 +49,14 @@ def sweep(
         ),
     ] = None,
     monitor: Annotated[
-        str | None,
-        typer.Option("--monitor", metavar="COLUMN", help="Rank by this column; what the runs monitor if absent."),
+        list[str] | None,
+        typer.Option(
+            "--monitor", metavar="COLUMN", help="Rank by this column, by several; what the runs monitor if absent."
+        ),
+    ] = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option("--constraint", metavar="COMPARISON", help="What a trial has to meet; repeatable."),
     ] = None,
     ensemble: Annotated[
         int | None,
@@ -73,15 +86,18 @@ def sweep(
 
     from nnctl.errors import Interrupted, RunError
     from nnctl.sweep import options, runner
+    from nnctl.sweep.executors.local import LocalProcesses, require_processes
     from nnctl.sweep.results import write_results
     from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
 
     shortcuts = {
-        "sweep.trials": random,
+        "sweep.sampler": sampler,
+        "sweep.trials": trials,
         "sweep.seeds": seeds,
         "sweep.folds": folds,
-        "sweep.monitor": monitor,
+        "sweep.monitor": options.listing(monitor),
+        "sweep.constraints": options.listing(constraint, always=True),
         "sweep.ensemble": ensemble,
     }
     overrides = [
@@ -96,12 +112,14 @@ def sweep(
         from nnctl.sweep.ensemble import require_one_split
 
         require_one_split(study)
-    with stop_on_signals() as stop, closing(runner.run(study, jobs, stop)) as running:
+    require_processes(jobs, study.count)
+    executor = LocalProcesses(study.base, jobs)
+    with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
         results = list(_report(study, _watched(study, running, quiet), quiet))
     if stop.signal_number is not None:
         raise Interrupted(
             stop.signal_number,
-            f"stopped with {len(results)} of {len(study.trials)} trials; the same line again goes on with the rest",
+            f"stopped with {len(results)} of {study.count} trials; the same line again goes on with the rest",
         )
     ranked = write_results(study, results)
     if ranked is not None:
@@ -109,9 +127,10 @@ def sweep(
     if ranked is not None and study.sweep.ensemble is not None:
         _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
     _settle(study, results)
-    if ranked is not None and ranked.ranking[0].mean is None:
+    if ranked is not None and ranked.ranking[0].means is None:
+        columns = " and ".join(objective.column for objective in ranked.objectives)
         raise RunError(
-            f"{study.folder}: no trial has a number in {ranked.column}, so none is the best\n  "
+            f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
             "rank by another column: --monitor"
         )
 
@@ -119,9 +138,9 @@ def sweep(
 def _settle(study: Study, results: list[TrialResult]) -> None:
     """End with an exit code where trials are missing, or none finished."""
     failed = [result for result in results if result.again]
-    missing = len(failed) + len(study.trials) - len(results)
+    missing = len(failed) + study.count - len(results)
     if missing:
-        of_all = f"{missing} of {len(study.trials)} trials"
+        of_all = f"{missing} of {study.count} trials"
         typer.echo(f"{of_all} could not be trained; the same line again goes on with them", err=True)
         raise typer.Exit(failed[0].exit_code)
     if all(result.status != "finished" for result in results):
@@ -148,7 +167,10 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
 
 
 def _row(study: Study, result: TrialResult) -> dict[str, Any]:
-    monitor = study.sweep.monitor
+    own = () if result.monitored is None else (result.monitored,)
+    columns = (study.sweep.objectives or own) if own else ()
+    values = [result.value(column) for column in columns]
+    several = len(study.sweep.objectives) > 1
     return {
         "trial": result.trial.number,
         "combination": result.trial.combination,
@@ -156,8 +178,8 @@ def _row(study: Study, result: TrialResult) -> dict[str, Any]:
         "fold": None if result.trial.fold is None else result.trial.fold[0],
         "settings": dict(result.trial.settings),
         "status": result.status,
-        "monitor": result.column(monitor),
-        "value": result.value(monitor),
+        "monitor": list(columns) if several else next(iter(columns), None),
+        "value": values if several else next(iter(values), None),
         "metrics": dict(result.metrics),
         "seconds": result.seconds,
         "error": result.error,
@@ -178,7 +200,7 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
 
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Bar(*columns, console=Console(sys.stderr)) as progress:
-        bar = progress.add_task("trials", total=len(study.trials))
+        bar = progress.add_task("trials", total=study.count)
         for result in results:
             progress.advance(bar)
             yield result
@@ -189,19 +211,27 @@ def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> No
     from nnctl.cli.printing import print_rows
     from nnctl.sweep.ranking import within_noise
 
-    column, ranking = results.column, results.ranking
+    objectives, ranking = results.objectives, results.ranking
     several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
-        print_rows([_standing(standing, column, several) for standing in ranking])
-    if not quiet:
-        best = ranking[0]
-        if best.mean is not None and best.standard_error is not None:
-            runs = len(best.trials) - best.failed
-            typer.echo(f"best {column}: {best.mean:.4g} ± {best.standard_error:.2g} over {runs} runs", err=True)
-        typer.echo(f"results in {study.folder}", err=True)
-        if close := len(within_noise(ranking)):
-            others = f"{close} other combination{'s' if close > 1 else ''}"
-            typer.echo(f"the best is within two standard errors of {others}: more seeds would tell", err=True)
+        print_rows([_standing(standing, objectives, several) for standing in ranking])
+    if quiet:
+        return
+    best, first = ranking[0], objectives[0]
+    if len(objectives) > 1 and best.front == 0:
+        count = sum(standing.front == 0 for standing in ranking)
+        others = "one combination is" if count == 1 else f"{count} combinations are"
+        typer.echo(f"{others} worse than no other in every objective: front 0", err=True)
+    elif best.means is not None and best.standard_errors is not None:
+        mean, error = best.means[first.column], best.standard_errors[first.column]
+        runs = len(best.trials) - best.failed
+        typer.echo(f"best {first.column}: {mean:.4g} ± {error:.2g} over {runs} runs", err=True)
+    if best.means is not None and not best.feasible:
+        typer.echo("no trial meets every constraint; the first breaks them least", err=True)
+    typer.echo(f"results in {study.folder}", err=True)
+    if len(objectives) == 1 and (close := len(within_noise(ranking, first))):
+        others = f"{close} other combination{'s' if close > 1 else ''}"
+        typer.echo(f"the best is within two standard errors of {others}: more seeds would tell", err=True)
 
 
 def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
@@ -230,12 +260,15 @@ def _sentence(ensemble: Ensemble) -> str:
     return f"ensemble of trials {trials}: {ensemble.split} {name.replace('_', ' ')} {words}"
 
 
-def _standing(standing: Standing, column: str, several: bool) -> dict[str, Any]:
-    errors = {"standard error": standing.standard_error} if several else {}
-    return {
-        **standing.settings,
-        column: standing.mean,
-        **errors,
-        "failed": standing.failed,
-        "trials": list(standing.trials),
-    }
+def _standing(standing: Standing, objectives: Sequence[Objective], several: bool) -> dict[str, Any]:
+    row: dict[str, Any] = dict(standing.settings)
+    for objective in objectives:
+        row[objective.column] = standing.means and standing.means[objective.column]
+        if several:
+            name = "standard error" if len(objectives) == 1 else f"error of {objective.column}"
+            row[name] = standing.standard_errors and standing.standard_errors[objective.column]
+    if len(objectives) > 1:
+        row["front"] = standing.front
+    if standing.excesses:
+        row["meets constraints"] = standing.feasible
+    return {**row, "failed": standing.failed, "trials": list(standing.trials)}

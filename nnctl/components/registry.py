@@ -41,6 +41,7 @@ _BUILTIN_MODULES = (
     "nnctl.components.metrics",
     "nnctl.components.optimizers",
     "nnctl.components.regularizers",
+    "nnctl.components.samplers",
     "nnctl.components.schedules",
 )
 

@@ -160,16 +160,33 @@ class PretrainingHeader(Record):
 
 @dataclass(frozen=True)
 class Search(Record):
-    """`sweep.json`: all that decides what trial k of a sweep is. grid: (path, values) in the order of the trials."""
+    """`sweep.json`: all that decides what trial k of a sweep is. grid, space: (path, …) in the order of the trials.
+
+    learning: what decides proposals that depend on results; None where they do not.
+    """
 
     remedy = "choose another folder with --out"
 
     nnctl: Literal["sweep"]
     grid: list[list[Any]]
-    random: dict[str, Any]
+    space: list[list[Any]]
+    only: list[list[str]]
+    derived: list[list[str]]
+    sampler: dict[str, Any]
+    learning: dict[str, Any] | None
     seeds: PositiveInt
     folds: PositiveInt | None
     spec: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Proposed(Record):
+    """A proposal of a sampler that learns. chosen: its value for each path; attributes: its notes for itself."""
+
+    remedy = "delete it and those after it, where their trials have not begun"
+
+    chosen: dict[str, Any]
+    attributes: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -179,16 +196,25 @@ class Ranked(Record):
     settings: dict[str, Any]
     trials: list[NonNegativeInt]
     failed: NonNegativeInt
-    mean: float | None
-    standard_error: float | None
+    means: dict[str, float] | None
+    standard_errors: dict[str, float] | None
+    feasible: bool
+    front: NonNegativeInt | None
+
+
+@dataclass(frozen=True)
+class RankedBy(Record):
+    """An objective in `results.json`."""
+
+    column: str
+    higher_is_better: bool
 
 
 @dataclass(frozen=True)
 class Results(Record):
-    """`results.json`: the ranking of a sweep."""
+    """`results.json`: the ranking of a sweep, by its first objective within each front of all."""
 
     remedy = "delete it, and give the sweep's line again"
 
-    monitor: str
-    higher_is_better: bool
+    objectives: list[RankedBy]
     ranking: list[Ranked]

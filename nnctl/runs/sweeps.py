@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,13 @@ def trial_folder(folder: Path, number: int) -> Path:
 
 
 def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers in a run's summary of the weights that it ended with."""
+    """The numbers in a run's summary of the weights that it ended with, and how many of these there are."""
     row = summary["best" if summary["weights"] == "best" else "last"] or {}
     test = summary["test"] or {}
     tested = {name: value for name, value in test.items() if name.startswith("test_")}
     measured = ("train_", "validation_", "penalty")
-    return {name: value for name, value in row.items() if name.startswith(measured)} | tested
+    numbers = {name: value for name, value in row.items() if name.startswith(measured)}
+    return numbers | tested | {"parameters": summary["parameters"]}
 
 
 def ranked_trials(folder: Path) -> RankedTrials:
@@ -74,21 +75,26 @@ def ranked_trials(folder: Path) -> RankedTrials:
             f"  run its line again to go on, or name one of its trials, as {trial_folder(folder, 0)}"
         )
     results = read_record(path, Results)
-    column, sign = results["monitor"], -1.0 if results["higher_is_better"] else 1.0
-    ranked: list[RankedTrial] = []
+    columns = [objective["column"] for objective in results["objectives"]]
+    first = results["objectives"][0]
+    column, sign = first["column"], -1.0 if first["higher_is_better"] else 1.0
+    ranked: list[tuple[tuple[Any, ...], RankedTrial]] = []
     count = 0
     for standing in results["ranking"]:
-        of_standing = [t for number in standing["trials"] if (t := _trial(folder, number, column)) is not None]
-        mean = statistics.fmean(t.value for t in of_standing) if of_standing else None
-        if mean != standing["mean"]:
+        found = [t for number in standing["trials"] if (t := _trial(folder, number, columns)) is not None]
+        mean = statistics.fmean(t.value for t in found) if found else None
+        said = None if standing["means"] is None else standing["means"][column]
+        if mean != said:
             raise RunError(
-                f"{path}: does not fit the runs beside it: it has {column} {standing['mean']} "
+                f"{path}: does not fit the runs beside it: it has {column} {said} "
                 f"for {_named(standing['trials'])}, whose summaries have {mean}\n"
                 "  run the sweep's line again, which ranks what is there"
             )
         count += len(standing["trials"])
-        ranked += of_standing
-    return RankedTrials(folder, column, count, tuple(sorted(ranked, key=lambda t: (sign * t.value, t.number))))
+        # Of several objectives, the front goes before the value: a combination's front is that of its trials.
+        front = (standing["front"] or 0) if len(columns) > 1 else 0
+        ranked += [((not standing["feasible"], front, sign * t.value, t.number), t) for t in found]
+    return RankedTrials(folder, column, count, tuple(trial for _, trial in sorted(ranked, key=lambda each: each[0])))
 
 
 def best_runs(folder: Path, count: int) -> list[Path]:
@@ -99,13 +105,13 @@ def best_runs(folder: Path, count: int) -> list[Path]:
     return [trial.run.path for trial in ranking.trials[:count]]
 
 
-def _trial(folder: Path, number: int, column: str) -> RankedTrial | None:
+def _trial(folder: Path, number: int, columns: Sequence[str]) -> RankedTrial | None:
+    """A trial with a finite number in every column, ranked by the first; else None."""
     run = RunFolder(trial_folder(folder, number))
     summary = run.finished()
-    value = final_metrics(summary).get(column) if summary is not None else None
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return RankedTrial(number, float(value), run)
+    metrics = final_metrics(summary) if summary is not None else {}
+    values = [v for column in columns if isinstance(v := metrics.get(column), int | float) and math.isfinite(v)]
+    return RankedTrial(number, float(values[0]), run) if len(values) == len(columns) else None
 
 
 def _named(trials: list[int]) -> str:

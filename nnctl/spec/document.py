@@ -18,12 +18,14 @@ from nnctl.components.base import (
     Metric,
     Optimizer,
     Regularizer,
+    Sampler,
     Schedule,
 )
 from nnctl.components.fields import Convention, NonEmptyStr, NonNegativeFloat, NonNegativeInt, Period, PositiveInt
 from nnctl.components.optimizers.first_order import Sgd
 from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import Component
+from nnctl.components.samplers import Random
 from nnctl.components.schedules import Constant
 
 
@@ -60,24 +62,47 @@ class TrainingSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """The search of `nnctl sweep`: every grid combination, with every random draw, with every seed."""
+    """The search of `nnctl sweep`: every grid combination, with every point of the space, with every seed."""
 
     grid: Annotated[
         dict[str, Annotated[tuple[object, ...], MinLen(1)]], "path: [values]; every combination is tried"
     ] = field(default_factory=dict)
-    random: Annotated[dict[str, Distribution], "path: distribution; `trials` draws of all together"] = field(
+    space: Annotated[dict[str, Distribution], "path: distribution; `trials` points of all together"] = field(
         default_factory=dict
     )
-    trials: Annotated[PositiveInt | None, "how many random draws"] = None
+    only: Annotated[
+        dict[str, NonEmptyStr], "path: condition; a path of the space, or a part of the spec, that is there only if"
+    ] = field(default_factory=dict)
+    derived: Annotated[dict[str, NonEmptyStr], "path: expression; a value that follows from others"] = field(
+        default_factory=dict
+    )
+    sampler: Annotated[Sampler, "what proposes points of the space"] = field(default_factory=Random)
+    trials: Annotated[PositiveInt | None, "how many points of the space"] = None
+    lag: Annotated[
+        NonNegativeInt, "trials before its own that a proposal does not wait for; lag + 1 run at a time at most"
+    ] = 4
     seeds: Annotated[PositiveInt, "runs of each combination, with the spec's seed and those that follow it"] = 1
     folds: Annotated[
         Annotated[int, Ge(2)] | None, "K: cross-validation, K runs of each combination and seed, each with its own part"
     ] = None
-    monitor: Annotated[NonEmptyStr | None, "the column that ranks trials; what the runs monitor if absent"] = None
+    monitor: Annotated[
+        NonEmptyStr | Annotated[tuple[NonEmptyStr, ...], MinLen(1)] | None,
+        "the column that ranks trials, or several; what the runs monitor if absent",
+    ] = None
+    constraints: Annotated[
+        tuple[NonEmptyStr, ...], "comparisons of columns, as 'parameters <= 10000', that a trial has to meet"
+    ] = ()
     ensemble: Annotated[
         Annotated[int, Ge(2)] | None,
         "N: at the end judge the N best trials together, by vote and by mean, on the test split or else on validation",
     ] = None
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The columns that rank; empty where it is what the runs monitor."""
+        if self.monitor is None:
+            return ()
+        return (self.monitor,) if isinstance(self.monitor, str) else self.monitor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 A path is keys, indices and selections joined by dots: `layers.0.units`,
 `layers.-1.units`, `layers[name=out].activation`. The value is a plain YAML
 scalar, or a quoted string, list or mapping in YAML's flow style; a plain
-scalar may hold any character.
+scalar may hold any character. An item of a list that is set to null is taken out.
 """
 
 from __future__ import annotations

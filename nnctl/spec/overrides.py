@@ -129,6 +129,8 @@ class _Setter:
         position = self.select(node, depth, form) if step.wanted is not None else self.position(node, depth, form)
         self.taken.append(str(position))
         inner = None if form is None else form.fixed[position] if form.fixed else form.item
+        if depth + 1 == len(self.override.steps) and is_null(self.override.value) and not (form and form.fixed):
+            return node.without_item(position)
         return node.with_item(position, self.inside(node.items[position], depth + 1, inner))
 
     def position(self, node: SequenceNode, depth: int, form: ListOf | None) -> int:

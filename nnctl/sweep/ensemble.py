@@ -80,7 +80,7 @@ def require_one_split(study: Study) -> None:
     split = judged_on(study.base)
     seen: dict[tuple[str, int], int] = {}
     first = None
-    for trial in study.trials:
+    for trial in study.samples():
         loaded = load_trial(study.base, trial.overrides)
         key = (repr(loaded.spec.data), loaded.spec.seed)
         if key in seen:

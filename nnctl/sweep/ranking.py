@@ -1,29 +1,40 @@
-"""The ranking of combinations, and the noise that the seeds show in it."""
+"""The ranking of combinations, by one objective or several, and the noise that the seeds show in it."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from nnctl.sweep.runner import TrialResult
+from nnctl.sweep.formula import Formula
+from nnctl.sweep.objectives import Objective
+from nnctl.sweep.result import TrialResult
 
 
 @dataclass(frozen=True)
 class Standing:
     """A combination of settings and how its trials did.
 
-    mean, standard_error: of the monitored column over the trials that finished
-    with a finite number; None where there is none, or only one for the error s/√n.
+    means, standard_errors: of each objective over the trials that finished with a finite number in all of them;
+    None where there are none, or only one for the error s/√n. excesses: of the constraints, the worst of the
+    trials, above 0 where one is not met. front: 0 of those that no other is better than in every objective, 1 of
+    those that are so once these are taken away, and so on; None without numbers, or where constraints are not met.
     """
 
     settings: Mapping[str, object]
     trials: tuple[int, ...]
     failed: int
-    mean: float | None
-    standard_error: float | None
+    means: Mapping[str, float] | None
+    standard_errors: Mapping[str, float] | None
+    excesses: tuple[float, ...] = ()
+    front: int | None = None
+
+    @property
+    def feasible(self) -> bool:
+        """True where every constraint is met."""
+        return all(excess <= 0 for excess in self.excesses)
 
     def as_json(self) -> dict[str, Any]:
         """The object in `results.json`."""
@@ -31,45 +42,101 @@ class Standing:
             "settings": dict(self.settings),
             "trials": list(self.trials),
             "failed": self.failed,
-            "mean": self.mean,
-            "standard_error": self.standard_error,
+            "means": None if self.means is None else dict(self.means),
+            "standard_errors": None if self.standard_errors is None else dict(self.standard_errors),
+            "feasible": self.feasible,
+            "front": self.front,
         }
 
 
-def rank(results: Sequence[TrialResult], monitor: str | None, higher_is_better: bool) -> tuple[Standing, ...]:
-    """Combinations, the best first, those without a number last."""
+def rank(
+    results: Sequence[TrialResult], objectives: Sequence[Objective], constraints: Sequence[Formula] = ()
+) -> tuple[Standing, ...]:
+    """Combinations, the best first: by the front, within it by the first objective.
+
+    Behind them those that break constraints, by how much, and those without a number.
+    """
     groups: dict[int, list[TrialResult]] = {}
     for result in sorted(results, key=lambda result: result.trial.number):
         groups.setdefault(result.trial.combination, []).append(result)
-    sign = -1.0 if higher_is_better else 1.0
-    return tuple(
-        sorted(
-            (_standing(group, monitor) for group in groups.values()),
-            key=lambda s: (s.mean is None, sign * (s.mean or 0.0), s.trials),
-        )
-    )
+    standings = [standing_of(group, objectives, constraints) for group in groups.values()]
+    fronts = _fronts([s for s in standings if s.means is not None and s.feasible], objectives)
+    standings = [replace(s, front=fronts.get(s.trials)) for s in standings]
+
+    def order(s: Standing) -> tuple[Any, ...]:
+        first = objectives[0].sign * s.means[objectives[0].column] if s.means is not None else 0.0
+        return s.means is None, not s.feasible, s.front or 0, sum(max(e, 0.0) for e in s.excesses), first, s.trials
+
+    return tuple(sorted(standings, key=order))
 
 
-def _standing(group: Sequence[TrialResult], monitor: str | None) -> Standing:
-    values = [v for result in group if (v := result.value(monitor)) is not None and math.isfinite(v)]
+def standing_of(
+    group: Sequence[TrialResult], objectives: Sequence[Objective], constraints: Sequence[Formula]
+) -> Standing:
+    """The standing of one combination, from the results of its trials."""
+    columns = [objective.column for objective in objectives]
+    complete = [
+        result
+        for result in group
+        if all((value := result.value(column)) is not None and math.isfinite(value) for column in columns)
+    ]
+    values = {column: [value for r in complete if (value := r.value(column)) is not None] for column in columns}
+    known = [_known(result, constraints) for result in complete]
     return Standing(
         settings=group[0].trial.settings,
         trials=tuple(result.trial.number for result in group),
-        failed=len(group) - len(values),
-        mean=statistics.fmean(values) if values else None,
-        standard_error=statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None,
+        failed=len(group) - len(complete),
+        means={c: statistics.fmean(v) for c, v in values.items()} if complete else None,
+        standard_errors={c: statistics.stdev(v) / math.sqrt(len(v)) for c, v in values.items()}
+        if len(complete) > 1
+        else None,
+        excesses=tuple(max(formula.excess(k) for k in known) for formula in constraints) if known else (),
     )
 
 
-def within_noise(ranking: Sequence[Standing]) -> tuple[Standing, ...]:
-    """The combinations that the best beats by less than two standard errors of the difference."""
-    if not ranking or ranking[0].mean is None or ranking[0].standard_error is None:
+def _known(result: TrialResult, constraints: Sequence[Formula]) -> Mapping[str, Any]:
+    """The values of the names in constraints; of a column that a trial does not have, what meets none."""
+    everything = {**result.trial.settings, **result.metrics}
+    return {name: _number(everything.get(name)) for formula in constraints for name in formula.names}
+
+
+def _number(value: object) -> object:
+    return math.nan if value is None else value
+
+
+def _fronts(standings: Sequence[Standing], objectives: Sequence[Objective]) -> dict[tuple[int, ...], int]:
+    """The Pareto front of each, by its trials, counted from the best."""
+    left = {s.trials: [o.sign * s.means[o.column] for o in objectives] for s in standings if s.means is not None}
+    if len(objectives) == 1:
+        places = {value: place for place, value in enumerate(sorted({values[0] for values in left.values()}))}
+        return {trials: places[values[0]] for trials, values in left.items()}
+    fronts: dict[tuple[int, ...], int] = {}
+    number = 0
+    while left:
+        front = [t for t, values in left.items() if not any(_dominates(o, values) for o in left.values())]
+        for trials in front:
+            fronts[trials] = number
+            del left[trials]
+        number += 1
+    return fronts
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True)) and any(a < b for a, b in zip(one, other, strict=True))
+
+
+def within_noise(ranking: Sequence[Standing], objective: Objective) -> tuple[Standing, ...]:
+    """The combinations that the best beats by less than two standard errors of the difference, in one objective."""
+    column = objective.column
+    best = ranking[0] if ranking else None
+    if best is None or best.means is None or best.standard_errors is None:
         return ()
-    best, error = ranking[0].mean, ranking[0].standard_error
+    mean, error = best.means[column], best.standard_errors[column]
     return tuple(
         other
         for other in ranking[1:]
-        if other.mean is not None
-        and other.standard_error is not None
-        and abs(best - other.mean) < 2 * math.hypot(error, other.standard_error)
+        if other.means is not None
+        and other.standard_errors is not None
+        and other.feasible
+        and abs(mean - other.means[column]) < 2 * math.hypot(error, other.standard_errors[column])
     )

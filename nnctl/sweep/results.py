@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from nnctl.runs.sealed import write_record
 from nnctl.runs.sweeps import RESULTS
+from nnctl.sweep.objectives import Objective, objectives_reached
 from nnctl.sweep.ranking import Standing, rank
-from nnctl.sweep.runner import TrialResult, higher_is_better
+from nnctl.sweep.result import TrialResult
 from nnctl.sweep.study import Study
 
 
 @dataclass(frozen=True)
 class Results:
-    """The ranking by `column`, the best combination first."""
+    """The ranking by some objectives, the best combination first."""
 
-    column: str
+    objectives: tuple[Objective, ...]
     ranking: tuple[Standing, ...]
 
 
@@ -25,12 +26,11 @@ def write_results(study: Study, results: Sequence[TrialResult]) -> Results | Non
 
     Raises RunError where the folder cannot be written, is gone, or has become another sweep's.
     """
-    column = next((c for result in results if (c := result.column(study.sweep.monitor))), None)
+    objectives = objectives_reached(study.spec, results)
     study.require_claimed()
-    if column is None:
+    if not objectives:
         return None
-    higher = higher_is_better(study.spec, column)
-    ranking = rank(results, column, higher)
-    content = {"monitor": column, "higher_is_better": higher, "ranking": [s.as_json() for s in ranking]}
+    ranking = rank(results, objectives, study.constraints)
+    content = {"objectives": [asdict(o) for o in objectives], "ranking": [s.as_json() for s in ranking]}
     write_record(study.folder / RESULTS, content)
-    return Results(column, ranking)
+    return Results(objectives, ranking)

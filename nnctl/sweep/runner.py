@@ -2,106 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeAlias
+from dataclasses import replace
 
-from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
 from nnctl.runs.folder import RunFolder
-from nnctl.runs.sweeps import final_metrics
-from nnctl.spec.document import Spec
-from nnctl.spec.load import Loaded, load_variant
-from nnctl.sweep.executors import pool
-from nnctl.sweep.executors.worker import Failed, Trained, TrialTask
-from nnctl.sweep.space import Trial
+from nnctl.spec.load import load_variant
+from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Outcome, Trained, TrialTask
+from nnctl.sweep.result import TrialResult
+from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
-from nnctl.training.monitor import metric_of
+from nnctl.sweep.trial import Trial
 from nnctl.training.signals import StopRequest
 
-
-@dataclass(frozen=True)
-class TrialResult:
-    """The result of a trial.
-
-    status: finished, diverged, failed (an error of the run), killed or crashed (of its process).
-    monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
-    ended with; seconds: of training. Each None or empty unless it finished.
-    exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
-    the trial: the same line may do better.
-    """
-
-    trial: Trial
-    folder: str
-    status: str
-    monitored: str | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float | None = None
-    error: str | None = None
-    exit_code: int = 0
-    again: bool = False
-
-    @classmethod
-    def of_summary(cls, trial: Trial, folder: Path, summary: Mapping[str, Any]) -> TrialResult:
-        """The result of a trial that finished."""
-        monitored = summary["monitor"] or "train_cost"
-        return cls(trial, str(folder), "finished", monitored, final_metrics(summary), summary["seconds"])
-
-    def column(self, monitor: str | None) -> str | None:
-        """The column that ranks it: `monitor`, else what the run itself monitored."""
-        return None if self.monitored is None else monitor or self.monitored
-
-    def value(self, monitor: str | None) -> float | None:
-        """The number that ranks it, None where there is none."""
-        column = self.column(monitor)
-        value = self.metrics.get(column) if column is not None else None
-        return float(value) if isinstance(value, int | float) else None
+_LOOK = 0.2
+"""Seconds between two looks at the request to stop."""
+_LIVES = 3
+"""Processes that a trial may lose: it is taken up where it was, but what kills each of them is its own."""
 
 
-Execute: TypeAlias = "Callable[[Loaded, Sequence[TrialTask], int, StopRequest, Callable[[], None]], pool.Outcomes]"
-"""The form of `pool.run`."""
-
-
-def run(study: Study, jobs: int, stop: StopRequest, execute: Execute = pool.run) -> Generator[TrialResult, None, None]:
+def run(study: Study, executor: Executor, stop: StopRequest) -> Generator[TrialResult, None, None]:
     """The result of every trial, in the order in which they come: first those that were finished before.
 
     Trials that a request to stop, or a full disk, left undone have no result. Several processes may
     run the same study at once: each trial is trained by one of them, and all have its result.
-    Raises RunError, DataError, UsageError.
+    After a request to stop no trial begins, and those under way save. Closing the generator early does the same.
+    Where the disk is full no more begin, and those under way go on. Raises RunError, DataError, UsageError.
     """
-    pool.require_processes(jobs, len(study.trials))
     study.claim()
-    tasks: list[TrialTask] = []
-    by_number = {trial.number: trial for trial in study.trials}
-    for trial in study.trials:
-        folder = RunFolder(study.folder_of(trial))
-        summary = folder.finished()
-        if summary is not None:
-            yield TrialResult.of_summary(trial, folder.path, summary)
-        else:
-            tasks.append(TrialTask(trial.number, trial.overrides, folder.path))
-    if not tasks:
-        return
-    # Once, before many processes fetch the same file, and before any of them fails for want of it.
-    # As the first of them reads it: data with folds of its own has no other reading.
-    first = load_variant(study.base, tasks[0].overrides).spec
-    load_dataset(first.data, study.base.folder, first.seed)
-    with closing(execute(study.base, tasks, jobs, stop, study.require_there)) as outcomes:
-        for task, outcome in outcomes:
-            trial = by_number[task.number]
-            if isinstance(outcome, Trained):
-                yield TrialResult.of_summary(trial, task.folder, outcome.summary)
-            elif isinstance(outcome, Failed):
-                yield TrialResult(
-                    trial,
-                    str(task.folder),
-                    outcome.status,
-                    error=outcome.message,
-                    exit_code=outcome.exit_code,
-                    again=outcome.again,
-                )
+    with closing(executor):
+        yield from _Course(study, executor, stop).results()
+
+
+class _Course:
+    """The trials of one study on their way through an executor."""
+
+    def __init__(self, study: Study, executor: Executor, stop: StopRequest) -> None:
+        self._study, self._executor, self._stop = study, executor, stop
+        self._search = Search(study)
+        self._under_way: dict[int, Trial] = {}
+        self._again: deque[TrialTask] = deque()  # whose processes have died
+        self._elsewhere: deque[TrialTask] = deque()  # that another process trains
+        self._deaths: Counter[int] = Counter()
+        self._begun = False
+        self._full = False
+
+    def results(self) -> Iterator[TrialResult]:
+        halted = False
+        while True:
+            if self._stop and not halted:
+                halted = True
+                self._executor.halt()
+            yield from self._give(open_=not (halted or self._full))
+            if not self._executor.busy:
+                return
+            for task, outcome in self._executor.outcomes(_LOOK):
+                result = self._result(task, outcome)
+                if result is not None:
+                    yield self._told(result)
+
+    def _give(self, *, open_: bool) -> Iterator[TrialResult]:
+        """Give what may begin to workers that are free; the results of trials that were finished before."""
+        while open_ and self._executor.free:
+            if self._again:
+                task = self._again.popleft()
+            elif (trial := self._search.following()) is not None:
+                folder = RunFolder(self._study.folder_of(trial))
+                summary = folder.finished()
+                if summary is not None:
+                    yield self._told(TrialResult.of_summary(trial, folder.path, summary))
+                    continue
+                task = TrialTask(trial.number, trial.overrides, folder.path)
+                self._under_way[trial.number] = trial
+            elif self._elsewhere:
+                task = self._elsewhere.popleft()
+            else:
+                return
+            self._study.require_there()
+            self._begin(task)
+            self._executor.give(task)
+
+    def _begin(self, task: TrialTask) -> None:
+        """Read the data once, before many processes fetch the same file, and before any of them fails for want of it.
+
+        As the first trial reads it: data with folds of its own has no other reading.
+        """
+        if not self._begun:
+            first = load_variant(self._study.base, task.overrides).spec
+            load_dataset(first.data, self._study.base.folder, first.seed)
+            self._begun = True
+
+    def _result(self, task: TrialTask, outcome: Outcome) -> TrialResult | None:
+        """The result of a trial whose outcome this is; None where it has none, or is given again."""
+        if isinstance(outcome, Elsewhere):
+            self._elsewhere.append(replace(task, patient=True))
+            return None
+        if isinstance(outcome, Failed) and outcome.lost:
+            self._deaths[task.number] += 1
+            if self._deaths[task.number] < _LIVES:
+                self._again.append(task)
+                return None
+        trial = self._under_way.pop(task.number)
+        if isinstance(outcome, Trained):
+            return TrialResult.of_summary(trial, task.folder, outcome.summary)
+        if not isinstance(outcome, Failed):
+            return None
+        self._full = self._full or outcome.full
+        return TrialResult(
+            trial,
+            str(task.folder),
+            outcome.status,
+            error=outcome.message,
+            exit_code=outcome.exit_code,
+            again=outcome.again,
+        )
+
+    def _told(self, result: TrialResult) -> TrialResult:
+        self._search.tell(result)
+        return result
 
 
 def in_order(results: Iterable[TrialResult]) -> Iterator[TrialResult]:
@@ -117,12 +137,3 @@ def in_order(results: Iterable[TrialResult]) -> Iterator[TrialResult]:
             yield early.pop(following)
             following += 1
     yield from (early[number] for number in sorted(early))
-
-
-def higher_is_better(spec: Spec, column: str) -> bool:
-    """The direction of a column of the metrics."""
-    metric = metric_of(column)
-    for each in spec.metrics:
-        if each.column == metric:
-            return each.higher_is_better
-    return metric in components("metric") and bool(components("metric")[metric].higher_is_better)

@@ -1,131 +1,252 @@
-"""The list of trials, a pure function of the sweep section and the spec's seed.
+"""The space of a sweep: which paths a point of it sets, in which order, and to what.
 
-Trial k is the same whatever ran before it, on however many processes, and
-however many draws there are in all: more draws only add trials at the end.
+A path may be there only where a condition holds, and a value may follow from
+others: both are formulas over the values chosen before them, and over the spec.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
+from nnctl.components.base import Distribution
 from nnctl.errors import SpecError, UsageError
 from nnctl.spec.document import Sweep
-from nnctl.spec.override_syntax import parse_override
+from nnctl.spec.load import Loaded
+from nnctl.spec.overrides import place_of
+from nnctl.spec.schema.forms import fields_of
+from nnctl.spec.yaml.tree import MappingNode, Node, SequenceNode, plain_data, text_of
+from nnctl.sweep.formula import Formula, read
 
-MOST = 100_000
-"""Trials of a sweep at most."""
+Choose = Callable[[str, Distribution], object]
+"""A choice of a value for a path of the space."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One run of a sweep.
+class Point:
+    """A point of the space. left_out: parts of the spec whose condition does not hold."""
 
-    combination: equal for the trials that differ in nothing but the seed and the fold.
-    seed: of the run, None where the settings say it.
-    fold: (the part that validates, the number of parts), None without cross-validation.
-    """
-
-    number: int
-    combination: int
     settings: Mapping[str, object]
-    seed: int | None
-    fold: tuple[int, int] | None = None
+    left_out: tuple[str, ...] = ()
+
+
+class Space:
+    """The space of a sweep over a spec."""
+
+    def __init__(self, base: Loaded, sweep: Sweep) -> None:
+        """Read the formulas and find the order in which values are chosen.
+
+        Raises SpecError where a formula cannot be read, or where values follow from one another in a circle.
+        """
+        self._base, self._sweep = base, sweep
+        self.distributions = sweep.space
+        self._only = {path: self._read(f"only.{path}", text) for path, text in sweep.only.items()}
+        self._derived = {path: self._read(f"derived.{path}", text) for path, text in sweep.derived.items()}
+        self._places = {path: self._place(path) for path in self._names()}
+        self._known = {
+            name: self._value_in_spec(name)
+            for formula in (*self._only.values(), *self._derived.values())
+            for name in formula.names
+            if self._chosen(name) is None
+        }
+        self._order = self._ordered()
+        self._refuse_unused()
 
     @property
-    def overrides(self) -> tuple[str, ...]:
-        """The settings as `path=value`, as `--set` takes them."""
-        # A component comes before its fields, which it would wipe out.
-        ordered = sorted(self.settings.items(), key=lambda item: _depth(item[0]))
-        seed = () if self.seed is None else (f"seed={self.seed}",)
-        fold = () if self.fold is None else (f"data.fold={write(list(self.fold))}",)
-        return (*(f"{path}={write(value)}" for path, value in ordered), *seed, *fold)
+    def conditional(self) -> bool:
+        """True where not every point has every path."""
+        return bool(self._only)
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """Names that are chosen for other values to follow from, and are no part of the spec."""
+        used = {name for formula in self._formulas() for name in formula.names}
+        paths = (*self._sweep.grid, *self.distributions, *self._derived)
+        return frozenset(path for path in paths if path in used and self._is_variable(path))
 
-@cache
-def _depth(path: str) -> int:
-    """The number of steps of a path, however it is written; 0 of one that cannot be read, which loading will say."""
-    try:
-        return len(parse_override(f"{path}=null").steps)
-    except SpecError:
-        return 0
+    def point(self, choose: Choose, given: Mapping[str, object] | None = None) -> Point:
+        """A point whose values `choose` chooses, one after the other. given: values that are settled before.
 
+        Raises SpecError where a formula has no value for them.
+        """
+        settings: dict[str, object] = dict(given or {})
+        left_out: list[str] = []
+        for path in self._order:
+            if any(self._within(path, part) for part in left_out):
+                continue
+            if path in self._only and not self._holds(f"only.{path}", self._only[path], settings):
+                if path not in self.distributions and path not in self._derived:
+                    left_out.append(path)
+                continue
+            if path in self.distributions:
+                settings[path] = choose(path, self.distributions[path])
+            elif path in self._derived:
+                self._derive(path, settings)
+        # A path that was chosen before the part around it was left out goes with it.
+        kept = {p: v for p, v in settings.items() if not any(self._within(p, part) for part in left_out)}
+        return Point(kept, tuple(left_out))
 
-_NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+    def points(self, given: Mapping[str, object]) -> Iterator[Point]:
+        """Every point of a space whose values are finite in number, the last path fastest.
 
+        Raises SpecError where a path has more values than can be listed.
+        """
+        digits: list[int] = []
+        while True:
+            radices: list[int] = []
+            yield self.point(partial(self._counted, digits, radices), given)
+            digits += [0] * (len(radices) - len(digits))
+            # The next number of a count whose digits each have a radix of their own.
+            while digits and digits[-1] + 1 == radices[len(digits) - 1]:
+                digits.pop()
+            if not digits:
+                return
+            digits[-1] += 1
 
-def write(value: object) -> str:
-    """A value as YAML in flow style: JSON, with what YAML does not take as it is escaped."""
-    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    def _counted(self, digits: Sequence[int], radices: list[int], path: str, distribution: Distribution) -> object:
+        """The value that the next digit stands for, the first where there is none; its radix is added."""
+        values = self._listed(path, distribution)
+        index = digits[len(radices)] if len(radices) < len(digits) else 0
+        radices.append(len(values))
+        return values[index]
 
+    def _listed(self, path: str, distribution: Distribution) -> Sequence[object]:
+        values = distribution.support().values()
+        if values is None:
+            raise self._base.error(
+                f"sweep.space.{path}",
+                f"'{path}' has no finite number of values, and the sampler grid tries every one",
+                hint="give it a step, or name its values: {type: choice, values: […]}",
+            )
+        return values
 
-def trials(sweep: Sweep, seed: int) -> tuple[Trial, ...]:
-    """Trials: every grid combination with every random draw with every seed and every fold.
+    def _names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._sweep.grid, *self.distributions, *self._derived, *self._only)))
 
-    The trials of a combination come together, and of these the folds of a seed.
-    The last path of the grid varies fastest. Every combination of the grid meets the same draws.
-    Raises UsageError where the section asks for nothing, for more than `MOST`, or for what contradicts itself.
-    """
-    _check(sweep)
-    count = math.prod(map(len, sweep.grid.values())) * (sweep.trials or 1) * sweep.seeds * (sweep.folds or 1)
-    if count > MOST:
-        raise UsageError(
-            f"sweep: {count:,} trials; a sweep has {MOST:,} at most\n"
-            "  leave values out, or draw from the combinations: --random N with --space"
+    def _formulas(self) -> tuple[Formula, ...]:
+        return (*self._only.values(), *self._derived.values())
+
+    def _read(self, where: str, text: str) -> Formula:
+        try:
+            return read(text)
+        except UsageError as error:
+            message, _, hint = str(error).partition("\n")
+            raise self._base.error(f"sweep.{where}", message, hint=hint.strip()) from None
+
+    def _place(self, path: str) -> tuple[str, ...]:
+        try:
+            return place_of(self._base.tree, path)
+        except SpecError:
+            return (path,)  # A variable; or what loading will refuse.
+
+    def _within(self, path: str, part: str) -> bool:
+        outer = self._places[part]
+        return path != part and self._places.get(path, ())[: len(outer)] == outer
+
+    def _is_variable(self, path: str) -> bool:
+        return "." not in path and "[" not in path and path not in fields_of(type(self._base.spec))
+
+    def _chosen(self, name: str) -> str | None:
+        """The path that is chosen and that a name in a formula means, or lies in: `optimizer` for `optimizer.type`."""
+        paths = (*self._sweep.grid, *self.distributions, *self._derived)
+        steps = name.split(".")
+        return next((p for n in range(len(steps), 0, -1) if (p := ".".join(steps[:n])) in paths), None)
+
+    def _value_in_spec(self, name: str) -> object:
+        """The value of a path that the search leaves as the spec has it."""
+        node: Node | None = self._base.tree
+        for step in name.split("."):
+            if isinstance(node, MappingNode):
+                node = node.get(step)
+            elif isinstance(node, SequenceNode) and step.lstrip("-").isdigit() and abs(int(step)) < len(node.items):
+                node = node.items[int(step)]
+            elif step != "type" or text_of(node) is None:  # The bare name of a component is its type.
+                node = None
+        if node is not None:
+            return _told(plain_data(node))
+        where = next(
+            f"{kind}.{path}"
+            for kind, formulas in (("only", self._only), ("derived", self._derived))
+            for path, formula in formulas.items()
+            if name in formula.names
         )
-    draws: list[dict[str, object]] = [_draw(sweep, seed, index) for index in range(sweep.trials or 0)] or [{}]
-    listed: list[Trial] = []
-    for combination, settings in enumerate(_combinations(sweep, draws)):
-        for replicate in range(sweep.seeds):
-            run_seed = None if "seed" in settings else seed + replicate
-            for part in [None] if sweep.folds is None else range(sweep.folds):
-                fold = None if part is None or sweep.folds is None else (part, sweep.folds)
-                listed.append(Trial(len(listed), combination, settings, run_seed, fold))
-    return tuple(listed)
-
-
-def _combinations(sweep: Sweep, draws: list[dict[str, object]]) -> Iterator[dict[str, object]]:
-    for draw in draws:
-        for values in itertools.product(*sweep.grid.values()):
-            yield dict(zip(sweep.grid, values)) | draw
-
-
-def _draw(sweep: Sweep, seed: int, index: int) -> dict[str, object]:
-    return {path: law.quantile(_uniform(seed, index, path)) for path, law in sweep.random.items()}
-
-
-def _uniform(seed: int, index: int, path: str) -> float:
-    """A number in [0, 1), of 53 bits of a hash: no draw depends on another path or on the draws before it."""
-    digest = hashlib.sha256(json.dumps([seed, index, path]).encode()).digest()
-    return (int.from_bytes(digest[:8]) >> 11) * 2.0**-53
-
-
-def _check(sweep: Sweep) -> None:
-    both = [path for path in sweep.grid if path in sweep.random]
-    if both:
-        raise UsageError(f"sweep: '{both[0]}' is in the grid and among what is drawn; leave it out of one of them")
-    if sweep.random and sweep.trials is None:
-        raise UsageError("sweep: how many draws? say it by --random N, or by trials in the sweep section")
-    if sweep.trials is not None and not sweep.random:
-        raise UsageError(
-            f"sweep: {sweep.trials} draws of nothing\n"
-            "  --space optimizer.learning_rate=0.001:1:log names something to draw"
+        raise self._base.error(
+            f"sweep.{where}",
+            f"'{name}' is neither searched nor said in the spec",
+            hint=f"'{name}' in quotes is a word" if "." not in name else "",
         )
-    if not sweep.grid and not sweep.random and sweep.seeds == 1 and sweep.folds is None:
-        raise UsageError(
-            "nothing to sweep\n"
-            "  --grid optimizer.learning_rate=0.01,0.1,1 tries three values; so does a sweep section in the spec"
-        )
-    folded = [path for path in (*sweep.grid, *sweep.random) if path in ("data", "data.fold", "data.validation")]
-    if sweep.folds is not None and folded:
-        raise UsageError(
-            f"sweep: '{folded[0]}' is searched, and cross-validation holds out parts of its own; do one of the two"
-        )
-    if sweep.seeds > 1 and "seed" in (*sweep.grid, *sweep.random):
-        raise UsageError("sweep: 'seed' is searched, and several seeds are asked for; do one of the two")
+
+    def _ordered(self) -> tuple[str, ...]:
+        """The paths, each behind those that its formula names and behind the part of the spec that it lies in."""
+        sorter: TopologicalSorter[str] = TopologicalSorter()
+        for path in (*self.distributions, *self._derived, *self._only):
+            formulas = [f[path] for f in (self._only, self._derived) if path in f]
+            before = [c for formula in formulas for n in formula.names if (c := self._chosen(n)) is not None]
+            around = [part for part in self._only if self._within(path, part)]
+            sorter.add(path, *(b for b in (*before, *around) if b not in self._sweep.grid))
+        try:
+            return tuple(sorter.static_order())
+        except CycleError as error:
+            circle = list(dict.fromkeys(error.args[1]))
+            kind = next(kind for kind in ("derived", "only") for p in circle if p in getattr(self._sweep, kind))
+            path = next(p for p in circle if p in getattr(self._sweep, kind))
+            raise self._base.error(
+                f"sweep.{kind}.{path}", f"values follow from one another in a circle: {' → '.join(error.args[1])}"
+            ) from None
+
+    def _refuse_unused(self) -> None:
+        """Raise SpecError where a condition is on what is neither searched nor a part of the spec."""
+        for path in self._only:
+            if path in self.distributions or path in self._derived:
+                continue
+            try:
+                place_of(self._base.tree, path)
+            except SpecError as error:
+                raise self._base.error(
+                    f"sweep.only.{path}", f"'{path}' is neither searched nor a part of the spec"
+                ) from error
+
+    def _derive(self, path: str, settings: dict[str, object]) -> None:
+        formula = self._derived[path]
+        values = self._values(formula, settings)
+        if values is not None:
+            settings[path] = self._said(f"derived.{path}", formula, values)
+
+    def _holds(self, where: str, formula: Formula, settings: Mapping[str, object]) -> bool:
+        values = self._values(formula, settings)
+        return values is not None and bool(self._said(where, formula, values))
+
+    def _said(self, where: str, formula: Formula, values: Mapping[str, Any]) -> object:
+        try:
+            result: object = formula.value(values)
+        except UsageError as error:
+            raise self._base.error(f"sweep.{where}", str(error)) from None
+        return result
+
+    def _values(self, formula: Formula, settings: Mapping[str, object]) -> dict[str, Any] | None:
+        """The values of a formula's names; None where one of them is not there in this point."""
+        values: dict[str, Any] = {}
+        for name in formula.names:
+            path = self._chosen(name)
+            if path is None:
+                values[name] = self._known[name]
+                continue
+            if path not in settings:
+                return None
+            value = settings[path]
+            for step in name[len(path) :].split(".")[1:]:
+                if step == "type" and isinstance(value, str):
+                    continue  # The bare name of a component is its type.
+                if not isinstance(value, Mapping) or step not in value:
+                    return None
+                value = value[step]
+            values[name] = _told(value)
+        return values
+
+
+def _told(value: object) -> object:
+    """A value as formulas see it: of a component its type."""
+    return value["type"] if isinstance(value, Mapping) and "type" in value else value

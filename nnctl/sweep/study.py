@@ -1,16 +1,18 @@
-"""The study of a sweep: its spec, its trials, and the folder of its results."""
+"""The study of a sweep: its spec, its space, its trials, and the folder of its results."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nnctl.errors import Diagnostic, Location, RunError, SpecError
+from nnctl.components.kinds.running import LearningSampler
+from nnctl.components.samplers import Grid
+from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
@@ -23,23 +25,55 @@ from nnctl.spec.override_syntax import ORIGIN
 from nnctl.spec.overrides import place_of
 from nnctl.spec.variants import Variants
 from nnctl.spec.yaml.tree import MappingNode
-from nnctl.sweep.space import Trial, trials, write
+from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
+from nnctl.sweep.formula import Formula
+from nnctl.sweep.learning import require_package
+from nnctl.sweep.objectives import read_constraints
+from nnctl.sweep.space import Point, Space
+from nnctl.sweep.trial import Trial, write
 from nnctl.training.specs import open_spec
+
+_SAMPLES = 100
+"""Points of a space that are checked where nobody knows yet which will be tried."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep with its trials, each of them checked. `folder` need not exist yet.
+    """A sweep, checked. `folder` need not exist yet.
 
     base: the spec that the trials' overrides apply to, read once: a file that is edited
     while the sweep runs changes none of them.
+    points: of every combination; where proposals learn, random ones, to check the space by.
+    combinations: how many there will be.
     """
 
     base: Loaded
     spec: Spec
     sweep: Sweep
-    trials: tuple[Trial, ...]
+    space: Space
+    constraints: tuple[Formula, ...]
+    points: Sequence[Point]
+    combinations: int
     folder: Path
+
+    @property
+    def learns(self) -> bool:
+        """True where what is tried depends on results."""
+        return isinstance(self.sweep.sampler, LearningSampler)
+
+    @property
+    def count(self) -> int:
+        """The number of trials."""
+        return self.combinations * runs_of_each(self.sweep)
+
+    def runs(self, combination: int, point: Point) -> Sequence[Trial]:
+        """The trials of a combination."""
+        return runs(self.sweep, self.spec.seed, combination, point, self.space.variables)
+
+    def samples(self) -> Iterable[Trial]:
+        """Every trial; where proposals learn, trials at the points that the space is checked by."""
+        for index, point in enumerate(self.points):
+            yield from self.runs(index, point)
 
     def folder_of(self, trial: Trial) -> Path:
         """The run folder of a trial."""
@@ -91,15 +125,73 @@ def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -
     loaded = open_spec(given, overrides)
     spec = loaded.spec
     sweep = spec.sweep or Sweep()
+    require_sense(sweep)
     _require_distinct(loaded, sweep)
-    listed = trials(sweep, spec.seed)
-    if sweep.ensemble is not None and sweep.ensemble > len(listed):
-        few = f"the sweep has {len(listed)} trial{'' if len(listed) == 1 else 's'}"
-        raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
+    space = Space(loaded, sweep)
+    constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
+    if isinstance(sweep.sampler, LearningSampler):
+        require_package(sweep.sampler)
+        points = [point for index in range(_SAMPLES) for point in drawn(space, sweep, spec.seed, index)]
+        combinations = sweep.trials or 1
+    else:
+        points = listed(space, sweep, spec.seed)
+        combinations = len(points)
     base = _without_settings(loaded)
-    _check(base, listed)
     folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
-    return Study(base, spec, sweep, listed, folder)
+    study = Study(base, spec, sweep, space, constraints, points, combinations, folder)
+    if sweep.ensemble is not None and sweep.ensemble > study.count:
+        few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
+        raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
+    _check(base, study.samples())
+    return study
+
+
+def require_sense(sweep: Sweep) -> None:
+    """Raise UsageError where the section asks for nothing, or for what contradicts itself."""
+    searched = (*sweep.grid, *sweep.space, *sweep.derived)
+    twice = next((path for path in searched if searched.count(path) > 1), None)
+    if twice is not None:
+        raise UsageError(f"sweep: '{twice}' is searched in two ways; leave it out of one of grid, space and derived")
+    if sweep.space and sweep.trials is None and not isinstance(sweep.sampler, Grid):
+        raise UsageError("sweep: how many trials? say it by --trials N, or by trials in the sweep section")
+    if sweep.trials is not None and not sweep.space:
+        raise UsageError(
+            f"sweep: {sweep.trials} trials of nothing\n"
+            "  --space optimizer.learning_rate=0.001:1:log names something to draw"
+        )
+    if not sweep.grid and not sweep.space and sweep.seeds == 1 and sweep.folds is None:
+        raise UsageError(
+            "nothing to sweep\n"
+            "  --grid optimizer.learning_rate=0.01,0.1,1 tries three values; so does a sweep section in the spec"
+        )
+    if isinstance(sweep.sampler, LearningSampler):
+        _require_sense_to_learn(sweep, sweep.sampler)
+    folded = [path for path in searched if path in ("data", "data.fold", "data.validation")]
+    if sweep.folds is not None and folded:
+        raise UsageError(
+            f"sweep: '{folded[0]}' is searched, and cross-validation holds out parts of its own; do one of the two"
+        )
+    if sweep.seeds > 1 and "seed" in searched:
+        raise UsageError("sweep: 'seed' is searched, and several seeds are asked for; do one of the two")
+
+
+def _require_sense_to_learn(sweep: Sweep, sampler: LearningSampler) -> None:
+    """Raise UsageError where a sampler that learns has nothing to choose, or cannot do what is asked."""
+    if not sweep.space:
+        raise UsageError(
+            f"sweep: the sampler {sampler.type} has nothing to propose\n"
+            "  --space optimizer.learning_rate=0.001:1:log names something"
+        )
+    if sweep.grid:
+        path = next(iter(sweep.grid))
+        raise UsageError(
+            f"sweep: '{path}' is in the grid, all of which is tried, and the sampler {sampler.type} chooses what is\n"
+            f"  let it choose: --space '{path}={{type: choice, values: […]}}'"
+        )
+    if len(sweep.objectives) > 1 and not sampler.several:
+        raise UsageError(
+            f"sweep: the sampler {sampler.type} has one objective, and monitor names several\n  tpe takes several"
+        )
 
 
 def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
@@ -114,20 +206,24 @@ def _without_settings(loaded: Loaded) -> Loaded:
     entry = root.entries.get("sweep") if isinstance(root, MappingNode) else None
     if not isinstance(root, MappingNode) or entry is None or not isinstance(entry.value, MappingNode):
         return loaded
-    return load_tree(root.with_entry(entry.key, entry.value.without("grid", "random")), loaded)
+    return load_tree(
+        root.with_entry(entry.key, entry.value.without("grid", "space", "only", "derived", "sampler", "constraints")),
+        loaded,
+    )
 
 
 def _require_distinct(loaded: Loaded, sweep: Sweep) -> None:
     """Raise SpecError where two paths of the search are one place, or two values of the grid are one."""
     places: dict[tuple[str, ...], str] = {}
-    for path in (*sweep.grid, *sweep.random):
+    for path in (*sweep.grid, *sweep.space, *sweep.derived):
         try:
             place = place_of(loaded.tree, path)
         except SpecError:
             continue  # Loading the trials says it, of every path at once.
         before = places.setdefault(place, path)
         if before != path:
-            where = f"sweep.{'grid' if path in sweep.grid else 'random'}.{path}"
+            kind = next(kind for kind in ("grid", "space", "derived") if path in getattr(sweep, kind))
+            where = f"sweep.{kind}.{path}"
             raise loaded.error(
                 where, f"'{path}' and '{before}' are the same value of the spec", hint="search one of the two"
             )
@@ -154,12 +250,12 @@ def _alike(value: object) -> object:
     return (isinstance(value, bool), value)
 
 
-def _check(base: Loaded, listed: Sequence[Trial]) -> None:
+def _check(base: Loaded, trials: Iterable[Trial]) -> None:
     """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any."""
     variants = Variants(base)
     problems: dict[tuple[str, str], Diagnostic] = {}
     bad = 0
-    for trial in listed:
+    for trial in trials:
         try:
             variants.check(trial.overrides)
         except SpecError as error:
@@ -190,11 +286,20 @@ def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
 
 
 def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
-    """The content of `sweep.json`: all that decides what trial k is. Draws may grow in number in the same folder."""
+    """The content of `sweep.json`: all that decides what trial k is. Trials may grow in number in the same folder."""
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
-    # The order of the grid's paths is the order of its trials.
-    grid = [[path, to_data(values)] for path, values in sweep.grid.items()]
-    content = {"grid": grid, "random": to_data(sweep.random), "seeds": sweep.seeds, "folds": sweep.folds, "spec": base}
+    content = {
+        # The order of the paths is the order of the trials.
+        **{kind: [[path, to_data(value)] for path, value in getattr(sweep, kind).items()]
+           for kind in ("grid", "space", "only", "derived")},
+        "sampler": to_data(sweep.sampler),
+        "learning": {"lag": sweep.lag, "objectives": sweep.objectives, "constraints": sweep.constraints}
+        if isinstance(sweep.sampler, LearningSampler)
+        else None,
+        "seeds": sweep.seeds,
+        "folds": sweep.folds,
+        "spec": base,
+    }  # fmt: skip
     return dict(json.loads(json.dumps(content)))
 
 

@@ -43,7 +43,7 @@ from nnctl.training.events import (
     Value,
     rows_digest,
 )
-from nnctl.training.monitor import Monitor, metric_of, require_column
+from nnctl.training.monitor import Monitor, metric_of, monitored_column, require_column
 from nnctl.training.rates import Rates, at_step
 from nnctl.training.signals import StopRequest
 from nnctl.training.timetable import Timetable
@@ -127,13 +127,11 @@ class Loop:
 
     def _monitor(self) -> Monitor | None:
         stopping = self.spec.schedule.early_stopping
-        if stopping is not None:
-            column = stopping.monitor
-            require_column(column, self.columns, "early stopping")
-        elif "validation" in self.sizes:
-            column = "validation_accuracy" if "accuracy" in self.engine.metric_names else "validation_cost"
-        else:
+        column = monitored_column(self.spec, self.sizes, labels="accuracy" in self.engine.metric_names)
+        if column is None:
             return None
+        if stopping is not None:
+            require_column(column, self.columns, "early stopping")
         return Monitor.of(column, self.engine.higher_is_better(metric_of(column)), stopping)
 
     def _column_of_rates(self) -> str | None:

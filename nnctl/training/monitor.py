@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nnctl.errors import UsageError
-from nnctl.spec.document import EarlyStopping
+from nnctl.spec.document import EarlyStopping, Spec
 
 SPLITS = ("train", "validation", "test")
 
@@ -33,6 +33,18 @@ def require_column(column: str, columns: Sequence[str], key: str) -> None:
     if column.startswith("validation_") and not any(name.startswith("validation_") for name in measured):
         hint = "\n  the data has no validation split: give it one with data.validation"
     raise UsageError(f"{key} monitors '{column}', which is not measured\n  measured: {', '.join(measured)}{hint}")
+
+
+def monitored_column(spec: Spec, splits: Collection[str], *, labels: bool) -> str | None:
+    """The column that a run monitors: early stopping's, else that of the validation split; None without either.
+
+    labels: True where targets are labels, so that accuracy is measured.
+    """
+    if spec.schedule.early_stopping is not None:
+        return spec.schedule.early_stopping.monitor
+    if "validation" not in splits:
+        return None
+    return "validation_accuracy" if labels else "validation_cost"
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def dense(fields: str) -> str:
         ("schedule", "{learning_rate: 0.1}", "a number for 'learning_rate' belongs in 'optimizer'"),
         ("optimizer", "{type: sgd, learning_rate: cosine}",
          "'cosine' is a schedule: write schedule: {learning_rate: cosine}"),
-        ("sweep", "{trials: 3, random: {seed: [1, 2]}}", "write {type: choice, values: [1, 2]}"),
+        ("sweep", "{trials: 3, space: {seed: [1, 2]}}", "write {type: choice, values: [1, 2]}"),
         # a component as a key
         ("optimizer", "{adam: {lr: 0.1}}", "write {type: adam, learning_rate: 0.1}"),
         ("optimizer", "{Adam: {lr: 0.1}}", "write {type: adam, learning_rate: 0.1}"),

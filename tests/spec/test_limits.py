@@ -117,7 +117,7 @@ def test_long_and_deep_values(layer, words):
         "layers." + "9" * 5_000 + ".units=3",
         "layers." + "k" * 100_000 + "=3",
         "." * 100_000,
-        "sweep.random={layers.0.units: {type: int_uniform, low: 1, high: " + "9" * 500 + "}}",
+        "sweep.space={layers.0.units: {type: int_uniform, low: 1, high: " + "9" * 500 + "}}",
         "sweep.grid={layers.0.units: " + "[" * 1000 + "]" * 1000 + "}",
     ],
     ids=lambda text: text[:24],

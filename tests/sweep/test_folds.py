@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from listing import trials
 
 from nnctl.errors import RunError, UsageError
 from nnctl.runs.sweeps import best_runs
 from nnctl.spec.document import Sweep
-from nnctl.sweep.space import trials
 
 SPEC = """\
 name: blobs
@@ -64,9 +64,10 @@ def test_each_fold_is_a_run_and_together_they_are_a_mean_with_its_error() -> Non
     assert sizes == [{"train": 40, "validation": 10, "test": 12}] * 5
     (standing,) = json.loads(Path("sweep/results.json").read_text())["ranking"]
     values = [row["value"] for row in rows]
-    assert standing["mean"] == pytest.approx(statistics.fmean(values))
-    assert standing["standard_error"] == pytest.approx(statistics.stdev(values) / 5**0.5)
-    assert f"± {standing['standard_error']:.2g} over 5 runs" in done.stderr
+    error = standing["standard_errors"]["validation_accuracy"]
+    assert standing["means"] == pytest.approx({"validation_accuracy": statistics.fmean(values)})
+    assert error == pytest.approx(statistics.stdev(values) / 5**0.5)
+    assert f"± {error:.2g} over 5 runs" in done.stderr
 
     ranked = sorted(rows, key=lambda row: (-row["value"], row["trial"]))
     assert best_runs(Path("sweep"), 2) == [Path(row["folder"]) for row in ranked[:2]]

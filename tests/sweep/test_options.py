@@ -43,7 +43,7 @@ def test_grid_paths_may_select_by_name() -> None:
 def test_space(text: str, law: object) -> None:
     loaded = load_text(SPEC, overrides=[space(text)])
     assert loaded.spec.sweep is not None
-    assert loaded.spec.sweep.random == {"a.b": law}
+    assert loaded.spec.sweep.space == {"a.b": law}
 
 
 @pytest.mark.parametrize("text", ["", "a.b", "a.b=", "=1,2"])

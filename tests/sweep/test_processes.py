@@ -10,15 +10,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from witness import Witness
 
 from nnctl.errors import UsageError
 from nnctl.sweep.executors import worker
-from nnctl.sweep.executors.pool import most_processes, require_processes
-from nnctl.sweep.executors.worker import Elsewhere, Failed, Trained, TrialTask
+from nnctl.sweep.executors.contract import Elsewhere, Failed, Trained, TrialTask
+from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_processes
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import load_trial, read_study
 from nnctl.training import session
@@ -97,7 +97,7 @@ def test_a_trial_of_a_process_that_dies_is_taken_over_by_who_waits(
 
 def test_a_trial_that_another_process_trains_is_left_to_it_or_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     study = read_study(Path("net.yaml"), ["sweep.seeds=2"], Path("found"))
-    task = TrialTask(0, study.trials[0].overrides, Path("found/0000"))
+    task = TrialTask(0, next(iter(study.samples())).overrides, Path("found/0000"))
     events = session.train(load_trial(study.base, task.overrides), out=task.folder)
     next(events)
     assert worker.train(study.base, task, StopRequest()) == Elsewhere()
@@ -197,12 +197,38 @@ def test_no_memory_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_sweep_whose_folder_vanishes_ends_and_makes_no_other() -> None:
     study = read_study(Path("net.yaml"), ["sweep.seeds=3"], Path("found"))
-    results = run(study, 1, StopRequest())
+    results = run(study, LocalProcesses(study.base, 1), StopRequest())
     next(results)
     shutil.rmtree("found")
     with pytest.raises(Exception, match="the sweep's folder was moved or deleted while it ran"):
         list(results)
     assert not Path("found").exists()
+
+
+def test_a_trial_that_kills_every_process_is_given_up_and_the_others_go_on() -> None:
+    """An executor whose processes die of trial 0."""
+
+    class Deadly(LocalProcesses):
+        given: ClassVar[list[int]] = []
+
+        def give(self, task: TrialTask) -> None:
+            self.given.append(task.number)
+            super().give(task)
+            if task.number == 0:
+                busy = next(worker for worker in self._workers if worker.task == task)
+                busy.process.kill()
+                busy.ready = True
+
+    study = read_study(Path("net.yaml"), ["sweep.seeds=3"], Path("found"))
+    results = list(run(study, Deadly(study.base, 1), StopRequest()))
+    assert [(r.trial.number, r.status, r.again) for r in results] == [
+        (0, "killed", True),
+        (1, "finished", False),
+        (2, "finished", False),
+    ]
+    assert Deadly.given == [0, 0, 0, 1, 2]
+    assert results[0].error is not None
+    assert "was killed by SIGKILL, as the system does where memory is short\n  fewer trials" in results[0].error
 
 
 def test_no_more_processes_than_trials_and_than_are_of_use() -> None:

@@ -7,13 +7,14 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from listing import trials
 
 from nnctl.components.distributions import Choice, Integer, LogUniform, Uniform
 from nnctl.components.registry import components
 from nnctl.errors import UsageError
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import load_text
-from nnctl.sweep.space import trials, write
+from nnctl.sweep.trial import write
 
 GRID = {"optimizer.learning_rate": (0.1, 1.0), "layers.0.units": (3, 4)}
 LAWS = {"optimizer.learning_rate": LogUniform(low=1e-4, high=1.0), "layers.0.units": Integer(low=3, high=5)}
@@ -36,21 +37,21 @@ def test_seeds_alone_are_a_sweep() -> None:
 
 
 def test_more_draws_only_add_trials() -> None:
-    few, many = (trials(Sweep(random=LAWS, trials=n), 0) for n in (3, 9))
+    few, many = (trials(Sweep(space=LAWS, trials=n), 0) for n in (3, 9))
     assert many[:3] == few
     assert len({t.settings["optimizer.learning_rate"] for t in many}) == 9
 
 
 def test_a_draw_does_not_depend_on_the_other_paths() -> None:
-    both = trials(Sweep(random=LAWS, trials=4), 0)
+    both = trials(Sweep(space=LAWS, trials=4), 0)
     path = "optimizer.learning_rate"
-    alone = trials(Sweep(random={path: LAWS[path]}, trials=4), 0)
+    alone = trials(Sweep(space={path: LAWS[path]}, trials=4), 0)
     assert [t.settings[path] for t in both] == [t.settings[path] for t in alone]
 
 
 def test_every_grid_combination_meets_the_same_draws() -> None:
     listed = trials(
-        Sweep(grid={"schedule.epochs": (1, 2)}, random={"optimizer.learning_rate": Uniform(low=0, high=1)}, trials=3), 0
+        Sweep(grid={"schedule.epochs": (1, 2)}, space={"optimizer.learning_rate": Uniform(low=0, high=1)}, trials=3), 0
     )
     rates = {
         n: [t.settings["optimizer.learning_rate"] for t in listed if t.settings["schedule.epochs"] == n] for n in (1, 2)
@@ -60,7 +61,7 @@ def test_every_grid_combination_meets_the_same_draws() -> None:
 
 def test_draws_are_what_they_were() -> None:
     """Golden: a changed draw would mix two searches in one folder."""
-    listed = trials(Sweep(random={"a": Uniform(low=0.0, high=1.0)}, trials=3), 0)
+    listed = trials(Sweep(space={"a": Uniform(low=0.0, high=1.0)}, trials=3), 0)
     assert [t.settings["a"] for t in listed] == GOLDEN
 
 
@@ -76,9 +77,9 @@ def test_a_component_is_set_before_its_fields() -> None:
     ("sweep", "message"),
     [
         (Sweep(), "nothing to sweep"),
-        (Sweep(random=LAWS), "how many draws"),
-        (Sweep(trials=3), "3 draws of nothing"),
-        (Sweep(grid={"layers.0.units": (1,)}, random=LAWS, trials=1), "'layers.0.units' is in the grid and"),
+        (Sweep(space=LAWS), "how many trials"),
+        (Sweep(trials=3), "3 trials of nothing"),
+        (Sweep(grid={"layers.0.units": (1,)}, space=LAWS, trials=1), "'layers.0.units' is searched in two ways"),
         (Sweep(grid={"seed": (1, 2)}, seeds=2), "do one of the two"),
     ],
 )

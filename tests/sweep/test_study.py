@@ -41,7 +41,7 @@ def numbers(count: int) -> str:
         (lambda count: [f"sweep.grid.optimizer.learning_rate={numbers(count)}", "sweep.grid.data.noise=[1, 2, 3]"], 3),
         (
             lambda count: [
-                "sweep.random.optimizer.learning_rate={type: log_uniform, low: 0.001, high: 1}",
+                "sweep.space.optimizer.learning_rate={type: log_uniform, low: 0.001, high: 1}",
                 f"sweep.trials={count}",
             ],
             1,
@@ -53,7 +53,7 @@ def test_a_trial_is_defined_at_one_price_however_many_there_are(search: Callable
     """Ten thousand are a matter of three seconds. each: trials by a value more."""
 
     def define(count: int) -> None:
-        assert len(read_study(Path("net.yaml"), search(count)).trials) == count * each
+        assert read_study(Path("net.yaml"), search(count)).count == count * each
 
     assert grows_evenly(define, 50, 500)
     assert calls(lambda: define(100)) - calls(lambda: define(50)) < 1_000 * 50 * each
@@ -64,7 +64,7 @@ def test_a_trial_is_defined_at_one_price_however_many_there_are(search: Callable
     [
         ("sweep.seeds=1000000000",),
         ("sweep.folds=100001",),
-        ("sweep.random.data.noise={type: uniform, low: 0.1, high: 1}", "sweep.trials=1000000"),
+        ("sweep.space.data.noise={type: uniform, low: 0.1, high: 1}", "sweep.trials=1000000"),
         tuple(f"sweep.grid.{path}={numbers(100)}" for path in ("data.noise", "optimizer.learning_rate", "seed")),
     ],
 )
@@ -100,7 +100,7 @@ def test_true_and_one_are_two_values() -> None:
 def test_one_place_under_two_names_is_refused(one: str, other: str) -> None:
     Path("net.yaml").write_text(
         SPEC
-        + f"sweep: {{grid: {{'{one}': [2]}}, random: {{'{other}': {{type: integer, low: 2, high: 3}}}}, trials: 2}}\n",
+        + f"sweep: {{grid: {{'{one}': [2]}}, space: {{'{other}': {{type: integer, low: 2, high: 3}}}}, trials: 2}}\n",
         encoding="utf-8",
     )
     with pytest.raises(SpecError, match="are the same value of the spec"):
@@ -110,14 +110,14 @@ def test_one_place_under_two_names_is_refused(one: str, other: str) -> None:
 def test_a_component_is_set_before_its_fields_however_their_paths_are_written() -> None:
     search = ["sweep.grid.layers[0].units=[7]", "sweep.grid.layers.0=[{type: dense, units: 3, activation: softmax}]"]
     study = read_study(Path("net.yaml"), [*search, "data.centers=3"])
-    (trial,) = study.trials
+    (trial,) = study.samples()
     assert load_trial(study.base, trial.overrides).spec.layers[0].units == 7  # type: ignore[attr-defined]
 
 
 def test_trials_are_variants_of_what_was_read_not_of_what_the_file_has_become() -> None:
     study = read_study(Path("net.yaml"), ["sweep.grid.layers[name=höhe].activation=[softmax]"])
     Path("net.yaml").write_text("nonsense: true")
-    assert load_trial(study.base, study.trials[0].overrides).spec.schedule.epochs == 2
+    assert load_trial(study.base, next(iter(study.samples())).overrides).spec.schedule.epochs == 2
 
 
 def test_problems_of_trials_are_those_of_the_specs_that_they_make() -> None:

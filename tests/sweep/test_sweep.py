@@ -82,8 +82,8 @@ def test_the_same_line_again_trains_nothing_and_prints_the_same(folder: Path) ->
 
 def test_more_draws_go_on_in_the_same_folder(folder: Path) -> None:
     options = ("--space", "optimizer.learning_rate=1e-3:1:log")
-    few = rows(sweep(folder, *options, "--random", "2"))
-    more = rows(sweep(folder, *options, "--random", "3"))
+    few = rows(sweep(folder, *options, "--trials", "2"))
+    more = rows(sweep(folder, *options, "--trials", "3"))
     assert more[:2] == few
     assert len(more) == 3
 
@@ -141,7 +141,7 @@ def test_the_section_of_the_spec_and_the_ranking(folder: Path) -> None:
     done = sweep(folder, "--out", "found")
     assert [row["monitor"] for row in rows(done)] == ["validation_cost"] * 2
     results = json.loads((folder / "found" / "results.json").read_text())
-    assert results["higher_is_better"] is False
+    assert results["objectives"] == [{"column": "validation_cost", "higher_is_better": False}]
     assert results["ranking"][0]["settings"] == {"optimizer.learning_rate": 0.1}
 
 
@@ -185,22 +185,19 @@ def test_a_signal_saves_every_trial_and_leaves_no_process(
     assert not (folder / "found" / "0002").exists()
 
 
-def test_a_killed_worker_costs_its_trial_only(folder: Path, witness: Witness) -> None:
+def test_a_trial_whose_worker_is_killed_goes_on_in_another(folder: Path, witness: Witness) -> None:
     psutil = pytest.importorskip("psutil")
+    line = command("--grid", "schedule.epochs=20,1", "--out", "found", *LONG[:2])
     with subprocess.Popen(
-        command("--grid", "schedule.epochs=100000,1", "--out", "found", *LONG[:2], *LONG[4:]),
-        cwd=folder, env=witness.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        line, cwd=folder, env=witness.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         witness.wait_for("0000")
         for child in psutil.Process(process.pid).children():
             if any("spawn_main" in word for word in child.cmdline()):
                 child.kill()
         out, said = process.communicate(timeout=120)
-    found = [json.loads(line) for line in out.splitlines()]
-    assert process.returncode == 2
-    assert [row["status"] for row in found] == ["killed", "finished"]
-    assert (
-        "was killed by SIGKILL, as the system does where memory is short\n  fewer trials at a time" in found[0]["error"]
-    )
-    assert "1 of 2 trials could not be trained; the same line again goes on with them" in said
-    assert json.loads((folder / "found" / "results.json").read_text())["ranking"][0]["trials"] == [1]
+    assert process.returncode == 0, said
+    alone = sweep(folder, "--grid", "schedule.epochs=20,1", *LONG[:2], "--out", "alone")
+    assert [without_time(json.loads(row)) for row in out.splitlines()] == [without_time(row) for row in rows(alone)]
+    weights = [folder / name / "0000" / "checkpoints" / "last.safetensors" for name in ("found", "alone")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ from nnctl.errors import RunError
 from nnctl.runs import durable
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors import worker
-from nnctl.sweep.executors.pool import Outcomes
-from nnctl.sweep.executors.worker import TrialTask
+from nnctl.sweep.executors.contract import Outcome, TrialTask
+from nnctl.sweep.result import TrialResult
 from nnctl.sweep.results import write_results
-from nnctl.sweep.runner import TrialResult, run
+from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
 from nnctl.training.signals import StopRequest
 
@@ -40,18 +39,40 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("net.yaml").write_text(SPEC)
 
 
-def in_this_process(
-    base: Loaded, tasks: Sequence[TrialTask], jobs: int, stop: StopRequest, before: Callable[[], None]
-) -> Outcomes:
-    """One trial after the other, where the disk's double is."""
-    for task in tasks:
-        before()
-        yield task, worker.train(base, task, stop)
+class InThisProcess:
+    """An executor of one trial after the other, where the disk's double is."""
+
+    def __init__(self, base: Loaded) -> None:
+        self.base, self.task = base, None
+
+    base: Loaded
+    task: TrialTask | None
+
+    @property
+    def busy(self) -> bool:
+        return self.task is not None
+
+    @property
+    def free(self) -> bool:
+        return self.task is None
+
+    def give(self, task: TrialTask) -> None:
+        self.task = task
+
+    def outcomes(self, seconds: float) -> list[tuple[TrialTask, Outcome]]:
+        task, self.task = self.task, None
+        return [] if task is None else [(task, worker.train(self.base, task, StopRequest()))]
+
+    def halt(self) -> None:
+        """Nothing is under way between two calls."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def sweep(out: str) -> list[TrialResult]:
     study = read_study(Path("net.yaml"), [], Path(out))
-    results = list(run(study, 1, StopRequest(), in_this_process))
+    results = list(run(study, InThisProcess(study.base), StopRequest()))
     write_results(study, results)
     return results
 

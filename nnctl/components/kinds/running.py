@@ -1,19 +1,93 @@
-"""Kinds around a run: what executes its plans, and what a sweep draws its settings from."""
+"""Kinds around a run: what executes its plans, what a sweep draws its settings from, and what proposes them."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from nnctl.components.registry import Component
 
 
+@dataclass(frozen=True)
+class Interval:
+    """The numbers that a distribution draws from.
+
+    high: included where `step` is given or the numbers are whole. step: between two neighbours, counted from
+    `low`; None where every number between is meant. log: every order of magnitude alike.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    whole: bool = False
+
+    def values(self) -> Sequence[float] | None:
+        """All of them where they are finite in number; else None."""
+        if self.step is None:
+            return None
+        # A step that does not divide the interval leaves its end out; one that does may miss it by rounding.
+        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        if self.whole:
+            return range(int(self.low), int(self.low) + count * int(self.step), int(self.step))
+        return [self.low + index * self.step for index in range(count)]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The few values that a distribution draws from, in no order that means anything."""
+
+    options: tuple[object, ...]
+
+    def values(self) -> Sequence[object]:
+        """All of them."""
+        return self.options
+
+
 class Distribution(Component):
-    """A distribution that a random sweep draws a value from."""
+    """A distribution that a sweep draws a value from."""
 
     kind: ClassVar[str] = "distribution"
 
     def quantile(self, u: float) -> object:
         """The value below which a share u of the draws lies, 0 ≤ u < 1."""
+        raise NotImplementedError
+
+    def support(self) -> Interval | Options:
+        """The values that may be drawn, for samplers that learn where good ones lie."""
+        raise NotImplementedError
+
+
+class Sampler(Component):
+    """What proposes the settings of a sweep's trials."""
+
+    kind: ClassVar[str] = "sampler"
+    learns: ClassVar[bool] = False
+    """True where a proposal depends on the results of trials before it."""
+    several: ClassVar[bool] = True
+    """True where it can look for the best of several objectives at once."""
+
+
+class PointSampler(Sampler):
+    """A sampler whose k-th proposal is a pure function of the seed and k."""
+
+    def point(self, seed: int, index: int, paths: Sequence[str]) -> Sequence[float]:
+        """The index-th point of the unit cube, a coordinate in [0, 1) for each path."""
+        raise NotImplementedError
+
+
+class LearningSampler(Sampler):
+    """A sampler of Optuna: a proposal depends on what trials before it have reached. extra: it needs, if any."""
+
+    learns: ClassVar[bool] = True
+    extra: ClassVar[str] = ""
+    needs: ClassVar[str] = ""
+    """The package of the extra, by its name in an import."""
+
+    def optuna(self, seed: int, *, conditional: bool) -> Any:
+        """A new `optuna.samplers.BaseSampler`. conditional: some paths are drawn only where others allow it."""
         raise NotImplementedError
 
 

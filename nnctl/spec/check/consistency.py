@@ -171,5 +171,8 @@ class _Consistency(Contradictions):
         rates = schedule.learning_rate
         if isinstance(rates, MonitoredSchedule) and rates.monitored is not None:
             yield "schedule.learning_rate.monitor", rates.monitored
-        if self.spec.sweep is not None and self.spec.sweep.monitor is not None:
-            yield "sweep.monitor", self.spec.sweep.monitor
+        if self.spec.sweep is not None:
+            several = not isinstance(self.spec.sweep.monitor, str)
+            for index, column in enumerate(self.spec.sweep.objectives):
+                if column != "parameters":
+                    yield f"sweep.monitor.{index}" if several else "sweep.monitor", column

@@ -36,6 +36,10 @@ class SequenceNode:
         """A copy with another item at `index`."""
         return replace(self, items=(*self.items[:index], item, *self.items[index + 1 :]))
 
+    def without_item(self, index: int) -> SequenceNode:
+        """A copy without the item at `index`: those behind it move up."""
+        return replace(self, items=(*self.items[:index], *self.items[index + 1 :]))
+
 
 @dataclass(frozen=True)
 class Entry:

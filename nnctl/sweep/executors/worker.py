@@ -12,12 +12,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Trained, TrialTask
 
 if TYPE_CHECKING:
     from nnctl.spec.load import Loaded
@@ -37,51 +38,6 @@ _THREADS = (
     "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-
-
-@dataclass(frozen=True)
-class TrialTask:
-    """A task: a trial as a worker receives it. patient: to wait for, where another process trains it."""
-
-    number: int
-    overrides: tuple[str, ...]
-    folder: Path
-    patient: bool = False
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The trial is trained."""
-
-    summary: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The trial ended with an error.
-
-    again: True where it was the machine's and not the trial's, so that the same line may do better.
-    full: True where no other trial could write anything, either.
-    """
-
-    status: str
-    message: str
-    exit_code: int
-    again: bool = False
-    full: bool = False
-
-
-@dataclass(frozen=True)
-class Halted:
-    """The trial has saved and stopped, at a request."""
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """Another process trains the trial."""
-
-
-Outcome = Trained | Failed | Halted | Elsewhere
 
 
 @dataclass(frozen=True)

@@ -5,31 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import TypeAlias
 
 from nnctl.errors import RunError, UsageError
 from nnctl.process.signals import held
 from nnctl.spec.load import Loaded
-from nnctl.sweep.executors.worker import (
-    FOR_MEMORY,
-    Elsewhere,
-    Failed,
-    Halted,
-    Outcome,
-    Ready,
-    TrialTask,
-    one_thread,
-    work,
-)
-from nnctl.training.signals import StopRequest
+from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
+from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work
 
-_LOOK = 0.2
-"""Seconds between two looks at the request to stop."""
 _PATIENCE = 60.0
 """Seconds in which a worker that was told to stop may save. It is ended then: what it had saved before is whole."""
 
@@ -110,70 +95,74 @@ def require_processes(jobs: int, tasks: int) -> None:
         raise UsageError(f"-j {jobs}: at most {most} processes at a time\n  as many as there are cores do best")
 
 
-Outcomes: TypeAlias = Generator[tuple[TrialTask, Outcome], None, None]
+class LocalProcesses:
+    """An `Executor` of worker processes on this machine, `jobs` at most, each with one thread."""
 
+    def __init__(self, base: Loaded, jobs: int) -> None:
+        """Start no process yet."""
+        self._base, self._jobs = base, jobs
+        self._workers: list[Worker] = []
+        self._halted = False
 
-def run(base: Loaded, tasks: Sequence[TrialTask], jobs: int, stop: StopRequest, before: Callable[[], None]) -> Outcomes:
-    """Train the tasks, variants of the spec `base`, on `jobs` workers; outcomes in the order in which they come.
+    @property
+    def busy(self) -> bool:
+        """True where a worker has a task."""
+        return any(worker.task for worker in self._workers)
 
-    Tasks that another process trains come last, and are waited for. After a request to stop no
-    task begins, and those under way save and come back as `Halted`. Closing the generator early
-    does the same. Where the disk is full no more begin, and those under way go on.
-    before: called before a task is given, to raise RunError where none can be.
-    """
-    waiting = deque(tasks)
-    workers: list[Worker] = []
-    told = False
-    try:
-        while waiting or any(worker.task for worker in workers):
-            if stop and not told:
-                told = True
-                waiting.clear()
-                _tell_to_stop(workers)
-            idle = [worker for worker in workers if worker.task is None]
-            while waiting and (idle or len(workers) < jobs):
-                before()
-                if not idle:
-                    idle.append(Worker(base))
-                    workers.append(idle[-1])
-                idle.pop().give(waiting.popleft())
-            busy: dict[Connection, Worker] = {w.connection: w for w in workers if w.task is not None}
-            for ready in wait(list(busy), timeout=_LOOK) if busy else ():
-                worker = busy[ready]  # type: ignore[index]
-                task = worker.task
-                assert task is not None
-                outcome = worker.take(bool(stop))
-                if outcome is None:
-                    continue
-                if not worker.process.is_alive():
-                    worker.connection.close()
-                    workers.remove(worker)
-                    if stop:
-                        outcome = Halted()
-                if isinstance(outcome, Elsewhere):
-                    waiting.extend([] if told else [replace(task, patient=True)])
-                    continue
-                if isinstance(outcome, Failed) and outcome.full:
-                    waiting.clear()
-                yield task, outcome
-    finally:
-        _tell_to_stop(workers)
-        for worker in workers:
+    @property
+    def free(self) -> bool:
+        """True where a worker is idle, or another may start."""
+        return not self._halted and sum(worker.task is not None for worker in self._workers) < self._jobs
+
+    def give(self, task: TrialTask) -> None:
+        """Give a task to an idle worker, or to a new one. Raises RunError where none starts."""
+        idle = next((worker for worker in self._workers if worker.task is None), None)
+        if idle is None:
+            idle = Worker(self._base)
+            self._workers.append(idle)
+        idle.give(task)
+
+    def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
+        """The outcomes that have come. Raises RunError where workers do not start."""
+        busy: dict[Connection, Worker] = {w.connection: w for w in self._workers if w.task is not None}
+        found: list[tuple[TrialTask, Outcome]] = []
+        for ready in wait(list(busy), timeout=seconds) if busy else ():
+            worker = busy[ready]  # type: ignore[index]
+            task = worker.task
+            assert task is not None
+            outcome = worker.take(self._halted)
+            if outcome is None:
+                continue
+            if not worker.process.is_alive():
+                worker.connection.close()
+                self._workers.remove(worker)
+                if self._halted:
+                    outcome = Halted()
+            found.append((task, outcome))
+        return found
+
+    def halt(self) -> None:
+        """Ask the busy workers to save and stop."""
+        self._halted = True
+        for worker in self._workers:
+            if worker.task is not None:
+                worker.process.terminate()
+
+    def close(self) -> None:
+        """Halt, and end every worker."""
+        self.halt()
+        for worker in self._workers:
             worker.end()
-
-
-def _tell_to_stop(workers: Sequence[Worker]) -> None:
-    for worker in workers:
-        if worker.task is not None:
-            worker.process.terminate()
 
 
 def _failure(exit_code: int | None) -> Failed:
     """The failure of a trial whose process has died."""
     died = f"its process {_death(exit_code)}"
     if exit_code == -signal.SIGKILL:
-        return Failed("killed", f"{died}, as the system does where memory is short\n  {FOR_MEMORY}", 2, again=True)
-    return Failed("crashed", f"{died}; its last words are on stderr", 1, again=True)
+        return Failed(
+            "killed", f"{died}, as the system does where memory is short\n  {FOR_MEMORY}", 2, again=True, lost=True
+        )
+    return Failed("crashed", f"{died}; its last words are on stderr", 1, again=True, lost=True)
 
 
 def _death(exit_code: int | None) -> str:

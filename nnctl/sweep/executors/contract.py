@@ -1,0 +1,84 @@
+"""The contract of an executor: what trains a sweep's trials, on this machine or on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """A trial as an executor is given it. patient: to wait for, where another process trains it."""
+
+    number: int
+    overrides: tuple[str, ...]
+    folder: Path
+    patient: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The trial is trained."""
+
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial ended with an error.
+
+    again: True where it was the machine's and not the trial's, so that the same line may do better.
+    full: True where no other trial could write anything, either. lost: True where its process has died.
+    """
+
+    status: str
+    message: str
+    exit_code: int
+    again: bool = False
+    full: bool = False
+    lost: bool = False
+
+
+@dataclass(frozen=True)
+class Halted:
+    """The trial has saved and stopped, at a request."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Another process trains the trial."""
+
+
+Outcome = Trained | Failed | Halted | Elsewhere
+
+
+class Executor(Protocol):
+    """Workers that train trials, variants of one spec, each in its folder, going on with what is there."""
+
+    @property
+    def busy(self) -> bool:
+        """True where a trial was given whose outcome has not come."""
+        ...
+
+    @property
+    def free(self) -> bool:
+        """True where another trial could begin at once."""
+        ...
+
+    def give(self, task: TrialTask) -> None:
+        """Begin a trial. Raises RunError where no worker can be had."""
+        ...
+
+    def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
+        """The outcomes that have come; waits for the first of them, so many seconds at most."""
+        ...
+
+    def halt(self) -> None:
+        """Let the trials under way save and come back as `Halted`; none begins any more."""
+        ...
+
+    def close(self) -> None:
+        """Halt what is under way, wait for it, and let the workers go."""
+        ...

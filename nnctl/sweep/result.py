@@ -1,0 +1,44 @@
+"""The result of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnctl.runs.sweeps import final_metrics
+from nnctl.sweep.trial import Trial
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The result of a trial.
+
+    status: finished, diverged, failed (an error of the run), killed or crashed (of its process).
+    monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
+    ended with; seconds: of training. Each None or empty unless it finished.
+    exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
+    the trial: the same line may do better.
+    """
+
+    trial: Trial
+    folder: str
+    status: str
+    monitored: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    error: str | None = None
+    exit_code: int = 0
+    again: bool = False
+
+    @classmethod
+    def of_summary(cls, trial: Trial, folder: Path, summary: Mapping[str, Any]) -> TrialResult:
+        """The result of a trial that finished."""
+        monitored = summary["monitor"] or "train_cost"
+        return cls(trial, str(folder), "finished", monitored, final_metrics(summary), summary["seconds"])
+
+    def value(self, column: str) -> float | None:
+        """The number in a column of its metrics, None where there is none."""
+        value = self.metrics.get(column)
+        return float(value) if isinstance(value, int | float) else None

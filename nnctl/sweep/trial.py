@@ -1,0 +1,69 @@
+"""A trial: one run of a sweep, and its settings as overrides of the spec."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from nnctl.errors import SpecError
+from nnctl.spec.override_syntax import parse_override
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    combination: equal for the trials that differ in nothing but the seed and the fold.
+    settings: the values that the search has chosen, by path. left_out: parts of the spec that are not there.
+    variables: names among the settings that other values follow from, and that are no part of the spec.
+    seed: of the run, None where the settings say it.
+    fold: (the part that validates, the number of parts), None without cross-validation.
+    """
+
+    number: int
+    combination: int
+    settings: Mapping[str, object]
+    seed: int | None
+    fold: tuple[int, int] | None = None
+    left_out: tuple[str, ...] = ()
+    variables: frozenset[str] = frozenset()
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The settings as `path=value`, as `--set` takes them."""
+        # A component comes before its fields, which it would wipe out.
+        ordered = sorted(
+            (item for item in self.settings.items() if item[0] not in self.variables), key=lambda item: _depth(item[0])
+        )
+        # Of a list, the last item goes first: the others keep their places.
+        removed = (f"{path}=null" for path in sorted(self.left_out, key=_steps, reverse=True))
+        seed = () if self.seed is None else (f"seed={self.seed}",)
+        fold = () if self.fold is None else (f"data.fold={write(list(self.fold))}",)
+        return (*(f"{path}={write(value)}" for path, value in ordered), *removed, *seed, *fold)
+
+
+@cache
+def _depth(path: str) -> int:
+    """The number of steps of a path, however it is written; 0 of one that cannot be read, which loading will say."""
+    return len(_steps(path))
+
+
+@cache
+def _steps(path: str) -> tuple[tuple[int, str], ...]:
+    """The steps of a path, as they are sorted: indices by number."""
+    try:
+        steps = parse_override(f"{path}=null").steps
+    except SpecError:
+        return ()
+    return tuple((-1 if step.index is None else step.index, step.key) for step in steps)
+
+
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def write(value: object) -> str:
+    """A value as YAML in flow style: JSON, with what YAML does not take as it is escaped."""
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
