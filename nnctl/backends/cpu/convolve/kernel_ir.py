@@ -7,6 +7,7 @@ is one number of the image, at a distance from the first row's that does not dep
 from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_kinds, mask_of
 
 SYMBOL = "nnctl_convolve_kernel"
 _TILE = (
@@ -23,17 +24,22 @@ def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
     channel and column of the kernel; the next row's place is 1 further, `skip.across` more behind the last channel
     and `skip.down` more behind the last column.
     """
-    tiles = ", ".join(f"ptr @kernel_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
+    shapes = [(r, v, masked) for masked in mask_kinds(lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    tiles = ", ".join(f"ptr @{_name_of(*shape)}" for shape in shapes)
     return f"""
-@kernel.tiles = internal constant [{rows * vectors} x ptr] [{tiles}]
+@kernel.tiles = internal constant [{len(shapes)} x ptr] [{tiles}]
 define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
 entry:
   %places = alloca [{rows} x i64]
   %before = sub i64 %filters, 1
   %full = udiv i64 %before, {lanes}
+  %full.lanes = mul i64 %full, {lanes}
+  %last = sub i64 %filters, %full.lanes
+  %is.part = icmp ult i64 %last, {lanes}
+  %kind = select i1 %is.part, i64 -1, i64 {len(shapes) - rows * vectors - 1}
   %line = mul i64 %full, {rows}
   %number = add i64 %line, %count
-  %index = sub i64 %number, 1
+  %index = add i64 %number, %kind
   %of.tile = getelementptr ptr, ptr @kernel.tiles, i64 %index
   %tile = load ptr, ptr %of.tile, align 8
   br label %row
@@ -67,16 +73,19 @@ ready:
 }}"""
 
 
-def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
-    """The function for so many rows and vectors of filters. places: of each row, from that of the first."""
+def _name_of(rows: int, vectors: int, masked: bool) -> str:
+    return f"{'part' if masked else 'kernel'}_{rows}_{vectors}"
+
+
+def tile_of_kernel(rows: int, vectors: int, lanes: int, *, masked: bool) -> str:
+    """The function for so many rows and vectors of filters, of which the last is full unless masked.
+
+    places: of each row, from that of the first.
+    """
     v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
     t = IrText()
-    iota = ", ".join(f"i64 {i}" for i in range(lanes))
     t.say(f"%last.lanes = sub i64 %filters, {(vectors - 1) * lanes}")
-    first = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last.lanes, i64 0")
-    kind = f"<{lanes} x i64>"
-    lasts = t.let("lasts", f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
-    t.say(f"%mask = icmp ult {kind} <{iota}>, {lasts}")
+    mask = mask_of(t, "%last.lanes", lanes)
     bases = []
     for r in range(rows):
         of_row = t.let("of", f"getelementptr i64, ptr %places, i64 {r}")
@@ -102,11 +111,11 @@ def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
     parts = []
     for k in range(vectors):
         place = t.let("y", f"getelementptr float, ptr %y.at, i64 {k * lanes}")
-        if k < vectors - 1:
+        if k < vectors - 1 or not masked:
             parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
         else:
             call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-            parts.append(t.let("part", f"{call}(ptr {place}, i32 4, {m} %mask, {v} zeroinitializer)"))
+            parts.append(t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)"))
     for base, row in zip(bases, sums, strict=True):
         place = t.let("x", f"getelementptr float, ptr {base}, i64 %x.at")
         scalar = t.let("s", f"load float, ptr {place}, align 4")
@@ -132,16 +141,18 @@ def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
             place = t.let("w", f"getelementptr float, ptr {place}, i64 %ldw")
         for k, (_, value, _) in enumerate(row):
             here = t.let("w", f"getelementptr float, ptr {place}, i64 {k * lanes}")
-            if k < vectors - 1:
+            if k < vectors - 1 or not masked:
                 old = t.let("old", f"load {v}, ptr {here}, align 4")
                 new = t.let("new", f"fadd {v} {old}, {value}")
                 t.say(f"store {v} {new}, ptr {here}, align 4")
             else:
                 call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-                old = t.let("old", f"{call}(ptr {here}, i32 4, {m} %mask, {v} zeroinitializer)")
+                old = t.let("old", f"{call}(ptr {here}, i32 4, {m} {mask}, {v} zeroinitializer)")
                 new = t.let("new", f"fadd {v} {old}, {value}")
                 store = f"call void @llvm.masked.store.v{lanes}f32.p0"
-                t.say(f"{store}({v} {new}, ptr {here}, i32 4, {m} %mask)")
+                t.say(f"{store}({v} {new}, ptr {here}, i32 4, {m} {mask})")
     t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @kernel_{rows}_{vectors}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+    return (
+        f"define internal void @{_name_of(rows, vectors, masked)}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+    )

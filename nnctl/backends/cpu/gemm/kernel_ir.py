@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.packed_ir import packed_text
-from nnctl.backends.cpu.gemm.tile_ir import name_of, tile
+from nnctl.backends.cpu.gemm.tile_ir import mask_kinds, name_of, tile
 
 SYMBOL = "nnctl_gemm"
 TILE = {512: (8, 3), 256: (6, 2), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
 PACK_B_FROM = {512: 200, 256: 100, 128: 100}
-"""Rows of C from which a panel of B is packed, by width of the registers: rows of narrow panels lie apart in the cache."""
+"""Rows of C from which a panel of B is packed, by width of the registers: a narrow panel is in lines far apart."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
 BLOCK = 512
@@ -34,9 +34,7 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    # Where a mask is a register like others, or its loads are slow, full panels have tiles of their own.
-    kinds = (True,) if bits == 512 else (True, False)
-    shapes = [(r, v, masked) for masked in kinds for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    shapes = [(r, v, masked) for masked in mask_kinds(lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
     kernels = [tile(r, v, lanes, masked=masked) for r, v, masked in shapes]
     names = ", ".join(f"ptr @{name_of(*shape)}" for shape in shapes)
     count = len(shapes)
@@ -49,7 +47,8 @@ def module_text(bits: int) -> str:
     ]
     width = vectors * lanes
     loops = [
-        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes, count - rows * vectors), _outer(rows, width, PACK_B_FROM[bits]), _blocks(), packed_text(width),
+        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes, count - rows * vectors),
+        _outer(rows, width, PACK_B_FROM[bits]), _blocks(), packed_text(width),
     ]  # fmt: skip
     return "\n".join([*declared, *kernels, *loops])
 

@@ -73,14 +73,14 @@ def tile(rows: int, vectors: int, lanes: int, *, masked: bool) -> str:
     masks: list[str | None] = [*[None] * (vectors - 1), mask]
     for name, updating in (("store", False), ("update", True)):
         t.label(name)
-        row = "%c"
+        line = "%c"
         made: list[tuple[str, str, str | None]] = []
         for i in range(rows):
             if i:
-                row = t.let("c", f"getelementptr float, ptr {row}, i64 %ldc")
+                line = t.let("c", f"getelementptr float, ptr {line}, i64 %ldc")
             before, made = made, []
             for j in range(vectors):
-                place = t.let("c", f"getelementptr float, ptr {row}, i64 {j * lanes}")
+                place = t.let("c", f"getelementptr float, ptr {line}, i64 {j * lanes}")
                 value = scaled[i][j]
                 made.append(
                     (place, _added(t, value, place, lanes, masks[j], wide_beta) if updating else value, masks[j])
@@ -91,6 +91,14 @@ def tile(rows: int, vectors: int, lanes: int, *, masked: bool) -> str:
         t.say("ret void")
     body = "\n".join(t.lines)
     return f"define internal void @{name_of(rows, vectors, masked)}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+
+
+def mask_kinds(lanes: int) -> tuple[bool, ...]:
+    """Of which tiles there are functions: True for a last vector under a mask, False for one that is full.
+
+    With AVX-512 a mask costs nothing; else its loads are slower, and it takes one of 16 registers.
+    """
+    return (True,) if lanes == 16 else (True, False)
 
 
 def name_of(rows: int, vectors: int, masked: bool) -> str:
