@@ -9,7 +9,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from nnctl.backends.cache.store import kept_bytes
-from nnctl.backends.machine import instruction_sets, processor
+from nnctl.backends.machine import instruction_sets, llvm_features, processor
 
 AS_WRITTEN = 0
 """The level for IR that was written out by hand, vectors and registers included: whatever rewrites it takes three times
@@ -27,7 +27,7 @@ def _new_machine() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+        cpu=processor(), features=llvm_features(), opt=3, jit=True
     )
 
 
