@@ -75,15 +75,24 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later, _ in row] for row in sums]
     t.say("%fresh = fcmp oeq float %beta, 0.0")
     t.say("br i1 %fresh, label %store, label %update")
+    masks: list[str | None] = [*[None] * (vectors - 1), mask]
     for name, updating in (("store", False), ("update", True)):
         t.label(name)
-        place = "%c"
+        row = "%c"
+        made: list[tuple[str, str, str | None]] = []
         for i in range(rows):
             if i:
-                place = t.let("c", f"getelementptr float, ptr {place}, i64 %ldc")
+                row = t.let("c", f"getelementptr float, ptr {row}, i64 %ldc")
+            before, made = made, []
             for j in range(vectors):
-                _store(t, scaled[i][j], t.let("c", f"getelementptr float, ptr {place}, i64 {j * lanes}"), lanes,
-                       mask if j == vectors - 1 else None, wide_beta if updating else None)  # fmt: skip
+                place = t.let("c", f"getelementptr float, ptr {row}, i64 {j * lanes}")
+                value = scaled[i][j]
+                made.append(
+                    (place, _added(t, value, place, lanes, masks[j], wide_beta) if updating else value, masks[j])
+                )
+            # A row is stored when the next is loaded: a load beside what a mask has just stored waits for it.
+            _store(t, before, lanes)
+        _store(t, made, lanes)
         t.say("ret void")
     body = "\n".join(t.lines)
     return f"define internal void @tile_{rows}_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
@@ -102,13 +111,18 @@ def _splat(t: IrText, scalar: str, lanes: int) -> str:
     return t.let("w", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
 
 
-def _store(t: IrText, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
-    """Store a vector, under a mask if there is one, after adding β times what is there."""
+def _added(t: IrText, value: str, place: str, lanes: int, mask: str | None, beta: str) -> str:
+    """A vector and β times what is at a place."""
+    v = f"<{lanes} x float>"
+    old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
+    return t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
+
+
+def _store(t: IrText, row: list[tuple[str, str, str | None]], lanes: int) -> None:
+    """Store a row's vectors: (place, value, mask or None) of each."""
     v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
-    if beta is not None:
-        old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
-        value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
-    if mask is None:
-        t.say(f"store {v} {value}, ptr {place}, align 4")
-    else:
-        t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
+    for place, value, mask in row:
+        if mask is None:
+            t.say(f"store {v} {value}, ptr {place}, align 4")
+        else:
+            t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
