@@ -21,7 +21,7 @@ from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of,
 from nnctl.plan.plan import Launch
 
 _POSITIONS = 1024
-"""Positions over which a kernel's gradient is summed in registers, if so many are in whole images, or in rows of one."""
+"""Positions over which a kernel's gradient is summed in registers, where so many are in whole images or rows of one."""
 
 
 @compiled
