@@ -61,6 +61,6 @@ def convolve(x: Any, height: Any, width: Any, pixel: Any, channels: Any, w: Any,
 
 @symbol(kernel_ir.SYMBOL, load)
 def convolve_kernel(count: Any, c: Any, channels: Any, skip_across: Any, b: Any, kw: Any, skip_down: Any, x: Any,
-                    x_down: Any, x_across: Any, y: Any, y_down: Any, y_across: Any, rows: Any, columns: Any,
-                    filters: Any, w: Any, ldw: Any) -> None:  # fmt: skip
+                    x_image: Any, x_down: Any, x_across: Any, y: Any, y_image: Any, y_down: Any, y_across: Any,
+                    images: Any, rows: Any, columns: Any, filters: Any, w: Any, ldw: Any) -> None:  # fmt: skip
     """A tile of the gradient of a convolution's kernel: see `convolve_kernel` in `kernel_ir`."""
