@@ -6,6 +6,7 @@ is one number of the image, at a distance from the first row's that does not dep
 
 from __future__ import annotations
 
+from nnctl.backends.cpu.convolve.widths import fma, lanes_below, load, parts_of, step_of, store, totals, widths_of
 from nnctl.backends.cpu.gemm.ir_text import IrText
 
 SYMBOL = "nnctl_convolve_kernel"
@@ -24,14 +25,14 @@ def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
     channel and column of the kernel; the next row's place is 1 further, `skip.across` more behind the last channel
     and `skip.down` more behind the last column.
     """
-    tiles = ", ".join(f"ptr @kernel_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
+    tiles = [f"ptr @kernel_{r}_{n}" for n in totals(vectors, lanes) for r in range(1, rows + 1)]
     return f"""
-@kernel.tiles = internal constant [{rows * vectors} x ptr] [{tiles}]
+@kernel.tiles = internal constant [{len(tiles)} x ptr] [{", ".join(tiles)}]
 define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
 entry:
   %places = alloca [{rows} x i64]
   %before = sub i64 %filters, 1
-  %full = udiv i64 %before, {lanes}
+  %full = udiv i64 %before, {step_of(lanes)}
   %line = mul i64 %full, {rows}
   %number = add i64 %line, %count
   %index = sub i64 %number, 1
@@ -68,62 +69,58 @@ ready:
 }}"""
 
 
-def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
-    """The function for so many rows and vectors of filters. places: of each row, from that of the first."""
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+def tile_of_kernel(rows: int, total: int, lanes: int) -> str:
+    """The function for so many rows, and vectors of so many lanes together. places: of each row, from the first's.
+
+    Behind others the last vector ends with the last filter: its first lanes are filters that the one before has, and
+    are not stored, but no mask is needed to load it.
+    """
+    widths = widths_of(total, lanes)
+    last = widths[-1]
     t = IrText()
-    iota = ", ".join(f"i64 {i}" for i in range(lanes))
-    t.say(f"%last.lanes = sub i64 %filters, {(vectors - 1) * lanes}")
-    first = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last.lanes, i64 0")
-    kind = f"<{lanes} x i64>"
-    lasts = t.let("lasts", f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
-    t.say(f"%mask = icmp ult {kind} <{iota}>, {lasts}")
+    t.say(f"%last.lanes = sub i64 %filters, {total - last}")
+    t.say(f"%without = sub i64 {last}, %last.lanes")
+    below = lanes_below(t, "%without" if len(widths) > 1 else "%last.lanes", last)
+    alone = below if len(widths) == 1 else None
+    mask = alone or t.let("mask", f"xor <{last} x i1> {below}, splat (i1 true)")
+    t.say(f"%last.at = sub i64 %filters, {last}")
+    starts = [str(k * lanes) for k in range(len(widths) - 1)] + ["0" if alone else "%last.at"]
     bases = []
     for r in range(rows):
         of_row = t.let("of", f"getelementptr i64, ptr %places, i64 {r}")
         place = t.let("place", f"load i64, ptr {of_row}, align 8")
         bases.append(t.let("base", f"getelementptr float, ptr %x, i64 {place}"))
+    sums = [_Sum(t, width) for _ in range(rows) for width in widths]
     t.say("br label %image")
-    names = ("sum", "next", "begun", "before")
-    sums = [[[t.fresh(name) for name in names] for _ in range(vectors)] for _ in range(rows)]
     t.label("image")
     t.say("%n = phi i64 [0, %entry], [%n.next, %image.end]")
     t.say("%x.here = phi i64 [0, %entry], [%x.here.next, %image.end]")
     t.say("%y.here = phi ptr [%y, %entry], [%y.here.next, %image.end]")
-    for row in sums:
-        for _, later, _, before in row:
-            t.say(f"{before} = phi {v} [zeroinitializer, %entry], [{later}, %image.end]")
+    for each in sums:
+        t.say(f"{each.before} = phi {each.kind} [zeroinitializer, %entry], [{each.later}, %image.end]")
     t.say("br label %row")
     t.label("row")
     t.say("%i = phi i64 [0, %image], [%i.next, %row.end]")
     t.say("%x.row = phi i64 [%x.here, %image], [%x.row.next, %row.end]")
     t.say("%y.row = phi ptr [%y.here, %image], [%y.row.next, %row.end]")
-    for row in sums:
-        for _, later, begun, before in row:
-            t.say(f"{begun} = phi {v} [{before}, %image], [{later}, %row.end]")
+    for each in sums:
+        t.say(f"{each.begun} = phi {each.kind} [{each.before}, %image], [{each.later}, %row.end]")
     t.say("br label %position")
     t.label("position")
     t.say("%j = phi i64 [0, %row], [%j.next, %position]")
     t.say("%x.at = phi i64 [%x.row, %row], [%x.next, %position]")
     t.say("%y.at = phi ptr [%y.row, %row], [%y.next, %position]")
-    for row in sums:
-        for now, later, begun, _ in row:
-            t.say(f"{now} = phi {v} [{begun}, %row], [{later}, %position]")
+    for each in sums:
+        t.say(f"{each.now} = phi {each.kind} [{each.begun}, %row], [{each.later}, %position]")
     parts = []
-    for k in range(vectors):
-        place = t.let("y", f"getelementptr float, ptr %y.at, i64 {k * lanes}")
-        if k < vectors - 1:
-            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
-        else:
-            call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-            parts.append(t.let("part", f"{call}(ptr {place}, i32 4, {m} %mask, {v} zeroinitializer)"))
-    for base, row in zip(bases, sums, strict=True):
+    for start, width in zip(starts, widths, strict=True):
+        place = t.let("y", f"getelementptr float, ptr %y.at, i64 {start}")
+        parts.append(load(t, place, width, alone))
+    for r, base in enumerate(bases):
         place = t.let("x", f"getelementptr float, ptr {base}, i64 %x.at")
-        scalar = t.let("s", f"load float, ptr {place}, align 4")
-        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
-        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
-        for part, (now, later, *_) in zip(parts, row, strict=True):
-            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {part}, {v} {now})")
+        scalars = parts_of(t, t.let("s", f"load float, ptr {place}, align 4"), widths)
+        for scalar, part, each in zip(scalars, parts, sums[r * len(widths) :]):
+            fma(t, each.later, each.width, scalar, part, each.now)
     t.say("%j.next = add nuw i64 %j, 1")
     t.say("%x.next = add i64 %x.at, %x.across")
     t.say("%y.next = getelementptr float, ptr %y.at, i64 %y.across")
@@ -142,22 +139,35 @@ def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
     t.say("%n.done = icmp eq i64 %n.next, %images")
     t.say("br i1 %n.done, label %end, label %image")
     t.label("end")
-    place = "%w"
-    for r, row in enumerate(sums):
-        if r:
-            place = t.let("w", f"getelementptr float, ptr {place}, i64 %ldw")
-        for k, (_, value, *_) in enumerate(row):
-            here = t.let("w", f"getelementptr float, ptr {place}, i64 {k * lanes}")
-            if k < vectors - 1:
-                old = t.let("old", f"load {v}, ptr {here}, align 4")
-                new = t.let("new", f"fadd {v} {old}, {value}")
-                t.say(f"store {v} {new}, ptr {here}, align 4")
-            else:
-                call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-                old = t.let("old", f"{call}(ptr {here}, i32 4, {m} %mask, {v} zeroinitializer)")
-                new = t.let("new", f"fadd {v} {old}, {value}")
-                store = f"call void @llvm.masked.store.v{lanes}f32.p0"
-                t.say(f"{store}({v} {new}, ptr {here}, i32 4, {m} %mask)")
+    _add(t, sums, starts, mask)
     t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @kernel_{rows}_{vectors}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @kernel_{rows}_{total}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+
+
+class _Sum:
+    """The registers of a vector of sums: in the loops over positions, rows and images, and after a position."""
+
+    def __init__(self, t: IrText, width: int) -> None:
+        self.width, self.kind = width, f"<{width} x float>"
+        self.now, self.begun, self.before, self.later = map(t.fresh, ("now", "begun", "before", "later"))
+
+
+def _add(t: IrText, sums: list[_Sum], starts: list[str], mask: str) -> None:
+    """Add the sums to w, of each row's last vector what the mask says."""
+    masks = [*[None] * (len(starts) - 1), mask]
+    made: list[tuple[str, str, int, str | None]] = []
+    row = "%w"
+    for first in range(0, len(sums), len(starts)):
+        if first:
+            row = t.let("w", f"getelementptr float, ptr {row}, i64 %ldw")
+        before, made = made, []
+        for each, start, under in zip(sums[first:], starts, masks):
+            place = t.let("w", f"getelementptr float, ptr {row}, i64 {start}")
+            new = t.let("new", f"fadd {each.kind} {load(t, place, each.width, under)}, {each.later}")
+            made.append((new, place, each.width, under))
+        # A row is stored when the next is loaded: a load beside what a mask has just stored waits for it.
+        for one in before:
+            store(t, *one)
+    for one in made:
+        store(t, *one)
