@@ -6,8 +6,9 @@ is one number of the image, at a distance from the first row's that does not dep
 
 from __future__ import annotations
 
-from nnctl.backends.cpu.convolve.widths import fma, lanes_below, load, parts_of, step_of, store, totals, widths_of
+from nnctl.backends.cpu.convolve.widths import fma, load, parts_of, step_of, store, totals, widths_of
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_of
 
 SYMBOL = "nnctl_convolve_kernel"
 _TILE = (
@@ -25,15 +26,22 @@ def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
     channel and column of the kernel; the next row's place is 1 further, `skip.across` more behind the last channel
     and `skip.down` more behind the last column.
     """
-    tiles = [f"ptr @kernel_{r}_{n}" for n in totals(vectors, lanes) for r in range(1, rows + 1)]
+    found = tiles(vectors, lanes)
+    names = [f"ptr @{_name_of(r, n, part)}" for n, part in found for r in range(1, rows + 1)]
     return f"""
-@kernel.tiles = internal constant [{len(tiles)} x ptr] [{", ".join(tiles)}]
+@kernel.tiles = internal constant [{len(names)} x ptr] [{", ".join(names)}]
 define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
 entry:
   %places = alloca [{rows} x i64]
   %before = sub i64 %filters, 1
   %full = udiv i64 %before, {step_of(lanes)}
-  %line = mul i64 %full, {rows}
+  %rest = urem i64 %filters, {step_of(lanes)}
+  %uneven = icmp ne i64 %rest, 0
+  %one = icmp ult i64 %filters, {lanes}
+  %is.part = and i1 %uneven, %one
+  %further = select i1 %is.part, i64 {sum(not part for _, part in found)}, i64 0
+  %kind = add i64 %full, %further
+  %line = mul i64 %kind, {rows}
   %number = add i64 %line, %count
   %index = sub i64 %number, 1
   %of.tile = getelementptr ptr, ptr @kernel.tiles, i64 %index
@@ -69,22 +77,27 @@ ready:
 }}"""
 
 
-def tile_of_kernel(rows: int, total: int, lanes: int) -> str:
+def tiles(vectors: int, lanes: int) -> list[tuple[int, bool]]:
+    """(lanes of all vectors, whether they are one of which a part is meant) of each tile."""
+    return [(n, part) for part in (False, True) for n in totals(1 if part else vectors, lanes)]
+
+
+def _name_of(rows: int, total: int, part: bool) -> str:
+    return f"{'part' if part else 'kernel'}_{rows}_{total}"
+
+
+def tile_of_kernel(rows: int, total: int, lanes: int, *, part: bool) -> str:
     """The function for so many rows, and vectors of so many lanes together. places: of each row, from the first's.
 
-    Behind others the last vector ends with the last filter: its first lanes are filters that the one before has, and
-    are not stored, but no mask is needed to load it.
+    part: whether a part of one vector is meant, which needs a mask. Behind others the last vector ends with the last
+    filter: its first lanes are filters that the one before has, too, and are not stored.
     """
     widths = widths_of(total, lanes)
     last = widths[-1]
     t = IrText()
-    t.say(f"%last.lanes = sub i64 %filters, {total - last}")
-    t.say(f"%without = sub i64 {last}, %last.lanes")
-    below = lanes_below(t, "%without" if len(widths) > 1 else "%last.lanes", last)
-    alone = below if len(widths) == 1 else None
-    mask = alone or t.let("mask", f"xor <{last} x i1> {below}, splat (i1 true)")
     t.say(f"%last.at = sub i64 %filters, {last}")
-    starts = [str(k * lanes) for k in range(len(widths) - 1)] + ["0" if alone else "%last.at"]
+    starts = [str(k * lanes) for k in range(len(widths) - 1)] + ["0" if len(widths) == 1 else "%last.at"]
+    meant = mask_of(t, "%filters", last) if part else None
     bases = []
     for r in range(rows):
         of_row = t.let("of", f"getelementptr i64, ptr %places, i64 {r}")
@@ -115,12 +128,12 @@ def tile_of_kernel(rows: int, total: int, lanes: int) -> str:
     parts = []
     for start, width in zip(starts, widths, strict=True):
         place = t.let("y", f"getelementptr float, ptr %y.at, i64 {start}")
-        parts.append(load(t, place, width, alone))
+        parts.append(load(t, place, width, meant))
     for r, base in enumerate(bases):
         place = t.let("x", f"getelementptr float, ptr {base}, i64 %x.at")
         scalars = parts_of(t, t.let("s", f"load float, ptr {place}, align 4"), widths)
-        for scalar, part, each in zip(scalars, parts, sums[r * len(widths) :]):
-            fma(t, each.later, each.width, scalar, part, each.now)
+        for scalar, loaded, each in zip(scalars, parts, sums[r * len(widths) :]):
+            fma(t, each.later, each.width, scalar, loaded, each.now)
     t.say("%j.next = add nuw i64 %j, 1")
     t.say("%x.next = add i64 %x.at, %x.across")
     t.say("%y.next = getelementptr float, ptr %y.at, i64 %y.across")
@@ -139,10 +152,14 @@ def tile_of_kernel(rows: int, total: int, lanes: int) -> str:
     t.say("%n.done = icmp eq i64 %n.next, %images")
     t.say("br i1 %n.done, label %end, label %image")
     t.label("end")
-    _add(t, sums, starts, mask)
+    if len(widths) > 1:
+        t.say(f"%twice = sub i64 {total}, %filters")
+        twice = mask_of(t, "%twice", last)
+        meant = t.let("mask", f"xor <{last} x i1> {twice}, splat (i1 true)")
+    _add(t, sums, starts, meant)
     t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @kernel_{rows}_{total}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @{_name_of(rows, total, part)}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
 
 
 class _Sum:
@@ -153,8 +170,8 @@ class _Sum:
         self.now, self.begun, self.before, self.later = map(t.fresh, ("now", "begun", "before", "later"))
 
 
-def _add(t: IrText, sums: list[_Sum], starts: list[str], mask: str) -> None:
-    """Add the sums to w, of each row's last vector what the mask says."""
+def _add(t: IrText, sums: list[_Sum], starts: list[str], mask: str | None) -> None:
+    """Add the sums to w, of each row's last vector what the mask says if there is one."""
     masks = [*[None] * (len(starts) - 1), mask]
     made: list[tuple[str, str, int, str | None]] = []
     row = "%w"

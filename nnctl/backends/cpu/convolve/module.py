@@ -12,6 +12,9 @@ from nnctl.backends.cpu.convolve.widths import declared, totals
 from nnctl.backends.cpu.gemm.kernel_ir import TILE
 from nnctl.backends.machine import vector_bits
 
+_POSITIONS = 8
+"""Positions of a tile, if there are registers for so many sums: as many fused multiply-adds are under way at a time."""
+
 
 def largest_tile() -> tuple[int, int, int]:
     """(positions or rows of the kernel, vectors of filters, lanes of a vector) of the largest tile."""
@@ -26,9 +29,16 @@ def module_text(bits: int) -> str:
     return "\n".join(
         [
             *declared(lanes),
-            *(positions_ir.tiles_of_positions(rows, n, lanes) for n in totals(vectors, lanes)),
+            *(
+                positions_ir.tiles_of_positions(min(_POSITIONS, rows * vectors * lanes // n), n, lanes)
+                for n in totals(vectors, lanes)
+            ),
             positions_ir.convolve(vectors, lanes),
-            *(kernel_ir.tile_of_kernel(r, n, lanes) for n in totals(vectors, lanes) for r in range(1, rows + 1)),
+            *(
+                kernel_ir.tile_of_kernel(r, n, lanes, part=part)
+                for n, part in kernel_ir.tiles(vectors, lanes)
+                for r in range(1, rows + 1)
+            ),
             kernel_ir.convolve_kernel(rows, vectors, lanes),
         ]
     )

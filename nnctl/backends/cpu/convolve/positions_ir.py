@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from nnctl.backends.cpu.convolve.widths import (
     fma,
-    lanes_below,
     load,
     parts_of,
     splat,
@@ -20,6 +19,7 @@ from nnctl.backends.cpu.convolve.widths import (
     widths_of,
 )
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_of
 
 SYMBOL = "nnctl_convolve"
 _ARGUMENTS = (
@@ -104,7 +104,7 @@ class _Tile:
         """The registers that all tiles read."""
         t, n = self.t, self.positions
         t.say(f"%last.lanes = sub i64 %filters, {self.starts[-1]}")
-        self.mask = lanes_below(t, "%last.lanes", self.widths[-1])
+        t.say(f"%whole = icmp eq i64 %last.lanes, {self.widths[-1]}")
         t.say("%count = mul i64 %rows, %columns")
         t.say("%final = sub i64 %count, 1")
         t.say("%line.floats = mul i64 %width, %pixel")
@@ -254,13 +254,17 @@ class _Tile:
 
     def _store(self, sums: list[str]) -> None:
         t = self.t
-        masks = [*[None] * (len(self.widths) - 1), self.mask]
-        for i in range(self.positions):
-            offset = t.let("result", f"extractelement {self.p} {self.results}, i64 {i}")
-            result = t.let("y", f"getelementptr float, ptr %y, i64 {offset}")
-            for value, start, width, mask in zip(sums[i * len(masks) :], self.starts, self.widths, masks):
-                store(t, value, self._at(result, start), width, mask)
-        t.say("br label %tile.end")
+        t.say("br i1 %whole, label %store.whole, label %store.part")
+        for name in ("whole", "part"):
+            t.label(f"store.{name}")
+            last = mask_of(t, "%last.lanes", self.widths[-1]) if name == "part" else None
+            masks = [*[None] * (len(self.widths) - 1), last]
+            for i in range(self.positions):
+                offset = t.let("result", f"extractelement {self.p} {self.results}, i64 {i}")
+                result = t.let("y", f"getelementptr float, ptr %y, i64 {offset}")
+                for value, start, width, mask in zip(sums[i * len(masks) :], self.starts, self.widths, masks):
+                    store(t, value, self._at(result, start), width, mask)
+            t.say("br label %tile.end")
 
     def _at(self, place: str, further: int) -> str:
         """The place so many floats further."""

@@ -47,12 +47,6 @@ def parts_of(t: IrText, scalar: str, widths: tuple[int, ...]) -> list[str]:
     return [found[width] for width in widths]
 
 
-def lanes_below(t: IrText, count: str, width: int) -> str:
-    """A mask of the first lanes, as many as a register says."""
-    iota = ", ".join(f"i64 {i}" for i in range(width))
-    return t.let("mask", f"icmp ult <{width} x i64> <{iota}>, {splat(t, count, 'i64', width)}")
-
-
 def fma(t: IrText, result: str, width: int, a: str, b: str, c: str) -> None:
     """result ← a·b + c."""
     v = f"<{width} x float>"
