@@ -78,14 +78,14 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     masks: list[str | None] = [*[None] * (vectors - 1), mask]
     for name, updating in (("store", False), ("update", True)):
         t.label(name)
-        row = "%c"
+        begins = "%c"
         made: list[tuple[str, str, str | None]] = []
         for i in range(rows):
             if i:
-                row = t.let("c", f"getelementptr float, ptr {row}, i64 %ldc")
+                begins = t.let("c", f"getelementptr float, ptr {begins}, i64 %ldc")
             before, made = made, []
             for j in range(vectors):
-                place = t.let("c", f"getelementptr float, ptr {row}, i64 {j * lanes}")
+                place = t.let("c", f"getelementptr float, ptr {begins}, i64 {j * lanes}")
                 value = scaled[i][j]
                 made.append(
                     (place, _added(t, value, place, lanes, masks[j], wide_beta) if updating else value, masks[j])
