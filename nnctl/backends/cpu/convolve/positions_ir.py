@@ -9,6 +9,7 @@ Where all of a tile's taps lie inside the image, and those of a kernel row side 
 from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_kinds, mask_of
 
 SYMBOL = "nnctl_convolve"
 _ARGUMENTS = (
@@ -25,38 +26,48 @@ def convolve(vectors: int, lanes: int) -> str:
     x: pixels `pixel` floats apart, of which `channels` are read. w: kh·kw·channels rows, `ldw` floats apart. y: rows
     `y.down` and columns `y.across` floats apart. zeros: kw·channels of them.
     """
-    cases = " ".join(f"i64 {v - 1}, label %of.{v}" for v in range(1, vectors))
+    names = [_name_of(v, masked) for masked in mask_kinds(lanes) for v in range(1, vectors + 1)]
+    cases = " ".join(f"i64 {number}, label %of.{name}" for number, name in enumerate(names[:-1]))
     lines = [
         f"define void @{SYMBOL}({_ARGUMENTS}) nounwind {{",
         "entry:",
         "  %before = sub i64 %filters, 1",
         f"  %full = udiv i64 %before, {lanes}",
-        f"  switch i64 %full, label %of.{vectors} [{cases}]",
+        f"  %full.lanes = mul i64 %full, {lanes}",
+        "  %last = sub i64 %filters, %full.lanes",
+        f"  %is.part = icmp ult i64 %last, {lanes}",
+        f"  %kind = select i1 %is.part, i64 0, i64 {len(names) - vectors}",
+        "  %number = add i64 %full, %kind",
+        f"  switch i64 %number, label %of.{names[-1]} [{cases}]",
     ]
-    for v in range(1, vectors + 1):
-        lines += [f"of.{v}:", f"  call void @positions_{v}({_ARGUMENTS})", "  ret void"]
+    for name in names:
+        lines += [f"of.{name}:", f"  call void @{name}({_ARGUMENTS})", "  ret void"]
     return "\n".join([*lines, "}"])
 
 
-def tiles_of_positions(positions: int, vectors: int, lanes: int) -> str:
-    """The loop over an image's tiles, of so many positions and vectors of filters.
+def _name_of(vectors: int, masked: bool) -> str:
+    return f"{'part' if masked else 'positions'}_{vectors}"
+
+
+def tiles_of_positions(positions: int, vectors: int, lanes: int, *, masked: bool) -> str:
+    """The loop over an image's tiles, of so many positions and vectors of filters, the last full unless masked.
 
     The last tile's positions may lie behind the end: those are the last position again, stored several times.
     """
-    tile = _Tile(positions, vectors, lanes)
+    tile = _Tile(positions, vectors, lanes, masked)
     tile.write()
     body = "\n".join(tile.t.lines)
-    return f"define internal void @positions_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @{_name_of(vectors, masked)}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
 class _Tile:
     """The text of one function. `p`, `f`: the types of a number for each position, and of a vector of filters."""
 
-    def __init__(self, positions: int, vectors: int, lanes: int) -> None:
+    def __init__(self, positions: int, vectors: int, lanes: int, masked: bool) -> None:
         self.t = IrText()
-        self.positions, self.vectors, self.lanes = positions, vectors, lanes
+        self.positions, self.vectors, self.lanes, self.masked = positions, vectors, lanes, masked
         self.p, self.f = f"<{positions} x i64>", f"<{lanes} x float>"
-        self.yes, self.mask = f"<{positions} x i1>", f"<{lanes} x i1>"
+        self.yes = f"<{positions} x i1>"
 
     def write(self) -> None:
         t = self.t
@@ -87,10 +98,8 @@ class _Tile:
     def _before_tiles(self) -> None:
         """The registers that all tiles read."""
         t, n = self.t, self.positions
-        iota = ", ".join(f"i64 {i}" for i in range(self.lanes))
         t.say(f"%last.lanes = sub i64 %filters, {(self.vectors - 1) * self.lanes}")
-        lasts = self._splat("%last.lanes", "i64", self.lanes)
-        t.say(f"%mask = icmp ult <{self.lanes} x i64> <{iota}>, {lasts}")
+        self.mask = f"<{self.lanes} x i1> {mask_of(t, '%last.lanes', self.lanes)}"
         t.say("%count = mul i64 %rows, %columns")
         t.say("%final = sub i64 %count, 1")
         t.say("%line.floats = mul i64 %width, %pixel")
@@ -246,21 +255,21 @@ class _Tile:
             for j in range(self.vectors):
                 place = t.let("y", f"getelementptr float, ptr {result}, i64 {j * self.lanes}")
                 value = f"{f} {sums[i * self.vectors + j]}"
-                if j < self.vectors - 1:
+                if j < self.vectors - 1 or not self.masked:
                     t.say(f"store {value}, ptr {place}, align 4")
                 else:
                     call = f"call void @llvm.masked.store.v{self.lanes}f32.p0"
-                    t.say(f"{call}({value}, ptr {place}, i32 4, {self.mask} %mask)")
+                    t.say(f"{call}({value}, ptr {place}, i32 4, {self.mask})")
         t.say("br label %tile.end")
 
     def _load(self, place: str, vector: int) -> str:
         """A vector of a row of weights; of the last one what is there."""
         t, f = self.t, self.f
         place = t.let("w", f"getelementptr float, ptr {place}, i64 {vector * self.lanes}")
-        if vector < self.vectors - 1:
+        if vector < self.vectors - 1 or not self.masked:
             return t.let("part", f"load {f}, ptr {place}, align 4")
         call = f"call {f} @llvm.masked.load.v{self.lanes}f32.p0"
-        return t.let("part", f"{call}(ptr {place}, i32 4, {self.mask} %mask, {f} zeroinitializer)")
+        return t.let("part", f"{call}(ptr {place}, i32 4, {self.mask}, {f} zeroinitializer)")
 
     # -- sums of the tile ------------------------------------------------------------------
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.packed_ir import packed_text
-from nnctl.backends.cpu.gemm.tile_ir import tile
+from nnctl.backends.cpu.gemm.tile_ir import mask_kinds, name_of, tile
 
 SYMBOL = "nnctl_gemm"
-TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
+TILE = {512: (8, 3), 256: (6, 2), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
-PACK_B_FROM = 200
-"""Rows of C from which a panel of B is packed."""
+PACK_B_FROM = {512: 200, 256: 100, 128: 100}
+"""Rows of C from which a panel of B is packed, by width of the registers: a narrow panel is in lines far apart."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
 BLOCK = 512
@@ -34,9 +34,10 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    kernels = [tile(r, v, lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
-    names = ", ".join(f"ptr @tile_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
-    count = rows * vectors
+    shapes = [(r, v, masked) for masked in mask_kinds(lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    kernels = [tile(r, v, lanes, masked=masked) for r, v, masked in shapes]
+    names = ", ".join(f"ptr @{name_of(*shape)}" for shape in shapes)
+    count = len(shapes)
     declared = [
         f"declare <{lanes} x float> @llvm.fma.v{lanes}f32(<{lanes} x float>, <{lanes} x float>, <{lanes} x float>)",
         f"declare <{lanes} x float> @llvm.masked.load.v{lanes}f32.p0(ptr, i32, <{lanes} x i1>, <{lanes} x float>)",
@@ -46,7 +47,8 @@ def module_text(bits: int) -> str:
     ]
     width = vectors * lanes
     loops = [
-        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes), _outer(rows, width), _blocks(), packed_text(width),
+        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes, count - rows * vectors),
+        _outer(rows, width, PACK_B_FROM[bits]), _blocks(), packed_text(width),
     ]  # fmt: skip
     return "\n".join([*declared, *kernels, *loops])
 
@@ -218,8 +220,11 @@ exit:
 }}"""
 
 
-def _rows(rows: int, lanes: int) -> str:
-    """The loop over tiles of rows: columns of C, at most a panel's, from a panel of B."""
+def _rows(rows: int, lanes: int, for_full: int) -> str:
+    """The loop over tiles of rows: columns of C, at most a panel's, from a panel of B.
+
+    for_full: where in the table the tiles for full panels begin.
+    """
     return f"""
 define internal void @rows(i64 %m, i64 %columns, i64 %k, float %alpha, ptr %a, i64 %ras, i64 %cas, i64 %next.row,
                            ptr %panel, i64 %step.b, float %beta, ptr %c, i64 %ldc, i64 %spans, i64 %span) nounwind {{
@@ -229,7 +234,10 @@ entry:
   %full = sub i64 %vectors, 1
   %full.lanes = mul i64 %full, {lanes}
   %last = sub i64 %columns, %full.lanes
-  %table.row = mul i64 %full, {rows}
+  %is.part = icmp ult i64 %last, {lanes}
+  %kind = select i1 %is.part, i64 0, i64 {for_full}
+  %shape.row = mul i64 %full, {rows}
+  %table.row = add i64 %kind, %shape.row
   br label %tiles
 
 tiles:
@@ -256,7 +264,7 @@ exit:
 }}"""
 
 
-def _outer(rows: int, width: int) -> str:
+def _outer(rows: int, width: int, pack_from: int) -> str:
     """The loop over panels of B.
 
     ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
@@ -278,7 +286,7 @@ entry:
   %cas = select i1 %is.ta, i64 %cas.ta, i64 1
   %next.row = select i1 %pack.a, i64 %k, i64 %ras
   %cbs = select i1 %is.tb, i64 %ldb, i64 1
-  %many = icmp sge i64 %m, {PACK_B_FROM}
+  %many = icmp sge i64 %m, {pack_from}
   %pack = or i1 %is.tb, %many
   %step.b = select i1 %pack, i64 {width}, i64 %ldb
   %empty.m = icmp sle i64 %m, 0
@@ -328,7 +336,7 @@ exit:
   ret void
 }}
 !0 = distinct !{{!0, !1}}
-!1 = !{{!"llvm.loop.unroll.count", i32 4}}
+!1 = !{{!"llvm.loop.unroll.count", i32 2}}
 """
 
 

@@ -10,19 +10,14 @@ _ARGUMENTS = (
 )
 
 
-def tile(rows: int, vectors: int, lanes: int) -> str:
-    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
+def tile(rows: int, vectors: int, lanes: int, *, masked: bool) -> str:
+    """C (rows × vectors·lanes) ← α·A·B + β·C; masked: `last` lanes of the last vector are there, else all.
 
     The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further.
     """
     v = f"<{lanes} x float>"
     t = IrText()
-    iota = ", ".join(f"i64 {i}" for i in range(lanes))
-    one = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last, i64 0")
-    lasts = t.let(
-        "lasts", f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
-    )
-    mask = t.let("mask", f"icmp ult <{lanes} x i64> <{iota}>, {lasts}")
+    mask = mask_of(t, "%last", lanes) if masked else None
     bases = ["%a"]
     for _ in range(1, rows):
         bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
@@ -48,10 +43,10 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
     for j in range(vectors):
         place = t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}")
-        if j < vectors - 1:
-            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
-        else:
+        if mask and j == vectors - 1:
             parts.append(_masked_load(t, place, mask, lanes))
+        else:
+            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
     for i in range(rows):
         place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
         scalar = t.let("s", f"load float, ptr {place}, align 4")
@@ -78,14 +73,14 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     masks: list[str | None] = [*[None] * (vectors - 1), mask]
     for name, updating in (("store", False), ("update", True)):
         t.label(name)
-        begins = "%c"
+        line = "%c"
         made: list[tuple[str, str, str | None]] = []
         for i in range(rows):
             if i:
-                begins = t.let("c", f"getelementptr float, ptr {begins}, i64 %ldc")
+                line = t.let("c", f"getelementptr float, ptr {line}, i64 %ldc")
             before, made = made, []
             for j in range(vectors):
-                place = t.let("c", f"getelementptr float, ptr {begins}, i64 {j * lanes}")
+                place = t.let("c", f"getelementptr float, ptr {line}, i64 {j * lanes}")
                 value = scaled[i][j]
                 made.append(
                     (place, _added(t, value, place, lanes, masks[j], wide_beta) if updating else value, masks[j])
@@ -95,7 +90,31 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
         _store(t, made, lanes)
         t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @tile_{rows}_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @{name_of(rows, vectors, masked)}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+
+
+def mask_kinds(lanes: int) -> tuple[bool, ...]:
+    """Of which tiles there are functions: True for a last vector under a mask, False for one that is full.
+
+    With AVX-512 a mask costs nothing; else its loads are slower, and it takes one of 16 registers.
+    """
+    return (True,) if lanes == 16 else (True, False)
+
+
+def name_of(rows: int, vectors: int, masked: bool) -> str:
+    """The name of the function of a tile."""
+    return f"{'part' if masked else 'tile'}_{rows}_{vectors}"
+
+
+def mask_of(t: IrText, count: str, lanes: int) -> str:
+    """The first `count` lanes of a vector, as a comparison that AVX2's masked instructions make by themselves."""
+    kind = f"<{lanes} x i32>"
+    iota = ", ".join(f"i32 {i}" for i in range(lanes))
+    short = t.let("count", f"trunc i64 {count} to i32")
+    one = t.let("one", f"insertelement {kind} poison, i32 {short}, i64 0")
+    counts = t.let("counts", f"shufflevector {kind} {one}, {kind} poison, {kind} zeroinitializer")
+    signs = t.let("signs", f"sub {kind} <{iota}>, {counts}")
+    return t.let("mask", f"icmp slt {kind} {signs}, zeroinitializer")
 
 
 def _masked_load(t: IrText, place: str, mask: str, lanes: int) -> str:
