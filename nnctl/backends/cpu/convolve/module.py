@@ -12,6 +12,9 @@ from nnctl.backends.cpu.gemm.kernel_ir import TILE
 from nnctl.backends.cpu.gemm.tile_ir import mask_kinds
 from nnctl.backends.machine import vector_bits
 
+_POSITIONS = 8
+"""Positions of a tile, if there are registers for so many sums: as many fused multiply-adds are under way at a time."""
+
 
 def largest_tile() -> tuple[int, int, int]:
     """(positions or rows of the kernel, vectors of filters, lanes of a vector) of the largest tile."""
@@ -30,7 +33,7 @@ def module_text(bits: int) -> str:
             f"declare {v} @llvm.masked.load.v{lanes}f32.p0(ptr, i32, {m}, {v})",
             f"declare void @llvm.masked.store.v{lanes}f32.p0({v}, ptr, i32, {m})",
             *(
-                positions_ir.tiles_of_positions(rows, n, lanes, masked=masked)
+                positions_ir.tiles_of_positions(min(_POSITIONS, rows * vectors // n), n, lanes, masked=masked)
                 for masked in mask_kinds(lanes)
                 for n in range(1, vectors + 1)
             ),
