@@ -9,12 +9,14 @@ from nnctl.backends.codegen.inlining import Inlining, Operand
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
 from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Part, Writer, part_of
+from nnctl.backends.cpu.division import division_of
 from nnctl.plan.plan import Launch, Slot
 
 
 def write_formula(writer: Writer, launch: Launch, inlining: Inlining) -> None:
     """The loops of one elementwise launch. Raises TypeError for a structured op."""
-    _Loops(writer, launch, LoopNest(launch, inlining)).write()
+    apart = division_of(launch) == "halves" and launch.outputs[0].batched
+    _Loops(writer, launch, LoopNest(launch, inlining, apart=apart)).write()
 
 
 class _Loops:
@@ -25,6 +27,8 @@ class _Loops:
         self.launch = launch
         self.nest = nest
         self.part = part_of(launch)
+        self.columns = writer.column_bounds(launch.outputs[0]) if nest.apart else None
+        """Of the thread, where it makes some columns of all examples."""
         self.variables = LOOP_VARIABLES[: len(nest.loops)]
         self.hoisted: dict[Operand, str] = {}
         """Variables that hold what does not change in the innermost loop."""
@@ -69,7 +73,7 @@ class _Loops:
     def _turns(self, depth: int) -> str:
         """The turns of a loop: the outermost runs over the thread's partition."""
         if depth > 0:
-            return str(self.nest.length(depth))
+            return str(self.nest.length(depth)) if self.columns is None else "{1} - {0}".format(*self.columns)
         count, inner = self.writer.count(self.launch.outputs[0], self.part), self.nest.turns_an_entry()
         return count if inner == 1 else f"{count} * {inner}"
 
@@ -78,6 +82,11 @@ class _Loops:
         for table, index in self.nest.ahead():
             rows = self.writer.following(index.slot, self.part)
             self.writer.line(f"prefetch({self._table(table)}, {rows}[{self.variables[0]}])")
+
+    def _at(self, loop: int) -> str:
+        """The index of a loop's present turn."""
+        variable = self.variables[loop]
+        return variable if loop == 0 or self.columns is None else f"{self.columns[0]} + {variable}"
 
     # -- elements ------------------------------------------------------------------
 
@@ -95,12 +104,12 @@ class _Loops:
 
     def gathered(self, table: Operand, row: str) -> str:
         """See `Elements`."""
-        indices = [row, *(self.variables[loop] for loop in self.nest.loops_in_row(table))]
+        indices = [row, *map(self._at, self.nest.loops_in_row(table))]
         return f"{self._table(table)}[{', '.join(indices)}]"
 
     def position(self, axis: int | None) -> str:
         """See `Elements`."""
-        return "0" if axis is None else self.variables[self.nest.loop_of(axis)]
+        return "0" if axis is None else self._at(self.nest.loop_of(axis))
 
     def _load(self, operand: Operand) -> str:
         return self.nest.inlining.text(operand, KERNEL, self)
@@ -114,7 +123,7 @@ class _Loops:
         """An element of a slot's view with an axis for each of these loops."""
         layout = self.nest.layout(loops)
         name = self.writer.view(slot, part, ["-", *layout[1:]] if len(layout) > 1 else None)
-        return f"{name}[{', '.join(self.variables[loop] for loop in loops)}]"
+        return f"{name}[{', '.join(map(self._at, loops))}]"
 
     def _table(self, table: Operand) -> str:
         return self.writer.table(table.slot, self.nest.layout(self.nest.loops_in_row(table)))

@@ -14,6 +14,9 @@ from nnctl.backends.machine import instruction_sets, llvm_features, processor
 AS_WRITTEN = 0
 """The level for IR that was written out by hand, vectors and registers included: whatever rewrites it takes three times
 as long to compile, and may take away what was written for: at 256 bits a product is half as fast again without."""
+_OPTIONS = ("-disable-lsr",)
+"""LLVM's options. Addresses of loops stay as they were written: to rewrite them is a quarter of the time of compiling,
+no loop here gains by it, and at 256 bits products lose a tenth."""
 _engines: list[Any] = []
 """Engines: they keep loaded code in memory, for as long as the process lives."""
 
@@ -24,11 +27,19 @@ def target() -> list[str]:
 
 
 def _new_machine() -> Any:
+    _set_options()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=processor(), features=llvm_features(), opt=3, jit=True
     )
+
+
+@cache
+def _set_options() -> None:
+    """Set LLVM's options, once a process."""
+    for option in _OPTIONS:
+        llvm.set_option("nnctl", option)
 
 
 @cache
