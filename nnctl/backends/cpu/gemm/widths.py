@@ -1,4 +1,4 @@
-"""The vectors of a tile's filters: whole ones, and behind them half a one where that is enough for what is left.
+"""The vectors of a tile's columns or filters: whole ones, and behind them half a one where that is enough for the rest.
 
 Half a register of 512 bits takes half the time where a processor makes such vectors in two halves, and never more. Of
 20 filters it spares a quarter of the work, of 40 a sixth.
