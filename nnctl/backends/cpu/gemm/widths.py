@@ -38,6 +38,10 @@ def parts_of(t: IrText, scalar: str, widths: tuple[int, ...]) -> list[str]:
     """A float as a vector of each of these widths, the first the largest; the smaller are parts of it."""
     largest = widths[0]
     wide = splat(t, scalar, "float", largest)
+    if min(widths) < largest:
+        # As something that LLVM cannot see through: else it makes the smaller vector by an instruction of its own.
+        kind = f"<{largest} x float>"
+        wide = t.let("wide", f'call {kind} asm "", "=v,0"({kind} {wide})')
     found: dict[int, str] = {largest: wide}
     for width in widths:
         if width not in found:
