@@ -250,7 +250,7 @@ def _python(text: str) -> Any:
     names: dict[str, Any] = {name: _watched(name, known) for name, known in vocabulary().items()}
     for rank in range(1, 5):
         names[f"window{rank}"] = lambda base, start, *shape: Window(base.memory, base.dtype, base.start + start, shape)
-    names["prefetch"] = lambda table, row: None
+    names["prefetch"] = lambda table, row, byte: None
     exec(compile(text, "<generated>", "exec"), names)
     return names["launch"]
 

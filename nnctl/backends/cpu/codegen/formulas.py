@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 
 from nnctl.backends.codegen.dialect import Values
@@ -11,6 +12,12 @@ from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Part, Writer, part_of
 from nnctl.backends.cpu.division import division_of
 from nnctl.plan.plan import Launch, Slot
+
+_PREFETCHED = 1024
+"""Bytes of a row that are asked for ahead, at most; what follows, the processor sees coming."""
+_CACHE_LINE = 64
+_SIZES = {"real": 4, "index": 8, "uint8": 1}
+"""Bytes of an element by the slot's type."""
 
 
 def write_formula(writer: Writer, launch: Launch, inlining: Inlining) -> None:
@@ -78,10 +85,16 @@ class _Loops:
         return count if inner == 1 else f"{count} * {inner}"
 
     def _prefetch(self) -> None:
-        """Ask for the rows that the next step will gather: a data set is too large for the cache."""
+        """Ask for what the thread will gather of rows in the next step: a data set is too large for the cache."""
         for table, index in self.nest.ahead():
+            size = _SIZES[table.slot.dtype]
+            first, last = self.columns or ("0", str(math.prod(table.slot.shape[1:])))
+            asked = min(math.prod(table.slot.shape[1:]) * size, _PREFETCHED) // size
             rows = self.writer.following(index.slot, self.part)
-            self.writer.line(f"prefetch({self._table(table)}, {rows}[{self.variables[0]}])")
+            row, byte = self._let("row", f"{rows}[{self.variables[0]}]"), self.writer.names.fresh("byte")
+            bytes_asked = f"{first} * {size}, min({last}, {first} + {asked}) * {size}, {_CACHE_LINE}"
+            with self.writer.block(f"for {byte} in range({bytes_asked}):"):
+                self.writer.line(f"prefetch({self._table(table)}, {row}, {byte})")
 
     def _at(self, loop: int) -> str:
         """The index of a loop's present turn."""

@@ -13,8 +13,6 @@ from nnctl.backends.cpu.gemm.kernel_ir import SYMBOL
 from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 
 T = TypeVar("T", bound=Function)
-_PREFETCHED = 1024
-"""Bytes of a row that are asked for ahead; what follows, the processor sees coming."""
 
 
 def symbol(name: str, load: Callable[[], object], *, gives_float: bool = False) -> Callable[[T], T]:
@@ -114,17 +112,16 @@ def window4(array: Any, start: Any, m: Any, n: Any, k: Any, l: Any) -> Any:  # n
 
 
 def _prefetch(emission: Emission, arguments: Sequence[Value]) -> Value:
-    array, row = arguments
+    array, row, byte = arguments
     address = emission.element(_array(array), [row])
-    for line in range(0, _PREFETCHED, 64):
-        place = emission.let(f"getelementptr i8, ptr {address}, i64 {line}")
-        emission.call("llvm.prefetch.p0", "void", [("ptr", place), ("i32", "0"), ("i32", "3"), ("i32", "1")])
+    place = emission.let(f"getelementptr i8, ptr {address}, i64 {emission.number(byte).text}")
+    emission.call("llvm.prefetch.p0", "void", [("ptr", place), ("i32", "0"), ("i32", "3"), ("i32", "1")])
     return Known(None)
 
 
 @intrinsic(_prefetch)
-def prefetch(array: Any, row: Any) -> None:
-    """Ask for the first cache lines of a row of a matrix, ahead of its use."""
+def prefetch(array: Any, row: Any, byte: Any) -> None:
+    """Ask for the cache line with a byte of a row of a matrix, ahead of its use."""
 
 
 def _float_of_bits(emission: Emission, arguments: Sequence[Value]) -> Value:

@@ -6,9 +6,9 @@ is one number of the image, at a distance from the first row's that does not dep
 
 from __future__ import annotations
 
-from nnctl.backends.cpu.convolve.widths import fma, load, parts_of, step_of, store, totals, widths_of
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.tile_ir import mask_of
+from nnctl.backends.cpu.gemm.widths import fma, load, parts_of, step_of, store, totals, widths_of
 
 SYMBOL = "nnctl_convolve_kernel"
 _TILE = (

@@ -8,8 +8,8 @@ from typing import Any
 from nnctl.backends.cpu.codegen.intrinsics import symbol
 from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.convolve import kernel_ir, positions_ir
-from nnctl.backends.cpu.convolve.widths import declared, totals
 from nnctl.backends.cpu.gemm.kernel_ir import TILE
+from nnctl.backends.cpu.gemm.widths import declared, totals
 from nnctl.backends.machine import vector_bits
 
 _POSITIONS = 8

@@ -8,7 +8,9 @@ Where all of a tile's taps lie inside the image, and those of a kernel row side 
 
 from __future__ import annotations
 
-from nnctl.backends.cpu.convolve.widths import (
+from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_of
+from nnctl.backends.cpu.gemm.widths import (
     fma,
     load,
     parts_of,
@@ -18,8 +20,6 @@ from nnctl.backends.cpu.convolve.widths import (
     totals,
     widths_of,
 )
-from nnctl.backends.cpu.gemm.ir_text import IrText
-from nnctl.backends.cpu.gemm.tile_ir import mask_of
 
 SYMBOL = "nnctl_convolve"
 _ARGUMENTS = (

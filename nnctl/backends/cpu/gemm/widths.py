@@ -1,4 +1,4 @@
-"""The vectors of a tile's filters: whole ones, and behind them half a one where that is enough for what is left.
+"""The vectors of a tile's columns or filters: whole ones, and behind them half a one where that is enough for the rest.
 
 Half a register of 512 bits takes half the time where a processor makes such vectors in two halves, and never more. Of
 20 filters it spares a quarter of the work, of 40 a sixth.
@@ -38,6 +38,10 @@ def parts_of(t: IrText, scalar: str, widths: tuple[int, ...]) -> list[str]:
     """A float as a vector of each of these widths, the first the largest; the smaller are parts of it."""
     largest = widths[0]
     wide = splat(t, scalar, "float", largest)
+    if min(widths) < largest:
+        # As something that LLVM cannot see through: else it makes the smaller vector by an instruction of its own.
+        kind = f"<{largest} x float>"
+        wide = t.let("wide", f'call {kind} asm "", "=v,0"({kind} {wide})')
     found: dict[int, str] = {largest: wide}
     for width in widths:
         if width not in found:
