@@ -34,7 +34,7 @@ process takes cores away: what is measured beside others is not kept."""
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run a plan. owned: whether threads own the columns of weights where they can."""
+    """A way to run a plan. owned: whether two threads own the halves of weights where they can."""
 
     threads: int
     owned: bool = False
@@ -43,7 +43,7 @@ class Way:
     def words(self) -> str:
         """The way in words."""
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{counted}, each with columns of the first weights" if self.owned else counted
+        return f"{counted}, each with half of the first weights" if self.owned else counted
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def ways(plan: Plan, most: int) -> list[Way]:
     if most > 1:
         found.append(Way(most))
         if isinstance(plan, CpuPlan) and plan.owning is not None:
-            found.append(Way(most, owned=True))
+            found.append(Way(2, owned=True))
     return found
 
 

@@ -9,7 +9,7 @@ from nnctl.backends.cpu.codegen.intrinsics import symbol
 from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.convolve import kernel_ir, positions_ir
 from nnctl.backends.cpu.gemm.kernel_ir import TILE
-from nnctl.backends.cpu.gemm.tile_ir import mask_kinds
+from nnctl.backends.cpu.gemm.widths import declared, totals
 from nnctl.backends.machine import vector_bits
 
 _POSITIONS = 8
@@ -26,22 +26,17 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
     return "\n".join(
         [
-            f"declare {v} @llvm.fma.v{lanes}f32({v}, {v}, {v})",
-            f"declare {v} @llvm.masked.load.v{lanes}f32.p0(ptr, i32, {m}, {v})",
-            f"declare void @llvm.masked.store.v{lanes}f32.p0({v}, ptr, i32, {m})",
+            *declared(lanes),
             *(
-                positions_ir.tiles_of_positions(min(_POSITIONS, rows * vectors // n), n, lanes, masked=masked)
-                for masked in mask_kinds(lanes)
-                for n in range(1, vectors + 1)
+                positions_ir.tiles_of_positions(min(_POSITIONS, rows * vectors * lanes // n), n, lanes)
+                for n in totals(vectors, lanes)
             ),
             positions_ir.convolve(vectors, lanes),
             *(
-                kernel_ir.tile_of_kernel(r, n, lanes, masked=masked)
-                for masked in mask_kinds(lanes)
-                for n in range(1, vectors + 1)
+                kernel_ir.tile_of_kernel(r, n, lanes, part=part)
+                for n, part in kernel_ir.tiles(vectors, lanes)
                 for r in range(1, rows + 1)
             ),
             kernel_ir.convolve_kernel(rows, vectors, lanes),

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.packed_ir import packed_text
-from nnctl.backends.cpu.gemm.tile_ir import mask_kinds, name_of, tile
+from nnctl.backends.cpu.gemm.tile_ir import Last, last_vectors, name_of, tile
+from nnctl.backends.cpu.gemm.widths import declared
 
 SYMBOL = "nnctl_gemm"
 TILE = {512: (8, 3), 256: (6, 2), 128: (4, 3)}
@@ -34,23 +35,22 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    shapes = [(r, v, masked) for masked in mask_kinds(lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
-    kernels = [tile(r, v, lanes, masked=masked) for r, v, masked in shapes]
+    lasts = last_vectors(lanes)
+    shapes = [(r, v, last) for last in lasts for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    kernels = [tile(r, v, lanes, last) for r, v, last in shapes]
     names = ", ".join(f"ptr @{name_of(*shape)}" for shape in shapes)
     count = len(shapes)
-    declared = [
-        f"declare <{lanes} x float> @llvm.fma.v{lanes}f32(<{lanes} x float>, <{lanes} x float>, <{lanes} x float>)",
-        f"declare <{lanes} x float> @llvm.masked.load.v{lanes}f32.p0(ptr, i32, <{lanes} x i1>, <{lanes} x float>)",
-        f"declare void @llvm.masked.store.v{lanes}f32.p0(<{lanes} x float>, ptr, i32, <{lanes} x i1>)",
+    lines = [
+        *declared(lanes),
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
     width = vectors * lanes
     loops = [
-        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes, count - rows * vectors),
+        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes, lasts[1], count - rows * vectors),
         _outer(rows, width, PACK_B_FROM[bits]), _blocks(), packed_text(width),
     ]  # fmt: skip
-    return "\n".join([*declared, *kernels, *loops])
+    return "\n".join([*lines, *kernels, *loops])
 
 
 def _pack_a(rows: int) -> str:
@@ -220,11 +220,13 @@ exit:
 }}"""
 
 
-def _rows(rows: int, lanes: int, for_full: int) -> str:
+def _rows(rows: int, lanes: int, special: Last, place: int) -> str:
     """The loop over tiles of rows: columns of C, at most a panel's, from a panel of B.
 
-    for_full: where in the table the tiles for full panels begin.
+    special: the last vector of tiles that are taken where it has all columns or is as short. place: where in the table
+    these begin.
     """
+    least = 1 if special.masked else special.lanes
     return f"""
 define internal void @rows(i64 %m, i64 %columns, i64 %k, float %alpha, ptr %a, i64 %ras, i64 %cas, i64 %next.row,
                            ptr %panel, i64 %step.b, float %beta, ptr %c, i64 %ldc, i64 %spans, i64 %span) nounwind {{
@@ -234,8 +236,10 @@ entry:
   %full = sub i64 %vectors, 1
   %full.lanes = mul i64 %full, {lanes}
   %last = sub i64 %columns, %full.lanes
-  %is.part = icmp ult i64 %last, {lanes}
-  %kind = select i1 %is.part, i64 0, i64 {for_full}
+  %enough = icmp uge i64 %last, {least}
+  %fits = icmp ule i64 %last, {special.lanes}
+  %is.special = and i1 %enough, %fits
+  %kind = select i1 %is.special, i64 {place}, i64 0
   %shape.row = mul i64 %full, {rows}
   %table.row = add i64 %kind, %shape.row
   br label %tiles

@@ -32,6 +32,14 @@ def _zeros(x: Any, count: Any) -> None:
 
 
 @compiled
+def _filled(panel: Any, rows: Any, wide: Any, count: Any, lanes: Any) -> None:
+    """Zeros behind the last of `count` columns of a panel, up to the end of a vector: whole ones are read."""
+    for i in range(rows):
+        for j in range(count, (count + lanes - 1) // lanes * lanes):
+            panel[i * wide + j] = F(0.0)
+
+
+@compiled
 def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: Any, scratch: Any) -> None:
     """out ← x * w for each image; w flat."""
     kh, kw, down, across, top, left, _, _ = geometry
@@ -57,6 +65,7 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: 
             first = g * made + start
             # A kernel's taps lie one after another: its rows are those of one matrix.
             pack(0, count, kh * kw * read, window1(w, first, w.size - first), filters, panel)
+            _filled(panel, kh * kw * read, most * lanes, count, lanes)
             for n in range(images):
                 image, result = n * height * width * channels + g * read, n * rows * columns * filters + first
                 convolve(
@@ -154,6 +163,7 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
                                 1, count, made, window1(w, source, w.size - source), filters,
                                 window1(panel, target, panel.size - target),
                             )  # fmt: skip
+                    _filled(panel, taps_down * taps_across * made, most * lanes, count, lanes)
                     for n in range(images):
                         image = n * rows * columns * filters + g * made
                         result = ((n * height + i) * width + j) * channels + g * read + start
