@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from importlib import import_module
+
+from benchmarks.instructions import LIMITS, VARIABLE, limit_everyone
 
 SUITES = {
     "cpu": ("benchmarks.cpu", "training steps on the processor, beside the peers that are installed"),
@@ -27,8 +31,15 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in SUITES:
         lines = [f"  {suite:11} {what}" for suite, (_, what) in SUITES.items()]
-        raise SystemExit("\n".join(["usage: python -m benchmarks SUITE [--help]", "", *lines]))
-    import_module(SUITES[name][0]).main(sys.argv[2:])
+        usage = f"usage: python -m benchmarks SUITE [--instructions {'|'.join(LIMITS)}] [--help]"
+        raise SystemExit("\n".join([usage, "", *lines, "", "--instructions limits everyone to older instructions."]))
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--instructions", choices=tuple(LIMITS))
+    options, rest = parser.parse_known_args(sys.argv[2:])
+    if options.instructions:
+        os.environ[VARIABLE] = options.instructions
+    limit_everyone()
+    import_module(SUITES[name][0]).main(rest)
 
 
 if __name__ == "__main__":

@@ -76,11 +76,11 @@ def _copy() -> tuple[Callable[[int, int, int, int], None], object]:
     """The function `copy(source, target, floats, turns)`, and what keeps it alive."""
     import llvmlite.binding as llvm
 
+    from nnctl.backends.machine import llvm_features, processor
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
-    )
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor(), features=llvm_features(), opt=3)
     # No pass of the optimizer is run, which would see that all turns but one are idle.
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(_text()), machine)
     engine.finalize_object()

@@ -8,9 +8,12 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.instructions import limit_everyone
+
 # Before any BLAS is loaded: everyone, us included, chooses kernels for this processor.
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.pop(_name, None)
+limit_everyone()
 
 from benchmarks.arena import race  # noqa: E402
 from benchmarks.contestants import CONTESTANTS, OURS  # noqa: E402

@@ -16,6 +16,7 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
+from nnctl.graph import interface
 from nnctl.spec.load import load_text
 
 
@@ -43,6 +44,7 @@ def signature(workload: Workload) -> DataSignature:
 def nnctl(workload: Workload, threads: int) -> Trainer:
     """The engine that `nnctl train` drives, on so many cores."""
     net = _Net(workload, f"{{type: cpu, threads: {threads}}}")
+    net.choose()
     return Trainer(net.step, lambda steps: net.finish(net.start(orders(workload, steps)), steps))
 
 
@@ -77,7 +79,15 @@ class _Net:
             scale = {"data.shift": np.zeros((), np.float32), "data.scale": np.full((), 1 / 255, np.float32)}
             engine.assign(workload.weights() | scale)
         engine.feed.bind("train", *workload.data.arrays())
+        self._batch = workload.batch
         self._done = 0
+
+    def choose(self) -> None:
+        """Let the backend measure its ways to run the step now, as a run does that has gone on for a while."""
+        examples, backend = self.engine.feed["train"].examples, self.engine.backend
+        graph = self.engine.network.training_step
+        sizes = interface.sizes(self._batch, examples.rows)
+        backend.load_timed(backend.plan(graph, sizes), self.engine.storage_on_host(examples))
 
     def step(self, rows: NDArray[Any]) -> float:
         """A training step; the cost before it."""

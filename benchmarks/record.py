@@ -17,11 +17,12 @@ RESULTS = Path(__file__).parent / "results"
 
 def machine() -> dict[str, Any]:
     """Facts of this machine and moment: date, processor, cores, the load of other work, Python."""
-    from nnctl.backends.machine import processor
+    from nnctl.backends.machine import instruction_limit, processor
 
+    name = "-".join(filter(None, (processor(), instruction_limit())))
     return {
         "date": datetime.date.today().isoformat(),
-        "machine": f"{processor()} ({platform.system()} {platform.machine()})",
+        "machine": f"{name} ({platform.system()} {platform.machine()})",
         "cores": cores(),
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
@@ -45,7 +46,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def words_of(result: Mapping[str, Any]) -> str:
-    """The machine of a result in words: its processor, as LLVM calls it, and the number of cores that were used."""
+    """The machine of a result in words: its processor, as LLVM calls it, a limit of its instructions, its cores."""
     count = result.get("cores", result.get("threads"))
     return f"{result['machine'].partition(' (')[0]}, {count} core{'' if count == 1 else 's'}"
 

@@ -19,7 +19,7 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
-    "sweep") echo '--grid --random --space --seeds --folds --monitor --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
+    "sweep") echo '--grid --space --trials --sampler --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -120,11 +120,13 @@ _nnctl_value() {
     "bench --help") echo 'flag' ;;
     "bench -h") echo 'flag' ;;
     "sweep --grid") echo 'setting' ;;
-    "sweep --random") echo 'free' ;;
     "sweep --space") echo 'free' ;;
+    "sweep --trials") echo 'free' ;;
+    "sweep --sampler") echo 'free' ;;
     "sweep --seeds") echo 'free' ;;
     "sweep --folds") echo 'free' ;;
     "sweep --monitor") echo 'free' ;;
+    "sweep --constraint") echo 'free' ;;
     "sweep --ensemble") echo 'free' ;;
     "sweep --jobs") echo 'free' ;;
     "sweep -j") echo 'free' ;;

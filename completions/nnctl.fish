@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --random --sample --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -171,11 +171,13 @@ complete -c nnctl -n '__nnctl_using bench' -l help -s h -d 'Show this message an
 complete -c nnctl -n '__nnctl_at 0 bench' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using sweep' -l grid -x -a '(__nnctl_ask setting)' -d 'Try these values; repeatable, all combinations'
-complete -c nnctl -n '__nnctl_using sweep' -l random -x -d 'Draw N times from what --space names'
-complete -c nnctl -n '__nnctl_using sweep' -l space -x -d 'Draw from this range; repeatable'
+complete -c nnctl -n '__nnctl_using sweep' -l space -x -d 'Draw from this range, or a distribution; repeatable'
+complete -c nnctl -n '__nnctl_using sweep' -l trials -x -d 'Points of what --space names; more go on'
+complete -c nnctl -n '__nnctl_using sweep' -l sampler -x -d 'random, qmc, grid; tpe, gp and cmaes learn from results'
 complete -c nnctl -n '__nnctl_using sweep' -l seeds -x -d 'Train each combination with N seeds; ranks means'
 complete -c nnctl -n '__nnctl_using sweep' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
-complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column; what the runs monitor if absent'
+complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'
+complete -c nnctl -n '__nnctl_using sweep' -l constraint -x -d 'What a trial has to meet; repeatable'
 complete -c nnctl -n '__nnctl_using sweep' -l ensemble -x -d 'At the end judge the N best trials together, by vote and mean'
 complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Processes at a time'
 complete -c nnctl -n '__nnctl_using sweep' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'

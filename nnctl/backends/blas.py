@@ -21,13 +21,21 @@ def prepare_blas() -> None:
     """Set what OpenBLAS reads when it is loaded: its kernels, and that it starts no threads. The user's settings stay.
 
     AVX-512 kernels on AMD processors that have the instructions: OpenBLAS does not
-    know the newer ones and falls back to AVX2, at half the speed. Threads: see
-    `limit_blas_threads`; to start them costs as much as to load NumPy.
+    know the newer ones and falls back to AVX2, at half the speed. Where the user
+    limits the instructions, its kernels for AVX2. Threads: see `limit_blas_threads`;
+    to start them costs as much as to load NumPy.
     """
     os.environ.setdefault(_THREADS, "1")
-    if _CORETYPE not in os.environ and wants_wide_kernels():
-        os.environ[_CORETYPE] = "SKYLAKEX"
-        _ours.add("SKYLAKEX")
+    if _CORETYPE in os.environ:
+        return
+    if os.environ.get("NNCTL_INSTRUCTIONS"):
+        wanted = "HASWELL"
+    elif wants_wide_kernels():
+        wanted = "SKYLAKEX"
+    else:
+        return
+    os.environ[_CORETYPE] = wanted
+    _ours.add(wanted)
 
 
 def kernels_asked_for() -> str:
@@ -36,7 +44,8 @@ def kernels_asked_for() -> str:
     if asked is None:
         return "chosen by the library itself"
     if asked in _ours:
-        return f"{_CORETYPE}={asked}, set by nnctl: the library underrates this processor"
+        why = "the library underrates this processor" if asked == "SKYLAKEX" else "the instructions are limited"
+        return f"{_CORETYPE}={asked}, set by nnctl: {why}"
     slow = ", which is slower than what this processor can do" if wants_wide_kernels() and asked != "SKYLAKEX" else ""
     return f"{_CORETYPE}={asked}, set by the user{slow}"
 

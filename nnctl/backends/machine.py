@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from nnctl.errors import UsageError
+
+_VARIABLE = "NNCTL_INSTRUCTIONS"
+_WIDER = {"avx2": ("avx512", "avx10", "amx", "evex512")}
+"""Beginnings of LLVM's names of the extensions that are left out, by the limit that is asked for."""
+
+
+def instruction_limit() -> str | None:
+    """The widest instructions that may be used, as $NNCTL_INSTRUCTIONS says; None for all. Raises UsageError."""
+    asked = os.environ.get(_VARIABLE) or None
+    if asked is not None and asked not in _WIDER:
+        raise UsageError(f"{_VARIABLE} is {asked!r}; it can be {' or '.join(_WIDER)}, or unset")
+    return asked
 
 
 @cache
@@ -17,10 +32,21 @@ def processor() -> str:
 
 @cache
 def instruction_sets() -> tuple[str, ...]:
-    """The extensions that this processor has, by LLVM's names."""
+    """The extensions that this processor has and that may be used, by LLVM's names. Raises UsageError."""
+    return tuple(sorted(name for name, used in _extensions().items() if used))
+
+
+def llvm_features() -> str:
+    """The extensions, as LLVM is told of them: those with a plus are used. Raises UsageError."""
+    return ",".join(f"{'+' if used else '-'}{name}" for name, used in _extensions().items())
+
+
+def _extensions() -> dict[str, bool]:
+    """All that LLVM knows for this kind of processor, and whether they are here and may be used."""
     import llvmlite.binding as llvm
 
-    return tuple(sorted(name for name, present in llvm.get_host_cpu_features().items() if present))
+    wider = _WIDER.get(instruction_limit() or "", ())
+    return {name: there and not name.startswith(wider) for name, there in llvm.get_host_cpu_features().items()}
 
 
 def vector_bits() -> int:

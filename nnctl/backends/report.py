@@ -13,7 +13,7 @@ from nnctl.backends.cache.private import cache_root
 from nnctl.backends.cache.pruning import MOST_BYTES, entries
 from nnctl.backends.contract import Finding
 from nnctl.backends.limits import copy_limit, product_limit
-from nnctl.backends.machine import blas_libraries, instruction_sets, processor, vector_bits
+from nnctl.backends.machine import blas_libraries, instruction_limit, instruction_sets, processor, vector_bits
 from nnctl.backends.registry import available, by_rank
 from nnctl.process.cores import cores
 
@@ -39,10 +39,11 @@ def _versions() -> list[Finding]:
 
 
 def _processor() -> list[Finding]:
+    limit = instruction_limit()
     present = [name for name in _VECTORS if name in instruction_sets()]
     return [
         Finding("processor", processor(), ", ".join(present)),
-        Finding("vector registers", f"{vector_bits()} bits"),
+        Finding("vector registers", f"{vector_bits()} bits", f"limited by NNCTL_INSTRUCTIONS={limit}" if limit else ""),
     ]
 
 

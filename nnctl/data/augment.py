@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import Augmentation
 from nnctl.data.augmentations.base import AffineAugmentation
-from nnctl.data.resample import affine
+from nnctl.data.resample import affine, images_of_a_block
 from nnctl.data.streams import Draws, Purpose
 
 
@@ -38,6 +39,21 @@ class Augmenter:
         drawn for an example depends on (seed, purpose, index, position) alone. Bytes are
         rounded to the nearest and kept between 0 and what is 1 in the unit range.
         """
+        count = len(inputs)
+        if not any(step.mixes for step in self.augmentations):
+            # No example needs another: a block of them at a time stays in the cache.
+            count = images_of_a_block(math.prod(inputs.shape[1:3]))
+        if count >= len(inputs):
+            return self._changed(inputs, targets, index, first)
+        changed = np.empty_like(inputs)
+        for start in range(0, len(inputs), count):
+            part = slice(start, start + count)
+            changed[part], _ = self._changed(inputs[part], targets[part], index, first + start)
+        return changed, targets
+
+    def _changed(
+        self, inputs: NDArray[Any], targets: NDArray[Any], index: int, first: int
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         unit = inputs.astype(np.float32) * np.float32(self.scale)
         for steps in self._merged():
             draws = [Draws(self.seed, self.purpose, index, place, first, first + len(inputs)) for place, _ in steps]
@@ -50,10 +66,12 @@ class Augmenter:
                 unit = affine(unit, total, steps[0][1].fill)
             else:
                 unit, targets = steps[0][1].apply(unit, targets, draws[0])
+        unit /= np.float32(self.scale)
         if inputs.dtype != np.uint8:
-            return (unit / np.float32(self.scale)).astype(inputs.dtype, copy=False), targets
-        stored = np.rint(unit / np.float32(self.scale))
-        return np.clip(stored, 0, min(255, round(1 / self.scale))).astype(np.uint8), targets
+            return unit.astype(inputs.dtype, copy=False), targets
+        np.rint(unit, out=unit)
+        np.clip(unit, 0, min(255, round(1 / self.scale)), out=unit)
+        return unit.astype(np.uint8), targets
 
     def _merged(self) -> list[list[tuple[int, Any]]]:
         """Pairs (place, augmentation) in order; maps of the plane with one fill in a row come together."""

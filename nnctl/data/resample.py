@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.float32]
 
-_BLOCK_PIXELS = 1 << 15
-"""Pixels moved at a time: coordinates, weights and corners of a block stay in the cache."""
+_BLOCK_PIXELS = 1 << 16
+"""Pixels moved at a time: enough that calls count for little, few enough that a block's arrays stay in the cache."""
 
 
 def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
@@ -27,66 +29,73 @@ def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
     # What hangs on the row alone and on the column alone; a pixel's place is their sum.
     of_rows = maps[:, :2, 0, None] * (np.arange(height) - middle[0]) + (shifts + middle)[:, :, None]
     of_columns = maps[:, :2, 1, None] * (np.arange(width) - middle[1])
-    sampler = _Sampler(images, fill)
-    for part, places in sampler.blocks():
+    result = np.empty_like(images)
+    sampler = _sampler_of(images, fill)
+    for part, places in sampler.blocks(len(images)):
         np.add(of_rows[part].swapaxes(0, 1)[..., None], of_columns[part].swapaxes(0, 1)[:, :, None], out=places)
-        sampler.sample(part, places)
-    return sampler.result
+        sampler.sample(images[part], places, result[part])
+    return result
 
 
-def displaced(images: Images, numbers: NDArray[np.float64], alpha: float, sigma: float, fill: float) -> Images:
+def displaced(images: Images, numbers: NDArray[np.floating], alpha: float, sigma: float, fill: float) -> Images:
     """Images displaced by smooth fields: pixel p is the old one's at p + alpha·(G * (2·numbers − 1))(p).
 
     numbers: on (0, 1), (n, 2, height, width); the first moves down, the second to the right. G: a Gaussian of
     deviation `sigma` pixels, cut off at four of them, with zeros around the field.
     """
-    height, width = images.shape[1:3]
-    # Smoothing along an axis is a product with a banded matrix, which BLAS makes faster than so many shifted sums. It
-    # is linear: doubling and shifting the numbers are left to the matrices. All in float64, of which an image keeps
-    # float32, so that a BLAS that adds in another order gives the same images.
-    down, along = alpha * _gaussian(height, sigma), _gaussian(width, sigma)
-    start = np.indices((height, width)) - np.outer(down.sum(axis=1), along.sum(axis=1))
-    down *= 2.0
-    sampler = _Sampler(images, fill)
-    for part, places in sampler.blocks():
-        np.matmul(down, (numbers[part] @ along).swapaxes(0, 1), out=places)
+    down, along, start = _smoothing(*images.shape[1:3], alpha, sigma)
+    result = np.empty_like(images)
+    sampler = _sampler_of(images, fill)
+    for part, places in sampler.blocks(len(images)):
+        np.matmul(down, (numbers[part].astype(np.float64) @ along).swapaxes(0, 1), out=places)
         np.add(places, start[:, None], out=places)
-        sampler.sample(part, places)
-    return sampler.result
+        sampler.sample(images[part], places, result[part])
+    return result
+
+
+@lru_cache(8)
+def _smoothing(height: int, width: int, alpha: float, sigma: float) -> tuple[NDArray[np.float64], ...]:
+    """(down, along, start): places (2, height, width) are down · numbers · along + start.
+
+    Smoothing along an axis is a product with a banded matrix, which BLAS makes faster than so many shifted sums. It is
+    linear: doubling and shifting the numbers are left to the matrices. All in float64, of which an image keeps
+    float32, so that a BLAS that adds in another order gives the same images.
+    """
+    down, along = alpha * _gaussian(height, sigma), _gaussian(width, sigma)
+    start = np.indices((height, width), np.float64) - np.outer(down.sum(axis=1), along.sum(axis=1))
+    return 2.0 * down, along, start
 
 
 class _Sampler:
     """Images between their pixels, a block at a time, in memory that all blocks share.
 
-    images: (n, height, width, channels). fill: around them. result: like the images.
+    shape: (height, width, channels) of an image. fill: around it.
     """
 
-    def __init__(self, images: Images, fill: float) -> None:
-        _, height, width, channels = images.shape
-        self._images = images
-        self.result = np.empty_like(images)
-        self._count = _images_of_a_block(images)
-        shape = (self._count, height, width)
-        self._places, self._floors = np.empty((2, 2, *shape))
-        self._corner = np.empty(shape, np.intp)
-        self._parts = np.empty((2, *shape, 1), images.dtype)
-        self._values = np.empty((4, *shape, channels), images.dtype)
+    def __init__(self, shape: tuple[int, ...], fill: float) -> None:
+        height, width, channels = shape
+        self._count = count = images_of_a_block(height * width)
+        self._places, self._floors = np.empty((2, 2, count, height, width))
+        self._pixels = np.empty((2, count, height, width), np.int32)
+        self._corner = np.empty((count, height, width), np.intp)
+        self._parts = np.empty((2, count, height, width, 1), np.float32)
+        self._values = np.empty((4, count, *shape), np.float32)
         # A border of `fill`, two wide below and to the right, lets every corner be read without a test.
-        self._bordered = np.full((self._count, height + 3, width + 3, channels), fill, images.dtype)
-        self._first = np.arange(self._count)[:, None, None] * ((height + 3.0) * (width + 3.0)) + (width + 4.0)
+        self._bordered = np.full((count, height + 3, width + 3, channels), fill, np.float32)
+        first = np.arange(count)[:, None, None] * ((height + 3) * (width + 3)) + (width + 4)
+        self._first = first.astype(np.int32)
 
-    def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Parts of the images, each with room for its pixels' places (2, images, height, width): rows, columns."""
-        for start in range(0, len(self._images), self._count):
-            stop = min(start + self._count, len(self._images))
+    def blocks(self, n: int) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Parts of n images, each with room for its pixels' places (2, images, height, width): rows, columns."""
+        for start in range(0, n, self._count):
+            stop = min(start + self._count, n)
             yield slice(start, stop), self._places[:, : stop - start]
 
-    def sample(self, part: slice, places: NDArray[np.float64]) -> None:
-        """Let results be the images at these places, from 0; what is in `places` is lost."""
-        n = places.shape[1]
-        _, height, width, channels = self._images.shape
+    def sample(self, images: Images, places: NDArray[np.float64], result: Images) -> None:
+        """Let results be the images of a block at these places, from 0; what is in `places` is lost."""
+        n, height, width, channels = images.shape
         wide = width + 3
-        self._bordered[:n, 1:-2, 1:-2] = self._images[part]
+        self._bordered[:n, 1:-2, 1:-2] = images
         flat = self._bordered.reshape(-1, channels)
         np.clip(places[0], -1.0, height, out=places[0])
         np.clip(places[1], -1.0, width, out=places[1])
@@ -94,16 +103,17 @@ class _Sampler:
         places -= floors
         self._parts[:, :n, ..., 0] = places
         down, right = self._parts[:, :n]
-        # Numbers of pixels are exact in float64, and a cast costs more than a sum.
-        top, left = floors
+        # Casts to the type of indices are fast from integers alone.
+        top, left = pixels = self._pixels[:, :n]
+        np.copyto(pixels, floors, casting="unsafe")
         top *= wide
         top += left
         top += self._first[:n]
         corner = self._corner[:n]
-        np.copyto(corner, top, casting="unsafe")
+        np.copyto(corner, top)
         upper, upper_right, lower, lower_right = values = self._values[:, :n]
         for offset, value in zip((0, 1, wide, wide + 1), values):
-            np.take(flat[offset:], corner, axis=0, out=value, mode="clip")
+            np.take(flat[offset:], corner, axis=0, out=value, mode="wrap")
         upper_right -= upper
         upper_right *= right
         upper += upper_right
@@ -112,7 +122,7 @@ class _Sampler:
         lower += lower_right
         lower -= upper
         lower *= down
-        np.add(upper, lower, out=self.result[part])
+        np.add(upper, lower, out=result)
 
 
 def _moved(images: Images, shifts: NDArray[np.float64], fill: float) -> Images:
@@ -123,7 +133,7 @@ def _moved(images: Images, shifts: NDArray[np.float64], fill: float) -> Images:
     steps = np.clip(shifts, -far, far).astype(np.intp)
     above, before = np.abs(steps).max(axis=0, initial=0)
     result = np.empty_like(images)
-    count = _images_of_a_block(images)
+    count = min(n, images_of_a_block(height * width))
     bordered = np.full((count, height + 2 * above, width + 2 * before, channels), fill, images.dtype)
     windows = np.lib.stride_tricks.sliding_window_view(bordered, (height, width), (1, 2))
     for first in range(0, n, count):
@@ -135,10 +145,26 @@ def _moved(images: Images, shifts: NDArray[np.float64], fill: float) -> Images:
     return result
 
 
-def _images_of_a_block(images: Images) -> int:
-    _, height, width, _ = images.shape
-    pixels: int = max(1, height * width)
-    return max(1, min(len(images), _BLOCK_PIXELS // pixels))
+class _Kept(threading.local):
+    """The sampler that a thread used last: memory that is new to the process costs more than what is computed in it."""
+
+    key: tuple[object, ...] = ()
+    sampler: _Sampler
+
+
+_kept = _Kept()
+
+
+def _sampler_of(images: Images, fill: float) -> _Sampler:
+    key = (images.shape[1:], fill, _BLOCK_PIXELS)
+    if _kept.key != key:
+        _kept.sampler, _kept.key = _Sampler(images.shape[1:], fill), key
+    return _kept.sampler
+
+
+def images_of_a_block(pixels: int) -> int:
+    """Images of so many pixels that are changed at a time."""
+    return max(1, _BLOCK_PIXELS // max(1, pixels))
 
 
 def _gaussian(length: int, sigma: float) -> NDArray[np.float64]:

@@ -43,6 +43,8 @@ class _TakenOver:
 
     blocks = 0
     """The number of `leavable` blocks that the main thread is in."""
+    staying: int = 0
+    """The number of `stay` blocks that the main thread is in."""
     noted: int | None = None
     """The first signal that came."""
 
@@ -89,7 +91,7 @@ def leavable(*, noted: bool = True) -> Iterator[None]:
 
     noted: so does one that came before, and has only been noted.
     """
-    if not _in_main_thread():
+    if not _in_main_thread() or _TakenOver.staying:
         yield
         return
     _TakenOver.blocks += 1
@@ -99,6 +101,16 @@ def leavable(*, noted: bool = True) -> Iterator[None]:
         yield
     finally:
         _TakenOver.blocks -= 1
+
+
+@contextmanager
+def stay() -> Iterator[None]:
+    """A block in which nothing is leavable: who has taken the signals over would lose what he has not saved yet."""
+    _TakenOver.staying += 1
+    try:
+        yield
+    finally:
+        _TakenOver.staying -= 1
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,11 +250,13 @@ def _python(text: str) -> Any:
     names: dict[str, Any] = {name: _watched(name, known) for name, known in vocabulary().items()}
     for rank in range(1, 5):
         names[f"window{rank}"] = lambda base, start, *shape: Window(base.memory, base.dtype, base.start + start, shape)
-    names["prefetch"] = lambda table, row: None
+    names["prefetch"] = lambda table, row, byte: None
     exec(compile(text, "<generated>", "exec"), names)
     return names["launch"]
 
 
+Rows: TypeAlias = dict[int, list[tuple[int, int]]]
+"""First and one-past-last byte of each row of a matrix, by the identity of the window that shows it."""
 GIVING = {"total", "norm", *(function.__name__ for function in FUNCTIONS)}
 """Functions that write nothing, and give a number."""
 
@@ -263,6 +265,7 @@ def _watched(name: str, function: Any) -> Any:
     """A library function that is told of windows: it sees their arrays, and what it may touch is recorded.
 
     It reads all that it is shown, and writes the last of it, its thread's scratch apart; if that is a tuple, all of it.
+    Of the matrices of a product these are their rows, not what lies between them.
     """
     if not is_kernel(function) and loader_of(function) is None:
         return function
@@ -280,17 +283,39 @@ def _watched(name: str, function: Any) -> Any:
             given = [_array(a) for a in arguments]
             result = compiled_calls.result(name, *given) if name in GIVING else compiled_calls.call(name, *given)
             after = [w.array.copy() for w in windows]
+        rows = _rows_of_product(*arguments) if name == "gemm" else {}
         for window, old, new in zip(windows, before, after, strict=True):
             memory = window.memory
-            memory.touch(memory.record.reads, window.first, window.stop)
+            touched = rows.get(id(window), [(window.first, window.stop)])
+            for start, stop in touched:
+                memory.touch(memory.record.reads, start, stop)
             if any(window is w for w in written):
-                memory.touch(memory.record.writes, window.first, window.stop)
+                for start, stop in touched:
+                    memory.touch(memory.record.writes, start, stop)
+                between = np.ones(window.array.nbytes, bool)
+                for start, stop in touched:
+                    between[start - window.first : stop - window.first] = False
+                same = old.reshape(-1).view(np.uint8) == new.reshape(-1).view(np.uint8)
+                assert same[between].all(), f"{name} writes between rows of {memory.name}"
             elif memory.name != SCRATCH:
                 shared = any(w.memory is memory for w in written)
                 assert shared or np.array_equal(old, new, equal_nan=True), f"{name} writes {memory.name}"
         return result
 
     return call
+
+
+def _rows_of_product(ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Window, lda: int, b: Window, ldb: int,
+                     beta: Any, c: Window, ldc: int, scratch: Any, spans: int, span: int) -> Rows:  # fmt: skip
+    """The bytes of each row of the matrices of a product."""
+    if spans != 1 or min(m, n, k) <= 0:
+        return {}
+    matrices = ((a, k if ta else m, m if ta else k, lda), (b, n if tb else k, k if tb else n, ldb), (c, m, n, ldc))
+    found: Rows = {}
+    for window, rows, width, stride in matrices:
+        starts = range(window.first, window.first + 4 * rows * stride, 4 * stride)
+        found[id(window)] = [(start, start + 4 * width) for start in starts]
+    return found
 
 
 def _array(value: Any) -> Any:

@@ -31,7 +31,7 @@ GUARD = 64
 FOLDER = "nnctl.backends.cpu.kernels"
 SIGNATURES = {
     "convolve": (positions_ir.SYMBOL, "piiiipiipiiiiiiiiiiiip"),
-    "convolve_kernel": (kernel_ir.SYMBOL, "iiiiiiipiipiiiiipi"),
+    "convolve_kernel": (kernel_ir.SYMBOL, "iiiiiiipiiipiiiiiiipi"),
     "pack": (PACK_SYMBOL, "iiipip"),
     "packed_product": (PACKED_SYMBOL, "iiipipfpi"),
 }
@@ -84,6 +84,7 @@ class Case:
         self.geometry = geometry_of(self.kernel, self.window, self.lengths)
         self.spacing = (*two(self.window["dilation"], 1), groups)
         self.largest = (*gemm_ir.TILE[bits], bits // 32)
+        self.blocks = (2, 2)
         self.made = drivers(bits)
 
     def check(self) -> None:
@@ -116,7 +117,7 @@ class Case:
             first, last = rows * thread // threads, rows * (thread + 1) // threads
             self.made.convolution_kernel(_images(self.x), _images(self.y), first, last,
                                          flat[first * filters : last * filters], self.geometry, self.spacing,
-                                         self.largest, 2, np.empty(filters, np.float32))  # fmt: skip
+                                         self.largest, *self.blocks, np.empty(filters, np.float32))  # fmt: skip
         return _untouched(result, place)
 
     def _scratch(self, inner: int) -> Any:

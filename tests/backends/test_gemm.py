@@ -109,7 +109,7 @@ def test_matrices_whose_rows_lie_apart(bits, ta, tb):
 @widths
 @transposes
 def test_many_rows_have_their_panels_packed(bits, ta, tb):
-    for m in (gemm_ir.PACK_B_FROM - 1, gemm_ir.PACK_B_FROM, gemm_ir.PACK_B_FROM + 3):
+    for m in (gemm_ir.PACK_B_FROM[bits] + more for more in (-1, 0, 3)):
         check(bits, m, 71, 37, ta=ta, tb=tb)
 
 

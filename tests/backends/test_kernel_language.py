@@ -98,7 +98,7 @@ def test_what_python_goes_around_has_no_effect():
     [("a + b * -c", True), ("a < b < c and not d", True), ("F(a) if a > 0 else max(b, c)", True), ("signed(a)", True),
      ("x.shape[1] - math.sqrt(a)", True), ("window1(x, a, b)", True), ("x[i]", False), ("a // b", False),
      ("a % b", False), ("at(x, i)", False), ("over(a, b)", False), ("halved(a)", False), ("touch(x, i)", False),
-     ("prefetch(x, i)", False), ("unknown(a)", False), ("F(x[i])", False), ("t[0]", False)],
+     ("prefetch(x, i, i)", False), ("unknown(a)", False), ("F(x[i])", False), ("t[0]", False)],
 )  # fmt: skip
 def test_what_may_be_evaluated_unasked(text, is_harmless):
     names = {**globals(), "window1": window1, "prefetch": prefetch}

@@ -56,6 +56,8 @@ def test_no_spec_has_a_race(path):
     if sum(math.prod(slot.shape) for launch in plan.launches for slot in launch.outputs) > REPLAYED:
         pytest.skip("its long sequences take minutes in Python: below, short ones go through the same code")
     assert races(plan, steps, threads) == []
+    if plan.owned is not None:
+        assert races(plan.owned, steps, threads) == []
 
 
 @pytest.mark.parametrize("threads", [2, 3])

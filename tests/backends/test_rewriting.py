@@ -13,6 +13,7 @@ from graph.nets import Case, net
 from backends.conftest import ExactlyThreads
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
+from nnctl.backends.cpu.rewriting.halves import in_halves
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
@@ -72,6 +73,28 @@ def test_the_way_back_through_a_normalization_reads_its_input_twice():
     (x,) = (launch.outputs[0] for launch in launches if launch.op.name == "convolution" and launch.layer == "conv2d1")
     back = [launch for launch in launches if launch.outputs[0].name.startswith("∂") and x in launch.inputs]
     assert [len(launch.outputs) for launch in back] == [4, 1]
+
+
+# -- products in halves --------------------------------------------------------------------
+
+DENSE = "flatten, {type: dense, units: 5, activation: sigmoid}"
+
+
+def test_products_in_halves_compute_the_same():
+    graph, case, inputs = training(DENSE)
+    found = in_halves(graph, case.sizes())
+    verify(found)
+    assert [node.op.name for node in found.nodes if "half" in node.op.name] == ["half_products"]
+    # The halves are added by the formula that read their sum.
+    assert len(found.nodes) == len(graph.nodes)
+    expected = interpret(graph, inputs, case.sizes()).by_name()
+    assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-10)
+
+
+def test_products_of_many_examples_stay_whole():
+    graph, case, _ = training(DENSE)
+    found = in_halves(graph, case.sizes() | {"batch": 1000})
+    assert all(node.op.name != "half_products" for node in found.nodes)
 
 
 # -- sums by themselves -------------------------------------------------------------------

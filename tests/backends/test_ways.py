@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import numpy as np
 import pytest
 
 from backends.spec_steps import compiled_specs, spec_steps
+from nnctl.backends.cpu import backend as module_of_backend
+from nnctl.backends.cpu import settling
 from nnctl.backends.cpu import ways as module_of_ways
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by
 from nnctl.backends.cpu.pace import Pace
 from nnctl.backends.cpu.schedule import CpuPlan
+from nnctl.backends.cpu.settling import SettlingStep
 from nnctl.backends.cpu.ways import Choice, Trial, Way, by_measurement, by_rule, ways
 from nnctl.cli import main
 from nnctl.plan.plan import Plan
+from nnctl.process.signals import leave, take_over
 
 pytestmark = pytest.mark.compile
 
@@ -48,13 +53,15 @@ def plans(plan: CpuPlan) -> dict[bool, Plan]:
 def test_there_is_one_way_for_one_thread_and_more_for_more(plan):
     assert ways(plan, 1) == [Way(1)]
     assert ways(plan, 2) == [Way(1), Way(2), Way(2, owned=True)]
-    assert ways(plan, 6) == [Way(1), Way(2), Way(4), Way(6), Way(6, owned=True)]
+    assert ways(plan, 6) == [Way(1), Way(2), Way(4), Way(6), Way(2, owned=True)]
 
 
 def test_the_first_weights_of_a_dense_net_can_be_owned(plan):
     assert plan.owned is not None
-    divided = [launch for launch in plan.owned.launches if getattr(launch, "division", "") == "columns"]
-    assert [launch.op.name for launch in divided] == ["matmul", "accumulate_product"]
+    divided = [launch for launch in plan.owned.launches if getattr(launch, "division", "") == "halves"]
+    assert [launch.op.name for launch in divided] == ["rescale", "half_products", "accumulate_product"]
+    # Until the sums of the halves are added no thread waits for another.
+    assert {launch.phase for launch in divided[:2]} == {0}
 
 
 @pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
@@ -98,8 +105,39 @@ def test_what_was_chosen_before_costs_no_other_plan_and_no_copy(plan, steps, mon
     again = CpuBackend(2).plan(steps.network.training_step, steps.sizes)
     monkeypatch.setattr(Trials, "_storage", None)
     storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
-    assert CpuBackend(2).load(again, storage).threads == 1
+    loaded = CpuBackend(2).load(again, storage)
+    assert isinstance(loaded, CompiledStep)
+    assert loaded.threads == 1
     assert "owned" not in vars(again)
+
+
+def test_a_run_is_measured_once_it_has_gone_on_for_a_while(plan, steps, folder, monkeypatch):
+    """Short runs begin by rule and end so; what follows the measurement has the bits of what would have."""
+    backend, results = CpuBackend(2), []
+    for worth in (1e9, 0.0):
+        monkeypatch.setattr(settling, "_WORTH", worth)
+        storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
+        loaded = backend.load(plan, storage)
+        assert isinstance(loaded, SettlingStep)
+        assert not list(folder.rglob("ways-*"))
+        results.append([loaded.start(steps.feeds(3), 3).result().outputs["cost"] for _ in range(3)])
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_signal_waits_while_a_run_is_measured(plan, steps, monkeypatch):
+    """Steps that are not saved yet would be lost."""
+    monkeypatch.setattr(settling, "_WORTH", 0.0)
+    storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
+    noted: list[int] = []
+
+    def measured(plan, most, run, *, again=False):
+        signal.raise_signal(signal.SIGINT)
+        return leave(lambda: by_rule(plan, most))
+
+    monkeypatch.setattr(module_of_backend, "by_measurement", measured)
+    with take_over(noted.append):
+        assert CpuBackend(2).load(plan, storage).start(steps.feeds(1), 1).result().completed == 1
+    assert noted == [signal.SIGINT]
 
 
 def test_a_choice_is_of_a_plan_and_its_sizes(plan, steps):

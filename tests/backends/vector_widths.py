@@ -7,7 +7,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import pytest
 
-from nnctl.backends.cpu.compiler.objects import object_code
+from nnctl.backends.cpu.compiler.objects import AS_WRITTEN, object_code
 from nnctl.backends.cpu.gemm import product as gemm
 from nnctl.backends.machine import instruction_sets, vector_bits
 
@@ -31,6 +31,6 @@ def engine(bits: int, text: str) -> Any:
     gemm.load()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, jit=True)
     made = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    made.add_object_file(llvm.ObjectFileRef.from_data(object_code(text, 2, machine)))
+    made.add_object_file(llvm.ObjectFileRef.from_data(object_code(text, AS_WRITTEN, machine)))
     made.finalize_object()
     return made

@@ -352,3 +352,20 @@ def test_what_changes_nothing_leaves_every_source_as_it_is(name: str) -> None:
     n = len(before.train)
     np.testing.assert_array_equal(found.train.inputs[:n], before.train.inputs)
     np.testing.assert_array_equal(found.train.inputs[n:], before.train.inputs)
+
+
+def test_coarse_numbers_are_quarters_of_words() -> None:
+    numbers = Draws(5, Purpose.AUGMENT, 3, 1, 2, 9).coarse(3, 3)
+    words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * 4).reshape(9, 4)[2:]
+    quarters = np.stack([words >> np.uint64(16 * k) & np.uint64(0xFFFF) for k in range(4)], axis=2).reshape(7, 16)
+    np.testing.assert_array_equal(numbers, ((quarters[:, :9] + 0.5) * 2.0**-16).reshape(7, 3, 3))
+
+
+@pytest.mark.parametrize("name", ["elastic", "rotate", "noise", "mixup"])
+def test_images_do_not_depend_on_how_many_are_changed_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = np.arange(len(COLOURS))
+    whole, chosen = augment(make(name, **REQUIRED.get(name, {})), COLOURS, targets)
+    monkeypatch.setattr(resample, "_BLOCK_PIXELS", 7 * COLOURS[0, ..., 0].size)
+    parts, again = augment(make(name, **REQUIRED.get(name, {})), COLOURS, targets)
+    np.testing.assert_array_equal(parts, whole)
+    np.testing.assert_array_equal(again, chosen)

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from faults import FaultyDisk, Killed
 
-from nnctl.backends.cpu import backend as cpu
-from nnctl.backends.cpu.ways import by_rule
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.registry import reference_backend
 from nnctl.errors import Interrupted, RunError, SpecError
@@ -69,8 +67,7 @@ def rows(out: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(params=["numpy", "auto"])
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to run the spec. Threads are chosen by rule: no run waits for a measurement that another was spared."""
-    monkeypatch.setattr(cpu, "by_measurement", lambda plan, most, run, again=False: by_rule(plan, most))
+    """Both ways to run the spec."""
     monkeypatch.setattr(sys.modules[__name__], "SPEC", SPEC.replace("backend: numpy", f"backend: {request.param}"))
 
 

@@ -45,11 +45,10 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
     root = cache_root()
     if root is None:
         return bytes(leave(make))
-    path = root / f"{name}-{key_of(parts)}"
-    stored = _intact(path)
+    stored = found_bytes(name, parts)
     if stored is not None:
-        used(path)
         return stored
+    path = root / f"{name}-{key_of(parts)}"
     contents: bytes = leave(make)
     try:
         _publish(path, contents)
@@ -58,6 +57,18 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
     else:
         added(path)
     return contents
+
+
+def found_bytes(name: str, parts: Iterable[str | bytes]) -> bytes | None:
+    """Bytes that were kept under these parts; None where there are none."""
+    root = cache_root()
+    if root is None:
+        return None
+    path = root / f"{name}-{key_of(parts)}"
+    stored = _intact(path)
+    if stored is not None:
+        used(path)
+    return stored
 
 
 def forget(name: str, parts: Iterable[str | bytes]) -> None:

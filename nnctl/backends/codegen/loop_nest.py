@@ -20,17 +20,19 @@ class LoopNest:
     """The loops over the elements of one elementwise launch, from the outermost on.
 
     operands: its inputs, aligned with the axes of its result. scalars: the positions of inputs
-    of one element. loops: each loop's axes of the result. The first axis always has a loop of
-    which a thread, block or core may have some turns, or none.
+    of one element. apart: whether the first axis has a loop to itself in any case. loops: each loop's
+    axes of the result. The first axis always has a loop of which a thread, block or core may have some
+    turns, or none.
 
     Raises TypeError for a launch of a structured op.
     """
 
-    def __init__(self, launch: Launch, inlining: Inlining) -> None:
+    def __init__(self, launch: Launch, inlining: Inlining, *, apart: bool = False) -> None:
         if not isinstance(launch.op, ElementwiseOp):
             raise TypeError(f"{launch.op.name} is no formula")
         self.expression: Expression = launch.op.expression
         self.inlining = inlining
+        self.apart = apart
         self.shape = launch.outputs[0].shape
         self.operands = [aligned(slot, len(self.shape)) for slot in launch.inputs]
         self.scalars = {i for i, slot in enumerate(launch.inputs) if is_scalar(slot)}
@@ -40,7 +42,7 @@ class LoopNest:
         """Consecutive axes that every operand sees as one become one loop."""
         axes = [a for a in range(len(self.shape)) if a == 0 or has_length(output, a)]
         marks: dict[int, list[bool]] = {a: [] for a in axes}
-        alone: set[int | None] = set()
+        alone: set[int | None] = {0} if self.apart else set()
         for operand in self.operands:
             for leaf, own_loop in self.inlining.leaves(operand):
                 alone.update(own_loop)

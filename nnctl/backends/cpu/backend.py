@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
-from nnctl.backends.contract import Finding, Resources
+from nnctl.backends.contract import Executable, Finding, Resources
 from nnctl.backends.cpu.codegen.source import missing
 from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by, run_as
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import lowered
+from nnctl.backends.cpu.settling import SettlingStep
 from nnctl.backends.cpu.tables import aligned
-from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule
+from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule, kept
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.plan import Plan
@@ -69,28 +70,38 @@ class CpuBackend:
         """See `Backend`."""
         return lowered(graph, sizes, precision)
 
-    def load(self, plan: Plan, storage: Mapping[str, Array]) -> CompiledStep:
-        """See `Backend`. Raises ValueError for another precision than float32."""
-        return self._loaded(plan, storage)
+    def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
+        """See `Backend`. Raises ValueError for another precision than float32.
+
+        What is worth a measurement that was not made yet is run by rule at first.
+        """
+        if not self._worth_measuring(plan):
+            return _loaded(plan, storage, by_rule(plan, self.threads))
+        choice = kept(plan, self.threads)
+        if choice is not None:
+            return _loaded(plan, storage, choice)
+
+        def measured() -> CompiledStep:
+            return _loaded(plan, storage, self.choice(plan, storage))
+
+        return SettlingStep(_loaded(plan, storage, by_rule(plan, self.threads)), measured)
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Array], *, retune: bool = False) -> CompiledStep:
         """See `Backend`."""
-        return self._loaded(plan, storage, timed=True, retune=retune)
+        return _loaded(plan, storage, self.choice(plan, storage, again=retune), timed=True)
 
     def choice(self, plan: Plan, storage: Mapping[str, Array], *, again: bool = False) -> Choice:
-        """The way to run a plan: measured for steps that train, which are run again and again.
+        """The way to run a plan, measured where that is worth it.
 
         again: whether to measure though that was done before.
         """
-        if self.threads == 1 or plan.precision != "float32" or not changed_by(plan):
+        if not self._worth_measuring(plan):
             return by_rule(plan, self.threads)
         return by_measurement(plan, self.threads, Trials(plan, storage).run, again=again)
 
-    def _loaded(
-        self, plan: Plan, storage: Mapping[str, Array], *, timed: bool = False, retune: bool = False
-    ) -> CompiledStep:
-        choice = self.choice(plan, storage, again=retune)
-        return CompiledStep(run_as(plan, choice.way), storage, choice, timed=timed)
+    def _worth_measuring(self, plan: Plan) -> bool:
+        """True for steps that train, which are run again and again, where there is anything to choose."""
+        return self.threads > 1 and plan.precision == "float32" and bool(changed_by(plan))
 
     def listing(self, plan: Plan) -> str:
         """See `Backend`."""
@@ -100,6 +111,10 @@ class CpuBackend:
         """See `Backend`."""
         words = "cores that this process may use; fewer with backend: {type: cpu, threads: n}"
         return (Finding("threads", str(self.threads), words),)
+
+
+def _loaded(plan: Plan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> CompiledStep:
+    return CompiledStep(run_as(plan, choice.way), storage, choice, timed=timed)
 
 
 def _aligned_copy(array: Array) -> Array:

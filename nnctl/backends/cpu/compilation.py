@@ -7,28 +7,36 @@ import inspect
 import logging
 import platform
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from nnctl.backends.cache.store import kept_bytes, key_of
+from nnctl.backends.cache.store import found_bytes, kept_bytes, key_of
 from nnctl.backends.cpu import walk_ir
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.entries import module_of
+from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
 from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
+from nnctl.process.cores import cores
+from nnctl.process.signals import leave
 
 log = logging.getLogger("nnctl.compile")
 
 _SILENCE = 2.0
 """Seconds of compiling without a word of how much is left."""
+
+_KINDS_A_HELPER = 12
+"""New kinds for another process to help: it takes as long to begin as to compile some six."""
 
 _loaded: dict[Kind, int] = {}
 """Addresses of this process's functions."""
@@ -52,13 +60,8 @@ def compiled_step(kinds: Sequence[Kind], what: str) -> Functions:
     walk, meet, clock = walker()
     new = [kind for kind in kinds if kind not in _loaded]
     if new:
-        for load in _loaders(new):
-            load()
-        compiling = _Compiling(len(new), what)
-        names = [f"nnctl_{key_of(_parts(kind))}" for kind in new]
-        code = [compiling.code(kind, name) for kind, name in zip(new, names)]
-        compiling.end()
-        _loaded.update(zip(new, addresses(code, names)))
+        code = _code_of(new, what)
+        _loaded.update(zip(new, addresses(code, [_symbol(kind) for kind in new])))
     return Functions({kind: _loaded[kind] for kind in kinds}, meet, clock, walk)
 
 
@@ -71,34 +74,93 @@ def walker() -> tuple[Any, int, int]:
     return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(walk), meet, clock
 
 
-class _Compiling:
-    """The code of a step's kinds, with a report on the log where any is compiled. kinds: how many there are."""
+def _code_of(kinds: Sequence[Kind], what: str) -> list[bytes]:
+    """The object code of kinds, compiled now or earlier; what their functions call is loaded."""
+    found = {kind: found_bytes("launch", _parts(kind)) for kind in kinds}
+    missing = [kind for kind, code in found.items() if code is None]
+    loaders = _loaders(kinds)
+    if not missing:
+        for load in loaders:
+            load()
+        return [code for code in found.values() if code is not None]
+    made = leave(_Compiling(missing, loaders, what, len(kinds)).run)
+    return [made[kind] if code is None else code for kind, code in found.items()]
 
-    def __init__(self, kinds: int, what: str) -> None:
-        self._kinds = f"{kinds} kind{'' if kinds == 1 else 's'} of launches"
+
+class _Compiling:
+    """The code of kinds that are new to this machine, with a report on the log.
+
+    loaders: of what they call, to be run beside. kinds: how many the step has.
+    """
+
+    def __init__(self, new: Sequence[Kind], loaders: Sequence[Callable[[], object]], what: str, kinds: int) -> None:
+        # The longest first, so that all hands come to their end together.
+        self._waiting = deque(sorted(new, key=lambda kind: len(kind.text), reverse=True))
+        self._loaders = loaders
         self._what = what
-        self._compiled = 0
-        self._left = kinds
+        self._of = f"{len(new)} of {kinds} kind{'' if kinds == 1 else 's'} of launches"
+        self._hands = min(cores() - 1, len(new) // _KINDS_A_HELPER)
+        self._count = len(new)
+        self._made: dict[Kind, bytes] = {}
+        self._left_undone: list[Kind] = []
+        self._raised: list[Exception] = []
         self._said = time.monotonic()
 
-    def code(self, kind: Kind, name: str) -> bytes:
-        """The object code of a kind's function of that name, compiled now or earlier."""
-        self._left -= 1
-        return kept_bytes("launch", _parts(kind), lambda: self._compile(kind, name))
+    def run(self) -> dict[Kind, bytes]:
+        """Compile them all: here, and in other processes where there are cores and kinds enough."""
+        log.info("compiling %s, once for this machine: %s", self._what, self._of)
+        hands = [threading.Thread(target=self._have_helped, daemon=True) for _ in range(self._hands)]
+        for hand in hands:
+            hand.start()
+        try:
+            for load in self._loaders:
+                load()
+            self._work_through(object_code)
+        finally:
+            self._waiting.clear()
+            for hand in hands:
+                hand.join()
+        self._waiting.extend(self._left_undone)
+        self._work_through(object_code)
+        if self._raised:
+            raise self._raised[0]
+        log.info("compiled %s", self._of)
+        return self._made
 
-    def _compile(self, kind: Kind, name: str) -> bytes:
-        if not self._compiled:
-            log.info("compiling %s, once for this machine: what is new of %s", self._what, self._kinds)
-        elif time.monotonic() - self._said > _SILENCE:
-            log.info("compiled %d so far, of %s at most %d are left", self._compiled, self._kinds, self._left + 1)
+    def _have_helped(self) -> None:
+        """Compile what waits in another process. What that leaves undone when it ends is done here."""
+        try:
+            with Helper() as helper:
+                helper.ready()
+                self._work_through(helper.code)
+        except HelperGoneError:
+            log.info("a process that compiled beside this one has ended early: this one goes on without")
+        except Exception as error:  # noqa: BLE001 — raised again by `run`
+            self._raised.append(error)
+
+    def _work_through(self, compiled: Callable[[str, int], bytes]) -> None:
+        """Compile what waits, until nothing does."""
+        while True:
+            try:
+                kind = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._made[kind] = kept_bytes("launch", _parts(kind), partial(self._compile, kind, compiled))
+            except HelperGoneError:
+                self._left_undone.append(kind)
+                raise
+
+    def _compile(self, kind: Kind, compiled: Callable[[str, int], bytes]) -> bytes:
+        if self._made and time.monotonic() - self._said > _SILENCE:
+            log.info("compiled %d so far, %d are left", len(self._made), self._count - len(self._made))
             self._said = time.monotonic()
-        self._compiled += 1
-        return object_code(module_of(kind.text, kind.types, name, vocabulary()), 3)
+        return compiled(module_of(kind.text, kind.types, _symbol(kind), vocabulary()), 3)
 
-    def end(self) -> None:
-        """Say how many were compiled."""
-        if self._compiled:
-            log.info("compiled %d of %s", self._compiled, self._kinds)
+
+def _symbol(kind: Kind) -> str:
+    """The name of a kind's compiled function."""
+    return f"nnctl_{key_of(_parts(kind))}"
 
 
 def _parts(kind: Kind) -> list[str]:

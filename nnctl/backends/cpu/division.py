@@ -7,14 +7,24 @@ from typing import Literal, TypeAlias
 
 from nnctl.plan.plan import Launch
 
-Division: TypeAlias = Literal["one", "rows", "blocks", "columns", "strips", "private"]
+Division: TypeAlias = Literal["one", "rows", "blocks", "halves", "strips", "private"]
 """The ways in which threads share a launch.
 
 one: the first thread makes all of it. rows: each thread its examples of the batch. blocks: each
-thread its partition of the first axis. columns: each thread its partition of the last. strips: each
+thread its partition of the first axis. halves: each
+thread what belongs to its half of the terms of the first weights' sums, two threads at most. strips: each
 thread some rows of the result seen as a matrix, of all axes but the last and the last. private:
 each thread all of it, for itself.
 """
+
+
+_LINE = 16
+"""Numbers of a cache line, which two threads had better not share."""
+
+
+def half_of(terms: int) -> int:
+    """Terms in the first half of a sum: whole cache lines, and as many as the second has, or up to two lines more."""
+    return -(-terms // (2 * _LINE)) * _LINE
 
 
 @dataclass(frozen=True)

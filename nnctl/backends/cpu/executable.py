@@ -40,6 +40,8 @@ class CompiledStep:
         self.resources = Resources(self.threads, choice.way.words)
         self.outputs = plan.outputs
         self.batch = plan.batch
+        self.seconds = 0.0
+        """Of all chunks that have ended."""
         self._choice = choice
         self._pace = Pace(self.threads, choice.alone)
         _check_types(plan, storage)
@@ -83,6 +85,7 @@ class CompiledStep:
     def land(self, threads: int, seconds: float, completed: int) -> None:
         """End a chunk: the next may start. seconds, completed: what it took for how many steps."""
         self._in_flight = False
+        self.seconds += seconds
         self._pace.took(threads, seconds, completed)
 
     def _tables_of(self, threads: int) -> list[ThreadTable]:

@@ -18,6 +18,7 @@ from nnctl.backends.cpu.division import DividedLaunch, Division
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.ownership import owning_nodes
 from nnctl.backends.cpu.rewriting import rewritten
+from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
@@ -26,28 +27,24 @@ from nnctl.plan.lower import lower
 from nnctl.plan.plan import Plan
 from nnctl.plan.strategy import Scheduled
 
-_OWNED_MOST = 50_000_000
-"""Operations of a step above which the way of weights from core to core is a small part of its time."""
-
 
 @dataclass(frozen=True)
 class CpuPlan(Plan):
-    """A plan of this backend. owning: makes `owned`; None where no thread can own weights, or gains by it."""
+    """A plan of this backend. owning: makes `owned`; None where no thread can own weights, or would gain by it."""
 
     owning: Callable[[], Plan] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def owned(self) -> Plan | None:
-        """The same step with threads that own columns of weights. Made when asked for: seldom is it run."""
+        """The same step with threads that own halves of weights. Made when asked for: seldom is it run."""
         return None if self.owning is None else self.owning()
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
     """The plan of a graph whose launches know their division."""
-    own = rewritten(graph)
+    own = in_halves(rewritten(graph), sizes)
     plan = _lowered(own, sizes, precision, owned=False)
-    small = plan.flops <= _OWNED_MOST and owning_nodes(own)
-    owning = partial(_lowered, own, sizes, precision, owned=True) if small else None
+    owning = partial(_lowered, own, sizes, precision, owned=True) if owning_nodes(own) else None
     return CpuPlan(**vars(plan), owning=owning)
 
 
@@ -93,7 +90,7 @@ class _Scheduler:
     nodes: Sequence[Node]
     inlined: set[Node]
     owning: set[Node]
-    """Nodes that are divided by columns."""
+    """Nodes that are divided by halves."""
     phase: int = 0
     done: list[Scheduled] = field(default_factory=list)
     divisions: list[Division] = field(default_factory=list)
@@ -179,7 +176,7 @@ class _Scheduler:
 
     def _division(self, node: Node) -> Division:
         if node in self.owning:
-            return "columns"
+            return "halves"
         return "one" if node.outputs[0] in self.stored else _division_of(node)
 
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
@@ -197,8 +194,17 @@ class _Scheduler:
             if producer is not None and producer in self.inlined:
                 found += [(v, full or not v.batched) for v, full in self._reads(producer)]
             else:
-                found.append((root, not _reads_partition(node, position, division, root)))
+                owned = division == "halves" and self._reads_half(node, position, producer)
+                found.append((root, not owned and not _reads_partition(node, position, division, root)))
         return found
+
+    def _reads_half(self, node: Node, position: int, producer: Node | None) -> bool:
+        """True where a thread reads no more of an input than belongs to its half of the weights."""
+        return node.inputs[position].shape == _weights_of(node).shape or producer in self.owning
+
+
+def _weights_of(node: Node) -> Value:
+    return node.inputs[1] if node.op is HALF_PRODUCTS else node.outputs[0]
 
 
 def _division_of(node: Node) -> Division:
@@ -228,9 +234,6 @@ def _reads_partition(node: Node, position: int, division: Division, root: Value)
     if division == "rows":
         in_full = () if isinstance(node.op, ElementwiseOp) else EMITTERS[node.op.name].full
         return value.batched and root.batched and position not in in_full
-    if division == "columns":
-        # Of the weight; what it is multiplied with is of all examples.
-        return position == (1 if node.op.name == "matmul" else 0)
     if division == "blocks":
         if value.shape[:1] != root.shape[:1]:
             return False

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from nnctl.backends.cache.store import forget, kept_bytes
+from nnctl.backends.cache.store import forget, found_bytes, kept_bytes
 from nnctl.backends.cpu.compiler.objects import target
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.plan.plan import Plan
 from nnctl.process.cores import cores
 
 _BUDGET = 0.25
-"""Seconds for measuring: what a user does not notice at a first start."""
+"""Seconds for measuring: a small part of a run that is worth it."""
 _CHUNK = 0.01
 """Seconds of a chunk: much longer than its threads take to begin."""
 _MOST_STEPS = 1000
@@ -34,7 +34,7 @@ process takes cores away: what is measured beside others is not kept."""
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run a plan. owned: whether threads own the columns of weights where they can."""
+    """A way to run a plan. owned: whether two threads own the halves of weights where they can."""
 
     threads: int
     owned: bool = False
@@ -43,7 +43,7 @@ class Way:
     def words(self) -> str:
         """The way in words."""
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{counted}, each with columns of the first weights" if self.owned else counted
+        return f"{counted}, each with half of the first weights" if self.owned else counted
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,19 @@ def ways(plan: Plan, most: int) -> list[Way]:
     if most > 1:
         found.append(Way(most))
         if isinstance(plan, CpuPlan) and plan.owning is not None:
-            found.append(Way(most, owned=True))
+            found.append(Way(2, owned=True))
     return found
 
 
 def by_rule(plan: Plan, most: int) -> Choice:
-    """The choice by the size of a step, for plans that are not worth a measurement."""
+    """The choice by the size of a step, for plans that are not worth a measurement, or not yet."""
     return Choice(Way(max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))))
+
+
+def kept(plan: Plan, most: int) -> Choice | None:
+    """The choice that was kept for a plan on this machine; None where there is none."""
+    content = found_bytes(_NAME, _parts(plan, most))
+    return None if content is None else _read(content, plan, most)
 
 
 def by_measurement(plan: Plan, most: int, run: Run, *, again: bool = False) -> Choice:
@@ -116,6 +122,11 @@ def by_measurement(plan: Plan, most: int, run: Run, *, again: bool = False) -> C
         content = kept_bytes(_NAME, parts, measured)
     except _DisturbedError as disturbed:
         return replace(by_rule(plan, most), seconds=tuple(disturbed.seconds))
+    return _read(content, plan, most)
+
+
+def _read(content: bytes, plan: Plan, most: int) -> Choice:
+    """The choice by figures that were kept."""
     seconds = tuple((Way(threads, owned), taken) for threads, owned, taken in json.loads(content))
     if not seconds:
         return by_rule(plan, most)

@@ -197,4 +197,4 @@ class Elastic(InputAugmentation):
         """Images whose pixels are displaced by smooth random fields."""
         from nnctl.data.resample import displaced
 
-        return displaced(inputs, draws.uniform(2, *inputs.shape[1:3]), self.alpha, self.sigma, self.fill)
+        return displaced(inputs, draws.coarse(2, *inputs.shape[1:3]), self.alpha, self.sigma, self.fill)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 
 from nnctl.backends.codegen.dialect import Values
@@ -9,12 +10,20 @@ from nnctl.backends.codegen.inlining import Inlining, Operand
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
 from nnctl.backends.cpu.codegen.dialect import KERNEL
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Part, Writer, part_of
+from nnctl.backends.cpu.division import division_of
 from nnctl.plan.plan import Launch, Slot
+
+_PREFETCHED = 1024
+"""Bytes of a row that are asked for ahead, at most; what follows, the processor sees coming."""
+_CACHE_LINE = 64
+_SIZES = {"real": 4, "index": 8, "uint8": 1}
+"""Bytes of an element by the slot's type."""
 
 
 def write_formula(writer: Writer, launch: Launch, inlining: Inlining) -> None:
     """The loops of one elementwise launch. Raises TypeError for a structured op."""
-    _Loops(writer, launch, LoopNest(launch, inlining)).write()
+    apart = division_of(launch) == "halves" and launch.outputs[0].batched
+    _Loops(writer, launch, LoopNest(launch, inlining, apart=apart)).write()
 
 
 class _Loops:
@@ -25,6 +34,8 @@ class _Loops:
         self.launch = launch
         self.nest = nest
         self.part = part_of(launch)
+        self.columns = writer.column_bounds(launch.outputs[0]) if nest.apart else None
+        """Of the thread, where it makes some columns of all examples."""
         self.variables = LOOP_VARIABLES[: len(nest.loops)]
         self.hoisted: dict[Operand, str] = {}
         """Variables that hold what does not change in the innermost loop."""
@@ -69,15 +80,26 @@ class _Loops:
     def _turns(self, depth: int) -> str:
         """The turns of a loop: the outermost runs over the thread's partition."""
         if depth > 0:
-            return str(self.nest.length(depth))
+            return str(self.nest.length(depth)) if self.columns is None else "{1} - {0}".format(*self.columns)
         count, inner = self.writer.count(self.launch.outputs[0], self.part), self.nest.turns_an_entry()
         return count if inner == 1 else f"{count} * {inner}"
 
     def _prefetch(self) -> None:
-        """Ask for the rows that the next step will gather: a data set is too large for the cache."""
+        """Ask for what the thread will gather of rows in the next step: a data set is too large for the cache."""
         for table, index in self.nest.ahead():
+            size = _SIZES[table.slot.dtype]
+            first, last = self.columns or ("0", str(math.prod(table.slot.shape[1:])))
+            asked = min(math.prod(table.slot.shape[1:]) * size, _PREFETCHED) // size
             rows = self.writer.following(index.slot, self.part)
-            self.writer.line(f"prefetch({self._table(table)}, {rows}[{self.variables[0]}])")
+            row, byte = self._let("row", f"{rows}[{self.variables[0]}]"), self.writer.names.fresh("byte")
+            bytes_asked = f"{first} * {size}, min({last}, {first} + {asked}) * {size}, {_CACHE_LINE}"
+            with self.writer.block(f"for {byte} in range({bytes_asked}):"):
+                self.writer.line(f"prefetch({self._table(table)}, {row}, {byte})")
+
+    def _at(self, loop: int) -> str:
+        """The index of a loop's present turn."""
+        variable = self.variables[loop]
+        return variable if loop == 0 or self.columns is None else f"{self.columns[0]} + {variable}"
 
     # -- elements ------------------------------------------------------------------
 
@@ -95,12 +117,12 @@ class _Loops:
 
     def gathered(self, table: Operand, row: str) -> str:
         """See `Elements`."""
-        indices = [row, *(self.variables[loop] for loop in self.nest.loops_in_row(table))]
+        indices = [row, *map(self._at, self.nest.loops_in_row(table))]
         return f"{self._table(table)}[{', '.join(indices)}]"
 
     def position(self, axis: int | None) -> str:
         """See `Elements`."""
-        return "0" if axis is None else self.variables[self.nest.loop_of(axis)]
+        return "0" if axis is None else self._at(self.nest.loop_of(axis))
 
     def _load(self, operand: Operand) -> str:
         return self.nest.inlining.text(operand, KERNEL, self)
@@ -114,7 +136,7 @@ class _Loops:
         """An element of a slot's view with an axis for each of these loops."""
         layout = self.nest.layout(loops)
         name = self.writer.view(slot, part, ["-", *layout[1:]] if len(layout) > 1 else None)
-        return f"{name}[{', '.join(self.variables[loop] for loop in loops)}]"
+        return f"{name}[{', '.join(map(self._at, loops))}]"
 
     def _table(self, table: Operand) -> str:
         return self.writer.table(table.slot, self.nest.layout(self.nest.loops_in_row(table)))

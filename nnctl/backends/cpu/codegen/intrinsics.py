@@ -13,14 +13,13 @@ from nnctl.backends.cpu.gemm.kernel_ir import SYMBOL
 from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 
 T = TypeVar("T", bound=Function)
-_PREFETCHED = 1024
-"""Bytes of a row that are asked for ahead; what follows, the processor sees coming."""
 
 
-def symbol(name: str, load: Callable[[], object]) -> Callable[[T], T]:
+def symbol(name: str, load: Callable[[], object], *, gives_float: bool = False) -> Callable[[T], T]:
     """Let a function stand for a call of a symbol: arrays as addresses, whole numbers as int64, others as float32.
 
-    load: binds the symbol in this process, before anything that calls it is loaded.
+    load: binds the symbol in this process, before anything that calls it is loaded. gives_float: whether the call has
+    a float32 as its result, not nothing.
     """
 
     def lowering(emission: Emission, arguments: Sequence[Value]) -> Value:
@@ -32,6 +31,8 @@ def symbol(name: str, load: Callable[[], object]) -> Callable[[T], T]:
             number = emission.number(argument)
             kind = F32 if number.type.floating else I64
             passed.append((kind.ir, emission.converted(number, kind).text))
+        if gives_float:
+            return Scalar(F32, emission.call(name, F32.ir, passed))
         emission.call(name, "void", passed)
         return Known(None)
 
@@ -111,17 +112,16 @@ def window4(array: Any, start: Any, m: Any, n: Any, k: Any, l: Any) -> Any:  # n
 
 
 def _prefetch(emission: Emission, arguments: Sequence[Value]) -> Value:
-    array, row = arguments
+    array, row, byte = arguments
     address = emission.element(_array(array), [row])
-    for line in range(0, _PREFETCHED, 64):
-        place = emission.let(f"getelementptr i8, ptr {address}, i64 {line}")
-        emission.call("llvm.prefetch.p0", "void", [("ptr", place), ("i32", "0"), ("i32", "3"), ("i32", "1")])
+    place = emission.let(f"getelementptr i8, ptr {address}, i64 {emission.number(byte).text}")
+    emission.call("llvm.prefetch.p0", "void", [("ptr", place), ("i32", "0"), ("i32", "3"), ("i32", "1")])
     return Known(None)
 
 
 @intrinsic(_prefetch)
-def prefetch(array: Any, row: Any) -> None:
-    """Ask for the first cache lines of a row of a matrix, ahead of its use."""
+def prefetch(array: Any, row: Any, byte: Any) -> None:
+    """Ask for the cache line with a byte of a row of a matrix, ahead of its use."""
 
 
 def _float_of_bits(emission: Emission, arguments: Sequence[Value]) -> Value:

@@ -116,8 +116,8 @@ class _Generator:
         labels = tuple(label(launch) for launch in plan.launches)
         return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), labels)
 
-    def _writer(self) -> Writer:
-        return Writer(self.plan.batch, frozenset(self.private), self.reserved)
+    def _writer(self, *, in_halves: bool = False) -> Writer:
+        return Writer(self.plan.batch, frozenset(self.private), self.reserved, in_halves=in_halves)
 
     def _begin(self, launch: Launch) -> None:
         """Begin a launch: a number that each thread makes for itself lies in memory of its own."""
@@ -133,7 +133,7 @@ class _Generator:
         slots = tuple(self.inlining.slots(launch))
         like = tuple(self._described(launch, slots))
         if like not in self.written:
-            writer = self._writer()
+            writer = self._writer(in_halves=division_of(launch) == "halves")
             _emit(writer, launch, self.inlining)
             call = self._call(writer, alone=division_of(launch) == "one", launch=position)
             self.written[like] = call, slots

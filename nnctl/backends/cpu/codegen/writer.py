@@ -18,22 +18,22 @@ from nnctl.backends.cpu.codegen.parameters import (
     Parameter,
     ScratchParameter,
 )
-from nnctl.backends.cpu.division import division_of
+from nnctl.backends.cpu.division import division_of, half_of
 from nnctl.plan.plan import Launch, Slot
 
 Part: TypeAlias = Literal["full", "partition"]
 """All of a slot, or the rows or blocks of the thread that asks."""
 LOOP_VARIABLES = "ijklmn"
 SCRATCH = "scratch"
-_LINE = 16
-"""Numbers of a cache line, which two threads had better not share."""
 _PLAIN = {0.0, 1.0, -1.0, 2.0, 0.5, -0.5}
 """Constants that are worth showing to the compiler."""
 
 
 def part_of(launch: Launch) -> Part:
     """The part of a launch's results that a thread makes: in full where one thread does the launch."""
-    return "partition" if division_of(launch) in ("rows", "blocks") else "full"
+    division = division_of(launch)
+    weights = division == "halves" and not launch.outputs[0].batched
+    return "partition" if weights or division in ("rows", "blocks") else "full"
 
 
 def is_private(slot: Slot, private: Collection[int]) -> bool:
@@ -45,12 +45,15 @@ class Writer:
     """The parts of the function of one launch, as they are collected.
 
     batch: examples of a step. private: offsets of the numbers in the arena that each thread has for itself.
+    in_halves: whether threads own halves of weights.
     body: statements, indented from 0. parameters: by their names in the text. scratch: floats that
     the launch needs for itself, in each thread.
     """
 
-    def __init__(self, batch: int, private: frozenset[int] = frozenset(), reserved: Sequence[str] = ()) -> None:
+    def __init__(self, batch: int, private: frozenset[int] = frozenset(), reserved: Sequence[str] = (),
+                 *, in_halves: bool = False) -> None:  # fmt: skip
         self._batch = batch
+        self._in_halves = in_halves
         self._private = private
         self.names = Names([*reserved, SCRATCH, "row", *LOOP_VARIABLES])
         self.body: list[str] = []
@@ -123,11 +126,15 @@ class Writer:
         )
 
     def column_bounds(self, slot: Slot) -> tuple[str, str]:
-        """First and one-past-last index of the thread's partition of a slot's last axis, whole cache lines each."""
-        columns = slot.shape[-1]
-        cut = Cut(-(-columns // _LINE), _LINE, columns)
+        """First and one-past-last index of the thread's columns of examples, all axes but the first taken as one."""
+        cut = _halves(math.prod(slot.shape[1:]))
         first = self._named("first", BoundParameter(cut, last=False))
         return first, self._named("last", BoundParameter(cut, last=True))
+
+    def halves(self) -> tuple[str, str]:
+        """Number of the first half that the thread makes, and of the one behind its last."""
+        first = self._named("first", BoundParameter(Cut(2), last=False))
+        return first, self._named("last", BoundParameter(Cut(2), last=True))
 
     def strip(self, slot: Slot) -> tuple[str, str]:
         """First and one-past-last row of the thread's strip of a slot seen as a matrix with its last axis."""
@@ -146,7 +153,7 @@ class Writer:
         # Multiples of the batch are cut where the batch is, so that an example stays with its thread.
         if slot.batched:
             return Cut(self._batch, slot.shape[0] // max(1, self._batch))
-        return Cut(slot.shape[0])
+        return _halves(slot.shape[0]) if self._in_halves else Cut(slot.shape[0])
 
     # -- views ---------------------------------------------------------------------
 
@@ -187,3 +194,7 @@ class Writer:
             name = self._known[parameter] = self.names.fresh(wanted)
             self.parameters[name] = parameter
         return self._known[parameter]
+
+
+def _halves(terms: int) -> Cut:
+    return Cut(2, half_of(terms), terms)

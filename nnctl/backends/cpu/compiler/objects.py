@@ -9,8 +9,14 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from nnctl.backends.cache.store import kept_bytes
-from nnctl.backends.machine import instruction_sets, processor
+from nnctl.backends.machine import instruction_sets, llvm_features, processor
 
+AS_WRITTEN = 0
+"""The level for IR that was written out by hand, vectors and registers included: whatever rewrites it takes three times
+as long to compile, and may take away what was written for: at 256 bits a product is half as fast again without."""
+_OPTIONS = ("-disable-lsr",)
+"""LLVM's options. Addresses of loops stay as they were written: to rewrite them is a quarter of the time of compiling,
+no loop here gains by it, and at 256 bits products lose a tenth."""
 _engines: list[Any] = []
 """Engines: they keep loaded code in memory, for as long as the process lives."""
 
@@ -21,11 +27,19 @@ def target() -> list[str]:
 
 
 def _new_machine() -> Any:
+    _set_options()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
+        cpu=processor(), features=llvm_features(), opt=3, jit=True
     )
+
+
+@cache
+def _set_options() -> None:
+    """Set LLVM's options, once a process."""
+    for option in _OPTIONS:
+        llvm.set_option("nnctl", option)
 
 
 @cache
@@ -37,7 +51,7 @@ def _machine() -> Any:
 def object_code(text: str, level: int, machine: Any = None) -> bytes:
     """A module of IR as machine code, for this processor unless LLVM's `machine` is given.
 
-    level: of LLVM's optimization; from 3 on loops become vectors.
+    level: of LLVM's optimization; from 3 on loops become vectors. Code is always chosen with care.
     """
     machine = machine or _machine()
     module = llvm.parse_assembly(text)
@@ -65,8 +79,7 @@ def bind(name: str, text: str, symbols: list[str]) -> list[int]:
 
     name: of the file in the cache.
     """
-    # Its vectors are written out: what would make them of loops is left out.
-    code = kept_bytes(name, [text, *target()], lambda: object_code(text, 2))
+    code = kept_bytes(name, [text, *target()], lambda: object_code(text, AS_WRITTEN))
     found = addresses([code], symbols)
     for symbol, address in zip(symbols, found):
         llvm.add_symbol(symbol, address)

@@ -1,4 +1,4 @@
-"""The LLVM IR of the gradient of a convolution's kernel: a tile of it, its sums over an image's positions in registers.
+"""The LLVM IR of the gradient of a convolution's kernel: a tile of it, its sums over images' positions in registers.
 
 The kernel is seen as a matrix: a row for each tap and channel, a column for each filter. A row's factor at a position
 is one number of the image, at a distance from the first row's that does not depend on the position.
@@ -7,31 +7,41 @@ is one number of the image, at a distance from the first row's that does not dep
 from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_of
+from nnctl.backends.cpu.gemm.widths import fma, load, parts_of, step_of, store, totals, widths_of
 
 SYMBOL = "nnctl_convolve_kernel"
 _TILE = (
-    "ptr %x, i64 %x.down, i64 %x.across, ptr %y, i64 %y.down, i64 %y.across, i64 %rows, i64 %columns, i64 %filters, "
-    "ptr %w, i64 %ldw"
+    "ptr %x, i64 %x.image, i64 %x.down, i64 %x.across, ptr %y, i64 %y.image, i64 %y.down, i64 %y.across, i64 %images, "
+    "i64 %rows, i64 %columns, i64 %filters, ptr %w, i64 %ldw"
 )
 _ARGUMENTS = f"i64 %count, i64 %c, i64 %channels, i64 %skip.across, i64 %b, i64 %kw, i64 %skip.down, {_TILE}"
 
 
 def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
-    """The function that is called: w[r, f] += Σ x[i·x.down + j·x.across + place r]·y[i·y.down + j·y.across + f].
+    """The function that is called, which adds to w[r, f] the sum over images n, rows i and columns j of
+    x[n·x.image + i·x.down + j·x.across + place r]·y[n·y.image + i·y.down + j·y.across + f].
 
     count, filters: rows of the kernel and columns, at most as many as the largest tile has. c, b: the first row's
     channel and column of the kernel; the next row's place is 1 further, `skip.across` more behind the last channel
     and `skip.down` more behind the last column.
     """
-    tiles = ", ".join(f"ptr @kernel_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
+    found = tiles(vectors, lanes)
+    names = [f"ptr @{_name_of(r, n, part)}" for n, part in found for r in range(1, rows + 1)]
     return f"""
-@kernel.tiles = internal constant [{rows * vectors} x ptr] [{tiles}]
+@kernel.tiles = internal constant [{len(names)} x ptr] [{", ".join(names)}]
 define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
 entry:
   %places = alloca [{rows} x i64]
   %before = sub i64 %filters, 1
-  %full = udiv i64 %before, {lanes}
-  %line = mul i64 %full, {rows}
+  %full = udiv i64 %before, {step_of(lanes)}
+  %rest = urem i64 %filters, {step_of(lanes)}
+  %uneven = icmp ne i64 %rest, 0
+  %one = icmp ult i64 %filters, {lanes}
+  %is.part = and i1 %uneven, %one
+  %further = select i1 %is.part, i64 {sum(not part for _, part in found)}, i64 0
+  %kind = add i64 %full, %further
+  %line = mul i64 %kind, {rows}
   %number = add i64 %line, %count
   %index = sub i64 %number, 1
   %of.tile = getelementptr ptr, ptr @kernel.tiles, i64 %index
@@ -67,53 +77,63 @@ ready:
 }}"""
 
 
-def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
-    """The function for so many rows and vectors of filters. places: of each row, from that of the first."""
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
+def tiles(vectors: int, lanes: int) -> list[tuple[int, bool]]:
+    """(lanes of all vectors, whether they are one of which a part is meant) of each tile."""
+    return [(n, part) for part in (False, True) for n in totals(1 if part else vectors, lanes)]
+
+
+def _name_of(rows: int, total: int, part: bool) -> str:
+    return f"{'part' if part else 'kernel'}_{rows}_{total}"
+
+
+def tile_of_kernel(rows: int, total: int, lanes: int, *, part: bool) -> str:
+    """The function for so many rows, and vectors of so many lanes together. places: of each row, from the first's.
+
+    part: whether a part of one vector is meant, which needs a mask. Behind others the last vector ends with the last
+    filter: its first lanes are filters that the one before has, too, and are not stored.
+    """
+    widths = widths_of(total, lanes)
+    last = widths[-1]
     t = IrText()
-    iota = ", ".join(f"i64 {i}" for i in range(lanes))
-    t.say(f"%last.lanes = sub i64 %filters, {(vectors - 1) * lanes}")
-    first = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last.lanes, i64 0")
-    kind = f"<{lanes} x i64>"
-    lasts = t.let("lasts", f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
-    t.say(f"%mask = icmp ult {kind} <{iota}>, {lasts}")
+    t.say(f"%last.at = sub i64 %filters, {last}")
+    starts = [str(k * lanes) for k in range(len(widths) - 1)] + ["0" if len(widths) == 1 else "%last.at"]
+    meant = mask_of(t, "%filters", last) if part else None
     bases = []
     for r in range(rows):
         of_row = t.let("of", f"getelementptr i64, ptr %places, i64 {r}")
         place = t.let("place", f"load i64, ptr {of_row}, align 8")
         bases.append(t.let("base", f"getelementptr float, ptr %x, i64 {place}"))
+    sums = [_Sum(t, width) for _ in range(rows) for width in widths]
+    t.say("br label %image")
+    t.label("image")
+    t.say("%n = phi i64 [0, %entry], [%n.next, %image.end]")
+    t.say("%x.here = phi i64 [0, %entry], [%x.here.next, %image.end]")
+    t.say("%y.here = phi ptr [%y, %entry], [%y.here.next, %image.end]")
+    for each in sums:
+        t.say(f"{each.before} = phi {each.kind} [zeroinitializer, %entry], [{each.later}, %image.end]")
     t.say("br label %row")
-    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
     t.label("row")
-    t.say("%i = phi i64 [0, %entry], [%i.next, %row.end]")
-    t.say("%x.row = phi i64 [0, %entry], [%x.row.next, %row.end]")
-    t.say("%y.row = phi ptr [%y, %entry], [%y.row.next, %row.end]")
-    for row in sums:
-        for _, later, begun in row:
-            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %row.end]")
+    t.say("%i = phi i64 [0, %image], [%i.next, %row.end]")
+    t.say("%x.row = phi i64 [%x.here, %image], [%x.row.next, %row.end]")
+    t.say("%y.row = phi ptr [%y.here, %image], [%y.row.next, %row.end]")
+    for each in sums:
+        t.say(f"{each.begun} = phi {each.kind} [{each.before}, %image], [{each.later}, %row.end]")
     t.say("br label %position")
     t.label("position")
     t.say("%j = phi i64 [0, %row], [%j.next, %position]")
     t.say("%x.at = phi i64 [%x.row, %row], [%x.next, %position]")
     t.say("%y.at = phi ptr [%y.row, %row], [%y.next, %position]")
-    for row in sums:
-        for now, later, begun in row:
-            t.say(f"{now} = phi {v} [{begun}, %row], [{later}, %position]")
+    for each in sums:
+        t.say(f"{each.now} = phi {each.kind} [{each.begun}, %row], [{each.later}, %position]")
     parts = []
-    for k in range(vectors):
-        place = t.let("y", f"getelementptr float, ptr %y.at, i64 {k * lanes}")
-        if k < vectors - 1:
-            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
-        else:
-            call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-            parts.append(t.let("part", f"{call}(ptr {place}, i32 4, {m} %mask, {v} zeroinitializer)"))
-    for base, row in zip(bases, sums, strict=True):
+    for start, width in zip(starts, widths, strict=True):
+        place = t.let("y", f"getelementptr float, ptr %y.at, i64 {start}")
+        parts.append(load(t, place, width, meant))
+    for r, base in enumerate(bases):
         place = t.let("x", f"getelementptr float, ptr {base}, i64 %x.at")
-        scalar = t.let("s", f"load float, ptr {place}, align 4")
-        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
-        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
-        for part, (now, later, _) in zip(parts, row, strict=True):
-            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {part}, {v} {now})")
+        scalars = parts_of(t, t.let("s", f"load float, ptr {place}, align 4"), widths)
+        for scalar, loaded, each in zip(scalars, parts, sums[r * len(widths) :]):
+            fma(t, each.later, each.width, scalar, loaded, each.now)
     t.say("%j.next = add nuw i64 %j, 1")
     t.say("%x.next = add i64 %x.at, %x.across")
     t.say("%y.next = getelementptr float, ptr %y.at, i64 %y.across")
@@ -124,24 +144,47 @@ def tile_of_kernel(rows: int, vectors: int, lanes: int) -> str:
     t.say("%x.row.next = add i64 %x.row, %x.down")
     t.say("%y.row.next = getelementptr float, ptr %y.row, i64 %y.down")
     t.say("%i.done = icmp eq i64 %i.next, %rows")
-    t.say("br i1 %i.done, label %end, label %row")
+    t.say("br i1 %i.done, label %image.end, label %row")
+    t.label("image.end")
+    t.say("%n.next = add nuw i64 %n, 1")
+    t.say("%x.here.next = add i64 %x.here, %x.image")
+    t.say("%y.here.next = getelementptr float, ptr %y.here, i64 %y.image")
+    t.say("%n.done = icmp eq i64 %n.next, %images")
+    t.say("br i1 %n.done, label %end, label %image")
     t.label("end")
-    place = "%w"
-    for r, row in enumerate(sums):
-        if r:
-            place = t.let("w", f"getelementptr float, ptr {place}, i64 %ldw")
-        for k, (_, value, _) in enumerate(row):
-            here = t.let("w", f"getelementptr float, ptr {place}, i64 {k * lanes}")
-            if k < vectors - 1:
-                old = t.let("old", f"load {v}, ptr {here}, align 4")
-                new = t.let("new", f"fadd {v} {old}, {value}")
-                t.say(f"store {v} {new}, ptr {here}, align 4")
-            else:
-                call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-                old = t.let("old", f"{call}(ptr {here}, i32 4, {m} %mask, {v} zeroinitializer)")
-                new = t.let("new", f"fadd {v} {old}, {value}")
-                store = f"call void @llvm.masked.store.v{lanes}f32.p0"
-                t.say(f"{store}({v} {new}, ptr {here}, i32 4, {m} %mask)")
+    if len(widths) > 1:
+        t.say(f"%twice = sub i64 {total}, %filters")
+        twice = mask_of(t, "%twice", last)
+        meant = t.let("mask", f"xor <{last} x i1> {twice}, splat (i1 true)")
+    _add(t, sums, starts, meant)
     t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @kernel_{rows}_{vectors}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @{_name_of(rows, total, part)}(ptr %places, {_TILE}) nounwind {{\nentry:\n{body}\n}}"
+
+
+class _Sum:
+    """The registers of a vector of sums: in the loops over positions, rows and images, and after a position."""
+
+    def __init__(self, t: IrText, width: int) -> None:
+        self.width, self.kind = width, f"<{width} x float>"
+        self.now, self.begun, self.before, self.later = map(t.fresh, ("now", "begun", "before", "later"))
+
+
+def _add(t: IrText, sums: list[_Sum], starts: list[str], mask: str | None) -> None:
+    """Add the sums to w, of each row's last vector what the mask says if there is one."""
+    masks = [*[None] * (len(starts) - 1), mask]
+    made: list[tuple[str, str, int, str | None]] = []
+    row = "%w"
+    for first in range(0, len(sums), len(starts)):
+        if first:
+            row = t.let("w", f"getelementptr float, ptr {row}, i64 %ldw")
+        before, made = made, []
+        for each, start, under in zip(sums[first:], starts, masks):
+            place = t.let("w", f"getelementptr float, ptr {row}, i64 {start}")
+            new = t.let("new", f"fadd {each.kind} {load(t, place, each.width, under)}, {each.later}")
+            made.append((new, place, each.width, under))
+        # A row is stored when the next is loaded: a load beside what a mask has just stored waits for it.
+        for one in before:
+            store(t, *one)
+    for one in made:
+        store(t, *one)

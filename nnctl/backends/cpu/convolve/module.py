@@ -9,7 +9,11 @@ from nnctl.backends.cpu.codegen.intrinsics import symbol
 from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.convolve import kernel_ir, positions_ir
 from nnctl.backends.cpu.gemm.kernel_ir import TILE
+from nnctl.backends.cpu.gemm.widths import declared, totals
 from nnctl.backends.machine import vector_bits
+
+_POSITIONS = 8
+"""Positions of a tile, if there are registers for so many sums: as many fused multiply-adds are under way at a time."""
 
 
 def largest_tile() -> tuple[int, int, int]:
@@ -22,15 +26,19 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
     return "\n".join(
         [
-            f"declare {v} @llvm.fma.v{lanes}f32({v}, {v}, {v})",
-            f"declare {v} @llvm.masked.load.v{lanes}f32.p0(ptr, i32, {m}, {v})",
-            f"declare void @llvm.masked.store.v{lanes}f32.p0({v}, ptr, i32, {m})",
-            *(positions_ir.tiles_of_positions(rows, n, lanes) for n in range(1, vectors + 1)),
+            *declared(lanes),
+            *(
+                positions_ir.tiles_of_positions(min(_POSITIONS, rows * vectors * lanes // n), n, lanes)
+                for n in totals(vectors, lanes)
+            ),
             positions_ir.convolve(vectors, lanes),
-            *(kernel_ir.tile_of_kernel(r, n, lanes) for n in range(1, vectors + 1) for r in range(1, rows + 1)),
+            *(
+                kernel_ir.tile_of_kernel(r, n, lanes, part=part)
+                for n, part in kernel_ir.tiles(vectors, lanes)
+                for r in range(1, rows + 1)
+            ),
             kernel_ir.convolve_kernel(rows, vectors, lanes),
         ]
     )
@@ -51,6 +59,6 @@ def convolve(x: Any, height: Any, width: Any, pixel: Any, channels: Any, w: Any,
 
 @symbol(kernel_ir.SYMBOL, load)
 def convolve_kernel(count: Any, c: Any, channels: Any, skip_across: Any, b: Any, kw: Any, skip_down: Any, x: Any,
-                    x_down: Any, x_across: Any, y: Any, y_down: Any, y_across: Any, rows: Any, columns: Any,
-                    filters: Any, w: Any, ldw: Any) -> None:  # fmt: skip
+                    x_image: Any, x_down: Any, x_across: Any, y: Any, y_image: Any, y_down: Any, y_across: Any,
+                    images: Any, rows: Any, columns: Any, filters: Any, w: Any, ldw: Any) -> None:  # fmt: skip
     """A tile of the gradient of a convolution's kernel: see `convolve_kernel` in `kernel_ir`."""

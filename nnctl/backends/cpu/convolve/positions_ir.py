@@ -9,6 +9,17 @@ Where all of a tile's taps lie inside the image, and those of a kernel row side 
 from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.tile_ir import mask_of
+from nnctl.backends.cpu.gemm.widths import (
+    fma,
+    load,
+    parts_of,
+    splat,
+    step_of,
+    store,
+    totals,
+    widths_of,
+)
 
 SYMBOL = "nnctl_convolve"
 _ARGUMENTS = (
@@ -22,41 +33,46 @@ def convolve(vectors: int, lanes: int) -> str:
     """The function that is called: one image, and as many filters as `vectors` hold at most.
 
     y[i, j, f] ← Σ x[i·down + top + a·step.down, j·across + left + b·step.across, c]·w[a, b, c, f].
-    x: pixels `pixel` floats apart, of which `channels` are read. w: kh·kw·channels rows, `ldw` floats apart. y: rows
-    `y.down` and columns `y.across` floats apart. zeros: kw·channels of them.
+    x: pixels `pixel` floats apart, of which `channels` are read. w: kh·kw·channels rows, `ldw` floats apart, of which
+    whole vectors are read. y: rows `y.down` and columns `y.across` floats apart. zeros: kw·channels of them.
     """
-    cases = " ".join(f"i64 {v - 1}, label %of.{v}" for v in range(1, vectors))
+    wide = list(totals(vectors, lanes))
+    cases = " ".join(f"i64 {i}, label %of.{n}" for i, n in enumerate(wide[:-1]))
     lines = [
         f"define void @{SYMBOL}({_ARGUMENTS}) nounwind {{",
         "entry:",
         "  %before = sub i64 %filters, 1",
-        f"  %full = udiv i64 %before, {lanes}",
-        f"  switch i64 %full, label %of.{vectors} [{cases}]",
+        f"  %full = udiv i64 %before, {step_of(lanes)}",
+        f"  switch i64 %full, label %of.{wide[-1]} [{cases}]",
     ]
-    for v in range(1, vectors + 1):
-        lines += [f"of.{v}:", f"  call void @positions_{v}({_ARGUMENTS})", "  ret void"]
+    for n in wide:
+        lines += [f"of.{n}:", f"  call void @positions_{n}({_ARGUMENTS})", "  ret void"]
     return "\n".join([*lines, "}"])
 
 
-def tiles_of_positions(positions: int, vectors: int, lanes: int) -> str:
-    """The loop over an image's tiles, of so many positions and vectors of filters.
+def tiles_of_positions(positions: int, total: int, lanes: int) -> str:
+    """The loop over an image's tiles, of so many positions, and vectors of so many lanes together.
 
     The last tile's positions may lie behind the end: those are the last position again, stored several times.
     """
-    tile = _Tile(positions, vectors, lanes)
+    tile = _Tile(positions, widths_of(total, lanes))
     tile.write()
     body = "\n".join(tile.t.lines)
-    return f"define internal void @positions_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @positions_{total}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
 class _Tile:
-    """The text of one function. `p`, `f`: the types of a number for each position, and of a vector of filters."""
+    """The text of one function. widths: lanes of each vector of filters.
 
-    def __init__(self, positions: int, vectors: int, lanes: int) -> None:
+    p, yes: the types of a number and of a condition for each position. kinds: of the tile's sums.
+    """
+
+    def __init__(self, positions: int, widths: tuple[int, ...]) -> None:
         self.t = IrText()
-        self.positions, self.vectors, self.lanes = positions, vectors, lanes
-        self.p, self.f = f"<{positions} x i64>", f"<{lanes} x float>"
-        self.yes, self.mask = f"<{positions} x i1>", f"<{lanes} x i1>"
+        self.positions, self.widths = positions, widths
+        self.starts = [sum(widths[:j]) for j in range(len(widths))]
+        self.p, self.yes = f"<{positions} x i64>", f"<{positions} x i1>"
+        self.kinds = [f"<{width} x float>" for _ in range(positions) for width in widths]
 
     def write(self) -> None:
         t = self.t
@@ -73,8 +89,8 @@ class _Tile:
         any_tap = self._taps()
         t.label("store")
         sums = [
-            t.let("sum", f"phi {self.f} [zeroinitializer, %tiles], [{one}, %plain.row.end], [{other}, %row.end]")
-            for one, other in zip(plain, any_tap, strict=True)
+            t.let("sum", f"phi {kind} [zeroinitializer, %tiles], [{one}, %plain.row.end], [{other}, %row.end]")
+            for kind, one, other in zip(self.kinds, plain, any_tap, strict=True)
         ]
         self._store(sums)
         t.label("tile.end")
@@ -87,10 +103,8 @@ class _Tile:
     def _before_tiles(self) -> None:
         """The registers that all tiles read."""
         t, n = self.t, self.positions
-        iota = ", ".join(f"i64 {i}" for i in range(self.lanes))
-        t.say(f"%last.lanes = sub i64 %filters, {(self.vectors - 1) * self.lanes}")
-        lasts = self._splat("%last.lanes", "i64", self.lanes)
-        t.say(f"%mask = icmp ult <{self.lanes} x i64> <{iota}>, {lasts}")
+        t.say(f"%last.lanes = sub i64 %filters, {self.starts[-1]}")
+        t.say(f"%whole = icmp eq i64 %last.lanes, {self.widths[-1]}")
         t.say("%count = mul i64 %rows, %columns")
         t.say("%final = sub i64 %count, 1")
         t.say("%line.floats = mul i64 %width, %pixel")
@@ -106,8 +120,8 @@ class _Tile:
         t.say("%run = mul i64 %kw, %channels")
         t.say("%taps = mul i64 %kh, %kw")
         t.say("%none = icmp sle i64 %taps, 0")
-        self.zeros = self._splat("%zeros", "ptr", n)
-        self.heights, self.widths = (self._splat(name, "i64", n) for name in ("%height", "%width"))
+        self.zeros = splat(t, "%zeros", "ptr", n)
+        self.height, self.width = (splat(t, name, "i64", n) for name in ("%height", "%width"))
         t.say("%some = icmp sgt i64 %count, 0")
         t.say("br i1 %some, label %tiles, label %exit")
 
@@ -133,11 +147,11 @@ class _Tile:
         self.lefts = self._plus(self._times(v, "%across"), "%left")
         offsets = self._sum(self._times(self.tops, "%width"), self.lefts)
         self.offsets = self._times(offsets, "%pixel")
-        inside = self._within(self.tops, self.heights)
+        inside = self._within(self.tops, self.height)
         for numbers, end in (
-            (self._plus(self.tops, "%reach.down"), self.heights),
-            (self.lefts, self.widths),
-            (self._plus(self.lefts, "%reach.across"), self.widths),
+            (self._plus(self.tops, "%reach.down"), self.height),
+            (self.lefts, self.width),
+            (self._plus(self.lefts, "%reach.across"), self.width),
         ):
             inside = t.let("inside", f"and {self.yes} {inside}, {self._within(numbers, end)}")
         bits = t.let("bits", f"bitcast {self.yes} {inside} to i{self.positions}")
@@ -179,7 +193,7 @@ class _Tile:
         by_row = self._phis(None, "choice", ended, "row.end")
         t.say("%lower = mul i64 %a, %step.down")
         t.say("%below = mul i64 %a, %next.row")
-        inside = self._within(self._plus(self.tops, "%lower"), self.heights)
+        inside = self._within(self._plus(self.tops, "%lower"), self.height)
         bits = t.let("bits", f"bitcast {self.yes} {inside} to i{self.positions}")
         t.say(f"%outside = icmp eq i{self.positions} {bits}, 0")
         t.say("br i1 %outside, label %row.end, label %tap")
@@ -190,7 +204,7 @@ class _Tile:
         t.say("%right = mul i64 %b, %step.across")
         t.say("%aside = mul i64 %b, %next.column")
         t.say("%further = add i64 %aside, %below")
-        beside = self._within(self._plus(self.lefts, "%right"), self.widths)
+        beside = self._within(self._plus(self.lefts, "%right"), self.width)
         here = t.let("here", f"and {self.yes} {inside}, {beside}")
         places = t.let("places", f"getelementptr float, ptr %x, {self.p} {self._plus(self.offsets, '%further')}")
         several = f"<{self.positions} x ptr>"
@@ -202,8 +216,8 @@ class _Tile:
         t.say("%b.done = icmp eq i64 %b.next, %kw")
         t.say("br i1 %b.done, label %row.end, label %tap")
         t.label("row.end")
-        for name, one, other in zip(ended, by_row, after, strict=True):
-            t.say(f"{name} = phi {self.f} [{one}, %row], [{other}, %tap.end]")
+        for kind, name, one, other in zip(self.kinds, ended, by_row, after, strict=True):
+            t.say(f"{name} = phi {kind} [{one}, %row], [{other}, %tap.end]")
         t.say("%a.next = add nuw i64 %a, 1")
         t.say("%w.line.next = getelementptr float, ptr %w.line, i64 %w.row")
         t.say("%a.done = icmp eq i64 %a.next, %kh")
@@ -218,69 +232,58 @@ class _Tile:
 
         weights: the register of the first row, and that of the number of rows.
         """
-        t, f = self.t, self.f
+        t = self.t
         (before, behind), (w, length) = blocks, weights
         t.say(f"br label %{of}.term")
         t.label(f"{of}.term")
         t.say(f"%{of}.c = phi i64 [0, %{before}], [%{of}.c.next, %{of}.term]")
         t.say(f"%{of}.w.now = phi ptr [{w}, %{before}], [%{of}.w.later, %{of}.term]")
         now = self._phis(begun, before, after, f"{of}.term")
-        parts = [self._load(f"%{of}.w.now", j) for j in range(self.vectors)]
+        # What is behind the last filter is never stored, and loaded all the same: a mask would take its time.
+        parts = [load(t, self._at(f"%{of}.w.now", start), width) for start, width in zip(self.starts, self.widths)]
         for i, base in enumerate(bases):
             place = t.let("x", f"getelementptr float, ptr {base}, i64 %{of}.c")
-            scalar = t.let("s", f"load float, ptr {place}, align 4")
-            wide = self._splat(scalar, "float", self.lanes)
-            for j, part in enumerate(parts):
-                k = i * self.vectors + j
-                t.say(f"{after[k]} = call {f} @llvm.fma.v{self.lanes}f32({f} {wide}, {f} {part}, {f} {now[k]})")
+            scalars = parts_of(t, t.let("s", f"load float, ptr {place}, align 4"), self.widths)
+            for j, (width, scalar, part) in enumerate(zip(self.widths, scalars, parts, strict=True)):
+                k = i * len(parts) + j
+                fma(t, after[k], width, scalar, part, now[k])
         t.say(f"%{of}.c.next = add nuw i64 %{of}.c, 1")
         t.say(f"%{of}.w.later = getelementptr float, ptr %{of}.w.now, i64 %ldw")
         t.say(f"%{of}.c.done = icmp eq i64 %{of}.c.next, {length}")
         t.say(f"br i1 %{of}.c.done, label %{behind}, label %{of}.term")
 
     def _store(self, sums: list[str]) -> None:
-        t, f = self.t, self.f
-        for i in range(self.positions):
-            offset = t.let("result", f"extractelement {self.p} {self.results}, i64 {i}")
-            result = t.let("y", f"getelementptr float, ptr %y, i64 {offset}")
-            for j in range(self.vectors):
-                place = t.let("y", f"getelementptr float, ptr {result}, i64 {j * self.lanes}")
-                value = f"{f} {sums[i * self.vectors + j]}"
-                if j < self.vectors - 1:
-                    t.say(f"store {value}, ptr {place}, align 4")
-                else:
-                    call = f"call void @llvm.masked.store.v{self.lanes}f32.p0"
-                    t.say(f"{call}({value}, ptr {place}, i32 4, {self.mask} %mask)")
-        t.say("br label %tile.end")
+        t = self.t
+        t.say("br i1 %whole, label %store.whole, label %store.part")
+        for name in ("whole", "part"):
+            t.label(f"store.{name}")
+            last = mask_of(t, "%last.lanes", self.widths[-1]) if name == "part" else None
+            masks = [*[None] * (len(self.widths) - 1), last]
+            for i in range(self.positions):
+                offset = t.let("result", f"extractelement {self.p} {self.results}, i64 {i}")
+                result = t.let("y", f"getelementptr float, ptr %y, i64 {offset}")
+                for value, start, width, mask in zip(sums[i * len(masks) :], self.starts, self.widths, masks):
+                    store(t, value, self._at(result, start), width, mask)
+            t.say("br label %tile.end")
 
-    def _load(self, place: str, vector: int) -> str:
-        """A vector of a row of weights; of the last one what is there."""
-        t, f = self.t, self.f
-        place = t.let("w", f"getelementptr float, ptr {place}, i64 {vector * self.lanes}")
-        if vector < self.vectors - 1:
-            return t.let("part", f"load {f}, ptr {place}, align 4")
-        call = f"call {f} @llvm.masked.load.v{self.lanes}f32.p0"
-        return t.let("part", f"{call}(ptr {place}, i32 4, {self.mask} %mask, {f} zeroinitializer)")
+    def _at(self, place: str, further: int) -> str:
+        """The place so many floats further."""
+        return self.t.let("at", f"getelementptr float, ptr {place}, i64 {further}")
 
     # -- sums of the tile ------------------------------------------------------------------
 
     def _fresh(self, name: str) -> list[str]:
-        return [self.t.fresh(name) for _ in range(self.positions * self.vectors)]
+        return [self.t.fresh(name) for _ in self.kinds]
 
     def _phis(self, first: list[str] | None, before: str, again: list[str], behind: str) -> list[str]:
         """The tile's sums as a loop sees them. first: None for zeros."""
         firsts = first or ["zeroinitializer"] * len(again)
         return [
-            self.t.let("sum", f"phi {self.f} [{one}, %{before}], [{other}, %{behind}]")
-            for one, other in zip(firsts, again, strict=True)
+            self.t.let("sum", f"phi {kind} [{one}, %{before}], [{other}, %{behind}]")
+            for kind, one, other in zip(self.kinds, firsts, again, strict=True)
         ]
 
     # -- a number for each position ----------------------------------------------------------
-
-    def _splat(self, scalar: str, kind: str, count: int) -> str:
-        kinds = f"<{count} x {kind}>"
-        first = self.t.let("one", f"insertelement {kinds} poison, {kind} {scalar}, i64 0")
-        return self.t.let("all", f"shufflevector {kinds} {first}, {kinds} poison, <{count} x i32> zeroinitializer")
 
     def _vector(self, scalars: list[str]) -> str:
         made = "poison"
@@ -296,10 +299,10 @@ class _Tile:
         return self.t.let("sums", f"add {self.p} {a}, {b}")
 
     def _plus(self, a: str, scalar: str) -> str:
-        return self._sum(a, self._splat(scalar, "i64", self.positions))
+        return self._sum(a, splat(self.t, scalar, "i64", self.positions))
 
     def _times(self, a: str, scalar: str) -> str:
-        return self.t.let("products", f"mul {self.p} {a}, {self._splat(scalar, 'i64', self.positions)}")
+        return self.t.let("products", f"mul {self.p} {a}, {splat(self.t, scalar, 'i64', self.positions)}")
 
     def _within(self, numbers: str, ends: str) -> str:
         """True where 0 ≤ number < end: one comparison without signs."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.packed_ir import packed_text
-from nnctl.backends.cpu.gemm.tile_ir import tile
+from nnctl.backends.cpu.gemm.tile_ir import Last, last_vectors, name_of, tile
+from nnctl.backends.cpu.gemm.widths import declared
 
 SYMBOL = "nnctl_gemm"
-TILE = {512: (8, 3), 256: (4, 3), 128: (4, 3)}
+TILE = {512: (8, 3), 256: (6, 2), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
-PACK_B_FROM = 200
-"""Rows of C from which a panel of B is packed."""
+PACK_B_FROM = {512: 200, 256: 100, 128: 100}
+"""Rows of C from which a panel of B is packed, by width of the registers: a narrow panel is in lines far apart."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
 BLOCK = 512
@@ -34,21 +35,22 @@ def module_text(bits: int) -> str:
     """The module for vectors of so many bits."""
     lanes = bits // 32
     rows, vectors = TILE[bits]
-    kernels = [tile(r, v, lanes) for v in range(1, vectors + 1) for r in range(1, rows + 1)]
-    names = ", ".join(f"ptr @tile_{r}_{v}" for v in range(1, vectors + 1) for r in range(1, rows + 1))
-    count = rows * vectors
-    declared = [
-        f"declare <{lanes} x float> @llvm.fma.v{lanes}f32(<{lanes} x float>, <{lanes} x float>, <{lanes} x float>)",
-        f"declare <{lanes} x float> @llvm.masked.load.v{lanes}f32.p0(ptr, i32, <{lanes} x i1>, <{lanes} x float>)",
-        f"declare void @llvm.masked.store.v{lanes}f32.p0(<{lanes} x float>, ptr, i32, <{lanes} x i1>)",
+    lasts = last_vectors(lanes)
+    shapes = [(r, v, last) for last in lasts for v in range(1, vectors + 1) for r in range(1, rows + 1)]
+    kernels = [tile(r, v, lanes, last) for r, v, last in shapes]
+    names = ", ".join(f"ptr @{name_of(*shape)}" for shape in shapes)
+    count = len(shapes)
+    lines = [
+        *declared(lanes),
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
         f"@tiles = internal constant [{count} x ptr] [{names}]",
     ]
     width = vectors * lanes
     loops = [
-        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes), _outer(rows, width), _blocks(), packed_text(width),
+        _pack_b(width, lanes), _pack_a(rows), _rows(rows, lanes, lasts[1], count - rows * vectors),
+        _outer(rows, width, PACK_B_FROM[bits]), _blocks(), packed_text(width),
     ]  # fmt: skip
-    return "\n".join([*declared, *kernels, *loops])
+    return "\n".join([*lines, *kernels, *loops])
 
 
 def _pack_a(rows: int) -> str:
@@ -218,8 +220,13 @@ exit:
 }}"""
 
 
-def _rows(rows: int, lanes: int) -> str:
-    """The loop over tiles of rows: columns of C, at most a panel's, from a panel of B."""
+def _rows(rows: int, lanes: int, special: Last, place: int) -> str:
+    """The loop over tiles of rows: columns of C, at most a panel's, from a panel of B.
+
+    special: the last vector of tiles that are taken where it has all columns or is as short. place: where in the table
+    these begin.
+    """
+    least = 1 if special.masked else special.lanes
     return f"""
 define internal void @rows(i64 %m, i64 %columns, i64 %k, float %alpha, ptr %a, i64 %ras, i64 %cas, i64 %next.row,
                            ptr %panel, i64 %step.b, float %beta, ptr %c, i64 %ldc, i64 %spans, i64 %span) nounwind {{
@@ -229,7 +236,12 @@ entry:
   %full = sub i64 %vectors, 1
   %full.lanes = mul i64 %full, {lanes}
   %last = sub i64 %columns, %full.lanes
-  %table.row = mul i64 %full, {rows}
+  %enough = icmp uge i64 %last, {least}
+  %fits = icmp ule i64 %last, {special.lanes}
+  %is.special = and i1 %enough, %fits
+  %kind = select i1 %is.special, i64 {place}, i64 0
+  %shape.row = mul i64 %full, {rows}
+  %table.row = add i64 %kind, %shape.row
   br label %tiles
 
 tiles:
@@ -256,7 +268,7 @@ exit:
 }}"""
 
 
-def _outer(rows: int, width: int) -> str:
+def _outer(rows: int, width: int, pack_from: int) -> str:
     """The loop over panels of B.
 
     ta, tb: whether A and B are stored transposed. spans, span: 1 and 0 for a plain product;
@@ -278,7 +290,7 @@ entry:
   %cas = select i1 %is.ta, i64 %cas.ta, i64 1
   %next.row = select i1 %pack.a, i64 %k, i64 %ras
   %cbs = select i1 %is.tb, i64 %ldb, i64 1
-  %many = icmp sge i64 %m, {PACK_B_FROM}
+  %many = icmp sge i64 %m, {pack_from}
   %pack = or i1 %is.tb, %many
   %step.b = select i1 %pack, i64 {width}, i64 %ldb
   %empty.m = icmp sle i64 %m, 0
@@ -328,7 +340,7 @@ exit:
   ret void
 }}
 !0 = distinct !{{!0, !1}}
-!1 = !{{!"llvm.loop.unroll.count", i32 4}}
+!1 = !{{!"llvm.loop.unroll.count", i32 2}}
 """
 
 

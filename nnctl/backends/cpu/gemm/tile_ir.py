@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeAlias
+
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.widths import fma, load, parts_of, store
 
 _ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
     "i64 %spans, i64 %span"
 )
+Stored: TypeAlias = tuple[str, str, int, str | None]
+"""Value, place, lanes and mask of a vector that is stored."""
 
 
-def tile(rows: int, vectors: int, lanes: int) -> str:
-    """C (rows × vectors·lanes) ← α·A·B + β·C; `last` lanes of the last vector are there.
+@dataclass(frozen=True)
+class Last:
+    """The last vector of a panel's rows: so many lanes, and whether `last` of them are there or all."""
+
+    lanes: int
+    masked: bool
+
+
+def tile(rows: int, vectors: int, lanes: int, last: Last) -> str:
+    """C (rows × columns of the vectors) ← α·A·B + β·C. lanes: of every vector but the last.
 
     The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further.
     """
-    v = f"<{lanes} x float>"
     t = IrText()
-    iota = ", ".join(f"i64 {i}" for i in range(lanes))
-    one = t.let("one", f"insertelement <{lanes} x i64> poison, i64 %last, i64 0")
-    lasts = t.let(
-        "lasts", f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer"
-    )
-    mask = t.let("mask", f"icmp ult <{lanes} x i64> <{iota}>, {lasts}")
+    mask = mask_of(t, "%last", last.lanes) if last.masked else None
+    widths = (*[lanes] * (vectors - 1), last.lanes)
     bases = ["%a"]
     for _ in range(1, rows):
         bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
@@ -34,32 +43,26 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     t.say("%ka.outer = phi i64 [0, %entry], [%ka.outer.next, %outer.end]")
     t.say("%kb.outer = phi i64 [0, %entry], [%kb.next, %outer.end]")
     for row in sums:
-        for _, later, begun in row:
-            t.say(f"{begun} = phi {v} [zeroinitializer, %entry], [{later}, %outer.end]")
+        for n, (_, later, begun) in zip(widths, row):
+            t.say(f"{begun} = phi <{n} x float> [zeroinitializer, %entry], [{later}, %outer.end]")
     t.say("br label %loop")
     t.label("loop")
     t.say("%at = phi i64 [0, %outer], [%at.next, %loop]")
     t.say("%ka = phi i64 [%ka.outer, %outer], [%ka.next, %loop]")
     t.say("%kb = phi i64 [%kb.outer, %outer], [%kb.next, %loop]")
     for row in sums:
-        for now, later, begun in row:
-            t.say(f"{now} = phi {v} [{begun}, %outer], [{later}, %loop]")
+        for n, (now, later, begun) in zip(widths, row):
+            t.say(f"{now} = phi <{n} x float> [{begun}, %outer], [{later}, %loop]")
     parts = []
     from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
-    for j in range(vectors):
-        place = t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}")
-        if j < vectors - 1:
-            parts.append(t.let("part", f"load {v}, ptr {place}, align 4"))
-        else:
-            parts.append(_masked_load(t, place, mask, lanes))
+    masks: list[str | None] = [*[None] * (vectors - 1), mask]
+    for j, (n, under) in enumerate(zip(widths, masks)):
+        parts.append(load(t, t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}"), n, under))
     for i in range(rows):
         place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
         scalar = t.let("s", f"load float, ptr {place}, align 4")
-        first = t.let("s", f"insertelement {v} poison, float {scalar}, i64 0")
-        wide = t.let("s", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
-        for j in range(vectors):
-            now, later, _ = sums[i][j]
-            t.say(f"{later} = call {v} @llvm.fma.v{lanes}f32({v} {wide}, {v} {parts[j]}, {v} {now})")
+        for n, wide, part, (now, later, _) in zip(widths, parts_of(t, scalar, widths), parts, sums[i]):
+            fma(t, later, n, wide, part, now)
     t.say("%at.next = add nuw i64 %at, 1")
     t.say("%ka.next = add i64 %ka, %cas")
     t.say("%kb.next = add i64 %kb, %ldb")
@@ -71,44 +74,58 @@ def tile(rows: int, vectors: int, lanes: int) -> str:
     t.say("%all = icmp eq i64 %of.next, %spans")
     t.say("br i1 %all, label %scale, label %outer")
     t.label("scale")
-    wide_alpha, wide_beta = (_splat(t, scalar, lanes) for scalar in ("%alpha", "%beta"))
-    scaled = [[t.let("r", f"fmul {v} {later}, {wide_alpha}") for _, later, _ in row] for row in sums]
+    alphas, betas = (parts_of(t, scalar, widths) for scalar in ("%alpha", "%beta"))
+    scaled = [
+        [t.let("r", f"fmul <{n} x float> {later}, {alpha}") for n, alpha, (_, later, _) in zip(widths, alphas, row)]
+        for row in sums
+    ]
     t.say("%fresh = fcmp oeq float %beta, 0.0")
     t.say("br i1 %fresh, label %store, label %update")
     for name, updating in (("store", False), ("update", True)):
         t.label(name)
-        place = "%c"
+        line = "%c"
+        made: list[Stored] = []
         for i in range(rows):
             if i:
-                place = t.let("c", f"getelementptr float, ptr {place}, i64 %ldc")
-            for j in range(vectors):
-                _store(t, scaled[i][j], t.let("c", f"getelementptr float, ptr {place}, i64 {j * lanes}"), lanes,
-                       mask if j == vectors - 1 else None, wide_beta if updating else None)  # fmt: skip
+                line = t.let("c", f"getelementptr float, ptr {line}, i64 %ldc")
+            before, made = made, []
+            for j, (n, beta, under) in enumerate(zip(widths, betas, masks)):
+                place = t.let("c", f"getelementptr float, ptr {line}, i64 {j * lanes}")
+                result = scaled[i][j]
+                if updating:
+                    result = t.fresh("r")
+                    fma(t, result, n, beta, load(t, place, n, under), scaled[i][j])
+                made.append((result, place, n, under))
+            # A row is stored when the next is loaded: a load beside what a mask has just stored waits for it.
+            for stored in before:
+                store(t, *stored)
+        for stored in made:
+            store(t, *stored)
         t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @tile_{rows}_{vectors}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+    return f"define internal void @{name_of(rows, vectors, last)}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
-def _masked_load(t: IrText, place: str, mask: str, lanes: int) -> str:
-    """The lanes of a vector that the mask has, 0 in the others."""
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
-    call = f"call {v} @llvm.masked.load.v{lanes}f32.p0"
-    return t.let("part", f"{call}(ptr {place}, i32 4, {m} {mask}, {v} zeroinitializer)")
+def last_vectors(lanes: int) -> tuple[Last, Last]:
+    """The last vectors for which there are tiles, the special one behind the general one.
+
+    With AVX-512 a mask costs nothing, but a register of which a half is used takes the time of a full one: of half as
+    many columns it is half as long. Elsewhere a mask makes loads slower, and takes one of 16 registers.
+    """
+    return Last(lanes, True), Last(lanes // 2, True) if lanes == 16 else Last(lanes, False)
 
 
-def _splat(t: IrText, scalar: str, lanes: int) -> str:
-    v = f"<{lanes} x float>"
-    first = t.let("w", f"insertelement {v} poison, float {scalar}, i64 0")
-    return t.let("w", f"shufflevector {v} {first}, {v} poison, <{lanes} x i32> zeroinitializer")
+def name_of(rows: int, vectors: int, last: Last) -> str:
+    """The name of the function of a tile."""
+    return f"{'part' if last.masked else 'tile'}_{rows}_{vectors}_{last.lanes}"
 
 
-def _store(t: IrText, value: str, place: str, lanes: int, mask: str | None, beta: str | None) -> None:
-    """Store a vector, under a mask if there is one, after adding β times what is there."""
-    v, m = f"<{lanes} x float>", f"<{lanes} x i1>"
-    if beta is not None:
-        old = _masked_load(t, place, mask, lanes) if mask else t.let("old", f"load {v}, ptr {place}, align 4")
-        value = t.let("r", f"call {v} @llvm.fma.v{lanes}f32({v} {beta}, {v} {old}, {v} {value})")
-    if mask is None:
-        t.say(f"store {v} {value}, ptr {place}, align 4")
-    else:
-        t.say(f"call void @llvm.masked.store.v{lanes}f32.p0({v} {value}, ptr {place}, i32 4, {m} {mask})")
+def mask_of(t: IrText, count: str, lanes: int) -> str:
+    """The first `count` lanes of a vector, as a comparison that AVX2's masked instructions make by themselves."""
+    kind = f"<{lanes} x i32>"
+    iota = ", ".join(f"i32 {i}" for i in range(lanes))
+    short = t.let("count", f"trunc i64 {count} to i32")
+    one = t.let("one", f"insertelement {kind} poison, i32 {short}, i64 0")
+    counts = t.let("counts", f"shufflevector {kind} {one}, {kind} poison, {kind} zeroinitializer")
+    signs = t.let("signs", f"sub {kind} <{iota}>, {counts}")
+    return t.let("mask", f"icmp slt {kind} {signs}, zeroinitializer")

@@ -20,8 +20,8 @@ from nnctl.backends.cpu.kernels.depthwise import depthwise, depthwise_kernel
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, met, two
 from nnctl.plan.plan import Launch
 
-_POSITIONS = 128
-"""Positions of an image over which a kernel's gradient is summed in registers, if so many are in whole rows of it."""
+_POSITIONS = 1024
+"""Positions over which a kernel's gradient is summed in registers, where so many are in whole images or rows of one."""
 
 
 @compiled
@@ -29,6 +29,14 @@ def _zeros(x: Any, count: Any) -> None:
     """The first numbers of x ← 0."""
     for i in range(count):
         x[i] = F(0.0)
+
+
+@compiled
+def _filled(panel: Any, rows: Any, wide: Any, count: Any, lanes: Any) -> None:
+    """Zeros behind the last of `count` columns of a panel, up to the end of a vector: whole ones are read."""
+    for i in range(rows):
+        for j in range(count, (count + lanes - 1) // lanes * lanes):
+            panel[i * wide + j] = F(0.0)
 
 
 @compiled
@@ -57,6 +65,7 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: 
             first = g * made + start
             # A kernel's taps lie one after another: its rows are those of one matrix.
             pack(0, count, kh * kw * read, window1(w, first, w.size - first), filters, panel)
+            _filled(panel, kh * kw * read, most * lanes, count, lanes)
             for n in range(images):
                 image, result = n * height * width * channels + g * read, n * rows * columns * filters + first
                 convolve(
@@ -154,6 +163,7 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
                                 1, count, made, window1(w, source, w.size - source), filters,
                                 window1(panel, target, panel.size - target),
                             )  # fmt: skip
+                    _filled(panel, taps_down * taps_across * made, most * lanes, count, lanes)
                     for n in range(images):
                         image = n * rows * columns * filters + g * made
                         result = ((n * height + i) * width + j) * channels + g * read + start
@@ -169,11 +179,13 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
 
 @compiled
 def convolution_kernel(
-    x: Any, y: Any, first: Any, last: Any, out: Any, geometry: Any, spacing: Any, largest: Any, block: Any, scratch: Any
-) -> None:
+    x: Any, y: Any, first: Any, last: Any, out: Any, geometry: Any, spacing: Any, largest: Any, several: Any,
+    block: Any, scratch: Any,
+) -> None:  # fmt: skip
     """Rows first … last − 1 of ∂C/∂w, seen as a matrix (kh·kw·channels/groups, filters), from all images.
 
-    y: ∂C/∂(x * w). out: those rows, flat. block: rows of an image that are summed up before the sum is added.
+    y: ∂C/∂(x * w). out: those rows, flat. several, block: images, and rows of each, that are summed up before the sum
+    is added.
     """
     _, kw, down, across, top, left, around, along = geometry
     dilation_down, dilation_across, groups = spacing
@@ -193,7 +205,7 @@ def convolution_kernel(
     # Where no tap lies outside, all rows are summed over the same positions, and taps may share a tile.
     plain = around == height and along == width
     first_tap, last_tap = first // read, (last - 1) // read
-    for n in range(images):
+    for n in range(0, images, several):
         for begin in range(0, rows, block):
             for tap in range(first_tap, first_tap + 1 if plain else last_tap + 1):
                 low, high = (first, last) if plain else (max(first, tap * read), min(last, (tap + 1) * read))
@@ -222,9 +234,11 @@ def convolution_kernel(
                             convolve_kernel(
                                 count, c, read, dilation_across * channels - read, b, kw,
                                 (dilation_down * width - kw * dilation_across) * channels,
-                                window1(flat_x, image, flat_x.size - image), down * width * channels,
-                                across * channels, window1(flat_y, result, flat_y.size - result), columns * filters,
-                                filters, end_row - top_row, end_column - left_column, end - start,
+                                window1(flat_x, image, flat_x.size - image), height * width * channels,
+                                down * width * channels, across * channels,
+                                window1(flat_y, result, flat_y.size - result), rows * columns * filters,
+                                columns * filters, filters, min(several, images - n), end_row - top_row,
+                                end_column - left_column, end - start,
                                 window1(out, target, out.size - target), filters,
                             )  # fmt: skip
 
@@ -276,6 +290,14 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
 
+def blocks_of(rows: int, columns: int) -> tuple[int, int]:
+    """(images, rows of each) whose positions a kernel's gradient is summed over before the sum is added."""
+    positions = rows * columns
+    if positions > _POSITIONS:
+        return 1, max(1, _POSITIONS // columns)
+    return max(1, _POSITIONS // max(1, positions)), max(1, rows)
+
+
 @emits(
     "convolution_kernel", calls=(convolution_kernel,), scratch=lambda launch: launch.outputs[0].shape[-1], strips=True
 )
@@ -287,5 +309,6 @@ def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     first, last = writer.strip(out)
     filters = out.shape[-1]
     rows = f"window1({writer.view(out, 'full')}, {first} * {filters}, ({last} - {first}) * {filters})"
-    block = max(1, _POSITIONS // y.shape[-2])
-    writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, f"{block}, scratch"))
+    several, block = blocks_of(math.prod(y.shape[1:-2]), y.shape[-2])
+    blocks = f"{several}, {block}, scratch"
+    writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, blocks))

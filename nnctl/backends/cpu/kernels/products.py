@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnctl.backends.cpu.codegen.intrinsics import gemm
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
-from nnctl.backends.cpu.division import division_of
+from nnctl.backends.cpu.division import division_of, half_of
 from nnctl.backends.cpu.gemm.product import product_scratch
 from nnctl.backends.cpu.kernels.layout import copy
 from nnctl.plan.plan import Launch, Slot
@@ -20,18 +20,6 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     inner = writer.length(a) if ta else str(a.shape[1])
     columns = c.shape[1]
     part = part_of(launch)
-    if division_of(launch) == "columns":
-        first, last = writer.column_bounds(c)
-        b_text, c_text = (
-            f"window1({v}, {first}, {v}.size - {first})" for v in (writer.view(s, "full") for s in (b, c))
-        )
-        arguments = [
-            "1" if ta else "0", "0", writer.length(c), f"{last} - {first}", inner, alpha,
-            writer.view(a, "full"), str(a.shape[1]), b_text, str(b.shape[1]), beta,
-            c_text, str(columns), "scratch", "1", "0",
-        ]  # fmt: skip
-        writer.line(f"gemm({', '.join(arguments)})")
-        return
     rows = writer.count(c, part)
     if division_of(launch) == "rows":
         a_text = writer.view(a, "partition")
@@ -63,13 +51,39 @@ def _matmul(writer: Writer, launch: Launch) -> None:
     _product(writer, launch, a, b, launch.outputs[0], "F(1.0)", "F(0.0)")
 
 
+def _scratch_of_a_half(launch: Launch) -> int:
+    a, b = launch.inputs
+    return product_scratch(a.shape[0], half_of(b.shape[0]), transposed=False)
+
+
+@emits("half_products", calls=(gemm,), scratch=_scratch_of_a_half, rows=True, full=(1,))
+def _half_products(writer: Writer, launch: Launch) -> None:
+    a, b = launch.inputs
+    terms, columns = b.shape
+    half, part = half_of(terms), part_of(launch)
+    left, right = writer.view(a, part), writer.view(b, "full")
+    first, last = writer.halves() if part == "full" else ("0", "1")
+    for number, c in enumerate(launch.outputs):
+        begins, inner = (half, terms - half) if number else (0, half)
+        arguments = [
+            "0", "0", writer.count(c, part), str(columns), str(inner), "F(1.0)",
+            f"window1({left}, {begins}, {left}.size - {begins})", str(terms),
+            f"window1({right}, {begins * columns}, {inner * columns})", str(columns), "F(0.0)",
+            writer.view(c, part), str(columns), "scratch", "1", "0",
+        ]  # fmt: skip
+        text = f"gemm({', '.join(arguments)})"
+        if part == "full":
+            with writer.block(f"if {first} <= {number} and {number} < {last}:"):
+                writer.line(text)
+        else:
+            writer.line(text)
+
+
 @emits("accumulate_product", calls=(copy, gemm), scratch=_scratch, blocks=True, partition=(0,))
 def _accumulate_product(writer: Writer, launch: Launch) -> None:
     c, a, b, alpha, beta = launch.inputs
     out = launch.outputs[0]
     if (out.place, out.key, out.offset) != (c.place, c.key, c.offset):
-        if division_of(launch) == "columns":
-            raise ValueError(f"{out.name} is not made in the place of {c.name}, and has no owner")
         part = part_of(launch)
         writer.line(f"copy({writer.view(c, part)}, {writer.view(out, part)})")
     _product(writer, launch, a, b, out, writer.scalar(alpha), writer.scalar(beta))

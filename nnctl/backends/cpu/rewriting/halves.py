@@ -1,0 +1,105 @@
+"""Products with a first layer's weights in two halves of their sums: a half of the weights can have an owner.
+
+Shared by examples, a product reads all of the weights on each core, and shared by rows, their update changes a half on
+each: in every step they travel. A thread that owns a half of their rows reads and changes these alone, and no more of
+the examples than the columns that meet them; what travels are the sums of the halves, which are small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nnctl.backends.cpu.division import half_of
+from nnctl.graph.fusion import fused
+from nnctl.graph.ir import Graph, Node, Value
+from nnctl.ops.elementwise import ElementwiseOp, from_expression
+from nnctl.ops.expression import Recorder
+from nnctl.ops.shapes import TensorType, product, resolve
+from nnctl.ops.table import Sample, StructuredOp
+
+_MOST_EXAMPLES = 128
+"""Rows of a product above which the way of weights from core to core is a small part of its time."""
+
+
+def _halves(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """The products of the first columns of a with the first rows of b, and of the others."""
+    half = half_of(b.shape[0])
+    return xp.matmul(a[:, :half], b[:half]), xp.matmul(a[:, half:], b[half:])
+
+
+def _type(a: TensorType, b: TensorType) -> tuple[TensorType, TensorType]:
+    return (TensorType((a.shape[0], b.shape[1])),) * 2
+
+
+def _sample(rng: Any) -> Sample:
+    m, k, n = rng.integers(1, 9), rng.integers(17, 40), rng.integers(1, 9)
+    return [rng.standard_normal((m, k)), rng.standard_normal((k, n))], {}
+
+
+HALF_PRODUCTS = StructuredOp(
+    "half_products", type_rule=_type, body=_halves, derivative=None,
+    cost=lambda a, b: product((*a.shape, b.shape[1])) * 2, sample=_sample,
+)  # fmt: skip
+
+
+def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
+    """The graph in which products of few examples with weights that can be owned are made in two halves."""
+    weights = set(_ownable(graph))
+    readers, results = graph.readers(), set(graph.results)
+    nodes: list[Node] = []
+    added: dict[Value, Node] = {}
+    """Sums of halves by their results, to be part of the formula that reads them."""
+    for node in graph.nodes:
+        if node.op.name == "matmul" and node.inputs[1] in weights and _is_small(node, sizes):
+            (whole,) = node.outputs
+            halves = tuple(Value(f"{whole.name}.half{i}", whole.type) for i in (1, 2))
+            nodes.append(Node(HALF_PRODUCTS, node.inputs, halves, {}, node.layer))
+            total = _sum(halves, whole, node.layer)
+            reading = readers.get(whole, [])
+            alone = len(reading) == 1 and whole not in results
+            if alone and isinstance(reading[0].op, ElementwiseOp) and reading[0].outputs[0].shape == whole.shape:
+                added[whole] = total
+            else:
+                nodes.append(total)
+            continue
+        parts = [added[value] for value in dict.fromkeys(node.inputs) if value in added]
+        nodes.append(fused([*parts, node]) if parts else node)
+    return graph.rebuilt(nodes)
+
+
+def _sum(parts: tuple[Value, ...], whole: Value, layer: str) -> Node:
+    recorder = Recorder(2)
+    expression = recorder.finish([recorder.value(0) + recorder.value(1)])
+    return Node(from_expression("add", expression), parts, (whole,), {}, layer)
+
+
+def _is_small(node: Node, sizes: Mapping[str, int]) -> bool:
+    a, b = node.inputs
+    (rows,) = resolve(a.shape[:1], sizes)
+    return bool(rows <= _MOST_EXAMPLES and half_of(b.shape[0]) < b.shape[0])
+
+
+def _ownable(graph: Graph) -> Iterator[Value]:
+    """Weights that nothing reads but products of examples, and an update that is a product itself.
+
+    They are of a first layer, for the gradient of a product's input would read them, too.
+    """
+    readers, producers = graph.readers(), graph.producers()
+    for old, new in graph.updates.items():
+        update = producers.get(new)
+        reading = [node for node in readers.get(old, []) if node is not update]
+        if update is not None and _changes(update, old) and reading and all(_multiplies(n, old) for n in reading):
+            yield old
+
+
+def _changes(node: Node, weight: Value) -> bool:
+    return node.op.name == "accumulate_product" and node.inputs[0] is weight and len(weight.shape) == 2
+
+
+def _multiplies(node: Node, weight: Value) -> bool:
+    """True for a product of examples with the weight as it lies."""
+    if node.op.name != "matmul" or any(node.attributes.get(name) for name in ("transpose_a", "transpose_b")):
+        return False
+    a, b = node.inputs
+    return b is weight and a is not weight and node.outputs[0].batched
