@@ -27,6 +27,7 @@ ELSEWHERE = {
     "metric": {"accuracy"},  # comes with labels
     "activation": {"step"},  # has no gradient to train through
     "distribution": set(components("distribution")),
+    "sampler": set(components("sampler")),
     "backend": set(components("backend")),
 }
 """Components that no spec of the folder needs to show, by kind."""

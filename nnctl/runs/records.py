@@ -7,7 +7,9 @@ their JSON: these classes say what that is, and nothing else is accepted.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from annotated_types import MinLen
 
 from nnctl.components.fields import NonNegativeFloat, NonNegativeInt, PositiveInt
 
@@ -216,5 +218,5 @@ class Results(Record):
 
     remedy = "delete it, and give the sweep's line again"
 
-    objectives: list[RankedBy]
+    objectives: Annotated[list[RankedBy], MinLen(1)]
     ranking: list[Ranked]

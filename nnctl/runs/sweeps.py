@@ -83,7 +83,7 @@ def ranked_trials(folder: Path) -> RankedTrials:
     for standing in results["ranking"]:
         found = [t for number in standing["trials"] if (t := _trial(folder, number, columns)) is not None]
         mean = statistics.fmean(t.value for t in found) if found else None
-        said = None if standing["means"] is None else standing["means"][column]
+        said = None if standing["means"] is None else standing["means"].get(column)
         if mean != said:
             raise RunError(
                 f"{path}: does not fit the runs beside it: it has {column} {said} "

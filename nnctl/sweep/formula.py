@@ -102,7 +102,7 @@ def read(text: str) -> Formula:
         return f" {name} "  # A number before it stays one.
 
     try:
-        tree = ast.parse(_TOKEN.sub(named, text.strip()), mode="eval").body
+        tree = ast.parse(_TOKEN.sub(named, text).strip(), mode="eval").body
         _check(tree, paths)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         why = error.msg if isinstance(error, SyntaxError) else str(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -60,7 +60,7 @@ class Space:
         """True where not every point has every path."""
         return bool(self._only)
 
-    @property
+    @cached_property
     def variables(self) -> frozenset[str]:
         """Names that are chosen for other values to follow from, and are no part of the spec."""
         used = {name for formula in self._formulas() for name in formula.names}
@@ -75,7 +75,7 @@ class Space:
         settings: dict[str, object] = dict(given or {})
         left_out: list[str] = []
         for path in self._order:
-            if any(self._within(path, part) for part in left_out):
+            if left_out and any(self._within(path, part) for part in left_out):
                 continue
             if path in self._only and not self._holds(f"only.{path}", self._only[path], settings):
                 if path not in self.distributions and path not in self._derived:
@@ -86,8 +86,9 @@ class Space:
             elif path in self._derived:
                 self._derive(path, settings)
         # A path that was chosen before the part around it was left out goes with it.
-        kept = {p: v for p, v in settings.items() if not any(self._within(p, part) for part in left_out)}
-        return Point(kept, tuple(left_out))
+        for part in left_out:
+            settings = {path: value for path, value in settings.items() if not self._within(path, part)}
+        return Point(settings, tuple(left_out))
 
     def points(self, given: Mapping[str, object]) -> Iterator[Point]:
         """Every point of a space whose values are finite in number, the last path fastest.

@@ -135,14 +135,15 @@ def test_damage_to_a_sweep_is_an_error_or_makes_no_difference(tmp_path: Path, mo
     study = read_study(Path("sweep.yaml"), (), Path("found"))
     study.claim()
     standings = []
-    for trial in study.trials:
+    for trial in study.samples():
         loaded = load_trial(study.base, trial.overrides)
         finished = follow(session.train(loaded, out=study.folder_of(trial)), [RunSink()])
         assert finished is not None
         mean = final_metrics(finished.summary)["validation_cost"]
-        standing = {"settings": {}, "trials": [trial.number], "failed": 0, "mean": mean, "standard_error": None}
-        standings.append(standing)
-    content = {"monitor": "validation_cost", "higher_is_better": False, "ranking": standings}
+        ranked = {"means": {"validation_cost": mean}, "standard_errors": None, "feasible": True, "front": 0}
+        standings.append({"settings": {}, "trials": [trial.number], "failed": 0, **ranked})
+    objective = {"column": "validation_cost", "higher_is_better": False}
+    content = {"objectives": [objective], "ranking": standings}
     write_record(Path("found/results.json"), content)
     right = ranked_trials(Path("found"))
     for name, label, changed in mutants(Path("found"), every=97):

@@ -37,9 +37,13 @@ def make_sweep(folder: Path, *values: float | None, higher: bool = True) -> Path
         run.spec.write_text("")
         if value is not None:
             finish(run, value)
-        failed = int(value is None)
-        ranking.append({"settings": {}, "trials": [number], "failed": failed, "mean": value, "standard_error": None})
-    content = {"monitor": "validation_accuracy", "higher_is_better": higher, "ranking": ranking}
+        means = None if value is None else {"validation_accuracy": value}
+        standing = {"means": means, "standard_errors": None, "feasible": True, "front": None if value is None else 0}
+        ranking.append({"settings": {}, "trials": [number], "failed": int(value is None), **standing})
+    content = {
+        "objectives": [{"column": "validation_accuracy", "higher_is_better": higher}],
+        "ranking": ranking,
+    }
     (folder / "sweep.json").write_text("{}")
     write_record(folder / "results.json", content)
     return folder
@@ -67,7 +71,12 @@ def test_a_sweep_without_results_or_without_a_finished_trial_has_no_best() -> No
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [('"mean": 0.5', '"mean": 0.95'), ('"ranking"', '"rankings"'), ("}", ""), ('"trials": [', '"trials": ["x", ')],
+    [
+        ('"validation_accuracy": 0.5', '"validation_accuracy": 0.95'),
+        ('"ranking"', '"rankings"'),
+        ("}", ""),
+        ('"trials": [', '"trials": ["x", '),
+    ],
 )
 def test_results_that_are_damaged_or_edited_are_refused_by_name(before: str, after: str) -> None:
     path = make_sweep(Path("found"), 0.5, 0.9) / "results.json"
@@ -82,7 +91,7 @@ def test_results_that_are_not_those_of_the_runs_are_refused(change: str) -> None
     run = RunFolder(folder / "0000")
     if change == "edited":
         results = read_record(folder / "results.json", Results)
-        results["ranking"][0]["mean"] = 0.95
+        results["ranking"][0]["means"] = {"validation_accuracy": 0.95}
         write_record(folder / "results.json", results)
     elif change == "deleted":
         run.summary.unlink()

@@ -108,7 +108,7 @@ def test_combinations_are_ranked_by_any_metric(metric: str, higher: bool) -> Non
     done = nnctl("sweep", "net.yaml")
     assert done.returncode == 0, done.stderr
     (results,) = Path("runs").rglob("results.json")
-    means = [row["mean"] for row in json.loads(results.read_text())["ranking"]]
+    means = [row["means"][f"validation_{metric}"] for row in json.loads(results.read_text())["ranking"]]
     assert len(means) == 2
     assert means == sorted(means, reverse=higher)
     assert means[0] != means[1]

@@ -56,7 +56,7 @@ def test_a_trial_is_defined_at_one_price_however_many_there_are(search: Callable
         assert read_study(Path("net.yaml"), search(count)).count == count * each
 
     assert grows_evenly(define, 50, 500)
-    assert calls(lambda: define(100)) - calls(lambda: define(50)) < 1_000 * 50 * each
+    assert calls(lambda: define(100)) - calls(lambda: define(50)) < 1_100 * 50 * each
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Distribution(Component):
 
 
 class Sampler(Component):
-    """What proposes the settings of a sweep's trials."""
+    """A proposer of the settings of a sweep's trials."""
 
     kind: ClassVar[str] = "sampler"
     learns: ClassVar[bool] = False
