@@ -18,7 +18,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -75,6 +75,21 @@ class Component:
     """Of a kind's base: the component that a bare number in its place most likely means, with … for the number."""
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
+
+    def __init__(self, **values: Any) -> None:
+        """Values of its fields. Raises TypeError for one that is missing, or unknown."""
+        for field in fields(cast(Any, self)):
+            if field.name in values:
+                value = values.pop(field.name)
+            elif field.default is not MISSING:
+                value = field.default
+            elif field.default_factory is not MISSING:
+                value = field.default_factory()
+            else:
+                raise TypeError(f"{type(self).__name__} is missing its field {field.name!r}")
+            object.__setattr__(self, field.name, value)
+        if values:
+            raise TypeError(f"{type(self).__name__} has no field {next(iter(values))!r}")
 
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if type(other) is type(self) else NotImplemented
@@ -150,7 +165,10 @@ def register(kind: str, name: str) -> Callable[[type[C]], type[C]]:
         if getattr(cls, "kind", None) != kind:
             raise ValueError(f"{cls.__name__} is registered as {kind} but derives from no base of that kind")
         # Its own methods for what `Component` has would be compiled at every start, 160 times.
-        cls = dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+        cls = dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)(cls)
+        if "__init__" not in vars(cls):
+            # A base that is a dataclass has one for its own fields.
+            setattr(cls, "__init__", Component.__init__)  # noqa: B010
         taken = _registry.setdefault(kind, {}).get(name)
         if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"it calls {cls.__qualname__} the {kind} {name!r}, which is the name of {_place(taken)}")

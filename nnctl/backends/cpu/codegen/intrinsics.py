@@ -15,10 +15,11 @@ from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 T = TypeVar("T", bound=Function)
 
 
-def symbol(name: str, load: Callable[[], object]) -> Callable[[T], T]:
+def symbol(name: str, load: Callable[[], object], *, gives_float: bool = False) -> Callable[[T], T]:
     """Let a function stand for a call of a symbol: arrays as addresses, whole numbers as int64, others as float32.
 
-    load: binds the symbol in this process, before anything that calls it is loaded.
+    load: binds the symbol in this process, before anything that calls it is loaded. gives_float: whether the call has
+    a float32 as its result, not nothing.
     """
 
     def lowering(emission: Emission, arguments: Sequence[Value]) -> Value:
@@ -30,6 +31,8 @@ def symbol(name: str, load: Callable[[], object]) -> Callable[[T], T]:
             number = emission.number(argument)
             kind = F32 if number.type.floating else I64
             passed.append((kind.ir, emission.converted(number, kind).text))
+        if gives_float:
+            return Scalar(F32, emission.call(name, F32.ir, passed))
         emission.call(name, "void", passed)
         return Known(None)
 

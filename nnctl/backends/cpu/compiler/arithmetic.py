@@ -141,7 +141,7 @@ class Arithmetic(Blocks):
             return self._fused(kind, self.let(f"fneg {kind.ir} {a}"), b, x.text)
         if name == "Sub" and x.product:
             return self._fused(kind, *x.product, self.let(f"fneg {kind.ir} {y.text}"))
-        text = self.let(f"{_FLOATING[name]}{self.flags} {kind.ir} {x.text}, {y.text}")
+        text = self.let(f"{_FLOATING[name]} {kind.ir} {x.text}, {y.text}")
         return Scalar(kind, text, (x.text, y.text) if name == "Mult" and kind is F32 else None)
 
     def _fused(self, kind: Number, a: str, b: str, c: str) -> Scalar:

@@ -41,10 +41,8 @@ class Module:
 class Blocks:
     """The instructions of one function. Slots lie in its entry block, so that no loop grows the stack."""
 
-    def __init__(self, module: Module, flags: str = "") -> None:
+    def __init__(self, module: Module) -> None:
         self.module = module
-        self.flags = flags
-        """Flags of sums: what LLVM may do with them."""
         self.entry: list[str] = []
         self.lines: list[str] = []
         self.ended = False
@@ -125,8 +123,7 @@ class Blocks:
     def call(self, name: str, result: str, arguments: Sequence[tuple[str, str]], attributes: str = "") -> str:
         """A call of an external function, which is declared by it; the register of its result."""
         self.module.declare(name, result, [ir for ir, _ in arguments], attributes)
-        flags = self.flags if result in ("float", "double") else ""
-        text = f"call{flags} {result} @{name}({', '.join(f'{ir} {text}' for ir, text in arguments)})"
+        text = f"call {result} @{name}({', '.join(f'{ir} {text}' for ir, text in arguments)})"
         if result == "void":
             self.say(text)
             return ""

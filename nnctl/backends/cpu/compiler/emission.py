@@ -27,8 +27,8 @@ from nnctl.backends.cpu.compiler.types import (
 class Emission(Arithmetic):
     """The instructions of one function, as the translation of expressions and statements writes them."""
 
-    def __init__(self, module: Module, flags: str = "") -> None:
-        super().__init__(module, flags)
+    def __init__(self, module: Module) -> None:
+        super().__init__(module)
         self.groups: list[str] = []
         """Access groups of the loops around whose turns are independent."""
 

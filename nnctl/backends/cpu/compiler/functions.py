@@ -8,7 +8,7 @@ from typing import Any
 
 from nnctl.backends.cpu.compiler.blocks import Module
 from nnctl.backends.cpu.compiler.emission import Emission
-from nnctl.backends.cpu.compiler.marks import Function, is_reordered
+from nnctl.backends.cpu.compiler.marks import Function
 from nnctl.backends.cpu.compiler.sources import assigned_names, file_of, has_loops, tree_of
 from nnctl.backends.cpu.compiler.statements import Statements
 from nnctl.backends.cpu.compiler.types import Known, NoneType, Type, Value, leaves, named, rebuilt, result_of, type_of
@@ -34,7 +34,6 @@ class Translator:
                 function.__globals__,
                 arguments,
                 file=file_of(function),
-                reordered=is_reordered(function),
             )
         made = self._made[key]
         if made is None:
@@ -49,13 +48,12 @@ class Translator:
         arguments: Sequence[Value],
         *,
         file: str,
-        reordered: bool = False,
     ) -> tuple[str, Type]:
         """(name, type of the result) of a function with parameters like `arguments`, of which literals stay known.
 
         names: what the tree's free names mean. file: where messages say that it stands. Raises KernelError.
         """
-        emission = Emission(self.module, " reassoc" if reordered else "")
+        emission = Emission(self.module)
         types = [ir for argument in arguments for ir in leaves(type_of(argument))]
         registers = [f"%a{i}" for i in range(len(types))]
         values = _parameters(tree, arguments, list(registers))

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 Function: TypeAlias = Callable[..., Any]
 T = TypeVar("T", bound=Function)
 
-_KERNEL, _REORDERED, _INTRINSIC, _PURE = "__kernel__", "__reordered__", "__intrinsic__", "__pure__"
+_KERNEL, _INTRINSIC, _PURE = "__kernel__", "__intrinsic__", "__pure__"
 
 
 def compiled(function: T) -> T:
@@ -22,20 +22,9 @@ def compiled(function: T) -> T:
     return function
 
 
-def reordered(function: T) -> T:
-    """A kernel whose sums may be reordered, as vectors like it: in one order each time."""
-    setattr(function, _REORDERED, True)
-    return compiled(function)
-
-
 def is_kernel(function: Any) -> bool:
     """True for what `compiled` has marked."""
     return getattr(function, _KERNEL, False) is True
-
-
-def is_reordered(function: Any) -> bool:
-    """True for what `reordered` has marked."""
-    return getattr(function, _REORDERED, False) is True
 
 
 def intrinsic(lowering: Function, *, pure: bool = False) -> Callable[[T], T]:

@@ -7,22 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from nnctl.backends.codegen.reductions import merged_axes, reduced_axes
-from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import LOOP_VARIABLES, Writer, part_of
-from nnctl.backends.cpu.compiler.marks import reordered
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels.layout import fill
+from nnctl.backends.cpu.vectors.sums import total_of
 from nnctl.plan.plan import Launch, Slot
 
 
-@reordered
+@compiled
 def total(x: Any) -> Any:
-    """Σ x, in an order that vectors like: the same one each time."""
-    s = F(0.0)
-    for i in range(x.size):
-        s += x[i]
-    return s
+    """Σ x, in the order of `vectors.sums`."""
+    return total_of(x.size, x)
 
 
 def _scale(writer: Writer, x: Slot, reduced: Sequence[int]) -> str:
