@@ -79,14 +79,13 @@ class Draws:
         return numbers
 
     def coarse(self, *shape: int) -> NDArray[np.float32]:
-        """Uniform numbers on (0, 1), of 23 bits, two from the halves of a word; (n, *shape)."""
+        """Uniform numbers on (0, 1), of 16 bits, four from a word; (n, *shape)."""
         size = math.prod(shape)
-        words = self._words(-(-size // 2)).astype("<u8", copy=False)
-        # As above, in float32: (k + 1/2)·2⁻²³ is exact.
-        bits = words.view("<u4")[:, :size] >> np.uint32(9)
-        bits |= np.uint32(0x7F << 23)
-        numbers = bits.view(np.float32)
-        numbers -= np.float32(1.0 - 2.0**-24)
+        words = self._words(-(-size // 4)).astype("<u8", copy=False)
+        # (k + 1/2)·2⁻¹⁶ is exact.
+        numbers = words.view("<u2")[:, :size].astype(np.float32)
+        numbers += np.float32(0.5)
+        numbers *= np.float32(2.0**-16)
         return numbers.reshape(self.count, *shape)
 
     def normal(self, *shape: int) -> NDArray[np.float32]:

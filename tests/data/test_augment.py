@@ -354,11 +354,11 @@ def test_what_changes_nothing_leaves_every_source_as_it_is(name: str) -> None:
     np.testing.assert_array_equal(found.train.inputs[n:], before.train.inputs)
 
 
-def test_coarse_numbers_are_halves_of_words() -> None:
+def test_coarse_numbers_are_quarters_of_words() -> None:
     numbers = Draws(5, Purpose.AUGMENT, 3, 1, 2, 9).coarse(3, 3)
-    words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * 8).reshape(9, 8)[2:]
-    halves = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=2).reshape(7, 16)[:, :9]
-    np.testing.assert_array_equal(numbers, (((halves >> np.uint64(9)) + 0.5) * 2.0**-23).reshape(7, 3, 3))
+    words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * 4).reshape(9, 4)[2:]
+    quarters = np.stack([words >> np.uint64(16 * k) & np.uint64(0xFFFF) for k in range(4)], axis=2).reshape(7, 16)
+    np.testing.assert_array_equal(numbers, ((quarters[:, :9] + 0.5) * 2.0**-16).reshape(7, 3, 3))
 
 
 @pytest.mark.parametrize("name", ["elastic", "rotate", "noise", "mixup"])
