@@ -35,13 +35,17 @@ NETS = {
 }
 
 
-def case_of(layers: str) -> Case:
+REAL = DataSignature((6, 7, 2), "real", None, (3,))
+BYTES = DataSignature((6, 7, 2), "uint8", None, (3,), statistics_shape=())
+
+
+def case_of(layers: str, signature: DataSignature = REAL) -> Case:
     spec = net(f"layers: [{layers}, {{type: dense, units: 3}}]\ncost: mse\noptimizer: sgd")
-    return Case(spec, DataSignature((6, 7, 2), "real", None, (3,)), 5, 0)
+    return Case(spec, signature, 5, 0)
 
 
-def training(layers: str) -> tuple[Graph, Case, dict[str, Any]]:
-    case = case_of(layers)
+def training(layers: str, signature: DataSignature = REAL) -> tuple[Graph, Case, dict[str, Any]]:
+    case = case_of(layers, signature)
     graph = Network(case.spec, case.signature).training_step
     inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
     running = {v.name: np.linspace(0.5, 2.0, v.shape[0]) for v in graph.inputs if v.role == "state"}
@@ -81,7 +85,7 @@ DENSE = "flatten, {type: dense, units: 5, activation: sigmoid}"
 
 
 def test_products_in_halves_compute_the_same():
-    graph, case, inputs = training(DENSE)
+    graph, case, inputs = training(DENSE, BYTES)
     found = in_halves(graph, case.sizes())
     verify(found)
     assert [node.op.name for node in found.nodes if "half" in node.op.name] == ["half_products"]
@@ -92,7 +96,7 @@ def test_products_in_halves_compute_the_same():
 
 
 def test_products_of_many_examples_stay_whole():
-    graph, case, _ = training(DENSE)
+    graph, case, _ = training(DENSE, BYTES)
     found = in_halves(graph, case.sizes() | {"batch": 1000})
     assert all(node.op.name != "half_products" for node in found.nodes)
 

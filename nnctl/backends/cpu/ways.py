@@ -73,21 +73,21 @@ Run: TypeAlias = Callable[[Way, int], Trial | None]
 
 def ways(plan: Plan, most: int) -> list[Way]:
     """The ways that there are to choose from, on at most so many threads."""
-    found = [Way(1)]
-    threads = 2
+    counts, threads = [1], 2
     while threads < most:
-        found.append(Way(threads))
+        counts.append(threads)
         threads *= 2
-    if most > 1:
-        found.append(Way(most))
-        if isinstance(plan, CpuPlan) and plan.owning is not None:
-            found.append(Way(2, owned=True))
-    return found
+    return [_way(plan, n) for n in (*counts, *([most] if most > 1 else []))]
 
 
 def by_rule(plan: Plan, most: int) -> Choice:
     """The choice by the size of a step, for plans that are not worth a measurement, or not yet."""
-    return Choice(Way(max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))))
+    return Choice(_way(plan, max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))))
+
+
+def _way(plan: Plan, threads: int) -> Way:
+    """The way of so many threads: two own halves of weights where they can, and were never found to lose by it."""
+    return Way(threads, owned=threads == 2 and isinstance(plan, CpuPlan) and plan.owning is not None)
 
 
 def kept(plan: Plan, most: int) -> Choice | None:

@@ -36,12 +36,17 @@ class _Loops:
         self.part = part_of(launch)
         self.columns = writer.column_bounds(launch.outputs[0]) if nest.apart else None
         """Of the thread, where it makes some columns of all examples."""
+        self._made = ""
+        """Name of the thread's columns of the result."""
         self.variables = LOOP_VARIABLES[: len(nest.loops)]
         self.hoisted: dict[Operand, str] = {}
         """Variables that hold what does not change in the innermost loop."""
 
     def write(self) -> None:
         writer, nest = self.writer, self.nest
+        if self.columns is not None:
+            flat, count = writer.columns(self.launch.outputs[0])
+            self._made = self._let("made", f"window2({flat}, 0, {self.launch.outputs[0].shape[0]}, {count})")
         values = Values(nest.expression, KERNEL, writer.number)
         for index in sorted(nest.scalars):
             # Read before the loop: what it writes might be what it reads, for all that LLVM knows.
@@ -130,6 +135,8 @@ class _Loops:
     def _store(self, slot: Slot) -> str:
         if slot.shape == ():
             return self.writer.scalar(slot)
+        if self.columns is not None:
+            return f"{self._made}[{', '.join(self.variables)}]"
         return self._indexed(slot, self.part, list(range(len(self.nest.loops))))
 
     def _indexed(self, slot: Slot, part: Part, loops: list[int]) -> str:

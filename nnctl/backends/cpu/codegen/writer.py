@@ -131,6 +131,13 @@ class Writer:
         first = self._named("first", BoundParameter(cut, last=False))
         return first, self._named("last", BoundParameter(cut, last=True))
 
+    def columns(self, slot: Slot) -> tuple[str, str]:
+        """A flat array of the thread's columns of examples, which lie together, and the number of columns."""
+        first, last = self.column_bounds(slot)
+        count, name = f"({last} - {first})", self.names.fresh("columns")
+        self.line(f"{name} = window1({self.view(slot, 'full')}, {first} * {slot.shape[0]}, {count} * {slot.shape[0]})")
+        return name, count
+
     def halves(self) -> tuple[str, str]:
         """Number of the first half that the thread makes, and of the one behind its last."""
         first = self._named("first", BoundParameter(Cut(2), last=False))

@@ -17,6 +17,7 @@ from nnctl.backends.cpu.gemm.widths import (
     splat,
     step_of,
     store,
+    store_firsts,
     totals,
     widths_of,
 )
@@ -55,21 +56,21 @@ def tiles_of_positions(positions: int, total: int, lanes: int) -> str:
 
     The last tile's positions may lie behind the end: those are the last position again, stored several times.
     """
-    tile = _Tile(positions, widths_of(total, lanes))
+    tile = _Tile(positions, widths_of(total, lanes), masks=lanes == 16)
     tile.write()
     body = "\n".join(tile.t.lines)
     return f"define internal void @positions_{total}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
 class _Tile:
-    """The text of one function. widths: lanes of each vector of filters.
+    """The text of one function. widths: lanes of each vector of filters. masks: whether stores under them are fast.
 
     p, yes: the types of a number and of a condition for each position. kinds: of the tile's sums.
     """
 
-    def __init__(self, positions: int, widths: tuple[int, ...]) -> None:
+    def __init__(self, positions: int, widths: tuple[int, ...], *, masks: bool) -> None:
         self.t = IrText()
-        self.positions, self.widths = positions, widths
+        self.positions, self.widths, self.masks = positions, widths, masks
         self.starts = [sum(widths[:j]) for j in range(len(widths))]
         self.p, self.yes = f"<{positions} x i64>", f"<{positions} x i1>"
         self.kinds = [f"<{width} x float>" for _ in range(positions) for width in widths]
@@ -259,11 +260,17 @@ class _Tile:
             t.label(f"store.{name}")
             last = mask_of(t, "%last.lanes", self.widths[-1]) if name == "part" else None
             masks = [*[None] * (len(self.widths) - 1), last]
+            firsts: list[tuple[str, str]] = []
             for i in range(self.positions):
                 offset = t.let("result", f"extractelement {self.p} {self.results}, i64 {i}")
                 result = t.let("y", f"getelementptr float, ptr %y, i64 {offset}")
                 for value, start, width, mask in zip(sums[i * len(masks) :], self.starts, self.widths, masks):
-                    store(t, value, self._at(result, start), width, mask)
+                    if mask and not self.masks:
+                        firsts.append((value, self._at(result, start)))
+                    else:
+                        store(t, value, self._at(result, start), width, mask)
+            if firsts:
+                store_firsts(t, firsts, self.widths[-1], "%last.lanes", "store.part")
             t.say("br label %tile.end")
 
     def _at(self, place: str, further: int) -> str:

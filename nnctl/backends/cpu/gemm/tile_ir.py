@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
-from nnctl.backends.cpu.gemm.widths import fma, load, parts_of, store
+from nnctl.backends.cpu.gemm.widths import fma, load, parts_of, store, store_firsts
 
 _ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
@@ -27,7 +27,8 @@ class Last:
 def tile(rows: int, vectors: int, lanes: int, last: Last) -> str:
     """C (rows × columns of the vectors) ← α·A·B + β·C. lanes: of every vector but the last.
 
-    The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further.
+    The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further. Without AVX-512, what
+    a mask leaves is stored in pieces.
     """
     t = IrText()
     mask = mask_of(t, "%last", last.lanes) if last.masked else None
@@ -85,6 +86,7 @@ def tile(rows: int, vectors: int, lanes: int, last: Last) -> str:
         t.label(name)
         line = "%c"
         made: list[Stored] = []
+        firsts: list[tuple[str, str]] = []
         for i in range(rows):
             if i:
                 line = t.let("c", f"getelementptr float, ptr {line}, i64 %ldc")
@@ -95,12 +97,17 @@ def tile(rows: int, vectors: int, lanes: int, last: Last) -> str:
                 if updating:
                     result = t.fresh("r")
                     fma(t, result, n, beta, load(t, place, n, under), scaled[i][j])
-                made.append((result, place, n, under))
+                if under and lanes < 16:
+                    firsts.append((result, place))
+                else:
+                    made.append((result, place, n, under))
             # A row is stored when the next is loaded: a load beside what a mask has just stored waits for it.
             for stored in before:
                 store(t, *stored)
         for stored in made:
             store(t, *stored)
+        if firsts:
+            store_firsts(t, firsts, last.lanes, "%last", name)
         t.say("ret void")
     body = "\n".join(t.lines)
     return f"define internal void @{name_of(rows, vectors, last)}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"

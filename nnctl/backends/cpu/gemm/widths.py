@@ -6,7 +6,7 @@ Half a register of 512 bits takes half the time where a processor makes such vec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 
@@ -74,6 +74,38 @@ def store(t: IrText, value: str, place: str, width: int, mask: str | None = None
     else:
         call = f"call void @llvm.masked.store.v{width}f32.p0"
         t.say(f"{call}({v} {value}, ptr {place}, i32 4, <{width} x i1> {mask})")
+
+
+def store_firsts(t: IrText, stored: Sequence[tuple[str, str]], width: int, count: str, block: str) -> None:
+    """Store the first lanes of vectors, given as (value, place): `count` of them, from 1 and fewer than all.
+
+    By stores of half a vector, of a quarter, …: on some processors one under a mask takes as long as ten of these.
+    block: the label of the block that is being written, and the beginning of those that follow.
+    """
+    v = f"<{width} x float>"
+    values, done = [value for value, _ in stored], "0"
+    size, before = width // 2, block
+    while size:
+        these, after = f"{block}.{size}", f"{block}.after.{size}"
+        bit = t.let("bit", f"and i64 {count}, {size}")
+        t.say(f"br i1 {t.let('some', f'icmp ne i64 {bit}, 0')}, label %{these}, label %{after}")
+        t.label(these)
+        first = ", ".join(f"i32 {i}" for i in range(size))
+        rest = ", ".join(f"i32 {(i + size) % width}" for i in range(width))
+        left = []
+        for value, (_, place) in zip(values, stored):
+            part = t.let("part", f"shufflevector {v} {value}, {v} poison, <{size} x i32> <{first}>")
+            store(t, part, t.let("c", f"getelementptr float, ptr {place}, i64 {done}"), size)
+            left.append(t.let("left", f"shufflevector {v} {value}, {v} poison, <{width} x i32> <{rest}>"))
+        further = t.let("done", f"add i64 {done}, {size}")
+        t.say(f"br label %{after}")
+        t.label(after)
+        values = [
+            t.let("value", f"phi {v} [{value}, %{before}], [{other}, %{these}]")
+            for value, other in zip(values, left, strict=True)
+        ]
+        done = t.let("done", f"phi i64 [{done}, %{before}], [{further}, %{these}]")
+        before, size = after, size // 2
 
 
 def declared(lanes: int) -> list[str]:

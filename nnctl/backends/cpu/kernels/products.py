@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from nnctl.backends.cpu.codegen.intrinsics import gemm
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
@@ -20,9 +22,12 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     inner = writer.length(a) if ta else str(a.shape[1])
     columns = c.shape[1]
     part = part_of(launch)
-    rows = writer.count(c, part)
+    rows, step = writer.count(c, part), str(a.shape[1])
     if division_of(launch) == "rows":
         a_text = writer.view(a, "partition")
+    elif division_of(launch) == "halves":
+        # An update by a product with the columns of examples that are the thread's rows of C.
+        a_text, step = writer.columns(a)
     elif part == "partition":
         # A block of C's rows needs these columns of A if A is transposed, else these rows.
         first, _ = writer.bounds(c)
@@ -33,7 +38,7 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
         a_text = writer.view(a, "full")
     arguments = [
         "1" if ta else "0", "1" if tb else "0", rows, str(columns), inner, alpha,
-        a_text, str(a.shape[1]), writer.view(b, "full"), str(b.shape[1]), beta,
+        a_text, step, writer.view(b, "full"), str(b.shape[1]), beta,
         writer.view(c, part), str(columns), "scratch", "1", "0",
     ]  # fmt: skip
     writer.line(f"gemm({', '.join(arguments)})")
@@ -61,22 +66,20 @@ def _half_products(writer: Writer, launch: Launch) -> None:
     a, b = launch.inputs
     terms, columns = b.shape
     half, part = half_of(terms), part_of(launch)
-    left, right = writer.view(a, part), writer.view(b, "full")
-    first, last = writer.halves() if part == "full" else ("0", "1")
+    owned = division_of(launch) == "halves"
+    left, step = writer.columns(a) if owned else (writer.view(a, part), str(terms))
+    right = writer.view(b, "full")
     for number, c in enumerate(launch.outputs):
         begins, inner = (half, terms - half) if number else (0, half)
+        place = f"({begins} - {writer.column_bounds(a)[0]})" if owned else str(begins)
         arguments = [
             "0", "0", writer.count(c, part), str(columns), str(inner), "F(1.0)",
-            f"window1({left}, {begins}, {left}.size - {begins})", str(terms),
+            f"window1({left}, {place}, {left}.size - {place})", step,
             f"window1({right}, {begins * columns}, {inner * columns})", str(columns), "F(0.0)",
             writer.view(c, part), str(columns), "scratch", "1", "0",
         ]  # fmt: skip
-        text = f"gemm({', '.join(arguments)})"
-        if part == "full":
-            with writer.block(f"if {first} <= {number} and {number} < {last}:"):
-                writer.line(text)
-        else:
-            writer.line(text)
+        with writer.block(f"if {' <= {} < '.join(writer.halves()).format(number)}:") if owned else nullcontext():
+            writer.line(f"gemm({', '.join(arguments)})")
 
 
 @emits("accumulate_product", calls=(copy, gemm), scratch=_scratch, blocks=True, partition=(0,))

@@ -7,12 +7,14 @@ the examples than the columns that meet them; what travels are the sums of the h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import half_of
 from nnctl.graph.fusion import fused
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.views import VIEWS, view_sources
 from nnctl.ops.elementwise import ElementwiseOp, from_expression
 from nnctl.ops.expression import Recorder
 from nnctl.ops.shapes import TensorType, product, resolve
@@ -45,7 +47,7 @@ HALF_PRODUCTS = StructuredOp(
 
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
-    weights = set(_ownable(graph))
+    weights = _ownable(graph)
     readers, results = graph.readers(), set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
@@ -80,17 +82,64 @@ def _is_small(node: Node, sizes: Mapping[str, int]) -> bool:
     return bool(rows <= _MOST_EXAMPLES and half_of(b.shape[0]) < b.shape[0])
 
 
-def _ownable(graph: Graph) -> Iterator[Value]:
+def _ownable(graph: Graph) -> set[Value]:
     """Weights that nothing reads but products of examples, and an update that is a product itself.
 
-    They are of a first layer, for the gradient of a product's input would read them, too.
+    They are of a first layer, for the gradient of a product's input would read them, too. The examples have to be made
+    by a formula, and be read for such weights alone.
     """
     readers, producers = graph.readers(), graph.producers()
+    reading: dict[Value, set[Node]] = {}
+    """Readers of each such weight."""
     for old, new in graph.updates.items():
         update = producers.get(new)
-        reading = [node for node in readers.get(old, []) if node is not update]
-        if update is not None and _changes(update, old) and reading and all(_multiplies(n, old) for n in reading):
-            yield old
+        products = {node for node in readers.get(old, []) if node is not update}
+        if update is not None and _changes(update, old) and products and all(_multiplies(n, old) for n in products):
+            reading[old] = {update, *products}
+    search, fewer = _Columns(graph), True
+    while fewer:
+        all_reading = {node for nodes in reading.values() for node in nodes}
+        kept = {
+            weight: nodes
+            for weight, nodes in reading.items()
+            if all(search.fits(n.inputs[0], all_reading) for n in nodes if n.op.name == "matmul")
+        }
+        reading, fewer = kept, len(kept) < len(reading)
+    return set(reading)
+
+
+class _Columns:
+    """The search for examples that can be made column by column, for those that read these columns alone."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.producers, self.readers = graph.producers(), graph.readers()
+        self.source, self.inlined = view_sources(graph), inlined_nodes(graph)
+
+    def fits(self, examples: Value, reading: set[Node]) -> bool:
+        """True for examples that are made by a formula of columns, and that nothing else reads."""
+        root = self.source.get(examples, examples)
+        producer = self.producers.get(root)
+        views = {root, *(view for view, of in self.source.items() if of is root)}
+        found = {n for view in views for n in self.readers.get(view, []) if n.op.name not in VIEWS}
+        alone = found <= reading and views.isdisjoint(self.graph.results)
+        return alone and producer is not None and root.shape[0] == examples.shape[0] and self._has_columns(producer)
+
+    def _has_columns(self, node: Node) -> bool:
+        """True for a formula whose inputs have all columns of the result, or one for all."""
+        made = node.outputs[0]
+        if not isinstance(node.op, ElementwiseOp) or len(node.outputs) > 1:
+            return False
+        for value in node.inputs:
+            source = self.producers.get(value)
+            while source is not None and source in self.inlined:
+                if source.op.name not in ("gather", "cast"):
+                    return False
+                source = self.producers.get(source.inputs[0])
+            inner = value.shape[1:] if value.batched else value.shape
+            if any(n != 1 for n in inner) and inner != made.shape[1:]:
+                return False
+        return True
 
 
 def _changes(node: Node, weight: Value) -> bool:
