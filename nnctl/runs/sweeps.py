@@ -4,6 +4,7 @@ runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
     sweep.json             the search and its spec: no other study writes its trials here
     results.json           the ranking, there once all trials are done
     0000/, 0001/, …        a run folder a trial
+    ended/                 how trials ended that did not finish
 """
 
 from __future__ import annotations

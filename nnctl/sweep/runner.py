@@ -6,9 +6,11 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Literal
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
+from nnctl.runs.endings import ending_of, forget_ending, record_ending
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import Clock
 from nnctl.runs.sealed import read_record
@@ -27,7 +29,7 @@ _LIVES = 3
 
 
 def run(study: Study, executor: Executor, stop: StopRequest) -> Generator[TrialResult, None, None]:
-    """The result of every trial, in the order in which they come: first those that were finished before.
+    """The result of every trial, in the order in which they come: first those that had ended before.
 
     Trials that a request to stop, or a full disk, left undone have no result. Several processes may
     run the same study at once: each trial is trained by one of them, and all have its result.
@@ -78,6 +80,10 @@ class _Course:
                 if summary is not None:
                     yield self._told(TrialResult.of_summary(trial, folder.path, summary))
                     continue
+                ended = ending_of(self._study.folder, trial.number)
+                if ended is not None and ended["status"] == "diverged":
+                    yield self._told(TrialResult.of_divergence(trial, folder.path, ended))
+                    continue
                 task = TrialTask(trial.number, trial.overrides, folder.path)
                 self._under_way[trial.number] = trial
             elif self._elsewhere:
@@ -85,6 +91,7 @@ class _Course:
             else:
                 return
             self._study.require_there()
+            forget_ending(self._study.folder, task.number)
             self._begin(task)
             self._executor.give(task)
 
@@ -116,6 +123,9 @@ class _Course:
         if not isinstance(outcome, Failed):
             return None
         self._full = self._full or outcome.full
+        if not outcome.again:
+            status: Literal["diverged", "failed"] = "diverged" if outcome.status == "diverged" else "failed"
+            record_ending(self._study.folder, task.number, status, error=outcome.message, exit_code=outcome.exit_code)
         return TrialResult(
             trial,
             str(task.folder),

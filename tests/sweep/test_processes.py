@@ -264,9 +264,9 @@ def test_a_trial_whose_process_is_told_to_end_goes_on_in_another() -> None:
 
         def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
             found = super().outcomes(seconds)
-            for worker in self._workers if not found and len(self.given) < 3 else ():
-                if worker.ready and worker.task is not None:
-                    worker.process.terminate()
+            for each in self._workers if not found and len(self.given) < 3 else ():
+                if each.ready and each.task is not None:
+                    each.process.terminate()
             return found
 
         def give(self, task: TrialTask) -> None:
