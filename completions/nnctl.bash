@@ -19,7 +19,7 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
-    "sweep") echo '--grid --space --trials --sampler --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
+    "sweep") echo '--grid --space --trials --sampler --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -130,6 +130,7 @@ _nnctl_value() {
     "sweep --ensemble") echo 'free' ;;
     "sweep --jobs") echo 'free' ;;
     "sweep -j") echo 'free' ;;
+    "sweep --on") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
     "sweep --out") echo 'directory' ;;
     "sweep --quiet") echo 'flag' ;;

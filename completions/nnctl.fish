@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -179,7 +179,8 @@ complete -c nnctl -n '__nnctl_using sweep' -l folds -x -d 'Cross-validate, K run
 complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'
 complete -c nnctl -n '__nnctl_using sweep' -l constraint -x -d 'What a trial has to meet; repeatable'
 complete -c nnctl -n '__nnctl_using sweep' -l ensemble -x -d 'At the end judge the N best trials together, by vote and mean'
-complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Processes at a time'
+complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Trials at a time; 1 if absent, on a cluster all it takes'
+complete -c nnctl -n '__nnctl_using sweep' -l on -x -d 'local, a Dask scheduler dask,//HOST,8786, or slurm.yaml'
 complete -c nnctl -n '__nnctl_using sweep' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
 complete -c nnctl -n '__nnctl_using sweep' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder; runs/<name>/sweep-<key> if absent'
 complete -c nnctl -n '__nnctl_using sweep' -l quiet -s q -d 'Nothing on stderr but errors'

@@ -62,7 +62,15 @@ def sweep(
         int | None,
         typer.Option("--ensemble", metavar="N", help="At the end judge the N best trials together, by vote and mean."),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", min=1, help="Processes at a time.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; 1 if absent, on a cluster all it takes."
+        ),
+    ] = None,
+    on: Annotated[
+        str, typer.Option("--on", metavar="WHERE", help="local, a Dask scheduler dask://HOST:8786, or slurm.yaml.")
+    ] = "local",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec for all trials; repeatable."),
@@ -86,7 +94,7 @@ def sweep(
 
     from nnctl.errors import Interrupted, RunError
     from nnctl.sweep import options, runner
-    from nnctl.sweep.executors.local import LocalProcesses, require_processes
+    from nnctl.sweep.executors.choice import open_executor
     from nnctl.sweep.results import write_results
     from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
@@ -112,8 +120,7 @@ def sweep(
         from nnctl.sweep.ensemble import require_one_split
 
         require_one_split(study)
-    require_processes(jobs, study.count)
-    executor = LocalProcesses(study.base, jobs)
+    executor = open_executor(on, study, jobs)
     with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
         results = list(_report(study, _watched(study, running, quiet), quiet))
     if stop.signal_number is not None:

@@ -36,8 +36,8 @@ def run(study: Study, executor: Executor, stop: StopRequest) -> Generator[TrialR
     After a request to stop no trial begins, and those under way save. Closing the generator early does the same.
     Where the disk is full no more begin, and those under way go on. Raises RunError, DataError, UsageError.
     """
-    study.claim()
     with closing(executor):
+        study.claim()
         yield from _Course(study, executor, stop).results()
 
 

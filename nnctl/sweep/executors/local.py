@@ -15,7 +15,7 @@ from nnctl.spec.load import Loaded
 from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work
 
-_PATIENCE = 60.0
+PATIENCE = 60.0
 """Seconds in which a worker that was told to stop may save. It is ended then: what it had saved before is whole."""
 
 
@@ -64,10 +64,10 @@ class Worker:
             self.process.join()
             if not self.ready and not stopping:
                 raise RunError(
-                    f"worker processes do not start: the first {_death(self.process.exitcode)}, and says why above"
+                    f"worker processes do not start: the first {death(self.process.exitcode)}, and says why above"
                 ) from None
             self.task = None
-            return _failure(self.process.exitcode)
+            return failure_of_death(self.process.exitcode)
         if isinstance(word, Ready):
             self.ready = True
             return None
@@ -77,7 +77,7 @@ class Worker:
     def end(self) -> None:
         """Close the connection, at which an idle worker ends, and wait for it."""
         self.connection.close()
-        self.process.join(_PATIENCE)
+        self.process.join(PATIENCE)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -158,9 +158,9 @@ class LocalProcesses:
             worker.end()
 
 
-def _failure(exit_code: int | None) -> Failed:
+def failure_of_death(exit_code: int | None) -> Failed:
     """The failure of a trial whose process has died."""
-    died = f"its process {_death(exit_code)}"
+    died = f"its process {death(exit_code)}"
     if exit_code == -signal.SIGKILL:
         return Failed(
             "killed", f"{died}, as the system does where memory is short\n  {FOR_MEMORY}", 2, again=True, lost=True
@@ -168,7 +168,8 @@ def _failure(exit_code: int | None) -> Failed:
     return Failed("crashed", f"{died}; its last words are on stderr", 1, again=True, lost=True)
 
 
-def _death(exit_code: int | None) -> str:
+def death(exit_code: int | None) -> str:
+    """The words for a process that has ended, from its exit code, negative for a signal."""
     if exit_code is not None and exit_code < 0:
         return f"was killed by {signal.Signals(-exit_code).name}"
     return f"ended with code {exit_code}"

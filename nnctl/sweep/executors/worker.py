@@ -31,13 +31,14 @@ _LOOK = 0.5
 _GRACE = 10.0
 """Seconds that a worker without a parent has to save; what it had saved before is whole in any case."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_THREADS = (
+THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+"""Variables by which libraries are told how many threads to compute with, as they load."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Ready:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Processes started within the block compute with one thread each: libraries read this as they load."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield
     finally:
@@ -60,8 +61,12 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def work(base: Loaded, tasks: Connection) -> None:
-    """Say `Ready`, train the variants of `base` that come, answer each with an `Outcome`, until there are no more."""
+def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float | None = None) -> None:
+    """Say `Ready`, train the variants of `base` that come, answer each with an `Outcome`, until there are no more.
+
+    parent: a descriptor that is readable once the parent has gone; multiprocessing's own if None. idle: seconds
+    without a task after which it ends by itself.
+    """
     from nnctl.process.signals import ENDING, release
     from nnctl.process.streams import prepare_streams
     from nnctl.training.signals import stop_on_signals
@@ -73,10 +78,10 @@ def work(base: Loaded, tasks: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     with stop_on_signals() as stop:
         release()
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
         try:
             tasks.send(Ready())
-            while True:
+            while tasks.poll(idle):
                 task = tasks.recv()
                 tasks.send(train(base, task, stop))
         except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -85,11 +90,13 @@ def work(base: Loaded, tasks: Connection) -> None:
                 os._exit(0)
 
 
-def _end_with_parent() -> None:
-    """Save and end once the sweep's process is gone: nobody will ask for the result."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
+def _end_with_parent(sentinel: int | None) -> None:
+    """Save and end once the process that asks is gone: nobody will ask for the result."""
+    if sentinel is None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        sentinel = parent.sentinel
+    wait([sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_GRACE)
     os._exit(128 + signal.SIGTERM)
