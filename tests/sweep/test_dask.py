@@ -274,8 +274,9 @@ def test_a_queue_of_jobs_lends_the_workers(tmp_path: Path, monkeypatch: pytest.M
     commands = tmp_path / "bin"
     commands.mkdir()
     submit = (
+        # As Slurm's, it keeps a copy of the script, which is removed as soon as it returns.
         f"#!{sys.executable}\nimport subprocess, sys\n"
-        "job = subprocess.Popen(['sh', sys.argv[1]], start_new_session=True, stdin=-3, stdout=-3, stderr=-3)\n"
+        "job = subprocess.Popen(['sh', '-c', open(sys.argv[1]).read()], start_new_session=True, stdin=-3, stdout=-3, stderr=-3)\n"
         "print('Submitted batch job', job.pid)\n"
     )
     (commands / "sbatch").write_text(submit)
