@@ -17,7 +17,7 @@ from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
 from nnctl.runs.sealed import digest, read_record, write_record
-from nnctl.runs.sweeps import trial_folder
+from nnctl.runs.sweeps import ASKED, trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
@@ -66,6 +66,11 @@ class Study:
         """The number of trials."""
         return self.combinations * runs_of_each(self.sweep)
 
+    @property
+    def several(self) -> bool:
+        """True where a combination is trained more than once."""
+        return runs_of_each(self.sweep) > 1
+
     def runs(self, combination: int, point: Point) -> Sequence[Trial]:
         """The trials of a combination."""
         return runs(self.sweep, self.spec.seed, combination, point, self.space.variables)
@@ -84,6 +89,7 @@ class Study:
         if os.path.lexists(self.folder / STUDY):
             self.require_claimed()
             remove_leftovers(self.folder)
+            write_record(self.folder / ASKED, self._asked)
             return
         if os.path.lexists(self.folder) and not self._is_free():
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
@@ -91,6 +97,7 @@ class Study:
         make_folder(self.folder)
         remove_leftovers(self.folder)
         write_record(self.folder / STUDY, self._content)
+        write_record(self.folder / ASKED, self._asked)
 
     def require_there(self) -> None:
         """Raise RunError where the folder is gone."""
@@ -116,6 +123,15 @@ class Study:
     def _content(self) -> dict[str, Any]:
         return {"nnctl": "sweep", **_search(self.spec, self.sweep)}
 
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {
+            "name": self.spec.name,
+            "trials": self.sweep.trials,
+            "objectives": list(self.sweep.objectives),
+            "constraints": list(self.sweep.constraints),
+        }
+
 
 def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
     """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
@@ -131,11 +147,7 @@ def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     if isinstance(sweep.sampler, LearningSampler):
         require_package(sweep.sampler)
-        points = [point for index in range(_SAMPLES) for point in drawn(space, sweep, spec.seed, index)]
-        combinations = sweep.trials or 1
-    else:
-        points = listed(space, sweep, spec.seed)
-        combinations = len(points)
+    points, combinations = combinations_of(space, sweep, spec.seed)
     base = _without_settings(loaded)
     folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
     study = Study(base, spec, sweep, space, constraints, points, combinations, folder)
@@ -144,6 +156,14 @@ def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     _check(base, study.samples())
     return study
+
+
+def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
+    """The points of a study, as `Study` has them, and the number of its combinations. Raises UsageError, SpecError."""
+    if isinstance(sweep.sampler, LearningSampler):
+        return [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)], sweep.trials or 1
+    points = listed(space, sweep, seed)
+    return points, len(points)
 
 
 def require_sense(sweep: Sweep) -> None:
