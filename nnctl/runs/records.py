@@ -207,6 +207,21 @@ class Proposed(Record):
 
 
 @dataclass(frozen=True)
+class Ended(Record):
+    """The ending of a trial without a finished run. epoch: the rung at which it was pruned, or waits.
+
+    error, exit_code: of what diverged or failed.
+    """
+
+    remedy = "delete it: the sweep's line then takes the trial up again"
+
+    status: Literal["paused", "pruned", "diverged", "failed"]
+    epoch: NonNegativeInt | None
+    error: str | None
+    exit_code: NonNegativeInt
+
+
+@dataclass(frozen=True)
 class Ranked(Record):
     """A combination of settings in `results.json`."""
 

@@ -5,6 +5,7 @@ runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
     asked.json             what the latest line asks for: how many trials, by which columns they are ranked
     results.json           the ranking, there once all trials are done
     0000/, 0001/, …        a run folder a trial
+    ended/                 how trials ended that did not finish
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, SpecError
+from nnctl.runs.endings import ending_of, status_of
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
-from nnctl.runs.lock import Lock
 from nnctl.runs.records import Asked, Proposed, Search
 from nnctl.runs.sealed import damaged, read_record
 from nnctl.runs.sweeps import ASKED
@@ -30,10 +30,10 @@ from nnctl.sweep.space import Point, Space
 from nnctl.sweep.study import Study, combinations_of
 from nnctl.sweep.trial import Trial
 
-ENDED = ("finished", "diverged", "failed", "pruned")
-"""Statuses of trials that will not go on by themselves."""
-STATUSES = (*ENDED, "running", "stale", "waiting")
-"""Statuses of trials in a folder; stale: begun, and no process trains it. waiting: not begun."""
+OVER = ("finished", "pruned", "diverged", "failed")
+"""Statuses of trials that do not go on by themselves."""
+STATUSES = (*OVER, "paused", "running", "stale", "waiting")
+"""Statuses of trials in a folder: those of `nnctl.runs.endings`, and waiting where one has not begun."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class KeptSweep:
     @cached_property
     def ended(self) -> Sequence[TrialResult]:
         """The results of the trials that are over."""
-        return [result for result in self.results if result.status in ENDED]
+        return [result for result in self.results if result.status in OVER]
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:
@@ -133,20 +133,15 @@ def _proposed(study: Study, combination: int) -> Point | None:
 
 
 def _result(study: Study, trial: Trial, begun: set[str]) -> TrialResult:
+    """The result of a trial. begun: names in the sweep's folder when it was opened."""
     run = RunFolder(study.folder_of(trial))
     if run.path.name not in begun:
         return TrialResult(trial, str(run.path), "waiting")
-    summary = run.finished()
+    ended = ending_of(study.folder, trial.number)
+    summary = run.finished() if ended is None else None
     if summary is not None:
         return TrialResult.of_summary(trial, run.path, summary)
-    return TrialResult(trial, str(run.path), "running" if _is_locked(run) else "stale")
-
-
-def _is_locked(run: RunFolder) -> bool:
-    """True where a process trains into the folder."""
-    if not run.metrics.exists():
-        return False
-    lock = Lock.attempt(run.metrics)
-    if lock is not None:
-        lock.release()
-    return lock is None
+    status = status_of(study.folder, trial.number) or "waiting"
+    if ended is None or ended["status"] != status:
+        return TrialResult(trial, str(run.path), status)
+    return TrialResult(trial, str(run.path), status, error=ended["error"], exit_code=ended["exit_code"])

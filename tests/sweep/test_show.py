@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from nnctl.cli import main
+from nnctl.runs.endings import record_ending
 from nnctl.runs.folder import RunFolder
 from nnctl.sweep.kept import read_kept
 from nnctl.sweep.study import read_study
@@ -132,6 +133,10 @@ def test_a_sweep_that_was_stopped(copy: Path, show) -> None:
     run = RunFolder(copy / "0013")
     with run.lock():
         assert read_kept(copy).counts == {"finished": 13, "running": 1, "waiting": 1}
+    record_ending(copy, 13, "diverged", error="the cost is not finite", exit_code=4)
+    diverged = read_kept(copy).results[13]
+    assert (diverged.status, diverged.error, diverged.exit_code) == ("diverged", "the cost is not finite", 4)
+    assert max(standing.failed for standing in read_kept(copy).ranking) == 1
     for number in range(13):
         (copy / f"{number:04d}" / "summary.json").unlink()
     done = show(copy)
