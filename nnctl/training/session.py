@@ -34,7 +34,7 @@ from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded, dump_spec, spec_to_dict
 from nnctl.training.events import Event, Finished, Saved, Started
-from nnctl.training.loop import Loop
+from nnctl.training.loop import Loop, Pausing
 from nnctl.training.pretraining.greedy import pretrain
 from nnctl.training.resume import (
     is_complete,
@@ -68,13 +68,15 @@ def train(
     stop: StopRequest | None = None,
     threads: int | None = None,
     chunk: int | None = None,
+    pause: Pausing | None = None,
 ) -> Iterator[Event]:
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
     stop: a wish to stop, looked at between chunks of steps. threads: of this process at
     most; for its steps, the spec's backend may say another number. chunk: steps in one, for
-    tests. No result depends on either.
+    tests. No result depends on either. pause: where to save and end for now, with `Paused`; resumed,
+    the run is the one that never paused.
     Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
@@ -82,17 +84,23 @@ def train(
     folder = begun_folder(name, out) if resume else None
     if folder is None:
         try:
-            yield from _begin(loaded, name, out, stop, threads, chunk)
+            yield from _begin(loaded, name, out, stop, threads, chunk, pause)
         except RunThere:
             if not resume or out is None:
                 raise
             folder = RunFolder(out)  # of a process that was faster
     if folder is not None:
-        yield from _go_on(loaded, folder, out, stop, threads, chunk)
+        yield from _go_on(loaded, folder, out, stop, threads, chunk, pause)
 
 
 def _begin(
-    loaded: Loaded, name: str, out: Path | None, stop: StopRequest | None, threads: int | None, chunk: int | None
+    loaded: Loaded,
+    name: str,
+    out: Path | None,
+    stop: StopRequest | None,
+    threads: int | None,
+    chunk: int | None,
+    pause: Pausing | None,
 ) -> Iterator[Event]:
     if out is not None:
         require_free(out)
@@ -103,7 +111,7 @@ def _begin(
         folder.begin(dump_spec(loaded.spec), _origin(loaded, data, engine))
         if out is None:
             point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk)
+        yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk, pause)
 
 
 def _go_on(
@@ -113,6 +121,7 @@ def _go_on(
     stop: StopRequest | None,
     threads: int | None,
     chunk: int | None,
+    pause: Pausing | None,
 ) -> Iterator[Event]:
     refuse_changes(folder, loaded)
     with folder.lock() as lock:
@@ -136,7 +145,7 @@ def _go_on(
         folder.change_spec(dump_spec(loaded.spec))
         if out is None:
             point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk)
+        yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk, pause)
 
 
 @leavable()
@@ -185,6 +194,7 @@ def _train(
     stop: StopRequest | None,
     threads: int | None,
     chunk: int | None,
+    pause: Pausing | None,
 ) -> Iterator[Event]:
     spec = loaded.spec
     identity = {
@@ -240,7 +250,7 @@ def _train(
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)
-    for event in loop.run(stop):
+    for event in loop.run(stop, pause):
         if isinstance(event, Saved):
             _note_time(folder, loop)
         if isinstance(event, Finished):

@@ -101,6 +101,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, follow
+    from nnctl.training.events import Finished
 
     try:
         while True:
@@ -112,7 +113,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
                     loaded = load_trial(base, task.overrides)
                 events = session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1)
                 finished = follow(events, [RunSink()])
-                assert finished is not None
+                assert isinstance(finished, Finished)
                 return Trained(finished.summary)
             except RunInUse:
                 if stop:
