@@ -77,7 +77,7 @@ class Learner:
             chosen: dict[str, object] = {}
 
             def choose(path: str, distribution: Distribution) -> object:
-                chosen[path] = _suggested(trial, path, distribution)
+                chosen[path] = suggested(trial, path, distribution)
                 return chosen[path]
 
             point = self._space.point(choose)
@@ -154,7 +154,8 @@ def as_parameters(sweep: Sweep, settings: Mapping[str, object]) -> tuple[dict[st
     )
 
 
-def _suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
+def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
+    """The value of a path that Optuna's sampler chooses for its trial."""
     support = distribution.support()
     if not isinstance(support, Interval):
         said = trial.suggest_categorical(path, [_option(value) for value in support.options])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +34,7 @@ from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial, write
 from nnctl.training.specs import open_spec
 
+_NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
 _SAMPLES = 100
 """Points of a space that are checked where nobody knows yet which will be tried."""
 
@@ -156,7 +158,7 @@ def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
-    _check(base, study.samples())
+    _check(base, study.samples(), tuple(sweep.space))
     return study
 
 
@@ -272,8 +274,11 @@ def _alike(value: object) -> object:
     return (isinstance(value, bool), value)
 
 
-def _check(base: Loaded, trials: Iterable[Trial]) -> None:
-    """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any."""
+def _check(base: Loaded, trials: Iterable[Trial], drawn: Sequence[str]) -> None:
+    """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any.
+
+    drawn: the paths whose values nobody has written down: of each, one value stands for all with its problem.
+    """
     variants = Variants(base)
     problems: dict[tuple[str, str], Diagnostic] = {}
     bad = 0
@@ -282,7 +287,7 @@ def _check(base: Loaded, trials: Iterable[Trial]) -> None:
             variants.check(trial.overrides)
         except SpecError as error:
             for diagnostic in map(_relabelled, error.diagnostics):
-                problems.setdefault(_identity(diagnostic), diagnostic)
+                problems.setdefault(_identity(diagnostic, drawn), diagnostic)
             bad += 1
             if bad == 100:
                 break
@@ -290,9 +295,12 @@ def _check(base: Loaded, trials: Iterable[Trial]) -> None:
         raise SpecError(list(problems.values()))
 
 
-def _identity(diagnostic: Diagnostic) -> tuple[str, str]:
+def _identity(diagnostic: Diagnostic, drawn: Sequence[str]) -> tuple[str, str]:
     """A key that is equal for the problems of one path, or of one value, in many trials."""
     where = diagnostic.location
+    path = next((path for path in drawn if where is not None and where.text.startswith(f"{path}=")), None)
+    if path is not None:
+        return _NUMBER.sub("…", diagnostic.message), path
     said = "" if where is None else f"{where.path}:{where.line}:{where.text[: where.column - 1 + where.width]}"
     return diagnostic.message, said
 
