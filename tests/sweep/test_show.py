@@ -207,9 +207,7 @@ def test_export_is_a_study_that_optuna_reads(copy: Path, show, tmp_path: Path) -
         assert set(trial.params) == set(result.trial.settings)
         if result.status == "finished":
             assert trial.values == [result.metrics["validation_cost"], result.metrics["parameters"]]
-            assert (
-                len(trial.constraints) == 1 if hasattr(trial, "constraints") else "constraints:0" in trial.system_attrs
-            )
+            assert len(trial.constraints) == 1
 
 
 def test_the_study_of_a_folder_is_the_one_that_wrote_it(folder: Path) -> None:
