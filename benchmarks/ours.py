@@ -12,6 +12,8 @@ from benchmarks.nets import fields
 from benchmarks.trainer import DeviceTrainer, Trainer
 from benchmarks.workloads import Workload, orders
 from nnctl.backends.contract import Pending
+from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.cpu.ways import SESSIONS
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
@@ -83,11 +85,14 @@ class _Net:
         self._done = 0
 
     def choose(self) -> None:
-        """Let the backend measure its ways to run the step now, as a run does that has gone on for a while."""
+        """Let the backend measure its ways to run the step now, in as many sessions as first runs do together."""
         examples, backend = self.engine.feed["train"].examples, self.engine.backend
         graph = self.engine.network.training_step
         sizes = interface.sizes(self._batch, examples.rows)
-        backend.load_timed(backend.plan(graph, sizes), self.engine.storage_on_host(examples))
+        assert isinstance(backend, CpuBackend)
+        plan, storage = backend.plan(graph, sizes), self.engine.storage_on_host(examples)
+        for _ in range(SESSIONS):
+            backend.choice(plan, storage)
 
     def step(self, rows: NDArray[Any]) -> float:
         """A training step; the cost before it."""

@@ -80,7 +80,7 @@ def bench(
 ) -> Bench:
     """Time one step of a spec.
 
-    retune: whether choices that were measured on this machine are measured again.
+    retune: whether to forget what was measured for choices on this machine, and measure anew.
     batch: the spec's if None. steps: in each of several chunks, the fastest of which counts.
     threads: at most; the spec's, or one a core, if None. Raises UsageError where the
     backend cannot run the net, and RunError where the cost of random examples is not finite.

@@ -185,7 +185,7 @@ class Backend(Planner, Protocol):
     def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedExecutable:
         """The same, keeping time of every launch.
 
-        retune: whether what was measured for a choice on this machine is measured again.
+        retune: whether to forget what was measured for a choice on this machine, and measure anew.
         """
 
     def describe(self) -> Sequence[Finding]:

@@ -39,8 +39,9 @@ def bench(
     its time in a step on the first thread, GFLOP/s, GB/s, and GFLOP/s as a
     percentage of what matrix products reach on this machine with as many threads;
     then what threads wait and calls cost, and the whole step. A table on a
-    terminal, JSON Lines in a pipe. Where the machine was measured for the ways to
-    run the step, once, they are listed on stderr with their times.
+    terminal, JSON Lines in a pipe. Where the ways to run the step are measured on
+    this machine, they are listed on stderr, each with its shortest time so far:
+    this command and longer runs measure them four times in all.
     """
     import sys
     from dataclasses import asdict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nnctl.reporting.formats import JsonLines
 from nnctl.reporting.sinks import FileSink, Sink
-from nnctl.training.events import Event, Finished, Started
+from nnctl.training.events import Event, Finished, Paused, Started
 
 
 class RunSink:
@@ -32,14 +32,14 @@ class RunSink:
 
 def follow(
     events: Iterable[Event], sinks: Sequence[Sink], *, reader_gone: Callable[[], None] | None = None
-) -> Finished | None:
-    """Give every event to every sink, in order, until the run ends. Returns its last event.
+) -> Finished | Paused | None:
+    """Give every event to every sink, in order, until the run ends or pauses. Returns the event of that.
 
     A sink whose reader has gone (BrokenPipeError) is left out from then on, and
     `reader_gone` is called; the others still get the event.
     """
     active = list(sinks)
-    finished = None
+    ended: Finished | Paused | None = None
     with ExitStack() as stack:
         for sink in reversed(active):
             stack.callback(sink.close)
@@ -55,6 +55,6 @@ def follow(
                         raise
                     active.remove(sink)
                     reader_gone()
-            if isinstance(event, Finished):
-                finished = event
-    return finished
+            if isinstance(event, Finished | Paused):
+                ended = event
+    return ended

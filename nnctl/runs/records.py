@@ -182,6 +182,21 @@ class Search(Record):
 
 
 @dataclass(frozen=True)
+class Asked(Record):
+    """`asked.json`: what the sweep's line, the latest of them, asks for besides what decides each trial.
+
+    name: of the spec. trials: points of the space. objectives: columns, none where it is what the runs monitor.
+    """
+
+    remedy = "give the sweep's line again, which writes it"
+
+    name: str | None
+    trials: PositiveInt | None
+    objectives: list[str]
+    constraints: list[str]
+
+
+@dataclass(frozen=True)
 class Proposed(Record):
     """A proposal of a sampler that learns. chosen: its value for each path; attributes: its notes for itself."""
 
@@ -189,6 +204,21 @@ class Proposed(Record):
 
     chosen: dict[str, Any]
     attributes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ended(Record):
+    """The ending of a trial without a finished run. epoch: the rung at which it was pruned, or waits.
+
+    error, exit_code: of what diverged or failed.
+    """
+
+    remedy = "delete it: the sweep's line then takes the trial up again"
+
+    status: Literal["paused", "pruned", "diverged", "failed"]
+    epoch: NonNegativeInt | None
+    error: str | None
+    exit_code: NonNegativeInt
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Learner:
             chosen: dict[str, object] = {}
 
             def choose(path: str, distribution: Distribution) -> object:
-                chosen[path] = _suggested(trial, path, distribution)
+                chosen[path] = suggested(trial, path, distribution)
                 return chosen[path]
 
             point = self._space.point(choose)
@@ -142,7 +142,8 @@ def optuna_distribution(distribution: Distribution) -> BaseDistribution:
     return FloatDistribution(support.low, support.high, log=support.log, step=support.step)
 
 
-def _suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
+def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
+    """The value of a path that Optuna's sampler chooses for its trial."""
     support = distribution.support()
     if not isinstance(support, Interval):
         said = trial.suggest_categorical(path, [_option(value) for value in support.options])

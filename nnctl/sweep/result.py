@@ -38,6 +38,11 @@ class TrialResult:
         monitored = summary["monitor"] or "train_cost"
         return cls(trial, str(folder), "finished", monitored, final_metrics(summary), summary["seconds"])
 
+    @classmethod
+    def of_divergence(cls, trial: Trial, folder: Path, ended: Mapping[str, Any]) -> TrialResult:
+        """The result of a trial that has diverged before. ended: the fields of `Ended`."""
+        return cls(trial, str(folder), ended["status"], error=ended["error"], exit_code=ended["exit_code"])
+
     def value(self, column: str) -> float | None:
         """The number in a column of its metrics, None where there is none."""
         value = self.metrics.get(column)

@@ -2,7 +2,8 @@
 
 A run yields `Started`, then `Pretrained` where the spec asks for it, then `Progress` and
 `Evaluated` in turn with `Saving` and `Saved` between them, then perhaps `Stopped`,
-`Tested` where there is a test split, and `Finished`. A run that had finished before yields `Finished` alone.
+`Tested` where there is a test split, and `Finished`; or, where it is to pause, `Paused` as the last.
+A run that had finished before yields `Finished` alone.
 
 An event is yielded before anything that depends on it happens: when a checkpoint
 counts a row, its `Evaluated` has been handled by whoever iterates.
@@ -109,6 +110,14 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """The run has saved and ends here for now, after so many epochs; resumed, it is the run that never paused."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
 class Tested:
     """The last row: the test split, measured with the weights that the run ends with."""
 
@@ -128,4 +137,4 @@ class Finished:
     warnings: tuple[str, ...] = ()
 
 
-Event: TypeAlias = Started | Pretrained | Progress | Evaluated | Saving | Saved | Stopped | Tested | Finished
+Event: TypeAlias = Started | Pretrained | Progress | Evaluated | Saving | Saved | Stopped | Paused | Tested | Finished

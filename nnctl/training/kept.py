@@ -1,4 +1,4 @@
-"""What a process keeps from one run to the next: a sweep's trials mostly read the same data and train alike nets."""
+"""Data sets and nets that a process keeps from run to run: many trials of a sweep share them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 
 from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.data.source import Source
 from nnctl.engine.kept import KeptNets
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded
@@ -24,7 +25,8 @@ class Kept:
     def dataset(self, loaded: Loaded) -> Dataset:
         """The data set of a spec; its files are not read again where a run before has read the same."""
         source = loaded.spec.data
-        seed = loaded.spec.seed if source.seed is None else source.seed
+        own = source.seed if isinstance(source, Source) else None
+        seed = loaded.spec.seed if own is None else own
         key = f"{json.dumps(to_data(source))} {seed} {loaded.folder}"
         data = self._data.pop(key, None)
         if data is None:

@@ -34,6 +34,7 @@ from nnctl.training.events import (
     Evaluated,
     Event,
     Finished,
+    Paused,
     Progress,
     Record,
     Saved,
@@ -52,6 +53,13 @@ CHUNK_SECONDS = 0.1
 SAVE_SECONDS = 0.5
 """At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
 SAVE_SHARE = 20.0
+
+
+Pausing = Callable[[int, Sequence[Record]], bool]
+"""A wish to pause: told how many epochs are done and the rows so far, True where the run is to save and end for now.
+
+It is asked once after each epoch but the last; as a run resumes, for those that it has done.
+"""
 
 
 class Store(Protocol):
@@ -200,18 +208,26 @@ class Loop:
         }
         return Checkpoint(progress, self.engine.state(), self._measures.arrays())
 
-    def run(self, stop: StopRequest | None = None) -> Iterator[Event]:
-        """Train to the end. Raises Interrupted after saving, DivergedError and DeviceLost without."""
+    def run(self, stop: StopRequest | None = None, pause: Pausing | None = None) -> Iterator[Event]:
+        """Train to the end, or to a pause. Raises Interrupted after saving, DivergedError and DeviceLost without."""
         try:
-            yield from self._run(stop)
+            yield from self._run(stop, pause)
         except DeviceLost as error:
             raise DeviceLost(f"{error}\n  {self._saved_words()}") from error
         finally:
             self.engine.feed.close()
 
-    def _run(self, stop: StopRequest | None) -> Iterator[Event]:
+    def _run(self, stop: StopRequest | None, pause: Pausing | None) -> Iterator[Event]:
         self._saved_at = self._clock()
+        asked = 0
         while not self.done:
+            epoch = self.timetable.epoch_of(self.step)
+            if pause is not None and epoch > asked:
+                asked = epoch
+                if pause(epoch, self.history):
+                    yield from self._save()
+                    yield Paused(epoch, self.step)
+                    return
             due = self.timetable.next_evaluation(self.step)
             self._train_chunk()
             yield self._progress()

@@ -35,7 +35,7 @@ from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded, spec_to_dict
 from nnctl.training.events import Event, Finished, Saved, Started
 from nnctl.training.kept import Kept
-from nnctl.training.loop import Loop
+from nnctl.training.loop import Loop, Pausing
 from nnctl.training.pretraining.greedy import pretrain
 from nnctl.training.resume import (
     is_complete,
@@ -70,13 +70,15 @@ def train(
     threads: int | None = None,
     chunk: int | None = None,
     kept: Kept | None = None,
+    pause: Pausing | None = None,
 ) -> Iterator[Event]:
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
     stop: a wish to stop, looked at between chunks of steps. threads: of this process at
     most; for its steps, the spec's backend may say another number. chunk: steps in one, for
-    tests. kept: from runs before in this process. No result depends on these.
+    tests. kept: from runs before in this process. No result depends on these. pause: where to save and
+    end for now, with `Paused`; resumed, the run is the one that never paused.
     Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
@@ -85,13 +87,13 @@ def train(
     folder = begun_folder(name, out) if resume else None
     if folder is None:
         try:
-            yield from _begin(loaded, name, out, stop, threads, chunk, kept)
+            yield from _begin(loaded, name, out, stop, threads, chunk, kept, pause)
         except RunThere:
             if not resume or out is None:
                 raise
             folder = RunFolder(out)  # of a process that was faster
     if folder is not None:
-        yield from _go_on(loaded, folder, out, stop, threads, chunk, kept)
+        yield from _go_on(loaded, folder, out, stop, threads, chunk, kept, pause)
 
 
 def _begin(
@@ -102,6 +104,7 @@ def _begin(
     threads: int | None,
     chunk: int | None,
     kept: Kept,
+    pause: Pausing | None,
 ) -> Iterator[Event]:
     if out is not None:
         require_free(out)
@@ -112,7 +115,7 @@ def _begin(
         folder.begin(loaded.text, _origin(loaded, data, engine))
         if out is None:
             point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk)
+        yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk, pause)
 
 
 def _go_on(
@@ -123,6 +126,7 @@ def _go_on(
     threads: int | None,
     chunk: int | None,
     kept: Kept,
+    pause: Pausing | None,
 ) -> Iterator[Event]:
     refuse_changes(folder, loaded)
     with folder.lock() as lock:
@@ -146,7 +150,7 @@ def _go_on(
         folder.change_spec(loaded.text)
         if out is None:
             point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk)
+        yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk, pause)
 
 
 @leavable()
@@ -196,6 +200,7 @@ def _train(
     stop: StopRequest | None,
     threads: int | None,
     chunk: int | None,
+    pause: Pausing | None,
 ) -> Iterator[Event]:
     spec = loaded.spec
     identity = {
@@ -251,7 +256,7 @@ def _train(
     )
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)
-    for event in loop.run(stop):
+    for event in loop.run(stop, pause):
         if isinstance(event, Saved):
             _note_time(folder, loop)
         if isinstance(event, Finished):

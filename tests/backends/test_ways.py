@@ -17,7 +17,7 @@ from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by
 from nnctl.backends.cpu.pace import Pace
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.backends.cpu.settling import SettlingStep
-from nnctl.backends.cpu.ways import Choice, Trial, Way, by_measurement, by_rule, ways
+from nnctl.backends.cpu.ways import SESSIONS, Choice, Trial, Way, by_measurement, by_rule, kept, ways
 from nnctl.cli import main
 from nnctl.plan.plan import Plan
 from nnctl.process.signals import leave, take_over
@@ -89,21 +89,56 @@ def test_the_fastest_way_is_chosen_and_kept(plan):
         calls.append(way)
         return Trial(times[way] * steps, 1.0)
 
-    made = by_measurement(plan, 2, run)
-    assert made.way == Way(2, owned=True)
+    for number in range(1, SESSIONS + 1):
+        made = by_measurement(plan, 2, run)
+        assert (made.way, made.sessions) == (Way(2, owned=True), number)
+        assert kept(plan, 2) == made
+    assert made.settled
     assert dict(made.seconds) == pytest.approx(times)
     assert made.alone == pytest.approx(3e-5)
     assert set(calls) == set(times)
     calls.clear()
     assert by_measurement(plan, 2, run) == made
     assert calls == []
-    times[Way(1)] = 1e-6
-    assert by_measurement(plan, 2, run, again=True).way == Way(1)
-    assert by_measurement(plan, 2, run).way == Way(1)
+    times[Way(2, owned=True)] = 1e-3
+    anew = by_measurement(plan, 2, run, again=True)
+    assert (anew.way, anew.sessions) == (Way(1), 1)
+    assert dict(anew.seconds) == pytest.approx(times)
+
+
+@pytest.mark.parametrize("disturbed", [Way(1), Way(2, owned=True)])
+@pytest.mark.parametrize("sessions", [1, SESSIONS - 1])
+def test_a_session_without_a_disturbance_rights_the_choice(plan, disturbed, sessions):
+    """Threads that had their cores all the time, and were slow for another reason: the shortest times count."""
+    times = {Way(1): 3e-5, Way(2, owned=True): 1e-5}
+    if disturbed == Way(1):
+        times = {Way(1): 1e-5, Way(2, owned=True): 3e-5}
+    factor = 5.0
+
+    def run(way, steps):
+        return Trial(times[way] * steps * (factor if way == disturbed else 1.0), 1.0)
+
+    for _ in range(sessions):
+        assert by_measurement(plan, 2, run).way != disturbed
+    factor = 1.0
+    assert by_measurement(plan, 2, run).way == disturbed
+    # Nor does a disturbance undo it that comes later.
+    factor = 5.0
+    for _ in range(SESSIONS):
+        made = by_measurement(plan, 2, run)
+    assert made.settled
+    assert dict(made.seconds) == pytest.approx(times)
+
+
+def test_a_session_beside_neighbours_does_not_count(plan):
+    before = by_measurement(plan, 2, lambda way, steps: Trial(steps * 1e-5 / way.threads, 1.0))
+    assert by_measurement(plan, 2, lambda way, steps: Trial(steps * 1e-6 * way.threads, 0.5)) == before
+    assert kept(plan, 2) == before
 
 
 def test_what_was_chosen_before_costs_no_other_plan_and_no_copy(plan, steps, monkeypatch):
-    by_measurement(plan, 2, lambda way, count: Trial(count * 1e-5 * way.threads, 1.0))
+    for _ in range(SESSIONS):
+        by_measurement(plan, 2, lambda way, count: Trial(count * 1e-5 * way.threads, 1.0))
     again = CpuBackend(2).plan(steps.network.training_step, steps.sizes)
     monkeypatch.setattr(Trials, "_storage", None)
     storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
@@ -111,6 +146,22 @@ def test_what_was_chosen_before_costs_no_other_plan_and_no_copy(plan, steps, mon
     assert isinstance(loaded, CompiledStep)
     assert loaded.threads == 1
     assert "owned" not in vars(again)
+
+
+def test_the_first_long_runs_measure_until_the_choice_is_settled(plan, steps, monkeypatch):
+    monkeypatch.setattr(settling, "_WORTH", 0.0)
+    monkeypatch.setattr(Trials, "run", lambda self, way, count: Trial(count * 1e-5 / way.threads, 1.0))
+    backend = CpuBackend(2)
+    storage = {key: np.array(array, order="C") for key, array in steps.storage.items()}
+    for number in range(SESSIONS):
+        loaded = backend.load(plan, storage)
+        assert isinstance(loaded, SettlingStep)
+        for _ in range(3):
+            loaded.start(steps.feeds(1), 1).result()
+        found = kept(plan, 2)
+        assert found is not None
+        assert found.sessions == number + 1
+    assert isinstance(backend.load(plan, storage), CompiledStep)
 
 
 def test_a_run_is_measured_once_it_has_gone_on_for_a_while(plan, steps, folder, monkeypatch):
@@ -161,7 +212,10 @@ def test_what_neighbours_disturbed_is_not_kept(plan):
 
 
 def test_steps_that_do_not_end_leave_the_choice_to_the_rule(plan):
-    assert by_measurement(plan, 2, lambda way, count: None).seconds == ()
+    made = by_measurement(plan, 2, lambda way, count: None)
+    assert made.way == by_rule(plan, 2).way
+    assert made.seconds == ()
+    assert made.settled
 
 
 def test_a_trial_leaves_the_weights_as_they_are(plan, steps):
@@ -181,15 +235,19 @@ def test_bench_says_what_was_chosen_and_measures_again_when_told_to(capsys, fold
         assert main(["bench", str(DENSE), "--steps", "3", "--threads", "2", *more]) == 0
         return [line for line in capsys.readouterr().err.splitlines() if "when measured" in line]
 
-    first = lines()
-    assert len(first) == 2
-    assert sum(line.endswith(", chosen") for line in first) == 1
-    assert lines() == first
-    (kept,) = folder.rglob("ways-*")
-    content = kept.read_bytes()[32:]
-    assert [tuple(entry[:2]) for entry in json.loads(content)] == [(1, False), (2, True)]
+    def record():
+        (file,) = folder.rglob("ways-*")
+        return json.loads(file.read_bytes()[32:])
+
+    for number in range(SESSIONS):
+        said = lines()
+        assert len(said) == 2
+        assert sum(line.endswith(", chosen") for line in said) == 1
+        assert record()["sessions"] == number + 1
+    assert lines() == said
+    assert [tuple(entry[:2]) for entry in record()["seconds"]] == [(1, False), (2, True)]
     lines("--retune")
-    assert kept.read_bytes()[32:] != content
+    assert record()["sessions"] == 1
 
 
 # -- the pace ---------------------------------------------------------------------------

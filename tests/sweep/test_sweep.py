@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,16 @@ def test_a_diverged_trial_is_reported_and_ends_nothing(folder: Path) -> None:
     assert [row["status"] for row in found] == ["diverged", "finished"]
     assert "finite" in found[0]["error"]
     assert "trial 0 (optimizer.learning_rate=1e+30, seed=0) diverged" in done.stderr
+
+
+def test_what_has_diverged_is_not_trained_again(folder: Path) -> None:
+    line = ("--set", "layers.0.activation=linear", "--set", "cost=quadratic",
+            "--grid", "optimizer.learning_rate=1e30", "--out", "found")  # fmt: skip
+    done = sweep(folder, *line)
+    shutil.rmtree(folder / "found/0000")
+    again = sweep(folder, *line)
+    assert (again.returncode, again.stdout, again.stderr) == (done.returncode, done.stdout, done.stderr)
+    assert not (folder / "found/0000").exists()
 
 
 def test_where_every_trial_diverges_the_exit_code_says_so(folder: Path) -> None:

@@ -48,15 +48,23 @@ def kept_bytes(name: str, parts: Iterable[str | bytes], make: Callable[[], bytes
     stored = found_bytes(name, parts)
     if stored is not None:
         return stored
-    path = root / f"{name}-{key_of(parts)}"
     contents: bytes = leave(make)
+    keep_bytes(name, parts, contents)
+    return contents
+
+
+def keep_bytes(name: str, parts: Iterable[str | bytes], contents: bytes) -> None:
+    """Keep bytes under these parts, in place of what was kept there."""
+    root = cache_root()
+    if root is None:
+        return
+    path = root / f"{name}-{key_of(parts)}"
     try:
         _publish(path, contents)
     except OSError as error:
         _say_unwritable(root, error.strerror)
     else:
         added(path)
-    return contents
 
 
 def found_bytes(name: str, parts: Iterable[str | bytes]) -> bytes | None:

@@ -73,27 +73,27 @@ class CpuBackend:
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`. Raises ValueError for another precision than float32.
 
-        What is worth a measurement that was not made yet is run by rule at first.
+        What is worth more sessions of measuring is run at first by those before, or by rule.
         """
         if not self._worth_measuring(plan):
             return _loaded(plan, storage, by_rule(plan, self.threads))
-        choice = kept(plan, self.threads)
-        if choice is not None:
+        choice = kept(plan, self.threads) or by_rule(plan, self.threads)
+        if choice.settled:
             return _loaded(plan, storage, choice)
 
         def measured() -> CompiledStep:
             return _loaded(plan, storage, self.choice(plan, storage))
 
-        return SettlingStep(_loaded(plan, storage, by_rule(plan, self.threads)), measured)
+        return SettlingStep(_loaded(plan, storage, choice), measured)
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Array], *, retune: bool = False) -> CompiledStep:
         """See `Backend`."""
         return _loaded(plan, storage, self.choice(plan, storage, again=retune), timed=True)
 
     def choice(self, plan: Plan, storage: Mapping[str, Array], *, again: bool = False) -> Choice:
-        """The way to run a plan, measured where that is worth it.
+        """The way to run a plan, after one more session of measuring where that is worth it.
 
-        again: whether to measure though that was done before.
+        again: whether to forget the sessions before.
         """
         if not self._worth_measuring(plan):
             return by_rule(plan, self.threads)

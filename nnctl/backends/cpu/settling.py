@@ -1,4 +1,4 @@
-"""Steps that begin in the way that a rule chooses, and go on in the fastest, once a run is worth measuring it."""
+"""Steps that begin in a way that is not settled, and go on in the fastest, once a run is worth measuring it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""The ways to run a plan, and which of them is fastest on this machine: measured once, and kept beside compiled code.
+"""The ways to run a plan, and which of them is fastest on this machine: measured, and kept beside compiled code.
 
 Results are equal to the bit in every way; only time differs, and by more from processor to processor than a rule
 could know: where cores are far from one another, a second thread may slow a small step down.
+
+What disturbs a measurement makes it longer, never shorter, and may last as long as one. So a plan is measured in a few
+sessions, each in another run, and the shortest time of each way counts; after the last the choice is settled.
 """
 
 from __future__ import annotations
@@ -9,17 +12,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from nnctl.backends.cache.store import forget, found_bytes, kept_bytes
+from nnctl.backends.cache.store import forget, found_bytes, keep_bytes
 from nnctl.backends.cpu.compiler.objects import target
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.plan.plan import Plan
 from nnctl.process.cores import cores
+from nnctl.process.signals import leave
 
+SESSIONS = 4
+"""Sessions of measuring, after which a choice is settled."""
 _BUDGET = 0.25
-"""Seconds for measuring: a small part of a run that is worth it."""
+"""Seconds of a session: a small part of a run that is worth it."""
 _CHUNK = 0.01
 """Seconds of a chunk: much longer than its threads take to begin."""
 _MOST_STEPS = 1000
@@ -48,10 +54,19 @@ class Way:
 
 @dataclass(frozen=True)
 class Choice:
-    """The way that was chosen, and the seconds a step of each that was measured; none where a rule chose."""
+    """The way that was chosen, and the seconds a step of each that was measured; none where nothing was.
+
+    sessions: in which they were measured and kept.
+    """
 
     way: Way
     seconds: tuple[tuple[Way, float], ...] = ()
+    sessions: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """True where it is not measured again."""
+        return self.sessions >= SESSIONS
 
     @property
     def alone(self) -> float | None:
@@ -97,48 +112,46 @@ def kept(plan: Plan, most: int) -> Choice | None:
 
 
 def by_measurement(plan: Plan, most: int, run: Run, *, again: bool = False) -> Choice:
-    """The choice that was kept for a plan on this machine, or is made now by running each way.
+    """The choice for a plan on this machine, after one more session of running each way unless it is settled.
 
-    Where other processes take cores away meanwhile, the rule chooses, and nothing is kept.
+    Where other processes take cores away meanwhile, the session does not count: what was kept before chooses, or else
+    the rule.
 
-    again: whether to measure though there is a choice that was kept.
+    again: whether to forget what was measured before.
     """
-    parts = _parts(plan, most)
     if again:
-        forget(_NAME, parts)
-
-    def measured() -> bytes:
-        for way in ways(plan, most):
-            # The first time compiles, and touches memory that nothing has touched.
-            if run(way, 1) is None:
-                return b"[]"
-        trials = _measured(ways(plan, most), run)
-        seconds = [(way, trial.seconds) for way, trial in trials.items()]
-        if _disturbed(trials):
-            raise _DisturbedError(seconds)
-        return json.dumps([(way.threads, way.owned, taken) for way, taken in seconds]).encode()
-
-    try:
-        content = kept_bytes(_NAME, parts, measured)
-    except _DisturbedError as disturbed:
-        return replace(by_rule(plan, most), seconds=tuple(disturbed.seconds))
+        forget(_NAME, _parts(plan, most))
+    before = kept(plan, most)
+    if before is not None and before.settled:
+        return before
+    trials = leave(lambda: _session(ways(plan, most), run))
+    measured = [(way, trial.seconds) for way, trial in trials.items()]
+    if _disturbed(trials):
+        return before or Choice(by_rule(plan, most).way, tuple(measured))
+    shortest = dict(before.seconds) if before is not None else {}
+    entries = [(way.threads, way.owned, min(taken, shortest.get(way, taken))) for way, taken in measured]
+    sessions = before.sessions + 1 if before is not None else 1
+    # Steps that do not come to their end have no figures, in no session.
+    content = json.dumps({"sessions": sessions if entries else SESSIONS, "seconds": entries}).encode()
+    keep_bytes(_NAME, _parts(plan, most), content)
     return _read(content, plan, most)
 
 
 def _read(content: bytes, plan: Plan, most: int) -> Choice:
     """The choice by figures that were kept."""
-    seconds = tuple((Way(threads, owned), taken) for threads, owned, taken in json.loads(content))
-    if not seconds:
-        return by_rule(plan, most)
-    return Choice(min(seconds, key=lambda entry: entry[1])[0], seconds)
+    record = json.loads(content)
+    seconds = tuple((Way(threads, owned), taken) for threads, owned, taken in record["seconds"])
+    way = min(seconds, key=lambda entry: entry[1])[0] if seconds else by_rule(plan, most).way
+    return Choice(way, seconds, record["sessions"])
 
 
-class _DisturbedError(Exception):
-    """Figures that say more of this machine's other processes than of the ways."""
-
-    def __init__(self, seconds: Sequence[tuple[Way, float]]) -> None:
-        super().__init__("other processes took cores away")
-        self.seconds = seconds
+def _session(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
+    """The fastest chunk of each way, its seconds those of a step; none where steps do not come to their end."""
+    for way in candidates:
+        # The first time compiles, and touches memory that nothing has touched.
+        if run(way, 1) is None:
+            return {}
+    return _measured(candidates, run)
 
 
 def _measured(candidates: Sequence[Way], run: Run) -> dict[Way, Trial]:
@@ -180,4 +193,4 @@ def _disturbed(trials: Mapping[Way, Trial]) -> bool:
 def _parts(plan: Plan, most: int) -> list[str]:
     """The key of a choice: the plan's launches and sizes, the machine, the threads that there may be."""
     launches = [f"{x.op.name} {[slot.shape for slot in (*x.inputs, *x.outputs)]}" for x in plan.launches]
-    return [plan.name, str(dict(plan.sizes)), *launches, str(most), str(cores()), *target()]
+    return ["sessions", plan.name, str(dict(plan.sizes)), *launches, str(most), str(cores()), *target()]

@@ -109,6 +109,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, follow
+    from nnctl.training.events import Finished
 
     try:
         while True:
@@ -121,7 +122,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
                     known = None if kept is None else kept()
                 events = session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1, kept=known)
                 finished = follow(events, [RunSink()])
-                assert finished is not None
+                assert isinstance(finished, Finished)
                 return Trained(finished.summary)
             except RunInUse:
                 if stop:
