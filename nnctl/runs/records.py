@@ -244,9 +244,13 @@ class RankedBy(Record):
 
 @dataclass(frozen=True)
 class Results(Record):
-    """`results.json`: the ranking of a sweep, by its first objective within each front of all."""
+    """`results.json`: the ranking of a sweep, by its first objective within each front of all.
+
+    importance: shares of the paths of the space, by the objective's column; empty where they are not told.
+    """
 
     remedy = "delete it, and give the sweep's line again"
 
     objectives: Annotated[list[RankedBy], MinLen(1)]
     ranking: list[Ranked]
+    importance: dict[str, dict[str, NonNegativeFloat]] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from nnctl.spec.dump import dump_data
 from nnctl.spec.load import Loaded
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText
+from nnctl.sweep.analysis import Importance, importance
 from nnctl.sweep.objectives import Objective, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
 from nnctl.sweep.result import TrialResult
@@ -57,6 +58,16 @@ class KeptSweep:
     def ranking(self) -> tuple[Standing, ...]:
         """The combinations of which a trial is over, the best first; empty without objectives."""
         return rank(self.ended, self.objectives, self.study.constraints) if self.objectives else ()
+
+    @property
+    def ranked(self) -> tuple[Study, tuple[Objective, ...], tuple[Standing, ...]]:
+        """Study, objectives and ranking, as `nnctl.sweep.analysis` takes them."""
+        return self.study, self.objectives, self.ranking
+
+    @cached_property
+    def importance(self) -> Importance:
+        """The importance of the searched settings."""
+        return importance(*self.ranked)
 
     @property
     def counts(self) -> Mapping[str, int]:

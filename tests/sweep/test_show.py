@@ -80,6 +80,7 @@ def test_the_ranking_is_that_of_the_end(folder: Path, show) -> None:
     rows = [json.loads(line) for line in done.out.splitlines()]
     shown = [row for row in rows if row["event"] == "combination"]
     assert [{key: row[key] for key in results["ranking"][0]} for row in shown] == results["ranking"]
+    assert {row["event"] for row in rows} == {"combination", "slice", "contour"}
     assert done.err.startswith("15 trials: 15 finished\n")
     assert "worse than no other in every objective: front 0" in done.err
 
