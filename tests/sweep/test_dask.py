@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -51,6 +52,7 @@ def cluster() -> Iterator[Any]:
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
     ) as made:
         yield made
+    gc.collect()  # while its warnings are still ignored
 
 
 @pytest.fixture(autouse=True)
@@ -276,7 +278,8 @@ def test_a_queue_of_jobs_lends_the_workers(tmp_path: Path, monkeypatch: pytest.M
     submit = (
         # As Slurm's, it keeps a copy of the script, which is removed as soon as it returns.
         f"#!{sys.executable}\nimport subprocess, sys\n"
-        "job = subprocess.Popen(['sh', '-c', open(sys.argv[1]).read()], start_new_session=True, stdin=-3, stdout=-3, stderr=-3)\n"
+        "script, none = open(sys.argv[1]).read(), subprocess.DEVNULL\n"
+        "job = subprocess.Popen(['sh', '-c', script], start_new_session=True, stdin=none, stdout=none, stderr=none)\n"
         "print('Submitted batch job', job.pid)\n"
     )
     (commands / "sbatch").write_text(submit)
