@@ -82,7 +82,7 @@ def sweep(
     ] = None,
     export: Annotated[
         str | None,
-        typer.Option("--export", metavar="URL", help="At the end write it to a database, as a study of Optuna."),
+        typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
