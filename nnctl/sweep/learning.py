@@ -189,8 +189,8 @@ def _as_parameter(distribution: Distribution, value: object) -> object:
 
 def is_option(parameter: object, value: object) -> bool:
     """True where a parameter of Optuna's says a value of a choice: numbers by their amount, the rest by its text."""
-    said, option = parameter, _option(value)
-    return said == option and isinstance(said, bool) == isinstance(option, bool)
+    option = _option(value)
+    return parameter == option and isinstance(parameter, bool) == isinstance(option, bool)
 
 
 def _option(value: object) -> CategoricalChoiceType:
