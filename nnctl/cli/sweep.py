@@ -71,6 +71,19 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="The sweep's folder; runs/<name>/sweep-<key> if absent.")
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE|URL", help="A database with a study of Optuna, known results to begin with."
+        ),
+    ] = None,
+    from_study: Annotated[
+        str | None, typer.Option("--from-study", metavar="NAME", help="Of --from, where it holds several.")
+    ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Train a spec with many settings and rank them.
@@ -85,7 +98,7 @@ def sweep(
     import sys
     from contextlib import closing
 
-    from nnctl.errors import Interrupted, RunError
+    from nnctl.errors import Interrupted, RunError, UsageError
     from nnctl.sweep import options, runner
     from nnctl.sweep.executors.local import LocalProcesses, require_processes
     from nnctl.sweep.results import write_results
@@ -107,12 +120,18 @@ def sweep(
         *map(options.space, space or ()),
         *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
     ]
-    study = read_study(spec, overrides, out)
+    if from_study is not None and from_ is None:
+        raise UsageError("--from-study names a study, and no database\n  --from study.db, or an address of one")
+    study = read_study(spec, overrides, out, None if from_ is None else (from_, from_study))
     if study.sweep.ensemble is not None:
         # Here and not above: the process that hands out trials has no use for what trains and judges nets.
         from nnctl.sweep.ensemble import require_one_split
 
         require_one_split(study)
+    if export is not None:
+        from nnctl.sweep.export import require_writable
+
+        require_writable(export)
     require_processes(jobs, study.count)
     executor = LocalProcesses(study.base, jobs)
     with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
@@ -127,6 +146,8 @@ def sweep(
         _conclude(study, ranked, table=sys.stdout.isatty(), quiet=quiet)
     if ranked is not None and study.sweep.ensemble is not None:
         _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
+    if ranked is not None and export is not None:
+        _export(study, export, quiet=quiet)
     _settle(study, results)
     if ranked is not None and ranked.ranking[0].means is None:
         columns = " and ".join(objective.column for objective in ranked.objectives)
@@ -134,6 +155,15 @@ def sweep(
             f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
             "rank by another column: --monitor"
         )
+
+
+def _export(study: Study, url: str, *, quiet: bool) -> None:
+    from nnctl.sweep.export import export
+    from nnctl.sweep.kept import read_kept
+
+    name = export(read_kept(study.folder), url)
+    if not quiet:
+        typer.echo(f"exported as the study {name}", err=True)
 
 
 def _settle(study: Study, results: list[TrialResult]) -> None:

@@ -33,6 +33,9 @@ def show(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a row a trial, with all that is known; - is stdout."),
     ] = None,
+    export: Annotated[
+        str | None, typer.Option("--export", metavar="FILE|URL", help="Write it to a database, as a study of Optuna.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --csv overwrite FILE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -40,8 +43,10 @@ def show(
 
     The sweep may be running, stopped or done: what has finished is ranked, and
     stderr counts the trials. Where seeds or folds repeat a combination, ± 95 %
-    is the half width of a t-interval of the mean. A table on a terminal; in a
-    pipe one JSON object a combination. The exit code is 2 where DIR holds no
+    is the half width of a t-interval of the mean. Of ten combinations and more
+    it tells how important each setting was, by PED-ANOVA. A table on a terminal;
+    in a pipe one JSON object a combination, then the importance, and the
+    objectives along every setting and over pairs of them. The exit code is 2 where DIR holds no
     sweep, or one of its files is damaged.
     """
     import sys
@@ -64,6 +69,12 @@ def show(
         with new_file(table, "--csv", force=force) as file:
             for text in csv_lines(trial_rows(kept.results)):
                 file.write(text.encode("utf-8", "surrogateescape"))
+    if export is not None:
+        from nnctl.sweep.export import export as write_study
+
+        name = write_study(kept, export)
+        if not quiet:
+            typer.echo(f"exported as the study {name}", err=True)
     if to_stdout:
         _print(csv_lines(trial_rows(kept.results)))
     else:
@@ -86,11 +97,18 @@ def _show(kept: KeptSweep, form: str, best: int) -> None:
     from nnctl.cli.printing import head, print_json
     from nnctl.cli.standings import standing_rows
     from nnctl.cli.tables import Column, print_table
+    from nnctl.sweep.analysis import contours, slices
     from nnctl.sweep.listing import csv_lines
 
     if form == "jsonl":
         for standing in kept.ranking:
             print_json({"event": "combination", **standing.as_json(), "intervals": standing.intervals})
+        for column, shares in kept.importance.items():
+            print_json({"event": "importance", "objective": column, "shares": shares})
+        for each in slices(*kept.ranked):
+            print_json(each.as_json())
+        for contour in contours(*kept.ranked, kept.importance):
+            print_json(contour.as_json())
         return
     several = kept.study.several
     ranking = kept.ranking if form == "csv" else kept.ranking[:best]
@@ -101,6 +119,10 @@ def _show(kept: KeptSweep, form: str, best: int) -> None:
         print_table([Column(head(name), [row[name] for row in rows]) for name in rows[0]])
         if len(kept.ranking) > best:
             typer.echo(f"… and {len(kept.ranking) - best:,} more combinations; --best N shows more of them", err=True)
+        if kept.importance:
+            paths = list(next(iter(kept.importance.values())))
+            columns = [Column(head(name), [round(of[p], 3) for p in paths]) for name, of in kept.importance.items()]
+            print_table([Column("setting", paths), *columns], "importance, as shares of one")
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -197,6 +197,23 @@ class Asked(Record):
 
 
 @dataclass(frozen=True)
+class KnownTrial(Record):
+    """A trial of an existing study. chosen: the value of each path; values: of the objectives."""
+
+    chosen: dict[str, Any]
+    values: list[float]
+    excesses: list[float]
+
+
+@dataclass(frozen=True)
+class Known(Record):
+    """`known.json`: what a sampler that learns knew before its first proposal. study: the name it had."""
+
+    study: str
+    trials: list[KnownTrial]
+
+
+@dataclass(frozen=True)
 class Proposed(Record):
     """A proposal of a sampler that learns. chosen: its value for each path; attributes: its notes for itself."""
 
@@ -244,9 +261,13 @@ class RankedBy(Record):
 
 @dataclass(frozen=True)
 class Results(Record):
-    """`results.json`: the ranking of a sweep, by its first objective within each front of all."""
+    """`results.json`: the ranking of a sweep, by its first objective within each front of all.
+
+    importance: shares of the paths of the space, by the objective's column; empty where they are not told.
+    """
 
     remedy = "delete it, and give the sweep's line again"
 
     objectives: Annotated[list[RankedBy], MinLen(1)]
     ranking: list[Ranked]
+    importance: dict[str, dict[str, NonNegativeFloat]] = field(default_factory=dict)

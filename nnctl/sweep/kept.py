@@ -13,15 +13,16 @@ from typing import Any
 from nnctl.errors import RunError, SpecError
 from nnctl.runs.endings import ending_of, status_of
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
-from nnctl.runs.records import Asked, Proposed, Search
+from nnctl.runs.records import Asked, Known, Proposed, Search
 from nnctl.runs.sealed import damaged, read_record
-from nnctl.runs.sweeps import ASKED
+from nnctl.runs.sweeps import ASKED, KNOWN
 from nnctl.spec.check.validate import validate
 from nnctl.spec.document import Sweep
 from nnctl.spec.dump import dump_data
 from nnctl.spec.load import Loaded
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText
+from nnctl.sweep.analysis import Importance, importance
 from nnctl.sweep.objectives import Objective, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
 from nnctl.sweep.result import TrialResult
@@ -57,6 +58,16 @@ class KeptSweep:
     def ranking(self) -> tuple[Standing, ...]:
         """The combinations of which a trial is over, the best first; empty without objectives."""
         return rank(self.ended, self.objectives, self.study.constraints) if self.objectives else ()
+
+    @property
+    def ranked(self) -> tuple[Study, tuple[Objective, ...], tuple[Standing, ...]]:
+        """Study, objectives and ranking, as `nnctl.sweep.analysis` takes them."""
+        return self.study, self.objectives, self.ranking
+
+    @cached_property
+    def importance(self) -> Importance:
+        """The importance of the searched settings."""
+        return importance(*self.ranked)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -109,7 +120,8 @@ def _study(loaded: Loaded, folder: Path) -> Study:
     space = Space(loaded, sweep)
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     points, combinations = combinations_of(space, sweep, loaded.spec.seed)
-    return Study(loaded, loaded.spec, sweep, space, constraints, points, combinations, folder)
+    known = read_record(folder / KNOWN, Known) if os.path.lexists(folder / KNOWN) else None
+    return Study(loaded, loaded.spec, sweep, space, constraints, points, combinations, folder, known)
 
 
 def _trials(study: Study) -> Iterator[Trial]:

@@ -17,8 +17,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from nnctl.components.base import Distribution
+from nnctl.components.distributions import Choice
 from nnctl.components.kinds.running import Interval, LearningSampler
 from nnctl.errors import UsageError
+from nnctl.spec.document import Sweep
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import write
 
@@ -59,16 +61,31 @@ class Learner:
         import optuna
 
         self._sampler, self._space, self._seed = sampler, space, seed
-        optuna.logging.set_verbosity(logging.ERROR)
         ways = optuna.study.StudyDirection
         directions = [ways.MAXIMIZE if higher else ways.MINIMIZE for higher in higher_is_better]
-        with _quiet():
+        with quiet():
             self._study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=0))
         self._numbers: dict[int, int] = {}
 
+    def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
+        """Learn a result that was known before anything is proposed."""
+        from optuna.trial import TrialState, create_trial
+
+        made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
+        with quiet():
+            self._study.add_trial(
+                create_trial(
+                    state=TrialState.COMPLETE,
+                    values=None if reached.values is None else list(reached.values),
+                    params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
+                    distributions={path: optuna_distribution(law) for path, law in made.items()},
+                    system_attrs={f"constraints:{index}": excess for index, excess in enumerate(reached.excesses)},
+                )
+            )
+
     def propose(self, combination: int) -> Proposal:
         """The proposal for a combination, from the results told so far."""
-        with _quiet():
+        with quiet():
             self._study.sampler = self._sampler.optuna(
                 _seed_of(self._seed, combination), conditional=self._space.conditional
             )
@@ -95,7 +112,7 @@ class Learner:
             return chosen[path]
 
         point = self._space.point(choose)
-        with _quiet():
+        with quiet():
             trial = create_trial(
                 state=TrialState.RUNNING,
                 params={path: _as_parameter(*each) for path, each in made.items()},
@@ -111,7 +128,7 @@ class Learner:
         from optuna.trial import TrialState
 
         number = self._numbers[combination]
-        with _quiet():
+        with quiet():
             if reached.values is None:
                 self._study.tell(number, state=TrialState.FAIL)
                 return
@@ -142,6 +159,17 @@ def optuna_distribution(distribution: Distribution) -> BaseDistribution:
     return FloatDistribution(support.low, support.high, log=support.log, step=support.step)
 
 
+def as_parameters(sweep: Sweep, settings: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """The searched settings of a point in Optuna's words, with their distributions; of the grid, as categories."""
+    laws: dict[str, Distribution] = {path: Choice(values=values) for path, values in sweep.grid.items()}
+    laws |= sweep.space
+    found = {path: (law, settings[path]) for path, law in laws.items() if path in settings}
+    return (
+        {path: _as_parameter(*each) for path, each in found.items()},
+        {path: optuna_distribution(law) for path, (law, _) in found.items()},
+    )
+
+
 def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
     """The value of a path that Optuna's sampler chooses for its trial."""
     support = distribution.support()
@@ -159,6 +187,12 @@ def _as_parameter(distribution: Distribution, value: object) -> object:
     return value if isinstance(distribution.support(), Interval) else _option(value)
 
 
+def is_option(parameter: object, value: object) -> bool:
+    """True where a parameter of Optuna's says a value of a choice: numbers by their amount, the rest by its text."""
+    said, option = parameter, _option(value)
+    return said == option and isinstance(said, bool) == isinstance(option, bool)
+
+
 def _option(value: object) -> CategoricalChoiceType:
     return value if value is None or isinstance(value, bool | int | float | str) else write(value)
 
@@ -170,8 +204,11 @@ def _seed_of(seed: int, combination: int) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """A block in which Optuna's warnings, on what it calls experimental, are not shown."""
+def quiet() -> Iterator[None]:
+    """A block in which Optuna's notices, and its warnings on what it calls experimental, are not shown."""
+    import optuna
+
+    optuna.logging.set_verbosity(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
