@@ -195,13 +195,15 @@ class Proposed(Record):
 class Ended(Record):
     """The ending of a trial without a finished run. epoch: the rung at which it was pruned, or waits.
 
-    error, exit_code: of what diverged or failed.
+    Of what diverged it is the whole epochs that were done; None where it never began, or failed. parameters: of the
+    net of what was pruned or waits. error, exit_code: of what diverged or failed.
     """
 
     remedy = "delete it: the sweep's line then takes the trial up again"
 
     status: Literal["paused", "pruned", "diverged", "failed"]
     epoch: NonNegativeInt | None
+    parameters: NonNegativeInt | None
     error: str | None
     exit_code: NonNegativeInt
 
@@ -217,6 +219,9 @@ class Ranked(Record):
     standard_errors: dict[str, float] | None
     feasible: bool
     front: NonNegativeInt | None
+    status: Literal["finished", "pruned", "failed"]
+    step: NonNegativeInt | None
+    reached: float | None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,9 @@ def ranked_trials(folder: Path) -> RankedTrials:
     ranked: list[tuple[tuple[Any, ...], RankedTrial]] = []
     count = 0
     for standing in results["ranking"]:
-        found = [t for number in standing["trials"] if (t := _trial(folder, number, columns)) is not None]
+        # Of what was pruned, some runs may have finished all the same.
+        numbers = standing["trials"] if standing["status"] != "pruned" else []
+        found = [t for number in numbers if (t := _trial(folder, number, columns)) is not None]
         mean = statistics.fmean(t.value for t in found) if found else None
         said = None if standing["means"] is None else standing["means"].get(column)
         if mean != said:

@@ -15,9 +15,11 @@ from nnctl.sweep.trial import Trial
 class TrialResult:
     """The result of a trial.
 
-    status: finished, diverged, failed (an error of the run), killed or crashed (of its process).
+    status: finished, pruned, diverged, failed (an error of the run), killed or crashed (of its process); or paused,
+    where it waits at a rung for others, and this is no end.
     monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
-    ended with; seconds: of training. Each None or empty unless it finished.
+    ended with; seconds: of training. Each None or empty unless it finished, or has rows to be pruned by: they are
+    then those of its rung. rung: the epochs after which it was pruned, or waits. reached: its value at each rung.
     exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
     the trial: the same line may do better.
     """
@@ -31,6 +33,8 @@ class TrialResult:
     error: str | None = None
     exit_code: int = 0
     again: bool = False
+    rung: int | None = None
+    reached: Mapping[int, float] = field(default_factory=dict)
 
     @classmethod
     def of_summary(cls, trial: Trial, folder: Path, summary: Mapping[str, Any]) -> TrialResult:
