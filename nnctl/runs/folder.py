@@ -192,7 +192,11 @@ def is_sweep(path: Path) -> bool:
 
 
 def require_free(path: Path) -> None:
-    """Raise RunError where `path` cannot become the folder of a new run."""
+    """Raise RunError where `path` cannot become the folder of a new run, RunThere where one has begun."""
+    # In this order: what makes a folder a run comes before what makes it not free, and another process may write both
+    # between two looks.
+    if _is_free(path):
+        return
     run = RunFolder(path)
     if run.exists():
         state = "a finished run" if run.summary.is_file() else "an unfinished run"
@@ -205,9 +209,8 @@ def require_free(path: Path) -> None:
             f"{path}: is a sweep's folder; nothing is written between its trials\n"
             f"  nnctl sweep … --out {path} goes on with it; for a run choose another folder with --out"
         )
-    if not _is_free(path):
-        what = "not empty and not a run" if path.is_dir() else "a file"
-        raise RunError(f"{path}: is in the way: it is {what}\n  choose another folder with --out")
+    what = "not empty and not a run" if path.is_dir() else "a file"
+    raise RunError(f"{path}: is in the way: it is {what}\n  choose another folder with --out")
 
 
 def _is_free(path: Path) -> bool:

@@ -9,10 +9,13 @@ from dataclasses import replace
 from typing import Literal
 
 from nnctl.data.dataset import load_dataset
+from nnctl.errors import RunError
 from nnctl.runs.endings import ending_of, forget_ending, record_ending
 from nnctl.runs.folder import RunFolder
+from nnctl.runs.records import Clock
+from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
-from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Outcome, Trained, TrialTask
+from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, Trained, TrialTask
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
@@ -22,7 +25,7 @@ from nnctl.training.signals import StopRequest
 _LOOK = 0.2
 """Seconds between two looks at the request to stop."""
 _LIVES = 3
-"""Processes that a trial may lose: it is taken up where it was, but what kills each of them is its own."""
+"""Processes that a trial may lose without getting any further: what kills each of them is its own."""
 
 
 def run(study: Study, executor: Executor, stop: StopRequest) -> Generator[TrialResult, None, None]:
@@ -47,7 +50,8 @@ class _Course:
         self._under_way: dict[int, Trial] = {}
         self._again: deque[TrialTask] = deque()  # whose processes have died
         self._elsewhere: deque[TrialTask] = deque()  # that another process trains
-        self._deaths: Counter[int] = Counter()
+        self._deaths: Counter[int] = Counter()  # since the trial got further
+        self._reached: dict[int, int] = {}  # the step that it was taken up at
         self._begun = False
         self._full = False
 
@@ -106,11 +110,13 @@ class _Course:
         if isinstance(outcome, Elsewhere):
             self._elsewhere.append(replace(task, patient=True))
             return None
-        if isinstance(outcome, Failed) and outcome.lost:
-            self._deaths[task.number] += 1
-            if self._deaths[task.number] < _LIVES:
-                self._again.append(task)
-                return None
+        if isinstance(outcome, Failed) and outcome.lost and self._lives(task):
+            self._again.append(task)
+            return None
+        if isinstance(outcome, Halted) and not self._stop:
+            # Somebody else has ended its process, as a queue of jobs does that needs the place.
+            self._again.append(task)
+            return None
         trial = self._under_way.pop(task.number)
         if isinstance(outcome, Trained):
             return TrialResult.of_summary(trial, task.folder, outcome.summary)
@@ -129,9 +135,26 @@ class _Course:
             again=outcome.again,
         )
 
+    def _lives(self, task: TrialTask) -> bool:
+        """True where a trial whose process has died may have another."""
+        step = _step_of(RunFolder(task.folder))
+        if step > self._reached.get(task.number, 0):
+            self._deaths[task.number] = 0
+        self._reached[task.number] = step
+        self._deaths[task.number] += 1
+        return self._deaths[task.number] < _LIVES
+
     def _told(self, result: TrialResult) -> TrialResult:
         self._search.tell(result)
         return result
+
+
+def _step_of(folder: RunFolder) -> int:
+    """The step that a run was last saved at; 0 where it was not, or where what was saved is damaged."""
+    try:
+        return int(read_record(folder.progress, Clock)["step"])
+    except RunError:
+        return 0  # Who takes the run up says what is wrong with it.
 
 
 def in_order(results: Iterable[TrialResult]) -> Iterator[TrialResult]:

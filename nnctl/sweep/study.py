@@ -81,11 +81,13 @@ class Study:
 
     def claim(self) -> None:
         """Make the folder, or go on with the study in it. Raises RunError where neither is possible."""
+        # In this order: another process may begin the study between two looks, and its file comes first.
+        free = not os.path.lexists(self.folder) or self._is_free()
         if os.path.lexists(self.folder / STUDY):
             self.require_claimed()
             remove_leftovers(self.folder)
             return
-        if os.path.lexists(self.folder) and not self._is_free():
+        if not free:
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
             raise RunError(f"{self.folder}: is in the way: it is {what}\n  choose another --out")
         make_folder(self.folder)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nnctl.errors import RunError
+from nnctl.errors import RunError, RunThere
 from nnctl.runs.find import find
-from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest
+from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest, require_free
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +122,22 @@ def test_something_else_in_the_way_is_refused() -> None:
     for name, what in (("file", "a file"), ("folder", "not empty and not a run")):
         with pytest.raises(RunError, match=f"is in the way: it is {what}"):
             begin_in(name)
+
+
+def test_a_run_that_another_process_begins_between_two_looks_is_a_run_and_not_in_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exists = RunFolder.exists
+
+    def begin_after(run: RunFolder) -> bool:
+        monkeypatch.setattr(RunFolder, "exists", exists)
+        begin_in("out")
+        return False
+
+    monkeypatch.setattr(RunFolder, "exists", begin_after)
+    Path("out").mkdir()
+    with pytest.raises(RunThere, match="holds an unfinished run already"):
+        require_free(Path("out"))
 
 
 def test_an_empty_folder_is_taken() -> None:

@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from witness import Witness
 
 from nnctl.errors import UsageError
 from nnctl.sweep.executors import worker
-from nnctl.sweep.executors.contract import Elsewhere, Failed, Trained, TrialTask
+from nnctl.sweep.executors.contract import Elsewhere, Failed, Outcome, Trained, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_processes
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import load_trial, read_study
@@ -229,6 +230,53 @@ def test_a_trial_that_kills_every_process_is_given_up_and_the_others_go_on() -> 
     assert Deadly.given == [0, 0, 0, 1, 2]
     assert results[0].error is not None
     assert "was killed by SIGKILL, as the system does where memory is short\n  fewer trials" in results[0].error
+
+
+def test_a_trial_that_gets_further_each_time_may_lose_any_number_of_processes() -> None:
+    """An executor whose processes die three times over trial 0, each time after a checkpoint."""
+
+    class Deadly(LocalProcesses):
+        given: ClassVar[list[int]] = []
+
+        def give(self, task: TrialTask) -> None:
+            self.given.append(task.number)
+            super().give(task)
+            dies = len(self.given) < 4
+            while dies and not ended(task.folder, len(self.given)):
+                time.sleep(0.01)
+            if dies:
+                busy = next(worker for worker in self._workers if worker.task == task)
+                busy.process.kill()
+
+    def ended(folder: Path, epochs: int) -> bool:
+        rows = folder / "metrics.jsonl"
+        return rows.exists() and len(rows.read_text().splitlines()) > 300 * epochs
+
+    study = read_study(Path("net.yaml"), ["sweep.grid={schedule.epochs: [1500]}"], Path("found"))
+    results = list(run(study, Deadly(study.base, 1), StopRequest()))
+    assert [result.status for result in results] == ["finished"]
+    assert Deadly.given == [0] * 4
+
+
+def test_a_trial_whose_process_is_told_to_end_goes_on_in_another() -> None:
+    class Told(LocalProcesses):
+        given: ClassVar[list[int]] = []
+
+        def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
+            found = super().outcomes(seconds)
+            for each in self._workers if not found and len(self.given) < 3 else ():
+                if each.ready and each.task is not None:
+                    each.process.terminate()
+            return found
+
+        def give(self, task: TrialTask) -> None:
+            self.given.append(task.number)
+            super().give(task)
+
+    study = read_study(Path("net.yaml"), ["sweep.grid={schedule.epochs: [1000]}"], Path("found"))
+    results = list(run(study, Told(study.base, 1), StopRequest()))
+    assert [result.status for result in results] == ["finished"]
+    assert Told.given == [0] * 3
 
 
 def test_no_more_processes_than_trials_and_than_are_of_use() -> None:

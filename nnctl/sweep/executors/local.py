@@ -133,6 +133,9 @@ class LocalProcesses:
             outcome = worker.take(self._halted)
             if outcome is None:
                 continue
+            if isinstance(outcome, Halted) and not self._halted:
+                # Somebody else told it to end, and it takes no more.
+                worker.end()
             if not worker.process.is_alive():
                 worker.connection.close()
                 self._workers.remove(worker)
