@@ -19,7 +19,7 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
-    "sweep") echo '--grid --space --trials --sampler --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
+    "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -123,6 +123,7 @@ _nnctl_value() {
     "sweep --space") echo 'free' ;;
     "sweep --trials") echo 'free' ;;
     "sweep --sampler") echo 'free' ;;
+    "sweep --pruner") echo 'free' ;;
     "sweep --seeds") echo 'free' ;;
     "sweep --folds") echo 'free' ;;
     "sweep --monitor") echo 'free' ;;

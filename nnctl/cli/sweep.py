@@ -39,6 +39,10 @@ def sweep(
         str | None,
         typer.Option("--sampler", metavar="NAME", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
     ] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option("--pruner", metavar="NAME", help="median, percentile, patience, halving, hyperband, wilcoxon."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
     ] = None,
@@ -94,6 +98,7 @@ def sweep(
     shortcuts = {
         "sweep.sampler": sampler,
         "sweep.trials": trials,
+        "sweep.pruner": pruner,
         "sweep.seeds": seeds,
         "sweep.folds": folds,
         "sweep.monitor": options.listing(monitor),
@@ -127,7 +132,7 @@ def sweep(
     if ranked is not None and study.sweep.ensemble is not None:
         _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
     _settle(study, results)
-    if ranked is not None and ranked.ranking[0].means is None:
+    if ranked is not None and ranked.ranking[0].status == "failed":
         columns = " and ".join(objective.column for objective in ranked.objectives)
         raise RunError(
             f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
@@ -144,7 +149,7 @@ def _settle(study: Study, results: list[TrialResult]) -> None:
         typer.echo(f"{of_all} could not be trained; the same line again goes on with them", err=True)
         raise typer.Exit(failed[0].exit_code)
     if all(result.status != "finished" for result in results):
-        raise typer.Exit(results[0].exit_code)
+        raise typer.Exit(next((result.exit_code for result in results if result.exit_code), 0))
 
 
 def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterator[TrialResult]:
@@ -178,6 +183,7 @@ def _row(study: Study, result: TrialResult) -> dict[str, Any]:
         "fold": None if result.trial.fold is None else result.trial.fold[0],
         "settings": dict(result.trial.settings),
         "status": result.status,
+        "rung": result.rung,
         "monitor": list(columns) if several else next(iter(columns), None),
         "value": values if several else next(iter(values), None),
         "metrics": dict(result.metrics),
@@ -214,7 +220,8 @@ def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> No
     objectives, ranking = results.objectives, results.ranking
     several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
-        print_rows([_standing(standing, objectives, several) for standing in ranking])
+        pruned = any(standing.status == "pruned" for standing in ranking)
+        print_rows([_standing(standing, objectives, several, pruned) for standing in ranking])
     if quiet:
         return
     best, first = ranking[0], objectives[0]
@@ -260,10 +267,10 @@ def _sentence(ensemble: Ensemble) -> str:
     return f"ensemble of trials {trials}: {ensemble.split} {name.replace('_', ' ')} {words}"
 
 
-def _standing(standing: Standing, objectives: Sequence[Objective], several: bool) -> dict[str, Any]:
+def _standing(standing: Standing, objectives: Sequence[Objective], several: bool, pruned: bool) -> dict[str, Any]:
     row: dict[str, Any] = dict(standing.settings)
     for objective in objectives:
-        row[objective.column] = standing.means and standing.means[objective.column]
+        row[objective.column] = standing.reached if standing.means is None else standing.means[objective.column]
         if several:
             name = "standard error" if len(objectives) == 1 else f"error of {objective.column}"
             row[name] = standing.standard_errors and standing.standard_errors[objective.column]
@@ -271,4 +278,6 @@ def _standing(standing: Standing, objectives: Sequence[Objective], several: bool
         row["front"] = standing.front
     if standing.excesses:
         row["meets constraints"] = standing.feasible
+    if pruned:
+        row["pruned after"] = standing.step if standing.status == "pruned" else None
     return {**row, "failed": standing.failed, "trials": list(standing.trials)}

@@ -28,6 +28,6 @@ from nnctl.components.kinds.running import BackendComponent, Distribution, Sampl
 __all__ = [
     "Activation", "Array", "Augmentation", "BackendComponent", "Clipping", "Column", "Cost", "DataSource",
     "Distribution", "ElementwiseActivation", "ElementwiseCost", "Expansion", "Initializer", "Layer", "MeanMetric",
-    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Pruner", "Regularizer", "Sampler", "Schedule", "StepMetric",
-    "Task", "Transform",
+    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Pruner", "Regularizer", "Sampler", "Schedule",
+    "StepMetric", "Task", "Transform",
 ]  # fmt: skip

@@ -47,6 +47,7 @@ class Median(_AgainstOthers):
 class Percentile(_AgainstOthers):
     """Ends what is not among so many of a hundred of the trials before it, at a rung."""
 
+    formula = "stop if v > the p-th of 100 of the v of the trials before"
     example = "{type: percentile, percentile: 25}"
 
     percentile: Annotated[Percent, "how many of a hundred go on"] = 25.0
@@ -62,6 +63,7 @@ class Patience(JudgingPruner):
     """Ends what has not improved on its own best over so many rungs, whatever the others do."""
 
     compares: ClassVar[bool] = False
+    formula = "stop if min(last v) ≥ min(v before) − δ"
 
     patience: Annotated[PositiveInt, "rungs without improvement"] = 2
     min_delta: Annotated[NonNegativeFloat, "the least change that counts as improvement"] = 0.0
@@ -83,7 +85,11 @@ class Halving(BracketPruner):
     Jamieson & Talwalkar, Non-stochastic best arm identification and hyperparameter optimization, AISTATS 2016.
     """
 
-    bracket: Annotated[PositiveInt | None, "combinations of a bracket; as many as leave one for the end if absent"] = None
+    formula = "⌊n/η^(r + 1)⌋ of n go on at rung r"
+
+    bracket: Annotated[PositiveInt | None, "combinations of a bracket; as many as leave one for the end if absent"] = (
+        None
+    )
 
     def brackets(self, rungs: int) -> Sequence[Bracket]:
         """One bracket, again and again."""
@@ -112,6 +118,8 @@ class Wilcoxon(SeriesPruner):
 
     Wilcoxon, Individual comparisons by ranking methods, Biometrics 1 (1945); one-sided.
     """
+
+    formula = "stop if p < threshold, of v − v(best) > 0"
 
     threshold: Annotated[Share, "the p-value below which it counts as worse"] = 0.1
 

@@ -164,7 +164,7 @@ class PretrainingHeader(Record):
 class Search(Record):
     """`sweep.json`: all that decides what trial k of a sweep is. grid, space: (path, …) in the order of the trials.
 
-    learning: what decides proposals that depend on results; None where they do not.
+    learning: what decides proposals, or prunes, by results; None where nothing does.
     """
 
     remedy = "choose another folder with --out"

@@ -56,9 +56,12 @@ def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
     row = summary["best" if summary["weights"] == "best" else "last"] or {}
     test = summary["test"] or {}
     tested = {name: value for name, value in test.items() if name.startswith("test_")}
-    measured = ("train_", "validation_", "penalty")
-    numbers = {name: value for name, value in row.items() if name.startswith(measured)}
-    return numbers | tested | {"parameters": summary["parameters"]}
+    return measured(row) | tested | {"parameters": summary["parameters"]}
+
+
+def measured(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers in a row of an evaluation that say what was reached."""
+    return {name: value for name, value in row.items() if name.startswith(("train_", "validation_", "penalty"))}
 
 
 def ranked_trials(folder: Path) -> RankedTrials:

@@ -109,7 +109,9 @@ class Series(Course):
         combination = result.trial.combination
         own, left = self._own[combination], self._left[combination]
         own.append(self._value(result))
-        pairs = [(a, b) for a, b in zip(own, self._rivals[combination], strict=False) if a is not None and b is not None]
+        pairs = [
+            (a, b) for a, b in zip(own, self._rivals[combination], strict=False) if a is not None and b is not None
+        ]
         loses = bool(left and pairs) and self._pruner.loses([a for a, _ in pairs], [b for _, b in pairs])
         if left and not loses:
             return [result], [left.pop(0)]
@@ -189,7 +191,7 @@ class Brackets(Course):
         return Watch(self._objective, self._rungs, until=self._group(trial).until)
 
     def tell(self, result: TrialResult) -> Step:
-        """Nothing before the last of the bracket has reached the rung; then the ends of some, and the others to go on."""
+        """Nothing before all of the bracket have reached the rung; then the ends of some, and the others to go on."""
         group, number = self._group(result.trial), result.trial.number
         before = group.results.get(number)
         if before is not None:

@@ -19,10 +19,10 @@ class Standing:
 
     means, standard_errors: of each objective over the trials that finished with a finite number in all of them;
     None where there are none, or only one for the error s/√n. excesses: of the constraints, the worst of the
-    trials, above 0 where one is not met. status: finished, pruned where any of its trials was, or failed. step,
-    reached: of what was pruned, the rung that all its trials have reached, or the number of its runs that finished
-    where these are what is compared; and the mean there. front: 0 of those that no other is better than in every objective, 1 of
+    trials, above 0 where one is not met. front: 0 of those that no other is better than in every objective, 1 of
     those that are so once these are taken away, and so on; None without numbers, or where constraints are not met.
+    status: finished, pruned where any of its trials was, or failed. step, reached: of what was pruned, the rung that
+    all its trials have reached, or the number of its runs that finished where these are compared; and the mean there.
     """
 
     settings: Mapping[str, object]
@@ -96,7 +96,9 @@ def standing_of(
     ]
     values = {column: [value for r in complete if (value := r.value(column)) is not None] for column in columns}
     pruned = [result for result in group if result.status == "pruned"]
-    known = [_known(result, constraints) for result in group if result in complete or (result in pruned and result.metrics)]
+    known = [
+        _known(result, constraints) for result in group if result in complete or (result in pruned and result.metrics)
+    ]
     excesses = tuple(max(formula.excess(k) for k in known) for formula in constraints) if known else ()
     if pruned:
         return _pruned(group, pruned, values[columns[0]], excesses)

@@ -37,15 +37,13 @@ class TrialResult:
     reached: Mapping[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of_summary(cls, trial: Trial, folder: Path, summary: Mapping[str, Any]) -> TrialResult:
+    def of_summary(
+        cls, trial: Trial, folder: Path, summary: Mapping[str, Any], reached: Mapping[int, float] | None = None
+    ) -> TrialResult:
         """The result of a trial that finished."""
         monitored = summary["monitor"] or "train_cost"
-        return cls(trial, str(folder), "finished", monitored, final_metrics(summary), summary["seconds"])
-
-    @classmethod
-    def of_divergence(cls, trial: Trial, folder: Path, ended: Mapping[str, Any]) -> TrialResult:
-        """The result of a trial that has diverged before. ended: the fields of `Ended`."""
-        return cls(trial, str(folder), ended["status"], error=ended["error"], exit_code=ended["exit_code"])
+        metrics, seconds = final_metrics(summary), summary["seconds"]
+        return cls(trial, str(folder), "finished", monitored, metrics, seconds, reached=reached or {})
 
     def value(self, column: str) -> float | None:
         """The number in a column of its metrics, None where there is none."""

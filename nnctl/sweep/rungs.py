@@ -1,4 +1,4 @@
-"""Rungs of a trial: the epochs after which it is looked at, its values there, and what becomes of it.
+"""Rungs of a trial: the epochs after which it is looked at, its values there, and its end at one of them.
 
 A trial's value at a rung is that of its last evaluation at or before it. Everything that a worker needs to decide
 is given to it with the trial, so that no message passes while it trains.
@@ -31,7 +31,7 @@ class Watch:
     until: int | None = None
 
     def reached(self, rows: Sequence[Record], epochs: int | None = None) -> dict[int, float]:
-        """The value at each rung that there is one of. epochs: that are done; None where the run has ended by itself."""
+        """The value at each rung that has one. epochs: that are done; None where the run has ended by itself."""
         found: dict[int, float] = {}
         for rung in self.rungs if epochs is None else (r for r in self.rungs if r <= epochs):
             row = last_row(rows, rung)
@@ -41,7 +41,7 @@ class Watch:
         return found
 
     def decide(self, rows: Sequence[Record], epochs: int) -> tuple[Literal["paused", "pruned"], int] | None:
-        """What becomes of the trial after so many epochs, and at which rung; None where it goes on."""
+        """The end of the trial after so many epochs, for now or for good, and its rung; None where it goes on."""
         if self.pruner is not None:
             own: list[float] = []
             for rung, value in self.reached(rows, epochs).items():

@@ -40,7 +40,8 @@ def keep_rows(path: Path, last: Checkpoint | None) -> list[Record]:
             f"{path}: has {len(kept)} whole rows, the last checkpoint counts {count}: it was cut or replaced\n"
             f"  restore it from a copy, or train a new run"
         )
-    found, rows = NO_ROWS, []
+    found = NO_ROWS
+    rows: list[Record] = []
     for line in kept:
         row = parse_row(path, line)
         found = rows_digest(found, row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge, MinLen
@@ -35,7 +36,8 @@ class RungPruner(Pruner):
     """A pruner that looks at trials at rungs, each a number of epochs."""
 
     rungs: Annotated[
-        Annotated[tuple[PositiveInt, ...], MinLen(1)] | None, "epochs to look at trials after; by first and factor if absent"
+        Annotated[tuple[PositiveInt, ...], MinLen(1)] | None,
+        "epochs to look at trials after; by first and factor if absent",
     ] = None
     first: Annotated[PositiveInt, "epochs to the first rung"] = 1
     factor: Annotated[Annotated[int, Ge(2)], "epochs to a rung over those to the one before"] = 3
@@ -52,8 +54,10 @@ class RungPruner(Pruner):
     def problems(self) -> Sequence[Problem]:
         """Rungs that do not rise."""
         rungs = self.rungs or ()
-        if any(a >= b for a, b in zip(rungs, rungs[1:], strict=False)):
-            return [Problem("rungs", "each rung is after more epochs than the one before", "put them in order, each once")]
+        if any(a >= b for a, b in pairwise(rungs)):
+            return [
+                Problem("rungs", "each rung is after more epochs than the one before", "put them in order, each once")
+            ]
         return ()
 
 
@@ -88,5 +92,5 @@ class SeriesPruner(Pruner):
     """A pruner that looks at the runs of a combination, its seeds and folds, which are trained one after the other."""
 
     def loses(self, own: Sequence[float], best: Sequence[float]) -> bool:
-        """True where no further run is to be trained. own, best: values of the same runs, of it and of the best so far."""
+        """True where no further run is trained. own, best: values of the same runs, of it and of the best so far."""
         raise NotImplementedError

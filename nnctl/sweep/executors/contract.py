@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from nnctl.sweep.rungs import Watch
+if TYPE_CHECKING:
+    from nnctl.sweep.rungs import Watch
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, P
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nnctl.spec.load import Loaded
     from nnctl.sweep.rungs import Watch
     from nnctl.training.events import Event, Record
-    from nnctl.spec.load import Loaded
     from nnctl.training.signals import StopRequest
 
 FOR_MEMORY = "fewer trials at a time (-j), or a smaller net or batch; the same line again trains what is missing"
