@@ -3,6 +3,7 @@
 _nnctl_commands() {
     case "$1" in
     "") echo 'init train evaluate predict gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
+    "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
     esac
 }
@@ -20,6 +21,7 @@ _nnctl_options() {
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
+    "sweep show") echo '--format --best --csv --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -137,6 +139,14 @@ _nnctl_value() {
     "sweep -q") echo 'flag' ;;
     "sweep --help") echo 'flag' ;;
     "sweep -h") echo 'flag' ;;
+    "sweep show --format") echo 'words table jsonl csv' ;;
+    "sweep show --best") echo 'free' ;;
+    "sweep show --csv") echo 'file' ;;
+    "sweep show --force") echo 'flag' ;;
+    "sweep show --quiet") echo 'flag' ;;
+    "sweep show -q") echo 'flag' ;;
+    "sweep show --help") echo 'flag' ;;
+    "sweep show -h") echo 'flag' ;;
     "data --help") echo 'flag' ;;
     "data -h") echo 'flag' ;;
     "data list --help") echo 'flag' ;;
@@ -172,6 +182,7 @@ _nnctl_argument() {
     "explain 0") echo 'spec component' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
+    "sweep show 0") echo 'directory' ;;
     "data fetch 0") echo 'source' ;;
     "data show 0") echo 'spec source' ;;
     "doctor 0") echo 'spec' ;;
@@ -201,7 +212,7 @@ _nnctl() {
         elif [[ $word == -?* ]]; then
             kind=$(_nnctl_value "$command" "$word")
             [[ -n $kind && $kind != flag ]] && option=$word
-        elif [[ " $(_nnctl_commands "$command") " == *" $word "* ]]; then
+        elif [[ $place == 0 && " $(_nnctl_commands "$command") " == *" $word "* ]]; then
             command="${command:+$command }$word"
         else
             place=$((place + 1))
@@ -217,10 +228,9 @@ _nnctl() {
         kept=$((kept > ${#option} ? kept - ${#option} - 1 : 0))
     elif [[ $current == -* ]]; then
         kind="words $(_nnctl_options "$command")"
-    elif [[ -n $(_nnctl_commands "$command") ]]; then
-        kind="words $(_nnctl_commands "$command")"
     else
         kind=$(_nnctl_argument "$command" "$place")
+        [[ $place == 0 && -n $(_nnctl_commands "$command") ]] && kind="commands $kind"
     fi
     _nnctl_reply
 }
@@ -279,6 +289,7 @@ _nnctl_reply() {
 # Print the values of one kind, one a line.
 _nnctl_values() {
     case $1 in
+    commands) compgen -W "$(_nnctl_commands "$command")" -- "$current" ;;
     spec)
         compgen -d -- "$current"
         compgen -f -- "$current" | grep -E '\.ya?ml$'

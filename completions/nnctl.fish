@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --folds --format --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -170,28 +170,37 @@ complete -c nnctl -n '__nnctl_using bench' -l retune -d 'Measure again what this
 complete -c nnctl -n '__nnctl_using bench' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 bench' -x -a '(__nnctl_specs)'
 
-complete -c nnctl -n '__nnctl_using sweep' -l grid -x -a '(__nnctl_ask setting)' -d 'Try these values; repeatable, all combinations'
-complete -c nnctl -n '__nnctl_using sweep' -l space -x -d 'Draw from this range, or a distribution; repeatable'
-complete -c nnctl -n '__nnctl_using sweep' -l trials -x -d 'Points of what --space names; more go on'
-complete -c nnctl -n '__nnctl_using sweep' -l sampler -x -d 'random, qmc, grid; tpe, gp and cmaes learn from results'
-complete -c nnctl -n '__nnctl_using sweep' -l pruner -x -d 'median, percentile, patience, halving, hyperband, wilcoxon'
-complete -c nnctl -n '__nnctl_using sweep' -l seeds -x -d 'Train each combination with N seeds; ranks means'
-complete -c nnctl -n '__nnctl_using sweep' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
-complete -c nnctl -n '__nnctl_using sweep' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'
-complete -c nnctl -n '__nnctl_using sweep' -l constraint -x -d 'What a trial has to meet; repeatable'
-complete -c nnctl -n '__nnctl_using sweep' -l ensemble -x -d 'At the end judge the N best trials together, by vote and mean'
-complete -c nnctl -n '__nnctl_using sweep' -l jobs -s j -x -d 'Processes at a time'
-complete -c nnctl -n '__nnctl_using sweep' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
-complete -c nnctl -n '__nnctl_using sweep' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder; runs/<name>/sweep-<key> if absent'
-complete -c nnctl -n '__nnctl_using sweep' -l quiet -s q -d 'Nothing on stderr but errors'
-complete -c nnctl -n '__nnctl_using sweep' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 sweep' -a show -d 'Show the ranking of a sweep again, from its folder alone'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l grid -x -a '(__nnctl_ask setting)' -d 'Try these values; repeatable, all combinations'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l space -x -d 'Draw from this range, or a distribution; repeatable'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l trials -x -d 'Points of what --space names; more go on'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l sampler -x -d 'random, qmc, grid; tpe, gp and cmaes learn from results'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l pruner -x -d 'median, percentile, patience, halving, hyperband, wilcoxon'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l seeds -x -d 'Train each combination with N seeds; ranks means'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l constraint -x -d 'What a trial has to meet; repeatable'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l ensemble -x -d 'At the end judge the N best trials together, by vote and mean'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l jobs -s j -x -d 'Processes at a time'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder; runs/<name>/sweep-<key> if absent'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 sweep' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using sweep show' -l format -x -a 'table jsonl csv' -d 'Of the ranking; a table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using sweep show' -l best -x -d 'Combinations in the table at most, the best first'
+complete -c nnctl -n '__nnctl_using sweep show' -l csv -r -F -d 'Write a row a trial, with all that is known; - is stdout'
+complete -c nnctl -n '__nnctl_using sweep show' -l force -d 'Let --csv overwrite FILE'
+complete -c nnctl -n '__nnctl_using sweep show' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using sweep show' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 sweep show' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_at 0 data' -a list -d 'List the types of data, shape, classes, examples, and where each is'
 complete -c nnctl -n '__nnctl_at 0 data' -a fetch -d 'Download a data set to the user’s cache, unless it is on this machine'
 complete -c nnctl -n '__nnctl_at 0 data' -a kept -d 'List what is kept of data that do not fit into memory'
 complete -c nnctl -n '__nnctl_at 0 data' -a show -d 'Load a data set and show its splits, sizes, classes, range of the inputs'
-complete -c nnctl -n '__nnctl_using data' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_using data; and not __nnctl_using data list; and not __nnctl_using data fetch; and not __nnctl_using data kept; and not __nnctl_using data show' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using data list' -l help -s h -d 'Show this message and exit'
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnctl.cli.branching import Branching
+from nnctl.cli.sweep_show import show
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from nnctl.sweep.ensemble import Ensemble
-    from nnctl.sweep.objectives import Objective
-    from nnctl.sweep.ranking import Standing
     from nnctl.sweep.result import TrialResult
     from nnctl.sweep.results import Results
     from nnctl.sweep.study import Study
@@ -157,6 +158,7 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
     import sys
 
     from nnctl.cli.printing import print_json
+    from nnctl.cli.standings import trial_row
     from nnctl.process.signals import leavable
     from nnctl.sweep.runner import in_order
 
@@ -164,33 +166,11 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
         if not sys.stdout.isatty():
             # Where nobody reads, a signal ends the sweep all the same, and every trial is saved.
             with leavable(noted=False):
-                print_json(_row(study, result))
+                print_json(trial_row(result, study.sweep.objectives))
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
         yield result
-
-
-def _row(study: Study, result: TrialResult) -> dict[str, Any]:
-    own = () if result.monitored is None else (result.monitored,)
-    columns = (study.sweep.objectives or own) if own else ()
-    values = [result.value(column) for column in columns]
-    several = len(study.sweep.objectives) > 1
-    return {
-        "trial": result.trial.number,
-        "combination": result.trial.combination,
-        "seed": result.trial.seed,
-        "fold": None if result.trial.fold is None else result.trial.fold[0],
-        "settings": dict(result.trial.settings),
-        "status": result.status,
-        "rung": result.rung,
-        "monitor": list(columns) if several else next(iter(columns), None),
-        "value": values if several else next(iter(values), None),
-        "metrics": dict(result.metrics),
-        "seconds": result.seconds,
-        "error": result.error,
-        "folder": result.folder,
-    }
 
 
 def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Iterator[TrialResult]:
@@ -215,30 +195,14 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
 def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> None:
     """Show the ranking on a terminal, and say whether the seeds support it."""
     from nnctl.cli.printing import print_rows
-    from nnctl.sweep.ranking import within_noise
+    from nnctl.cli.standings import conclusions, standing_rows
 
     objectives, ranking = results.objectives, results.ranking
-    several = study.sweep.seeds > 1 or study.sweep.folds is not None
     if table:
-        pruned = any(standing.status == "pruned" for standing in ranking)
-        print_rows([_standing(standing, objectives, several, pruned) for standing in ranking])
-    if quiet:
-        return
-    best, first = ranking[0], objectives[0]
-    if len(objectives) > 1 and best.front == 0:
-        count = sum(standing.front == 0 for standing in ranking)
-        others = "one combination is" if count == 1 else f"{count} combinations are"
-        typer.echo(f"{others} worse than no other in every objective: front 0", err=True)
-    elif best.means is not None and best.standard_errors is not None:
-        mean, error = best.means[first.column], best.standard_errors[first.column]
-        runs = len(best.trials) - best.failed
-        typer.echo(f"best {first.column}: {mean:.4g} ± {error:.2g} over {runs} runs", err=True)
-    if best.means is not None and not best.feasible:
-        typer.echo("no trial meets every constraint; the first breaks them least", err=True)
-    typer.echo(f"results in {study.folder}", err=True)
-    if len(objectives) == 1 and (close := len(within_noise(ranking, first))):
-        others = f"{close} other combination{'s' if close > 1 else ''}"
-        typer.echo(f"the best is within two standard errors of {others}: more seeds would tell", err=True)
+        print_rows(standing_rows(ranking, objectives, several=study.several))
+    if not quiet:
+        for sentence in conclusions(ranking, objectives, study.folder):
+            typer.echo(sentence, err=True)
 
 
 def _judge(study: Study, count: int, *, line: bool, quiet: bool) -> None:
@@ -267,17 +231,6 @@ def _sentence(ensemble: Ensemble) -> str:
     return f"ensemble of trials {trials}: {ensemble.split} {name.replace('_', ' ')} {words}"
 
 
-def _standing(standing: Standing, objectives: Sequence[Objective], several: bool, pruned: bool) -> dict[str, Any]:
-    row: dict[str, Any] = dict(standing.settings)
-    for objective in objectives:
-        row[objective.column] = standing.reached if standing.means is None else standing.means[objective.column]
-        if several:
-            name = "standard error" if len(objectives) == 1 else f"error of {objective.column}"
-            row[name] = standing.standard_errors and standing.standard_errors[objective.column]
-    if len(objectives) > 1:
-        row["front"] = standing.front
-    if standing.excesses:
-        row["meets constraints"] = standing.feasible
-    if pruned:
-        row["pruned after"] = standing.step if standing.status == "pruned" else None
-    return {**row, "failed": standing.failed, "trials": list(standing.trials)}
+app = typer.Typer(cls=Branching, invoke_without_command=True, subcommand_metavar="")
+app.callback()(sweep)
+app.command("show")(show)

@@ -182,6 +182,21 @@ class Search(Record):
 
 
 @dataclass(frozen=True)
+class Asked(Record):
+    """`asked.json`: what the sweep's line, the latest of them, asks for besides what decides each trial.
+
+    name: of the spec. trials: points of the space. objectives: columns, none where it is what the runs monitor.
+    """
+
+    remedy = "give the sweep's line again, which writes it"
+
+    name: str | None
+    trials: PositiveInt | None
+    objectives: list[str]
+    constraints: list[str]
+
+
+@dataclass(frozen=True)
 class Proposed(Record):
     """A proposal of a sampler that learns. chosen: its value for each path; attributes: its notes for itself."""
 
@@ -234,9 +249,13 @@ class RankedBy(Record):
 
 @dataclass(frozen=True)
 class Results(Record):
-    """`results.json`: the ranking of a sweep, by its first objective within each front of all."""
+    """`results.json`: the ranking of a sweep, by its first objective within each front of all.
+
+    importance: shares of the paths of the space, by the objective's column; empty where they are not told.
+    """
 
     remedy = "delete it, and give the sweep's line again"
 
     objectives: Annotated[list[RankedBy], MinLen(1)]
     ranking: list[Ranked]
+    importance: dict[str, dict[str, NonNegativeFloat]] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
     sweep.json             the search and its spec: no other study writes its trials here
+    asked.json             what the latest line asks for: how many trials, by which columns they are ranked
     results.json           the ranking, there once all trials are done
     0000/, 0001/, …        a run folder a trial
     ended/                 how trials ended that did not finish
@@ -21,6 +22,7 @@ from nnctl.runs.folder import STUDY, RunFolder, is_sweep
 from nnctl.runs.records import Results
 from nnctl.runs.sealed import read_record
 
+ASKED = "asked.json"
 RESULTS = "results.json"
 
 

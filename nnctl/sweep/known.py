@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from nnctl.runs.endings import ending_of, forget_ending, record_ending
 from nnctl.runs.folder import RunFolder
@@ -31,17 +32,24 @@ def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult
     ended = ending_of(study.folder, trial.number)
     if ended is None:
         return None
-    if ended["status"] == "diverged":
-        failure = Failed("diverged", ended["error"] or "", ended["exit_code"], epochs=ended["epoch"] or 0)
-        return _failed(trial, folder, watch, failure)
-    rung = ended["epoch"]
-    if watch is None or rung is None or ended["parameters"] is None:
-        return None
-    if until is not None and rung >= until:
-        return _at_rung(trial, folder, watch, "paused", until, ended["parameters"])
-    if watch.pruner is not None and ended["status"] == "pruned":
-        return _at_rung(trial, folder, watch, "pruned", rung, ended["parameters"])
+    judged = ended["status"] == "pruned" and watch is not None and watch.pruner is not None
+    if ended["status"] == "diverged" or judged:
+        return ended_result(study, trial, watch, ended)
+    rung, parameters = ended["epoch"], ended["parameters"]
+    if watch is not None and until is not None and rung is not None and parameters is not None and rung >= until:
+        return _at_rung(trial, folder, watch, "paused", until, parameters)
     return None
+
+
+def ended_result(study: Study, trial: Trial, watch: Watch | None, ended: Mapping[str, Any]) -> TrialResult:
+    """The result that a record says. ended: the fields of `Ended`. Raises RunError."""
+    folder = RunFolder(study.folder_of(trial))
+    status, rung, parameters = ended["status"], ended["epoch"], ended["parameters"]
+    if status in ("diverged", "failed"):
+        return _failed(trial, folder, watch, Failed(status, ended["error"] or "", ended["exit_code"], epochs=rung or 0))
+    if watch is None or rung is None or parameters is None:
+        return TrialResult(trial, str(folder.path), status, rung=rung)
+    return _at_rung(trial, folder, watch, status, rung, parameters)
 
 
 def result_of(

@@ -17,8 +17,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from nnctl.components.base import Distribution
+from nnctl.components.distributions import Choice
 from nnctl.components.kinds.running import Interval, LearningSampler
 from nnctl.errors import UsageError
+from nnctl.spec.document import Sweep
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import write
 
@@ -61,16 +63,15 @@ class Learner:
         import optuna
 
         self._sampler, self._space, self._seed = sampler, space, seed
-        optuna.logging.set_verbosity(logging.ERROR)
         ways = optuna.study.StudyDirection
         directions = [ways.MAXIMIZE if higher else ways.MINIMIZE for higher in higher_is_better]
-        with _quiet():
+        with quiet():
             self._study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=0))
         self._numbers: dict[int, int] = {}
 
     def propose(self, combination: int) -> Proposal:
         """The proposal for a combination, from the results told so far."""
-        with _quiet():
+        with quiet():
             self._study.sampler = self._sampler.optuna(
                 _seed_of(self._seed, combination), conditional=self._space.conditional
             )
@@ -78,7 +79,7 @@ class Learner:
             chosen: dict[str, object] = {}
 
             def choose(path: str, distribution: Distribution) -> object:
-                chosen[path] = _suggested(trial, path, distribution)
+                chosen[path] = suggested(trial, path, distribution)
                 return chosen[path]
 
             point = self._space.point(choose)
@@ -97,7 +98,7 @@ class Learner:
             return chosen[path]
 
         point = self._space.point(choose)
-        with _quiet():
+        with quiet():
             trial = create_trial(
                 state=TrialState.RUNNING,
                 params={path: _as_parameter(*each) for path, each in made.items()},
@@ -113,7 +114,7 @@ class Learner:
         from optuna.trial import TrialState
 
         number = self._numbers[combination]
-        with _quiet():
+        with quiet():
             if reached.values is None and not reached.pruned:
                 self._study.tell(number, state=TrialState.FAIL)
                 return
@@ -149,7 +150,19 @@ def optuna_distribution(distribution: Distribution) -> BaseDistribution:
     return FloatDistribution(support.low, support.high, log=support.log, step=support.step)
 
 
-def _suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
+def as_parameters(sweep: Sweep, settings: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """The searched settings of a point in Optuna's words, with their distributions; of the grid, as categories."""
+    laws: dict[str, Distribution] = {path: Choice(values=values) for path, values in sweep.grid.items()}
+    laws |= sweep.space
+    found = {path: (law, settings[path]) for path, law in laws.items() if path in settings}
+    return (
+        {path: _as_parameter(*each) for path, each in found.items()},
+        {path: optuna_distribution(law) for path, (law, _) in found.items()},
+    )
+
+
+def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
+    """The value of a path that Optuna's sampler chooses for its trial."""
     support = distribution.support()
     if not isinstance(support, Interval):
         said = trial.suggest_categorical(path, [_option(value) for value in support.options])
@@ -176,8 +189,11 @@ def _seed_of(seed: int, combination: int) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """A block in which Optuna's warnings, on what it calls experimental, are not shown."""
+def quiet() -> Iterator[None]:
+    """A block in which Optuna's notices, and its warnings on what it calls experimental, are not shown."""
+    import optuna
+
+    optuna.logging.set_verbosity(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

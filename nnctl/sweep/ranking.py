@@ -37,6 +37,16 @@ class Standing:
     reached: float | None = None
 
     @property
+    def intervals(self) -> Mapping[str, float] | None:
+        """Half widths of the 95 % t-intervals of the means, t_{0.975, n−1}·s/√n; None where there is no error."""
+        if self.standard_errors is None:
+            return None
+        from scipy.special import stdtrit
+
+        factor = float(stdtrit(len(self.trials) - self.failed - 1, 0.975))
+        return {column: factor * error for column, error in self.standard_errors.items()}
+
+    @property
     def feasible(self) -> bool:
         """True where every constraint is met."""
         return all(excess <= 0 for excess in self.excesses)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from nnctl.runs.sealed import write_record
 from nnctl.runs.sweeps import RESULTS
+from nnctl.sweep.analysis import importance
 from nnctl.sweep.objectives import Objective, objectives_reached
 from nnctl.sweep.ranking import Standing, rank
 from nnctl.sweep.result import TrialResult
@@ -31,6 +32,12 @@ def write_results(study: Study, results: Sequence[TrialResult]) -> Results | Non
     if not objectives:
         return None
     ranking = rank(results, objectives, study.constraints)
-    content = {"objectives": [asdict(o) for o in objectives], "ranking": [s.as_json() for s in ranking]}
+    # Loading what tells it takes a second: the end of a grid, each of whose values was chosen, does not wait for it.
+    shares = importance(study, objectives, ranking) if study.sweep.space else {}
+    content = {
+        "objectives": [asdict(o) for o in objectives],
+        "ranking": [s.as_json() for s in ranking],
+        "importance": shares,
+    }
     write_record(study.folder / RESULTS, content)
     return Results(objectives, ranking)

@@ -31,6 +31,11 @@ PROPOSALS = "proposals"
 """The folder of what was proposed, so that going on proposes the same, whatever the version of what proposes."""
 
 
+def proposal_file(folder: Path, combination: int) -> Path:
+    """The record of what was proposed for a combination."""
+    return folder / PROPOSALS / f"{combination:04d}.json"
+
+
 class Search:
     """The trials of a study, in the order of their numbers, each as soon as it may begin."""
 
@@ -100,7 +105,7 @@ class Search:
             self._told += 1
         if self._learner is None:
             return self._study.points[combination]
-        path = self._study.folder / PROPOSALS / f"{combination:04d}.json"
+        path = proposal_file(self._study.folder, combination)
         if path.exists():
             return self._recalled(self._learner, combination, path).point
         proposal = self._learner.propose(combination)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
 from nnctl.runs.records import Search
 from nnctl.runs.sealed import digest, read_record, write_record
-from nnctl.runs.sweeps import trial_folder
+from nnctl.runs.sweeps import ASKED, trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
@@ -34,6 +35,7 @@ from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial, write
 from nnctl.training.specs import open_spec
 
+_NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
 _SAMPLES = 100
 """Points of a space that are checked where nobody knows yet which will be tried."""
 
@@ -58,9 +60,19 @@ class Study:
     folder: Path
 
     @property
+    def learns(self) -> bool:
+        """True where proposals depend on results."""
+        return isinstance(self.sweep.sampler, LearningSampler)
+
+    @property
     def count(self) -> int:
         """The number of trials."""
         return self.combinations * runs_of_each(self.sweep)
+
+    @property
+    def several(self) -> bool:
+        """True where a combination is trained more than once."""
+        return runs_of_each(self.sweep) > 1
 
     def runs(self, combination: int, point: Point) -> Sequence[Trial]:
         """The trials of a combination."""
@@ -82,6 +94,7 @@ class Study:
         if os.path.lexists(self.folder / STUDY):
             self.require_claimed()
             remove_leftovers(self.folder)
+            write_record(self.folder / ASKED, self._asked)
             return
         if not free:
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
@@ -89,6 +102,7 @@ class Study:
         make_folder(self.folder)
         remove_leftovers(self.folder)
         write_record(self.folder / STUDY, self._content)
+        write_record(self.folder / ASKED, self._asked)
 
     def require_there(self) -> None:
         """Raise RunError where the folder is gone."""
@@ -114,6 +128,15 @@ class Study:
     def _content(self) -> dict[str, Any]:
         return {"nnctl": "sweep", **_search(self.spec, self.sweep)}
 
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {
+            "name": self.spec.name,
+            "trials": self.sweep.trials,
+            "objectives": list(self.sweep.objectives),
+            "constraints": list(self.sweep.constraints),
+        }
+
 
 def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
     """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
@@ -130,19 +153,23 @@ def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     if isinstance(sweep.sampler, LearningSampler):
         require_package(sweep.sampler)
-        points = [point for index in range(_SAMPLES) for point in drawn(space, sweep, spec.seed, index)]
-        combinations = sweep.trials or 1
-    else:
-        points = listed(space, sweep, spec.seed)
-        combinations = len(points)
+    points, combinations = combinations_of(space, sweep, spec.seed)
     base = _without_settings(loaded)
     folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
     study = Study(base, spec, sweep, space, constraints, points, combinations, folder)
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
-    _check(base, study.samples())
+    _check(base, study.samples(), tuple(sweep.space))
     return study
+
+
+def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
+    """The points of a study, as `Study` has them, and the number of its combinations. Raises UsageError, SpecError."""
+    if isinstance(sweep.sampler, LearningSampler):
+        return [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)], sweep.trials or 1
+    points = listed(space, sweep, seed)
+    return points, len(points)
 
 
 def require_sense(sweep: Sweep) -> None:
@@ -283,8 +310,11 @@ def _alike(value: object) -> object:
     return (isinstance(value, bool), value)
 
 
-def _check(base: Loaded, trials: Iterable[Trial]) -> None:
-    """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any."""
+def _check(base: Loaded, trials: Iterable[Trial], drawn: Sequence[str]) -> None:
+    """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any.
+
+    drawn: the paths whose values nobody has written down: of each, one value stands for all with its problem.
+    """
     variants = Variants(base)
     problems: dict[tuple[str, str], Diagnostic] = {}
     bad = 0
@@ -293,7 +323,7 @@ def _check(base: Loaded, trials: Iterable[Trial]) -> None:
             variants.check(trial.overrides)
         except SpecError as error:
             for diagnostic in map(_relabelled, error.diagnostics):
-                problems.setdefault(_identity(diagnostic), diagnostic)
+                problems.setdefault(_identity(diagnostic, drawn), diagnostic)
             bad += 1
             if bad == 100:
                 break
@@ -301,9 +331,12 @@ def _check(base: Loaded, trials: Iterable[Trial]) -> None:
         raise SpecError(list(problems.values()))
 
 
-def _identity(diagnostic: Diagnostic) -> tuple[str, str]:
+def _identity(diagnostic: Diagnostic, drawn: Sequence[str]) -> tuple[str, str]:
     """A key that is equal for the problems of one path, or of one value, in many trials."""
     where = diagnostic.location
+    path = next((path for path in drawn if where is not None and where.text.startswith(f"{path}=")), None)
+    if path is not None:
+        return _NUMBER.sub("…", diagnostic.message), path
     said = "" if where is None else f"{where.path}:{where.line}:{where.text[: where.column - 1 + where.width]}"
     return diagnostic.message, said
 

@@ -170,6 +170,15 @@ def test_spec_files(complete, folder: Path) -> None:
 
 
 @complete_in
+def test_a_command_with_arguments_and_one_below_it(complete, folder: Path) -> None:
+    assert {name.rstrip("/") for name in complete("nnctl sweep ", folder)} == {"show", "net.yaml", "specs"}
+    assert complete("nnctl sweep net.yaml --tr", folder) == {"--trials"}
+    assert {name.rstrip("/") for name in complete("nnctl sweep show s", folder)} == {"specs"}
+    assert complete("nnctl sweep show specs --f", folder) == {"--force", "--format"}
+    assert complete("nnctl sweep show specs --format ", folder) == {"table", "jsonl", "csv"}
+
+
+@complete_in
 def test_setting_follows_the_spec_of_the_line(complete, folder: Path) -> None:
     assert complete("nnctl train net.yaml --set layers.1.un", folder) == {"layers.1.units="}
 

@@ -97,6 +97,7 @@ backend: numpy
 
 SPEC = f"{EVIL}.yaml"
 RUN = f"run{EVIL}"
+SWEEP = f"sweep{EVIL}"
 LINES: list[tuple[int, tuple[str, ...]]] = [
     (0, ("init", "table.csv")),
     (0, ("init", "table.csv", "--target", EVIL, "--out", f"{{new}}{EVIL}.yaml")),
@@ -118,6 +119,8 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (0, ("data", "list")),
     (0, ("data", "kept")),
     (0, ("sweep", SPEC, "--grid", f"description={YAML}", "--out", f"{{new}}{EVIL}")),
+    (0, ("sweep", "show", SWEEP)),
+    (0, ("sweep", "show", SWEEP, "--csv", f"{{new}}{EVIL}.csv")),
     (0, ("schema",)),
     (0, ("completion", "bash")),
     # What goes wrong names what it was given.
@@ -155,6 +158,9 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (2, ("data", "fetch", EVIL)),
     (2, ("sweep", SPEC, "--grid", EVIL)),
     (2, ("sweep", SPEC, "--space", f"{EVIL}=1:2")),
+    (2, ("sweep", "show", EVIL)),
+    (2, ("sweep", "show", SWEEP, "--format", EVIL)),
+    (2, ("sweep", "show", SWEEP, "--csv", f"{EVIL}/{EVIL}")),
     (2, ("completion", EVIL)),
 ]
 """Exit codes and lines; {new} is a name that is not there yet."""
@@ -162,9 +168,11 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
 
 @pytest.fixture(scope="module")
 def working(folder: Path) -> Path:
-    """The folder with a run."""
+    """The folder with a run and a sweep."""
     (folder / f"{EVIL}.csv").write_text("1,2\n3,4\n")
     assert main(("train", str(folder / SPEC), "--out", str(folder / RUN), "--quiet")) == 0
+    sweep = ("sweep", str(folder / SPEC), "--grid", f"description={YAML}", "--out", str(folder / SWEEP), "-q")
+    assert main(sweep) == 0
     return folder
 
 

@@ -74,7 +74,7 @@ def test_two_processes_with_one_line_share_its_trials() -> None:
         assert [row["status"] for row in rows] == ["finished"] * 8
         wanted = [json.loads(row) for row in alone.stdout.splitlines()]
         assert [row["metrics"] for row in rows] == [row["metrics"] for row in wanted]
-    assert len(list(Path("found").iterdir())) == 10
+    assert len(list(Path("found").iterdir())) == 11
 
 
 def test_a_trial_of_a_process_that_dies_is_taken_over_by_who_waits(

@@ -139,6 +139,13 @@ def test_problems_of_trials_are_those_of_the_specs_that_they_make() -> None:
     Variants(base).check(["layers.0.units=2"])
 
 
+def test_of_values_that_were_drawn_one_stands_for_all_with_its_problem() -> None:
+    search = ["sweep.space.optimizer.learning_rate={type: uniform, low: -1, high: 0.5}", "sweep.trials=20"]
+    with pytest.raises(SpecError, match="learning_rate' cannot be -0") as caught:
+        read_study(Path("net.yaml"), search)
+    assert len(caught.value.diagnostics) == 1
+
+
 def test_a_mistake_in_every_trial_is_found_without_trying_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Iterable[str]] = []
     check = Variants.check

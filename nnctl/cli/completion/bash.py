@@ -31,7 +31,7 @@ _nnctl() {
         elif [[ $word == -?* ]]; then
             kind=$(_nnctl_value "$command" "$word")
             [[ -n $kind && $kind != flag ]] && option=$word
-        elif [[ " $(_nnctl_commands "$command") " == *" $word "* ]]; then
+        elif [[ $place == 0 && " $(_nnctl_commands "$command") " == *" $word "* ]]; then
             command="${command:+$command }$word"
         else
             place=$((place + 1))
@@ -47,10 +47,9 @@ _nnctl() {
         kept=$((kept > ${#option} ? kept - ${#option} - 1 : 0))
     elif [[ $current == -* ]]; then
         kind="words $(_nnctl_options "$command")"
-    elif [[ -n $(_nnctl_commands "$command") ]]; then
-        kind="words $(_nnctl_commands "$command")"
     else
         kind=$(_nnctl_argument "$command" "$place")
+        [[ $place == 0 && -n $(_nnctl_commands "$command") ]] && kind="commands $kind"
     fi
     _nnctl_reply
 }
@@ -109,6 +108,7 @@ _nnctl_reply() {
 # Print the values of one kind, one a line.
 _nnctl_values() {
     case $1 in
+    commands) compgen -W "$(_nnctl_commands "$command")" -- "$current" ;;
     spec)
         compgen -d -- "$current"
         compgen -f -- "$current" | grep -E '\.ya?ml$'

@@ -87,6 +87,9 @@ def generate(root: Command) -> str:
         for option in command.options:
             # At the root, options stand before the command only.
             condition = f"__nnctl_using {words}" if words else "__nnctl_at 0"
+            condition += "".join(
+                f"; and not __nnctl_using {' '.join(child.path)}" for child in command.commands if words
+            )
             lines.append(_complete(condition, _option(option)))
         for place, argument in enumerate(command.arguments):
             condition = f"__nnctl_{'from' if argument.many else 'at'} {place} {words}"

@@ -53,6 +53,8 @@ def _function(command: Command) -> str:
     if not command.commands:
         specs += [_argument(place, argument) for place, argument in enumerate(command.arguments, start=1)]
         return f"{name}() {{\n{_arguments('_arguments -s', specs)}}}\n"
+    if command.arguments:
+        return _branching(name, command, specs)
     specs += [_quote("1:command:->command"), _quote("*::argument:->argument")]
     choices = "".join(f"            {_quote(f'{child.path[-1]}:{child.help}')}\n" for child in command.commands)
     branches = "".join(f"        {child.path[-1]}) {name}_{child.path[-1]} ;;\n" for child in command.commands)
@@ -74,6 +76,25 @@ def _function(command: Command) -> str:
         "        esac\n"
         "        ;;\n"
         "    esac\n"
+        "}\n"
+    )
+
+
+def _branching(name: str, command: Command, specs: list[str]) -> str:
+    """The function of a command whose first word is an argument or names a command below it."""
+    first, *others = command.arguments
+    either = f"{{ _describe command commands; {_action(first.value)} }}"
+    specs = [*specs, _quote(f"1:{first.name}:{either}"), *(_argument(n, a) for n, a in enumerate(others, start=2))]
+    choices = "".join(f"        {_quote(f'{child.path[-1]}:{child.help}')}\n" for child in command.commands)
+    branches = "".join(
+        f"    {child.path[-1]}) shift words; (( CURRENT-- )); {name}_{child.path[-1]}; return ;;\n"
+        for child in command.commands
+    )
+    return (
+        f"{name}() {{\n"
+        f"    (( CURRENT > 2 )) && case $words[2] in\n{branches}    esac\n"
+        f"    local -a commands=(\n{choices}    )\n"
+        f"{_arguments('_arguments -s', specs)}"
         "}\n"
     )
 

@@ -1,0 +1,125 @@
+"""`nnctl sweep show`: what a sweep's folder knows, running, stopped or done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nnctl.sweep.kept import KeptSweep
+
+_FORMATS = ("table", "jsonl", "csv")
+
+
+def show(
+    folder: Annotated[
+        Path, typer.Argument(help="The sweep's folder, runs/<name>/sweep-<key>.", metavar="DIR", show_default=False)
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|jsonl|csv",
+            help="Of the ranking; a table on a terminal if absent, else jsonl.",
+        ),
+    ] = None,
+    best: Annotated[
+        int, typer.Option("--best", metavar="N", min=1, help="Combinations in the table at most, the best first.")
+    ] = 100,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a row a trial, with all that is known; - is stdout."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --csv overwrite FILE.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Show the ranking of a sweep again, from its folder alone.
+
+    The sweep may be running, stopped or done: what has finished is ranked, and
+    stderr counts the trials. Where seeds or folds repeat a combination, ± 95 %
+    is the half width of a t-interval of the mean. Of ten combinations and more
+    it tells how important each setting was, by PED-ANOVA. A table on a terminal;
+    in a pipe one JSON object a combination, then the importance, and the
+    objectives along every setting and over pairs of them. The exit code is 2 where DIR holds no
+    sweep, or one of its files is damaged.
+    """
+    import sys
+
+    from nnctl.errors import UsageError
+    from nnctl.reporting.new_file import new_file, require_new
+    from nnctl.sweep.kept import read_kept
+    from nnctl.sweep.listing import csv_lines, trial_rows
+
+    if form is not None and form not in _FORMATS:
+        raise UsageError(f"--format {form}: there is no such format\n  expected {', '.join(_FORMATS)}")
+    to_stdout = table == Path("-")
+    if table is not None and not to_stdout:
+        require_new(table, "--csv", force=force)
+    kept = read_kept(folder)
+    if not quiet:
+        for sentence in _sentences(kept):
+            typer.echo(sentence, err=True)
+    if table is not None and not to_stdout:
+        with new_file(table, "--csv", force=force) as file:
+            for text in csv_lines(trial_rows(kept.results)):
+                file.write(text.encode("utf-8", "surrogateescape"))
+    if to_stdout:
+        _print(csv_lines(trial_rows(kept.results)))
+    else:
+        _show(kept, form or ("table" if sys.stdout.isatty() else "jsonl"), best)
+
+
+def _sentences(kept: KeptSweep) -> Iterator[str]:
+    from nnctl.cli.standings import conclusions
+
+    counts = ", ".join(f"{count:,} {status}" for status, count in kept.counts.items())
+    total = kept.study.count
+    yield f"{total:,} trial{'' if total == 1 else 's'}: {counts}"
+    if kept.ranking:
+        yield from conclusions(kept.ranking, kept.objectives, kept.study.folder)
+    else:
+        yield "no trial has finished, so there is no ranking yet"
+
+
+def _show(kept: KeptSweep, form: str, best: int) -> None:
+    from nnctl.cli.printing import head, print_json
+    from nnctl.cli.standings import standing_rows
+    from nnctl.cli.tables import Column, print_table
+    from nnctl.sweep.analysis import contours, slices
+    from nnctl.sweep.listing import csv_lines
+
+    if form == "jsonl":
+        for standing in kept.ranking:
+            print_json({"event": "combination", **standing.as_json(), "intervals": standing.intervals})
+        for column, shares in kept.importance.items():
+            print_json({"event": "importance", "objective": column, "shares": shares})
+        for each in slices(*kept.ranked):
+            print_json(each.as_json())
+        for contour in contours(*kept.ranked, kept.importance):
+            print_json(contour.as_json())
+        return
+    several = kept.study.several
+    ranking = kept.ranking if form == "csv" else kept.ranking[:best]
+    rows = standing_rows(ranking, kept.objectives, several=several, intervals=several)
+    if form == "csv":
+        _print(csv_lines(rows))
+    elif rows:
+        print_table([Column(head(name), [row[name] for row in rows]) for name in rows[0]])
+        if len(kept.ranking) > best:
+            typer.echo(f"… and {len(kept.ranking) - best:,} more combinations; --best N shows more of them", err=True)
+        if kept.importance:
+            paths = list(next(iter(kept.importance.values())))
+            columns = [Column(head(name), [round(of[p], 3) for p in paths]) for name, of in kept.importance.items()]
+            print_table([Column("setting", paths), *columns], "importance, as shares of one")
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Print text as data: names may be no text at all, and stdout of a narrow encoding."""
+    import sys
+
+    encoding = sys.stdout.encoding or "utf-8"
+    for text in lines:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -1,0 +1,46 @@
+"""Trials of a sweep as a table, a row each, for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nnctl.sweep.result import TrialResult
+from nnctl.sweep.trial import write
+
+
+def trial_rows(results: Sequence[TrialResult]) -> list[dict[str, Any]]:
+    """Rows with the same columns: every setting by its path, every metric; None where a trial has none."""
+    paths = list(dict.fromkeys(path for result in results for path in result.trial.settings))
+    metrics = list(dict.fromkeys(name for result in results for name in result.metrics))
+    own = {"trial", "combination", "seed", "fold", "status", "seconds", "folder", *metrics}
+    # A searched seed is the run's; any other setting may have the name of a column.
+    heads = {path: f"setting {path}" if path in own else path for path in paths if path != "seed"}
+    return [
+        {
+            "trial": result.trial.number,
+            "combination": result.trial.combination,
+            "seed": result.trial.settings.get("seed", result.trial.seed),
+            "fold": None if result.trial.fold is None else result.trial.fold[0],
+            **{head: result.trial.settings.get(path) for path, head in heads.items()},
+            "status": result.status,
+            **{name: result.metrics.get(name) for name in metrics},
+            "seconds": result.seconds,
+            "folder": result.folder,
+        }
+        for result in results
+    ]
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Rows of equal keys as CSV under one header, an empty field for None; what is no scalar is as in a spec."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    lines: list[list[Any]] = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
+    for line in lines:
+        writer.writerow(write(value) if isinstance(value, dict | list | tuple | bool) else value for value in line)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
