@@ -20,8 +20,8 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
-    "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --quiet -q --help -h' ;;
-    "sweep show") echo '--format --best --csv --force --quiet -q --help -h' ;;
+    "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --export --quiet -q --help -h' ;;
+    "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -135,6 +135,7 @@ _nnctl_value() {
     "sweep -j") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
     "sweep --out") echo 'directory' ;;
+    "sweep --export") echo 'free' ;;
     "sweep --quiet") echo 'flag' ;;
     "sweep -q") echo 'flag' ;;
     "sweep --help") echo 'flag' ;;
@@ -142,6 +143,7 @@ _nnctl_value() {
     "sweep show --format") echo 'words table jsonl csv' ;;
     "sweep show --best") echo 'free' ;;
     "sweep show --csv") echo 'file' ;;
+    "sweep show --export") echo 'free' ;;
     "sweep show --force") echo 'flag' ;;
     "sweep show --quiet") echo 'flag' ;;
     "sweep show -q") echo 'flag' ;;

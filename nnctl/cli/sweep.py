@@ -75,6 +75,10 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="The sweep's folder; runs/<name>/sweep-<key> if absent.")
     ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="URL", help="At the end write it to a database, as a study of Optuna."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Train a spec with many settings and rank them.
@@ -118,6 +122,10 @@ def sweep(
         from nnctl.sweep.ensemble import require_one_split
 
         require_one_split(study)
+    if export is not None:
+        from nnctl.sweep.export import require_writable
+
+        require_writable(export)
     require_processes(jobs, study.count)
     executor = LocalProcesses(study.base, jobs)
     with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
@@ -132,6 +140,8 @@ def sweep(
         _conclude(study, ranked, table=sys.stdout.isatty(), quiet=quiet)
     if ranked is not None and study.sweep.ensemble is not None:
         _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
+    if ranked is not None and export is not None:
+        _export(study, export, quiet=quiet)
     _settle(study, results)
     if ranked is not None and ranked.ranking[0].status == "failed":
         columns = " and ".join(objective.column for objective in ranked.objectives)
@@ -139,6 +149,15 @@ def sweep(
             f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
             "rank by another column: --monitor"
         )
+
+
+def _export(study: Study, url: str, *, quiet: bool) -> None:
+    from nnctl.sweep.export import export
+    from nnctl.sweep.kept import read_kept
+
+    name = export(read_kept(study.folder), url)
+    if not quiet:
+        typer.echo(f"exported as the study {name}", err=True)
 
 
 def _settle(study: Study, results: list[TrialResult]) -> None:

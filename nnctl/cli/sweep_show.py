@@ -33,6 +33,9 @@ def show(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a row a trial, with all that is known; - is stdout."),
     ] = None,
+    export: Annotated[
+        str | None, typer.Option("--export", metavar="URL", help="Write it to a database, as a study of Optuna.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --csv overwrite FILE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -66,6 +69,12 @@ def show(
         with new_file(table, "--csv", force=force) as file:
             for text in csv_lines(trial_rows(kept.results)):
                 file.write(text.encode("utf-8", "surrogateescape"))
+    if export is not None:
+        from nnctl.sweep.export import export as write_study
+
+        name = write_study(kept, export)
+        if not quiet:
+            typer.echo(f"exported as the study {name}", err=True)
     if to_stdout:
         _print(csv_lines(trial_rows(kept.results)))
     else:

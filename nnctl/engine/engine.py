@@ -18,6 +18,7 @@ from nnctl.engine.chunks import NO_EXAMPLES, Chunk, PlacedExamples
 from nnctl.engine.evaluate import Passes
 from nnctl.engine.feed import Feed
 from nnctl.engine.initial import initial_state
+from nnctl.engine.kept import KeptNets
 from nnctl.engine.loaded import LoadedPlans
 from nnctl.engine.measures import Measures
 from nnctl.engine.memory import require_for_training
@@ -58,7 +59,7 @@ class Engine:
 
     seed: of initial weights and of the randomness inside the net.
     examples: size of the training set, the n in λ/n.
-    backend: overrides the spec's. threads: where the spec's backend says none.
+    backend: overrides the spec's. threads: where the spec's backend says none. kept: nets of runs before.
     """
 
     feed: Feed
@@ -73,8 +74,10 @@ class Engine:
         backend: str | None = None,
         threads: int | None = None,
         read_bytes: int = 0,
+        kept: KeptNets | None = None,
     ) -> None:
-        self.network = Network(spec, signature)
+        net = (kept or KeptNets()).of(spec, signature)
+        self.network = net.network
         if read_bytes:
             threads = beside_reading(self.network, threads, read_bytes)
         graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
@@ -100,7 +103,7 @@ class Engine:
             interface.EXAMPLES: np.array(examples, REAL),
         }
         self._storage = {**self._state.arrays, **{n: self._backend.to_device(array) for n, array in constants.items()}}
-        self._plans = LoadedPlans(self._backend, self._storage)
+        self._plans = LoadedPlans(net, self._backend, self._storage)
         self._passes = Passes(self.network, self._backend, self._plans)
         self.feed = Feed(self.network, self._backend)
 
@@ -255,6 +258,7 @@ def load_engine(
     threads: int | None = None,
     backend: str | None = None,
     read_bytes: int = 0,
+    kept: KeptNets | None = None,
 ) -> Engine:
     """The compiled net of a spec; see `Engine`. Raises SpecError, at the layer, where shapes do not fit.
 
@@ -270,6 +274,7 @@ def load_engine(
             backend=backend,
             threads=threads,
             read_bytes=read_bytes,
+            kept=kept,
         )
     except ShapeError as error:
         raise loaded.shape_error(error) from error

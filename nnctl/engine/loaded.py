@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from nnctl.backends.contract import Backend, Executable, Placed
 from nnctl.engine.chunks import PlacedExamples
+from nnctl.engine.kept import PlannedNet
 from nnctl.engine.memory import contents, require_for_plan
 from nnctl.errors import DeviceFull
 from nnctl.graph import interface
@@ -20,8 +21,8 @@ from nnctl.process.signals import leavable
 class LoadedPlans:
     """Executables by examples, graph and size of a batch. They live as long as the examples do."""
 
-    def __init__(self, backend: Backend, storage: Mapping[str, Placed]) -> None:
-        self._backend, self._storage = backend, storage
+    def __init__(self, net: PlannedNet, backend: Backend, storage: Mapping[str, Placed]) -> None:
+        self._net, self._backend, self._storage = net, backend, storage
         self._executables: WeakKeyDictionary[PlacedExamples, dict[tuple[str, int], Executable]] = WeakKeyDictionary()
 
     def of(
@@ -33,7 +34,7 @@ class LoadedPlans:
         if key not in loaded:
 
             def planned(size: int) -> Plan:
-                return self._backend.plan(graph, interface.sizes(size, examples.rows))
+                return self._net.plan(self._backend, graph, interface.sizes(size, examples.rows))
 
             def arena_of(size: int) -> int:
                 return planned(size).arena_bytes

@@ -47,7 +47,21 @@ def default_data(field: Field) -> Any:
 
 def dump_spec(spec: Spec) -> str:
     """YAML 1.2 text of a spec. `load_text` gives an equal spec; floats keep every bit."""
-    return dump_data(spec_to_dict(spec))
+    return "".join(_dump_part(name, value) for name, value in spec_to_dict(spec).items())
+
+
+_MOST = 256
+_written: dict[str, str] = {}
+"""Parts of specs as they were written: the trials of a sweep share all but a few, and YAML's emitter is slow."""
+
+
+def _dump_part(name: str, value: object) -> str:
+    key = f"{name} {value!r}"
+    if key not in _written:
+        if len(_written) == _MOST:
+            _written.clear()
+        _written[key] = dump_data({name: value})
+    return _written[key]
 
 
 def dump_data(data: object, *, flow: bool = False) -> str:

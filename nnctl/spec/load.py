@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from nnctl.errors import DataError, Diagnostic, Location, ShapeError, SpecError
@@ -35,6 +36,11 @@ class Loaded:
     folder: Path
     source: str
     tree: Node
+
+    @cached_property
+    def text(self) -> str:
+        """The resolved spec as YAML, every default written out."""
+        return dump_spec(self.spec)
 
     def locate(self, path: str) -> Location | None:
         """The location of the value at a path, or of the nearest part of the spec around it."""

@@ -70,6 +70,11 @@ class Study:
         return self.combinations * runs_of_each(self.sweep)
 
     @property
+    def key(self) -> str:
+        """The key of what decides the trials, in the name of the folder where no other is given."""
+        return _key(self.spec, self.sweep)
+
+    @property
     def several(self) -> bool:
         """True where a combination is trained more than once."""
         return runs_of_each(self.sweep) > 1

@@ -18,7 +18,7 @@ from nnctl import __version__
 from nnctl.analysis.overflow import far_example
 from nnctl.analysis.remedies import advice_on
 from nnctl.analysis.verdict import verdict
-from nnctl.data.dataset import Dataset, load_dataset
+from nnctl.data.dataset import Dataset
 from nnctl.data.source import Source
 from nnctl.data.stored.arrays import LazyRows
 from nnctl.engine.engine import Engine, load_engine
@@ -32,8 +32,9 @@ from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest
 from nnctl.runs.lock import Lock
 from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
-from nnctl.spec.load import Loaded, dump_spec, spec_to_dict
+from nnctl.spec.load import Loaded, spec_to_dict
 from nnctl.training.events import Event, Finished, Saved, Started
+from nnctl.training.kept import Kept
 from nnctl.training.loop import Loop, Pausing
 from nnctl.training.pretraining.greedy import pretrain
 from nnctl.training.resume import (
@@ -68,6 +69,7 @@ def train(
     stop: StopRequest | None = None,
     threads: int | None = None,
     chunk: int | None = None,
+    kept: Kept | None = None,
     pause: Pausing | None = None,
 ) -> Iterator[Event]:
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
@@ -75,22 +77,23 @@ def train(
     resume: go on with the run in `out`, or with the latest of that name, where there is one.
     stop: a wish to stop, looked at between chunks of steps. threads: of this process at
     most; for its steps, the spec's backend may say another number. chunk: steps in one, for
-    tests. No result depends on either. pause: where to save and end for now, with `Paused`; resumed,
-    the run is the one that never paused.
+    tests. kept: from runs before in this process. No result depends on these. pause: where to save and
+    end for now, with `Paused`; resumed, the run is the one that never paused.
     Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
     name = loaded.spec.name or "run"
+    kept = kept or Kept()
     folder = begun_folder(name, out) if resume else None
     if folder is None:
         try:
-            yield from _begin(loaded, name, out, stop, threads, chunk, pause)
+            yield from _begin(loaded, name, out, stop, threads, chunk, kept, pause)
         except RunThere:
             if not resume or out is None:
                 raise
             folder = RunFolder(out)  # of a process that was faster
     if folder is not None:
-        yield from _go_on(loaded, folder, out, stop, threads, chunk, pause)
+        yield from _go_on(loaded, folder, out, stop, threads, chunk, kept, pause)
 
 
 def _begin(
@@ -100,15 +103,16 @@ def _begin(
     stop: StopRequest | None,
     threads: int | None,
     chunk: int | None,
+    kept: Kept,
     pause: Pausing | None,
 ) -> Iterator[Event]:
     if out is not None:
         require_free(out)
-    data, engine = _prepare(loaded, threads)
+    data, engine = _prepare(loaded, threads, kept)
     transfer(loaded, engine)
     with claim(out) if out is not None else claim_next(name) as (folder, lock):
         folder.tidy()
-        folder.begin(dump_spec(loaded.spec), _origin(loaded, data, engine))
+        folder.begin(loaded.text, _origin(loaded, data, engine))
         if out is None:
             point_latest(folder)
         yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk, pause)
@@ -121,6 +125,7 @@ def _go_on(
     stop: StopRequest | None,
     threads: int | None,
     chunk: int | None,
+    kept: Kept,
     pause: Pausing | None,
 ) -> Iterator[Event]:
     refuse_changes(folder, loaded)
@@ -136,25 +141,26 @@ def _go_on(
                 {key: value for key, value in summary.items() if key != "files"}, str(folder.path), before=True
             )
             return
-        data, engine = _prepare(loaded, threads)
+        data, engine = _prepare(loaded, threads, kept)
         require_same(folder, loaded, data, engine)
         if last is None:
             transfer(loaded, engine)
         # The summary first: it knows the spec that it is the result of.
         remove_durably(folder.summary)
-        folder.change_spec(dump_spec(loaded.spec))
+        folder.change_spec(loaded.text)
         if out is None:
             point_latest(folder)
         yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk, pause)
 
 
 @leavable()
-def _prepare(loaded: Loaded, threads: int | None) -> tuple[Dataset, Engine]:
+def _prepare(loaded: Loaded, threads: int | None, kept: Kept) -> tuple[Dataset, Engine]:
     with loaded.pointing():
-        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+        data = kept.dataset(loaded)
     train = data.train.inputs
     read_bytes = train.nbytes // len(train) if isinstance(train, LazyRows) else 0
-    engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads, read_bytes=read_bytes)
+    engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads, read_bytes=read_bytes,
+                         kept=kept.nets)  # fmt: skip
     engine.assign({interface.of_data(name): array for name, array in data.statistics.items()})
     _refuse_lone_examples(loaded, engine, len(data.train))
     bind_other_splits(engine.feed, data)
@@ -203,7 +209,7 @@ def _train(
         "backend": engine.backend_name,
         "signature": asdict(data.signature),
         "spec": spec_to_dict(spec),
-        "spec_sha256": sha256(dump_spec(spec).encode()),
+        "spec_sha256": sha256(loaded.text.encode()),
     }
     # Through JSON once, so that what is compared and stored has one form.
     identity = json.loads(json.dumps(identity))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nnctl.cli import main
+from nnctl.data.dataset import load_dataset
 from nnctl.engine.engine import load_engine
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.evaluation import evaluate
@@ -69,7 +70,7 @@ def test_each_answer_is_that_to_the_sequence_alone(cell: str) -> None:
     run = open_run(Path("run"))
     together = list(predict(run, [Path("t.csv")]))
     assert [row["who"] for row in together] == [f"s{number}" for number in range(len(LENGTHS))]
-    inputs = session.load_dataset(run.loaded.spec.data, run.loaded.folder, 0).train.inputs[:]
+    inputs = load_dataset(run.loaded.spec.data, run.loaded.folder, 0).train.inputs[:]
     for row, length, whole in zip(together, LENGTHS, inputs, strict=True):
         alone = load_engine(
             run.loaded, replace(run.signature, input_shape=(length, 3)), examples=len(LENGTHS), backend="numpy"

@@ -8,6 +8,7 @@ import json
 import math
 import shutil
 import statistics
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -180,6 +181,60 @@ def test_a_sampler_that_learns_knows_what_it_proposed(tmp_path: Path, monkeypatc
     assert [result.trial for result in kept.results] == trials
     assert kept.counts == {"waiting": 15}
     assert (kept.objectives, kept.ranking) == ((), ())
+
+
+def test_export_is_a_study_that_optuna_reads(copy: Path, show, tmp_path: Path) -> None:
+    import optuna
+
+    shutil.rmtree(copy / "0014")
+    (copy / "0013" / "summary.json").unlink()
+    record_ending(copy, 12, "diverged", error="the cost is not finite", exit_code=4)
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    for _ in range(2):
+        done = show(copy, "--export", url)
+        assert done.code == 0
+    kept = read_kept(copy)
+    name = f"blobs-{kept.study.key}"
+    assert f"exported as the study {name}\n" in done.err
+    assert optuna.get_all_study_names(url) == [name]
+    study = optuna.load_study(study_name=name, storage=url)
+    assert study.metric_names == ["validation_cost", "parameters"]
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE"] * 12 + ["FAIL", "RUNNING"]
+    for trial, result in zip(study.trials, kept.results, strict=False):
+        assert (trial.user_attrs["trial"], trial.user_attrs["status"]) == (result.trial.number, result.status)
+        assert trial.user_attrs["seed"] == result.trial.seed
+        assert set(trial.params) == set(result.trial.settings)
+        if result.status == "finished":
+            assert trial.values == [result.metrics["validation_cost"], result.metrics["parameters"]]
+            assert len(trial.constraints) == 1
+
+
+def test_the_study_of_a_folder_is_the_one_that_wrote_it(folder: Path) -> None:
+    kept = read_kept(folder)
+    kept.study.require_claimed()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nix://a", "no such kind of database is known"),
+        ("://", "is no address of a database"),
+        ("postgresql+psycopg2://me:secret@host/x", "me:***@host/x: needs the package psycopg2, which is not installed"),
+        ("sqlite:////nowhere/at/all.db", "there is no folder /nowhere/at"),
+        ("text.db", "cannot be written: file is not a database"),
+    ],
+)
+def test_a_database_that_cannot_be_written(
+    folder: Path, show, url: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "psycopg2" in url and find_spec("psycopg2"):
+        pytest.skip("the driver is installed")
+    monkeypatch.chdir(tmp_path)
+    Path("text.db").write_text("no database at all, but a text that is long enough to be looked at" * 20)
+    done = show(folder, "--export", url)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
 
 
 @pytest.mark.parametrize("line", [("sweep", "./show"), ("sweep", "-j", "1", "--", "show")])

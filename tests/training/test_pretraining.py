@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nnctl.cli.predict import predict
+from nnctl.data.dataset import load_dataset
 from nnctl.data.formats.images import read_image
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.streams import Purpose
@@ -330,7 +331,7 @@ def test_samples_look_like_the_inputs() -> None:
     assert (samples <= 1).all()
     np.testing.assert_array_equal(samples, sample(opened, 200, steps=50))
     assert not np.array_equal(samples, sample(opened, 200, steps=50, seed=9))
-    data = session.load_dataset(opened.loaded.spec.data, Path(), 0)
+    data = load_dataset(opened.loaded.spec.data, Path(), 0)
     stored = as_stored(opened, samples)
     assert np.corrcoef(stored.mean(axis=0).ravel(), data.train.inputs.mean(axis=0).ravel())[0, 1] > 0.9
     with pytest.raises(UsageError, match="only nets with pretraining draw samples"):

@@ -18,7 +18,7 @@ from nnctl.runs import checkpoints as checkpoints_module
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sealed import FORMAT, sha256, write_record
 from nnctl.spec.load import Loaded, load_text
-from nnctl.training import loop, session
+from nnctl.training import kept, loop, session
 from nnctl.training.events import Event, Finished, Progress, Started
 from nnctl.training.signals import StopRequest
 
@@ -235,12 +235,12 @@ def test_a_damaged_checkpoint_is_named() -> None:
 
 def test_other_data_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     run(spec("schedule.epochs=2"), "out")
-    real = session.load_dataset
+    real = kept.load_dataset
 
     def other(source: Any, folder: Path, seed: int) -> Any:
         return real(source, folder, seed + 1)
 
-    monkeypatch.setattr(session, "load_dataset", other)
+    monkeypatch.setattr(kept, "load_dataset", other)
     with pytest.raises(RunError, match="the data is not what this run began with"):
         run(spec(), "out", resume=True)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cut_runs import cut_after
 
+from nnctl.data.dataset import load_dataset
 from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
@@ -62,7 +63,7 @@ def test_balanced_finds_a_rare_class(rare: Path) -> None:
 def test_the_reported_cost_is_the_weighted_one(rare: Path) -> None:
     rows = trained(rare / "w", "rare.npz, weights: w, validation: 0.25", NET.format(epochs=2))
     run = open_run(rare / "w")
-    data = session.load_dataset(run.loaded.spec.data, rare, run.loaded.spec.seed)
+    data = load_dataset(run.loaded.spec.data, rare, run.loaded.spec.seed)
     part = data.validation
     assert part is not None
     scores = run.scores(part.inputs)
@@ -105,7 +106,7 @@ def test_evaluation_of_a_run_leaves_out_what_is_left_out(tmp_path: Path) -> None
     trained(tmp_path / "two", data, f"{STEPS}\nseed: 3")
     runs = [open_run(tmp_path / name) for name in ("one", "two")]
     results = evaluate(runs, "validation", top_k=1)
-    labels = session.load_dataset(runs[0].loaded.spec.data, tmp_path, runs[0].loaded.spec.seed).splits["validation"]
+    labels = load_dataset(runs[0].loaded.spec.data, tmp_path, runs[0].loaded.spec.seed).splits["validation"]
     counted = int((labels.targets >= 0).sum())
     assert 10 <= counted < 60
     for column in ("cost", "accuracy", "f1", "roc_auc", "log_loss"):

@@ -28,6 +28,9 @@ from nnctl.process.cores import spread
 
 Array = NDArray[Any]
 
+_BRIEF = 0.002
+"""Seconds of a chunk that is not worth a thread."""
+
 
 class CompiledStep:
     """A compiled plan over its storage."""
@@ -42,11 +45,12 @@ class CompiledStep:
         self.batch = plan.batch
         self.seconds = 0.0
         """Of all chunks that have ended."""
+        self._steps = 0
         self._choice = choice
         self._pace = Pace(self.threads, choice.alone)
         _check_types(plan, storage)
         self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
-        self._source = generate(plan)
+        self._source = plan.source if isinstance(plan, CpuPlan) else generate(plan)
         self._fed = self._source.keys("feed")
         self._in_flight = False
         self._clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
@@ -75,7 +79,11 @@ class CompiledStep:
             table.aim(begins[0], begins[1], steps)
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
         self._in_flight = True
-        return ChunkInFlight(self, tables, steps, given, shaped)
+        return ChunkInFlight(self, tables, steps, given, shaped, at_once=len(tables) == 1 and self._is_brief(steps))
+
+    def _is_brief(self, steps: int) -> bool:
+        """True where so many steps take hardly longer than a thread takes to begin, as those before tell."""
+        return self.seconds * steps < _BRIEF * self._steps
 
     def run(self, table: ThreadTable, steps: int) -> int:
         """One thread's share of a chunk; the number of steps completed."""
@@ -86,6 +94,7 @@ class CompiledStep:
         """End a chunk: the next may start. seconds, completed: what it took for how many steps."""
         self._in_flight = False
         self.seconds += seconds
+        self._steps += completed
         self._pace.took(threads, seconds, completed)
 
     def _tables_of(self, threads: int) -> list[ThreadTable]:
@@ -135,7 +144,7 @@ class CompiledStep:
 
 
 class ChunkInFlight:
-    """A chunk of steps on threads of its own; the `Pending` of this backend."""
+    """A chunk of steps on threads of its own, or `at_once` on the calling one; the `Pending` of this backend."""
 
     def __init__(
         self,
@@ -144,6 +153,8 @@ class ChunkInFlight:
         steps: int,
         feeds: Mapping[str, Array],
         outputs: dict[str, Array],
+        *,
+        at_once: bool,
     ) -> None:
         self._executable = executable
         self._shares = len(tables)
@@ -159,6 +170,11 @@ class ChunkInFlight:
         self._abandoned = False
         # No daemons: a process that ends with a chunk in flight waits for it, for its code and memory must outlive it.
         self._threads: list[threading.Thread] = []
+        if at_once:
+            self._gate.set()
+            self._work(0, tables[0])
+            executable.land(1, self._seconds, self._completed)
+            return
         try:
             for number, table in enumerate(tables):
                 self._threads.append(threading.Thread(target=self._work, args=(number, table)))

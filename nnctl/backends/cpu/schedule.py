@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from nnctl.backends.codegen.inlining import inlined_nodes
+from nnctl.backends.cpu.codegen.source import StepSource, generate
 from nnctl.backends.cpu.division import DividedLaunch, Division
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.ownership import owning_nodes
@@ -38,6 +39,11 @@ class CpuPlan(Plan):
     def owned(self) -> Plan | None:
         """The same step with threads that own halves of weights. Made when asked for: seldom is it run."""
         return None if self.owning is None else self.owning()
+
+    @cached_property
+    def source(self) -> StepSource:
+        """Its generated code, which all that load the plan share."""
+        return generate(self)
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:

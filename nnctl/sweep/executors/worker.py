@@ -12,9 +12,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nnctl.spec.load import Loaded
     from nnctl.sweep.rungs import Watch
     from nnctl.training.events import Event, Record
+    from nnctl.training.kept import Kept
     from nnctl.training.signals import StopRequest
 
 FOR_MEMORY = "fewer trials at a time (-j), or a smaller net or batch; the same line again trains what is missing"
@@ -70,6 +72,12 @@ def work(base: Loaded, tasks: Connection) -> None:
     from nnctl.process.streams import prepare_streams
     from nnctl.training.signals import stop_on_signals
 
+    @cache
+    def kept() -> Kept:
+        from nnctl.training.kept import Kept
+
+        return Kept()
+
     prepare_streams()
     # Ctrl-C, and the end of a terminal, reach the whole group of processes; the parent alone answers them, by SIGTERM
     # to each worker.
@@ -82,7 +90,7 @@ def work(base: Loaded, tasks: Connection) -> None:
             tasks.send(Ready())
             while True:
                 task = tasks.recv()
-                tasks.send(train(base, task, stop))
+                tasks.send(train(base, task, stop, kept))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             if stop:
                 # What was left behind, as a compilation, is not waited for.
@@ -133,8 +141,8 @@ class _Place:
         """Do nothing."""
 
 
-def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
-    """Train a trial in this process; or go on with it, whoever began it."""
+def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
+    """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
@@ -150,7 +158,16 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest) -> Outcome:
                     from nnctl.training import session
 
                     loaded = load_trial(base, task.overrides)
-                events = session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1, pause=verdict.pause)
+                    known = None if kept is None else kept()
+                events = session.train(
+                    loaded,
+                    out=task.folder,
+                    resume=True,
+                    stop=stop,
+                    threads=1,
+                    pause=verdict.pause,
+                    kept=known,
+                )
                 ended = follow(events, [RunSink(), place])
                 if isinstance(ended, Finished):
                     return Trained(ended.summary)
