@@ -20,7 +20,7 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
-    "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --export --quiet -q --help -h' ;;
+    "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
@@ -135,6 +135,8 @@ _nnctl_value() {
     "sweep -j") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
     "sweep --out") echo 'directory' ;;
+    "sweep --from") echo 'free' ;;
+    "sweep --from-study") echo 'free' ;;
     "sweep --export") echo 'free' ;;
     "sweep --quiet") echo 'flag' ;;
     "sweep -q") echo 'flag' ;;

@@ -75,9 +75,18 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="The sweep's folder; runs/<name>/sweep-<key> if absent.")
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE|URL", help="A database with a study of Optuna, known results to begin with."
+        ),
+    ] = None,
+    from_study: Annotated[
+        str | None, typer.Option("--from-study", metavar="NAME", help="Of --from, where it holds several.")
+    ] = None,
     export: Annotated[
         str | None,
-        typer.Option("--export", metavar="URL", help="At the end write it to a database, as a study of Optuna."),
+        typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -93,7 +102,7 @@ def sweep(
     import sys
     from contextlib import closing
 
-    from nnctl.errors import Interrupted, RunError
+    from nnctl.errors import Interrupted, RunError, UsageError
     from nnctl.sweep import options, runner
     from nnctl.sweep.executors.local import LocalProcesses, require_processes
     from nnctl.sweep.results import write_results
@@ -116,7 +125,9 @@ def sweep(
         *map(options.space, space or ()),
         *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
     ]
-    study = read_study(spec, overrides, out)
+    if from_study is not None and from_ is None:
+        raise UsageError("--from-study names a study, and no database\n  --from study.db, or an address of one")
+    study = read_study(spec, overrides, out, None if from_ is None else (from_, from_study))
     if study.sweep.ensemble is not None:
         # Here and not above: the process that hands out trials has no use for what trains and judges nets.
         from nnctl.sweep.ensemble import require_one_split

@@ -197,6 +197,23 @@ class Asked(Record):
 
 
 @dataclass(frozen=True)
+class KnownTrial(Record):
+    """A trial of an existing study. chosen: the value of each path; values: of the objectives."""
+
+    chosen: dict[str, Any]
+    values: list[float]
+    excesses: list[float]
+
+
+@dataclass(frozen=True)
+class Known(Record):
+    """`known.json`: what a sampler that learns knew before its first proposal. study: the name it had."""
+
+    study: str
+    trials: list[KnownTrial]
+
+
+@dataclass(frozen=True)
 class Proposed(Record):
     """A proposal of a sampler that learns. chosen: its value for each path; attributes: its notes for itself."""
 

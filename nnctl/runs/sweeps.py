@@ -3,6 +3,7 @@
 runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
     sweep.json             the search and its spec: no other study writes its trials here
     asked.json             what the latest line asks for: how many trials, by which columns they are ranked
+    known.json             results that were known before, of an existing study
     results.json           the ranking, there once all trials are done
     0000/, 0001/, …        a run folder a trial
     ended/                 how trials ended that did not finish
@@ -23,6 +24,7 @@ from nnctl.runs.records import Results
 from nnctl.runs.sealed import read_record
 
 ASKED = "asked.json"
+KNOWN = "known.json"
 RESULTS = "results.json"
 
 

@@ -14,10 +14,10 @@ from nnctl.components.kinds.pruning import RungPruner
 from nnctl.errors import RunError, SpecError
 from nnctl.runs.endings import ending_of, status_of
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
-from nnctl.runs.records import Asked, Proposed, Search
+from nnctl.runs.records import Asked, Known, Proposed, Search
 from nnctl.runs.rows import evaluations
 from nnctl.runs.sealed import damaged, read_record
-from nnctl.runs.sweeps import ASKED
+from nnctl.runs.sweeps import ASKED, KNOWN
 from nnctl.spec.check.validate import validate
 from nnctl.spec.document import Sweep
 from nnctl.spec.dump import dump_data
@@ -25,9 +25,9 @@ from nnctl.spec.load import Loaded
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText
 from nnctl.sweep.analysis import Importance, importance
-from nnctl.sweep.known import ended_result
 from nnctl.sweep.objectives import Objective, objectives_of, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
+from nnctl.sweep.reached import ended_result
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.search import proposal_file
@@ -126,7 +126,8 @@ def _study(loaded: Loaded, folder: Path) -> Study:
     space = Space(loaded, sweep)
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     points, combinations = combinations_of(space, sweep, loaded.spec.seed)
-    return Study(loaded, loaded.spec, sweep, space, constraints, points, combinations, folder)
+    known = read_record(folder / KNOWN, Known) if os.path.lexists(folder / KNOWN) else None
+    return Study(loaded, loaded.spec, sweep, space, constraints, points, combinations, folder, known)
 
 
 def _trials(study: Study) -> Iterator[Trial]:

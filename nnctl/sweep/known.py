@@ -1,119 +1,145 @@
-"""Results of trials as they lie in a sweep's folder: of what has ended, or has reached the rung that is asked."""
+"""Trials of an existing study of Optuna, known results to a sampler that learns before its first proposal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+import logging
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from nnctl.runs.endings import ending_of, forget_ending, record_ending
-from nnctl.runs.folder import RunFolder
-from nnctl.runs.rows import evaluations
-from nnctl.runs.sweeps import measured
-from nnctl.sweep.executors.contract import Failed, Paused, Pruned, Trained
-from nnctl.sweep.result import TrialResult
-from nnctl.sweep.rungs import Watch, last_row
-from nnctl.sweep.study import Study
-from nnctl.sweep.trial import Trial
+from nnctl.components.base import Distribution
+from nnctl.components.kinds.running import Interval
+from nnctl.errors import SpecError, UsageError
+from nnctl.spec.messages.hints import did_you_mean
+from nnctl.spec.messages.synonyms import suggest
+from nnctl.sweep.learning import is_option
+from nnctl.sweep.objectives import Objective
+from nnctl.sweep.space import Space
+from nnctl.sweep.storage import opened
+
+if TYPE_CHECKING:
+    from optuna.study import Study as OptunaStudy
+    from optuna.trial import FrozenTrial
+
+OPTION = "--from"
+_LOGGER = logging.getLogger(__name__)
 
 
-def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult | None:
-    """The result that a trial has by its folder; None where it is to be trained, or trained on.
+class _UnfitError(Exception):
+    """A trial that is no point of the space, and why."""
 
-    Raises RunError where the folder is damaged.
+
+def read_known(
+    url: str, name: str | None, space: Space, objectives: Sequence[Objective], constraints: int
+) -> dict[str, Any]:
+    """The fields of `Known`: complete trials of a study whose parameters are a point of the space.
+
+    name: of the study, None where there is one alone. constraints: how many there are. Nothing is written or made.
+    How many trials are left out, and why, is logged. Raises UsageError where the database cannot be read, where its
+    objectives are others, or where no trial is left.
     """
-    folder = RunFolder(study.folder_of(trial))
-    summary = folder.finished()
-    until = None if watch is None else watch.until
-    if summary is not None:
-        if watch is not None and until is not None and summary["epochs"] > until:
-            return _at_rung(trial, folder, watch, "paused", until, summary["parameters"])
-        reached = {} if watch is None else watch.reached(evaluations(folder))
-        return TrialResult.of_summary(trial, folder.path, summary, reached)
-    ended = ending_of(study.folder, trial.number)
-    if ended is None:
-        return None
-    judged = ended["status"] == "pruned" and watch is not None and watch.pruner is not None
-    if ended["status"] == "diverged" or judged:
-        return ended_result(study, trial, watch, ended)
-    rung, parameters = ended["epoch"], ended["parameters"]
-    if watch is not None and until is not None and rung is not None and parameters is not None and rung >= until:
-        return _at_rung(trial, folder, watch, "paused", until, parameters)
-    return None
+    import optuna
+
+    with opened(url, OPTION, new=False) as storage:
+        names = optuna.get_all_study_names(storage)
+        study = optuna.load_study(study_name=_chosen(url, name, names), storage=storage)
+        _require_alike(study, objectives)
+        trials = study.get_trials(deepcopy=False)
+    left_out: Counter[str] = Counter()
+    found = []
+    for trial in trials:
+        try:
+            found.append(_known(trial, space, constraints))
+        except _UnfitError as unfit:
+            left_out[str(unfit)] += 1
+    reasons = ", ".join(f"{count} where {why}" for why, count in left_out.most_common())
+    if not found:
+        raise UsageError(
+            f"{OPTION}: none of the {len(trials)} trials of the study '{study.study_name}' is a known result here"
+            + (f": {reasons}" if reasons else "")
+        )
+    rest = f"; left out: {reasons}" if left_out else ""
+    _LOGGER.info("%d of %d trials of the study '%s' are known%s", len(found), len(trials), study.study_name, rest)
+    return {"study": study.study_name, "trials": found}
 
 
-def ended_result(study: Study, trial: Trial, watch: Watch | None, ended: Mapping[str, Any]) -> TrialResult:
-    """The result that a record says. ended: the fields of `Ended`. Raises RunError."""
-    folder = RunFolder(study.folder_of(trial))
-    status, rung, parameters = ended["status"], ended["epoch"], ended["parameters"]
-    if status in ("diverged", "failed"):
-        return _failed(trial, folder, watch, Failed(status, ended["error"] or "", ended["exit_code"], epochs=rung or 0))
-    if watch is None or rung is None or parameters is None:
-        return TrialResult(trial, str(folder.path), status, rung=rung)
-    return _at_rung(trial, folder, watch, status, rung, parameters)
+def _chosen(url: str, name: str | None, names: Sequence[str]) -> str:
+    if not names:
+        raise UsageError(f"{OPTION}: the database holds no study")
+    if name is None and len(names) > 1:
+        raise UsageError(f"{OPTION}: the database holds several studies: {_some(names)}\n  --from-study names one")
+    if name is not None and name not in names:
+        hint = did_you_mean(suggest(name, names)) or f"it holds {_some(names)}"
+        raise UsageError(f"--from-study: the database holds no study '{name}'\n  {hint}")
+    return name if name is not None else names[0]
 
 
-def result_of(
-    study: Study, trial: Trial, watch: Watch | None, outcome: Trained | Paused | Pruned | Failed
-) -> TrialResult:
-    """The result of a trial whose outcome this is, which is recorded beside it where it may be relied on."""
-    folder = RunFolder(study.folder_of(trial))
-    if isinstance(outcome, Trained):
-        reached = {} if watch is None else watch.reached(evaluations(folder))
-        return TrialResult.of_summary(trial, folder.path, outcome.summary, reached)
-    if isinstance(outcome, Failed):
-        if not outcome.again:
-            diverged = outcome.status == "diverged"
-            record_ending(
-                study.folder,
-                trial.number,
-                "diverged" if diverged else "failed",
-                epoch=outcome.epochs if diverged else None,
-                error=outcome.message,
-                exit_code=outcome.exit_code,
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + rest
+
+
+def _require_alike(study: OptunaStudy, objectives: Sequence[Objective]) -> None:
+    """Raise UsageError where the study does not have the sweep's number of objectives and their directions."""
+    from optuna.study import StudyDirection
+
+    said = f"{OPTION}: the study '{study.study_name}'"
+    if len(study.directions) != len(objectives):
+        columns = ", ".join(objective.column for objective in objectives)
+        raise UsageError(f"{said} has {len(study.directions)} objectives, and the sweep {len(objectives)}: {columns}")
+    for place, (direction, objective) in enumerate(zip(study.directions, objectives, strict=True)):
+        if (direction is StudyDirection.MAXIMIZE) != objective.higher_is_better:
+            better = "higher" if objective.higher_is_better else "lower"
+            raise UsageError(
+                f"{said} is to {direction.name.lower()} its objective {place}, and of {objective.column} "
+                f"{better} is better\n  --monitor names another column"
             )
-        return _failed(trial, folder, watch, outcome)
-    status: Literal["paused", "pruned"] = "paused" if isinstance(outcome, Paused) else "pruned"
-    record_ending(study.folder, trial.number, status, epoch=outcome.rung, parameters=outcome.parameters)
-    assert watch is not None
-    return _at_rung(trial, folder, watch, status, outcome.rung, outcome.parameters)
 
 
-def settle(study: Study, result: TrialResult) -> None:
-    """Let the record of a trial say what its final result is: others decide on those that wait, or never begin."""
-    if result.status == "pruned":
-        parameters = result.metrics.get("parameters")
-        record_ending(study.folder, result.trial.number, "pruned", epoch=result.rung, parameters=parameters)
-    elif result.status == "finished":
-        forget_ending(study.folder, result.trial.number)
+def _known(trial: FrozenTrial, space: Space, constraints: int) -> dict[str, Any]:
+    """The fields of `KnownTrial`. Raises _UnfitError."""
+    if trial.values is None or trial.state.name != "COMPLETE":
+        raise _UnfitError("it is not complete")
+    if not all(map(math.isfinite, trial.values)):
+        raise _UnfitError("a value is not finite")
+    excesses = list(trial.constraints.values())
+    if len(excesses) != constraints:
+        raise _UnfitError(f"there are {len(excesses)} constraints, not {constraints}")
+    unknown = sorted(set(trial.params) - set(space.distributions))
+    if unknown:
+        raise _UnfitError(f"'{unknown[0]}' is not searched")
+    chosen: dict[str, object] = {}
+
+    def choose(path: str, distribution: Distribution) -> object:
+        if path not in trial.params:
+            raise _UnfitError(f"'{path}' is missing")
+        chosen[path] = _fitting(path, distribution, trial.params[path])
+        return chosen[path]
+
+    try:
+        space.point(choose)
+    except SpecError as error:
+        raise _UnfitError("a formula has no value") from error
+    unused = sorted(set(trial.params) - set(chosen))
+    if unused:
+        raise _UnfitError(f"'{unused[0]}' is there against its condition")
+    return {"chosen": chosen, "values": list(trial.values), "excesses": excesses}
 
 
-def _failed(trial: Trial, folder: RunFolder, watch: Watch | None, outcome: Failed) -> TrialResult:
-    diverged = watch is not None and outcome.status == "diverged"
-    return TrialResult(
-        trial,
-        str(folder.path),
-        outcome.status,
-        error=outcome.message,
-        exit_code=outcome.exit_code,
-        again=outcome.again,
-        reached=watch.reached(evaluations(folder), outcome.epochs) if watch is not None and diverged else {},
-    )
-
-
-def _at_rung(
-    trial: Trial, folder: RunFolder, watch: Watch, status: Literal["paused", "pruned"], rung: int, parameters: int
-) -> TrialResult:
-    """The result of a trial at a rung, with the numbers of its last row there."""
-    rows = evaluations(folder)
-    row = last_row(rows, rung) or {}
-    seconds = row.get("seconds")
-    return TrialResult(
-        trial,
-        str(folder.path),
-        status,
-        monitored=watch.objective.column,
-        metrics={**measured(row), "parameters": parameters},
-        seconds=seconds if isinstance(seconds, int | float) else None,
-        rung=rung,
-        reached=watch.reached(rows, rung),
-    )
+def _fitting(path: str, distribution: Distribution, value: Any) -> object:
+    """The value as the sweep has it. Raises _UnfitError where it is outside the range, or none of the values."""
+    support = distribution.support()
+    if not isinstance(support, Interval):
+        for option in support.options:
+            if is_option(value, option):
+                return option
+        raise _UnfitError(f"'{path}' is none of the values")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not support.low <= value <= support.high:
+        raise _UnfitError(f"'{path}' is outside its range")
+    if support.step is not None:
+        steps = (value - support.low) / support.step
+        if abs(steps - round(steps)) > 1e-6:
+            raise _UnfitError(f"'{path}' is between two steps")
+        value = support.low + round(steps) * support.step
+    return int(value) if support.whole else float(value)

@@ -69,6 +69,22 @@ class Learner:
             self._study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=0))
         self._numbers: dict[int, int] = {}
 
+    def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
+        """Learn a result that was known before anything is proposed."""
+        from optuna.trial import TrialState, create_trial
+
+        made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
+        with quiet():
+            self._study.add_trial(
+                create_trial(
+                    state=TrialState.COMPLETE,
+                    values=None if reached.values is None else list(reached.values),
+                    params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
+                    distributions={path: optuna_distribution(law) for path, law in made.items()},
+                    system_attrs={f"constraints:{index}": excess for index, excess in enumerate(reached.excesses)},
+                )
+            )
+
     def propose(self, combination: int) -> Proposal:
         """The proposal for a combination, from the results told so far."""
         with quiet():
@@ -176,6 +192,12 @@ def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> obje
 
 def _as_parameter(distribution: Distribution, value: object) -> object:
     return value if isinstance(distribution.support(), Interval) else _option(value)
+
+
+def is_option(parameter: object, value: object) -> bool:
+    """True where a parameter of Optuna's says a value of a choice: numbers by their amount, the rest by its text."""
+    said, option = parameter, _option(value)
+    return said == option and isinstance(said, bool) == isinstance(option, bool)
 
 
 def _option(value: object) -> CategoricalChoiceType:

@@ -15,7 +15,7 @@ from nnctl.runs.records import Clock
 from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
 from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, TrialTask
-from nnctl.sweep.known import known_result, result_of, settle
+from nnctl.sweep.reached import known_result, result_of, settle
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study

@@ -57,6 +57,8 @@ class Search:
         if isinstance(study.sweep.sampler, LearningSampler):
             better = [objective.higher_is_better for objective in self._objectives]
             self._learner = Learner(study.sweep.sampler, study.space, study.spec.seed, better)
+            for known in study.known["trials"] if study.known is not None else ():
+                self._learner.learn(known["chosen"], Reached(known["values"], known["excesses"]))
 
     def following(self) -> Trial | None:
         """The next trial that may be trained, as far as `watch` says; None where it depends on trials under way.

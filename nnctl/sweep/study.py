@@ -17,9 +17,9 @@ from nnctl.components.samplers import Grid
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
-from nnctl.runs.records import Search
+from nnctl.runs.records import Known, Search
 from nnctl.runs.sealed import digest, read_record, write_record
-from nnctl.runs.sweeps import ASKED, trial_folder
+from nnctl.runs.sweeps import ASKED, KNOWN, trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
@@ -29,8 +29,9 @@ from nnctl.spec.variants import Variants
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
 from nnctl.sweep.formula import Formula
+from nnctl.sweep.known import read_known
 from nnctl.sweep.learning import require_package
-from nnctl.sweep.objectives import PARAMETERS, read_constraints
+from nnctl.sweep.objectives import PARAMETERS, objectives_ahead, read_constraints
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial, write
 from nnctl.training.specs import open_spec
@@ -48,6 +49,7 @@ class Study:
     while the sweep runs changes none of them.
     points: of every combination; where proposals learn, random ones, to check the space by.
     combinations: how many there will be.
+    known: the fields of `Known`, results that a sampler which learns begins with; None where there are none.
     """
 
     base: Loaded
@@ -58,6 +60,7 @@ class Study:
     points: Sequence[Point]
     combinations: int
     folder: Path
+    known: Mapping[str, Any] | None = None
 
     @property
     def learns(self) -> bool:
@@ -72,7 +75,7 @@ class Study:
     @property
     def key(self) -> str:
         """The key of what decides the trials, in the name of the folder where no other is given."""
-        return _key(self.spec, self.sweep)
+        return _key(self.spec, self.sweep, self.known)
 
     @property
     def several(self) -> bool:
@@ -99,7 +102,7 @@ class Study:
         if os.path.lexists(self.folder / STUDY):
             self.require_claimed()
             remove_leftovers(self.folder)
-            write_record(self.folder / ASKED, self._asked)
+            self._note()
             return
         if not free:
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
@@ -107,7 +110,13 @@ class Study:
         make_folder(self.folder)
         remove_leftovers(self.folder)
         write_record(self.folder / STUDY, self._content)
+        self._note()
+
+    def _note(self) -> None:
+        """Write what the line asks for, and what was known before."""
         write_record(self.folder / ASKED, self._asked)
+        if self.known is not None:
+            write_record(self.folder / KNOWN, self.known)
 
     def require_there(self) -> None:
         """Raise RunError where the folder is gone."""
@@ -131,7 +140,7 @@ class Study:
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        return {"nnctl": "sweep", **_search(self.spec, self.sweep)}
+        return {"nnctl": "sweep", **_search(self.spec, self.sweep, self.known)}
 
     @property
     def _asked(self) -> dict[str, Any]:
@@ -143,9 +152,13 @@ class Study:
         }
 
 
-def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
+def read_study(
+    given: Path, overrides: Sequence[str], out: Path | None = None, source: tuple[str, str | None] | None = None
+) -> Study:
     """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
 
+    source: a database and the name of a study in it, if several, whose results a sampler that learns begins with.
+    What was read of it lies in the sweep's folder: with that as `out` it is not needed again.
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
     loaded = open_spec(given, overrides)
@@ -159,14 +172,35 @@ def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -
     if isinstance(sweep.sampler, LearningSampler):
         require_package(sweep.sampler)
     points, combinations = combinations_of(space, sweep, spec.seed)
+    known = _known(loaded, sweep, space, len(constraints), source, out)
     base = _without_settings(loaded)
-    folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
-    study = Study(base, spec, sweep, space, constraints, points, combinations, folder)
+    folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep, known)}"
+    study = Study(base, spec, sweep, space, constraints, points, combinations, folder, known)
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     _check(base, study.samples(), tuple(sweep.space))
     return study
+
+
+def _known(
+    loaded: Loaded,
+    sweep: Sweep,
+    space: Space,
+    constraints: int,
+    source: tuple[str, str | None] | None,
+    out: Path | None,
+) -> Mapping[str, Any] | None:
+    """The results to begin with: of a database, or those that the folder of the sweep has of one."""
+    if source is None:
+        kept = None if out is None else out / KNOWN
+        return read_record(kept, Known) if kept is not None and os.path.lexists(kept) else None
+    if not isinstance(sweep.sampler, LearningSampler):
+        raise UsageError(
+            f"--from: the sampler {sweep.sampler.type} learns from no results\n  --sampler tpe does; so do gp and cmaes"
+        )
+    url, name = source
+    return read_known(url, name, space, objectives_ahead(loaded), constraints)
 
 
 def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
@@ -356,7 +390,7 @@ def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
     return replace(diagnostic, location=location, related=tuple((name(at), said) for at, said in diagnostic.related))
 
 
-def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
+def _search(spec: Spec, sweep: Sweep, known: Mapping[str, Any] | None) -> dict[str, Any]:
     """The content of `sweep.json`: all that decides what trial k is. Trials may grow in number in the same folder."""
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
     content = {
@@ -369,6 +403,7 @@ def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
             "objectives": sweep.objectives,
             "constraints": sweep.constraints,
             "pruner": None if sweep.pruner is None else to_data(sweep.pruner),
+            **({} if known is None else {"known": digest(known)}),
         }
         if isinstance(sweep.sampler, LearningSampler) or sweep.pruner is not None
         else None,
@@ -379,5 +414,5 @@ def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
     return dict(json.loads(json.dumps(content)))
 
 
-def _key(spec: Spec, sweep: Sweep) -> str:
-    return digest(_search(spec, sweep))[:12]
+def _key(spec: Spec, sweep: Sweep, known: Mapping[str, Any] | None) -> str:
+    return digest(_search(spec, sweep, known))[:12]
