@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -175,6 +175,7 @@ complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l 
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l space -x -d 'Draw from this range, or a distribution; repeatable'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l trials -x -d 'Points of what --space names; more go on'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l sampler -x -d 'random, qmc, grid; tpe, gp and cmaes learn from results'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l pruner -x -d 'median, percentile, patience, halving, hyperband, wilcoxon'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l seeds -x -d 'Train each combination with N seeds; ranks means'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'

@@ -40,6 +40,10 @@ def sweep(
         str | None,
         typer.Option("--sampler", metavar="NAME", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
     ] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option("--pruner", metavar="NAME", help="median, percentile, patience, halving, hyperband, wilcoxon."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
     ] = None,
@@ -108,6 +112,7 @@ def sweep(
     shortcuts = {
         "sweep.sampler": sampler,
         "sweep.trials": trials,
+        "sweep.pruner": pruner,
         "sweep.seeds": seeds,
         "sweep.folds": folds,
         "sweep.monitor": options.listing(monitor),
@@ -149,7 +154,7 @@ def sweep(
     if ranked is not None and export is not None:
         _export(study, export, quiet=quiet)
     _settle(study, results)
-    if ranked is not None and ranked.ranking[0].means is None:
+    if ranked is not None and ranked.ranking[0].status == "failed":
         columns = " and ".join(objective.column for objective in ranked.objectives)
         raise RunError(
             f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
@@ -175,7 +180,7 @@ def _settle(study: Study, results: list[TrialResult]) -> None:
         typer.echo(f"{of_all} could not be trained; the same line again goes on with them", err=True)
         raise typer.Exit(failed[0].exit_code)
     if all(result.status != "finished" for result in results):
-        raise typer.Exit(results[0].exit_code)
+        raise typer.Exit(next((result.exit_code for result in results if result.exit_code), 0))
 
 
 def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterator[TrialResult]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnctl.components.kinds.pruning import Pruner, RungPruner, SeriesPruner
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.components.samplers import Grid
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
@@ -30,7 +31,7 @@ from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.known import read_known
 from nnctl.sweep.learning import require_package
-from nnctl.sweep.objectives import objectives_ahead, read_constraints
+from nnctl.sweep.objectives import PARAMETERS, objectives_ahead, read_constraints
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial, write
 from nnctl.training.specs import open_spec
@@ -63,7 +64,7 @@ class Study:
 
     @property
     def learns(self) -> bool:
-        """True where what is tried depends on results."""
+        """True where proposals depend on results."""
         return isinstance(self.sweep.sampler, LearningSampler)
 
     @property
@@ -164,6 +165,7 @@ def read_study(
     spec = loaded.spec
     sweep = spec.sweep or Sweep()
     require_sense(sweep)
+    _require_rungs(loaded, sweep)
     _require_distinct(loaded, sweep)
     space = Space(loaded, sweep)
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
@@ -229,6 +231,8 @@ def require_sense(sweep: Sweep) -> None:
         )
     if isinstance(sweep.sampler, LearningSampler):
         _require_sense_to_learn(sweep, sweep.sampler)
+    if sweep.pruner is not None:
+        _require_sense_to_prune(sweep, sweep.pruner)
     folded = [path for path in searched if path in ("data", "data.fold", "data.validation")]
     if sweep.folds is not None and folded:
         raise UsageError(
@@ -254,6 +258,38 @@ def _require_sense_to_learn(sweep: Sweep, sampler: LearningSampler) -> None:
     if len(sweep.objectives) > 1 and not sampler.several:
         raise UsageError(
             f"sweep: the sampler {sampler.type} has one objective, and monitor names several\n  tpe takes several"
+        )
+
+
+def _require_sense_to_prune(sweep: Sweep, pruner: Pruner) -> None:
+    """Raise UsageError where there is nothing that a pruner could compare by."""
+    if len(sweep.objectives) > 1:
+        raise UsageError(
+            f"sweep: the pruner {pruner.type} compares by one objective, and monitor names several\n"
+            "  leave the pruner out, or rank by one"
+        )
+    unseen = [column for column in sweep.objectives if column == PARAMETERS or column.startswith("test_")]
+    if unseen:
+        raise UsageError(
+            f"sweep: the pruner {pruner.type} looks at trials while they train, and {unseen[0]} is known at their end\n"
+            "  rank by a column of the validation split, or leave the pruner out"
+        )
+    if isinstance(pruner, SeriesPruner) and runs_of_each(sweep) == 1:
+        raise UsageError(
+            f"sweep: the pruner {pruner.type} compares the runs of a combination, and each has one\n"
+            "  --seeds 5, or --folds 5, gives it several"
+        )
+
+
+def _require_rungs(loaded: Loaded, sweep: Sweep) -> None:
+    """Raise SpecError where no rung of the pruner is before the end of a run."""
+    pruner, epochs = sweep.pruner, loaded.spec.schedule.epochs
+    if isinstance(pruner, RungPruner) and not pruner.rungs_before(epochs):
+        named = "rungs" if pruner.rungs is not None else "first"
+        raise loaded.error(
+            f"sweep.pruner.{named}",
+            f"the pruner has no rung before the end of a run, after {epochs} epoch{'s' if epochs > 1 else ''}",
+            hint="name an earlier rung, or train longer: schedule.epochs",
         )
 
 
@@ -362,9 +398,14 @@ def _search(spec: Spec, sweep: Sweep, known: Mapping[str, Any] | None) -> dict[s
         **{kind: [[path, to_data(value)] for path, value in getattr(sweep, kind).items()]
            for kind in ("grid", "space", "only", "derived")},
         "sampler": to_data(sweep.sampler),
-        "learning": {"lag": sweep.lag, "objectives": sweep.objectives, "constraints": sweep.constraints,
-                     **({} if known is None else {"known": digest(known)})}
-        if isinstance(sweep.sampler, LearningSampler)
+        "learning": {
+            "lag": sweep.lag,
+            "objectives": sweep.objectives,
+            "constraints": sweep.constraints,
+            "pruner": None if sweep.pruner is None else to_data(sweep.pruner),
+            **({} if known is None else {"known": digest(known)}),
+        }
+        if isinstance(sweep.sampler, LearningSampler) or sweep.pruner is not None
         else None,
         "seeds": sweep.seeds,
         "folds": sweep.folds,
