@@ -211,7 +211,7 @@ def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     names = [contender.name for contender in CONTENDERS]
     lines = [f"| problem | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
     for row in rows:
-        cells = [_mean(best(row["values"][name])) if name in row["values"] else "no torch" for name in names]
+        cells = [_mean(best(row["values"][name])) if name in row["values"] else "–" for name in names]
         lines.append(f"| {row['problem']} | {' | '.join(cells)} |")
     heads = " | ".join(f"{ours} / {theirs}" for ours, theirs in PAIRS)
     lines += ["", f"| problem | {heads} |", "|---|" + "---|" * len(PAIRS)]
@@ -222,7 +222,7 @@ def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _ratio_cell(values: Mapping[str, Sequence[Sequence[float]]], ours: str, theirs: str) -> str:
     if ours not in values or theirs not in values:
-        return "no torch"
+        return "–"
     mean, low, high = ratio(best(values[ours]), best(values[theirs]))
     mark = "**" if high < 1.0 or low > 1.0 else ""
     return f"{mark}{mean:.2f}{mark} ({low:.2f}–{high:.2f})"
@@ -244,7 +244,8 @@ def main(arguments: Sequence[str]) -> None:
     if options.quick:
         options.repetitions, options.trials, options.jobs = 2, 2, 1
     of_gp = options.repetitions if options.gp_repetitions is None else options.gp_repetitions
-    repetitions = {c: of_gp if c.sampler == "gp" else options.repetitions for c in CONTENDERS if c.installed}
+    counts = {c: of_gp if c.sampler == "gp" else options.repetitions for c in CONTENDERS if c.installed}
+    repetitions = {contender: count for contender, count in counts.items() if count}
     result = machine()
     with tempfile.TemporaryDirectory() as folder:
         done = options.done or Path(folder) / "done.jsonl"
@@ -260,4 +261,8 @@ def main(arguments: Sequence[str]) -> None:
     if not (options.no_save or options.quick or options.only):
         kept = {"repetitions": options.repetitions, "gp_repetitions": of_gp, "trials": options.trials}
         packages = versions(("nnctl", "numpy", "optuna", "torch"))
-        keep("search", result | kept | {"versions": packages, "rows": rows}, "\n".join(lines))
+        found_best = [
+            {"problem": row["problem"], "best": {name: best(values) for name, values in row["values"].items()}}
+            for row in rows
+        ]
+        keep("search", result | kept | {"versions": packages, "rows": found_best}, "\n".join(lines))

@@ -20,7 +20,7 @@ _nnctl_options() {
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
-    "sweep") echo '--grid --space --trials --sampler --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --export --quiet -q --help -h' ;;
+    "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
@@ -125,6 +125,7 @@ _nnctl_value() {
     "sweep --space") echo 'free' ;;
     "sweep --trials") echo 'free' ;;
     "sweep --sampler") echo 'free' ;;
+    "sweep --pruner") echo 'free' ;;
     "sweep --seeds") echo 'free' ;;
     "sweep --folds") echo 'free' ;;
     "sweep --monitor") echo 'free' ;;
@@ -135,6 +136,8 @@ _nnctl_value() {
     "sweep --on") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
     "sweep --out") echo 'directory' ;;
+    "sweep --from") echo 'free' ;;
+    "sweep --from-study") echo 'free' ;;
     "sweep --export") echo 'free' ;;
     "sweep --quiet") echo 'flag' ;;
     "sweep -q") echo 'flag' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -175,6 +175,7 @@ complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l 
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l space -x -d 'Draw from this range, or a distribution; repeatable'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l trials -x -d 'Points of what --space names; more go on'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l sampler -x -d 'random, qmc, grid; tpe, gp and cmaes learn from results'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l pruner -x -d 'median, percentile, patience, halving, hyperband, wilcoxon'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l seeds -x -d 'Train each combination with N seeds; ranks means'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l folds -x -d 'Cross-validate, K runs, each validated on its own part; ranks means'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'
@@ -184,6 +185,8 @@ complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l 
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l on -x -d 'local, a Dask scheduler dask,//HOST,8786, or slurm.yaml'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder; runs/<name>/sweep-<key> if absent'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l from -x -d 'A database with a study of Optuna, known results to begin with'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l from-study -x -d 'Of --from, where it holds several'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l export -x -d 'At the end write it to a database, as a study of Optuna'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show' -l help -s h -d 'Show this message and exit'

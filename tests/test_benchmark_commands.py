@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
-from benchmarks import augmented, command, commands, neighbours, starts, tasks
+from benchmarks import augmented, command, commands, neighbours, starts, sweeps, tasks
 
 
 def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path: Path) -> None:
@@ -111,3 +111,17 @@ def test_augmentations_are_timed_beside_an_epoch_without(capsys: pytest.CaptureF
 def test_what_augmentations_cost_too_much_stands_in_bold() -> None:
     rows = [{"augment": name, "wall_s": [2e-6, 1e-6 * f], "processor_s": [1e-6]} for name, f in (("a", 1), ("b", 1.2))]
     assert augmented.lines_of(rows)[2:] == ["| a | 1 | 1.00 | 1 | 1.00 |", "| b | 1.2 | **1.20** | 1 | 1.00 |"]
+
+
+@pytest.mark.compile
+@pytest.mark.slow
+def test_sweeps_are_trained_gone_on_with_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    sweeps.main(["--quick"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " trials " in line]
+    assert [cells[0] for cells in rows] == [
+        "| 2 trials of XOR, trained",
+        "| 3 trials of XOR, trained",
+        "| 3 trials trained before, gone on with",
+        "| 3 trials trained before, shown",
+    ]
+    assert all(float(cells[1]) > 0 for cells in rows)

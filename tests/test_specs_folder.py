@@ -28,6 +28,7 @@ ELSEWHERE = {
     "activation": {"step"},  # has no gradient to train through
     "distribution": set(components("distribution")),
     "sampler": set(components("sampler")),
+    "pruner": set(components("pruner")),
     "backend": set(components("backend")),
 }
 """Components that no spec of the folder needs to show, by kind."""

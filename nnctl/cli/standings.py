@@ -25,6 +25,7 @@ def trial_row(result: TrialResult, objectives: Sequence[str]) -> dict[str, Any]:
         "fold": None if result.trial.fold is None else result.trial.fold[0],
         "settings": dict(result.trial.settings),
         "status": result.status,
+        "rung": result.rung,
         "monitor": list(columns) if several else next(iter(columns), None),
         "value": values if several else next(iter(values), None),
         "metrics": dict(result.metrics),
@@ -43,6 +44,7 @@ def standing_rows(
     """
     paths = dict.fromkeys(path for standing in ranking for path in standing.settings)
     constrained = any(standing.excesses for standing in ranking)
+    pruned = any(standing.status == "pruned" for standing in ranking)
     rows: list[dict[str, Any]] = []
     for standing in ranking:
         row: dict[str, Any] = dict(paths) | dict(standing.settings)
@@ -53,10 +55,14 @@ def standing_rows(
             if several and intervals:
                 own["± 95 %" if len(objectives) == 1 else f"± 95 % of {column}"] = standing.intervals
             row |= {name: numbers and numbers[column] for name, numbers in own.items()}
+            if standing.reached is not None:
+                row[column] = standing.reached
         if len(objectives) > 1:
             row["front"] = standing.front
         if constrained:
             row["meets constraints"] = standing.feasible
+        if pruned:
+            row["pruned after"] = standing.step if standing.status == "pruned" else None
         rows.append({**row, "failed": standing.failed, "trials": list(standing.trials)})
     return rows
 

@@ -40,6 +40,10 @@ def sweep(
         str | None,
         typer.Option("--sampler", metavar="NAME", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
     ] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option("--pruner", metavar="NAME", help="median, percentile, patience, halving, hyperband, wilcoxon."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
     ] = None,
@@ -79,9 +83,18 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="The sweep's folder; runs/<name>/sweep-<key> if absent.")
     ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FILE|URL", help="A database with a study of Optuna, known results to begin with."
+        ),
+    ] = None,
+    from_study: Annotated[
+        str | None, typer.Option("--from-study", metavar="NAME", help="Of --from, where it holds several.")
+    ] = None,
     export: Annotated[
         str | None,
-        typer.Option("--export", metavar="URL", help="At the end write it to a database, as a study of Optuna."),
+        typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
@@ -97,7 +110,7 @@ def sweep(
     import sys
     from contextlib import closing
 
-    from nnctl.errors import Interrupted, RunError
+    from nnctl.errors import Interrupted, RunError, UsageError
     from nnctl.sweep import options, runner
     from nnctl.sweep.executors.choice import open_executor
     from nnctl.sweep.results import write_results
@@ -107,6 +120,7 @@ def sweep(
     shortcuts = {
         "sweep.sampler": sampler,
         "sweep.trials": trials,
+        "sweep.pruner": pruner,
         "sweep.seeds": seeds,
         "sweep.folds": folds,
         "sweep.monitor": options.listing(monitor),
@@ -119,7 +133,9 @@ def sweep(
         *map(options.space, space or ()),
         *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
     ]
-    study = read_study(spec, overrides, out)
+    if from_study is not None and from_ is None:
+        raise UsageError("--from-study names a study, and no database\n  --from study.db, or an address of one")
+    study = read_study(spec, overrides, out, None if from_ is None else (from_, from_study))
     if study.sweep.ensemble is not None:
         # Here and not above: the process that hands out trials has no use for what trains and judges nets.
         from nnctl.sweep.ensemble import require_one_split
@@ -145,7 +161,7 @@ def sweep(
     if ranked is not None and export is not None:
         _export(study, export, quiet=quiet)
     _settle(study, results)
-    if ranked is not None and ranked.ranking[0].means is None:
+    if ranked is not None and ranked.ranking[0].status == "failed":
         columns = " and ".join(objective.column for objective in ranked.objectives)
         raise RunError(
             f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
@@ -171,7 +187,7 @@ def _settle(study: Study, results: list[TrialResult]) -> None:
         typer.echo(f"{of_all} could not be trained; the same line again goes on with them", err=True)
         raise typer.Exit(failed[0].exit_code)
     if all(result.status != "finished" for result in results):
-        raise typer.Exit(results[0].exit_code)
+        raise typer.Exit(next((result.exit_code for result in results if result.exit_code), 0))
 
 
 def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterator[TrialResult]:

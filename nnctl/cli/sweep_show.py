@@ -34,7 +34,7 @@ def show(
         typer.Option("--csv", metavar="FILE", help="Write a row a trial, with all that is known; - is stdout."),
     ] = None,
     export: Annotated[
-        str | None, typer.Option("--export", metavar="URL", help="Write it to a database, as a study of Optuna.")
+        str | None, typer.Option("--export", metavar="FILE|URL", help="Write it to a database, as a study of Optuna.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --csv overwrite FILE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,

@@ -22,11 +22,12 @@ from nnctl.components.kinds.formulas import Array, Namespace
 from nnctl.components.kinds.metrics import MeanMetric, Metric, StepMetric, Task
 from nnctl.components.kinds.net import Activation, ElementwiseActivation, Initializer, Layer, Regularizer
 from nnctl.components.kinds.optimizers import Clipping, MonitoredSchedule, Optimizer, Schedule
+from nnctl.components.kinds.pruning import Pruner
 from nnctl.components.kinds.running import BackendComponent, Distribution, Sampler
 
 __all__ = [
     "Activation", "Array", "Augmentation", "BackendComponent", "Clipping", "Column", "Cost", "DataSource",
     "Distribution", "ElementwiseActivation", "ElementwiseCost", "Expansion", "Initializer", "Layer", "MeanMetric",
-    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Regularizer", "Sampler", "Schedule", "StepMetric",
-    "Task", "Transform",
+    "Metric", "MonitoredSchedule", "Namespace", "Optimizer", "Pruner", "Regularizer", "Sampler", "Schedule",
+    "StepMetric", "Task", "Transform",
 ]  # fmt: skip

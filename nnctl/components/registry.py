@@ -40,6 +40,7 @@ _BUILTIN_MODULES = (
     "nnctl.components.layers",
     "nnctl.components.metrics",
     "nnctl.components.optimizers",
+    "nnctl.components.pruners",
     "nnctl.components.regularizers",
     "nnctl.components.samplers",
     "nnctl.components.schedules",

@@ -24,6 +24,8 @@ class Random(PointSampler):
     Bergstra & Bengio, Random search for hyper-parameter optimization, JMLR 13 (2012).
     """
 
+    formula = "u ~ U(0, 1)"
+
     def point(self, seed: int, index: int, paths: Sequence[str]) -> Sequence[float]:
         """Each coordinate from a hash: no draw depends on another path or on the draws before it."""
         return [_uniform(seed, index, path) for path in paths]
@@ -41,6 +43,8 @@ class QuasiMonteCarlo(PointSampler):
 
     Sobol, USSR Comp. Math. 7 (1967); scrambled as by Owen, Rand. Permuted Nets (1995).
     """
+
+    formula = "u_k = the k-th point of Sobol's sequence, its digits permuted"
 
     def point(self, seed: int, index: int, paths: Sequence[str]) -> Sequence[float]:
         """The index-th point of the sequence in as many dimensions as there are paths."""
@@ -62,6 +66,8 @@ def _sobol(dimensions: int, seed: int, points: int) -> Any:
 @register("sampler", "grid")
 class Grid(Sampler):
     """Every combination of a space whose values are finite in number; the last path varies fastest."""
+
+    formula = "x ∈ V₁ × … × Vₙ"
 
 
 @register("sampler", "tpe")

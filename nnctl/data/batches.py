@@ -32,33 +32,46 @@ def contiguous_order(n: int, batch_size: int) -> NDArray[np.int64]:
 class Order(Protocol):
     """The order in which epochs read a training set: a function of the epoch alone."""
 
+    count: int
+    """The number of indices, n."""
+    epochs_at_once: int
+    """Epochs that one chunk of steps may read where each is one batch."""
+
     def of(self, epoch: int) -> NDArray[np.int64]:
         """Indices of the examples, (n,)."""
 
 
 class FixedOrder:
-    """The same indices (n,) in every epoch."""
+    """The same indices (n,) in every epoch; one at a time, as a text begins anew with each."""
+
+    epochs_at_once = 1
 
     def __init__(self, indices: NDArray[np.int64]) -> None:
         self._indices = indices
+        self.count = len(indices)
 
     def of(self, epoch: int) -> NDArray[np.int64]:
         """See `Order`."""
         return self._indices
 
 
+_INDICES = 1 << 16
+"""Of a chunk over several epochs at most."""
+
+
 class SeededOrder:
     """See `epoch_order`."""
 
     def __init__(self, seed: int, n: int, shuffle: bool) -> None:
-        self._seed, self._n, self._shuffle = seed, n, shuffle
+        self._seed, self.count, self._shuffle = seed, n, shuffle
+        self.epochs_at_once = max(1, _INDICES // max(1, n))
         self._last: tuple[int, NDArray[np.int64]] | None = None
 
     def of(self, epoch: int) -> NDArray[np.int64]:
         """See `Order`. The last epoch asked about is remembered."""
         last = self._last
         if last is None or last[0] != epoch:
-            last = self._last = (epoch, epoch_order(self._seed, epoch, self._n, self._shuffle))
+            last = self._last = (epoch, epoch_order(self._seed, epoch, self.count, self._shuffle))
         return last[1]
 
 

@@ -107,12 +107,21 @@ class PlacedOrder:
             self._backend.copy_into(self._placed, indices)
         self._epoch, self._indices = epoch, indices
 
+    def within(self, first: int) -> int:
+        """The number of entries, from position `first` of an epoch on, that `part` can give."""
+        return self._order.count * (1 if first else self._order.epochs_at_once) - first
+
     def part(self, epoch: int, first: int, stop: int, steps: int) -> tuple[NDArray[np.int64], Any]:
-        """Entries first…stop−1 as (steps, batch): on the host, and where they lie.
+        """Entries first…stop−1 as (steps, batch): on the host, and where they lie. Beyond an epoch the next follows.
 
         Raises ValueError for another epoch than the one that is there.
         """
         if self._indices is None or epoch != self._epoch:
             raise ValueError(f"the order of epoch {epoch} is asked for, and that of {self._epoch} is there")
+        if stop > len(self._indices):
+            orders = [self._order.of(each) for each in range(epoch, epoch - -stop // len(self._indices))]
+            several = np.concatenate(orders)
+            indices = several.reshape(steps, -1)
+            return indices, self._backend.entries(self._backend.to_device(several), 0, indices.shape)
         indices = self._indices[first:stop].reshape(steps, -1)
         return indices, self._backend.entries(self._placed, first, (steps, indices.shape[1]))

@@ -31,8 +31,8 @@ class ResidentReader:
         yield self.examples, rows
 
     def within(self, first: int) -> int:
-        """See `Reader`: all that are left of the epoch."""
-        return self.examples.rows - first
+        """See `Reader`: all that are left of the epoch, or of several."""
+        return self._order.within(first)
 
     def advance_to(self, epoch: int, first: int) -> None:
         """See `Reader`: they are there, and their order is put there."""

@@ -20,7 +20,9 @@ from nnctl.runs.sweeps import trial_folder
 
 ENDED = "ended"
 
-Status = Literal["running", "stale", "paused", "finished", "pruned", "diverged", "failed"]
+Ending = Literal["paused", "pruned", "diverged", "failed"]
+"""Statuses that a record says."""
+Status = Ending | Literal["running", "stale", "finished"]
 """Statuses of a trial: running, where a process trains it; stale, where one has begun it and none goes on with it;
 paused, where it waits for others at a rung; or how it has ended."""
 
@@ -34,14 +36,15 @@ def ending_of(sweep: Path, number: int) -> dict[str, Any] | None:
 def record_ending(
     sweep: Path,
     number: int,
-    status: Literal["paused", "pruned", "diverged", "failed"],
+    status: Ending,
     *,
     epoch: int | None = None,
+    parameters: int | None = None,
     error: str | None = None,
     exit_code: int = 0,
 ) -> None:
     """Record the ending of a trial, or the rung at which it waits. Raises RunError."""
-    content = {"status": status, "epoch": epoch, "error": error, "exit_code": exit_code}
+    content = {"status": status, "epoch": epoch, "parameters": parameters, "error": error, "exit_code": exit_code}
     if ending_of(sweep, number) == content:
         return
     path = _path(sweep, number)

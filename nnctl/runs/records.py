@@ -164,7 +164,7 @@ class PretrainingHeader(Record):
 class Search(Record):
     """`sweep.json`: all that decides what trial k of a sweep is. grid, space: (path, …) in the order of the trials.
 
-    learning: what decides proposals that depend on results; None where they do not.
+    learning: what decides proposals, or prunes, by results; None where nothing does.
     """
 
     remedy = "choose another folder with --out"
@@ -197,6 +197,23 @@ class Asked(Record):
 
 
 @dataclass(frozen=True)
+class KnownTrial(Record):
+    """A trial of an existing study. chosen: the value of each path; values: of the objectives."""
+
+    chosen: dict[str, Any]
+    values: list[float]
+    excesses: list[float]
+
+
+@dataclass(frozen=True)
+class Known(Record):
+    """`known.json`: what a sampler that learns knew before its first proposal. study: the name it had."""
+
+    study: str
+    trials: list[KnownTrial]
+
+
+@dataclass(frozen=True)
 class Proposed(Record):
     """A proposal of a sampler that learns. chosen: its value for each path; attributes: its notes for itself."""
 
@@ -210,13 +227,15 @@ class Proposed(Record):
 class Ended(Record):
     """The ending of a trial without a finished run. epoch: the rung at which it was pruned, or waits.
 
-    error, exit_code: of what diverged or failed.
+    Of what diverged it is the whole epochs that were done; None where it never began, or failed. parameters: of the
+    net of what was pruned or waits. error, exit_code: of what diverged or failed.
     """
 
     remedy = "delete it: the sweep's line then takes the trial up again"
 
     status: Literal["paused", "pruned", "diverged", "failed"]
     epoch: NonNegativeInt | None
+    parameters: NonNegativeInt | None
     error: str | None
     exit_code: NonNegativeInt
 
@@ -232,6 +251,9 @@ class Ranked(Record):
     standard_errors: dict[str, float] | None
     feasible: bool
     front: NonNegativeInt | None
+    status: Literal["finished", "pruned", "failed"]
+    step: NonNegativeInt | None
+    reached: float | None
 
 
 @dataclass(frozen=True)

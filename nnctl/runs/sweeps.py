@@ -3,6 +3,7 @@
 runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
     sweep.json             the search and its spec: no other study writes its trials here
     asked.json             what the latest line asks for: how many trials, by which columns they are ranked
+    known.json             results that were known before, of an existing study
     results.json           the ranking, there once all trials are done
     0000/, 0001/, …        a run folder a trial
     ended/                 how trials ended that did not finish
@@ -23,6 +24,7 @@ from nnctl.runs.records import Results
 from nnctl.runs.sealed import read_record
 
 ASKED = "asked.json"
+KNOWN = "known.json"
 RESULTS = "results.json"
 
 
@@ -58,9 +60,12 @@ def final_metrics(summary: Mapping[str, Any]) -> dict[str, Any]:
     row = summary["best" if summary["weights"] == "best" else "last"] or {}
     test = summary["test"] or {}
     tested = {name: value for name, value in test.items() if name.startswith("test_")}
-    measured = ("train_", "validation_", "penalty")
-    numbers = {name: value for name, value in row.items() if name.startswith(measured)}
-    return numbers | tested | {"parameters": summary["parameters"]}
+    return measured(row) | tested | {"parameters": summary["parameters"]}
+
+
+def measured(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers in a row of an evaluation that say what was reached."""
+    return {name: value for name, value in row.items() if name.startswith(("train_", "validation_", "penalty"))}
 
 
 def ranked_trials(folder: Path) -> RankedTrials:
@@ -84,7 +89,9 @@ def ranked_trials(folder: Path) -> RankedTrials:
     ranked: list[tuple[tuple[Any, ...], RankedTrial]] = []
     count = 0
     for standing in results["ranking"]:
-        found = [t for number in standing["trials"] if (t := _trial(folder, number, columns)) is not None]
+        # Of what was pruned, some runs may have finished all the same.
+        numbers = standing["trials"] if standing["status"] != "pruned" else []
+        found = [t for number in numbers if (t := _trial(folder, number, columns)) is not None]
         mean = statistics.fmean(t.value for t in found) if found else None
         said = None if standing["means"] is None else standing["means"].get(column)
         if mean != said:

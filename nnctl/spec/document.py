@@ -17,6 +17,7 @@ from nnctl.components.base import (
     Layer,
     Metric,
     Optimizer,
+    Pruner,
     Regularizer,
     Sampler,
     Schedule,
@@ -81,6 +82,7 @@ class Sweep:
     lag: Annotated[
         NonNegativeInt, "trials before its own that a proposal does not wait for; lag + 1 run at a time at most"
     ] = 4
+    pruner: Annotated[Pruner | None, "what ends trials early; nothing if absent"] = None
     seeds: Annotated[PositiveInt, "runs of each combination, with the spec's seed and those that follow it"] = 1
     folds: Annotated[
         Annotated[int, Ge(2)] | None, "K: cross-validation, K runs of each combination and seed, each with its own part"

@@ -10,12 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnctl.components.kinds.pruning import RungPruner
 from nnctl.errors import RunError, SpecError
 from nnctl.runs.endings import ending_of, status_of
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
-from nnctl.runs.records import Asked, Proposed, Search
+from nnctl.runs.records import Asked, Known, Proposed, Search
+from nnctl.runs.rows import evaluations
 from nnctl.runs.sealed import damaged, read_record
-from nnctl.runs.sweeps import ASKED
+from nnctl.runs.sweeps import ASKED, KNOWN
 from nnctl.spec.check.validate import validate
 from nnctl.spec.document import Sweep
 from nnctl.spec.dump import dump_data
@@ -23,9 +25,11 @@ from nnctl.spec.load import Loaded
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText
 from nnctl.sweep.analysis import Importance, importance
-from nnctl.sweep.objectives import Objective, objectives_reached, read_constraints
+from nnctl.sweep.objectives import Objective, objectives_of, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
+from nnctl.sweep.reached import ended_result
 from nnctl.sweep.result import TrialResult
+from nnctl.sweep.rungs import Watch
 from nnctl.sweep.search import proposal_file
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.study import Study, combinations_of
@@ -92,7 +96,9 @@ def read_kept(folder: Path) -> KeptSweep:
     except SpecError as error:
         raise damaged(folder / STUDY, f"its spec is none: {error}", Search.remedy) from error
     begun = {entry.name for entry in os.scandir(folder)}
-    return KeptSweep(study, [_result(study, trial, begun) for trial in _trials(study)])
+    trials = list(_trials(study))
+    watch = _watch(study, trials, begun)
+    return KeptSweep(study, [_result(study, trial, watch, begun) for trial in trials])
 
 
 def _loaded(search: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> Loaded:
@@ -100,7 +106,7 @@ def _loaded(search: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -
     section = {
         **{kind: dict(search[kind]) for kind in ("grid", "space", "only", "derived")},
         **{name: search[name] for name in ("sampler", "seeds", "folds")},
-        "lag": (search["learning"] or {}).get("lag"),
+        **{name: (search["learning"] or {}).get(name) for name in ("lag", "pruner")},
         "trials": asked["trials"],
         "monitor": asked["objectives"],
         "constraints": asked["constraints"],
@@ -120,7 +126,8 @@ def _study(loaded: Loaded, folder: Path) -> Study:
     space = Space(loaded, sweep)
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     points, combinations = combinations_of(space, sweep, loaded.spec.seed)
-    return Study(loaded, loaded.spec, sweep, space, constraints, points, combinations, folder)
+    known = read_record(folder / KNOWN, Known) if os.path.lexists(folder / KNOWN) else None
+    return Study(loaded, loaded.spec, sweep, space, constraints, points, combinations, folder, known)
 
 
 def _trials(study: Study) -> Iterator[Trial]:
@@ -143,16 +150,34 @@ def _proposed(study: Study, combination: int) -> Point | None:
         raise damaged(path, f"it is no point of the space that is searched: {error}", Proposed.remedy) from error
 
 
-def _result(study: Study, trial: Trial, begun: set[str]) -> TrialResult:
-    """The result of a trial. begun: names in the sweep's folder when it was opened."""
+def _watch(study: Study, trials: Sequence[Trial], begun: set[str]) -> Watch | None:
+    """The rungs of the trials; None where there are none, or where nothing says yet by which column they compare."""
+    pruner = study.sweep.pruner
+    if not isinstance(pruner, RungPruner):
+        return None
+    columns = study.sweep.objectives or tuple(
+        summary["monitor"] or "train_cost"
+        for trial in trials
+        if (run := RunFolder(study.folder_of(trial))).path.name in begun and (summary := run.finished()) is not None
+    )
+    if not columns:
+        return None
+    (objective,) = objectives_of(study.spec, columns[:1])
+    return Watch(objective, pruner.rungs_before(study.spec.schedule.epochs))
+
+
+def _result(study: Study, trial: Trial, watch: Watch | None, begun: set[str]) -> TrialResult:
+    """The result of a trial. watch: its rungs, if any; begun: names in the sweep's folder when it was opened."""
     run = RunFolder(study.folder_of(trial))
-    if run.path.name not in begun:
-        return TrialResult(trial, str(run.path), "waiting")
     ended = ending_of(study.folder, trial.number)
-    summary = run.finished() if ended is None else None
-    if summary is not None:
-        return TrialResult.of_summary(trial, run.path, summary)
+    if ended is None:
+        if run.path.name not in begun:
+            return TrialResult(trial, str(run.path), "waiting")
+        summary = run.finished()
+        if summary is not None:
+            reached = {} if watch is None else watch.reached(evaluations(run))
+            return TrialResult.of_summary(trial, run.path, summary, reached)
     status = status_of(study.folder, trial.number) or "waiting"
     if ended is None or ended["status"] != status:
         return TrialResult(trial, str(run.path), status)
-    return TrialResult(trial, str(run.path), status, error=ended["error"], exit_code=ended["exit_code"])
+    return ended_result(study, trial, watch, ended)

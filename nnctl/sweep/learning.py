@@ -44,12 +44,14 @@ class Proposal:
 class Reached:
     """The result of a combination, as a sampler learns from it.
 
-    values: of each objective, None where the combination failed. excesses: of the constraints, above 0 where
-    one is not met.
+    values: of each objective, None where the combination failed or was pruned. excesses: of the constraints,
+    above 0 where one is not met. rungs: the value of the one objective at each rung.
     """
 
     values: Sequence[float] | None
     excesses: Sequence[float] = ()
+    rungs: Mapping[int, float] = field(default_factory=dict)
+    pruned: bool = False
 
 
 class Learner:
@@ -66,6 +68,22 @@ class Learner:
         with quiet():
             self._study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=0))
         self._numbers: dict[int, int] = {}
+
+    def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
+        """Learn a result that was known before anything is proposed."""
+        from optuna.trial import TrialState, create_trial
+
+        made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
+        with quiet():
+            self._study.add_trial(
+                create_trial(
+                    state=TrialState.COMPLETE,
+                    values=None if reached.values is None else list(reached.values),
+                    params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
+                    distributions={path: optuna_distribution(law) for path, law in made.items()},
+                    system_attrs={f"constraints:{index}": excess for index, excess in enumerate(reached.excesses)},
+                )
+            )
 
     def propose(self, combination: int) -> Proposal:
         """The proposal for a combination, from the results told so far."""
@@ -113,13 +131,18 @@ class Learner:
 
         number = self._numbers[combination]
         with quiet():
-            if reached.values is None:
+            if reached.values is None and not reached.pruned:
                 self._study.tell(number, state=TrialState.FAIL)
                 return
             storage, identity = self._study._storage, self._study.get_trials(deepcopy=False)[number]._trial_id
+            for rung, value in reached.rungs.items():
+                storage.set_trial_intermediate_value(identity, rung, value)
             for index, excess in enumerate(reached.excesses):
                 storage.set_trial_system_attr(identity, f"constraints:{index}", excess)
-            self._study.tell(number, list(reached.values))
+            if reached.values is None:
+                self._study.tell(number, state=TrialState.PRUNED)
+            else:
+                self._study.tell(number, list(reached.values))
 
 
 def require_package(sampler: LearningSampler) -> None:
@@ -169,6 +192,12 @@ def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> obje
 
 def _as_parameter(distribution: Distribution, value: object) -> object:
     return value if isinstance(distribution.support(), Interval) else _option(value)
+
+
+def is_option(parameter: object, value: object) -> bool:
+    """True where a parameter of Optuna's says a value of a choice: numbers by their amount, the rest by its text."""
+    option = _option(value)
+    return parameter == option and isinstance(parameter, bool) == isinstance(option, bool)
 
 
 def _option(value: object) -> CategoricalChoiceType:

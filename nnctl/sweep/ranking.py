@@ -21,6 +21,8 @@ class Standing:
     None where there are none, or only one for the error s/√n. excesses: of the constraints, the worst of the
     trials, above 0 where one is not met. front: 0 of those that no other is better than in every objective, 1 of
     those that are so once these are taken away, and so on; None without numbers, or where constraints are not met.
+    status: finished, pruned where any of its trials was, or failed. step, reached: of what was pruned, the rung that
+    all its trials have reached, or the number of its runs that finished where these are compared; and the mean there.
     """
 
     settings: Mapping[str, object]
@@ -30,6 +32,9 @@ class Standing:
     standard_errors: Mapping[str, float] | None
     excesses: tuple[float, ...] = ()
     front: int | None = None
+    status: str = "finished"
+    step: int = 0
+    reached: float | None = None
 
     @property
     def intervals(self) -> Mapping[str, float] | None:
@@ -56,6 +61,9 @@ class Standing:
             "standard_errors": None if self.standard_errors is None else dict(self.standard_errors),
             "feasible": self.feasible,
             "front": self.front,
+            "status": self.status,
+            "step": self.step if self.status == "pruned" else None,
+            "reached": self.reached,
         }
 
 
@@ -64,7 +72,8 @@ def rank(
 ) -> tuple[Standing, ...]:
     """Combinations, the best first: by the front, within it by the first objective.
 
-    Behind them those that break constraints, by how much, and those without a number.
+    Behind them those that break constraints, by how much; those that were pruned, by how far they came, then by
+    their value there; and those without a number.
     """
     groups: dict[int, list[TrialResult]] = {}
     for result in sorted(results, key=lambda result: result.trial.number):
@@ -75,7 +84,11 @@ def rank(
 
     def order(s: Standing) -> tuple[Any, ...]:
         first = objectives[0].sign * s.means[objectives[0].column] if s.means is not None else 0.0
-        return s.means is None, not s.feasible, s.front or 0, sum(max(e, 0.0) for e in s.excesses), first, s.trials
+        if s.reached is not None:
+            first = objectives[0].sign * s.reached
+        place = 0 if s.means is not None else 1 if s.reached is not None else 2
+        excess = sum(max(e, 0.0) for e in s.excesses)
+        return place, not s.feasible, s.front or 0, excess, -s.step, first, s.trials
 
     return tuple(sorted(standings, key=order))
 
@@ -88,10 +101,17 @@ def standing_of(
     complete = [
         result
         for result in group
-        if all((value := result.value(column)) is not None and math.isfinite(value) for column in columns)
+        if result.status == "finished"
+        and all((value := result.value(column)) is not None and math.isfinite(value) for column in columns)
     ]
     values = {column: [value for r in complete if (value := r.value(column)) is not None] for column in columns}
-    known = [_known(result, constraints) for result in complete]
+    pruned = [result for result in group if result.status == "pruned"]
+    known = [
+        _known(result, constraints) for result in group if result in complete or (result in pruned and result.metrics)
+    ]
+    excesses = tuple(max(formula.excess(k) for k in known) for formula in constraints) if known else ()
+    if pruned:
+        return _pruned(group, pruned, values[columns[0]], excesses)
     return Standing(
         settings=group[0].trial.settings,
         trials=tuple(result.trial.number for result in group),
@@ -100,7 +120,28 @@ def standing_of(
         standard_errors={c: statistics.stdev(v) / math.sqrt(len(v)) for c, v in values.items()}
         if len(complete) > 1
         else None,
-        excesses=tuple(max(formula.excess(k) for k in known) for formula in constraints) if known else (),
+        excesses=excesses,
+        status="finished" if complete else "failed",
+    )
+
+
+def _pruned(
+    group: Sequence[TrialResult], pruned: Sequence[TrialResult], values: Sequence[float], excesses: tuple[float, ...]
+) -> Standing:
+    """The standing of a combination of which trials were pruned. values: of those that finished."""
+    rungs = [result.rung for result in pruned if result.rung is not None]
+    step = min(rungs) if rungs else len(values)
+    reached = [v for result in group if (v := result.reached.get(step)) is not None] if rungs else values
+    return Standing(
+        settings=group[0].trial.settings,
+        trials=tuple(result.trial.number for result in group),
+        failed=sum(result.status not in ("finished", "pruned") for result in group),
+        means=None,
+        standard_errors=None,
+        excesses=excesses,
+        status="pruned",
+        step=step,
+        reached=statistics.fmean(reached) if reached else None,
     )
 
 

@@ -15,9 +15,11 @@ from nnctl.sweep.trial import Trial
 class TrialResult:
     """The result of a trial.
 
-    status: finished, diverged, failed (an error of the run), killed or crashed (of its process).
+    status: finished, pruned, diverged, failed (an error of the run), killed or crashed (of its process); or paused,
+    where it waits at a rung for others, and this is no end.
     monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
-    ended with; seconds: of training. Each None or empty unless it finished.
+    ended with; seconds: of training. Each None or empty unless it finished, or has rows to be pruned by: they are
+    then those of its rung. rung: the epochs after which it was pruned, or waits. reached: its value at each rung.
     exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
     the trial: the same line may do better.
     """
@@ -31,17 +33,17 @@ class TrialResult:
     error: str | None = None
     exit_code: int = 0
     again: bool = False
+    rung: int | None = None
+    reached: Mapping[int, float] = field(default_factory=dict)
 
     @classmethod
-    def of_summary(cls, trial: Trial, folder: Path, summary: Mapping[str, Any]) -> TrialResult:
+    def of_summary(
+        cls, trial: Trial, folder: Path, summary: Mapping[str, Any], reached: Mapping[int, float] | None = None
+    ) -> TrialResult:
         """The result of a trial that finished."""
         monitored = summary["monitor"] or "train_cost"
-        return cls(trial, str(folder), "finished", monitored, final_metrics(summary), summary["seconds"])
-
-    @classmethod
-    def of_divergence(cls, trial: Trial, folder: Path, ended: Mapping[str, Any]) -> TrialResult:
-        """The result of a trial that has diverged before. ended: the fields of `Ended`."""
-        return cls(trial, str(folder), ended["status"], error=ended["error"], exit_code=ended["exit_code"])
+        metrics, seconds = final_metrics(summary), summary["seconds"]
+        return cls(trial, str(folder), "finished", monitored, metrics, seconds, reached=reached or {})
 
     def value(self, column: str) -> float | None:
         """The number in a column of its metrics, None where there is none."""

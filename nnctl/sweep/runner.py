@@ -6,16 +6,16 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Literal
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
-from nnctl.runs.endings import ending_of, forget_ending, record_ending
+from nnctl.runs.endings import forget_ending
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import Clock
 from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
-from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, Trained, TrialTask
+from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, TrialTask
+from nnctl.sweep.reached import known_result, result_of, settle
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
@@ -67,7 +67,7 @@ class _Course:
             for task, outcome in self._executor.outcomes(_LOOK):
                 result = self._result(task, outcome)
                 if result is not None:
-                    yield self._told(result)
+                    yield from self._told(result)
 
     def _give(self, *, open_: bool) -> Iterator[TrialResult]:
         """Give what may begin to workers that are free; the results of trials that were finished before."""
@@ -75,16 +75,12 @@ class _Course:
             if self._again:
                 task = self._again.popleft()
             elif (trial := self._search.following()) is not None:
-                folder = RunFolder(self._study.folder_of(trial))
-                summary = folder.finished()
-                if summary is not None:
-                    yield self._told(TrialResult.of_summary(trial, folder.path, summary))
+                watch = self._search.watch(trial)
+                known = known_result(self._study, trial, watch)
+                if known is not None:
+                    yield from self._told(known)
                     continue
-                ended = ending_of(self._study.folder, trial.number)
-                if ended is not None and ended["status"] == "diverged":
-                    yield self._told(TrialResult.of_divergence(trial, folder.path, ended))
-                    continue
-                task = TrialTask(trial.number, trial.overrides, folder.path)
+                task = TrialTask(trial.number, trial.overrides, self._study.folder_of(trial), watch=watch)
                 self._under_way[trial.number] = trial
             elif self._elsewhere:
                 task = self._elsewhere.popleft()
@@ -118,22 +114,10 @@ class _Course:
             self._again.append(task)
             return None
         trial = self._under_way.pop(task.number)
-        if isinstance(outcome, Trained):
-            return TrialResult.of_summary(trial, task.folder, outcome.summary)
-        if not isinstance(outcome, Failed):
+        if isinstance(outcome, Halted):
             return None
-        self._full = self._full or outcome.full
-        if not outcome.again:
-            status: Literal["diverged", "failed"] = "diverged" if outcome.status == "diverged" else "failed"
-            record_ending(self._study.folder, task.number, status, error=outcome.message, exit_code=outcome.exit_code)
-        return TrialResult(
-            trial,
-            str(task.folder),
-            outcome.status,
-            error=outcome.message,
-            exit_code=outcome.exit_code,
-            again=outcome.again,
-        )
+        self._full = self._full or (isinstance(outcome, Failed) and outcome.full)
+        return result_of(self._study, trial, task.watch, outcome)
 
     def _lives(self, task: TrialTask) -> bool:
         """True where a trial whose process has died may have another."""
@@ -144,9 +128,11 @@ class _Course:
         self._deaths[task.number] += 1
         return self._deaths[task.number] < _LIVES
 
-    def _told(self, result: TrialResult) -> TrialResult:
-        self._search.tell(result)
-        return result
+    def _told(self, result: TrialResult) -> Iterator[TrialResult]:
+        """The results that are final by this one."""
+        for final in self._search.tell(result):
+            settle(self._study, final)
+            yield final
 
 
 def _step_of(folder: RunFolder) -> int:

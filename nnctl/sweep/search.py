@@ -1,7 +1,8 @@
 """The course of a sweep: which trial may begin, given those that have ended.
 
-Where proposals learn from results, combination k is proposed from those before k − lag alone. So at most
-lag + 1 combinations are under way, and the trials are the same on any number of processes.
+Where proposals, or who is pruned, depend on results, combination k begins with those before k − lag alone. So at
+most lag + 1 combinations are under way, and the trials are the same on any number of processes. Where trials wait
+for each other at rungs, the brackets before take the place of k − lag.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from nnctl.runs.durable import make_folder
 from nnctl.runs.records import Proposed
 from nnctl.runs.sealed import read_record, write_record
 from nnctl.sweep.combinations import runs_of_each
+from nnctl.sweep.courses import Course, course_of, means_at_rungs
 from nnctl.sweep.learning import Learner, Proposal, Reached
 from nnctl.sweep.objectives import Objective, objectives_ahead
 from nnctl.sweep.ranking import standing_of
 from nnctl.sweep.result import TrialResult
+from nnctl.sweep.rungs import Watch
 from nnctl.sweep.space import Point
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
@@ -43,39 +46,67 @@ class Search:
         self._begun = 0  # combinations
         self._ready: deque[Trial] = deque()
         self._results: dict[int, list[TrialResult]] = {}
-        self._told = 0  # combinations whose results the sampler knows
+        self._told = 0  # combinations whose results the sampler and the pruner know
         self._learner: Learner | None = None
-        if isinstance(study.sweep.sampler, LearningSampler):
+        self._course = Course()
+        learns = isinstance(study.sweep.sampler, LearningSampler)
+        if learns or study.sweep.pruner is not None:
             self._objectives = objectives_ahead(study.base)
+        if study.sweep.pruner is not None:
+            self._course = course_of(study, self._objectives[0])
+        if isinstance(study.sweep.sampler, LearningSampler):
             better = [objective.higher_is_better for objective in self._objectives]
             self._learner = Learner(study.sweep.sampler, study.space, study.spec.seed, better)
+            for known in study.known["trials"] if study.known is not None else ():
+                self._learner.learn(known["chosen"], Reached(known["values"], known["excesses"]))
 
     def following(self) -> Trial | None:
-        """The next trial that may begin; None where it depends on trials under way, or where there is none."""
+        """The next trial that may be trained, as far as `watch` says; None where it depends on trials under way.
+
+        None as well where there is none. Where a pruner lets trials wait for each other, one comes again to go on.
+        """
         if not self._ready and self._begun < self._study.combinations and self._may_begin(self._begun):
             point = self._point(self._begun)
-            self._ready.extend(self._study.runs(self._begun, point))
+            self._ready.extend(self._course.begin(self._study.runs(self._begun, point)))
             self._begun += 1
         return self._ready.popleft() if self._ready else None
 
-    def tell(self, result: TrialResult) -> None:
-        """Take the result of a trial. One that the machine is to blame for is none: it holds up what depends on it."""
-        if self._learner is not None and not result.again:
-            self._results.setdefault(result.trial.combination, []).append(result)
+    def watch(self, trial: Trial) -> Watch | None:
+        """The rungs of a trial that `following` has given; None where it is trained to its end in any case."""
+        return self._course.watch(trial)
+
+    def tell(self, result: TrialResult) -> Sequence[TrialResult]:
+        """Take the result of a trial, or of its part up to a rung. Returns the results that are final by it.
+
+        One that the machine is to blame for is none to learn from: it holds up what depends on it.
+        """
+        if result.again:
+            return [result]
+        final, given = self._course.tell(result)
+        self._ready.extend(given)
+        if self._learner is not None or self._course.compares:
+            for each in final:
+                self._results.setdefault(each.trial.combination, []).append(each)
+        return final
+
+    def _needed(self, combination: int) -> int:
+        return self._course.waits_for(combination, self._study.sweep.lag, learns=self._learner is not None)
 
     def _may_begin(self, combination: int) -> bool:
-        needed = combination - self._study.sweep.lag
         count = runs_of_each(self._study.sweep)
-        return self._learner is None or all(
-            len(self._results.get(number, ())) == count for number in range(self._told, max(needed, 0))
+        return all(
+            len(self._results.get(number, ())) == count for number in range(self._told, self._needed(combination))
         )
 
     def _point(self, combination: int) -> Point:
+        while self._told < self._needed(combination):
+            results = self._results.pop(self._told)
+            self._course.learn(results)
+            if self._learner is not None:
+                self._learner.tell(self._told, self._reached(results))
+            self._told += 1
         if self._learner is None:
             return self._study.points[combination]
-        while self._told < combination - self._study.sweep.lag:
-            self._learner.tell(self._told, self._reached(self._results.pop(self._told)))
-            self._told += 1
         path = proposal_file(self._study.folder, combination)
         if path.exists():
             return self._recalled(self._learner, combination, path).point
@@ -95,6 +126,11 @@ class Search:
 
     def _reached(self, results: Sequence[TrialResult]) -> Reached:
         standing = standing_of(results, self._objectives, self._study.constraints)
+        rungs = means_at_rungs(results)
+        if standing.status == "pruned":
+            known = rungs if standing.reached is None else {**rungs, standing.step: standing.reached}
+            at_rungs = {rung: value for rung, value in known.items() if rung <= standing.step}
+            return Reached(None, standing.excesses, at_rungs, pruned=True)
         if standing.means is None:
             return Reached(None)
-        return Reached([standing.means[o.column] for o in self._objectives], standing.excesses)
+        return Reached([standing.means[o.column] for o in self._objectives], standing.excesses, rungs)

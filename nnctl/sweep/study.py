@@ -11,14 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnctl.components.kinds.pruning import Pruner, RungPruner, SeriesPruner
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.components.samplers import Grid
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
-from nnctl.runs.records import Search
+from nnctl.runs.records import Known, Search
 from nnctl.runs.sealed import digest, read_record, write_record
-from nnctl.runs.sweeps import ASKED, trial_folder
+from nnctl.runs.sweeps import ASKED, KNOWN, trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
@@ -28,8 +29,9 @@ from nnctl.spec.variants import Variants
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
 from nnctl.sweep.formula import Formula
+from nnctl.sweep.known import read_known
 from nnctl.sweep.learning import require_package
-from nnctl.sweep.objectives import read_constraints
+from nnctl.sweep.objectives import PARAMETERS, objectives_ahead, read_constraints
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial, write
 from nnctl.training.specs import open_spec
@@ -47,6 +49,7 @@ class Study:
     while the sweep runs changes none of them.
     points: of every combination; where proposals learn, random ones, to check the space by.
     combinations: how many there will be.
+    known: the fields of `Known`, results that a sampler which learns begins with; None where there are none.
     """
 
     base: Loaded
@@ -57,10 +60,11 @@ class Study:
     points: Sequence[Point]
     combinations: int
     folder: Path
+    known: Mapping[str, Any] | None = None
 
     @property
     def learns(self) -> bool:
-        """True where what is tried depends on results."""
+        """True where proposals depend on results."""
         return isinstance(self.sweep.sampler, LearningSampler)
 
     @property
@@ -71,7 +75,7 @@ class Study:
     @property
     def key(self) -> str:
         """The key of what decides the trials, in the name of the folder where no other is given."""
-        return _key(self.spec, self.sweep)
+        return _key(self.spec, self.sweep, self.known)
 
     @property
     def several(self) -> bool:
@@ -98,7 +102,7 @@ class Study:
         if os.path.lexists(self.folder / STUDY):
             self.require_claimed()
             remove_leftovers(self.folder)
-            write_record(self.folder / ASKED, self._asked)
+            self._note()
             return
         if not free:
             what = "not empty and not a sweep" if self.folder.is_dir() else "a file"
@@ -106,7 +110,13 @@ class Study:
         make_folder(self.folder)
         remove_leftovers(self.folder)
         write_record(self.folder / STUDY, self._content)
+        self._note()
+
+    def _note(self) -> None:
+        """Write what the line asks for, and what was known before."""
         write_record(self.folder / ASKED, self._asked)
+        if self.known is not None:
+            write_record(self.folder / KNOWN, self.known)
 
     def require_there(self) -> None:
         """Raise RunError where the folder is gone."""
@@ -130,7 +140,7 @@ class Study:
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        return {"nnctl": "sweep", **_search(self.spec, self.sweep)}
+        return {"nnctl": "sweep", **_search(self.spec, self.sweep, self.known)}
 
     @property
     def _asked(self) -> dict[str, Any]:
@@ -142,29 +152,55 @@ class Study:
         }
 
 
-def read_study(given: Path, overrides: Sequence[str], out: Path | None = None) -> Study:
+def read_study(
+    given: Path, overrides: Sequence[str], out: Path | None = None, source: tuple[str, str | None] | None = None
+) -> Study:
     """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
 
+    source: a database and the name of a study in it, if several, whose results a sampler that learns begins with.
+    What was read of it lies in the sweep's folder: with that as `out` it is not needed again.
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
     loaded = open_spec(given, overrides)
     spec = loaded.spec
     sweep = spec.sweep or Sweep()
     require_sense(sweep)
+    _require_rungs(loaded, sweep)
     _require_distinct(loaded, sweep)
     space = Space(loaded, sweep)
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     if isinstance(sweep.sampler, LearningSampler):
         require_package(sweep.sampler)
     points, combinations = combinations_of(space, sweep, spec.seed)
+    known = _known(loaded, sweep, space, len(constraints), source, out)
     base = _without_settings(loaded)
-    folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep)}"
-    study = Study(base, spec, sweep, space, constraints, points, combinations, folder)
+    folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep, known)}"
+    study = Study(base, spec, sweep, space, constraints, points, combinations, folder, known)
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     _check(base, study.samples(), tuple(sweep.space))
     return study
+
+
+def _known(
+    loaded: Loaded,
+    sweep: Sweep,
+    space: Space,
+    constraints: int,
+    source: tuple[str, str | None] | None,
+    out: Path | None,
+) -> Mapping[str, Any] | None:
+    """The results to begin with: of a database, or those that the folder of the sweep has of one."""
+    if source is None:
+        kept = None if out is None else out / KNOWN
+        return read_record(kept, Known) if kept is not None and os.path.lexists(kept) else None
+    if not isinstance(sweep.sampler, LearningSampler):
+        raise UsageError(
+            f"--from: the sampler {sweep.sampler.type} learns from no results\n  --sampler tpe does; so do gp and cmaes"
+        )
+    url, name = source
+    return read_known(url, name, space, objectives_ahead(loaded), constraints)
 
 
 def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
@@ -195,6 +231,8 @@ def require_sense(sweep: Sweep) -> None:
         )
     if isinstance(sweep.sampler, LearningSampler):
         _require_sense_to_learn(sweep, sweep.sampler)
+    if sweep.pruner is not None:
+        _require_sense_to_prune(sweep, sweep.pruner)
     folded = [path for path in searched if path in ("data", "data.fold", "data.validation")]
     if sweep.folds is not None and folded:
         raise UsageError(
@@ -220,6 +258,38 @@ def _require_sense_to_learn(sweep: Sweep, sampler: LearningSampler) -> None:
     if len(sweep.objectives) > 1 and not sampler.several:
         raise UsageError(
             f"sweep: the sampler {sampler.type} has one objective, and monitor names several\n  tpe takes several"
+        )
+
+
+def _require_sense_to_prune(sweep: Sweep, pruner: Pruner) -> None:
+    """Raise UsageError where there is nothing that a pruner could compare by."""
+    if len(sweep.objectives) > 1:
+        raise UsageError(
+            f"sweep: the pruner {pruner.type} compares by one objective, and monitor names several\n"
+            "  leave the pruner out, or rank by one"
+        )
+    unseen = [column for column in sweep.objectives if column == PARAMETERS or column.startswith("test_")]
+    if unseen:
+        raise UsageError(
+            f"sweep: the pruner {pruner.type} looks at trials while they train, and {unseen[0]} is known at their end\n"
+            "  rank by a column of the validation split, or leave the pruner out"
+        )
+    if isinstance(pruner, SeriesPruner) and runs_of_each(sweep) == 1:
+        raise UsageError(
+            f"sweep: the pruner {pruner.type} compares the runs of a combination, and each has one\n"
+            "  --seeds 5, or --folds 5, gives it several"
+        )
+
+
+def _require_rungs(loaded: Loaded, sweep: Sweep) -> None:
+    """Raise SpecError where no rung of the pruner is before the end of a run."""
+    pruner, epochs = sweep.pruner, loaded.spec.schedule.epochs
+    if isinstance(pruner, RungPruner) and not pruner.rungs_before(epochs):
+        named = "rungs" if pruner.rungs is not None else "first"
+        raise loaded.error(
+            f"sweep.pruner.{named}",
+            f"the pruner has no rung before the end of a run, after {epochs} epoch{'s' if epochs > 1 else ''}",
+            hint="name an earlier rung, or train longer: schedule.epochs",
         )
 
 
@@ -320,7 +390,7 @@ def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
     return replace(diagnostic, location=location, related=tuple((name(at), said) for at, said in diagnostic.related))
 
 
-def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
+def _search(spec: Spec, sweep: Sweep, known: Mapping[str, Any] | None) -> dict[str, Any]:
     """The content of `sweep.json`: all that decides what trial k is. Trials may grow in number in the same folder."""
     base = spec_to_dict(replace(spec, name=None, description="", sweep=None))
     content = {
@@ -328,8 +398,14 @@ def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
         **{kind: [[path, to_data(value)] for path, value in getattr(sweep, kind).items()]
            for kind in ("grid", "space", "only", "derived")},
         "sampler": to_data(sweep.sampler),
-        "learning": {"lag": sweep.lag, "objectives": sweep.objectives, "constraints": sweep.constraints}
-        if isinstance(sweep.sampler, LearningSampler)
+        "learning": {
+            "lag": sweep.lag,
+            "objectives": sweep.objectives,
+            "constraints": sweep.constraints,
+            "pruner": None if sweep.pruner is None else to_data(sweep.pruner),
+            **({} if known is None else {"known": digest(known)}),
+        }
+        if isinstance(sweep.sampler, LearningSampler) or sweep.pruner is not None
         else None,
         "seeds": sweep.seeds,
         "folds": sweep.folds,
@@ -338,5 +414,5 @@ def _search(spec: Spec, sweep: Sweep) -> dict[str, Any]:
     return dict(json.loads(json.dumps(content)))
 
 
-def _key(spec: Spec, sweep: Sweep) -> str:
-    return digest(_search(spec, sweep))[:12]
+def _key(spec: Spec, sweep: Sweep, known: Mapping[str, Any] | None) -> str:
+    return digest(_search(spec, sweep, known))[:12]

@@ -229,7 +229,8 @@ class Loop:
                     yield Paused(epoch, self.step)
                     return
             due = self.timetable.next_evaluation(self.step)
-            self._train_chunk()
+            # A pause is asked about at the end of every epoch.
+            self._train_chunk(self.timetable.steps_per_epoch if pause is not None else self._most)
             yield self._progress()
             if self.step == due:
                 yield from self._evaluate()
@@ -247,10 +248,10 @@ class Loop:
             yield Tested(tested)
         yield Finished(self._summary(weights, tested))
 
-    def _train_chunk(self) -> None:
+    def _train_chunk(self, most: int) -> None:
         train, epoch = self.engine.feed["train"], self.timetable.epoch_of(self.step)
         _, first, _ = self.timetable.chunk(self.step, 1)
-        most = min(self._most, train.within(first) // self.timetable.batch)
+        most = min(most, self._most, train.within(first) // self.timetable.batch)
         count, _, stop = self.timetable.chunk(self.step, most)
         train.advance_to(epoch, first)
         chunk = train.chunk(epoch, first, stop, count)

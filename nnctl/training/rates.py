@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -80,15 +80,16 @@ class Rates:
         return base
 
     def values(self, step: int, count: int) -> dict[str, NDArray[np.float64]]:
-        """The scheduled values of `count` steps of one epoch from `step` on, each of shape (count,)."""
-        if self.schedule.unit == "epoch":
-            t, total = self.timetable.epoch_of(step), self.timetable.epochs
-            return {name: np.full(count, self._at(name, t, total)) for name in self._bases}
+        """The scheduled values of `count` steps from `step` on, each of shape (count,)."""
+        times: Sequence[int] = range(step, step + count)
         total = self.timetable.steps
-        return {
-            name: np.array([self._at(name, t, total) for t in range(step, step + count)], dtype=np.float64)
-            for name in self._bases
-        }
+        if self.schedule.unit == "epoch":
+            first, last = (self.timetable.epoch_of(each) for each in (step, step + count - 1))
+            total = self.timetable.epochs
+            if first == last:
+                return {name: np.full(count, self._at(name, first, total)) for name in self._bases}
+            times = [self.timetable.epoch_of(each) for each in times]
+        return {name: np.array([self._at(name, t, total) for t in times], dtype=np.float64) for name in self._bases}
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of one step."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +14,9 @@ from nnctl.errors import RunError
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.durable import GrowingFile, read_file
 from nnctl.runs.folder import RunFolder
-from nnctl.runs.records import Clock, Row
-from nnctl.runs.sealed import misfit, read_record
+from nnctl.runs.records import Clock
+from nnctl.runs.rows import parse_row
+from nnctl.runs.sealed import read_record
 from nnctl.spec.load import Loaded, load_text, spec_to_dict
 from nnctl.training.events import NO_ROWS, Record, rows_digest
 from nnctl.training.loop import Loop
@@ -40,9 +40,10 @@ def keep_rows(path: Path, last: Checkpoint | None) -> list[Record]:
             f"{path}: has {len(kept)} whole rows, the last checkpoint counts {count}: it was cut or replaced\n"
             f"  restore it from a copy, or train a new run"
         )
-    found, rows = NO_ROWS, []
+    found = NO_ROWS
+    rows: list[Record] = []
     for line in kept:
-        row = _row(path, line)
+        row = parse_row(path, line)
         found = rows_digest(found, row)
         rows.append(row)
     if found != expected:
@@ -58,16 +59,6 @@ def keep_rows(path: Path, last: Checkpoint | None) -> list[Record]:
         finally:
             file.close()
     return rows
-
-
-def _row(path: Path, line: bytes) -> Record:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: a row is not JSON: {error}\n  restore the file from a copy") from error
-    if problem := misfit(row, Row):
-        raise RunError(f"{path}: a row is not one of the metrics: {problem}\n  restore the file from a copy")
-    return dict(row)
 
 
 def last_checkpoint(store: FolderStore) -> Checkpoint | None:

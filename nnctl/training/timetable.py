@@ -93,7 +93,7 @@ class Timetable:
     def chunk(self, step: int, most: int) -> tuple[int, int, int]:
         """The chunk of steps that begins at `step`: (count, start, stop), positions in the epoch's order.
 
-        They have batches of one size, lie in one epoch, and end at the next
+        They have batches of one size, lie in one epoch, unless each is an epoch of its own, and end at the next
         evaluation at the latest; at least one, at most `most`.
         """
         within = step % self.steps_per_epoch
@@ -101,5 +101,6 @@ class Timetable:
         start = within * self.batch
         if within >= full:
             return 1, start, self.examples
-        count = max(1, min(most, full - within, self.next_evaluation(step) - step))
+        left = full - within if self.steps_per_epoch > 1 else most
+        count = max(1, min(most, left, self.next_evaluation(step) - step))
         return count, start, start + count * self.batch

@@ -161,6 +161,8 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (2, ("sweep", "show", EVIL)),
     (2, ("sweep", "show", SWEEP, "--format", EVIL)),
     (2, ("sweep", "show", SWEEP, "--csv", f"{EVIL}/{EVIL}")),
+    (2, ("sweep", "show", SWEEP, "--export", EVIL + "://x")),
+    (2, ("sweep", SPEC, "--space", "seed=1:9", "--trials", "2", "--sampler", "tpe", "--from", EVIL)),
     (2, ("completion", EVIL)),
 ]
 """Exit codes and lines; {new} is a name that is not there yet."""

@@ -141,6 +141,7 @@ def test_damage_to_a_sweep_is_an_error_or_makes_no_difference(tmp_path: Path, mo
         assert finished is not None
         mean = final_metrics(finished.summary)["validation_cost"]
         ranked = {"means": {"validation_cost": mean}, "standard_errors": None, "feasible": True, "front": 0}
+        ranked |= {"status": "finished", "step": None, "reached": None}
         standings.append({"settings": {}, "trials": [trial.number], "failed": 0, **ranked})
     objective = {"column": "validation_cost", "higher_is_better": False}
     content = {"objectives": [objective], "ranking": standings}

@@ -39,6 +39,7 @@ def make_sweep(folder: Path, *values: float | None, higher: bool = True) -> Path
             finish(run, value)
         means = None if value is None else {"validation_accuracy": value}
         standing = {"means": means, "standard_errors": None, "feasible": True, "front": None if value is None else 0}
+        standing |= {"status": "failed" if value is None else "finished", "step": None, "reached": None}
         ranking.append({"settings": {}, "trials": [number], "failed": int(value is None), **standing})
     content = {
         "objectives": [{"column": "validation_accuracy", "higher_is_better": higher}],

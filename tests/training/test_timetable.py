@@ -19,7 +19,9 @@ def single_steps(table: Timetable, most: int) -> list[tuple[int, int, int]]:
     while step < table.steps:
         count, start, stop = table.chunk(step, most)
         size = (stop - start) // count
-        steps += [(step + k, start + k * size, start + (k + 1) * size) for k in range(count)]
+        # Beyond an epoch the next one follows.
+        starts = [(start + k * size) % table.examples for k in range(count)]
+        steps += [(step + k, first, first + size) for k, first in enumerate(starts)]
         step += count
     return steps
 

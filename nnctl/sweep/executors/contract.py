@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from nnctl.sweep.rungs import Watch
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """A trial as an executor is given it. patient: to wait for, where another process trains it."""
+    """A trial as an executor is given it. patient: to wait for, where another process trains it.
+
+    watch: its rungs and what becomes of it there; None where it is trained to its end in any case.
+    """
 
     number: int
     overrides: tuple[str, ...]
     folder: Path
     patient: bool = False
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True)
@@ -26,11 +33,28 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """The trial has saved and ends for now at a rung, where it waits for others. parameters: of its net."""
+
+    rung: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The trial has saved and ends at a rung, as its watch decided. parameters: of its net."""
+
+    rung: int
+    parameters: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """The trial ended with an error.
 
     again: True where it was the machine's and not the trial's, so that the same line may do better.
     full: True where no other trial could write anything, either. lost: True where its process has died.
+    epochs: whole ones that were done.
     """
 
     status: str
@@ -39,6 +63,7 @@ class Failed:
     again: bool = False
     full: bool = False
     lost: bool = False
+    epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +76,7 @@ class Elsewhere:
     """Another process trains the trial."""
 
 
-Outcome = Trained | Failed | Halted | Elsewhere
+Outcome = Trained | Paused | Pruned | Failed | Halted | Elsewhere
 
 
 class Executor(Protocol):

@@ -19,10 +19,14 @@ from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Trained, TrialTask
+from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Paused, Pruned, Trained, TrialTask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nnctl.spec.load import Loaded
+    from nnctl.sweep.rungs import Watch
+    from nnctl.training.events import Event, Record
     from nnctl.training.kept import Kept
     from nnctl.training.signals import StopRequest
 
@@ -110,6 +114,40 @@ def _end_with_parent(sentinel: int | None) -> None:
     os._exit(128 + signal.SIGTERM)
 
 
+class _Verdict:
+    """The decision on a trial at its rungs, as the loop asks for it."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch = watch
+        self.said: tuple[str, int] | None = None
+
+    def pause(self, epochs: int, rows: Sequence[Record]) -> bool:
+        """True where the trial is to end, for now or for good."""
+        if self._watch is not None:
+            self.said = self._watch.decide(rows, epochs)
+        return self.said is not None
+
+
+class _Place:
+    """A sink that knows how far a run is, and how large its net. epochs: whole ones that are done."""
+
+    def __init__(self) -> None:
+        self.epochs = self.parameters = 0
+        self._steps = 1
+
+    def handle(self, event: Event) -> None:
+        """Take the place from an event that has one."""
+        from nnctl.training.events import Progress, Started
+
+        if isinstance(event, Started):
+            self.parameters, self._steps = event.parameters, event.steps // event.epochs
+        if isinstance(event, Started | Progress):
+            self.epochs = event.step // self._steps
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
@@ -118,6 +156,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.training.events import Finished
 
+    place, verdict = _Place(), _Verdict(task.watch)
     try:
         while True:
             try:
@@ -127,10 +166,21 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
 
                     loaded = load_trial(base, task.overrides)
                     known = None if kept is None else kept()
-                events = session.train(loaded, out=task.folder, resume=True, stop=stop, threads=1, kept=known)
-                finished = follow(events, [RunSink()])
-                assert isinstance(finished, Finished)
-                return Trained(finished.summary)
+                events = session.train(
+                    loaded,
+                    out=task.folder,
+                    resume=True,
+                    stop=stop,
+                    threads=1,
+                    pause=verdict.pause,
+                    kept=known,
+                )
+                ended = follow(events, [RunSink(), place])
+                if isinstance(ended, Finished):
+                    return Trained(ended.summary)
+                assert verdict.said is not None
+                status, rung = verdict.said
+                return (Paused if status == "paused" else Pruned)(rung, place.parameters)
             except RunInUse:
                 if stop:
                     return Halted()
@@ -140,7 +190,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
     except (Interrupted, Signalled):
         return Halted()
     except DivergedError as error:
-        return Failed("diverged", str(error), error.exit_code)
+        return Failed("diverged", str(error), error.exit_code, epochs=place.epochs)
     except RunError as error:
         # What the operating system refused is its cause.
         number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from nnctl.backends.codegen.inlining import Inlining
@@ -60,7 +61,7 @@ class StepSource:
     private: tuple[int, ...]
     labels: tuple[str, ...]
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[Kind, ...]:
         """The different functions, in order of first use."""
         return tuple(dict.fromkeys(entry.kind for entry in self.entries if isinstance(entry, Call)))

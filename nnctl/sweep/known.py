@@ -1,0 +1,145 @@
+"""Trials of an existing study of Optuna, known results to a sampler that learns before its first proposal."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nnctl.components.base import Distribution
+from nnctl.components.kinds.running import Interval
+from nnctl.errors import SpecError, UsageError
+from nnctl.spec.messages.hints import did_you_mean
+from nnctl.spec.messages.synonyms import suggest
+from nnctl.sweep.learning import is_option
+from nnctl.sweep.objectives import Objective
+from nnctl.sweep.space import Space
+from nnctl.sweep.storage import opened
+
+if TYPE_CHECKING:
+    from optuna.study import Study as OptunaStudy
+    from optuna.trial import FrozenTrial
+
+OPTION = "--from"
+_LOGGER = logging.getLogger(__name__)
+
+
+class _UnfitError(Exception):
+    """A trial that is no point of the space, and why."""
+
+
+def read_known(
+    url: str, name: str | None, space: Space, objectives: Sequence[Objective], constraints: int
+) -> dict[str, Any]:
+    """The fields of `Known`: complete trials of a study whose parameters are a point of the space.
+
+    name: of the study, None where there is one alone. constraints: how many there are. Nothing is written or made.
+    How many trials are left out, and why, is logged. Raises UsageError where the database cannot be read, where its
+    objectives are others, or where no trial is left.
+    """
+    import optuna
+
+    with opened(url, OPTION, new=False) as storage:
+        names = optuna.get_all_study_names(storage)
+        study = optuna.load_study(study_name=_chosen(url, name, names), storage=storage)
+        _require_alike(study, objectives)
+        trials = study.get_trials(deepcopy=False)
+    left_out: Counter[str] = Counter()
+    found = []
+    for trial in trials:
+        try:
+            found.append(_known(trial, space, constraints))
+        except _UnfitError as unfit:
+            left_out[str(unfit)] += 1
+    reasons = ", ".join(f"{count} where {why}" for why, count in left_out.most_common())
+    if not found:
+        raise UsageError(
+            f"{OPTION}: none of the {len(trials)} trials of the study '{study.study_name}' is a known result here"
+            + (f": {reasons}" if reasons else "")
+        )
+    rest = f"; left out: {reasons}" if left_out else ""
+    _LOGGER.info("%d of %d trials of the study '%s' are known%s", len(found), len(trials), study.study_name, rest)
+    return {"study": study.study_name, "trials": found}
+
+
+def _chosen(url: str, name: str | None, names: Sequence[str]) -> str:
+    if not names:
+        raise UsageError(f"{OPTION}: the database holds no study")
+    if name is None and len(names) > 1:
+        raise UsageError(f"{OPTION}: the database holds several studies: {_some(names)}\n  --from-study names one")
+    if name is not None and name not in names:
+        hint = did_you_mean(suggest(name, names)) or f"it holds {_some(names)}"
+        raise UsageError(f"--from-study: the database holds no study '{name}'\n  {hint}")
+    return name if name is not None else names[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + rest
+
+
+def _require_alike(study: OptunaStudy, objectives: Sequence[Objective]) -> None:
+    """Raise UsageError where the study does not have the sweep's number of objectives and their directions."""
+    from optuna.study import StudyDirection
+
+    said = f"{OPTION}: the study '{study.study_name}'"
+    if len(study.directions) != len(objectives):
+        columns = ", ".join(objective.column for objective in objectives)
+        raise UsageError(f"{said} has {len(study.directions)} objectives, and the sweep {len(objectives)}: {columns}")
+    for place, (direction, objective) in enumerate(zip(study.directions, objectives, strict=True)):
+        if (direction is StudyDirection.MAXIMIZE) != objective.higher_is_better:
+            better = "higher" if objective.higher_is_better else "lower"
+            raise UsageError(
+                f"{said} is to {direction.name.lower()} its objective {place}, and of {objective.column} "
+                f"{better} is better\n  --monitor names another column"
+            )
+
+
+def _known(trial: FrozenTrial, space: Space, constraints: int) -> dict[str, Any]:
+    """The fields of `KnownTrial`. Raises _UnfitError."""
+    if trial.values is None or trial.state.name != "COMPLETE":
+        raise _UnfitError("it is not complete")
+    if not all(map(math.isfinite, trial.values)):
+        raise _UnfitError("a value is not finite")
+    excesses = list(trial.constraints.values())
+    if len(excesses) != constraints:
+        raise _UnfitError(f"there are {len(excesses)} constraints, not {constraints}")
+    unknown = sorted(set(trial.params) - set(space.distributions))
+    if unknown:
+        raise _UnfitError(f"'{unknown[0]}' is not searched")
+    chosen: dict[str, object] = {}
+
+    def choose(path: str, distribution: Distribution) -> object:
+        if path not in trial.params:
+            raise _UnfitError(f"'{path}' is missing")
+        chosen[path] = _fitting(path, distribution, trial.params[path])
+        return chosen[path]
+
+    try:
+        space.point(choose)
+    except SpecError as error:
+        raise _UnfitError("a formula has no value") from error
+    unused = sorted(set(trial.params) - set(chosen))
+    if unused:
+        raise _UnfitError(f"'{unused[0]}' is there against its condition")
+    return {"chosen": chosen, "values": list(trial.values), "excesses": excesses}
+
+
+def _fitting(path: str, distribution: Distribution, value: Any) -> object:
+    """The value as the sweep has it. Raises _UnfitError where it is outside the range, or none of the values."""
+    support = distribution.support()
+    if not isinstance(support, Interval):
+        for option in support.options:
+            if is_option(value, option):
+                return option
+        raise _UnfitError(f"'{path}' is none of the values")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not support.low <= value <= support.high:
+        raise _UnfitError(f"'{path}' is outside its range")
+    if support.step is not None:
+        steps = (value - support.low) / support.step
+        if abs(steps - round(steps)) > 1e-6:
+            raise _UnfitError(f"'{path}' is between two steps")
+        value = support.low + round(steps) * support.step
+    return int(value) if support.whole else float(value)

@@ -1,0 +1,119 @@
+"""Results of trials as they lie in a sweep's folder: of what has ended, or has reached the rung that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from nnctl.runs.endings import ending_of, forget_ending, record_ending
+from nnctl.runs.folder import RunFolder
+from nnctl.runs.rows import evaluations
+from nnctl.runs.sweeps import measured
+from nnctl.sweep.executors.contract import Failed, Paused, Pruned, Trained
+from nnctl.sweep.result import TrialResult
+from nnctl.sweep.rungs import Watch, last_row
+from nnctl.sweep.study import Study
+from nnctl.sweep.trial import Trial
+
+
+def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult | None:
+    """The result that a trial has by its folder; None where it is to be trained, or trained on.
+
+    Raises RunError where the folder is damaged.
+    """
+    folder = RunFolder(study.folder_of(trial))
+    summary = folder.finished()
+    until = None if watch is None else watch.until
+    if summary is not None:
+        if watch is not None and until is not None and summary["epochs"] > until:
+            return _at_rung(trial, folder, watch, "paused", until, summary["parameters"])
+        reached = {} if watch is None else watch.reached(evaluations(folder))
+        return TrialResult.of_summary(trial, folder.path, summary, reached)
+    ended = ending_of(study.folder, trial.number)
+    if ended is None:
+        return None
+    judged = ended["status"] == "pruned" and watch is not None and watch.pruner is not None
+    if ended["status"] == "diverged" or judged:
+        return ended_result(study, trial, watch, ended)
+    rung, parameters = ended["epoch"], ended["parameters"]
+    if watch is not None and until is not None and rung is not None and parameters is not None and rung >= until:
+        return _at_rung(trial, folder, watch, "paused", until, parameters)
+    return None
+
+
+def ended_result(study: Study, trial: Trial, watch: Watch | None, ended: Mapping[str, Any]) -> TrialResult:
+    """The result that a record says. ended: the fields of `Ended`. Raises RunError."""
+    folder = RunFolder(study.folder_of(trial))
+    status, rung, parameters = ended["status"], ended["epoch"], ended["parameters"]
+    if status in ("diverged", "failed"):
+        return _failed(trial, folder, watch, Failed(status, ended["error"] or "", ended["exit_code"], epochs=rung or 0))
+    if watch is None or rung is None or parameters is None:
+        return TrialResult(trial, str(folder.path), status, rung=rung)
+    return _at_rung(trial, folder, watch, status, rung, parameters)
+
+
+def result_of(
+    study: Study, trial: Trial, watch: Watch | None, outcome: Trained | Paused | Pruned | Failed
+) -> TrialResult:
+    """The result of a trial whose outcome this is, which is recorded beside it where it may be relied on."""
+    folder = RunFolder(study.folder_of(trial))
+    if isinstance(outcome, Trained):
+        reached = {} if watch is None else watch.reached(evaluations(folder))
+        return TrialResult.of_summary(trial, folder.path, outcome.summary, reached)
+    if isinstance(outcome, Failed):
+        if not outcome.again:
+            diverged = outcome.status == "diverged"
+            record_ending(
+                study.folder,
+                trial.number,
+                "diverged" if diverged else "failed",
+                epoch=outcome.epochs if diverged else None,
+                error=outcome.message,
+                exit_code=outcome.exit_code,
+            )
+        return _failed(trial, folder, watch, outcome)
+    status: Literal["paused", "pruned"] = "paused" if isinstance(outcome, Paused) else "pruned"
+    record_ending(study.folder, trial.number, status, epoch=outcome.rung, parameters=outcome.parameters)
+    assert watch is not None
+    return _at_rung(trial, folder, watch, status, outcome.rung, outcome.parameters)
+
+
+def settle(study: Study, result: TrialResult) -> None:
+    """Let the record of a trial say what its final result is: others decide on those that wait, or never begin."""
+    if result.status == "pruned":
+        parameters = result.metrics.get("parameters")
+        record_ending(study.folder, result.trial.number, "pruned", epoch=result.rung, parameters=parameters)
+    elif result.status == "finished":
+        forget_ending(study.folder, result.trial.number)
+
+
+def _failed(trial: Trial, folder: RunFolder, watch: Watch | None, outcome: Failed) -> TrialResult:
+    diverged = watch is not None and outcome.status == "diverged"
+    return TrialResult(
+        trial,
+        str(folder.path),
+        outcome.status,
+        error=outcome.message,
+        exit_code=outcome.exit_code,
+        again=outcome.again,
+        reached=watch.reached(evaluations(folder), outcome.epochs) if watch is not None and diverged else {},
+    )
+
+
+def _at_rung(
+    trial: Trial, folder: RunFolder, watch: Watch, status: Literal["paused", "pruned"], rung: int, parameters: int
+) -> TrialResult:
+    """The result of a trial at a rung, with the numbers of its last row there."""
+    rows = evaluations(folder)
+    row = last_row(rows, rung) or {}
+    seconds = row.get("seconds")
+    return TrialResult(
+        trial,
+        str(folder.path),
+        status,
+        monitored=watch.objective.column,
+        metrics={**measured(row), "parameters": parameters},
+        seconds=seconds if isinstance(seconds, int | float) else None,
+        rung=rung,
+        reached=watch.reached(rows, rung),
+    )
