@@ -56,13 +56,14 @@ class Worker:
     def take(self, stopping: bool) -> Outcome | None:
         """The outcome of its task; None where it has only said that it is there. A worker that died has failed.
 
-        Raises RunError where it died before it could take a task, as any other would; unless `stopping`, told to end.
+        Raises RunError where it ended by itself before it could take a task, as any other would; unless `stopping`,
+        told to end. One that was killed then has failed as one that was killed later.
         """
         try:
             word: Outcome | Ready = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
-            if not self.ready and not stopping:
+            if not self.ready and not stopping and (self.process.exitcode or 0) >= 0:
                 raise RunError(
                     f"worker processes do not start: the first {death(self.process.exitcode)}, and says why above"
                 ) from None
