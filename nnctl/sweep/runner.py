@@ -24,7 +24,7 @@ from nnctl.training.signals import StopRequest
 
 _LOOK = 0.2
 """Seconds between two looks at the request to stop."""
-_LIVES = 3
+_LIVES = 5
 """Processes that a trial may lose without getting any further: what kills each of them is its own."""
 
 
