@@ -114,7 +114,8 @@ backend: {backend}
     run = open_run(Path("run"))
     (result,) = evaluate([run], "test")
     assert result.row["accuracy"] == finished.summary["test"]["test_accuracy"]
-    data = session._prepare(load_text(text), None)[0]
+    loaded = load_text(text)
+    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     assert data.test is not None
     right = (run.engine.outputs(data.test.inputs)[:, 0] > threshold) == (data.test.targets == 1)
     assert result.row["accuracy"] == pytest.approx(np.mean(right))

@@ -207,7 +207,7 @@ class DaskWorkers:
             self._client.cancel(waiting)
 
     def _run(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-        """What a function returns or raises on each worker, by its address; nothing of those that leave meanwhile."""
+        """Results of a function on each worker, or what it raised, by address; none of those that leave meanwhile."""
         try:
             found = self._client.run(function, *arguments, on_error="return")
         except (OSError, TimeoutError, RuntimeError):

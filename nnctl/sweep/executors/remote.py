@@ -1,4 +1,4 @@
-"""What a Dask worker runs: a look at whether it fits, trials in processes of their own, and a word to halt them."""
+"""The part of a sweep that a Dask worker runs: a look at whether it fits, trials in processes, a word to halt them."""
 
 from __future__ import annotations
 
