@@ -38,11 +38,11 @@ def run(study: Study, executor: Executor, stop: StopRequest) -> Generator[TrialR
     """
     with closing(executor):
         study.claim()
-        yield from _Course(study, executor, stop).results()
+        yield from _Dispatch(study, executor, stop).results()
 
 
-class _Course:
-    """The trials of one study on their way through an executor."""
+class _Dispatch:
+    """The dispatch of one study's trials to an executor, and of their outcomes to the search."""
 
     def __init__(self, study: Study, executor: Executor, stop: StopRequest) -> None:
         self._study, self._executor, self._stop = study, executor, stop

@@ -11,9 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nnctl.components.kinds.pruning import Pruner, RungPruner, SeriesPruner
 from nnctl.components.kinds.running import LearningSampler
-from nnctl.components.samplers import Grid
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, file_name
@@ -24,16 +22,16 @@ from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
 from nnctl.spec.override_syntax import ORIGIN
-from nnctl.spec.overrides import place_of
 from nnctl.spec.variants import Variants
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.known import read_known
 from nnctl.sweep.learning import require_package
-from nnctl.sweep.objectives import PARAMETERS, objectives_ahead, read_constraints
+from nnctl.sweep.objectives import objectives_ahead, read_constraints
+from nnctl.sweep.sense import require_distinct, require_rungs, require_sense
 from nnctl.sweep.space import Point, Space
-from nnctl.sweep.trial import Trial, write
+from nnctl.sweep.trial import Trial
 from nnctl.training.specs import open_spec
 
 _NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
@@ -165,8 +163,8 @@ def read_study(
     spec = loaded.spec
     sweep = spec.sweep or Sweep()
     require_sense(sweep)
-    _require_rungs(loaded, sweep)
-    _require_distinct(loaded, sweep)
+    require_rungs(loaded, sweep)
+    require_distinct(loaded, sweep)
     space = Space(loaded, sweep)
     constraints = read_constraints(loaded, (*sweep.grid, *sweep.space, *sweep.derived))
     if isinstance(sweep.sampler, LearningSampler):
@@ -211,88 +209,6 @@ def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Poi
     return points, len(points)
 
 
-def require_sense(sweep: Sweep) -> None:
-    """Raise UsageError where the section asks for nothing, or for what contradicts itself."""
-    searched = (*sweep.grid, *sweep.space, *sweep.derived)
-    twice = next((path for path in searched if searched.count(path) > 1), None)
-    if twice is not None:
-        raise UsageError(f"sweep: '{twice}' is searched in two ways; leave it out of one of grid, space and derived")
-    if sweep.space and sweep.trials is None and not isinstance(sweep.sampler, Grid):
-        raise UsageError("sweep: how many trials? say it by --trials N, or by trials in the sweep section")
-    if sweep.trials is not None and not sweep.space:
-        raise UsageError(
-            f"sweep: {sweep.trials} trials of nothing\n"
-            "  --space optimizer.learning_rate=0.001:1:log names something to draw"
-        )
-    if not sweep.grid and not sweep.space and sweep.seeds == 1 and sweep.folds is None:
-        raise UsageError(
-            "nothing to sweep\n"
-            "  --grid optimizer.learning_rate=0.01,0.1,1 tries three values; so does a sweep section in the spec"
-        )
-    if isinstance(sweep.sampler, LearningSampler):
-        _require_sense_to_learn(sweep, sweep.sampler)
-    if sweep.pruner is not None:
-        _require_sense_to_prune(sweep, sweep.pruner)
-    folded = [path for path in searched if path in ("data", "data.fold", "data.validation")]
-    if sweep.folds is not None and folded:
-        raise UsageError(
-            f"sweep: '{folded[0]}' is searched, and cross-validation holds out parts of its own; do one of the two"
-        )
-    if sweep.seeds > 1 and "seed" in searched:
-        raise UsageError("sweep: 'seed' is searched, and several seeds are asked for; do one of the two")
-
-
-def _require_sense_to_learn(sweep: Sweep, sampler: LearningSampler) -> None:
-    """Raise UsageError where a sampler that learns has nothing to choose, or cannot do what is asked."""
-    if not sweep.space:
-        raise UsageError(
-            f"sweep: the sampler {sampler.type} has nothing to propose\n"
-            "  --space optimizer.learning_rate=0.001:1:log names something"
-        )
-    if sweep.grid:
-        path = next(iter(sweep.grid))
-        raise UsageError(
-            f"sweep: '{path}' is in the grid, all of which is tried, and the sampler {sampler.type} chooses what is\n"
-            f"  let it choose: --space '{path}={{type: choice, values: […]}}'"
-        )
-    if len(sweep.objectives) > 1 and not sampler.several:
-        raise UsageError(
-            f"sweep: the sampler {sampler.type} has one objective, and monitor names several\n  tpe takes several"
-        )
-
-
-def _require_sense_to_prune(sweep: Sweep, pruner: Pruner) -> None:
-    """Raise UsageError where there is nothing that a pruner could compare by."""
-    if len(sweep.objectives) > 1:
-        raise UsageError(
-            f"sweep: the pruner {pruner.type} compares by one objective, and monitor names several\n"
-            "  leave the pruner out, or rank by one"
-        )
-    unseen = [column for column in sweep.objectives if column == PARAMETERS or column.startswith("test_")]
-    if unseen:
-        raise UsageError(
-            f"sweep: the pruner {pruner.type} looks at trials while they train, and {unseen[0]} is known at their end\n"
-            "  rank by a column of the validation split, or leave the pruner out"
-        )
-    if isinstance(pruner, SeriesPruner) and runs_of_each(sweep) == 1:
-        raise UsageError(
-            f"sweep: the pruner {pruner.type} compares the runs of a combination, and each has one\n"
-            "  --seeds 5, or --folds 5, gives it several"
-        )
-
-
-def _require_rungs(loaded: Loaded, sweep: Sweep) -> None:
-    """Raise SpecError where no rung of the pruner is before the end of a run."""
-    pruner, epochs = sweep.pruner, loaded.spec.schedule.epochs
-    if isinstance(pruner, RungPruner) and not pruner.rungs_before(epochs):
-        named = "rungs" if pruner.rungs is not None else "first"
-        raise loaded.error(
-            f"sweep.pruner.{named}",
-            f"the pruner has no rung before the end of a run, after {epochs} epoch{'s' if epochs > 1 else ''}",
-            hint="name an earlier rung, or train longer: schedule.epochs",
-        )
-
-
 def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
     """The spec of one trial; it sweeps no more. Raises SpecError."""
     loaded = load_variant(base, overrides)
@@ -309,44 +225,6 @@ def _without_settings(loaded: Loaded) -> Loaded:
         root.with_entry(entry.key, entry.value.without("grid", "space", "only", "derived", "sampler", "constraints")),
         loaded,
     )
-
-
-def _require_distinct(loaded: Loaded, sweep: Sweep) -> None:
-    """Raise SpecError where two paths of the search are one place, or two values of the grid are one."""
-    places: dict[tuple[str, ...], str] = {}
-    for path in (*sweep.grid, *sweep.space, *sweep.derived):
-        try:
-            place = place_of(loaded.tree, path)
-        except SpecError:
-            continue  # Loading the trials says it, of every path at once.
-        before = places.setdefault(place, path)
-        if before != path:
-            kind = next(kind for kind in ("grid", "space", "derived") if path in getattr(sweep, kind))
-            where = f"sweep.{kind}.{path}"
-            raise loaded.error(
-                where, f"'{path}' and '{before}' are the same value of the spec", hint="search one of the two"
-            )
-    for path, values in sweep.grid.items():
-        seen: dict[object, int] = {}
-        for index, value in enumerate(values):
-            if seen.setdefault(_alike(value), index) != index:
-                raise loaded.error(
-                    f"sweep.grid.{path}.{index}",
-                    f"'{path}' has {write(value)} twice in the grid",
-                    hint="remove one of the two",
-                )
-
-
-def _alike(value: object) -> object:
-    """A key that is equal for values that say the same: 1e-3 and 0.001, relu and {type: relu}."""
-    if isinstance(value, Mapping):
-        return (
-            _alike(value["type"]) if set(value) == {"type"} else frozenset((key, _alike(v)) for key, v in value.items())
-        )
-    if isinstance(value, list | tuple):
-        return tuple(map(_alike, value))
-    # True and 1 are equal in Python but not in a spec.
-    return (isinstance(value, bool), value)
 
 
 def _check(base: Loaded, trials: Iterable[Trial], drawn: Sequence[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import load_text
 from nnctl.sweep.combinations import listed, runs
+from nnctl.sweep.sense import require_sense
 from nnctl.sweep.space import Space
-from nnctl.sweep.study import require_sense
 from nnctl.sweep.trial import Trial
 
 BASE = load_text("data: xor\nlayers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood\n")
