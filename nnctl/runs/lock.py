@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from nnctl.errors import RunError
+from nnctl.process.files import AT_ONCE, NO_LINK
 from nnctl.runs.durable import GrowingFile
+
+_MOMENT = 0.02
+"""Seconds after which a reader has let go of a lock that it looked at."""
 
 
 class Lock:
@@ -24,7 +29,7 @@ class Lock:
         taken = False
         try:
             # Whoever waited at a file that was replaced meanwhile has locked what nobody else will look at.
-            taken = _lock(file.descriptor) and file.in_place()
+            taken = _lock_at_last(file.descriptor) and file.in_place()
         finally:
             if not taken:
                 file.close()
@@ -43,6 +48,14 @@ class Lock:
         self._file.close()
 
 
+def _lock_at_last(descriptor: int) -> bool:
+    """True where the lock is taken, at once or a moment later: a reader that looks at it holds it that long."""
+    if _lock(descriptor):
+        return True
+    time.sleep(_MOMENT)
+    return _lock(descriptor)
+
+
 def _lock(descriptor: int) -> bool:
     try:
         if sys.platform == "win32":
@@ -58,3 +71,15 @@ def _lock(descriptor: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def is_locked(metrics: Path) -> bool:
+    """True where a process trains into the run that a metrics file belongs to; nothing is made or kept locked."""
+    try:
+        descriptor = os.open(metrics, os.O_RDONLY | AT_ONCE | NO_LINK)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)

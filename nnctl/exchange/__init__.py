@@ -1,0 +1,1 @@
+"""Exchange with other tools: files of nets and weights, written and read."""

@@ -1,0 +1,1 @@
+"""Figures: charts, heat maps and pictures as data, and what draws them."""

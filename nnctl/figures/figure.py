@@ -1,0 +1,121 @@
+"""Figures as data: what a picture shows, whoever draws it, as SVG, on a terminal or as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = NDArray[np.float64]
+"""Numbers, (n,); where one is not finite nothing is drawn."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a chart. categories: what stands at 0, 1, …, in place of numbers."""
+
+    label: str = ""
+    log: bool = False
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A line through points (x, y), each (n,). low, high: the edges of a band around it, (n,)."""
+
+    name: str
+    x: Values
+    y: Values
+    low: Values | None = None
+    high: Values | None = None
+    dashed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Separate points (x, y), each (n,). texts: what is said of each when it is pointed at; none, or n."""
+
+    name: str
+    x: Values
+    y: Values
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """A bar from 0 to a value at each category of the x axis, or at 0, 1, …. Values (n,)."""
+
+    name: str
+    y: Values
+
+
+Layer: TypeAlias = Curve | Points | Bars
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves, points and bars over two axes. The nth layer has the palette's nth colour."""
+
+    title: str
+    x: Axis
+    y: Axis
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """Numbers of a grid as colours: values (rows, columns), the first row at the top.
+
+    diverging: 0 is the middle of the colours, and both signs reach as far. shown: the numbers stand in the cells.
+    """
+
+    title: str
+    x: Axis
+    y: Axis
+    values: NDArray[np.float64]
+    diverging: bool = False
+    shown: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels from 0 to 1: (height, width) grey, or (height, width, 3) red, green and blue."""
+
+    pixels: NDArray[np.float64]
+    caption: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Pictures beside one another."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+
+
+Figure: TypeAlias = Chart | HeatMap | Gallery
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers behind a figure: names of the columns, and rows of one value a column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def table_of(figure: Chart | HeatMap) -> Table:
+    """The numbers that a figure shows. A chart's layers stand below one another, each row with its layer's name."""
+    if isinstance(figure, HeatMap):
+        rows, columns = figure.values.shape
+        names = figure.x.categories or tuple(str(column) for column in range(columns))
+        heads = figure.y.categories or tuple(str(row) for row in range(rows))
+        return Table((figure.y.label, *names), tuple((head, *row) for head, row in zip(heads, figure.values.tolist())))
+    lines: list[tuple[Any, ...]] = []
+    for layer in figure.layers:
+        x = np.arange(len(layer.y)) if isinstance(layer, Bars) else layer.x
+        places = [figure.x.categories[int(each)] for each in x] if figure.x.categories else x.tolist()
+        lines += [(layer.name, place, value) for place, value in zip(places, layer.y.tolist())]
+    return Table(("", figure.x.label, figure.y.label), tuple(lines))

@@ -1,0 +1,44 @@
+"""Colours that people tell apart, whichever colours they see: the palettes of all figures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7a00", "#6b6b6b")
+"""Of the nth curve; Okabe and Ito (2008), "Color Universal Design", the yellow darkened to be seen on white."""
+
+_SEQUENTIAL = ("#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b")
+_DIVERGING = ("#b35806", "#f1a340", "#f7f7f7", "#998ec3", "#542788")
+
+
+def series(number: int) -> str:
+    """The colour of the nth curve; colours return after eight."""
+    return SERIES[number % len(SERIES)]
+
+
+def shades(values: NDArray[np.float64], *, diverging: bool = False) -> NDArray[np.float64]:
+    """Colours (…, 3) from 0 to 1 of values (…): from the least to the largest, or on both sides of 0.
+
+    What is not finite is grey.
+    """
+    finite = np.isfinite(values)
+    kept = values[finite]
+    if diverging:
+        reach = float(np.abs(kept).max(initial=0.0)) or 1.0
+        place = (values / reach + 1) / 2
+    else:
+        low = float(kept.min(initial=np.inf)) if kept.size else 0.0
+        spread = (float(kept.max()) - low if kept.size else 0.0) or 1.0
+        place = (values - low) / spread
+    stops = np.array([rgb(color) for color in (_DIVERGING if diverging else _SEQUENTIAL)])
+    positions = np.linspace(0, 1, len(stops))
+    place = np.where(finite, place, 0.0)
+    mixed = np.stack([np.interp(place, positions, stops[:, channel]) for channel in range(3)], axis=-1)
+    return np.where(finite[..., None], mixed, 0.6)
+
+
+def rgb(color: str) -> tuple[float, float, float]:
+    """Red, green and blue from 0 to 1 of a colour written as #rrggbb."""
+    red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue

@@ -1,0 +1,1 @@
+"""Visualization: what a trained net has learned and how it answers, as figures."""

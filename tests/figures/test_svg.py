@@ -1,0 +1,55 @@
+"""Figures as SVG: whole XML whatever is in them, and nothing of a stranger's text acts."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Picture, Points, table_of
+from nnctl.figures.svg import svg_of
+
+HOSTILE = '<script>alert(1)</script>\x1b[31m"&\u202e' + "x" * 10_000
+X = np.array([0.0, 1.0, 2.0, np.nan, 4.0])
+AXIS = Axis(HOSTILE)
+FIGURES: dict[str, Figure] = {
+    "curves": Chart(HOSTILE, AXIS, AXIS, (Curve(HOSTILE, X, X**2, X**2 - 1, X**2 + 1), Curve("b", X, -X, dashed=True))),
+    "logarithmic": Chart("t", Axis(log=True), Axis(log=True), (Curve("a", X, X - 1),)),
+    "no points": Chart("t", AXIS, AXIS, (Curve("a", np.empty(0), np.empty(0)),)),
+    "nothing finite": Chart("t", AXIS, AXIS, (Curve("a", np.full(5, np.nan), np.full(5, np.inf)),)),
+    "one value": Chart("t", AXIS, AXIS, (Points("a", np.ones(1), np.ones(1), (HOSTILE,)),)),
+    "bars": Chart("t", Axis(categories=(HOSTILE, "b")), AXIS, (Bars("a", np.array([1.0, -2.0])),)),
+    "heat map": HeatMap(HOSTILE, AXIS, Axis(categories=(HOSTILE, "b")), np.array([[1.0, np.nan], [-1, 2]]), shown=True),
+    "pictures": Gallery(HOSTILE, (Picture(np.eye(3), HOSTILE), Picture(np.ones((2, 4, 3))))),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("alone", [False, True])
+def test_every_figure_is_whole_xml_of_bounded_length(name: str, alone: bool) -> None:
+    text = svg_of(FIGURES[name], alone=alone)
+    root = ElementTree.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert len(text) < 20_000
+    assert "script" not in {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert "nan" not in text.replace("data:image", "")
+
+
+def test_a_curve_passes_through_its_points_and_breaks_where_one_is_missing() -> None:
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    text = svg_of(Chart("", Axis(), Axis(), (Curve("a", x, np.array([0.0, np.nan, 1.0, 0.0])),)))
+    path = next(e for e in ElementTree.fromstring(text).iter() if e.get("class") == "curve").get("d", "")
+    assert path.count("M") == 2
+    # The whole width and height of the axes: x from 64 to 624, y from 314 up to 34.
+    assert path.startswith("M64.0 314.0M")
+    assert path.endswith("34.0L624.0 314.0")
+
+
+def test_the_table_behind_a_figure_has_its_numbers() -> None:
+    chart = Chart("t", Axis("epoch"), Axis("cost"), (Curve("a", np.array([1.0, 2.0]), np.array([3.0, 4.0])),))
+    assert table_of(chart).rows == (("a", 1.0, 3.0), ("a", 2.0, 4.0))
+    assert table_of(chart).columns == ("", "epoch", "cost")
+    grid = HeatMap("t", Axis(categories=("p", "q")), Axis(categories=("r",)), np.array([[1.0, 2.0]]))
+    assert table_of(grid).rows == (("r", 1.0, 2.0),)

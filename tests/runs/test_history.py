@@ -1,0 +1,72 @@
+"""The history of a run, finished, training, cut off and damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nnctl.errors import RunError
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.folder import RunFolder
+from nnctl.runs.history import History, histories, read_history
+from nnctl.spec.load import load_text
+from nnctl.training.events import Evaluated
+from nnctl.training.session import train
+
+SPEC = """
+name: xor
+cost: cross_entropy
+backend: numpy
+data: {type: xor}
+layers: [{type: dense, units: 2}, {type: dense, units: 1, activation: sigmoid}]
+optimizer: {type: sgd, learning_rate: 0.5}
+schedule: {epochs: 3, batch_size: 4}
+"""
+
+
+def run_at(folder: Path) -> RunFolder:
+    follow(train(load_text(SPEC, "xor.yaml", [], folder), out=folder), [RunSink()])
+    return RunFolder(folder)
+
+
+def test_a_finished_run(tmp_path: Path) -> None:
+    history = read_history(run_at(tmp_path / "a"))
+    assert history.state == "finished"
+    assert [row["epoch"] for row in history.rows] == [1, 2, 3]
+    assert history.spec["schedule"]["epochs"] == 3
+    assert history.summary is not None
+    assert history.columns[0] == "event"
+
+
+def test_a_run_that_trains_and_one_that_was_cut_off(tmp_path: Path) -> None:
+    events = train(load_text(SPEC, "xor.yaml", [], tmp_path), out=tmp_path / "a")
+    sink = RunSink()
+    for event in events:
+        sink.handle(event)
+        if isinstance(event, Evaluated):
+            break
+    run = RunFolder(tmp_path / "a")
+    assert read_history(run).state == "training"
+    sink.close()
+    events.close()
+    history = read_history(run)
+    assert history.state == "unfinished"
+    assert history.summary is None
+
+
+def test_all_runs_below_a_folder_a_damaged_one_among_them(tmp_path: Path) -> None:
+    run_at(tmp_path / "x" / "001")
+    run_at(tmp_path / "x" / "002")
+    run_at(tmp_path / "y" / "001").spec.write_text("edited: true\n")
+    found = list(histories(tmp_path))
+    assert [each.run.path.parent.name for each in found if isinstance(each, History)] == ["x", "x"]
+    (run, error), *others = [each for each in found if not isinstance(each, History)]
+    assert run.path == tmp_path / "y" / "001"
+    assert "not the spec" in str(error)
+    assert not others
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no such folder"):
+        list(histories(tmp_path / "none"))
