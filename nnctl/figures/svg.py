@@ -10,9 +10,10 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.figures.extents import marks, scales_of
 from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Points
 from nnctl.figures.palette import series, shades
-from nnctl.figures.scales import Scale, number, scale_over
+from nnctl.figures.scales import Scale, number
 from nnctl.screen.characters import word
 
 WIDTH, HEIGHT = 640, 360
@@ -71,8 +72,7 @@ def _said(text: str, limit: int = _NAME) -> str:
 
 
 def _chart(chart: Chart) -> Iterable[str]:
-    x = _scale([_x_of(layer) for layer in chart.layers], chart.x)
-    y = _scale([values for layer in chart.layers for values in _y_of(layer)], chart.y, bars=_has_bars(chart))
+    x, y = scales_of(chart)
     yield from _axes(chart.x, chart.y, x, y)
     for index, layer in enumerate(chart.layers):
         yield f'<g data-name="{_said(layer.name, 80)}">'
@@ -110,14 +110,14 @@ def _layer(layer: Layer, color: str, x: Scale, y: Scale, bars: int) -> Iterable[
 
 def _axes(across: Axis, down: Axis, x: Scale, y: Scale) -> Iterable[str]:
     bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
-    for value, text in _marks(down, y):
+    for value, text in marks(down, y):
         at = float(_down(y, np.array([value]))[0])
         yield f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/>'
-        yield f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
-    for value, text in _marks(across, x):
+        yield f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_said(text, 12)}</text>'
+    for value, text in marks(across, x):
         at = float(_across(x, np.array([value]))[0])
         yield f'<path class="axis" d="M{at:.1f} {bottom}v4"/>'
-        yield f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{text}</text>'
+        yield f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{_said(text, 12)}</text>'
     yield f'<path class="axis" d="M{_LEFT} {bottom}H{right}"/>'
     middle = (_LEFT + right) / 2
     yield f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{_said(across.label, 80)}</text>'
@@ -125,13 +125,6 @@ def _axes(across: Axis, down: Axis, x: Scale, y: Scale) -> Iterable[str]:
     yield (
         f'<text transform="translate(13 {place:.0f}) rotate(-90)" text-anchor="middle">{_said(down.label, 48)}</text>'
     )
-
-
-def _marks(axis: Axis, scale: Scale) -> Iterable[tuple[float, str]]:
-    if axis.categories:
-        step = -(-len(axis.categories) // 12)
-        return [(float(n), _said(text, 12)) for n, text in enumerate(axis.categories) if n % step == 0]
-    return [(value, number(value)) for value in scale.ticks()]
 
 
 def _legend(names: list[str]) -> Iterable[str]:
@@ -202,25 +195,6 @@ def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
         )
 
     return height, (one(index, picture) for index, picture in enumerate(figure.pictures))
-
-
-def _scale(parts: list[NDArray[np.float64]], axis: Axis, *, bars: bool = False) -> Scale:
-    if axis.categories:
-        return Scale(-0.5, len(axis.categories) - 0.5)
-    return scale_over(np.concatenate([*parts, np.empty(0)]), log=axis.log, zero=bars)
-
-
-def _x_of(layer: Layer) -> NDArray[np.float64]:
-    return np.arange(-0.5, len(layer.y) + 0.5) if isinstance(layer, Bars) else layer.x
-
-
-def _y_of(layer: Layer) -> list[NDArray[np.float64]]:
-    edges = [layer.low, layer.high] if isinstance(layer, Curve) else []
-    return [layer.y, *(edge for edge in edges if edge is not None)]
-
-
-def _has_bars(chart: Chart) -> bool:
-    return any(isinstance(layer, Bars) for layer in chart.layers)
 
 
 def _across(scale: Scale, values: NDArray[np.float64]) -> NDArray[np.float64]:
