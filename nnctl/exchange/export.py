@@ -10,9 +10,7 @@ from nnctl.inference.opened import read_run
 from nnctl.reporting.new_file import new_file, require_new
 
 
-def export(
-    run: Path, out: Path, options: Options, *, checkpoint: str | None = None, force: bool = False
-) -> Exported:
+def export(run: Path, out: Path, options: Options, *, checkpoint: str | None = None, force: bool = False) -> Exported:
     """Write the net of the run at `run` (as `find` takes it) to `out`, in the format of its ending.
 
     The file is there whole, or not at all. checkpoint: see `read_run`. force: overwrite a file.
