@@ -106,7 +106,7 @@ class Marks:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """What lies over a rectangle of two numbers, seen from above.
+    """Values over a rectangle of two numbers, seen from above.
 
     x_range, y_range: from the middle of the first cell to that of the last, along each axis. values: numbers
     (rows, columns), the first row at the top, where y is largest; with `classes`, the shares of them at each place,

@@ -16,7 +16,7 @@ from nnctl.figures.scales import Scale, number, scale_over
 _FRAME = Frame(left=64, right=484, top=40, bottom=460)
 _HEIGHT = 506
 _KEY = 512
-"""Where the meaning of the colours begins."""
+"""The place at which the meaning of the colours begins."""
 _MOST_CLASSES = 20
 """Classes that are named beside a plane."""
 

@@ -57,7 +57,7 @@ def _letters(figure: Plane, lines: int, across: int) -> list[Text]:
 
 
 def _key(figure: Plane, width: int, *, plain: bool) -> Text:
-    """What the colours mean."""
+    """The meaning of the colours."""
     if not figure.classes:
         low, high = bounds_of(figure)
         bar = np.linspace(low, high, 10)[None, :].repeat(2, axis=0)

@@ -34,7 +34,7 @@ class _Input:
     shift: float = 0.0
     scale: float = 1.0
     spread: bool = True
-    """Whether it is a number along an axis: no mark of a category, no index of a vector."""
+    """True of a number along an axis: no mark of a category, no index of a vector."""
 
     def original(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Inputs as the data had them."""
