@@ -11,8 +11,9 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.figures.extents import marks
 from nnctl.figures.figure import Axis
-from nnctl.figures.scales import Scale, number
+from nnctl.figures.scales import Scale
 from nnctl.screen.characters import word
 
 WIDTH, HEIGHT = 640, 360
@@ -67,14 +68,14 @@ class Frame:
 
 def axes(frame: Frame, across: Axis, down: Axis, x: Scale, y: Scale) -> Iterable[str]:
     """Both axes around a frame, with their numbers and labels, and the lines of a grid."""
-    for value, text in _marks(down, y):
+    for value, text in marks(down, y):
         at = float(frame.down(y, np.array([value]))[0])
         yield f'<path class="grid" d="M{frame.left:g} {at:.1f}H{frame.right:g}"/>'
-        yield f'<text x="{frame.left - 6:g}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
-    for value, text in _marks(across, x):
+        yield f'<text x="{frame.left - 6:g}" y="{at + 4:.1f}" text-anchor="end">{said(text, 12)}</text>'
+    for value, text in marks(across, x):
         at = float(frame.across(x, np.array([value]))[0])
         yield f'<path class="axis" d="M{at:.1f} {frame.bottom:g}v4"/>'
-        yield f'<text x="{at:.1f}" y="{frame.bottom + 17:g}" text-anchor="middle">{text}</text>'
+        yield f'<text x="{at:.1f}" y="{frame.bottom + 17:g}" text-anchor="middle">{said(text, 12)}</text>'
     yield f'<path class="axis" d="M{frame.left:g} {frame.bottom:g}H{frame.right:g}"/>'
     middle = (frame.left + frame.right) / 2
     yield f'<text x="{middle:.0f}" y="{frame.bottom + 38:g}" text-anchor="middle">{said(across.label, 80)}</text>'
@@ -82,10 +83,3 @@ def axes(frame: Frame, across: Axis, down: Axis, x: Scale, y: Scale) -> Iterable
     yield (
         f'<text transform="translate(13 {place:.0f}) rotate(-90)" text-anchor="middle">{said(down.label, 48)}</text>'
     )
-
-
-def _marks(axis: Axis, scale: Scale) -> Iterable[tuple[float, str]]:
-    if axis.categories:
-        step = -(-len(axis.categories) // 12)
-        return [(float(n), said(text, 12)) for n, text in enumerate(axis.categories) if n % step == 0]
-    return [(value, number(value)) for value in scale.ticks()]

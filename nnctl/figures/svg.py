@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.figures.drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Drawing, Frame, axes, image_address, said
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Points
+from nnctl.figures.extents import scales_of
+from nnctl.figures.figure import Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Points
 from nnctl.figures.palette import series, shades
-from nnctl.figures.scales import Scale, number, scale_over
+from nnctl.figures.scales import Scale, number
 from nnctl.screen.characters import word
 
 _MOST_POINTS = 600
@@ -70,8 +71,7 @@ def _drawn(figure: Figure) -> Drawing:
 
 def _chart(chart: Chart) -> Iterable[str]:
     frame = Frame()
-    x = _scale([_x_of(layer) for layer in chart.layers], chart.x)
-    y = _scale([values for layer in chart.layers for values in _y_of(layer)], chart.y, bars=_has_bars(chart))
+    x, y = scales_of(chart)
     yield from axes(frame, chart.x, chart.y, x, y)
     for index, layer in enumerate(chart.layers):
         yield f'<g data-name="{said(layer.name, 80)}">'
@@ -177,25 +177,6 @@ def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
         )
 
     return height, (one(index, picture) for index, picture in enumerate(figure.pictures))
-
-
-def _scale(parts: list[NDArray[np.float64]], axis: Axis, *, bars: bool = False) -> Scale:
-    if axis.categories:
-        return Scale(-0.5, len(axis.categories) - 0.5)
-    return scale_over(np.concatenate([*parts, np.empty(0)]), log=axis.log, zero=bars)
-
-
-def _x_of(layer: Layer) -> NDArray[np.float64]:
-    return np.arange(-0.5, len(layer.y) + 0.5) if isinstance(layer, Bars) else layer.x
-
-
-def _y_of(layer: Layer) -> list[NDArray[np.float64]]:
-    edges = [layer.low, layer.high] if isinstance(layer, Curve) else []
-    return [layer.y, *(edge for edge in edges if edge is not None)]
-
-
-def _has_bars(chart: Chart) -> bool:
-    return any(isinstance(layer, Bars) for layer in chart.layers)
 
 
 def _path(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], across: Scale, down: Scale) -> str:
