@@ -21,7 +21,7 @@ COLUMNS = (
     "saturated",
     "dead",
 )
-"""What a row says of a layer.
+"""The columns of a row on a layer.
 
 weight_norm, gradient_norm: of all of its weights together. activation_mean, activation_deviation: over all values
 that it gives for the batch. saturated: share of the values near the ends of an activation that has two, as sigmoid and

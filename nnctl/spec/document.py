@@ -63,7 +63,7 @@ class TrainingSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What a run records of its layers: norms of weights and gradients, activations, saturated and dead units."""
+    """Records of a run on its layers: norms of weights and gradients, activations, saturated and dead units."""
 
     examples: Annotated[
         PositiveInt, "measure on this many training examples, drawn once, or the first of a contiguous text"
@@ -158,7 +158,7 @@ class Spec:
 
     @property
     def watched(self) -> Watch | None:
-        """What is recorded of the layers; None where nothing is."""
+        """The records on layers that are asked for; None where there are none."""
         return Watch() if self.watch == "layers" else self.watch
 
 
