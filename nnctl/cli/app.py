@@ -18,6 +18,7 @@ COMMANDS = (
     "runs",
     "evaluate",
     "predict",
+    "export",
     "gradcheck",
     "parity",
     "inspect",

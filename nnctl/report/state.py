@@ -33,7 +33,7 @@ class Directions:
 
 
 def sentences(run: History, directions: Directions, clock: Callable[[], float] = time.time) -> Iterator[str]:
-    """How far a run is, its best row by what it monitors, and its last. clock: seconds, as files have them."""
+    """Sentences on how far a run is, its best row by what it monitors, its last. clock: seconds, as files have them."""
     yield f"{run.name}: {_progress(run, clock())}"
     best, column = best_row(run, directions), run.monitor
     if best is not None and column is not None:

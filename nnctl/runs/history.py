@@ -15,7 +15,7 @@ from nnctl.errors import RunError
 from nnctl.runs.folder import RUNS, RunFolder, is_sweep
 from nnctl.runs.lock import is_locked
 from nnctl.runs.records import Row
-from nnctl.runs.rows import evaluations
+from nnctl.runs.rows import evaluations, layer_rows
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -55,6 +55,10 @@ class History:
             column: str | None = self.summary["monitor"]
             return column
         return monitored(self.spec, self.columns)
+
+    def layers(self) -> list[Row]:
+        """The rows on its layers so far, none where they are not watched. Raises RunError where they are damaged."""
+        return layer_rows(self.run)
 
 
 def monitored(spec: dict[str, Any], columns: list[str]) -> str | None:
