@@ -20,6 +20,7 @@ COMMANDS = (
     "parity",
     "inspect",
     "explain",
+    "trace",
     "bench",
     "sweep",
     "data",

@@ -13,8 +13,6 @@ from nnctl.analysis.trace.tracing import trace
 from nnctl.backends.registry import reference_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.data.dataset import Dataset, Split, load_dataset
-from nnctl.data.streams import permutation
-from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.initial import initial_state
 from nnctl.engine.target_arrays import target_arrays
@@ -42,9 +40,10 @@ def traced(
     if path != STDIN and path.is_dir() and is_run(path):
         if overrides:
             raise UsageError("--set: a run's weights belong to its spec as it is\n  trace RUN/spec.yaml with --set")
-        run = read_run(path, checkpoint).start(reference_backend().name)
-        data = data_of(run, {})
-        return _Example(run.loaded, run.engine, data, split, example, run).trace()
+        saved = read_run(path, checkpoint)
+        run = saved.start(reference_backend().name)
+        memory = saved.saved.progress["schedule"]
+        return _Example(run.loaded, run.engine, data_of(run, {}), split, example, run, memory).trace()
     if checkpoint is not None:
         raise UsageError(f"--checkpoint {checkpoint}: a spec has none; give a run, for example runs/NAME/1")
     loaded = open_spec(path, overrides)
@@ -53,16 +52,23 @@ def traced(
     engine = load_engine(loaded, data.signature, examples=len(data.train), backend=reference_backend().name)
     engine.assign({interface.of_data(name): array for name, array in data.statistics.items()})
     transfer(loaded, engine)
-    return _Example(loaded, engine, data, split, example, None).trace()
+    return _Example(loaded, engine, data, split, example).trace()
 
 
 class _Example:
     """One example, and the net that it is traced through."""
 
     def __init__(
-        self, loaded: Loaded, engine: Engine, data: Dataset, split: str, example: int, run: TrainedRun | None
+        self,
+        loaded: Loaded,
+        engine: Engine,
+        data: Dataset,
+        split: str,
+        example: int,
+        run: TrainedRun | None = None,
+        memory: dict[str, Any] | None = None,
     ) -> None:
-        self.loaded, self.engine, self.data, self.run = loaded, engine, data, run
+        self.loaded, self.engine, self.data, self.run, self.memory = loaded, engine, data, run, memory
         self.network: Network = engine.network
         self.split, self.example = split, example
         if split not in data.splits:
@@ -75,22 +81,21 @@ class _Example:
             )
         rows = np.array([example])
         weights = None if part.weights is None else part.weights[rows]
-        self.part = Split(part.inputs[rows], part.targets[rows], weights)
+        self.part = Split(np.asarray(part.inputs[rows]), part.targets[rows], weights)
         self.step = 0 if run is None else run.step
         self.timetable = Timetable.of_spec(loaded.spec, len(data.train))
 
     def trace(self) -> Trace:
         """The trace, the conditions of which are said."""
         with self.loaded.pointing():
-            return trace(
-                self.network, self._given(), facts=self._facts(), words=self._words(), updated=self._updated()
-            )
+            return trace(self.network, self._given(), facts=self._facts(), words=self._words(), updated=self._updated())
 
     def _rates(self) -> dict[str, float]:
         spec = self.loaded.spec
-        rates = Rates(spec.schedule.learning_rate, spec.optimizer, self.timetable)
+        schedule = spec.schedule.learning_rate.for_convention(spec.convention)
+        rates = Rates(schedule, spec.optimizer.for_convention(spec.convention), self.timetable)
         if self.run is not None:
-            rates.memory = self.run.schedule
+            rates.memory = self.memory
         return at_step(rates.values(min(self.step, self.timetable.steps - 1), 1), 0)
 
     def _given(self) -> dict[str, Any]:
@@ -109,14 +114,12 @@ class _Example:
         """New values of the parameters, where the optimizer looks at the whole objective."""
         if not isinstance(self.network.spec.optimizer, WholeObjectiveOptimizer):
             return {}
-        self.engine.feed.bind("traced", self.part.inputs, self.part.targets, weights=self.part.weights)
+        self.engine.feed.bind("traced", np.asarray(self.part.inputs), self.part.targets, weights=self.part.weights)
         reader = self.engine.feed["traced"]
         reader.advance_to(0, 0)
-        chunk: Chunk = reader.chunk(0, 0, 1, 1)
-        before = self.engine.state()
+        chunk = reader.chunk(0, 0, 1, 1)
         self.engine.train(chunk, {name: np.array([rate]) for name, rate in self._rates().items()}, self.step)
         after = self.engine.state()
-        self.engine.assign(before)
         return {name: after[name] for name in self.network.structure.parameters}
 
     # -- what is said --------------------------------------------------------------
@@ -124,7 +127,7 @@ class _Example:
     def _facts(self) -> dict[str, Any]:
         spec = self.loaded.spec
         of_run = {} if self.run is None else {"run": str(self.run.folder.path), "checkpoint": self.run.checkpoint}
-        facts: dict[str, Any] = {"net": spec.name or self.loaded.source_name, **of_run, "split": self.split}
+        facts: dict[str, Any] = {"net": spec.name or Path(self.loaded.source).stem, **of_run, "split": self.split}
         facts |= {"example": self.example, "step": self.step}
         classes = self.data.signature.classes
         if classes is not None and self.part.targets.size == 1:

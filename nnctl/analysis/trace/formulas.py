@@ -78,8 +78,6 @@ _FORMULAS: Mapping[str, Callable[[Sequence[str], Mapping[str, Any]], str]] = {
     ),
     "max_pool": lambda names, attributes: f"max over each window of {names[0]}",
     "sum_pool": lambda names, attributes: f"Σ over each window of {names[0]}",
-    **dict.fromkeys(
-        ("rnn", "leaky_rnn", "lstm", "gru", "rnn_gradient", "lstm_gradient", "gru_gradient"), _scanned
-    ),
+    **dict.fromkeys(("rnn", "leaky_rnn", "lstm", "gru", "rnn_gradient", "lstm_gradient", "gru_gradient"), _scanned),
     "put_into_windows": lambda names, attributes: f"{names[0]} where its window had its maximum, else 0",
 }

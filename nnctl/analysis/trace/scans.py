@@ -275,7 +275,13 @@ def _lstm_gradient(scan: Scan) -> Iterator[Quantity]:
         for k, (gate, formula, outer, factor, value, slope) in enumerate(parts):
 
             def delta(
-                j: int, k: int = k, outer: Array = outer, factor: Array = factor, value: Array = value, slope: str = slope
+                j: int,
+                k: int = k,
+                outer: Array = outer,
+                factor: Array = factor,
+                value: Array = value,
+                slope: str = slope,
+                more: Any = more,
             ) -> str:
                 product = f"{n(outer[j])}·{n(factor[j])}"
                 if more is not None:

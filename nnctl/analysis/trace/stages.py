@@ -138,7 +138,10 @@ class Trace:
 
 def _contents(quantity: Quantity, whole: bool) -> dict[str, Any]:
     array, old = quantity.shown, quantity.old
-    row: dict[str, Any] = {"shape": list(array.shape), "values": array.tolist() if whole or array.size <= WHOLE else None}
+    row: dict[str, Any] = {
+        "shape": list(array.shape),
+        "values": array.tolist() if whole or array.size <= WHOLE else None,
+    }
     row |= summary(array)
     if old is not None:
         both = whole or array.size <= WHOLE

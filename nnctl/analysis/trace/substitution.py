@@ -12,10 +12,10 @@ import numpy as np
 from nnctl.analysis.trace.stages import Array
 from nnctl.graph.ir import Node
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.ops.expression import Expression
+from nnctl.ops.expression import Expression, Line, Ref
+from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.notation import render
 from nnctl.ops.windows import Padding, Sizes, padded
-from nnctl.ops.namespaces import numpy_namespace
 
 TERMS = 8
 """Terms of a sum that are all written."""
@@ -67,14 +67,33 @@ class Writer:
     def _formula(
         self, expression: Expression, arrays: Sequence[Array], output: int, index: Index, written: Mapping[int, str]
     ) -> str:
-        names = [
-            written.get(place) or self.number(element(array, index)) for place, array in enumerate(arrays)
-        ]
-        alone = Expression(expression.arity, expression.lines, (expression.results[output],))
+        values = [element(array, index) for array in arrays]
+        names = [written.get(place) or self.number(value) for place, value in enumerate(values)]
+        alone = _decided(expression, output, values)
         added = len(expression.lines) == 1 and expression.lines[0].primitive == "add"
         names = [f"({name})" if place in written and not added else name for place, name in enumerate(names)]
         text = _TWICE.sub(r"\1", render(alone, names)).replace(" * ", "·")
         return text if len(text) <= LONGEST else ""
+
+
+def _decided(expression: Expression, output: int, values: Sequence[Any]) -> Expression:
+    """The expression of one output with every choice between two formulas made, as these inputs make it."""
+    xp = numpy_namespace()
+    known: list[Any] = list(values)
+    taken: dict[int, Ref] = {}
+
+    def at(reference: Ref) -> Ref:
+        return taken.get(reference, reference) if isinstance(reference, int) else reference
+
+    lines = []
+    with np.errstate(all="ignore"):
+        for place, line in enumerate(expression.lines, expression.arity):
+            given = [known[a] if isinstance(a, int) else a for a in line.arguments]
+            known.append(getattr(xp, line.primitive)(*given))
+            if line.primitive == "where":
+                taken[place] = at(line.arguments[1 if given[0] else 2])
+            lines.append(Line(line.primitive, tuple(at(a) for a in line.arguments)))
+    return Expression(expression.arity, tuple(lines), (at(expression.results[output]),))
 
 
 def element(array: Array, index: Index) -> Any:
@@ -192,10 +211,8 @@ def _convolution_transpose(write: Writer, arrays: Sequence[Array], attributes: A
     own = slice(group * filters, (group + 1) * filters)
     ways = [_sources(*way) for way in zip(position, y.shape[1:-1], w.shape[:-2], attributes["stride"],
                                           attributes["padding"], attributes["dilation"])]  # fmt: skip
-    pairs = [
-        (y[(example, *(p for p, _ in met), own)], w[(*(k for _, k in met), channel % each, own)])
-        for met in itertools.product(*ways)
-    ]
+    around, inner = y[example][..., own], w[..., channel % each, own]
+    pairs = [(around[tuple(p for p, _ in met)], inner[tuple(k for _, k in met)]) for met in itertools.product(*ways)]
     if not pairs:
         return "0"
     return write.total(np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))

@@ -8,8 +8,8 @@ from nnctl.analysis.trace.stages import EQUATIONS, FIRST, WHOLE, Array, Quantity
 from nnctl.ops.shapes import show
 from nnctl.screen.characters import word
 
-NAME = 60
-"""Characters of a name."""
+NAME, FORMULA = 80, 800
+"""Characters of a name and of a formula, in which layers have the names that their spec gives them."""
 
 
 def heading(trace: Trace) -> Iterator[str]:
@@ -34,7 +34,7 @@ def _quantity(quantity: Quantity) -> Iterator[str]:
     array = quantity.shown
     label = f"  {quantity.equation}" if quantity.equation else ""
     shape = f" {show(array.shape)}" if array.shape else ""
-    yield f"  {word(quantity.name, NAME)}{shape} = {quantity.formula}{label}"
+    yield f"  {word(quantity.name, NAME)}{shape} = {word(quantity.formula, FORMULA)}{label}"
     if quantity.words:
         yield f"      {quantity.words}"
     yield from (f"      {line}" for line in _contents(quantity))
@@ -48,7 +48,8 @@ def _contents(quantity: Quantity) -> Iterator[str]:
         heads = [_place(line.index) for line in quantity.lines]
         for head, line in zip(heads, quantity.lines):
             before = "" if old is None else f"   (was {old[line.index]:.6g}, {_signed(line.value - old[line.index])})"
-            yield f"{head:<{max(map(len, heads))}}  {line.numbers} = {line.value:.6g}{before}"
+            at = f"{head:<{max(map(len, heads))}}  " if head else ""
+            yield f"{at}{line.numbers} = {line.value:.6g}{before}"
     if array.size > WHOLE:
         yield f"… {array.size:,} numbers: {measures(array)}"
         if old is not None:

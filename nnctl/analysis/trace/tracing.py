@@ -58,7 +58,7 @@ def trace(
     """One example's step, computed in float64.
 
     given: by the names of `nnctl.graph.interface`, all that the training step reads, of a data set of one example:
-    parameters, states, the data, rates. updated: new values by name, of an optimizer that has no formula for one weight.
+    parameters, states, the data, rates. updated: new values by name, where the optimizer has no formula for one weight.
     digits: significant ones of the numbers that are put into formulas.
     """
     step = traced_step(network)
@@ -237,7 +237,7 @@ class _Teller:
                     lines.append(Line(place, text, float(array[index])))
             formula = formula_of(node, number, written)
             said = words_on(node) if number == 0 else ""
-            for old in self.changed.get(value, [None]):  # type: ignore[list-item]
+            for old in self.changed.get(value) or (None,):
                 yield Quantity(
                     value.name if old is None else old.name,
                     formula,
@@ -259,7 +259,9 @@ class _Teller:
         if len(readers) != 1 or value in self.graph.results:
             return False
         (reader,) = readers
-        added = isinstance(reader.op, ElementwiseOp) and [line.primitive for line in reader.op.expression.lines] == ["add"]
+        added = isinstance(reader.op, ElementwiseOp) and [line.primitive for line in reader.op.expression.lines] == [
+            "add"
+        ]
         return added and reader.outputs[0].shape == value.shape and any(v.role == "parameter" for v in reader.inputs)
 
     def _product(self, value: Value, index: tuple[int, ...]) -> str:
@@ -282,8 +284,7 @@ class _Teller:
     def drawn(self) -> tuple[Drawn, ...]:
         """The layers of a chain of dense ones; none of another net."""
         layers = self.network.spec.layers
-        if any(layer.type != "dense" or layer.inputs is not None or not layer.linear and layer.children
-               for layer in layers):  # fmt: skip
+        if any(layer.type != "dense" or layer.inputs is not None for layer in layers):
             return ()
         paths = [built.path for built in self.network.structure.layers]
         if any(f"{path}.weight" not in self.network.structure.parameters for path in paths):
