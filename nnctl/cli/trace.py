@@ -75,14 +75,14 @@ def _show(found: Trace, *, stepwise: bool) -> None:
 
     from nnctl.analysis.trace.text import heading, stage_lines
     from nnctl.screen.console import Console
-    from nnctl.screen.keys import key, single_keys
+    from nnctl.screen.keys import goes_on, single_keys
 
     console = Console(sys.stdout)
     for line in heading(found):
         console.say(line)
     with single_keys() if stepwise else nullcontext():
         for number, stage in enumerate(found.stages, 1):
-            if stepwise and key() in ("q", "Q", "", "\x04"):
+            if stepwise and not goes_on():
                 return
             first, *rest = stage_lines(stage, number, len(found.stages))
             console.say(f"\n{first}", "bold")

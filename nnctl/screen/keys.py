@@ -29,8 +29,13 @@ def single_keys() -> Iterator[None]:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
-def key() -> str:
-    """The next key; "" where the terminal has gone. Within `single_keys`."""
+def goes_on() -> bool:
+    """True once Enter or space is pressed, False for q and where the terminal has gone. Within `single_keys`."""
     import os
 
-    return os.read(sys.stdin.fileno(), 1).decode("latin-1")
+    while True:
+        pressed = os.read(sys.stdin.fileno(), 1)
+        if pressed in (b"\n", b"\r", b" "):
+            return True
+        if pressed in (b"q", b"Q", b"\x04", b""):
+            return False

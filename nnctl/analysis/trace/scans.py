@@ -54,7 +54,7 @@ class Scan:
 
     def quantity(self, name: str, t: int, formula: str, array: Array, written: Written, equation: str = "") -> Quantity:
         """A row of a step, (units,)."""
-        lines = tuple(Line((j,), written(j), float(array[j])) for (j,) in places(array.shape))
+        lines = tuple(Line((j,), written(j), float(array[j])) for (j,) in places(array))
         return Quantity(f"{name}[t={t}]", formula, array, lines, equation)
 
     def skipped(self, mask: Sequence[Array], t: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -68,7 +68,7 @@ class Quantity:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What is computed at a time for a layer, or for all of them: a sentence or formula for each of its words."""
+    """Quantities that are computed together, for a layer or for all of them. words: a sentence or a formula each."""
 
     phase: Phase
     layer: str
@@ -161,8 +161,10 @@ def summary(array: Array) -> dict[str, float | None]:
     return {"norm": norm, "min": float(values.min()), "max": float(values.max())}
 
 
-def places(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Indices that are shown: all of a small array, else the first."""
-    size = math.prod(shape)
-    count = size if size <= WHOLE else FIRST
-    return [tuple(int(i) for i in np.unravel_index(flat, shape)) for flat in range(count)]
+def places(array: Array) -> list[tuple[int, ...]]:
+    """Indices of the numbers that are shown: all of a small array, of a larger one the first that are not 0."""
+    if array.size <= WHOLE:
+        chosen: Sequence[int] = range(array.size)
+    else:
+        chosen = [int(place) for place in np.flatnonzero(array)[:FIRST]] or range(FIRST)
+    return [tuple(int(i) for i in np.unravel_index(flat, array.shape)) for flat in chosen]

@@ -94,5 +94,5 @@ def traced_step(network: Network) -> TracedStep:
 
 
 def phase_of(step: TracedStep, node: Node, before: Phase) -> Phase:
-    """What a node is computed for; a pass may have made it anew, and then it belongs to what stands before it."""
+    """The phase of a node; a pass may have made it anew, and then it is that of what stands before it."""
     return step.phases.get(node.outputs[0], before)

@@ -54,7 +54,7 @@ class Writer:
 
     def of(self, node: Node, arrays: Sequence[Array], attributes: Attributes, output: int, index: Index,
            written: Mapping[int, str] | None = None) -> str:  # fmt: skip
-        """What stands for element `index` of an output of a node; "" where numbers are only moved.
+        """The calculation of element `index` of an output of a node; "" where numbers are only moved.
 
         arrays: of the node's inputs. written: inputs that stand there as texts and not as their values.
         """
@@ -250,7 +250,7 @@ def _sum_pool(write: Writer, arrays: Sequence[Array], attributes: Attributes, in
     return write.total(_pooled(arrays, attributes, index, 0.0))
 
 
-_WRITERS: Mapping[str, Callable[[Writer, Sequence[Array], Attributes, Index], str]] = {
+_WRITERS: dict[str, Callable[[Writer, Sequence[Array], Attributes, Index], str]] = {
     "matmul": _matmul,
     "sum": _sum,
     "mean": _mean,

@@ -13,7 +13,7 @@ NAME, FORMULA = 80, 800
 
 
 def heading(trace: Trace) -> Iterator[str]:
-    """What is traced, under which conditions, and the four equations."""
+    """Lines on what is traced, under which conditions, and the four equations."""
     yield ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in trace.facts.items())
     yield from trace.words
     yield ""

@@ -69,7 +69,7 @@ def trace(
 
 
 class _Teller:
-    """What is said of each value of a step."""
+    """Words, formulas and numbers on each value of a step."""
 
     def __init__(self, network: Network, step: TracedStep, values: Mapping[Value, Array], write: Writer) -> None:
         self.network, self.step, self.values, self.write = network, step, values, write
@@ -106,7 +106,7 @@ class _Teller:
         names = {interface.TARGETS: "y", interface.EXAMPLE_WEIGHTS: "weight of the example"}
         seen = [node.outputs[0] for node in self.graph.nodes if node.layer == "data"]
         for value in seen:
-            value.name = f"{value.name} as it is stored" if value is not seen[-1] else "x"
+            value.name = "x as it is stored" if value is not seen[-1] else "x"
         for node in self.graph.nodes:
             (value, *_) = node.outputs
             if node.op.name == "gather" and node.inputs[0].name in names:
@@ -209,7 +209,7 @@ class _Teller:
                 lines = tuple(
                     Line(place, f"{self.write.number(old[place])} + {self.write.number(new[place] - old[place])}",
                          float(new[place]))
-                    for place in places(new.shape)
+                    for place in places(new - old)
                 )  # fmt: skip
                 changed.append(Quantity(name, f"{name} + Δ{name}", new, lines, before=old))
         if changed:
@@ -229,7 +229,9 @@ class _Teller:
             array = self.values[value]
             alone = value.batched and len(array) == 1
             lines = []
-            for place in places(array.shape[1:] if alone else array.shape):
+            olds = self.changed.get(value)
+            shown = array if not olds else array - self.values[olds[0]]
+            for place in places(shown[0] if alone else shown):
                 index = (0, *place) if alone else place
                 texts = {at: self._product(v, index) for at, v in inner.items()}
                 text = self.write.of(node, arrays, attributes, number, index, texts)
@@ -237,7 +239,7 @@ class _Teller:
                     lines.append(Line(place, text, float(array[index])))
             formula = formula_of(node, number, written)
             said = words_on(node) if number == 0 else ""
-            for old in self.changed.get(value) or (None,):
+            for old in olds or (None,):
                 yield Quantity(
                     value.name if old is None else old.name,
                     formula,
