@@ -172,7 +172,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
                     resume=True,
                     stop=stop,
                     threads=1,
-                    pause=verdict.pause,
+                    pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )
                 ended = follow(events, [RunSink(), place])
