@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -100,6 +100,14 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
             if stop:
                 # What was left behind, as a compilation, is not waited for.
                 os._exit(0)
+
+
+def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection) -> None:
+    """Do `work` in the environment of the process that asks, which may have changed since this one was prepared."""
+    own = {name: value for name in THREADS if (value := os.environ.get(name)) is not None}
+    os.environ.clear()
+    os.environ.update({**environment, **own})
+    work(base, tasks)
 
 
 def _end_with_parent(sentinel: int | None) -> None:
