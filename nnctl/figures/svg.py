@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Points
+from nnctl.figures.drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Drawing, Frame, axes, image_address, said
+from nnctl.figures.extents import scales_of
+from nnctl.figures.figure import Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Plane, Points
 from nnctl.figures.palette import series, shades
-from nnctl.figures.scales import Scale, number, scale_over
+from nnctl.figures.plane import plane
+from nnctl.figures.scales import Scale, number
 from nnctl.screen.characters import word
 
-WIDTH, HEIGHT = 640, 360
-"""Units of a figure's drawing; it is scaled to where it stands."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 34, 46
-"""Margins of a chart for its title, numbers and labels."""
-_NAME = 28
-"""Characters of a name in a figure."""
 _MOST_POINTS = 600
 """Points of a curve that are drawn: as many as its width shows apart."""
 
@@ -40,67 +38,74 @@ def svg_of(figure: Figure, *, alone: bool = False) -> str:
 
     Every text is escaped and cut; nothing in it is executed.
     """
-    match figure:
-        case Chart():
-            height, body = HEIGHT, _chart(figure)
-        case HeatMap():
-            height, body = _heat_map(figure)
-        case Gallery():
-            height, body = _gallery(figure)
+    return sheet_of([figure], alone=alone)
+
+
+def sheet_of(figures: Sequence[Figure], *, alone: bool = False) -> str:
+    """One figure or several, below one another, as an SVG element; see `svg_of`."""
+    drawn = [_drawn(figure) for figure in figures]
+    width, height = max(each.width for each in drawn), sum(each.height for each in drawn)
+    label = said("; ".join(figure.title for figure in figures), 200)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {WIDTH} {height}" '
-        f'role="img" aria-label="{_said(figure.title, 200)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" '
+        f'role="img" aria-label="{label}">'
     )
     style = f"<style>{STYLE}</style>" if alone else ""
-    title = f'<text class="title" x="8" y="18">{_said(figure.title, 80)}</text>' if figure.title else ""
-    return "".join((head, style, title, *body, "</svg>"))
+    parts, top = [], 0
+    for each in drawn:
+        body = "".join(each.body)
+        parts.append(f'<g transform="translate(0 {top})">{body}</g>' if top else body)
+        top += each.height
+    return "".join((head, style, *parts, "</svg>"))
 
 
-def image_address(pixels: NDArray[np.float64]) -> str:
-    """Pixels, as in a `Picture`, as a PNG within an address (`data:image/png;base64,…`)."""
-    from PIL import Image
-
-    levels = np.clip(np.nan_to_num(pixels, nan=0.5) * 255 + 0.5, 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def _said(text: str, limit: int = _NAME) -> str:
-    return escape(word(text, limit))
+def _drawn(figure: Figure) -> Drawing:
+    match figure:
+        case Chart():
+            drawing = Drawing(WIDTH, HEIGHT, _chart(figure))
+        case HeatMap():
+            drawing = Drawing(WIDTH, *_heat_map(figure))
+        case Gallery():
+            drawing = Drawing(WIDTH, *_gallery(figure))
+        case Plane():
+            drawing = plane(figure)
+    title = f'<text class="title" x="8" y="18">{said(figure.title, 80)}</text>' if figure.title else ""
+    return replace(drawing, body=chain([title], drawing.body))
 
 
 def _chart(chart: Chart) -> Iterable[str]:
-    x = _scale([_x_of(layer) for layer in chart.layers], chart.x)
-    y = _scale([values for layer in chart.layers for values in _y_of(layer)], chart.y, bars=_has_bars(chart))
-    yield from _axes(chart.x, chart.y, x, y)
+    frame = Frame()
+    x, y = scales_of(chart)
+    yield from axes(frame, chart.x, chart.y, x, y)
     for index, layer in enumerate(chart.layers):
-        yield f'<g data-name="{_said(layer.name, 80)}">'
-        yield from _layer(layer, series(index), x, y, len([each for each in chart.layers if isinstance(each, Bars)]))
+        yield f'<g data-name="{said(layer.name, 80)}">'
+        yield from _layer(
+            frame, layer, series(index), x, y, len([each for each in chart.layers if isinstance(each, Bars)])
+        )
         yield "</g>"
     yield from _legend([layer.name for layer in chart.layers])
 
 
-def _layer(layer: Layer, color: str, x: Scale, y: Scale, bars: int) -> Iterable[str]:
+def _layer(frame: Frame, layer: Layer, color: str, x: Scale, y: Scale, bars: int) -> Iterable[str]:
     match layer:
         case Curve():
             if layer.low is not None and layer.high is not None:
                 edge = np.concatenate([layer.x, layer.x[::-1]]), np.concatenate([layer.high, layer.low[::-1]])
-                yield f'<path class="band" fill="{color}" d="{_path(*edge, x, y)}Z"/>'
+                yield f'<path class="band" fill="{color}" d="{_path(frame, *edge, x, y)}Z"/>'
             kept = _thinned(len(layer.x))
             dash = ' stroke-dasharray="5 4"' if layer.dashed else ""
-            path = _path(layer.x[kept], layer.y[kept], x, y)
+            path = _path(frame, layer.x[kept], layer.y[kept], x, y)
             yield f'<path class="curve" stroke="{color}"{dash} d="{path}"/>'
         case Points():
-            for index, (across, down) in enumerate(zip(_across(x, layer.x), _down(y, layer.y))):
+            for index, (across, down) in enumerate(zip(frame.across(x, layer.x), frame.down(y, layer.y))):
                 if np.isfinite(across) and np.isfinite(down):
-                    text = f"<title>{_said(layer.texts[index], 200)}</title>" if layer.texts else ""
+                    text = f"<title>{said(layer.texts[index], 200)}</title>" if layer.texts else ""
                     yield f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3.5" fill="{color}">{text}</circle>'
         case Bars():
-            at = _across(x, np.arange(len(layer.y), dtype=np.float64))
-            width = (WIDTH - _LEFT - _RIGHT) / max(x.high - x.low, 1) * 0.8 / bars
-            zero = float(_down(y, np.zeros(1))[0])
-            for across, down, value in zip(at, _down(y, layer.y), layer.y):
+            at = frame.across(x, np.arange(len(layer.y), dtype=np.float64))
+            width = (WIDTH - LEFT - RIGHT) / max(x.high - x.low, 1) * 0.8 / bars
+            zero = float(frame.down(y, np.zeros(1))[0])
+            for across, down, value in zip(at, frame.down(y, layer.y), layer.y):
                 if np.isfinite(down):
                     yield (
                         f'<rect x="{across - width / 2:.1f}" y="{min(down, zero):.1f}" width="{width:.1f}" '
@@ -108,36 +113,10 @@ def _layer(layer: Layer, color: str, x: Scale, y: Scale, bars: int) -> Iterable[
                     )
 
 
-def _axes(across: Axis, down: Axis, x: Scale, y: Scale) -> Iterable[str]:
-    bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
-    for value, text in _marks(down, y):
-        at = float(_down(y, np.array([value]))[0])
-        yield f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/>'
-        yield f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
-    for value, text in _marks(across, x):
-        at = float(_across(x, np.array([value]))[0])
-        yield f'<path class="axis" d="M{at:.1f} {bottom}v4"/>'
-        yield f'<text x="{at:.1f}" y="{bottom + 17}" text-anchor="middle">{text}</text>'
-    yield f'<path class="axis" d="M{_LEFT} {bottom}H{right}"/>'
-    middle = (_LEFT + right) / 2
-    yield f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">{_said(across.label, 80)}</text>'
-    place = (_TOP + bottom) / 2
-    yield (
-        f'<text transform="translate(13 {place:.0f}) rotate(-90)" text-anchor="middle">{_said(down.label, 48)}</text>'
-    )
-
-
-def _marks(axis: Axis, scale: Scale) -> Iterable[tuple[float, str]]:
-    if axis.categories:
-        step = -(-len(axis.categories) // 12)
-        return [(float(n), _said(text, 12)) for n, text in enumerate(axis.categories) if n % step == 0]
-    return [(value, number(value)) for value in scale.ticks()]
-
-
 def _legend(names: list[str]) -> Iterable[str]:
     if len(names) < 2:
         return
-    at = float(WIDTH - _RIGHT)
+    at = float(WIDTH - RIGHT)
     for index, name in reversed(list(enumerate(names[:8]))):
         text = word(name, 20)
         at -= 7 * len(text) + 22
@@ -149,9 +128,9 @@ def _legend(names: list[str]) -> Iterable[str]:
 
 def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
     rows, columns = figure.values.shape
-    left, top = _LEFT + 30, _TOP + 8
-    cell = min((WIDTH - left - _RIGHT) / columns, 420 / rows)
-    height = round(top + rows * cell + _BOTTOM)
+    left, top = LEFT + 30, TOP + 8
+    cell = min((WIDTH - left - RIGHT) / columns, 420 / rows)
+    height = round(top + rows * cell + BOTTOM)
     colors = shades(figure.values, diverging=figure.diverging)
 
     def body() -> Iterable[str]:
@@ -159,26 +138,26 @@ def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
             f'<image x="{left}" y="{top}" width="{columns * cell:.1f}" height="{rows * cell:.1f}" '
             f'preserveAspectRatio="none" style="image-rendering:pixelated" href="{image_address(colors)}"/>'
         )
-        for axis, count in ((figure.x, columns), (figure.y, rows)):
-            step = max(1, -(-count // (20 if cell * 20 >= 300 else 10)))
+        for axis, count, least in ((figure.x, columns, 26), (figure.y, rows, 15)):
+            step = max(1, math.ceil(least / cell))
             names = axis.categories or tuple(str(n) for n in range(count))
             for n in range(0, count, step):
                 if axis is figure.x:
                     place = f'x="{left + (n + 0.5) * cell:.1f}" y="{top + rows * cell + 15:.1f}" text-anchor="middle"'
                 else:
                     place = f'x="{left - 5}" y="{top + (n + 0.5) * cell + 4:.1f}" text-anchor="end"'
-                yield f"<text {place}>{_said(names[n], 12)}</text>"
+                yield f"<text {place}>{said(names[n], 12)}</text>"
         if figure.shown:
             for row, column in np.argwhere(np.isfinite(figure.values)):
                 ink = "#000" if colors[row, column].mean() > 0.5 else "#fff"
                 at = f'x="{left + (column + 0.5) * cell:.1f}" y="{top + (row + 0.5) * cell + 4:.1f}"'
                 text = number(float(figure.values[row, column]))
                 yield f'<text {at} text-anchor="middle" style="fill:{ink}">{text}</text>'
-        middle = (left + WIDTH) / 2
-        yield f'<text x="{middle:.0f}" y="{height - 8}" text-anchor="middle">{_said(figure.x.label, 80)}</text>'
+        middle = left + columns * cell / 2
+        yield f'<text x="{middle:.0f}" y="{height - 8}" text-anchor="middle">{said(figure.x.label, 80)}</text>'
         yield (
             f'<text transform="translate(13 {top + rows * cell / 2:.0f}) rotate(-90)" text-anchor="middle">'
-            f"{_said(figure.y.label, 48)}</text>"
+            f"{said(figure.y.label, 48)}</text>"
         )
 
     return height, body()
@@ -186,54 +165,29 @@ def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
 
 def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
     count = len(figure.pictures)
-    columns = min(max(count, 1), 10 if count > 8 else 8)
+    columns = min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
-    line = side + (16 if any(picture.caption for picture in figure.pictures) else 4)
-    height = round(_TOP + -(-count // columns) * line + 8)
+    shapes = [picture.pixels.shape for picture in figure.pictures]
+    tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))
+    line = tall + (20 if any(picture.caption for picture in figure.pictures) else 4)
+    height = round(TOP + -(-count // columns) * line + 8)
 
     def one(index: int, picture: Picture) -> str:
-        left, top = 8 + index % columns * side, _TOP + index // columns * line
-        text = _said(picture.caption, max(4, round(side / 6.5)))
+        left, top = 8 + index % columns * side, TOP + index // columns * line
+        text = said(picture.caption, max(4, round(side / 6.5)))
         return (
-            f'<g><title>{_said(picture.caption, 200)}</title><image x="{left:.1f}" y="{top:.1f}" '
-            f'width="{side - 4:.1f}" height="{side - 4:.1f}" style="image-rendering:pixelated" '
+            f'<g><title>{said(picture.caption, 200)}</title><image x="{left:.1f}" y="{top:.1f}" '
+            f'width="{side - 4:.1f}" height="{tall:.1f}" style="image-rendering:pixelated" '
             f'href="{image_address(picture.pixels)}"/>'
-            f'<text x="{left:.1f}" y="{top + side + 8:.1f}">{text}</text></g>'
+            f'<text x="{left:.1f}" y="{top + tall + 13:.1f}">{text}</text></g>'
         )
 
     return height, (one(index, picture) for index, picture in enumerate(figure.pictures))
 
 
-def _scale(parts: list[NDArray[np.float64]], axis: Axis, *, bars: bool = False) -> Scale:
-    if axis.categories:
-        return Scale(-0.5, len(axis.categories) - 0.5)
-    return scale_over(np.concatenate([*parts, np.empty(0)]), log=axis.log, zero=bars)
-
-
-def _x_of(layer: Layer) -> NDArray[np.float64]:
-    return np.arange(-0.5, len(layer.y) + 0.5) if isinstance(layer, Bars) else layer.x
-
-
-def _y_of(layer: Layer) -> list[NDArray[np.float64]]:
-    edges = [layer.low, layer.high] if isinstance(layer, Curve) else []
-    return [layer.y, *(edge for edge in edges if edge is not None)]
-
-
-def _has_bars(chart: Chart) -> bool:
-    return any(isinstance(layer, Bars) for layer in chart.layers)
-
-
-def _across(scale: Scale, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _LEFT + scale.place(values) * (WIDTH - _LEFT - _RIGHT)
-
-
-def _down(scale: Scale, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return HEIGHT - _BOTTOM - scale.place(values) * (HEIGHT - _TOP - _BOTTOM)
-
-
-def _path(x: NDArray[np.float64], y: NDArray[np.float64], across: Scale, down: Scale) -> str:
+def _path(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], across: Scale, down: Scale) -> str:
     parts, drawing = [], False
-    for left, top in zip(_across(across, x), _down(down, y)):
+    for left, top in zip(frame.across(across, x), frame.down(down, y)):
         if not (np.isfinite(left) and np.isfinite(top)):
             drawing = False
             continue
