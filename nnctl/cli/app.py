@@ -22,6 +22,7 @@ COMMANDS = (
     "explain",
     "bench",
     "sweep",
+    "report",
     "data",
     "schema",
     "doctor",
