@@ -19,25 +19,40 @@ def series(number: int) -> str:
     return SERIES[number % len(SERIES)]
 
 
-def shades(values: NDArray[np.float64], *, diverging: bool = False) -> NDArray[np.float64]:
-    """Colours (…, 3) from 0 to 1 of values (…): from the least to the largest, or on both sides of 0.
+def spread(values: NDArray[np.float64], *, diverging: bool = False) -> NDArray[np.float64]:
+    """Places (…) from 0 to 1 of values (…): from the least to the largest, or with 0 in the middle.
 
-    What is not finite is grey.
+    What is not finite has the place NaN.
     """
     finite = np.isfinite(values)
     kept = values[finite]
     if diverging:
         reach = float(np.abs(kept).max(initial=0.0)) or 1.0
-        place = (values / reach + 1) / 2
+        low, width = -reach, 2 * reach
     else:
         low = float(kept.min(initial=np.inf)) if kept.size else 0.0
-        spread = (float(kept.max()) - low if kept.size else 0.0) or 1.0
-        place = (values - low) / spread
+        width = (float(kept.max()) - low if kept.size else 0.0) or 1.0
+    return np.where(finite, (np.where(finite, values, 0.0) - low) / width, np.nan)
+
+
+def shades(values: NDArray[np.float64], *, diverging: bool = False) -> NDArray[np.float64]:
+    """Colours (…, 3) from 0 to 1 of values (…): from the least to the largest, or on both sides of 0.
+
+    What is not finite is grey.
+    """
+    place = spread(values, diverging=diverging)
     stops = np.array([rgb(color) for color in (_DIVERGING if diverging else _SEQUENTIAL)])
     positions = np.linspace(0, 1, len(stops))
-    place = np.where(finite, place, 0.0)
     mixed = np.stack([np.interp(place, positions, stops[:, channel]) for channel in range(3)], axis=-1)
-    return np.where(finite[..., None], mixed, 0.6)
+    return np.where(np.isfinite(place)[..., None], mixed, 0.6)
+
+
+def shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pale colours (…, 3) of shares of classes (…, classes): the mean of the classes' colours, by their shares."""
+    colors = np.array([rgb(series(number)) for number in range(values.shape[-1])])
+    finite = np.isfinite(values).all(axis=-1, keepdims=True)
+    mixed = np.where(finite, values, 0.0) @ colors
+    return np.where(finite, 1.0 - (1.0 - mixed) * 0.45, 0.6)
 
 
 def rgb(color: str) -> tuple[float, float, float]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
+from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture
+from nnctl.figures.drawing import (
+    TITLE,
+    WIDTH,
+    Drawing,
+    extent,
+    image_address,
+    placed,
+    said,
+    shortened,
+    slanting,
+)
+from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane
 from nnctl.figures.palette import SERIES_ON_DARK, shades
+from nnctl.figures.plane import plane
 from nnctl.figures.scales import number
-from nnctl.figures.svg_chart import chart_parts
-from nnctl.figures.svg_text import TITLE, WIDTH, extent, placed, said, shortened
+from nnctl.figures.svg_chart import chart_drawing
 
 _ON_DARK = "".join(
     f".figure .s{n} .curve{{stroke:{color}}}.figure .s{n} .band,.figure .s{n} circle,.figure .s{n} rect{{fill:{color}}}"
@@ -39,40 +49,42 @@ def svg_of(figure: Figure, *, alone: bool = False, numbers: bool = False) -> str
     numbers: a chart has the numbers of its curves besides, for a page's script. Every text is escaped and cut;
     nothing in it is executed.
     """
-    height: float
-    body: Iterable[str]
-    match figure:
-        case Chart():
-            height, body = chart_parts(figure, numbers)
-        case HeatMap():
-            height, body = _heat_map(figure)
-        case Gallery():
-            height, body = _gallery(figure)
-    return element(figure.title, height, body, alone=alone)
+    return sheet_of([figure], alone=alone, numbers=numbers)
 
 
-def element(title: str, height: float, body: Iterable[str], *, alone: bool = False) -> str:
-    """The SVG element of a drawing, `WIDTH` wide, under a title."""
+def sheet_of(figures: Sequence[Figure], *, alone: bool = False, numbers: bool = False) -> str:
+    """One figure or several, below one another, as an SVG element; see `svg_of`."""
+    drawn = [_drawn(figure, numbers) for figure in figures]
+    width, height = max(each.width for each in drawn), sum(each.height for each in drawn)
+    label = said("; ".join(figure.title for figure in figures), 200)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {WIDTH} {height:.0f}" '
-        f'role="img" aria-label="{said(title, 200)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" '
+        f'role="img" aria-label="{label}">'
     )
     style = f"<style>{STYLE}</style>" if alone else ""
-    line = placed(said(shortened(title, 66), 200), 8, 17, 'class="title"') if title else ""
-    return "".join((head, style, line, *body, "</svg>"))
+    parts, top = [], 0
+    for each in drawn:
+        body = "".join(each.body)
+        parts.append(f'<g transform="translate(0 {top})">{body}</g>' if top else body)
+        top += each.height
+    return "".join((head, style, *parts, "</svg>"))
 
 
-def image_address(pixels: NDArray[np.float64]) -> str:
-    """Pixels, as in a `Picture`, as a PNG within an address (`data:image/png;base64,…`)."""
-    from PIL import Image
+def _drawn(figure: Figure, numbers: bool) -> Drawing:
+    match figure:
+        case Chart():
+            drawing = chart_drawing(figure, numbers=numbers)
+        case HeatMap():
+            drawing = _heat_map(figure)
+        case Gallery():
+            drawing = _gallery(figure)
+        case Plane():
+            drawing = plane(figure)
+    title = placed(escape(shortened(figure.title, 66)), 8, 17, 'class="title"') if figure.title else ""
+    return replace(drawing, body=chain([title], drawing.body))
 
-    levels = np.clip(np.nan_to_num(pixels, nan=0.5) * 255 + 0.5, 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
-
-def _heat_map(figure: HeatMap) -> tuple[float, Iterable[str]]:
+def _heat_map(figure: HeatMap) -> Drawing:
     rows, columns = figure.values.shape
     across, down = _names(figure.x, columns), _names(figure.y, rows)
     left = 26 + max((extent(name) for name in down), default=0.0)
@@ -94,8 +106,7 @@ def _heat_map(figure: HeatMap) -> tuple[float, Iterable[str]]:
         for n in _shown(columns, cell, 15 if slanted else max(map(extent, across)) + 8):
             at = left + (n + 0.5) * cell
             if slanted:
-                place = f"translate({at + 4:.1f} {bottom - 2:.1f}) rotate(-35)"
-                yield f'<text transform="{place}" text-anchor="end">{escape(across[n])}</text>'
+                yield slanting(escape(across[n]), at + 4, bottom - 2)
             else:
                 yield placed(escape(across[n]), at, bottom, 'text-anchor="middle"')
         if figure.shown:
@@ -110,7 +121,7 @@ def _heat_map(figure: HeatMap) -> tuple[float, Iterable[str]]:
             place = f"translate(13 {top + rows * cell / 2:.0f}) rotate(-90)"
             yield f'<text transform="{place}" text-anchor="middle">{said(figure.y.label, 40)}</text>'
 
-    return height, body()
+    return Drawing(WIDTH, round(height), body())
 
 
 def _names(axis: Axis, count: int) -> list[str]:
@@ -122,7 +133,7 @@ def _shown(count: int, cell: float, room: float) -> range:
     return range(0, count, max(1, math.ceil(room / cell)))
 
 
-def _gallery(figure: Gallery) -> tuple[float, Iterable[str]]:
+def _gallery(figure: Gallery) -> Drawing:
     count = len(figure.pictures)
     columns = min(max(count, 1), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
@@ -139,4 +150,5 @@ def _gallery(figure: Gallery) -> tuple[float, Iterable[str]]:
             f'image-rendering="pixelated" href="{image_address(picture.pixels)}"/>{caption}</g>'
         )
 
-    return top + -(-count // columns) * line + 8, (one(index, each) for index, each in enumerate(figure.pictures))
+    height = top + -(-count // columns) * line + 8
+    return Drawing(WIDTH, round(height), (one(index, each) for index, each in enumerate(figure.pictures)))

@@ -12,11 +12,11 @@ from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.interface import COLUMNS
 from nnctl.graph.tensor import Tensor
-from nnctl.ops.shapes import BATCH, ROWS, Shape
+from nnctl.ops.shapes import BATCH, ROWS
 from nnctl.spec.document import Spec
 
-Observer = Callable[[str, str, Shape, Shape], None]
-"""A function that is told a layer's path, its type, the shape of its first input and that of its output."""
+Observer = Callable[[str, str, Tensor, Tensor], None]
+"""A function that is told a layer's path, its type, its first input and its output."""
 
 
 def builder_of(
@@ -57,7 +57,7 @@ def build_layers(
             error.path = f"layers.{position}"
             raise
         known[path] = current
-        observe(path, layer.type, inputs[0].shape, current.shape)
+        observe(path, layer.type, inputs[0], current)
     return current
 
 

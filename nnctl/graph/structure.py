@@ -10,6 +10,7 @@ from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder, LayerState, Parameter
 from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.penalties import regularizer_of
+from nnctl.graph.tensor import Tensor
 from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
 
@@ -69,7 +70,11 @@ def structure_of(spec: Spec, signature: DataSignature) -> Structure:
     # In training, where every layer that has a state keeps it.
     builder = builder_of(spec, signature, "structure", training=True)
     layers: list[BuiltLayer] = []
-    build_layers(builder, spec, signature, lambda *row: layers.append(BuiltLayer(*row)))
+
+    def observe(path: str, kind: str, x: Tensor, y: Tensor) -> None:
+        layers.append(BuiltLayer(path, kind, x.shape, y.shape))
+
+    build_layers(builder, spec, signature, observe)
     parameters = builder.parameters
     regularizers = {name: regularizer_of(spec, parameter) for name, parameter in parameters.items()}
     return Structure(

@@ -95,7 +95,7 @@ class _Given:
 def _splits(runs: Sequence[TrainedRun], split: str | None) -> _Given:
     """A split of the runs' own data."""
     read: dict[tuple[str, Path, int], Dataset] = {}
-    sets = [_data_of(run, read) for run in runs]
+    sets = [data_of(run, read) for run in runs]
     split = _chosen(split, sets)
     data = [found.splits[split] for found in sets]
     for run, other in zip(runs[1:], data[1:]):
@@ -145,8 +145,9 @@ def _chosen(split: str | None, sets: Sequence[Dataset]) -> str:
     return split
 
 
-def _data_of(run: TrainedRun, read: dict[tuple[str, Path, int], Dataset]) -> Dataset:
-    """The run's data; `read` keeps what is read, for runs on the same data."""
+def data_of(run: TrainedRun, read: dict[tuple[str, Path, int], Dataset] | None = None) -> Dataset:
+    """The run's data; `read` keeps what is read, for runs on the same data. Raises RunError, DataError."""
+    read = {} if read is None else read
     spec, folder = run.loaded.spec, run.loaded.folder
     key = (repr(spec.data), folder, spec.seed)
     if key not in read:

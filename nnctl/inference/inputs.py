@@ -115,7 +115,7 @@ def _arrays(
     suffix = path.suffix.lower()
     if path == STDIN or suffix in (".csv", ".tsv", ".txt"):
         for numbers in _table(path, "\t" if suffix == ".tsv" else ",", rows):
-            yield _shaped(numbers, signature, STDIN_NAME if path == STDIN else str(path))
+            yield shaped(numbers, signature, STDIN_NAME if path == STDIN else str(path))
     elif suffix in IMAGE_SUFFIXES:
         yield _image(path, signature, pictures)
     elif suffix in (".npy", ".npz"):
@@ -126,7 +126,7 @@ def _arrays(
             array = _ended(array, filling, signature.input_shape[0], str(path))
         step = len(array) if rows is None else rows
         for first in range(0, max(1, len(array)), max(1, step)):
-            yield _shaped(array[first : first + step], signature, str(path))
+            yield shaped(array[first : first + step], signature, str(path))
     else:
         from nnctl.data.paths import existing_file
 
@@ -183,7 +183,7 @@ def _image(path: Path, signature: DataSignature, pictures: PictureOptions | None
             f"{path} has {bits_of(image)} bits a channel, and the net was not trained on such pictures\n"
             f"  save it with {bits} bits a channel"
         )
-    return _shaped(image[None], signature, str(path))
+    return shaped(image[None], signature, str(path))
 
 
 def _table(path: Path, delimiter: str, rows: int | None) -> Iterator[NDArray[np.float64]]:
@@ -253,7 +253,8 @@ def _batched(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return array[None] if array.shape == shape else array
 
 
-def _shaped(array: NDArray[Any], signature: DataSignature, name: str) -> NDArray[Any]:
+def shaped(array: NDArray[Any], signature: DataSignature, name: str) -> NDArray[Any]:
+    """The examples of an array (n, …) as the net reads them; rows may be flat. Raises DataError where they are none."""
     shape = signature.input_shape
     size = int(np.prod(shape, dtype=np.int64))
     if array.shape[1:] != shape:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nnctl.backends.registry import reference_name
 from nnctl.components.signature import DataSignature
@@ -66,6 +67,12 @@ def predict(
     _check(run.loaded, run.signature, paths, top_k, keep)
     for answers in _answers(run, _parts(paths, run, keep), top_k):
         yield from answers.rows()
+
+
+def scores(run: TrainedRun, path: Path) -> NDArray[np.float64]:
+    """The net's outputs for all inputs at a path, as `TrainedRun.scores` has them. Raises DataError, UsageError."""
+    _check(run.loaded, run.signature, [path], None, ())
+    return np.concatenate([answers.scores for answers in _answers(run, _parts([path], run, ()), None)])
 
 
 def _check(

@@ -19,7 +19,7 @@ MOST_SWEEPS = 6
 
 @dataclass(frozen=True)
 class Gathered:
-    """Runs and sweeps of a report. broken: paths with what is wrong there; left_out: runs and sweeps that are too many."""
+    """Runs and sweeps of a report. broken: paths, and what is wrong there; left_out: how many more there are."""
 
     runs: tuple[History, ...]
     sweeps: tuple[KeptSweep, ...]

@@ -7,7 +7,7 @@ from html import escape
 from itertools import count
 from typing import Any
 
-from nnctl.figures.figure import Gallery, Table, table_of
+from nnctl.figures.figure import Chart, HeatMap, Table, table_of
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
 from nnctl.report.section import Choice, Drawn, Listed, Part, Prose, Section, Text, Tiles
@@ -77,7 +77,7 @@ class Markup:
         if part.words:
             yield f"<figcaption>{_words(part.words, 1000)}</figcaption>"
         table = part.table
-        if table is None and not part.listed and not isinstance(part.figure, Gallery):
+        if table is None and not part.listed and isinstance(part.figure, Chart | HeatMap):
             table = table_of(part.figure)
         if table is not None:
             yield from _folded(f"Numbers: {title}", _table(table, title), True)

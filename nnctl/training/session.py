@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -71,7 +71,7 @@ def train(
     chunk: int | None = None,
     kept: Kept | None = None,
     pause: Pausing | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event]:
     """Train a spec in the folder `out`, or in the next of runs/<name>/.
 
     resume: go on with the run in `out`, or with the latest of that name, where there is one.

@@ -25,14 +25,14 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """A block in which the first SIGINT, SIGTERM or SIGHUP becomes a request to stop.
+def stop_on_signals(stop: StopRequest | None = None) -> Iterator[StopRequest]:
+    """A block in which the first SIGINT, SIGTERM or SIGHUP becomes a request to stop, `stop` or a new one.
 
     Further signals change nothing: the run saves, and ends as soon as that is
     whole. What need not be finished, as a compilation, is left at once, by
     Interrupted. Use it in the main thread.
     """
-    stop = StopRequest()
+    stop = StopRequest() if stop is None else stop
     try:
         with take_over(stop.request):
             yield stop

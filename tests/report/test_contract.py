@@ -11,7 +11,7 @@ from nnctl.figures.figure import Axis, Chart, Curve, Gallery, Picture, Table
 from nnctl.report.page import page
 from nnctl.report.section import Chapter, Choice, Drawn, Listed, Prose, Section, Text, Tiles
 
-HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(2)>"\'\x1b[31m\u202e' + "x" * 10_000
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'\x1b[31m\u202e" + "x" * 10_000
 X = np.arange(3.0)
 CHART = Chart(HOSTILE, Axis(HOSTILE), Axis(HOSTILE), (Curve(HOSTILE, X, X), Curve("b", X, -X)))
 PARTS = (
