@@ -23,6 +23,7 @@ COMMANDS = (
     "explain",
     "bench",
     "sweep",
+    "report",
     "data",
     "schema",
     "doctor",
