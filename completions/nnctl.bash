@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'init train evaluate predict export gradcheck parity inspect explain trace bench sweep data schema doctor completion' ;;
+    "") echo 'init train evaluate predict export gradcheck parity inspect explain trace bench sweep report data schema doctor completion' ;;
     "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
     esac
@@ -24,6 +24,7 @@ _nnctl_options() {
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
+    "report") echo '--out -o --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -169,6 +170,13 @@ _nnctl_value() {
     "sweep show -q") echo 'flag' ;;
     "sweep show --help") echo 'flag' ;;
     "sweep show -h") echo 'flag' ;;
+    "report --out") echo 'file' ;;
+    "report -o") echo 'file' ;;
+    "report --force") echo 'flag' ;;
+    "report --quiet") echo 'flag' ;;
+    "report -q") echo 'flag' ;;
+    "report --help") echo 'flag' ;;
+    "report -h") echo 'flag' ;;
     "data --help") echo 'flag' ;;
     "data -h") echo 'flag' ;;
     "data list --help") echo 'flag' ;;
@@ -208,6 +216,7 @@ _nnctl_argument() {
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "sweep show 0") echo 'directory' ;;
+    "report "*) echo 'directory' ;;
     "data fetch 0") echo 'source' ;;
     "data show 0") echo 'spec source' ;;
     "doctor 0") echo 'spec' ;;

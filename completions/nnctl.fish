@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --example --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --example --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -73,6 +73,7 @@ complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec
 complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
+complete -c nnctl -n '__nnctl_at 0' -a report -d 'Write a page on runs and sweeps, one HTML file that needs no network'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
 complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
 complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Show what this machine computes with and how a net starts'
@@ -217,6 +218,12 @@ complete -c nnctl -n '__nnctl_using sweep show' -l force -d 'Let --csv overwrite
 complete -c nnctl -n '__nnctl_using sweep show' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using sweep show' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 sweep show' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using report' -l out -s o -r -F -d 'The page to write; - is stdout'
+complete -c nnctl -n '__nnctl_using report' -l force -d 'Let --out overwrite FILE'
+complete -c nnctl -n '__nnctl_using report' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using report' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_from 0 report' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_at 0 data' -a list -d 'List the types of data, shape, classes, examples, and where each is'
 complete -c nnctl -n '__nnctl_at 0 data' -a fetch -d 'Download a data set to the user’s cache, unless it is on this machine'

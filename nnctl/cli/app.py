@@ -24,6 +24,7 @@ COMMANDS = (
     "trace",
     "bench",
     "sweep",
+    "report",
     "data",
     "schema",
     "doctor",

@@ -122,6 +122,8 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (0, ("data", "list")),
     (0, ("data", "kept")),
     (0, ("sweep", SPEC, "--grid", f"description={YAML}", "--out", f"{{new}}{EVIL}")),
+    (0, ("report", RUN, SWEEP, "--out", f"{{new}}{EVIL}.html")),
+    (2, ("report", EVIL)),
     (0, ("sweep", "show", SWEEP)),
     (0, ("sweep", "show", SWEEP, "--csv", f"{{new}}{EVIL}.csv")),
     (0, ("schema",)),
