@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -65,12 +65,14 @@ complete -c nnctl -n '__nnctl_at 0' -a init -d 'Look at data and write a spec th
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
 complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split, or on new labelled data'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
+complete -c nnctl -n '__nnctl_at 0' -a export -d 'Export a trained net to a file that other tools read'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
+complete -c nnctl -n '__nnctl_at 0' -a report -d 'Write a page on runs and sweeps, one HTML file that needs no network'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
 complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
 complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Show what this machine computes with and how a net starts'
@@ -124,6 +126,12 @@ complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of what is drawn; th
 complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)'
 complete -c nnctl -n '__nnctl_from 1 predict' -r -F
+
+complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
+complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
+complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using gradcheck' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using gradcheck' -l method -x -a 'complex central' -d 'The complex step, or central differences'
@@ -200,6 +208,12 @@ complete -c nnctl -n '__nnctl_using sweep show' -l force -d 'Let --csv overwrite
 complete -c nnctl -n '__nnctl_using sweep show' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using sweep show' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 sweep show' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using report' -l out -s o -r -F -d 'The page to write; - is stdout'
+complete -c nnctl -n '__nnctl_using report' -l force -d 'Let --out overwrite FILE'
+complete -c nnctl -n '__nnctl_using report' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using report' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_from 0 report' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_at 0 data' -a list -d 'List the types of data, shape, classes, examples, and where each is'
 complete -c nnctl -n '__nnctl_at 0 data' -a fetch -d 'Download a data set to the user’s cache, unless it is on this machine'

@@ -94,18 +94,23 @@ class Network:
     @cached_property
     def prediction(self) -> Graph:
         """The net's output for a batch, without targets; stateful layers resume."""
-        return self._reading("predict", "stateful")
+        return run_passes(self._reading("predict", "stateful"), FINAL_PASSES)
+
+    @cached_property
+    def unfused_prediction(self) -> Graph:
+        """The prediction as it reads in a textbook: one node a formula."""
+        return run_passes(self._reading("predict", "stateful"), TEXTBOOK_PASSES)
 
     @cached_property
     def continuation(self) -> Graph:
         """The net's output for one more piece of each sequence; recurrent layers resume."""
-        return self._reading("continue", "all")
+        return run_passes(self._reading("continue", "all"), FINAL_PASSES)
 
     def _reading(self, name: str, resuming: Resuming) -> Graph:
         builder = self._builder(name, training=False, resuming=resuming)
         output = self.targets.answers(builder, build_layers(builder, self.spec, self.signature))
         updates = {old: builder.tensor(new) for old, new in builder.new_states.items()}
-        return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
+        return builder.graph({interface.OUTPUT: output}, updates)
 
     @cached_property
     def penalty(self) -> Graph | None:
