@@ -100,7 +100,7 @@ def _let_in(scores: Numbers, truth: NDArray[np.bool_]) -> tuple[Numbers, Numbers
 
 
 def thinned(x: Numbers, y: Numbers, most: int) -> tuple[Numbers, Numbers]:
-    """At most so many points of a curve of which both coordinates go one way, evenly spaced along it, ends kept."""
+    """About so many points of a curve, evenly spaced along it, both ends among them."""
     if len(x) <= most:
         return x, y
     way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])

@@ -9,7 +9,6 @@ import numpy as np
 from nnctl.components.metrics.average_precision import AveragePrecision
 from nnctl.components.metrics.roc_auc import RocAuc
 from nnctl.figures.figure import Axis, Bars, Chart, Curve, HeatMap, Table
-from nnctl.figures.scales import number
 from nnctl.inference.classification import (
     Reliability,
     per_class,
@@ -108,9 +107,9 @@ def _worst(names: Sequence[str], mistakes: Sequence[Mistake], examples: Examples
         pairs.setdefault((mistake.label, mistake.answer), []).append(mistake)
     for (label, answer), own in pairs.items():
         title = f"{names[label]} taken for {names[answer]}"
-        steps = any(mistake.step is not None for mistake in own)
+        steps = [mistake.step for mistake in own if mistake.step is not None]
         heads = ("score of the answer", "score of the class", *(["step"] if steps else []))
-        said = [(number(m.confidence), number(m.of_label), *([m.step] if steps else [])) for m in own]
+        said = [(m.confidence, m.of_label, *([] if m.step is None else [m.step])) for m in own]
         part = examples.part(title, [mistake.example for mistake in own], heads, said)
         yield Place(_place(label, answer), (part,))
 

@@ -9,6 +9,7 @@ import numpy as np
 from nnctl.data.dataset import Dataset, Split
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.figures.figure import Gallery, Picture, Table
+from nnctl.figures.scales import number
 from nnctl.inference.opened import TrainedRun
 from nnctl.report.section import Drawn, Listed, Part
 from nnctl.screen.characters import word
@@ -28,17 +29,17 @@ class Examples:
         self.pictures = is_picture(run.signature.input_shape)
         """True where they are images."""
 
-    def part(self, title: str, places: Sequence[int], heads: Sequence[str], said: Sequence[Sequence[object]]) -> Part:
-        """Some examples, under a title. heads, said: what stands with each of them, the caption of a picture first."""
+    def part(self, title: str, places: Sequence[int], heads: Sequence[str], said: Sequence[tuple[float, ...]]) -> Part:
+        """Some examples, under a title. heads, said: numbers that stand with each, the caption of a picture first."""
         inputs = np.asarray(self._split.inputs[np.asarray(places, np.int64)])
         if self.pictures:
             pictures = [
-                Picture(pixels, word(str(words[0]), 40)) for pixels, words in zip(photographs(inputs, self._unit), said)
+                Picture(pixels, number(words[0])) for pixels, words in zip(photographs(inputs, self._unit), said)
             ]
-            rows = tuple((place, *words) for place, words in zip(places, said))
-            return Drawn(Gallery(title, tuple(pictures)), table=Table(("example", *heads), rows))
+            table = Table(("example", *heads), tuple((place, *words) for place, words in zip(places, said)))
+            return Drawn(Gallery(title, tuple(pictures)), table=table)
         names, values = self._inputs(inputs)
-        rows = tuple((place, *words, *numbers) for place, words, numbers in zip(places, said, values))
+        rows = tuple((place, *words, *own) for place, words, own in zip(places, said, values))
         return Listed(title, Table(("example", *heads, *names), rows))
 
     def _inputs(self, inputs: np.ndarray) -> tuple[list[str], list[list[object]]]:

@@ -55,12 +55,10 @@ def _answers(run: TrainedRun, data: Dataset) -> Iterator[Section]:
     name = examined_split(data)
     split = data.splits[name]
     examples = Examples(run, data, split)
-    said = f"{run.checkpoint} weights, of epoch {run.epoch:g}; {len(split):,} examples of the {name} split"
+    weights = f"With the {run.checkpoint} weights, of epoch {run.epoch:g}, on {len(split):,} examples"
+    said = f"{weights} of the {name} split"
     if name == "train":
-        said = (
-            f"{run.checkpoint} weights, of epoch {run.epoch:g}; {len(split):,} examples that the net was trained with, "
-            "for there are no others: how it answers new ones is not told"
-        )
+        said = f"{weights} that the net was trained with, for there are no others: how it answers new ones is not told"
     if run.classes is None:
         yield from sections_on_values(run, examine_values(run, split, name), examples, said)
     else:

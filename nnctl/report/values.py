@@ -73,7 +73,7 @@ def _residuals(found: ValuesExamined) -> Iterator[Part]:
 
 def _worst(found: ValuesExamined, examples: Examples) -> Iterator[Part]:
     places = [place for place, _ in found.worst]
-    said = [(number(error**0.5),) for _, error in found.worst]
+    said = [(error**0.5,) for _, error in found.worst]
     yield examples.part("The largest errors", places, ("root mean squared error",), said)
 
 
