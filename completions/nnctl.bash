@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'init train evaluate predict export gradcheck parity inspect explain bench sweep report data schema doctor completion' ;;
+    "") echo 'init train evaluate predict export gradcheck parity inspect explain trace bench sweep report data schema doctor completion' ;;
     "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
     esac
@@ -20,6 +20,7 @@ _nnctl_options() {
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
+    "trace") echo '--set --example --split --checkpoint --format --full --step --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
@@ -120,6 +121,15 @@ _nnctl_value() {
     "explain --list") echo 'flag' ;;
     "explain --help") echo 'flag' ;;
     "explain -h") echo 'flag' ;;
+    "trace --set") echo 'setting' ;;
+    "trace --example") echo 'free' ;;
+    "trace --split") echo 'words train validation test' ;;
+    "trace --checkpoint") echo 'words best last' ;;
+    "trace --format") echo 'words table json jsonl' ;;
+    "trace --full") echo 'flag' ;;
+    "trace --step") echo 'flag' ;;
+    "trace --help") echo 'flag' ;;
+    "trace -h") echo 'flag' ;;
     "bench --set") echo 'setting' ;;
     "bench --step") echo 'words train evaluate' ;;
     "bench --steps") echo 'free' ;;
@@ -202,6 +212,7 @@ _nnctl_argument() {
     "parity 0") echo 'spec' ;;
     "inspect 0") echo 'spec' ;;
     "explain 0") echo 'spec component' ;;
+    "trace 0") echo 'free' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "sweep show 0") echo 'directory' ;;

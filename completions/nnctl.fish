@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --example --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -70,6 +70,7 @@ complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a sp
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
+complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a report -d 'Write a page on runs and sweeps, one HTML file that needs no network'
@@ -167,6 +168,15 @@ complete -c nnctl -n '__nnctl_using explain' -l under -x -a '(__nnctl_ask path)'
 complete -c nnctl -n '__nnctl_using explain' -l list -d 'The components of a kind, as in --list layer; without one, the kinds'
 complete -c nnctl -n '__nnctl_using explain' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs; __nnctl_ask component)'
+
+complete -c nnctl -n '__nnctl_using trace' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using trace' -l example -x -d 'Its index in the split, from 0'
+complete -c nnctl -n '__nnctl_using trace' -l split -x -a 'train validation test' -d 'The examples it is one of'
+complete -c nnctl -n '__nnctl_using trace' -l checkpoint -x -a 'best last' -d 'A run’s weights; those it ended with if absent'
+complete -c nnctl -n '__nnctl_using trace' -l format -x -a 'table json jsonl' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using trace' -l full -d 'In JSON every number of every array'
+complete -c nnctl -n '__nnctl_using trace' -l step -d 'A stage at a time, Enter or space goes on, q ends'
+complete -c nnctl -n '__nnctl_using trace' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using bench' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using bench' -l step -x -a 'train evaluate' -d 'Which step'

@@ -21,6 +21,7 @@ COMMANDS = (
     "parity",
     "inspect",
     "explain",
+    "trace",
     "bench",
     "sweep",
     "report",
