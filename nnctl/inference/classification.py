@@ -92,7 +92,7 @@ def precision_recall_curve(scores: Numbers, truth: NDArray[np.bool_]) -> tuple[N
 
 
 def _let_in(scores: Numbers, truth: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
-    """How many of the class, and of others, have at least each of the different scores, the largest score first."""
+    """Counts of the class, and of others, with at least each of the different scores, the largest score first."""
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits = np.cumsum(truth[order])[last].astype(np.float64)

@@ -49,7 +49,7 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class ClassesExamined:
-    """What a net answers to a split with labels.
+    """The answers of a net to a split with labels.
 
     labels: how many count. confusion: examples by (class, answer), (classes, classes). reliability: None where the
     scores are no probabilities. followed: classes; scores (labels, followed) and truth (labels,) are of them. mistakes:
@@ -67,7 +67,7 @@ class ClassesExamined:
 
 @dataclass(frozen=True, eq=False)
 class ValuesExamined:
-    """What a net answers to a split with values.
+    """The answers of a net to a split with values.
 
     answers, targets: of some rows evenly spaced over the split, (rows, units). worst: the examples with the largest
     mean squared error, (place in the split, that error), the worst first.

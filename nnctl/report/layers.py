@@ -91,7 +91,7 @@ def _figure(
 
 
 def _last(rows: Sequence[Row], layers: Sequence[str]) -> Listed:
-    """What was measured last of each layer."""
+    """The last measurement of each layer."""
     last = {str(row["layer"]): row for row in rows}
     columns = [column for column, *_ in _MEASURES]
     lines = tuple((layer, *(last[layer].get(column) for column in columns)) for layer in layers)
