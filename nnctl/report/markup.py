@@ -10,7 +10,7 @@ from typing import Any
 from nnctl.figures.figure import Chart, HeatMap, Table, table_of
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
-from nnctl.report.section import Choice, Drawn, Listed, Part, Prose, Section, Text, Tiles
+from nnctl.report.section import Choice, Drawn, Links, Listed, Part, Prose, Section, Text, Tiles
 from nnctl.screen.characters import harmless, word
 
 _MOST_ROWS = 400
@@ -69,6 +69,9 @@ class Markup:
                     yield f'<p class="caption">{_words(part.caption)}</p>{text}'
             case Choice():
                 yield from self._choice(part)
+            case Links():
+                ways = (f'<a href="#{escape(name)}">{_words(words)}</a>' for words, name in part.ways)
+                yield f'<p class="ways">{" ".join(ways)}</p>'
 
     def _drawn(self, part: Drawn) -> Iterator[str]:
         title = part.figure.title or "Figure"

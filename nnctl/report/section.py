@@ -69,7 +69,14 @@ class Choice:
     options: tuple[tuple[str, tuple[Part, ...]], ...]
 
 
-Part: TypeAlias = Prose | Tiles | Drawn | Listed | Text | Choice
+@dataclass(frozen=True)
+class Links:
+    """Ways to other sections of the page: what each is called, and the name of the section, c<chapter>-<section>."""
+
+    ways: tuple[tuple[str, str], ...]
+
+
+Part: TypeAlias = Prose | Tiles | Drawn | Listed | Text | Choice | Links
 
 
 @dataclass(frozen=True)
