@@ -138,18 +138,21 @@ def _shown(count: int, cell: float, room: float) -> range:
 
 def _gallery(figure: Gallery) -> Drawing:
     count = len(figure.pictures)
-    columns = min(max(count, 1), 10 if count > 8 else 8)
+    # A few pictures are not blown up to the width of a page.
+    columns = min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
-    line = side + (16 if any(picture.caption for picture in figure.pictures) else 4)
+    shapes = [picture.pixels.shape for picture in figure.pictures]
+    tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))
+    line = tall + (20 if any(picture.caption for picture in figure.pictures) else 4)
     top = (TITLE if figure.title else 0) + 8
 
     def one(index: int, picture: Picture) -> str:
         left, above = 8 + index % columns * side, top + index // columns * line
         text = escape(shortened(picture.caption, max(4, round(side / 6.5))))
-        caption = placed(text, left, above + side + 8) if text else ""
+        caption = placed(text, left, above + tall + 12) if text else ""
         return (
             f"<g><title>{said(picture.caption, 200)}</title>"
-            f'<image x="{left:.1f}" y="{above:.1f}" width="{side - 4:.1f}" height="{side - 4:.1f}" '
+            f'<image x="{left:.1f}" y="{above:.1f}" width="{side - 4:.1f}" height="{tall:.1f}" '
             f'image-rendering="pixelated" href="{image_address(picture.pixels)}"/>{caption}</g>'
         )
 

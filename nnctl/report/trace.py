@@ -14,7 +14,7 @@ from nnctl.figures.scales import number
 from nnctl.figures.units import MOST_COLUMNS, MOST_UNITS
 from nnctl.ops.shapes import show
 from nnctl.report.page import page
-from nnctl.report.section import Chapter, Drawn, Links, Listed, Part, Prose, Section, Text
+from nnctl.report.section import Chapter, Drawn, Listed, Part, Prose, Section, Text, Ways
 
 _CHAPTERS: Mapping[Phase, str] = {
     "example": "Forward",
@@ -43,7 +43,7 @@ def trace_page(trace: Trace) -> str:
     first, *words = heading(trace)[: 1 + len(trace.words)]
     equations = Table(("name", "equation"), tuple(EQUATIONS.items()))
     head = Chapter("What is traced", (
-        Section("Conditions", (*map(Prose, words), Links((("begin →", targets[0]),)))),
+        Section("Conditions", (*map(Prose, words), Ways((("begin →", targets[0]),)))),
         Section("The four equations of backpropagation", (
             Listed("as Nielsen names them", equations),
             Prose(heading(trace)[-1]),
@@ -75,7 +75,7 @@ def _parts(
         links.append((f"← {index}. {stages[index - 1].title}", targets[index - 1]))
     if index + 1 < len(stages):
         links.append((f"{index + 2}. {stages[index + 1].title} →", targets[index + 1]))
-    yield Links(tuple(links))
+    yield Ways(tuple(links))
 
 
 def _text(quantity: Quantity) -> Text:
