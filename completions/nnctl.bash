@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'init train evaluate predict gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
+    "") echo 'init train evaluate predict export gradcheck parity inspect explain bench sweep data schema doctor completion' ;;
     "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
     esac
@@ -15,6 +15,7 @@ _nnctl_options() {
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
+    "export") echo '--checkpoint --check --no-check --force --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
@@ -81,6 +82,12 @@ _nnctl_value() {
     "predict --seed") echo 'free' ;;
     "predict --help") echo 'flag' ;;
     "predict -h") echo 'flag' ;;
+    "export --checkpoint") echo 'words best last' ;;
+    "export --check") echo 'flag' ;;
+    "export --no-check") echo 'flag' ;;
+    "export --force") echo 'flag' ;;
+    "export --help") echo 'flag' ;;
+    "export -h") echo 'flag' ;;
     "gradcheck --set") echo 'setting' ;;
     "gradcheck --method") echo 'words complex central' ;;
     "gradcheck --samples") echo 'free' ;;
@@ -181,6 +188,8 @@ _nnctl_argument() {
     "evaluate "*) echo 'directory' ;;
     "predict 0") echo 'directory' ;;
     "predict "*) echo 'file' ;;
+    "export 0") echo 'directory' ;;
+    "export 1") echo 'free' ;;
     "gradcheck 0") echo 'spec' ;;
     "parity 0") echo 'spec' ;;
     "inspect 0") echo 'spec' ;;

@@ -65,6 +65,7 @@ complete -c nnctl -n '__nnctl_at 0' -a init -d 'Look at data and write a spec th
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
 complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split, or on new labelled data'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
+complete -c nnctl -n '__nnctl_at 0' -a export -d 'Export a trained net to a file that other tools read'
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
@@ -124,6 +125,12 @@ complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of what is drawn; th
 complete -c nnctl -n '__nnctl_using predict' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)'
 complete -c nnctl -n '__nnctl_from 1 predict' -r -F
+
+complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
+complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
+complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using gradcheck' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using gradcheck' -l method -x -a 'complex central' -d 'The complex step, or central differences'

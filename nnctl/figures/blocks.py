@@ -65,7 +65,7 @@ def gallery_lines(figure: Gallery, width: int, height: int, *, plain: bool) -> l
 def pixel_lines(pixels: NDArray[np.float64], *, plain: bool) -> list[Text]:
     """Pixels (height, width, 3) from 0 to 1 as lines of half their number; plain: their brightness as weight."""
     if plain:
-        return _weights(pixels.mean(axis=-1))
+        return weight_lines(pixels.mean(axis=-1))
     levels = np.clip(np.nan_to_num(pixels, nan=0.5) * 255 + 0.5, 0, 255).astype(int).tolist()
     lines = []
     for upper in range(0, len(levels), 2):
@@ -95,7 +95,7 @@ def resized(values: NDArray[np.float64], height: int, width: int) -> NDArray[np.
 
 def _body(figure: HeatMap, across: int, down: int, *, plain: bool) -> list[Text]:
     if plain:
-        return _weights(resized(spread(figure.values, diverging=figure.diverging), down, across))
+        return weight_lines(resized(spread(figure.values, diverging=figure.diverging), down, across))
     return pixel_lines(resized(shades(figure.values, diverging=figure.diverging), down, across), plain=False)
 
 
@@ -112,7 +112,7 @@ def _numbers(figure: HeatMap, cells: list[list[str]], widest: int, *, plain: boo
     return lines
 
 
-def _weights(values: NDArray[np.float64]) -> list[Text]:
+def weight_lines(values: NDArray[np.float64]) -> list[Text]:
     """Values (rows, columns) from 0 to 1 as characters, of two rows their mean; ? where one is not finite."""
     means = resized(values, -(-len(values) // 2), values.shape[1])
     places = np.clip(np.nan_to_num(means) * len(_WEIGHTS), 0, len(_WEIGHTS) - 1).astype(int)
@@ -130,7 +130,7 @@ def _scale_line(figure: HeatMap, left: int, *, plain: bool) -> list[Text]:
         high = max(abs(low), abs(high))
         low = -high
     bar = np.linspace(low, high, 10)[None, :].repeat(2, axis=0)
-    colors = _weights(spread(bar)) if plain else pixel_lines(shades(bar, diverging=figure.diverging), plain=False)
+    colors = weight_lines(spread(bar)) if plain else pixel_lines(shades(bar, diverging=figure.diverging), plain=False)
     return [Text(" " * left + number(low) + " ") + colors[0] + Text(" " + number(high))]
 
 

@@ -95,7 +95,36 @@ class Gallery:
     pictures: tuple[Picture, ...]
 
 
-Figure: TypeAlias = Chart | HeatMap | Gallery
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """Points (x, y) of a plane, each (n,), that have a value each: as a plane's own, a class counted from 0."""
+
+    x: Values
+    y: Values
+    values: Values
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Values over a rectangle of two numbers, seen from above.
+
+    x_range, y_range: from the middle of the first cell to that of the last, along each axis. values: numbers
+    (rows, columns), the first row at the top, where y is largest; with `classes`, the shares of them at each place,
+    (rows, columns, classes). contours: values whose lines are drawn; of classes there is one where the answer changes.
+    """
+
+    title: str
+    x: Axis
+    y: Axis
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    values: NDArray[np.float64]
+    classes: tuple[str, ...] = ()
+    marks: Marks | None = None
+    contours: tuple[float, ...] = ()
+
+
+Figure: TypeAlias = Chart | HeatMap | Gallery | Plane
 
 
 @dataclass(frozen=True)

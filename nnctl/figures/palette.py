@@ -45,6 +45,14 @@ def shades(values: NDArray[np.float64], *, diverging: bool = False) -> NDArray[n
     return np.where(np.isfinite(place)[..., None], mixed, 0.6)
 
 
+def shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pale colours (…, 3) of shares of classes (…, classes): the mean of the classes' colours, by their shares."""
+    colors = np.array([rgb(series(number)) for number in range(values.shape[-1])])
+    finite = np.isfinite(values).all(axis=-1, keepdims=True)
+    mixed = np.where(finite, values, 0.0) @ colors
+    return np.where(finite, 1.0 - (1.0 - mixed) * 0.45, 0.6)
+
+
 def rgb(color: str) -> tuple[float, float, float]:
     """Red, green and blue from 0 to 1 of a colour written as #rrggbb."""
     red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from nnctl.figures.drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Drawing, Frame, axes, image_address, said
 from nnctl.figures.extents import scales_of
-from nnctl.figures.figure import Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Points
+from nnctl.figures.figure import Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Plane, Points
 from nnctl.figures.palette import series, shades
+from nnctl.figures.plane import plane
 from nnctl.figures.scales import Scale, number
 from nnctl.screen.characters import word
 
@@ -65,6 +67,8 @@ def _drawn(figure: Figure) -> Drawing:
             drawing = Drawing(WIDTH, *_heat_map(figure))
         case Gallery():
             drawing = Drawing(WIDTH, *_gallery(figure))
+        case Plane():
+            drawing = plane(figure)
     title = f'<text class="title" x="8" y="18">{said(figure.title, 80)}</text>' if figure.title else ""
     return replace(drawing, body=chain([title], drawing.body))
 
@@ -134,8 +138,8 @@ def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
             f'<image x="{left}" y="{top}" width="{columns * cell:.1f}" height="{rows * cell:.1f}" '
             f'preserveAspectRatio="none" style="image-rendering:pixelated" href="{image_address(colors)}"/>'
         )
-        for axis, count in ((figure.x, columns), (figure.y, rows)):
-            step = max(1, -(-count // (20 if cell * 20 >= 300 else 10)))
+        for axis, count, least in ((figure.x, columns, 26), (figure.y, rows, 15)):
+            step = max(1, math.ceil(least / cell))
             names = axis.categories or tuple(str(n) for n in range(count))
             for n in range(0, count, step):
                 if axis is figure.x:
@@ -149,7 +153,7 @@ def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
                 at = f'x="{left + (column + 0.5) * cell:.1f}" y="{top + (row + 0.5) * cell + 4:.1f}"'
                 text = number(float(figure.values[row, column]))
                 yield f'<text {at} text-anchor="middle" style="fill:{ink}">{text}</text>'
-        middle = (left + WIDTH) / 2
+        middle = left + columns * cell / 2
         yield f'<text x="{middle:.0f}" y="{height - 8}" text-anchor="middle">{said(figure.x.label, 80)}</text>'
         yield (
             f'<text transform="translate(13 {top + rows * cell / 2:.0f}) rotate(-90)" text-anchor="middle">'
@@ -161,9 +165,11 @@ def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
 
 def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
     count = len(figure.pictures)
-    columns = min(max(count, 1), 10 if count > 8 else 8)
+    columns = min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
-    line = side + (16 if any(picture.caption for picture in figure.pictures) else 4)
+    shapes = [picture.pixels.shape for picture in figure.pictures]
+    tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))
+    line = tall + (20 if any(picture.caption for picture in figure.pictures) else 4)
     height = round(TOP + -(-count // columns) * line + 8)
 
     def one(index: int, picture: Picture) -> str:
@@ -171,9 +177,9 @@ def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
         text = said(picture.caption, max(4, round(side / 6.5)))
         return (
             f'<g><title>{said(picture.caption, 200)}</title><image x="{left:.1f}" y="{top:.1f}" '
-            f'width="{side - 4:.1f}" height="{side - 4:.1f}" style="image-rendering:pixelated" '
+            f'width="{side - 4:.1f}" height="{tall:.1f}" style="image-rendering:pixelated" '
             f'href="{image_address(picture.pixels)}"/>'
-            f'<text x="{left:.1f}" y="{top + side + 8:.1f}">{text}</text></g>'
+            f'<text x="{left:.1f}" y="{top + tall + 13:.1f}">{text}</text></g>'
         )
 
     return height, (one(index, picture) for index, picture in enumerate(figure.pictures))

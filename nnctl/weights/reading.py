@@ -120,11 +120,9 @@ class Reading:
                 raise ShapeError(f"{self.file.path}: both {names[here]} and {name} would be {here}", path="from.rename")
             names[here] = name
         if unknown := [key for key in self.rename if key not in used]:
-            raise ShapeError(
-                f"{self.file.path} has no '{unknown[0]}' to rename",
-                f"it has {_some(dict.fromkeys(_begin(name) or name for name in sorted(self.file.arrays, key=_natural)))}",
-                path="from.rename",
-            )
+            modules = dict.fromkeys(_begin(name) or name for name in sorted(self.file.arrays, key=_natural))
+            message = f"{self.file.path} has no '{unknown[0]}' to rename"
+            raise ShapeError(message, f"it has {_some(modules)}", path="from.rename")
         return names
 
     def _around(self) -> str:

@@ -7,7 +7,20 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Picture, Points, table_of
+from nnctl.figures.figure import (
+    Axis,
+    Bars,
+    Chart,
+    Curve,
+    Figure,
+    Gallery,
+    HeatMap,
+    Marks,
+    Picture,
+    Plane,
+    Points,
+    table_of,
+)
 from nnctl.figures.svg import svg_of
 
 HOSTILE = '<script>alert(1)</script>\x1b[31m"&\u202e' + "x" * 10_000
@@ -21,6 +34,26 @@ FIGURES: dict[str, Figure] = {
     "one value": Chart("t", AXIS, AXIS, (Points("a", np.ones(1), np.ones(1), (HOSTILE,)),)),
     "bars": Chart("t", Axis(categories=(HOSTILE, "b")), AXIS, (Bars("a", np.array([1.0, -2.0])),)),
     "heat map": HeatMap(HOSTILE, AXIS, Axis(categories=(HOSTILE, "b")), np.array([[1.0, np.nan], [-1, 2]]), shown=True),
+    "plane": Plane(
+        HOSTILE,
+        AXIS,
+        AXIS,
+        (0.0, 1.0),
+        (0.0, 1.0),
+        np.array([[1.0, np.nan], [-1, 2]]),
+        contours=(0.5,),
+        marks=Marks(np.array([0.2, np.nan]), np.array([0.2, 0.4]), np.array([1.0, 2.0])),
+    ),
+    "plane of classes": Plane(
+        HOSTILE,
+        AXIS,
+        AXIS,
+        (0.0, 1.0),
+        (0.0, 1.0),
+        np.eye(4).reshape(2, 2, 4),
+        (HOSTILE, "b", "c", "d"),
+        Marks(np.array([0.2]), np.array([0.2]), np.array([3.0])),
+    ),
     "pictures": Gallery(HOSTILE, (Picture(np.eye(3), HOSTILE), Picture(np.ones((2, 4, 3))))),
 }
 
