@@ -101,7 +101,7 @@ def of_last_axes(rule: Rule, library: str) -> Rule:
 
 
 def directions(layer: Any) -> dict[str, str]:
-    """What the names of a recurrent layer's arrays begin with for each of its cells, and the word for the direction."""
+    """Beginnings of the names of a recurrent layer's arrays, for each of its cells, and the word for its direction."""
     return {"forward.": "forward", "backward.": "backward"} if layer.bidirectional else {"": ""}
 
 

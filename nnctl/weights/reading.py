@@ -55,7 +55,7 @@ class Reading:
     rename: Mapping[str, str]
 
     def take(self, layout: str | None) -> Taken:
-        """What the file has for the layers, in the layout of that name or the one that it is recognized by.
+        """Arrays that the file has for the layers, in the layout of that name or the one that it is recognized by.
 
         Raises ShapeError, whose path is the place in the spec, and UsageError.
         """

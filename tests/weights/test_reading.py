@@ -186,7 +186,7 @@ def test_there_and_back(layers: list[Any], shape: tuple[int, ...], library: str)
          r"'dense1': its weights are those of 'a', which Keras cannot say"),
         ([{"type": "layer_norm", "axes": [1]}], (4, 2), "keras", r"axes \[1\] has no words in Keras's layout"),
         (["flatten", {"type": "reshape", "shape": [2, 6]}], (2, 2, 3), "torch", r"'reshape1': it gives a flattened"),
-        ([{"type": "conv1d", "filters": 2, "kernel": 1}, "layer_norm"], (4, 2), "torch", r"where maps there have lengths"),
+        ([{"type": "conv1d", "filters": 2, "kernel": 1}, "layer_norm"], (4, 2), "torch", r"maps there have lengths"),
     ],
 )  # fmt: skip
 def test_what_a_library_cannot_say_is_refused_by_name(
