@@ -19,6 +19,7 @@ COMMANDS = (
     "gradcheck",
     "parity",
     "inspect",
+    "plot",
     "explain",
     "bench",
     "sweep",

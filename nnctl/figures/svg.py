@@ -11,9 +11,10 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.figures.bar_list import bar_list
 from nnctl.figures.drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Drawing, Frame, axes, image_address, said
 from nnctl.figures.extents import scales_of
-from nnctl.figures.figure import Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Plane, Points
+from nnctl.figures.figure import BarList, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Plane, Points
 from nnctl.figures.palette import series, shades
 from nnctl.figures.plane import plane
 from nnctl.figures.scales import Scale, number
@@ -22,15 +23,22 @@ from nnctl.screen.characters import word
 _MOST_POINTS = 600
 """Points of a curve that are drawn: as many as its width shows apart."""
 
+INK, BACKGROUND = {"light": "#1a1a1a", "dark": "#e6e6e6"}, {"light": "#ffffff", "dark": "#16181d"}
+"""The colours of texts and of what lies behind them."""
 STYLE = (
-    "svg.figure{font:12px system-ui,sans-serif;color:#1a1a1a}"
+    f"svg.figure{{font:12px system-ui,sans-serif;color:{INK['light']}}}"
     ".figure .title{font-size:14px;font-weight:600}"
     ".figure text{fill:currentColor}.figure .grid{stroke:currentColor;opacity:.14}"
     ".figure .axis{stroke:currentColor;opacity:.5}.figure .curve{fill:none;stroke-width:1.8}"
     ".figure .band{opacity:.18}"
-    "@media(prefers-color-scheme:dark){svg.figure{color:#e6e6e6}}"
+    f"@media(prefers-color-scheme:dark){{svg.figure{{color:{INK['dark']}}}}}"
 )
 """Rules for all figures: once in a page, or within a figure that is a file of its own."""
+_ALONE = (
+    f"svg.figure{{background:{BACKGROUND['light']}}}"
+    f"@media(prefers-color-scheme:dark){{svg.figure{{background:{BACKGROUND['dark']}}}}}"
+)
+"""Rules of a file: what is behind it, which in a page is the page's."""
 
 
 def svg_of(figure: Figure, *, alone: bool = False) -> str:
@@ -50,7 +58,7 @@ def sheet_of(figures: Sequence[Figure], *, alone: bool = False) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{label}">'
     )
-    style = f"<style>{STYLE}</style>" if alone else ""
+    style = f"<style>{STYLE}{_ALONE}</style>" if alone else ""
     parts, top = [], 0
     for each in drawn:
         body = "".join(each.body)
@@ -67,6 +75,8 @@ def _drawn(figure: Figure) -> Drawing:
             drawing = Drawing(WIDTH, *_heat_map(figure))
         case Gallery():
             drawing = Drawing(WIDTH, *_gallery(figure))
+        case BarList():
+            drawing = bar_list(figure)
         case Plane():
             drawing = plane(figure)
     title = f'<text class="title" x="8" y="18">{said(figure.title, 80)}</text>' if figure.title else ""
@@ -165,7 +175,7 @@ def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
 
 def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
     count = len(figure.pictures)
-    columns = min(max(count, 5), 10 if count > 8 else 8)
+    columns = figure.columns or min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
     shapes = [picture.pixels.shape for picture in figure.pictures]
     tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))
