@@ -16,6 +16,7 @@ NnctlError                1   a defect of ours
 ├── DivergedError         4   the cost stopped being a number
 ├── GradcheckFailed       5   an analytic gradient is wrong
 ├── ParityFailed          5   two backends differ by more than rounding
+├── ExchangeFailed        5   an exported net answers otherwise than the run's
 └── Interrupted 129/130/143   SIGHUP, SIGINT or SIGTERM, after saving
 """
 
@@ -229,6 +230,12 @@ class GradcheckFailed(NnctlError):
 
 class ParityFailed(NnctlError):
     """Two backends do not train a net alike."""
+
+    exit_code = 5
+
+
+class ExchangeFailed(NnctlError):
+    """A net in the file of another tool does not answer as it does here."""
 
     exit_code = 5
 

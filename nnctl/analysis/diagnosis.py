@@ -20,6 +20,7 @@ from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
+from nnctl.graph.watching import SATURATED
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import resolve
@@ -29,8 +30,6 @@ Array = NDArray[Any]
 
 _BATCH = 256
 """Examples looked at: enough that a unit which is off for all of them is likely off for good."""
-_SATURATED = 0.05
-"""Share of an activation's largest slope below which a value counts as saturated."""
 _FAR = 1.5
 """An initial cost so many times that of a guess says that the first weights are too large."""
 _LEAP = 10.0
@@ -161,7 +160,7 @@ def _state(layer: str, graph: Graph, values: Mapping[Value, Array], of_name: Map
     slope, largest = slopes
     off = np.all(slope == 0.0, axis=0)
     graded = slope[slope != 0.0]
-    saturated = float(np.mean(graded < _SATURATED * largest)) if graded.size else None
+    saturated = float(np.mean(graded < SATURATED * largest)) if graded.size else None
     return LayerHealth(layer, activation, gradient, ratio, step, float(np.mean(off)), saturated)
 
 

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` name; if None, those of the process, which is then the command's alone.
 
     Returns the exit code: 0 done, 2 usage, spec or machine, 3 data, 4 diverged, 5
-    gradcheck or parity failed, 129, 130 and 143 by signal, 141 where the reader of stdout
+    gradcheck, parity or the check of an export failed, 129, 130 and 143 by signal, 141 where the reader of stdout
     has gone. An exception that nobody foresaw passes through to the
     interpreter, which ends with 1 after `explain_defect`.
     """

@@ -19,6 +19,7 @@ from nnctl.engine.evaluate import Passes
 from nnctl.engine.feed import Feed
 from nnctl.engine.initial import initial_state
 from nnctl.engine.kept import KeptNets
+from nnctl.engine.layer_rows import LayerRow, layer_rows
 from nnctl.engine.loaded import LoadedPlans
 from nnctl.engine.measures import Measures
 from nnctl.engine.memory import require_for_training
@@ -80,7 +81,8 @@ class Engine:
         self.network = net.network
         if read_bytes:
             threads = beside_reading(self.network, threads, read_bytes)
-        graphs = (self.network.training_step, self.network.evaluation, self.network.prediction)
+        graphs = [self.network.training_step, self.network.evaluation, self.network.prediction]
+        graphs += [self.network.watched] if spec.watched is not None else []
         choice = choose_backend(spec.backend, graphs, name=backend, workers=threads)
         self._backend = choice.backend
         self.backend_name = choice.backend.name
@@ -190,6 +192,14 @@ class Engine:
         runs = (self._passes.run(graph, examples, places) for examples, places in reader.parts(rows))
         measures.add_split(list(chain.from_iterable(runs)), len(rows))
         return measures.metrics()
+
+    def watch(self, split: str) -> list[LayerRow]:
+        """Rows on the layers over a split as one batch; see `nnctl.engine.layer_rows`."""
+        reader = self.feed.measured(split)
+        ((examples, rows),) = reader.parts(np.arange(reader.count, dtype=np.int64))
+        executable = self._plans.of(self.network.watched, examples, len(rows))
+        outputs = executable.start({interface.INDEX: rows[None]}, 1).result().outputs
+        return layer_rows(self.network.structure, {name: array[0] for name, array in outputs.items()})
 
     def penalty(self) -> float | None:
         """The regularizers' part of the objective at the present weights; None without regularizer."""

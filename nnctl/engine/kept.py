@@ -18,7 +18,7 @@ from nnctl.spec.dump import to_data
 
 _MOST = 4
 """Nets that are kept: of a sweep's trials, those that are alike mostly follow one another."""
-_NO_PART = frozenset(("name", "description", "seed", "data", "from_", "schedule", "backend", "sweep"))
+_NO_PART = frozenset(("name", "description", "seed", "data", "from_", "schedule", "watch", "backend", "sweep"))
 """Fields of a spec that are in no graph: of data, graphs know the signature alone."""
 
 

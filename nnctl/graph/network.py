@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from nnctl.components.builder import Resuming
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
-from nnctl.graph import interface, measuring
+from nnctl.graph import interface, measuring, watching
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
@@ -28,7 +28,10 @@ from nnctl.spec.document import Spec, settled
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """The forward pass, for the rest of the step: the cost a mean over the batch, metrics' statistics."""
+    """The forward pass, for the rest of the step: the cost a mean over the batch, metrics' statistics.
+
+    seen: what was asked for of the layers.
+    """
 
     builder: GraphBuilder
     output: Tensor
@@ -36,6 +39,7 @@ class Forward:
     weight: Tensor
     metrics: dict[str, Tensor]
     new_states: dict[Value, Tensor]
+    seen: dict[str, Tensor]
 
 
 class Network:
@@ -90,18 +94,23 @@ class Network:
     @cached_property
     def prediction(self) -> Graph:
         """The net's output for a batch, without targets; stateful layers resume."""
-        return self._reading("predict", "stateful")
+        return run_passes(self._reading("predict", "stateful"), FINAL_PASSES)
+
+    @cached_property
+    def unfused_prediction(self) -> Graph:
+        """The prediction as it reads in a textbook: one node a formula."""
+        return run_passes(self._reading("predict", "stateful"), TEXTBOOK_PASSES)
 
     @cached_property
     def continuation(self) -> Graph:
         """The net's output for one more piece of each sequence; recurrent layers resume."""
-        return self._reading("continue", "all")
+        return run_passes(self._reading("continue", "all"), FINAL_PASSES)
 
     def _reading(self, name: str, resuming: Resuming) -> Graph:
         builder = self._builder(name, training=False, resuming=resuming)
         output = self.targets.answers(builder, build_layers(builder, self.spec, self.signature))
         updates = {old: builder.tensor(new) for old, new in builder.new_states.items()}
-        return run_passes(builder.graph({interface.OUTPUT: output}, updates), FINAL_PASSES)
+        return builder.graph({interface.OUTPUT: output}, updates)
 
     @cached_property
     def penalty(self) -> Graph | None:
@@ -119,6 +128,13 @@ class Network:
         forward = self.forward("objective", training=True)
         outputs = {interface.OBJECTIVE: self.objective_of(forward), **self._gradients(forward)}
         return run_passes(forward.builder.graph(outputs), FINAL_PASSES)
+
+    @cached_property
+    def watched(self) -> Graph:
+        """Measures of each layer on a batch, as the net predicts; see `nnctl.graph.watching`. Sequences begin."""
+        forward = self.forward("watch", training=False, see=watching.of_activations)
+        weights = watching.of_weights(forward.builder, self._gradients(forward))
+        return run_passes(forward.builder.graph(forward.seen | weights), FINAL_PASSES)
 
     @cached_property
     def step_metrics(self) -> tuple[str, ...]:
@@ -146,10 +162,21 @@ class Network:
     def _builder(self, name: str, *, training: bool, resuming: Resuming | None = None) -> GraphBuilder:
         return builder_of(self.spec, self.signature, name, training=training, resuming=resuming)
 
-    def forward(self, name: str, *, training: bool, resuming: Resuming | None = None) -> Forward:
-        """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form."""
+    def forward(
+        self,
+        name: str,
+        *,
+        training: bool,
+        resuming: Resuming | None = None,
+        see: Callable[[GraphBuilder], dict[str, Tensor]] = lambda builder: {},
+    ) -> Forward:
+        """A graph begun by the forward pass, cost and metrics included, cost and output in their stable form.
+
+        see: gives what is asked of the layers, before passes move or pair them.
+        """
         builder = self._builder(name, training=training, resuming=resuming)
         output = build_layers(builder, self.spec, self.signature)
+        seen = see(builder)
         with builder.on_behalf_of("cost"):
             target = self.targets.of(builder, output)
             builder.counted = self.targets.counted(builder)
@@ -166,6 +193,7 @@ class Network:
             interface.COST: cost,
             interface.WEIGHT: weight,
             **{f"metric.{k}": v for k, v in metrics.items()},
+            **{f"seen.{k}": v for k, v in seen.items()},
         }
         paired = run_passes(builder.graph(outputs), FORWARD_PASSES)
         extended = GraphBuilder.extending(paired, training=training, convention=self.spec.convention)
@@ -176,6 +204,7 @@ class Network:
             extended, tensors[interface.OUTPUT], tensors[interface.COST], tensors[interface.WEIGHT],
             {key: tensors[f"metric.{key}"] for key in metrics},
             {old: tensors[interface.new_state(old.name)] for old in builder.new_states},
+            {key: tensors[f"seen.{key}"] for key in seen},
         )  # fmt: skip
 
     # -- the backward pass ---------------------------------------------------

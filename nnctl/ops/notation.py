@@ -12,7 +12,7 @@ def render(expression: Expression, names: Sequence[str]) -> str:
     """The results as one formula over the inputs' names, shared parts repeated."""
     texts = list(names)
     for line in expression.lines:
-        weighted_input = _logistic_of(expression, line)
+        weighted_input = logistic_of(expression, line)
         if weighted_input is not None:
             texts.append(f"σ({_bare(_text(texts, weighted_input))})")
             continue
@@ -22,7 +22,7 @@ def render(expression: Expression, names: Sequence[str]) -> str:
     return ", ".join(_bare(_text(texts, r)) for r in expression.results)
 
 
-def _logistic_of(expression: Expression, line: Line) -> Ref | None:
+def logistic_of(expression: Expression, line: Line) -> Ref | None:
     """The z of a line that is ½·tanh(½·z) + ½, as the logistic function σ(z) is computed; else None."""
     half = _operand(line, "add")
     inner = None if half is None else _operand(_line(expression, half), "multiply")

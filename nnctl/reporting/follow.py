@@ -8,26 +8,54 @@ from pathlib import Path
 
 from nnctl.reporting.formats import JsonLines
 from nnctl.reporting.sinks import FileSink, Sink
-from nnctl.training.events import Event, Finished, Paused, Started
+from nnctl.runs.durable import GrowingFile
+from nnctl.runs.folder import RunFolder
+from nnctl.training.events import Event, Finished, Paused, Saving, Started, Watched
 
 
 class RunSink:
-    """The sink of the run's `metrics.jsonl`. It comes before all other sinks: a row is kept before it is shown."""
+    """The sink of the run's rows, in its folder. It comes before all other sinks: a row is kept before it is shown."""
 
     def __init__(self) -> None:
         self._rows: FileSink | None = None
+        self._layers: LayersSink | None = None
 
     def handle(self, event: Event) -> None:
-        """Open the file when the run starts, and write its rows."""
+        """Open the files when the run starts, and write their rows."""
         if isinstance(event, Started):
             self._rows = FileSink(Path(event.metrics), JsonLines(), resumed=True, own=True)
-        if self._rows is not None:
-            self._rows.handle(event)
+            self._layers = LayersSink(RunFolder(Path(event.folder)).layers)
+        for sink in (self._layers, self._rows):
+            if sink is not None:
+                sink.handle(event)
+
+    def close(self) -> None:
+        """Close the files."""
+        for sink in (self._layers, self._rows):
+            if sink is not None:
+                sink.close()
+
+
+class LayersSink:
+    """The sink of the rows on the layers; there is no file before the first. What it holds is the run's already."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: GrowingFile | None = None
+
+    def handle(self, event: Event) -> None:
+        """Write rows; before a checkpoint that counts them, make sure that they are on disk. Raises RunError."""
+        if isinstance(event, Watched):
+            self._file = self._file or GrowingFile(self._path)
+            self._file.write("".join(map(JsonLines().row, event.rows)))
+        elif isinstance(event, Saving) and self._file is not None:
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        if self._rows is not None:
-            self._rows.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def follow(

@@ -4,6 +4,7 @@ runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
     spec.yaml              the resolved spec: where it is, a run has begun
     origin.json            where the spec came from, its checksum and that of the data, versions, when it began
     metrics.jsonl          one row an evaluation
+    layers.jsonl           one row a layer and evaluation, where the spec watches them
     checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header;
                            pretraining.safetensors where layers were pretrained
     pretraining.jsonl      one row an epoch of a pretrained layer
@@ -55,6 +56,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """The rows, as JSON Lines."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def layers(self) -> Path:
+        """The rows on the layers, as JSON Lines: see `nnctl.engine.layer_rows`."""
+        return self.path / "layers.jsonl"
 
     @property
     def pretraining(self) -> Path:
@@ -146,7 +152,8 @@ class RunFolder:
     def _files(self) -> list[Path]:
         saved = [self.checkpoint(name) for name in ("best", "last", "pretraining")]
         copies = [path.with_suffix(".json") for path in saved]
-        return [self.spec, self.origin, self.metrics, self.pretraining, self.progress, *saved, *copies]
+        rows = [self.metrics, self.layers, self.pretraining]
+        return [self.spec, self.origin, *rows, self.progress, *saved, *copies]
 
     def read_spec(self) -> str:
         """The text of the run's spec. Raises RunError where it is not one that the run was trained with."""

@@ -13,7 +13,7 @@ from nnctl.errors import RunError
 from nnctl.runs.folder import RUNS, RunFolder, is_sweep
 from nnctl.runs.lock import is_locked
 from nnctl.runs.records import Row
-from nnctl.runs.rows import evaluations
+from nnctl.runs.rows import evaluations, layer_rows
 
 State: TypeAlias = Literal["finished", "training", "unfinished"]
 """Unfinished: nobody trains it, and it has no summary; --resume goes on with it."""
@@ -43,6 +43,10 @@ class History:
     def columns(self) -> list[str]:
         """The columns of the rows, in their order."""
         return list(self.rows[0]) if self.rows else []
+
+    def layers(self) -> list[Row]:
+        """The rows on its layers so far, none where they are not watched. Raises RunError where they are damaged."""
+        return layer_rows(self.run)
 
 
 def read_history(run: RunFolder) -> History:

@@ -127,6 +127,7 @@ class TrainingHeader(Record):
     data set. steps, epoch: that the run will have, and that it has done. rows, rows_sha256: of the
     metrics, without their seconds. sums: of the examples since the last row. schedule: the memory of
     a monitored schedule. fitted: what the data's source learned of the training examples.
+    layer_rows, layer_rows_sha256: of the rows on the layers, where these are watched.
     """
 
     spec: dict[str, Any]
@@ -147,6 +148,8 @@ class TrainingHeader(Record):
     stopped: str | None
     tensors_sha256: Sha256
     fitted: dict[str, Any] = field(default_factory=dict)
+    layer_rows: NonNegativeInt = 0
+    layer_rows_sha256: Sha256 = ""
 
 
 @dataclass(frozen=True)

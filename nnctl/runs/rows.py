@@ -27,11 +27,22 @@ def parse_row(path: Path, line: bytes) -> dict[str, Any]:
 
 def evaluations(run: RunFolder) -> list[dict[str, Any]]:
     """The rows of a run's evaluations so far; of a finished run, as they were when it finished. Raises RunError."""
-    if not os.path.lexists(run.metrics):
+    return [row for row in _rows(run, run.metrics) if row["event"] == "evaluation"]
+
+
+def layer_rows(run: RunFolder) -> list[dict[str, Any]]:
+    """The rows on a run's layers so far, none where they are not watched; see `evaluations`. Raises RunError.
+
+    Columns: epoch, step, layer, weight_norm, gradient_norm, activation_mean, activation_deviation, saturated, dead.
+    """
+    return _rows(run, run.layers)
+
+
+def _rows(run: RunFolder, path: Path) -> list[dict[str, Any]]:
+    if not os.path.lexists(path):
         return []
-    content = read_file(run.metrics)
+    content = read_file(path)
     summary = run.finished()
     if summary is not None:
-        run.require_unchanged(run.metrics, content, summary)
-    lines = [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
-    return [row for line in lines if (row := parse_row(run.metrics, line))["event"] == "evaluation"]
+        run.require_unchanged(path, content, summary)
+    return [parse_row(path, line) for line in content.splitlines(keepends=True) if line.endswith(b"\n")]

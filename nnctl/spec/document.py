@@ -62,6 +62,16 @@ class TrainingSchedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Records of a run on its layers: norms of weights and gradients, activations, saturated and dead units."""
+
+    examples: Annotated[
+        PositiveInt, "measure on this many training examples, drawn once, or the first of a contiguous text"
+    ] = 256
+    every: Annotated[PositiveInt, "evaluations from one measurement to the next; the first is before any step"] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """The search of `nnctl sweep`: every grid combination, with every point of the space, with every seed."""
 
@@ -142,8 +152,14 @@ class Spec:
     optimizer: Annotated[Optimizer, "the update rule"] = field(default_factory=Sgd)
     schedule: Annotated[TrainingSchedule, "how long and how often"] = field(default_factory=TrainingSchedule)
     metrics: Annotated[tuple[Metric, ...], "numbers reported beside the cost; accuracy comes with labels"] = ()
+    watch: Annotated[Literal["layers"] | Watch | None, "what is recorded of each layer; nothing if absent"] = None
     backend: Annotated[BackendComponent, "what runs the plan"] = field(default_factory=Auto)
     sweep: Annotated[Sweep | None, "what `nnctl sweep` searches"] = None
+
+    @property
+    def watched(self) -> Watch | None:
+        """The records on layers that are asked for; None where there are none."""
+        return Watch() if self.watch == "layers" else self.watch
 
 
 def settled(spec: Spec) -> Spec:

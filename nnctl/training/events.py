@@ -3,6 +3,7 @@
 A run yields `Started`, then `Pretrained` where the spec asks for it, then `Progress` and
 `Evaluated` in turn with `Saving` and `Saved` between them, then perhaps `Stopped`,
 `Tested` where there is a test split, and `Finished`; or, where it is to pause, `Paused` as the last.
+Where the layers are watched, `Watched` comes before the first step, and before an `Evaluated`.
 A run that had finished before yields `Finished` alone.
 
 An event is yielded before anything that depends on it happens: when a checkpoint
@@ -89,6 +90,13 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """The layers are measured: a row for each, with the epoch and the step; see `nnctl.engine.layer_rows`."""
+
+    rows: tuple[Record, ...]
+
+
+@dataclass(frozen=True)
 class Saving:
     """A checkpoint is about to be written: what was reported must be on disk before it."""
 
@@ -137,4 +145,6 @@ class Finished:
     warnings: tuple[str, ...] = ()
 
 
-Event: TypeAlias = Started | Pretrained | Progress | Evaluated | Saving | Saved | Stopped | Paused | Tested | Finished
+Event: TypeAlias = (
+    Started | Pretrained | Progress | Watched | Evaluated | Saving | Saved | Stopped | Paused | Tested | Finished
+)

@@ -42,11 +42,13 @@ from nnctl.training.events import (
     Stopped,
     Tested,
     Value,
+    Watched,
     rows_digest,
 )
 from nnctl.training.monitor import Monitor, metric_of, monitored_column, require_column
 from nnctl.training.rates import Rates, at_step
 from nnctl.training.signals import StopRequest
+from nnctl.training.splits import WATCHED, drawn
 from nnctl.training.timetable import Timetable
 
 CHUNK_SECONDS = 0.1
@@ -112,6 +114,7 @@ class Loop:
         self.stopped: str | None = None
         self.history: list[Record] = []
         self._rows_sha256 = NO_ROWS
+        self._layer_rows, self._layer_rows_sha256 = 0, NO_ROWS
         self._measures = engine.measures()
         self._best: Checkpoint | None = None
         self._advice, self._blame = advise, blame
@@ -156,13 +159,7 @@ class Loop:
 
     def _evaluation_subset(self) -> NDArray[np.int64] | None:
         wanted, size = self.spec.schedule.evaluate_on, self.sizes.get("validation", 0)
-        if wanted is None or wanted >= size:
-            return None
-        if self.spec.data.contiguous:
-            return np.arange(wanted, dtype=np.int64)
-        seeds = np.random.SeedSequence([self.spec.seed, int.from_bytes(b"evaluate_on")])
-        order = np.random.Generator(np.random.Philox(seeds)).permutation(size)
-        return np.sort(order[:wanted]).astype(np.int64)
+        return None if wanted is None or wanted >= size else drawn(self.spec, "evaluate_on", size, wanted)
 
     @property
     def seconds(self) -> float:
@@ -187,6 +184,8 @@ class Loop:
             self.monitor = self.monitor.restored(progress["monitor"])
         self.history = list(history)
         self._rows_sha256 = progress["rows_sha256"]
+        self._layer_rows = progress.get("layer_rows", 0)
+        self._layer_rows_sha256 = progress.get("layer_rows_sha256", NO_ROWS)
         self._saved_step = self.step
         self._began = self._clock() - seconds
 
@@ -206,6 +205,8 @@ class Loop:
             "monitor": self.monitor.memory() if self.monitor is not None else None,
             "stopped": self.stopped,
         }
+        if self.spec.watched is not None:
+            progress |= {"layer_rows": self._layer_rows, "layer_rows_sha256": self._layer_rows_sha256}
         return Checkpoint(progress, self.engine.state(), self._measures.arrays())
 
     def run(self, stop: StopRequest | None = None, pause: Pausing | None = None) -> Iterator[Event]:
@@ -219,6 +220,8 @@ class Loop:
 
     def _run(self, stop: StopRequest | None, pause: Pausing | None) -> Iterator[Event]:
         self._saved_at = self._clock()
+        if self.step == 0:
+            yield from self._watch()
         asked = 0
         while not self.done:
             epoch = self.timetable.epoch_of(self.step)
@@ -292,6 +295,7 @@ class Loop:
 
     def _evaluate(self) -> Iterator[Event]:
         self._require_finite_state()
+        yield from self._watch()
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
         values |= {f"train_{name}": value for name, value in self._measures.metrics().items()}
@@ -306,6 +310,19 @@ class Loop:
         self._rows_sha256 = rows_digest(self._rows_sha256, record)
         improved = self._observe(record)
         yield Evaluated(record, improved)
+
+    def _watch(self) -> Iterator[Event]:
+        """Measure the layers, where that is due at this evaluation, counted from 0 before the first step."""
+        watch = self.spec.watched
+        evaluation = 0 if self.step == 0 else len(self.history) + 1
+        if watch is None or evaluation % watch.every:
+            return
+        at = {"epoch": self.timetable.epochs_done(self.step), "step": self.step}
+        rows: tuple[Record, ...] = tuple(at | row for row in self.engine.watch(WATCHED))
+        self._layer_rows += len(rows)
+        for row in rows:
+            self._layer_rows_sha256 = rows_digest(self._layer_rows_sha256, row)
+        yield Watched(rows)
 
     def _observe(self, record: Record) -> bool:
         column = self._rates_column

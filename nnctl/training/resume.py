@@ -26,13 +26,12 @@ IGNORED_CHANGES = ("name", "description", "sweep", "backend")
 Of the backend it is what it resolves to that may not change, and that the checkpoint knows."""
 
 
-def keep_rows(path: Path, last: Checkpoint | None) -> list[Record]:
-    """Cut a metrics file to the rows that the last checkpoint counts, and return them.
+def keep_rows(path: Path, count: int, expected: str) -> list[Record]:
+    """Cut a file of rows to those that the last checkpoint counts, and return them. expected: their digest.
 
     What follows them was written after it, and will be written again. Raises RunError
     where there are fewer, or others.
     """
-    count, expected = (last.progress["rows"], last.progress["rows_sha256"]) if last is not None else (0, NO_ROWS)
     content = read_file(path)
     kept = [line for line in content.splitlines(keepends=True)[:count] if line.endswith(b"\n")]
     if len(kept) < count:
@@ -59,6 +58,15 @@ def keep_rows(path: Path, last: Checkpoint | None) -> list[Record]:
         finally:
             file.close()
     return rows
+
+
+def keep_layer_rows(folder: RunFolder, last: Checkpoint | None) -> None:
+    """Cut the rows on the layers to those that the last checkpoint counts, where there are any. Raises RunError."""
+    count, expected = 0, NO_ROWS
+    if last is not None:
+        count, expected = last.progress.get("layer_rows", 0), last.progress.get("layer_rows_sha256", NO_ROWS)
+    if count or os.path.lexists(folder.layers):
+        keep_rows(folder.layers, count, expected)
 
 
 def last_checkpoint(store: FolderStore) -> Checkpoint | None:

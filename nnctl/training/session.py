@@ -33,12 +33,13 @@ from nnctl.runs.lock import Lock
 from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded, spec_to_dict
-from nnctl.training.events import Event, Finished, Saved, Started
+from nnctl.training.events import NO_ROWS, Event, Finished, Saved, Started
 from nnctl.training.kept import Kept
 from nnctl.training.loop import Loop, Pausing
 from nnctl.training.pretraining.greedy import pretrain
 from nnctl.training.resume import (
     is_complete,
+    keep_layer_rows,
     keep_rows,
     last_checkpoint,
     refuse_changes,
@@ -49,7 +50,7 @@ from nnctl.training.resume import (
     seconds_spent,
 )
 from nnctl.training.signals import StopRequest
-from nnctl.training.splits import bind_other_splits, bind_training_set
+from nnctl.training.splits import bind_other_splits, bind_training_set, bind_watched
 from nnctl.training.timetable import Timetable
 from nnctl.training.transfer import transfer
 
@@ -215,6 +216,8 @@ def _train(
     identity = json.loads(json.dumps(identity))
     sizes = {name: len(split) for name, split in data.splits.items()}
     bind_training_set(engine.feed, spec, data, threads)
+    if spec.watched is not None:
+        bind_watched(engine.feed, spec, data, spec.watched.examples)
     store = FolderStore(folder, lock.require_in_place)
     advise = partial(advice_on, data)
     loop = Loop(
@@ -227,7 +230,9 @@ def _train(
         advise=advise,
         blame=_blaming(engine, data, loaded),
     )
-    records = keep_rows(folder.metrics, last)
+    counted = (0, NO_ROWS) if last is None else (last.progress["rows"], last.progress["rows_sha256"])
+    records = keep_rows(folder.metrics, *counted)
+    keep_layer_rows(folder, last)
     if last is not None:
         require_fitting(store, last, loop)
         require_best(store, last, loop)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nnctl.data.augment import Augmenter
 from nnctl.data.batches import FixedOrder, Order, SeededOrder, contiguous_order
 from nnctl.data.dataset import Dataset, Split
@@ -12,6 +15,9 @@ from nnctl.engine.feed import Feed
 from nnctl.process.cores import cores
 from nnctl.spec.document import Spec
 from nnctl.training.timetable import Timetable
+
+WATCHED = "watched"
+"""Name in the feed of the examples that the layers are watched on."""
 
 
 def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None = None) -> None:
@@ -41,6 +47,22 @@ def bind_other_splits(feed: Feed, data: Dataset) -> None:
     for name, split in data.splits.items():
         if name != "train":
             bind_whole(feed, name, split)
+
+
+def bind_watched(feed: Feed, spec: Spec, data: Dataset, examples: int) -> None:
+    """Bind the training examples, so many at most, that the layers are watched on."""
+    rows = drawn(spec, "watch", len(data.train), examples)
+    weights = None if data.train.weights is None else data.train.weights[rows]
+    feed.bind(WATCHED, data.train.inputs[rows], data.train.targets[rows], weights=weights)
+
+
+def drawn(spec: Spec, purpose: str, size: int, wanted: int) -> NDArray[np.int64]:
+    """Rows of a split of `size`, in order: `wanted` drawn once by the seed, the first of a contiguous text, or all."""
+    if wanted >= size or spec.data.contiguous:
+        return np.arange(min(wanted, size), dtype=np.int64)
+    seeds = np.random.SeedSequence([spec.seed, int.from_bytes(purpose.encode())])
+    order = np.random.Generator(np.random.Philox(seeds)).permutation(size)
+    return np.sort(order[:wanted]).astype(np.int64)
 
 
 def bind_whole(feed: Feed, name: str, split: Split) -> None:

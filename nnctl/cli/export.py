@@ -1,0 +1,48 @@
+"""`nnctl export`: a trained net in a file of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    run: Annotated[
+        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Argument(help="The file; its ending says the format: .onnx.", metavar="OUT", show_default=False)
+    ],
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
+    ] = None,
+    check: Annotated[
+        bool | None,
+        typer.Option(
+            "--check/--no-check",
+            help="Of .onnx: run the file on rows of the run's data, and refuse it where it answers otherwise; "
+            "done if absent.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file.")] = False,
+) -> None:
+    """Export a trained net to a file that other tools read.
+
+    model.onnx holds the whole way from raw inputs to answers, as predict gives them: it needs the extra `onnx`.
+    The file is run in onnxruntime on rows of the run's data in batches of 1, 7 and 64; where an answer differs by
+    more than 1e-5 of the largest, there is no file, and the exit code is 5. What the file holds, in a row each: a
+    table on a terminal, JSON Lines in a pipe.
+    """
+    import sys
+
+    from nnctl.cli.printing import print_rows
+    from nnctl.exchange.export import export as write
+    from nnctl.exchange.formats import Options
+
+    exported = write(run, out, Options(check=check), checkpoint=checkpoint, force=force)
+    for note in exported.notes:
+        print(note, file=sys.stderr)
+    print_rows(exported.rows)

@@ -1,0 +1,181 @@
+"""A model run in onnxruntime on rows of the run's data, and held against the net's own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from nnctl.backends.registry import reference_name
+from nnctl.data.dataset import load_dataset
+from nnctl.errors import ExchangeFailed, RunError
+from nnctl.exchange.onnx.model import INPUT, NEW, PROBABILITIES, VALUES, Exportable, at_length, zero_states
+from nnctl.graph import interface
+from nnctl.graph.evaluate import evaluate
+from nnctl.graph.network import Network
+from nnctl.inference.opened import SavedRun
+
+BATCHES = (1, 7, 64)
+TOLERANCE = 1e-5
+"""The largest difference of answers, in units of the largest answer."""
+_ROUNDING = 4.0
+"""The distance from answers in float64 that a model may have, in units of that of the net itself in float32."""
+
+
+@dataclass
+class Comparison:
+    """Two ways to compute the same numbers.
+
+    difference: the largest between onnxruntime's answers and the net's own. scale: the largest answer.
+    rounding, theirs: the largest distance of the net's own answers, and of onnxruntime's, from those in float64.
+    """
+
+    difference: float = 0.0
+    scale: float = 0.0
+    rounding: float = 0.0
+    theirs: float = 0.0
+
+    def add(self, theirs: NDArray[Any], own: NDArray[Any], exact: NDArray[np.float64]) -> None:
+        """Count in the answers of another batch."""
+        self.difference = max(self.difference, _apart(theirs, own))
+        self.rounding = max(self.rounding, _apart(own, exact))
+        self.theirs = max(self.theirs, _apart(theirs, exact))
+        self.scale = max(self.scale, float(np.abs(exact).max(initial=0.0)))
+
+    @property
+    def close(self) -> bool:
+        """True where they agree within the tolerance."""
+        return self.difference <= TOLERANCE * self.scale
+
+    @property
+    def rounded(self) -> bool:
+        """True where the net is so sensitive that rounding to float32 alone accounts for the difference."""
+        return self.theirs <= _ROUNDING * self.rounding
+
+
+def _apart(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """The largest distance of two arrays; infinite where one holds what is no number."""
+    found = float(np.abs(one.astype(np.float64) - other).max(initial=0.0))
+    return float("inf") if np.isnan(found) else found
+
+
+def check(exportable: Exportable, saved: SavedRun) -> tuple[str, Comparison]:
+    """Compare on rows of the run's data: the split they are of, and of the outputs the one that differs most.
+
+    Raises ExchangeFailed where one is off, RunError, and DataError where the data is not there.
+    """
+    split, rows = _rows(saved)
+    compared = compare(exportable, saved, rows)
+    for name, found in compared.items():
+        if not (found.close or found.rounded):
+            raise ExchangeFailed(
+                f"in onnxruntime the net answers otherwise: {name} by up to {found.difference:.3g}, where the largest "
+                f"is {found.scale:.3g}\n  allowed are {TOLERANCE:g} of it; no file was written"
+            )
+    return split, max(compared.values(), key=lambda found: found.difference / max(found.scale, 1e-30))
+
+
+def _rows(saved: SavedRun) -> tuple[str, NDArray[Any]]:
+    """As many rows of the data as the largest batch, of examples that were not trained on where there are any."""
+    loaded, path = saved.loaded, saved.folder.path
+    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    if data.fingerprint != saved.saved.progress["data"]:
+        raise RunError(
+            f"{path}: the data is not what this run was trained on\n  --no-check exports without a look at it"
+        )
+    split = next(name for name in ("test", "validation", "train") if name in data.splits)
+    inputs = data.splits[split].inputs
+    rows = np.asarray(inputs[: max(BATCHES)])
+    return split, np.resize(rows, (max(BATCHES), *rows.shape[1:]))
+
+
+def compare(exportable: Exportable, saved: SavedRun, rows: NDArray[Any]) -> dict[str, Comparison]:
+    """Each output of the model on the first rows, in batches of several sizes.
+
+    Where the model takes sequences of any length, also on longer ones; where it takes states, also in a second
+    call, which goes on from the first.
+    """
+    session = _session(exportable)
+    outputs = [output.name for output in session.get_outputs()]
+    ours = _Ours(saved)
+    compared = {name: Comparison() for name in outputs}
+    for batch in BATCHES:
+        some = rows[:batch]
+        for inputs in (some, *([_longer(some)] if exportable.steps else [])):
+            states = zero_states(exportable, batch)
+            for _ in range(2 if states else 1):
+                found = session.run(outputs, {INPUT: _typed(inputs, saved), **states})
+                own, exact = ours.answers(inputs, states), ours.computed(inputs, states, np.float64)
+                for name, theirs in zip(outputs, found, strict=True):
+                    if theirs.shape != exact[name].shape:
+                        raise ExchangeFailed(
+                            f"in onnxruntime {name} has shape {theirs.shape}, and here {exact[name].shape}"
+                        )
+                    compared[name].add(theirs, own[name], exact[name])
+                states = dict(zip(states, found[1:], strict=True))
+    return compared
+
+
+def _longer(rows: NDArray[Any]) -> NDArray[Any]:
+    """The sequences, and behind each its beginning once more."""
+    return np.concatenate([rows, rows[:, : (rows.shape[1] + 1) // 2]], axis=1)
+
+
+def _typed(inputs: NDArray[Any], saved: SavedRun) -> NDArray[Any]:
+    kinds: Any = {"uint8": np.uint8, "index": np.int64, "real": np.float32}
+    return np.ascontiguousarray(inputs, kinds[saved.signature.input_dtype])
+
+
+def _session(exportable: Exportable) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    content = exportable.model.SerializeToString()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+class _Ours:
+    """The net's own answers."""
+
+    def __init__(self, saved: SavedRun) -> None:
+        self.saved = saved
+        self.run = saved.start(reference_name())
+
+    def answers(self, inputs: NDArray[Any], states: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Answers in float32 and new states, by their names in the model; `predict`'s where it can give them."""
+        signature = self.saved.signature
+        if states or inputs.shape[1:] != signature.input_shape:
+            return self.computed(inputs, states, np.float32)
+        scores = self.run.scores(inputs)
+        if signature.classes is None:
+            return {VALUES: scores}
+        return {PROBABILITIES: scores.reshape(len(inputs), *signature.target_shape, -1)}
+
+    def computed(
+        self, inputs: NDArray[Any], states: Mapping[str, NDArray[Any]], precision: DTypeLike
+    ) -> dict[str, NDArray[Any]]:
+        """The same by the reference bodies of the ops, for sequences of any length, in a precision."""
+        spec, signature = self.saved.loaded.spec, self.saved.signature
+        if inputs.shape[1:] != signature.input_shape:
+            signature = at_length(signature, inputs.shape[1])
+        graph = Network(spec, signature).unfused_prediction
+        given = {
+            **self.saved.saved.tensors,
+            **states,
+            interface.INPUTS: inputs,
+            interface.INDEX: np.arange(len(inputs)),
+        }
+        sizes = interface.sizes(len(inputs), len(inputs))
+        computed = {found.value: found.array for found in evaluate(graph, given, sizes, precision)}
+        answer = computed[graph.outputs[interface.OUTPUT]]
+        new = {old.name + NEW: computed[value] for old, value in graph.updates.items()}
+        if signature.classes is None:
+            return {VALUES: answer, **new}
+        if answer.shape[-1] == 1 and len(signature.classes) == 2:
+            answer = np.concatenate([2 * spec.cost.threshold - answer, answer], axis=-1)
+        return {PROBABILITIES: answer, **new}

@@ -1,0 +1,65 @@
+"""ONNX as a format of `nnctl export`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from nnctl.errors import UsageError
+from nnctl.exchange.formats import Exported, Options
+from nnctl.inference.opened import SavedRun
+
+_MOST_BYTES = (1 << 31) - 1
+"""A file of protocol buffers can have no more."""
+
+
+class Onnx:
+    """See `Format`."""
+
+    words = "nets with their weights, for runtimes of ONNX"
+    options = ("check",)
+
+    def export(self, saved: SavedRun, options: Options) -> Exported:
+        """See `Format`. Raises ExchangeFailed where onnxruntime answers otherwise."""
+        checked = options.check is not False
+        for package in ("onnx", *(["onnxruntime"] if checked else [])):
+            if find_spec(package) is None:
+                raise UsageError(
+                    f"an export to ONNX needs the package {package}, which is not installed\n"
+                    "  pip install 'nnctl[onnx]'"
+                )
+        import onnx
+
+        from nnctl.exchange.onnx.check import check
+        from nnctl.exchange.onnx.metadata import describe
+        from nnctl.exchange.onnx.model import build_model
+
+        made = build_model(saved.loaded.spec, saved.signature, saved.saved.tensors)
+        describe(made.model, saved)
+        if made.model.ByteSize() > _MOST_BYTES:
+            raise UsageError("an ONNX file has at most 2 GiB, and this net has more")
+        onnx.checker.check_model(made.model, full_check=True)
+        row: dict[str, Any] = {
+            "opset": made.model.opset_import[0].version,
+            "nodes": len(made.model.graph.node),
+            "inputs": _words(made.model.graph.input),
+            "outputs": _words(made.model.graph.output),
+        }
+        notes = [] if made.why_not is None else [f"sequences keep their length: {made.why_not}"]
+        if checked:
+            split, found = check(made, saved)
+            row |= {"split": split, "largest_difference": found.difference, "largest_answer": found.scale}
+            if not found.close:
+                notes.append(
+                    f"rounding to float32 alone moves answers of this net by {found.rounding:.2g}, "
+                    f"which accounts for the difference from onnxruntime's, {found.difference:.2g}"
+                )
+        return Exported(made.model.SerializeToString(), [row], notes)
+
+
+def _words(values: Any) -> str:
+    """Names of inputs or outputs, with their shapes."""
+    return "; ".join(
+        f"{value.name} ({', '.join(d.dim_param or str(d.dim_value) for d in value.type.tensor_type.shape.dim)})"
+        for value in values
+    )

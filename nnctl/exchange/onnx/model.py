@@ -1,0 +1,156 @@
+"""A net as an ONNX model: raw inputs to answers as `predict` gives them, any number of examples, of steps where it can.
+
+Opset 17 and IR 8, which runtimes since 2022 read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nnctl.exchange.onnx.moving
+import nnctl.exchange.onnx.sequences
+import nnctl.exchange.onnx.windows  # noqa: F401 — these three enter the emitters
+from nnctl.components.signature import DataSignature
+from nnctl.errors import ShapeError
+from nnctl.exchange.onnx.emitters import emit
+from nnctl.exchange.onnx.formulas import number
+from nnctl.exchange.onnx.lengths import Length, OneLength, common, tried
+from nnctl.exchange.onnx.writer import TIME, Operand, Writer, live
+from nnctl.graph import interface
+from nnctl.graph.ir import Graph, Value
+from nnctl.graph.network import Network
+from nnctl.ops.shapes import BATCH, Shape, Symbol
+from nnctl.spec.document import Spec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET, IR = 17, 8
+INPUT = "input"
+PROBABILITIES, VALUES = "probabilities", "values"
+"""Names of the answers, by what they are; the words of `nnctl predict`."""
+NEW = ".new"
+"""Ending of the name of an output that is a recurrent state after the call; without it, of the input before."""
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A model. steps: whether it takes sequences of any length. why_not: where it reads sequences of one, the reason.
+
+    states: names of the recurrent states that it is given and gives.
+    """
+
+    model: ModelProto
+    steps: bool
+    states: tuple[str, ...]
+    why_not: str | None = None
+
+
+def build_model(
+    spec: Spec, signature: DataSignature, tensors: Mapping[str, NDArray[Any]], *, any_length: bool = True
+) -> Exportable:
+    """The model of a trained net. tensors: parameters, states of layers and statistics by name.
+
+    Raises UsageError that names the layer which ONNX cannot say.
+    """
+    network = Network(spec, signature)
+    why_not = None
+    if any_length and _time_axis(signature):
+        try:
+            return _written(_of_any_length(spec, signature), network, tensors, None, steps=True)
+        except OneLength as error:
+            why_not = str(error)
+    return _written(network.unfused_prediction, network, tensors, why_not, steps=False)
+
+
+def at_length(signature: DataSignature, steps: int) -> DataSignature:
+    """The signature of sequences of another length."""
+    return replace(signature, input_shape=(steps, *signature.input_shape[1:]))
+
+
+def _time_axis(signature: DataSignature) -> bool:
+    """True where an example is a sequence: steps of indices, or of features."""
+    return len(signature.input_shape) == (1 if signature.input_dtype == "index" else 2)
+
+
+def _of_any_length(spec: Spec, signature: DataSignature) -> Graph:
+    lengths = tried(signature.input_shape[0])
+    try:
+        graphs = [Network(spec, at_length(signature, steps)).unfused_prediction for steps in lengths]
+    except ShapeError as error:
+        raise OneLength(str(error).splitlines()[0]) from error
+    return common(graphs, lengths)
+
+
+def _written(
+    graph: Graph, network: Network, tensors: Mapping[str, NDArray[Any]], why_not: str | None, *, steps: bool
+) -> Exportable:
+    from onnx import helper
+
+    signature = network.signature
+    w = Writer()
+    w.source = w.unique(INPUT)
+    known: dict[Value, Operand] = {}
+    states: list[Value] = []
+    for value in graph.inputs:
+        if value.name in (interface.INPUTS, interface.INDEX):
+            continue
+        if value.role == "state" and value.batched:
+            states.append(value)
+            known[value] = Operand(w.unique(value.name), value.shape, value.type.dtype)
+        else:
+            known[value] = Operand(value.name, value.shape, value.type.dtype, tensors[value.name])
+    raw = next(node for node in graph.nodes if node.op.name == "gather" and node.inputs[0].name == interface.INPUTS)
+    w.bound[raw.outputs[0]] = Operand(w.source, raw.outputs[0].shape, raw.outputs[0].type.dtype)
+    for value in raw.inputs:
+        known[value] = Operand("", value.shape, value.type.dtype)
+    emit(w, graph, known)
+    output = graph.outputs[interface.OUTPUT]
+    w.writing("answer")
+    answer = w.bound[output]
+    shape = output.shape
+    classes = signature.classes
+    if classes is not None and len(classes) == 2 and shape[-1] == 1:
+        others = w.add("Sub", number(2 * network.spec.cost.threshold), answer)
+        made, shape = w.add("Concat", others, answer, axis=-1), (*shape[:-1], 2)
+    else:
+        made = w.text(answer)
+    name = w.unique(VALUES if classes is None else PROBABILITIES)
+    w.nodes.append(helper.make_node("Identity", [made], [name], name=name))
+    outputs = [helper.make_tensor_value_info(name, 1, _axes(shape))]
+    for state in states:
+        new = w.unique(state.name + NEW)
+        w.nodes.append(helper.make_node("Identity", [w.text(w.bound[graph.updates[state]])], [new], name=new))
+        outputs.append(helper.make_tensor_value_info(new, 1, _axes(state.shape)))
+    nodes, used = live(w.nodes, [output.name for output in outputs])
+    element = {"uint8": 2, "index": 7, "real": 1}[raw.outputs[0].type.dtype]
+    inputs = [helper.make_tensor_value_info(w.source, element, _axes(raw.outputs[0].shape))]
+    inputs += [helper.make_tensor_value_info(state.name, 1, _axes(state.shape)) for state in states]
+    body = helper.make_graph(nodes, network.spec.name or "net", inputs, outputs, w.tensors(used))
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return Exportable(model, steps, tuple(state.name for state in states), why_not)
+
+
+def _axes(shape: Shape) -> list[int | str | None]:
+    """A shape with the names of axes that any number goes for."""
+    return [_axis(dim) for dim in shape]
+
+
+def _axis(dim: Any) -> int | str | None:
+    if isinstance(dim, int):
+        return dim
+    if dim == BATCH:
+        return BATCH.name
+    return TIME if dim == Length(1) else None if isinstance(dim, Symbol | Length) else int(dim)
+
+
+def zero_states(exportable: Exportable, batch: int) -> dict[str, NDArray[np.float32]]:
+    """The states before a sequence begins, by name."""
+    given = {value.name: value for value in exportable.model.graph.input}
+    units = {name: given[name].type.tensor_type.shape.dim[1].dim_value for name in exportable.states}
+    return {name: np.zeros((batch, n), np.float32) for name, n in units.items()}

@@ -1,0 +1,133 @@
+"""Convolution, pooling, enlarging, over (batch, *spatial, channels), which ONNX has as (batch, channels, *spatial)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nnctl.exchange.onnx.emitters import fixed, says
+from nnctl.exchange.onnx.formulas import number
+from nnctl.exchange.onnx.moving import numbers
+from nnctl.exchange.onnx.writer import Given, Operand, Writer
+from nnctl.graph.ir import Node
+from nnctl.ops.resampling import shares
+
+
+def _channels_first(w: Writer, x: Given, rank: int) -> Given:
+    return w.transpose(x, (0, rank + 1, *range(1, rank + 1)))
+
+
+def _channels_last(w: Writer, x: Given, rank: int) -> Given:
+    return w.transpose(x, (0, *range(2, rank + 2), 1))
+
+
+def _kernel(w: Writer, weight: Operand) -> Given:
+    """(*kernel, channels, filters) as (filters, channels, *kernel)."""
+    rank = len(weight.shape) - 2
+    return w.transpose(weight, (rank + 1, rank, *range(rank)))
+
+
+def _pads(padding: Any) -> list[int]:
+    return [before for before, _ in padding] + [after for _, after in padding]
+
+
+@says("convolution")
+def _convolution(
+    w: Writer, node: Node, x: Operand, weight: Operand, *, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Given:
+    rank = len(weight.shape) - 2
+    y = w.add(
+        "Conv", _channels_first(w, x, rank), _kernel(w, weight),
+        kernel_shape=weight.shape[:rank], strides=stride, pads=_pads(fixed(node, padding)), dilations=dilation,
+        group=groups,
+    )  # fmt: skip
+    return _channels_last(w, y, rank)
+
+
+@says("convolution_transpose")
+def _convolution_transpose(
+    w: Writer, node: Node, y: Operand, weight: Operand, *,
+    lengths: Any, stride: Any, padding: Any, dilation: Any, groups: int,
+) -> Given:  # fmt: skip
+    rank = len(weight.shape) - 2
+    kernel: Any = weight.shape[:rank]
+    extra = []
+    for length, there, k, s, d, pair in zip(lengths, y.shape[1:-1], kernel, stride, dilation, padding, strict=True):
+        reached = (d * (k - 1) + 1) - sum(pair)
+        if isinstance(length, int) and isinstance(there, int):
+            extra.append(length - (s * (there - 1) + reached))
+        else:
+            fixed(node, length if isinstance(there, int) else None)
+            begun = type(there)(s * there.per_step, s * (there.more - 1) + reached)
+            extra.append(fixed(node, length if (more := length.minus(begun)) is None else more))
+    x = w.add(
+        "ConvTranspose", _channels_first(w, y, rank), _kernel(w, weight),
+        kernel_shape=kernel, strides=stride, pads=_pads(padding), dilations=dilation, group=groups,
+        output_padding=extra,
+    )  # fmt: skip
+    return _channels_last(w, x, rank)
+
+
+@says("max_pool")
+def _max_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padding: Any) -> Given:
+    rank = len(size)
+    if tuple(size) == tuple(x.shape[1:-1]) and not any(map(any, padding)):
+        return w.add("ReduceMax", x, axes=list(range(1, rank + 1)), keepdims=1)
+    y = w.add(
+        "MaxPool", _channels_first(w, x, rank),
+        kernel_shape=fixed(node, size), strides=fixed(node, stride), pads=_pads(fixed(node, padding)),
+    )  # fmt: skip
+    return _channels_last(w, y, rank)
+
+
+@says("sum_pool")
+def _sum_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padding: Any) -> Given:
+    rank = len(size)
+    y = w.add(
+        "AveragePool", _channels_first(w, x, rank), kernel_shape=fixed(node, size), strides=fixed(node, stride),
+        pads=_pads(fixed(node, padding)), count_include_pad=1,
+    )  # fmt: skip
+    return w.add("Mul", _channels_last(w, y, rank), number(float(math.prod(size))))
+
+
+@says("window_counts")
+def _window_counts(w: Writer, node: Node, *, lengths: Any, size: Any, stride: Any, padding: Any) -> Any:
+    # Of numbers it would have been computed before.
+    return fixed(node, lengths)
+
+
+@says("spread_pool")
+def _spread_pool(w: Writer, node: Node, g: Operand, *, lengths: Any, size: Any, stride: Any, padding: Any) -> Any:
+    rank = len(size)
+    if tuple(size) == tuple(stride) and not any(map(any, padding)):
+        # Each pixel repeated.
+        y = w.add(
+            "Resize", _channels_first(w, g, rank), None, np.array([1, 1, *size], np.float32),
+            mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        )  # fmt: skip
+        return _channels_last(w, y, rank)
+    channels: Any = g.shape[-1]
+    ones = Operand(f"{node.outputs[0].name}.ones", (*size, 1, channels), "real", np.ones((*size, 1, channels)))
+    return _convolution_transpose(
+        w, node, g, ones, lengths=lengths, stride=stride, padding=padding, dilation=(1,) * rank, groups=channels
+    )
+
+
+@says("interpolate")
+def _interpolate(w: Writer, node: Node, x: Operand, *, axis: int, factor: int) -> Given:
+    # Put together of slices: what Resize makes of one axis in the middle, runtimes do not agree on.
+    def part(start: int, stop: int) -> str:
+        return w.add("Slice", x, numbers(start), numbers(stop), numbers(axis))
+
+    end = np.iinfo(np.int64).max
+    before = w.add("Concat", part(0, 1), part(0, -1), axis=axis)
+    after = w.add("Concat", part(1, end), part(-1, end), axis=axis)
+    samples = []
+    for offset, share in shares(factor):
+        neighbour = before if offset < 0.0 else after
+        own = w.add("Mul", x, number(share))
+        sample = w.add("Add", own, w.add("Mul", neighbour, number(1.0 - share)))
+        samples.append(w.add("Unsqueeze", sample, numbers(axis + 1)))
+    return w.add("Reshape", w.add("Concat", *samples, axis=axis + 1), w.dims(node.outputs[0].shape, inferred=True))
