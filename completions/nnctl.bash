@@ -2,7 +2,7 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'init train evaluate predict export gradcheck parity inspect plot explain bench sweep data schema doctor completion' ;;
+    "") echo 'init train evaluate predict export gradcheck parity inspect plot explain trace bench sweep report data schema doctor completion' ;;
     "plot") echo 'boundary landscape filters maps saliency augment' ;;
     "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
@@ -28,9 +28,11 @@ _nnctl_options() {
     "plot saliency") echo '--split --example --count --of --out -o --force --dark --checkpoint --help -h' ;;
     "plot augment") echo '--set --examples --copies --out -o --force --dark --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
+    "trace") echo '--set --example --split --checkpoint --format --full --step --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
+    "report") echo '--out -o --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
     "data fetch") echo '--help -h' ;;
@@ -189,6 +191,15 @@ _nnctl_value() {
     "explain --list") echo 'flag' ;;
     "explain --help") echo 'flag' ;;
     "explain -h") echo 'flag' ;;
+    "trace --set") echo 'setting' ;;
+    "trace --example") echo 'free' ;;
+    "trace --split") echo 'words train validation test' ;;
+    "trace --checkpoint") echo 'words best last' ;;
+    "trace --format") echo 'words table json jsonl' ;;
+    "trace --full") echo 'flag' ;;
+    "trace --step") echo 'flag' ;;
+    "trace --help") echo 'flag' ;;
+    "trace -h") echo 'flag' ;;
     "bench --set") echo 'setting' ;;
     "bench --step") echo 'words train evaluate' ;;
     "bench --steps") echo 'free' ;;
@@ -229,6 +240,13 @@ _nnctl_value() {
     "sweep show -q") echo 'flag' ;;
     "sweep show --help") echo 'flag' ;;
     "sweep show -h") echo 'flag' ;;
+    "report --out") echo 'file' ;;
+    "report -o") echo 'file' ;;
+    "report --force") echo 'flag' ;;
+    "report --quiet") echo 'flag' ;;
+    "report -q") echo 'flag' ;;
+    "report --help") echo 'flag' ;;
+    "report -h") echo 'flag' ;;
     "data --help") echo 'flag' ;;
     "data -h") echo 'flag' ;;
     "data list --help") echo 'flag' ;;
@@ -270,9 +288,11 @@ _nnctl_argument() {
     "plot saliency 0") echo 'directory' ;;
     "plot augment 0") echo 'spec' ;;
     "explain 0") echo 'spec component' ;;
+    "trace 0") echo 'free' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "sweep show 0") echo 'directory' ;;
+    "report "*) echo 'directory' ;;
     "data fetch 0") echo 'source' ;;
     "data show 0") echo 'spec source' ;;
     "doctor 0") echo 'spec' ;;

@@ -7,20 +7,21 @@ from collections.abc import Iterable
 import numpy as np
 from rich.text import Text
 
-from nnctl.figures.drawing import RIGHT, TOP, WIDTH, Drawing, said
+from nnctl.figures.drawing import TITLE, WIDTH, Drawing, said
 from nnctl.figures.figure import BarList
 from nnctl.figures.labels import fitted
 from nnctl.figures.palette import series
 from nnctl.figures.scales import number
 
+_TOP = TITLE + 8
 _LINE = 20
-_NAMES, _NUMBERS = 200, 60
+_NAMES, _NUMBERS = 200, 76
 """Units of the names at the left, and of the numbers at the right."""
 
 
 def bar_list(figure: BarList) -> Drawing:
     """The drawing of a list of bars."""
-    return Drawing(WIDTH, TOP + _LINE * len(figure.names) + 30, _body(figure))
+    return Drawing(WIDTH, _TOP + _LINE * len(figure.names) + 22, _body(figure))
 
 
 def bar_lines(figure: BarList, width: int, *, plain: bool) -> list[Text]:
@@ -36,15 +37,15 @@ def bar_lines(figure: BarList, width: int, *, plain: bool) -> list[Text]:
 
 
 def _body(figure: BarList) -> Iterable[str]:
-    room = WIDTH - _NAMES - _NUMBERS - RIGHT
+    room = WIDTH - _NAMES - _NUMBERS
     for index, (name, value, share) in enumerate(zip(figure.names, figure.values.tolist(), _shares(figure))):
-        top = TOP + index * _LINE
-        yield f"<g><title>{said(name, 200)}</title>"
+        top = _TOP + index * _LINE
+        yield f'<g class="s0"><title>{said(name, 200)}</title>'
         yield f'<text x="{_NAMES - 8}" y="{top + 12}" text-anchor="end">{said(name)}</text>'
         yield f'<rect x="{_NAMES}" y="{top + 1}" width="{share * room:.1f}" height="14" fill="{series(0)}"/>'
         text = number(value) if np.isfinite(value) else "?"
         yield f'<text x="{_NAMES + share * room + 6:.1f}" y="{top + 12}">{text}</text></g>'
-    bottom = TOP + len(figure.names) * _LINE + 14
+    bottom = _TOP + len(figure.names) * _LINE + 14
     yield f'<text x="{_NAMES}" y="{bottom}">{said(figure.label, 60)}</text>'
 
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Figure
-from nnctl.figures.svg import BACKGROUND, INK, STYLE, sheet_of
+from nnctl.figures.svg import BACKGROUND, BACKGROUND_ON_DARK, ON_DARK, STYLE, sheet_of
 
 _PIXELS = 2
 """For each unit of a drawing."""
 _MOST_PIXELS = 16_000
 """Of a side of a file: few programs show more."""
+_PIXELATED = 'image[image-rendering="pixelated"]{image-rendering:pixelated}'
+"""The attribute as a rule, for resvg knows it as one alone."""
 _PROBE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><text y="16">A</text></svg>'
 
 
@@ -23,13 +25,10 @@ def png_of(figures: Sequence[Figure], *, dark: bool = False) -> bytes:
     require_png()
     import resvg_py
 
-    mode = "dark" if dark else "light"
-    # resvg knows no preferences of a reader: the rules for light or dark are given, and with them the background.
-    style = f"{STYLE}svg.figure{{color:{INK[mode]}}}"
-    svg = sheet_of(figures)
-    return bytes(
-        resvg_py.svg_to_bytes(svg_string=svg, background=BACKGROUND[mode], width=_width(svg), style_sheet=style)
-    )
+    # resvg knows no preferences of a reader: it is given the rules for dark, and the background.
+    style = STYLE + _PIXELATED + ON_DARK * dark
+    svg, background = sheet_of(figures), BACKGROUND_ON_DARK if dark else BACKGROUND
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, background=background, width=_width(svg), style_sheet=style))
 
 
 def require_png() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from nnctl.cli import main
 from nnctl.errors import UsageError
+from nnctl.figures.drawing import WIDTH
 from nnctl.figures.figure import Axis, Chart, Curve, Gallery, Picture
 from nnctl.visualization.output import Output
 from nnctl.visualization.png import png_of
@@ -50,13 +51,19 @@ def test_a_png_is_light_or_dark_and_has_words(tmp_path: Path) -> None:
     levels = {}
     for dark in (False, True):
         picture = Image.open(io.BytesIO(png_of([LINE, WHITE], dark=dark)))
-        assert picture.width == 1280
+        assert picture.width == 2 * WIDTH
         pixels = np.asarray(picture.convert("L"))
         # The corner is background; the title is in other ink.
         levels[dark] = (int(pixels[0, 0]), int(np.abs(pixels[:40, :200].astype(int) - int(pixels[0, 0])).max()))
     assert levels[False][0] == 255
     assert levels[True][0] < 40
     assert min(contrast for _, contrast in levels.values()) > 150
+
+
+def test_pixels_of_a_picture_stay_sharp() -> None:
+    board = Gallery("", (Picture(np.array([[0.0, 1.0], [1.0, 0.0]])),))
+    pixels = np.asarray(Image.open(io.BytesIO(png_of([board]))).convert("L"))
+    assert ((pixels > 10) & (pixels < 245)).mean() < 0.01
 
 
 def test_the_ending_says_the_format_and_nothing_is_overwritten(tmp_path: Path) -> None:
