@@ -145,6 +145,7 @@ def _shown(count: int, cell: float, room: float) -> range:
 
 def _gallery(figure: Gallery) -> Drawing:
     count = len(figure.pictures)
+    # A few pictures are not blown up to the width of a page.
     columns = figure.columns or min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
     shapes = [picture.pixels.shape for picture in figure.pictures]
@@ -155,7 +156,7 @@ def _gallery(figure: Gallery) -> Drawing:
     def one(index: int, picture: Picture) -> str:
         left, above = 8 + index % columns * side, top + index // columns * line
         text = escape(shortened(picture.caption, max(4, round(side / 6.5))))
-        caption = placed(text, left, above + tall + 13) if text else ""
+        caption = placed(text, left, above + tall + 12) if text else ""
         return (
             f"<g><title>{said(picture.caption, 200)}</title>"
             f'<image x="{left:.1f}" y="{above:.1f}" width="{side - 4:.1f}" height="{tall:.1f}" '
