@@ -14,7 +14,7 @@ MOST_PIXELS = 128
 """Of a side of a picture; larger ones are drawn by the means of blocks."""
 _LEAST_SIDE = 15
 """Pixels of a side of a grid beside others."""
-_LEAST_HEIGHT = 8
+_LEAST_HEIGHT = 4
 """Of a picture whose shape does not say that it is one."""
 Pixels = NDArray[np.float64]
 """Grey (height, width) or red, green and blue (height, width, 3), from 0 to 1."""
