@@ -26,7 +26,7 @@ _nnctl_options() {
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
-    "trace") echo '--set --example --split --checkpoint --format --full --step --help -h' ;;
+    "trace") echo '--set --example --split --checkpoint --format --out -o --force --full --step --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
@@ -172,7 +172,10 @@ _nnctl_value() {
     "trace --example") echo 'free' ;;
     "trace --split") echo 'words train validation test' ;;
     "trace --checkpoint") echo 'words best last' ;;
-    "trace --format") echo 'words table json jsonl' ;;
+    "trace --format") echo 'words table json jsonl html' ;;
+    "trace --out") echo 'file' ;;
+    "trace -o") echo 'file' ;;
+    "trace --force") echo 'flag' ;;
     "trace --full") echo 'flag' ;;
     "trace --step") echo 'flag' ;;
     "trace --help") echo 'flag' ;;

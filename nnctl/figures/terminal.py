@@ -11,11 +11,12 @@ from rich.text import Text
 from nnctl.figures.blocks import gallery_lines, heat_map_lines
 from nnctl.figures.dots import Dots, marker
 from nnctl.figures.extents import marks, scales_of
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Plane, Points
+from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Plane, Points, Units
 from nnctl.figures.labels import below, fitted
 from nnctl.figures.palette import series
 from nnctl.figures.plane_blocks import plane_lines
 from nnctl.figures.scales import Scale
+from nnctl.figures.units import units_lines
 from nnctl.screen.console import Console
 
 HEIGHT = 20
@@ -49,6 +50,8 @@ def figure_lines(figure: Figure, width: int, height: int = HEIGHT, *, plain: boo
             lines = gallery_lines(figure, width, space, plain=plain)
         case Plane():
             lines = plane_lines(figure, width, space, plain=plain)
+        case Units():
+            lines = [Text(fitted(line, width)) for line in units_lines(figure)]
     for line in lines:
         line.truncate(width)
     return title + lines
