@@ -21,11 +21,12 @@ from nnctl.figures.drawing import (
     shortened,
     slanting,
 )
-from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane
+from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane, Units
 from nnctl.figures.palette import SERIES_ON_DARK, shades
 from nnctl.figures.plane import plane
 from nnctl.figures.scales import number
 from nnctl.figures.svg_chart import chart_drawing
+from nnctl.figures.units import units_drawing
 
 _ON_DARK = "".join(
     f".figure .s{n} .curve{{stroke:{color}}}.figure .s{n} .band,.figure .s{n} circle,.figure .s{n} rect{{fill:{color}}}"
@@ -80,6 +81,8 @@ def _drawn(figure: Figure, numbers: bool) -> Drawing:
             drawing = _gallery(figure)
         case Plane():
             drawing = plane(figure)
+        case Units():
+            drawing = units_drawing(figure)
     title = placed(escape(shortened(figure.title, 66)), 8, 17, 'class="title"') if figure.title else ""
     return replace(drawing, body=chain([title], drawing.body))
 

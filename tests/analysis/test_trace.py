@@ -21,6 +21,7 @@ from nnctl.analysis.trace.tracing import trace
 from nnctl.errors import NnctlError, UsageError
 from nnctl.graph import interface
 from nnctl.inference.tracing import traced
+from nnctl.report.trace import trace_page
 from nnctl.spec.load import load_spec
 from nnctl.training import session
 
@@ -269,6 +270,7 @@ def test_every_spec_can_be_traced(path: Path) -> None:
     assert any(np.any(q.array != q.before) for q in changed)
     for number, stage in enumerate(found.stages, 1):
         assert all(len(line) < 2_000 for line in stage_lines(stage, number, len(found.stages)))
+    assert len(trace_page(found)) < 400_000
     rows = found.rows()
     assert all(row["values"] is None or len(np.ravel(row["values"])) <= 16 for row in rows)
     assert len(json.dumps(rows)) < 300_000
@@ -309,6 +311,15 @@ def test_what_is_not_there_is_told(options: dict[str, Any], said: str, small: Pa
 )
 def test_conditions_are_said(name: str, said: str) -> None:
     assert said in " ".join(traced(FOLDER / name).words)
+
+
+def test_a_net_begins_with_the_weights_that_its_spec_names(tmp_path: Path, small: Path) -> None:
+    list(session.train(load_spec(small, ["backend=numpy"]), out=tmp_path / "run"))
+    trained = traced(tmp_path / "run")
+    from_it = traced(small, overrides=["from={run: run}"])
+    for name in ("dense1.weight", "dense2.bias"):
+        np.testing.assert_array_equal(before(from_it, name), before(trained, name))
+        assert np.any(before(from_it, name) != before(traced(small), name))
 
 
 def test_a_run_is_refused_overrides_and_other_data(tmp_path: Path, small: Path) -> None:
