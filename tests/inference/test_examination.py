@@ -107,7 +107,7 @@ def test_rows_on_disk_and_sequences_with_a_label_a_step(small_pieces: None, tmp_
     np.save(tmp_path / "x.npy", rng.random((70, 5, 2), np.float32))
     np.save(tmp_path / "y.npy", rng.integers(0, 3, (70, 5)))
     text = """
-data: {type: npy, path: x.npy, targets: y.npy, validation: 20, in_memory: false}
+data: {type: npy, path: x.npy, targets: y.npy, target_type: labels, validation: 20, in_memory: false}
 layers: [{type: rnn, units: 3, return_sequence: true}, {type: dense, units: 3, activation: softmax}]
 cost: log_likelihood
 schedule: {epochs: 1, batch_size: 20}
