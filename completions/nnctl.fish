@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -174,6 +174,7 @@ complete -c nnctl -n '__nnctl_from 1 predict' -r -F
 
 complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
+complete -c nnctl -n '__nnctl_using export' -l layout -x -a 'torch keras nnctl' -d 'Of .safetensors, whose names, shapes and order the weights have; ours if absent'
 complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
 complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'
