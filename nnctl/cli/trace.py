@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from nnctl.analysis.trace.stages import Trace
 
-_FORMATS = ("table", "json", "jsonl")
+_FORMATS = ("table", "json", "jsonl", "html")
 
 
 def trace(
@@ -32,8 +32,12 @@ def trace(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="table|json|jsonl", help="A table on a terminal if absent, else jsonl."),
+        typer.Option("--format", metavar="table|json|jsonl|html", help="A table on a terminal if absent, else jsonl."),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the page of the format html there.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --out overwrite FILE.")] = False,
     full: Annotated[bool, typer.Option("--full", help="In JSON every number of every array.")] = False,
     step: Annotated[bool, typer.Option("--step", help="A stage at a time: Enter or space goes on, q ends.")] = False,
 ) -> None:
@@ -43,28 +47,43 @@ def trace(
     regularizer's part, clipping and the update: each array of the training step's
     graph with its formula and the numbers put in. A spec has its first weights, a
     run those that it was trained to. Of large arrays the first numbers, norm and
-    extremes. A batch of one example is traced, in float64.
+    extremes. A batch of one example is traced, in float64. The format html is one
+    page, with the net drawn where it is small; it needs no network and no script.
     """
     import sys
 
     from nnctl.cli.printing import print_json
     from nnctl.errors import UsageError
     from nnctl.inference.tracing import traced
+    from nnctl.reporting.new_file import new_file, require_new
     from nnctl.screen.keys import has_keys
 
-    chosen = form or ("table" if sys.stdout.isatty() or step else "jsonl")
+    chosen = form or ("html" if out is not None else "table" if sys.stdout.isatty() or step else "jsonl")
     if chosen not in _FORMATS:
         raise UsageError(f"--format {chosen}: there is no such format\n  expected {', '.join(_FORMATS)}")
     if step and (chosen != "table" or not has_keys()):
         raise UsageError("--step waits for keys, and needs a terminal and the format table\n  leave it out to see all")
-    if full and chosen == "table":
-        raise UsageError("--full is for JSON: a table shows the first numbers of a large array\n  add --format json")
+    if full and chosen not in ("json", "jsonl"):
+        raise UsageError(f"--full is for JSON: of a large array a {chosen} has the first numbers\n  add --format json")
+    if out is not None:
+        if chosen != "html":
+            raise UsageError(f"--out {out}: is for the format html; others are written to stdout")
+        require_new(out, "--out", force=force)
     found = traced(spec, example, split=split, checkpoint=checkpoint, overrides=set_ or ())
     if chosen == "json":
         print_json(found.data(whole=full))
     elif chosen == "jsonl":
         for row in found.rows(whole=full):
             print_json(row)
+    elif chosen == "html":
+        from nnctl.report.trace import trace_page
+
+        page = trace_page(found)
+        if out is None:
+            print(page, end="")
+            return
+        with new_file(out, "--out", force=force) as file:
+            file.write(page.encode())
     else:
         _show(found, stepwise=step)
 

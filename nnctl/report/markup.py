@@ -10,7 +10,7 @@ from typing import Any
 from nnctl.figures.figure import Chart, HeatMap, Table, table_of
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
-from nnctl.report.section import Choice, Drawn, Link, Listed, Part, Place, Prose, Section, Text, Tiles
+from nnctl.report.section import Choice, Drawn, Link, Listed, Part, Place, Prose, Section, Text, Tiles, Ways
 from nnctl.screen.characters import harmless, word
 
 _MOST_ROWS = 400
@@ -71,6 +71,9 @@ class Markup:
                     yield f'<p class="caption">{_words(part.caption)}</p>{text}'
             case Choice():
                 yield from self._choice(part)
+            case Ways():
+                ways = (f'<a href="#{escape(name)}">{_words(words)}</a>' for words, name in part.ways)
+                yield f'<p class="ways">{" ".join(ways)}</p>'
             case Place():
                 yield f'<div id="{self._section}-{part.name}">'
                 yield from self._parts(part.parts)

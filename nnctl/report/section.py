@@ -78,6 +78,13 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Ways:
+    """Ways to other sections of the page: what each is called, and the name of the section, c<chapter>-<section>."""
+
+    ways: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Place:
     """Parts that links of the same section lead to by a name: letters, digits and hyphens."""
 
@@ -85,7 +92,7 @@ class Place:
     parts: tuple[Part, ...]
 
 
-Part: TypeAlias = Prose | Tiles | Drawn | Listed | Text | Choice | Place
+Part: TypeAlias = Prose | Tiles | Drawn | Listed | Text | Choice | Place | Ways
 
 
 @dataclass(frozen=True)

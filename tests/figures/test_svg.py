@@ -9,6 +9,7 @@ import pytest
 
 from nnctl.figures.figure import (
     Axis,
+    BarList,
     Bars,
     Chart,
     Curve,
@@ -19,6 +20,8 @@ from nnctl.figures.figure import (
     Picture,
     Plane,
     Points,
+    Unit,
+    Units,
     table_of,
 )
 from nnctl.figures.svg import svg_of
@@ -34,6 +37,8 @@ FIGURES: dict[str, Figure] = {
     "one value": Chart("t", AXIS, AXIS, (Points("a", np.ones(1), np.ones(1), (HOSTILE,)),)),
     "bars": Chart("t", Axis(categories=(HOSTILE, "b")), AXIS, (Bars("a", np.array([1.0, -2.0])),)),
     "heat map": HeatMap(HOSTILE, AXIS, Axis(categories=(HOSTILE, "b")), np.array([[1.0, np.nan], [-1, 2]]), shown=True),
+    "bar list": BarList(HOSTILE, HOSTILE, (HOSTILE, "b", "c"), np.array([3.0, np.nan, -1.0])),
+    "no bars": BarList("t", "v", (), np.empty(0)),
     "plane": Plane(
         HOSTILE,
         AXIS,
@@ -43,6 +48,12 @@ FIGURES: dict[str, Figure] = {
         np.array([[1.0, np.nan], [-1, 2]]),
         contours=(0.5,),
         marks=Marks(np.array([0.2, np.nan]), np.array([0.2, 0.4]), np.array([1.0, 2.0])),
+    ),
+    "units": Units(
+        HOSTILE,
+        (HOSTILE, "b"),
+        ((Unit(HOSTILE, HOSTILE), Unit()), (Unit("1"),)),
+        (np.array([[0.5], [np.nan]]),),
     ),
     "plane of classes": Plane(
         HOSTILE,

@@ -12,13 +12,16 @@ NAME, FORMULA = 80, 800
 """Characters of a name and of a formula, in which layers have the names that their spec gives them."""
 
 
-def heading(trace: Trace) -> Iterator[str]:
+def heading(trace: Trace) -> list[str]:
     """Lines on what is traced, under which conditions, and the four equations."""
-    yield ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in trace.facts.items())
-    yield from trace.words
-    yield ""
-    yield from (f"  {name}  {formula}" for name, formula in EQUATIONS.items())
-    yield "  Weights are stored (inputs, units): w[k, j] here is the book's wⱼₖ. Indices count from 0."
+    facts = ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in trace.facts.items())
+    return [
+        facts,
+        *trace.words,
+        "",
+        *(f"  {name}  {formula}" for name, formula in EQUATIONS.items()),
+        "Weights are stored (inputs, units): w[k, j] here is the book's wⱼₖ. Indices count from 0.",
+    ]
 
 
 def stage_lines(stage: Stage, number: int, count: int) -> Iterator[str]:
@@ -37,10 +40,11 @@ def _quantity(quantity: Quantity) -> Iterator[str]:
     yield f"  {word(quantity.name, NAME)}{shape} = {word(quantity.formula, FORMULA)}{label}"
     if quantity.words:
         yield f"      {quantity.words}"
-    yield from (f"      {line}" for line in _contents(quantity))
+    yield from (f"      {line}" for line in contents_of(quantity))
 
 
-def _contents(quantity: Quantity) -> Iterator[str]:
+def contents_of(quantity: Quantity) -> Iterator[str]:
+    """Lines with the numbers of a quantity: worked out, or as they are, and the size of a large array."""
     array, old = quantity.shown, quantity.old
     if not quantity.lines:
         yield values_of(array)
