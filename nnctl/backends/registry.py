@@ -97,6 +97,13 @@ def by_rank() -> tuple[type[BackendComponent], ...]:
     return tuple(sorted(found, key=lambda cls: (-cls.rank, cls.type)))
 
 
+def load_ahead() -> None:
+    """Load executors that may be loaded before anybody asks for one: none is opened, and no machine is looked at."""
+    for cls in by_rank():
+        if cls.ahead and cls().obstacle() is None:
+            import_module(cls.ahead)
+
+
 def available() -> Iterator[tuple[type[BackendComponent], Backend | str]]:
     """Every registered backend, best first: opened, or the reason why it cannot be."""
     for cls in by_rank():

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from nnctl.figures.extents import marks
 from nnctl.figures.figure import Axis
 from nnctl.figures.scales import Scale
-from nnctl.screen.characters import word
+from nnctl.screen.characters import width_of, word
 
-WIDTH, HEIGHT = 640, 360
-"""Units of a figure's drawing; it is scaled to where it stands."""
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 34, 46
-"""Margins of a chart for its title, numbers and labels."""
+WIDTH, HEIGHT = 520, 320
+"""Units of a figure's drawing; it is scaled to where it stands, in a column of a page or on a telephone."""
+TITLE = 24
+"""Height of the line of a title."""
 _NAME = 28
 """Characters of a name in a figure."""
+_CHARACTER = 6.7
+"""Width of a character, about: that of a digit, which is wider than most letters."""
 
 
 def image_address(pixels: NDArray[np.float64]) -> str:
@@ -39,6 +41,29 @@ def said(text: str, limit: int = _NAME) -> str:
     return escape(word(text, limit))
 
 
+def extent(text: str) -> float:
+    """The width of a text, about."""
+    return width_of(text) * _CHARACTER
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text with its middle left out where it has more characters than the limit, which is at least 3."""
+    text = word(text)
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit * 2 // 3]}…{text[len(text) - (limit - limit * 2 // 3 - 1) :]}"
+
+
+def placed(text: str, x: float, y: float, attributes: str = "") -> str:
+    """A text element. text: escaped."""
+    return f'<text x="{x:.1f}" y="{y:.1f}"{" " if attributes else ""}{attributes}>{text}</text>'
+
+
+def slanting(text: str, x: float, y: float) -> str:
+    """A text element that ends at a place, and rises to it. text: escaped."""
+    return f'<text transform="translate({x:.1f} {y:.1f}) rotate(-35)" text-anchor="end">{text}</text>'
+
+
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """A figure's drawing: its width and height in units, and elements of SVG."""
@@ -52,10 +77,10 @@ class Drawing:
 class Frame:
     """The rectangle between the axes of a figure, in units of its drawing."""
 
-    left: float = LEFT
-    right: float = WIDTH - RIGHT
-    top: float = TOP
-    bottom: float = HEIGHT - BOTTOM
+    left: float
+    right: float
+    top: float
+    bottom: float
 
     def across(self, scale: Scale, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The places of values along the x axis."""
@@ -66,20 +91,27 @@ class Frame:
         return self.bottom - scale.place(values) * (self.bottom - self.top)
 
 
-def axes(frame: Frame, across: Axis, down: Axis, x: Scale, y: Scale) -> Iterable[str]:
-    """Both axes around a frame, with their numbers and labels, and the lines of a grid."""
+def axes(frame: Frame, across: Axis, down: Axis, x: Scale, y: Scale, *, slanted: float = 0) -> Iterable[str]:
+    """Both axes around a frame, with their numbers and labels, and the lines of a grid.
+
+    slanted: the height of the names below the x axis where they slant; 0 where they do not.
+    """
+    yield '<g class="marks">'
     for value, text in marks(down, y):
         at = float(frame.down(y, np.array([value]))[0])
-        yield f'<path class="grid" d="M{frame.left:g} {at:.1f}H{frame.right:g}"/>'
-        yield f'<text x="{frame.left - 6:g}" y="{at + 4:.1f}" text-anchor="end">{said(text, 12)}</text>'
-    for value, text in marks(across, x):
+        yield f'<path class="grid" d="M{frame.left:.1f} {at:.1f}H{frame.right:.1f}"/>'
+        yield placed(escape(shortened(text, 12)), frame.left - 6, at + 4, 'text-anchor="end"')
+    for value, text in marks(across, x, 12 if across.categories else 6):
         at = float(frame.across(x, np.array([value]))[0])
         yield f'<path class="axis" d="M{at:.1f} {frame.bottom:g}v4"/>'
-        yield f'<text x="{at:.1f}" y="{frame.bottom + 17:g}" text-anchor="middle">{said(text, 12)}</text>'
-    yield f'<path class="axis" d="M{frame.left:g} {frame.bottom:g}H{frame.right:g}"/>'
-    middle = (frame.left + frame.right) / 2
-    yield f'<text x="{middle:.0f}" y="{frame.bottom + 38:g}" text-anchor="middle">{said(across.label, 80)}</text>'
-    place = (frame.top + frame.bottom) / 2
-    yield (
-        f'<text transform="translate(13 {place:.0f}) rotate(-90)" text-anchor="middle">{said(down.label, 48)}</text>'
-    )
+        if slanted:
+            yield slanting(escape(shortened(text, 26)), at + 4, frame.bottom + 14)
+        else:
+            yield placed(escape(shortened(text, 26)), at, frame.bottom + 17, 'text-anchor="middle"')
+    yield f'</g><path class="axis" d="M{frame.left:.1f} {frame.bottom:g}H{frame.right:.1f}"/>'
+    if across.label:
+        below = frame.bottom + (slanted + 22 if slanted else 36)
+        yield placed(said(across.label, 60), (frame.left + frame.right) / 2, below, 'text-anchor="middle"')
+    if down.label:
+        place = f"translate(13 {(frame.top + frame.bottom) / 2:.0f}) rotate(-90)"
+        yield f'<text transform="{place}" text-anchor="middle">{said(down.label, 40)}</text>'

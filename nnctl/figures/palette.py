@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7a00", "#6b6b6b")
 """Of the nth curve; Okabe and Ito (2008), "Color Universal Design", the yellow darkened to be seen on white."""
+SERIES_ON_DARK = ("#56b4e9", "#f08a4b", "#3fc79a", "#e29bc4", "#f0b93a", "#8cc8ff", "#c9b840", "#a8a8a8")
+"""The same, lighter, for a dark background."""
 
 _SEQUENTIAL = ("#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b")
 _DIVERGING = ("#b35806", "#f1a340", "#f7f7f7", "#998ec3", "#542788")

@@ -13,11 +13,11 @@ from nnctl.figures.figure import Marks, Plane
 from nnctl.figures.palette import rgb, series, shades, shares
 from nnctl.figures.scales import Scale, number, scale_over
 
-_FRAME = Frame(left=64, right=484, top=40, bottom=460)
-_HEIGHT = 506
-_KEY = 512
+_FRAME = Frame(left=56, right=396, top=36, bottom=376)
+_HEIGHT = 420
+_KEY = 408
 """The place at which the meaning of the colours begins."""
-_MOST_CLASSES = 20
+_MOST_CLASSES = 18
 """Classes that are named beside a plane."""
 
 
@@ -85,7 +85,7 @@ def _class_key(classes: tuple[str, ...]) -> Iterable[str]:
     for index, name in enumerate(classes[:_MOST_CLASSES]):
         top = _FRAME.top + 18 * index
         yield f'<rect x="{_KEY}" y="{top:g}" width="12" height="12" fill="{series(index)}"/>'
-        yield f'<text x="{_KEY + 18}" y="{top + 10:g}">{said(name, 14)}</text>'
+        yield f'<text x="{_KEY + 18}" y="{top + 10:g}">{said(name, 12)}</text>'
     if (more := len(classes) - _MOST_CLASSES) > 0:
         yield f'<text x="{_KEY}" y="{_FRAME.top + 18 * _MOST_CLASSES + 10:g}">and {more:,} more</text>'
 

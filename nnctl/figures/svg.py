@@ -9,41 +9,53 @@ from html import escape
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nnctl.figures.drawing import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Drawing, Frame, axes, image_address, said
-from nnctl.figures.extents import scales_of
-from nnctl.figures.figure import Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Picture, Plane, Points
-from nnctl.figures.palette import series, shades
+from nnctl.figures.drawing import (
+    TITLE,
+    WIDTH,
+    Drawing,
+    extent,
+    image_address,
+    placed,
+    said,
+    shortened,
+    slanting,
+)
+from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane, Units
+from nnctl.figures.palette import SERIES_ON_DARK, shades
 from nnctl.figures.plane import plane
-from nnctl.figures.scales import Scale, number
-from nnctl.screen.characters import word
+from nnctl.figures.scales import number
+from nnctl.figures.svg_chart import chart_drawing
+from nnctl.figures.units import units_drawing
 
-_MOST_POINTS = 600
-"""Points of a curve that are drawn: as many as its width shows apart."""
-
+_ON_DARK = "".join(
+    f".figure .s{n} .curve{{stroke:{color}}}.figure .s{n} .band,.figure .s{n} circle,.figure .s{n} rect{{fill:{color}}}"
+    for n, color in enumerate(SERIES_ON_DARK)
+)
 STYLE = (
     "svg.figure{font:12px system-ui,sans-serif;color:#1a1a1a}"
-    ".figure .title{font-size:14px;font-weight:600}"
-    ".figure text{fill:currentColor}.figure .grid{stroke:currentColor;opacity:.14}"
-    ".figure .axis{stroke:currentColor;opacity:.5}.figure .curve{fill:none;stroke-width:1.8}"
-    ".figure .band{opacity:.18}"
-    "@media(prefers-color-scheme:dark){svg.figure{color:#e6e6e6}}"
+    ".figure .title{font-size:13.5px;font-weight:600}"
+    ".figure text{fill:currentColor}.figure text.light{fill:#fff}.figure text.dark{fill:#000}"
+    ".figure .grid{stroke:currentColor;opacity:.14}.figure .axis{stroke:currentColor;opacity:.5}"
+    ".figure .curve{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}"
+    ".figure .band{opacity:.18}.figure circle{fill-opacity:.85}"
+    "@media screen and (prefers-color-scheme:dark){svg.figure{color:#e6e6e6}" + _ON_DARK + "}"
 )
 """Rules for all figures: once in a page, or within a figure that is a file of its own."""
 
 
-def svg_of(figure: Figure, *, alone: bool = False) -> str:
+def svg_of(figure: Figure, *, alone: bool = False, numbers: bool = False) -> str:
     """The figure as an SVG element. alone: as the content of a file, with the rules that it is drawn by.
 
-    Every text is escaped and cut; nothing in it is executed.
+    numbers: a chart has the numbers of its curves besides, for a page's script. Every text is escaped and cut;
+    nothing in it is executed.
     """
-    return sheet_of([figure], alone=alone)
+    return sheet_of([figure], alone=alone, numbers=numbers)
 
 
-def sheet_of(figures: Sequence[Figure], *, alone: bool = False) -> str:
+def sheet_of(figures: Sequence[Figure], *, alone: bool = False, numbers: bool = False) -> str:
     """One figure or several, below one another, as an SVG element; see `svg_of`."""
-    drawn = [_drawn(figure) for figure in figures]
+    drawn = [_drawn(figure, numbers) for figure in figures]
     width, height = max(each.width for each in drawn), sum(each.height for each in drawn)
     label = said("; ".join(figure.title for figure in figures), 200)
     head = (
@@ -59,143 +71,90 @@ def sheet_of(figures: Sequence[Figure], *, alone: bool = False) -> str:
     return "".join((head, style, *parts, "</svg>"))
 
 
-def _drawn(figure: Figure) -> Drawing:
+def _drawn(figure: Figure, numbers: bool) -> Drawing:
     match figure:
         case Chart():
-            drawing = Drawing(WIDTH, HEIGHT, _chart(figure))
+            drawing = chart_drawing(figure, numbers=numbers)
         case HeatMap():
-            drawing = Drawing(WIDTH, *_heat_map(figure))
+            drawing = _heat_map(figure)
         case Gallery():
-            drawing = Drawing(WIDTH, *_gallery(figure))
+            drawing = _gallery(figure)
         case Plane():
             drawing = plane(figure)
-    title = f'<text class="title" x="8" y="18">{said(figure.title, 80)}</text>' if figure.title else ""
+        case Units():
+            drawing = units_drawing(figure)
+    title = placed(escape(shortened(figure.title, 66)), 8, 17, 'class="title"') if figure.title else ""
     return replace(drawing, body=chain([title], drawing.body))
 
 
-def _chart(chart: Chart) -> Iterable[str]:
-    frame = Frame()
-    x, y = scales_of(chart)
-    yield from axes(frame, chart.x, chart.y, x, y)
-    for index, layer in enumerate(chart.layers):
-        yield f'<g data-name="{said(layer.name, 80)}">'
-        yield from _layer(
-            frame, layer, series(index), x, y, len([each for each in chart.layers if isinstance(each, Bars)])
-        )
-        yield "</g>"
-    yield from _legend([layer.name for layer in chart.layers])
-
-
-def _layer(frame: Frame, layer: Layer, color: str, x: Scale, y: Scale, bars: int) -> Iterable[str]:
-    match layer:
-        case Curve():
-            if layer.low is not None and layer.high is not None:
-                edge = np.concatenate([layer.x, layer.x[::-1]]), np.concatenate([layer.high, layer.low[::-1]])
-                yield f'<path class="band" fill="{color}" d="{_path(frame, *edge, x, y)}Z"/>'
-            kept = _thinned(len(layer.x))
-            dash = ' stroke-dasharray="5 4"' if layer.dashed else ""
-            path = _path(frame, layer.x[kept], layer.y[kept], x, y)
-            yield f'<path class="curve" stroke="{color}"{dash} d="{path}"/>'
-        case Points():
-            for index, (across, down) in enumerate(zip(frame.across(x, layer.x), frame.down(y, layer.y))):
-                if np.isfinite(across) and np.isfinite(down):
-                    text = f"<title>{said(layer.texts[index], 200)}</title>" if layer.texts else ""
-                    yield f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3.5" fill="{color}">{text}</circle>'
-        case Bars():
-            at = frame.across(x, np.arange(len(layer.y), dtype=np.float64))
-            width = (WIDTH - LEFT - RIGHT) / max(x.high - x.low, 1) * 0.8 / bars
-            zero = float(frame.down(y, np.zeros(1))[0])
-            for across, down, value in zip(at, frame.down(y, layer.y), layer.y):
-                if np.isfinite(down):
-                    yield (
-                        f'<rect x="{across - width / 2:.1f}" y="{min(down, zero):.1f}" width="{width:.1f}" '
-                        f'height="{abs(down - zero):.1f}" fill="{color}"><title>{number(float(value))}</title></rect>'
-                    )
-
-
-def _legend(names: list[str]) -> Iterable[str]:
-    if len(names) < 2:
-        return
-    at = float(WIDTH - RIGHT)
-    for index, name in reversed(list(enumerate(names[:8]))):
-        text = word(name, 20)
-        at -= 7 * len(text) + 22
-        if at < WIDTH // 3:
-            return
-        yield f'<rect x="{at:.0f}" y="22" width="10" height="4" fill="{series(index)}"/>'
-        yield f'<text x="{at + 14:.0f}" y="28">{escape(text)}</text>'
-
-
-def _heat_map(figure: HeatMap) -> tuple[int, Iterable[str]]:
+def _heat_map(figure: HeatMap) -> Drawing:
     rows, columns = figure.values.shape
-    left, top = LEFT + 30, TOP + 8
-    cell = min((WIDTH - left - RIGHT) / columns, 420 / rows)
-    height = round(top + rows * cell + BOTTOM)
+    across, down = _names(figure.x, columns), _names(figure.y, rows)
+    left = 26 + max((extent(name) for name in down), default=0.0)
+    top = (TITLE if figure.title else 6) + 8.0
+    cell = min((WIDTH - left - 16) / columns, 400 / rows, 64)
+    slanted = any(extent(name) + 6 > cell for name in across) and cell * 24 > WIDTH / 2 and bool(figure.x.categories)
+    below = 20 + (max(map(extent, across)) * 0.6 if slanted else 6) + (18 if figure.x.label else 0)
+    height = top + rows * cell + below
     colors = shades(figure.values, diverging=figure.diverging)
 
     def body() -> Iterable[str]:
         yield (
-            f'<image x="{left}" y="{top}" width="{columns * cell:.1f}" height="{rows * cell:.1f}" '
-            f'preserveAspectRatio="none" style="image-rendering:pixelated" href="{image_address(colors)}"/>'
+            f'<image x="{left:.1f}" y="{top}" width="{columns * cell:.1f}" height="{rows * cell:.1f}" '
+            f'preserveAspectRatio="none" image-rendering="pixelated" href="{image_address(colors)}"/>'
         )
-        for axis, count, least in ((figure.x, columns, 26), (figure.y, rows, 15)):
-            step = max(1, math.ceil(least / cell))
-            names = axis.categories or tuple(str(n) for n in range(count))
-            for n in range(0, count, step):
-                if axis is figure.x:
-                    place = f'x="{left + (n + 0.5) * cell:.1f}" y="{top + rows * cell + 15:.1f}" text-anchor="middle"'
-                else:
-                    place = f'x="{left - 5}" y="{top + (n + 0.5) * cell + 4:.1f}" text-anchor="end"'
-                yield f"<text {place}>{said(names[n], 12)}</text>"
+        for n in _shown(rows, cell, 15):
+            yield placed(escape(down[n]), left - 5, top + (n + 0.5) * cell + 4, 'text-anchor="end"')
+        bottom = top + rows * cell + 15
+        for n in _shown(columns, cell, 15 if slanted else max(map(extent, across)) + 8):
+            at = left + (n + 0.5) * cell
+            if slanted:
+                yield slanting(escape(across[n]), at + 4, bottom - 2)
+            else:
+                yield placed(escape(across[n]), at, bottom, 'text-anchor="middle"')
         if figure.shown:
             for row, column in np.argwhere(np.isfinite(figure.values)):
-                ink = "#000" if colors[row, column].mean() > 0.5 else "#fff"
-                at = f'x="{left + (column + 0.5) * cell:.1f}" y="{top + (row + 0.5) * cell + 4:.1f}"'
+                ink = "dark" if colors[row, column].mean() > 0.5 else "light"
                 text = number(float(figure.values[row, column]))
-                yield f'<text {at} text-anchor="middle" style="fill:{ink}">{text}</text>'
-        middle = left + columns * cell / 2
-        yield f'<text x="{middle:.0f}" y="{height - 8}" text-anchor="middle">{said(figure.x.label, 80)}</text>'
-        yield (
-            f'<text transform="translate(13 {top + rows * cell / 2:.0f}) rotate(-90)" text-anchor="middle">'
-            f"{said(figure.y.label, 48)}</text>"
-        )
+                at, middle = left + (column + 0.5) * cell, top + (row + 0.5) * cell + 4
+                yield placed(text, at, middle, f'class="{ink}" text-anchor="middle"')
+        if figure.x.label:
+            yield placed(said(figure.x.label, 60), left + columns * cell / 2, height - 6, 'text-anchor="middle"')
+        if figure.y.label:
+            place = f"translate(13 {top + rows * cell / 2:.0f}) rotate(-90)"
+            yield f'<text transform="{place}" text-anchor="middle">{said(figure.y.label, 40)}</text>'
 
-    return height, body()
+    return Drawing(WIDTH, round(height), body())
 
 
-def _gallery(figure: Gallery) -> tuple[int, Iterable[str]]:
+def _names(axis: Axis, count: int) -> list[str]:
+    return [shortened(name, 20) for name in axis.categories or map(str, range(count))]
+
+
+def _shown(count: int, cell: float, room: float) -> range:
+    """The rows or columns whose names are written, where each takes so much room."""
+    return range(0, count, max(1, math.ceil(room / cell)))
+
+
+def _gallery(figure: Gallery) -> Drawing:
     count = len(figure.pictures)
+    # A few pictures are not blown up to the width of a page.
     columns = min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
     shapes = [picture.pixels.shape for picture in figure.pictures]
     tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))
     line = tall + (20 if any(picture.caption for picture in figure.pictures) else 4)
-    height = round(TOP + -(-count // columns) * line + 8)
+    top = (TITLE if figure.title else 0) + 8
 
     def one(index: int, picture: Picture) -> str:
-        left, top = 8 + index % columns * side, TOP + index // columns * line
-        text = said(picture.caption, max(4, round(side / 6.5)))
+        left, above = 8 + index % columns * side, top + index // columns * line
+        text = escape(shortened(picture.caption, max(4, round(side / 6.5))))
+        caption = placed(text, left, above + tall + 12) if text else ""
         return (
-            f'<g><title>{said(picture.caption, 200)}</title><image x="{left:.1f}" y="{top:.1f}" '
-            f'width="{side - 4:.1f}" height="{tall:.1f}" style="image-rendering:pixelated" '
-            f'href="{image_address(picture.pixels)}"/>'
-            f'<text x="{left:.1f}" y="{top + tall + 13:.1f}">{text}</text></g>'
+            f"<g><title>{said(picture.caption, 200)}</title>"
+            f'<image x="{left:.1f}" y="{above:.1f}" width="{side - 4:.1f}" height="{tall:.1f}" '
+            f'image-rendering="pixelated" href="{image_address(picture.pixels)}"/>{caption}</g>'
         )
 
-    return height, (one(index, picture) for index, picture in enumerate(figure.pictures))
-
-
-def _path(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], across: Scale, down: Scale) -> str:
-    parts, drawing = [], False
-    for left, top in zip(frame.across(across, x), frame.down(down, y)):
-        if not (np.isfinite(left) and np.isfinite(top)):
-            drawing = False
-            continue
-        parts.append(f"{'L' if drawing else 'M'}{left:.1f} {top:.1f}")
-        drawing = True
-    return "".join(parts) or "M0 0"
-
-
-def _thinned(count: int) -> NDArray[np.int64]:
-    """Indices of the points that are drawn, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).round().astype(np.int64))
+    height = top + -(-count // columns) * line + 8
+    return Drawing(WIDTH, round(height), (one(index, each) for index, each in enumerate(figure.pictures)))

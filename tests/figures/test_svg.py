@@ -19,6 +19,8 @@ from nnctl.figures.figure import (
     Picture,
     Plane,
     Points,
+    Unit,
+    Units,
     table_of,
 )
 from nnctl.figures.svg import svg_of
@@ -43,6 +45,12 @@ FIGURES: dict[str, Figure] = {
         np.array([[1.0, np.nan], [-1, 2]]),
         contours=(0.5,),
         marks=Marks(np.array([0.2, np.nan]), np.array([0.2, 0.4]), np.array([1.0, 2.0])),
+    ),
+    "units": Units(
+        HOSTILE,
+        (HOSTILE, "b"),
+        ((Unit(HOSTILE, HOSTILE), Unit()), (Unit("1"),)),
+        (np.array([[0.5], [np.nan]]),),
     ),
     "plane of classes": Plane(
         HOSTILE,
@@ -75,9 +83,9 @@ def test_a_curve_passes_through_its_points_and_breaks_where_one_is_missing() -> 
     text = svg_of(Chart("", Axis(), Axis(), (Curve("a", x, np.array([0.0, np.nan, 1.0, 0.0])),)))
     path = next(e for e in ElementTree.fromstring(text).iter() if e.get("class") == "curve").get("d", "")
     assert path.count("M") == 2
-    # The whole width and height of the axes: x from 64 to 624, y from 314 up to 34.
-    assert path.startswith("M64.0 314.0M")
-    assert path.endswith("34.0L624.0 314.0")
+    # The whole width and height of the axes; the first point, which no line leads to, is drawn as one.
+    assert path.startswith("M34.1 260.0h0M347.4 16.0")
+    assert path.endswith("L504.0 260.0")
 
 
 def test_the_table_behind_a_figure_has_its_numbers() -> None:

@@ -19,6 +19,7 @@ class Cpu(BackendComponent):
 
     rank = 10
     libraries = ("llvmlite",)
+    ahead = "nnctl.backends.cpu.backend"
     threads: Annotated[PositiveInt | None, "at most so many; one a core if absent"] = None
 
     def obstacle(self) -> str | None:

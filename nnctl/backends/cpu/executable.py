@@ -28,8 +28,8 @@ from nnctl.process.cores import spread
 
 Array = NDArray[Any]
 
-_BRIEF = 0.002
-"""Seconds of a chunk that is not worth a thread."""
+_BRIEF = 0.02
+"""Seconds of a chunk that is not worth a thread of its own: one beginning beside others may wait as long."""
 
 
 class CompiledStep:

@@ -97,7 +97,8 @@ class BackendComponent(Component):
     rank: among those that can run a net, `auto` takes the highest. reference: of the one backend that judges
     all others, runs every net, and computes on the host's own NumPy arrays. same_as: the name of the component
     that this is another name of, "" for its own; it has the same fields. libraries: the distributions that it
-    computes with, for `nnctl doctor`.
+    computes with, for `nnctl doctor`. ahead: the module that `open` loads, where processes that have loaded it may
+    be copied, as workers of a sweep are; "" where each has to load it for itself.
     """
 
     kind: ClassVar[str] = "backend"
@@ -106,6 +107,7 @@ class BackendComponent(Component):
     reference: ClassVar[bool] = False
     same_as: ClassVar[str] = ""
     libraries: ClassVar[tuple[str, ...]] = ()
+    ahead: ClassVar[str] = ""
 
     def obstacle(self) -> str | None:
         """The reason why it cannot be opened on this machine, e.g. "CuPy is not installed"; None if it can."""

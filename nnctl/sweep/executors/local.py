@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Sequence
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 from nnctl.errors import RunError, UsageError
 from nnctl.process.signals import held
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
-from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work
+from nnctl.sweep.executors.nursery import nursery
+from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work_as
 
 PATIENCE = 60.0
 """Seconds in which a worker that was told to stop may save. It is ended then: what it had saved before is whole."""
@@ -23,20 +22,17 @@ class Worker:
     """A worker process and what it is doing."""
 
     def __init__(self, base: Loaded) -> None:
-        """Start the process. `spawn`: a forked child would inherit the threads' locks without the threads.
-
-        Raises RunError where the system starts no more processes.
-        """
-        context = multiprocessing.get_context("spawn")
+        """Start the process. Raises RunError where the system starts no more processes."""
         try:
+            context = nursery()
             self.connection, theirs = context.Pipe()
-            self.process = context.Process(target=work, args=(base, theirs))
-            # It would let signals through as it starts.
-            resource_tracker.ensure_running()
+            self.process = context.Process(target=work_as, args=(dict(os.environ), base, theirs))
             # Ctrl-C waits until the worker can answer it.
             with one_thread(), held():
                 self.process.start()
-        except OSError as error:
+        except (OSError, EOFError) as error:
+            if not isinstance(error, OSError):
+                raise RunError("no worker process can be started: what they are copied from died at once") from error
             raise RunError(
                 f"no worker process can be started: {error.strerror}\n  fewer at a time: -j, or allow more (ulimit -a)"
             ) from error

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -102,6 +102,14 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
                 os._exit(0)
 
 
+def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection) -> None:
+    """Do `work` in the environment of the process that asks, which may have changed since this one was prepared."""
+    own = {name: value for name in THREADS if (value := os.environ.get(name)) is not None}
+    os.environ.clear()
+    os.environ.update({**environment, **own})
+    work(base, tasks)
+
+
 def _end_with_parent(sentinel: int | None) -> None:
     """Save and end once the process that asks is gone: nobody will ask for the result."""
     if sentinel is None:
@@ -172,7 +180,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
                     resume=True,
                     stop=stop,
                     threads=1,
-                    pause=verdict.pause,
+                    pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )
                 ended = follow(events, [RunSink(), place])

@@ -1,0 +1,101 @@
+"""The report on runs and sweeps: chapters of all sections that their builders give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nnctl import __version__
+from nnctl.errors import NnctlError
+from nnctl.figures.figure import Table
+from nnctl.report import builders
+from nnctl.report.gathering import Gathered, gather
+from nnctl.report.groups import short_names
+from nnctl.report.page import page
+from nnctl.report.section import Chapter, Listed, Prose, Section
+from nnctl.runs.folder import RunFolder
+from nnctl.runs.history import History, read_history
+from nnctl.sweep.kept import KeptSweep
+
+MOST_NETS = 3
+"""Runs whose nets are opened and looked into; of more the first."""
+
+
+def report_on(paths: Sequence[Path]) -> str:
+    """The page on the runs and sweeps at some paths, as HTML.
+
+    What is damaged is named on it. Raises RunError where there is nothing to report.
+    """
+    gathered = gather(paths)
+    chapters = [chapter for chapter in _chapters(gathered) if chapter.sections]
+    return page(_title(gathered), _lead(gathered), chapters)
+
+
+def _title(gathered: Gathered) -> str:
+    names = dict.fromkeys(
+        [str(run.spec.get("name") or Path(run.name).parent.name or run.name) for run in gathered.runs]
+        + [kept.study.spec.name or kept.study.folder.name for kept in gathered.sweeps]
+    )
+    first = list(names)[:3]
+    return ", ".join(first) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _lead(gathered: Gathered) -> str:
+    counts = [(len(gathered.runs), "run"), (len(gathered.sweeps), "sweep"), (len(gathered.broken), "damaged folder")]
+    parts = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
+    if gathered.left_out:
+        parts.append(f"{gathered.left_out:,} more that began earlier are left out")
+    began = sorted(str(run.origin["started"])[:10] for run in gathered.runs)
+    when = "" if not began else f" · begun {began[0]}" + (f" to {began[-1]}" if began[-1] != began[0] else "")
+    return f"{', '.join(parts)}{when} · nnctl {__version__}"
+
+
+def _chapters(gathered: Gathered) -> Iterator[Chapter]:
+    if gathered.broken:
+        rows = tuple((path, error.replace("\n", ":")) for path, error in gathered.broken)
+        listed = Listed("Folders that cannot be read", Table(("folder", "what is wrong"), rows))
+        yield Chapter("Damaged", (Section("Not on this page", (listed,)),))
+    for kept in gathered.sweeps:
+        sections = [section for build in builders.SWEEP for section in build(kept)]
+        yield Chapter(f"Sweep {kept.study.folder.name}", tuple(sections))
+    runs = gathered.runs
+    inside = list(runs)
+    if runs:
+        title = "The run" if len(runs) == 1 else f"{len(runs)} runs"
+        yield Chapter(title, tuple(section for build in builders.RUNS for section in build(runs)))
+    else:
+        inside = [best for kept in gathered.sweeps if (best := _best(kept)) is not None]
+    for run, name in list(zip(inside, short_names(inside)))[:MOST_NETS]:
+        title = f"Inside {name}"
+        yield Chapter(title, tuple(_inside(run)))
+    if inside:
+        yield Chapter("How it was made", tuple(section for build in builders.ORIGINS for section in build(inside)))
+
+
+def _best(kept: KeptSweep) -> History | None:
+    """The history of a trial of the combination that ranks first; None where none has finished."""
+    for standing in kept.ranking[:1]:
+        for result in kept.results:
+            if result.trial.number in standing.trials and result.status == "finished":
+                return read_history(RunFolder(Path(result.folder)))
+    return None
+
+
+def _inside(run: History) -> Iterator[Section]:
+    """The sections on one run: of its folder, and of its trained net, if it can be opened."""
+    for about_a_run in builders.RUN:
+        yield from about_a_run(run)
+    if not builders.NET:
+        return
+    from nnctl.inference.opened import open_run
+
+    try:
+        net = open_run(run.run.path)
+    except NnctlError as error:
+        yield Section("The trained net", (Prose(f"The net cannot be opened: {error}"),))
+        return
+    for about_a_net in builders.NET:
+        try:
+            yield from about_a_net(run, net)
+        except NnctlError as error:
+            yield Section("The trained net", (Prose(f"It cannot be told here: {error}"),))

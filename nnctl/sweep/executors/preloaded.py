@@ -1,0 +1,12 @@
+"""All that trials need of modules, loaded as this one is: by the process that workers are copied from.
+
+None of them starts a thread, which a copy would lack.
+"""
+
+from importlib import import_module
+
+from nnctl.backends.registry import load_ahead
+
+for _name in ("reporting.follow", "sweep.executors.worker", "sweep.study", "training.kept", "training.session"):
+    import_module(f"nnctl.{_name}")
+load_ahead()
