@@ -26,7 +26,8 @@ SEQUENCE = DataSignature((6, 3), statistics_shape=())
 INDICES = DataSignature((6,), "index", vocabulary=tuple("abcde"))
 ROW = DataSignature((4,), statistics_shape=(4,), target_statistics_shape=())
 IMAGE = DataSignature((8, 8, 2), "uint8", statistics_shape=())
-SIGNATURES = (ROW, SEQUENCE, INDICES, IMAGE)
+VOLUME = DataSignature((4, 5, 3, 2), statistics_shape=())
+SIGNATURES = (ROW, SEQUENCE, INDICES, IMAGE, VOLUME)
 
 BEFORE = (
     "[{type: activation, activation: tanh, name: left, inputs: [input]}, "
@@ -125,6 +126,8 @@ WINDOWED = [
     "max_pool, size: 3, stride: 2, padding: same",
     "average_pool, size: 3, stride: 2, padding: same",
     "average_pool, size: 3, stride: 2, padding: same, convention: keras",
+    "max_pool, size: 2, dilation: 3, ceil_mode: true",
+    "average_pool, size: 3, stride: 2, dilation: 2, padding: 1",
     "l2_pool, size: [2, 3], padding: [1, 0]",
     "upsample, factor: [2, 3]",
     "upsample, factor: 3, interpolation: bilinear",
