@@ -18,6 +18,8 @@ from nnctl.analysis.trace import substitution
 from nnctl.analysis.trace.stages import Trace
 from nnctl.analysis.trace.text import heading, stage_lines
 from nnctl.analysis.trace.tracing import trace
+from nnctl.data.dataset import load_dataset
+from nnctl.engine.engine import load_engine
 from nnctl.errors import NnctlError, UsageError
 from nnctl.graph import interface
 from nnctl.inference.tracing import traced
@@ -146,6 +148,34 @@ backend: numpy
         np.testing.assert_allclose(got.reshape(np.shape(value)), value, rtol=1e-10, atol=1e-14, err_msg=name)
     assert found.facts["step"] == 2 * math.ceil(n / 12)
     assert any("validation" in sentence for sentence in found.words)
+
+
+@pytest.mark.parametrize(
+    "name", ["dropout.yaml", "dropconnect.yaml", "batch-norm.yaml", "keras.yaml", "quadratic.yaml"]
+)
+def test_the_step_is_that_of_training(name: str) -> None:
+    """The same example as the whole batch of an engine's first step, masks of random layers included."""
+    loaded = load_spec(FOLDER / name)
+    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    engine = load_engine(loaded, data.signature, examples=len(data.train), backend="numpy")
+    engine.assign({interface.of_data(key): array for key, array in data.statistics.items()})
+    engine.feed.bind("train", np.asarray(data.train.inputs[3:4]), data.train.targets[3:4])
+    reader = engine.feed["train"]
+    reader.advance_to(0, 0)
+    found = traced(FOLDER / name, 3)
+    rates = {key: np.array([found.facts[key]]) for key in loaded.spec.optimizer.rates()}
+    first = engine.state()
+    steps = engine.train(reader.chunk(0, 0, 1, 1), rates, 0)
+    cost = "C" if engine.network.penalty is None else "C₀"
+    np.testing.assert_allclose(found.array(cost), steps.metrics["cost"][0], rtol=1e-5)
+    after = engine.state()
+    moved = [key for key in after if np.any(after[key] != first[key])]
+    assert set(engine.parameters) & set(moved)
+    changed = {q.name: q for stage in found.stages for q in stage.quantities if q.before is not None}
+    assert set(moved) <= set(changed)
+    for key, quantity in changed.items():
+        np.testing.assert_array_equal(quantity.before, first[key], err_msg=key)
+        np.testing.assert_allclose(quantity.array, after[key], rtol=2e-4, atol=2e-6, err_msg=key)
 
 
 def given_of(check: GradientCheck) -> dict[str, Any]:

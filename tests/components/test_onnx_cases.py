@@ -15,10 +15,12 @@ from nnctl.components.registry import components
 
 onnx = pytest.importorskip("onnx")
 
-MODULES = ("averagepool", "conv", "globalaveragepool", "globalmaxpool", "lppool", "maxpool")
+MODULES = ("averagepool", "conv", "flatten", "globalaveragepool", "globalmaxpool", "hardsigmoid", "lppool", "maxpool")
 """Files of node tests."""
 
 UNSAID = {
+    "test_flatten_axis0": "a batch's examples are not joined",
+    "test_flatten_negative_axis4": "a batch's examples are not joined",
     "test_maxpool_with_argmax_2d_precomputed_pads": "the places of the largest are no output of a layer",
     "test_maxpool_with_argmax_2d_precomputed_strides": "the places of the largest are no output of a layer",
 }
@@ -37,11 +39,6 @@ def node_cases() -> Iterator[Any]:
         for name in MODULES:
             import_module(f"onnx.backend.test.case.node.{name}")
     return (case for case in package._NodeTestCases if len(case.model.graph.node) == 1)
-
-
-CASES = {case.name: case for case in node_cases() if case.model.graph.node[0].op_type in (
-    "AveragePool", "Conv", "GlobalAveragePool", "GlobalMaxPool", "LpPool", "MaxPool"
-)}  # fmt: skip
 
 
 def channels_last(x: Any) -> Any:
@@ -101,15 +98,32 @@ def convolution(x: Any, weight: Any, given: dict[str, Any]) -> Any:
     return np.moveaxis(run(layer, channels_last(x), weight=kernel), -1, 1)
 
 
+def flatten(x: Any, given: dict[str, Any]) -> Any:
+    axis = given.get("axis", 1)
+    flat = run(components("layer")["flatten"](axis=axis), x)
+    # ONNX joins the axes before it, too, and the batch's with them: the same numbers in the same order.
+    return flat.reshape(-1, flat.shape[-1])
+
+
+def hard_sigmoid(x: Any, given: dict[str, Any]) -> Any:
+    function = components("activation")["hard_sigmoid"](slope=given.get("alpha", 0.2), offset=given.get("beta", 0.5))
+    return run(components("layer")["activation"](activation=function), x)
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
     "AveragePool": lambda x, given: pool("average_pool", x, given),
     "Conv": convolution,
+    "Flatten": flatten,
     "GlobalAveragePool": lambda x, given: global_pool("global_average_pool", x, given),
     "GlobalMaxPool": lambda x, given: global_pool("global_max_pool", x, given),
+    "HardSigmoid": hard_sigmoid,
     "LpPool": lambda x, given: pool("lp_pool", x, given),
     "MaxPool": lambda x, given: pool("max_pool", x, given),
 }
 """By op of ONNX: (*inputs, attributes) -> its first output, from a layer of ours."""
+
+
+CASES = {case.name: case for case in node_cases() if case.model.graph.node[0].op_type in ANSWERS}
 
 
 def attributes(node: Any) -> dict[str, Any]:

@@ -232,9 +232,9 @@ def _sources(
 
 def _pooled(arrays: Sequence[Array], attributes: Attributes, index: Index, value: float) -> Array:
     example, *position, channel = index
-    size = attributes["size"]
+    size, stride, dilation = (attributes[name] for name in ("size", "stride", "dilation"))
     around = _padded(arrays[0], attributes["padding"], value)[example]
-    return np.ravel(_window(around, tuple(position), size, attributes["stride"], (1,) * len(size))[..., channel])
+    return np.ravel(_window(around, tuple(position), size, stride, dilation)[..., channel])
 
 
 def _max_pool(write: Writer, arrays: Sequence[Array], attributes: Attributes, index: Index) -> str:
