@@ -8,11 +8,23 @@ from __future__ import annotations
 from nnctl.report.curves import curves
 from nnctl.report.origins import machines, repetition
 from nnctl.report.results import results
+from nnctl.report.search import course, curves_of_the_best, pareto, ranking, spec_of_sweep
 from nnctl.report.section import AboutANet, AboutARun, AboutASweep, AboutRuns
+from nnctl.report.settings import contours, importances, parallel, slices
 from nnctl.report.specs import differences_of_specs, resolved_specs
 
 RUNS: tuple[AboutRuns, ...] = (results, differences_of_specs, curves)
 RUN: tuple[AboutARun, ...] = ()
 NET: tuple[AboutANet, ...] = ()
 ORIGINS: tuple[AboutRuns, ...] = (resolved_specs, machines, repetition)
-SWEEP: tuple[AboutASweep, ...] = ()
+SWEEP: tuple[AboutASweep, ...] = (
+    ranking,
+    course,
+    pareto,
+    importances,
+    parallel,
+    slices,
+    contours,
+    curves_of_the_best,
+    spec_of_sweep,
+)

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from nnctl.figures.figure import Chart, HeatMap, Table, table_of
+from nnctl.figures.parallel import Parallel, parallel_table
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
 from nnctl.report.section import Choice, Drawn, Listed, Part, Prose, Section, Text, Tiles
@@ -15,7 +16,7 @@ from nnctl.screen.characters import harmless, word
 
 _MOST_ROWS = 400
 """Rows of a table; of more the first and the last half of these."""
-_OPEN_ROWS = 24
+_OPEN_ROWS = 40
 """Rows up to which a table is open unless it is asked to be folded."""
 _CELL = 120
 """Characters of a cell."""
@@ -79,6 +80,8 @@ class Markup:
         table = part.table
         if table is None and not part.listed and isinstance(part.figure, Chart | HeatMap):
             table = table_of(part.figure)
+        elif table is None and isinstance(part.figure, Parallel):
+            table = parallel_table(part.figure)
         if table is not None:
             yield from _folded(f"Numbers: {title}", _table(table, title), True)
         yield "</figure>"
