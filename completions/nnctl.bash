@@ -2,7 +2,8 @@
 
 _nnctl_commands() {
     case "$1" in
-    "") echo 'init train evaluate predict export gradcheck parity inspect explain bench sweep report data schema doctor completion' ;;
+    "") echo 'init train show runs evaluate predict export gradcheck parity inspect explain trace bench sweep report data schema doctor completion' ;;
+    "runs") echo 'list diff best' ;;
     "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
     esac
@@ -13,6 +14,11 @@ _nnctl_options() {
     "") echo '--version --help -h' ;;
     "init") echo '--target --out --force --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
+    "show") echo '--watch -w --by --log --column --help -h' ;;
+    "runs") echo '--where --sort --reverse --columns --trials --limit --format --quiet -q --help -h' ;;
+    "runs list") echo '--where --sort --reverse --columns --trials --limit --format --quiet -q --help -h' ;;
+    "runs diff") echo '--format --help -h' ;;
+    "runs best") echo '--monitor --where --columns --trials --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
     "export") echo '--checkpoint --check --no-check --force --help -h' ;;
@@ -20,6 +26,7 @@ _nnctl_options() {
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
+    "trace") echo '--set --example --split --checkpoint --format --out -o --force --full --step --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
@@ -57,6 +64,47 @@ _nnctl_value() {
     "train -q") echo 'flag' ;;
     "train --help") echo 'flag' ;;
     "train -h") echo 'flag' ;;
+    "show --watch") echo 'flag' ;;
+    "show -w") echo 'flag' ;;
+    "show --by") echo 'words epoch step seconds' ;;
+    "show --log") echo 'flag' ;;
+    "show --column") echo 'free' ;;
+    "show --help") echo 'flag' ;;
+    "show -h") echo 'flag' ;;
+    "runs --where") echo 'setting' ;;
+    "runs --sort") echo 'free' ;;
+    "runs --reverse") echo 'flag' ;;
+    "runs --columns") echo 'free' ;;
+    "runs --trials") echo 'flag' ;;
+    "runs --limit") echo 'free' ;;
+    "runs --format") echo 'words table jsonl csv' ;;
+    "runs --quiet") echo 'flag' ;;
+    "runs -q") echo 'flag' ;;
+    "runs --help") echo 'flag' ;;
+    "runs -h") echo 'flag' ;;
+    "runs list --where") echo 'setting' ;;
+    "runs list --sort") echo 'free' ;;
+    "runs list --reverse") echo 'flag' ;;
+    "runs list --columns") echo 'free' ;;
+    "runs list --trials") echo 'flag' ;;
+    "runs list --limit") echo 'free' ;;
+    "runs list --format") echo 'words table jsonl csv' ;;
+    "runs list --quiet") echo 'flag' ;;
+    "runs list -q") echo 'flag' ;;
+    "runs list --help") echo 'flag' ;;
+    "runs list -h") echo 'flag' ;;
+    "runs diff --format") echo 'words table jsonl csv' ;;
+    "runs diff --help") echo 'flag' ;;
+    "runs diff -h") echo 'flag' ;;
+    "runs best --monitor") echo 'free' ;;
+    "runs best --where") echo 'setting' ;;
+    "runs best --columns") echo 'free' ;;
+    "runs best --trials") echo 'flag' ;;
+    "runs best --format") echo 'words table jsonl csv' ;;
+    "runs best --quiet") echo 'flag' ;;
+    "runs best -q") echo 'flag' ;;
+    "runs best --help") echo 'flag' ;;
+    "runs best -h") echo 'flag' ;;
     "evaluate --split") echo 'words train validation test' ;;
     "evaluate --data") echo 'path' ;;
     "evaluate --checkpoint") echo 'words best last' ;;
@@ -120,6 +168,18 @@ _nnctl_value() {
     "explain --list") echo 'flag' ;;
     "explain --help") echo 'flag' ;;
     "explain -h") echo 'flag' ;;
+    "trace --set") echo 'setting' ;;
+    "trace --example") echo 'free' ;;
+    "trace --split") echo 'words train validation test' ;;
+    "trace --checkpoint") echo 'words best last' ;;
+    "trace --format") echo 'words table json jsonl html' ;;
+    "trace --out") echo 'file' ;;
+    "trace -o") echo 'file' ;;
+    "trace --force") echo 'flag' ;;
+    "trace --full") echo 'flag' ;;
+    "trace --step") echo 'flag' ;;
+    "trace --help") echo 'flag' ;;
+    "trace -h") echo 'flag' ;;
     "bench --set") echo 'setting' ;;
     "bench --step") echo 'words train evaluate' ;;
     "bench --steps") echo 'free' ;;
@@ -193,6 +253,12 @@ _nnctl_argument() {
     case "$1 $2" in
     "init 0") echo 'file' ;;
     "train 0") echo 'spec' ;;
+    "show "*) echo 'directory' ;;
+    "runs 0") echo 'free' ;;
+    "runs list 0") echo 'free' ;;
+    "runs diff 0") echo 'free' ;;
+    "runs diff 1") echo 'free' ;;
+    "runs best 0") echo 'free' ;;
     "evaluate "*) echo 'directory' ;;
     "predict 0") echo 'directory' ;;
     "predict "*) echo 'file' ;;
@@ -202,6 +268,7 @@ _nnctl_argument() {
     "parity 0") echo 'spec' ;;
     "inspect 0") echo 'spec' ;;
     "explain 0") echo 'spec component' ;;
+    "trace 0") echo 'free' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "sweep show 0") echo 'directory' ;;

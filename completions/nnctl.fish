@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --checkpoint --constraint --csv --data --ensemble --epochs --eps --export --folds --format --from --from-study --generate --grid --jobs --keep --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --csv --data --ensemble --epochs --eps --example --export --folds --format --from --from-study --generate --grid --jobs --keep --limit --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -63,6 +63,8 @@ complete -c nnctl -f
 
 complete -c nnctl -n '__nnctl_at 0' -a init -d 'Look at data and write a spec that trains, with reasons'
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
+complete -c nnctl -n '__nnctl_at 0' -a show -d 'Draw the curves of runs, cost, monitored metric, learning rate'
+complete -c nnctl -n '__nnctl_at 0' -a runs -d 'List runs, state, epochs, seconds and the column that each monitors'
 complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split, or on new labelled data'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a export -d 'Export a trained net to a file that other tools read'
@@ -70,6 +72,7 @@ complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a sp
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
+complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
 complete -c nnctl -n '__nnctl_at 0' -a report -d 'Write a page on runs and sweeps, one HTML file that needs no network'
@@ -97,6 +100,47 @@ complete -c nnctl -n '__nnctl_using train' -l format -x -a 'jsonl csv' -d 'Of th
 complete -c nnctl -n '__nnctl_using train' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using train' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using show' -l watch -s w -d 'Follow runs that are training, until they end'
+complete -c nnctl -n '__nnctl_using show' -l by -x -a 'epoch step seconds' -d 'Draw the curves over this column'
+complete -c nnctl -n '__nnctl_using show' -l log -d 'Draw costs on a logarithmic axis'
+complete -c nnctl -n '__nnctl_using show' -l column -x -d 'Draw this column of the rows instead; repeatable'
+complete -c nnctl -n '__nnctl_using show' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_from 0 show' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_at 0 runs' -a list -d 'List runs, state, epochs, seconds and the column that each monitors'
+complete -c nnctl -n '__nnctl_at 0 runs' -a diff -d 'Compare two runs, specs, numbers, versions, data'
+complete -c nnctl -n '__nnctl_at 0 runs' -a best -d 'Show the best finished run, by its numbers with the weights it ended with'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l sort -x -d 'Order by it, the best first of what was measured, else the least'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l reverse -d 'The other way round'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l columns -x -d 'Show these fields instead of the usual ones; repeatable'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l trials -d 'Also the trials of sweeps below FOLDER'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l limit -x -d 'Rows at most; 200 in a table if absent'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using runs list' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'
+complete -c nnctl -n '__nnctl_using runs list' -l sort -x -d 'Order by it, the best first of what was measured, else the least'
+complete -c nnctl -n '__nnctl_using runs list' -l reverse -d 'The other way round'
+complete -c nnctl -n '__nnctl_using runs list' -l columns -x -d 'Show these fields instead of the usual ones; repeatable'
+complete -c nnctl -n '__nnctl_using runs list' -l trials -d 'Also the trials of sweeps below FOLDER'
+complete -c nnctl -n '__nnctl_using runs list' -l limit -x -d 'Rows at most; 200 in a table if absent'
+complete -c nnctl -n '__nnctl_using runs list' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using runs list' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using runs list' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using runs diff' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using runs diff' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using runs best' -l monitor -x -d 'By this column; what the runs monitor if absent'
+complete -c nnctl -n '__nnctl_using runs best' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'
+complete -c nnctl -n '__nnctl_using runs best' -l columns -x -d 'Show these fields instead of the usual ones; repeatable'
+complete -c nnctl -n '__nnctl_using runs best' -l trials -d 'Also the trials of sweeps below FOLDER'
+complete -c nnctl -n '__nnctl_using runs best' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using runs best' -l quiet -s q -d 'Nothing on stderr but errors'
+complete -c nnctl -n '__nnctl_using runs best' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using evaluate' -l split -x -a 'train validation test' -d 'The examples; test if absent, or without one validation'
 complete -c nnctl -n '__nnctl_using evaluate' -l data -x -a '(__nnctl_ask path)' -d 'Labelled examples of a file or folder, instead of a split'
@@ -167,6 +211,17 @@ complete -c nnctl -n '__nnctl_using explain' -l under -x -a '(__nnctl_ask path)'
 complete -c nnctl -n '__nnctl_using explain' -l list -d 'The components of a kind, as in --list layer; without one, the kinds'
 complete -c nnctl -n '__nnctl_using explain' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 explain' -x -a '(__nnctl_specs; __nnctl_ask component)'
+
+complete -c nnctl -n '__nnctl_using trace' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using trace' -l example -x -d 'Its index in the split, from 0'
+complete -c nnctl -n '__nnctl_using trace' -l split -x -a 'train validation test' -d 'The examples it is one of'
+complete -c nnctl -n '__nnctl_using trace' -l checkpoint -x -a 'best last' -d 'A run’s weights; those it ended with if absent'
+complete -c nnctl -n '__nnctl_using trace' -l format -x -a 'table json jsonl html' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using trace' -l out -s o -r -F -d 'Write the page of the format html there'
+complete -c nnctl -n '__nnctl_using trace' -l force -d 'Let --out overwrite FILE'
+complete -c nnctl -n '__nnctl_using trace' -l full -d 'In JSON every number of every array'
+complete -c nnctl -n '__nnctl_using trace' -l step -d 'A stage at a time, Enter or space goes on, q ends'
+complete -c nnctl -n '__nnctl_using trace' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using bench' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using bench' -l step -x -a 'train evaluate' -d 'Which step'

@@ -18,6 +18,7 @@ _STEPS = 8
 _CUSTOMERS = 600
 _HOURS = 700
 _GESTURES = 120
+_SOLIDS = 120
 
 
 def shapes() -> dict[str, NDArray[np.uint8]]:
@@ -66,6 +67,21 @@ def pendulum() -> dict[str, NDArray[np.float32]]:
     periods = (2 * np.pi * np.sqrt(inputs[:, 0] / 9.81) / a)[:, None]
     x, y = inputs.astype(np.float32), periods.astype(np.float32)
     return {"inputs": x[:-40], "targets": y[:-40], "test_inputs": x[-40:], "test_targets": y[-40:]}
+
+
+def solids() -> dict[str, NDArray[np.generic]]:
+    """Balls and cubes somewhere in a box, by name: inputs (n, 8, 8, 8, 1), noisy, and which each is (n,)."""
+    rng = np.random.default_rng(4)
+    targets = np.arange(_SOLIDS) % 2
+    volumes = []
+    for cube in targets:
+        centre, radius = rng.uniform(2.7, 4.3, 3), rng.uniform(1.8, 2.8)
+        away = np.abs(np.moveaxis(np.indices((8, 8, 8)), 0, -1) - centre)
+        # A cube of the same volume as the ball.
+        distance = away.max(axis=-1) / 0.806 if cube else np.hypot(np.hypot(away[..., 0], away[..., 1]), away[..., 2])
+        volumes.append(200.0 * np.clip(radius + 0.5 - distance, 0.0, 1.0) + rng.uniform(0.0, 40.0, distance.shape))
+    names = np.array(["ball", "cube"])
+    return {"inputs": (np.array(volumes) // 20 * 20).astype(np.uint8)[..., None], "targets": names[targets]}
 
 
 def strokes() -> dict[str, NDArray[np.generic]]:
@@ -139,6 +155,7 @@ def main() -> int:
     for name, content in idx_files().items():
         (FOLDER / name).write_bytes(content)
     np.savez_compressed(FOLDER / "pendulum.npz", **pendulum())
+    np.savez_compressed(FOLDER / "solids.npz", **solids())
     for name, array in strokes().items():
         np.save(FOLDER / name, array)
     for name, lines in (("churn.csv", churn()), ("energy.csv", energy()), ("gestures.csv", gestures())):

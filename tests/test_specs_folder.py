@@ -123,6 +123,9 @@ def test_the_files_of_examples_are_as_they_are_made() -> None:
         for name, array in made.pendulum().items():
             # The mathematics of another platform may differ in the last bit.
             np.testing.assert_allclose(archive[name], array, rtol=1e-6)
+    with np.load(FOLDER / "data/solids.npz") as archive:
+        for name, array in made.solids().items():
+            np.testing.assert_array_equal(archive[name], array)
     tables = {"churn.csv": made.churn(), "energy.csv": made.energy(), "gestures.csv": made.gestures()}
     for name, lines in tables.items():
         assert (FOLDER / "data" / name).read_text(encoding="utf-8").splitlines() == lines

@@ -14,6 +14,8 @@ from nnctl.cli import BROKEN_PIPE
 COMMANDS = (
     "init",
     "train",
+    "show",
+    "runs",
     "evaluate",
     "predict",
     "export",
@@ -21,6 +23,7 @@ COMMANDS = (
     "parity",
     "inspect",
     "explain",
+    "trace",
     "bench",
     "sweep",
     "report",

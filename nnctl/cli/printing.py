@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nnctl.screen.characters import json_line
@@ -24,6 +24,13 @@ def print_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, A
 def print_json(row: Mapping[str, Any]) -> None:
     """Print an object in a line of its own, and leave nothing in the buffer: its reader may be waiting."""
     print(json_line(row, ascii_only=not is_unicode(sys.stdout)), flush=True)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print text as data: names may be no text at all, and stdout of a narrow encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    for text in lines:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def head(name: str) -> str:

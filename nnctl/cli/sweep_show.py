@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +51,7 @@ def show(
     """
     import sys
 
+    from nnctl.cli.printing import print_lines
     from nnctl.errors import UsageError
     from nnctl.reporting.new_file import new_file, require_new
     from nnctl.sweep.kept import read_kept
@@ -76,7 +77,7 @@ def show(
         if not quiet:
             typer.echo(f"exported as the study {name}", err=True)
     if to_stdout:
-        _print(csv_lines(trial_rows(kept.results)))
+        print_lines(csv_lines(trial_rows(kept.results)))
     else:
         _show(kept, form or ("table" if sys.stdout.isatty() else "jsonl"), best)
 
@@ -94,7 +95,7 @@ def _sentences(kept: KeptSweep) -> Iterator[str]:
 
 
 def _show(kept: KeptSweep, form: str, best: int) -> None:
-    from nnctl.cli.printing import head, print_json
+    from nnctl.cli.printing import head, print_json, print_lines
     from nnctl.cli.tables import Column, print_table
     from nnctl.sweep.analysis import contours, slices
     from nnctl.sweep.listing import csv_lines
@@ -114,7 +115,7 @@ def _show(kept: KeptSweep, form: str, best: int) -> None:
     ranking = kept.ranking if form == "csv" else kept.ranking[:best]
     rows = standing_rows(ranking, kept.objectives, several=several, intervals=several)
     if form == "csv":
-        _print(csv_lines(rows))
+        print_lines(csv_lines(rows))
     elif rows:
         print_table([Column(head(name), [row[name] for row in rows]) for name in rows[0]])
         if len(kept.ranking) > best:
@@ -123,12 +124,3 @@ def _show(kept: KeptSweep, form: str, best: int) -> None:
             paths = list(next(iter(kept.importance.values())))
             columns = [Column(head(name), [round(of[p], 3) for p in paths]) for name, of in kept.importance.items()]
             print_table([Column("setting", paths), *columns], "importance, as shares of one")
-
-
-def _print(lines: Iterable[str]) -> None:
-    """Print text as data: names may be no text at all, and stdout of a narrow encoding."""
-    import sys
-
-    encoding = sys.stdout.encoding or "utf-8"
-    for text in lines:
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -223,14 +223,19 @@ class Softplus(ElementwiseActivation):
 class HardSigmoid(ElementwiseActivation):
     """A sigmoid of three straight pieces; derivative 0 at the corners."""
 
-    formula = "a = min(max(0, z + 3), 6)/6"
+    formula = "a = min(1, max(0, slope·z + offset))"
     probabilities = True
 
+    slope: Annotated[PositiveFloat, "between the corners; 0.2 in Keras before version 3, and ONNX's default"] = (
+        1.0 / 6.0
+    )
+    offset: Annotated[float, "a at 0"] = 0.5
+
     def body(self, xp: Namespace, z: Array) -> Array:
-        return xp.minimum(6.0, xp.maximum(0.0, z + 3.0)) / 6.0
+        return xp.minimum(1.0, xp.maximum(0.0, self.slope * z + self.offset))
 
     def derivative(self, xp: Namespace, z: Array, a: Array) -> Array:
-        return xp.where(xp.less(xp.abs(z), 3.0), 1.0 / 6.0, 0.0)
+        return xp.where(xp.greater(a, 0.0), xp.where(xp.less(a, 1.0), self.slope, 0.0), 0.0)
 
 
 @register("activation", "softmax")

@@ -124,7 +124,28 @@ class Plane:
     contours: tuple[float, ...] = ()
 
 
-Figure: TypeAlias = Chart | HeatMap | Gallery | Plane
+@dataclass(frozen=True)
+class Unit:
+    """A unit of a net: the number within it, and a line below it; "" where there is none yet."""
+
+    number: str = ""
+    below: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The units of a small net, in columns from its inputs to its outputs, and the weights between neighbouring ones.
+
+    names: of the columns. weights: one fewer than columns, each (units, units of the next).
+    """
+
+    title: str
+    names: tuple[str, ...]
+    columns: tuple[tuple[Unit, ...], ...]
+    weights: tuple[NDArray[np.float64], ...]
+
+
+Figure: TypeAlias = Chart | HeatMap | Gallery | Plane | Units
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from nnctl.figures.drawing import (
     shortened,
     slanting,
 )
-from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane
+from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane, Units
 from nnctl.figures.palette import SERIES_ON_DARK, shades
 from nnctl.figures.parallel import Parallel, parallel_drawing
 from nnctl.figures.plane import plane
 from nnctl.figures.scales import number
 from nnctl.figures.svg_chart import chart_drawing
+from nnctl.figures.units import units_drawing
 
 _ON_DARK = "".join(
     f".figure .s{n} .curve{{stroke:{color}}}.figure .s{n} .band,.figure .s{n} circle,.figure .s{n} rect{{fill:{color}}}"
@@ -85,6 +86,8 @@ def _drawn(figure: Figure | Parallel, numbers: bool) -> Drawing:
             drawing = plane(figure)
         case Parallel():
             drawing = parallel_drawing(figure)
+        case Units():
+            drawing = units_drawing(figure)
     title = placed(escape(shortened(figure.title, 66)), 8, 17, 'class="title"') if figure.title else ""
     return replace(drawing, body=chain([title], drawing.body))
 
@@ -140,18 +143,21 @@ def _shown(count: int, cell: float, room: float) -> range:
 
 def _gallery(figure: Gallery) -> Drawing:
     count = len(figure.pictures)
-    columns = min(max(count, 1), 10 if count > 8 else 8)
+    # A few pictures are not blown up to the width of a page.
+    columns = min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
-    line = side + (16 if any(picture.caption for picture in figure.pictures) else 4)
+    shapes = [picture.pixels.shape for picture in figure.pictures]
+    tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))
+    line = tall + (20 if any(picture.caption for picture in figure.pictures) else 4)
     top = (TITLE if figure.title else 0) + 8
 
     def one(index: int, picture: Picture) -> str:
         left, above = 8 + index % columns * side, top + index // columns * line
         text = escape(shortened(picture.caption, max(4, round(side / 6.5))))
-        caption = placed(text, left, above + side + 8) if text else ""
+        caption = placed(text, left, above + tall + 12) if text else ""
         return (
             f"<g><title>{said(picture.caption, 200)}</title>"
-            f'<image x="{left:.1f}" y="{above:.1f}" width="{side - 4:.1f}" height="{side - 4:.1f}" '
+            f'<image x="{left:.1f}" y="{above:.1f}" width="{side - 4:.1f}" height="{tall:.1f}" '
             f'image-rendering="pixelated" href="{image_address(picture.pixels)}"/>{caption}</g>'
         )
 

@@ -11,11 +11,12 @@ from rich.text import Text
 from nnctl.figures.blocks import gallery_lines, heat_map_lines
 from nnctl.figures.dots import Dots, marker
 from nnctl.figures.extents import marks, scales_of
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Plane, Points
+from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Plane, Points, Units
 from nnctl.figures.labels import below, fitted
 from nnctl.figures.palette import series
 from nnctl.figures.plane_blocks import plane_lines
 from nnctl.figures.scales import Scale
+from nnctl.figures.units import units_lines
 from nnctl.screen.console import Console
 
 HEIGHT = 20
@@ -49,6 +50,8 @@ def figure_lines(figure: Figure, width: int, height: int = HEIGHT, *, plain: boo
             lines = gallery_lines(figure, width, space, plain=plain)
         case Plane():
             lines = plane_lines(figure, width, space, plain=plain)
+        case Units():
+            lines = [Text(fitted(line, width)) for line in units_lines(figure)]
     for line in lines:
         line.truncate(width)
     return title + lines
@@ -77,7 +80,7 @@ def _chart_lines(chart: Chart, width: int, height: int, *, plain: bool) -> list[
     head = [*legend, *([Text(label, "dim")] if label else [])]
     foot = 2 + bool(chart.x.label)
     lines = max(_LEAST, height - len(head) - foot)
-    names = _names(chart.y, y, lines)
+    names = _names(chart.y, y, lines // 3, lines)
     left = max((Text(text).cell_len for _, text in names), default=0)
     # Where numbers would leave nothing for the curves there are none.
     left = left if left + 10 <= width else 0
@@ -97,7 +100,7 @@ def _chart_lines(chart: Chart, width: int, height: int, *, plain: bool) -> list[
     margin = " " * (left + 1 if left else 0)
     ticks = [
         (float(x.place(np.array([value]))[0]) * (columns - 1) + 0.5, text)
-        for value, text in marks(chart.x, x, max(2, columns // 10))
+        for value, text in _names(chart.x, x, columns // 10, columns // 5)
     ]
     base = Text(margin) + Text(corner + across * columns, "dim")
     under = Text(margin + " " + below(ticks, columns))
@@ -106,10 +109,10 @@ def _chart_lines(chart: Chart, width: int, height: int, *, plain: bool) -> list[
     return [*head, *body, base, under, *named]
 
 
-def _names(axis: Axis, scale: Scale, lines: int) -> list[tuple[float, str]]:
-    """Numbers at an axis of so many lines: one in about three lines, and two at least where there is room."""
-    for most in range(max(2, lines // 3), max(2, lines) + 1):
-        names = [(value, fitted(text, 12)) for value, text in marks(axis, scale, most)]
+def _names(axis: Axis, scale: Scale, usual: int, most: int) -> list[tuple[float, str]]:
+    """Numbers at an axis: about so many as are usual, and two at least where there is room for most of them."""
+    for count in range(max(2, usual), max(2, usual, most) + 1):
+        names = [(value, fitted(text, 12)) for value, text in marks(axis, scale, count)]
         if len(names) > 1:
             break
     return names

@@ -104,7 +104,7 @@ def _derivative(builder: Any, g: Any, y: Any, x: Any, w: Any, **window: Any) -> 
 
 def _arrays(rng: Any) -> tuple[Any, Any, Any, dict[str, Any]]:
     """x, w and y that fit, and the window's attributes."""
-    lengths, window = random_window(rng, dilated=True)
+    lengths, window = random_window(rng)
     kernel = window.pop("size")
     groups, each, filters, batch = (int(n) for n in rng.integers(1, 3, size=4))
     x = rng.standard_normal((batch, *lengths, each * groups))

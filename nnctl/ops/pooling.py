@@ -15,48 +15,47 @@ from nnctl.ops.windows import (
     Padding,
     Sizes,
     cropped,
+    known,
     output_lengths,
     padded,
     padded_shape,
     places,
     random_window,
-    undilated,
+    without_an_element,
 )
 
 
-def _positions(lengths: Any, size: Sizes, stride: Sizes, padding: Padding) -> Sizes:
-    return output_lengths(lengths, size, stride, padding, undilated(size))
-
-
-def _pooled_type(x: TensorType, *, size: Sizes, stride: Sizes, padding: Padding) -> TensorType:
+def _pooled_type(x: TensorType, *, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> TensorType:
     batch, *lengths, channels = x.shape
-    return TensorType((batch, *_positions(lengths, size, stride, padding), channels))
+    return TensorType((batch, *output_lengths(lengths, size, stride, padding, dilation), channels))
 
 
-def _maximum_type(x: TensorType, *, size: Sizes, stride: Sizes, padding: Padding) -> TensorType:
-    if any(max(pair) >= n for pair, n in zip(padding, size)):
-        raise ValueError(f"padding {padding} leaves windows of size {show(size)} without an element")
-    return _pooled_type(x, size=size, stride=stride, padding=padding)
+def _maximum_type(x: TensorType, **window: Any) -> TensorType:
+    pooled = _pooled_type(x, **window)
+    if without_an_element(known(x.shape[1:-1]), **window):
+        raise ValueError(
+            f"padding {window['padding']} leaves windows of size {show(window['size'])} without an element"
+        )
+    return pooled
 
 
-def _unpooled_type(
-    g: TensorType, *_: TensorType, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding
-) -> TensorType:
+def _unpooled_type(g: TensorType, *_: TensorType, lengths: Sizes, **window: Any) -> TensorType:
     batch, *positions, channels = g.shape
-    if _positions(lengths, size, stride, padding) != tuple(positions):
+    size = window["size"]
+    if output_lengths(lengths, **window) != tuple(positions):
         raise ValueError(f"windows of size {show(size)} over {show(lengths)} do not give the positions of {g}")
     return TensorType((batch, *lengths, channels))
 
 
 def _pooled_sample(rng: Any) -> Sample:
-    lengths, window = random_window(rng, dilated=False)
+    lengths, window = random_window(rng, inside=True)
     batch, channels = (int(n) for n in rng.integers(1, 3, size=2))
     return [rng.standard_normal((batch, *lengths, channels))], window
 
 
 def _unpooled_sample(rng: Any) -> Sample:
     (x,), window = _pooled_sample(rng)
-    positions = _positions(x.shape[1:-1], **window)
+    positions = output_lengths(x.shape[1:-1], **window)
     return [rng.standard_normal((x.shape[0], *positions, x.shape[-1]))], {**window, "lengths": x.shape[1:-1]}
 
 
@@ -75,12 +74,12 @@ def _each_place(x: TensorType, *, size: Sizes, **_: Any) -> Any:
     cost=lambda x, **window: _each_place(_pooled_type(x, **window), **window),
     sample=_pooled_sample,
 )
-def sum_pool(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding) -> Any:
+def sum_pool(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
     """The sum over each window; padding counts as 0."""
-    positions = _positions(x.shape[1:-1], size, stride, padding)
+    positions = output_lengths(x.shape[1:-1], size, stride, padding, dilation)
     around = padded(xp, x, padding)
     y = xp.zeros((x.shape[0], *positions, x.shape[-1]), dtype=x.dtype)
-    for _, met in places(size, positions, stride, undilated(size)):
+    for _, met in places(size, positions, stride, dilation):
         y += around[met]
     return y
 
@@ -92,23 +91,25 @@ def sum_pool(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding) -
     cost=_each_place,
     sample=_unpooled_sample,
 )
-def spread_pool(xp: Any, g: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding) -> Any:
+def spread_pool(
+    xp: Any, g: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
+) -> Any:
     """Each number of g added at every place of its window. With stride = size: every pixel repeated."""
     around = xp.zeros(padded_shape((g.shape[0], *lengths, g.shape[-1]), padding), dtype=g.dtype)
-    for _, met in places(size, g.shape[1:-1], stride, undilated(size)):
+    for _, met in places(size, g.shape[1:-1], stride, dilation):
         around[met] += g
     return cropped(around, padding)
 
 
 @op(
     "window_counts",
-    type_rule=lambda *, lengths, size, stride, padding: TensorType((*_positions(lengths, size, stride, padding), 1)),
+    type_rule=lambda *, lengths, **window: TensorType((*output_lengths(lengths, **window), 1)),
     cost=lambda **_: 0,
     sample=lambda rng: ([], _unpooled_sample(rng)[1]),
 )
-def window_counts(xp: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding) -> Any:
+def window_counts(xp: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
     """The number of places of each window that lie inside the input, not in its padding; (*positions, 1)."""
-    return sum_pool(xp, xp.ones((1, *lengths, 1)), size=size, stride=stride, padding=padding)[0]
+    return sum_pool(xp, xp.ones((1, *lengths, 1)), size=size, stride=stride, padding=padding, dilation=dilation)[0]
 
 
 # -- maxima --------------------------------------------------------------------------
@@ -126,12 +127,12 @@ def _maximum_derivative(builder: Any, g: Any, y: Any, x: Any, **window: Any) -> 
     cost=lambda x, **window: _each_place(_pooled_type(x, **window), **window),
     sample=_pooled_sample,
 )
-def max_pool(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding) -> Any:
+def max_pool(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
     """The largest element of each window; padding never is."""
-    positions = _positions(x.shape[1:-1], size, stride, padding)
+    positions = output_lengths(x.shape[1:-1], size, stride, padding, dilation)
     around = padded(xp, x, padding, -math.inf)
     y: Any = None
-    for _, met in places(size, positions, stride, undilated(size)):
+    for _, met in places(size, positions, stride, dilation):
         y = around[met] if y is None else xp.maximum(y, around[met])
     return y
 
@@ -142,13 +143,13 @@ def max_pool(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding) -
     cost=lambda x, **window: _each_place(_pooled_type(x, **window), **window),
     sample=_pooled_sample,
 )
-def maximum_place(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding) -> Any:
+def maximum_place(xp: Any, x: Any, *, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
     """The number of the place inside each window where its largest element is, the first of several."""
-    positions = _positions(x.shape[1:-1], size, stride, padding)
+    positions = output_lengths(x.shape[1:-1], size, stride, padding, dilation)
     around = padded(xp, x, padding, -math.inf)
     result = xp.zeros((x.shape[0], *positions, x.shape[-1]), dtype=int)
     largest: Any = None
-    for place, met in places(size, positions, stride, undilated(size)):
+    for place, met in places(size, positions, stride, dilation):
         if largest is None:
             largest = around[met]
             continue
@@ -182,11 +183,11 @@ def _numpy_places(x: Any, window: dict[str, Any]) -> Any:
     sample=_places_sample,
 )
 def put_into_windows(
-    xp: Any, g: Any, place: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding
+    xp: Any, g: Any, place: Any, *, lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
 ) -> Any:
     """Each number of g added at one place of its window, 0 elsewhere; (batch, *lengths, channels)."""
     around = xp.zeros(padded_shape((g.shape[0], *lengths, g.shape[-1]), padding), dtype=g.dtype)
-    for number, met in places(size, g.shape[1:-1], stride, undilated(size)):
+    for number, met in places(size, g.shape[1:-1], stride, dilation):
         around[met] += xp.where(place == number, g, 0.0)
     return cropped(around, padding)
 
@@ -207,10 +208,12 @@ def _taken_sample(rng: Any) -> Sample:
     cost=lambda x, place, **window: _each_place(place, **window),
     sample=_taken_sample,
 )
-def take_from_windows(xp: Any, x: Any, place: Any, *, size: Sizes, stride: Sizes, padding: Padding) -> Any:
+def take_from_windows(
+    xp: Any, x: Any, place: Any, *, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
+) -> Any:
     """Elements of x at one place of each window; (batch, *positions, channels)."""
     around = padded(xp, x, padding)
     y = xp.zeros(place.shape, dtype=x.dtype)
-    for number, met in places(size, place.shape[1:-1], stride, undilated(size)):
+    for number, met in places(size, place.shape[1:-1], stride, dilation):
         y = xp.where(place == number, around[met], y)
     return y

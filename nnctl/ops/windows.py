@@ -42,9 +42,15 @@ def output_lengths(lengths: Sequence[Dim], size: Sizes, stride: Sizes, padding: 
     return tuple(positions)
 
 
-def undilated(size: Sizes) -> Sizes:
-    """The dilation of a window whose places are neighbours."""
-    return (1,) * len(size)
+def without_an_element(lengths: Sizes, size: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> bool:
+    """True where a window at some position has all of its places in the padding."""
+    positions = output_lengths(lengths, size, stride, padding, dilation)
+    for length, count, step, pair, distance, last in zip(lengths, size, stride, padding, dilation, positions):
+        for start in range(-pair[0], last * step - pair[0], step) if any(pair) else ():
+            first = max(0, -(start // distance))
+            if first >= count or start + first * distance >= length:
+                return True
+    return False
 
 
 def places(size: Sizes, outputs: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[int, tuple[slice, ...]]]:
@@ -78,18 +84,21 @@ def cropped(x: Any, padding: Padding) -> Any:
     return x[(slice(None), *(slice(before, n - after) for n, (before, after) in zip(lengths, padding)))]
 
 
-def random_window(rng: Any, *, dilated: bool) -> tuple[Sizes, dict[str, Any]]:
+def random_window(rng: Any, *, inside: bool = False) -> tuple[Sizes, dict[str, Any]]:
     """Spatial lengths and a window that fits, for the samples of the tests: 1 or 2 axes, all kinds of padding.
 
-    Without dilation, the padding stays below the size, as pooling needs it.
+    inside: whether each window has an element that is not padding, as pooling needs it.
     """
     rank = int(rng.integers(1, 3))
     size = tuple(int(n) for n in rng.integers(1, 4, size=rank))
-    dilation = tuple(int(n) for n in rng.integers(1, 3, size=rank)) if dilated else undilated(size)
+    dilation = tuple(int(n) for n in rng.integers(1, 3, size=rank))
     lengths = tuple(d * (n - 1) + 1 + int(rng.integers(0, 4)) for n, d in zip(size, dilation))
-    most = [3 if dilated else n for n in size]
-    attributes = {
+    window: dict[str, Any] = {
+        "size": size,
         "stride": tuple(int(n) for n in rng.integers(1, 4, size=rank)),
-        "padding": tuple((int(rng.integers(0, m)), int(rng.integers(0, m))) for m in most),
+        "padding": tuple((int(rng.integers(0, 3)), int(rng.integers(0, 3))) for _ in size),
+        "dilation": dilation,
     }
-    return lengths, {**attributes, **({"dilation": dilation} if dilated else {}), "size": size}
+    if inside and without_an_element(lengths, **window):
+        window["padding"] = ((0, 0),) * rank
+    return lengths, window

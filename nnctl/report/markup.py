@@ -11,7 +11,7 @@ from nnctl.figures.figure import Chart, HeatMap, Table, table_of
 from nnctl.figures.parallel import Parallel, parallel_table
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
-from nnctl.report.section import Choice, Drawn, Listed, Part, Prose, Section, Text, Tiles
+from nnctl.report.section import Choice, Drawn, Link, Listed, Part, Place, Prose, Section, Text, Tiles, Ways
 from nnctl.screen.characters import harmless, word
 
 _MOST_ROWS = 400
@@ -28,9 +28,11 @@ class Markup:
     def __init__(self) -> None:
         """Begin with the first name."""
         self._names = count(1)
+        self._section = ""
 
     def section(self, section: Section, name: str, level: int = 3) -> Iterator[str]:
         """A section under a heading of a level. name: that its link leads to."""
+        self._section = name
         yield f'<section id="{name}" aria-labelledby="{name}-title">'
         yield f'<h{level} id="{name}-title">{_words(section.title)}</h{level}>'
         yield from self._parts(section.parts)
@@ -40,7 +42,7 @@ class Markup:
         """The parts in order; figures that follow one another stand in columns."""
         columns = False
         for part in parts:
-            in_column = isinstance(part, Drawn) and not part.wide
+            in_column = _narrow(part)
             if in_column != columns:
                 yield '<div class="columns">' if in_column else "</div>"
                 columns = in_column
@@ -61,7 +63,7 @@ class Markup:
                 yield from self._drawn(part)
             case Listed():
                 closed = part.folded or len(part.table.rows) > _OPEN_ROWS
-                yield from _folded(part.caption, _table(part.table, part.caption), closed)
+                yield from _folded(part.caption, _table(part.table, part.caption, self._section), closed)
             case Text():
                 text = f'<pre tabindex="0"><code>{escape(harmless(part.text))}</code></pre>'
                 if part.folded:
@@ -70,6 +72,13 @@ class Markup:
                     yield f'<p class="caption">{_words(part.caption)}</p>{text}'
             case Choice():
                 yield from self._choice(part)
+            case Ways():
+                ways = (f'<a href="#{escape(name)}">{_words(words)}</a>' for words, name in part.ways)
+                yield f'<p class="ways">{" ".join(ways)}</p>'
+            case Place():
+                yield f'<div id="{self._section}-{part.name}">'
+                yield from self._parts(part.parts)
+                yield "</div>"
 
     def _drawn(self, part: Drawn) -> Iterator[str]:
         title = part.figure.title or "Figure"
@@ -83,7 +92,7 @@ class Markup:
         elif table is None and isinstance(part.figure, Parallel):
             table = parallel_table(part.figure)
         if table is not None:
-            yield from _folded(f"Numbers: {title}", _table(table, title), True)
+            yield from _folded(f"Numbers: {title}", _table(table, title, self._section), True)
         yield "</figure>"
 
     def _choice(self, part: Choice) -> Iterator[str]:
@@ -107,9 +116,17 @@ def _folded(caption: str, content: Iterator[str] | list[str], closed: bool) -> I
     yield "</details>"
 
 
-def _table(table: Table, caption: str) -> Iterator[str]:
+def _narrow(part: Part) -> bool:
+    """True of what stands in a column."""
+    return all(map(_narrow, part.parts)) if isinstance(part, Place) else isinstance(part, Drawn) and not part.wide
+
+
+def _table(table: Table, caption: str, section: str) -> Iterator[str]:
+    """A table. section: the name of its own, where links of its cells lead."""
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{_words(caption)}"><table><thead><tr>'
-    yield from (f'<th scope="col">{_words(head)}</th>' for head in table.columns)
+    for column, head in enumerate(table.columns):
+        numeric = any(_is_number(row[column]) for row in table.rows[:1])
+        yield f'<th scope="col"{' class="n"' if numeric else ""}>{_words(head)}</th>'
     yield "</tr></thead><tbody>"
     rows = table.rows
     shown = rows if len(rows) <= _MOST_ROWS else (*rows[: _MOST_ROWS // 2], *rows[-_MOST_ROWS // 2 :])
@@ -119,15 +136,22 @@ def _table(table: Table, caption: str) -> Iterator[str]:
             yield f'<tr><td colspan="{len(table.columns)}">{words}</td></tr>'
         yield "<tr>"
         for column, value in enumerate(row):
-            kind = ' class="n"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+            kind = ' class="n"' if _is_number(value) else ""
             tag = "th" if column == 0 and not kind else "td"
-            yield f"<{tag}{' scope=row' if tag == 'th' else ''}{kind}>{_cell(value)}</{tag}>"
+            yield f"<{tag}{' scope=row' if tag == 'th' else ''}{kind}>{_cell(value, section)}</{tag}>"
         yield "</tr>"
     yield "</tbody></table></div>"
 
 
-def _cell(value: Any) -> str:
+def _is_number(value: Any) -> bool:
+    """True of what stands at the right of its column."""
+    return isinstance(value, int | float | Link) and not isinstance(value, bool)
+
+
+def _cell(value: Any, section: str = "") -> str:
     match value:
+        case Link():
+            return f'<a href="#{section}-{value.place}">{_words(value.text, _CELL)}</a>'
         case None:
             return "–"
         case bool():

@@ -45,6 +45,14 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads to a place of the same section."""
+
+    text: str
+    place: str
+
+
+@dataclass(frozen=True)
 class Listed:
     """A table under a caption. folded: closed until it is opened; else long tables alone are."""
 
@@ -70,7 +78,22 @@ class Choice:
     options: tuple[tuple[str, tuple[Part, ...]], ...]
 
 
-Part: TypeAlias = Prose | Tiles | Drawn | Listed | Text | Choice
+@dataclass(frozen=True)
+class Ways:
+    """Ways to other sections of the page: what each is called, and the name of the section, c<chapter>-<section>."""
+
+    ways: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Parts that links of the same section lead to by a name: letters, digits and hyphens."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+
+Part: TypeAlias = Prose | Tiles | Drawn | Listed | Text | Choice | Place | Ways
 
 
 @dataclass(frozen=True)

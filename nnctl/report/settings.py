@@ -117,7 +117,7 @@ def _over(axis: analysis.Axis, measured: Sequence[Standing]) -> np.ndarray[tuple
 
 
 def _cells(axis: analysis.Axis) -> Iterator[str]:
-    """What is written at each cell of an axis."""
+    """Names of the cells of an axis."""
     if axis.edges is not None:
         for low, high in zip(axis.edges, axis.edges[1:]):
             yield f"{float(f'{low:.2g}'):g}–{float(f'{high:.2g}'):g}"

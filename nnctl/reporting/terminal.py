@@ -77,7 +77,7 @@ class MessageSink:
                 f"{event.folder}: this run is finished; --resume with more --epochs goes on, unless it stopped early"
             )
         epochs = summary["epochs"]
-        words = f"{epochs:g} epoch{_s(epochs)} in {_duration(summary['seconds'])}"
+        words = f"{epochs:g} epoch{_s(epochs)} in {duration(summary['seconds'])}"
         row = summary["test"] or summary["last"] or {}
         prefix = next((split for split in ("test_", "validation_") if _measured(row, split)), "train_")
         numbers = [f"{name.replace('_', ' ')} {show(value)}" for name, value in row.items() if name.startswith(prefix)]
@@ -249,7 +249,8 @@ def show(value: Value) -> str:
     return f"{value:.2e}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in the units that say enough."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)

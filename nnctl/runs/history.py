@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from nnctl.runs.folder import RUNS, RunFolder, is_sweep
 from nnctl.runs.lock import is_locked
 from nnctl.runs.records import Row
 from nnctl.runs.rows import evaluations, layer_rows
+
+_LOGGER = logging.getLogger(__name__)
 
 State: TypeAlias = Literal["finished", "training", "unfinished"]
 """Unfinished: nobody trains it, and it has no summary; --resume goes on with it."""
@@ -44,9 +48,26 @@ class History:
         """The columns of the rows, in their order."""
         return list(self.rows[0]) if self.rows else []
 
+    @property
+    def monitor(self) -> str | None:
+        """The column that the run monitors; None where that is none, or no row tells yet."""
+        if self.summary is not None:
+            column: str | None = self.summary["monitor"]
+            return column
+        return monitored(self.spec, self.columns)
+
     def layers(self) -> list[Row]:
         """The rows on its layers so far, none where they are not watched. Raises RunError where they are damaged."""
         return layer_rows(self.run)
+
+
+def monitored(spec: dict[str, Any], columns: list[str]) -> str | None:
+    """The column that a run of a resolved spec monitors whose rows have some columns."""
+    stopping = spec["schedule"]["early_stopping"]
+    if stopping is not None:
+        column: str = stopping["monitor"]
+        return column
+    return next((column for column in ("validation_accuracy", "validation_cost") if column in columns), None)
 
 
 def read_history(run: RunFolder) -> History:
@@ -55,9 +76,16 @@ def read_history(run: RunFolder) -> History:
     Raises RunError where there is no run, or a file of it is damaged.
     """
     spec = yaml.load(run.read_spec(), Loader=yaml.CSafeLoader)
-    summary = run.finished()
-    state: State = "finished" if summary is not None else "training" if is_locked(run.metrics) else "unfinished"
+    state, summary = state_of(run)
     return History(run, state, spec, run.read_origin(), evaluations(run), summary)
+
+
+def state_of(run: RunFolder) -> tuple[State, dict[str, Any] | None]:
+    """The state of a run, and its summary where it is finished. Raises RunError where that is damaged."""
+    # In this order: who trains lets go of the lock once the summary is there.
+    trains = is_locked(run.metrics)
+    summary = run.finished()
+    return "finished" if summary is not None else "training" if trains else "unfinished", summary
 
 
 def histories(folder: Path) -> Iterator[History | tuple[RunFolder, RunError]]:
@@ -72,8 +100,12 @@ def histories(folder: Path) -> Iterator[History | tuple[RunFolder, RunError]]:
             yield run, error
 
 
-def runs_below(folder: Path) -> Iterator[RunFolder]:
-    """The run folders at `folder` and below it, in the order of their paths; links are not followed."""
+def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[RunFolder]:
+    """The run folders at `folder` and below it, in the order of their paths; links are not followed.
+
+    left_out: where given, sweeps below `folder` are put there, and their trials are left out.
+    A folder that may not be read is logged. Raises RunError where there is no `folder`.
+    """
     run = RunFolder(folder)
     if run.exists():
         yield run
@@ -83,6 +115,20 @@ def runs_below(folder: Path) -> Iterator[RunFolder]:
             f"{folder}: there is no such folder\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one"
         )
     hidden = {"ended", "proposals"} if is_sweep(folder) else set()
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not entry.is_symlink() and entry.name not in hidden and not entry.name.startswith("."):
-            yield from runs_below(entry)
+    for path in _folders(folder):
+        if path.name in hidden:
+            continue
+        if left_out is not None and is_sweep(path):
+            left_out.append(path)
+        else:
+            yield from runs_below(path, left_out)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")]
+    except OSError as error:
+        _LOGGER.warning("%s: cannot be read: %s", folder, error.strerror)
+        return []
+    return [folder / name for name in sorted(names)]

@@ -119,13 +119,22 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """Start from the weights of another run. They are read once; later changes of that run change nothing."""
+    """Start from the weights of another run, or of a file. They are read once; later changes of it change nothing."""
 
     run: Annotated[
-        NonEmptyStr, "its folder; of numbered runs the latest, of a sweep the best trial; relative to the spec"
-    ]
+        NonEmptyStr | None, "its folder; of numbered runs the latest, of a sweep the best trial; relative to the spec"
+    ] = None
     checkpoint: Annotated[
         Literal["best", "last"] | None, "which of its weights; those that it ended with if absent"
+    ] = None
+    file: Annotated[
+        NonEmptyStr | None, "in place of a run: .safetensors, or Keras's .weights.h5 or .keras; relative to the spec"
+    ] = None
+    rename: Annotated[
+        dict[str, NonEmptyStr], "names of the file, or beginnings of them, and what they are called here"
+    ] = field(default_factory=dict)
+    layout: Annotated[
+        Literal["torch", "keras", "nnctl"] | None, "whose shapes and order the file has; recognized if absent"
     ] = None
     layers: Annotated[
         Annotated[tuple[NonEmptyStr, ...], MinLen(1)] | None, "the layers that start from it; all if absent"
@@ -143,7 +152,7 @@ class Spec:
     convention: Annotated[Convention, "whose rule holds where libraries differ"] = "torch"
     data: Annotated[DataSource, "where examples come from"]
     layers: Annotated[tuple[Layer, ...], MinLen(1), "the net, from input to output"]
-    from_: Annotated[Transfer | None, "another run whose weights this one starts from"] = None
+    from_: Annotated[Transfer | None, "another run, or a file, whose weights this one starts from"] = None
     pretraining: Annotated[Pretraining | None, "layers that learn first, without targets"] = None
     cost: Annotated[Cost, "what training makes small"]
     initializer: Annotated[Initializer | None, "of every weight; by convention if absent"] = None

@@ -1,12 +1,16 @@
-"""The start of a run from the weights of another."""
+"""The start of a run from the weights of another, or of a file."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nnctl.engine.engine import Engine
-from nnctl.errors import RunError, SpecError
+from nnctl.errors import RunError, ShapeError, SpecError, UsageError
 from nnctl.graph import interface
 from nnctl.ops.shapes import resolve
 from nnctl.runs.checkpoints import FolderStore
@@ -15,17 +19,21 @@ from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.document import Transfer
 from nnctl.spec.load import Loaded
 
+log = logging.getLogger(__name__)
+
 
 def transfer(loaded: Loaded, engine: Engine) -> None:
     """Give the engine the weights that the spec's `from` names; nothing where it has none.
 
     Taken are the parameters of the layers, and what these carry from step to step but for
     what has an entry for each example of a batch. The optimizer starts anew, and the
-    statistics of the inputs stay those of this run's data.
-    Raises RunError where there is no such run, SpecError where its arrays are not this net's.
+    statistics of the inputs stay those of this run's data. Of a file, which layers it gave is logged.
+    Raises SpecError where there is no such run or file, or its arrays are not this net's.
     """
     asked = loaded.spec.from_
-    if asked is None:
+    if asked is not None and asked.file is not None:
+        engine.assign(_of_file(loaded, engine, asked, asked.file))
+    if asked is None or asked.run is None:
         return
     try:
         folder = find(loaded.folder / asked.run)
@@ -37,11 +45,8 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
     saved = checkpoint.tensors
     _check_tokens(loaded, engine, asked, checkpoint.progress["signature"]["vocabulary"], str(folder.path))
     _check_columns(loaded, engine, asked, checkpoint.progress["signature"].get("embedded", ()), str(folder.path))
-    parameters = engine.parameters
-    states = engine.network.structure.states
-    fixed = {n: resolve(s.value.shape, {}) for n, s in states.items() if not s.value.batched}
     taken = {}
-    for array, shape in (parameters | fixed).items():
+    for array, shape in _shapes(engine).items():
         layer = array.partition(".")[0]
         if asked.layers is not None and layer not in asked.layers:
             continue
@@ -55,6 +60,37 @@ def transfer(loaded: Loaded, engine: Engine) -> None:
             )
         taken[array] = saved[array]
     engine.assign(taken)
+
+
+def _shapes(engine: Engine) -> dict[str, tuple[int, ...]]:
+    """Shapes of what a net starts with: parameters, and what layers keep but for an entry for each example."""
+    states = engine.network.structure.states
+    return engine.parameters | {n: resolve(s.value.shape, {}) for n, s in states.items() if not s.value.batched}
+
+
+def _of_file(loaded: Loaded, engine: Engine, asked: Transfer, name: str) -> dict[str, NDArray[np.float32]]:
+    """Arrays of the net from a file of weights."""
+    from nnctl.weights.files import read_weights
+    from nnctl.weights.reading import Reading
+    from nnctl.weights.turning import LAYOUTS, WeightedLayers, weighted_layers
+
+    def layers(layout: str) -> WeightedLayers:
+        return weighted_layers(engine.network.spec, engine.network.signature, LAYOUTS[layout])
+
+    place = "from"
+    try:
+        file = read_weights(loaded.folder / name)
+        taken = Reading(file, layers, _shapes(engine), asked.layers, asked.rename).take(asked.layout)
+    except ShapeError as error:
+        raise loaded.error(error.path or place, error.message, hint=error.hint) from error
+    except UsageError as error:
+        message, _, hint = str(error).partition("\n")
+        raise loaded.error("from.file", message, hint=hint.strip()) from error
+    log.info("%s: %s layout (%s)", file.path, taken.layout, taken.why)
+    log.info("  taken: %s", "; ".join(f"{layer} from {', '.join(names)}" for layer, names in taken.layers.items()))
+    if taken.left:
+        log.info("  left: %s", ", ".join(taken.left))
+    return taken.arrays
 
 
 def _check_tokens(loaded: Loaded, engine: Engine, asked: Transfer, theirs: Sequence[str] | None, run: str) -> None:

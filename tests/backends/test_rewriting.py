@@ -212,12 +212,16 @@ def pooled(**window: Any) -> Build:
 
 
 WINDOWS = {
-    "fours": ((6, 4), {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}),
-    "a row and a column left over": ((5, 7), {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}),
-    "overlapping": ((5, 6), {"size": (3, 2), "stride": (2, 1), "padding": ((0, 0), (0, 0))}),
-    "padded": ((5, 4), {"size": (2, 3), "stride": (2, 2), "padding": ((1, 0), (1, 1))}),
-    "apart": ((7, 7), {"size": (2, 2), "stride": (3, 3), "padding": ((0, 0), (0, 0))}),
-    "one axis": ((9,), {"size": (2,), "stride": (2,), "padding": ((0, 0),)}),
+    "fours": ((6, 4), {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}),
+    "a row and a column left over": (
+        (5, 7),
+        {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)},
+    ),
+    "overlapping": ((5, 6), {"size": (3, 2), "stride": (2, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}),
+    "padded": ((5, 4), {"size": (2, 3), "stride": (2, 2), "padding": ((1, 0), (1, 1)), "dilation": (1, 1)}),
+    "apart": ((7, 7), {"size": (2, 2), "stride": (3, 3), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}),
+    "dilated": ((7, 8), {"size": (2, 3), "stride": (1, 2), "padding": ((2, 1), (1, 3)), "dilation": (3, 2)}),
+    "one axis": ((9,), {"size": (2,), "stride": (2,), "padding": ((0, 0),), "dilation": (1,)}),
 }
 
 
@@ -242,7 +246,7 @@ def test_pooling_and_its_gradient_are_the_reference_bodies(lengths, window, chan
 @pytest.mark.parametrize("place", range(4))
 @pytest.mark.parametrize("lengths", [(4, 4), (5, 5)])
 def test_the_largest_of_a_window_with_a_nan_is_nan(place, lengths):
-    window = {"size": (2, 2), "stride": (2, 2), "padding": ((0, lengths[0] % 2),) * 2}
+    window = {"size": (2, 2), "stride": (2, 2), "padding": ((0, lengths[0] % 2),) * 2, "dilation": (1, 1)}
     graph = graph_of(lambda builder, x: {"y": builder.apply("max_pool", x, **window)}, (BATCH, *lengths, 17))
     arrays = arrays_of(graph, 2)
     arrays["x0"][1, 2 + place // 2, place % 2, 16] = np.nan

@@ -42,6 +42,7 @@ def test_values() -> None:
     np.testing.assert_allclose(Selu().body(XP, z)[2], 2 * 1.0507009873554805)
     np.testing.assert_array_equal(Relu6().body(XP, z), [0, 0, 2, 6])
     np.testing.assert_allclose(HardSigmoid().body(XP, z), [1 / 6, 0.5, 5 / 6, 1])
+    np.testing.assert_allclose(HardSigmoid(slope=0.2, offset=0.4).body(XP, np.array([-2.0, 1.0, 3.0])), [0, 0.6, 1])
     np.testing.assert_allclose(Gelu().body(XP, z)[2], 2 * 0.5 * (1 + math.erf(math.sqrt(2))))
     np.testing.assert_allclose(Gelu(approximate="tanh").body(XP, z)[2], 1.954597694087775)
 

@@ -235,3 +235,11 @@ def test_residual_must_keep_the_shape() -> None:
     assert found.message == (
         "residual adds its input (batch, 3) to what its layers give, (batch, 2): the shapes must be equal"
     )
+
+
+def test_flatten_joins_the_axes_from_one_on() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4, 1)
+    for axis in (1, 2, 3, -1, -2):
+        np.testing.assert_array_equal(output(Flatten(axis=axis), x), x.reshape(*x.shape[:axis], -1))
+    for axis in (0, 4, -4):
+        assert "is no axis of an example's features" in str(error(Flatten(axis=axis), x))

@@ -10,9 +10,18 @@ from graph_bench import Bench
 
 from nnctl.components.base import Layer
 from nnctl.components.initializers import Zeros
-from nnctl.components.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from nnctl.components.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from nnctl.components.layers.normalization import BatchNorm, LayerNorm
-from nnctl.components.layers.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, L2Pool, MaxPool, Upsample
+from nnctl.components.layers.pooling import (
+    AveragePool,
+    GlobalAveragePool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    L2Pool,
+    LpPool,
+    MaxPool,
+    Upsample,
+)
 from nnctl.components.layers.spatial import padding_pairs
 from nnctl.errors import ShapeError
 
@@ -74,6 +83,8 @@ def test_same_gives_the_length_over_the_stride_rounded_up(convention: str, lengt
             ((before, after),) = padding_pairs("it", "same", (length,), (reach,), (stride,), convention)
             assert (before + length + after - reach) // stride + 1 == -(-length // stride)
             assert 0 <= after - before <= 1
+            (lower,) = padding_pairs("it", "same_lower", (length,), (reach,), (stride,), convention)
+            assert lower == (after, before)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -161,10 +172,54 @@ def test_global_pools() -> None:
     np.testing.assert_array_equal(output(GlobalMaxPool(), x), x.max(axis=(1, 2)))
 
 
+def by_places(x: Any, size: Any, stride: Any, dilation: Any, counts: Any) -> Any:
+    """The largest and the mean of each window over a volume (depth, height, width), place by place."""
+    largest, mean = np.empty(counts), np.empty(counts)
+    for p in np.ndindex(*counts):
+        met = [tuple(np.multiply(p, stride) + np.multiply(k, dilation)) for k in np.ndindex(*size)]
+        numbers = [x[at] for at in met if np.all(np.less(at, x.shape))]
+        largest[p], mean[p] = max(numbers), sum(numbers) / len(numbers)
+    return largest, mean
+
+
+def test_pools_of_volumes_whose_last_windows_reach_over_the_end() -> None:
+    x = np.random.default_rng(5).standard_normal((1, 5, 6, 7, 1))
+    size, stride, dilation = (2, 3, 2), (2, 1, 3), (2, 1, 2)
+    largest, mean = by_places(x[0, ..., 0], size, stride, dilation, (2, 4, 3))
+    fields = {"size": size, "stride": stride, "dilation": dilation, "ceil_mode": True}
+    np.testing.assert_array_equal(output(MaxPool(**fields), x)[0, ..., 0], largest)
+    np.testing.assert_allclose(output(AveragePool(**fields), x)[0, ..., 0], mean)
+
+
+def test_a_convolution_of_volumes_is_the_sum_over_its_field() -> None:
+    rng = np.random.default_rng(6)
+    x, weight = rng.standard_normal((2, 6, 4, 5, 4)), rng.standard_normal((2, 3, 2, 2, 6))
+    layer = Conv3d(filters=6, kernel=(2, 3, 2), stride=(2, 1, 2), padding=(2, 1, 0), dilation=(3, 1, 1), groups=2,
+                   bias=False)  # fmt: skip
+    found = output(layer, x, weight=weight)
+    around = np.pad(x, ((0, 0), (2, 2), (1, 1), (0, 0), (0, 0)))
+    assert found.shape == (2, 4, 4, 2, 6)
+    for d, h, w, f in np.ndindex(*found.shape[1:]):
+        field = around[:, 2 * d : 2 * d + 4 : 3, h : h + 3, 2 * w : 2 * w + 2, f // 3 * 2 : f // 3 * 2 + 2]
+        np.testing.assert_allclose(found[:, d, h, w, f], (field * weight[..., f]).sum(axis=(1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 4.0, 7.0, 9.0])
+def test_norms_of_windows(p: float) -> None:
+    x = np.random.default_rng(7).standard_normal((2, 6, 4))
+    pairs = x.reshape(2, 3, 2, 4)
+    np.testing.assert_allclose(output(LpPool(p=p), x), np.linalg.norm(pairs, p, axis=2))
+    np.testing.assert_allclose(output(GlobalLpPool(p=p), x), np.linalg.norm(x, p, axis=1))
+    np.testing.assert_array_equal(output(LpPool(p=p), np.zeros((1, 4, 1))), np.zeros((1, 2, 1)))
+
+
 def test_upsampling() -> None:
     x = np.array([0.0, 4.0]).reshape(1, 2, 1)
     np.testing.assert_array_equal(output(Upsample(factor=2), x).ravel(), [0, 0, 4, 4])
     np.testing.assert_array_equal(output(Upsample(factor=2, interpolation="bilinear"), x).ravel(), [0, 1, 3, 4])
+    volume = np.arange(8.0).reshape(1, 2, 2, 2, 1)
+    expected = volume.repeat(2, axis=1).repeat(3, axis=3)
+    np.testing.assert_array_equal(output(Upsample(factor=(2, 1, 3)), volume), expected)
     assert output(Upsample(factor=(1, 3), interpolation="bilinear"), RAMP).shape == (1, 4, 12, 1)
 
 
@@ -281,6 +336,24 @@ def test_layer_norm(convention: str) -> None:
             "  give size as one number",
         ),
         (
+            MaxPool(size=(2, 2, 2)),
+            (2, 8, 8, 3),
+            "it: max_pool has size [2, 2, 2] for depth, height and width, but its input has height and width\n"
+            "  give size as one number or as [height, width]",
+        ),
+        (
+            AveragePool(size=3, dilation=4, padding=4),
+            (2, 3, 3),
+            "it: average_pool has dilation (4,) and padding on its input (batch, 3, 3), which is only (3,): "
+            "a window in the padding alone has nothing to pool\n  use a dilation that is no longer than the input",
+        ),
+        (
+            Conv2d(filters=2, kernel=5),
+            (2, 4, 8, 8, 3),
+            "it: conv2d reads an image (batch, height, width, channels), found shape (batch, 4, 8, 8, 3)\n"
+            "  use conv3d on volumes, or put a reshape layer before it that joins two axes",
+        ),
+        (
             MaxPool(size=3),
             (2, 2, 2, 3),
             "it: max_pool has a window that reaches over (3, 3), its input (batch, 2, 2, 3) is only (2, 2)\n"
@@ -320,6 +393,8 @@ def test_refusals(layer: Layer, shape: tuple[int, ...], words: str) -> None:
         (ConvTranspose1d(filters=3, kernel=1, stride=2, padding="same", output_padding=1), ["output_padding"]),
         (MaxPool(size=(2, 3), padding=2), ["padding"]),
         (AveragePool(size=(2, 3), padding=(1, 2)), []),
+        (MaxPool(size=2, dilation=3, padding=3), []),
+        (MaxPool(size=(1, 2, 3), padding=(1, 1, 1)), ["padding"]),
         (BatchNorm(scale=False, scale_initializer=Zeros()), ["scale_initializer"]),
         (LayerNorm(shift=False, shift_initializer=Zeros()), []),
     ],

@@ -19,6 +19,8 @@ from nnctl.figures.figure import (
     Picture,
     Plane,
     Points,
+    Unit,
+    Units,
     table_of,
 )
 from nnctl.figures.svg import svg_of
@@ -43,6 +45,12 @@ FIGURES: dict[str, Figure] = {
         np.array([[1.0, np.nan], [-1, 2]]),
         contours=(0.5,),
         marks=Marks(np.array([0.2, np.nan]), np.array([0.2, 0.4]), np.array([1.0, 2.0])),
+    ),
+    "units": Units(
+        HOSTILE,
+        (HOSTILE, "b"),
+        ((Unit(HOSTILE, HOSTILE), Unit()), (Unit("1"),)),
+        (np.array([[0.5], [np.nan]]),),
     ),
     "plane of classes": Plane(
         HOSTILE,

@@ -17,7 +17,7 @@ from nnctl.graph.pooling import pool_first
 from nnctl.ops.shapes import BATCH
 
 Build = Callable[[Any, Any, Any, Any], Any]
-WINDOW = {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0))}
+WINDOW = {"size": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 
 
 def relu(builder: Any, z: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnctl.figures.figure import Axis, Chart, Curve, Gallery, Picture, Table
 from nnctl.report.page import page
-from nnctl.report.section import Chapter, Choice, Drawn, Listed, Prose, Section, Text, Tiles
+from nnctl.report.section import Chapter, Choice, Drawn, Link, Listed, Place, Prose, Section, Text, Tiles
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'\x1b[31m\u202e" + "x" * 10_000
 X = np.arange(3.0)
@@ -22,6 +22,8 @@ PARTS = (
     Listed(HOSTILE, Table((HOSTILE, "b"), ((HOSTILE, None), ("c", True)))),
     Text(HOSTILE, HOSTILE),
     Text("folded", HOSTILE, folded=True),
+    Listed("links", Table(("a", "b"), ((Link(HOSTILE, "there"), 1),))),
+    Place("there", (Prose(HOSTILE),)),
     Choice(HOSTILE, ((HOSTILE, (Drawn(CHART, listed=True),)), ("other", (Prose("behind"),)))),
 )
 VOID = ("meta", "input", "img", "br")
@@ -65,6 +67,8 @@ def test_every_part_is_escaped_cut_and_whole() -> None:
     assert found.events == []
     assert "img" not in found.tags
     assert len(found.names) == len(set(found.names))
+    assert all(link in found.names for link in re.findall('href="#([^"]*)"', text))
+    assert 'href="#c0-0-there"' in text
     assert not {"\x1b", "\u202e"} & set(text)
     # But for the two texts that are shown as they are written, 10,000 characters never stand together.
     assert max(map(len, re.findall("x+", text))) > 9_000

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.lock import Lock
 from nnctl.sweep.executors import choice, dask, queues, remote
 from nnctl.sweep.executors.choice import open_executor
+from nnctl.sweep.executors.contract import TrialTask
+from nnctl.sweep.executors.dask import DaskWorkers
 from nnctl.sweep.executors.local import LocalProcesses
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import run
@@ -289,3 +292,29 @@ def test_a_queue_of_jobs_lends_the_workers(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     found = study("found", "sweep.seeds=2", "schedule.epochs=2")
     assert [result.status for result in trained(found, "slurm.yaml")] == ["finished"] * 2
+
+
+class Deserted:
+    """A client of a scheduler that takes every trial and has no worker."""
+
+    status = "running"
+
+    def nthreads(self) -> dict[str, int]:
+        return {}
+
+    def run(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {}
+
+    def submit(self, *_: Any, key: str, **__: Any) -> Any:
+        return SimpleNamespace(key=key, add_done_callback=lambda callback: None)
+
+
+def test_trials_that_wait_without_a_worker_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    found = study("found")
+    found.claim()
+    executor = DaskWorkers(found, Deserted(), "dask://there", jobs=1)  # type: ignore[arg-type]
+    executor.give(TrialTask(0, (), found.folder / "0000"))
+    for _ in range(3):
+        assert not executor.outcomes(0.01)
+    told = [record.message for record in caplog.records if "no worker" in record.message]
+    assert told == ["dask://there: no worker is there: trials wait for one"]

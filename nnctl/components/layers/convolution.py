@@ -15,10 +15,14 @@ from nnctl.components.layers.shapes import numbers, show
 from nnctl.components.layers.spatial import (
     CONVENTION_WORDS,
     PADDING_WORDS,
+    AnyPadding,
     Padding,
     Padding1d,
+    Padding3d,
     Pairs,
+    PerAnyAxis,
     PerAxis,
+    PerAxis3d,
     Window,
     check_fit,
     padding_pairs,
@@ -26,6 +30,7 @@ from nnctl.components.layers.spatial import (
     reach_of,
     spatial,
 )
+from nnctl.components.layers.volumes import convolution
 from nnctl.components.registry import Problem, register
 from nnctl.errors import ShapeError
 
@@ -36,18 +41,18 @@ _EXTRA_WORDS = "zeros after the end, that an input longer by less than a stride 
 
 @dataclass(frozen=True, kw_only=True)
 class _Convolving(Layer):
-    """Base of convolutions and their transposes. The fields are those of images; 1-D layers narrow them.
+    """Base of convolutions and their transposes, whose fields layers narrow to their number of axes.
 
     As in the libraries, the fans are the last two axes of the weights times the positions of the kernel.
     """
 
-    rank: ClassVar[int] = 2
+    rank: ClassVar[int]
 
     filters: Annotated[PositiveInt, "how many feature maps"]
-    kernel: Annotated[PerAxis, "size of the local receptive field, one number or [height, width]"]
-    stride: Annotated[PerAxis, "how far the field moves, one number or [height, width]"] = 1
-    padding: Annotated[Padding, PADDING_WORDS] = "valid"
-    dilation: Annotated[PerAxis, "how far the inputs of one field lie apart"] = 1
+    kernel: Annotated[PerAnyAxis, "size of the local receptive field"]
+    stride: Annotated[PerAnyAxis, "how far the field moves"] = 1
+    padding: Annotated[AnyPadding, PADDING_WORDS] = "valid"
+    dilation: Annotated[PerAnyAxis, "how far the inputs of one field lie apart"] = 1
     groups: Annotated[PositiveInt, "the filters of a group see the channels of that group alone"] = 1
     activation: Annotated[Activation, "f in a = f(z)"] = _LINEAR
     bias: Annotated[bool, "whether each filter has a bias"] = True
@@ -131,7 +136,7 @@ class _Convolution(_Convolving):
     def convolve(self, builder: Builder, x: Any, weight: Any, lengths: Window) -> Any:
         pairs = self._pairs(lengths)
         check_fit(self.type, "kernel", x, self._reach(), pairs)
-        return builder.apply("convolution", x, weight, **self._window(pairs))
+        return convolution(builder, x, weight, self._window(pairs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +149,7 @@ class _ConvTranspose(_Convolving):
 
     formula = "z[p·stride + k·dilation, f] = Σ_p,c x[p, c]·w[k, f, c] + b[f], a = f(z)"
 
-    padding: Annotated[Padding, _CUT_WORDS] = "valid"
+    padding: Annotated[AnyPadding, _CUT_WORDS] = "valid"
     output_padding: Annotated[NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt], _EXTRA_WORDS] = 0
 
     def connections(self, channels: int) -> tuple[int, int]:
@@ -202,6 +207,13 @@ class Conv2d(_Convolution):
 
     example = "{type: conv2d, filters: 20, kernel: 5, padding: same, activation: relu}"
 
+    rank = 2
+
+    kernel: Annotated[PerAxis, "size of the local receptive field, one number or [height, width]"]
+    stride: Annotated[PerAxis, "how far the field moves, one number or [height, width]"] = 1
+    padding: Annotated[Padding, PADDING_WORDS] = "valid"
+    dilation: Annotated[PerAxis, "how far the inputs of one field lie apart"] = 1
+
 
 @register("layer", "conv1d")
 class Conv1d(_Convolution):
@@ -223,6 +235,26 @@ class Conv1d(_Convolution):
     dilation: Annotated[PositiveInt, "how far the inputs of one field lie apart"] = 1
 
 
+@register("layer", "conv3d")
+class Conv3d(_Convolution):
+    """Convolution over volumes: (batch, depth, height, width, channels) → (batch, *positions, filters).
+
+    Parameters: `weight` (kernel_d, kernel_h, kernel_w, channels/groups, filters), `bias` (filters,).
+
+    First values where neither layer nor spec names an initializer: torch, all U(±1/√fan_in); keras, Glorot's
+    uniform weights, zero biases; book, weights N(0, 1/fan_in), biases N(0, 1).
+    """
+
+    example = "{type: conv3d, filters: 8, kernel: 3, padding: same, activation: relu}"
+
+    rank = 3
+
+    kernel: Annotated[PerAxis3d, "size of the local receptive field, one number or [depth, height, width]"]
+    stride: Annotated[PerAxis3d, "how far the field moves, one number or [depth, height, width]"] = 1
+    padding: Annotated[Padding3d, PADDING_WORDS] = "valid"
+    dilation: Annotated[PerAxis3d, "how far the inputs of one field lie apart"] = 1
+
+
 @register("layer", "conv_transpose2d")
 class ConvTranspose2d(_ConvTranspose):
     """The transpose of conv2d, which enlarges: (batch, rows, columns, channels) → (batch, height, width, filters).
@@ -232,6 +264,13 @@ class ConvTranspose2d(_ConvTranspose):
     """
 
     example = "{type: conv_transpose2d, filters: 8, kernel: 4, stride: 2}"
+
+    rank = 2
+
+    kernel: Annotated[PerAxis, "size of the local receptive field, one number or [height, width]"]
+    stride: Annotated[PerAxis, "how far the field moves, one number or [height, width]"] = 1
+    padding: Annotated[Padding, _CUT_WORDS] = "valid"
+    dilation: Annotated[PerAxis, "how far the outputs of one field lie apart"] = 1
 
 
 @register("layer", "conv_transpose1d")

@@ -17,15 +17,25 @@ from nnctl.errors import ShapeError
 
 @register("layer", "flatten")
 class Flatten(Layer):
-    """All features of an example in one row: (batch, 28, 28, 1) → (batch, 784)."""
+    """All features of an example in one row, or those from an axis on: (batch, 28, 28, 1) → (batch, 784)."""
 
-    formula = "(batch, d₁, …, d_k) → (batch, d₁·…·d_k)"
+    formula = "(batch, d₁, …, d_k) → (batch, d₁, …, d_{axis−1}, d_axis·…·d_k)"
     transparent = True
+
+    axis: Annotated[int, "the first of those that are joined, of which the batch's is 0; from the end if below 0"] = 1
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = one(self.type, inputs)
-        batch, *features = x.shape
-        return builder.apply("reshape", x, shape=(batch, math.prod(features)))
+        rank = len(x.shape)
+        axis = self.axis + rank if self.axis < 0 else self.axis
+        if not 1 <= axis < max(rank, 2):
+            raise ShapeError(
+                f"{self.type} has axis {self.axis}, which is no axis of an example's features: its input is "
+                f"{show(x.shape)}",
+                f"use one of 1 to {rank - 1}" if rank > 1 else "leave axis out",
+            )
+        kept, joined = x.shape[:axis], x.shape[axis:]
+        return builder.apply("reshape", x, shape=(*kept, math.prod(joined)))
 
 
 @register("layer", "reshape")

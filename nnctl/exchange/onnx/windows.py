@@ -71,20 +71,31 @@ def _convolution_transpose(
 
 
 @says("max_pool")
-def _max_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padding: Any) -> Given:
+def _max_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padding: Any, dilation: Any) -> Given:
     rank = len(size)
     if tuple(size) == tuple(x.shape[1:-1]) and not any(map(any, padding)):
         return w.add("ReduceMax", x, axes=list(range(1, rank + 1)), keepdims=1)
+    images, pads = _channels_first(w, x, rank), _pads(fixed(node, padding))
+    if any(max(pair) >= n for n, pair in zip(fixed(node, size), padding, strict=True)):
+        # Runtimes take no padding of a kernel's size, which dilation allows.
+        wide = [0, 0, *pads[:rank], 0, 0, *pads[rank:]]
+        images, pads = w.add("Pad", images, numbers(*wide), number(-math.inf)), [0] * 2 * rank
     y = w.add(
-        "MaxPool", _channels_first(w, x, rank),
-        kernel_shape=fixed(node, size), strides=fixed(node, stride), pads=_pads(fixed(node, padding)),
+        "MaxPool", images,
+        kernel_shape=fixed(node, size), strides=fixed(node, stride), pads=pads, dilations=dilation,
     )  # fmt: skip
     return _channels_last(w, y, rank)
 
 
 @says("sum_pool")
-def _sum_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padding: Any) -> Given:
+def _sum_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     rank = len(size)
+    if any(d > 1 for d in dilation):
+        # AveragePool has no dilation before opset 19.
+        ones, channels = _ones(node, size, x)
+        return _convolution(
+            w, node, x, ones, stride=fixed(node, stride), padding=padding, dilation=dilation, groups=channels
+        )
     y = w.add(
         "AveragePool", _channels_first(w, x, rank), kernel_shape=fixed(node, size), strides=fixed(node, stride),
         pads=_pads(fixed(node, padding)), count_include_pad=1,
@@ -92,26 +103,34 @@ def _sum_pool(w: Writer, node: Node, x: Operand, *, size: Any, stride: Any, padd
     return w.add("Mul", _channels_last(w, y, rank), number(float(math.prod(size))))
 
 
+def _ones(node: Node, size: Any, x: Operand) -> tuple[Operand, int]:
+    """The kernel of a sum over windows of each channel by itself, and the number of channels."""
+    channels: Any = x.shape[-1]
+    shape = (*fixed(node, size), 1, channels)
+    return Operand(f"{node.outputs[0].name}.ones", shape, "real", np.ones(shape)), channels
+
+
 @says("window_counts")
-def _window_counts(w: Writer, node: Node, *, lengths: Any, size: Any, stride: Any, padding: Any) -> Any:
+def _window_counts(w: Writer, node: Node, *, lengths: Any, **_: Any) -> Any:
     # Of numbers it would have been computed before.
     return fixed(node, lengths)
 
 
 @says("spread_pool")
-def _spread_pool(w: Writer, node: Node, g: Operand, *, lengths: Any, size: Any, stride: Any, padding: Any) -> Any:
+def _spread_pool(
+    w: Writer, node: Node, g: Operand, *, lengths: Any, size: Any, stride: Any, padding: Any, dilation: Any
+) -> Any:
     rank = len(size)
-    if tuple(size) == tuple(stride) and not any(map(any, padding)):
+    if tuple(size) == tuple(stride) and not any(map(any, padding)) and all(d == 1 for d in dilation):
         # Each pixel repeated.
         y = w.add(
             "Resize", _channels_first(w, g, rank), None, np.array([1, 1, *size], np.float32),
             mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor",
         )  # fmt: skip
         return _channels_last(w, y, rank)
-    channels: Any = g.shape[-1]
-    ones = Operand(f"{node.outputs[0].name}.ones", (*size, 1, channels), "real", np.ones((*size, 1, channels)))
+    ones, channels = _ones(node, size, g)
     return _convolution_transpose(
-        w, node, g, ones, lengths=lengths, stride=stride, padding=padding, dilation=(1,) * rank, groups=channels
+        w, node, g, ones, lengths=lengths, stride=stride, padding=padding, dilation=dilation, groups=channels
     )
 
 

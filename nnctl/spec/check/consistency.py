@@ -123,14 +123,23 @@ class _Consistency(Contradictions):
     # -- transfer ----------------------------------------------------------------
 
     def transfer(self) -> None:
-        """The layers that start from another run are layers of this net."""
+        """The weights to start from: one source of them, and layers that are of this net."""
         transfer = self.spec.from_
+        if transfer is not None and (transfer.run is None) == (transfer.file is None):
+            said = "neither a run nor a file" if transfer.run is None else "both a run and a file"
+            self.problem("from", f"the weights to start from are of {said}", "one of run and file")
+        elif transfer is not None:
+            of_file = transfer.file is not None
+            for name in ("checkpoint",) if of_file else ("rename", "layout"):
+                if getattr(transfer, name):
+                    why = "a file has no checkpoints" if of_file else "a run has our names and our layout"
+                    self.problem(f"from.{name}", f"{name} has nothing to act on: {why}", hint="remove it")
         names = layer_names(self.spec.layers)
         for index, name in enumerate((transfer.layers if transfer is not None else None) or ()):
             if name not in names:
                 self.problem(
                     f"from.layers.{index}",
-                    f"there is no layer '{name}' to start from another run",
+                    f"there is no layer '{name}' to start from other weights",
                     f"one of {listing(names)}",
                     did_you_mean(suggest(name, names)),
                 )

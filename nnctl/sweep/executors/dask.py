@@ -35,6 +35,7 @@ _CONNECT = 5.0
 _COUNT = 1.0
 """Seconds for which the number of the workers' threads is believed."""
 _BEACON = ".beacon-"
+_LOGGER = logging.getLogger(__name__)
 _LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application")
 
 
@@ -73,7 +74,7 @@ class DaskWorkers:
         self._done: SimpleQueue[Future[Any]] = SimpleQueue()
         self._given = 0
         self._threads = (0, -_COUNT)
-        self._halted = False
+        self._halted = self._alone = False
 
     @property
     def busy(self) -> bool:
@@ -115,7 +116,15 @@ class DaskWorkers:
                     del self._under_way[future.key]
                     found.append((task, outcome))
         except Empty:
+            self._say_whether_alone()
             return found
+
+    def _say_whether_alone(self) -> None:
+        """Tell people, once, that trials wait because no worker is there."""
+        alone = bool(self._under_way) and not self._halted and self._count() == 0
+        if alone and not self._alone:
+            _LOGGER.warning("%s: no worker is there: trials wait for one", self._name)
+        self._alone = alone
 
     def halt(self) -> None:
         """Have the trials under way save and stop, and withdraw those that no worker has begun."""

@@ -20,7 +20,8 @@ pytestmark = [
 
 
 def window(size: Any, stride: Any, *padding: tuple[int, int]) -> dict[str, Any]:
-    return {"size": size, "stride": stride, "padding": padding or ((0, 0),) * len(size)}
+    apart = (1,) * len(size)
+    return {"size": size, "stride": stride, "padding": padding or ((0, 0),) * len(size), "dilation": apart}
 
 
 CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
@@ -33,6 +34,8 @@ CASES: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((2, 6, 5, 255), window((6, 5), (6, 5))),
     ((1, 257, 2), window((3,), (2,), (2, 1))),
     ((1, 1, 1, 1), window((1, 1), (1, 1))),
+    ((2, 9, 11, 8), {**window((2, 3), (2, 1), (1, 2), (2, 1)), "dilation": (3, 2)}),
+    ((1, 40, 3), {**window((3,), (2,), (4, 3)), "dilation": (5,)}),
 ]
 
 

@@ -1,4 +1,8 @@
-"""Pooling: the largest element or the sum of each window, and their gradients. Images and geometry as in `windows`."""
+"""Pooling: the largest element or the sum of each window, and their gradients.
+
+Images as in `windows`. geometry: the tuple (kh, kw, stride down, stride across, padding above, padding to
+the left, dilation down, dilation across).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled, independent
-from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of
+from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, two
 from nnctl.plan.plan import Launch
 
 
@@ -18,6 +22,14 @@ from nnctl.plan.plan import Launch
 def larger(a: Any, b: Any) -> Any:
     """The larger of two numbers, or what is none of them."""
     return a if a >= b or a != a else b
+
+
+@compiled
+def inside(start: Any, apart: Any, size: Any, length: Any) -> Any:
+    """(first, end) of the places of a window from `start` on that lie inside the image, along one axis."""
+    if apart == 1:
+        return max(0, -start), min(size, length - start)
+    return max(0, (apart - 1 - start) // apart), min(size, (length - start + apart - 1) // apart)
 
 
 @compiled
@@ -34,9 +46,10 @@ def max_pool(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
 @compiled
 def in_fours(x: Any, pooled: Any, geometry: Any) -> Any:
     """True for windows of two by two that lie side by side in x."""
-    kh, kw, down, across, top, left, _, _ = geometry
-    inside = 2 * pooled.shape[1] <= x.shape[1] and 2 * pooled.shape[2] <= x.shape[2]
-    return inside and kh == 2 and kw == 2 and down == 2 and across == 2 and top == 0 and left == 0
+    kh, kw, down, across, top, left, apart, aside = geometry
+    fits = 2 * pooled.shape[1] <= x.shape[1] and 2 * pooled.shape[2] <= x.shape[2]
+    fours = kh == 2 and kw == 2 and down == 2 and across == 2 and apart == 1 and aside == 1
+    return fits and fours and top == 0 and left == 0
 
 
 @compiled
@@ -52,18 +65,19 @@ def _largest_of_fours(x: Any, out: Any) -> None:
 
 @compiled
 def _largest_of_windows(x: Any, out: Any, geometry: Any) -> None:
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, apart, aside = geometry
     rows, columns, channels = out.shape
     for i in range(rows):
-        above, below = max(0, top - i * down), min(kh, x.shape[0] + top - i * down)
+        above, below = inside(i * down - top, apart, kh, x.shape[0])
         for j in range(columns):
-            before, behind = max(0, left - j * across), min(kw, x.shape[1] + left - j * across)
+            before, behind = inside(j * across - left, aside, kw, x.shape[1])
             for c in independent(channels):
-                out[i, j, c] = x[i * down + above - top, j * across + before - left, c]
+                out[i, j, c] = x[i * down + above * apart - top, j * across + before * aside - left, c]
             for a in range(above, below):
                 for b in range(before, behind):
+                    row, column = i * down + a * apart - top, j * across + b * aside - left
                     for c in independent(channels):
-                        out[i, j, c] = larger(out[i, j, c], x[i * down + a - top, j * across + b - left, c])
+                        out[i, j, c] = larger(out[i, j, c], x[row, column, c])
 
 
 @compiled
@@ -101,28 +115,28 @@ def _into_fours(g: Any, x: Any, out: Any) -> None:
 @compiled
 def _into_windows(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """The same for any windows; scratch has the largest of each channel so far, and the number of its place."""
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, apart, aside = geometry
     rows, columns, channels = g.shape
     _clear(out)
     for i in range(rows):
-        above, below = max(0, top - i * down), min(kh, x.shape[0] + top - i * down)
+        above, below = inside(i * down - top, apart, kh, x.shape[0])
         for j in range(columns):
-            before, behind = max(0, left - j * across), min(kw, x.shape[1] + left - j * across)
+            before, behind = inside(j * across - left, aside, kw, x.shape[1])
             for c in independent(channels):
-                scratch[c] = x[i * down + above - top, j * across + before - left, c]
+                scratch[c] = x[i * down + above * apart - top, j * across + before * aside - left, c]
                 scratch[channels + c] = F(above * kw + before)
             for a in range(above, below):
                 for b in range(before, behind):
                     number = F(a * kw + b)
                     for c in independent(channels):
-                        value = x[i * down + a - top, j * across + b - left, c]
+                        value = x[i * down + a * apart - top, j * across + b * aside - left, c]
                         ahead = value > scratch[c]
                         scratch[channels + c] = number if ahead else scratch[channels + c]
                         scratch[c] = value if ahead else scratch[c]
             for a in range(above, below):
                 for b in range(before, behind):
                     number = F(a * kw + b)
-                    row, column = i * down + a - top, j * across + b - left
+                    row, column = i * down + a * apart - top, j * across + b * aside - left
                     for c in independent(channels):
                         out[row, column, c] += g[i, j, c] if scratch[channels + c] == number else F(0.0)
 
@@ -130,17 +144,19 @@ def _into_windows(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None
 @compiled
 def maximum_place(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """The number of the first largest element's place in each window."""
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, apart, aside = geometry
     images, rows, columns, channels = out.shape
     for n in range(images):
         for i in range(rows):
+            above, below = inside(i * down - top, apart, kh, x.shape[1])
             for j in range(columns):
+                before, behind = inside(j * across - left, aside, kw, x.shape[2])
                 for c in independent(channels):
                     out[n, i, j, c] = 0
                     scratch[c] = F(-np.inf)
-                for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
-                        row, column, place = i * down + a - top, j * across + b - left, a * kw + b
+                for a in range(above, below):
+                    for b in range(before, behind):
+                        row, column, place = i * down + a * apart - top, j * across + b * aside - left, a * kw + b
                         for c in independent(channels):
                             value = x[n, row, column, c]
                             ahead = value > scratch[c]
@@ -151,15 +167,17 @@ def maximum_place(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
 @compiled
 def put_into_windows(g: Any, place: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """Each number of g added at one place of its window."""
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, apart, aside = geometry
     images, rows, columns, channels = g.shape
     for n in range(images):
         _clear(out[n])
         for i in range(rows):
+            above, below = inside(i * down - top, apart, kh, out.shape[1])
             for j in range(columns):
-                for a in range(max(0, top - i * down), min(kh, out.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, out.shape[2] + left - j * across)):
-                        row, column, number = i * down + a - top, j * across + b - left, a * kw + b
+                before, behind = inside(j * across - left, aside, kw, out.shape[2])
+                for a in range(above, below):
+                    for b in range(before, behind):
+                        row, column, number = i * down + a * apart - top, j * across + b * aside - left, a * kw + b
                         for c in independent(channels):
                             out[n, row, column, c] += g[n, i, j, c] if place[n, i, j, c] == number else F(0.0)
 
@@ -167,31 +185,35 @@ def put_into_windows(g: Any, place: Any, out: Any, geometry: Any, scratch: Any) 
 @compiled
 def sum_pool(x: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """The sum over each window."""
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, apart, aside = geometry
     images, rows, columns, channels = out.shape
     for n in range(images):
         _clear(out[n])
         for i in range(rows):
+            above, below = inside(i * down - top, apart, kh, x.shape[1])
             for j in range(columns):
-                for a in range(max(0, top - i * down), min(kh, x.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, x.shape[2] + left - j * across)):
+                before, behind = inside(j * across - left, aside, kw, x.shape[2])
+                for a in range(above, below):
+                    for b in range(before, behind):
                         for c in independent(channels):
-                            out[n, i, j, c] += x[n, i * down + a - top, j * across + b - left, c]
+                            out[n, i, j, c] += x[n, i * down + a * apart - top, j * across + b * aside - left, c]
 
 
 @compiled
 def spread_pool(g: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """Each number of g added at every place of its window."""
-    kh, kw, down, across, top, left, _, _ = geometry
+    kh, kw, down, across, top, left, apart, aside = geometry
     images, rows, columns, channels = g.shape
     for n in range(images):
         _clear(out[n])
         for i in range(rows):
+            above, below = inside(i * down - top, apart, kh, out.shape[1])
             for j in range(columns):
-                for a in range(max(0, top - i * down), min(kh, out.shape[1] + top - i * down)):
-                    for b in range(max(0, left - j * across), min(kw, out.shape[2] + left - j * across)):
+                before, behind = inside(j * across - left, aside, kw, out.shape[2])
+                for a in range(above, below):
+                    for b in range(before, behind):
                         for c in independent(channels):
-                            out[n, i * down + a - top, j * across + b - left, c] += g[n, i, j, c]
+                            out[n, i * down + a * apart - top, j * across + b * aside - left, c] += g[n, i, j, c]
 
 
 @compiled
@@ -202,6 +224,13 @@ def _clear(image: Any) -> None:
         for j in range(columns):
             for c in independent(channels):
                 image[i, j, c] = F(0.0)
+
+
+def _geometry(launch: Launch) -> str:
+    """The geometry as the text of a tuple."""
+    window, pairs = launch.attributes, two(launch.attributes["padding"], (0, 0))
+    sizes = (*two(window["size"], 1), *two(window["stride"], 1), *(before for before, _ in pairs))
+    return as_tuple((*sizes, *two(window["dilation"], 1)))
 
 
 def _two_a_channel(launch: Launch) -> int:
@@ -219,9 +248,8 @@ def _two_a_channel(launch: Launch) -> int:
 )
 def _pool(writer: Writer, launch: Launch) -> None:
     x, out = launch.inputs[0], launch.outputs[0]
-    geometry = geometry_of(launch.attributes["size"], launch.attributes, x.shape[1:-1])
     images, result = as_images(writer, x, part_of(launch)), as_images(writer, out, part_of(launch))
-    writer.line(f"{launch.op.name}({images}, {result}, {as_tuple(geometry)}, scratch)")
+    writer.line(f"{launch.op.name}({images}, {result}, {_geometry(launch)}, scratch)")
 
 
 @emits(
@@ -234,6 +262,5 @@ def _pool(writer: Writer, launch: Launch) -> None:
 )
 def _unpool(writer: Writer, launch: Launch) -> None:
     out = launch.outputs[0]
-    geometry = geometry_of(launch.attributes["size"], launch.attributes, out.shape[1:-1])
     read = ", ".join(as_images(writer, s, part_of(launch)) for s in launch.inputs)
-    writer.line(f"{launch.op.name}({read}, {as_images(writer, out, part_of(launch))}, {as_tuple(geometry)}, scratch)")
+    writer.line(f"{launch.op.name}({read}, {as_images(writer, out, part_of(launch))}, {_geometry(launch)}, scratch)")

@@ -9,6 +9,7 @@ struct Windows {
     int height, width;     // of the image
     int rows, columns;     // positions of the window
     int channels;          // in packs
+    int apart, aside;      // how far the places of the window lie from one another
 };
 
 // A place of an array (images, rows, columns, channels), found from its number.
@@ -28,17 +29,26 @@ DEVICE Spot spot_of(int number, int rows, int columns, int channels) {
 }
 
 // The places of a window that lie inside the image along one axis: first … end − 1.
-DEVICE int first_inside(int start) { return max(0, -start); }
-DEVICE int end_inside(int start, int size, int length) { return min(size, length - start); }
+DEVICE int first_inside(int start, int apart) { return max(0, apart == 1 ? -start : (apart - 1 - start) / apart); }
+DEVICE int end_inside(int start, int size, int length, int apart) {
+    return min(size, apart == 1 ? length - start : (length - start + apart - 1) / apart);
+}
+
+// The place of a window at `offset` behind its first; −1 where it has none there.
+DEVICE int place_at(int offset, int apart) {
+    if (apart == 1) return offset;
+    int place = offset / apart;
+    return place * apart == offset ? place : -1;
+}
 
 // Calls use(element of the image, place of the window) for each place of a window inside the image, in order.
 template <class Use> DEVICE void each_place(Windows w, Spot at, Use use) {
     int up = at.row * w.down - w.top, side = at.column * w.across - w.left;
-    int end_row = end_inside(up, w.kh, w.height), end_column = end_inside(side, w.kw, w.width);
-    for (int a = first_inside(up); a < end_row; ++a) {
-        int line = (at.image * w.height + up + a) * w.width + side;
-        for (int b = first_inside(side); b < end_column; ++b) {
-            use((line + b) * w.channels + at.channel, a * w.kw + b);
+    int end_row = end_inside(up, w.kh, w.height, w.apart), end_column = end_inside(side, w.kw, w.width, w.aside);
+    for (int a = first_inside(up, w.apart); a < end_row; ++a) {
+        int line = (at.image * w.height + up + a * w.apart) * w.width + side;
+        for (int b = first_inside(side, w.aside); b < end_column; ++b) {
+            use((line + b * w.aside) * w.channels + at.channel, a * w.kw + b);
         }
     }
 }
@@ -48,11 +58,14 @@ template <class Use> DEVICE void each_place(Windows w, Spot at, Use use) {
 template <class Use> DEVICE void each_window(Windows w, Spot at, Use use) {
     int y = at.row + w.top, x = at.column + w.left;
     int last_row = min(w.rows - 1, y / w.down), last_column = min(w.columns - 1, x / w.across);
-    for (int i = last_row; i >= 0 && y - i * w.down < w.kh; --i) {
+    int tall = (w.kh - 1) * w.apart, wide = (w.kw - 1) * w.aside;
+    for (int i = last_row; i >= 0 && y - i * w.down <= tall; --i) {
         int line = (at.image * w.rows + i) * w.columns;
-        int above = (y - i * w.down) * w.kw;
-        for (int j = last_column; j >= 0 && x - j * w.across < w.kw; --j) {
-            use((line + j) * w.channels + at.channel, above + x - j * w.across);
+        int a = place_at(y - i * w.down, w.apart);
+        if (a < 0) continue;
+        for (int j = last_column; j >= 0 && x - j * w.across <= wide; --j) {
+            int b = place_at(x - j * w.across, w.aside);
+            if (b >= 0) use((line + j) * w.channels + at.channel, a * w.kw + b);
         }
     }
 }
@@ -113,14 +126,16 @@ template <int WIDTH> DEVICE void put_to(Windows w, const float* g, const long lo
 DEVICE float taken(Windows w, const float* x, Spot at, long long place) {
     if (place < 0 || place >= w.kh * w.kw) return 0.0f;
     int a = int(place) / w.kw;
-    int row = at.row * w.down - w.top + a, column = at.column * w.across - w.left + int(place) - a * w.kw;
+    int row = at.row * w.down - w.top + a * w.apart;
+    int column = at.column * w.across - w.left + (int(place) - a * w.kw) * w.aside;
     if (row < 0 || row >= w.height || column < 0 || column >= w.width) return 0.0f;
     return x[((at.image * w.height + row) * w.width + column) * w.channels + at.channel];
 }
 
 KERNEL max_pool(Block block, const float* x, float* y, int count, int pack, int kh, int kw, int down, int across,
-                int top, int left, int height, int width, int rows, int columns, int channels) {
-    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels};
+                int top, int left, int height, int width, int rows, int columns, int channels, int apart,
+                int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
     int i = element_of(block);
     if (i >= count) return;
     if (pack == 4) largest_of<4>(w, x, y, i);
@@ -128,8 +143,9 @@ KERNEL max_pool(Block block, const float* x, float* y, int count, int pack, int 
 }
 
 KERNEL maximum_place(Block block, const float* x, long long* y, int count, int pack, int kh, int kw, int down,
-                     int across, int top, int left, int height, int width, int rows, int columns, int channels) {
-    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels};
+                     int across, int top, int left, int height, int width, int rows, int columns, int channels,
+                     int apart, int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
     int i = element_of(block);
     if (i >= count) return;
     if (pack == 4) place_of<4>(w, x, y, i);
@@ -137,8 +153,9 @@ KERNEL maximum_place(Block block, const float* x, long long* y, int count, int p
 }
 
 KERNEL sum_pool(Block block, const float* x, float* y, int count, int pack, int kh, int kw, int down, int across,
-                int top, int left, int height, int width, int rows, int columns, int channels) {
-    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels};
+                int top, int left, int height, int width, int rows, int columns, int channels, int apart,
+                int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
     int i = element_of(block);
     if (i >= count) return;
     if (pack == 4) sum_of<4>(w, x, y, i);
@@ -146,8 +163,9 @@ KERNEL sum_pool(Block block, const float* x, float* y, int count, int pack, int 
 }
 
 KERNEL spread_pool(Block block, const float* g, float* y, int count, int pack, int kh, int kw, int down, int across,
-                   int top, int left, int height, int width, int rows, int columns, int channels) {
-    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels};
+                   int top, int left, int height, int width, int rows, int columns, int channels, int apart,
+                   int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
     int i = element_of(block);
     if (i >= count) return;
     if (pack == 4) spread_to<4>(w, g, y, i);
@@ -156,18 +174,18 @@ KERNEL spread_pool(Block block, const float* g, float* y, int count, int pack, i
 
 KERNEL put_into_windows(Block block, const float* g, const long long* places, float* y, int count, int pack, int kh,
                         int kw, int down, int across, int top, int left, int height, int width, int rows,
-                        int columns, int channels) {
-    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels};
+                        int columns, int channels, int apart, int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
     int i = element_of(block);
     if (i >= count) return;
     if (pack == 4) put_to<4>(w, g, places, y, i);
     else put_to<1>(w, g, places, y, i);
 }
 
-KERNEL take_from_windows(Block block, const float* x, const long long* places, float* y, int count, int pack, int kh,
-                         int kw, int down, int across, int top, int left, int height, int width, int rows,
-                         int columns, int channels) {
-    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels};
+KERNEL take_from_windows(Block block, const float* x, const long long* places, float* y, int count, int pack,
+                         int kh, int kw, int down, int across, int top, int left, int height, int width, int rows,
+                         int columns, int channels, int apart, int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
     int i = element_of(block);
     if (i < count) y[i] = taken(w, x, spot_of(i, rows, columns, channels), places[i]);
 }

@@ -32,6 +32,7 @@ def _call(launch: Launch, image: Slot, windows: Slot, *, packed: bool = True) ->
     given += [tuple(before for before, _ in two(launch.attributes["padding"], (0, 0)))]
     given += [two(slot.shape[1:-1], 1) for slot in (image, windows)]
     count = elements(made) // pack
-    numbers = (count, pack, *(n for pair in given for n in pair), channels // pack)
+    apart = two(launch.attributes["dilation"], 1)
+    numbers = (count, pack, *(n for pair in given for n in pair), channels // pack, *apart)
     slots = (*launch.inputs, made)
     return Call(function("pooling.cu", launch.op.name), blocks_for(count), (*slots, *numbers))

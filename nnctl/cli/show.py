@@ -1,0 +1,56 @@
+"""`nnctl show`: the curves of runs in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run folders; of a sweep's the best trial.", metavar="RUN...", show_default=False),
+    ],
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Follow runs that are training, until they end.")
+    ] = False,
+    by: Annotated[
+        str, typer.Option("--by", metavar="epoch|step|seconds", help="Draw the curves over this column.")
+    ] = "epoch",
+    log: Annotated[bool, typer.Option("--log", help="Draw costs on a logarithmic axis.")] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME", help="Draw this column of the rows instead; repeatable."),
+    ] = None,
+) -> None:
+    """Draw the curves of runs: cost, monitored metric, learning rate.
+
+    Above them stand the state of each run, its best row, and while it trains
+    the time that is left at most. Several runs are drawn over one another. In a
+    pipe stdout has the rows instead, one JSON object a line, with --watch as
+    they come. With --watch it ends with the run; Ctrl-C ends it with 130 and
+    leaves the run alone.
+    """
+    import sys
+
+    from nnctl.cli.printing import print_json
+    from nnctl.errors import UsageError
+    from nnctl.report import showing
+    from nnctl.report.panels import AXES
+    from nnctl.runs.find import find
+    from nnctl.runs.following import Followed
+    from nnctl.screen.console import Console, columns_of
+
+    if by not in AXES:
+        raise UsageError(f"--by {by}: there is no such axis\n  expected {', '.join(AXES)}")
+    followed = [Followed(find(path)) for path in runs]
+    if not sys.stdout.isatty():
+        for row in showing.rows_of(followed, until_end=watch):
+            print_json(row)
+        return
+    view = showing.View(by, log, tuple(column or ()))
+    # Whose width is the terminal's at each moment.
+    seen = showing.watch(followed, view, Console(sys.stdout)) if watch else [run.look() for run in followed]
+    showing.show(seen, view, Console(sys.stdout, columns_of(sys.stdout)))

@@ -1,0 +1,100 @@
+"""The order of features in a library whose maps have their channels first.
+
+A map that is flattened lies there channel by channel, here position by position: what reads the row next, as a dense
+layer does, has its weights in another order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from nnctl.components.layers.dense import ActivationLayer, Dense, DropConnect
+from nnctl.components.layers.merge import Add, Concatenate
+from nnctl.components.layers.nested import Repeat, Residual
+from nnctl.components.layers.noise import Dropout, GaussianNoise
+from nnctl.components.layers.normalization import BatchNorm, LayerNorm
+from nnctl.components.layers.pooling import AveragePool, L2Pool, MaxPool, Upsample
+from nnctl.components.layers.reshaping import Flatten
+from nnctl.errors import UsageError
+from nnctl.graph.calls import LayerCall
+from nnctl.graph.ir import Value
+from nnctl.ops.shapes import resolve
+from nnctl.weights.layout import Arrays
+
+Order = NDArray[np.int64]
+"""For each feature there, the index that it has here."""
+
+_MAPS = (Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, AveragePool, L2Pool, MaxPool, Upsample)
+_ALIKE = (ActivationLayer, Dropout, GaussianNoise, BatchNorm, LayerNorm, Add, Residual)
+"""Layers whose output has the order of what they read."""
+
+
+def feature_orders(calls: Iterable[LayerCall], library: str) -> dict[str, Order]:
+    """The order of what a layer reads, by the layer's path, where it is another one there.
+
+    library: its name, for messages. Raises UsageError where a layer mixes features in an order that only we have.
+    """
+    maps: set[Value] = set()
+    orders: dict[Value, Order] = {}
+    found: dict[str, Order] = {}
+    for call in calls:
+        first, layer = call.inputs[0], call.layer
+        reading = [orders.get(value) for value in call.inputs]
+        if orders.get(first) is not None:
+            found[call.path] = orders[first]
+        if isinstance(layer, Repeat) or call.output in maps or call.output in orders:
+            continue  # the layers inside have made it, or none
+        if isinstance(layer, _MAPS) and len(call.output.type.shape) > 2:
+            maps.add(call.output)
+        elif isinstance(layer, Flatten):
+            image = first in maps or len(first.type.shape) == 4
+            if image and (order := _flattened(first)) is not None:
+                orders[call.output] = order
+        elif isinstance(layer, _ALIKE):
+            if isinstance(layer, LayerNorm) and first in maps:
+                raise UsageError(
+                    f"'{call.path}': {library}'s layer norm is of the last axes, where maps there have lengths"
+                )
+            differing = len({None if order is None else order.tobytes() for order in reading}) > 1
+            if differing or (isinstance(layer, Residual) and reading[0] is not None):
+                raise _mixed(call, library)
+            if reading[0] is not None:
+                orders[call.output] = reading[0]
+            if first in maps:
+                maps.add(call.output)
+        elif isinstance(layer, Concatenate):
+            if any(order is not None for order in reading):
+                raise _mixed(call, library)
+            if all(value in maps for value in call.inputs):
+                maps.add(call.output)
+        elif not isinstance(layer, Dense | DropConnect) and any(order is not None for order in reading):
+            raise _mixed(call, library)
+    return found
+
+
+def _flattened(maps: Value) -> Order | None:
+    """The order of a flattened map (batch, *axes, channels), None where it is ours."""
+    shape = resolve(maps.type.shape[1:], {})
+    order: Order = np.moveaxis(np.arange(math.prod(shape)).reshape(shape), -1, 0).ravel()
+    return None if (order[1:] > order[:-1]).all() else order
+
+
+def _mixed(call: LayerCall, library: str) -> UsageError:
+    return UsageError(
+        f"'{call.path}': it gives a flattened map on, whose features {library} has in another order\n"
+        "  a dense layer behind the flatten takes up the order"
+    )
+
+
+def ordered(call: LayerCall, arrays: Arrays, order: Order | None) -> dict[str, NDArray[Any]]:
+    """Arrays of a layer with the features that it reads in an order, on their first axes."""
+    if order is None:
+        return dict(arrays)
+    names = ("weight",) if isinstance(call.layer, Dense) else tuple(arrays)
+    return {name: array[order] if name in names else array for name, array in arrays.items()}
