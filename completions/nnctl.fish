@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --csv --data --ensemble --epochs --eps --example --export --folds --format --from --from-study --generate --grid --jobs --keep --limit --method --metrics --monitor --on --out --prompt --pruner --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -71,6 +71,7 @@ complete -c nnctl -n '__nnctl_at 0' -a export -d 'Export a trained net to a file
 complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a spec numerically'
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
+complete -c nnctl -n '__nnctl_at 0' -a plot -d 'Draw a trained net, its answers, or its spec'
 complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
 complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
@@ -173,6 +174,7 @@ complete -c nnctl -n '__nnctl_from 1 predict' -r -F
 
 complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
+complete -c nnctl -n '__nnctl_using export' -l layout -x -a 'torch keras nnctl' -d 'Of .safetensors, whose names, shapes and order the weights have; ours if absent'
 complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
 complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'
@@ -205,6 +207,74 @@ complete -c nnctl -n '__nnctl_using inspect' -l batch -x -d 'Examples a step; th
 complete -c nnctl -n '__nnctl_using inspect' -l backend -x -a '(__nnctl_ask backend)' -d 'Whose plan or code; the plain plan, and the fastest’s code, if absent'
 complete -c nnctl -n '__nnctl_using inspect' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 inspect' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_at 0 plot' -a boundary -d 'Draw what a net answers over the plane of two inputs, with the training examples on it'
+complete -c nnctl -n '__nnctl_at 0 plot' -a landscape -d 'Draw the cost around a run’s weights, along two random directions'
+complete -c nnctl -n '__nnctl_at 0 plot' -a filters -d 'Draw the kernels of every convolution, and the weights of a first layer that reads images'
+complete -c nnctl -n '__nnctl_at 0 plot' -a maps -d 'Draw what every layer makes of an example'
+complete -c nnctl -n '__nnctl_at 0 plot' -a saliency -d 'Draw how much each input moves the score of a class'
+complete -c nnctl -n '__nnctl_at 0 plot' -a augment -d 'Draw what the spec’s augmentation makes of training examples, as training will see them'
+complete -c nnctl -n '__nnctl_using plot; and not __nnctl_using plot boundary; and not __nnctl_using plot landscape; and not __nnctl_using plot filters; and not __nnctl_using plot maps; and not __nnctl_using plot saliency; and not __nnctl_using plot augment' -l help -s h -d 'Show this message and exit'
+
+complete -c nnctl -n '__nnctl_using plot boundary' -l columns -x -d 'Two inputs of several; the others stay at their mean'
+complete -c nnctl -n '__nnctl_using plot boundary' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot boundary' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot boundary' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot boundary' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using plot boundary' -l backend -x -a '(__nnctl_ask backend)' -d 'What runs the net; the run’s own if absent'
+complete -c nnctl -n '__nnctl_using plot boundary' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot boundary' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using plot landscape' -l seed -x -d 'Of the two directions'
+complete -c nnctl -n '__nnctl_using plot landscape' -l grid -x -d 'Places along each direction, an odd number'
+complete -c nnctl -n '__nnctl_using plot landscape' -l reach -x -d 'How far to go, in lengths of the weights'
+complete -c nnctl -n '__nnctl_using plot landscape' -l examples -x -d 'Examples at most that the cost is measured on'
+complete -c nnctl -n '__nnctl_using plot landscape' -l split -x -a 'train validation test' -d 'Whose examples'
+complete -c nnctl -n '__nnctl_using plot landscape' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot landscape' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot landscape' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot landscape' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using plot landscape' -l backend -x -a '(__nnctl_ask backend)' -d 'What runs the net; the run’s own if absent'
+complete -c nnctl -n '__nnctl_using plot landscape' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot landscape' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using plot filters' -l most -x -d 'Filters of a layer at most'
+complete -c nnctl -n '__nnctl_using plot filters' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot filters' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot filters' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot filters' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using plot filters' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot filters' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using plot maps' -l split -x -a 'train validation test' -d 'Whose examples; test if absent, or without one validation'
+complete -c nnctl -n '__nnctl_using plot maps' -l example -x -d 'The example, counted from 0'
+complete -c nnctl -n '__nnctl_using plot maps' -l most -x -d 'Maps of a layer at most'
+complete -c nnctl -n '__nnctl_using plot maps' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot maps' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot maps' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot maps' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using plot maps' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot maps' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using plot saliency' -l split -x -a 'train validation test' -d 'Whose examples; test if absent, or without one validation'
+complete -c nnctl -n '__nnctl_using plot saliency' -l example -x -d 'The example, counted from 0'
+complete -c nnctl -n '__nnctl_using plot saliency' -l count -x -d 'Images from that one on; of others one is drawn'
+complete -c nnctl -n '__nnctl_using plot saliency' -l of -x -d 'Whose score; of what the net answers if absent'
+complete -c nnctl -n '__nnctl_using plot saliency' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot saliency' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot saliency' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot saliency' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
+complete -c nnctl -n '__nnctl_using plot saliency' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot saliency' -x -a '(__fish_complete_directories)'
+
+complete -c nnctl -n '__nnctl_using plot augment' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using plot augment' -l examples -x -d 'How many'
+complete -c nnctl -n '__nnctl_using plot augment' -l copies -x -d 'Changed copies of each, of as many epochs'
+complete -c nnctl -n '__nnctl_using plot augment' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot augment' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot augment' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot augment' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot augment' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using explain' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using explain' -l under -x -a '(__nnctl_ask path)' -d 'Only what lies at or under this path, e.g'

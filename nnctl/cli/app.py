@@ -22,6 +22,7 @@ COMMANDS = (
     "gradcheck",
     "parity",
     "inspect",
+    "plot",
     "explain",
     "trace",
     "bench",

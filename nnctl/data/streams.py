@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     PRETRAIN = 30
     PRETRAIN_ORDER = 31
     SAMPLE = 32
+    LANDSCAPE = 40
 
 
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:

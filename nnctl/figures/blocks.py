@@ -55,7 +55,8 @@ def gallery_lines(figure: Gallery, width: int, height: int, *, plain: bool) -> l
     lines: list[Text] = []
     row: list[tuple[int, list[Text]]] = []
     for side, block in blocks:
-        if row and sum(each + 1 for each, _ in row) + side > width:
+        full = sum(each + 1 for each, _ in row) + side > width or len(row) == figure.columns
+        if row and full:
             lines += _beside(row)
             row = []
         row.append((side, block))

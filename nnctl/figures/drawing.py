@@ -37,8 +37,8 @@ def image_address(pixels: NDArray[np.float64]) -> str:
 
 
 def said(text: str, limit: int = _NAME) -> str:
-    """A text from strangers as part of an SVG: escaped, cut, nothing in it acts."""
-    return escape(word(text, limit))
+    """A text from strangers as part of an SVG: escaped, its end cut off, nothing in it acts."""
+    return escape(word(text if len(text) <= limit else text[: limit - 1] + "…", limit))
 
 
 def extent(text: str) -> float:

@@ -89,10 +89,24 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Pictures beside one another."""
+    """Pictures beside one another. columns: how many in a row; 0 for as many as fit."""
 
     title: str
     pictures: tuple[Picture, ...]
+    columns: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class BarList:
+    """A bar for each name, below one another, as long as its value (n,) is large, which stands behind it.
+
+    label: of the values.
+    """
+
+    title: str
+    label: str
+    names: tuple[str, ...]
+    values: Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +125,7 @@ class Plane:
     x_range, y_range: from the middle of the first cell to that of the last, along each axis. values: numbers
     (rows, columns), the first row at the top, where y is largest; with `classes`, the shares of them at each place,
     (rows, columns, classes). contours: values whose lines are drawn; of classes there is one where the answer changes.
+    log: colours and their key by the logarithm of numbers, all above 0.
     """
 
     title: str
@@ -122,6 +137,7 @@ class Plane:
     classes: tuple[str, ...] = ()
     marks: Marks | None = None
     contours: tuple[float, ...] = ()
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +161,7 @@ class Units:
     weights: tuple[NDArray[np.float64], ...]
 
 
-Figure: TypeAlias = Chart | HeatMap | Gallery | Plane | Units
+Figure: TypeAlias = Chart | HeatMap | Gallery | BarList | Plane | Units
 
 
 @dataclass(frozen=True)

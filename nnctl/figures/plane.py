@@ -28,15 +28,28 @@ def plane(figure: Plane) -> Drawing:
 
 def pixels_of(figure: Plane) -> NDArray[np.float64]:
     """The colours (rows, columns, 3) from 0 to 1 of a plane's values."""
-    return shares(figure.values) if figure.classes else shades(figure.values)
+    if figure.classes:
+        return shares(figure.values)
+    return shades(places_of(figure))
+
+
+def places_of(figure: Plane) -> NDArray[np.float64]:
+    """The places of a plane's numbers between its least, 0, and its largest, 1."""
+    return _scale(figure).place(figure.values)
+
+
+def bounds_of(figure: Plane) -> tuple[float, float]:
+    """The least and the largest of a plane's numbers."""
+    scale = _scale(figure)
+    return scale.low, scale.high
 
 
 def mark_colors(figure: Plane, marks: Marks) -> NDArray[np.float64]:
     """The colours (n, 3) from 0 to 1 of the points on a plane: where the net is right, those around them."""
     if figure.classes:
         return np.array([rgb(series(int(value))) for value in marks.values]).reshape(-1, 3)
-    low, high = bounds_of(figure)
-    return shades(np.concatenate([np.clip(marks.values, low, high), [low, high]]))[:-2]
+    places = np.clip(_scale(figure).place(marks.values), 0.0, 1.0)
+    return shades(np.concatenate([places, [0.0, 1.0]]))[:-2]
 
 
 def _body(figure: Plane) -> Iterable[str]:
@@ -72,13 +85,14 @@ def _lines(figure: Plane) -> Iterable[tuple[float, NDArray[np.float64]]]:
 def _marks(figure: Plane, marks: Marks, x: Scale, y: Scale) -> Iterable[str]:
     colors = ["rgb({:.0f},{:.0f},{:.0f})".format(*color) for color in mark_colors(figure, marks) * 255]
     across, down = _FRAME.across(x, marks.x), _FRAME.down(y, marks.y)
+    # A light edge parts points of classes from one another, a dark one those on numbers from what is around.
+    edge = "#fff" if figure.classes else "#333"
     radius = 3.2 if len(colors) <= 500 else 2.2
     for left, top, color in zip(across, down, colors):
         inside = _FRAME.left <= left <= _FRAME.right and _FRAME.top <= top <= _FRAME.bottom
         if inside:
-            yield (
-                f'<circle cx="{left:.1f}" cy="{top:.1f}" r="{radius}" fill="{color}" stroke="#fff" stroke-width=".8"/>'
-            )
+            place = f'cx="{left:.1f}" cy="{top:.1f}" r="{radius}"'
+            yield f'<circle {place} fill="{color}" stroke="{edge}" stroke-width=".8"/>'
 
 
 def _class_key(classes: tuple[str, ...]) -> Iterable[str]:
@@ -91,9 +105,8 @@ def _class_key(classes: tuple[str, ...]) -> Iterable[str]:
 
 
 def _value_key(figure: Plane) -> Iterable[str]:
-    low, high = bounds_of(figure)
-    scale = Scale(low, high)
-    bar = image_address(shades(np.linspace(high, low, 64)[:, None]))
+    scale = _scale(figure)
+    bar = image_address(shades(np.linspace(1.0, 0.0, 64)[:, None]))
     tall = _FRAME.bottom - _FRAME.top
     yield f'<image x="{_KEY}" y="{_FRAME.top}" width="16" height="{tall}" preserveAspectRatio="none" href="{bar}"/>'
     for value in scale.ticks():
@@ -101,10 +114,8 @@ def _value_key(figure: Plane) -> Iterable[str]:
         yield f'<text x="{_KEY + 22}" y="{top + 4:.1f}">{number(value)}</text>'
 
 
-def bounds_of(figure: Plane) -> tuple[float, float]:
-    """The least and the largest of a plane's numbers."""
-    scale = scale_over(figure.values.reshape(-1))
-    return scale.low, scale.high
+def _scale(figure: Plane) -> Scale:
+    return scale_over(figure.values.reshape(-1), log=figure.log)
 
 
 def _edges(first: float, last: float, cells: int) -> Scale:

@@ -10,8 +10,8 @@ from nnctl.figures.blocks import pixel_lines, resized, weight_lines
 from nnctl.figures.dots import marker
 from nnctl.figures.figure import Plane
 from nnctl.figures.labels import below, fitted
-from nnctl.figures.palette import series, spread
-from nnctl.figures.plane import bounds_of, mark_colors, pixels_of
+from nnctl.figures.palette import series, shades
+from nnctl.figures.plane import bounds_of, mark_colors, pixels_of, places_of
 from nnctl.figures.scales import number
 
 _NUMBER = 9
@@ -49,7 +49,7 @@ def _pixels(figure: Plane, lines: int, across: int) -> list[Text]:
 
 def _letters(figure: Plane, lines: int, across: int) -> list[Text]:
     if not figure.classes:
-        return weight_lines(resized(spread(figure.values), 2 * lines, across))
+        return weight_lines(resized(places_of(figure), 2 * lines, across))
     best = resized(figure.values, lines, across)
     finite = np.isfinite(best).all(axis=-1)
     winners = np.where(finite, np.nan_to_num(best).argmax(axis=-1), -1)
@@ -60,9 +60,8 @@ def _key(figure: Plane, width: int, *, plain: bool) -> Text:
     """The meaning of the colours."""
     if not figure.classes:
         low, high = bounds_of(figure)
-        bar = np.linspace(low, high, 10)[None, :].repeat(2, axis=0)
-        flat = Plane("", figure.x, figure.y, (0, 1), (0, 1), bar)
-        colors = weight_lines(spread(bar)) if plain else pixel_lines(pixels_of(flat), plain=False)
+        bar = np.linspace(0.0, 1.0, 10)[None, :].repeat(2, axis=0)
+        colors = weight_lines(bar) if plain else pixel_lines(shades(bar), plain=False)
         return Text(number(low) + " ") + colors[0] + Text(" " + number(high))
     line = Text()
     for index, name in enumerate(figure.classes):

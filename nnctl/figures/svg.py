@@ -10,6 +10,7 @@ from itertools import chain
 
 import numpy as np
 
+from nnctl.figures.bar_list import bar_list
 from nnctl.figures.drawing import (
     TITLE,
     WIDTH,
@@ -21,7 +22,7 @@ from nnctl.figures.drawing import (
     shortened,
     slanting,
 )
-from nnctl.figures.figure import Axis, Chart, Figure, Gallery, HeatMap, Picture, Plane, Units
+from nnctl.figures.figure import Axis, BarList, Chart, Figure, Gallery, HeatMap, Picture, Plane, Units
 from nnctl.figures.palette import SERIES_ON_DARK, shades
 from nnctl.figures.parallel import Parallel, parallel_drawing
 from nnctl.figures.plane import plane
@@ -29,10 +30,11 @@ from nnctl.figures.scales import number
 from nnctl.figures.svg_chart import chart_drawing
 from nnctl.figures.units import units_drawing
 
-_ON_DARK = "".join(
+ON_DARK = "svg.figure{color:#e6e6e6}" + "".join(
     f".figure .s{n} .curve{{stroke:{color}}}.figure .s{n} .band,.figure .s{n} circle,.figure .s{n} rect{{fill:{color}}}"
     for n, color in enumerate(SERIES_ON_DARK)
 )
+"""Rules of texts and curves on a dark page."""
 STYLE = (
     "svg.figure{font:12px system-ui,sans-serif;color:#1a1a1a;color-scheme:light dark}"
     ".figure .title{font-size:13.5px;font-weight:600}"
@@ -42,9 +44,15 @@ STYLE = (
     ".figure .many .curve{stroke-width:1;opacity:.4}.figure .few .curve{stroke-width:2.2}.figure .head{font-weight:600}"
     ".figure .halo{paint-order:stroke;stroke:Canvas;stroke-width:3px}"
     ".figure .band{opacity:.18}.figure circle{fill-opacity:.85}"
-    "@media screen and (prefers-color-scheme:dark){svg.figure{color:#e6e6e6}" + _ON_DARK + "}"
+    "@media screen and (prefers-color-scheme:dark){" + ON_DARK + "}"
 )
 """Rules for all figures: once in a page, or within a figure that is a file of its own."""
+BACKGROUND, BACKGROUND_ON_DARK = "#ffffff", "#16181d"
+_ALONE = (
+    f"svg.figure{{background:{BACKGROUND}}}"
+    f"@media screen and (prefers-color-scheme:dark){{svg.figure{{background:{BACKGROUND_ON_DARK}}}}}"
+)
+"""Rules of a file: what is behind it, which in a page is the page's."""
 
 
 def svg_of(figure: Figure | Parallel, *, alone: bool = False, numbers: bool = False) -> str:
@@ -65,7 +73,7 @@ def sheet_of(figures: Sequence[Figure | Parallel], *, alone: bool = False, numbe
         f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{label}">'
     )
-    style = f"<style>{STYLE}</style>" if alone else ""
+    style = f"<style>{STYLE}{_ALONE}</style>" if alone else ""
     parts, top = [], 0
     for each in drawn:
         body = "".join(each.body)
@@ -82,6 +90,8 @@ def _drawn(figure: Figure | Parallel, numbers: bool) -> Drawing:
             drawing = _heat_map(figure)
         case Gallery():
             drawing = _gallery(figure)
+        case BarList():
+            drawing = bar_list(figure)
         case Plane():
             drawing = plane(figure)
         case Parallel():
@@ -144,7 +154,7 @@ def _shown(count: int, cell: float, room: float) -> range:
 def _gallery(figure: Gallery) -> Drawing:
     count = len(figure.pictures)
     # A few pictures are not blown up to the width of a page.
-    columns = min(max(count, 5), 10 if count > 8 else 8)
+    columns = figure.columns or min(max(count, 5), 10 if count > 8 else 8)
     side = (WIDTH - 16) / columns
     shapes = [picture.pixels.shape for picture in figure.pictures]
     tall = (side - 4) * min(1.0, max((height / width for height, width, *_ in shapes), default=1.0))

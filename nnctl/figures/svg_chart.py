@@ -86,7 +86,7 @@ def chart_drawing(chart: Chart, *, numbers: bool = False) -> Drawing:
         slanted = max(names) * 0.6 + 14
         # The first name ends below the middle of its slot, and begins within the drawing.
         left = max(left, names[0] * 0.82 + 4 - slot / 2)
-    height = bottom + (slanted or 24) + (20 if chart.x.label else 4)
+    height = bottom + (slanted + 8 if slanted else 24) + (20 if chart.x.label else 4)
     plot = _Plot(Frame(left, right, top, bottom), x, y)
     return Drawing(WIDTH, round(height), chain(legend, _elements(chart, plot, slanted, numbers)))
 

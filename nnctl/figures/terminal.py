@@ -8,10 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
+from nnctl.figures.bar_list import bar_lines
 from nnctl.figures.blocks import gallery_lines, heat_map_lines
 from nnctl.figures.dots import Dots, marker
 from nnctl.figures.extents import marks, scales_of
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, Figure, Gallery, HeatMap, Layer, Plane, Points, Units
+from nnctl.figures.figure import (
+    Axis,
+    BarList,
+    Bars,
+    Chart,
+    Curve,
+    Figure,
+    Gallery,
+    HeatMap,
+    Layer,
+    Plane,
+    Points,
+    Units,
+)
 from nnctl.figures.labels import below, fitted
 from nnctl.figures.palette import series
 from nnctl.figures.plane_blocks import plane_lines
@@ -48,6 +62,8 @@ def figure_lines(figure: Figure, width: int, height: int = HEIGHT, *, plain: boo
             lines = heat_map_lines(figure, width, max(space - 2, 1), plain=plain)
         case Gallery():
             lines = gallery_lines(figure, width, space, plain=plain)
+        case BarList():
+            lines = bar_lines(figure, width, plain=plain)
         case Plane():
             lines = plane_lines(figure, width, space, plain=plain)
         case Units():

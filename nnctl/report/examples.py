@@ -39,6 +39,7 @@ class Examples:
             table = Table(("example", *heads), tuple((place, *words) for place, words in zip(places, said)))
             return Drawn(Gallery(title, tuple(pictures)), table=table)
         names, values = self._inputs(inputs)
+        title += ", with inputs as the net reads them" if names else ""
         rows = tuple((place, *words, *own) for place, words, own in zip(places, said, values))
         return Listed(title, Table(("example", *heads, *names), rows))
 

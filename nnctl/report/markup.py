@@ -126,7 +126,8 @@ def _table(table: Table, caption: str, section: str) -> Iterator[str]:
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{_words(caption)}"><table><thead><tr>'
     for column, head in enumerate(table.columns):
         numeric = any(_is_number(row[column]) for row in table.rows[:1])
-        yield f'<th scope="col"{' class="n"' if numeric else ""}>{_words(head)}</th>'
+        kind = ' class="n"' if numeric else ""
+        yield f'<th scope="col"{kind}>{_words(head)}</th>'
     yield "</tr></thead><tbody>"
     rows = table.rows
     shown = rows if len(rows) <= _MOST_ROWS else (*rows[: _MOST_ROWS // 2], *rows[-_MOST_ROWS // 2 :])

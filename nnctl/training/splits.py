@@ -26,15 +26,20 @@ def bind_training_set(feed: Feed, spec: Spec, data: Dataset, threads: int | None
     threads: that the process may keep busy, one a core if None. Where there are several, the next
     window is made on one of its own, whatever number the spec's backend has.
     """
-    train, timetable = data.train, Timetable.of_spec(spec, len(data.train))
-    order = training_order(spec, len(train))
-    augment = spec.data.augmentations
-    if not augment and not isinstance(train.inputs, LazyRows):
-        feed.bind("train", train.inputs, train.targets, order, train.weights)
+    train = data.train
+    if not spec.data.augmentations and not isinstance(train.inputs, LazyRows):
+        feed.bind("train", train.inputs, train.targets, training_order(spec, len(train)), train.weights)
         return
+    epochs = Timetable.of_spec(spec, len(train)).epochs
+    feed.bind_windows("train", training_windows(spec, data), epochs=epochs, ahead=(threads or cores()) > 1)
+
+
+def training_windows(spec: Spec, data: Dataset) -> TrainingWindows:
+    """The training set in windows, changed as the spec augments it."""
+    train, augment = data.train, spec.data.augmentations
     augmenter = Augmenter(augment, data.unit, spec.seed, Purpose.AUGMENT) if augment else None
-    source = TrainingWindows.of(train.inputs, train.targets, train.weights, order, augmenter, timetable.batch)
-    feed.bind_windows("train", source, epochs=timetable.epochs, ahead=(threads or cores()) > 1)
+    order, batch = training_order(spec, len(train)), Timetable.of_spec(spec, len(train)).batch
+    return TrainingWindows.of(train.inputs, train.targets, train.weights, order, augmenter, batch)
 
 
 def bind_other_splits(feed: Feed, data: Dataset) -> None:

@@ -81,6 +81,21 @@ def boundary(run: TrainedRun, data: Dataset, columns: tuple[str, str] | None = N
     return Plane(f"{title}{said}", *axes, x_range, y_range, shares, run.classes, marks)
 
 
+def two_names(columns: str | None) -> tuple[str, str] | None:
+    """The names of two inputs, of "A,B". Raises UsageError for another number of them."""
+    if columns is None:
+        return None
+    names = columns.split(",")
+    if len(names) != 2:
+        raise UsageError(f"--columns {columns}: expected the names of two inputs, such as age,income")
+    return names[0].strip(), names[1].strip()
+
+
+def input_names(run: TrainedRun) -> list[str]:
+    """The names of a net's inputs where each example is a row of numbers: of a table's columns, or x0, x1, …"""
+    return [each.name for each in _named(run)]
+
+
 def _inputs(run: TrainedRun, columns: tuple[str, str] | None) -> tuple[_Input, _Input]:
     signature = run.signature
     if len(signature.input_shape) != 1 or signature.input_dtype == "index":

@@ -14,13 +14,20 @@ MOST_PIXELS = 128
 """Of a side of a picture; larger ones are drawn by the means of blocks."""
 _LEAST_SIDE = 15
 """Pixels of a side of a grid beside others."""
+_LEAST_HEIGHT = 4
+"""Of a picture whose shape does not say that it is one."""
 Pixels = NDArray[np.float64]
 """Grey (height, width) or red, green and blue (height, width, 3), from 0 to 1."""
 
 
 def is_picture(shape: tuple[int, ...]) -> bool:
-    """True of the shape of one example that is an image: (height, width) of one channel, or of three behind them."""
-    return len(shape) in (2, 3) and min(shape[:2]) > 1 and (len(shape) == 2 or shape[2] in (1, 3))
+    """True of the shape of one example that is an image: (height, width, channels), of one channel or three.
+
+    (height, width) is one, too, where neither is so small that it is rather the columns of a series.
+    """
+    if len(shape) == 2:
+        return min(shape) >= _LEAST_HEIGHT
+    return len(shape) == 3 and min(shape[:2]) > 1 and shape[2] in (1, 3)
 
 
 def photographs(inputs: NDArray[Any], unit: float = 1.0) -> list[Pixels]:

@@ -9,6 +9,7 @@ import pytest
 
 from nnctl.figures.figure import (
     Axis,
+    BarList,
     Bars,
     Chart,
     Curve,
@@ -36,6 +37,8 @@ FIGURES: dict[str, Figure] = {
     "one value": Chart("t", AXIS, AXIS, (Points("a", np.ones(1), np.ones(1), (HOSTILE,)),)),
     "bars": Chart("t", Axis(categories=(HOSTILE, "b")), AXIS, (Bars("a", np.array([1.0, -2.0])),)),
     "heat map": HeatMap(HOSTILE, AXIS, Axis(categories=(HOSTILE, "b")), np.array([[1.0, np.nan], [-1, 2]]), shown=True),
+    "bar list": BarList(HOSTILE, HOSTILE, (HOSTILE, "b", "c"), np.array([3.0, np.nan, -1.0])),
+    "no bars": BarList("t", "v", (), np.empty(0)),
     "plane": Plane(
         HOSTILE,
         AXIS,

@@ -1,0 +1,197 @@
+"""`nnctl plot`: what a net has learned and how it answers, as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Draw a trained net, its answers, or its spec.")
+
+Run = Annotated[
+    Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
+]
+Spec = Annotated[
+    Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe."
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Let --out overwrite a file.")]
+Dark = Annotated[bool, typer.Option("--dark", help="Of a .png: light ink on dark.")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
+]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="NAME", help="What runs the net; the run's own if absent.")
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split", metavar="train|validation|test", help="Whose examples; test if absent, or without one validation."
+    ),
+]
+Example = Annotated[int, typer.Option("--example", metavar="N", min=0, help="The example, counted from 0.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable.")
+]
+
+
+@app.command("boundary")
+def boundary(
+    run: Run,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="A,B", help="Two inputs of several; the others stay at their mean."),
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+    checkpoint: Checkpoint = None,
+    backend: Backend = None,
+) -> None:
+    """Draw what a net answers over the plane of two inputs, with the training examples on it."""
+    from nnctl.inference.evaluation import data_of
+    from nnctl.inference.opened import open_run
+    from nnctl.visualization import boundary as drawn
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    opened = open_run(run, checkpoint, backend=backend)
+    output.give([drawn.boundary(opened, data_of(opened), drawn.two_names(columns))])
+
+
+@app.command("landscape")
+def landscape(
+    run: Run,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the two directions.")] = 0,
+    grid: Annotated[
+        int, typer.Option("--grid", metavar="N", min=3, max=201, help="Places along each direction, an odd number.")
+    ] = 25,
+    reach: Annotated[
+        float, typer.Option("--reach", metavar="X", help="How far to go, in lengths of the weights.")
+    ] = 1.0,
+    examples: Annotated[
+        int, typer.Option("--examples", metavar="N", min=1, help="Examples at most that the cost is measured on.")
+    ] = 2000,
+    split: Annotated[str, typer.Option("--split", metavar="train|validation|test", help="Whose examples.")] = "train",
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+    checkpoint: Checkpoint = None,
+    backend: Backend = None,
+) -> None:
+    """Draw the cost around a run's weights, along two random directions.
+
+    Each filter of a direction is as long as that of the weights (Li et al. 2018); biases stay as they are.
+    """
+    from nnctl.inference.evaluation import data_of
+    from nnctl.inference.opened import open_run
+    from nnctl.visualization import landscape as drawn
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    opened = open_run(run, checkpoint, backend=backend)
+    data = data_of(opened)
+    output.give([drawn.landscape(opened, data, split, seed=seed, grid=grid, reach=reach, most=examples)])
+
+
+@app.command("filters")
+def filters(
+    run: Run,
+    most: Annotated[int, typer.Option("--most", metavar="N", min=1, help="Filters of a layer at most.")] = 64,
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Draw the kernels of every convolution, and the weights of a first layer that reads images."""
+    from nnctl.inference.opened import open_run
+    from nnctl.visualization import filters as drawn
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    output.give(drawn.filters(open_run(run, checkpoint), most))
+
+
+@app.command("maps")
+def maps(
+    run: Run,
+    split: Split = None,
+    example: Example = 0,
+    most: Annotated[int, typer.Option("--most", metavar="N", min=1, help="Maps of a layer at most.")] = 32,
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Draw what every layer makes of an example."""
+    from nnctl.inference.evaluation import data_of
+    from nnctl.inference.opened import open_run
+    from nnctl.visualization import maps as drawn
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    opened = open_run(run, checkpoint)
+    output.give(drawn.maps(opened, data_of(opened), split, example, most))
+
+
+@app.command("saliency")
+def saliency(
+    run: Run,
+    split: Split = None,
+    example: Example = 0,
+    count: Annotated[
+        int,
+        typer.Option("--count", metavar="N", min=1, max=100, help="Images from that one on; of others one is drawn."),
+    ] = 5,
+    of: Annotated[
+        str | None, typer.Option("--of", metavar="CLASS", help="Whose score; of what the net answers if absent.")
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+    checkpoint: Checkpoint = None,
+) -> None:
+    """Draw how much each input moves the score of a class.
+
+    That is |∂ score / ∂ input| (Simonyan et al. 2014), beside an image, or as bars over the inputs.
+    """
+    from nnctl.inference.evaluation import data_of
+    from nnctl.inference.opened import open_run
+    from nnctl.visualization import saliency as drawn
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    opened = open_run(run, checkpoint)
+    output.give(drawn.saliency(opened, data_of(opened), split, example, count, of))
+
+
+@app.command("augment")
+def augment(
+    spec: Spec,
+    set_: Set = None,
+    examples: Annotated[int, typer.Option("--examples", metavar="N", min=1, max=100, help="How many.")] = 10,
+    copies: Annotated[
+        int, typer.Option("--copies", metavar="N", min=1, max=19, help="Changed copies of each, of as many epochs.")
+    ] = 9,
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+) -> None:
+    """Draw what the spec's augmentation makes of training examples, as training will see them."""
+    from nnctl.data.dataset import load_dataset
+    from nnctl.training.specs import open_spec
+    from nnctl.visualization.augmented import augmented
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    loaded = open_spec(spec, set_ or ())
+    with loaded.pointing():
+        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    output.give(augmented(loaded.spec, data, examples, copies))
