@@ -67,7 +67,7 @@ def chart_drawing(chart: Chart, *, numbers: bool = False) -> Drawing:
     right, bottom = WIDTH - 16.0, top + HEIGHT - 76.0
     names = [extent(shortened(name, 26)) for name in chart.x.categories]
     slanted = max(names) * 0.6 + 14 if names and max(names) + 6 > (right - left) / len(names) else 0
-    height = bottom + (slanted or 24) + (20 if chart.x.label else 4)
+    height = bottom + (slanted + 8 if slanted else 24) + (20 if chart.x.label else 4)
     plot = _Plot(Frame(left, right, top, bottom), x, y)
     return Drawing(WIDTH, round(height), chain(legend, _elements(chart, plot, slanted, numbers)))
 

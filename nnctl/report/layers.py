@@ -19,6 +19,8 @@ _CURVES = 8
 _MOST_LAYERS = 400
 _MOST_TIMES = 200
 """Measurements of a layer that are drawn, evenly spaced."""
+_WIDE = 1.6
+"""The width of a heat map over its height, whose cells are squares."""
 _MEASURES = (
     ("weight_norm", "Norm of the weights ‖w‖", True),
     ("gradient_norm", "Norm of the gradient ‖∂C/∂w‖", True),
@@ -86,8 +88,10 @@ def _figure(
     if logarithmic:
         title = f"{title}, as log₁₀"
         values = np.log10(np.where(values > 0.0, values, math.nan))
-    times = tuple(f"{epoch:.4g}" for epoch in epochs)
-    return HeatMap(title, Axis("epoch", categories=times), Axis("", categories=tuple(names)), values)
+    # A measurement takes as many columns as make the shape, or every so many are one.
+    columns = np.linspace(0, len(epochs) - 1, round(_WIDE * len(names))).round().astype(int)
+    times = tuple(f"{epoch:.4g}" for epoch in epochs[columns])
+    return HeatMap(title, Axis("epoch", categories=times), Axis("", categories=tuple(names)), values[:, columns])
 
 
 def _last(rows: Sequence[Row], layers: Sequence[str]) -> Listed:

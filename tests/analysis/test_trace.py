@@ -14,15 +14,19 @@ import numpy as np
 import pytest
 
 from nnctl.analysis.gradcheck import GradientCheck
-from nnctl.analysis.trace import substitution
-from nnctl.analysis.trace.stages import Trace
+from nnctl.analysis.trace import scans, substitution
+from nnctl.analysis.trace.stages import Line, Trace, places
+from nnctl.analysis.trace.substitution import Writer
 from nnctl.analysis.trace.text import heading, stage_lines
 from nnctl.analysis.trace.tracing import trace
 from nnctl.data.dataset import load_dataset
 from nnctl.engine.engine import load_engine
 from nnctl.errors import NnctlError, UsageError
 from nnctl.graph import interface
+from nnctl.graph.ir import Node
 from nnctl.inference.tracing import traced
+from nnctl.ops import OPS
+from nnctl.ops.namespaces import numpy_namespace
 from nnctl.report.trace import trace_page
 from nnctl.spec.load import load_spec
 from nnctl.training import session
@@ -197,6 +201,8 @@ def checked(name: str, *overrides: str) -> tuple[GradientCheck, Trace]:
 
 NETS = [
     ("conv-digits.yaml", []),
+    ("norms.yaml", ["layers.1.size=2"]),
+    ("conv-digits.yaml", ["layers.1={type: max_pool, size: 2, stride: 1, dilation: 2}"]),
     ("lstm-adding.yaml", ["data.length=4", "layers.0.units=3"]),
     ("gru-parity.yaml", ["data.length=3", "data.shortest=2", "layers.1.units=2"]),
     ("gru-parity.yaml", ["data.length=3", "data.shortest=2", "layers.1.units=2", "layers.1.reset_after=false"]),
@@ -237,6 +243,34 @@ def worked_out(numbers: str) -> float:
     """The value of a formula with its numbers, as Python reads it."""
     text = re.sub(r"\|([^|]*)\|", r"abs(\1)", numbers.replace("·", "*").replace("²", "**2").replace("σ", "sigma"))
     return float(eval(text, {"__builtins__": {}, "abs": abs}, dict(KNOWN)))
+
+
+SAMPLED = [name for name in OPS if name in substitution._WRITERS or name in scans._UNROLLED]
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_each_op_is_written_as_its_body_computes(name: str) -> None:
+    """Samples of the op table, with masks, groups, dilation and whatever else an op may be given."""
+    op, write = OPS[name], Writer(17)
+    tried = 0
+    for seed in range(12):
+        arrays, attributes = op.sample(np.random.default_rng(seed))
+        arrays = [np.asarray(array) for array in arrays]
+        results = [np.asarray(r) for r in op.run(numpy_namespace(), arrays, attributes)]
+        node = Node(op, (), (), attributes)
+        lines = [
+            line for quantity in scans.scan_of(node, arrays, results, attributes, write) for line in quantity.lines
+        ]
+        lines += [
+            Line(index, text, float(results[0][index]))
+            for index in places(results[0])
+            if (text := write.of(node, arrays, attributes, 0, index))
+        ]
+        for line in lines:
+            if "…" not in line.numbers:
+                tried += 1
+                assert worked_out(line.numbers) == pytest.approx(line.value, rel=1e-9, abs=1e-12), (seed, line)
+    assert tried > 5
 
 
 def wrong_lines(found: Trace) -> tuple[int, list[str]]:

@@ -175,6 +175,7 @@ def test_two_hundred_layers_over_a_thousand_epochs_are_rows_of_heat_maps() -> No
     assert list(drawn) == ["Norm of the weights ‖w‖, as log₁₀", "Share of dead units"]
     norms = drawn["Norm of the weights ‖w‖, as log₁₀"]
     assert isinstance(norms, HeatMap)
-    assert norms.values.shape == (200, 200)
+    assert norms.values.shape == (200, 320)
+    assert (norms.x.categories[0], norms.x.categories[-1]) == ("0", "999")
     assert norms.values[:, -1] == pytest.approx(0.0)
     assert len(page.page("t", "l", [Chapter("c", (section,))])) < 200_000
