@@ -73,7 +73,7 @@ def sum_pool(x, size, stride, padding, dilation):
 
 
 def window_counts(lengths, size, stride, padding, dilation):
-    """How many numbers of each window lie within: (*positions, 1)."""
+    """Numbers of each window that lie within, counted: (*positions, 1)."""
     return sum_pool(np.ones((1, *lengths, 1), np.float32), size, stride, padding, dilation)[0]
 
 
