@@ -13,11 +13,13 @@ from nnctl.figures.scales import number
 from nnctl.inference.opened import TrainedRun
 from nnctl.report.section import Drawn, Listed, Part
 from nnctl.screen.characters import word
-from nnctl.visualization.pictures import is_picture, photographs
+from nnctl.visualization.pictures import is_picture, photographs, smaller
 
 _MOST_INPUTS = 8
 """Inputs of an example that are listed."""
 _MOST_TOKENS = 60
+_SIDE = 48
+"""Pixels of a side of a picture: two dozen in three colours take less than 200 KB."""
 
 
 class Examples:
@@ -34,7 +36,8 @@ class Examples:
         inputs = np.asarray(self._split.inputs[np.asarray(places, np.int64)])
         if self.pictures:
             pictures = [
-                Picture(pixels, number(words[0])) for pixels, words in zip(photographs(inputs, self._unit), said)
+                Picture(smaller(pixels, _SIDE), number(words[0]))
+                for pixels, words in zip(photographs(inputs, self._unit), said)
             ]
             table = Table(("example", *heads), tuple((place, *words) for place, words in zip(places, said)))
             return Drawn(Gallery(title, tuple(pictures)), table=table)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnctl.exchange.onnx.emitters import fixed, says
 from nnctl.exchange.onnx.formulas import number
+from nnctl.exchange.onnx.lengths import Length
 from nnctl.exchange.onnx.moving import numbers
 from nnctl.exchange.onnx.writer import Given, Operand, Writer
 from nnctl.graph.ir import Node
@@ -55,13 +56,10 @@ def _convolution_transpose(
     kernel: Any = weight.shape[:rank]
     extra = []
     for length, there, k, s, d, pair in zip(lengths, y.shape[1:-1], kernel, stride, dilation, padding, strict=True):
-        reached = (d * (k - 1) + 1) - sum(pair)
-        if isinstance(length, int) and isinstance(there, int):
-            extra.append(length - (s * (there - 1) + reached))
-        else:
-            fixed(node, length if isinstance(there, int) else None)
-            begun = type(there)(s * there.per_step, s * (there.more - 1) + reached)
-            extra.append(fixed(node, length if (more := length.minus(begun)) is None else more))
+        positions = Length.of(there)
+        covered = Length(s * positions.per_step, s * (positions.more - 1) + d * (k - 1) + 1 - sum(pair))
+        more = Length.of(length).minus(covered)
+        extra.append(fixed(node, length) if more is None else more)
     x = w.add(
         "ConvTranspose", _channels_first(w, y, rank), _kernel(w, weight),
         kernel_shape=kernel, strides=stride, pads=_pads(padding), dilations=dilation, group=groups,
