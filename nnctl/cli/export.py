@@ -15,7 +15,7 @@ def export(
     out: Annotated[
         Path,
         typer.Argument(
-            help="The file; its ending says the format: .onnx, .safetensors.", metavar="OUT", show_default=False
+            help="The file; its ending says the format: .onnx, .safetensors, .py.", metavar="OUT", show_default=False
         ),
     ],
     checkpoint: Annotated[
@@ -26,7 +26,7 @@ def export(
         bool | None,
         typer.Option(
             "--check/--no-check",
-            help="Of .onnx: run the file on rows of the run's data, and refuse it where it answers otherwise; "
+            help="Of .onnx and .py: run the file on rows of the run's data, and refuse it where it answers otherwise; "
             "done if absent.",
         ),
     ] = None,
@@ -45,8 +45,8 @@ def export(
     model.onnx holds the whole way from raw inputs to answers, as predict gives them: it needs the extra `onnx`.
     The file is run in onnxruntime on rows of the run's data in batches of 1, 7 and 64; where an answer differs by
     more than 1e-5 of the largest, there is no file, and the exit code is 5. model.safetensors holds the weights, with
-    a table of names beside it, model.names.csv. What a file holds, in a row each: a table on a terminal, JSON Lines
-    in a pipe.
+    a table of names beside it, model.names.csv; net.py is a program that needs NumPy alone, with its arrays beside
+    it, and is checked as well. What a file holds, in a row each: a table on a terminal, JSON Lines in a pipe.
     """
     import sys
 

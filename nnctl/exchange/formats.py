@@ -58,6 +58,7 @@ class Format(Protocol):
 FORMATS: Mapping[str, str] = {
     ".onnx": "nnctl.exchange.onnx.format:Onnx",
     ".safetensors": "nnctl.exchange.weights_file:WeightsOfNet",
+    ".py": "nnctl.exchange.numpy_file.format:NumpyFile",
 }
 """Module and class of each format by its ending, loaded when a file is to have it."""
 

@@ -15,7 +15,17 @@ from nnctl.components.registry import components
 
 onnx = pytest.importorskip("onnx")
 
-MODULES = ("averagepool", "conv", "flatten", "globalaveragepool", "globalmaxpool", "hardsigmoid", "lppool", "maxpool")
+MODULES = (
+    "averagepool",
+    "conv",
+    "flatten",
+    "globalaveragepool",
+    "globalmaxpool",
+    "hardsigmoid",
+    "lppool",
+    "maxpool",
+    "resize",
+)
 """Files of node tests."""
 
 UNSAID = {
@@ -23,6 +33,15 @@ UNSAID = {
     "test_flatten_negative_axis4": "a batch's examples are not joined",
     "test_maxpool_with_argmax_2d_precomputed_pads": "the places of the largest are no output of a layer",
     "test_maxpool_with_argmax_2d_precomputed_strides": "the places of the largest are no output of a layer",
+    **{
+        f"test_resize_{way}_sizes_nearest_not_{which}": "a spec has factors or sizes, and no rule that chooses"
+        for way in ("upsample", "downsample")
+        for which in ("larger", "smaller")
+    },
+    **{
+        f"test_resize_tf_crop_and_resize{how}": "a layer resizes all of its input, and no part that is said with it"
+        for how in ("", "_extrapolation_value", "_axes_2_3", "_axes_3_2")
+    },
 }
 """Cases that no spec can say, and why."""
 
@@ -110,6 +129,20 @@ def hard_sigmoid(x: Any, given: dict[str, Any]) -> Any:
     return run(components("layer")["activation"](activation=function), x)
 
 
+def resize(x: Any, *rest: Any) -> Any:
+    *_regions, amounts, given = rest
+    axes = given.get("axes", range(x.ndim))
+    # The batch and the channels stay as they are.
+    amounts = [amounts[list(axes).index(axis)] for axis in range(2, x.ndim)]
+    by_sizes = amounts[0].dtype.kind == "i"
+    fields: dict[str, Any] = {"size": tuple(map(int, amounts))} if by_sizes else {"factor": tuple(map(float, amounts))}
+    fields |= {"interpolation": given["mode"], "coordinates": given.get("coordinate_transformation_mode", "half_pixel")}
+    fields |= {"rounding": given.get("nearest_mode", "round_prefer_floor")}
+    fields |= {"coefficient": given.get("cubic_coeff_a", -0.75)}
+    fields |= {name: bool(given.get(name, 0)) for name in ("exclude_outside", "antialias")}
+    return np.moveaxis(run(components("layer")["resize"](**fields), channels_last(x)), -1, 1)
+
+
 ANSWERS: dict[str, Callable[..., Any]] = {
     "AveragePool": lambda x, given: pool("average_pool", x, given),
     "Conv": convolution,
@@ -119,6 +152,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "HardSigmoid": hard_sigmoid,
     "LpPool": lambda x, given: pool("lp_pool", x, given),
     "MaxPool": lambda x, given: pool("max_pool", x, given),
+    "Resize": resize,
 }
 """By op of ONNX: (*inputs, attributes) -> its first output, from a layer of ours."""
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nnctl.backends.registry import reference_name
-from nnctl.data.dataset import load_dataset
-from nnctl.errors import DataError, ExchangeFailed, RunError
+from nnctl.errors import ExchangeFailed
 from nnctl.exchange.onnx.model import INPUT, NEW, PROBABILITIES, VALUES, Exportable, at_length, zero_states
+from nnctl.exchange.rows import real_rows
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.network import Network
@@ -66,7 +66,7 @@ def check(exportable: Exportable, saved: SavedRun) -> tuple[str, Comparison]:
 
     Raises ExchangeFailed where one is off, RunError, and DataError where the data is not there.
     """
-    split, rows = _rows(saved)
+    split, rows = real_rows(saved, max(BATCHES))
     compared = compare(exportable, saved, rows)
     for name, found in compared.items():
         if not (found.close or found.accounted_for):
@@ -75,22 +75,6 @@ def check(exportable: Exportable, saved: SavedRun) -> tuple[str, Comparison]:
                 f"is {found.scale:.3g}\n  allowed are {TOLERANCE:g} of it; no file was written"
             )
     return split, max(compared.values(), key=lambda found: found.difference / max(found.scale, 1e-30))
-
-
-def _rows(saved: SavedRun) -> tuple[str, NDArray[Any]]:
-    """As many rows of the data as the largest batch, of examples that were not trained on where there are any."""
-    loaded, path = saved.loaded, saved.folder.path
-    without = "--no-check exports without a look at it"
-    try:
-        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
-    except DataError as error:
-        raise DataError(f"{error.message}\n  {without}", error.field) from error
-    if data.fingerprint != saved.saved.progress["data"]:
-        raise RunError(f"{path}: the data is not what this run was trained on\n  {without}")
-    split = next(name for name in ("test", "validation", "train") if name in data.splits)
-    inputs = data.splits[split].inputs
-    rows = np.asarray(inputs[: max(BATCHES)])
-    return split, np.resize(rows, (max(BATCHES), *rows.shape[1:]))
 
 
 def compare(exportable: Exportable, saved: SavedRun, rows: NDArray[Any]) -> dict[str, Comparison]:

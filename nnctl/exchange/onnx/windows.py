@@ -14,6 +14,7 @@ from nnctl.exchange.onnx.moving import numbers
 from nnctl.exchange.onnx.writer import Given, Operand, Writer
 from nnctl.graph.ir import Node
 from nnctl.ops.resampling import shares
+from nnctl.ops.resizing import applied_taps
 
 
 def _channels_first(w: Writer, x: Given, rank: int) -> Given:
@@ -130,6 +131,19 @@ def _spread_pool(
     return _convolution_transpose(
         w, node, g, ones, lengths=lengths, stride=stride, padding=padding, dilation=dilation, groups=channels
     )
+
+
+@says("resize")
+def _resize(w: Writer, node: Node, x: Operand, *, axis: int, lengths: tuple[int, int], **how: Any) -> Given:
+    # A product with the shares: of Resize, runtimes have not all of the rules that the standard has.
+    matrix = np.zeros((lengths[0], lengths[1]))
+    for made, row in enumerate(applied_taps("resize", lengths, how)):
+        for place, weight in row:
+            matrix[place, made] = weight
+    order = list(range(len(fixed(node, x.shape[1:])) + 1))
+    order[axis], order[-1] = order[-1], order[axis]
+    shares_of = Operand(f"{node.outputs[0].name}.shares", matrix.shape, "real", matrix)
+    return w.transpose(w.add("MatMul", w.transpose(x, tuple(order)), shares_of), tuple(order))
 
 
 @says("interpolate")
