@@ -136,8 +136,9 @@ def _heat_map(figure: HeatMap) -> Drawing:
         if figure.x.label:
             yield placed(said(figure.x.label, 60), left + columns * cell / 2, height - 6, 'text-anchor="middle"')
         if figure.y.label:
+            label = escape(shortened(figure.y.label, max(8, int(rows * cell / 6))))
             place = f"translate(13 {top + rows * cell / 2:.0f}) rotate(-90)"
-            yield f'<text transform="{place}" text-anchor="middle">{said(figure.y.label, 40)}</text>'
+            yield f'<text transform="{place}" text-anchor="middle">{label}</text>'
 
     return Drawing(WIDTH, round(height), body())
 

@@ -88,18 +88,6 @@ def state_of(run: RunFolder) -> tuple[State, dict[str, Any] | None]:
     return "finished" if summary is not None else "training" if trains else "unfinished", summary
 
 
-def histories(folder: Path) -> Iterator[History | tuple[RunFolder, RunError]]:
-    """The histories of all runs in a folder and below, in the order of their paths; in place of one its error.
-
-    Trials of sweeps are among them.
-    """
-    for run in runs_below(folder):
-        try:
-            yield read_history(run)
-        except RunError as error:
-            yield run, error
-
-
 def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[RunFolder]:
     """The run folders at `folder` and below it, in the order of their paths; links are not followed.
 

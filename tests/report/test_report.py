@@ -34,7 +34,15 @@ def test_one_run(folder: Path) -> None:
     text = text_of(page)
     run = read_history(RunFolder(folder / "a" / "1"))
     assert run.summary is not None
-    for words in ("test accuracy", "by epoch", "by step", "by seconds", "learning rate", "Machine and versions"):
+    for words in (
+        "test accuracy",
+        "by epoch",
+        "by step",
+        "by seconds",
+        "learning rate",
+        "Parameters over time",
+        "Machine and versions",
+    ):
         assert words in text
     for value in (run.origin["numpy"], run.origin["platform"], f"nnctl train {run.run.spec}", "learning_rate: 0.1"):
         assert value in text
@@ -74,6 +82,21 @@ def test_a_sweep(folder: Path) -> None:
     assert f"{shares['optimizer.learning_rate']:.4g}" in text
     assert "log_uniform" in text
     assert elements(page).events == []
+
+
+def test_a_sweep_that_has_begun_and_one_with_a_damaged_trial(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "sweep", tmp_path / "sweep")
+    (tmp_path / "sweep" / "results.json").unlink()
+    for number in range(1, 10):
+        shutil.rmtree(tmp_path / "sweep" / f"{number:04d}")
+    text = text_of(report_on([tmp_path / "sweep"]))
+    assert "10 trials: 1 finished, 9 waiting" in text
+    assert "Importance of settings" not in text
+    (tmp_path / "sweep" / "0000" / "summary.json").write_text("{}")
+    with pytest.raises(RunError, match="0000/summary"):
+        report_on([tmp_path / "sweep"])
+    shutil.rmtree(tmp_path / "sweep" / "0000")
+    assert "No trial has finished" in text_of(report_on([tmp_path / "sweep"]))
 
 
 def test_a_folder_with_runs_and_a_sweep_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
