@@ -116,24 +116,17 @@ class Run:
         """Copies of the trained arrays, by names such as "dense1.weight"."""
         return self._net.engine.read(self._net.engine.parameters)
 
-    def predict(self, inputs: ArrayLike | str | PathLike[str]) -> NDArray[np.float64]:
+    def predict(self, inputs: ArrayLike | Mapping[str, ArrayLike] | str | PathLike[str]) -> NDArray[np.float64]:
         """The net's outputs (n, outputs) for raw inputs (n, …), which are rescaled as those of training were.
 
-        inputs: an array of examples, or a file or folder as `nnctl predict` takes it. Of a classifier one column a
-        class, in the order of `classes`; where each step of a sequence has a label, a row a step. Raises DataError
-        where the inputs are not the net's, or it has no finite answer.
+        inputs: an array of examples, or a file or folder as `nnctl predict` takes it. Of a net for a table's columns a
+        mapping of columns or a frame, by their names; an array (n, columns) has them in the table's order. Of a
+        classifier one column a class, in the order of `classes`; where each step of a sequence has a label, a row a
+        step. Raises DataError where the inputs are not the net's, or it has no finite answer.
         """
-        net = self._net
-        if isinstance(inputs, str | PathLike):
-            from nnctl.inference.prediction import scores
+        from nnctl.inference.prediction import scores, scores_of
 
-            return scores(net, Path(inputs))
-        from nnctl.inference.inputs import error_of, shaped
-
-        array = shaped(np.asarray(inputs), net.signature, "inputs")
-        outputs = net.scores(array)
-        net.require_finite(outputs, array, error_of(array, ["inputs"] * len(array), range(len(array))))
-        return outputs
+        return scores(self._net, Path(inputs)) if isinstance(inputs, str | PathLike) else scores_of(self._net, inputs)
 
     def evaluate(self, split: str | None = None, *, data: str | PathLike[str] | None = None) -> dict[str, Any]:
         """The cost and the metrics on a split of the run's data, or on labelled examples of a file or folder.

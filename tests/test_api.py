@@ -125,6 +125,9 @@ def test_predictions_are_those_of_the_parameters(run: nnctl.Run, tmp_path: Path)
     assert run.predict(x).shape == (7, len(run.classes))
     with pytest.raises(DataError, match=r"inputs: an example has shape \(3,\)"):
         run.predict([[1, 2, 3]])
+    with pytest.raises(DataError, match="inputs: the examples are not of one shape"):
+        run.predict([[1, 2], [3]])
+    assert run.predict(np.zeros((0, 2))).shape == (0, 3)
 
 
 def test_evaluation(run: nnctl.Run) -> None:

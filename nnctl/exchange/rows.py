@@ -1,4 +1,4 @@
-"""Rows of a run's data, on which what was exported is held against the net's own answers."""
+"""Rows of a run's data: those on which what was exported is held against the net, and what it reads of a table's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import load_dataset
+from nnctl.data.tables.fitted import FittedColumns
+from nnctl.data.words import some
 from nnctl.errors import DataError, RunError
 from nnctl.inference.opened import SavedRun
 
@@ -28,3 +30,17 @@ def real_rows(saved: SavedRun, count: int) -> tuple[str, NDArray[Any]]:
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
     rows = np.asarray(data.splits[split].inputs[:count])
     return split, np.resize(rows, (count, *rows.shape[1:]))
+
+
+def columns_of(saved: SavedRun) -> tuple[str, ...]:
+    """Names of the inputs where they are numbers that are made of columns before they enter the net; else none."""
+    fitted = saved.saved.progress.get("fitted", {})
+    if (columns := FittedColumns.of(fitted)) is not None:
+        return tuple(f for name, kind in columns.kinds.items() for f in kind.features(name, columns.fitted[name]))
+    return tuple(fitted.get("inputs", ()))
+
+
+def words_on_columns(saved: SavedRun) -> list[str]:
+    """A sentence on such inputs, where there are some."""
+    names = columns_of(saved)
+    return [f"the inputs are the numbers that training made of the columns: {some(names)}"] if names else []

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nnctl.errors import UsageError
 from nnctl.exchange.formats import Exported, Options
+from nnctl.exchange.rows import words_on_columns
 from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.inference.opened import SavedRun
@@ -53,9 +54,13 @@ class WeightsOfNet:
         metadata |= {name.replace(".", "_"): json.dumps(array.tolist()) for name, array in statistics.items()}
         if saved.signature.classes is not None:
             metadata["classes"] = json.dumps(saved.signature.classes)
-        notes = []
-        if statistics:
+        notes = words_on_columns(saved)
+        if interface.SHIFT in statistics:
             notes.append("inputs enter the net as (x − data_shift)·data_scale, both in the file's metadata")
+        if interface.TARGET_SHIFT in statistics:
+            notes.append(
+                "values are the net's outputs / data_target_scale + data_target_shift, both in the file's metadata"
+            )
         if layers.orders:
             notes.append("maps have their channels first there: (batch, channels, height, width)")
         content = safetensors.numpy.save(arrays, metadata)

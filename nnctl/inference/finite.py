@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 def not_finite(outputs: NDArray[Any]) -> int | None:
     """The first row of outputs (n, …) with a number that is not finite; None where there is none."""
-    finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    finite = np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))
     return None if finite.all() else int(np.argmin(finite))
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nnctl.data.formats.csv_rows import DelimitedFile, Row
     from nnctl.data.formats.image_folders import LeftOut
 
+ARRAY_SUFFIXES = (".npy", ".npz")
 STDIN_NAME = "<stdin>"
 """The name of stdin in messages."""
 _PART_ROWS = 16_000
@@ -118,8 +119,8 @@ def _arrays(
             yield shaped(numbers, signature, STDIN_NAME if path == STDIN else str(path))
     elif suffix in IMAGE_SUFFIXES:
         yield _image(path, signature, pictures)
-    elif suffix in (".npy", ".npz"):
-        array = _array(path, suffix)
+    elif suffix in ARRAY_SUFFIXES:
+        array = read_array(path)
         if filling is None:
             array = _batched(array, signature.input_shape)
         else:
@@ -143,10 +144,11 @@ def _ended(array: NDArray[Any], filling: float, length: int, name: str) -> NDArr
     return with_ends(array, filling, name, length)
 
 
-def _array(path: Path, suffix: str) -> NDArray[Any]:
+def read_array(path: Path) -> NDArray[Any]:
+    """The array of a .npy, or of a .npz the one called `inputs`, or its only one. Raises DataError."""
     from nnctl.data.formats.numpy_files import array_names, read_npy, read_npz
 
-    if suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return read_npy(path)
     names = array_names(path)
     return read_npz(path, {"inputs": names[0] if len(names) == 1 else "inputs"})["inputs"]

@@ -23,7 +23,7 @@ from nnctl.errors import DataError, UsageError
 from nnctl.graph import interface
 from nnctl.inference import inputs
 from nnctl.inference.answers import OWN_NAMES, Answer, Answers
-from nnctl.inference.inputs import Part, part_rows, read_parts
+from nnctl.inference.inputs import ARRAY_SUFFIXES, Part, part_rows, read_parts
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.plan.lower import lower
 from nnctl.spec.load import Loaded
@@ -75,6 +75,28 @@ def scores(run: TrainedRun, path: Path) -> NDArray[np.float64]:
     return np.concatenate([answers.scores for answers in _answers(run, _parts([path], run, ()), None)])
 
 
+def scores_of(run: TrainedRun, given: Any) -> NDArray[np.float64]:
+    """The net's outputs for inputs in memory: an array (n, …), or for a table's columns what `as_file` takes.
+
+    Raises DataError, UsageError.
+    """
+    _check(run.loaded, run.signature, [], None, ())
+    name = "inputs"
+    if run.fitted and isinstance(run.loaded.spec.data, SequenceSource):
+        raise _no_arrays(name)
+    if (columns := FittedColumns.of(run.fitted)) is not None:
+        parts = _of_columns(given, columns, run, name)
+        return np.concatenate([answers.scores for answers in _answers(run, parts, None)])
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise DataError(f"{name}: the examples are not of one shape") from error
+    array = inputs.shaped(array, run.signature, name)
+    outputs = run.scores(array)
+    run.require_finite(outputs, array, inputs.error_of(array, [name] * len(array), range(len(array))))
+    return outputs
+
+
 def _check(
     loaded: Loaded, signature: DataSignature, paths: Sequence[Path], top_k: int | None, keep: Sequence[str]
 ) -> None:
@@ -117,8 +139,31 @@ def _parts(paths: Sequence[Path], run: TrainedRun, keep: Sequence[str]) -> Itera
         elif keep:
             why = f"{path} is no table" if table is not None else f"{run.folder.path} was not trained on named columns"
             raise UsageError(f"--keep passes columns of a table through, and {why}")
+        elif path.suffix.lower() in ARRAY_SUFFIXES and run.fitted and isinstance(run.loaded.spec.data, SequenceSource):
+            raise _no_arrays(str(path))
+        elif path.suffix.lower() in ARRAY_SUFFIXES and (columns := FittedColumns.of(run.fitted)) is not None:
+            yield from _of_columns(inputs.read_array(path), columns, run, str(path))
         else:
             yield from read_parts(path, run.signature, pictures=pictures, whole=whole, filling=filling)
+
+
+def _of_columns(given: Any, columns: FittedColumns, run: TrainedRun, name: str) -> Iterator[Part]:
+    """The examples of a table's columns in memory, which enter the net as those of a file do; see `as_file`."""
+    from nnctl.inference.columns import as_file
+    from nnctl.inference.tables import table_reader
+
+    reader = table_reader(run.loaded.spec.data, run.fitted)
+    assert reader is not None, "the run has columns"
+    whole = bool(run.engine.network.structure.recurrent_states)
+    with as_file(given, columns, name) as path:
+        yield from reader.parts(path, None if whole else part_rows(run.signature), name)
+
+
+def _no_arrays(name: str) -> UsageError:
+    return UsageError(
+        f"{name}: this net was trained on sequences in a table, whose columns are found by name\n"
+        "  give a file of such a table"
+    )
 
 
 def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | SequenceReader | None:
@@ -135,7 +180,7 @@ def _table_reader(run: TrainedRun, keep: Sequence[str]) -> TableReader | Sequenc
 
 
 def _holds_arrays(path: Path) -> bool:
-    return path.suffix.lower() in (".npy", ".npz", *IMAGE_SUFFIXES)
+    return path.suffix.lower() in (*ARRAY_SUFFIXES, *IMAGE_SUFFIXES)
 
 
 def operations(run: TrainedRun, examples: int) -> int:

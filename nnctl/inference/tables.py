@@ -50,16 +50,20 @@ class TableReader:
     columns: FittedColumns
     keep: tuple[str, ...] = ()
 
-    def parts(self, path: Path, rows: int | None) -> Iterator[Part]:
-        """The examples of a file, or of stdin, so many at a time, all if None. Raises DataError, UsageError."""
+    def parts(self, path: Path, rows: int | None, called: str | None = None) -> Iterator[Part]:
+        """The examples of a file, or of stdin, so many at a time, all if None; called: otherwise than by its path.
+
+        Raises DataError, UsageError.
+        """
         first = 0
         before: Part | None = None
-        with reading(path) as (file, name):
+        with reading(path) as (file, found):
+            name = called or found
             reader = reader_of(file, self.source.layout)
             self._look(reader.names, name)
             names = self._names(reader, name)
             for table in pieces(reader, self._types(names), rows):
-                part = self._part(table, names, str(path), first)
+                part = self._part(table, names, called or str(path), first)
                 first += len(table)
                 if before is not None:
                     yield before

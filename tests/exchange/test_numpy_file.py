@@ -135,7 +135,11 @@ def test_it_is_a_program_without_nnctl(run: Path, tmp_path: Path) -> None:
     opened = nnctl.load_run(run)
     assert opened.classes is not None
     assert done.stdout.splitlines() == [opened.classes[i] for i in opened.predict(rows).argmax(axis=1)]
+    done = subprocess.run([sys.executable, str(tmp_path / "net.py")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, "THIS_FILE inputs.npy" in done.stderr) == (1, "", True)
+    assert exported.notes == ["the inputs are the numbers that training made of the columns: a, b"]
     text = (tmp_path / "net.py").read_text(encoding="utf-8")
+    assert "COLUMNS = ['a', 'b']" in text
     assert "nnctl" not in text.replace("written by `nnctl export`", "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,21 @@ def test_what_is_in_the_way_stays(run: Path, tmp_path: Path) -> None:
         export(run, tmp_path / "other.safetensors", Options(layout="jax"))
     with pytest.raises(UsageError, match="--check: says nothing to"):
         export(run, tmp_path / "other.safetensors", Options(check=True))
+
+
+def test_the_way_from_rescaled_outputs_back_to_values_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,y\n" + "".join(f"{i},{3 * i}\n" for i in range(20)), encoding="utf-8")
+    data = {"type": "table", "path": str(tmp_path / "a.csv"), "target": "y", "target_transforms": ["standardize"]}
+    net = {"data": data, "layers": [{"type": "dense", "units": 1}], "cost": "mse", "backend": "numpy"}
+    list(nnctl.train(net, out=tmp_path / "run", schedule__epochs=2))
+    exported = export(tmp_path / "run", tmp_path / "net.safetensors", Options(layout="torch"))
+    columns, words = exported.notes
+    assert columns == "the inputs are the numbers that training made of the columns: a"
+    assert words == "values are the net's outputs / data_target_scale + data_target_shift, both in the file's metadata"
+    with safe_open(tmp_path / "net.safetensors", "np") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    shift, scale = (np.ravel(json.loads(metadata[f"data_target_{name}"])) for name in ("shift", "scale"))
+    a = np.arange(20.0)[:, None]
+    outputs = (a - a.mean()) / a.std() @ tensors["dense1.weight"].T + tensors["dense1.bias"]
+    expected = nnctl.load_run(tmp_path / "run").predict({"a": np.arange(20)})
+    np.testing.assert_allclose(outputs / scale + shift, expected, rtol=1e-5)

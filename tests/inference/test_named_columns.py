@@ -18,7 +18,7 @@ import pytest
 from nnctl.cli import main
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.opened import open_run, read_run
-from nnctl.inference.prediction import answer, predict
+from nnctl.inference.prediction import answer, predict, scores, scores_of
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
@@ -236,3 +236,41 @@ def test_a_folder_is_no_table() -> None:
     Path("n.csv").mkdir()
     with pytest.raises(DataError, match=r"^n\.csv is a folder, and a file is expected"):
         probabilities("out", Path("n.csv"))
+
+
+@pytest.mark.parametrize("text", [CSV, TABLE], ids=["csv", "table"])
+def test_columns_in_memory_are_answered_as_those_of_a_file(text: str) -> None:
+    """Frames and mappings by name, arrays by place; what training taught of the columns is done to all."""
+    train(text, "out")
+    run = open_run(Path("out"))
+    expected = scores(run, Path("t.csv"))
+    columns = {name: [row[i] for row in ROWS[1:]] for i, name in enumerate(ROWS[0])}
+    typed = {"age": [int(age) for age in columns["age"]], "income": [float(income) for income in columns["income"]]}
+    backward = dict(reversed((columns | typed).items()))
+    by_place = [list(row) for row in zip(*(columns[name] for name in ("age", "country", "income")), strict=True)]
+    for given in (columns, backward, pyarrow.table(backward), by_place, np.array(by_place, object)):
+        np.testing.assert_array_equal(scores_of(run, given), expected)
+    for wrong, words in (
+        ([[1, 2]], r"inputs: an array of shape \(1, 2\), and the net reads \(n, 3\)\n  a column each: age, country"),
+        ([[1], [2, 3]], "inputs: is no table: "),
+        (None, r"inputs: an array of shape \(\)"),
+        ({**columns, "age": ["x"] * 6}, "inputs: row 1, column 'age': 'x' is no number"),
+        ({"age": [1]}, "inputs: there are no columns country, income"),
+        ({**columns, "age": [3]}, "inputs: is no table: Column 1 named age expected length 6"),
+        ([[*by_place[0][:2], float("nan")]], "inputs: row 1, column 'income': missing value"),
+    ):
+        with pytest.raises(DataError, match=words):
+            scores_of(run, wrong)
+
+
+def test_a_file_of_an_array_has_the_columns_by_place() -> None:
+    train(TABLE, "out", "data.columns={customer: ignore, country: ignore}")
+    run = open_run(Path("out"))
+    np.save("n.npy", [[float(row[1]), float(row[3])] for row in ROWS[1:]])
+    expected = [row["probabilities"] for row in predict(run, [Path("t.csv")])]
+    rows = list(predict(run, [Path("n.npy")]))
+    assert [row["probabilities"] for row in rows] == expected
+    assert (rows[1]["input"], rows[1]["index"]) == ("n.npy", 1)
+    np.save("n.npy", np.zeros((0, 2)))
+    with pytest.raises(DataError, match=r"^n\.npy holds no rows"):
+        list(predict(run, [Path("n.npy")]))

@@ -16,7 +16,7 @@ from nnctl.backends.registry import reference_name
 from nnctl.errors import ExchangeFailed
 from nnctl.exchange.formats import Exported, Options
 from nnctl.exchange.numpy_file.writing import write_net
-from nnctl.exchange.rows import real_rows
+from nnctl.exchange.rows import columns_of, real_rows, words_on_columns
 from nnctl.graph.network import Network
 from nnctl.inference.opened import SavedRun
 
@@ -37,14 +37,14 @@ class NumpyFile:
     def export(self, saved: SavedRun, options: Options) -> Exported:
         """See `Format`. Raises ExchangeFailed where the program answers otherwise."""
         network = Network(saved.loaded.spec, saved.signature)
-        text = write_net(network).encode()
+        text = write_net(network, columns_of(saved)).encode()
         read = {v.name for v in network.unfused_prediction.inputs} & saved.saved.tensors.keys()
         arrays = _archive({name: array for name, array in saved.saved.tensors.items() if name in read})
         row: dict[str, Any] = {"lines": text.count(b"\n"), "arrays": len(read)}
         if options.check is not False:
             split, rows = real_rows(saved, ROWS)
             row |= {"split": split, **_compared(_run(text, arrays, rows), _own(saved, rows))}
-        return Exported(text, [row], beside={".npz": arrays})
+        return Exported(text, [row], words_on_columns(saved), beside={".npz": arrays})
 
 
 def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:

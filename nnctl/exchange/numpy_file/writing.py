@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from nnctl.errors import UsageError
@@ -47,9 +47,10 @@ _CALLED = (
 """Ops that are functions of `functions`, called with the op's attributes."""
 
 
-def write_net(network: Network) -> str:
+def write_net(network: Network, columns: Sequence[str] = ()) -> str:
     """The text of a file for a net; it reads its arrays by their names here from an .npz beside it.
 
+    columns: names of the inputs, where they are numbers that are made of columns before they enter the net.
     Raises UsageError where a layer has an op for which there are no words, or keeps its state between calls.
     """
     if states := list(network.structure.recurrent_states):
@@ -70,16 +71,22 @@ def write_net(network: Network) -> str:
         body += _node(node, names)
     output = names.of(graph.outputs[interface.OUTPUT])
     shape, dtype = network.signature.input_shape, _DTYPES[network.signature.input_dtype]
+    inputs = (
+        "inputs x ({}), the numbers that training made of columns: COLUMNS"
+        if columns
+        else "raw inputs x ({}), as the data has them"
+    )
     lines = [
         "def outputs(x):",
-        f'    """The net\'s outputs for raw inputs x (n, {", ".join(map(str, shape))}), as the data has them."""',
+        f'    """The net\'s outputs for {inputs.format(", ".join(map(str, ("n", *shape))))}."""',
         f"    x = np.asarray(x, {dtype})",
         "    n = len(x)",
         *(f"    {line}".rstrip() for line in body),
         "",
         f"    return {output}",
     ]
-    return _HEAD + _classes(network) + _functions("\n".join(lines)) + "\n".join(lines) + "\n" + _end(network)
+    head = _HEAD + _classes(network) + (f"COLUMNS = {list(columns)!r}\n" if columns else "")
+    return head + _functions("\n".join(lines)) + "\n".join(lines) + "\n" + _end(network)
 
 
 _HEAD = '''"""A trained net in NumPy alone, its forward pass: written by `nnctl export`.
@@ -108,7 +115,6 @@ def _end(network: Network) -> str:
     """Answers of the outputs, and what the file does as a program."""
     if network.signature.classes is None:
         answer = ""
-        said = "print(*np.ravel(row).tolist())"
     else:
         if network.structure.output_shape[-1] == 1:
             best = f"(outputs(x)[..., 0] > {network.spec.cost.threshold!r}).astype(int)"
@@ -120,13 +126,14 @@ def classify(x):
     """The name of the class of each example; of sequences with a label a step, of each step."""
     return np.array(CLASSES, dtype=object)[{best}]
 '''
-        said = "print(*np.ravel(row).tolist())"
     asked = "outputs" if network.signature.classes is None else "classify"
     return f"""{answer}
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     for row in {asked}(np.load(sys.argv[1])):
-        {said}
+        print(*np.ravel(row).tolist())
 """
 
 
@@ -146,7 +153,7 @@ class _Names:
 
     def __init__(self) -> None:
         self.known: dict[Value, str] = {}
-        self._taken = {"x", "n", "np", "math", "sys", "W", "CLASSES", "outputs", "classify", *dir(functions)}
+        self._taken = {"x", "n", "np", "math", "sys", "W", "CLASSES", "COLUMNS", "outputs", "classify", *dir(functions)}
 
     def of(self, value: Value) -> str:
         """The name of a value; arrays of the net are read from W."""

@@ -30,6 +30,7 @@ class Onnx:
         from nnctl.exchange.onnx.check import check
         from nnctl.exchange.onnx.metadata import describe
         from nnctl.exchange.onnx.model import build_model
+        from nnctl.exchange.rows import words_on_columns
 
         made = build_model(saved.loaded.spec, saved.signature, saved.saved.tensors)
         describe(made.model, saved)
@@ -41,6 +42,7 @@ class Onnx:
             "outputs": _words(made.model.graph.output),
         }
         notes = [] if made.why_not is None else [f"sequences keep their length: {made.why_not}"]
+        notes += [f"{words}; the metadata `nnctl.fitted` say how" for words in words_on_columns(saved)]
         if checked:
             split, found = check(made, saved)
             row |= {"split": split, "largest_difference": found.difference, "largest_answer": found.scale}

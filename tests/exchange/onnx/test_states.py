@@ -59,7 +59,7 @@ def test_one_unit_answers_for_both_classes(tmp_path: Path) -> None:
 
 def test_columns_and_their_encoding_are_in_the_metadata(tmp_path: Path) -> None:
     run = trained(tmp_path, ROOT / "specs/churn.yaml")
-    model = session_of(run)
+    model = session_of(run, note="the numbers that training made of the columns: age, age is missing, plan, country=DE")
     words = model.get_modelmeta().custom_metadata_map
     columns = json.loads(words["columns"])
     assert len(columns) == model.get_inputs()[0].shape[1]
