@@ -49,6 +49,7 @@ NETS: list[tuple[list[Any], tuple[int, ...]]] = [
     ([{"type": "mask", "name": "there"},
       {"type": "lstm", "units": 2, "return_sequence": True, "inputs": ["input", "there"]}], SEQUENCE),
     ([{"type": "mask", "name": "there"}, {"type": "gru", "units": 2, "inputs": ["input", "there"]}], SEQUENCE),
+    ([{"type": "lstm", "units": 2, "peepholes": True}], SEQUENCE),
     ([{"type": "gru", "units": 2, "reset_after": False, "return_sequence": True}], SEQUENCE),
     ([{"type": "echo_state", "units": 4, "leak": 0.3, "washout": 1}, {"type": "dense", "units": 1}], SEQUENCE),
     *([([{"type": "activation", "activation": name}], (3,)) for name in components("activation")]),
