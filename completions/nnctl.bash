@@ -14,15 +14,15 @@ _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
     "init") echo '--target --out --force --help -h' ;;
-    "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --quiet -q --help -h' ;;
+    "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --tensorboard --quiet -q --help -h' ;;
     "show") echo '--watch -w --by --log --column --help -h' ;;
-    "runs") echo '--where --sort --reverse --columns --trials --limit --format --quiet -q --help -h' ;;
-    "runs list") echo '--where --sort --reverse --columns --trials --limit --format --quiet -q --help -h' ;;
+    "runs") echo '--where --sort --reverse --columns --trials --limit --format --tensorboard --quiet -q --help -h' ;;
+    "runs list") echo '--where --sort --reverse --columns --trials --limit --format --tensorboard --quiet -q --help -h' ;;
     "runs diff") echo '--format --help -h' ;;
     "runs best") echo '--monitor --where --columns --trials --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
-    "export") echo '--checkpoint --check --no-check --force --help -h' ;;
+    "export") echo '--checkpoint --check --no-check --layout --force --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
@@ -69,6 +69,7 @@ _nnctl_value() {
     "train --epochs") echo 'free' ;;
     "train --metrics") echo 'file' ;;
     "train --format") echo 'words jsonl csv' ;;
+    "train --tensorboard") echo 'flag' ;;
     "train --quiet") echo 'flag' ;;
     "train -q") echo 'flag' ;;
     "train --help") echo 'flag' ;;
@@ -87,6 +88,7 @@ _nnctl_value() {
     "runs --trials") echo 'flag' ;;
     "runs --limit") echo 'free' ;;
     "runs --format") echo 'words table jsonl csv' ;;
+    "runs --tensorboard") echo 'directory' ;;
     "runs --quiet") echo 'flag' ;;
     "runs -q") echo 'flag' ;;
     "runs --help") echo 'flag' ;;
@@ -98,6 +100,7 @@ _nnctl_value() {
     "runs list --trials") echo 'flag' ;;
     "runs list --limit") echo 'free' ;;
     "runs list --format") echo 'words table jsonl csv' ;;
+    "runs list --tensorboard") echo 'directory' ;;
     "runs list --quiet") echo 'flag' ;;
     "runs list -q") echo 'flag' ;;
     "runs list --help") echo 'flag' ;;
@@ -143,6 +146,7 @@ _nnctl_value() {
     "export --checkpoint") echo 'words best last' ;;
     "export --check") echo 'flag' ;;
     "export --no-check") echo 'flag' ;;
+    "export --layout") echo 'words torch keras nnctl' ;;
     "export --force") echo 'flag' ;;
     "export --help") echo 'flag' ;;
     "export -h") echo 'flag' ;;

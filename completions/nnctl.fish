@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --tensorboard --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -98,6 +98,7 @@ complete -c nnctl -n '__nnctl_using train' -l seed -x -d 'Instead of the spec’
 complete -c nnctl -n '__nnctl_using train' -l epochs -x -d 'Instead of the spec’s epochs'
 complete -c nnctl -n '__nnctl_using train' -l metrics -r -F -d 'Write the rows to FILE as well'
 complete -c nnctl -n '__nnctl_using train' -l format -x -a 'jsonl csv' -d 'Of the rows; a table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using train' -l tensorboard -d 'Write scalars for TensorBoard into the run’s folder as well'
 complete -c nnctl -n '__nnctl_using train' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using train' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
@@ -119,6 +120,7 @@ complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and n
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l trials -d 'Also the trials of sweeps below FOLDER'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l limit -x -d 'Rows at most; 200 in a table if absent'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l tensorboard -x -a '(__fish_complete_directories)' -d 'Write the scalars of each run below DIR, for TensorBoard'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l help -s h -d 'Show this message and exit'
 
@@ -129,6 +131,7 @@ complete -c nnctl -n '__nnctl_using runs list' -l columns -x -d 'Show these fiel
 complete -c nnctl -n '__nnctl_using runs list' -l trials -d 'Also the trials of sweeps below FOLDER'
 complete -c nnctl -n '__nnctl_using runs list' -l limit -x -d 'Rows at most; 200 in a table if absent'
 complete -c nnctl -n '__nnctl_using runs list' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
+complete -c nnctl -n '__nnctl_using runs list' -l tensorboard -x -a '(__fish_complete_directories)' -d 'Write the scalars of each run below DIR, for TensorBoard'
 complete -c nnctl -n '__nnctl_using runs list' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using runs list' -l help -s h -d 'Show this message and exit'
 
@@ -173,7 +176,8 @@ complete -c nnctl -n '__nnctl_at 0 predict' -x -a '(__fish_complete_directories)
 complete -c nnctl -n '__nnctl_from 1 predict' -r -F
 
 complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
-complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
+complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx and .py, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
+complete -c nnctl -n '__nnctl_using export' -l layout -x -a 'torch keras nnctl' -d 'Of .safetensors, whose names, shapes and order the weights have; ours if absent'
 complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
 complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'

@@ -13,7 +13,10 @@ def export(
         Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
     ],
     out: Annotated[
-        Path, typer.Argument(help="The file; its ending says the format: .onnx.", metavar="OUT", show_default=False)
+        Path,
+        typer.Argument(
+            help="The file; its ending says the format: .onnx, .safetensors, .py.", metavar="OUT", show_default=False
+        ),
     ],
     checkpoint: Annotated[
         str | None,
@@ -23,8 +26,16 @@ def export(
         bool | None,
         typer.Option(
             "--check/--no-check",
-            help="Of .onnx: run the file on rows of the run's data, and refuse it where it answers otherwise; "
+            help="Of .onnx and .py: run the file on rows of the run's data, and refuse it where it answers otherwise; "
             "done if absent.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout",
+            metavar="torch|keras|nnctl",
+            help="Of .safetensors: whose names, shapes and order the weights have; ours if absent.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file.")] = False,
@@ -33,8 +44,9 @@ def export(
 
     model.onnx holds the whole way from raw inputs to answers, as predict gives them: it needs the extra `onnx`.
     The file is run in onnxruntime on rows of the run's data in batches of 1, 7 and 64; where an answer differs by
-    more than 1e-5 of the largest, there is no file, and the exit code is 5. What the file holds, in a row each: a
-    table on a terminal, JSON Lines in a pipe.
+    more than 1e-5 of the largest, there is no file, and the exit code is 5. model.safetensors holds the weights, with
+    a table of names beside it, model.names.csv; net.py is a program that needs NumPy alone, with its arrays beside
+    it, and is checked as well. What a file holds, in a row each: a table on a terminal, JSON Lines in a pipe.
     """
     import sys
 
@@ -42,7 +54,7 @@ def export(
     from nnctl.exchange.export import export as write
     from nnctl.exchange.formats import Options
 
-    exported = write(run, out, Options(check=check), checkpoint=checkpoint, force=force)
+    exported = write(run, out, Options(check=check, layout=layout), checkpoint=checkpoint, force=force)
     for note in exported.notes:
         print(note, file=sys.stderr)
     print_rows(exported.rows)

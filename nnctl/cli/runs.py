@@ -53,6 +53,10 @@ def list_(
         int | None, typer.Option("--limit", metavar="N", min=1, help=f"Rows at most; {_MOST} in a table if absent.")
     ] = None,
     form: Form = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", metavar="DIR", help="Write the scalars of each run below DIR, for TensorBoard."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """List runs: state, epochs, seconds and the column that each monitors.
@@ -81,6 +85,11 @@ def list_(
     _print(listing.rows_of(runs[:most], names, more) if runs else [], chosen)
     if len(runs) > most and not quiet:
         typer.echo(f"… and {len(runs) - most:,} more runs; --limit N shows more of them", err=True)
+    if tensorboard is not None:
+        from nnctl.reporting.tensorboard import export
+
+        for run in runs:
+            export(run.run, tensorboard)
 
 
 def best(

@@ -201,9 +201,9 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
     import sys
 
     from nnctl.cli.printing import print_json
-    from nnctl.cli.standings import trial_row
     from nnctl.process.signals import leavable
     from nnctl.sweep.runner import in_order
+    from nnctl.sweep.standings import trial_row
 
     for result in in_order(results):
         if not sys.stdout.isatty():
@@ -238,7 +238,7 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
 def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> None:
     """Show the ranking on a terminal, and say whether the seeds support it."""
     from nnctl.cli.printing import print_rows
-    from nnctl.cli.standings import conclusions, standing_rows
+    from nnctl.sweep.standings import conclusions, standing_rows
 
     objectives, ranking = results.objectives, results.ranking
     if table:

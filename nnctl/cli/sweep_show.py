@@ -83,7 +83,7 @@ def show(
 
 
 def _sentences(kept: KeptSweep) -> Iterator[str]:
-    from nnctl.cli.standings import conclusions
+    from nnctl.sweep.standings import conclusions
 
     counts = ", ".join(f"{count:,} {status}" for status, count in kept.counts.items())
     total = kept.study.count
@@ -96,10 +96,10 @@ def _sentences(kept: KeptSweep) -> Iterator[str]:
 
 def _show(kept: KeptSweep, form: str, best: int) -> None:
     from nnctl.cli.printing import head, print_json, print_lines
-    from nnctl.cli.standings import standing_rows
     from nnctl.cli.tables import Column, print_table
     from nnctl.sweep.analysis import contours, slices
     from nnctl.sweep.listing import csv_lines
+    from nnctl.sweep.standings import standing_rows
 
     if form == "jsonl":
         for standing in kept.ranking:

@@ -32,6 +32,9 @@ def train(
         str | None,
         typer.Option("--format", metavar="jsonl|csv", help="Of the rows; a table on a terminal if absent, else jsonl."),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write scalars for TensorBoard into the run's folder as well.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
     """Train the net of a spec.
@@ -77,6 +80,10 @@ def train(
         form_of_file = chosen or format_named(by_suffix if by_suffix in FORMATS else "jsonl")
         resumed = resume and session.begun_folder(loaded.spec.name or "run", out) is not None
         sinks.append(FileSink(metrics, form_of_file, resumed=resumed))
+    if tensorboard:
+        from nnctl.reporting.tensorboard import TensorBoardSink
+
+        sinks.append(TensorBoardSink())
     if not table:
         sinks.append(StreamSink(sys.stdout, chosen or format_named("jsonl")))
     if table or not quiet:

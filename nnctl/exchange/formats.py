@@ -21,9 +21,11 @@ class Options:
     """Options of the command as they were given; None where one was not.
 
     check: whether what was exported is run on rows of the run's data, and held against the net's own answers.
+    layout: the word for whose names, shapes and order weights have.
     """
 
     check: bool | None = None
+    layout: str | None = None
 
     def given(self) -> tuple[str, ...]:
         """Names of the options that were given."""
@@ -32,11 +34,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Exported:
-    """The content of a file, what the command tells of it in rows of equal keys, and sentences on it."""
+    """The content of a file, what the command tells of it in rows of equal keys, and sentences on it.
+
+    beside: contents of files beside it, by what stands in their names for its ending.
+    """
 
     content: bytes
     rows: Sequence[Mapping[str, Any]]
     notes: Sequence[str] = field(default=())
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Format(Protocol):
@@ -51,6 +57,8 @@ class Format(Protocol):
 
 FORMATS: Mapping[str, str] = {
     ".onnx": "nnctl.exchange.onnx.format:Onnx",
+    ".safetensors": "nnctl.exchange.weights_file:WeightsOfNet",
+    ".py": "nnctl.exchange.numpy_file.format:NumpyFile",
 }
 """Module and class of each format by its ending, loaded when a file is to have it."""
 

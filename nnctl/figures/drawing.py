@@ -91,6 +91,11 @@ class Frame:
         return self.bottom - scale.place(values) * (self.bottom - self.top)
 
 
+def name_limit(slot: float) -> int:
+    """The characters that the name of a category may have where each has a slot of such a width."""
+    return max(22, min(44, int(slot / _CHARACTER) - 1))
+
+
 def axes(frame: Frame, across: Axis, down: Axis, x: Scale, y: Scale, *, slanted: float = 0) -> Iterable[str]:
     """Both axes around a frame, with their numbers and labels, and the lines of a grid.
 
@@ -101,13 +106,15 @@ def axes(frame: Frame, across: Axis, down: Axis, x: Scale, y: Scale, *, slanted:
         at = float(frame.down(y, np.array([value]))[0])
         yield f'<path class="grid" d="M{frame.left:.1f} {at:.1f}H{frame.right:.1f}"/>'
         yield placed(escape(shortened(text, 12)), frame.left - 6, at + 4, 'text-anchor="end"')
+    limit = name_limit((frame.right - frame.left) / max(len(across.categories), 1))
     for value, text in marks(across, x, 12 if across.categories else 6):
         at = float(frame.across(x, np.array([value]))[0])
         yield f'<path class="axis" d="M{at:.1f} {frame.bottom:g}v4"/>'
+        name = escape(shortened(text, limit))
         if slanted:
-            yield slanting(escape(shortened(text, 26)), at + 4, frame.bottom + 14)
+            yield slanting(name, at + 4, frame.bottom + 14)
         else:
-            yield placed(escape(shortened(text, 26)), at, frame.bottom + 17, 'text-anchor="middle"')
+            yield placed(name, at, frame.bottom + 17, 'text-anchor="middle"')
     yield f'</g><path class="axis" d="M{frame.left:.1f} {frame.bottom:g}H{frame.right:.1f}"/>'
     if across.label:
         below = frame.bottom + (slanted + 22 if slanted else 36)

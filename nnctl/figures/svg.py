@@ -25,6 +25,7 @@ from nnctl.figures.drawing import (
 )
 from nnctl.figures.figure import Axis, BarList, Chart, Diagram, Figure, Gallery, HeatMap, Picture, Plane, Units
 from nnctl.figures.palette import SERIES_ON_DARK, shades
+from nnctl.figures.parallel import Parallel, parallel_drawing
 from nnctl.figures.plane import plane
 from nnctl.figures.scales import number
 from nnctl.figures.svg_chart import chart_drawing
@@ -36,11 +37,13 @@ ON_DARK = "svg.figure{color:#e6e6e6}" + "".join(
 )
 """Rules of texts and curves on a dark page."""
 STYLE = (
-    "svg.figure{font:12px system-ui,sans-serif;color:#1a1a1a}"
+    "svg.figure{font:12px system-ui,sans-serif;color:#1a1a1a;color-scheme:light dark}"
     ".figure .title{font-size:13.5px;font-weight:600}"
     ".figure text{fill:currentColor}.figure text.light{fill:#fff}.figure text.dark{fill:#000}"
     ".figure .grid{stroke:currentColor;opacity:.14}.figure .axis{stroke:currentColor;opacity:.5}"
     ".figure .curve{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}"
+    ".figure .many .curve{stroke-width:1;opacity:.4}.figure .few .curve{stroke-width:2.2}.figure .head{font-weight:600}"
+    ".figure .halo{paint-order:stroke;stroke:Canvas;stroke-width:3px}"
     ".figure .band{opacity:.18}.figure circle{fill-opacity:.85}"
     "@media screen and (prefers-color-scheme:dark){" + ON_DARK + "}"
 )
@@ -53,7 +56,7 @@ _ALONE = (
 """Rules of a file: what is behind it, which in a page is the page's."""
 
 
-def svg_of(figure: Figure, *, alone: bool = False, numbers: bool = False) -> str:
+def svg_of(figure: Figure | Parallel, *, alone: bool = False, numbers: bool = False) -> str:
     """The figure as an SVG element. alone: as the content of a file, with the rules that it is drawn by.
 
     numbers: a chart has the numbers of its curves besides, for a page's script. Every text is escaped and cut;
@@ -62,7 +65,7 @@ def svg_of(figure: Figure, *, alone: bool = False, numbers: bool = False) -> str
     return sheet_of([figure], alone=alone, numbers=numbers)
 
 
-def sheet_of(figures: Sequence[Figure], *, alone: bool = False, numbers: bool = False) -> str:
+def sheet_of(figures: Sequence[Figure | Parallel], *, alone: bool = False, numbers: bool = False) -> str:
     """One figure or several, below one another, as an SVG element; see `svg_of`."""
     drawn = [_drawn(figure, numbers) for figure in figures]
     width, height = max(each.width for each in drawn), sum(each.height for each in drawn)
@@ -80,7 +83,7 @@ def sheet_of(figures: Sequence[Figure], *, alone: bool = False, numbers: bool = 
     return "".join((head, style, *parts, "</svg>"))
 
 
-def _drawn(figure: Figure, numbers: bool) -> Drawing:
+def _drawn(figure: Figure | Parallel, numbers: bool) -> Drawing:
     match figure:
         case Chart():
             drawing = chart_drawing(figure, numbers=numbers)
@@ -94,6 +97,8 @@ def _drawn(figure: Figure, numbers: bool) -> Drawing:
             drawing = plane(figure)
         case Diagram():
             drawing = diagram(figure)
+        case Parallel():
+            drawing = parallel_drawing(figure)
         case Units():
             drawing = units_drawing(figure)
     title = placed(escape(shortened(figure.title, 66)), 8, 17, 'class="title"') if figure.title else ""
@@ -134,8 +139,9 @@ def _heat_map(figure: HeatMap) -> Drawing:
         if figure.x.label:
             yield placed(said(figure.x.label, 60), left + columns * cell / 2, height - 6, 'text-anchor="middle"')
         if figure.y.label:
+            label = escape(shortened(figure.y.label, max(8, int(rows * cell / 6))))
             place = f"translate(13 {top + rows * cell / 2:.0f}) rotate(-90)"
-            yield f'<text transform="{place}" text-anchor="middle">{said(figure.y.label, 40)}</text>'
+            yield f'<text transform="{place}" text-anchor="middle">{label}</text>'
 
     return Drawing(WIDTH, round(height), body())
 

@@ -11,7 +11,19 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.figures.drawing import HEIGHT, TITLE, WIDTH, Drawing, Frame, axes, extent, placed, said, shortened
+from nnctl.figures.drawing import (
+    HEIGHT,
+    TITLE,
+    WIDTH,
+    Drawing,
+    Frame,
+    axes,
+    extent,
+    name_limit,
+    placed,
+    said,
+    shortened,
+)
 from nnctl.figures.extents import marks, scales_of
 from nnctl.figures.figure import Bars, Chart, Curve, Layer, Points
 from nnctl.figures.palette import SERIES, series
@@ -59,22 +71,29 @@ class _Plot:
 def chart_drawing(chart: Chart, *, numbers: bool = False) -> Drawing:
     """The drawing of a chart. numbers: with the numbers of its curves, for a page's script."""
     x, y = scales_of(chart)
+    if any(isinstance(layer, Points) for layer in chart.layers):
+        x, y = (x if chart.x.categories else _wider(x)), _wider(y)
     legend, lines = _legend(chart)
     top = (TITLE if chart.title else 6) + lines * _LINE + 10
     left = (30 if chart.y.label else 14) + max(
         (extent(shortened(text, 12)) for _, text in marks(chart.y, y)), default=0
     )
     right, bottom = WIDTH - 16.0, top + HEIGHT - 76.0
-    names = [extent(shortened(name, 26)) for name in chart.x.categories]
-    slanted = max(names) * 0.6 + 14 if names and max(names) + 6 > (right - left) / len(names) else 0
-    height = bottom + (slanted or 24) + (20 if chart.x.label else 4)
+    slot = (right - left) / max(len(chart.x.categories), 1)
+    names = [extent(shortened(name, name_limit(slot))) for name in chart.x.categories]
+    slanted = 0.0
+    if names and max(names) + 6 > slot:
+        slanted = max(names) * 0.6 + 14
+        # The first name ends below the middle of its slot, and begins within the drawing.
+        left = max(left, names[0] * 0.82 + 4 - slot / 2)
+    height = bottom + (slanted + 8 if slanted else 24) + (20 if chart.x.label else 4)
     plot = _Plot(Frame(left, right, top, bottom), x, y)
     return Drawing(WIDTH, round(height), chain(legend, _elements(chart, plot, slanted, numbers)))
 
 
 def _elements(chart: Chart, plot: _Plot, slanted: float, numbers: bool) -> Iterator[str]:
     yield from axes(plot.frame, chart.x, chart.y, plot.x, plot.y, slanted=slanted)
-    live = numbers and not chart.x.categories and any(isinstance(layer, Curve) for layer in chart.layers)
+    live = numbers and not chart.x.categories and all(isinstance(layer, Curve) for layer in chart.layers)
     if live:
         frame = plot.frame
         edges = f"{frame.left:.1f} {frame.right:.1f} {frame.top:.1f} {frame.bottom:.1f}"
@@ -179,6 +198,15 @@ def _sample(layer: Layer, index: int, x: float, y: float) -> str:
             return f'<circle cx="{x + 8:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>'
         case Bars():
             return f'<rect x="{x + 3:.1f}" y="{y - 5:.1f}" width="10" height="10" fill="{color}"/>'
+
+
+def _wider(scale: Scale) -> Scale:
+    """The scale with room for points at its ends."""
+    if scale.log:
+        factor = (scale.high / scale.low) ** 0.04
+        return Scale(scale.low / factor, scale.high * factor, True)
+    margin = (scale.high - scale.low) * 0.04
+    return Scale(scale.low - margin, scale.high + margin)
 
 
 def _bars(chart: Chart) -> int:

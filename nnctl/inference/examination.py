@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import Dataset, Split
-from nnctl.data.stored.arrays import pieces_of
 from nnctl.engine.evaluate import BATCH
 from nnctl.errors import UsageError
 from nnctl.inference.classification import Reliability
@@ -27,6 +27,9 @@ FOLLOWED = 8
 """Classes whose scores are kept for all examples, those with the most examples."""
 SAMPLED = 2000
 """Examples whose values and answers are kept, evenly spaced over the split."""
+
+_NUMBERS = 1 << 22
+"""Numbers of inputs, and of answers, that are in memory at a time: 32 MiB."""
 
 Numbers = NDArray[np.float64]
 
@@ -148,16 +151,18 @@ def _mean(targets: NDArray[Any]) -> Numbers:
 
 def _pieces(run: TrainedRun, split: Split, name: str) -> Iterator[tuple[int, Numbers, NDArray[Any]]]:
     """(first, scores, targets) of the split's examples in order; a net that reads on reads all at once."""
-    reads_on = bool(run.engine.network.structure.recurrent_states)
-    first = 0
-    for inputs in [split.inputs[:]] if reads_on else pieces_of(split.inputs, BATCH):
+    structure = run.engine.network.structure
+    numbers = max(math.prod(shape) for shape in (split.inputs.shape[1:], resolve(structure.output_shape[1:], {})))
+    rows = max(1, _NUMBERS // max(1, numbers))
+    rows = len(split) if structure.recurrent_states else max(rows - rows % BATCH, min(rows, BATCH))
+    for first in range(0, len(split), rows):
+        inputs = np.asarray(split.inputs[first : first + rows])
         stop = first + len(inputs)
         scores = run.scores(inputs)
         # The places are those of the split, whatever the piece.
         names = [f"the {name} split"] * len(inputs)
         run.require_finite(scores, inputs, error_of(inputs, names, range(first, stop)))
         yield first, scores, split.targets[first:stop]
-        first = stop
 
 
 class _Wrong:

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnctl.data.dataset import Dataset, Split
-from nnctl.data.tables.fitted import FittedColumns
 from nnctl.figures.figure import Gallery, Picture, Table
 from nnctl.figures.scales import number
 from nnctl.inference.opened import TrainedRun
 from nnctl.report.section import Drawn, Listed, Part
 from nnctl.screen.characters import word
-from nnctl.visualization.pictures import is_picture, photographs
+from nnctl.visualization.boundary import in_units_of_data, input_names
+from nnctl.visualization.pictures import is_picture, photographs, smaller
 
 _MOST_INPUTS = 8
 """Inputs of an example that are listed."""
 _MOST_TOKENS = 60
+_SIDE = 48
+"""Pixels of a side of a picture: two dozen in three colours take less than 200 KB."""
 
 
 class Examples:
@@ -34,7 +36,8 @@ class Examples:
         inputs = np.asarray(self._split.inputs[np.asarray(places, np.int64)])
         if self.pictures:
             pictures = [
-                Picture(pixels, number(words[0])) for pixels, words in zip(photographs(inputs, self._unit), said)
+                Picture(smaller(pixels, _SIDE), number(words[0]))
+                for pixels, words in zip(photographs(inputs, self._unit), said)
             ]
             table = Table(("example", *heads), tuple((place, *words) for place, words in zip(places, said)))
             return Drawn(Gallery(title, tuple(pictures)), table=table)
@@ -43,18 +46,12 @@ class Examples:
         return Listed(title, Table(("example", *heads, *names), rows))
 
     def _inputs(self, inputs: np.ndarray) -> tuple[list[str], list[list[object]]]:
-        """Names of the inputs that are listed, and those of each example, as the net reads them."""
+        """Names of the inputs that are listed, and those of each example, as the data has them."""
         signature = self._run.signature
         if signature.input_dtype == "index" and inputs.ndim == 2 and signature.vocabulary is not None:
             texts = ["".join(signature.vocabulary[token] for token in row[:_MOST_TOKENS]) for row in inputs.tolist()]
             return ["inputs"], [[word(text, _MOST_TOKENS)] for text in texts]
         if inputs.ndim != 2:
             return [], [[] for _ in inputs]
-        shown = inputs[:, :_MOST_INPUTS].tolist()
-        return [word(name, 40) for name in self._names()[:_MOST_INPUTS]], shown
-
-    def _names(self) -> list[str]:
-        table = FittedColumns.of(self._run.fitted)
-        if table is None:
-            return [f"x{place}" for place in range(self._run.signature.input_shape[0])]
-        return [name for column, kind in table.kinds.items() for name in kind.features(column, table.fitted[column])]
+        names = input_names(self._run)[:_MOST_INPUTS]
+        return [word(name, 40) for name in names], in_units_of_data(self._run, inputs)[:, :_MOST_INPUTS].tolist()

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from nnctl.figures.figure import Chart, HeatMap, Table, table_of
+from nnctl.figures.parallel import Parallel, parallel_table
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
 from nnctl.report.section import Choice, Drawn, Link, Listed, Part, Place, Prose, Section, Text, Tiles, Ways
@@ -15,7 +16,7 @@ from nnctl.screen.characters import harmless, word
 
 _MOST_ROWS = 400
 """Rows of a table; of more the first and the last half of these."""
-_OPEN_ROWS = 24
+_OPEN_ROWS = 40
 """Rows up to which a table is open unless it is asked to be folded."""
 _CELL = 120
 """Characters of a cell."""
@@ -88,6 +89,8 @@ class Markup:
         table = part.table
         if table is None and not part.listed and isinstance(part.figure, Chart | HeatMap):
             table = table_of(part.figure)
+        elif table is None and isinstance(part.figure, Parallel):
+            table = parallel_table(part.figure)
         if table is not None:
             yield from _folded(f"Numbers: {title}", _table(table, title, self._section), True)
         yield "</figure>"
@@ -121,7 +124,10 @@ def _narrow(part: Part) -> bool:
 def _table(table: Table, caption: str, section: str) -> Iterator[str]:
     """A table. section: the name of its own, where links of its cells lead."""
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{_words(caption)}"><table><thead><tr>'
-    yield from (f'<th scope="col">{_words(head)}</th>' for head in table.columns)
+    for column, head in enumerate(table.columns):
+        numeric = any(_is_number(row[column]) for row in table.rows[:1])
+        kind = ' class="n"' if numeric else ""
+        yield f'<th scope="col"{kind}>{_words(head)}</th>'
     yield "</tr></thead><tbody>"
     rows = table.rows
     shown = rows if len(rows) <= _MOST_ROWS else (*rows[: _MOST_ROWS // 2], *rows[-_MOST_ROWS // 2 :])
@@ -131,11 +137,16 @@ def _table(table: Table, caption: str, section: str) -> Iterator[str]:
             yield f'<tr><td colspan="{len(table.columns)}">{words}</td></tr>'
         yield "<tr>"
         for column, value in enumerate(row):
-            kind = ' class="n"' if isinstance(value, int | float | Link) and not isinstance(value, bool) else ""
+            kind = ' class="n"' if _is_number(value) else ""
             tag = "th" if column == 0 and not kind else "td"
             yield f"<{tag}{' scope=row' if tag == 'th' else ''}{kind}>{_cell(value, section)}</{tag}>"
         yield "</tr>"
     yield "</tbody></table></div>"
+
+
+def _is_number(value: Any) -> bool:
+    """True of what stands at the right of its column."""
+    return isinstance(value, int | float | Link) and not isinstance(value, bool)
 
 
 def _cell(value: Any, section: str = "") -> str:

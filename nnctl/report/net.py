@@ -12,6 +12,7 @@ from nnctl.inference.examination import examine_classes, examine_values, examine
 from nnctl.inference.opened import TrainedRun
 from nnctl.report.classes import sections_on_classes
 from nnctl.report.examples import Examples
+from nnctl.report.fitting import fitted
 from nnctl.report.section import Drawn, Part, Prose, Section
 from nnctl.report.values import sections_on_values
 from nnctl.runs.history import History
@@ -21,8 +22,10 @@ from nnctl.visualization.maps import maps
 
 _MOST_FIGURES = 8
 """Layers whose filters, and whose answers to an example, are drawn."""
-_MOST_FILTERS = 32
+_MOST_FILTERS = 24
 _MOST_MAPS = 16
+_PIXELS = 50_000
+"""Pixels of all pictures of a section; one that is noise takes three to four bytes."""
 _GRID = 96
 """Places along each axis of a boundary."""
 
@@ -60,7 +63,7 @@ def _answers(run: TrainedRun, data: Dataset) -> Iterator[Section]:
     if name == "train":
         said = f"{weights} that the net was trained with, for there are no others: how it answers new ones is not told"
     if run.classes is None:
-        yield from sections_on_values(run, examine_values(run, split, name), examples, said)
+        yield from sections_on_values(examine_values(run, split, name), examples, said)
     else:
         yield from sections_on_classes(run.classes, examine_classes(run, split, name), examples, said)
 
@@ -94,4 +97,4 @@ def _some(figures: Sequence[Figure], what: str) -> Iterator[Part]:
     if len(figures) > _MOST_FIGURES:
         yield Prose(f"Drawn are {_MOST_FIGURES} of {len(figures):,} {what}, the last among them.")
         figures = [*figures[: _MOST_FIGURES - 1], figures[-1]]
-    yield from (Drawn(figure, listed=True) for figure in figures)
+    yield from (Drawn(figure, listed=True) for figure in fitted(figures, _PIXELS))

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from nnctl import __version__
 from nnctl.errors import NnctlError
-from nnctl.figures.figure import Table
 from nnctl.report import builders
 from nnctl.report.gathering import Gathered, gather
 from nnctl.report.groups import short_names
 from nnctl.report.page import page
-from nnctl.report.section import Chapter, Listed, Prose, Section
+from nnctl.report.section import Chapter, Prose, Section, Text
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import History, read_history
 from nnctl.sweep.kept import KeptSweep
@@ -52,12 +51,12 @@ def _lead(gathered: Gathered) -> str:
 
 def _chapters(gathered: Gathered) -> Iterator[Chapter]:
     if gathered.broken:
-        rows = tuple((path, error.replace("\n", ":")) for path, error in gathered.broken)
-        listed = Listed("Folders that cannot be read", Table(("folder", "what is wrong"), rows))
-        yield Chapter("Damaged", (Section("Not on this page", (listed,)),))
+        errors = tuple(Text(path, error) for path, error in gathered.broken)
+        yield Chapter("Damaged", (Section("Folders that cannot be read", errors),))
     for kept in gathered.sweeps:
         sections = [section for build in builders.SWEEP for section in build(kept)]
-        yield Chapter(f"Sweep {kept.study.folder.name}", tuple(sections))
+        name = "The sweep" if len(gathered.sweeps) == 1 else f"Sweep {kept.study.folder.name}"
+        yield Chapter(name, tuple(sections))
     runs = gathered.runs
     inside = list(runs)
     if runs:

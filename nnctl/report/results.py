@@ -95,7 +95,7 @@ def _spread(groups: Sequence[Group], columns: Sequence[str]) -> Table:
             values = [found[column] for run in group.runs if column in (found := reached(run))]
             row += [float(np.mean(values)) if values else None, float(np.std(values, ddof=1)) if values[1:] else None]
         rows.append(tuple(row))
-    heads = (head for column in columns for head in (column, "s"))
+    heads = (head for column in columns for head in (column, "± s"))
     return Table(("runs", "seeds", *heads), tuple(rows))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from nnctl.figures.figure import Figure, Table
+from nnctl.figures.parallel import Parallel
 
 if TYPE_CHECKING:
     from nnctl.inference.opened import TrainedRun
@@ -36,7 +37,7 @@ class Drawn:
     figures. wide: it takes the whole width of the page, and not a column of it.
     """
 
-    figure: Figure
+    figure: Figure | Parallel
     words: str = ""
     table: Table | None = None
     listed: bool = False

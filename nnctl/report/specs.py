@@ -30,7 +30,7 @@ def differences_of_specs(runs: Sequence[History]) -> Iterator[Section]:
     shown = groups[:_MOST_COLUMNS]
     lines = tuple((path, *map(written, values[:_MOST_COLUMNS])) for path, values in list(rows.items())[:MOST_ROWS])
     table = Table(("path", *(group.name for group in shown)), lines)
-    parts: list[Part] = [Listed(f"{len(rows):,} values of the spec that are not equal in all", table)]
+    parts: list[Part] = [Listed("Values of the spec that are not equal in all", table)]
     if len(rows) > MOST_ROWS or len(groups) > _MOST_COLUMNS:
         parts.append(Prose(f"Shown are {len(lines)} of {len(rows):,} values and {len(shown)} of {len(groups)} specs."))
     yield Section("Where the specs differ", tuple(parts))

@@ -9,7 +9,6 @@ import numpy as np
 from nnctl.figures.figure import Axis, Bars, Chart, Curve, Points, Table
 from nnctl.figures.scales import number
 from nnctl.inference.examination import ValuesExamined
-from nnctl.inference.opened import TrainedRun
 from nnctl.inference.residuals import ValueResult, histogram
 from nnctl.report.examples import Examples
 from nnctl.report.section import Drawn, Listed, Part, Prose, Section, Tiles
@@ -22,7 +21,7 @@ _POINTS = 600
 """Points of a chart."""
 
 
-def sections_on_values(run: TrainedRun, found: ValuesExamined, examples: Examples, said: str) -> Iterator[Section]:
+def sections_on_values(found: ValuesExamined, examples: Examples, said: str) -> Iterator[Section]:
     """The sections. said: of which weights and of which examples they are."""
     yield Section("Predicted and true", tuple(_predicted(found, said)))
     yield Section("Residuals", tuple(_residuals(found)))

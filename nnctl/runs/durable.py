@@ -162,8 +162,12 @@ class GrowingFile:
 
     def write(self, text: str) -> None:
         """Add a line, or several."""
+        self.append(text.encode())
+
+    def append(self, content: bytes) -> None:
+        """Add bytes, whole records of them."""
         with _told(self.path, "written"):
-            disk.write(self.descriptor, text.encode())
+            disk.write(self.descriptor, content)
 
     def truncate(self, length: int) -> None:
         """Keep the first `length` bytes."""

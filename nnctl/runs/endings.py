@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from nnctl.runs.durable import make_folder, remove_durably
 from nnctl.runs.folder import RunFolder
-from nnctl.runs.lock import Lock
+from nnctl.runs.lock import is_locked
 from nnctl.runs.records import Ended
 from nnctl.runs.sealed import read_record, write_record
 from nnctl.runs.sweeps import trial_folder
@@ -60,16 +60,10 @@ def forget_ending(sweep: Path, number: int) -> None:
 
 
 def status_of(sweep: Path, number: int) -> Status | None:
-    """The status of a trial of a sweep's folder; None where it has not begun. Raises RunError.
-
-    Looking takes the run's lock for a moment.
-    """
+    """The status of a trial of a sweep's folder; None where it has not begun. Nothing changes. Raises RunError."""
     run = RunFolder(trial_folder(sweep, number))
-    if run.exists() and not os.path.lexists(run.summary):
-        lock = Lock.attempt(run.metrics)
-        if lock is None:
-            return "running"
-        lock.release()
+    if run.exists() and not os.path.lexists(run.summary) and is_locked(run.metrics):
+        return "running"
     ended = ending_of(sweep, number)
     if ended is not None:
         status: Status = ended["status"]

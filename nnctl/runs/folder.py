@@ -10,6 +10,7 @@ runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
     pretraining.jsonl      one row an epoch of a pretrained layer
     progress.json          seconds spent so far
     summary.json           there when the run is finished, with checksums of all other files
+    events.out.tfevents.nnctl   the rows for TensorBoard, where that was asked for
 runs/<name>/latest         a link to the newest (a file with its id where links cannot be made)
 """
 

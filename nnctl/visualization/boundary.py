@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,12 @@ def two_names(columns: str | None) -> tuple[str, str] | None:
 def input_names(run: TrainedRun) -> list[str]:
     """The names of a net's inputs where each example is a row of numbers: of a table's columns, or x0, x1, …"""
     return [each.name for each in _named(run)]
+
+
+def in_units_of_data(run: TrainedRun, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    """Inputs (n, features) as the data has them: a table's numbers before they were rescaled. See `input_names`."""
+    values = inputs.astype(np.float64)
+    return np.stack([each.original(values[:, each.place]) for each in _named(run)], axis=1)
 
 
 def _inputs(run: TrainedRun, columns: tuple[str, str] | None) -> tuple[_Input, _Input]:

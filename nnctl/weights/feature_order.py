@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.components.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from nnctl.components.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from nnctl.components.layers.dense import ActivationLayer, Dense, DropConnect
 from nnctl.components.layers.merge import Add, Concatenate
 from nnctl.components.layers.nested import Repeat, Residual
 from nnctl.components.layers.noise import Dropout, GaussianNoise
 from nnctl.components.layers.normalization import BatchNorm, LayerNorm
-from nnctl.components.layers.pooling import AveragePool, L2Pool, MaxPool, Upsample
+from nnctl.components.layers.pooling import AveragePool, L2Pool, LpPool, MaxPool, Upsample
 from nnctl.components.layers.reshaping import Flatten
 from nnctl.errors import UsageError
 from nnctl.graph.calls import LayerCall
@@ -30,7 +30,7 @@ from nnctl.weights.layout import Arrays
 Order = NDArray[np.int64]
 """For each feature there, the index that it has here."""
 
-_MAPS = (Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, AveragePool, L2Pool, MaxPool, Upsample)
+_MAPS = (Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, AveragePool, L2Pool, LpPool, MaxPool, Upsample)
 _ALIKE = (ActivationLayer, Dropout, GaussianNoise, BatchNorm, LayerNorm, Add, Residual)
 """Layers whose output has the order of what they read."""
 
@@ -53,7 +53,9 @@ def feature_orders(calls: Iterable[LayerCall], library: str) -> dict[str, Order]
         if isinstance(layer, _MAPS) and len(call.output.type.shape) > 2:
             maps.add(call.output)
         elif isinstance(layer, Flatten):
-            image = first in maps or len(first.type.shape) == 4
+            image = first in maps or len(first.type.shape) > 3
+            if image and len(call.output.type.shape) > 2:
+                raise _mixed(call, library)
             if image and (order := _flattened(first)) is not None:
                 orders[call.output] = order
         elif isinstance(layer, _ALIKE):

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.components.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from nnctl.components.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from nnctl.components.layers.dense import Dense, DropConnect
 from nnctl.components.layers.gated import Gru, Lstm
 from nnctl.components.layers.indices import Embedding
@@ -85,6 +85,7 @@ KERAS = Layout(
         DropConnect: _KERNEL,
         Conv1d: _KERNEL,
         Conv2d: _KERNEL,
+        Conv3d: _KERNEL,
         ConvTranspose1d: _transposed_convolution(),
         ConvTranspose2d: _transposed_convolution(),
         Rnn: _recurrent(),

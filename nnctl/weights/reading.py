@@ -161,9 +161,9 @@ class Reading:
         found: dict[str, str] = {}
         of_layer = list(there.values())
         for name, shape in expected.items():
+            if _ignored(name, layers):
+                continue
             if name not in there:
-                if _ignored(name, layers):
-                    continue
                 raise ShapeError(
                     f"{self.file.path} has no {path}.{name} {show(shape)} for '{path}'",
                     f"of that layer it has {_some(of_layer)}; {_leave_out(self.only, path)}",

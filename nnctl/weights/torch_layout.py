@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.components.layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from nnctl.components.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from nnctl.components.layers.dense import Dense, DropConnect
 from nnctl.components.layers.gated import Gru, Lstm
 from nnctl.components.layers.indices import Embedding
@@ -133,6 +133,7 @@ TORCH = Layout(
         DropConnect: _dense(),
         Conv1d: _convolution(),
         Conv2d: _convolution(),
+        Conv3d: _convolution(),
         ConvTranspose1d: _convolution(),
         ConvTranspose2d: _convolution(),
         Rnn: _recurrent(),

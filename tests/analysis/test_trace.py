@@ -14,13 +14,19 @@ import numpy as np
 import pytest
 
 from nnctl.analysis.gradcheck import GradientCheck
-from nnctl.analysis.trace import substitution
-from nnctl.analysis.trace.stages import Trace
+from nnctl.analysis.trace import scans, substitution
+from nnctl.analysis.trace.stages import Line, Trace, places
+from nnctl.analysis.trace.substitution import Writer
 from nnctl.analysis.trace.text import heading, stage_lines
 from nnctl.analysis.trace.tracing import trace
+from nnctl.data.dataset import load_dataset
+from nnctl.engine.engine import load_engine
 from nnctl.errors import NnctlError, UsageError
 from nnctl.graph import interface
+from nnctl.graph.ir import Node
 from nnctl.inference.tracing import traced
+from nnctl.ops import OPS
+from nnctl.ops.namespaces import numpy_namespace
 from nnctl.report.trace import trace_page
 from nnctl.spec.load import load_spec
 from nnctl.training import session
@@ -148,6 +154,34 @@ backend: numpy
     assert any("validation" in sentence for sentence in found.words)
 
 
+@pytest.mark.parametrize(
+    "name", ["dropout.yaml", "dropconnect.yaml", "batch-norm.yaml", "keras.yaml", "quadratic.yaml"]
+)
+def test_the_step_is_that_of_training(name: str) -> None:
+    """The same example as the whole batch of an engine's first step, masks of random layers included."""
+    loaded = load_spec(FOLDER / name)
+    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    engine = load_engine(loaded, data.signature, examples=len(data.train), backend="numpy")
+    engine.assign({interface.of_data(key): array for key, array in data.statistics.items()})
+    engine.feed.bind("train", np.asarray(data.train.inputs[3:4]), data.train.targets[3:4])
+    reader = engine.feed["train"]
+    reader.advance_to(0, 0)
+    found = traced(FOLDER / name, 3)
+    rates = {key: np.array([found.facts[key]]) for key in loaded.spec.optimizer.rates()}
+    first = engine.state()
+    steps = engine.train(reader.chunk(0, 0, 1, 1), rates, 0)
+    cost = "C" if engine.network.penalty is None else "C₀"
+    np.testing.assert_allclose(found.array(cost), steps.metrics["cost"][0], rtol=1e-5)
+    after = engine.state()
+    moved = [key for key in after if np.any(after[key] != first[key])]
+    assert set(engine.parameters) & set(moved)
+    changed = {q.name: q for stage in found.stages for q in stage.quantities if q.before is not None}
+    assert set(moved) <= set(changed)
+    for key, quantity in changed.items():
+        np.testing.assert_array_equal(quantity.before, first[key], err_msg=key)
+        np.testing.assert_allclose(quantity.array, after[key], rtol=2e-4, atol=2e-6, err_msg=key)
+
+
 def given_of(check: GradientCheck) -> dict[str, Any]:
     """What the step of a gradient check reads, and what its update reads beside it."""
     structure, optimizer = check.network.structure, check.network.spec.optimizer
@@ -167,6 +201,8 @@ def checked(name: str, *overrides: str) -> tuple[GradientCheck, Trace]:
 
 NETS = [
     ("conv-digits.yaml", []),
+    ("norms.yaml", ["layers.1.size=2"]),
+    ("conv-digits.yaml", ["layers.1={type: max_pool, size: 2, stride: 1, dilation: 2}"]),
     ("lstm-adding.yaml", ["data.length=4", "layers.0.units=3"]),
     ("gru-parity.yaml", ["data.length=3", "data.shortest=2", "layers.1.units=2"]),
     ("gru-parity.yaml", ["data.length=3", "data.shortest=2", "layers.1.units=2", "layers.1.reset_after=false"]),
@@ -207,6 +243,34 @@ def worked_out(numbers: str) -> float:
     """The value of a formula with its numbers, as Python reads it."""
     text = re.sub(r"\|([^|]*)\|", r"abs(\1)", numbers.replace("·", "*").replace("²", "**2").replace("σ", "sigma"))
     return float(eval(text, {"__builtins__": {}, "abs": abs}, dict(KNOWN)))
+
+
+SAMPLED = [name for name in OPS if name in substitution._WRITERS or name in scans._UNROLLED]
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_each_op_is_written_as_its_body_computes(name: str) -> None:
+    """Samples of the op table, with masks, groups, dilation and whatever else an op may be given."""
+    op, write = OPS[name], Writer(17)
+    tried = 0
+    for seed in range(12):
+        arrays, attributes = op.sample(np.random.default_rng(seed))
+        arrays = [np.asarray(array) for array in arrays]
+        results = [np.asarray(r) for r in op.run(numpy_namespace(), arrays, attributes)]
+        node = Node(op, (), (), attributes)
+        lines = [
+            line for quantity in scans.scan_of(node, arrays, results, attributes, write) for line in quantity.lines
+        ]
+        lines += [
+            Line(index, text, float(results[0][index]))
+            for index in places(results[0])
+            if (text := write.of(node, arrays, attributes, 0, index))
+        ]
+        for line in lines:
+            if "…" not in line.numbers:
+                tried += 1
+                assert worked_out(line.numbers) == pytest.approx(line.value, rel=1e-9, abs=1e-12), (seed, line)
+    assert tried > 5
 
 
 def wrong_lines(found: Trace) -> tuple[int, list[str]]:

@@ -22,6 +22,7 @@ from nnctl.components.layers.pooling import (
     MaxPool,
     Upsample,
 )
+from nnctl.components.layers.resizing import Resize
 from nnctl.components.layers.spatial import padding_pairs
 from nnctl.errors import ShapeError
 
@@ -223,6 +224,24 @@ def test_upsampling() -> None:
     assert output(Upsample(factor=(1, 3), interpolation="bilinear"), RAMP).shape == (1, 4, 12, 1)
 
 
+def test_resizing() -> None:
+    x = np.array([0.0, 4.0, 8.0, 4.0]).reshape(1, 4, 1)
+    halves = Resize(factor=0.5, interpolation="linear")
+    np.testing.assert_allclose(output(halves, x).ravel(), [2, 6])
+    np.testing.assert_allclose(output(Resize(size=3, interpolation="linear", coordinates="align_corners"), x).ravel(),
+                               [0, 6, 4])  # fmt: skip
+    volume = np.random.default_rng(8).standard_normal((2, 3, 4, 5, 2))
+    assert output(Resize(factor=(1.0, 1.5, 0.5), interpolation="cubic"), volume).shape == (2, 3, 6, 2, 2)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_resizing_by_whole_factors_is_upsampling(factor: int) -> None:
+    x = np.random.default_rng(9).standard_normal((2, 3, 4, 2))
+    for here, there in (("nearest", "nearest"), ("bilinear", "linear")):
+        upsampled = output(Upsample(factor=factor, interpolation=here), x)
+        np.testing.assert_allclose(output(Resize(factor=float(factor), interpolation=there), x), upsampled)
+
+
 # -- normalization ---------------------------------------------------------------------
 
 
@@ -360,6 +379,17 @@ def test_layer_norm(convention: str) -> None:
             "  use a smaller window, fewer pooling layers before it, or padding: same",
         ),
         (
+            Resize(factor=0.2),
+            (2, 4, 8, 3),
+            "it: resize by (0.2, 0.2) leaves nothing of its input (batch, 4, 8, 3)\n  use a larger factor",
+        ),
+        (
+            Resize(factor=(0.5, 2.0)),
+            (2, 8, 3),
+            "it: resize has factor [0.5, 2.0], but its input (batch, 8, 3) has 1 spatial axis\n"
+            "  give factor as one number or as one for each axis",
+        ),
+        (
             ConvTranspose1d(filters=1, kernel=1, padding=3),
             (2, 3, 1),
             "it: conv_transpose1d would make an output of (-3,) from its input (batch, 3, 1): "
@@ -394,6 +424,9 @@ def test_refusals(layer: Layer, shape: tuple[int, ...], words: str) -> None:
         (MaxPool(size=(2, 3), padding=2), ["padding"]),
         (AveragePool(size=(2, 3), padding=(1, 2)), []),
         (MaxPool(size=2, dilation=3, padding=3), []),
+        (Resize(), ["factor"]),
+        (Resize(factor=2.0, size=4), ["factor"]),
+        (Resize(size=4, antialias=True), ["antialias"]),
         (MaxPool(size=(1, 2, 3), padding=(1, 1, 1)), ["padding"]),
         (BatchNorm(scale=False, scale_initializer=Zeros()), ["scale_initializer"]),
         (LayerNorm(shift=False, shift_initializer=Zeros()), []),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnctl.data.dataset import Dataset, Split
+from nnctl.data.stored.arrays import LazyRows
 from nnctl.errors import DataError
 from nnctl.inference import examination
 from nnctl.inference.evaluation import data_of
@@ -41,10 +42,7 @@ def opened(text: str, folder: Path) -> tuple[TrainedRun, Dataset]:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pieces(rows: np.ndarray, of: int):
-        return (rows[first : first + 37] for first in range(0, len(rows), 37))
-
-    monkeypatch.setattr(examination, "pieces_of", pieces)
+    monkeypatch.setattr(examination, "_NUMBERS", 150)
 
 
 def test_classes_in_pieces(small_pieces: None, tmp_path: Path) -> None:
@@ -102,3 +100,26 @@ def test_classes_without_examples(tmp_path: Path) -> None:
     found = examine_classes(run, Split(split.inputs[kept], split.targets[kept]), "validation")
     assert found.confusion.sum(1).tolist() == [0, 0, len(kept), 0]
     assert found.followed == (0, 1, 2, 3)
+
+
+def test_rows_on_disk_and_sequences_with_a_label_a_step(small_pieces: None, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.random((70, 5, 2), np.float32))
+    np.save(tmp_path / "y.npy", rng.integers(0, 3, (70, 5)))
+    text = """
+data: {type: npy, path: x.npy, targets: y.npy, target_type: labels, validation: 20, in_memory: false}
+layers: [{type: rnn, units: 3, return_sequence: true}, {type: dense, units: 3, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 1, batch_size: 20}
+backend: numpy
+"""
+    run, data = opened(text, tmp_path)
+    split = data.splits["validation"]
+    assert isinstance(split.inputs, LazyRows)
+    found = examine_classes(run, split, "validation")
+    answers = run.scores(split.inputs).argmax(1).reshape(20, 5)
+    assert found.labels == 100
+    assert np.trace(found.confusion) == np.sum(answers == split.targets)
+    for mistake in found.mistakes:
+        assert split.targets[mistake.example, mistake.step] == mistake.label
+        assert answers[mistake.example, mistake.step] == mistake.answer

@@ -175,6 +175,29 @@ def test_two_hundred_layers_over_a_thousand_epochs_are_rows_of_heat_maps() -> No
     assert list(drawn) == ["Norm of the weights ‖w‖, as log₁₀", "Share of dead units"]
     norms = drawn["Norm of the weights ‖w‖, as log₁₀"]
     assert isinstance(norms, HeatMap)
-    assert norms.values.shape == (200, 200)
+    assert norms.values.shape == (200, 320)
+    assert (norms.x.categories[0], norms.x.categories[-1]) == ("0", "999")
     assert norms.values[:, -1] == pytest.approx(0.0)
     assert len(page.page("t", "l", [Chapter("c", (section,))])) < 200_000
+
+
+def test_worst_rows_of_a_table_have_the_numbers_of_the_table(tmp_path: Path) -> None:
+    rows = [(age, "ab"[age % 2], "yes" if age % 3 else "no") for age in range(20, 80)]
+    (tmp_path / "t.csv").write_text("age,kind,left\n" + "".join(f"{age},{kind},{left}\n" for age, kind, left in rows))
+    text = (
+        HEAD
+        + """
+data: {type: table, path: t.csv, target: left, columns: {age: number, kind: category}, validation: 30}
+layers: [{type: dense, units: 2, activation: softmax}]
+"""
+    )
+    found = sections(text, tmp_path)
+    worst = [part.parts[0] for part in found["Confusions"].parts if isinstance(part, Place)]
+    assert worst
+    for part in worst:
+        assert isinstance(part, Listed)
+        assert part.table.columns[3:] == ("age", "kind=a", "kind=b")
+        for row in part.table.rows:
+            assert row[3] == pytest.approx(round(row[3]), abs=1e-3)
+            assert 20 <= row[3] < 80
+            assert row[4 + round(row[3]) % 2] == 1

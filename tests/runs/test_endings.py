@@ -37,6 +37,17 @@ def test_the_status_of_a_trial_in_its_life(tmp_path: Path) -> None:
     assert status_of(tmp_path, 3) == "finished"
 
 
+def test_looking_at_a_trial_makes_nothing(tmp_path: Path) -> None:
+    """A sweep may lie where nobody may write, as on a disk of somebody else."""
+    out = tmp_path / "0000"
+    follow(session.train(load_text(SPEC), out=out), [RunSink()])
+    (out / "summary.json").unlink()
+    (out / "metrics.jsonl").unlink()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert status_of(tmp_path, 0) == "stale"
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
 def test_a_record_that_was_edited_is_refused(tmp_path: Path) -> None:
     record_ending(tmp_path, 0, "diverged", error="the cost is no longer finite", exit_code=4)
     path = tmp_path / ENDED / "0000.json"

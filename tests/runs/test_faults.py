@@ -41,6 +41,7 @@ cost: log_likelihood
 schedule: {epochs: 1, batch_size: 20}
 backend: numpy
 """
+WATCHED = SPEC.replace("epochs: 2", "epochs: 1") + "watch: {examples: 4}\n"
 DEAD = 2**30
 """The number of a process that there cannot be."""
 
@@ -68,8 +69,8 @@ def count_operations(out: str | None, text: str = SPEC, *overrides: str, **optio
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "losing"),
-    [*((SPEC, losing) for losing in LOSSES), (PRETRAINED, "nothing"), (PRETRAINED, "both")],
-    ids=[*LOSSES, "pretrained-nothing", "pretrained-both"],
+    [*((SPEC, losing) for losing in LOSSES), (PRETRAINED, "nothing"), (PRETRAINED, "both"), (WATCHED, "both")],
+    ids=[*LOSSES, "pretrained-nothing", "pretrained-both", "watched-both"],
 )
 def test_killed_at_any_operation_a_run_resumes_to_the_same_bytes(text: str, losing: Loss) -> None:
     operations = count_operations("whole", text, chunk=2)

@@ -243,7 +243,8 @@ def _max_pool(write: Writer, arrays: Sequence[Array], attributes: Attributes, in
     if len(seen) > TERMS:
         first = ", ".join(write.number(each) for each in seen[:FIRST_TERMS])
         return f"max({first}, … {len(seen):,} numbers)"
-    return f"max({', '.join(write.number(each) for each in seen)})"
+    numbers = ", ".join(write.number(each) for each in seen)
+    return f"max({numbers})" if len(seen) > 1 else numbers
 
 
 def _sum_pool(write: Writer, arrays: Sequence[Array], attributes: Attributes, index: Index) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnctl.errors import UsageError
 from nnctl.exchange.onnx.formulas import PRIMITIVES_SAID, formula
-from nnctl.exchange.onnx.lengths import Length
+from nnctl.exchange.onnx.lengths import OneLength
 from nnctl.exchange.onnx.writer import Given, Operand, Writer
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
@@ -110,9 +110,7 @@ def _formula(w: Writer, node: Node, op: ElementwiseOp, operands: list[Operand]) 
 
 
 def fixed(node: Node, value: Any) -> Any:
-    """An attribute that ONNX wants as numbers. Raises UsageError where it depends on the length of a sequence."""
-    if isinstance(value, Length) or (isinstance(value, tuple) and any(isinstance(v, Length) for v in value)):
-        from nnctl.exchange.onnx.lengths import OneLength
-
-        raise OneLength(f"{node.layer}: {node.op.name} needs the length of a sequence as a number")
+    """An attribute that ONNX wants as numbers. Raises OneLength where it depends on the length of a sequence."""
+    if not _plain(value):
+        raise OneLength(f"{node.layer or 'the net'}: {node.op.name} needs the length of the sequence as a number")
     return value

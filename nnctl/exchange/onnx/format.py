@@ -9,9 +9,6 @@ from nnctl.errors import UsageError
 from nnctl.exchange.formats import Exported, Options
 from nnctl.inference.opened import SavedRun
 
-_MOST_BYTES = (1 << 31) - 1
-"""A file of protocol buffers can have no more."""
-
 
 class Onnx:
     """See `Format`."""
@@ -36,8 +33,6 @@ class Onnx:
 
         made = build_model(saved.loaded.spec, saved.signature, saved.saved.tensors)
         describe(made.model, saved)
-        if made.model.ByteSize() > _MOST_BYTES:
-            raise UsageError("an ONNX file has at most 2 GiB, and this net has more")
         onnx.checker.check_model(made.model, full_check=True)
         row: dict[str, Any] = {
             "opset": made.model.opset_import[0].version,

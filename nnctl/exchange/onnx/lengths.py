@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.shapes import Symbol, TensorType
+
+TIME = "time"
+"""The name of the axis of steps, where a net takes any number of them."""
 
 
 class OneLength(Exception):
@@ -26,9 +30,19 @@ class Length:
     per_step: int
     more: int = 0
 
+    @classmethod
+    def of(cls, dim: Any) -> Length:
+        """A length, which may be a number."""
+        return dim if isinstance(dim, Length) else cls(0, dim)
+
     def minus(self, other: Any) -> int | None:
-        """The difference from another length, where time does not matter to it."""
-        return self.more - other.more if isinstance(other, Length) and other.per_step == self.per_step else None
+        """The difference from another length; None where it depends on time."""
+        difference = Length.of(other)
+        return self.more - difference.more if difference.per_step == self.per_step else None
+
+    def __str__(self) -> str:
+        steps = TIME if self.per_step == 1 else f"{self.per_step}*{TIME}"
+        return f"{steps}{self.more:+d}" if self.more else steps
 
 
 def tried(steps: int) -> tuple[int, ...]:
@@ -39,23 +53,27 @@ def tried(steps: int) -> tuple[int, ...]:
 def common(graphs: Sequence[Graph], lengths: Sequence[int]) -> Graph:
     """The graph for all lengths, of those for some. Raises OneLength."""
     first = graphs[0]
-    if len({len(graph.nodes) for graph in graphs}) > 1:
-        raise OneLength("the number of its operations depends on the length")
     known: dict[Value, Value] = {}
+    counterparts: dict[Value, Sequence[Value]] = {}
 
     def value(alike: Sequence[Value], layer: str) -> Value:
-        if alike[0] not in known:
-            shape = _joined([v.shape for v in alike], lengths, f"{layer or 'the net'}: {alike[0].name}")
-            if alike[0].role != "computed" and not alike[0].role == "data" and shape != alike[0].shape:
-                raise OneLength(f"{alike[0].name} has a number for each step")
-            known[alike[0]] = Value(alike[0].name, TensorType(shape, alike[0].type.dtype), alike[0].role)
-        return known[alike[0]]
+        one = alike[0]
+        if one not in known:
+            shape = _joined([v.shape for v in alike], lengths, f"{layer}: {one.name}")
+            if one.role in ("parameter", "statistic", "state") and shape != one.shape:
+                raise OneLength(f"{one.name} has numbers for each step")
+            known[one] = Value(one.name, TensorType(shape, one.type.dtype), one.role)
+            counterparts[one] = alike
+        elif counterparts[one] != alike:
+            raise OneLength(f"{layer}: what it reads depends on the length")
+        return known[one]
 
     nodes = []
-    for alike in zip(*(graph.nodes for graph in graphs), strict=True):
-        one = alike[0]
-        layer = one.layer or "the net"
-        if len({(node.op.identity, tuple(node.attributes), node.layer) for node in alike}) > 1:
+    for alike in zip_longest(*(graph.nodes for graph in graphs)):
+        there = [node for node in alike if node is not None]
+        one, layer = there[0], there[0].layer or "the net"
+        kinds = {(node.op.identity, tuple(node.attributes), node.layer) for node in there}
+        if len(kinds) > 1 or len(there) < len(alike):
             raise OneLength(f"{layer}: what it computes depends on the length")
         attributes = {
             name: _joined([node.attributes[name] for node in alike], lengths, f"{layer}: {name} of {one.op.name}")

@@ -34,7 +34,7 @@ def describe(model: ModelProto, saved: SavedRun) -> None:
     if columns is not None:
         words["columns"] = list(columns.features)
         words["targets"] = list(columns.targets)
-    elif fitted := progress.get("fitted", {}):
+    if fitted := progress.get("fitted", {}):
         words["nnctl.fitted"] = fitted
     if signature.embedded:
         words["embedded"] = {column.name: list(column.rows) for column in signature.embedded}

@@ -16,15 +16,15 @@ import nnctl.exchange.onnx.moving
 import nnctl.exchange.onnx.sequences
 import nnctl.exchange.onnx.windows  # noqa: F401 — these three enter the emitters
 from nnctl.components.signature import DataSignature
-from nnctl.errors import ShapeError
+from nnctl.errors import ShapeError, UsageError
 from nnctl.exchange.onnx.emitters import emit
 from nnctl.exchange.onnx.formulas import number
-from nnctl.exchange.onnx.lengths import Length, OneLength, common, tried
-from nnctl.exchange.onnx.writer import TIME, Operand, Writer, live
+from nnctl.exchange.onnx.lengths import OneLength, common, tried
+from nnctl.exchange.onnx.writer import Operand, Writer, live
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.network import Network
-from nnctl.ops.shapes import BATCH, Shape, Symbol
+from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 OPSET, IR = 17, 8
 INPUT = "input"
+_MOST_BYTES = (1 << 31) - (1 << 20)
+"""A file of protocol buffers has less than 2 GiB; a MiB is left for what is not weights."""
 PROBABILITIES, VALUES = "probabilities", "values"
 """Names of the answers, by what they are; the words of `nnctl predict`."""
 NEW = ".new"
@@ -79,6 +81,8 @@ def _time_axis(signature: DataSignature) -> bool:
 
 
 def _of_any_length(spec: Spec, signature: DataSignature) -> Graph:
+    if signature.statistics_shape:
+        raise OneLength("the data is normalized by numbers of its own for each step")
     lengths = tried(signature.input_shape[0])
     try:
         graphs = [Network(spec, at_length(signature, steps)).unfused_prediction for steps in lengths]
@@ -110,6 +114,8 @@ def _written(
     for value in raw.inputs:
         known[value] = Operand("", value.shape, value.type.dtype)
     emit(w, graph, known)
+    if sum(array.nbytes for array in w.initializers.values()) > _MOST_BYTES:
+        raise UsageError("an ONNX file has at most 2 GiB, and the weights of this net have more")
     output = graph.outputs[interface.OUTPUT]
     w.writing("answer")
     answer = w.bound[output]
@@ -136,17 +142,9 @@ def _written(
     return Exportable(model, steps, tuple(state.name for state in states), why_not)
 
 
-def _axes(shape: Shape) -> list[int | str | None]:
+def _axes(shape: Shape) -> list[int | str]:
     """A shape with the names of axes that any number goes for."""
-    return [_axis(dim) for dim in shape]
-
-
-def _axis(dim: Any) -> int | str | None:
-    if isinstance(dim, int):
-        return dim
-    if dim == BATCH:
-        return BATCH.name
-    return TIME if dim == Length(1) else None if isinstance(dim, Symbol | Length) else int(dim)
+    return [dim if isinstance(dim, int) else str(dim) for dim in shape]
 
 
 def zero_states(exportable: Exportable, batch: int) -> dict[str, NDArray[np.float32]]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from nnctl.exchange.onnx.emitters import says
 from nnctl.exchange.onnx.formulas import FLOAT, number
-from nnctl.exchange.onnx.lengths import Length
 from nnctl.exchange.onnx.writer import Given, Operand, Writer
 from nnctl.graph.ir import Node
 from nnctl.ops.table import normalized_axes
@@ -141,8 +140,3 @@ def _matmul(
 ) -> Given:
     left, right = (w.transpose(x, (1, 0)) if turned else x for x, turned in ((a, transpose_a), (b, transpose_b)))
     return w.add("MatMul", left, right)
-
-
-def lengths_of(x: Operand) -> tuple[int | Length, ...]:
-    """The spatial lengths of (batch, *spatial, channels)."""
-    return tuple(x.shape[1:-1])  # type: ignore[arg-type]

@@ -9,10 +9,12 @@ import numpy as np
 
 from nnctl.exchange.onnx.emitters import fixed, says
 from nnctl.exchange.onnx.formulas import number
+from nnctl.exchange.onnx.lengths import Length
 from nnctl.exchange.onnx.moving import numbers
 from nnctl.exchange.onnx.writer import Given, Operand, Writer
 from nnctl.graph.ir import Node
 from nnctl.ops.resampling import shares
+from nnctl.ops.resizing import applied_taps
 
 
 def _channels_first(w: Writer, x: Given, rank: int) -> Given:
@@ -55,13 +57,10 @@ def _convolution_transpose(
     kernel: Any = weight.shape[:rank]
     extra = []
     for length, there, k, s, d, pair in zip(lengths, y.shape[1:-1], kernel, stride, dilation, padding, strict=True):
-        reached = (d * (k - 1) + 1) - sum(pair)
-        if isinstance(length, int) and isinstance(there, int):
-            extra.append(length - (s * (there - 1) + reached))
-        else:
-            fixed(node, length if isinstance(there, int) else None)
-            begun = type(there)(s * there.per_step, s * (there.more - 1) + reached)
-            extra.append(fixed(node, length if (more := length.minus(begun)) is None else more))
+        positions = Length.of(there)
+        covered = Length(s * positions.per_step, s * (positions.more - 1) + d * (k - 1) + 1 - sum(pair))
+        more = Length.of(length).minus(covered)
+        extra.append(fixed(node, length) if more is None else more)
     x = w.add(
         "ConvTranspose", _channels_first(w, y, rank), _kernel(w, weight),
         kernel_shape=kernel, strides=stride, pads=_pads(padding), dilations=dilation, group=groups,
@@ -132,6 +131,19 @@ def _spread_pool(
     return _convolution_transpose(
         w, node, g, ones, lengths=lengths, stride=stride, padding=padding, dilation=dilation, groups=channels
     )
+
+
+@says("resize")
+def _resize(w: Writer, node: Node, x: Operand, *, axis: int, lengths: tuple[int, int], **how: Any) -> Given:
+    # A product with the shares: of Resize, runtimes have not all of the rules that the standard has.
+    matrix = np.zeros((lengths[0], lengths[1]))
+    for made, row in enumerate(applied_taps("resize", lengths, how)):
+        for place, weight in row:
+            matrix[place, made] = weight
+    order = list(range(len(fixed(node, x.shape[1:])) + 1))
+    order[axis], order[-1] = order[-1], order[axis]
+    shares_of = Operand(f"{node.outputs[0].name}.shares", matrix.shape, "real", matrix)
+    return w.transpose(w.add("MatMul", w.transpose(x, tuple(order)), shares_of), tuple(order))
 
 
 @says("interpolate")

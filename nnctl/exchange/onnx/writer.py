@@ -31,9 +31,6 @@ class Operand:
 Given: TypeAlias = Operand | NDArray[Any] | str | None
 """An input of a node; None is one that is left out."""
 
-TIME = "time"
-"""The name of the axis of steps, where the net takes any number of them."""
-
 
 class Writer:
     """Collects nodes. Emitters call it; `nnctl.exchange.onnx.emitters` has these.

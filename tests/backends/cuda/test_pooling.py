@@ -80,3 +80,20 @@ def test_samples_of_cells_of_any_number(shape: tuple[int, ...], factor: int) -> 
     compare("interpolate", [rng.standard_normal(shape)], {"axis": 1, "factor": factor}, 1)
     longer = (shape[0], shape[1] * factor, *shape[2:])
     compare("interpolate_transpose", [rng.standard_normal(longer)], {"axis": 1, "factor": factor}, 7)
+
+
+@pytest.mark.parametrize(
+    "how", [("linear", "half_pixel", True), ("cubic", "align_corners", False), ("nearest", "asymmetric", False)]
+)
+@pytest.mark.parametrize("after", [1, 3, 40])
+@pytest.mark.parametrize("shape", [(2, 9, 4), (3, 5, 7, 33)])
+def test_an_axis_of_another_length(shape: tuple[int, ...], after: int, how: tuple[str, str, bool]) -> None:
+    rng = np.random.default_rng(after)
+    interpolation, coordinates, antialias = how
+    rules: dict[str, Any] = {
+        "axis": 1, "lengths": (shape[1], after), "scale": after / shape[1], "interpolation": interpolation,
+        "coordinates": coordinates, "rounding": "floor", "coefficient": -0.75, "exclude_outside": False,
+        "antialias": antialias,
+    }  # fmt: skip
+    compare("resize", [rng.standard_normal(shape)], rules, 1)
+    compare("resize_transpose", [rng.standard_normal((shape[0], after, *shape[2:]))], rules, 2)

@@ -1,0 +1,1 @@
+"""A net as one readable Python file, which needs NumPy alone."""

@@ -1,0 +1,149 @@
+"""Nets as programs that need NumPy alone: every kind of layer, run and held against the engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnctl
+from nnctl.components.registry import components
+from nnctl.components.signature import DataSignature
+from nnctl.engine.engine import Engine
+from nnctl.errors import ExchangeFailed, UsageError
+from nnctl.exchange.export import export
+from nnctl.exchange.formats import Options
+from nnctl.exchange.numpy_file import format as numpy_format
+from nnctl.exchange.numpy_file import functions
+from nnctl.exchange.numpy_file.writing import write_net
+from nnctl.graph.network import Network
+from nnctl.spec.dump import dump_data
+from nnctl.spec.load import load_text
+
+IMAGE, SEQUENCE = (5, 6, 4), (4, 3)
+NETS: list[tuple[list[Any], tuple[int, ...]]] = [
+    ([{"type": "conv2d", "filters": 4, "kernel": [3, 2], "stride": [2, 1], "padding": 1, "groups": 2}], IMAGE),
+    ([{"type": "conv2d", "filters": 2, "kernel": 2, "dilation": 2, "activation": "gelu"}], IMAGE),
+    ([{"type": "conv_transpose2d", "filters": 4, "kernel": 3, "stride": 2, "padding": 1, "groups": 2}], IMAGE),
+    ([{"type": "conv1d", "filters": 2, "kernel": 2, "padding": "same"}, "batch_norm", "dropout"], SEQUENCE),
+    ([{"type": "max_pool", "size": 3, "stride": 2, "padding": 1}], IMAGE),
+    ([{"type": "average_pool", "size": 2, "padding": 1, "count_padding": False}], IMAGE),
+    (["l2_pool"], IMAGE),
+    (["global_average_pool"], IMAGE),
+    (["global_max_pool"], IMAGE),
+    ([{"type": "upsample", "factor": [2, 3]}], IMAGE),
+    ([{"type": "upsample", "factor": [1, 3], "interpolation": "bilinear"}], IMAGE),
+    ([{"type": "conv3d", "filters": 2, "kernel": 2, "padding": 1}], (3, 4, 3, 2)),
+    ([{"type": "layer_norm", "axes": [1, 3]}, "flatten", {"type": "dense", "units": 2}], IMAGE),
+    ([{"type": "residual", "layers": [{"type": "repeat", "times": 2, "layers": [{"type": "dense", "units": 3}]}]}],
+     SEQUENCE),
+    ([{"type": "dense", "name": "a", "units": 2}, {"type": "dense", "name": "b", "units": 3, "tied_to": "a"}], (3,)),
+    ([{"type": "dense", "name": "class", "units": 2}, {"type": "dense", "name": "x", "units": 2, "inputs": ["input"]},
+      {"type": "concatenate", "inputs": ["class", "x"]}], (3,)),
+    ([{"type": "rnn", "units": 2, "activation": "relu", "bidirectional": True}], SEQUENCE),
+    ([{"type": "mask", "name": "there"},
+      {"type": "lstm", "units": 2, "return_sequence": True, "inputs": ["input", "there"]}], SEQUENCE),
+    ([{"type": "mask", "name": "there"}, {"type": "gru", "units": 2, "inputs": ["input", "there"]}], SEQUENCE),
+    ([{"type": "lstm", "units": 2, "peepholes": True}], SEQUENCE),
+    ([{"type": "gru", "units": 2, "reset_after": False, "return_sequence": True}], SEQUENCE),
+    ([{"type": "echo_state", "units": 4, "leak": 0.3, "washout": 1}, {"type": "dense", "units": 1}], SEQUENCE),
+    *([([{"type": "activation", "activation": name}], (3,)) for name in components("activation")]),
+]  # fmt: skip
+
+
+CLASSES = ("quo'te", "back\\slash 😀", "{x}")
+
+
+def agree(net: list[Any], signature: DataSignature, rows: Any, folder: Path) -> None:
+    loaded = load_text(dump_data({"data": {"type": "blobs"}, "cost": "mse", "backend": "numpy", "layers": net}))
+    shape = Network(loaded.spec, signature).structure.output_shape[1:]
+    signature = DataSignature(signature.input_shape, signature.input_dtype, target_shape=tuple(map(int, shape)))
+    engine = Engine(loaded.spec, signature, seed=1, examples=10)
+    rng = np.random.default_rng(0)
+    changed = {n: rng.uniform(0.2, 1.0, a.shape).astype(np.float32) for n, a in engine.state().items()
+               if not n.startswith("optimizer")}  # fmt: skip
+    engine.assign(changed)
+    (folder / "net.py").write_text(write_net(engine.network), encoding="utf-8")
+    np.savez(folder / "net.npz", **changed)
+    program: dict[str, Any] = {"__file__": str(folder / "net.py"), "__name__": "net"}
+    exec(compile((folder / "net.py").read_text(encoding="utf-8"), "net.py", "exec"), program)
+    np.testing.assert_allclose(program["outputs"](rows), engine.outputs(rows), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("net", "shape"), NETS, ids=lambda value: str(value)[:60])
+def test_it_computes_what_the_engine_does(net: list[Any], shape: tuple[int, ...], tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
+    if net[0] == {"type": "mask", "name": "there"}:
+        rows[0, 2:] = 0.0
+    agree(net, DataSignature(shape), rows, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "first", [{"type": "embedding", "units": 3, "vocabulary": 5}, {"type": "one_hot", "vocabulary": 5}]
+)
+def test_indices(first: dict[str, Any], tmp_path: Path) -> None:
+    rows = np.array([[0, 4, 2], [1, 1, 3]])
+    agree([first, {"type": "lstm", "units": 2}], DataSignature((3,), "index"), rows, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"type": "lstm", "units": 2, "stateful": True}, "'lstm1': it is stateful"),
+        ({"type": "lstm", "units": 2}, "'lstm1': its op lstm has no words"),
+    ],
+)
+def test_what_has_no_words_is_refused_by_name(
+    layer: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An op that has come to take more than the function knows.
+    monkeypatch.setattr(functions, "lstm", lambda p, R, h: p)
+    text = dump_data({"data": {"type": "text", "path": "a.txt"}, "cost": "mse", "layers": [layer]})
+    with pytest.raises(UsageError, match=message):
+        write_net(Network(load_text(text).spec, DataSignature(SEQUENCE)))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    net = [{"type": "dense", "units": 3, "activation": "softmax"}]
+    spec = {
+        "data": {"type": "csv", "path": str(folder.parent / "a.csv"), "target": "y", "test": 0.2},
+        "layers": net,
+        "cost": "log_likelihood",
+    }
+    lines = [f"{i},{i % 7},{CLASSES[i % 3]}" for i in range(40)]
+    (folder.parent / "a.csv").write_text("\n".join(["a,b,y", *lines]), encoding="utf-8")
+    list(nnctl.train({**spec, "backend": "numpy", "schedule": {"epochs": 1}}, out=folder))
+    return folder
+
+
+def test_it_is_a_program_without_nnctl(run: Path, tmp_path: Path) -> None:
+    exported = export(run, tmp_path / "net.py", Options())
+    assert exported.rows[0]["largest_difference"] < 1e-6
+    rows = np.random.default_rng(0).normal(size=(5, 2))
+    np.save(tmp_path / "rows.npy", rows)
+    done = subprocess.run(
+        [sys.executable, "-s", str(tmp_path / "net.py"), str(tmp_path / "rows.npy")],
+        capture_output=True, text=True, check=True, encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    opened = nnctl.load_run(run)
+    assert opened.classes is not None
+    assert done.stdout.splitlines() == [opened.classes[i] for i in opened.predict(rows).argmax(axis=1)]
+    text = (tmp_path / "net.py").read_text(encoding="utf-8")
+    assert "nnctl" not in text.replace("written by `nnctl export`", "")
+
+
+def test_where_it_is_off_there_is_no_file(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = numpy_format._archive
+    monkeypatch.setattr(numpy_format, "_archive", lambda arrays: archive({n: a * 1.001 for n, a in arrays.items()}))
+    with pytest.raises(ExchangeFailed, match="the program answers otherwise, by up to"):
+        export(run, tmp_path / "net.py", Options())
+    assert list(tmp_path.iterdir()) == []
+    export(run, tmp_path / "net.py", Options(check=False))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.npz", "net.py"]

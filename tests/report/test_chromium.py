@@ -1,0 +1,108 @@
+"""Reports in a real browser: no error in its console, the script at work, light, dark and narrow."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnctl.report.report import report_on
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), "")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine"),
+]
+
+ACT = """<script>
+addEventListener("load", () => {
+  const svg = document.querySelector(".plot").ownerSVGElement;
+  const box = svg.getBoundingClientRect();
+  const top = box.top + box.height / 2;
+  const at = (x) => ({clientX: box.left + box.width * x, clientY: top, bubbles: true, pointerId: 1});
+  svg.setPointerCapture = () => {};
+  svg.dispatchEvent(new PointerEvent("pointerdown", at(0.3)));
+  svg.dispatchEvent(new PointerEvent("pointermove", at(1)));
+  document.title = svg.parentNode.querySelector(".tip").textContent;
+  svg.dispatchEvent(new PointerEvent("pointerup", at(1)));
+  const drawn = () => [...svg.querySelectorAll(".plot .curve")].map((curve) => curve.getAttribute("d")).join();
+  const zoomed = drawn();
+  svg.parentNode.querySelector("button").click();
+  const logarithmic = drawn();
+  document.body.dataset.acted = [zoomed !== logarithmic, svg.querySelectorAll(".marks text").length > 2].join();
+});
+</script>"""
+"""The deeds of a reader with a mouse, after the page's own script."""
+
+
+def browse(page: str, folder: Path, *options: str) -> tuple[str, str]:
+    """What a headless browser prints for a page: its document, and its console."""
+    path = folder / "page.html"
+    path.write_text(page, encoding="utf-8")
+    line = (
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+        f"--user-data-dir={folder / 'profile'}", *options, path.as_uri(),
+    )  # fmt: skip
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> str:
+    """The page of one run."""
+    return report_on([folder / "a" / "1"])
+
+
+def test_a_page_with_all_has_no_error_and_its_script_has_run(folder: Path, tmp_path: Path) -> None:
+    """Runs, a sweep and names of strangers on one page."""
+    page = report_on([folder])
+    document, console = browse(page, tmp_path, "--dump-dom")
+    assert console == ""
+    assert '<html lang="en" class="live">' in document
+    assert not re.findall("<title>(.*?)</title>", document)[0].startswith("owned")
+    assert document.count("<svg") == page.count("<svg") > 20
+    assert document.count(">log y</button>") == page.count('class="plot"')
+
+
+def test_values_zoom_and_logarithms(run: str, tmp_path: Path) -> None:
+    # For this reader alone the policy lets a second script run.
+    page = re.sub("script-src '[^']*'", "script-src 'unsafe-inline'", run).replace("</body>", ACT + "</body>")
+    document, console = browse(page, tmp_path, "--dump-dom")
+    assert console == ""
+    title = re.findall("<title>(.*?)</title>", document)[0]
+    assert re.search(r"train: 0\.\d+", title)
+    assert re.search(r"validation: 0\.\d+", title)
+    assert 'data-acted="true,true"' in document
+
+
+def test_the_console_tells_errors_and_the_policy_refuses_strangers(run: str, tmp_path: Path) -> None:
+    page = run.replace("<main>", "<main><script>document.title = 'owned'</script><img src='http://x.invalid/'>")
+    document, console = browse(page, tmp_path, "--dump-dom")
+    assert "Content Security Policy" in console
+    assert "<title>owned" not in document
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 800), ("light", 400)])
+def test_pictures_fit_in_every_width_and_follow_light_and_dark(
+    scheme: str, width: int, folder: Path, tmp_path: Path
+) -> None:
+    dark = ("--blink-settings=preferredColorScheme=0",) if scheme == "dark" else ()
+    picture = tmp_path / "page.png"
+    page = report_on([folder / "a", folder / "b"])
+    _, console = browse(page, tmp_path, f"--window-size={width},900", f"--screenshot={picture}", *dark)
+    assert console == ""
+    with Image.open(picture) as image:
+        pixels = np.asarray(image.convert("L"), dtype=np.float64)
+    assert pixels.shape == (900, width)
+    background = pixels[:, :4].mean()
+    assert background < 60 if scheme == "dark" else background > 240
+    # Nothing reaches the right edge, and the page is not empty.
+    assert np.ptp(pixels[:, -4:]) == 0
+    assert pixels.std() > 5
