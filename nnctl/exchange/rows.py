@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import load_dataset
-from nnctl.errors import RunError
+from nnctl.errors import DataError, RunError
 from nnctl.inference.opened import SavedRun
 
 
@@ -18,11 +18,13 @@ def real_rows(saved: SavedRun, count: int) -> tuple[str, NDArray[Any]]:
     Raises RunError where the data is another, DataError where it is not there.
     """
     loaded, path = saved.loaded, saved.folder.path
-    data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    without = "--no-check exports without a look at it"
+    try:
+        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+    except DataError as error:
+        raise DataError(f"{error.message}\n  {without}", error.field) from error
     if data.fingerprint != saved.saved.progress["data"]:
-        raise RunError(
-            f"{path}: the data is not what this run was trained on\n  --no-check exports without a look at it"
-        )
+        raise RunError(f"{path}: the data is not what this run was trained on\n  {without}")
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
     rows = np.asarray(data.splits[split].inputs[:count])
     return split, np.resize(rows, (count, *rows.shape[1:]))

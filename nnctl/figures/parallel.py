@@ -10,14 +10,16 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.figures.drawing import TITLE, WIDTH, Drawing, Frame, extent, placed, said, shortened
+from nnctl.figures.drawing import TITLE, Drawing, Frame, extent, placed, said, shortened
 from nnctl.figures.extents import marks
 from nnctl.figures.figure import Axis, Table
 from nnctl.figures.palette import series
 from nnctl.figures.scales import Scale, scale_over
 
 _COLUMN = 150
-"""Width between two axes, where they are more than fit into the width of a figure."""
+"""Width for an axis."""
+_LEAST = 760
+"""Width at least: it stands over the whole width of a page."""
 _HEIGHT = 300
 _OTHERS, _BEST = 0, 1
 """The palette's colours."""
@@ -39,7 +41,7 @@ class Parallel:
 
 def parallel_drawing(figure: Parallel) -> Drawing:
     """The drawing of parallel coordinates, the best lines above the others."""
-    width = max(WIDTH, _COLUMN * len(figure.axes))
+    width = max(_LEAST, _COLUMN * len(figure.axes))
     return Drawing(width, _HEIGHT + TITLE, _body(figure, width))
 
 

@@ -10,7 +10,6 @@ from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Value
 from nnctl.graph.layers import build_layers
-from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
 
 
@@ -32,11 +31,6 @@ class LayerCall:
     def names(self) -> tuple[str, ...]:
         """Names of its arrays in the net."""
         return tuple(f"{self.path}.{name}" for name in self.arrays)
-
-    @property
-    def input_shape(self) -> Shape:
-        """Shape (batch, …) of its first input."""
-        return self.inputs[0].type.shape
 
 
 def layer_calls(spec: Spec, signature: DataSignature) -> list[LayerCall]:

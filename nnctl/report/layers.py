@@ -16,8 +16,9 @@ from nnctl.screen.characters import word
 
 _CURVES = 8
 """Layers up to which each is a curve; of more each is a row of a heat map."""
-_MOST_LAYERS = 400
-_MOST_TIMES = 200
+MOST_LAYERS = 400
+"""Layers, or parameters, that are drawn."""
+MOST_TIMES = 200
 """Measurements of a layer that are drawn, evenly spaced."""
 _WIDE = 1.6
 """The width of a heat map over its height, whose cells are squares."""
@@ -38,9 +39,9 @@ def layers_over_time(run: History) -> Iterator[Section]:
     if not rows:
         return
     layers = list(dict.fromkeys(str(row["layer"]) for row in rows))
-    shown = layers[:_MOST_LAYERS]
+    shown = layers[:MOST_LAYERS]
     steps = list(dict.fromkeys(_number(row["step"]) for row in rows))
-    kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), _MOST_TIMES)).round().astype(int))
+    kept = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MOST_TIMES)).round().astype(int))
     epochs = np.array([_number(row["epoch"]) for row in _one_each(rows)])[kept]
     left_out = f" Of {len(layers):,} layers the first {len(shown)} are drawn." if len(layers) > len(shown) else ""
     words = (
@@ -54,7 +55,7 @@ def layers_over_time(run: History) -> Iterator[Section]:
         told = np.flatnonzero(np.isfinite(values).any(axis=1))
         if told.size:
             names = [shown[place] for place in told]
-            figure = _figure(title, names, epochs, values[told], logarithmic)
+            figure = figure_over_time(title, names, epochs, values[told], logarithmic)
             parts.append(Drawn(figure, listed=True, wide=len(names) > _CURVES))
     parts.append(_last(rows, layers))
     yield Section("Layers over time", tuple(parts))
@@ -77,9 +78,10 @@ def _grid(rows: Sequence[Row], column: str, layers: Sequence[str], steps: Sequen
     return grid
 
 
-def _figure(
+def figure_over_time(
     title: str, names: Sequence[str], epochs: NDArray[np.float64], values: NDArray[np.float64], logarithmic: bool
 ) -> Figure:
+    """Curves of a few names, a heat map of many; values (names, epochs). logarithmic: by orders of magnitude."""
     names = [word(name, 40) for name in names]
     if len(names) <= _CURVES:
         curves = tuple(Curve(name, epochs, each) for name, each in zip(names, values))

@@ -3,7 +3,8 @@
 A file is self-contained, so that one rename publishes it whole, and each bit of it is
 under a checksum: the arrays' stands in the header, and the header's beside it. Next to
 `last.safetensors` lies `last.json`, the same JSON for people and `jq`; its `sha256` says
-which file it describes. It is written after, and nothing is read from it.
+which file it describes. It is written after, and training reads nothing from it; lists of runs have the spec
+from it, where a finished run knows its digest.
 
 The bytes are a function of the state of training alone: no clock, no machine,
 no path. A run that was killed and resumed therefore ends with the files of one

@@ -88,18 +88,6 @@ def state_of(run: RunFolder) -> tuple[State, dict[str, Any] | None]:
     return "finished" if summary is not None else "training" if trains else "unfinished", summary
 
 
-def histories(folder: Path) -> Iterator[History | tuple[RunFolder, RunError]]:
-    """The histories of all runs in a folder and below, in the order of their paths; in place of one its error.
-
-    Trials of sweeps are among them.
-    """
-    for run in runs_below(folder):
-        try:
-            yield read_history(run)
-        except RunError as error:
-            yield run, error
-
-
 def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[RunFolder]:
     """The run folders at `folder` and below it, in the order of their paths; links are not followed.
 
@@ -107,6 +95,9 @@ def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[Run
     A folder that may not be read is logged. Raises RunError where there is no `folder`.
     """
     run = RunFolder(folder)
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        _LOGGER.warning("%s: may not be read: see ls -ld", folder)
+        return
     if run.exists():
         yield run
         return
@@ -125,10 +116,6 @@ def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[Run
 
 
 def _folders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")]
-    except OSError as error:
-        _LOGGER.warning("%s: cannot be read: %s", folder, error.strerror)
-        return []
+    with os.scandir(folder) as entries:
+        names = [e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")]
     return [folder / name for name in sorted(names)]

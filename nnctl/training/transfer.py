@@ -77,12 +77,11 @@ def _of_file(loaded: Loaded, engine: Engine, asked: Transfer, name: str) -> dict
     def layers(layout: str) -> WeightedLayers:
         return weighted_layers(engine.network.spec, engine.network.signature, LAYOUTS[layout])
 
-    place = "from"
     try:
         file = read_weights(loaded.folder / name)
         taken = Reading(file, layers, _shapes(engine), asked.layers, asked.rename).take(asked.layout)
     except ShapeError as error:
-        raise loaded.error(error.path or place, error.message, hint=error.hint) from error
+        raise loaded.error(error.path or "from", error.message, hint=error.hint) from error
     except UsageError as error:
         message, _, hint = str(error).partition("\n")
         raise loaded.error("from.file", message, hint=hint.strip()) from error

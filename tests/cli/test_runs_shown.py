@@ -45,8 +45,14 @@ def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_run_is_watched_until_ctrl_c(training: subprocess.Popen[bytes]) -> None:
     pexpect = pytest.importorskip("pexpect")
+    # Ctrl-C discards what is on its way, in the middle of a character, too.
     watch = pexpect.spawn(
-        sys.executable, ["-m", "nnctl", "show", "run", "--watch"], dimensions=(24, 80), encoding="utf-8", timeout=30
+        sys.executable,
+        ["-m", "nnctl", "show", "run", "--watch"],
+        dimensions=(24, 80),
+        encoding="utf-8",
+        codec_errors="replace",
+        timeout=60,
     )
     watch.expect_exact("\x1b[?1049h")  # another screen
     watch.expect("training, [0-9]+ of 100000 epochs")
@@ -65,7 +71,12 @@ def test_a_run_is_watched_until_ctrl_c(training: subprocess.Popen[bytes]) -> Non
 def test_watching_ends_with_the_run_and_leaves_its_picture(training: subprocess.Popen[bytes]) -> None:
     pexpect = pytest.importorskip("pexpect")
     watch = pexpect.spawn(
-        sys.executable, ["-m", "nnctl", "show", "run", "--watch"], dimensions=(24, 80), encoding="utf-8", timeout=30
+        sys.executable,
+        ["-m", "nnctl", "show", "run", "--watch"],
+        dimensions=(24, 80),
+        encoding="utf-8",
+        codec_errors="replace",
+        timeout=60,
     )
     watch.expect("training, [0-9]+ of 100000 epochs")
     training.send_signal(signal.SIGINT)

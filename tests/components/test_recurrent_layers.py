@@ -60,6 +60,23 @@ def test_lstm() -> None:
     np.testing.assert_allclose(h, [0.2990927052060841], rtol=1e-14)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_peepholes_of_0_change_nothing(bidirectional: bool) -> None:
+    rng = np.random.default_rng(3)
+    x, mask = rng.standard_normal((2, 5, 3)), np.array([[1, 1, 1, 0, 0], [1, 0, 1, 1, 1]])
+    outputs = []
+    for peepholes in (False, True):
+        bench = Bench(batch=2)
+        layer = Lstm(units=4, return_sequence=True, bidirectional=bidirectional, peepholes=peepholes)
+        y = built(bench, layer, bench.tensor("x", x), bench.tensor("mask", mask))
+        parameters = {name: np.cos(np.arange(np.prod(p.shape))).reshape(p.shape)
+                      for name, p in bench.builder.parameters.items()}  # fmt: skip
+        parameters |= {name: 0.0 * array for name, array in parameters.items() if "peephole" in name}
+        outputs += bench.run(y, parameters=parameters)
+    assert sum("peephole" in name for name in parameters) == 1 + bidirectional
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-12)
+
+
 def test_the_cell_of_an_lstm() -> None:
     bench = Bench(batch=1, training=True)
     built(bench, Lstm(units=1, stateful=True, recurrent_bias=False), bench.tensor("x", ONE_TO_TWO))

@@ -22,7 +22,7 @@ layers:
 cost: cross_entropy
 optimizer: {{type: sgd, learning_rate: 0.1}}
 schedule: {{epochs: 3, batch_size: 10}}
-metrics: [f1]
+metrics: [f1, weight_norms]
 backend: numpy
 """
 

@@ -34,7 +34,15 @@ def test_one_run(folder: Path) -> None:
     text = text_of(page)
     run = read_history(RunFolder(folder / "a" / "1"))
     assert run.summary is not None
-    for words in ("test accuracy", "by epoch", "by step", "by seconds", "learning rate", "Machine and versions"):
+    for words in (
+        "test accuracy",
+        "by epoch",
+        "by step",
+        "by seconds",
+        "learning rate",
+        "Parameters over time",
+        "Machine and versions",
+    ):
         assert words in text
     for value in (run.origin["numpy"], run.origin["platform"], f"nnctl train {run.run.spec}", "learning_rate: 0.1"):
         assert value in text
@@ -76,6 +84,21 @@ def test_a_sweep(folder: Path) -> None:
     assert elements(page).events == []
 
 
+def test_a_sweep_that_has_begun_and_one_with_a_damaged_trial(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "sweep", tmp_path / "sweep")
+    (tmp_path / "sweep" / "results.json").unlink()
+    for number in range(1, 10):
+        shutil.rmtree(tmp_path / "sweep" / f"{number:04d}")
+    text = text_of(report_on([tmp_path / "sweep"]))
+    assert "10 trials: 1 finished, 9 waiting" in text
+    assert "Importance of settings" not in text
+    (tmp_path / "sweep" / "0000" / "summary.json").write_text("{}")
+    with pytest.raises(RunError, match="0000/summary"):
+        report_on([tmp_path / "sweep"])
+    shutil.rmtree(tmp_path / "sweep" / "0000")
+    assert "No trial has finished" in text_of(report_on([tmp_path / "sweep"]))
+
+
 def test_a_folder_with_runs_and_a_sweep_keeps_the_newest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = gathering.gather([folder])
     assert [Path(run.name).parts[-2:] for run in found.runs][:3] == [("a", "1"), ("a", "2"), ("b", "1")]
@@ -112,6 +135,28 @@ def test_a_run_without_rows_has_a_page(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "summary.json").unlink()
     (tmp_path / "run" / "metrics.jsonl").write_bytes(b"")
     assert "It has no rows yet" in text_of(report_on([tmp_path / "run"]))
+
+
+def test_a_net_that_cannot_be_opened_leaves_the_rest_of_the_page(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "a" / "1", tmp_path / "run")
+    (tmp_path / "run" / "summary.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    text = text_of(report_on([tmp_path / "run"]))
+    assert "The net cannot be opened" in text
+    assert "the run has no checkpoint 'last'" in text
+    assert "Curves" in text
+    assert "Confusions" not in text
+
+
+def test_a_damaged_trial_is_left_out_of_its_sweep(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "sweep", tmp_path / "sweep")
+    first = json.loads((tmp_path / "sweep" / "results.json").read_text())["ranking"][0]["trials"][0]
+    (tmp_path / "sweep" / f"{first:04d}" / "metrics.jsonl").write_text("{}\n")
+    page = report_on([tmp_path / "sweep"])
+    assert report_on([folder / "sweep"]).count("<summary>Numbers of ") == 8
+    assert page.count("<summary>Numbers of ") == 7
+    assert "How it was made" not in page
+    assert "Ranking" in page
 
 
 def test_nothing_to_report_is_an_error(tmp_path: Path, folder: Path) -> None:

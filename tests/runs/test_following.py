@@ -101,3 +101,14 @@ def test_trials_of_sweeps_are_left_out_where_that_is_asked_for(tmp_path: Path) -
     assert everything == [str(tmp_path / "x" / "001"), str(tmp_path / "x" / "sweep-1" / "0000")]
     of_the_sweep = list(outlines(tmp_path / "x" / "sweep-1", []))
     assert len(of_the_sweep) == 1
+
+
+def test_a_folder_that_may_not_be_read_is_logged_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a", "b"):
+        run_at(tmp_path / name)
+    # Permissions do not bind root, as whom tests may run.
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "a")
+    assert [each.name for each in outlines(tmp_path) if isinstance(each, Outline)] == [str(tmp_path / "b")]
+    assert f"{tmp_path / 'a'}: may not be read" in caplog.text

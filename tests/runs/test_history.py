@@ -9,7 +9,8 @@ import pytest
 from nnctl.errors import RunError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.folder import RunFolder
-from nnctl.runs.history import History, histories, read_history
+from nnctl.runs.history import read_history
+from nnctl.runs.outline import Outline, outlines
 from nnctl.spec.load import load_text
 from nnctl.training.events import Evaluated
 from nnctl.training.session import train
@@ -59,14 +60,14 @@ def test_all_runs_below_a_folder_a_damaged_one_among_them(tmp_path: Path) -> Non
     run_at(tmp_path / "x" / "001")
     run_at(tmp_path / "x" / "002")
     run_at(tmp_path / "y" / "001").spec.write_text("edited: true\n")
-    found = list(histories(tmp_path))
-    assert [each.run.path.parent.name for each in found if isinstance(each, History)] == ["x", "x"]
-    (run, error), *others = [each for each in found if not isinstance(each, History)]
+    found = list(outlines(tmp_path))
+    assert [each.run.path.parent.name for each in found if isinstance(each, Outline)] == ["x", "x"]
+    (run, error), *others = [each for each in found if not isinstance(each, Outline)]
     assert run.path == tmp_path / "y" / "001"
-    assert "not the spec" in str(error)
+    assert "is not the file that" in str(error)
     assert not others
 
 
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is no such folder"):
-        list(histories(tmp_path / "none"))
+        list(outlines(tmp_path / "none"))

@@ -181,6 +181,7 @@ def test_there_and_back(layers: list[Any], shape: tuple[int, ...], library: str)
     [
         ([{"type": "echo_state", "units": 3}], (4, 2), "torch", r"'echo_state1': PyTorch has no layer of type echo"),
         ([{"type": "gru", "units": 3, "reset_after": False}], (4, 2), "torch", r"'gru1': PyTorch's GRU"),
+        ([{"type": "lstm", "units": 3, "peepholes": True}], (4, 2), "keras", r"'lstm1': Keras's layer has no place"),
         ([{"type": "conv_transpose1d", "filters": 2, "kernel": 2, "groups": 2}], (4, 2), "keras", r"have no groups"),
         ([{"type": "dense", "units": 2, "name": "a"}, {"type": "dense", "units": 2, "tied_to": "a"}], (2,), "keras",
          r"'dense1': its weights are those of 'a', which Keras cannot say"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from nnctl.components.base import Initializer
 from nnctl.components.builder import Builder
-from nnctl.components.initializers import Zeros
+from nnctl.components.initializers import Uniform, Zeros
+from nnctl.components.layers.peepholes import scan
 from nnctl.components.layers.recurrent import Recurrent, TwoBiases
 from nnctl.components.registry import register
 
@@ -32,7 +34,8 @@ class Lstm(TwoBiases):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000).
 
     Parameters, gates in the order i, f, g, o: `weight` (features, 4·units),
-    `recurrent_weight` (units, 4·units), `bias` and perhaps `recurrent_bias` (4·units,).
+    `recurrent_weight` (units, 4·units), `bias` and perhaps `recurrent_bias` (4·units,); with `peepholes`,
+    `peephole_weight` (3·units,) of the gates i, f, o, at first U(±1/√units): i and f see c_{t−1} by it, o sees c_t.
 
     First values where neither layer nor spec names an initializer: torch and book, all U(±1/√units); keras,
     Glorot's uniform input weights, orthogonal recurrent weights, zero biases.
@@ -52,11 +55,23 @@ class Lstm(TwoBiases):
         "begin with 1 as the forget gate's bias, 0 or the layer's bias_initializer for the others; "
         "by convention if absent: keras does",
     ] = None
+    peepholes: Annotated[
+        bool,
+        "gates see the cell, too (Gers, Schraudolph & Schmidhuber 2002); every step is then nodes of the graph, and no "
+        "kernel scans them: for short sequences",
+    ] = False
 
     def cell(
         self, builder: Builder, p: Any, recurrent: Any, states: list[Any], mask: list[Any], *, reverse: bool
     ) -> list[Any]:
         """See `Recurrent`."""
+        if self.peepholes:
+            bound = 1.0 / math.sqrt(self.units)
+            peepholes = builder.parameter(
+                "peephole_weight", (3 * self.units,), kind="weight", fans=(self.units, self.units),
+                initializer=Uniform(low=-bound, high=bound), regularizer=self.recurrent_regularizer,
+            )  # fmt: skip
+            return scan(builder, p, recurrent, peepholes, states, mask, reverse=reverse)
         return list(builder.apply_all("lstm", p, recurrent, *states, *mask, reverse=reverse)[:2])
 
     def _bias(self, builder: Builder, name: str, features: int, initializer: Initializer | None = None) -> Any:

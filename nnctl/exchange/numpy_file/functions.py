@@ -87,6 +87,21 @@ def spread_pool(x, lengths, size, stride, padding, dilation):
     return out[(slice(None), *[slice(before, before + n) for n, (before, _) in zip(lengths, padding)])]
 
 
+def pad(x, axis, before, after):
+    """Zeros before and after x along an axis."""
+    return np.pad(x, [(before, after) if i == axis else (0, 0) for i in range(x.ndim)])
+
+
+def interpolate(x, axis, factor):
+    """Numbers between those of x along an axis, `factor` for each, on the line between the two nearest."""
+    length = x.shape[axis]
+    place = np.clip((np.arange(length * factor) + 0.5) / factor - 0.5, 0, length - 1)
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, length - 1)
+    share = (place - before).astype(x.dtype).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    return (1 - share) * x.take(before, axis) + share * x.take(after, axis)
+
+
 def differs(x, value):
     """1 where x is not `value`; of steps with several numbers, where one of them is not."""
     return (x != value).astype(int) if x.ndim == 2 else (x != value).any(axis=-1).astype(int)

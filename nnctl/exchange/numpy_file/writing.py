@@ -6,7 +6,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nnctl.errors import UsageError
 from nnctl.exchange.numpy_file import functions
@@ -40,7 +40,8 @@ _SAYINGS: Mapping[str, _Say] = {
 }
 """Ops that are a word of NumPy: what stands for one, from its inputs and its attributes."""
 _CALLED = (
-    "convolution", "convolution_transpose", "max_pool", "sum_pool", "window_counts", "spread_pool", "differs",
+    "convolution", "convolution_transpose", "max_pool", "sum_pool", "window_counts", "spread_pool", "interpolate",
+    "pad", "differs",
     "softmax", "rnn", "leaky_rnn", "lstm", "gru",
 )  # fmt: skip
 """Ops that are functions of `functions`, called with the op's attributes."""
@@ -176,10 +177,19 @@ def _node(node: Node, names: _Names) -> list[str]:
     op = node.op.name
     if op in _SAYINGS:
         return [f"{output} = {_SAYINGS[op](*inputs, **node.attributes)}"]
-    if op not in _CALLED:
+    if op not in _CALLED or not _takes(getattr(functions, op), node):
         raise UsageError(f"'{node.layer}': its op {op} has no words in a file of NumPy")
     given = [f"{name}={value!r}" for name, value in node.attributes.items()]
     return [f"{output} = {op}({', '.join([*inputs, *given])})"]
+
+
+def _takes(function: Callable[..., Any], node: Node) -> bool:
+    """True where a function takes the inputs and the attributes of a node."""
+    try:
+        inspect.signature(function).bind(*node.inputs, **node.attributes)
+    except TypeError:
+        return False
+    return True
 
 
 def _shape(shape: Shape) -> str:

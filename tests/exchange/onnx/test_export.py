@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,24 @@ def test_a_missing_package_is_a_sentence(
     error = capsys.readouterr().err
     assert f"the package {package}" in error
     assert "nnctl[onnx]" in error
+
+
+def test_numbers_that_are_none_agree_with_nothing() -> None:
+    for answers in (np.array([np.nan]), np.array([np.inf])):
+        compared = check.Comparison(rounding=np.inf)
+        compared.add(answers, answers)
+        assert (compared.close, compared.accounted_for) == (False, False)
+
+
+def test_the_data_may_be_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("a,b,y\n" + "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(60)))
+    data = f"{{type: csv, path: '{table}', target: y, validation: 0.2, test: 0.2}}"
+    spec = re.sub("data: .*", f"data: {data}", SPEC).replace("units: 3", "units: 2")
+    list(session.train(load_text(spec, "clouds.yaml"), out=tmp_path / "run"))
+    table.unlink()
+    assert main(("export", str(tmp_path / "run"), str(tmp_path / "model.onnx"))) == 3
+    assert "--no-check" in capsys.readouterr().err
+    assert main(("export", str(tmp_path / "run"), str(tmp_path / "model.onnx"), "--no-check")) == 0
+    model = onnx.load(tmp_path / "model.onnx")
+    assert json.loads({p.key: p.value for p in model.metadata_props}["columns"]) == ["a", "b"]
