@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,23 +12,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nnctl import load_run
 from nnctl.cli import main
 from nnctl.data.sources.digits import Digits
 
 ROOT = Path(__file__).parents[1]
 
 
-def blocks(page: str) -> Iterator[tuple[str, str]]:
-    """(language, text) of each block of code of a page."""
+def blocks(page: str) -> Iterator[tuple[str, str, str | None]]:
+    """(language, text, file) of each block of code of a page.
+
+    The name of the file that a block is stands in its first line, as a comment, or in the sentence above;
+    a block without is a piece of a file, or commands.
+    """
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    for match in re.finditer(r"^```(\w+)\n(.*?)^```$", text, flags=re.M | re.S):
-        yield match[1], match[2]
-
-
-def file_of(block: str) -> str | None:
-    """The name of the file that a block is, which its first line says; None of a piece of a file."""
-    named = re.match(r"# ([\w-]+\.\w+)$", block, flags=re.M)
-    return named[1] if named else None
+    for match in re.finditer(
+        r"(?:`([\w-]+\.\w+)`:\n\n)?^```(\w+)\n(?:# ([\w-]+\.\w+)\n)?(.*?)^```$", text, re.M | re.S
+    ):
+        yield match[2], match[4], match[1] or match[3]
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -51,9 +53,48 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def lessons() -> None:
+    """What the page for teachers says that the class sees, of the runs in the working folder."""
+    runs = {name: load_run(Path("runs") / name) for name in (
+        "neuron/001", "neuron/002", "xor/001", "xor/002", "slow/001", "slow/002", "saturated/001", "saturated/002",
+        "moons/001", "moons/002", "moons/003", "conv/001", "dense/001", "deep/001", "deep/002", "deep/003",
+    )}  # fmt: skip
+    ends = {name: {column: values[-1] for column, values in run.metrics.items()} for name, run in runs.items()}
+    tested = {name: run.summary["test"]["test_accuracy"] for name, run in runs.items() if (run.summary or {})["test"]}
+    assert ends["neuron/001"]["train_accuracy"] == 1.0
+    assert 0.69 < ends["neuron/002"]["train_cost"] < 0.71
+    assert ends["xor/001"]["train_accuracy"] > 0.95
+    assert ends["xor/002"]["train_accuracy"] < 0.8
+
+    quadratic, entropy = (runs[f"slow/00{n}"].metrics["gradient_norm.dense1.bias"] for n in (1, 2))
+    assert quadratic[0] < 0.02
+    assert 200 <= 10 * (1 + int(np.argmax(quadratic))) <= 240
+    assert entropy == sorted(entropy, reverse=True)
+    assert entropy[0] > 0.9
+    assert tested["saturated/001"] < 0.94 < 0.95 < tested["saturated/002"]
+
+    by_heart = runs["moons/001"].metrics["validation_cost"]
+    assert by_heart[-1] > 4 * min(by_heart)
+    assert ends["moons/001"]["train_accuracy"] == 1.0
+    assert ends["moons/002"]["validation_cost"] < 0.4
+    assert runs["moons/003"].summary["epochs"] < 60
+    assert tested["conv/001"] > 0.97 > tested["dense/001"]
+
+    assert tested["deep/001"] < 0.2
+    assert tested["deep/002"] > 0.9
+    assert tested["deep/003"] > 0.8
+    first = [
+        json.loads(line) for line in Path("runs/deep/001/layers.jsonl").read_text().splitlines() if '"step": 0,' in line
+    ]
+    assert first[-1]["gradient_norm"] > 1000 * first[0]["gradient_norm"]
+
+
+CLAIMS = {"teachers.md": lessons}
+
+
 @pytest.mark.compile
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["from-the-book.md"])
+@pytest.mark.parametrize("page", ["from-the-book.md", "teachers.md"])
 def test_every_command_of_a_page_runs(
     page: str, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,8 +104,8 @@ def test_every_command_of_a_page_runs(
     (tmp_path / "specs").symlink_to(ROOT / "specs")
     (tmp_path / "digit.png").symlink_to(mnist / "digit.png")
     ran = 0
-    for language, block in blocks(page):
-        if name := file_of(block):
+    for language, block, name in blocks(page):
+        if name:
             (tmp_path / name).write_text(block, encoding="utf-8")
         if language == "sh":
             for line in block.splitlines():
@@ -73,6 +114,7 @@ def test_every_command_of_a_page_runs(
                     assert main(words[1:]) == 0, f"{page}: {line}\n{capsys.readouterr().err}"
                     ran += 1
     assert ran >= 4
+    CLAIMS.get(page, lambda: None)()
 
 
 def test_the_book_page_has_every_spec_of_the_book() -> None:
