@@ -4,7 +4,7 @@ _nnctl_commands() {
     case "$1" in
     "") echo 'init train show runs evaluate predict export gradcheck parity inspect plot explain trace bench sweep report data schema doctor completion' ;;
     "runs") echo 'list diff best' ;;
-    "plot") echo 'boundary landscape filters maps saliency augment' ;;
+    "plot") echo 'boundary landscape filters maps saliency augment graph' ;;
     "sweep") echo 'show' ;;
     "data") echo 'list fetch kept show' ;;
     esac
@@ -33,6 +33,7 @@ _nnctl_options() {
     "plot maps") echo '--split --example --most --out -o --force --dark --checkpoint --help -h' ;;
     "plot saliency") echo '--split --example --count --of --out -o --force --dark --checkpoint --help -h' ;;
     "plot augment") echo '--set --examples --copies --out -o --force --dark --help -h' ;;
+    "plot graph") echo '--set --whole --step --most --out -o --force --dark --help -h' ;;
     "explain") echo '--set --under --list --help -h' ;;
     "trace") echo '--set --example --split --checkpoint --format --out -o --force --full --step --help -h' ;;
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
@@ -237,6 +238,16 @@ _nnctl_value() {
     "plot augment --dark") echo 'flag' ;;
     "plot augment --help") echo 'flag' ;;
     "plot augment -h") echo 'flag' ;;
+    "plot graph --set") echo 'setting' ;;
+    "plot graph --whole") echo 'flag' ;;
+    "plot graph --step") echo 'words train evaluate predict' ;;
+    "plot graph --most") echo 'free' ;;
+    "plot graph --out") echo 'file' ;;
+    "plot graph -o") echo 'file' ;;
+    "plot graph --force") echo 'flag' ;;
+    "plot graph --dark") echo 'flag' ;;
+    "plot graph --help") echo 'flag' ;;
+    "plot graph -h") echo 'flag' ;;
     "explain --set") echo 'setting' ;;
     "explain --under") echo 'path' ;;
     "explain --list") echo 'flag' ;;
@@ -347,6 +358,7 @@ _nnctl_argument() {
     "plot maps 0") echo 'directory' ;;
     "plot saliency 0") echo 'directory' ;;
     "plot augment 0") echo 'spec' ;;
+    "plot graph 0") echo 'spec' ;;
     "explain 0") echo 'spec component' ;;
     "trace 0") echo 'free' ;;
     "bench 0") echo 'spec' ;;

@@ -217,7 +217,8 @@ complete -c nnctl -n '__nnctl_at 0 plot' -a filters -d 'Draw the kernels of ever
 complete -c nnctl -n '__nnctl_at 0 plot' -a maps -d 'Draw what every layer makes of an example'
 complete -c nnctl -n '__nnctl_at 0 plot' -a saliency -d 'Draw how much each input moves the score of a class'
 complete -c nnctl -n '__nnctl_at 0 plot' -a augment -d 'Draw what the spec’s augmentation makes of training examples, as training will see them'
-complete -c nnctl -n '__nnctl_using plot; and not __nnctl_using plot boundary; and not __nnctl_using plot landscape; and not __nnctl_using plot filters; and not __nnctl_using plot maps; and not __nnctl_using plot saliency; and not __nnctl_using plot augment' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot' -a graph -d 'Draw a net, its layers with their shapes and parameters, or every node of its differentiated graph'
+complete -c nnctl -n '__nnctl_using plot; and not __nnctl_using plot boundary; and not __nnctl_using plot landscape; and not __nnctl_using plot filters; and not __nnctl_using plot maps; and not __nnctl_using plot saliency; and not __nnctl_using plot augment; and not __nnctl_using plot graph' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using plot boundary' -l columns -x -d 'Two inputs of several; the others stay at their mean'
 complete -c nnctl -n '__nnctl_using plot boundary' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
@@ -278,6 +279,16 @@ complete -c nnctl -n '__nnctl_using plot augment' -l force -d 'Let --out overwri
 complete -c nnctl -n '__nnctl_using plot augment' -l dark -d 'Of a .png, light ink on dark'
 complete -c nnctl -n '__nnctl_using plot augment' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 plot augment' -x -a '(__nnctl_specs)'
+
+complete -c nnctl -n '__nnctl_using plot graph' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
+complete -c nnctl -n '__nnctl_using plot graph' -l whole -d 'Every node of a step, with gradients and updates'
+complete -c nnctl -n '__nnctl_using plot graph' -l step -x -a 'train evaluate predict' -d 'Of --whole, whose graph'
+complete -c nnctl -n '__nnctl_using plot graph' -l most -x -d 'Boxes at most'
+complete -c nnctl -n '__nnctl_using plot graph' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
+complete -c nnctl -n '__nnctl_using plot graph' -l force -d 'Let --out overwrite a file'
+complete -c nnctl -n '__nnctl_using plot graph' -l dark -d 'Of a .png, light ink on dark'
+complete -c nnctl -n '__nnctl_using plot graph' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 plot graph' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using explain' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using explain' -l under -x -a '(__nnctl_ask path)' -d 'Only what lies at or under this path, e.g'

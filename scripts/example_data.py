@@ -18,7 +18,7 @@ _STEPS = 8
 _CUSTOMERS = 600
 _HOURS = 700
 _GESTURES = 120
-_SOLIDS = 120
+_SOLIDS = 240
 
 
 def shapes() -> dict[str, NDArray[np.uint8]]:
@@ -70,16 +70,16 @@ def pendulum() -> dict[str, NDArray[np.float32]]:
 
 
 def solids() -> dict[str, NDArray[np.generic]]:
-    """Balls and cubes somewhere in a box, by name: inputs (n, 8, 8, 8, 1), noisy, and which each is (n,)."""
+    """Balls and cubes somewhere in a box, by name: inputs (n, 6, 6, 6, 1), noisy, and which each is (n,)."""
     rng = np.random.default_rng(4)
     targets = np.arange(_SOLIDS) % 2
     volumes = []
     for cube in targets:
-        centre, radius = rng.uniform(2.7, 4.3, 3), rng.uniform(1.8, 2.8)
-        away = np.abs(np.moveaxis(np.indices((8, 8, 8)), 0, -1) - centre)
+        centre, radius = rng.uniform(2.0, 3.0, 3), rng.uniform(1.6, 2.3)
+        away = np.abs(np.moveaxis(np.indices((6, 6, 6)), 0, -1) - centre)
         # A cube of the same volume as the ball.
         distance = away.max(axis=-1) / 0.806 if cube else np.hypot(np.hypot(away[..., 0], away[..., 1]), away[..., 2])
-        volumes.append(200.0 * np.clip(radius + 0.5 - distance, 0.0, 1.0) + rng.uniform(0.0, 40.0, distance.shape))
+        volumes.append(200.0 * np.clip(radius + 0.5 - distance, 0.0, 1.0) + rng.uniform(0.0, 25.0, distance.shape))
     names = np.array(["ball", "cube"])
     return {"inputs": (np.array(volumes) // 20 * 20).astype(np.uint8)[..., None], "targets": names[targets]}
 

@@ -52,9 +52,10 @@ def test_a_dead_link_is_found() -> None:
     assert "sweeps" in anchors(ROOT / "README.md")
 
 
+WITH_SPECS = ("spec", "series", "from-the-book", "teachers")
 PIECES = [
     pytest.param(page, block, id=f"{page.name}-{number}")
-    for page in (ROOT / "README.md", ROOT / "docs" / "spec.md", ROOT / "docs" / "series.md")
+    for page in [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in WITH_SPECS)]
     for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```$", page.read_text("utf-8"), flags=re.M | re.S), 1)
 ]
 REST = {

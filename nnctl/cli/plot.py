@@ -195,3 +195,30 @@ def augment(
     with loaded.pointing():
         data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
     output.give(augmented(loaded.spec, data, examples, copies))
+
+
+@app.command("graph")
+def graph(
+    spec: Spec,
+    set_: Set = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Every node of a step, with gradients and updates.")] = False,
+    step: Annotated[
+        str, typer.Option("--step", metavar="train|evaluate|predict", help="Of --whole: whose graph.")
+    ] = "train",
+    most: Annotated[int, typer.Option("--most", metavar="N", min=2, max=2000, help="Boxes at most.")] = 250,
+    out: Out = None,
+    force: Force = False,
+    dark: Dark = False,
+) -> None:
+    """Draw a net: its layers with their shapes and parameters, or every node of its differentiated graph."""
+    from nnctl.graph.network import Network
+    from nnctl.training.specs import open_spec
+    from nnctl.visualization import graphs
+    from nnctl.visualization.output import Output
+
+    output = Output(out, force, dark)
+    loaded = open_spec(spec, set_ or ())
+    with loaded.pointing():
+        network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder, loaded.spec.seed))
+        figure = graphs.whole(network, step, most) if whole else graphs.layers(network, most)
+    output.give([figure])

@@ -161,7 +161,26 @@ class Units:
     weights: tuple[NDArray[np.float64], ...]
 
 
-Figure: TypeAlias = Chart | HeatMap | Gallery | BarList | Plane | Units
+@dataclass(frozen=True)
+class Box:
+    """A box of a diagram: its name, lines below it, and the number of its kind, which has the palette's colour."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+    kind: int = 0
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Boxes, and arrows from one to another of a larger number, (from, to). kinds: what the colours of boxes mean."""
+
+    title: str
+    boxes: tuple[Box, ...]
+    arrows: tuple[tuple[int, int], ...]
+    kinds: tuple[str, ...] = ()
+
+
+Figure: TypeAlias = Chart | HeatMap | Gallery | BarList | Plane | Units | Diagram
 
 
 @dataclass(frozen=True)

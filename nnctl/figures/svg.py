@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from nnctl.figures.bar_list import bar_list
+from nnctl.figures.diagram import diagram
 from nnctl.figures.drawing import (
     TITLE,
     WIDTH,
@@ -22,7 +23,7 @@ from nnctl.figures.drawing import (
     shortened,
     slanting,
 )
-from nnctl.figures.figure import Axis, BarList, Chart, Figure, Gallery, HeatMap, Picture, Plane, Units
+from nnctl.figures.figure import Axis, BarList, Chart, Diagram, Figure, Gallery, HeatMap, Picture, Plane, Units
 from nnctl.figures.palette import SERIES_ON_DARK, shades
 from nnctl.figures.parallel import Parallel, parallel_drawing
 from nnctl.figures.plane import plane
@@ -94,6 +95,8 @@ def _drawn(figure: Figure | Parallel, numbers: bool) -> Drawing:
             drawing = bar_list(figure)
         case Plane():
             drawing = plane(figure)
+        case Diagram():
+            drawing = diagram(figure)
         case Parallel():
             drawing = parallel_drawing(figure)
         case Units():

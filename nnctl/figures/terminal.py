@@ -10,6 +10,7 @@ from rich.text import Text
 
 from nnctl.figures.bar_list import bar_lines
 from nnctl.figures.blocks import gallery_lines, heat_map_lines
+from nnctl.figures.diagram import diagram_lines
 from nnctl.figures.dots import Dots, marker
 from nnctl.figures.extents import marks, scales_of
 from nnctl.figures.figure import (
@@ -18,6 +19,7 @@ from nnctl.figures.figure import (
     Bars,
     Chart,
     Curve,
+    Diagram,
     Figure,
     Gallery,
     HeatMap,
@@ -66,6 +68,8 @@ def figure_lines(figure: Figure, width: int, height: int = HEIGHT, *, plain: boo
             lines = bar_lines(figure, width, plain=plain)
         case Plane():
             lines = plane_lines(figure, width, space, plain=plain)
+        case Diagram():
+            lines = diagram_lines(figure, width, plain=plain)
         case Units():
             lines = [Text(fitted(line, width)) for line in units_lines(figure)]
     for line in lines:

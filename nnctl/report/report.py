@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from nnctl import __version__
-from nnctl.errors import NnctlError
+from nnctl.errors import NnctlError, RunError
 from nnctl.report import builders
 from nnctl.report.gathering import Gathered, gather
 from nnctl.report.groups import short_names
 from nnctl.report.page import page
-from nnctl.report.section import Chapter, Prose, Section, Text
+from nnctl.report.section import Chapter, Section, Text
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import History, read_history
 from nnctl.sweep.kept import KeptSweep
@@ -72,29 +74,36 @@ def _chapters(gathered: Gathered) -> Iterator[Chapter]:
 
 
 def _best(kept: KeptSweep) -> History | None:
-    """The history of a trial of the combination that ranks first; None where none has finished."""
+    """The history of a trial of the combination that ranks first; None where none has finished, or it is damaged."""
     for standing in kept.ranking[:1]:
         for result in kept.results:
             if result.trial.number in standing.trials and result.status == "finished":
-                return read_history(RunFolder(Path(result.folder)))
+                with suppress(RunError):
+                    return read_history(RunFolder(Path(result.folder)))
     return None
 
 
 def _inside(run: History) -> Iterator[Section]:
     """The sections on one run: of its folder, and of its trained net, if it can be opened."""
-    for about_a_run in builders.RUN:
-        yield from about_a_run(run)
-    if not builders.NET:
-        return
     from nnctl.inference.opened import open_run
 
+    yield from _told(partial(build, run) for build in builders.RUN)
     try:
         net = open_run(run.run.path)
     except NnctlError as error:
-        yield Section("The trained net", (Prose(f"The net cannot be opened: {error}"),))
+        yield _untold("The net cannot be opened", error)
         return
-    for about_a_net in builders.NET:
+    yield from _told(partial(build, run, net) for build in builders.NET)
+
+
+def _told(builds: Iterable[Callable[[], Iterable[Section]]]) -> Iterator[Section]:
+    """The sections of builders; in place of those that cannot be made, why."""
+    for build in builds:
         try:
-            yield from about_a_net(run, net)
+            yield from build()
         except NnctlError as error:
-            yield Section("The trained net", (Prose(f"It cannot be told here: {error}"),))
+            yield _untold("What is missing here", error)
+
+
+def _untold(title: str, error: NnctlError) -> Section:
+    return Section(title, (Text("Why", str(error)),))

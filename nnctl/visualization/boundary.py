@@ -67,9 +67,9 @@ def boundary(run: TrainedRun, data: Dataset, columns: tuple[str, str] | None = N
         )
     points = [each.original(shown[:, each.place]) for each in (one, other)]
     marks = Marks(points[0], points[1], train.targets[rows].reshape(count).astype(np.float64))
-    said = "" if columns is None or len(shown[0]) == 2 else ", other inputs at their mean"
-    said += f", {count:,} of {len(train):,} training examples" if count < len(train) else ""
-    title = f"Answers over {one.name} and {other.name}"
+    said = "" if columns is None or len(shown[0]) == 2 else ", others at their mean"
+    said += f"; {count:,} of {len(train):,} examples" if count < len(train) else ""
+    title = "Answers over two inputs"
     axes = Axis(one.name), Axis(other.name)
     if run.classes is None:
         values = scores.reshape(grid, grid)

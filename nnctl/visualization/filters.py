@@ -86,7 +86,7 @@ def _drawn(parameter: Parameter, grids: NDArray[np.float64], most: int, *, colou
         reach = float(np.abs(kept[np.isfinite(kept)]).max(initial=0.0)) or 1.0
     what = f"{count:,} filters" if count <= most else f"the first {most:,} of {count:,} filters"
     size = f"{height}×{width}×{channels}" + (
-        f", the first {MOST_CHANNELS} channels" if channels > MOST_CHANNELS and not colours else ""
+        f", {MOST_CHANNELS} channels drawn" if channels > MOST_CHANNELS and not colours else ""
     )
-    title = f"{parameter.name}: {what} of {size}, from −{number(reach)} to {number(reach)}"
+    title = f"{parameter.name}: {what} of {size}, ±{number(reach)}"
     return Gallery(title, tuple(Picture(pixels, str(unit)) for unit, pixels in enumerate(pictures)))

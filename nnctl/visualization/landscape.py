@@ -76,7 +76,7 @@ def landscape(
     middle = float(costs[grid // 2, grid // 2])
     how_many = f"{len(part):,}" if len(rows) == len(part) else f"{len(rows):,} of {len(part):,}"
     return Plane(
-        f"Cost {number(middle)} at the weights, and around them: {how_many} {name} examples, seed {seed}",
+        f"Cost {number(middle)} and around: {how_many} {name} examples, seed {seed}",
         Axis("α, along a filter-normalized random direction"),
         Axis("β, along another"),
         (-reach, reach),

@@ -109,5 +109,5 @@ def _range(values: NDArray[np.float64]) -> str:
         return "no finite number"
     if has_signs(kept):
         reach = number(float(np.abs(kept).max()))
-        return f"from −{reach} to {reach}"
+        return f"±{reach}"
     return f"from {number(float(kept.min()))} to {number(float(kept.max()))}"

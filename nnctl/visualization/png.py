@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from nnctl.errors import UsageError
@@ -12,6 +13,8 @@ _PIXELS = 2
 """For each unit of a drawing."""
 _MOST_PIXELS = 16_000
 """Of a side of a file: few programs show more."""
+_MOST_AREA = 2e7
+"""Pixels of a file: more take many seconds to draw."""
 _PIXELATED = 'image[image-rendering="pixelated"]{image-rendering:pixelated}'
 """The attribute as a rule, for resvg knows it as one alone."""
 _PROBE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><text y="16">A</text></svg>'
@@ -49,7 +52,8 @@ def require_png() -> None:
 
 
 def _width(svg: str) -> int:
-    """Pixels of the width of a drawing: of wider ones more, so that their texts are as large."""
+    """Pixels of the width of a drawing: of wider ones more, so that their texts are as large, while it has bounds."""
     box = svg.partition('viewBox="')[2].partition('"')[0].split()
     wide, high = int(box[2]), int(box[3])
-    return max(1, min(_PIXELS * wide, _MOST_PIXELS, _MOST_PIXELS * wide // high))
+    scale = min(_PIXELS, _MOST_PIXELS / max(wide, high), math.sqrt(_MOST_AREA / (wide * high)))
+    return max(1, int(wide * scale))

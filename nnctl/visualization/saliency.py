@@ -138,19 +138,20 @@ def _pictures(run: TrainedRun, data: Dataset, examples: Chosen, found: Slopes, n
     pictures: list[Picture] = []
     for row, pixels in enumerate(photographs(examples.inputs, data.unit)):
         word = told(run.signature, examples.targets[row])
-        pictures.append(Picture(pixels, f"{examples.names[row]}" + (f", {word}" if word else "")))
+        pictures.append(Picture(pixels, word or examples.names[row]))
         # Each on a scale of its own: scores of other examples have other slopes.
         pictures.append(Picture(tones(flat[row : row + 1])[0], f"what moves {names[found.units[row]]}"))
-    return Gallery("|∂ score / ∂ input|, dark where it is large", tuple(pictures), columns=4)
+    title = f"|∂ score / ∂ input|, dark where it is large: {examples.names[0]} and on"
+    return Gallery(title, tuple(pictures), columns=4)
 
 
 def _bars(run: TrainedRun, examples: Chosen, sizes: NDArray[np.float64], subject: str) -> BarList:
     names = _inputs(run, examples, len(sizes))
-    order = np.arange(len(sizes))
+    order, label = np.arange(len(sizes)), "|∂ score / ∂ input|"
     if len(sizes) > _MOST_BARS:
         order = np.sort(np.argsort(-sizes, kind="stable")[:_MOST_BARS])
-        subject += f", the {_MOST_BARS} of {len(sizes):,} that move it most"
-    return BarList(subject, "|∂ score / ∂ input|", tuple(names[place] for place in order), sizes[order])
+        label += f", the largest {_MOST_BARS} of {len(sizes):,}"
+    return BarList(subject, label, tuple(names[place] for place in order), sizes[order])
 
 
 def _inputs(run: TrainedRun, examples: Chosen, count: int) -> list[str]:

@@ -21,6 +21,7 @@ from nnctl.components.layers.noise import Dropout, GaussianNoise
 from nnctl.components.layers.normalization import BatchNorm, LayerNorm
 from nnctl.components.layers.pooling import AveragePool, L2Pool, LpPool, MaxPool, Upsample
 from nnctl.components.layers.reshaping import Flatten
+from nnctl.components.layers.resizing import Resize
 from nnctl.errors import UsageError
 from nnctl.graph.calls import LayerCall
 from nnctl.graph.ir import Value
@@ -30,7 +31,19 @@ from nnctl.weights.layout import Arrays
 Order = NDArray[np.int64]
 """For each feature there, the index that it has here."""
 
-_MAPS = (Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, AveragePool, L2Pool, LpPool, MaxPool, Upsample)
+_MAPS = (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    AveragePool,
+    L2Pool,
+    LpPool,
+    MaxPool,
+    Resize,
+    Upsample,
+)
 _ALIKE = (ActivationLayer, Dropout, GaussianNoise, BatchNorm, LayerNorm, Add, Residual)
 """Layers whose output has the order of what they read."""
 

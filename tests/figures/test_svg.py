@@ -11,8 +11,10 @@ from nnctl.figures.figure import (
     Axis,
     BarList,
     Bars,
+    Box,
     Chart,
     Curve,
+    Diagram,
     Figure,
     Gallery,
     HeatMap,
@@ -37,6 +39,10 @@ FIGURES: dict[str, Figure] = {
     "one value": Chart("t", AXIS, AXIS, (Points("a", np.ones(1), np.ones(1), (HOSTILE,)),)),
     "bars": Chart("t", Axis(categories=(HOSTILE, "b")), AXIS, (Bars("a", np.array([1.0, -2.0])),)),
     "heat map": HeatMap(HOSTILE, AXIS, Axis(categories=(HOSTILE, "b")), np.array([[1.0, np.nan], [-1, 2]]), shown=True),
+    "diagram": Diagram(
+        HOSTILE, (Box(HOSTILE, (HOSTILE,)), Box("b"), Box("c", kind=9)), ((0, 1), (0, 2)), (HOSTILE, "b")
+    ),
+    "no boxes": Diagram("t", (), ()),
     "bar list": BarList(HOSTILE, HOSTILE, (HOSTILE, "b", "c"), np.array([3.0, np.nan, -1.0])),
     "no bars": BarList("t", "v", (), np.empty(0)),
     "plane": Plane(

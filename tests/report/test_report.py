@@ -137,6 +137,28 @@ def test_a_run_without_rows_has_a_page(folder: Path, tmp_path: Path) -> None:
     assert "It has no rows yet" in text_of(report_on([tmp_path / "run"]))
 
 
+def test_a_net_that_cannot_be_opened_leaves_the_rest_of_the_page(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "a" / "1", tmp_path / "run")
+    (tmp_path / "run" / "summary.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    text = text_of(report_on([tmp_path / "run"]))
+    assert "The net cannot be opened" in text
+    assert "the run has no checkpoint 'last'" in text
+    assert "Curves" in text
+    assert "Confusions" not in text
+
+
+def test_a_damaged_trial_is_left_out_of_its_sweep(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "sweep", tmp_path / "sweep")
+    first = json.loads((tmp_path / "sweep" / "results.json").read_text())["ranking"][0]["trials"][0]
+    (tmp_path / "sweep" / f"{first:04d}" / "metrics.jsonl").write_text("{}\n")
+    page = report_on([tmp_path / "sweep"])
+    assert report_on([folder / "sweep"]).count("<summary>Numbers of ") == 8
+    assert page.count("<summary>Numbers of ") == 7
+    assert "How it was made" not in page
+    assert "Ranking" in page
+
+
 def test_nothing_to_report_is_an_error(tmp_path: Path, folder: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(RunError, match="there is no run"):

@@ -33,14 +33,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_subject_becomes_a_picture(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "digits.yaml"
     spec.write_text(DENSE_DIGITS)
-    for words in (
-        ("filters", str(run)),
-        ("maps", str(run), "--split", "train", "--example", "3"),
-        ("saliency", str(run), "--count", "2"),
-        ("landscape", str(run), "--grid", "3", "--examples", "20", "--backend", "numpy"),
-        ("augment", str(spec), "--examples", "2", "--copies", "2"),
+    for number, words in enumerate(
+        (
+            ("filters", str(run)),
+            ("maps", str(run), "--split", "train", "--example", "3"),
+            ("saliency", str(run), "--count", "2"),
+            ("landscape", str(run), "--grid", "3", "--examples", "20", "--backend", "numpy"),
+            ("graph", str(spec)),
+            ("graph", str(run), "--whole", "--most", "30"),
+            ("augment", str(spec), "--examples", "2", "--copies", "2"),
+        )
     ):
-        file = tmp_path / f"{words[0]}.svg"
+        file = tmp_path / f"{number}.svg"
         assert main(["plot", *words, "-o", str(file)]) == 0
         assert ElementTree.fromstring(file.read_text()).tag.endswith("svg")
         assert main(["plot", *words]) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from annotated_types import MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from nnctl.components.base import Layer
 from nnctl.components.builder import Builder
@@ -15,6 +15,8 @@ from nnctl.components.layers.spatial import PerAnyAxis, per_axis, spatial
 from nnctl.components.registry import Problem, register
 from nnctl.errors import ShapeError
 
+_LONGEST = 1 << 16
+"""Numbers along an axis that is made: each has weights of its own, which are computed with the plan."""
 _Factors = PositiveFloat | Annotated[tuple[PositiveFloat, ...], MinLen(2), MaxLen(3)]
 
 
@@ -41,7 +43,9 @@ class Resize(Layer):
     rounding: Annotated[
         Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"], "which of two is the nearest"
     ] = "round_prefer_floor"
-    coefficient: Annotated[float, "a of the cubic; −0.75 in PyTorch, −0.5 in Keras and Pillow"] = -0.75
+    coefficient: Annotated[
+        Annotated[float, Ge(-1), Le(0)], "a of the cubic; −0.75 in PyTorch, −0.5 in Keras and Pillow"
+    ] = -0.75
     exclude_outside: Annotated[bool, "whether what lies outside counts nothing, not as the outermost does"] = False
     antialias: Annotated[bool, "whether shrinking takes all the numbers between, by a wider linear or cubic"] = False
 
@@ -62,6 +66,7 @@ class Resize(Layer):
         """(before, after, factor) of each axis."""
         if self.size is not None:
             sizes = per_axis(self.type, "size", self.size, len(lengths))
+            self._check(max(sizes), x)
             return [(n, size, size / n) for n, size in zip(lengths, sizes)]
         if isinstance(self.factor, tuple) and len(self.factor) != len(lengths):
             raise ShapeError(
@@ -70,12 +75,20 @@ class Resize(Layer):
                 "give factor as one number or as one for each axis",
             )
         factors = self.factor if isinstance(self.factor, tuple) else (self.factor or 1.0,) * len(lengths)
+        self._check(max(n * factor for n, factor in zip(lengths, factors)), x)
         made = [(n, math.floor(n * factor), factor) for n, factor in zip(lengths, factors)]
         if any(after < 1 for _, after, _ in made):
             raise ShapeError(
                 f"{self.type} by {show(factors)} leaves nothing of its input {show(x.shape)}", "use a larger factor"
             )
         return made
+
+    def _check(self, longest: float, x: Any) -> None:
+        if not longest <= _LONGEST:
+            raise ShapeError(
+                f"{self.type} would make of its input {show(x.shape)} an axis of more than {_LONGEST:,} numbers",
+                "use a smaller factor or size",
+            )
 
     def problems(self) -> list[Problem]:
         problems = []

@@ -54,7 +54,8 @@ def emit(w: Writer, graph: Graph, known: dict[Value, Operand]) -> None:
         operands = [w.bound[value] for value in node.inputs]
         w.writing(node.outputs[0].name)
         if all(operand.array is not None for operand in operands) and _settled(node):
-            results: Any = node.op.run(numpy_namespace(), [_wide(o.array) for o in operands], node.attributes)
+            made = node.op.run(numpy_namespace(), [_wide(o.array) for o in operands], node.attributes)
+            results: Any = [np.asarray(array) for array in made]
         elif isinstance(node.op, ElementwiseOp):
             results = _formula(w, node, node.op, operands)
         elif node.op.name in EMITTERS:

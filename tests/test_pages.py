@@ -1,0 +1,123 @@
+"""Pages whose examples are there to be typed: every spec and every command of theirs runs, in the order of the page."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nnctl import load_run
+from nnctl.cli import main
+from nnctl.data.sources.digits import Digits
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(page: str) -> Iterator[tuple[str, str, str | None]]:
+    """(language, text, file) of each block of code of a page.
+
+    The name of the file that a block is stands in its first line, as a comment, or in the sentence above;
+    a block without is a piece of a file, or commands.
+    """
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for match in re.finditer(
+        r"(?:`([\w-]+\.\w+)`:\n\n)?^```(\w+)\n(?:# ([\w-]+\.\w+)\n)?(.*?)^```$", text, re.M | re.S
+    ):
+        yield match[2], match[4], match[1] or match[3]
+
+
+def idx(array: np.ndarray) -> bytes:
+    """Bytes as a file of MNIST's format."""
+    shape = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + shape + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with few images in MNIST's form: 300 beyond the 10,000 that specs validate on, 300 to test on."""
+    folder = tmp_path_factory.mktemp("mnist")
+    small = Digits().read(folder, 0)
+    images = np.kron(np.asarray(small.inputs)[..., 0] * 15, np.ones((3, 3), np.uint8))
+    images = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    for name, count in (("train", 10_300), ("t10k", 300)):
+        rows = np.arange(count) % len(images)
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(idx(images[rows]))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(np.asarray(small.targets)[rows]))
+    Image.fromarray(images[7]).save(folder / "digit.png")
+    return folder
+
+
+def lessons() -> None:
+    """What the page for teachers says that the class sees, of the runs in the working folder."""
+    runs = {name: load_run(Path("runs") / name) for name in (
+        "neuron/001", "neuron/002", "xor/001", "xor/002", "slow/001", "slow/002", "saturated/001", "saturated/002",
+        "moons/001", "moons/002", "moons/003", "conv/001", "dense/001", "deep/001", "deep/002", "deep/003",
+    )}  # fmt: skip
+    ends = {name: {column: values[-1] for column, values in run.metrics.items()} for name, run in runs.items()}
+    tested = {name: run.summary["test"]["test_accuracy"] for name, run in runs.items() if (run.summary or {})["test"]}
+    assert ends["neuron/001"]["train_accuracy"] == 1.0
+    assert 0.69 < ends["neuron/002"]["train_cost"] < 0.71
+    assert ends["xor/001"]["train_accuracy"] > 0.95
+    assert ends["xor/002"]["train_accuracy"] < 0.8
+
+    quadratic, entropy = (runs[f"slow/00{n}"].metrics["gradient_norm.dense1.bias"] for n in (1, 2))
+    assert quadratic[0] < 0.02
+    assert 200 <= 10 * (1 + int(np.argmax(quadratic))) <= 240
+    assert entropy == sorted(entropy, reverse=True)
+    assert entropy[0] > 0.9
+    assert tested["saturated/001"] < 0.94 < 0.95 < tested["saturated/002"]
+
+    by_heart = runs["moons/001"].metrics["validation_cost"]
+    assert by_heart[-1] > 4 * min(by_heart)
+    assert ends["moons/001"]["train_accuracy"] == 1.0
+    assert ends["moons/002"]["validation_cost"] < 0.4
+    assert runs["moons/003"].summary["epochs"] < 60
+    assert tested["conv/001"] > 0.97 > tested["dense/001"]
+
+    assert tested["deep/001"] < 0.2
+    assert tested["deep/002"] > 0.9
+    assert tested["deep/003"] > 0.8
+    first = [
+        json.loads(line) for line in Path("runs/deep/001/layers.jsonl").read_text().splitlines() if '"step": 0,' in line
+    ]
+    assert first[-1]["gradient_norm"] > 1000 * first[0]["gradient_norm"]
+
+
+CLAIMS = {"teachers.md": lessons}
+
+
+@pytest.mark.compile
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["from-the-book.md", "teachers.md"])
+def test_every_command_of_a_page_runs(
+    page: str, mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one folder, in the order of the page; the specs of the repository lie beside it, as in a clone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NNCTL_DATA", str(mnist))
+    (tmp_path / "specs").symlink_to(ROOT / "specs")
+    (tmp_path / "digit.png").symlink_to(mnist / "digit.png")
+    ran = 0
+    for language, block, name in blocks(page):
+        if name:
+            (tmp_path / name).write_text(block, encoding="utf-8")
+        if language == "sh":
+            for line in block.splitlines():
+                if words := shlex.split(line, comments=True):
+                    assert words[0] == "nnctl", f"{page}: only nnctl can be run here: {line}"
+                    assert main(words[1:]) == 0, f"{page}: {line}\n{capsys.readouterr().err}"
+                    ran += 1
+    assert ran >= 4
+    CLAIMS.get(page, lambda: None)()
+
+
+def test_the_book_page_has_every_spec_of_the_book() -> None:
+    page = (ROOT / "docs" / "from-the-book.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\(\.\./specs/(book/[\w-]+\.yaml)\)", page))
+    assert named == {f"book/{path.name}" for path in (ROOT / "specs" / "book").glob("*.yaml")}
