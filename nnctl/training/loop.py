@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,6 @@ from nnctl.training.events import (
     Paused,
     Progress,
     Record,
-    Saved,
-    Saving,
     Stopped,
     Tested,
     Value,
@@ -47,31 +45,18 @@ from nnctl.training.events import (
 )
 from nnctl.training.monitor import Monitor, metric_of, monitored_column, require_column
 from nnctl.training.rates import Rates, at_step
+from nnctl.training.saving import Saver, Store
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import WATCHED, drawn
 from nnctl.training.timetable import Timetable
 
 CHUNK_SECONDS = 0.1
-SAVE_SECONDS = 0.5
-"""At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
-SAVE_SHARE = 20.0
-
 
 Pausing = Callable[[int, Sequence[Record]], bool]
 """A wish to pause: told how many epochs are done and the rows so far, True where the run is to save and end for now.
 
 It is asked once after each epoch but the last; as a run resumes, for those that it has done.
 """
-
-
-class Store(Protocol):
-    """A place for checkpoints."""
-
-    def save(self, name: str, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint as `last` or `best`, replacing the one before."""
-
-    def load(self, name: str) -> Checkpoint:
-        """Give back a checkpoint that was saved. Raises RunError."""
 
 
 class Loop:
@@ -99,7 +84,7 @@ class Loop:
         blame: Callable[[str], DataError | None] = lambda split: None,
     ) -> None:
         schedule = spec.schedule
-        self.engine, self.spec, self.sizes, self.store = engine, spec, dict(sizes), store
+        self.engine, self.spec, self.sizes = engine, spec, dict(sizes)
         self.identity = dict(identity or {})
         self.timetable = Timetable.of_spec(spec, sizes["train"])
         self.rates = Rates(
@@ -116,14 +101,12 @@ class Loop:
         self._rows_sha256 = NO_ROWS
         self._layer_rows, self._layer_rows_sha256 = 0, NO_ROWS
         self._measures = engine.measures()
-        self._best: Checkpoint | None = None
         self._advice, self._blame = advise, blame
         self._fixed_chunk = chunk
         self._most = chunk or 1
         self._clock = clock
-        self._began = self._saved_at = clock()
-        self._save_cost = 0.0
-        self._saved_step: int | None = None
+        self.saver = Saver(store, clock)
+        self._began = clock()
         self._subset = self._evaluation_subset()
 
     def _columns(self) -> tuple[str, ...]:
@@ -186,7 +169,7 @@ class Loop:
         self._rows_sha256 = progress["rows_sha256"]
         self._layer_rows = progress.get("layer_rows", 0)
         self._layer_rows_sha256 = progress.get("layer_rows_sha256", NO_ROWS)
-        self._saved_step = self.step
+        self.saver.step = self.step
         self._began = self._clock() - seconds
 
     def checkpoint(self) -> Checkpoint:
@@ -214,12 +197,12 @@ class Loop:
         try:
             yield from self._run(stop, pause)
         except DeviceLost as error:
-            raise DeviceLost(f"{error}\n  {self._saved_words()}") from error
+            raise DeviceLost(f"{error}\n  {self.saver.words(self.step)}") from error
         finally:
             self.engine.feed.close()
 
     def _run(self, stop: StopRequest | None, pause: Pausing | None) -> Iterator[Event]:
-        self._saved_at = self._clock()
+        self.saver.begin()
         if self.step == 0:
             yield from self._watch()
         asked = 0
@@ -240,7 +223,7 @@ class Loop:
             if stop and stop.signal_number is not None:
                 yield from self._save()
                 raise self._interrupted(stop.signal_number)
-            if self._save_is_due():
+            if self.saver.due:
                 yield from self._save()
         yield from self._save()
         if self.stopped is not None:
@@ -337,7 +320,7 @@ class Loop:
             self.stopped = self.monitor.reason
         if self.monitor.best_step != self.step:
             return False
-        self._best = self.checkpoint()
+        self.saver.best = self.checkpoint()
         return True
 
     def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> dict[str, Value]:
@@ -353,41 +336,18 @@ class Loop:
             )
         return {f"{split}_{name}": float(value) for name, value in measured.items()}
 
-    def _save_is_due(self) -> bool:
-        return self._clock() - self._saved_at >= max(SAVE_SECONDS, SAVE_SHARE * self._save_cost)
-
     def _save(self) -> Iterator[Event]:
-        if self.store is None or self._saved_step == self.step:
-            return
-        yield Saving(self.step)
-        before = self._clock()
-        # Best first. Killed between the two, `best` is ahead of `last`; the steps from
-        # `last` on are the same again and meet the same best.
-        self._save_best()
-        self.store.save("last", self.checkpoint())
-        self._saved_step, self._saved_at = self.step, self._clock()
-        self._save_cost = self._saved_at - before
-        yield Saved(self.step)
-
-    def _save_best(self) -> None:
-        if self.store is not None and self._best is not None:
-            self.store.save("best", self._best)
-            self._best = None
-
-    def _saved_words(self) -> str:
-        """The sentence on what is left of a run that ends without saving."""
-        if self._saved_step is None:
-            return f"step {self.step} was done, and no checkpoint had been saved"
-        saved = f"the checkpoint of step {self._saved_step} is whole, --resume goes on from it"
-        return f"step {self.step} was done; {saved}"
+        yield from self.saver.save(self.step, self.checkpoint)
 
     def _interrupted(self, number: int) -> Interrupted:
         where = f"at step {self.step} of {self.timetable.steps} (epoch {self.timetable.epochs_done(self.step):.4g})"
-        saved = "the checkpoint is saved, --resume goes on from it" if self.store is not None else "nothing was saved"
+        saved = (
+            "the checkpoint is saved, --resume goes on from it" if self.saver.store is not None else "nothing was saved"
+        )
         return Interrupted(number, f"stopped {where}; {saved}")
 
     def _diverged(self, chunk: Chunk, index: int, scheduled: Mapping[str, float]) -> DivergedError | DataError:
-        self._save_best()
+        self.saver.save_best()
         if (error := self._blame("train")) is not None:
             return error
         epoch = self.timetable.epoch_of(self.step) + 1
@@ -402,7 +362,7 @@ class Loop:
         stopping = self.spec.schedule.early_stopping
         if stopping is None or not stopping.restore_best or self.monitor is None or self.monitor.best_step is None:
             return "last"
-        best = self._best if self.store is None else self.store.load("best")
+        best = self.saver.load_best()
         if best is None or best.progress["step"] != self.monitor.best_step:
             raise RunError(f"the best checkpoint is not that of step {self.monitor.best_step}: was it replaced?")
         self.engine.load_state(best.tensors)

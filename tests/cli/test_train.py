@@ -34,8 +34,8 @@ ENDLESS = ("--epochs", "1000000")
 _SAVE_ALWAYS = """
 import sys
 from nnctl.cli import main
-from nnctl.training import loop
-loop.SAVE_SECONDS = loop.SAVE_SHARE = 0.0
+from nnctl.training import saving
+saving.SAVE_SECONDS = saving.SAVE_SHARE = 0.0
 sys.exit(main())
 """
 RESTLESS = (sys.executable, "-c", _SAVE_ALWAYS)

@@ -18,7 +18,7 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import durable
 from nnctl.spec.load import Loaded, load_text
 from nnctl.sweep.study import read_study
-from nnctl.training import loop, session
+from nnctl.training import saving, session
 
 SPEC = """
 name: tiny
@@ -50,8 +50,8 @@ DEAD = 2**30
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # A checkpoint after every step: as many moments to die at as there can be.
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SHARE", 0.0)
 
 
 def train(out: str | None, text: str = SPEC, *overrides: str, **options: Any) -> None:

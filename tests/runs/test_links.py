@@ -18,7 +18,7 @@ from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.sealed import write_record
 from nnctl.spec.load import load_text
-from nnctl.training import loop, session
+from nnctl.training import saving, session
 from nnctl.training.events import Event, Saved
 
 SPEC = """
@@ -45,8 +45,8 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other links
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SHARE", 0.0)
 
 
 class Then:

@@ -21,7 +21,7 @@ from nnctl.errors import Interrupted
 from nnctl.graph.network import Network
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_text
-from nnctl.training import loop, session, splits
+from nnctl.training import saving, session, splits
 from nnctl.training.events import Event, Progress
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import bind_training_set, training_order
@@ -65,7 +65,7 @@ def test_no_result_depends_on_the_chunks() -> None:
 @pytest.mark.compile
 @pytest.mark.parametrize("step", [3, 6, 10, 13])
 def test_stopped_anywhere_it_resumes_to_the_same_bytes(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
     whole = run(spec(), "whole")
     cut_after(step, spec(), Path("cut"))
     assert run(spec(), "cut", resume=True, chunk=2) == whole

@@ -224,7 +224,7 @@ def test_one_example_and_no_other_split() -> None:
     events = list(loop.run())
     assert loop.columns == ("event", "epoch", "step", "seconds", "learning_rate", "train_cost", "train_accuracy")
     assert len(rows(events)) == 2
-    assert "best" not in loop.store.order  # type: ignore[union-attr]
+    assert "best" not in loop.saver.store.order  # type: ignore[union-attr]
 
 
 def test_a_cost_that_is_not_finite_stops_with_a_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from nnctl.runs import checkpoints as checkpoints_module
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sealed import FORMAT, sha256, write_record
 from nnctl.spec.load import Loaded, load_text
-from nnctl.training import kept, loop, session
+from nnctl.training import kept, saving, session
 from nnctl.training.events import Event, Finished, Progress, Started
 from nnctl.training.signals import StopRequest
 
@@ -73,8 +73,8 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def save_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SHARE", 0.0)
 
 
 @pytest.mark.slow

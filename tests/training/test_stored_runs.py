@@ -17,7 +17,7 @@ from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_spec
-from nnctl.training import loop, session
+from nnctl.training import saving, session
 
 CHURN = Path(__file__).parents[2] / "specs" / "churn.yaml"
 SHORT = ("schedule.epochs=2", "schedule.early_stopping=null", "backend=numpy")
@@ -59,7 +59,7 @@ def test_a_second_run_makes_nothing_anew() -> None:
 
 @pytest.mark.parametrize("step", [2, 11, 25])
 def test_stopped_anywhere_it_resumes_to_the_same_bits(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
     whole = run(spec(), "whole")
     cut_after(step, spec(), Path("cut"))
     assert run(spec(), "cut", resume=True) == whole

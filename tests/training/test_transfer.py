@@ -16,7 +16,7 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs import checkpoints
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_spec, load_text
-from nnctl.training import loop, session
+from nnctl.training import saving, session
 
 SPECS = Path(__file__).parents[2] / "specs" / "transfer"
 SPEC = """
@@ -126,7 +126,7 @@ def test_a_frozen_layer_trains_the_same_on_both_backends() -> None:
 
 
 def test_the_source_is_read_at_the_start_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
     run("source")
     start = "from={run: source}"
     whole = run("whole", start, "schedule.epochs=4")

@@ -14,7 +14,7 @@ from nnctl.inference.evaluation import evaluate
 from nnctl.inference.opened import open_run
 from nnctl.inference.prediction import predict
 from nnctl.spec.load import load_text
-from nnctl.training import loop, session
+from nnctl.training import saving, session
 from nnctl.training.events import Evaluated
 
 NET = """
@@ -133,7 +133,7 @@ def test_on_disk_weights_are_what_they_are_in_memory(rare: Path) -> None:
 
 @pytest.mark.parametrize("extra", ["", ", augment: [{type: mixup, alpha: 0.5}]"])
 def test_a_stopped_run_resumes_to_the_same_bytes(tmp_path: Path, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
     unequal(tmp_path, 6)
     data = f"steps.npz, ignore: -100, weights: balanced, validation: 10{extra}"
     whole = trained(tmp_path / "whole", data, STEPS)

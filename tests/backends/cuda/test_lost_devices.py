@@ -17,7 +17,7 @@ from nnctl.cli import main
 from nnctl.errors import DeviceFull, DeviceLost, UsageError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
-from nnctl.training import loop, session
+from nnctl.training import saving, session
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,8 +81,8 @@ class FailingDevice(EmulatedDevice):
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # A checkpoint after every chunk.
-    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "SAVE_SHARE", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(saving, "SAVE_SHARE", 0.0)
 
 
 def train(out: str, device: EmulatedDevice, **options: Any) -> None:

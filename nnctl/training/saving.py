@@ -1,0 +1,78 @@
+"""Saving: when a run's checkpoints are written, and which steps they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from nnctl.runs.checkpoints import Checkpoint
+from nnctl.training.events import Saved, Saving
+
+SAVE_SECONDS = 0.5
+"""At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
+SAVE_SHARE = 20.0
+
+
+class Store(Protocol):
+    """A place for checkpoints."""
+
+    def save(self, name: str, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint as `last` or `best`, replacing the one before."""
+
+    def load(self, name: str) -> Checkpoint:
+        """Give back a checkpoint that was saved. Raises RunError."""
+
+
+class Saver:
+    """The checkpoints of a run on their way to a store; without one the best is kept in memory.
+
+    clock: seconds. step: of the last checkpoint that was saved; None before the first. best: the best weights' that
+    the store has not got yet.
+    """
+
+    def __init__(self, store: Store | None, clock: Callable[[], float]) -> None:
+        self.store = store
+        self.step: int | None = None
+        self.best: Checkpoint | None = None
+        self._clock = clock
+        self._at = clock()
+        self._cost = 0.0
+
+    def begin(self) -> None:
+        """Let the time until a checkpoint is due begin now."""
+        self._at = self._clock()
+
+    @property
+    def due(self) -> bool:
+        """True where so much time has gone by since the last checkpoint that the next is due."""
+        return self._clock() - self._at >= max(SAVE_SECONDS, SAVE_SHARE * self._cost)
+
+    def save(self, step: int, checkpoint: Callable[[], Checkpoint]) -> Iterator[Saving | Saved]:
+        """Write the best and the last checkpoint, which is that of `step`, unless they are written."""
+        if self.store is None or self.step == step:
+            return
+        yield Saving(step)
+        before = self._clock()
+        # Best first. Killed between the two, `best` is ahead of `last`; the steps from
+        # `last` on are the same again and meet the same best.
+        self.save_best()
+        self.store.save("last", checkpoint())
+        self.step, self._at = step, self._clock()
+        self._cost = self._at - before
+        yield Saved(step)
+
+    def save_best(self) -> None:
+        """Write the best checkpoint, unless it is written."""
+        if self.store is not None and self.best is not None:
+            self.store.save("best", self.best)
+            self.best = None
+
+    def load_best(self) -> Checkpoint | None:
+        """The best checkpoint, from the store where there is one. Raises RunError."""
+        return self.best if self.store is None else self.store.load("best")
+
+    def words(self, step: int) -> str:
+        """The sentence on what is left of a run that ends after `step` without saving."""
+        if self.step is None:
+            return f"step {step} was done, and no checkpoint had been saved"
+        return f"step {step} was done; the checkpoint of step {self.step} is whole, --resume goes on from it"
