@@ -22,8 +22,8 @@ TITLE = 24
 """Height of the line of a title."""
 _NAME = 28
 """Characters of a name in a figure."""
-_CHARACTER = 6.7
-"""Width of a character, about: that of a digit, which is wider than most letters."""
+_CHARACTER = 8.0
+"""Width of a character at most, about: on a telephone, where texts are larger, in a font as wide as Verdana."""
 
 
 def image_address(pixels: NDArray[np.float64]) -> str:
@@ -38,7 +38,9 @@ def image_address(pixels: NDArray[np.float64]) -> str:
 
 def said(text: str, limit: int = _NAME) -> str:
     """A text from strangers as part of an SVG: escaped, its end cut off, nothing in it acts."""
-    return escape(word(text if len(text) <= limit else text[: limit - 1] + "…", limit))
+    # No character that acts is written out in more than ten.
+    text = word(text[: limit + 1], 10 * (limit + 1))
+    return escape(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 def extent(text: str) -> float:

@@ -61,9 +61,12 @@ def _shown(axis: Axis, value: float) -> object:
 
 
 def _body(figure: Parallel, width: int) -> Iterator[str]:
-    frame = Frame(left=58, right=width - 58, top=TITLE + 34, bottom=TITLE + _HEIGHT - 16)
-    across = np.linspace(frame.left, frame.right, len(figure.axes)).tolist()
     scales = [_scale(axis, figure.values[:, at]) for at, axis in enumerate(figure.axes)]
+    beside = [[(value, shortened(text, 10)) for value, text in marks(*each)] for each in zip(figure.axes, scales)]
+    # Outside of the outer axes stand their marks.
+    first, last = (max([58.0, *(extent(text) + 10 for _, text in beside[at])]) for at in (0, -1))
+    frame = Frame(left=first, right=width - last, top=TITLE + 34, bottom=TITLE + _HEIGHT - 16)
+    across = np.linspace(frame.left, frame.right, len(figure.axes)).tolist()
     heights = np.stack([frame.down(scale, figure.values[:, at]) for at, scale in enumerate(scales)], axis=1)
     for color, chosen in ((_OTHERS, ~figure.best), (_BEST, figure.best)):
         yield f'<g class="s{color} {"many" if color == _OTHERS else "few"}">'
@@ -77,15 +80,16 @@ def _body(figure: Parallel, width: int) -> Iterator[str]:
     room = int((across[1] - across[0]) / 8) - 1
     for at, (axis, scale, left) in enumerate(zip(figure.axes, scales, across)):
         name = shortened(axis.label, max(room, 3))
-        # The outer names stay within the figure.
-        middle = min(max(left, extent(name) / 2 + 2), width - extent(name) / 2 - 2)
+        # The outer names, in bold letters, stay within the figure.
+        half = extent(name) * 0.58 + 2
+        middle = min(max(left, half), width - half)
         yield placed(escape(name), middle, frame.top - 12, 'class="head" text-anchor="middle"')
         yield f'<path class="axis" d="M{left:.1f} {frame.top}V{frame.bottom}"/>'
         side, anchor = (6, "start") if at == len(across) - 1 else (-6, "end")
-        for value, text in marks(axis, scale):
+        for value, text in beside[at]:
             top = float(frame.down(scale, np.array([value]))[0])
             yield f'<path class="axis" d="M{left - 3:.1f} {top:.1f}h6"/>'
-            yield placed(escape(shortened(text, 10)), left + side, top + 4, f'class="halo" text-anchor="{anchor}"')
+            yield placed(escape(text), left + side, top + 4, f'class="halo" text-anchor="{anchor}"')
 
 
 def _scale(axis: Axis, values: NDArray[np.float64]) -> Scale:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.figures.contours import contour
-from nnctl.figures.drawing import WIDTH, Drawing, Frame, axes, image_address, said
+from nnctl.figures.drawing import Drawing, Frame, axes, image_address, said
 from nnctl.figures.figure import Marks, Plane
 from nnctl.figures.palette import rgb, series, shades, shares
 from nnctl.figures.scales import Scale, number, scale_over
 
 _FRAME = Frame(left=56, right=396, top=36, bottom=376)
-_HEIGHT = 420
+_WIDTH, _HEIGHT = 560, 420
 _KEY = 408
 """The place at which the meaning of the colours begins."""
 _MOST_CLASSES = 18
@@ -23,7 +23,7 @@ _MOST_CLASSES = 18
 
 def plane(figure: Plane) -> Drawing:
     """The drawing of a plane."""
-    return Drawing(WIDTH, _HEIGHT, _body(figure))
+    return Drawing(_WIDTH, _HEIGHT, _body(figure))
 
 
 def pixels_of(figure: Plane) -> NDArray[np.float64]:
@@ -99,7 +99,7 @@ def _class_key(classes: tuple[str, ...]) -> Iterable[str]:
     for index, name in enumerate(classes[:_MOST_CLASSES]):
         top = _FRAME.top + 18 * index
         yield f'<rect x="{_KEY}" y="{top:g}" width="12" height="12" fill="{series(index)}"/>'
-        yield f'<text x="{_KEY + 18}" y="{top + 10:g}">{said(name, 12)}</text>'
+        yield f'<text x="{_KEY + 18}" y="{top + 10:g}">{said(name, 14)}</text>'
     if (more := len(classes) - _MOST_CLASSES) > 0:
         yield f'<text x="{_KEY}" y="{_FRAME.top + 18 * _MOST_CLASSES + 10:g}">and {more:,} more</text>'
 

@@ -54,6 +54,8 @@ _ALONE = (
     f"@media screen and (prefers-color-scheme:dark){{svg.figure{{background:{BACKGROUND_ON_DARK}}}}}"
 )
 """Rules of a file: what is behind it, which in a page is the page's."""
+_TITLE_CHARACTER = 8.2
+"""Width of a character of a title, about."""
 
 
 def svg_of(figure: Figure | Parallel, *, alone: bool = False, numbers: bool = False) -> str:
@@ -101,7 +103,8 @@ def _drawn(figure: Figure | Parallel, numbers: bool) -> Drawing:
             drawing = parallel_drawing(figure)
         case Units():
             drawing = units_drawing(figure)
-    title = placed(escape(shortened(figure.title, 66)), 8, 17, 'class="title"') if figure.title else ""
+    room = int((drawing.width - 16) / _TITLE_CHARACTER)
+    title = placed(escape(shortened(figure.title, room)), 8, 17, 'class="title"') if figure.title else ""
     return replace(drawing, body=chain([title], drawing.body))
 
 
@@ -128,7 +131,7 @@ def _heat_map(figure: HeatMap) -> Drawing:
             at = left + (n + 0.5) * cell
             if slanted:
                 yield slanting(escape(across[n]), at + 4, bottom - 2)
-            else:
+            elif at + extent(across[n]) / 2 <= WIDTH:
                 yield placed(escape(across[n]), at, bottom, 'text-anchor="middle"')
         if figure.shown:
             for row, column in np.argwhere(np.isfinite(figure.values)):

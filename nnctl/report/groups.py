@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nnctl.figures.scales import number
 from nnctl.runs.differences import ABSENT, differences
 from nnctl.runs.history import History
 
@@ -61,14 +62,19 @@ def written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def _told_apart(values: Sequence[Any]) -> list[str]:
+    """Values of a field in few characters: numbers in few digits, if these tell as many apart as all digits do."""
+    exact = [written(value) for value in values]
+    short = [number(value) if isinstance(value, float) else text for value, text in zip(values, exact)]
+    return short if len(set(short)) == len(set(exact)) else exact
+
+
 def _names(members: Sequence[Sequence[History]]) -> list[str]:
     seeds = [f" · {len(each)} seeds" if len(each) > 1 else "" for each in members]
     rows = differences([setting_of(each[0]) for each in members])
     if len(members) > 1 and len(rows) <= _MOST_NAMED:
-        parts = [
-            [f"{path.rpartition('.')[2]} {written(value)}" for path, value in zip(rows, each)]
-            for each in zip(*rows.values())
-        ]
+        short = [_told_apart(each) for each in rows.values()]
+        parts = [[f"{path.rpartition('.')[2]} {value}" for path, value in zip(rows, each)] for each in zip(*short)]
         return [", ".join(part) + seed for part, seed in zip(parts, seeds)]
     paths = short_names([run for each in members for run in each])
     names = []

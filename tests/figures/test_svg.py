@@ -93,7 +93,7 @@ def test_a_curve_passes_through_its_points_and_breaks_where_one_is_missing() -> 
     path = next(e for e in ElementTree.fromstring(text).iter() if e.get("class") == "curve").get("d", "")
     assert path.count("M") == 2
     # The whole width and height of the axes; the first point, which no line leads to, is drawn as one.
-    assert path.startswith("M34.1 260.0h0M347.4 16.0")
+    assert path.startswith("M38.0 260.0h0M348.7 16.0")
     assert path.endswith("L504.0 260.0")
 
 

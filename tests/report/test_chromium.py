@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nnctl.figures.figure import Axis, Bars, Chart, Curve, HeatMap, Plane
+from nnctl.figures.parallel import Parallel
+from nnctl.report.page import page
 from nnctl.report.report import report_on
+from nnctl.report.section import Chapter, Drawn, Section
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), "")
@@ -40,6 +46,25 @@ addEventListener("load", () => {
 });
 </script>"""
 """The deeds of a reader with a mouse, after the page's own script."""
+
+MEASURE = """<script>
+addEventListener("load", () => {
+  const beside = [], within = (text, svg) =>
+    text.left > svg.left - 1 && text.right < svg.right + 1 && text.top > svg.top - 1 && text.bottom < svg.bottom + 1;
+  for (const svg of document.querySelectorAll("svg.figure")) {
+    const texts = [...svg.querySelectorAll("text")].map((e) => [e.textContent, e.getBoundingClientRect()]);
+    beside.push(...texts.filter(([, box]) => !within(box, svg.getBoundingClientRect())).map(([text]) => text));
+    const lines = [...svg.querySelectorAll("text:not([transform*='-35'])")].map((e) => e.getBoundingClientRect());
+    lines.forEach((a, at) => lines.slice(at + 1).forEach((b) => {
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 1 && high > 3) beside.push("one over another in " + svg.getAttribute("aria-label"));
+    }));
+  }
+  document.title = JSON.stringify(beside);
+});
+</script>"""
+"""Texts of figures that are clipped or lie on others."""
 
 
 def browse(page: str, folder: Path, *options: str) -> tuple[str, str]:
@@ -106,3 +131,31 @@ def test_pictures_fit_in_every_width_and_follow_light_and_dark(
     # Nothing reaches the right edge, and the page is not empty.
     assert np.ptp(pixels[:, -4:]) == 0
     assert pixels.std() > 5
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_no_text_of_a_figure_is_clipped_or_lies_on_another(width: int, tmp_path: Path) -> None:
+    names = ("<b>medium</b> of a kind", "\x1b[31mred\x1b[0m", "small", "k" * 10_000)
+    few, many = (
+        Axis("answer", categories=names),
+        Axis("a class", categories=tuple(f"class {n} of all" for n in range(99))),
+    )
+    x = np.array([0.01, 1.0, 2.0])
+    plane = Plane("p", Axis("a"), Axis("b"), (0.0, 1.0), (0.0, 1.0), np.ones((2, 2, 4)) / 4, classes=names)
+    figures = (
+        HeatMap("as long as no figure is wide " * 4, few, Axis("class", categories=names), np.eye(4)),
+        HeatMap("shares", many, many, np.eye(99)),
+        Chart("curves", Axis("x"), Axis("y"), tuple(Curve(name, x, x * n) for n, name in enumerate(names))),
+        Chart("bars", few, Axis("score"), (Bars("score", np.array([0.1, 0.2, 0.3, 0.4])),)),
+        plane,
+        Parallel(
+            "lines", (Axis("optimizer.learning_rate"), Axis("layers[name=hidden].units"), few), np.tile(x, (3, 1)).T,
+            np.array([True, False, False]), ("a", "b", "c"),
+        ),
+    )  # fmt: skip
+    section = Section("Figures", tuple(Drawn(figure, wide=isinstance(figure, Parallel)) for figure in figures))
+    text = page("figures", "", [Chapter("All", (section,))])
+    text = re.sub("script-src '[^']*'", "script-src 'unsafe-inline'", text).replace("</body>", MEASURE + "</body>")
+    document, console = browse(text, tmp_path, "--dump-dom", f"--window-size={width},900")
+    assert console == ""
+    assert json.loads(html.unescape(re.findall("<title>(.*?)</title>", document)[0])) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -49,6 +50,17 @@ def test_one_run(folder: Path) -> None:
     assert f"{run.summary['test']['test_f1']:.4g}" in text
     assert elements(page).events == []
     assert len(page) < 400_000
+
+
+def test_groups_are_named_by_few_digits_where_these_tell_them_apart(folder: Path) -> None:
+    run = read_history(RunFolder(folder / "a" / "1"))
+
+    def names(*rates: float) -> list[str]:
+        settings = ({"type": "sgd", "learning_rate": rate} for rate in rates)
+        return [each.name for each in grouped([replace(run, spec={**run.spec, "optimizer": s}) for s in settings])]
+
+    assert names(0.5835403662365759, 0.1) == ["learning_rate 0.5835", "learning_rate 0.1"]
+    assert names(0.58354036, 0.58354037) == ["learning_rate 0.58354036", "learning_rate 0.58354037"]
 
 
 def test_runs_that_differ_by_their_seed_are_one_curve_with_a_band(folder: Path) -> None:
