@@ -13,7 +13,7 @@ _nnctl_commands() {
 _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
-    "init") echo '--target --out --force --help -h' ;;
+    "init") echo '--target --out -o --force --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --tensorboard --quiet -q --help -h' ;;
     "show") echo '--watch -w --by --log --column --help -h' ;;
     "runs") echo '--where --sort --reverse --columns --trials --limit --format --tensorboard --quiet -q --help -h' ;;
@@ -21,7 +21,7 @@ _nnctl_options() {
     "runs diff") echo '--format --help -h' ;;
     "runs best") echo '--monitor --where --columns --trials --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
-    "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out --format --force --seed --help -h' ;;
+    "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out -o --format --force --seed --help -h' ;;
     "export") echo '--checkpoint --check --no-check --layout --force --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
@@ -58,6 +58,7 @@ _nnctl_value() {
     " -h") echo 'flag' ;;
     "init --target") echo 'free' ;;
     "init --out") echo 'file' ;;
+    "init -o") echo 'file' ;;
     "init --force") echo 'flag' ;;
     "init --help") echo 'flag' ;;
     "init -h") echo 'flag' ;;
@@ -138,6 +139,7 @@ _nnctl_value() {
     "predict --sample") echo 'free' ;;
     "predict --steps") echo 'free' ;;
     "predict --out") echo 'file' ;;
+    "predict -o") echo 'file' ;;
     "predict --format") echo 'words jsonl csv' ;;
     "predict --force") echo 'flag' ;;
     "predict --seed") echo 'free' ;;

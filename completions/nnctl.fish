@@ -85,7 +85,7 @@ complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
 complete -c nnctl -n '__nnctl_at 0' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using init' -l target -x -d 'The column to predict; of arrays the name or file of targets'
-complete -c nnctl -n '__nnctl_using init' -l out -r -F -d 'Write the spec to FILE, which is not there yet'
+complete -c nnctl -n '__nnctl_using init' -l out -s o -r -F -d 'Write the spec to FILE, which is not there yet'
 complete -c nnctl -n '__nnctl_using init' -l force -d 'Overwrite the file of --out'
 complete -c nnctl -n '__nnctl_using init' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 init' -r -F
@@ -167,7 +167,7 @@ complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as th
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
 complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'
 complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Forecast K steps of a series, on from the end of a table or of the run’s own; with --sample, Gibbs steps of each chain, 100 if absent'
-complete -c nnctl -n '__nnctl_using predict' -l out -r -F -d 'Where answers go, or samples, as an array, .npy, or as a picture, .png'
+complete -c nnctl -n '__nnctl_using predict' -l out -s o -r -F -d 'Where answers go, or samples, as an array, .npy, or as a picture, .png'
 complete -c nnctl -n '__nnctl_using predict' -l format -x -a 'jsonl csv' -d 'Of the answers; by --out’s suffix if absent'
 complete -c nnctl -n '__nnctl_using predict' -l force -d 'Let --out overwrite a file'
 complete -c nnctl -n '__nnctl_using predict' -l seed -x -d 'Of what is drawn; the spec’s if absent'

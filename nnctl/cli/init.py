@@ -20,7 +20,7 @@ def init(
         typer.Option("--target", metavar="NAME", help="The column to predict; of arrays the name or file of targets."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the spec to FILE, which is not there yet.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec to FILE, which is not there yet.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --out.")] = False,
 ) -> None:

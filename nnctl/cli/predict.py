@@ -68,7 +68,10 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Where answers go, or samples: as an array, .npy, or as a picture, .png."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Where answers go, or samples: as an array, .npy, or as a picture, .png.",
         ),
     ] = None,
     format_: Annotated[

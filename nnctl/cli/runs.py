@@ -153,8 +153,11 @@ def _split(columns: Sequence[str] | None) -> list[str]:
 
 
 def _tell(found: Listing, *, quiet: bool) -> None:
+    import sys
+
     for error in found.broken:
-        typer.echo(f"{error}", err=True)
+        # Not by `echo`, which takes escapes out of names where stderr is no terminal, and so gives others.
+        print(error, file=sys.stderr)
     if found.sweeps and not quiet:
         count = len(found.sweeps)
         typer.echo(f"without the trials of {count:,} sweep{'' if count == 1 else 's'}; --trials lists them", err=True)

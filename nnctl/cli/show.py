@@ -29,9 +29,9 @@ def show(
 
     Above them stand the state of each run, its best row, and while it trains
     the time that is left at most. Several runs are drawn over one another. In a
-    pipe stdout has the rows instead, one JSON object a line, with --watch as
-    they come. With --watch it ends with the run; Ctrl-C ends it with 130 and
-    leaves the run alone.
+    pipe stdout has the rows instead, one JSON object a line, of --column these
+    columns, with --watch as they come. With --watch it ends with the run;
+    Ctrl-C ends it with 130 and leaves the run alone.
     """
     import sys
 
@@ -47,7 +47,7 @@ def show(
         raise UsageError(f"--by {by}: there is no such axis\n  expected {', '.join(AXES)}")
     followed = [Followed(find(path)) for path in runs]
     if not sys.stdout.isatty():
-        for row in showing.rows_of(followed, until_end=watch):
+        for row in showing.rows_of(followed, column or (), until_end=watch):
             print_json(row)
         return
     view = showing.View(by, log, tuple(column or ()))

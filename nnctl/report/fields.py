@@ -62,7 +62,7 @@ def require_known(runs: Sequence[Outline], names: Iterable[str]) -> None:
             hint = (
                 f"did you mean {', '.join(near)}?"
                 if near
-                else "a path of the spec, a column or a field of summary.json"
+                else "a path of the spec, a column or a field of summary.json; words in a formula stand in quotes"
             )
             raise UsageError(f"'{name}': no run has a field of this name\n  {hint}")
 

@@ -166,5 +166,5 @@ def _require_common(runs: Sequence[Outline]) -> str:
     column = columns.pop()
     if columns or column is None:
         own = ", ".join(sorted({run.monitor or "none" for run in runs}))
-        raise UsageError(f"the runs do not monitor one column, but {own}\n  name the column that counts")
+        raise UsageError(f"the runs do not monitor one column, but {own}\n  say which counts: --monitor COLUMN")
     return column

@@ -34,11 +34,7 @@ def panels(
     One run has the splits in one chart; of several, each column has a chart with a curve a run. by: one of `AXES`;
     log: the costs on a logarithmic axis; columns: these instead. Raises UsageError where no run has one of them.
     """
-    known = list(dict.fromkeys(column for run in runs for column in run.columns))
-    for column in columns:
-        if known and column not in known:
-            near = ", ".join(difflib.get_close_matches(column, known) or known[:10])
-            raise UsageError(f"--column {column}: no row has it\n  did you mean one of {near}?")
+    known = require_columns(runs, columns)
     charts = []
     for title, members in _groups(runs, known, columns):
         curves = [curve for run in runs for curve in _curves(run, members, by, several=len(runs) > 1)]
@@ -46,6 +42,16 @@ def panels(
             costs = log and any(metric_of(column) == "cost" for column in members)
             charts.append(Chart(title, Axis(by), Axis(title, log=costs), tuple(curves)))
     return charts
+
+
+def require_columns(runs: Sequence[History], columns: Sequence[str]) -> list[str]:
+    """All columns of the runs' rows. Raises UsageError where there are rows, and one of `columns` is none of them."""
+    known = list(dict.fromkeys(column for run in runs for column in run.columns))
+    for column in columns:
+        if known and column not in known:
+            near = ", ".join(difflib.get_close_matches(column, known) or known[:10])
+            raise UsageError(f"--column {column}: no row has it\n  did you mean one of {near}?")
+    return known
 
 
 def panel_lines(charts: Sequence[Chart], width: int, height: int | None, *, plain: bool) -> list[Text]:

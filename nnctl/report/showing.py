@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from nnctl.figures.terminal import is_plain
-from nnctl.report.panels import panel_lines, panels
+from nnctl.report.panels import AXES, panel_lines, panels, require_columns
 from nnctl.report.state import Directions, sentences
 from nnctl.runs.following import Followed
 from nnctl.runs.history import History
@@ -81,23 +81,34 @@ def watch(
 
 
 def rows_of(
-    runs: Sequence[Followed], *, until_end: bool, pause: Callable[[float], None] = time.sleep
+    runs: Sequence[Followed],
+    columns: Sequence[str] = (),
+    *,
+    until_end: bool,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Mapping[str, Any]]:
     """The rows of runs, each with its run's name, then that of the test split; as they come until none trains.
 
-    until_end: rows that are still to come, too.
+    columns: these alone beside the event and those of `AXES`, all if there is none. until_end: rows that are still to
+    come, too. Raises UsageError where no run has one of the columns.
     """
+    kept = {"event", *AXES, *columns}
+
+    def named(run: History, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {"run": run.name} | {name: value for name, value in row.items() if not columns or name in kept}
+
     counts = [0] * len(runs)
     tested = [False] * len(runs)
     while True:
         seen = [run.look() for run in runs]
+        require_columns(seen, columns)
         for number, run in enumerate(seen):
             # A run that was resumed has given rows already which it makes again.
             for row in run.rows[counts[number] :]:
-                yield {"run": run.name, **row}
+                yield named(run, row)
             counts[number] = max(counts[number], len(run.rows))
             if run.summary is not None and run.summary["test"] is not None and not tested[number]:
-                yield {"run": run.name, **run.summary["test"]}
+                yield named(run, run.summary["test"])
                 tested[number] = True
         if not until_end or all(run.state != "training" for run in seen):
             return

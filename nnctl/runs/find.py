@@ -11,6 +11,9 @@ from nnctl.runs.sweeps import ranked_trials
 
 _LOGGER = logging.getLogger(__name__)
 
+WHERE = f"runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one"
+"""The hint where there is no run."""
+
 
 def find(path: Path) -> RunFolder:
     """The run at `path`: a run folder; of a folder of numbered runs the latest; of a sweep's the best trial.
@@ -32,7 +35,9 @@ def find(path: Path) -> RunFolder:
         families = sorted(entry for entry in entries if is_sweep(entry) or latest(entry.name, path))
         runs = "\n  did you mean one of " + ", ".join(map(str, families[:10])) + "?" if families else ""
         raise RunError(f"{path}: not a run folder: it has no spec.yaml{runs}")
-    raise RunError(f"{path}: there is no such run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
+    if path.exists():
+        raise RunError(f"{path}: is a file, and a run is a folder\n  {WHERE}")
+    raise RunError(f"{path}: there is no such run\n  {WHERE}")
 
 
 def is_run(path: Path) -> bool:

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from nnctl.errors import RunError
-from nnctl.runs.folder import RUNS, RunFolder, is_sweep
+from nnctl.runs.find import WHERE
+from nnctl.runs.folder import RunFolder, is_sweep
 from nnctl.runs.lock import is_locked
 from nnctl.runs.records import Row
 from nnctl.runs.rows import evaluations, layer_rows
@@ -102,9 +103,8 @@ def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[Run
         yield run
         return
     if not folder.is_dir():
-        raise RunError(
-            f"{folder}: there is no such folder\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one"
-        )
+        what = "is a file, and a folder is expected" if folder.exists() else "there is no such folder"
+        raise RunError(f"{folder}: {what}\n  {WHERE}")
     hidden = {"ended", "proposals"} if is_sweep(folder) else set()
     for path in _folders(folder):
         if path.name in hidden:

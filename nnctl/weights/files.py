@@ -46,6 +46,8 @@ def read_weights(path: Path) -> WeightsFile:
             "  where you trust it, PyTorch makes a file without code of it: "
             f"safetensors.torch.save_file(torch.load({path.name!r}, weights_only=True), 'weights.safetensors')"
         )
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, and a file is expected\n  for a run's weights say run: {path}")
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
     if suffix in _HDF5:

@@ -152,6 +152,8 @@ backend: numpy
         np.testing.assert_allclose(got.reshape(np.shape(value)), value, rtol=1e-10, atol=1e-14, err_msg=name)
     assert found.facts["step"] == 2 * math.ceil(n / 12)
     assert any("validation" in sentence for sentence in found.words)
+    formulas = {quantity.name: quantity.formula for stage in found.stages for quantity in stage.quantities}
+    assert formulas["C"] == "C₀ + (C − C₀)"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_damaged_and_foreign_folders_are_named_and_hide_no_other(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    for name in ("damaged", "foreign"):
+    for name in ("damaged", "foreign", "\x1b[31mred"):
         (folder / "runs" / name).mkdir()
         (folder / "runs" / name / "spec.yaml").write_text("layers: []\n")
     (folder / "runs" / "damaged" / "origin.json").write_text("{")
@@ -122,6 +122,7 @@ def test_damaged_and_foreign_folders_are_named_and_hide_no_other(
     assert [row["optimizer.learning_rate"] for row in rows] == ["0.5", "0.1"]
     assert "runs/damaged/origin.json: is damaged" in err
     assert "runs/foreign" in err
+    assert "runs/\\x1b[31mred/origin.json" in err
     assert main(["runs", "runs/damaged"]) == 2
     assert main(["runs", "--where", "cots=mse"]) == 2
     assert "did you mean cost" in capsys.readouterr().err

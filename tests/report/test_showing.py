@@ -138,6 +138,11 @@ def test_rows_come_as_they_are_written_until_the_run_ends(tmp_path: Path) -> Non
     assert [row["event"] for row in given] == ["evaluation"] * 4 + ["test"]
     again = list(rows_of([Followed(RunFolder(tmp_path / "a"))], until_end=False))
     assert again == given
+    some = list(rows_of([Followed(RunFolder(tmp_path / "a"))], ["train_cost"], until_end=False))
+    assert [*some[0]] == ["run", "event", "epoch", "step", "seconds", "train_cost"]
+    assert some == [{name: row[name] for name in some[0]} for row in given]
+    with pytest.raises(UsageError, match="--column train_cots: no row has it\n  did you mean one of train_cost"):
+        list(rows_of([Followed(RunFolder(tmp_path / "a"))], ["train_cots"], until_end=False))
 
 
 def test_what_was_not_measured_is_no_curve(runs: list[History]) -> None:

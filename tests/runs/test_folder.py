@@ -184,6 +184,9 @@ def test_a_folder_that_goes_away_under_its_lock_is_noticed() -> None:
 def test_no_such_run() -> None:
     with pytest.raises(RunError, match="there is no such run"):
         find(Path("runs/none"))
+    Path("file").touch()
+    with pytest.raises(RunError, match="file: is a file, and a run is a folder"):
+        find(Path("file"))
     Path("plain").mkdir()
     with pytest.raises(RunError, match=r"not a run folder: it has no spec.yaml$"):
         find(Path("plain"))

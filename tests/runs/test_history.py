@@ -71,3 +71,6 @@ def test_all_runs_below_a_folder_a_damaged_one_among_them(tmp_path: Path) -> Non
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="there is no such folder"):
         list(outlines(tmp_path / "none"))
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"file: is a file, and a folder is expected\n  runs lie in runs/<name>/<id>"):
+        list(outlines(tmp_path / "file"))

@@ -99,6 +99,7 @@ def test_some_layers_start_at_random_where_the_others_are_named(tmp_path: Path) 
         (TORCH, {"checkpoint": "best"}, r"checkpoint has nothing to act on"),
         (TORCH, {"file": "nowhere.safetensors"}, r"there is no such file"),
         (TORCH, {"file": "net.npz"}, r"there is no such file"),
+        (TORCH, {"file": "."}, r": is a folder, and a file is expected\n.*\n.*\n  for a run's weights say run: "),
         (TORCH, {"file": "net.pt"}, r"is a pickle, which runs(.*\n)*.*torch\.load\('net\.pt', weights_only=True\)"),
     ],
 )  # fmt: skip

@@ -18,7 +18,7 @@ LONGEST = 300
 
 def formula_of(node: Node, output: int = 0, written: Mapping[Value, str] | None = None) -> str:
     """The right side of the equation of one output. written: what stands in place of an input's name."""
-    names = [(written or {}).get(value, value.name) for value in node.inputs]
+    names = [(written or {}).get(value, _operand(value.name)) for value in node.inputs]
     if isinstance(node.op, ElementwiseOp):
         expression = node.op.expression
         alone = Expression(expression.arity, expression.lines, (expression.results[output],))
@@ -29,6 +29,11 @@ def formula_of(node: Node, output: int = 0, written: Mapping[Value, str] | None 
         return write(names, node.attributes)
     said = [f"{name}={_plain(value)}" for name, value in node.attributes.items() if value is not None]
     return f"{node.op.name}({', '.join([*names, *said])})"
+
+
+def _operand(name: str) -> str:
+    """A name within a formula: in parentheses where it is a difference itself, as C − C₀ is."""
+    return f"({name})" if " − " in name and "(" not in name else name
 
 
 def words_on(node: Node) -> str:
