@@ -281,15 +281,17 @@ class _Walker:
         values: dict[str, Any] = {}
         good = True
         meant: set[str] = set()
+        beside: dict[str, list[str]] = {}
+        """The keys by the file or option that they are from: a key of --set may mean one of the file's."""
+        for name, entry in node.entries.items():
+            beside.setdefault(entry.key.location.path, []).append(name)
         for name, entry in node.entries.items():
             if typed and name == "type":
                 continue
             inner = f"{path}.{name}" if path else name
             if name not in known:
                 good = False
-                # A key of --set may mean one of the file's.
-                source = entry.key.location.path
-                present = [other for other, e in node.entries.items() if e.key.location.path == source]
+                present = beside[entry.key.location.path]
                 hint = self.hint(hints.for_unknown_key, name, entry.value, cls, siblings, present)
                 meant |= {meant_name for meant_name in known if hint == hints.did_you_mean(meant_name)}
                 self.problem(entry.key.location, f"unknown key '{short(name)}' in {title}", _keys(known), hint)
