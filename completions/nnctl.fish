@@ -63,8 +63,8 @@ complete -c nnctl -f
 
 complete -c nnctl -n '__nnctl_at 0' -a init -d 'Look at data and write a spec that trains, with reasons'
 complete -c nnctl -n '__nnctl_at 0' -a train -d 'Train the net of a spec'
-complete -c nnctl -n '__nnctl_at 0' -a show -d 'Draw the curves of runs, cost, monitored metric, learning rate'
-complete -c nnctl -n '__nnctl_at 0' -a runs -d 'List runs, state, epochs, seconds and the column that each monitors'
+complete -c nnctl -n '__nnctl_at 0' -a show -d 'Draw the curves of runs, cost, metric, learning rate'
+complete -c nnctl -n '__nnctl_at 0' -a runs -d 'List runs, state, epochs, seconds and the monitored column'
 complete -c nnctl -n '__nnctl_at 0' -a evaluate -d 'Measure trained nets on a split, or on new labelled data'
 complete -c nnctl -n '__nnctl_at 0' -a predict -d 'Predict with a trained net'
 complete -c nnctl -n '__nnctl_at 0' -a export -d 'Export a trained net to a file that other tools read'
@@ -76,7 +76,7 @@ complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec
 complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
-complete -c nnctl -n '__nnctl_at 0' -a report -d 'Write a page on runs and sweeps, one HTML file that needs no network'
+complete -c nnctl -n '__nnctl_at 0' -a report -d 'Write a page on runs and sweeps, one HTML file for a browser'
 complete -c nnctl -n '__nnctl_at 0' -a data -d 'List, fetch and show data sets'
 complete -c nnctl -n '__nnctl_at 0' -a schema -d 'Print the JSON Schema of specs, for editors'
 complete -c nnctl -n '__nnctl_at 0' -a doctor -d 'Show what this machine computes with and how a net starts'
@@ -110,7 +110,7 @@ complete -c nnctl -n '__nnctl_using show' -l column -x -d 'Draw this column of t
 complete -c nnctl -n '__nnctl_using show' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_from 0 show' -x -a '(__fish_complete_directories)'
 
-complete -c nnctl -n '__nnctl_at 0 runs' -a list -d 'List runs, state, epochs, seconds and the column that each monitors'
+complete -c nnctl -n '__nnctl_at 0 runs' -a list -d 'List runs, state, epochs, seconds and the monitored column'
 complete -c nnctl -n '__nnctl_at 0 runs' -a diff -d 'Compare two runs, specs, numbers, versions, data'
 complete -c nnctl -n '__nnctl_at 0 runs' -a best -d 'Show the best finished run, by its numbers with the weights it ended with'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'

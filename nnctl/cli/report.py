@@ -19,12 +19,13 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Let --out overwrite FILE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
 ) -> None:
-    """Write a page on runs and sweeps, one HTML file that needs no network.
+    """Write a page on runs and sweeps, one HTML file for a browser.
 
-    Several runs are compared: where their specs differ, their curves, the mean
-    and the spread of those that differ by their seed alone. Of a folder all
-    runs in it, at most 60, the newest. A run may be training; one that is
-    damaged is named on the page. The exit code is 2 where no run can be read.
+    It needs no network. Several runs are compared: where their specs differ,
+    their curves, the mean and the spread of those that differ by their seed
+    alone. Of a folder all runs in it, at most 60, the newest. A run may be
+    training; one that is damaged is named on the page. The exit code is 2
+    where no run can be read.
     """
     import sys
 

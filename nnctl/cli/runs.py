@@ -11,7 +11,7 @@ import typer
 from nnctl.cli.branching import Branching
 
 if TYPE_CHECKING:
-    from nnctl.report.listing import Listing
+    from nnctl.overview.listing import Listing
 
 _FORMATS = ("table", "jsonl", "csv")
 _MOST = 200
@@ -59,7 +59,7 @@ def list_(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """List runs: state, epochs, seconds and the column that each monitors.
+    """List runs: state, epochs, seconds and the monitored column.
 
     A field is a column of the rows (validation_accuracy: with the weights that
     the run ended with), a field of summary.json (best.epoch, parameters), a
@@ -68,8 +68,8 @@ def list_(
     sweep's own. Folders that hold a spec.yaml and cannot be read are named on
     stderr, and hide no other; where none can be read the exit code is 2.
     """
-    from nnctl.report import listing
-    from nnctl.report.fields import USUAL
+    from nnctl.overview import listing
+    from nnctl.overview.fields import USUAL
 
     chosen = _form(form)
     names = _split(columns)
@@ -104,7 +104,7 @@ def best(
     quiet: Quiet = False,
 ) -> None:
     """Show the best finished run, by its numbers with the weights it ended with."""
-    from nnctl.report import listing
+    from nnctl.overview import listing
 
     chosen, names = _form(form), _split(columns)
     more = [monitor] if monitor else []
@@ -125,7 +125,7 @@ def diff(
     Of the spec those paths that differ, of versions and data too; of the
     numbers all, with b − a.
     """
-    from nnctl.report.comparison import compare
+    from nnctl.overview.comparison import compare
     from nnctl.runs.find import find
     from nnctl.runs.outline import outline
 

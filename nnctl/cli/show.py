@@ -25,7 +25,7 @@ def show(
         typer.Option("--column", metavar="NAME", help="Draw this column of the rows instead; repeatable."),
     ] = None,
 ) -> None:
-    """Draw the curves of runs: cost, monitored metric, learning rate.
+    """Draw the curves of runs: cost, metric, learning rate.
 
     Above them stand the state of each run, its best row, and while it trains
     the time that is left at most. Several runs are drawn over one another. In a
@@ -37,8 +37,8 @@ def show(
 
     from nnctl.cli.printing import print_json
     from nnctl.errors import UsageError
-    from nnctl.report import showing
-    from nnctl.report.panels import AXES
+    from nnctl.overview import showing
+    from nnctl.overview.panels import AXES
     from nnctl.runs.find import find
     from nnctl.runs.following import Followed
     from nnctl.screen.console import Console, columns_of

@@ -14,7 +14,7 @@ from nnctl.figures.figure import Axis, Chart, Curve, Table, Values
 from nnctl.report.groups import Group, grouped
 from nnctl.report.section import Choice, Drawn, Listed, Part, Prose, Section
 from nnctl.runs.history import History
-from nnctl.training.monitor import SPLITS, metric_of
+from nnctl.training.monitor import SPLITS, metric_of, stem_and_part
 
 MOST_GROUPS = 16
 """Curves of a chart that are told apart; of more groups the others are in the tables alone."""
@@ -55,7 +55,7 @@ def _columns(groups: Sequence[Group]) -> list[str]:
         for run in group.runs:
             open_ = [column for column in run.columns if column not in found and column not in _NOT_MEASURED]
             for column in open_:
-                if "." not in column and np.isfinite(column_of(run, column)).any():
+                if not stem_and_part(column)[1] and np.isfinite(column_of(run, column)).any():
                     found[column] = None
     return sorted(found, key=lambda column: metric_of(column) == column)
 

@@ -13,6 +13,7 @@ from nnctl.report.groups import Group, grouped, short_names
 from nnctl.report.section import Drawn, Listed, Part, Prose, Section, Tiles
 from nnctl.runs.history import History
 from nnctl.runs.sweeps import final_metrics, measured
+from nnctl.training.monitor import stem_and_part
 
 _STATES = {
     "finished": "finished",
@@ -61,7 +62,7 @@ def reached(run: History) -> dict[str, float]:
 def _of_one(run: History) -> Iterator[Part]:
     values = reached(run)
     first = sorted(values, key=lambda column: (not column.startswith("test_"), not column.startswith("validation_")))
-    tiles = [(column.replace("_", " "), values[column]) for column in first if "." not in column][:4]
+    tiles = [(column.replace("_", " "), values[column]) for column in first if not stem_and_part(column)[1]][:4]
     facts = [("epochs", _last(run, "epoch")), ("seconds", _last(run, "seconds"))]
     if run.summary is not None:
         facts.append(("parameters", run.summary["parameters"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,15 @@ def metric_of(column: str) -> str:
     """The metric that a column holds: "accuracy" for "validation_accuracy"."""
     split, _, metric = column.partition("_")
     return metric if split in SPLITS and metric else column
+
+
+def stem_and_part(column: str) -> tuple[str, str]:
+    """The measure that a column is of, and the part of the net: ("weight_norm", "hidden.weight").
+
+    The part is "" where it is of the whole net, as "test_recall_at_0.2": a point between digits is a decimal point.
+    """
+    stem, *part = re.split(r"(?<!\d)\.|\.(?!\d)", column, maxsplit=1)
+    return stem, "".join(part)
 
 
 def require_column(column: str, columns: Sequence[str], key: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from nnctl.errors import UsageError
 from nnctl.spec.document import EarlyStopping
-from nnctl.training.monitor import Monitor, metric_of, require_column
+from nnctl.training.monitor import Monitor, metric_of, require_column, stem_and_part
 
 
 def observed(values: list[float], **stopping: object) -> Monitor:
@@ -65,3 +65,16 @@ def test_an_unknown_column_is_named_with_the_likely_one() -> None:
         require_column("validation_acuracy", columns, "early stopping")
     with pytest.raises(UsageError, match="has no validation split"):
         require_column("validation_cost", columns[:2], "early stopping")
+
+
+@pytest.mark.parametrize(
+    ("column", "stem", "part"),
+    [
+        ("weight_norm.hidden.weight", "weight_norm", "hidden.weight"),
+        ("validation_recall_at_0.2", "validation_recall_at_0.2", ""),
+        ("norm_at_0.5.hidden.bias", "norm_at_0.5", "hidden.bias"),
+        ("train_cost", "train_cost", ""),
+    ],
+)
+def test_a_threshold_in_a_column_is_no_part_of_the_net(column: str, stem: str, part: str) -> None:
+    assert stem_and_part(column) == (stem, part)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, SpecError, UsageError
-from nnctl.report.fields import USUAL, field_of, require_known
-from nnctl.report.state import Directions
+from nnctl.overview.fields import USUAL, field_of, require_known
+from nnctl.overview.state import Directions
 from nnctl.runs.differences import ABSENT
 from nnctl.runs.outline import Outline, outlines
 from nnctl.spec.yaml.parser import parse

@@ -11,9 +11,9 @@ import pytest
 
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Curve
-from nnctl.report.panels import panel_lines, panels
-from nnctl.report.showing import View, rows_of
-from nnctl.report.state import Directions, best_row, seconds_left, sentences
+from nnctl.overview.panels import panel_lines, panels
+from nnctl.overview.showing import View, rows_of
+from nnctl.overview.state import Directions, best_row, seconds_left, sentences
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.following import Followed

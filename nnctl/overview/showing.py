@@ -11,8 +11,8 @@ from rich.console import Group
 from rich.text import Text
 
 from nnctl.figures.terminal import is_plain
-from nnctl.report.panels import AXES, panel_lines, panels, require_columns
-from nnctl.report.state import Directions, sentences
+from nnctl.overview.panels import AXES, panel_lines, panels, require_columns
+from nnctl.overview.state import Directions, sentences
 from nnctl.runs.following import Followed
 from nnctl.runs.history import History
 from nnctl.screen.characters import message

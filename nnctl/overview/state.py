@@ -13,7 +13,7 @@ from nnctl.runs.history import History
 from nnctl.runs.records import Row
 from nnctl.spec.load import load_text
 from nnctl.sweep.objectives import higher_is_better
-from nnctl.training.monitor import SPLITS
+from nnctl.training.monitor import SPLITS, stem_and_part
 
 
 class Directions:
@@ -87,7 +87,9 @@ def _progress(run: History, now: float) -> str:
 
 def _numbers(row: Row) -> str:
     measured = [(name, value) for name, value in row.items() if name.startswith(SPLITS) and value is not None]
-    return ", ".join(f"{name.replace('_', ' ')} {show(value)}" for name, value in measured if "." not in name)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {show(value)}" for name, value in measured if not stem_and_part(name)[1]
+    )
 
 
 def _epoch(row: Row) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nnctl.errors import RunError, UsageError
-from nnctl.report.comparison import compare
-from nnctl.report.fields import at, field_of
-from nnctl.report.listing import best_run, list_runs, ordered, read_condition, rows_of
+from nnctl.overview.comparison import compare
+from nnctl.overview.fields import at, field_of
+from nnctl.overview.listing import best_run, list_runs, ordered, read_condition, rows_of
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.differences import ABSENT
 from nnctl.runs.folder import RunFolder
