@@ -82,16 +82,18 @@ template <int WIDTH> DEVICE void largest_of(Windows w, const float* x, float* y,
 // What is no number is never ahead, and nothing is ahead of it.
 template <int WIDTH> DEVICE void place_of(Windows w, const float* x, long long* y, int number) {
     Pack<float, WIDTH> largest = all_of<WIDTH>(-INFINITE);
-    Pack<long long, WIDTH> places;
-    for (int k = 0; k < WIDTH; ++k) places.at[k] = 0;
+    // As they are stored they would take twice the registers.
+    int places[WIDTH] = {};
     each_place(w, spot_of(number, w.rows, w.columns, w.channels), [&](int element, int place) {
         Pack<float, WIDTH> found = pack_at<WIDTH>(x, element);
         for (int k = 0; k < WIDTH; ++k) {
-            if (found.at[k] > largest.at[k]) places.at[k] = place;
+            if (found.at[k] > largest.at[k]) places[k] = place;
             largest.at[k] = larger(largest.at[k], found.at[k]);
         }
     });
-    put_pack(y, number, places);
+    Pack<long long, WIDTH> stored;
+    for (int k = 0; k < WIDTH; ++k) stored.at[k] = places[k];
+    put_pack(y, number, stored);
 }
 
 template <int WIDTH> DEVICE void sum_of(Windows w, const float* x, float* y, int number) {
