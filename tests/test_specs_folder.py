@@ -46,7 +46,8 @@ def exported(run: Path) -> Sequence[str]:
     """Notes on the run as an ONNX model, which onnxruntime has run on its data in batches of 1, 7 and 64."""
     made = export(run, run.parent / "model.onnx", Options())
     (row,) = made.rows
-    assert row["largest_difference"] <= 1e-5 * row["largest_answer"] or made.notes
+    rounded = any("rounding to float32" in note for note in made.notes)
+    assert row["largest_difference"] <= 1e-5 * row["largest_answer"] or rounded
     return made.notes
 
 
@@ -68,7 +69,7 @@ def test_every_spec_trains(path: Path, tmp_path: Path) -> None:
     events = list(session.train(load_spec(path, ["schedule.epochs=1"]), out=tmp_path / "run"))
     assert isinstance(events[-1], Finished)
     notes = exported(tmp_path / "run")
-    assert all("rounding to float32" in note for note in notes) if path.stem in SENSITIVE else not notes
+    assert any("rounding to float32" in note for note in notes) <= (path.stem in SENSITIVE)
 
 
 @pytest.mark.compile

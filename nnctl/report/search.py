@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -126,7 +127,8 @@ def spec_of_sweep(kept: KeptSweep) -> Iterator[Section]:
     """The spec of the study and the command that goes on with it."""
     folder = kept.study.folder
     text = dump_data(spec_to_dict(kept.study.spec))
-    command = f"nnctl sweep SPEC.yaml --out {folder}\nnnctl sweep show {folder}"
+    named = shlex.quote(str(folder))
+    command = f"nnctl sweep SPEC.yaml --out {named}\nnnctl sweep show {named}"
     yield Section(
         "The study again",
         (
