@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 """Distances of marks that are easily read, times a power of ten."""
 
+_TINY, _HUGE = 1e-300, 1e300
+"""Numbers beyond which half of one, or the distance of two, may no longer be a number."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -42,16 +45,16 @@ class Scale:
 
 def scale_over(values: NDArray[np.float64], *, log: bool = False, zero: bool = False) -> Scale:
     """A scale that holds all finite values. zero: 0, too, where it is linear."""
-    kept = values[np.isfinite(values) & ((values > 0) | (not log))]
+    kept = values[np.isfinite(values) & ((values > _TINY) | (not log))]
     if not kept.size:
         return Scale(0.1, 1.0, True) if log else Scale(0.0, 1.0)
-    low, high = float(kept.min()), float(kept.max())
+    low, high = (float(np.clip(edge, -_HUGE, _HUGE)) for edge in (kept.min(), kept.max()))
     if log:
         return Scale(low, high, True) if high > low * (1 + 1e-9) else Scale(low / 2, high * 2, True)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        margin = abs(low) / 2 or 0.5
+    if high - low <= max(_TINY, 1e-12 * max(abs(low), abs(high))):
+        margin = abs(low) / 2 if abs(low) > _TINY else 0.5
         return Scale(low - margin, high + margin)
     return Scale(low, high)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nnctl.figures.scales import Scale, number, scale_over
@@ -23,7 +23,9 @@ def test_marks(scale: Scale, marks: list[float]) -> None:
     np.testing.assert_allclose(scale.ticks(), marks)
 
 
-@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=9), st.booleans())
+@example([5e-324], True)
+@example([0.0, 5e-324], False)
+@given(st.lists(st.floats(-1e9, 1e9) | st.floats(allow_nan=False), min_size=1, max_size=9), st.booleans())
 def test_marks_of_any_numbers(values: list[float], log: bool) -> None:
     scale = scale_over(np.array(values), log=log)
     assert scale.low < scale.high
