@@ -28,8 +28,8 @@ class Scale:
         if not self.log:
             return np.asarray((values - self.low) / (self.high - self.low))
         with np.errstate(divide="ignore", invalid="ignore"):
-            place = np.log(np.where(values > 0, values, np.nan) / self.low) / math.log(self.high / self.low)
-        return np.asarray(place)
+            place = np.log(np.where(values > 0, values, np.nan)) - math.log(self.low)
+        return np.asarray(place / (math.log(self.high) - math.log(self.low)))
 
     def ticks(self, most: int = 6) -> list[float]:
         """Numbers that are easily read within the scale, at most about `most` of them."""
