@@ -9,7 +9,7 @@ import pytest
 from nnctl.errors import RunError
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.folder import RunFolder
-from nnctl.runs.history import read_history
+from nnctl.runs.history import monitored, read_history
 from nnctl.runs.outline import Outline, outlines
 from nnctl.spec.load import load_text
 from nnctl.training.events import Evaluated
@@ -38,6 +38,25 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert history.spec["schedule"]["epochs"] == 3
     assert history.summary is not None
     assert history.columns[0] == "event"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "data={type: xor}",
+        "data={type: blobs, validation: 8} & layers.1={type: dense, units: 3, activation: softmax} "
+        "& cost=log_likelihood & optimizer.learning_rate=0.01",
+        "data={type: sine, validation: 8} & layers.1={type: dense, units: 1} & cost=mse",
+        "schedule.early_stopping={monitor: train_cost}",
+    ],
+)
+def test_a_run_without_a_summary_monitors_what_training_chose(tmp_path: Path, overrides: str) -> None:
+    """The rule stands in training; from here the folder alone is seen."""
+    loaded = load_text(SPEC, "a.yaml", overrides.split(" & "), tmp_path)
+    follow(train(loaded, out=tmp_path / "a"), [RunSink()])
+    history = read_history(RunFolder(tmp_path / "a"))
+    assert history.summary is not None
+    assert monitored(history.spec, history.columns) == history.summary["monitor"]
 
 
 def test_a_run_that_trains_and_one_that_was_cut_off(tmp_path: Path) -> None:
