@@ -69,7 +69,8 @@ def _next_place(image: Any, row: Any, column: Any, down: Any, beside: Any) -> An
 def winograd_scratch(channels: int, filters: int) -> int:
     """Floats that `winograd` needs."""
     around = max(16 * (tiles_of(channels, filters) * (channels + filters) + 2 * _LINE), 4 * channels * filters)
-    return 16 * packed_size(filters, channels) + around + 16 * max(channels, filters)
+    floats: int = 16 * packed_size(filters, channels) + around + 16 * max(channels, filters)
+    return floats
 
 
 @compiled
@@ -326,4 +327,5 @@ def winograd_kernel_scratch(channels: int, filters: int) -> int:
     """Floats that `winograd_kernel` needs."""
     tiles = tiles_of(channels, filters)
     numbers = tiles * (channels + filters) + channels * filters + max(channels, filters) + 3 * _LINE
-    return 16 * numbers + product_scratch(channels, tiles, transposed=True)
+    floats: int = 16 * numbers + product_scratch(channels, tiles, transposed=True)
+    return floats
