@@ -1,5 +1,6 @@
 "use strict";
-// Values under the pointer, zoom along x and logarithmic axes of the charts that have their numbers with them.
+// Values under the pointer, zoom along x and logarithmic axes of the charts that have their numbers with them; keys that
+// go where a page's ways lead, from one section to the next.
 // Without this script the pictures are as they were drawn.
 (() => {
   const make = (name, attributes, parent) => {
@@ -224,5 +225,28 @@
     addEventListener("beforeprint", () => { hide(); if (redrawn) reset(); });
   };
   document.querySelectorAll("g.plot[data-frame]").forEach(live);
+
+  const ways = document.querySelector(".ways");
+  const follow = (event) => {
+    const key = { n: "next", ArrowRight: "next", p: "prev", ArrowLeft: "prev" }[event.key];
+    if (!key || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+    // Where something is scrolled or typed into, arrows are its own.
+    if (event.target.closest("pre,.scroll,input") && event.key.length > 1) return;
+    const here = document.getElementById(location.hash.slice(1));
+    const from = here && here.querySelector(".ways") ? here : ways.closest("section");
+    const link = from.querySelector(`.ways a[rel=${key}]`);
+    if (!link) return;
+    event.preventDefault();
+    link.click();
+  };
+  if (ways) {
+    const hint = document.querySelector("header").appendChild(document.createElement("p"));
+    hint.className = "keys";
+    const parts = ["Keys: ", "→", " or ", "n", " to the next step, ", "←", " or ", "p", " to the one before."];
+    for (const [at, part] of parts.entries()) {
+      hint.appendChild(at % 2 ? document.createElement("kbd") : document.createElement("span")).textContent = part;
+    }
+    addEventListener("keydown", follow);
+  }
   document.documentElement.classList.add("live");
 })();

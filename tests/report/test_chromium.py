@@ -15,9 +15,11 @@ from PIL import Image
 
 from nnctl.figures.figure import Axis, Bars, Chart, Curve, HeatMap, Plane, Points
 from nnctl.figures.parallel import Parallel
+from nnctl.inference.tracing import traced
 from nnctl.report.page import page
 from nnctl.report.report import report_on
 from nnctl.report.section import Chapter, Drawn, Section
+from nnctl.report.trace import trace_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), "")
@@ -116,7 +118,8 @@ def test_values_zoom_and_logarithms(run: str, tmp_path: Path) -> None:
 POINTS = """<script>
 addEventListener("load", () => {
   const svg = document.querySelector(".plot").ownerSVGElement, box = svg.getBoundingClientRect();
-  const at = (x) => ({clientX: box.left + box.width * x, clientY: box.top + box.height / 2, bubbles: true, pointerId: 1});
+  const middle = box.top + box.height / 2;
+  const at = (x) => ({clientX: box.left + box.width * x, clientY: middle, bubbles: true, pointerId: 1});
   svg.setPointerCapture = () => {};
   const across = () => [...svg.querySelectorAll("circle[cx]")].slice(-4).map((circle) => +circle.getAttribute("cx"));
   const before = across();
@@ -203,3 +206,34 @@ def test_no_text_of_a_figure_is_clipped_or_lies_on_another(width: int, tmp_path:
     document, console = browse(text, tmp_path, "--dump-dom", f"--window-size={width},900")
     assert console == ""
     assert json.loads(html.unescape(re.findall("<title>(.*?)</title>", document)[0])) == []
+
+
+KEYS = """<script>
+addEventListener("load", () => {
+  const seen = [], press = (key, target = document.body, more = {}) => {
+    target.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true, ...more}));
+    seen.push(location.hash);
+  };
+  for (const key of ["n", "ArrowRight", "n", "p", "ArrowLeft", "x"]) press(key);
+  press("n", document.body, {ctrlKey: true});
+  press("ArrowRight", document.querySelector("pre"));
+  for (let at = 0; at < 99; at++) press("n");
+  document.title = JSON.stringify([...seen.slice(0, 8), seen.at(-1), document.querySelector(".keys").textContent]);
+});
+</script>"""
+"""A reader who goes through the stages of a trace by keys."""
+
+
+def test_keys_go_through_a_trace(tmp_path: Path) -> None:
+    trace = traced(Path(__file__).parents[2] / "specs" / "xor.yaml", 1)
+    text = trace_page(trace)
+    stages = [name for name in re.findall(r'<section id="([^"]+)"', text) if not name.startswith("c0-")]
+    assert len(stages) == len(trace.stages)
+    assert 'class="keys"' not in text
+    text = re.sub("script-src '[^']*'", "script-src 'unsafe-inline'", text).replace("</body>", KEYS + "</body>")
+    document, console = browse(text, tmp_path, "--dump-dom")
+    assert console == ""
+    *seen, last, hint = json.loads(html.unescape(re.findall("<title>(.*?)</title>", document)[0]))
+    assert seen == [f"#{stages[at]}" for at in (0, 1, 2, 1, 0, 0, 0, 0)]
+    assert last == f"#{stages[-1]}"
+    assert hint == "Keys: → or n to the next step, ← or p to the one before."
