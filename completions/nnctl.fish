@@ -72,7 +72,7 @@ complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a sp
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a plot -d 'Draw a trained net, its answers, or its spec'
-complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
+complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component or key'
 complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
