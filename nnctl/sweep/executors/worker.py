@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -158,10 +158,19 @@ class _Place:
 
 def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
+    from nnctl.training.together import to_its_end
+
+    return to_its_end(training(base, task, stop, kept))
+
+
+def training(
+    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None
+) -> Generator[None, None, Outcome]:
+    """Do `train`, and give way while a chunk of steps is under way."""
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
-    from nnctl.reporting.follow import RunSink, follow
+    from nnctl.reporting.follow import RunSink, following
     from nnctl.training.events import Finished
 
     place, verdict = _Place(), _Verdict(task.watch)
@@ -183,7 +192,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
                     pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )
-                ended = follow(events, [RunSink(), place])
+                ended = yield from following(events, [RunSink(), place])
                 if isinstance(ended, Finished):
                     return Trained(ended.summary)
                 assert verdict.said is not None
