@@ -22,7 +22,7 @@ _nnctl_options() {
     "runs best") echo '--monitor --where --columns --trials --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out -o --format --force --seed --help -h' ;;
-    "export") echo '--checkpoint --check --no-check --layout --force --help -h' ;;
+    "export") echo '--checkpoint --check --no-check --layout --encoded --force --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
@@ -149,6 +149,7 @@ _nnctl_value() {
     "export --check") echo 'flag' ;;
     "export --no-check") echo 'flag' ;;
     "export --layout") echo 'words torch keras nnctl' ;;
+    "export --encoded") echo 'flag' ;;
     "export --force") echo 'flag' ;;
     "export --help") echo 'flag' ;;
     "export -h") echo 'flag' ;;

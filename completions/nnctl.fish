@@ -178,6 +178,7 @@ complete -c nnctl -n '__nnctl_from 1 predict' -r -F
 complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx and .py, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
 complete -c nnctl -n '__nnctl_using export' -l layout -x -a 'torch keras nnctl' -d 'Of .safetensors, whose names, shapes and order the weights have; ours if absent'
+complete -c nnctl -n '__nnctl_using export' -l encoded -d 'Of .onnx and .py, the net alone, which takes the numbers that training made of a table’s columns'
 complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
 complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'
