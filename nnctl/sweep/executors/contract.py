@@ -38,7 +38,7 @@ class Trained:
 class Paused:
     """The trial has saved and ends for now at a rung, where it waits for others. parameters: of its net."""
 
-    rung: int
+    rung: float
     parameters: int
 
 
@@ -46,7 +46,7 @@ class Paused:
 class Pruned:
     """The trial has saved and ends at a rung, as its watch decided. parameters: of its net."""
 
-    rung: int
+    rung: float
     parameters: int
 
 

@@ -149,7 +149,7 @@ class _Verdict:
 
     def __init__(self, watch: Watch | None) -> None:
         self._watch = watch
-        self.said: tuple[str, int] | None = None
+        self.said: tuple[str, float] | None = None
 
     def pause(self, epochs: int, rows: Sequence[Record]) -> bool:
         """True where the trial is to end, for now or for good."""
