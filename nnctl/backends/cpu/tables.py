@@ -64,7 +64,7 @@ class Moving:
 
 @dataclass(frozen=True)
 class Share:
-    """What a call makes of its launch: one of so many parts.
+    """The share of a launch that a call makes: one of so many parts.
 
     places: addresses of what lies in memory of the thread's own, by its place in the arena.
     """

@@ -31,7 +31,7 @@ _IMAGES = ("convolution", "convolution_transpose")
 
 @dataclass(frozen=True)
 class Local:
-    """What nothing outside a run reads. first, last: entries between which it is kept. size: bytes an example."""
+    """A buffer that nothing outside a run reads. first, last: entries between which it is kept. size: bytes an example."""
 
     first: int
     last: int
@@ -103,7 +103,7 @@ def _fits(launch: Launch) -> bool:
 
 
 def _local(touched: Sequence[_Touched], first: int, end: int, batch: int) -> Iterator[tuple[int, Local]]:
-    """What a run makes that nothing else reads before it is made anew."""
+    """The buffers of a run that nothing else reads before they hold something else."""
     for number in range(first, end):
         for place in touched[number].made:
             uses = [i for i in range(first, end) if place in touched[i].read or place in touched[i].made]
