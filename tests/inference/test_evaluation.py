@@ -193,7 +193,7 @@ def test_a_run_without_a_checkpoint_says_so() -> None:
     train(VALUES, "out")
     for path in Path("out/checkpoints").iterdir():
         path.unlink()
-    with pytest.raises(RunError, match="put the file back as it was; to train anew: nnctl train out/spec.yaml"):
+    with pytest.raises(RunError, match=r"put the file back as it was; to train anew: nnctl train out/spec\.yaml"):
         open_run(Path("out"))
     Path("out/summary.json").unlink()
     with pytest.raises(RunError, match=r"train it first: nnctl train \S+spec.yaml --resume --out "):
