@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from run_contents import contents
 
+from backends.conftest import emulated
 from backends.cuda.cublaslt_double import CublasLtDouble
 from backends.cuda.cupy_double import FakeCupy
 from backends.cuda.emulator import EmulatedDevice, compiler
+from nnctl.analysis.bench import bench
 from nnctl.backends.cuda import cupy_device
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.codegen.functions import function
@@ -23,6 +25,7 @@ from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.cublaslt import WORKSPACE, declared
 from nnctl.backends.cuda.cupy_device import CupyDevice, lent_device
 from nnctl.backends.cuda.product_library import Product
+from nnctl.components.signature import DataSignature
 from nnctl.errors import DivergedError
 from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
@@ -148,6 +151,19 @@ def test_runs_in_streams_of_their_own_are_to_the_bit_what_each_is_alone(
         alone = trained([name], "alone", [], monkeypatch)[name]
         assert isinstance(alone, Finished) or alone == ends[name]
         assert contents(f"together/{name}") == contents(f"alone/{name}")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++ 12")
+def test_a_bench_says_what_trials_gain_together() -> None:
+    """On the emulated device, whose one core has nothing to gain."""
+    loaded = load_text(SPEC, "tiny.yaml")
+    with emulated(CudaBackend(EmulatedDevice())):
+        found = bench(loaded.spec, DataSignature((2,), classes=("a", "b", "c")), steps=2)
+        evaluated = bench(loaded.spec, DataSignature((2,), classes=("a", "b", "c")), steps=2, step="evaluate")
+    assert (found.together, evaluated.together, evaluated.gain) == (8, 1, None)
+    assert found.gain is not None
+    assert 0 < found.gain < 3
 
 
 # -- of a GPU ----------------------------------------------------------------------------
