@@ -58,7 +58,8 @@ class Bench:
 
     workers and resources: those that share the step, their number and in words. ways: those to run
     the step that this machine was measured for. together: trials of a sweep that one process trains there at a time,
-    1 where a process each is faster, or evaluation was timed; gain: the steps that they make together in the time of one alone, None of 1.
+    1 where a process each is faster, or evaluation was timed. gain: the steps that they make in the time of one of a
+    trial alone; None of 1.
     """
 
     backend: str

@@ -46,15 +46,15 @@ _NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14
 """Of the driver's function attributes."""
 
 _modules: dict[tuple[int, str], Any] = {}
-"""What has been loaded onto a GPU, by its number and the text of the unit: all streams launch the same functions."""
+"""Modules on a GPU, by its number and the text of their unit: all of its streams launch the same functions."""
 _idle: dict[int, list[CupyDevice]] = {}
 """Devices that nobody uses any more, by number."""
 
 
 def lent_device(number: int, to: Callable[[CupyDevice], T]) -> T:
-    """What is made with a device that nobody else uses: its stream, and the memory of its products, are its own.
+    """The thing that `to` makes of a device which nobody else uses, so that it has a stream of its own.
 
-    It goes to the next who asks when what was made is gone: the stream orders what each puts into it. Raises as
+    When that thing is gone the device goes to the next who asks: its stream orders what they put into it. Raises as
     `CupyDevice`.
     """
     idle = _idle.setdefault(number, [])
