@@ -31,7 +31,7 @@ _IMAGES = ("convolution", "convolution_transpose")
 
 @dataclass(frozen=True)
 class Local:
-    """A buffer that nothing outside a run reads. first, last: entries that it is kept between. size: bytes an example."""
+    """A buffer that nothing outside a run reads. first, last: entries that it is kept for. size: bytes an example."""
 
     first: int
     last: int
