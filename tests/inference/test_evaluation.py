@@ -193,7 +193,7 @@ def test_an_unfinished_run_without_a_checkpoint_says_so() -> None:
     train(VALUES, "out")
     for path in [*Path("out/checkpoints").iterdir(), Path("out/summary.json")]:
         path.unlink()
-    with pytest.raises(RunError, match="train it first"):
+    with pytest.raises(RunError, match=r"train it first: nnctl train \S+spec.yaml --resume --out "):
         open_run(Path("out"))
 
 
