@@ -22,14 +22,14 @@ _nnctl_options() {
     "runs best") echo '--monitor --where --columns --trials --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out -o --format --force --seed --help -h' ;;
-    "export") echo '--checkpoint --check --no-check --layout --force --help -h' ;;
+    "export") echo '--checkpoint --check --no-check --layout --encoded --force --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
     "plot") echo '--help -h' ;;
     "plot boundary") echo '--columns --out -o --force --dark --checkpoint --backend --help -h' ;;
     "plot landscape") echo '--seed --grid --reach --examples --split --out -o --force --dark --checkpoint --backend --help -h' ;;
-    "plot filters") echo '--most --out -o --force --dark --checkpoint --help -h' ;;
+    "plot filters") echo '--most --shape --out -o --force --dark --checkpoint --help -h' ;;
     "plot maps") echo '--split --example --most --out -o --force --dark --checkpoint --help -h' ;;
     "plot saliency") echo '--split --example --count --of --out -o --force --dark --checkpoint --help -h' ;;
     "plot augment") echo '--set --examples --copies --out -o --force --dark --help -h' ;;
@@ -149,6 +149,7 @@ _nnctl_value() {
     "export --check") echo 'flag' ;;
     "export --no-check") echo 'flag' ;;
     "export --layout") echo 'words torch keras nnctl' ;;
+    "export --encoded") echo 'flag' ;;
     "export --force") echo 'flag' ;;
     "export --help") echo 'flag' ;;
     "export -h") echo 'flag' ;;
@@ -203,6 +204,7 @@ _nnctl_value() {
     "plot landscape --help") echo 'flag' ;;
     "plot landscape -h") echo 'flag' ;;
     "plot filters --most") echo 'free' ;;
+    "plot filters --shape") echo 'free' ;;
     "plot filters --out") echo 'file' ;;
     "plot filters -o") echo 'file' ;;
     "plot filters --force") echo 'flag' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --tensorboard --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --shape --show --sort --space --split --step --steps --target --temperature --tensorboard --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -72,7 +72,7 @@ complete -c nnctl -n '__nnctl_at 0' -a gradcheck -d 'Check the gradients of a sp
 complete -c nnctl -n '__nnctl_at 0' -a parity -d 'Compare two backends, training step by training step'
 complete -c nnctl -n '__nnctl_at 0' -a inspect -d 'Show what a spec compiles to, without loading its data'
 complete -c nnctl -n '__nnctl_at 0' -a plot -d 'Draw a trained net, its answers, or its spec'
-complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component'
+complete -c nnctl -n '__nnctl_at 0' -a explain -d 'Explain every value of a spec, or any component or key'
 complete -c nnctl -n '__nnctl_at 0' -a trace -d 'Show one example’s training step with every number worked out'
 complete -c nnctl -n '__nnctl_at 0' -a bench -d 'Time one step of a spec, launch by launch'
 complete -c nnctl -n '__nnctl_at 0' -a sweep -d 'Train a spec with many settings and rank them'
@@ -178,6 +178,7 @@ complete -c nnctl -n '__nnctl_from 1 predict' -r -F
 complete -c nnctl -n '__nnctl_using export' -l checkpoint -x -a 'best last' -d 'The weights; those the run ended with if absent'
 complete -c nnctl -n '__nnctl_using export' -l check -l no-check -d 'Of .onnx and .py, run the file on rows of the run’s data, and refuse it where it answers otherwise; done if absent'
 complete -c nnctl -n '__nnctl_using export' -l layout -x -a 'torch keras nnctl' -d 'Of .safetensors, whose names, shapes and order the weights have; ours if absent'
+complete -c nnctl -n '__nnctl_using export' -l encoded -d 'Of .onnx and .py, the net alone, which takes the numbers that training made of a table’s columns'
 complete -c nnctl -n '__nnctl_using export' -l force -d 'Overwrite a file'
 complete -c nnctl -n '__nnctl_using export' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_at 0 export' -x -a '(__fish_complete_directories)'
@@ -243,6 +244,7 @@ complete -c nnctl -n '__nnctl_using plot landscape' -l help -s h -d 'Show this m
 complete -c nnctl -n '__nnctl_at 0 plot landscape' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using plot filters' -l most -x -d 'Filters of a layer at most'
+complete -c nnctl -n '__nnctl_using plot filters' -l shape -x -d 'Of flat rows of pixels, their picture, as 28x28'
 complete -c nnctl -n '__nnctl_using plot filters' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
 complete -c nnctl -n '__nnctl_using plot filters' -l force -d 'Let --out overwrite a file'
 complete -c nnctl -n '__nnctl_using plot filters' -l dark -d 'Of a .png, light ink on dark'

@@ -106,12 +106,16 @@ class RunFolder:
         if self.checkpoint(chosen).exists():
             return chosen
         others = [other for other in CHECKPOINTS if self.checkpoint(other).exists()]
-        hint = f"it has {others[0]}" if others else "train it first: nnctl train … --resume"
+        train = f"train it first: nnctl train {self.spec} --resume --out {self.path}"
+        # A finished run is not gone on with, and its weights are lost.
+        hint = f"it has {others[0]}" if others else train if summary is None else self.remedy
         raise RunError(f"{self.path}: the run has no checkpoint '{chosen}'\n  {hint}")
 
     def exists(self) -> bool:
-        """True where a run has begun here."""
-        return self.spec.is_file()
+        """True where a run has begun here: a stranger's spec.yaml alone is none, what is left of a damaged one is."""
+        # In the order in which a run is begun.
+        others = (self.origin, self.summary, self.metrics, self.progress)
+        return self.spec.is_file() and any(map(os.path.lexists, others))
 
     @property
     def remedy(self) -> str:

@@ -178,7 +178,8 @@ class ChunkInFlight:
             raise
         if self._raised is not None:
             raise self._raised
-        return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
+        outputs = {name: array[: self._completed] for name, array in self._outputs.items()}
+        return Result(self._completed, outputs, self._seconds)
 
     def _join(self) -> None:
         for thread in self._threads:

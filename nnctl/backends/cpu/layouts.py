@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
     BoundParameter,
@@ -24,9 +26,11 @@ from nnctl.backends.cpu.codegen.parameters import (
     ScratchParameter,
     WholeParameter,
 )
-from nnctl.backends.cpu.codegen.source import Barrier, Call, StepSource
+from nnctl.backends.cpu.codegen.runs import Run
+from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.compilation import Functions
 from nnctl.backends.cpu.compiler.types import Number
+from nnctl.plan.arena import assign_offsets
 
 Array = NDArray[Any]
 LINE = 64
@@ -34,8 +38,10 @@ LINE = 64
 WORD = 8
 """Bytes of a word of a table."""
 
-Base: TypeAlias = tuple[Literal["arena", "storage", "constant", "scratch", "private", "counters", "clock"], str]
-"""Memory that words count from: its place, and its key where there are several arrays."""
+Base: TypeAlias = tuple[
+    Literal["arena", "storage", "constant", "scratch", "private", "local", "counters", "clock"], str | int
+]
+"""Memory that words count from: its place, and its key or number where there are several arrays."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,27 @@ class Length:
     row: int
 
 
+@dataclass(frozen=True)
+class Share:
+    """The share of a launch that a call makes: one of so many parts.
+
+    local: the number of the memory of the thread's own that some of it lies in, and where there, in bytes, by its
+    place in the arena.
+    """
+
+    part: int
+    parts: int
+    local: tuple[int, Mapping[int, int]] = (0, MappingProxyType({}))
+
+
 class TableLayout:
     """The layout of one thread's table.
 
     words: int64 (n,), addresses as bytes from where their memory begins. counted: the places of these words; bases:
     of each, the number of its memory among `memories`. calls: int64 (calls, 2), the address of a function and the
     place of its arguments in bytes. moves: int64 (m, 2), the place of a word that moves and its stride, in bytes;
-    `plain` of them, then `ahead`, which see the next step.
+    `plain` of them, then `ahead`, which see the next step. local: bytes of each memory that a run needs for what
+    nothing else reads.
     timed: launches of a step that keeps time, None for one that does not.
     """
 
@@ -84,7 +104,8 @@ class TableLayout:
         self.following: list[Moving] = []
         self.outputs: list[Moving] = []
         self.lengths: list[Length] = []
-        for entry in source.entries:
+        self.local: list[int] = []
+        for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
                 if self._threads > 1:
                     self._add(functions.meet, [self._at(("counters", "")), self._threads])
@@ -92,10 +113,10 @@ class TableLayout:
             if entry.alone and self._thread > 0:
                 continue
             if timed is None or entry.launch is None:
-                self._call(functions.kinds[entry.kind], entry)
+                self._call(functions.kinds[entry.kind], entry, share)
                 continue
             self._time(functions, timed + 1, timed)
-            self._call(functions.kinds[entry.kind], entry)
+            self._call(functions.kinds[entry.kind], entry, share)
             self._time(functions, timed + 1, entry.launch)
         self.words = np.array(self._words or [0], np.int64)
         self.memories = tuple(dict.fromkeys(base for _, base in self._counted))
@@ -123,26 +144,48 @@ class TableLayout:
         clock: Base = ("clock", "")
         self._add(functions.clock, [self._at(clock, WORD * last, word), self._at(clock, WORD * place, word + 1)])
 
-    def _call(self, function: int, call: Call) -> None:
+    def _shared(self, source: StepSource) -> Iterator[tuple[Entry, Share]]:
+        """All entries in order, those of runs again and again, with what this thread makes of each."""
+        whole = Share(self._thread, self._threads)
+        done = 0
+        for run in source.runs:
+            yield from ((entry, whole) for entry in source.entries[done : run.first])
+            for share in self._blocks(run) if run.blocks(self._threads) > 1 else (whole,):
+                yield from ((entry, share) for entry in source.entries[run.first : run.last])
+            done = run.last
+        yield from ((entry, whole) for entry in source.entries[done:])
+
+    def _blocks(self, run: Run) -> Iterator[Share]:
+        """The blocks of examples that this thread goes through."""
+        blocks, examples = run.blocks(self._threads), run.examples(self._threads)
+        offsets, size = assign_offsets(
+            {place: (local.first, local.last) for place, local in run.local},
+            {place: local.size * examples for place, local in run.local},
+        )
+        self.local.append(size)
+        local = len(self.local) - 1, offsets
+        return (Share(self._thread * blocks + n, self._threads * blocks, local) for n in range(blocks))
+
+    def _call(self, function: int, call: Call, share: Share) -> None:
         start = len(self._words)
         arguments: list[int] = []
         for parameter in call.passed:
-            arguments += self._words_of(parameter, start + len(arguments))
+            arguments += self._words_of(parameter, start + len(arguments), share)
         self._add(function, arguments)
 
-    def _words_of(self, parameter: Parameter, word: int) -> list[int]:
+    def _words_of(self, parameter: Parameter, word: int, share: Share) -> list[int]:
         """Words that this thread passes for a parameter. word: the place of its first word."""
         match parameter:
             # First those that there are most of.
             case ArrayParameter():
-                return self._array(parameter, word)
+                return self._array(parameter, word, share)
             case WholeParameter():
                 return [parameter.value]
             case FloatParameter():
                 (bits,) = struct.unpack("<i", struct.pack("<f", np.float32(parameter.value)))
                 return [bits]
             case BoundParameter():
-                return [parameter.cut.bounds(self._thread, self._threads)[int(parameter.last)]]
+                return [parameter.cut.bounds(share.part, share.parts)[int(parameter.last)]]
             case ScratchParameter():
                 return [self._at(("scratch", ""), 0, word), self._scratch]
             case NumbersParameter():
@@ -150,12 +193,12 @@ class TableLayout:
                 self.numbers.append(numbers)
                 return [address_of(numbers), len(numbers)]
 
-    def _array(self, parameter: ArrayParameter, word: int) -> list[int]:
+    def _array(self, parameter: ArrayParameter, word: int, share: Share) -> list[int]:
         slot = parameter.slot
         size = _bytes(parameter.element)
         first, last = 0, slot.shape[0] if slot.shape else 1
         if parameter.cut is not None:
-            first, last = parameter.cut.bounds(self._thread, self._threads)
+            first, last = parameter.cut.bounds(share.part, share.parts)
         rest = math.prod(parameter.lengths)
         entries = (last - first) * parameter.inner // max(1, rest)
         offset = first * parameter.inner * size
@@ -170,6 +213,9 @@ class TableLayout:
         if slot.place == "feed":
             (self.following if parameter.of == "following" else self.feeds).append(Moving(word, slot.key, offset, step))
             return [0, *lengths]
+        number, places = share.local
+        if slot.place == "arena" and slot.offset in places:
+            return [self._at(("local", number), places[slot.offset], word), *lengths]
         return [self._in_memory(parameter, offset, word), *lengths]
 
     def _in_memory(self, parameter: ArrayParameter, offset: int, word: int) -> int:

@@ -40,9 +40,11 @@ class StepCode:
         """The layout of each thread's table. timed: whether every launch's time is taken."""
         key = threads, timed
         if key not in self._layouts:
-            clocked = self._launches if timed else None
+            # The first thread alone: of two clocks in one array each would cut the other's stretches short.
+            clocks = [self._launches if timed else None, *[None] * (threads - 1)]
             self._layouts[key] = [
-                TableLayout(thread, threads, self._source, self._functions, clocked) for thread in range(threads)
+                TableLayout(thread, threads, self._source, self._functions, clock)
+                for thread, clock in enumerate(clocks)
             ]
         return self._layouts[key]
 

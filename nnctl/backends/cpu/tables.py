@@ -39,6 +39,7 @@ class ThreadTable:
         self._layout, self._memory = layout, memory
         self._scratch = aligned(4 * scratch)
         self._private = aligned(LINE * max(1, private))
+        self._local = [aligned(size) for size in layout.local]
         words = layout.words.copy()
         for length in layout.lengths:
             words[length.word] = memory.storage[length.key].size // length.row
@@ -70,11 +71,13 @@ class ThreadTable:
             case "arena":
                 return address_of(self._memory.arena)
             case "storage":
-                return address_of(self._memory.storage[key])
+                return address_of(self._memory.storage[str(key)])
             case "constant":
-                return address_of(self._memory.constants[key])
+                return address_of(self._memory.constants[str(key)])
             case "scratch":
                 return address_of(self._scratch)
+            case "local":
+                return address_of(self._local[int(key)])
             case "private":
                 return address_of(self._private)
             case "counters":

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 class TrialTask:
     """A trial as an executor is given it. patient: to wait for, where another process trains it.
 
-    watch: its rungs and what becomes of it there; None where it is trained to its end in any case.
+    alone: to train in a process that trains no other meanwhile. watch: its rungs and what becomes of it there; None
+    where it is trained to its end in any case.
     """
 
     number: int
     overrides: tuple[str, ...]
     folder: Path
     patient: bool = False
+    alone: bool = False
     watch: Watch | None = None
 
 
@@ -36,7 +38,7 @@ class Trained:
 class Paused:
     """The trial has saved and ends for now at a rung, where it waits for others. parameters: of its net."""
 
-    rung: int
+    rung: float
     parameters: int
 
 
@@ -44,7 +46,7 @@ class Paused:
 class Pruned:
     """The trial has saved and ends at a rung, as its watch decided. parameters: of its net."""
 
-    rung: int
+    rung: float
     parameters: int
 
 
@@ -53,8 +55,9 @@ class Failed:
     """The trial ended with an error.
 
     again: True where it was the machine's and not the trial's, so that the same line may do better.
-    full: True where no other trial could write anything, either. lost: True where its process has died.
-    epochs: whole ones that were done.
+    full: True where no other trial could write anything, either. lost: True where its process has died, or has lost
+    its device. cramped: True where memory that others took may have been what it lacked. epochs: whole ones that were
+    done.
     """
 
     status: str
@@ -63,6 +66,7 @@ class Failed:
     again: bool = False
     full: bool = False
     lost: bool = False
+    cramped: bool = False
     epochs: int = 0
 
 
@@ -74,6 +78,14 @@ class Halted:
 @dataclass(frozen=True)
 class Elsewhere:
     """Another process trains the trial."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker's word on the trial of a number."""
+
+    number: int
+    outcome: Outcome
 
 
 Outcome = Trained | Paused | Pruned | Failed | Halted | Elsewhere

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nnctl
 from nnctl.exchange.export import export
 from nnctl.exchange.formats import Options
 from nnctl.inference.opened import open_run
@@ -27,8 +28,8 @@ def trained(folder: Path, spec: str | Path, *overrides: str) -> Path:
     return folder / "run"
 
 
-def session_of(run: Path, *, note: str | None = None):
-    made = export(run, run.parent / "model.onnx", Options())
+def session_of(run: Path, *, note: str | None = None, encoded: bool | None = None):
+    made = export(run, run.parent / "model.onnx", Options(encoded=encoded))
     assert [said for said in made.notes if note is None or note not in said] == []
     assert bool(made.notes) == (note is not None)
     return onnxruntime.InferenceSession(run.parent / "model.onnx")
@@ -59,7 +60,8 @@ def test_one_unit_answers_for_both_classes(tmp_path: Path) -> None:
 
 def test_columns_and_their_encoding_are_in_the_metadata(tmp_path: Path) -> None:
     run = trained(tmp_path, ROOT / "specs/churn.yaml")
-    model = session_of(run, note="the numbers that training made of the columns: age, age is missing, plan, country=DE")
+    note = "the numbers that training made of the columns: age, age is missing, plan, country=DE"
+    model = session_of(run, note=note, encoded=True)
     words = model.get_modelmeta().custom_metadata_map
     columns = json.loads(words["columns"])
     assert len(columns) == model.get_inputs()[0].shape[1]
@@ -87,3 +89,17 @@ def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     shown: list[object] = []
     exec(example, {"rows": np.zeros((2, 8, 8, 1), np.uint8), "print": shown.append})
     assert shown[0] in [str(digit) for digit in range(10)]
+
+
+def test_the_example_of_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("polars")
+    run = trained(tmp_path, ROOT / "specs/churn.yaml")
+    model = session_of(
+        run, note="dates are taken in microseconds since 1970, for ONNX reads none from texts: signed_up"
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "customers.csv").write_bytes((ROOT / "specs/data/churn.csv").read_bytes())
+    (example,) = re.findall(r"```py\n(.*?)```", (ROOT / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL)
+    found = {"session": model}
+    exec(example, found)
+    np.testing.assert_allclose(found["probabilities"], nnctl.load_run(run).predict(Path("customers.csv")), rtol=1e-5)
