@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command import Spent, nnctl
+from benchmarks.gpu.suite import facts_of_device
 from benchmarks.record import cores, keep, machine, versions, words_of
 from benchmarks.tasks import MNIST, write_data
 
@@ -100,6 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     trials, rounds, epochs = (4, 1, 1) if options.quick else (options.trials, options.rounds, _EPOCHS)
     result, ways = machine(), ways_of(options.backend)
+    device = facts_of_device()["name"] if options.backend == "cuda" else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = write_data(folder, made=True)
@@ -114,11 +116,11 @@ def main(arguments: Sequence[str]) -> None:
     rows = table_of(ways, trials)
     lines = [
         f"{trials} trials of 784-30-10, batches of 10, {epochs} epochs of {data}; whole commands, best of {rounds}; "
-        f"backend {options.backend}; {words_of(result)}, load {result['load']} of other work, {result['date']}.",
+        f"backend {options.backend}; {device or words_of(result)}, load {result['load']} of other work, "
+        f"{result['date']}.",
         "",
         *lines_of(rows),
     ]
     print("\n".join(lines))
     if not (options.no_save or options.quick):
-        suite = "together" if options.backend == "cpu" else f"together-{options.backend}"
-        keep(suite, result | {"versions": versions(("nnctl", "numpy")), "rows": rows}, "\n".join(lines))
+        keep("together", result | {"versions": versions(("nnctl", "numpy")), "rows": rows}, "\n".join(lines), device)

@@ -31,7 +31,7 @@ from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Finished
-from nnctl.training.together import Together
+from nnctl.training.together import Together, to_its_end
 
 SPEC = """
 name: tiny
@@ -108,8 +108,8 @@ class Stream(EmulatedDevice):
             self._queue.pop(0)()
 
 
-def a_run(name: str, out: str) -> Generator[None, None, Any]:
-    events = session.train(load_text(SPEC, "tiny.yaml", TRIALS[name]), out=Path(out), chunk=2)
+def a_run(name: str, out: str, *settings: str) -> Generator[None, None, Any]:
+    events = session.train(load_text(SPEC, "tiny.yaml", (*TRIALS[name], *settings)), out=Path(out), chunk=2)
     try:
         return (yield from following(events, [RunSink()]))
     except DivergedError as error:
@@ -166,7 +166,25 @@ def test_a_bench_says_what_trials_gain_together() -> None:
     assert 0 < found.gain < 3
 
 
-# -- of a GPU ----------------------------------------------------------------------------
+@pytest.mark.gpu
+@pytest.mark.parametrize("persistent", ["false", "true"])
+def test_runs_on_a_gpu_are_to_the_bit_what_each_is_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, persistent: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    together: Together[str, Any] = Together()
+    settings = (f"backend.persistent={persistent}", "schedule.epochs=200")
+    for number in range(6):
+        together.add(f"{number}", a_run("one", f"together/{number}", f"seed={number}", *settings))
+    while together:
+        together.turn()
+    for number in range(6):
+        alone = to_its_end(a_run("one", f"alone/{number}", f"seed={number}", *settings))
+        assert isinstance(alone, Finished)
+        assert contents(f"together/{number}") == contents(f"alone/{number}")
+
+
+# -- of a GPU, by a double of CuPy -------------------------------------------------------
 
 
 @pytest.fixture
