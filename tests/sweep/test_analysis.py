@@ -94,7 +94,7 @@ def test_of_few_it_is_not_told(study: Callable[..., Study]) -> None:
 
 
 def test_a_lone_setting_has_all_of_it(study: Callable[..., Study]) -> None:
-    lone = study("sweep={space: {optimizer.learning_rate: 0.01:1:log}, trials: 40}")
+    lone = study(f"sweep={{space: {{{RATE}: {{type: log_uniform, low: 0.01, high: 1}}}}, trials: 40}}")
     assert importance(lone, [COST], ranked(lone, by_rate)) == {"validation_cost": {RATE: 1.0}}
 
 
