@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nnctl.errors import UsageError
+from nnctl.sweep.executors.carrying import CarriedTrials
 from nnctl.sweep.executors.contract import Executor
 from nnctl.sweep.executors.local import LocalProcesses, require_processes
 from nnctl.sweep.study import Study
@@ -21,6 +22,11 @@ def open_executor(on: str, study: Study, jobs: int | None) -> Executor:
     jobs: trials at a time; if None 1 on this machine, else as many as the workers have threads.
     Raises UsageError where it names none, or a package is missing, RunError where it cannot be reached.
     """
+    executor = _opened(on, study, jobs)
+    return executor if study.away is None else CarriedTrials(executor, study.away)
+
+
+def _opened(on: str, study: Study, jobs: int | None) -> Executor:
     if on == LOCAL:
         require_processes(jobs or 1, study.count)
         return LocalProcesses(study.base, jobs or 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from nnctl.runs.addresses import Address
     from nnctl.sweep.rungs import Watch
 
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 class TrialTask:
     """A trial as an executor is given it. patient: to wait for, where another process trains it.
 
-    watch: its rungs and what becomes of it there; None where it is trained to its end in any case.
+    watch: its rungs and what becomes of it there; None where it is trained to its end in any case. address: of its
+    sweep, where that is no folder; it is trained in a folder of the worker's own, and carried there.
     """
 
     number: int
@@ -23,6 +25,7 @@ class TrialTask:
     folder: Path
     patient: bool = False
     watch: Watch | None = None
+    address: Address | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,6 @@ from importlib import import_module
 
 from nnctl.backends.registry import load_ahead
 
-for _name in ("reporting.follow", "sweep.executors.worker", "sweep.study", "training.kept", "training.session"):
+for _name in ("reporting.follow", "sweep.executors.carrying", "sweep.study", "training.kept", "training.session"):
     import_module(f"nnctl.{_name}")
 load_ahead()

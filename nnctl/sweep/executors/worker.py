@@ -24,6 +24,7 @@ from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, P
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nnctl.reporting.sinks import Sink
     from nnctl.spec.load import Loaded
     from nnctl.sweep.rungs import Watch
     from nnctl.training.events import Event, Record
@@ -36,7 +37,8 @@ _LOOK = 0.5
 """Seconds between two looks at a trial that another process trains."""
 _GRACE = 10.0
 """Seconds that a worker without a parent has to save; what it had saved before is whole in any case."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of a machine on which no trial could write anything."""
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -75,6 +77,7 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
     """
     from nnctl.process.signals import ENDING, release
     from nnctl.process.streams import prepare_streams
+    from nnctl.sweep.executors.carrying import train_at
     from nnctl.training.signals import stop_on_signals
 
     @cache
@@ -95,7 +98,7 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
             tasks.send(Ready())
             while tasks.poll(idle):
                 task = tasks.recv()
-                tasks.send(train(base, task, stop, kept))
+                tasks.send((train if task.address is None else train_at)(base, task, stop, kept))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             if stop:
                 # What was left behind, as a compilation, is not waited for.
@@ -156,8 +159,17 @@ class _Place:
         """Do nothing."""
 
 
-def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
-    """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
+def train(
+    base: Loaded,
+    task: TrialTask,
+    stop: StopRequest,
+    kept: Callable[[], Kept] | None = None,
+    sinks: Sequence[Sink] = (),
+) -> Outcome:
+    """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left.
+
+    sinks: that have its events as well, each when its rows are in its folder.
+    """
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
@@ -183,7 +195,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
                     pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )
-                ended = follow(events, [RunSink(), place])
+                ended = follow(events, [RunSink(), place, *sinks])
                 if isinstance(ended, Finished):
                     return Trained(ended.summary)
                 assert verdict.said is not None
@@ -202,13 +214,13 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
     except RunError as error:
         # What the operating system refused is its cause.
         number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
-        return Failed("failed", str(error), error.exit_code, again=number is not None, full=number in _FULL)
+        return Failed("failed", str(error), error.exit_code, again=number is not None, full=number in FULL)
     except NnctlError as error:
         return Failed("failed", str(error), error.exit_code)
     except OSError as error:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        return Failed("failed", sentence, 2, again=True, full=error.errno in _FULL)
+        return Failed("failed", sentence, 2, again=True, full=error.errno in FULL)
     except MemoryError as error:
         return Failed("failed", f"{shortage_of(error)}\n  {FOR_MEMORY}", 2, again=True)
