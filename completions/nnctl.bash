@@ -5,7 +5,7 @@ _nnctl_commands() {
     "") echo 'init train show runs evaluate predict export gradcheck parity inspect plot explain trace bench sweep report data schema doctor completion' ;;
     "runs") echo 'list diff best' ;;
     "plot") echo 'boundary landscape filters maps saliency augment graph' ;;
-    "sweep") echo 'show' ;;
+    "sweep") echo 'show fetch' ;;
     "data") echo 'list fetch kept show' ;;
     esac
 }
@@ -22,7 +22,7 @@ _nnctl_options() {
     "runs best") echo '--monitor --where --columns --trials --format --quiet -q --help -h' ;;
     "evaluate") echo '--split --data --checkpoint --top-k --best --augment --with --backend --confusion --help -h' ;;
     "predict") echo '--top-k --keep --checkpoint --backend --generate --temperature --prompt --sample --steps --out -o --format --force --seed --help -h' ;;
-    "export") echo '--checkpoint --check --no-check --layout --force --help -h' ;;
+    "export") echo '--checkpoint --check --no-check --layout --encoded --force --help -h' ;;
     "gradcheck") echo '--set --method --samples --eps --tolerance --batch --seed --curve --help -h' ;;
     "parity") echo '--set --backend --against --steps --batch --seed --help -h' ;;
     "inspect") echo '--set --show --step --fused --batch --backend --help -h' ;;
@@ -39,6 +39,7 @@ _nnctl_options() {
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
+    "sweep fetch") echo '--quiet -q --help -h' ;;
     "report") echo '--out -o --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
@@ -149,6 +150,7 @@ _nnctl_value() {
     "export --check") echo 'flag' ;;
     "export --no-check") echo 'flag' ;;
     "export --layout") echo 'words torch keras nnctl' ;;
+    "export --encoded") echo 'flag' ;;
     "export --force") echo 'flag' ;;
     "export --help") echo 'flag' ;;
     "export -h") echo 'flag' ;;
@@ -290,7 +292,7 @@ _nnctl_value() {
     "sweep -j") echo 'free' ;;
     "sweep --on") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
-    "sweep --out") echo 'directory' ;;
+    "sweep --out") echo 'free' ;;
     "sweep --from") echo 'free' ;;
     "sweep --from-study") echo 'free' ;;
     "sweep --export") echo 'free' ;;
@@ -307,6 +309,10 @@ _nnctl_value() {
     "sweep show -q") echo 'flag' ;;
     "sweep show --help") echo 'flag' ;;
     "sweep show -h") echo 'flag' ;;
+    "sweep fetch --quiet") echo 'flag' ;;
+    "sweep fetch -q") echo 'flag' ;;
+    "sweep fetch --help") echo 'flag' ;;
+    "sweep fetch -h") echo 'flag' ;;
     "report --out") echo 'file' ;;
     "report -o") echo 'file' ;;
     "report --force") echo 'flag' ;;
@@ -365,7 +371,9 @@ _nnctl_argument() {
     "trace 0") echo 'free' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
-    "sweep show 0") echo 'directory' ;;
+    "sweep show 0") echo 'free' ;;
+    "sweep fetch 0") echo 'free' ;;
+    "sweep fetch 1") echo 'directory' ;;
     "report "*) echo 'directory' ;;
     "data fetch 0") echo 'source' ;;
     "data show 0") echo 'spec source' ;;

@@ -20,7 +20,7 @@ from nnctl.reporting.follow import RunSink
 from nnctl.runs.find import find
 from nnctl.runs.history import History, read_history
 from nnctl.training import session
-from nnctl.training.events import Evaluated, Event, Finished, Progress, Started, Tested
+from nnctl.training.events import Computing, Evaluated, Event, Finished, Progress, Started, Tested
 from nnctl.training.signals import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def _heeding(events: Generator[Event], stop: StopRequest) -> Generator[Event]:
                 raise  # where its handler does nothing
             if event is None:
                 return
-            yield event
+            if not isinstance(event, Computing):
+                yield event
 
 
 def _in_main_thread() -> bool:

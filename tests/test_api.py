@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 import nnctl
 from nnctl.errors import DataError, SpecError, UsageError
+from nnctl.training.events import Event
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 SPEC: dict[str, Any] = {
@@ -170,8 +172,8 @@ def interrupted_while_it_computes(folder: Path) -> None:
 
     step = Loop._train_chunk
 
-    def cut(self: Loop, most: int) -> None:
-        step(self, most)
+    def cut(self: Loop, most: int) -> Iterator[Event]:
+        yield from step(self, most)
         if self.step >= 4:
             signal.raise_signal(signal.SIGINT)
 

@@ -37,10 +37,12 @@ class Result:
 
     completed: steps that ran to their end; fewer than the chunk has where the guard stopped one.
     outputs: by name, (completed, *shape).
+    seconds: that the chunk took where it ran, whatever ran beside it; None where its steps ran as it was started.
     """
 
     completed: int
     outputs: dict[str, NDArray[Any]]
+    seconds: float | None = None
 
 
 class Pending(Protocol):

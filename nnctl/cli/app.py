@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from nnctl import __version__
 from nnctl.cli import BROKEN_PIPE
+from nnctl.cli.empty_paths import require_paths
 
 COMMANDS = (
     "init",
@@ -45,6 +46,11 @@ class Root(TyperGroup):
         """Names of the commands in the order of `COMMANDS`; Typer's puts sub-trees first."""
         order = {name: place for place, name in enumerate(COMMANDS)}
         return sorted(self.commands, key=lambda name: order.get(name, len(order)))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse empty paths, whatever the command."""
+        require_paths(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, its log on stderr. A reader that has gone is not Typer's exit code 1."""

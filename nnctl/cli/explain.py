@@ -1,4 +1,4 @@
-"""`nnctl explain`: every value of a spec, and why it is what it is; or what a component does and takes."""
+"""`nnctl explain`: every value of a spec, and why it is what it is; or what a component or a key does and takes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from nnctl.spec.catalogue import Entry, FieldEntry
+    from nnctl.spec.catalogue import Entry, FieldEntry, KeyEntry
 
 
 def explain(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="A spec (a YAML file, a run, or - for stdin); or a component such as lstm, or layer.lstm.",
+            help="A spec (a YAML file, a run, or - for stdin); a component, as lstm or layer.lstm; a key, as watch.",
             metavar="SPEC|COMPONENT",
             show_default=False,
         ),
@@ -33,10 +33,12 @@ def explain(
         bool, typer.Option("--list", help="The components of a kind, as in --list layer; without one, the kinds.")
     ] = False,
 ) -> None:
-    """Explain every value of a spec, or any component.
+    """Explain every value of a spec, or any component or key.
 
     Of a value: where it came from and what it means. Of a component: its
-    formula, its fields with their defaults, an example.
+    formula, its fields with their defaults, an example. Of a key, which may be
+    the end of a path as schedule.epochs or dense.units: where it stands, what it
+    takes, what it is if absent.
     Text and tables on a terminal, one JSON object a line in a pipe.
     """
     from nnctl.errors import UsageError
@@ -47,7 +49,9 @@ def explain(
         _list(what)
         return
     if what is None:
-        raise UsageError("give a spec or a component, as in: nnctl explain lstm\n  --list has the kinds of components")
+        raise UsageError(
+            "give a spec, a component or a key, as in: nnctl explain lstm\n  --list has kinds of components"
+        )
     from nnctl.training.specs import names_spec
 
     if names_spec(what):
@@ -55,10 +59,10 @@ def explain(
         return
     from nnctl.spec import catalogue
 
-    found = catalogue.find(what)
+    found = catalogue.explained(what)
     if set_ or under:
-        raise UsageError(f"--set and --under are for specs, and {what!r} is a component")
-    _components(found)
+        raise UsageError(f"--set and --under are for specs, and {what!r} is none")
+    _entries(found)
 
 
 def _spec(spec: Path, overrides: list[str], under: str) -> None:
@@ -92,7 +96,7 @@ def _list(kind: str | None) -> None:
     print_rows([{"name": name, "about": summary(cls), "formula": cls.formula} for name, cls in named.items()])
 
 
-def _components(entries: Sequence[Entry]) -> None:
+def _entries(entries: Sequence[Entry | KeyEntry]) -> None:
     import sys
     from dataclasses import asdict
 
@@ -106,6 +110,8 @@ def _components(entries: Sequence[Entry]) -> None:
     from rich.text import Text
 
     from nnctl.screen.console import Console, columns_of
+    from nnctl.spec.catalogue import KeyEntry
+    from nnctl.spec.messages.wording import listing
 
     console = Console(sys.stdout, columns_of(sys.stdout))
 
@@ -114,6 +120,16 @@ def _components(entries: Sequence[Entry]) -> None:
         console.print(Padding(Text.assemble(*parts), (0, 0, 0, indent), expand=False))
 
     for entry in entries:
+        if isinstance(entry, KeyEntry):
+            under = f", under {entry.under.rpartition('.')[0]}" if "." in entry.under else ""
+            show(0, (entry.name, "bold"), f"  key{under}{f' of {listing(entry.of)}' if entry.of else ''}")
+            show(2, f"{entry.name}: {_values(entry)}")
+            show(2, entry.about)
+            for kind in entry.holds:
+                show(2, (f"nnctl explain --list {kind}", "cyan"))
+            _fields(entry.fields, show)
+            console.print()
+            continue
         show(0, (entry.name, "bold"), f"  {entry.kind}, under {entry.under}")
         for paragraph in entry.about.split("\n\n"):
             show(2, " ".join(paragraph.split()))
@@ -121,16 +137,20 @@ def _components(entries: Sequence[Entry]) -> None:
         if entry.formula:
             show(2, (entry.formula, "cyan"))
             console.print()
-        for field in entry.fields:
-            show(2, (field.name, "bold"), f": {_values(field)}")
-            show(6, field.about)
+        _fields(entry.fields, show)
         if entry.fields:
             console.print()
         show(2, "example  ", (entry.example, "green"))
         console.print()
 
 
-def _values(field: FieldEntry) -> str:
+def _fields(fields: Sequence[FieldEntry], show: Callable[..., None]) -> None:
+    for field in fields:
+        show(2, (field.name, "bold"), f": {_values(field)}")
+        show(6, field.about)
+
+
+def _values(field: FieldEntry | KeyEntry) -> str:
     """The values that a field accepts, and the one that it has if absent."""
     from nnctl.spec.dump import dump_value
     from nnctl.spec.messages.wording import listing

@@ -38,6 +38,14 @@ def export(
             help="Of .safetensors: whose names, shapes and order the weights have; ours if absent.",
         ),
     ] = None,
+    encoded: Annotated[
+        bool | None,
+        typer.Option(
+            "--encoded",
+            help="Of .onnx and .py: the net alone, which takes the numbers that training made of a table's columns.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file.")] = False,
 ) -> None:
     """Export a trained net to a file that other tools read.
@@ -54,7 +62,9 @@ def export(
     from nnctl.exchange.export import export as write
     from nnctl.exchange.formats import Options
 
-    exported = write(run, out, Options(check=check, layout=layout), checkpoint=checkpoint, force=force)
+    exported = write(
+        run, out, Options(check=check, layout=layout, encoded=encoded or None), checkpoint=checkpoint, force=force
+    )
     for note in exported.notes:
         print(note, file=sys.stderr)
     print_rows(exported.rows)

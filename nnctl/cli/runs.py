@@ -65,8 +65,8 @@ def list_(
     the run ended with), a field of summary.json (best.epoch, parameters), a
     path of the spec (optimizer.type, layers.-1.units) or of origin.json
     (started). Trials of sweeps are left out below FOLDER, not where it is a
-    sweep's own. Folders that hold a spec.yaml and cannot be read are named on
-    stderr, and hide no other; where none can be read the exit code is 2.
+    sweep's own. Runs that cannot be read are named on stderr, and hide no
+    other; where none can be read the exit code is 2.
     """
     from nnctl.overview import listing
     from nnctl.overview.fields import USUAL

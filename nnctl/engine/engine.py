@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -49,10 +49,12 @@ class Steps:
         cost of the next one was not finite (its update did not happen).
     metrics: "cost" (the batch's mean), "weight" (its share in a mean of costs), the metrics'
         statistics and the step metrics; float64 arrays of shape (completed, …).
+    seconds: see `nnctl.backends.contract.Result`.
     """
 
     completed: int
     metrics: dict[str, NDArray[Any]]
+    seconds: float | None = None
 
 
 class Engine:
@@ -145,18 +147,29 @@ class Engine:
     # -- training ------------------------------------------------------------
 
     def train(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
-        """Run the steps of a chunk.
+        """Run the steps of a chunk; see `begin`."""
+        return self.begin(chunk, scheduled, first_step)()
+
+    def begin(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Callable[[], Steps]:
+        """Start the steps of a chunk; what is returned waits for them, and is to be called before anything else here.
 
         scheduled: per step values (steps,) of the optimizer's scheduled fields, e.g. "learning_rate".
         first_step: steps done before, from 0; it keys dropout and Adam's t.
         """
         if self._host is not None:
-            return self._train_on_host(self._host, chunk, scheduled, first_step)
-        result = self.start(chunk, scheduled, first_step).result()
-        return Steps(result.completed, {name: values.astype(np.float64) for name, values in result.outputs.items()})
+            steps = self._train_on_host(self._host, chunk, scheduled, first_step)
+            return lambda: steps
+        pending = self.start(chunk, scheduled, first_step)
+
+        def landed() -> Steps:
+            result = pending.result()
+            metrics = {name: values.astype(np.float64) for name, values in result.outputs.items()}
+            return Steps(result.completed, metrics, result.seconds)
+
+        return landed
 
     def start(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Pending:
-        """Start what `train` runs to its end, of an optimizer whose steps are the backend's."""
+        """Start what `begin` starts, of an optimizer whose steps are the backend's."""
         executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
         indices = chunk.indices if chunk.entries is None else chunk.entries

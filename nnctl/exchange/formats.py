@@ -22,10 +22,12 @@ class Options:
 
     check: whether what was exported is run on rows of the run's data, and held against the net's own answers.
     layout: the word for whose names, shapes and order weights have.
+    encoded: whether a net of tables or series takes the inputs that training made of these, in place of making them.
     """
 
     check: bool | None = None
     layout: str | None = None
+    encoded: bool | None = None
 
     def given(self) -> tuple[str, ...]:
         """Names of the options that were given."""

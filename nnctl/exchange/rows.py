@@ -1,21 +1,45 @@
-"""Rows of a run's data: those on which what was exported is held against the net, and what it reads of a table's."""
+"""Rows of a run's data: those on which what was exported is held against the net, raw and as they enter it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import load_dataset
+from nnctl.data.examples import UnfittedInputs
+from nnctl.data.paths import existing_file
+from nnctl.data.series.inputs import WindowInputs
+from nnctl.data.series.sequences import SequenceInputs
+from nnctl.data.source import Source
+from nnctl.data.sources.csv import Csv
+from nnctl.data.stored.arrays import Rows
+from nnctl.data.tables.cells import Table
+from nnctl.data.tables.encoding import TableInputs, encode
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.words import some
 from nnctl.errors import DataError, RunError
+from nnctl.exchange.raw import RawInputs, RawTable
 from nnctl.inference.opened import SavedRun
+from nnctl.inference.tables import table_reader
 
 
-def real_rows(saved: SavedRun, count: int) -> tuple[str, NDArray[Any]]:
-    """A split, of examples that were not trained on where there are any, and so many of its inputs, some repeated.
+@dataclass(frozen=True)
+class RealRows:
+    """Examples of a split, some repeated. inputs: as they enter the net, (n, …). raw: what these are made of, if asked.
+
+    It is the cells of a table's columns, or the numbers (n, steps, columns) of series.
+    """
+
+    split: str
+    inputs: NDArray[Any]
+    raw: Table | NDArray[np.float64] | None = None
+
+
+def real_rows(saved: SavedRun, count: int, raw: RawInputs | None = None) -> RealRows:
+    """So many examples of a split that was not trained on, where there is one. raw: what their inputs are made of.
 
     Raises RunError where the data is another, DataError where it is not there.
     """
@@ -28,8 +52,45 @@ def real_rows(saved: SavedRun, count: int) -> tuple[str, NDArray[Any]]:
     if data.fingerprint != saved.saved.progress["data"]:
         raise RunError(f"{path}: the data is not what this run was trained on\n  {without}")
     split = next(name for name in ("test", "validation", "train") if name in data.splits)
-    rows = np.asarray(data.splits[split].inputs[:count])
-    return split, np.resize(rows, (count, *rows.shape[1:]))
+    if raw is None:
+        rows = np.asarray(data.splits[split].inputs[:count])
+        return RealRows(split, np.resize(rows, (count, *rows.shape[1:])))
+    return _made(saved, raw, split, np.sort(data.places[split][:count]), count)
+
+
+def _made(saved: SavedRun, raw: RawInputs, split: str, places: NDArray[np.int64], count: int) -> RealRows:
+    """Inputs that are made of the rows at `places` as `predict` makes them, and these rows."""
+    fitted = saved.saved.progress["fitted"]
+    again = np.resize(np.arange(len(places)), count)
+    if isinstance(raw, RawTable):
+        columns = FittedColumns.of(fitted)
+        assert columns is not None, "the columns of a table are fitted"
+        table = _table(saved, places)
+        table = next(table.parts(len(places), list(columns.kinds))).take(again)
+        return RealRows(split, encode(table, columns.kinds, columns.fitted), table)
+    inputs = _unfitted(saved)
+    assert isinstance(inputs, WindowInputs | SequenceInputs)
+    inputs = inputs.of(places)
+    return RealRows(split, np.asarray(inputs.made_by(fitted)[:])[again], inputs.raw()[again])
+
+
+def _table(saved: SavedRun, places: NDArray[np.int64]) -> Table:
+    """Some rows of a run's table, its columns as they were read."""
+    source = saved.loaded.spec.data
+    if isinstance(source, Csv):
+        reader = table_reader(source, saved.saved.progress["fitted"])
+        assert reader is not None, "a run on a table has columns"
+        return reader.cells(existing_file(source.path, saved.loaded.folder)).take(places)
+    inputs = _unfitted(saved)
+    assert isinstance(inputs, TableInputs)
+    return inputs.of(places).table
+
+
+def _unfitted(saved: SavedRun) -> Rows | UnfittedInputs:
+    spec = saved.loaded.spec
+    assert isinstance(spec.data, Source)
+    seed = spec.seed if spec.data.seed is None else spec.data.seed
+    return spec.data.read(saved.loaded.folder, seed).inputs
 
 
 def columns_of(saved: SavedRun) -> tuple[str, ...]:

@@ -71,6 +71,12 @@ class TableReader:
         if before is not None:
             yield replace(before, last=True)
 
+    def cells(self, path: Path) -> Table:
+        """The columns of a file that the net reads, as the run names them. Raises DataError."""
+        with reading(path) as (file, name):
+            reader = reader_of(file, self.source.layout)
+            return self._table(reader, self._names(reader, name), {})
+
     def labelled(
         self, path: Path, targets: tuple[str, ...], more: Mapping[str, pa.DataType]
     ) -> tuple[NDArray[np.float32], Table, ErrorOf]:
@@ -81,11 +87,15 @@ class TableReader:
         with reading(path) as (file, name):
             reader = reader_of(file, self.source.layout)
             names = self._names(reader, name, tuple(dict.fromkeys((*targets, *more))))
-            types = self._types(names) | {names[column]: type_ for column, type_ in more.items()}
-            (table,) = pieces(reader, types, None)
-            matched = renamed(table, names, trimmed=isinstance(self.source, Csv))
+            matched = self._table(reader, names, more)
             inputs = encode(matched, self.columns.kinds, self.columns.fitted)
         return inputs, matched, partial(self._error, matched)
+
+    def _table(self, reader: Reader, names: Mapping[str, str], more: Mapping[str, pa.DataType]) -> Table:
+        """A file's columns under the run's names. more: types of some, in place of those that they have here."""
+        types = self._types(names) | {names[column]: type_ for column, type_ in more.items()}
+        (table,) = pieces(reader, types, None)
+        return renamed(table, names, trimmed=isinstance(self.source, Csv))
 
     def _names(self, reader: Reader, name: str, more: tuple[str, ...] = ()) -> dict[str, str]:
         """The file's column for each input, and for more than these, by the run's names. Raises DataError."""

@@ -10,7 +10,8 @@ from nnctl.reporting.formats import JsonLines
 from nnctl.reporting.sinks import FileSink, Sink
 from nnctl.runs.durable import GrowingFile
 from nnctl.runs.folder import RunFolder
-from nnctl.training.events import Event, Finished, Paused, Saving, Started, Watched
+from nnctl.training.events import Computing, Event, Finished, Paused, Saving, Started, Watched
+from nnctl.training.together import to_its_end
 
 
 class RunSink:
@@ -66,6 +67,13 @@ def follow(
     A sink whose reader has gone (BrokenPipeError) is left out from then on, and
     `reader_gone` is called; the others still get the event.
     """
+    return to_its_end(following(events, sinks, reader_gone=reader_gone))
+
+
+def following(
+    events: Iterable[Event], sinks: Sequence[Sink], *, reader_gone: Callable[[], None] | None = None
+) -> Generator[None, None, Finished | Paused | None]:
+    """Do `follow`, and give way while a chunk of steps is under way."""
     active = list(sinks)
     ended: Finished | Paused | None = None
     with ExitStack() as stack:
@@ -75,6 +83,9 @@ def follow(
             # Where a sink fails, the run lets go of its folder now, not when the garbage is collected.
             stack.enter_context(closing(events))
         for event in events:
+            if isinstance(event, Computing):
+                yield
+                continue
             for sink in tuple(active):
                 try:
                     sink.handle(event)

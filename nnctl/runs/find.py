@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from nnctl.errors import RunError
@@ -33,10 +34,10 @@ def find(path: Path) -> RunFolder:
     if newest is not None:
         return newest
     if path.is_dir():
-        entries = (entry for entry in path.iterdir() if entry.is_dir())
-        families = sorted(entry for entry in entries if is_sweep(entry) or latest(entry.name, path))
-        runs = "\n  did you mean one of " + ", ".join(map(str, families[:10])) + "?" if families else ""
-        raise RunError(f"{path}: not a run folder: it has no spec.yaml{runs}")
+        lacking = run.origin if run.spec.is_file() else run.spec
+        meant = runs_meant(path)
+        hint = f"\n  {meant}" if meant else ""
+        raise RunError(f"{path}: not a run folder: it has no {lacking.name}{hint}")
     if path.exists():
         raise RunError(f"{path}: is a file, and a run is a folder\n  {WHERE}")
     raise RunError(f"{path}: there is no such run\n  {WHERE}")
@@ -45,6 +46,23 @@ def find(path: Path) -> RunFolder:
 def is_run(path: Path) -> bool:
     """True where `find` has something to look at: a run folder, a folder of numbered runs, or a sweep's."""
     return RunFolder(path).exists() or is_sweep(path) or latest(path.name, path.parent) is not None
+
+
+def runs_meant(folder: Path) -> str:
+    """The hint at what `find` takes in a folder, or in those below; empty where there is none."""
+    below = _folders(folder)
+    runs = [path for path in below if is_run(path)] or [
+        path for each in below for path in _folders(each) if is_run(path)
+    ]
+    more = ", …" if len(runs) > 10 else ""
+    return f"did you mean one of {', '.join(map(str, runs[:10]))}{more}?" if runs else ""
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name; none where it may not be read."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _best(folder: Path) -> RunFolder:

@@ -111,8 +111,10 @@ class RunFolder:
         raise RunError(f"{self.path}: the run has no checkpoint '{chosen}'\n  {hint}")
 
     def exists(self) -> bool:
-        """True where a run has begun here."""
-        return self.spec.is_file()
+        """True where a run has begun here: a stranger's spec.yaml alone is none, what is left of a damaged one is."""
+        # In the order in which a run is begun.
+        others = (self.origin, self.summary, self.metrics, self.progress)
+        return self.spec.is_file() and any(map(os.path.lexists, others))
 
     @property
     def remedy(self) -> str:

@@ -1,22 +1,20 @@
-"""The catalogue: what each component says of itself, for `nnctl explain`."""
+"""The catalogue: what each component and each key of specs says of itself, for `nnctl explain`."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
-from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import Component, components, kinds, not_loaded, package_of, summary
 from nnctl.errors import UsageError
-from nnctl.spec.document import Spec
 from nnctl.spec.dump import default_data, to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.rewriting import component_of
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.spec.messages.wording import expected, kind_name
-from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, fields_of, own_first
+from nnctl.spec.places import Key, holders, keys, owner
+from nnctl.spec.schema.forms import Field, Record, alternatives, own_first
 
 
 @dataclass(frozen=True)
@@ -55,10 +53,48 @@ class Entry:
     package: str
 
 
+@dataclass(frozen=True)
+class KeyEntry:
+    """A key of the spec language in the catalogue.
+
+    under: its path, such as "schedule.epochs" or "layers.N.units". of: the components that have it, which take the
+    same values there; none where it is the spec's own. accepts, required, default, by_convention, about: see
+    `FieldEntry`. fields: the keys of a mapping that it may hold.
+    """
+
+    kind: str
+    name: str
+    under: str
+    of: tuple[str, ...]
+    accepts: str
+    required: bool
+    default: object
+    by_convention: dict[str, object]
+    about: str
+    holds: tuple[str, ...]
+    fields: tuple[FieldEntry, ...]
+
+
+TYPE = KeyEntry(
+    kind="key",
+    name="type",
+    under="",
+    of=(),
+    accepts="the name of a component",
+    required=True,
+    default=None,
+    by_convention={},
+    about="which component a mapping is; its other keys are those of the component",
+    holds=(),
+    fields=(),
+)
+"""The key that every component has, and no field."""
+
+
 def entry(kind: str, name: str) -> Entry:
     """The entry of a component that there is."""
     cls = components(kind)[name]
-    under, template = _places()[kind]
+    holder = holders()[kind]
     about = inspect.cleandoc(cls.__doc__ or "")
     return Entry(
         kind=kind,
@@ -66,8 +102,8 @@ def entry(kind: str, name: str) -> Entry:
         summary=summary(cls),
         about=about,
         formula=cls.formula,
-        under=under,
-        example=template.replace("…", example(cls)),
+        under=holder.path,
+        example=holder.lines[kind].replace("…", example(cls)),
         fields=tuple(_field(cls, field) for field in own_first(cls)),
         package=package_of(cls),
     )
@@ -76,6 +112,17 @@ def entry(kind: str, name: str) -> Entry:
 def example(cls: type[Component]) -> str:
     """A component as a spec names it: its own example, or else the shortest that says what it needs."""
     return cls.example or component_of(cls, None)
+
+
+def explained(words: str) -> list[Entry | KeyEntry]:
+    """All that goes by a name: components, then keys of specs. Raises UsageError where there is neither."""
+    found = find_keys(words)
+    try:
+        return [*find(words), *found]
+    except UsageError:
+        if found:
+            return list(found)
+        raise
 
 
 def find(words: str) -> list[Entry]:
@@ -92,13 +139,26 @@ def find(words: str) -> list[Entry]:
         return found
     if words in kinds():
         raise UsageError(f"{words!r} is a kind of component\n  nnctl explain --list {words} lists them")
-    every = {name for kind in kinds() for name in components(kind)}
+    every = {name for kind in kinds() for name in components(kind)} | {key.field.name for key in keys()}
     hint = did_you_mean(suggest(words, every)) or "nnctl explain --list has the kinds of components"
-    raise UsageError("\n  ".join([f"there is neither a spec nor a component {words!r}", hint, *not_loaded()]))
+    raise UsageError("\n  ".join([f"there is no spec, component or key of specs {words!r}", hint, *not_loaded()]))
+
+
+def find_keys(words: str) -> list[KeyEntry]:
+    """The keys of specs that go by a name, or by the end of a path as `watch.every` or `dense.units`."""
+    if words == TYPE.name:
+        return [TYPE]
+    head, _, name = words.rpartition(".")
+    alike: dict[tuple[str, str], list[Key]] = {}
+    for key in keys():
+        named = key.field.name == name and (not head or owner(key.cls) == head or f".{key.path}".endswith(f".{words}"))
+        if named:
+            alike.setdefault((key.path, repr(_field(key.cls, key.field))), []).append(key)
+    return [_key(several) for several in alike.values()]
 
 
 def names() -> Iterator[tuple[str, str]]:
-    """Every word that `find` takes with what it means: names, and `kind.name` where several kinds have a name."""
+    """Words that `explained` takes with their meaning: components, by `kind.name` where several have one, and keys."""
     owners: dict[str, list[str]] = {}
     for kind in kinds():
         for name in components(kind):
@@ -107,6 +167,8 @@ def names() -> Iterator[tuple[str, str]]:
         for kind in having:
             word = name if len(having) == 1 else f"{kind}.{name}"
             yield word, f"{kind_name(kind)}: {summary(components(kind)[name])}"
+    told = {key.field.name: key.field.description for key in reversed(keys())}
+    yield from ((name, f"key: {about}") for name, about in sorted(told.items()) if name not in owners)
 
 
 def known_kind(kind: str) -> str:
@@ -120,51 +182,31 @@ def known_kind(kind: str) -> str:
 
 def under(kind: str) -> str:
     """The path of the spec's key that holds components of a kind."""
-    return _places()[kind][0]
+    return holders()[kind].path
 
 
-def _field(cls: type[Component], field: Field) -> FieldEntry:
+def _key(alike: list[Key]) -> KeyEntry:
+    """The entry of a key that takes the same in several components."""
+    first = alike[0]
+    told = _field(first.cls, first.field)
+    inside = [form.cls for form in alternatives(first.field.form) if isinstance(form, Record)]
+    return KeyEntry(
+        kind="key",
+        name=told.name,
+        under=first.path,
+        of=tuple(name for key in alike if (name := owner(key.cls))),
+        accepts=told.accepts,
+        required=told.required,
+        default=told.default,
+        by_convention=told.by_convention,
+        about=told.about,
+        holds=tuple(first.lines),
+        fields=tuple(_field(cls, field) for cls in inside for field in own_first(cls)),
+    )
+
+
+def _field(cls: type, field: Field) -> FieldEntry:
     default = None if field.required else default_data(field)
-    by_convention = {name: to_data(value) for name, value in cls.by_convention.get(field.name, {}).items()}
+    rules = cls.by_convention.get(field.name, {}) if issubclass(cls, Component) else {}
+    by_convention = {name: to_data(value) for name, value in rules.items()}
     return FieldEntry(field.name, expected(field.form), field.required, default, by_convention, field.description)
-
-
-@cache
-def _places() -> dict[str, tuple[str, str]]:
-    """The nearest place of each kind in a spec: the path of its key, and the key's line with "…" for the component."""
-    places: dict[str, tuple[str, str]] = {}
-    queue: list[tuple[type, str]] = [(Spec, "")]
-    seen: set[type] = set()
-    for cls, path in queue:
-        if cls in seen:
-            continue
-        seen.add(cls)
-        for field in fields_of(cls).values():
-            inner = f"{path}.{field.name}" if path else field.name
-            # Of a mapping the words begin with what its keys are: "path: [values]".
-            key = field.description.partition(":")[0].upper()
-            for form, below, wrapped in _inside(field.form, inner, "…", key):
-                if isinstance(form, Record):
-                    # Pretraining is a training of its own: its schedule is the run's kind, in its second place.
-                    queue.extend([(form.cls, below)] if form.cls is not Pretraining else [])
-                    continue
-                places.setdefault(form.kind, (inner, f"{field.name}: {wrapped}"))
-                queue.extend((candidate, below) for candidate in form.candidates().values())
-    return places
-
-
-def _inside(form: Form, path: str, wrapped: str, key: str) -> Iterator[tuple[Record | Variant, str, str]]:
-    """The records and components that a form holds: each with its path, and its value around "…".
-
-    key: stands for the keys of a mapping.
-    """
-    match form:
-        case Record() | Variant():
-            yield form, path, wrapped
-        case ListOf(item):
-            yield from _inside(item, f"{path}.N", wrapped.replace("…", "[…]"), key)
-        case MapOf(_, value):
-            yield from _inside(value, f"{path}.{key}", wrapped.replace("…", f"{{{key}: …}}"), key)
-        case OneOf(forms):
-            for one in forms:
-                yield from _inside(one, path, wrapped, key)

@@ -2,6 +2,10 @@
 
 What is proposed for combination k depends on the seed, on k, and on the results of combinations before
 k − lag: those after it count as running, however far they are. So it does not depend on who was faster.
+
+Of what has diverged a sampler learns that nothing is worse: its values are the worst of all that it has been told
+by the time of a proposal, in each objective, and its excesses the worst of each constraint. Infinite ones would say
+the same, and be no numbers to fit a process to or to measure a volume by.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nnctl.components.base import Distribution
 from nnctl.components.distributions import Choice
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from optuna.distributions import BaseDistribution, CategoricalChoiceType
+    from optuna.study import Study as OptunaStudy
     from optuna.trial import Trial as OptunaTrial
 
 
@@ -44,14 +49,15 @@ class Proposal:
 class Reached:
     """The result of a combination, as a sampler learns from it.
 
-    values: of each objective, None where the combination failed or was pruned. excesses: of the constraints,
-    above 0 where one is not met. rungs: the value of the one objective at each rung.
+    status: finished where every objective has a value; diverged where it came to none by its own numbers.
+    values: of each objective, None unless it finished. excesses: of the constraints, above 0 where one is not met.
+    rungs: the value of the one objective at each rung.
     """
 
-    values: Sequence[float] | None
+    status: Literal["finished", "pruned", "diverged", "failed"]
+    values: Sequence[float] | None = None
     excesses: Sequence[float] = ()
     rungs: Mapping[int, float] = field(default_factory=dict)
-    pruned: bool = False
 
 
 class Learner:
@@ -64,15 +70,27 @@ class Learner:
 
         self._sampler, self._space, self._seed = sampler, space, seed
         ways = optuna.study.StudyDirection
-        directions = [ways.MAXIMIZE if higher else ways.MINIMIZE for higher in higher_is_better]
-        with quiet():
-            self._study = optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=0))
+        self._directions = [ways.MAXIMIZE if higher else ways.MINIMIZE for higher in higher_is_better]
+        self._worse = [min if higher else max for higher in higher_is_better]
+        self._study = self._new()
         self._numbers: dict[int, int] = {}
+        self._worst: list[float] = []  # value of each objective; empty before the first
+        self._most: list[float] = []  # excess of each constraint
+        self._diverged: list[int] = []  # numbers of Optuna's trials
+        self._entered = 0  # how many of these Optuna was told of
+        self._as_bad_as: tuple[list[float], list[float]] = [], []
+
+    def _new(self) -> OptunaStudy:
+        import optuna
+
+        with quiet():
+            return optuna.create_study(directions=self._directions, sampler=optuna.samplers.RandomSampler(seed=0))
 
     def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
         """Learn a result that was known before anything is proposed."""
         from optuna.trial import TrialState, create_trial
 
+        self._note(reached)
         made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
         with quiet():
             self._study.add_trial(
@@ -81,13 +99,14 @@ class Learner:
                     values=None if reached.values is None else list(reached.values),
                     params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
                     distributions={path: optuna_distribution(law) for path, law in made.items()},
-                    system_attrs={f"constraints:{index}": excess for index, excess in enumerate(reached.excesses)},
+                    system_attrs=_excesses(reached.excesses),
                 )
             )
 
     def propose(self, combination: int) -> Proposal:
         """The proposal for a combination, from the results told so far."""
         with quiet():
+            self._enter_diverged()
             self._study.sampler = self._sampler.optuna(
                 _seed_of(self._seed, combination), conditional=self._space.conditional
             )
@@ -130,19 +149,64 @@ class Learner:
         from optuna.trial import TrialState
 
         number = self._numbers[combination]
+        if reached.status == "diverged":
+            self._diverged.append(number)  # It counts as running until a value is known that it can be as bad as.
+            return
+        self._note(reached)
         with quiet():
-            if reached.values is None and not reached.pruned:
+            if reached.status == "failed":
                 self._study.tell(number, state=TrialState.FAIL)
                 return
             storage, identity = self._study._storage, self._study.get_trials(deepcopy=False)[number]._trial_id
             for rung, value in reached.rungs.items():
                 storage.set_trial_intermediate_value(identity, rung, value)
-            for index, excess in enumerate(reached.excesses):
-                storage.set_trial_system_attr(identity, f"constraints:{index}", excess)
+            for name, excess in _excesses(reached.excesses).items():
+                storage.set_trial_system_attr(identity, name, excess)
             if reached.values is None:
                 self._study.tell(number, state=TrialState.PRUNED)
             else:
                 self._study.tell(number, list(reached.values))
+
+    def _note(self, reached: Reached) -> None:
+        """Keep the worst that is known of each objective and constraint."""
+        if reached.values is not None:
+            before = self._worst or reached.values
+            self._worst = [worse(a, b) for worse, a, b in zip(self._worse, before, reached.values, strict=True)]
+        if reached.excesses:
+            self._most = list(map(max, self._most or reached.excesses, reached.excesses))
+
+    def _enter_diverged(self) -> None:
+        """Let what has diverged be as bad as the worst that is known by now."""
+        if not self._worst:
+            return
+        if self._entered and self._as_bad_as != (self._worst, self._most):
+            self._take_back()
+        trials = self._study.get_trials(deepcopy=False)
+        for number in self._diverged[self._entered :]:
+            for name, excess in _excesses(self._most).items():
+                self._study._storage.set_trial_system_attr(trials[number]._trial_id, name, excess)
+            self._study.tell(number, self._worst)
+        self._entered, self._as_bad_as = len(self._diverged), (self._worst, self._most)
+
+    def _take_back(self) -> None:
+        """Let Optuna forget what it was told of what has diverged: by a new study, for in one what is told stands."""
+        from optuna.trial import TrialState, create_trial
+
+        told, diverged = self._study.get_trials(deepcopy=False), set(self._diverged)
+        self._study, self._entered = self._new(), 0
+        for trial in told:
+            running = create_trial(
+                state=TrialState.RUNNING,
+                params=trial.params,
+                distributions=trial.distributions,
+                system_attrs=trial.system_attrs,
+            )
+            self._study.add_trial(running if trial.number in diverged else trial)
+
+
+def _excesses(excesses: Sequence[float]) -> dict[str, float]:
+    """The excesses of constraints in Optuna's words."""
+    return {f"constraints:{index}": excess for index, excess in enumerate(excesses)}
 
 
 def require_package(sampler: LearningSampler) -> None:

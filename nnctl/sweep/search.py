@@ -58,7 +58,7 @@ class Search:
             better = [objective.higher_is_better for objective in self._objectives]
             self._learner = Learner(study.sweep.sampler, study.space, study.spec.seed, better)
             for known in study.known["trials"] if study.known is not None else ():
-                self._learner.learn(known["chosen"], Reached(known["values"], known["excesses"]))
+                self._learner.learn(known["chosen"], Reached("finished", known["values"], known["excesses"]))
 
     def following(self) -> Trial | None:
         """The next trial that may be trained, as far as `watch` says; None where it depends on trials under way.
@@ -130,7 +130,10 @@ class Search:
         if standing.status == "pruned":
             known = rungs if standing.reached is None else {**rungs, standing.step: standing.reached}
             at_rungs = {rung: value for rung, value in known.items() if rung <= standing.step}
-            return Reached(None, standing.excesses, at_rungs, pruned=True)
+            return Reached("pruned", None, standing.excesses, at_rungs)
         if standing.means is None:
-            return Reached(None)
-        return Reached([standing.means[o.column] for o in self._objectives], standing.excesses, rungs)
+            # A run that ended with numbers that are none has diverged, too, whatever its cost of training.
+            bad = any(result.status in ("diverged", "finished") for result in results)
+            return Reached("diverged" if bad else "failed")
+        values = [standing.means[objective.column] for objective in self._objectives]
+        return Reached("finished", values, standing.excesses, rungs)

@@ -1,6 +1,6 @@
 """Events of a training run: frozen reports, from which sinks make lines.
 
-A run yields `Started`, then `Pretrained` where the spec asks for it, then `Progress` and
+A run yields `Started`, then `Pretrained` where the spec asks for it, then `Computing`, `Progress` and
 `Evaluated` in turn with `Saving` and `Saved` between them, then perhaps `Stopped`,
 `Tested` where there is a test split, and `Finished`; or, where it is to pause, `Paused` as the last.
 Where the layers are watched, `Watched` comes before the first step, and before an `Evaluated`.
@@ -68,6 +68,14 @@ class Pretrained:
     epochs: int
     reconstruction_error: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class Computing:
+    """A chunk of steps is under way, and the run waits for it as soon as it is asked to go on.
+
+    Who drives several runs lets others begin theirs meanwhile; no sink is told.
+    """
 
 
 @dataclass(frozen=True)
@@ -146,5 +154,16 @@ class Finished:
 
 
 Event: TypeAlias = (
-    Started | Pretrained | Progress | Watched | Evaluated | Saving | Saved | Stopped | Paused | Tested | Finished
+    Started
+    | Pretrained
+    | Computing
+    | Progress
+    | Watched
+    | Evaluated
+    | Saving
+    | Saved
+    | Stopped
+    | Paused
+    | Tested
+    | Finished
 )

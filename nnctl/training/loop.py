@@ -31,6 +31,7 @@ from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
 from nnctl.training.events import (
     NO_ROWS,
+    Computing,
     Evaluated,
     Event,
     Finished,
@@ -216,7 +217,7 @@ class Loop:
                     return
             due = self.timetable.next_evaluation(self.step)
             # A pause is asked about at the end of every epoch.
-            self._train_chunk(self.timetable.steps_per_epoch if pause is not None else self._most)
+            yield from self._train_chunk(self.timetable.steps_per_epoch if pause is not None else self._most)
             yield self._progress()
             if self.step == due:
                 yield from self._evaluate()
@@ -234,7 +235,7 @@ class Loop:
             yield Tested(tested)
         yield Finished(self._summary(weights, tested))
 
-    def _train_chunk(self, most: int) -> None:
+    def _train_chunk(self, most: int) -> Iterator[Event]:
         train, epoch = self.engine.feed["train"], self.timetable.epoch_of(self.step)
         _, first, _ = self.timetable.chunk(self.step, 1)
         most = min(most, self._most, train.within(first) // self.timetable.batch)
@@ -245,8 +246,16 @@ class Loop:
         if first == 0 and self.spec.data.contiguous:
             self.engine.reset_states()
         before = self._clock()
-        steps = self.engine.train(chunk, scheduled, self.step)
-        spent = self._clock() - before
+        landed = self.engine.begin(chunk, scheduled, self.step)
+        begun = self._clock()
+        try:
+            yield Computing()
+        finally:
+            # Whoever ends the run here waits, too: steps change arrays as long as they run.
+            back = self._clock()
+            steps = landed()
+        # What others did meanwhile makes no step longer.
+        spent = begun - before + self._clock() - back if steps.seconds is None else steps.seconds
         if steps.completed:
             self._measures.add(steps.metrics, chunk.batch)
         self.step += steps.completed

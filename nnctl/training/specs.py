@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from nnctl.runs.find import find, is_run
+from nnctl.errors import Diagnostic, SpecError
+from nnctl.runs.find import find, is_run, runs_meant
 from nnctl.runs.folder import RunFolder
 from nnctl.spec.load import Loaded, load_source, load_spec
 from nnctl.spec.yaml.source_text import MAX_BYTES, SourceText, decode
@@ -25,11 +26,13 @@ def open_spec(given: Path, overrides: Iterable[str] = ()) -> Loaded:
     """
     if given == STDIN:
         return load_source(decode(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>"), Path(), "stdin", overrides)
-    # That a folder without a run is no spec is told by what reads specs.
     if given.is_dir() and is_run(given):
         folder = find(given)
         source = SourceText(folder.read_spec(), str(folder.spec))
         return load_source(source, Path(folder.read_origin()["folder"]), folder.path.name, overrides)
+    # Of a folder with specs in it, what reads specs names them.
+    if given.is_dir() and not any(given.glob("*.y*ml")) and (meant := runs_meant(given)):
+        raise SpecError([Diagnostic(f"{given} is a folder", expected="a YAML file or a run", hint=meant)])
     folder = RunFolder(given.parent)
     if given.name == folder.spec.name and folder.origin.is_file():
         # Perhaps edited, to train anew: a spec like any but for where its paths begin.

@@ -44,8 +44,16 @@ def test_a_component_is_one_object_in_a_pipe(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_name_of_two_kinds_shows_both(capsys: pytest.CaptureFixture[str]) -> None:
-    assert [row["kind"] for row in rows(capsys, "step")] == ["activation", "schedule"]
+    assert [row["kind"] for row in rows(capsys, "step")] == ["activation", "schedule", "key", "key"]
     assert [row["kind"] for row in rows(capsys, "activation.step")] == ["activation"]
+
+
+def test_a_key_of_specs_is_explained_too(capsys: pytest.CaptureFixture[str]) -> None:
+    (watch,) = rows(capsys, "watch")
+    assert (watch["kind"], watch["under"], watch["accepts"]) == ("key", "watch", "'layers', a mapping or null")
+    # A component of that name first.
+    assert [row["kind"] for row in rows(capsys, "activation")] == ["layer", "key", "key", "key"]
+    assert [row["holds"] for row in rows(capsys, "optimizer")] == [["optimizer"]]
 
 
 class Terminal(io.StringIO):
@@ -79,7 +87,7 @@ def test_the_kinds_and_their_components_are_listed(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "give a spec or a component"),
+        ((), "give a spec, a component or a key"),
         (("lsmt",), "did you mean 'lstm'?"),
         (("--list", "layers"), "did you mean 'layer'?"),
         (("--list", "flatten"), "there is no kind of component 'flatten'"),

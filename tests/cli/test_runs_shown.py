@@ -107,21 +107,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_damaged_and_foreign_folders_are_named_and_hide_no_other(
+def test_damaged_runs_are_named_foreign_specs_passed_over_and_both_hide_no_other(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     for name in ("damaged", "foreign", "\x1b[31mred"):
         (folder / "runs" / name).mkdir()
         (folder / "runs" / name / "spec.yaml").write_text("layers: []\n")
-    (folder / "runs" / "damaged" / "origin.json").write_text("{")
+        (folder / "runs" / name / "origin.json").write_text("{")
+    (folder / "runs" / "foreign" / "origin.json").unlink()
     assert main(["runs", "--sort", "optimizer.learning_rate", "--reverse", "--format", "csv"]) == 0
     out, err = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["run"] for row in rows] == ["runs/n/002", "runs/n/001"]
     assert [row["optimizer.learning_rate"] for row in rows] == ["0.5", "0.1"]
     assert "runs/damaged/origin.json: is damaged" in err
-    assert "runs/foreign" in err
+    assert "runs/foreign" not in err
     assert "runs/\\x1b[31mred/origin.json" in err
     assert main(["runs", "runs/damaged"]) == 2
     assert main(["runs", "--where", "cots=mse"]) == 2

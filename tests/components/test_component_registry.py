@@ -47,6 +47,12 @@ def test_every_field_is_described(component: type[Component]) -> None:
         assert isinstance(get_args(hint)[-1], str), field.name
 
 
+@pytest.mark.parametrize("component", [p for p in EACH if p.values[0].kind == "column" and p.values[0].used])
+def test_a_column_says_its_encoding(component: type[Component]) -> None:
+    """Exported files follow it; a kind for which there are no words says so, and returns None."""
+    assert "encoding" in vars(component), "exported files need Column.encoding"
+
+
 @pytest.mark.parametrize("component", EACH)
 def test_conventions_fill_fields_that_are_empty(component: type[Component]) -> None:
     defaults = {f.name: f.default for f in fields(component)}  # type: ignore[arg-type]

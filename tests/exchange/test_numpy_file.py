@@ -22,9 +22,12 @@ from nnctl.exchange.numpy_file import format as numpy_format
 from nnctl.exchange.numpy_file import functions
 from nnctl.exchange.numpy_file.writing import write_net
 from nnctl.graph.network import Network
+from nnctl.inference.opened import read_run
 from nnctl.spec.dump import dump_data
 from nnctl.spec.load import load_text
+from tests.exchange.columns import rows_of, table_run
 
+ROOT = Path(__file__).parents[2]
 IMAGE, SEQUENCE = (5, 6, 4), (4, 3)
 NETS: list[tuple[list[Any], tuple[int, ...]]] = [
     ([{"type": "conv2d", "filters": 4, "kernel": [3, 2], "stride": [2, 1], "padding": 1, "groups": 2}], IMAGE),
@@ -124,7 +127,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_a_program_without_nnctl(run: Path, tmp_path: Path) -> None:
-    exported = export(run, tmp_path / "net.py", Options())
+    exported = export(run, tmp_path / "net.py", Options(encoded=True))
     assert exported.rows[0]["largest_difference"] < 1e-6
     rows = np.random.default_rng(0).normal(size=(5, 2))
     np.save(tmp_path / "rows.npy", rows)
@@ -151,3 +154,69 @@ def test_where_it_is_off_there_is_no_file(run: Path, tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
     export(run, tmp_path / "net.py", Options(check=False))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.npz", "net.py"]
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run on every kind of column, and its net's file as a module."""
+    folder = tmp_path_factory.mktemp("columns")
+    run = table_run(folder)
+    assert export(run, folder / "net.py", Options()).rows[0]["largest_difference"] == 0
+    return run, module_of(folder / "net.py")
+
+
+def module_of(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {"__file__": str(file), "__name__": "net"}
+    exec(compile(file.read_text(encoding="utf-8"), "net.py", "exec"), found)
+    return found
+
+
+def test_columns_as_they_are_give_what_predict_gives(columns: tuple[Path, dict[str, Any]]) -> None:
+    run, net = columns
+    for count in (1, 7, 64):
+        rows = rows_of(count, seed=count)
+        rows["country"][0], rows["plan"][0], rows["door"][0] = "XX", "none", "99"
+        own = nnctl.load_run(run).predict(rows)
+        by_row = [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
+        np.testing.assert_allclose(net["outputs"](rows), own, rtol=1e-5)
+        np.testing.assert_allclose(net["outputs"](by_row), own, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [("size", None, "row 1 .*'size' lacks a number"), ("size", 1e39, "too large"), ("floor", "17", "'floor' lacks"),
+     ("country", None, "'country' lacks"), ("door", "", "'door' lacks"), ("signed", "", "'signed' lacks a date")],
+)  # fmt: skip
+def test_what_predict_refuses_it_refuses(
+    columns: tuple[Path, dict[str, Any]], column: str, cell: Any, message: str
+) -> None:
+    rows = rows_of(3)
+    rows[column][1] = cell
+    with pytest.raises(ValueError, match=message):
+        columns[1]["outputs"](rows)
+
+
+def test_it_reads_a_table(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "net.py", Options())
+    (tmp_path / "rows.csv").write_text("b,a\n 3,1.5\n4,2\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-s", str(tmp_path / "net.py"), str(tmp_path / "rows.csv")],
+        capture_output=True, text=True, check=True, encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    opened = nnctl.load_run(run)
+    assert opened.classes is not None
+    answers = opened.predict({"a": [1.5, 2.0], "b": [3.0, 4.0]}).argmax(axis=1)
+    assert done.stdout.splitlines() == [opened.classes[i] for i in answers]
+
+
+@pytest.mark.parametrize("spec", ["energy", "gestures"])
+def test_steps_in_their_own_units(spec: str, tmp_path: Path) -> None:
+    overrides = {"schedule.epochs": 1, "backend": "numpy"}
+    list(nnctl.train(ROOT / f"specs/{spec}.yaml", out=tmp_path / "run", **overrides))
+    assert export(tmp_path / "run", tmp_path / "net.py", Options()).rows[0]["largest_difference"] < 1e-3
+    net = module_of(tmp_path / "net.py")
+    steps = np.ones((2, read_run(tmp_path / "run").signature.input_shape[0], 2))
+    assert np.isfinite(net["outputs"](steps)).all()
+    steps[1, 1] = np.nan
+    with pytest.raises(ValueError, match="row 1"):
+        net["outputs"](steps)

@@ -33,13 +33,14 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three runs, one of them cut off, and what is none."""
+    """Three runs, one of them cut off, and what is left of one."""
     path = tmp_path_factory.mktemp("runs")
     for name, settings in SETTINGS.items():
         follow(train(load_text(SPEC, "n.yaml", settings, path), out=path / name), [RunSink()])
     (path / "c" / "summary.json").unlink()
     (path / "d").mkdir()
     (path / "d" / "spec.yaml").write_text("layers: []")
+    (path / "d" / "metrics.jsonl").touch()
     return path
 
 

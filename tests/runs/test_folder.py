@@ -57,6 +57,7 @@ def test_the_thousandth_run_is_still_the_latest() -> None:
     for number in ("998", "999", "1000"):
         path = Path("runs/xor") / number
         path.mkdir(parents=True)
+        (path / "origin.json").touch()
         (path / "spec.yaml").touch()
     assert latest("xor") == RunFolder(Path("runs/xor/1000"))
     assert begin("xor").path.name == "1001"
@@ -190,6 +191,11 @@ def test_no_such_run() -> None:
     Path("plain").mkdir()
     with pytest.raises(RunError, match=r"not a run folder: it has no spec.yaml$"):
         find(Path("plain"))
+    Path("plain/spec.yaml").write_text("a stranger's")
+    with pytest.raises(RunError, match=r"not a run folder: it has no origin.json$"):
+        find(Path("plain"))
+    with pytest.raises(RunError, match="plain: is in the way: it is not empty and not a run"), claim(Path("plain")):
+        pass
     begin("xor")
     with pytest.raises(RunError, match=r"runs: not a run folder: .*\n  did you mean one of runs/xor\?"):
         find(Path("runs"))

@@ -92,13 +92,20 @@ def test_trials_of_sweeps_are_left_out_where_that_is_asked_for(tmp_path: Path) -
     (tmp_path / "x" / "sweep-1" / "sweep.json").write_text("{}")
     (tmp_path / "x" / "notes").mkdir()
     (tmp_path / "x" / "notes" / "spec.yaml").write_text("a stranger's")
+    run_at(tmp_path / "x" / "notes" / "runs")
+    (tmp_path / "x" / "rest").mkdir()
+    for name in ("spec.yaml", "metrics.jsonl"):
+        (tmp_path / "x" / "rest" / name).touch()
     left_out: list[Path] = []
     found = list(outlines(tmp_path, left_out))
-    assert [each.name for each in found if isinstance(each, Outline)] == [str(tmp_path / "x" / "001")]
+    assert [each.name for each in found if isinstance(each, Outline)] == [
+        str(tmp_path / "x" / "001"),
+        str(tmp_path / "x" / "notes" / "runs"),
+    ]
     assert [isinstance(each[1], RunError) for each in found if not isinstance(each, Outline)] == [True]
     assert left_out == [tmp_path / "x" / "sweep-1"]
     everything = [each.name for each in outlines(tmp_path) if isinstance(each, Outline)]
-    assert everything == [str(tmp_path / "x" / "001"), str(tmp_path / "x" / "sweep-1" / "0000")]
+    assert everything == [str(tmp_path / "x" / name) for name in ("001", "notes/runs", "sweep-1/0000")]
     of_the_sweep = list(outlines(tmp_path / "x" / "sweep-1", []))
     assert len(of_the_sweep) == 1
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from nnctl.components.registry import components, kinds
 from nnctl.errors import UsageError
-from nnctl.spec.catalogue import entry, example, find, known_kind, names
+from nnctl.spec.catalogue import Entry, KeyEntry, entry, example, explained, find, find_keys, known_kind, names
 from nnctl.spec.load import load_text
 from nnctl.spec.schema.forms import fields_of
+from nnctl.spec.schema.json_schema import json_schema
 
 SPEC = """\
 data: {type: digits, validation: 100}
@@ -83,12 +86,12 @@ def test_a_name_of_two_kinds_has_two_entries_and_one_with_its_kind() -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("lsmt", r"neither a spec nor a component 'lsmt'\n  did you mean 'lstm'\?"),
+        ("lsmt", r"no spec, component or key of specs 'lsmt'\n  did you mean 'lstm'\?"),
         ("Linear", r"did you mean 'linear'\?"),
         ("layer.relu", r"there is no layer 'relu'"),
         ("schedule.stp", r"did you mean 'schedule.step'\?"),
         ("layer", r"'layer' is a kind of component\n  nnctl explain --list layer lists them"),
-        ("", "neither a spec nor a component ''"),
+        ("", "no spec, component or key of specs ''"),
     ],
 )
 def test_what_is_not_there_is_asked_back(word: str, message: str) -> None:
@@ -102,14 +105,53 @@ def test_a_kind_is_known_in_the_plural_too() -> None:
         known_kind("layers")
 
 
-def test_every_word_finds_one_entry() -> None:
+def test_every_word_finds_what_it_is_said_to_be() -> None:
     for word, about in names():
-        (found,) = find(word)
-        assert about.endswith(found.summary)
+        found, *others = explained(word)
+        assert about.endswith(found.summary if isinstance(found, Entry) else found.about)
+        assert all(isinstance(other, KeyEntry) for other in others), word
     words = [word for word, _ in names()]
-    assert "schedule.step" in words
-    assert "lstm" in words
+    assert len(words) == len(set(words))
+    assert {"schedule.step", "lstm", "watch", "early_stopping"} <= set(words)
     assert "step" not in words
+
+
+def properties(schema: object) -> Iterator[str]:
+    """The keys of every mapping of a JSON Schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for part in schema.values():
+            yield from properties(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from properties(part)
+
+
+def test_every_key_of_the_schema_is_explained() -> None:
+    names = set(properties(json_schema()))
+    assert len(names) > 250
+    for name in names:
+        found = find_keys(name)
+        assert found, name
+        assert all(each.name == name and each.accepts and each.about for each in found), name
+
+
+def test_a_key_is_found_by_the_end_of_its_path_or_by_what_has_it() -> None:
+    assert [key.under for key in find_keys("schedule.epochs")] == ["schedule.epochs"]
+    assert {key.under for key in find_keys("epochs")} == {"schedule.epochs", "pretraining.epochs"}
+    (units,) = find_keys("dense.units")
+    assert (units.under, units.of, units.required) == ("layers.N.units", ("dense",), True)
+    (watch,) = find_keys("watch")
+    assert [field.name for field in watch.fields] == ["examples", "every"]
+    (slope,) = find_keys("leaky_relu.slope")
+    assert slope.by_convention == {"torch": 0.01, "keras": 0.3}
+    assert find_keys("watch.epochs") == find_keys("") == []
+
+
+def test_keys_that_take_the_same_are_told_once() -> None:
+    of = [key.of for key in find_keys("units")]
+    assert any({"gru", "lstm", "rnn"} <= set(names) for names in of)
+    assert len({name for names in of for name in names}) == sum(map(len, of))
 
 
 def test_without_an_example_the_required_fields_are_left_open() -> None:

@@ -20,6 +20,7 @@ from nnctl.sweep.executors import carrying, remote
 from nnctl.sweep.executors.choice import open_executor
 from nnctl.sweep.executors.contract import Failed, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses
+from nnctl.sweep.executors.worker import train
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
@@ -171,7 +172,7 @@ def test_a_trial_that_cannot_be_carried_fails_for_now(url: str) -> None:
     with away(Address(url), new=True) as found:
         study = read_study(Path("net.yaml"), ["sweep.seeds=2"], found.folder, None, found)
         task = TrialTask(0, (), found.folder / "0000", address=Address("file:///nowhere/at/all"))
-        outcome = carrying.train_at(study.base, task, StopRequest())
+        outcome = train(study.base, task, StopRequest())
     assert isinstance(outcome, Failed)
     assert outcome.again
     assert outcome.message.startswith("file:///nowhere/at/all: cannot be written: there is no such place")
@@ -222,7 +223,7 @@ def trained(found: Away, on: str, *overrides: str) -> list[TrialResult]:
 def test_whoever_is_killed_the_results_come_from_the_store_the_same(bucket: str) -> None:
     distributed = pytest.importorskip("distributed")
     psutil = pytest.importorskip("psutil")
-    epochs = "schedule.epochs=2000"
+    epochs = "schedule.epochs=1500"
     here = read_study(Path("net.yaml"), ["sweep.seeds=2", epochs], Path("here"))
     alone = sorted(run(here, LocalProcesses(here.base, 2), StopRequest()), key=lambda result: result.trial.number)
     killed: list[str] = []
@@ -230,7 +231,7 @@ def test_whoever_is_killed_the_results_come_from_the_store_the_same(bucket: str)
 
     def kill(cluster: Any, place: Any) -> None:
         """Kill a worker, and with it what trains beneath it, once a trial that is not finished was carried."""
-        while not done.wait(0.02):
+        while not done.wait(0.1):
             begun = {name.partition("/")[0] for name in place.names() if "/0-" in name}
             if begun:
                 nanny = next(iter(cluster.workers.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,10 @@ class SoftmaxEngine(Engine):
         delta = a.copy()
         delta[np.arange(len(y)), y] -= 1
         return cost, float((a.argmax(1) == y).mean()), x.T @ delta / len(y)
+
+    def begin(self, *arguments: Any) -> Callable[[], Steps]:
+        steps = self.train(*arguments)
+        return lambda: steps
 
     def train(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
         self.calls.append(chunk.indices.shape)

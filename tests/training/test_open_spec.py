@@ -186,3 +186,14 @@ def test_stdin_is_read_no_further_than_a_spec_is_long(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless())))
     assert main(["inspect", "-"]) == 2
     assert "<stdin> is longer than" in capsys.readouterr().err
+
+
+def test_a_folder_of_runs_is_no_spec_and_the_runs_in_it_are_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run.parents[2])
+    for folder in ("runs", "."):
+        with pytest.raises(
+            SpecError, match=r"is a folder\n  expected a YAML file or a run\n  did you mean one of runs/net\?"
+        ):
+            open_spec(Path(folder))
+    with pytest.raises(SpecError, match=r"specs is a folder\n  expected a YAML file\n  in it: net.yaml"):
+        open_spec(Path("specs"))

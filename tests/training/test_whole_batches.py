@@ -32,13 +32,13 @@ def test_no_result_depends_on_the_epochs_of_a_chunk(
     options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    train = Engine.train
+    begin = Engine.begin
 
     def noted(self, chunk, scheduled, first_step):  # type: ignore[no-untyped-def]
         sizes.append(chunk.steps)
-        return train(self, chunk, scheduled, first_step)
+        return begin(self, chunk, scheduled, first_step)
 
-    monkeypatch.setattr(Engine, "train", noted)
+    monkeypatch.setattr(Engine, "begin", noted)
     spec = load_text(SPEC, overrides=options)
     for chunk in (1, 3, 50):
         follow(session.train(spec, out=tmp_path / str(chunk), chunk=chunk), [RunSink()])

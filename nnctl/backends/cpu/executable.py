@@ -100,8 +100,9 @@ class CompiledStep:
     def _tables_of(self, threads: int) -> list[ThreadTable]:
         if threads not in self._tables:
             made = [ThreadTable(number, threads, self._source, self._memory) for number in range(threads)]
-            for table in made:
-                table.build(self._source, self._functions, self._counters, self._clock)
+            for number, table in enumerate(made):
+                # The first thread's time alone: of two clocks in one array each would cut the other's stretches short.
+                table.build(self._source, self._functions, self._counters, self._clock if number == 0 else None)
             self._tables[threads] = made
         return self._tables[threads]
 
@@ -196,7 +197,8 @@ class ChunkInFlight:
             raise
         if self._raised is not None:
             raise self._raised
-        return Result(self._completed, {name: array[: self._completed] for name, array in self._outputs.items()})
+        outputs = {name: array[: self._completed] for name, array in self._outputs.items()}
+        return Result(self._completed, outputs, self._seconds)
 
     def _join(self) -> None:
         for thread in self._threads:

@@ -30,15 +30,17 @@ class StepsOnDevice:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
         if self.memory.make_room(steps):
             self.moved()
+        first = self.device.mark()
         self.memory.fill(feeds, steps)
         self.run(steps)
+        last = self.device.mark()
         self.in_flight = True
-        return ChunkInFlight(self)
+        return ChunkInFlight(self, first, last)
 
-    def land(self) -> Result:
-        """Wait for a chunk and read what it has made."""
+    def land(self, first: Any, last: Any) -> Result:
+        """Wait for a chunk between two marks and read what it has made."""
         try:
-            return Result(*self.memory.made())
+            return Result(*self.memory.made(), self.device.seconds(first, last))
         finally:
             self.in_flight = False
 
@@ -51,14 +53,14 @@ class StepsOnDevice:
 
 
 class ChunkInFlight:
-    """The `Pending` of this backend."""
+    """The `Pending` of this backend. first, last: marks before and behind its work."""
 
-    def __init__(self, executable: StepsOnDevice) -> None:
-        self._executable = executable
+    def __init__(self, executable: StepsOnDevice, first: Any, last: Any) -> None:
+        self._executable, self._first, self._last = executable, first, last
         self._result: Result | None = None
 
     def result(self) -> Result:
         """See `Pending`."""
         if self._result is None:
-            self._result = self._executable.land()
+            self._result = self._executable.land(self._first, self._last)
         return self._result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from nnctl.components.encodings import Encoding
 from nnctl.components.registry import Component
 
 
@@ -53,6 +54,13 @@ class Column(Component):
     def encode(self, cells: Any, fitted: Mapping[str, Any]) -> Any:
         """The inputs of any rows' cells, float32 (n, features). Raises DataError, naming line and column."""
         raise NotImplementedError
+
+    def encoding(self, fitted: Mapping[str, Any]) -> Encoding | None:
+        """The rule of `encode` as data, which exported files follow: of numbers as `amounts` gives them, or of texts.
+
+        None where it cannot be said so: files are then given the inputs as `encode` makes them.
+        """
+        return None
 
     def embedded(self, fitted: Mapping[str, Any]) -> tuple[tuple[str, ...], int] | None:
         """(names of the rows, length of a row) of the table of trained vectors that its one input is an index of.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from nnctl.components.base import Column
+from nnctl.components.encodings import Named
 from nnctl.components.fields import PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.words import cut, key
@@ -98,16 +99,7 @@ class Category(Column):
         import numpy as np
 
         codes, names = cells.codes()
-        special = self._special(fitted)
-        places = {category: index for index, category in enumerate(fitted["categories"])}
-        width = len(places) + len(special)
-        # Beyond the last place is nowhere: 0 in every input.
-        other = len(places) if "is another" in special else width
-        places |= dict.fromkeys(fitted["rare"], other)
-        unseen = other if self.unseen == "other" else -1
-        missing = -1
-        if self.missing == "category":
-            missing = width - 1 if "is missing" in special else width
+        places, unseen, missing, width = self._places(fitted)
         # The last of these is at −1, the code of a missing cell.
         columns = np.array([*(places.get(name, unseen) for name in names), missing], dtype=np.int64)[codes]
         if (columns < 0).any():
@@ -130,6 +122,16 @@ class Category(Column):
         encoded[np.arange(len(codes)), columns] = 1.0
         return encoded[:, :width]
 
+    def encoding(self, fitted: Mapping[str, Any]) -> Named:
+        """The same of a name; of an embedding, what has no vector is refused."""
+        places, unseen, missing, width = self._places(fitted)
+        known = {name: float(place) for name, place in places.items() if self.embedding is None or place < width}
+
+        def number(place: int) -> float | None:
+            return None if place < 0 or (self.embedding is not None and place >= width) else float(place)
+
+        return Named(known, number(unseen), number(missing), width if self.embedding is None else None)
+
     def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where all have one name."""
         return len(fitted["categories"]) + bool(fitted["rare"]) == 1 and self.missing != "category"
@@ -138,6 +140,20 @@ class Category(Column):
         """Nothing: raises DataError, for names are no numbers."""
         message = f"column {cut(cells.name)!r} is a category, and a number is needed"
         raise cells.error(0, message, "", f"under data.columns, say {key(cells.name)}: number")
+
+    def _places(self, fitted: Mapping[str, Any]) -> tuple[dict[str, int], int, int, int]:
+        """(the input of each name, of an unseen and of a missing one, −1 where it is refused; the number of inputs)."""
+        special = self._special(fitted)
+        places = {category: index for index, category in enumerate(fitted["categories"])}
+        width = len(places) + len(special)
+        # Beyond the last place is nowhere: 0 in every input.
+        other = len(places) if "is another" in special else width
+        places |= dict.fromkeys(fitted["rare"], other)
+        unseen = other if self.unseen == "other" else -1
+        missing = -1
+        if self.missing == "category":
+            missing = width - 1 if "is missing" in special else width
+        return places, unseen, missing, width
 
     def _special(self, fitted: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of the rows beside the categories: inputs that training rows have, vectors whether or not."""

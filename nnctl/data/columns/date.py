@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from nnctl.components.base import Column
+from nnctl.components.encodings import Dated, DatePart
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 
@@ -153,6 +154,19 @@ class Date(Column):
         if self.flag:
             columns.append(missing[:, None])
         return np.concatenate([np.zeros((len(dates), 0)), *columns], axis=1).astype(np.float32)
+
+    def encoding(self, fitted: Mapping[str, Any]) -> Dated:
+        """The same of an instant."""
+        parts = []
+        for part in fitted["parts"]:
+            if part in _PERIODS:
+                first, count = _PERIODS[part]
+                parts.append(DatePart(part, self.cyclic, (first, count)))
+            else:
+                shift, scale = fitted["scaling"][part]
+                parts.append(DatePart(part, "scaled", (shift, scale)))
+        fill = None if fitted["fill"] is None else int(_instant(fitted["fill"]).astype("int64"))
+        return Dated(tuple(parts), self.format, fill, self.flag)
 
     def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where all are one instant."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from annotated_types import MaxLen, MinLen
 
 from nnctl.components.base import Column
+from nnctl.components.encodings import Scaled
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem, register
 from nnctl.data.words import key
@@ -138,6 +139,10 @@ class Number(Column):
             index = int(np.argmax(~fits))
             raise cells.error(index, f"{values[index]:g} does not fit single precision", "a smaller magnitude")
         return np.stack([scaled, missing], axis=1).astype(np.float32)[:, : 2 if self.flag else 1]
+
+    def encoding(self, fitted: Mapping[str, Any]) -> Scaled:
+        """The same of a number."""
+        return Scaled(fitted["shift"], fitted["scale"], fitted["fill"], self.flag)
 
     def constant(self, fitted: Mapping[str, Any]) -> bool:
         """True where there is nothing to scale by."""

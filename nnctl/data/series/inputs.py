@@ -77,6 +77,10 @@ class WindowInputs:
         fitted = {"series": scaling, "inputs": list(self.inputs), "targets": list(self.outputs)}
         return FittedInputs(self.made_by(fitted), self.description, fitted)
 
+    def raw(self) -> NDArray[np.float64]:
+        """The windows in the columns' own units, (n, window, inputs)."""
+        return WindowRows(self.numbers.stacked(self.inputs), self.starts, self.window)[:]
+
     def made_by(self, fitted: Mapping[str, Any]) -> Rows:
         """The inputs, by what a `fit` gave. Raises DataError."""
         rows: Rows = WindowRows(self.numbers.encoded(self.inputs, fitted["series"]), self.starts, self.window)

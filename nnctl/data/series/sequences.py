@@ -51,6 +51,13 @@ class SequenceInputs:
         fitted = {"sequences": scaling, "inputs": list(self.inputs), "targets": list(self.outputs)}
         return FittedInputs(self.made_by(fitted), self.description, fitted)
 
+    def raw(self) -> NDArray[np.float64]:
+        """The sequences in the columns' own units, (n, length, inputs), NaN behind the end."""
+        timeline, steps = self.numbers.timeline, self.numbers.stacked(self.inputs)
+        filled = np.full((len(timeline.names), self.description.input_shape[0], steps.shape[1]), np.nan)
+        filled[places(timeline)] = steps
+        return filled[self.rows]
+
     def made_by(self, fitted: Mapping[str, Any]) -> NDArray[np.float32]:
         """The inputs, by what a `fit` gave. Raises DataError."""
         encoded = self.numbers.encoded(self.inputs, fitted["sequences"])

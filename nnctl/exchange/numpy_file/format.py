@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from nnctl.backends.registry import reference_name
 from nnctl.errors import ExchangeFailed
 from nnctl.exchange.formats import Exported, Options
+from nnctl.exchange.numpy_file.inputs import given_rows
 from nnctl.exchange.numpy_file.writing import write_net
+from nnctl.exchange.raw import raw_inputs
 from nnctl.exchange.rows import columns_of, real_rows, words_on_columns
 from nnctl.graph.network import Network
 from nnctl.inference.opened import SavedRun
@@ -24,7 +27,8 @@ ROWS = 64
 TOLERANCE = 1e-5
 """The largest difference of outputs, in units of the largest output."""
 _PROGRAM = (
-    "import sys; sys.path.insert(0, '.'); import net, numpy; numpy.save('y.npy', net.outputs(numpy.load('x.npy')))"
+    "import json, sys; sys.path.insert(0, '.'); import net, numpy; "
+    "x = json.load(open('x.json')) if sys.argv[1:] else numpy.load('x.npy'); numpy.save('y.npy', net.outputs(x))"
 )
 
 
@@ -32,19 +36,22 @@ class NumpyFile:
     """See `Format`."""
 
     words = "nets as programs that need NumPy alone"
-    options = ("check",)
+    options = ("check", "encoded")
 
     def export(self, saved: SavedRun, options: Options) -> Exported:
         """See `Format`. Raises ExchangeFailed where the program answers otherwise."""
         network = Network(saved.loaded.spec, saved.signature)
-        text = write_net(network, columns_of(saved)).encode()
+        raw = None if options.encoded else raw_inputs(saved)
+        text = write_net(network, raw, columns_of(saved) if raw is None else ()).encode()
         read = {v.name for v in network.unfused_prediction.inputs} & saved.saved.tensors.keys()
         arrays = _archive({name: array for name, array in saved.saved.tensors.items() if name in read})
         row: dict[str, Any] = {"lines": text.count(b"\n"), "arrays": len(read)}
         if options.check is not False:
-            split, rows = real_rows(saved, ROWS)
-            row |= {"split": split, **_compared(_run(text, arrays, rows), _own(saved, rows))}
-        return Exported(text, [row], words_on_columns(saved), beside={".npz": arrays})
+            rows = real_rows(saved, ROWS, raw)
+            given = rows.inputs if raw is None else given_rows(raw, rows.raw)
+            row |= {"split": rows.split, **_compared(_run(text, arrays, given), _own(saved, rows.inputs))}
+        notes = words_on_columns(saved) if raw is None else raw.remarks
+        return Exported(text, [row], notes, beside={".npz": arrays})
 
 
 def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:
@@ -57,15 +64,22 @@ def _own(saved: SavedRun, rows: NDArray[Any]) -> NDArray[Any]:
     return saved.start(reference_name()).engine.outputs(rows)
 
 
-def _run(text: bytes, arrays: bytes, rows: NDArray[Any]) -> NDArray[Any]:
-    """Outputs of the program for rows, run in a process of its own that finds NumPy and nothing of ours."""
+def _run(text: bytes, arrays: bytes, rows: NDArray[Any] | dict[str, Any]) -> NDArray[Any]:
+    """Outputs of the program for rows, run in a process of its own that finds NumPy and nothing of ours.
+
+    rows: an array, or columns by name.
+    """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "net.py").write_bytes(text)
         (place / "net.npz").write_bytes(arrays)
-        np.save(place / "x.npy", rows, allow_pickle=False)
+        if isinstance(rows, dict):
+            (place / "x.json").write_text(json.dumps(rows), encoding="utf-8")
+        else:
+            np.save(place / "x.npy", rows, allow_pickle=False)
+        named = ["columns"] if isinstance(rows, dict) else []
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _PROGRAM], cwd=place, capture_output=True, text=True, check=False
+            [sys.executable, "-I", "-c", _PROGRAM, *named], cwd=place, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise ExchangeFailed(f"the program does not run: {done.stderr.strip().rpartition(chr(10))[2]}")

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from nnctl.errors import UsageError
-from nnctl.exchange.numpy_file import functions
+from nnctl.exchange.numpy_file import columns, functions
 from nnctl.exchange.numpy_file.formulas import lines_of
+from nnctl.exchange.numpy_file.inputs import read_call, write_inputs
+from nnctl.exchange.raw import RawInputs, RawTable
 from nnctl.graph import interface
 from nnctl.graph.ir import Node, Value
 from nnctl.graph.network import Network
@@ -47,10 +49,11 @@ _CALLED = (
 """Ops that are functions of `functions`, called with the op's attributes."""
 
 
-def write_net(network: Network, columns: Sequence[str] = ()) -> str:
+def write_net(network: Network, raw: RawInputs | None = None, named: Sequence[str] = ()) -> str:
     """The text of a file for a net; it reads its arrays by their names here from an .npz beside it.
 
-    columns: names of the inputs, where they are numbers that are made of columns before they enter the net.
+    raw: what the file makes inputs of; None where it is given them as they enter the net. named: names of the inputs,
+    where they are numbers that are made of columns before they enter the net.
     Raises UsageError where a layer has an op for which there are no words, or keeps its state between calls.
     """
     if states := list(network.structure.recurrent_states):
@@ -73,32 +76,40 @@ def write_net(network: Network, columns: Sequence[str] = ()) -> str:
     shape, dtype = network.signature.input_shape, _DTYPES[network.signature.input_dtype]
     inputs = (
         "inputs x ({}), the numbers that training made of columns: COLUMNS"
-        if columns
+        if named
         else "raw inputs x ({}), as the data has them"
+        if raw is None
+        else "what `inputs` takes"
     )
     lines = [
+        *([] if raw is None else write_inputs(raw, shape)),
         "def outputs(x):",
         f'    """The net\'s outputs for {inputs.format(", ".join(map(str, ("n", *shape))))}."""',
-        f"    x = np.asarray(x, {dtype})",
+        f"    x = np.asarray({'x' if raw is None else 'inputs(x)'}, {dtype})",
         "    n = len(x)",
         *(f"    {line}".rstrip() for line in body),
         "",
         f"    return {output}",
     ]
-    head = _HEAD + _classes(network) + (f"COLUMNS = {list(columns)!r}\n" if columns else "")
-    return head + _functions("\n".join(lines)) + "\n".join(lines) + "\n" + _end(network)
+    reads = read_call(raw, "sys.argv[1]")
+    end = _end(network, reads)
+    functions_called = _functions("\n".join([*lines, end]))
+    more = {word: line if f"{word}." in functions_called else "" for word, line in _IMPORTS.items()}
+    head = _HEAD.format(given="table.csv" if isinstance(raw, RawTable) else "inputs.npy", **more)
+    head += _classes(network) + (f"COLUMNS = {list(named)!r}\n" if named else "")
+    return head + functions_called + "\n".join(lines) + "\n" + end
 
 
 _HEAD = '''"""A trained net in NumPy alone, its forward pass: written by `nnctl export`.
 
-    python THIS_FILE inputs.npy
+    python THIS_FILE {given}
 
 prints the answer to each example. Arrays of the net are in the .npz of the same name, by layer and name.
 """
 
-import math
+{csv}import math
 import sys
-from pathlib import Path
+{datetime}from pathlib import Path
 
 import numpy as np
 
@@ -106,13 +117,17 @@ W = dict(np.load(Path(__file__).with_suffix(".npz")))
 '''
 
 
+_IMPORTS = {"csv": "import csv\n", "datetime": "from datetime import UTC, datetime\n"}
+"""Lines of imports by the name whose members only some files call."""
+
+
 def _classes(network: Network) -> str:
     names = network.signature.classes
     return "" if names is None else f"CLASSES = {list(names)!r}\n"
 
 
-def _end(network: Network) -> str:
-    """Answers of the outputs, and what the file does as a program."""
+def _end(network: Network, reads: str) -> str:
+    """Answers of the outputs, and what the file does as a program. reads: what reads the file that it is given."""
     if network.signature.classes is None:
         answer = ""
     else:
@@ -132,7 +147,7 @@ def classify(x):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for row in {asked}(np.load(sys.argv[1])):
+    for row in {asked}({reads}):
         print(*np.ravel(row).tolist())
 """
 
@@ -153,7 +168,8 @@ class _Names:
 
     def __init__(self) -> None:
         self.known: dict[Value, str] = {}
-        self._taken = {"x", "n", "np", "math", "sys", "W", "CLASSES", "COLUMNS", "outputs", "classify", *dir(functions)}
+        self._taken = {"x", "n", "np", "math", "sys", "W", "CLASSES", "COLUMNS", "outputs", "classify", "inputs"}
+        self._taken |= {*dir(functions), *dir(columns)}
 
     def of(self, value: Value) -> str:
         """The name of a value; arrays of the net are read from W."""
@@ -207,7 +223,8 @@ def _shape(shape: Shape) -> str:
 
 def _functions(text: str) -> str:
     """The functions that a text calls, and those that they call, in the order of their module."""
-    known = {name: inspect.getsource(f) for name, f in vars(functions).items() if inspect.isfunction(f)}
+    members = {**vars(columns), **vars(functions)}
+    known = {name: inspect.getsource(f) for name, f in members.items() if inspect.isfunction(f)}
     needed: set[str] = set()
     looked = [text]
     while looked:

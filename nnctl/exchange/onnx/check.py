@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from nnctl.backends.registry import reference_name
 from nnctl.errors import ExchangeFailed
+from nnctl.exchange.onnx.columns import fed
 from nnctl.exchange.onnx.model import INPUT, NEW, PROBABILITIES, VALUES, Exportable, at_length, zero_states
-from nnctl.exchange.rows import real_rows
+from nnctl.exchange.raw import RawInputs
+from nnctl.exchange.rows import RealRows, real_rows
 from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.network import Network
@@ -61,24 +63,36 @@ def _apart(one: NDArray[Any], other: NDArray[Any]) -> float:
     return math.inf if math.isnan(found) else found
 
 
-def check(exportable: Exportable, saved: SavedRun) -> tuple[str, Comparison]:
+def check(exportable: Exportable, saved: SavedRun, raw: RawInputs | None) -> tuple[str, Comparison]:
     """Compare on rows of the run's data: the split they are of, and of the outputs the one that differs most.
+
+    raw: what the model makes its inputs of.
 
     Raises ExchangeFailed where one is off, RunError, and DataError where the data is not there.
     """
-    split, rows = real_rows(saved, max(BATCHES))
-    compared = compare(exportable, saved, rows)
+    rows = real_rows(saved, max(BATCHES), raw)
+    compared = compare(exportable, saved, rows.inputs, _fed(exportable, saved, raw, rows))
     for name, found in compared.items():
         if not (found.close or found.accounted_for):
             raise ExchangeFailed(
                 f"in onnxruntime the net answers otherwise: {name} by up to {found.difference:.3g}, where the largest "
                 f"is {found.scale:.3g}\n  allowed are {TOLERANCE:g} of it; no file was written"
             )
-    return split, max(compared.values(), key=lambda found: found.difference / max(found.scale, 1e-30))
+    return rows.split, max(compared.values(), key=lambda found: found.difference / max(found.scale, 1e-30))
 
 
-def compare(exportable: Exportable, saved: SavedRun, rows: NDArray[Any]) -> dict[str, Comparison]:
+def _fed(exportable: Exportable, saved: SavedRun, raw: RawInputs | None, rows: RealRows) -> dict[str, NDArray[Any]]:
+    if raw is None or exportable.entrance is None or rows.raw is None:
+        return {INPUT: _typed(rows.inputs, saved)}
+    return fed(raw, exportable.entrance, rows.raw)
+
+
+def compare(
+    exportable: Exportable, saved: SavedRun, rows: NDArray[Any], given: Mapping[str, NDArray[Any]]
+) -> dict[str, Comparison]:
     """Each output of the model on the first rows, in batches of several sizes, the last of all rows.
+
+    rows: as they enter the net. given: the same as the model takes them, by its inputs.
 
     Where the model takes sequences of any length, also on a batch of longer ones; where it takes states, also in a
     second call, which goes on from the first.
@@ -88,10 +102,12 @@ def compare(exportable: Exportable, saved: SavedRun, rows: NDArray[Any]) -> dict
     ours = _Ours(saved)
     compared = {name: Comparison() for name in outputs}
 
-    def hold(inputs: NDArray[Any], states: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """The net's own answers to a call, to which onnxruntime's have been compared."""
-        own = ours.answers(inputs, states)
-        answers = session.run(outputs, {INPUT: _typed(inputs, saved), **states})
+    def hold(
+        batch: int, states: Mapping[str, NDArray[Any]], of: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+    ) -> dict[str, NDArray[Any]]:
+        """The net's own answers to a call, to which onnxruntime's have been compared. of: what is made of the rows."""
+        own = ours.answers(of(rows[:batch]), states)
+        answers = session.run(outputs, {**{name: of(array[:batch]) for name, array in given.items()}, **states})
         for name, theirs in zip(outputs, answers, strict=True):
             if theirs.shape != own[name].shape:
                 raise ExchangeFailed(f"in onnxruntime {name} has shape {theirs.shape}, and here {own[name].shape}")
@@ -99,12 +115,12 @@ def compare(exportable: Exportable, saved: SavedRun, rows: NDArray[Any]) -> dict
         return own
 
     if exportable.steps:
-        hold(_longer(rows[: BATCHES[1]]), zero_states(exportable, BATCHES[1]))
+        hold(BATCHES[1], zero_states(exportable, BATCHES[1]), _longer)
     for batch in BATCHES:
         states = zero_states(exportable, batch)
-        own = hold(rows[:batch], states)
+        own = hold(batch, states)
         if states:
-            hold(rows[:batch], {name: own[name + NEW] for name in states})
+            hold(batch, {name: own[name + NEW] for name in states})
     if not all(found.close for found in compared.values()):
         double = ours.computed(rows, states, np.float64)
         for name, found in compared.items():
@@ -113,8 +129,8 @@ def compare(exportable: Exportable, saved: SavedRun, rows: NDArray[Any]) -> dict
 
 
 def _longer(rows: NDArray[Any]) -> NDArray[Any]:
-    """The sequences, and behind each a little of its beginning once more."""
-    return np.concatenate([rows, rows[:, :5]], axis=1)
+    """The sequences, and before each its first step a few times more: behind its end there may be none."""
+    return np.concatenate([rows[:, [0] * 5], rows], axis=1)
 
 
 def _typed(inputs: NDArray[Any], saved: SavedRun) -> NDArray[Any]:

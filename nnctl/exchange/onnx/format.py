@@ -14,7 +14,7 @@ class Onnx:
     """See `Format`."""
 
     words = "nets with their weights, for runtimes of ONNX"
-    options = ("check",)
+    options = ("check", "encoded")
 
     def export(self, saved: SavedRun, options: Options) -> Exported:
         """See `Format`. Raises ExchangeFailed where onnxruntime answers otherwise."""
@@ -30,10 +30,12 @@ class Onnx:
         from nnctl.exchange.onnx.check import check
         from nnctl.exchange.onnx.metadata import describe
         from nnctl.exchange.onnx.model import build_model
+        from nnctl.exchange.raw import raw_inputs
         from nnctl.exchange.rows import words_on_columns
 
-        made = build_model(saved.loaded.spec, saved.signature, saved.saved.tensors)
-        describe(made.model, saved)
+        raw = None if options.encoded else raw_inputs(saved)
+        made = build_model(saved.loaded.spec, saved.signature, saved.saved.tensors, raw)
+        describe(made, saved)
         onnx.checker.check_model(made.model, full_check=True)
         row: dict[str, Any] = {
             "opset": made.model.opset_import[0].version,
@@ -42,9 +44,12 @@ class Onnx:
             "outputs": _words(made.model.graph.output),
         }
         notes = [] if made.why_not is None else [f"sequences keep their length: {made.why_not}"]
-        notes += [f"{words}; the metadata `nnctl.fitted` say how" for words in words_on_columns(saved)]
+        if raw is None:
+            notes += [f"{words}; the metadata `nnctl.fitted` say how" for words in words_on_columns(saved)]
+        else:
+            notes += raw.remarks
         if checked:
-            split, found = check(made, saved)
+            split, found = check(made, saved, raw)
             row |= {"split": split, "largest_difference": found.difference, "largest_answer": found.scale}
             if not found.close:
                 notes.append(

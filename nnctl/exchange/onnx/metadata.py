@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nnctl
 from nnctl.data.tables.fitted import FittedColumns
+from nnctl.exchange.onnx.model import Exportable
 from nnctl.inference.opened import SavedRun
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
-
-def describe(model: ModelProto, saved: SavedRun) -> None:
+def describe(made: Exportable, saved: SavedRun) -> None:
     """Enter whose net it is: spec, version, epoch, names of classes, inputs and targets."""
     from onnx import helper
 
@@ -34,10 +32,12 @@ def describe(model: ModelProto, saved: SavedRun) -> None:
     if columns is not None:
         words["columns"] = list(columns.features)
         words["targets"] = list(columns.targets)
+    if made.entrance is not None:
+        words["inputs"] = {name: list(columns) for name, columns in made.entrance.columns.items()}
     if fitted := progress.get("fitted", {}):
         words["nnctl.fitted"] = fitted
     if signature.embedded:
         words["embedded"] = {column.name: list(column.rows) for column in signature.embedded}
     texts = {name: word if isinstance(word, str) else json.dumps(word) for name, word in words.items()}
-    helper.set_model_props(model, texts)
-    model.producer_name, model.producer_version = "nnctl", nnctl.__version__
+    helper.set_model_props(made.model, texts)
+    made.model.producer_name, made.model.producer_version = "nnctl", nnctl.__version__

@@ -17,10 +17,12 @@ import nnctl.exchange.onnx.sequences
 import nnctl.exchange.onnx.windows  # noqa: F401 — these three enter the emitters
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError, UsageError
+from nnctl.exchange.onnx.columns import ML, Entrance, enter, only_sound
 from nnctl.exchange.onnx.emitters import emit
 from nnctl.exchange.onnx.formulas import number
 from nnctl.exchange.onnx.lengths import OneLength, common, tried
 from nnctl.exchange.onnx.writer import Operand, Writer, live
+from nnctl.exchange.raw import RawInputs
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.network import Network
@@ -30,7 +32,7 @@ from nnctl.spec.document import Spec
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-OPSET, IR = 17, 8
+OPSET, ML_OPSET, IR = 17, 3, 8
 INPUT = "input"
 _MOST_BYTES = (1 << 31) - (1 << 20)
 """A file of protocol buffers has less than 2 GiB; a MiB is left for what is not weights."""
@@ -44,19 +46,27 @@ NEW = ".new"
 class Exportable:
     """A model. steps: whether it takes sequences of any length. why_not: where it reads sequences of one, the reason.
 
-    states: names of the recurrent states that it is given and gives.
+    states: names of the recurrent states that it is given and gives. entrance: of one that makes its inputs itself.
     """
 
     model: ModelProto
     steps: bool
     states: tuple[str, ...]
     why_not: str | None = None
+    entrance: Entrance | None = None
 
 
 def build_model(
-    spec: Spec, signature: DataSignature, tensors: Mapping[str, NDArray[Any]], *, any_length: bool = True
+    spec: Spec,
+    signature: DataSignature,
+    tensors: Mapping[str, NDArray[Any]],
+    raw: RawInputs | None = None,
+    *,
+    any_length: bool = True,
 ) -> Exportable:
     """The model of a trained net. tensors: parameters, states of layers and statistics by name.
+
+    raw: what inputs are made of in the model; None where they are given as they enter the net.
 
     Raises UsageError that names the layer which ONNX cannot say.
     """
@@ -64,10 +74,10 @@ def build_model(
     why_not = None
     if any_length and _time_axis(signature):
         try:
-            return _written(_of_any_length(spec, signature), network, tensors, None, steps=True)
+            return _written(_of_any_length(spec, signature), network, tensors, raw, None, steps=True)
         except OneLength as error:
             why_not = str(error)
-    return _written(network.unfused_prediction, network, tensors, why_not, steps=False)
+    return _written(network.unfused_prediction, network, tensors, raw, why_not, steps=False)
 
 
 def at_length(signature: DataSignature, steps: int) -> DataSignature:
@@ -92,13 +102,23 @@ def _of_any_length(spec: Spec, signature: DataSignature) -> Graph:
 
 
 def _written(
-    graph: Graph, network: Network, tensors: Mapping[str, NDArray[Any]], why_not: str | None, *, steps: bool
+    graph: Graph,
+    network: Network,
+    tensors: Mapping[str, NDArray[Any]],
+    raw: RawInputs | None,
+    why_not: str | None,
+    *,
+    steps: bool,
 ) -> Exportable:
     from onnx import helper
 
     signature = network.signature
     w = Writer()
-    w.source = w.unique(INPUT)
+    classes = signature.classes
+    # Before a column could be called so.
+    name = w.unique(VALUES if classes is None else PROBABILITIES)
+    entrance = None if raw is None else enter(w, raw, INPUT)
+    w.source = w.unique(INPUT) if entrance is None else entrance.made
     known: dict[Value, Operand] = {}
     states: list[Value] = []
     for value in graph.inputs:
@@ -109,9 +129,11 @@ def _written(
             known[value] = Operand(w.unique(value.name), value.shape, value.type.dtype)
         else:
             known[value] = Operand(value.name, value.shape, value.type.dtype, tensors[value.name])
-    raw = next(node for node in graph.nodes if node.op.name == "gather" and node.inputs[0].name == interface.INPUTS)
-    w.bound[raw.outputs[0]] = Operand(w.source, raw.outputs[0].shape, raw.outputs[0].type.dtype)
-    for value in raw.inputs:
+    entering = next(
+        node for node in graph.nodes if node.op.name == "gather" and node.inputs[0].name == interface.INPUTS
+    )
+    w.bound[entering.outputs[0]] = Operand(w.source, entering.outputs[0].shape, entering.outputs[0].type.dtype)
+    for value in entering.inputs:
         known[value] = Operand("", value.shape, value.type.dtype)
     emit(w, graph, known)
     if sum(array.nbytes for array in w.initializers.values()) > _MOST_BYTES:
@@ -120,13 +142,13 @@ def _written(
     w.writing("answer")
     answer = w.bound[output]
     shape = output.shape
-    classes = signature.classes
     if classes is not None and len(classes) == 2 and shape[-1] == 1:
         others = w.add("Sub", number(2 * network.spec.cost.threshold), answer)
         made, shape = w.add("Concat", others, answer, axis=-1), (*shape[:-1], 2)
     else:
         made = w.text(answer)
-    name = w.unique(VALUES if classes is None else PROBABILITIES)
+    if entrance is not None and entrance.sound is not None:
+        made = only_sound(w, made, entrance.sound, len(shape))
     w.nodes.append(helper.make_node("Identity", [made], [name], name=name))
     outputs = [helper.make_tensor_value_info(name, 1, _axes(shape))]
     for state in states:
@@ -134,12 +156,17 @@ def _written(
         w.nodes.append(helper.make_node("Identity", [w.text(w.bound[graph.updates[state]])], [new], name=new))
         outputs.append(helper.make_tensor_value_info(new, 1, _axes(state.shape)))
     nodes, used = live(w.nodes, [output.name for output in outputs])
-    element = {"uint8": 2, "index": 7, "real": 1}[raw.outputs[0].type.dtype]
-    inputs = [helper.make_tensor_value_info(w.source, element, _axes(raw.outputs[0].shape))]
+    if entrance is None:
+        element = {"uint8": 2, "index": 7, "real": 1}[entering.outputs[0].type.dtype]
+        inputs = [helper.make_tensor_value_info(w.source, element, _axes(entering.outputs[0].shape))]
+    else:
+        inputs = list(entrance.inputs)
     inputs += [helper.make_tensor_value_info(state.name, 1, _axes(state.shape)) for state in states]
     body = helper.make_graph(nodes, network.spec.name or "net", inputs, outputs, w.tensors(used))
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-    return Exportable(model, steps, tuple(state.name for state in states), why_not)
+    versions = {"": OPSET} | ({ML: ML_OPSET} if any(node.domain == ML for node in nodes) else {})
+    domains = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
+    model = helper.make_model(body, opset_imports=domains, ir_version=IR)
+    return Exportable(model, steps, tuple(state.name for state in states), why_not, entrance)
 
 
 def _axes(shape: Shape) -> list[int | str]:

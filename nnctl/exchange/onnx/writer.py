@@ -95,9 +95,10 @@ class Writer:
             return self.constant(operand.array, operand.name)
         return self.constant(operand, "constant")
 
-    def constant(self, array: NDArray[Any], name: str) -> str:
-        """The name of an array that is the graph's own; equal ones are kept once."""
-        array = np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else None).reshape(array.shape)
+    def constant(self, array: NDArray[Any], name: str, *, double: bool = False) -> str:
+        """The name of an array that is the graph's own; equal ones are kept once. double: it stays what it is."""
+        single = array.dtype.kind == "f" and not double
+        array = np.ascontiguousarray(array, np.float32 if single else None).reshape(array.shape)
         key = (name, array.dtype.str, array.shape, blake2b(array.tobytes()).digest())
         if key not in self._constants:
             self._constants[key] = self.unique(name)

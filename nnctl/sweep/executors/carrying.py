@@ -6,14 +6,14 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Outcome, Trained, TrialTask
-from nnctl.sweep.executors.worker import FULL, train
+from nnctl.sweep.executors.worker import FULL, training_here
 
 if TYPE_CHECKING:
     from nnctl.runs.carried import Carrier
@@ -88,8 +88,10 @@ class _Carrying:
         """Do nothing."""
 
 
-def train_at(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
-    """Train a trial at an address in this process; or go on with it, whoever has carried it there."""
+def training_there(
+    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None
+) -> Generator[None, None, Outcome]:
+    """Do `training` for a trial at an address: go on with what was carried there last, whoever it was."""
     from nnctl.errors import NnctlError
     from nnctl.process.refusals import sentence_of
     from nnctl.runs.carried import Carrier
@@ -101,11 +103,11 @@ def train_at(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[]
         with _working_folder() as folder:
             run = RunFolder(folder / trial)
             carrier = Carrier(task.address.place(), trial, run)
-            outcome = train(base, replace(task, folder=run.path), stop, kept, [_Carrying(carrier)])
+            there = replace(task, folder=run.path)
+            outcome = yield from training_here(base, there, stop, kept, [_Carrying(carrier)])
             carrier.carry()
             if isinstance(outcome, Failed):
-                there = f"{task.address}/{trial}"
-                return replace(outcome, message=outcome.message.replace(str(run.path), there))
+                return replace(outcome, message=outcome.message.replace(str(run.path), f"{task.address}/{trial}"))
             return outcome
     except NnctlError as error:
         return Failed("failed", str(error), error.exit_code, again=True)

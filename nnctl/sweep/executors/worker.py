@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -77,7 +77,6 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
     """
     from nnctl.process.signals import ENDING, release
     from nnctl.process.streams import prepare_streams
-    from nnctl.sweep.executors.carrying import train_at
     from nnctl.training.signals import stop_on_signals
 
     @cache
@@ -98,7 +97,7 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
             tasks.send(Ready())
             while tasks.poll(idle):
                 task = tasks.recv()
-                tasks.send((train if task.address is None else train_at)(base, task, stop, kept))
+                tasks.send(train(base, task, stop, kept))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             if stop:
                 # What was left behind, as a compilation, is not waited for.
@@ -159,21 +158,36 @@ class _Place:
         """Do nothing."""
 
 
-def train(
+def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
+    """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
+    from nnctl.training.together import to_its_end
+
+    return to_its_end(training(base, task, stop, kept))
+
+
+def training(
+    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None
+) -> Generator[None, None, Outcome]:
+    """Do `train`, and give way while a chunk of steps is under way."""
+    if task.address is None:
+        return (yield from training_here(base, task, stop, kept))
+    from nnctl.sweep.executors.carrying import training_there
+
+    return (yield from training_there(base, task, stop, kept))
+
+
+def training_here(
     base: Loaded,
     task: TrialTask,
     stop: StopRequest,
     kept: Callable[[], Kept] | None = None,
     sinks: Sequence[Sink] = (),
-) -> Outcome:
-    """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left.
-
-    sinks: that have its events as well, each when its rows are in its folder.
-    """
+) -> Generator[None, None, Outcome]:
+    """Do `training` in the task's folder. sinks: that have its events as well, each when its rows are there."""
     from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
-    from nnctl.reporting.follow import RunSink, follow
+    from nnctl.reporting.follow import RunSink, following
     from nnctl.training.events import Finished
 
     place, verdict = _Place(), _Verdict(task.watch)
@@ -195,7 +209,7 @@ def train(
                     pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )
-                ended = follow(events, [RunSink(), place, *sinks])
+                ended = yield from following(events, [RunSink(), place, *sinks])
                 if isinstance(ended, Finished):
                     return Trained(ended.summary)
                 assert verdict.said is not None

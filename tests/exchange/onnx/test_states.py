@@ -27,8 +27,8 @@ def trained(folder: Path, spec: str | Path, *overrides: str) -> Path:
     return folder / "run"
 
 
-def session_of(run: Path, *, note: str | None = None):
-    made = export(run, run.parent / "model.onnx", Options())
+def session_of(run: Path, *, note: str | None = None, encoded: bool | None = None):
+    made = export(run, run.parent / "model.onnx", Options(encoded=encoded))
     assert [said for said in made.notes if note is None or note not in said] == []
     assert bool(made.notes) == (note is not None)
     return onnxruntime.InferenceSession(run.parent / "model.onnx")
@@ -59,7 +59,8 @@ def test_one_unit_answers_for_both_classes(tmp_path: Path) -> None:
 
 def test_columns_and_their_encoding_are_in_the_metadata(tmp_path: Path) -> None:
     run = trained(tmp_path, ROOT / "specs/churn.yaml")
-    model = session_of(run, note="the numbers that training made of the columns: age, age is missing, plan, country=DE")
+    note = "the numbers that training made of the columns: age, age is missing, plan, country=DE"
+    model = session_of(run, note=note, encoded=True)
     words = model.get_modelmeta().custom_metadata_map
     columns = json.loads(words["columns"])
     assert len(columns) == model.get_inputs()[0].shape[1]

@@ -1,4 +1,4 @@
-"""Convolution, its input gradient and its kernel gradient, by direct kernels.
+"""Convolution, its input gradient and its kernel gradient, by direct kernels, or as `winograd` has it.
 
 Images and geometry as in `windows`. w (kh, kw, channels/groups, filters). spacing: the tuple (dilation
 down, dilation across, groups). largest: the tuple (rows, vectors, lanes) of the largest tile.
@@ -15,9 +15,16 @@ from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile
-from nnctl.backends.cpu.gemm.product import packed_size
+from nnctl.backends.cpu.gemm.product import packed_size, panel_width
 from nnctl.backends.cpu.kernels.depthwise import depthwise, depthwise_kernel
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, met, two
+from nnctl.backends.cpu.kernels.winograd import (
+    fits,
+    winograd,
+    winograd_kernel,
+    winograd_kernel_scratch,
+    winograd_scratch,
+)
 from nnctl.plan.plan import Launch
 
 _POSITIONS = 1024
@@ -254,9 +261,21 @@ def _call(launch: Launch, arguments: str, geometry: tuple[int, ...], last: str) 
     return f"{launch.op.name}({arguments}, {tuples}, {last})"
 
 
+def _by_winograd(launch: Launch) -> bool:
+    """True for a convolution, or the gradient of its images, that takes fewer multiplications."""
+    return fits(launch.inputs[1].shape, launch.attributes, launch.outputs[0].shape[1:-1])
+
+
+def _winograd(launch: Launch, arguments: str, *, back: int) -> str:
+    above, left = (before for before, _ in launch.attributes["padding"])
+    return f"winograd({arguments}, ({above}, {left}), {back}, {panel_width()}, scratch)"
+
+
 def _scratch(launch: Launch) -> int:
     """Of a panel of the filters, and of zeros for a row of the kernel."""
     x, w = launch.inputs[:2]
+    if launch.op.name == "convolution" and _by_winograd(launch):
+        return winograd_scratch(*w.shape[-2:])
     places, row = math.prod(w.shape[:-2]), w.shape[:-2][-1]
     inner = x.shape[-1] // launch.attributes["groups"]
     _, vectors, lanes = largest_tile()
@@ -264,11 +283,14 @@ def _scratch(launch: Launch) -> int:
     return floats
 
 
-@emits("convolution", calls=(convolution,), scratch=_scratch, rows=True, full=(1,))
+@emits("convolution", calls=(convolution, winograd), scratch=_scratch, rows=True, full=(1,))
 def _convolution(writer: Writer, launch: Launch) -> None:
     x, w = launch.inputs
     part = part_of(launch)
     images, result = as_images(writer, x, part), as_images(writer, launch.outputs[0], part)
+    if _by_winograd(launch):
+        writer.line(_winograd(launch, f"{images}, {writer.view(w, 'full')}, {result}", back=0))
+        return
     geometry = geometry_of(w.shape[:-2], launch.attributes, x.shape[1:-1])
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
@@ -276,17 +298,24 @@ def _convolution(writer: Writer, launch: Launch) -> None:
 def _transpose_scratch(launch: Launch) -> int:
     """The same, or of all rows of the kernel, packed."""
     w = launch.inputs[1]
+    if _by_winograd(launch):
+        return winograd_scratch(w.shape[-1], w.shape[-2])
     kh, kw = two(w.shape[:-2], 1)
     floats: int = max(_scratch(launch), kh * packed_size(kw * w.shape[-2], w.shape[-1]))
     return floats
 
 
-@emits("convolution_transpose", calls=(convolution_transpose,), scratch=_transpose_scratch, rows=True, full=(1,))
+@emits(
+    "convolution_transpose", calls=(convolution_transpose, winograd), scratch=_transpose_scratch, rows=True, full=(1,)
+)
 def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     y, w = launch.inputs
-    geometry = geometry_of(w.shape[:-2], launch.attributes, launch.outputs[0].shape[1:-1])
     part = part_of(launch)
     images, result = as_images(writer, y, part), as_images(writer, launch.outputs[0], part)
+    if _by_winograd(launch):
+        writer.line(_winograd(launch, f"{images}, {writer.view(w, 'full')}, {result}", back=1))
+        return
+    geometry = geometry_of(w.shape[:-2], launch.attributes, launch.outputs[0].shape[1:-1])
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
 
 
@@ -298,15 +327,31 @@ def blocks_of(rows: int, columns: int) -> tuple[int, int]:
     return max(1, _POSITIONS // max(1, positions)), max(1, rows)
 
 
-@emits(
-    "convolution_kernel", calls=(convolution_kernel,), scratch=lambda launch: launch.outputs[0].shape[-1], strips=True
-)
+def _kernel_scratch(launch: Launch) -> int:
+    """Of a row of the gradient, or of what products need."""
+    *_, channels, filters = launch.outputs[0].shape
+    if _kernel_by_winograd(launch):
+        return winograd_kernel_scratch(channels, filters)
+    floats: int = filters
+    return floats
+
+
+def _kernel_by_winograd(launch: Launch) -> bool:
+    return fits(launch.outputs[0].shape, launch.attributes, launch.inputs[1].shape[1:-1])
+
+
+@emits("convolution_kernel", calls=(convolution_kernel, winograd_kernel), scratch=_kernel_scratch, strips=True)
 def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     x, y = launch.inputs
     out = launch.outputs[0]
-    geometry = geometry_of(launch.attributes["kernel"], launch.attributes, x.shape[1:-1])
     images, gradients = as_images(writer, x, "full"), as_images(writer, y, "full")
     first, last = writer.strip(out)
+    if _kernel_by_winograd(launch):
+        above, left = (before for before, _ in launch.attributes["padding"])
+        whole = writer.view(out, "full")
+        writer.line(f"winograd_kernel({images}, {gradients}, {first}, {last}, {whole}, ({above}, {left}), scratch)")
+        return
+    geometry = geometry_of(launch.attributes["kernel"], launch.attributes, x.shape[1:-1])
     filters = out.shape[-1]
     rows = f"window1({writer.view(out, 'full')}, {first} * {filters}, ({last} - {first}) * {filters})"
     several, block = blocks_of(math.prod(y.shape[1:-2]), y.shape[-2])

@@ -1,0 +1,114 @@
+"""The lines of a net's file that make its inputs of a table or of series, and what these are given.
+
+An encoding has one function in `columns`, and one here that says how it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.components.encodings import Dated, Named, Scaled
+from nnctl.data.tables.cells import Cells, Table
+from nnctl.exchange.raw import RawColumn, RawInputs, RawTable
+
+_Say: TypeAlias = Callable[[str, Any], str]
+
+
+def write_inputs(raw: RawInputs, shape: Sequence[int]) -> list[str]:
+    """The lines of a function `inputs`. shape: of an example as it enters the net."""
+    if isinstance(raw, RawTable):
+        return [
+            "def inputs(table):",
+            f'    """Inputs, (n, {shape[0]}), of a list of rows, each a dict by column, or of a dict of columns."""',
+            "    made = [",
+            *(f"        {_call(column)}," for column in raw.columns),
+            "    ]",
+            "    return np.concatenate(made, axis=1).astype(np.float32)",
+            "",
+            "",
+        ]
+    function = "scaled_sequences" if raw.ended else "scaled_steps"
+    shift, scale = [each.shift for each in raw.scaled], [each.scale for each in raw.scaled]
+    behind = ", NaN behind the end of a sequence" if raw.ended else ""
+    return [
+        "def inputs(x):",
+        f'    """Inputs of the net, (n, {shape[0]}, {shape[1]}), of numbers (n, {shape[0]}, {len(raw.names)}){behind}.',
+        "",
+        f"    Columns: {', '.join(map(repr, raw.names))[:2000]}.".replace("\\", "\\\\").replace('"', "'"),
+        '    """',
+        f"    return {function}(x, {shift!r}, {scale!r}).astype(np.float32)",
+        "",
+        "",
+    ]
+
+
+def read_call(raw: RawInputs | None, path: str) -> str:
+    """The call that reads what is at a path as `inputs` takes it, or the net where nothing is made. path: as Python."""
+    if not isinstance(raw, RawTable):
+        return f"np.load({path})"
+    names = "" if raw.names is None else f", {list(raw.names)!r}"
+    return f"read_table({path}, {list(raw.missing)!r}{names})"
+
+
+def given_rows(raw: RawInputs, rows: Table | NDArray[np.float64] | None) -> dict[str, Any] | NDArray[np.float64]:
+    """Raw rows as `inputs` takes them; of tables as JSON has them."""
+    if isinstance(raw, RawTable):
+        assert isinstance(rows, Table)
+        return {column.name: _given(column, rows.cells(column.name)) for column in raw.columns}
+    assert isinstance(rows, np.ndarray)
+    return rows
+
+
+def _given(column: RawColumn, cells: Cells) -> list[Any]:
+    if column.encoding is None:
+        made: list[Any] = column.kind.encode(cells, column.fitted).tolist()
+        return made
+    if isinstance(column.encoding, Named):
+        codes, texts = cells.codes()
+        return [None if code < 0 else texts[code] for code in codes.tolist()]
+    if isinstance(column.encoding, Dated):
+        found = cells.values.to_pylist()
+        return [date if date is None or isinstance(date, str) else date.isoformat() for date in found]
+    numbers: list[Any] = column.kind.amounts(cells).tolist()
+    return numbers
+
+
+def _call(column: RawColumn) -> str:
+    if column.encoding is None:
+        return f"given(table, {column.name!r}, {len(column.features)})"
+    return CALLS[type(column.encoding)](repr(column.name), column.encoding)
+
+
+def _number(name: str, encoding: Scaled) -> str:
+    return f"number(table, {name}, {encoding.shift!r}, {encoding.scale!r}{_more(encoding)})"
+
+
+def _category(name: str, encoding: Named) -> str:
+    numbers = {each: _plain(value) for each, value in encoding.numbers.items()}
+    named = {"unseen": _plain(encoding.unseen), "missing": _plain(encoding.missing), "width": encoding.width}
+    more = "".join(f", {key}={value!r}" for key, value in named.items() if value is not None)
+    return f"category(table, {name}, {numbers!r}{more})"
+
+
+def _date(name: str, encoding: Dated) -> str:
+    parts = [(part.part, part.how, tuple(map(_plain, part.numbers))) for part in encoding.parts]
+    written = "" if encoding.format is None else f", format={encoding.format!r}"
+    return f"date(table, {name}, {parts!r}{written}{_more(encoding)})"
+
+
+def _more(encoding: Scaled | Dated) -> str:
+    fill = "" if encoding.fill is None else f", fill={encoding.fill!r}"
+    return fill + (", flag=True" if encoding.flag else "")
+
+
+def _plain(value: float | None) -> float | None:
+    """A number, whole ones without their point."""
+    return int(value) if value is not None and float(value).is_integer() else value
+
+
+CALLS: Mapping[type, _Say] = {Scaled: _number, Named: _category, Dated: _date}
+"""The call that makes inputs of a column, from its name and its encoding."""
