@@ -29,7 +29,7 @@ _nnctl_options() {
     "plot") echo '--help -h' ;;
     "plot boundary") echo '--columns --out -o --force --dark --checkpoint --backend --help -h' ;;
     "plot landscape") echo '--seed --grid --reach --examples --split --out -o --force --dark --checkpoint --backend --help -h' ;;
-    "plot filters") echo '--most --out -o --force --dark --checkpoint --help -h' ;;
+    "plot filters") echo '--most --shape --out -o --force --dark --checkpoint --help -h' ;;
     "plot maps") echo '--split --example --most --out -o --force --dark --checkpoint --help -h' ;;
     "plot saliency") echo '--split --example --count --of --out -o --force --dark --checkpoint --help -h' ;;
     "plot augment") echo '--set --examples --copies --out -o --force --dark --help -h' ;;
@@ -205,6 +205,7 @@ _nnctl_value() {
     "plot landscape --help") echo 'flag' ;;
     "plot landscape -h") echo 'flag' ;;
     "plot filters --most") echo 'free' ;;
+    "plot filters --shape") echo 'free' ;;
     "plot filters --out") echo 'file' ;;
     "plot filters -o") echo 'file' ;;
     "plot filters --force") echo 'flag' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --show --sort --space --split --step --steps --target --temperature --tensorboard --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --shape --show --sort --space --split --step --steps --target --temperature --tensorboard --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -244,6 +244,7 @@ complete -c nnctl -n '__nnctl_using plot landscape' -l help -s h -d 'Show this m
 complete -c nnctl -n '__nnctl_at 0 plot landscape' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using plot filters' -l most -x -d 'Filters of a layer at most'
+complete -c nnctl -n '__nnctl_using plot filters' -l shape -x -d 'Of flat rows of pixels, their picture, as 28x28'
 complete -c nnctl -n '__nnctl_using plot filters' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
 complete -c nnctl -n '__nnctl_using plot filters' -l force -d 'Let --out overwrite a file'
 complete -c nnctl -n '__nnctl_using plot filters' -l dark -d 'Of a .png, light ink on dark'

@@ -66,6 +66,13 @@ def why_not(specified: BackendComponent, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def likely(specified: BackendComponent) -> BackendComponent:
+    """The backend that a spec will most likely run on: of `auto` the first with no obstacle here. None is opened."""
+    if not isinstance(specified, Auto):
+        return specified
+    return next(component for component in (cls() for cls in by_rank()) if component.obstacle() is None)
+
+
 def planner(specified: BackendComponent, name: str) -> Planner:
     """The planner of a backend by its name, whether this machine can run it or not.
 

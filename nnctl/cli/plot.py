@@ -105,6 +105,10 @@ def landscape(
 def filters(
     run: Run,
     most: Annotated[int, typer.Option("--most", metavar="N", min=1, help="Filters of a layer at most.")] = 64,
+    shape: Annotated[
+        str | None,
+        typer.Option("--shape", metavar="HEIGHTxWIDTH", help="Of flat rows of pixels: their picture, as 28x28."),
+    ] = None,
     out: Out = None,
     force: Force = False,
     dark: Dark = False,
@@ -116,7 +120,8 @@ def filters(
     from nnctl.visualization.output import Output
 
     output = Output(out, force, dark)
-    output.give(drawn.filters(open_run(run, checkpoint), most))
+    picture = drawn.read_shape(shape)
+    output.give(drawn.filters(open_run(run, checkpoint), most, picture))
 
 
 @app.command("maps")

@@ -38,3 +38,7 @@ Unit = Literal["epoch", "step"]
 """Unit of a schedule's time."""
 Period = Annotated[str, Pattern(r"[1-9][0-9]{0,14} (epoch|step)s?", "a count of epochs or steps, as in '2 epochs'")]
 """A period of training, as a count with its unit."""
+Duration = Annotated[
+    str, Pattern(r"[0-9]{1,9}(\.[0-9]{1,3})? (second|minute|hour)s?", "a time, as in '30 seconds' or '1.5 hours'")
+]
+"""A time that passes, as a number with its unit."""

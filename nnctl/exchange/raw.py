@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nnctl.components.base import Column
-from nnctl.components.encodings import Encoding, Scaled
+from nnctl.components.encodings import Dated, Encoding, Scaled
 from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.table import TableSource
 from nnctl.data.tables.fitted import FittedColumns
@@ -54,6 +54,11 @@ class RawTable:
         return [f"made into inputs by their kind alone, and taken as what training made of them: {some(given)}"]
 
     @property
+    def dates(self) -> list[str]:
+        """Names of the columns of dates."""
+        return [column.name for column in self.columns if isinstance(column.encoding, Dated)]
+
+    @property
     def scaled(self) -> tuple[Scaled, ...] | None:
         """The encoding of each where all of them are numbers."""
         found = tuple(column.encoding for column in self.columns if isinstance(column.encoding, Scaled))
@@ -72,6 +77,7 @@ class RawSteps:
     scaled: tuple[Scaled, ...]
     ended: bool
     remarks: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
 
 
 RawInputs: TypeAlias = RawTable | RawSteps

@@ -55,35 +55,39 @@ def real_rows(saved: SavedRun, count: int, raw: RawInputs | None = None) -> Real
     if raw is None:
         rows = np.asarray(data.splits[split].inputs[:count])
         return RealRows(split, np.resize(rows, (count, *rows.shape[1:])))
-    return _made(saved, raw, split, np.sort(data.places[split][:count]), count)
+    # Where the training set has copies and is the only one, its own are the data's first rows.
+    places = data.places.get(split, np.arange(count))
+    return _made(saved, raw, split, np.sort(places[:count]), count)
 
 
 def _made(saved: SavedRun, raw: RawInputs, split: str, places: NDArray[np.int64], count: int) -> RealRows:
     """Inputs that are made of the rows at `places` as `predict` makes them, and these rows."""
     fitted = saved.saved.progress["fitted"]
-    again = np.resize(np.arange(len(places)), count)
     if isinstance(raw, RawTable):
         columns = FittedColumns.of(fitted)
         assert columns is not None, "the columns of a table are fitted"
         table = _table(saved, places)
-        table = next(table.parts(len(places), list(columns.kinds))).take(again)
+        table = next(table.parts(count, list(columns.kinds))).take(np.resize(np.arange(len(table)), count))
         return RealRows(split, encode(table, columns.kinds, columns.fitted), table)
     inputs = _unfitted(saved)
     assert isinstance(inputs, WindowInputs | SequenceInputs)
-    inputs = inputs.of(places)
+    inputs = inputs.of(places[places < len(inputs)])
+    again = np.resize(np.arange(len(inputs)), count)
     return RealRows(split, np.asarray(inputs.made_by(fitted)[:])[again], inputs.raw()[again])
 
 
 def _table(saved: SavedRun, places: NDArray[np.int64]) -> Table:
-    """Some rows of a run's table, its columns as they were read."""
+    """The rows of a run's table at the places that there are, its columns as they were read."""
     source = saved.loaded.spec.data
     if isinstance(source, Csv):
         reader = table_reader(source, saved.saved.progress["fitted"])
         assert reader is not None, "a run on a table has columns"
-        return reader.cells(existing_file(source.path, saved.loaded.folder)).take(places)
-    inputs = _unfitted(saved)
-    assert isinstance(inputs, TableInputs)
-    return inputs.of(places).table
+        table = reader.cells(existing_file(source.path, saved.loaded.folder))
+    else:
+        inputs = _unfitted(saved)
+        assert isinstance(inputs, TableInputs)
+        table = inputs.table
+    return table.take(places[places < len(table)])
 
 
 def _unfitted(saved: SavedRun) -> Rows | UnfittedInputs:

@@ -14,11 +14,15 @@ Values: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of a chart. categories: what stands at 0, 1, …, in place of numbers."""
+    """An axis of a chart. categories: what stands at 0, 1, …, in place of numbers.
+
+    linear: a page does not offer it as a logarithmic one, where its values are shares, or of both signs.
+    """
 
     label: str = ""
     log: bool = False
     categories: tuple[str, ...] = ()
+    linear: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,12 +93,13 @@ def chart_drawing(chart: Chart, *, numbers: bool = False) -> Drawing:
 
 def _elements(chart: Chart, plot: _Plot, slanted: float, numbers: bool) -> Iterator[str]:
     yield from axes(plot.frame, chart.x, chart.y, plot.x, plot.y, slanted=slanted)
-    live = numbers and not chart.x.categories and all(isinstance(layer, Curve) for layer in chart.layers)
+    live = numbers and not chart.x.categories and not any(isinstance(layer, Bars) for layer in chart.layers)
     if live:
         frame = plot.frame
         edges = f"{frame.left:.1f} {frame.right:.1f} {frame.top:.1f} {frame.bottom:.1f}"
         scales = (f"{s.low:.7g} {s.high:.7g} {int(s.log)}" for s in (plot.x, plot.y))
-        yield '<g class="plot" data-frame="{}" data-x="{}" data-y="{}">'.format(edges, *scales)
+        offered = "".join(name for name, axis in (("x", chart.x), ("y", chart.y)) if not axis.linear)
+        yield '<g class="plot" data-frame="{}" data-x="{}" data-y="{}" data-log="{}">'.format(edges, *scales, offered)
     else:
         yield "<g>"
     seen = 0
@@ -130,9 +131,11 @@ def _layer(layer: Layer, index: int, plot: _Plot, bars: tuple[int, int], live: b
             dashes = f' stroke-dasharray="{dash}"' if dash else ""
             yield f'<path class="curve" stroke="{color}"{dashes} d="{plot.path(x, y) or "M0 0"}"/></g>'
         case Points():
-            yield name + ">"
-            for at, (across, down) in enumerate(zip(plot.across(layer.x), plot.down(layer.y))):
-                if math.isfinite(across) and math.isfinite(down):
+            lefts, tops = plot.across(layer.x), plot.down(layer.y)
+            drawn = np.isfinite(lefts) & np.isfinite(tops)
+            yield name + (_numbers(layer.x[drawn], layer.y[drawn], ()) if live else "") + ">"
+            for at, (across, down) in enumerate(zip(lefts, tops)):
+                if drawn[at]:
                     text = f"<title>{said(layer.texts[at], 200)}</title>" if layer.texts else ""
                     circle = f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3.5" fill="{color}"'
                     yield f"{circle}>{text}</circle>" if text else f"{circle}/>"

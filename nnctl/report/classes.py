@@ -149,7 +149,7 @@ def _calibration(reliability: Reliability) -> Iterator[Part]:
     confidence = reliability.confidence[some] / reliability.count[some]
     accuracy = reliability.right[some] / reliability.count[some]
     even = np.array([0.0, 1.0])
-    axes = Axis("how sure the answer is"), Axis("share that is right")
+    axes = Axis("how sure the answer is", linear=True), Axis("share that is right", linear=True)
     layers = Curve("answers", confidence, accuracy), Curve("as sure as right", even, even, dashed=True)
     bins = len(reliability.count)
     edges = tuple(f"{(place + 1) / bins:.2g}" for place in range(bins))
@@ -195,7 +195,8 @@ def _curves(names: Sequence[str], found: ClassesExamined) -> Iterator[Part]:
         yield Prose(f"Each class against all others, the {FOLLOWED} with the most labels of {len(names):,}.")
     even = np.array([0.0, 1.0])
     chance = Curve("by chance", even, even, dashed=True)
-    axes = Axis("false positive rate"), Axis("true positive rate")
+    axes = Axis("false positive rate", linear=True), Axis("true positive rate", linear=True)
     yield Drawn(Chart("Receiver operating characteristic", *axes, (*roc, chance)), listed=True)
-    yield Drawn(Chart("Precision over recall", Axis("recall"), Axis("precision"), tuple(precision)), listed=True)
+    axes = Axis("recall", linear=True), Axis("precision", linear=True)
+    yield Drawn(Chart("Precision over recall", *axes, tuple(precision)), listed=True)
     yield Listed("Areas under the curves", Table(("class", "ROC", "average precision"), tuple(rows)))

@@ -73,7 +73,7 @@ class Markup:
             case Choice():
                 yield from self._choice(part)
             case Ways():
-                ways = (f'<a href="#{escape(name)}">{_words(words)}</a>' for words, name in part.ways)
+                ways = (f'<a href="#{escape(name)}" rel="{rel}">{_words(words)}</a>' for words, name, rel in part.ways)
                 yield f'<p class="ways">{" ".join(ways)}</p>'
             case Place():
                 yield f'<div id="{self._section}-{part.name}">'

@@ -1,5 +1,6 @@
 "use strict";
-// Values under the pointer, zoom along x and logarithmic axes of the charts that have their numbers with them.
+// Values under the pointer, zoom along x and logarithmic axes of the charts that have their numbers with them; keys that
+// go where a page's ways lead, from one section to the next.
 // Without this script the pictures are as they were drawn.
 (() => {
   const make = (name, attributes, parent) => {
@@ -42,11 +43,13 @@
     const layers = [...plot.children]
       .map((group) => ({
         group, name: group.dataset.name, curve: group.querySelector(".curve"), band: group.querySelector(".band"),
+        circles: [...group.querySelectorAll("circle")],
         x: numbers(group.dataset.x), y: numbers(group.dataset.y),
         low: numbers(group.dataset.low), high: numbers(group.dataset.high),
       }))
       .filter((layer) => layer.x);
     if (!layers.length) return;
+    const scattered = layers.some((layer) => !layer.curve);
     const read = (text) => { const [low, high, log] = text.split(" ").map(Number); return { low, high, log: log === 1 }; };
     const first = { x: read(plot.dataset.x), y: read(plot.dataset.y) };
     let x = first.x, y = first.y, redrawn = false;
@@ -74,6 +77,12 @@
     const draw = () => {
       redrawn = true;
       for (const layer of layers) {
+        layer.circles.forEach((circle, at) => {
+          const a = across(layer.x[at]), d = down(layer.y[at]), there = Number.isFinite(a) && Number.isFinite(d);
+          circle.setAttribute("visibility", there ? "visible" : "hidden");
+          if (there) { circle.setAttribute("cx", a.toFixed(1)); circle.setAttribute("cy", d.toFixed(1)); }
+        });
+        if (!layer.curve) continue;
         layer.curve.setAttribute("d", line(layer.x, layer.y) || "M0 0");
         if (layer.band && layer.low) {
           const floor = (value) => (y.log && !(value > y.low) ? y.low : value);
@@ -91,13 +100,21 @@
         make("text", { x: across(value), y: bottom + 17, "text-anchor": "middle" }, marks).textContent = shown(value);
       }
     };
+    // With room for points at the ends.
+    const wider = (scale) => {
+      if (!scattered) return scale;
+      const factor = (scale.high / scale.low) ** 0.04, margin = (scale.high - scale.low) * 0.04;
+      return scale.log
+        ? { low: scale.low / factor, high: scale.high * factor, log: true }
+        : { low: scale.low - margin, high: scale.high + margin, log: scale.log };
+    };
     const fit = (range, logX, logY) => {
       const xs = layers.flatMap((layer) => layer.x);
-      x = reach(range || xs, logX);
+      x = range ? reach(range, logX) : wider(reach(xs, logX));
       const ys = layers.flatMap((layer) =>
         [layer.y, layer.low, layer.high].flatMap((each) =>
           each ? each.filter((_, at) => layer.x[at] >= x.low && layer.x[at] <= x.high) : []));
-      y = reach(ys, logY);
+      y = wider(reach(ys, logY));
       draw();
     };
 
@@ -115,13 +132,16 @@
     let zoomed = null;
     const pressed = (element) => element.getAttribute("aria-pressed") === "true";
     const toggle = (element) => { element.setAttribute("aria-pressed", String(!pressed(element))); again(); };
-    const again = () => fit(zoomed, pressed(logX), pressed(logY));
-    const logY = button("log y", "A logarithmic y axis", toggle);
-    const logX = button("log x", "A logarithmic x axis", toggle);
+    const log = {};
+    for (const name of ["y", "x"]) {
+      if (plot.dataset.log.includes(name)) log[name] = button(`log ${name}`, `A logarithmic ${name} axis`, toggle);
+    }
+    const chosen = (name) => (log[name] ? pressed(log[name]) : first[name].log);
+    const again = () => fit(zoomed, chosen("x"), chosen("y"));
     const whole = button("whole", "All of the curves; so does a double click", () => reset());
     whole.removeAttribute("aria-pressed");
     whole.hidden = true;
-    for (const [element, scale] of [[logY, first.y], [logX, first.x]]) element.setAttribute("aria-pressed", String(scale.log));
+    for (const name in log) log[name].setAttribute("aria-pressed", String(first[name].log));
     const reset = () => { zoomed = null; whole.hidden = true; again(); };
 
     const cursor = make("path", { class: "axis cursor", d: "" }, svg);
@@ -135,11 +155,14 @@
       xs.forEach((each, at) => { if (Math.abs(each - value) < Math.abs(xs[best] - value)) best = at; });
       return best;
     };
+    // The places along x that are pointed at, in their order: of curves, where there are any.
+    const longest = (some) => some.reduce((a, b) => (b.x.length > a.x.length ? b : a));
+    const curves = layers.filter((layer) => layer.curve);
+    const stops = [...longest(curves.length ? curves : layers).x].sort((a, b) => a - b);
     let pointed = 0;
     const point = (value) => {
-      const main = layers.reduce((a, b) => (b.x.length > a.x.length ? b : a));
-      pointed = nearest(main.x, value);
-      const at = across(main.x[pointed]);
+      pointed = nearest(stops, value);
+      const at = across(stops[pointed]);
       if (!(at >= left - 1 && at <= right + 1)) return hide();
       cursor.setAttribute("d", `M${at.toFixed(1)} ${top}V${bottom}`);
       tip.replaceChildren();
@@ -148,9 +171,11 @@
         if (number !== undefined) row.className = "s" + number;
         row.textContent = text;
       };
-      line(shown(main.x[pointed]));
+      line(shown(stops[pointed]));
       layers.slice(0, 16).forEach((layer) => {
-        const near = nearest(layer.x, main.x[pointed]);
+        const near = nearest(layer.x, stops[pointed]);
+        // Between two points there is nothing to say.
+        if (!layer.curve && !(Math.abs(across(layer.x[near]) - at) < 6)) return;
         const spread = layer.high ? ` ± ${shown(layer.high[near] - layer.y[near])}` : "";
         line(`${layer.name.slice(0, 40)}: ${shown(layer.y[near])}${spread}`, layer.group.getAttribute("class").slice(1));
       });
@@ -190,16 +215,38 @@
     svg.addEventListener("dblclick", reset);
     svg.setAttribute("tabindex", "0");
     svg.addEventListener("keydown", (event) => {
-      const xs = layers.reduce((a, b) => (b.x.length > a.x.length ? b : a)).x;
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (step) {
         event.preventDefault();
-        point(xs[Math.min(Math.max(pointed + step, 0), xs.length - 1)]);
+        point(stops[Math.min(Math.max(pointed + step, 0), stops.length - 1)]);
       } else if (event.key === "Escape") hide();
     });
     // What is printed is what was drawn.
     addEventListener("beforeprint", () => { hide(); if (redrawn) reset(); });
   };
   document.querySelectorAll("g.plot[data-frame]").forEach(live);
+
+  const ways = document.querySelector(".ways");
+  const follow = (event) => {
+    const key = { n: "next", ArrowRight: "next", p: "prev", ArrowLeft: "prev" }[event.key];
+    if (!key || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+    // Where something is scrolled or typed into, arrows are its own.
+    if (event.target.closest("pre,.scroll,input") && event.key.length > 1) return;
+    const here = document.getElementById(location.hash.slice(1));
+    const from = here && here.querySelector(".ways") ? here : ways.closest("section");
+    const link = from.querySelector(`.ways a[rel=${key}]`);
+    if (!link) return;
+    event.preventDefault();
+    link.click();
+  };
+  if (ways) {
+    const hint = document.querySelector("header").appendChild(document.createElement("p"));
+    hint.className = "keys";
+    const parts = ["Keys: ", "→", " or ", "n", " to the next step, ", "←", " or ", "p", " to the one before."];
+    for (const [at, part] of parts.entries()) {
+      hint.appendChild(at % 2 ? document.createElement("kbd") : document.createElement("span")).textContent = part;
+    }
+    addEventListener("keydown", follow);
+  }
   document.documentElement.classList.add("live");
 })();

@@ -80,9 +80,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Ways:
-    """Ways to other sections of the page: what each is called, and the name of the section, c<chapter>-<section>."""
+    """Ways to other sections of the page: what each is called, the name of the section, c<chapter>-<section>, and where
+    it lies, "prev" or "next", which keys follow, too."""
 
-    ways: tuple[tuple[str, str], ...]
+    ways: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _CHAPTERS: Mapping[Phase, str] = {
 
 
 def trace_page(trace: Trace) -> str:
-    """The text of a page on a trace, which needs neither a network nor a script."""
+    """The text of a page on a trace; it needs neither a network nor a script, by which keys go from stage to stage."""
     drawing = _Drawing(trace)
     titles = dict.fromkeys(_CHAPTERS[stage.phase] for stage in trace.stages)
     chapters = {
@@ -43,7 +43,7 @@ def trace_page(trace: Trace) -> str:
     first, *words = heading(trace)[: 1 + len(trace.words)]
     equations = Table(("name", "equation"), tuple(EQUATIONS.items()))
     head = Chapter("What is traced", (
-        Section("Conditions", (*map(Prose, words), Ways((("begin →", targets[0]),)))),
+        Section("Conditions", (*map(Prose, words), Ways((("begin →", targets[0], "next"),)))),
         Section("The four equations of backpropagation", (
             Listed("as Nielsen names them", equations),
             Prose(heading(trace)[-1]),
@@ -72,9 +72,9 @@ def _parts(
         yield _text(quantity)
     links = []
     if index:
-        links.append((f"← {index}. {stages[index - 1].title}", targets[index - 1]))
+        links.append((f"← {index}. {stages[index - 1].title}", targets[index - 1], "prev"))
     if index + 1 < len(stages):
-        links.append((f"{index + 2}. {stages[index + 1].title} →", targets[index + 1]))
+        links.append((f"{index + 2}. {stages[index + 1].title} →", targets[index + 1], "next"))
     yield Ways(tuple(links))
 
 

@@ -42,7 +42,9 @@ def _predicted(found: ValuesExamined, said: str) -> Iterator[Part]:
             Points("examples", y, a),
             Curve("as predicted", np.array([low, high]), np.array([low, high]), dashed=True),
         )
-        chart = Chart(f"Predicted against true{title}", Axis("true"), Axis("predicted"), layers)
+        chart = Chart(
+            f"Predicted against true{title}", Axis("true", linear=True), Axis("predicted", linear=True), layers
+        )
         yield Drawn(chart, _how_many(kept, answers), listed=True)
     each = found.residuals.of_each()
     if len(each) > 1:
@@ -61,7 +63,9 @@ def _residuals(found: ValuesExamined) -> Iterator[Part]:
         error = answers - targets
         level = np.array([answers[kept].min(initial=np.inf), answers[kept].max(initial=-np.inf)])
         layers = Points("examples", answers[kept], error[kept]), Curve("no error", level, np.zeros(2), dashed=True)
-        chart = Chart(f"Errors by prediction{title}", Axis("predicted"), Axis("error"), layers)
+        chart = Chart(
+            f"Errors by prediction{title}", Axis("predicted", linear=True), Axis("error", linear=True), layers
+        )
         yield Drawn(chart, _how_many(kept, answers), listed=True)
         middles, counts = histogram(error)
         names = tuple(number(float(middle)) for middle in middles)

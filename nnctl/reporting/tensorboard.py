@@ -12,7 +12,8 @@ from nnctl.reporting.tfevents import scalars_record, version_record
 from nnctl.runs.durable import GrowingFile, read_file
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import read_history
-from nnctl.training.events import Evaluated, Event, Finished, Record, Saving, Started, Tested
+from nnctl.runs.rows import layer_rows
+from nnctl.training.events import Evaluated, Event, Finished, Record, Saving, Started, Tested, Watched
 from nnctl.training.monitor import metric_of
 
 NAME = "events.out.tfevents.nnctl"
@@ -20,18 +21,38 @@ NAME = "events.out.tfevents.nnctl"
 _HIDDEN = ("event", "step")
 
 
-def records_of(started: float, rows: Sequence[Record]) -> list[bytes]:
+def records_of(started: float, rows: Sequence[Record], layers: Sequence[Record] = ()) -> list[bytes]:
     """The records of a run's rows, a function of these alone. started: when the run began, in seconds since 1970.
 
-    A row's time is the beginning and its seconds of training, as if there had been no pause.
+    A row's time is the beginning and its seconds of training, as if there had been no pause. layers: rows on its
+    layers; those of a step stand before the row of that step, or of the one after, and have its time.
     """
-    return [version_record(started), *(_row_record(started, row) for row in rows)]
+    records, rest = [version_record(started)], list(layers)
+    for row in rows:
+        records += _records_up_to(started, row, rest)
+    return records
 
 
 def tag_of(column: str) -> str:
     """The tag of a column: cost/train beside cost/validation, in one group; any other column by its name."""
     metric = metric_of(column)
     return column if metric == column else f"{metric}/{column.removesuffix(f'_{metric}')}"
+
+
+def _records_up_to(started: float, row: Record, layers: list[Record]) -> list[bytes]:
+    """The records of a row, and before it those of the layers up to its step, which are taken from `layers`."""
+    seconds, last = started + _number(row["seconds"]), int(_number(row["step"]))
+    steps: dict[int, dict[str, float]] = {}
+    while layers and (step := int(_number(layers[0]["step"]))) <= last:
+        steps.setdefault(step, {}).update(_layer_scalars(layers.pop(0)))
+    records = [scalars_record(seconds, step, scalars) for step, scalars in steps.items()]
+    return [*records, _row_record(started, row)]
+
+
+def _layer_scalars(row: Record) -> dict[str, float]:
+    """The numbers on a layer, as layers/<name>/<what is measured>."""
+    hidden = ("epoch", "step", "layer")
+    return {f"layers/{row['layer']}/{name}": value for name, value in _scalars(row, hidden).items()}
 
 
 class TensorBoardSink:
@@ -44,6 +65,7 @@ class TensorBoardSink:
     def __init__(self) -> None:
         self._file: GrowingFile | None = None
         self._started = 0.0
+        self._layers: list[Record] = []
 
     def handle(self, event: Event) -> None:
         """Write a row; before a checkpoint that counts it, make sure that it is on disk."""
@@ -54,15 +76,21 @@ class TensorBoardSink:
             self._open(run, _all_rows(run))
         elif self._file is None:
             return
+        elif isinstance(event, Watched):
+            self._layers += event.rows
         elif isinstance(event, Evaluated | Tested):
-            self._file.append(_row_record(self._started, event.record))
+            self._file.append(b"".join(_records_up_to(self._started, event.record, self._layers)))
         if isinstance(event, Saving | Finished) and self._file is not None:
             self._file.flush()
 
     def _open(self, run: RunFolder, rows: Sequence[Record]) -> None:
         path = run.path / NAME
         self._started = _began(run)
-        wanted = b"".join(records_of(self._started, rows))
+        layers = layer_rows(run)
+        wanted = b"".join(records_of(self._started, rows, layers))
+        last = max((int(_number(row["step"])) for row in rows), default=-1)
+        # Of a run that was cut off between the two, the rows on the layers wait for its next row.
+        self._layers = [row for row in layers if _number(row["step"]) > last]
         file = self._file = GrowingFile(path, own=True)
         present = read_file(path)
         if present and not present.startswith(version_record(self._started)[: len(present)]):
@@ -89,7 +117,7 @@ def export(run: RunFolder, folder: Path) -> Path:
     """
     parts = [part for part in run.path.parts if part not in (run.path.anchor, "..", ".")]
     path = folder.joinpath(*parts, NAME)
-    content = b"".join(records_of(_began(run), _all_rows(run)))
+    content = b"".join(records_of(_began(run), _all_rows(run), layer_rows(run)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -99,13 +127,17 @@ def export(run: RunFolder, folder: Path) -> Path:
 
 
 def _row_record(started: float, row: Record) -> bytes:
-    numbers = {
-        tag_of(name): float(value)
+    numbers = {tag_of(name): value for name, value in _scalars(row, _HIDDEN).items()}
+    return scalars_record(started + _number(row["seconds"]), int(_number(row["step"])), numbers)
+
+
+def _scalars(row: Record, hidden: Sequence[str]) -> dict[str, float]:
+    return {
+        name: float(value)
         for name, value in row.items()
         # In the run's rows there is no number that is not finite, and what is written at once has to be the same.
-        if name not in _HIDDEN and isinstance(value, int | float) and math.isfinite(value)
+        if name not in hidden and isinstance(value, int | float) and math.isfinite(value)
     }
-    return scalars_record(started + _number(row["seconds"]), int(_number(row["step"])), numbers)
 
 
 def _all_rows(run: RunFolder) -> list[Record]:

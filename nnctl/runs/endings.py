@@ -39,12 +39,20 @@ def record_ending(
     status: Ending,
     *,
     epoch: int | None = None,
+    seconds: float | None = None,
     parameters: int | None = None,
     error: str | None = None,
     exit_code: int = 0,
 ) -> None:
     """Record the ending of a trial, or the rung at which it waits. Raises RunError."""
-    content = {"status": status, "epoch": epoch, "parameters": parameters, "error": error, "exit_code": exit_code}
+    content = {
+        "status": status,
+        "epoch": epoch,
+        "parameters": parameters,
+        "error": error,
+        "exit_code": exit_code,
+        "seconds": seconds,
+    }
     if ending_of(sweep, number) == content:
         return
     path = _path(sweep, number)

@@ -228,8 +228,9 @@ class Proposed(Record):
 
 @dataclass(frozen=True)
 class Ended(Record):
-    """The ending of a trial without a finished run. epoch: the rung at which it was pruned, or waits.
+    """The ending of a trial without a finished run. epoch: after which it was pruned, or waits; seconds: its rung.
 
+    A rung in epochs is the epoch, and has no seconds.
     Of what diverged it is the whole epochs that were done; None where it never began, or failed. parameters: of the
     net of what was pruned or waits. error, exit_code: of what diverged or failed.
     """
@@ -241,6 +242,7 @@ class Ended(Record):
     parameters: NonNegativeInt | None
     error: str | None
     exit_code: NonNegativeInt
+    seconds: NonNegativeFloat | None = None
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ class Ranked(Record):
     feasible: bool
     front: NonNegativeInt | None
     status: Literal["finished", "pruned", "failed"]
-    step: NonNegativeInt | None
+    step: NonNegativeFloat | None
     reached: float | None
 
 

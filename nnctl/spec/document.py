@@ -104,6 +104,10 @@ class Sweep:
     constraints: Annotated[
         tuple[NonEmptyStr, ...], "comparisons of columns, as 'parameters <= 10000', that a trial has to meet"
     ] = ()
+    together: Annotated[
+        PositiveInt | None,
+        "N: of the trials at a time on this machine, those that one process trains in turn; if absent 1, on a GPU all",
+    ] = None
     ensemble: Annotated[
         Annotated[int, Ge(2)] | None,
         "N: at the end judge the N best trials together, by vote and by mean, on the test split or else on validation",

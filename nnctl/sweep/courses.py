@@ -52,11 +52,11 @@ class Course:
 class Judged(Course):
     """The course of a pruner that judges each run by itself, at rungs, by bounds known as it begins."""
 
-    def __init__(self, pruner: JudgingPruner, rungs: tuple[int, ...], objective: Objective) -> None:
+    def __init__(self, pruner: JudgingPruner, rungs: Sequence[float], objective: Objective) -> None:
         """Begin with no result."""
         self.compares = pruner.compares
-        self._watch = Watch(objective, rungs, pruner)
-        self._others: dict[int, list[float]] = {rung: [] for rung in rungs}
+        self._watch = Watch(objective, rungs, pruner, in_seconds=pruner.in_seconds)
+        self._others: dict[float, list[float]] = {rung: [] for rung in rungs}
         self._watches: dict[int, Watch] = {}
 
     def begin(self, runs: Sequence[Trial]) -> Sequence[Trial]:
@@ -141,7 +141,7 @@ class _Group:
     """
 
     size: int
-    rungs: tuple[int, ...]
+    rungs: Sequence[float]
     round_: int = 0
     begun: int = 0
     going: dict[int, Sequence[Trial]] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class _Group:
     results: dict[int, TrialResult] = field(default_factory=dict)
 
     @property
-    def until(self) -> int | None:
+    def until(self) -> float | None:
         """The rung that they are on their way to, None for the end."""
         return self.rungs[self.round_] if self.round_ < len(self.rungs) else None
 
@@ -160,7 +160,7 @@ class Brackets(Course):
     A combination's value at a rung is the mean over its runs. Of equal ones the earlier goes on.
     """
 
-    def __init__(self, pruner: BracketPruner, rungs: tuple[int, ...], objective: Objective, combinations: int) -> None:
+    def __init__(self, pruner: BracketPruner, rungs: Sequence[float], objective: Objective, combinations: int) -> None:
         """Begin with no result. combinations: how many there will be; the last bracket may have fewer."""
         self._pruner, self._objective, self._rungs = pruner, objective, rungs
         self._groups: list[_Group] = []
@@ -188,7 +188,7 @@ class Brackets(Course):
 
     def watch(self, trial: Trial) -> Watch | None:
         """The rung that its bracket is on its way to."""
-        return Watch(self._objective, self._rungs, until=self._group(trial).until)
+        return Watch(self._objective, self._rungs, until=self._group(trial).until, in_seconds=self._pruner.in_seconds)
 
     def tell(self, result: TrialResult) -> Step:
         """Nothing before all of the bracket have reached the rung; then the ends of some, and the others to go on."""
@@ -220,7 +220,7 @@ class Brackets(Course):
         ends = (group.results[trial.number] for trial in losing)
         return [replace(end, status="pruned") for end in ends if end.status == "paused"], going
 
-    def _score(self, group: _Group, runs: Sequence[Trial], rung: int) -> float | None:
+    def _score(self, group: _Group, runs: Sequence[Trial], rung: float) -> float | None:
         reached = [v for trial in runs if (v := group.results[trial.number].reached.get(rung)) is not None]
         return self._objective.sign * statistics.fmean(reached) if reached else None
 
@@ -240,7 +240,7 @@ def course_of(study: Study, objective: Objective) -> Course:
     return Series(pruner, objective, study.folder_of)
 
 
-def means_at_rungs(results: Sequence[TrialResult]) -> Mapping[int, float]:
+def means_at_rungs(results: Sequence[TrialResult]) -> Mapping[float, float]:
     """The mean over a combination's runs at each rung that any of them has reached."""
     rungs = sorted({rung for result in results for rung in result.reached})
     return {rung: statistics.fmean(r.reached[rung] for r in results if rung in r.reached) for rung in rungs}

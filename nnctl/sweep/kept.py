@@ -165,7 +165,8 @@ def _watch(study: Study, trials: Sequence[Trial], begun: set[str]) -> Watch | No
     if not columns:
         return None
     (objective,) = objectives_of(study.spec, columns[:1])
-    return Watch(objective, pruner.rungs_before(study.spec.schedule.epochs))
+    rungs = pruner.rungs_before(study.spec.schedule.epochs)
+    return Watch(objective, rungs, in_seconds=pruner.in_seconds)
 
 
 def _result(study: Study, trial: Trial, watch: Watch | None, begun: set[str]) -> TrialResult:

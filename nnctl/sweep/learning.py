@@ -57,7 +57,7 @@ class Reached:
     status: Literal["finished", "pruned", "diverged", "failed"]
     values: Sequence[float] | None = None
     excesses: Sequence[float] = ()
-    rungs: Mapping[int, float] = field(default_factory=dict)
+    rungs: Mapping[float, float] = field(default_factory=dict)
 
 
 class Learner:
@@ -159,7 +159,7 @@ class Learner:
                 return
             storage, identity = self._study._storage, self._study.get_trials(deepcopy=False)[number]._trial_id
             for rung, value in reached.rungs.items():
-                storage.set_trial_intermediate_value(identity, rung, value)
+                storage.set_trial_intermediate_value(identity, _step(rung), value)
             for name, excess in _excesses(reached.excesses).items():
                 storage.set_trial_system_attr(identity, name, excess)
             if reached.values is None:
@@ -202,6 +202,11 @@ class Learner:
                 system_attrs=trial.system_attrs,
             )
             self._study.add_trial(running if trial.number in diverged else trial)
+
+
+def _step(rung: float) -> int:
+    """A rung as Optuna counts them: epochs, or of one in seconds its milliseconds."""
+    return rung if isinstance(rung, int) else round(1000 * rung)
 
 
 def _excesses(excesses: Sequence[float]) -> dict[str, float]:

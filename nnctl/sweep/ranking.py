@@ -33,7 +33,7 @@ class Standing:
     excesses: tuple[float, ...] = ()
     front: int | None = None
     status: str = "finished"
-    step: int = 0
+    step: float = 0
     reached: float | None = None
 
     @property

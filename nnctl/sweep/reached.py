@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from nnctl.components.kinds.pruning import RungPruner
 from nnctl.runs.endings import ending_of, forget_ending, record_ending
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.rows import evaluations
 from nnctl.runs.sweeps import measured
 from nnctl.sweep.executors.contract import Failed, Paused, Pruned, Trained
 from nnctl.sweep.result import TrialResult
-from nnctl.sweep.rungs import Watch, last_row
+from nnctl.sweep.rungs import Watch
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
 
@@ -25,8 +26,10 @@ def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult
     summary = folder.finished()
     until = None if watch is None else watch.until
     if summary is not None:
-        if watch is not None and until is not None and summary["epochs"] > until:
-            return _at_rung(trial, folder, watch, "paused", until, summary["parameters"])
+        if watch is not None and until is not None:
+            after = watch.epochs_at(evaluations(folder), until)
+            if after is not None and summary["epochs"] > after:
+                return _at_rung(trial, folder, watch, "paused", until, summary["parameters"])
         reached = {} if watch is None else watch.reached(evaluations(folder))
         return TrialResult.of_summary(trial, folder.path, summary, reached)
     ended = ending_of(study.folder, trial.number)
@@ -35,7 +38,7 @@ def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult
     judged = ended["status"] == "pruned" and watch is not None and watch.pruner is not None
     if ended["status"] == "diverged" or judged:
         return ended_result(study, trial, watch, ended)
-    rung, parameters = ended["epoch"], ended["parameters"]
+    rung, parameters = _rung(ended), ended["parameters"]
     if watch is not None and until is not None and rung is not None and parameters is not None and rung >= until:
         return _at_rung(trial, folder, watch, "paused", until, parameters)
     return None
@@ -44,12 +47,19 @@ def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult
 def ended_result(study: Study, trial: Trial, watch: Watch | None, ended: Mapping[str, Any]) -> TrialResult:
     """The result that a record says. ended: the fields of `Ended`. Raises RunError."""
     folder = RunFolder(study.folder_of(trial))
-    status, rung, parameters = ended["status"], ended["epoch"], ended["parameters"]
+    status, epoch, rung, parameters = ended["status"], ended["epoch"], _rung(ended), ended["parameters"]
     if status in ("diverged", "failed"):
-        return _failed(trial, folder, watch, Failed(status, ended["error"] or "", ended["exit_code"], epochs=rung or 0))
+        failed = Failed(status, ended["error"] or "", ended["exit_code"], epochs=epoch or 0)
+        return _failed(trial, folder, watch, failed)
     if watch is None or rung is None or parameters is None:
-        return TrialResult(trial, str(folder.path), status, rung=rung)
+        return TrialResult(trial, str(folder.path), status, rung=rung, epochs=epoch)
     return _at_rung(trial, folder, watch, status, rung, parameters)
+
+
+def _rung(ended: Mapping[str, Any]) -> float | None:
+    """The rung that a record says, in the unit of the pruner's."""
+    rung: float | None = ended["epoch"] if ended.get("seconds") is None else ended["seconds"]
+    return rung
 
 
 def result_of(
@@ -73,18 +83,30 @@ def result_of(
             )
         return _failed(trial, folder, watch, outcome)
     status: Literal["paused", "pruned"] = "paused" if isinstance(outcome, Paused) else "pruned"
-    record_ending(study.folder, trial.number, status, epoch=outcome.rung, parameters=outcome.parameters)
     assert watch is not None
-    return _at_rung(trial, folder, watch, status, outcome.rung, outcome.parameters)
+    result = _at_rung(trial, folder, watch, status, outcome.rung, outcome.parameters)
+    _record(study, result, status)
+    return result
 
 
 def settle(study: Study, result: TrialResult) -> None:
     """Let the record of a trial say what its final result is: others decide on those that wait, or never begin."""
     if result.status == "pruned":
-        parameters = result.metrics.get("parameters")
-        record_ending(study.folder, result.trial.number, "pruned", epoch=result.rung, parameters=parameters)
+        _record(study, result, "pruned")
     elif result.status == "finished":
         forget_ending(study.folder, result.trial.number)
+
+
+def _record(study: Study, result: TrialResult, status: Literal["paused", "pruned"]) -> None:
+    pruner = study.sweep.pruner
+    record_ending(
+        study.folder,
+        result.trial.number,
+        status,
+        epoch=result.epochs,
+        seconds=result.rung if isinstance(pruner, RungPruner) and pruner.in_seconds else None,
+        parameters=result.metrics.get("parameters"),
+    )
 
 
 def _failed(trial: Trial, folder: RunFolder, watch: Watch | None, outcome: Failed) -> TrialResult:
@@ -101,11 +123,11 @@ def _failed(trial: Trial, folder: RunFolder, watch: Watch | None, outcome: Faile
 
 
 def _at_rung(
-    trial: Trial, folder: RunFolder, watch: Watch, status: Literal["paused", "pruned"], rung: int, parameters: int
+    trial: Trial, folder: RunFolder, watch: Watch, status: Literal["paused", "pruned"], rung: float, parameters: int
 ) -> TrialResult:
     """The result of a trial at a rung, with the numbers of its last row there."""
     rows = evaluations(folder)
-    row = last_row(rows, rung) or {}
+    row = watch.row(rows, rung) or {}
     seconds = row.get("seconds")
     return TrialResult(
         trial,
@@ -115,5 +137,6 @@ def _at_rung(
         metrics={**measured(row), "parameters": parameters},
         seconds=seconds if isinstance(seconds, int | float) else None,
         rung=rung,
-        reached=watch.reached(rows, rung),
+        epochs=watch.epochs_at(rows, rung),
+        reached={at: value for at, value in watch.reached(rows).items() if at <= rung},
     )

@@ -19,7 +19,8 @@ class TrialResult:
     where it waits at a rung for others, and this is no end.
     monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
     ended with; seconds: of training. Each None or empty unless it finished, or has rows to be pruned by: they are
-    then those of its rung. rung: the epochs after which it was pruned, or waits. reached: its value at each rung.
+    then those of its rung. rung: the epochs, or seconds of training, after which it was pruned, or waits; epochs:
+    those that it had done by then. reached: its value at each rung.
     exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
     the trial: the same line may do better.
     """
@@ -33,12 +34,13 @@ class TrialResult:
     error: str | None = None
     exit_code: int = 0
     again: bool = False
-    rung: int | None = None
-    reached: Mapping[int, float] = field(default_factory=dict)
+    rung: float | None = None
+    epochs: int | None = None
+    reached: Mapping[float, float] = field(default_factory=dict)
 
     @classmethod
     def of_summary(
-        cls, trial: Trial, folder: Path, summary: Mapping[str, Any], reached: Mapping[int, float] | None = None
+        cls, trial: Trial, folder: Path, summary: Mapping[str, Any], reached: Mapping[float, float] | None = None
     ) -> TrialResult:
         """The result of a trial that finished."""
         monitored = summary["monitor"] or "train_cost"

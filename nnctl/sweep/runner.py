@@ -104,10 +104,11 @@ class _Dispatch:
     def _result(self, task: TrialTask, outcome: Outcome) -> TrialResult | None:
         """The result of a trial whose outcome this is; None where it has none, or is given again."""
         if isinstance(outcome, Elsewhere):
-            self._elsewhere.append(replace(task, patient=True))
+            self._elsewhere.append(replace(task, patient=True, alone=True))
             return None
         if isinstance(outcome, Failed) and outcome.lost and self._lives(task):
-            self._again.append(task)
+            # Alone from now on: if it kills another process, it is the one that does.
+            self._again.append(replace(task, alone=True))
             return None
         if isinstance(outcome, Halted) and not self._stop:
             # Somebody else has ended its process, as a queue of jobs does that needs the place.

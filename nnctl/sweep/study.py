@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from nnctl.sweep.away import Away
 
 _NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
+_NO_TRIALS = ("grid", "space", "only", "derived", "sampler", "constraints", "together")
+"""Keys of the sweep that its trials' specs do not have."""
 _SAMPLES = 100
 """Points of a space that are checked where nobody knows yet which will be tried."""
 
@@ -230,13 +232,13 @@ def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
 
 
 def _without_settings(loaded: Loaded) -> Loaded:
-    """The spec without the values to try: a trial need not carry those of all others."""
+    """The spec without the values to try, which a trial need not carry, and without what no trial depends on."""
     root = loaded.tree
     entry = root.entries.get("sweep") if isinstance(root, MappingNode) else None
     if not isinstance(root, MappingNode) or entry is None or not isinstance(entry.value, MappingNode):
         return loaded
     return load_tree(
-        root.with_entry(entry.key, entry.value.without("grid", "space", "only", "derived", "sampler", "constraints")),
+        root.with_entry(entry.key, entry.value.without(*_NO_TRIALS)),
         loaded,
     )
 

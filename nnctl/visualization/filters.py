@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from nnctl.figures.figure import Gallery, Picture
 from nnctl.figures.scales import number
 from nnctl.graph.builder import Parameter
 from nnctl.inference.opened import TrainedRun
+from nnctl.ops.shapes import show
 from nnctl.visualization.pictures import is_picture, mosaic, tones
 
 MOST_FILTERS = 64
@@ -20,27 +22,59 @@ MOST_CHANNELS = 16
 """Channels of a filter that are drawn."""
 
 
-def filters(run: TrainedRun, most: int = MOST_FILTERS) -> list[Gallery]:
+def filters(run: TrainedRun, most: int = MOST_FILTERS, shape: tuple[int, ...] | None = None) -> list[Gallery]:
     """The filters of each layer that has some, a picture each, at most `most` a layer; what is left out is said.
+
+    shape: the picture that a flat row of inputs is; if None, square where the inputs are bytes and their number is.
 
     A filter's channels stand beside one another; of a first layer that reads three colours they are those of the
     picture, grey where a weight is 0. All filters of a layer have one scale, which its title says.
-    Raises UsageError for a net without filters.
+    Raises UsageError for a net without filters, and for another number of inputs than the shape has.
     """
     network = run.engine.network
+    example = _picture_of(run, shape)
     parameters = [p for p in network.structure.parameters.values() if p.kind == "weight"]
     values = run.engine.read(parameter.name for parameter in parameters)
     drawn = [
         _drawn(parameter, grids, most, colours=number == 0 and grids.shape[-1] == 3)
         for number, parameter in enumerate(parameters)
-        if (grids := _grids(parameter, values[parameter.name], run.signature.input_shape, number == 0)) is not None
+        if (grids := _grids(parameter, values[parameter.name], example, number == 0)) is not None
     ]
     if not drawn:
         raise UsageError(
             f"{run.folder.path}: this net has no filters to draw\n"
-            "  filters are the kernels of convolutions, and the weights of a first layer that reads images"
+            "  filters are the kernels of convolutions, and the weights of a first layer that reads images;\n"
+            "  of flat rows of pixels --shape 28x28 says what picture they are"
         )
     return drawn
+
+
+def read_shape(text: str | None) -> tuple[int, ...] | None:
+    """The shape in a text, as 28x28 or 32x32x3. Raises UsageError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})(?:[x×](1|3))?", text.strip().lower())
+    if found is None:
+        raise UsageError(
+            f"--shape {text}: expected height and width of a picture, as 28x28, or 32x32x3 for three colours"
+        )
+    return tuple(int(size) for size in found.groups() if size is not None)
+
+
+def _picture_of(run: TrainedRun, shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The shape of an example as a picture; as the data has it where it is none."""
+    own = run.signature.input_shape
+    if shape is not None:
+        if len(own) != 1 or math.prod(shape) != own[0]:
+            given = "×".join(map(str, shape))
+            raise UsageError(
+                f"--shape: a picture of {given} has {math.prod(shape):,} numbers in a flat row, "
+                f"and this net reads examples of shape {show(own)}"
+            )
+        return shape
+    side = math.isqrt(own[0]) if len(own) == 1 else 0
+    flat = run.signature.input_dtype == "uint8" and side * side == math.prod(own) and is_picture((side, side))
+    return (side, side) if flat else own
 
 
 def by_unit(parameter: Parameter, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import Dataset
+from nnctl.data.stored.progress import shown
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Axis, Marks, Plane
@@ -58,8 +59,10 @@ def landscape(
     steps[grid // 2] = 0.0
     costs = np.empty((grid, grid))
     try:
-        for row, beta in enumerate(steps[::-1]):
-            for column, alpha in enumerate(steps):
+        lines = [[(row, column) for column in range(grid)] for row in range(grid)]
+        for line in shown(lines, "measuring the cost", grid * grid, "places"):
+            for row, column in line:
+                alpha, beta = steps[column], steps[-1 - row]
                 moved = {
                     key: (value + alpha * one[key] + beta * other[key]).astype(value.dtype)
                     for key, value in weights.items()

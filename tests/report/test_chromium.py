@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, HeatMap, Plane
+from nnctl.figures.figure import Axis, Bars, Chart, Curve, HeatMap, Plane, Points
 from nnctl.figures.parallel import Parallel
+from nnctl.inference.tracing import traced
 from nnctl.report.page import page
 from nnctl.report.report import report_on
 from nnctl.report.section import Chapter, Drawn, Section
+from nnctl.report.trace import trace_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), "")
@@ -93,7 +95,13 @@ def test_a_page_with_all_has_no_error_and_its_script_has_run(folder: Path, tmp_p
     assert '<html lang="en" class="live">' in document
     assert not re.findall("<title>(.*?)</title>", document)[0].startswith("owned")
     assert document.count("<svg") == page.count("<svg") > 20
-    assert document.count(">log y</button>") == page.count('class="plot"')
+    offered = re.findall('class="plot"[^>]* data-log="([xy]*)"', page)
+    assert "" in offered
+    assert "xy" in offered
+    assert document.count(">log y</button>") == sum("y" in axes for axes in offered)
+    assert document.count(">log x</button>") == sum("x" in axes for axes in offered)
+    # Points and curves on one chart, as of a sweep's trials, are live as well.
+    assert "<circle" in page[page.index('data-frame="') :]
 
 
 def test_values_zoom_and_logarithms(run: str, tmp_path: Path) -> None:
@@ -105,6 +113,45 @@ def test_values_zoom_and_logarithms(run: str, tmp_path: Path) -> None:
     assert re.search(r"train: 0\.\d+", title)
     assert re.search(r"validation: 0\.\d+", title)
     assert 'data-acted="true,true"' in document
+
+
+POINTS = """<script>
+addEventListener("load", () => {
+  const svg = document.querySelector(".plot").ownerSVGElement, box = svg.getBoundingClientRect();
+  const middle = box.top + box.height / 2;
+  const at = (x) => ({clientX: box.left + box.width * x, clientY: middle, bubbles: true, pointerId: 1});
+  svg.setPointerCapture = () => {};
+  const across = () => [...svg.querySelectorAll("circle[cx]")].slice(-4).map((circle) => +circle.getAttribute("cx"));
+  const before = across();
+  svg.dispatchEvent(new PointerEvent("pointerdown", at(0.6)));
+  svg.dispatchEvent(new PointerEvent("pointermove", at(1)));
+  const told = svg.parentNode.querySelector(".tip").textContent;
+  svg.dispatchEvent(new PointerEvent("pointerup", at(1)));
+  const zoomed = across();
+  svg.dispatchEvent(new MouseEvent("dblclick", at(0.5)));
+  const tools = [...svg.parentNode.querySelectorAll("button:not([hidden])")].map((element) => element.textContent);
+  document.title = JSON.stringify({before, zoomed, whole: across(), told, tools});
+});
+</script>"""
+"""A reader who zooms into points and back."""
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_points_zoom_with_the_curves_and_logarithms_are_offered_where_they_say_something(
+    linear: bool, tmp_path: Path
+) -> None:
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    layers = Curve("best", x, x[::-1]), Points("trial", x, np.array([4.0, 5.0, 2.0, 1.5]), tuple("abcd"))
+    chart = Chart("trials", Axis("trial", linear=linear), Axis("cost", linear=linear), layers)
+    text = page("figures", "", [Chapter("All", (Section("Figures", (Drawn(chart),)),))])
+    text = re.sub("script-src '[^']*'", "script-src 'unsafe-inline'", text).replace("</body>", POINTS + "</body>")
+    document, console = browse(text, tmp_path, "--dump-dom")
+    assert console == ""
+    found = json.loads(html.unescape(re.findall("<title>(.*?)</title>", document)[0]))
+    assert found["tools"] == ([] if linear else ["log y", "log x"])
+    assert "trial: 1.5" in found["told"]
+    assert np.diff(found["zoomed"]).min() > 1.5 * np.diff(found["before"]).max()
+    assert np.allclose(found["whole"], found["before"], atol=0.2)
 
 
 def test_the_console_tells_errors_and_the_policy_refuses_strangers(run: str, tmp_path: Path) -> None:
@@ -159,3 +206,34 @@ def test_no_text_of_a_figure_is_clipped_or_lies_on_another(width: int, tmp_path:
     document, console = browse(text, tmp_path, "--dump-dom", f"--window-size={width},900")
     assert console == ""
     assert json.loads(html.unescape(re.findall("<title>(.*?)</title>", document)[0])) == []
+
+
+KEYS = """<script>
+addEventListener("load", () => {
+  const seen = [], press = (key, target = document.body, more = {}) => {
+    target.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true, ...more}));
+    seen.push(location.hash);
+  };
+  for (const key of ["n", "ArrowRight", "n", "p", "ArrowLeft", "x"]) press(key);
+  press("n", document.body, {ctrlKey: true});
+  press("ArrowRight", document.querySelector("pre"));
+  for (let at = 0; at < 99; at++) press("n");
+  document.title = JSON.stringify([...seen.slice(0, 8), seen.at(-1), document.querySelector(".keys").textContent]);
+});
+</script>"""
+"""A reader who goes through the stages of a trace by keys."""
+
+
+def test_keys_go_through_a_trace(tmp_path: Path) -> None:
+    trace = traced(Path(__file__).parents[2] / "specs" / "xor.yaml", 1)
+    text = trace_page(trace)
+    stages = [name for name in re.findall(r'<section id="([^"]+)"', text) if not name.startswith("c0-")]
+    assert len(stages) == len(trace.stages)
+    assert 'class="keys"' not in text
+    text = re.sub("script-src '[^']*'", "script-src 'unsafe-inline'", text).replace("</body>", KEYS + "</body>")
+    document, console = browse(text, tmp_path, "--dump-dom")
+    assert console == ""
+    *seen, last, hint = json.loads(html.unescape(re.findall("<title>(.*?)</title>", document)[0]))
+    assert seen == [f"#{stages[at]}" for at in (0, 1, 2, 1, 0, 0, 0, 0)]
+    assert last == f"#{stages[-1]}"
+    assert hint == "Keys: → or n to the next step, ← or p to the one before."

@@ -184,6 +184,34 @@ def test_the_command_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert main(["evaluate", "runs/n"]) == 0
 
 
+def test_what_is_watched_of_layers_is_there_and_resumed_alike(tmp_path: Path) -> None:
+    watched = ("watch={every: 2}", "schedule.epochs=5")
+    run = run_at(tmp_path / "a", *watched, sinks=[TensorBoardSink()])
+    rows = read_history(run).layers()
+    assert [row["epoch"] for row in rows] == [0, 2, 4]
+    told = [(step, scalars) for _, step, scalars in read(run.path / NAME) if any("layers/" in tag for tag in scalars)]
+    names = [name for name in rows[0] if name not in ("epoch", "step", "layer")]
+    assert [step for step, _ in told] == [row["step"] for row in rows]
+    for row, (_, scalars) in zip(rows, told):
+        wanted = {f"layers/{row['layer']}/{name}": row[name] for name in names if row[name] is not None}
+        assert scalars == {tag: pytest.approx(value, rel=1e-6) for tag, value in wanted.items()}
+    assert told[0][1].keys() >= {"layers/dense1/weight_norm", "layers/dense1/gradient_norm"}
+    # In the order of steps, and at the time of the row that follows.
+    events = read(run.path / NAME)
+    assert [step for _, step, _ in events] == sorted(step for _, step, _ in events)
+    assert [time for time, _, _ in events] == sorted(time for time, _, _ in events)
+    written = (run.path / NAME).read_bytes()
+    assert export(run, tmp_path / "board").read_bytes() == written
+    # Made anew from rows, and written as they come: the same to the bit.
+    (run.path / NAME).unlink()
+    run_at(tmp_path / "a", *watched, sinks=[TensorBoardSink()], resume=True)
+    assert (run.path / NAME).read_bytes() == written
+    run_at(tmp_path / "a", watched[0], "schedule.epochs=7", sinks=[TensorBoardSink()], resume=True)
+    longer = (run.path / NAME).read_bytes()
+    assert export(run, tmp_path / "board").read_bytes() == longer
+    assert len([tag for _, _, scalars in read(run.path / NAME) for tag in scalars if tag.endswith("weight_norm")]) == 4
+
+
 def test_any_number_has_a_record() -> None:
     data = next(records(scalars_record(1.5, 2**40, {"数": 1e300, "\udc80": -0.5})))
     event = dict(fields(data))

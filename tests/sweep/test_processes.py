@@ -218,7 +218,7 @@ def test_a_trial_that_kills_every_process_is_given_up_and_the_others_go_on() -> 
             self.given.append(task.number)
             super().give(task)
             if task.number == 0:
-                busy = next(worker for worker in self._workers if worker.task == task)
+                busy = next(worker for worker in self._workers if task.number in worker.tasks)
                 busy.process.kill()
 
     study = read_study(Path("net.yaml"), ["sweep.seeds=3"], Path("found"))
@@ -246,7 +246,7 @@ def test_a_trial_that_gets_further_each_time_may_lose_any_number_of_processes() 
             while dies and not ended(task.folder, len(self.given)):
                 time.sleep(0.01)
             if dies:
-                busy = next(worker for worker in self._workers if worker.task == task)
+                busy = next(worker for worker in self._workers if task.number in worker.tasks)
                 busy.process.kill()
 
     def ended(folder: Path, epochs: int) -> bool:
@@ -266,7 +266,7 @@ def test_a_trial_whose_process_is_told_to_end_goes_on_in_another() -> None:
         def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
             found = super().outcomes(seconds)
             for each in self._workers if not found and len(self.given) < 3 else ():
-                if each.ready and each.task is not None:
+                if each.ready and each.tasks:
                     each.process.terminate()
             return found
 

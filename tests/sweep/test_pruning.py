@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from nnctl.components.kinds.pruning import BracketPruner
+from nnctl.components.kinds.pruning import BracketPruner, RungPruner
 from nnctl.components.pruners import Hyperband, Patience, Percentile, Wilcoxon
 from nnctl.components.registry import components
 from nnctl.errors import SpecError, UsageError
@@ -68,7 +68,10 @@ def curve(trial: Trial) -> list[float]:
 
 def trained(trial: Trial, watch: Watch | None, begun: Mapping[int, int]) -> TrialResult:
     """The result of a trial that is trained as far as its watch says. begun: epochs that it has done before."""
-    rows = [{"epoch": epoch, "validation_cost": cost} for epoch, cost in enumerate(curve(trial), 1)]
+    pace = random.Random(f"pace of {trial.number}").uniform(0.2, 3.0)
+    rows = [
+        {"epoch": epoch, "seconds": pace * epoch, "validation_cost": cost} for epoch, cost in enumerate(curve(trial), 1)
+    ]
     diverges = trial.combination % 11 == 5
     for epoch in range(max(1, begun.get(trial.number, 0)), EPOCHS):
         if diverges and epoch == 4:
@@ -77,10 +80,10 @@ def trained(trial: Trial, watch: Watch | None, begun: Mapping[int, int]) -> Tria
         said = None if watch is None else watch.decide(rows[:epoch], epoch)
         if watch is not None and said is not None:
             status, rung = said
-            assert rung == epoch
-            metrics = {"validation_cost": rows[rung - 1]["validation_cost"]}
-            reached = watch.reached(rows, rung)
-            return TrialResult(trial, "", status, "validation_cost", metrics, rung=rung, reached=reached)
+            assert watch.epochs_at(rows, rung) == epoch
+            metrics = {"validation_cost": rows[epoch - 1]["validation_cost"]}
+            reached = {at: value for at, value in watch.reached(rows, epoch).items() if at <= rung}
+            return TrialResult(trial, "", status, "validation_cost", metrics, rung=rung, epochs=epoch, reached=reached)
     reached = {} if watch is None else watch.reached(rows)
     return TrialResult(trial, "", "finished", "validation_cost", {"validation_cost": curve(trial)[-1]}, reached=reached)
 
@@ -99,9 +102,10 @@ def tried(found: Study, jobs: int, choose: Callable[[int], int], until: int = 10
             break
         trial, watch = under_way.pop(choose(len(under_way)))
         result = trained(trial, watch, begun)
-        if result.rung is not None:
-            assert result.rung > begun.get(trial.number, 0), "a part of a trial is asked once"
-            begun[trial.number] = result.rung
+        if result.epochs is not None:
+            timed = watch is not None and watch.in_seconds  # One epoch may take longer than several rungs.
+            assert result.epochs > begun.get(trial.number, 0) or timed, "a part of a trial is asked once"
+            begun[trial.number] = result.epochs
         for each in search.tell(result):
             assert each.trial.number not in final
             assert each.status != "paused"
@@ -129,6 +133,19 @@ def test_who_is_pruned_does_not_depend_on_how_many_run_nor_on_which_ends_first(p
     # And where it was stopped halfway, its proposals kept.
     tried(study("stopped", *options), 4, orders.randrange, until=20)
     assert tried(study("stopped", *options), 4, orders.randrange) == alone
+
+
+@pytest.mark.parametrize("pruner", [name for name, cls in components("pruner").items() if issubclass(cls, RungPruner)])
+def test_nor_does_it_at_rungs_in_seconds_of_the_same_rows(pruner: str) -> None:
+    options = (f"sweep.pruner={{type: {pruner}, rungs: [1 second, 2.5 seconds, 6 seconds, 0.2 minutes]}}",)
+    alone = tried(study("alone", *options), 1, lambda count: 0)
+    assert {result.rung for result in alone.values()} - {None} <= {1.0, 2.5, 6.0, 12.0}
+    assert {result.status for result in alone.values()} >= (
+        {"finished"} if pruner == "patience" else {"finished", "pruned"}
+    )
+    orders = random.Random(5)
+    for jobs in (3, 30):
+        assert tried(study(f"with-{jobs}", *options), jobs, orders.randrange) == alone
 
 
 def test_the_median_of_the_trials_before_is_the_bound() -> None:
@@ -279,6 +296,12 @@ def test_brackets_cover_every_combination_once() -> None:
         (["sweep.pruner=wilcoxon"], "compares the runs of a combination, and each has one"),
         (["sweep.pruner={type: median, rungs: [9, 12]}"], "no rung before the end of a run, after 9 epochs"),
         (["sweep.pruner={type: median, rungs: [3, 3]}"], "each rung is after more epochs than the one before"),
+        (["sweep.pruner={type: median, rungs: [1, 2 seconds]}"], "give all of them the same unit"),
+        (["sweep.pruner={type: median, rungs: [60 seconds, 1 minute]}"], "each rung is after a longer time"),
+        (["sweep.pruner={type: median, rungs: [0 seconds, 1 minute]}"], "a rung at no time sees no training"),
+        (["sweep.pruner={type: median, rungs: [-2 seconds]}"], "a time, as in '30 seconds' or '1.5 hours'"),
+        (["sweep.pruner={type: median, rungs: [2s]}"], "a time, as in '30 seconds' or '1.5 hours'"),
+        (["sweep.pruner={type: median, first: 2 seconds}"], "write 2"),
         (["sweep.pruner=medium"], "did you mean 'median'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from nnctl.errors import UsageError
 from nnctl.figures.figure import Chart, Gallery, HeatMap
 from nnctl.figures.palette import shades
 from nnctl.figures.svg import sheet_of
+from nnctl.inference.opened import TrainedRun
 from nnctl.visualization.boundary import boundary
-from nnctl.visualization.filters import filters
+from nnctl.visualization.filters import filters, read_shape
 from nnctl.visualization.layers import answers
 from nnctl.visualization.maps import maps
 from nnctl.visualization.pictures import mosaic, photographs, smaller
@@ -41,6 +43,41 @@ def test_weights_of_a_first_dense_layer_are_images_of_the_input(tmp_path: Path) 
     place = np.unravel_index(np.abs(weights[:, :64]).argmax(), weights[:, :64].shape)
     pixel = gallery.pictures[place[1]].pixels.reshape(64, 3)[place[0]]
     assert np.allclose(pixel, shades(np.array([weights[place], reach]), diverging=True)[0])
+
+
+def flat(folder: Path, dtype: type, width: int) -> TrainedRun:
+    """A run on flat rows of an .npz file."""
+    folder.mkdir()
+    inputs = np.random.default_rng(0).integers(0, 255, (40, width)).astype(dtype)
+    np.savez(folder / "rows.npz", inputs=inputs, targets=np.arange(40) % 2)
+    spec = f"""
+data: {{type: npz, path: {json.dumps(str(folder / "rows.npz"))}}}
+layers: [{{type: dense, units: 5, activation: relu}}, {{type: dense, units: 2, activation: softmax}}]
+cost: log_likelihood
+schedule: {{epochs: 1}}
+backend: numpy
+"""
+    return trained(spec, folder / "run")[0]
+
+
+def test_weights_over_flat_rows_of_pixels_are_pictures(tmp_path: Path) -> None:
+    pixels = flat(tmp_path / "bytes", np.uint8, 36)
+    (gallery,) = filters(pixels)
+    assert "5 filters of 6×6×1" in gallery.title
+    (wide,) = filters(pixels, shape=read_shape("4x9"))
+    assert wide.pictures[0].pixels.shape[:2] == (4, 9)
+    (coloured,) = filters(pixels, shape=read_shape("3×4×3"))
+    assert "of 3×4×3" in coloured.title
+    with pytest.raises(UsageError, match=r"a picture of 5×7 has 35 numbers in a flat row, .* shape \(36,\)"):
+        filters(pixels, shape=(5, 7))
+    measured = flat(tmp_path / "numbers", np.float32, 36)
+    with pytest.raises(UsageError, match="--shape 28x28 says what picture they are"):
+        filters(measured)
+    (gallery,) = filters(measured, shape=(6, 6))
+    assert "5 filters of 6×6×1" in gallery.title
+    for text in ("28", "28x", "0x4", "28x28x2", "axb"):
+        with pytest.raises(UsageError, match=f"--shape {text}: expected height and width"):
+            read_shape(text)
 
 
 @pytest.mark.parametrize("text", [MOONS, VALUES, SEQUENCES])

@@ -64,6 +64,13 @@ def test_the_middle_of_a_landscape_is_the_runs_cost_and_the_run_stays_as_it_is(t
             landscape(run, data, grid=grid)
 
 
+def test_a_landscape_tells_how_long_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, data = trained(MOONS, tmp_path / "run")
+    capsys.readouterr()
+    landscape(run, data, grid=3)
+    assert capsys.readouterr() == ("", "measuring the cost: 9 places\n")
+
+
 def test_a_corner_of_a_landscape_is_the_cost_of_weights_moved_along_both_directions(tmp_path: Path) -> None:
     run, data = trained(MOONS, tmp_path / "run")
     parameters = run.engine.network.structure.parameters

@@ -14,6 +14,8 @@ _OLDEST = 12
 """The major version of CUDA that a driver must run at least."""
 _NEWEST = 13
 """The major version of the newest wheels."""
+_STREAMS = 32
+"""Queues of work that a device has: streams beyond so many wait for one another."""
 
 
 @register("backend", "cuda")
@@ -81,6 +83,10 @@ class Cuda(BackendComponent):
         from nnctl.backends.cuda.cupy_device import CupyDevice
 
         return CudaBackend(CupyDevice(self.device), self.precision, self.persistent)
+
+    def together(self, jobs: int) -> int:
+        """See `BackendComponent`: processes take turns on a device, streams of one share it. Each trial has its own."""
+        return min(jobs, _STREAMS)
 
     def planner(self) -> Any:
         """See `BackendComponent`: without a device, and therefore without its product library."""

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 
 from annotated_types import Ge, MinLen
 
-from nnctl.components.fields import PositiveInt
+from nnctl.components.fields import Duration, PositiveInt
 from nnctl.components.registry import Component, Problem
 
 
@@ -25,6 +25,9 @@ class Bracket:
     first: int = 0
 
 
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
 class Pruner(Component):
     """A rule by which trials of a sweep end early."""
 
@@ -33,32 +36,49 @@ class Pruner(Component):
 
 @dataclass(frozen=True, kw_only=True, init=False, eq=False, repr=False)
 class RungPruner(Pruner):
-    """A pruner that looks at trials at rungs, each a number of epochs."""
+    """A pruner that looks at trials at rungs, each a number of epochs or a time of training."""
 
     rungs: Annotated[
-        Annotated[tuple[PositiveInt, ...], MinLen(1)] | None,
-        "epochs to look at trials after; by first and factor if absent",
+        Annotated[tuple[PositiveInt | Duration, ...], MinLen(1)] | None,
+        "epochs to look at trials after, or times of training, as 30 seconds; epochs by first and factor if absent",
     ] = None
     first: Annotated[PositiveInt, "epochs to the first rung"] = 1
     factor: Annotated[Annotated[int, Ge(2)], "epochs to a rung over those to the one before"] = 3
 
-    def rungs_before(self, epochs: int) -> tuple[int, ...]:
-        """The rungs of runs of so many epochs, in order; their end is none."""
+    @property
+    def in_seconds(self) -> bool:
+        """True where rungs are times of training."""
+        return self.rungs is not None and isinstance(self.rungs[0], str)
+
+    def rungs_before(self, epochs: int) -> tuple[float, ...]:
+        """The rungs of runs of so many epochs, in order; their end is none. Times, all of them, are in seconds."""
         if self.rungs is not None:
-            return tuple(rung for rung in self.rungs if rung < epochs)
+            return tuple(rung for rung in map(_number, self.rungs) if self.in_seconds or rung < epochs)
         found = [self.first]
         while found[-1] < epochs:
             found.append(found[-1] * self.factor)
         return tuple(found[:-1])
 
     def problems(self) -> Sequence[Problem]:
-        """Rungs that do not rise."""
+        """Rungs of two kinds, at no time, or that do not rise."""
         rungs = self.rungs or ()
-        if any(a >= b for a, b in pairwise(rungs)):
-            return [
-                Problem("rungs", "each rung is after more epochs than the one before", "put them in order, each once")
-            ]
+        if len({isinstance(rung, str) for rung in rungs}) > 1:
+            return [Problem("rungs", "some rungs are epochs and some are times", "give all of them the same unit")]
+        numbers = [_number(rung) for rung in rungs]
+        if 0 in numbers:
+            return [Problem(f"rungs.{numbers.index(0)}", "a rung at no time sees no training", "leave it out")]
+        if any(a >= b for a, b in pairwise(numbers)):
+            more = "a longer time" if self.in_seconds else "more epochs"
+            return [Problem("rungs", f"each rung is after {more} than the one before", "put them in order, each once")]
         return ()
+
+
+def _number(rung: int | str) -> float:
+    """Epochs, or the seconds of a `Duration`, to the thousandth."""
+    if isinstance(rung, int):
+        return rung
+    number, unit = rung.split()
+    return round(float(number) * _SECONDS[unit.removesuffix("s")], 3)
 
 
 class JudgingPruner(RungPruner):

@@ -132,6 +132,10 @@ class BackendComponent(Component):
         """
         return self.open()
 
+    def together(self, jobs: int) -> int:
+        """Trials of a sweep, of `jobs` at a time, that one process trains in turn: 1 where a process each is faster."""
+        return 1
+
     def sharing(self, workers: int) -> Self:
         """The same backend with so many workers at most; itself where it does not divide a step among any."""
         return self

@@ -65,10 +65,13 @@ class Entrance:
     sound: str | None
 
 
-def enter(w: Writer, raw: RawInputs, source: str) -> Entrance:
-    """Write the nodes that make inputs of raw ones. source: the name of the only input where all are numbers."""
+def enter(w: Writer, raw: RawInputs, source: str, shape: Sequence[int | str]) -> Entrance:
+    """Write the nodes that make inputs of raw ones.
+
+    source: the name of the only input where all are numbers. shape: of what enters the net, its examples included.
+    """
     if isinstance(raw, RawSteps):
-        return _steps(w, raw, source)
+        return _steps(w, raw, source, shape[:2])
     scaled = raw.scaled
     if scaled is not None:
         name = w.unique(source)
@@ -136,12 +139,12 @@ def _info(name: str, element: int, shape: Sequence[int | str], words: str) -> Va
     return helper.make_tensor_value_info(name, element, shape, words)
 
 
-def _steps(w: Writer, raw: RawSteps, source: str) -> Entrance:
-    """Numbers (n, steps, columns); of sequences with an end, one more column that tells where there are steps."""
+def _steps(w: Writer, raw: RawSteps, source: str, steps: Sequence[int | str]) -> Entrance:
+    """Numbers (*steps, columns); of sequences with an end, one more column that tells where there are steps."""
     name = w.unique(source)
     w.writing(name)
     made, sound = _scaled(w, name, raw.scaled)
-    words = "numbers as the table has them: " + ", ".join(raw.names)
+    words = "steps of numbers as the table has them"
     if raw.ended:
         words += "; behind the end of a sequence NaN in every column"
         absent = w.add("Cast", w.add("IsNaN", name), to=FLOAT)
@@ -153,7 +156,7 @@ def _steps(w: Writer, raw: RawSteps, source: str) -> Entrance:
         begins = w.add("Gather", there, np.array([0], np.int64), axis=1)
         sound = w.add("Mul", w.add("Mul", w.add("Max", sound, gone), in_order), begins)
         made = w.add("Concat", made, there, axis=2)
-    info = _info(name, DOUBLE, ("batch", "time", len(raw.names)), words)
+    info = _info(name, DOUBLE, (*steps, len(raw.names)), words)
     return Entrance((info,), {name: raw.names}, made, sound)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
+from nnctl.data.words import some
 from nnctl.errors import UsageError
 from nnctl.exchange.formats import Exported, Options
 from nnctl.inference.opened import SavedRun
@@ -48,6 +49,10 @@ class Onnx:
             notes += [f"{words}; the metadata `nnctl.fitted` say how" for words in words_on_columns(saved)]
         else:
             notes += raw.remarks
+            if dates := raw.dates:
+                notes.append(
+                    f"dates are taken in microseconds since 1970, for ONNX reads none from texts: {some(dates)}"
+                )
         if checked:
             split, found = check(made, saved, raw)
             row |= {"split": split, "largest_difference": found.difference, "largest_answer": found.scale}
@@ -60,8 +65,8 @@ class Onnx:
 
 
 def _words(values: Any) -> str:
-    """Names of inputs or outputs, with their shapes."""
-    return "; ".join(
-        f"{value.name} ({', '.join(d.dim_param or str(d.dim_value) for d in value.type.tensor_type.shape.dim)})"
-        for value in values
-    )
+    """Names of inputs or outputs, with their shapes; the first of them where there are many."""
+    shapes = {
+        value.name: [d.dim_param or str(d.dim_value) for d in value.type.tensor_type.shape.dim] for value in values
+    }
+    return some([f"{name} ({', '.join(shape)})" for name, shape in shapes.items()])

@@ -33,7 +33,10 @@ def describe(made: Exportable, saved: SavedRun) -> None:
         words["columns"] = list(columns.features)
         words["targets"] = list(columns.targets)
     if made.entrance is not None:
-        words["inputs"] = {name: list(columns) for name, columns in made.entrance.columns.items()}
+        words["inputs"] = {
+            info.name: {"columns": list(made.entrance.columns[info.name]), "holds": info.doc_string}
+            for info in made.entrance.inputs
+        }
     if fitted := progress.get("fitted", {}):
         words["nnctl.fitted"] = fitted
     if signature.embedded:

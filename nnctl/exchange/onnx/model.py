@@ -117,7 +117,10 @@ def _written(
     classes = signature.classes
     # Before a column could be called so.
     name = w.unique(VALUES if classes is None else PROBABILITIES)
-    entrance = None if raw is None else enter(w, raw, INPUT)
+    entering = next(
+        node for node in graph.nodes if node.op.name == "gather" and node.inputs[0].name == interface.INPUTS
+    )
+    entrance = None if raw is None else enter(w, raw, INPUT, _axes(entering.outputs[0].shape))
     w.source = w.unique(INPUT) if entrance is None else entrance.made
     known: dict[Value, Operand] = {}
     states: list[Value] = []
@@ -129,9 +132,6 @@ def _written(
             known[value] = Operand(w.unique(value.name), value.shape, value.type.dtype)
         else:
             known[value] = Operand(value.name, value.shape, value.type.dtype, tensors[value.name])
-    entering = next(
-        node for node in graph.nodes if node.op.name == "gather" and node.inputs[0].name == interface.INPUTS
-    )
     w.bound[entering.outputs[0]] = Operand(w.source, entering.outputs[0].shape, entering.outputs[0].type.dtype)
     for value in entering.inputs:
         known[value] = Operand("", value.shape, value.type.dtype)

@@ -16,7 +16,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from nnctl.process.signals import held
-from nnctl.sweep.executors.contract import Halted, Outcome, TrialTask
+from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.executors.local import PATIENCE, death, failure_of_death
 from nnctl.sweep.executors.worker import THREADS, Ready, work
 
@@ -61,7 +61,7 @@ class Apart:
         if not self._connection.poll(seconds):
             return None
         try:
-            word: Outcome | Ready = self._connection.recv()
+            word: Ended | Ready = self._connection.recv()
         except (EOFError, ConnectionResetError):
             code = self._process.wait()
             # A signal is from outside, and says nothing of the next one.
@@ -72,7 +72,7 @@ class Apart:
             self._ready = True
             return None
         self._last = time.monotonic()
-        return word
+        return word.outcome
 
     def halt(self) -> None:
         """Let its trial save and come back as `Halted`."""
@@ -120,7 +120,8 @@ class Pool:
 
     def put_back(self, base: bytes, process: Apart, outcome: Outcome) -> None:
         """Keep a process whose task is done; one that was told to end, or has died, ends."""
-        if isinstance(outcome, Halted) or not process.fresh:
+        ends = isinstance(outcome, Halted) or (isinstance(outcome, Failed) and outcome.lost)
+        if ends or not process.fresh:
             process.end()
             return
         with self._lock:

@@ -6,6 +6,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from nnctl.backends.registry import likely
 from nnctl.errors import UsageError
 from nnctl.sweep.executors.carrying import CarriedTrials
 from nnctl.sweep.executors.contract import Executor
@@ -28,8 +29,10 @@ def open_executor(on: str, study: Study, jobs: int | None) -> Executor:
 
 def _opened(on: str, study: Study, jobs: int | None) -> Executor:
     if on == LOCAL:
-        require_processes(jobs or 1, study.count)
-        return LocalProcesses(study.base, jobs or 1)
+        jobs = jobs or 1
+        together = 1 if jobs == 1 else study.sweep.together or likely(study.spec.backend).together(jobs)
+        require_processes(jobs, study.count, together)
+        return LocalProcesses(study.base, jobs, together)
     address = _ADDRESS.fullmatch(on)
     if address is not None:
         require_package(on, "distributed")

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 class TrialTask:
     """A trial as an executor is given it. patient: to wait for, where another process trains it.
 
-    watch: its rungs and what becomes of it there; None where it is trained to its end in any case. address: of its
-    sweep, where that is no folder; it is trained in a folder of the worker's own, and carried there.
+    alone: to train in a process that trains no other meanwhile. watch: its rungs and what becomes of it there; None
+    where it is trained to its end in any case. address: of its sweep, where that is no folder; it is trained in a
+    folder of the worker's own, and carried there.
     """
 
     number: int
     overrides: tuple[str, ...]
     folder: Path
     patient: bool = False
+    alone: bool = False
     watch: Watch | None = None
     address: Address | None = None
 
@@ -39,7 +41,7 @@ class Trained:
 class Paused:
     """The trial has saved and ends for now at a rung, where it waits for others. parameters: of its net."""
 
-    rung: int
+    rung: float
     parameters: int
 
 
@@ -47,7 +49,7 @@ class Paused:
 class Pruned:
     """The trial has saved and ends at a rung, as its watch decided. parameters: of its net."""
 
-    rung: int
+    rung: float
     parameters: int
 
 
@@ -56,8 +58,9 @@ class Failed:
     """The trial ended with an error.
 
     again: True where it was the machine's and not the trial's, so that the same line may do better.
-    full: True where no other trial could write anything, either. lost: True where its process has died.
-    epochs: whole ones that were done.
+    full: True where no other trial could write anything, either. lost: True where its process has died, or has lost
+    its device. cramped: True where memory that others took may have been what it lacked. epochs: whole ones that were
+    done.
     """
 
     status: str
@@ -66,6 +69,7 @@ class Failed:
     again: bool = False
     full: bool = False
     lost: bool = False
+    cramped: bool = False
     epochs: int = 0
 
 
@@ -77,6 +81,14 @@ class Halted:
 @dataclass(frozen=True)
 class Elsewhere:
     """Another process trains the trial."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker's word on the trial of a number."""
+
+    number: int
+    outcome: Outcome
 
 
 Outcome = Trained | Paused | Pruned | Failed | Halted | Elsewhere

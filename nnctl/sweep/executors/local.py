@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from nnctl.errors import RunError, UsageError
 from nnctl.process.signals import held
 from nnctl.spec.load import Loaded
-from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
+from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.executors.nursery import nursery
 from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work_as
 
@@ -19,7 +19,10 @@ PATIENCE = 60.0
 
 
 class Worker:
-    """A worker process and what it is doing."""
+    """A worker process and what it is doing. tasks: by number, those without an outcome.
+
+    leaving: whether it has lost its device or was told to end, and takes no more. dead: whether it has ended.
+    """
 
     def __init__(self, base: Loaded) -> None:
         """Start the process. Raises RunError where the system starts no more processes."""
@@ -38,38 +41,48 @@ class Worker:
             ) from error
         # Only the child may hold this end, or its death would go unnoticed.
         theirs.close()
-        self.task: TrialTask | None = None
-        self.ready = False
+        self.tasks: dict[int, TrialTask] = {}
+        self.ready = self.leaving = self.dead = False
+
+    def takes(self, task: TrialTask, together: int) -> bool:
+        """True where it may be given a task, beside others as long as these are fewer than `together`."""
+        if self.leaving or not self.tasks:
+            return not self.leaving
+        return len(self.tasks) < together and not any(each.alone for each in (task, *self.tasks.values()))
 
     def give(self, task: TrialTask) -> None:
         """Give it a trial to train. That it has died meanwhile is told by `take`."""
-        self.task = task
+        self.tasks[task.number] = task
         try:
             self.connection.send(task)
         except (BrokenPipeError, ConnectionResetError):
             return
 
-    def take(self, stopping: bool) -> Outcome | None:
-        """The outcome of its task; None where it has only said that it is there. A worker that died has failed.
+    def take(self, stopping: bool) -> list[tuple[TrialTask, Outcome]]:
+        """The outcome of a task; none where it has only said that it is there. Of one that died, all tasks have failed.
 
         Raises RunError where it ended by itself before it could take a task, as any other would; unless `stopping`,
         told to end. One that was killed then has failed as one that was killed later.
         """
         try:
-            word: Outcome | Ready = self.connection.recv()
+            word: Ended | Ready = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
+            self.connection.close()
+            self.dead = True
             if not self.ready and not stopping and (self.process.exitcode or 0) >= 0:
                 raise RunError(
                     f"worker processes do not start: the first {death(self.process.exitcode)}, and says why above"
                 ) from None
-            self.task = None
-            return failure_of_death(self.process.exitcode)
+            lost, self.tasks = self.tasks, {}
+            outcome = Halted() if stopping else failure_of_death(self.process.exitcode)
+            return [(task, outcome) for task in lost.values()]
         if isinstance(word, Ready):
             self.ready = True
-            return None
-        self.task = None
-        return word
+            return []
+        gone = isinstance(word.outcome, Failed) and word.outcome.lost
+        self.leaving = self.leaving or gone or isinstance(word.outcome, Halted)
+        return [(self.tasks.pop(word.number), word.outcome)]
 
     def end(self) -> None:
         """Close the connection, at which an idle worker ends, and wait for it."""
@@ -78,6 +91,7 @@ class Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+        self.dead = True
 
 
 def most_processes() -> int:
@@ -85,67 +99,62 @@ def most_processes() -> int:
     return max(64, 4 * (os.cpu_count() or 1))
 
 
-def require_processes(jobs: int, tasks: int) -> None:
-    """Raise UsageError where that many trials at a time are too many processes."""
+def require_processes(jobs: int, tasks: int, together: int = 1) -> None:
+    """Raise UsageError where that many trials at a time are too many processes. together: trials of each."""
     most = most_processes()
-    if min(jobs, tasks) > most:
+    if -(-min(jobs, tasks) // together) > most:
         raise UsageError(f"-j {jobs}: at most {most} processes at a time\n  as many as there are cores do best")
 
 
 class LocalProcesses:
-    """An `Executor` of worker processes on this machine, `jobs` at most, each with one thread."""
+    """An `Executor` of worker processes on this machine, each with one thread of its own for steps.
 
-    def __init__(self, base: Loaded, jobs: int) -> None:
+    jobs: trials at a time. together: of these at most, those that one process trains.
+    """
+
+    def __init__(self, base: Loaded, jobs: int, together: int = 1) -> None:
         """Start no process yet."""
-        self._base, self._jobs = base, jobs
+        self._base, self._jobs, self._together = base, jobs, together
         self._workers: list[Worker] = []
         self._halted = False
 
     @property
     def busy(self) -> bool:
         """True where a worker has a task."""
-        return any(worker.task for worker in self._workers)
+        return any(worker.tasks for worker in self._workers)
 
     @property
     def free(self) -> bool:
-        """True where a worker is idle, or another may start."""
-        return not self._halted and sum(worker.task is not None for worker in self._workers) < self._jobs
+        """True where a worker has room, or another may start."""
+        return not self._halted and sum(len(worker.tasks) for worker in self._workers) < self._jobs
 
     def give(self, task: TrialTask) -> None:
-        """Give a task to an idle worker, or to a new one. Raises RunError where none starts."""
-        idle = next((worker for worker in self._workers if worker.task is None), None)
-        if idle is None:
-            idle = Worker(self._base)
-            self._workers.append(idle)
-        idle.give(task)
+        """Give a task to a worker with room, or to a new one. Raises RunError where none starts."""
+        open_ = [worker for worker in self._workers if worker.takes(task, self._together)]
+        least = min(open_, key=lambda worker: len(worker.tasks), default=None)
+        if least is None or (least.tasks and len(self._workers) < -(-self._jobs // self._together)):
+            least = Worker(self._base)
+            self._workers.append(least)
+        least.give(task)
 
     def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
         """The outcomes that have come. Raises RunError where workers do not start."""
-        busy: dict[Connection, Worker] = {w.connection: w for w in self._workers if w.task is not None}
+        busy: dict[Connection, Worker] = {w.connection: w for w in self._workers if w.tasks}
         found: list[tuple[TrialTask, Outcome]] = []
         for ready in wait(list(busy), timeout=seconds) if busy else ():
             worker = busy[ready]  # type: ignore[index]
-            task = worker.task
-            assert task is not None
-            outcome = worker.take(self._halted)
-            if outcome is None:
-                continue
-            if isinstance(outcome, Halted) and not self._halted:
-                # Somebody else told it to end, and it takes no more.
+            found += worker.take(self._halted)
+            if worker.leaving and not worker.tasks and not worker.dead:
                 worker.end()
-            if not worker.process.is_alive():
-                worker.connection.close()
+            if worker.dead:
                 self._workers.remove(worker)
-                if self._halted:
-                    outcome = Halted()
-            found.append((task, outcome))
         return found
 
     def halt(self) -> None:
         """Ask the busy workers to save and stop."""
         self._halted = True
         for worker in self._workers:
-            if worker.task is not None:
+            if worker.tasks:
                 worker.process.terminate()
 
     def close(self) -> None:

@@ -1,4 +1,6 @@
-"""A worker process: it trains one trial after the other, through the same function as `nnctl train`.
+"""A worker process: it trains the trials that it is given, through the same function as `nnctl train`.
+
+One after the other, or several in turn, where a chunk of steps of one is under way while others go on.
 
 A worker computes with one thread, so that the cores are never overbooked, unless
 the spec's backend asks for more by number. No result depends on it.
@@ -20,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Paused, Pruned, Trained, TrialTask
+from nnctl.sweep.executors.trials import Trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +73,9 @@ def one_thread() -> Iterator[None]:
 
 
 def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float | None = None) -> None:
-    """Say `Ready`, train the variants of `base` that come, answer each with an `Outcome`, until there are no more.
+    """Say `Ready`, train the variants of `base` that come, answer each with `Ended`, until there are no more.
+
+    Those that come while others are under way are trained beside them.
 
     parent: a descriptor that is readable once the parent has gone; multiprocessing's own if None. idle: seconds
     without a task after which it ends by itself.
@@ -93,15 +98,32 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
     with stop_on_signals() as stop:
         release()
         threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+        trials = Trials(lambda task: training(base, task, stop, kept))
         try:
             tasks.send(Ready())
-            while tasks.poll(idle):
-                task = tasks.recv()
-                tasks.send(train(base, task, stop, kept))
+            _answer(tasks, trials, idle)
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            if stop:
+            if trials or stop:
+                # Nobody asks for results any more: what is under way saves.
+                stop.request(signal.SIGTERM)
+                trials.finish()
                 # What was left behind, as a compilation, is not waited for.
                 os._exit(0)
+
+
+def _answer(tasks: Connection, trials: Trials, idle: float | None) -> None:
+    """Answer tasks until none comes for so many seconds, or the device is lost. Raises EOFError at the end of tasks."""
+    while True:
+        if tasks.poll(0 if trials else idle):
+            trials.take(tasks.recv())
+        elif not trials:
+            return
+        ended = trials.turn()
+        if ended is not None:
+            tasks.send(ended)
+            if isinstance(ended.outcome, Failed) and ended.outcome.lost:
+                # All others here have lost it, too, and whoever would be given to this process.
+                os._exit(1)
 
 
 def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection) -> None:
@@ -129,7 +151,7 @@ class _Verdict:
 
     def __init__(self, watch: Watch | None) -> None:
         self._watch = watch
-        self.said: tuple[str, int] | None = None
+        self.said: tuple[str, float] | None = None
 
     def pause(self, epochs: int, rows: Sequence[Record]) -> bool:
         """True where the trial is to end, for now or for good."""
@@ -184,7 +206,16 @@ def training_here(
     sinks: Sequence[Sink] = (),
 ) -> Generator[None, None, Outcome]:
     """Do `training` in the task's folder. sinks: that have its events as well, each when its rows are there."""
-    from nnctl.errors import DivergedError, Interrupted, NnctlError, RunError, RunInUse
+    from nnctl.errors import (
+        DeviceFull,
+        DeviceLost,
+        DivergedError,
+        Interrupted,
+        NnctlError,
+        RunError,
+        RunInUse,
+        UsageError,
+    )
     from nnctl.process.refusals import sentence_of, shortage_of
     from nnctl.process.signals import Signalled, leavable
     from nnctl.reporting.follow import RunSink, following
@@ -229,12 +260,16 @@ def training_here(
         # What the operating system refused is its cause.
         number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
         return Failed("failed", str(error), error.exit_code, again=number is not None, full=number in FULL)
+    except DeviceLost as error:
+        return Failed("failed", str(error), error.exit_code, again=True, lost=True)
     except NnctlError as error:
-        return Failed("failed", str(error), error.exit_code)
+        # The spec was checked before: what cannot be is mostly what does not fit into memory.
+        cramped = isinstance(error, DeviceFull | UsageError)
+        return Failed("failed", str(error), error.exit_code, cramped=cramped)
     except OSError as error:
         sentence = sentence_of(error)
         if sentence is None:
             raise
         return Failed("failed", sentence, 2, again=True, full=error.errno in FULL)
     except MemoryError as error:
-        return Failed("failed", f"{shortage_of(error)}\n  {FOR_MEMORY}", 2, again=True)
+        return Failed("failed", f"{shortage_of(error)}\n  {FOR_MEMORY}", 2, again=True, cramped=True)

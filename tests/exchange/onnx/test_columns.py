@@ -117,7 +117,10 @@ def test_it_says_what_it_takes(model: Any) -> None:
     assert types["floor"] == ("tensor(string)", ["batch", 1])
     assert types["signed"] == ("tensor(int64)", ["batch", 1])
     words = model.get_modelmeta().custom_metadata_map
-    assert json.loads(words["inputs"])["age"] == ["age"]
+    said = json.loads(words["inputs"])
+    assert said["age"]["columns"] == ["age"]
+    assert "NaN where it is missing" in said["age"]["holds"]
+    assert "microseconds since 1970" in said["signed"]["holds"]
     assert json.loads(words["nnctl.fitted"])["columns"]["age"]["fill"] > 0
 
 
@@ -137,7 +140,7 @@ def test_columns_may_be_called_as_parts_of_the_file_are(tmp_path: Path) -> None:
     list(nnctl.train({**spec, "schedule": {"epochs": 1}}, out=tmp_path / "run"))
     found = session_of(tmp_path / "run", tmp_path / "model.onnx")
     columns = json.loads(found.get_modelmeta().custom_metadata_map["inputs"])
-    assert [of for (of,) in columns.values()] == names
+    assert [name for said in columns.values() for name in said["columns"]] == names
     assert [output.name for output in found.get_outputs()] == ["values"]
 
 
@@ -159,6 +162,38 @@ def test_numbers_alone_are_one_input(tmp_path: Path) -> None:
     own = nnctl.load_run(tmp_path / "run").predict({"when": rows[:2, 0], "x": [None, 2.0]})
     np.testing.assert_allclose(values[:2], own, rtol=1e-5)
     assert np.isnan(values[2, 0])
+
+
+def test_steps_of_one_length_and_what_only_a_kind_knows(run: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    lines = [f"{i},{i * 1.5 % 7}" for i in range(80)]
+    (tmp_path / "a.csv").write_text("\n".join(["t,x", *lines]), encoding="utf-8")
+    data = {"type": "series", "path": str(tmp_path / "a.csv"), "columns": ["x"], "window": 4, "horizon": 2, "test": 20}
+    layers = ["flatten", {"type": "dense", "units": 2}]
+    spec = {"data": data, "layers": layers, "cost": "mse", "backend": "numpy", "schedule": {"epochs": 1}}
+    list(nnctl.train(spec, out=tmp_path / "run"))
+    (only,) = session_of(tmp_path / "run", tmp_path / "model.onnx").get_inputs()
+    assert only.shape == ["batch", 4, 1]
+    monkeypatch.setattr(Category, "encoding", lambda kind, fitted: None)
+    made = export(run, tmp_path / "given.onnx", Options())
+    assert made.notes[0] == (
+        "made into inputs by their kind alone, and taken as what training made of them: plan, country, floor, door"
+    )
+    inputs = {i.name: (i.type, i.shape) for i in onnxruntime.InferenceSession(tmp_path / "given.onnx").get_inputs()}
+    assert inputs["plan"] == ("tensor(float)", ["batch", 1])
+    assert inputs["floor"] == ("tensor(float)", ["batch", 5])
+    assert export(run, tmp_path / "net.py", Options()).rows[0]["largest_difference"] == 0
+
+
+def test_tables_on_disk_and_a_training_set_with_copies(tmp_path: Path) -> None:
+    lines = [f"{i % 11},{'abc'[i % 3]},{i % 2}" for i in range(50)]
+    (tmp_path / "a.csv").write_text("\n".join(["x,k,y", *lines]), encoding="utf-8")
+    data = {"type": "table", "path": str(tmp_path / "a.csv"), "target": "y", "target_type": "values"}
+    copies = {"type": "augmented", "augment": [{"type": "noise", "std": 0.1}]}
+    for more in ({"in_memory": False, "test": 9}, {"expand": [copies]}):
+        spec = {"data": {**data, **more}, "layers": [{"type": "dense", "units": 1}], "cost": "mse", "backend": "numpy"}
+        run = tmp_path / next(iter(more))
+        list(nnctl.train({**spec, "schedule": {"epochs": 1}}, out=run))
+        assert [i.name for i in session_of(run, run.with_suffix(".onnx")).get_inputs()] == ["x", "k"]
 
 
 def trained(folder: Path, spec: str) -> Path:
@@ -210,7 +245,7 @@ def alone(kind: Any, fitted: dict[str, Any], cells: Cells) -> np.ndarray:
     column = RawColumn("x", kind, fitted, kind.features("x", fitted), kind.encoding(fitted))
     raw = RawTable((column,), None, ())
     w = Writer()
-    entrance = enter(w, raw, "input")
+    entrance = enter(w, raw, "input", ("batch", len(column.features)))
     out = onnx.helper.make_tensor_value_info(entrance.made, 1, ["batch", len(column.features)])
     body = onnx.helper.make_graph(w.nodes, "one", list(entrance.inputs), [out], w.tensors({*w.initializers}))
     domains = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("ai.onnx.ml", 3)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nnctl
 from nnctl.exchange.export import export
 from nnctl.exchange.formats import Options
 from nnctl.inference.opened import open_run
@@ -88,3 +89,17 @@ def test_the_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     shown: list[object] = []
     exec(example, {"rows": np.zeros((2, 8, 8, 1), np.uint8), "print": shown.append})
     assert shown[0] in [str(digit) for digit in range(10)]
+
+
+def test_the_example_of_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("polars")
+    run = trained(tmp_path, ROOT / "specs/churn.yaml")
+    model = session_of(
+        run, note="dates are taken in microseconds since 1970, for ONNX reads none from texts: signed_up"
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "customers.csv").write_bytes((ROOT / "specs/data/churn.csv").read_bytes())
+    (example,) = re.findall(r"```py\n(.*?)```", (ROOT / "docs/export.md").read_text(encoding="utf-8"), re.DOTALL)
+    found = {"session": model}
+    exec(example, found)
+    np.testing.assert_allclose(found["probabilities"], nnctl.load_run(run).predict(Path("customers.csv")), rtol=1e-5)

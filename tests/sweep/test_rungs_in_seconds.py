@@ -1,0 +1,191 @@
+"""Rungs in seconds: which epoch they lie at is what the rows say, whatever the clock says later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from run_contents import contents
+
+from nnctl.components.pruners import Patience
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.endings import ending_of
+from nnctl.runs.folder import RunFolder
+from nnctl.runs.rows import evaluations
+from nnctl.sweep.executors import worker
+from nnctl.sweep.executors.contract import Outcome, TrialTask
+from nnctl.sweep.kept import read_kept
+from nnctl.sweep.objectives import Objective
+from nnctl.sweep.ranking import rank
+from nnctl.sweep.result import TrialResult
+from nnctl.sweep.rungs import Watch
+from nnctl.sweep.runner import run
+from nnctl.sweep.study import Study, load_trial, read_study
+from nnctl.training import session
+from nnctl.training.loop import Loop
+from nnctl.training.signals import StopRequest
+
+SPEC = """\
+name: blobs
+data: {type: blobs, examples: 60, centers: 2, validation: 20}
+layers:
+  - {type: dense, units: 4, activation: relu}
+  - {type: dense, units: 2, activation: softmax}
+cost: log_likelihood
+schedule: {epochs: 9, batch_size: 10}
+backend: numpy
+sweep:
+  space:
+    layers.0.units: {type: integer, low: 2, high: 12}
+    optimizer.learning_rate: {type: log_uniform, low: 1e-3, high: 1}
+  trials: 4
+  lag: 0
+  sampler: random
+  monitor: validation_cost
+"""
+COST = Objective("validation_cost", higher_is_better=False)
+HALVING = "sweep.pruner={type: halving, rungs: [20 seconds, 1 minute], factor: 2}"
+MEDIAN = "sweep.pruner={type: median, rungs: [20 seconds, 1 minute], startup: 1}"
+
+
+class Clock:
+    """A clock that goes on by so much with every look at it."""
+
+    def __init__(self) -> None:
+        self.now, self.tick = 0.0, 2.0
+
+    def __call__(self) -> float:
+        self.now += self.tick
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC)
+    made = Clock()
+    monkeypatch.setitem(Loop.__init__.__kwdefaults__, "clock", made)
+    return made
+
+
+class Inline:
+    """An executor that trains in this process, of those that it was given the last or the first one."""
+
+    def __init__(self, study: Study, places: int, *, last: bool) -> None:
+        self._study, self._places, self._last = study, places, last
+        self._tasks: deque[TrialTask] = deque()
+        self.given: list[tuple[int, float | None]] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks)
+
+    @property
+    def free(self) -> bool:
+        return len(self._tasks) < self._places
+
+    def give(self, task: TrialTask) -> None:
+        self._tasks.append(task)
+        self.given.append((task.number, task.watch.until if task.watch is not None else None))
+
+    def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
+        task = self._tasks.pop() if self._last else self._tasks.popleft()
+        return [(task, worker.train(self._study.base, task, StopRequest()))]
+
+    def halt(self) -> None:
+        self._tasks.clear()
+
+    def close(self) -> None:
+        pass
+
+
+def swept(
+    out: str, *overrides: str, most: int | None = None, places: int = 1, last: bool = False
+) -> tuple[Study, Inline, list[TrialResult]]:
+    """The final results of a sweep, by number. most: results after which it is left."""
+    study = read_study(Path("net.yaml"), overrides, Path(out))
+    executor = Inline(study, places, last=last)
+    results: list[TrialResult] = []
+    with closing(run(study, executor, StopRequest())) as running:
+        for result in running:
+            results.append(result)
+            if len(results) == most:
+                break
+    return study, executor, sorted(results, key=lambda result: result.trial.number)
+
+
+def row(epoch: float, seconds: float, cost: float | None) -> dict[str, float | None]:
+    return {"epoch": epoch, "seconds": seconds, "validation_cost": cost}
+
+
+def test_the_value_at_a_rung_is_that_of_the_first_evaluation_from_it_on() -> None:
+    rows = [row(0.5, 1.0, 4.0), row(1, 2.0, 3.0), row(1.5, 9.0, 2.0), row(2, 9.5, 1.0)]
+    watch = Watch(COST, (1.0, 1.5, 5.0, 8.0, 20.0), until=5.0, in_seconds=True)
+    # An epoch that is not over has rows; nobody waits in the middle of it.
+    assert watch.reached(rows[:3], 1) == {1.0: 4.0, 1.5: 3.0}
+    assert watch.decide(rows[:3], 1) is None
+    assert watch.decide(rows, 2) == ("paused", 5.0)
+    assert watch.epochs_at(rows, 5.0) == 2
+    assert watch.epochs_at(rows, 20.0) is None
+    assert watch.reached(rows, 2) == {1.0: 4.0, 1.5: 3.0, 5.0: 2.0, 8.0: 2.0}
+    # What ended by itself stands at later rungs by its end.
+    assert watch.reached(rows) == {1.0: 4.0, 1.5: 3.0, 5.0: 2.0, 8.0: 2.0, 20.0: 1.0}
+    assert watch.reached([]) == {}
+
+
+def test_an_evaluation_that_several_rungs_look_at_is_one_without_improvement() -> None:
+    watch = Watch(COST, (1.0, 2.0, 3.0, 30.0), Patience(patience=2), in_seconds=True)
+    rows = [row(1, 10.0, 3.0), row(2, 40.0, 3.0), row(3, 50.0, 3.0)]
+    assert watch.decide(rows[:1], 1) is None
+    assert watch.decide(rows, 3) is None, "one value since the first"
+    assert Watch(COST, (1.0, 30.0, 50.0), Patience(patience=2), in_seconds=True).decide(rows, 3) == ("pruned", 50.0)
+
+
+def test_trials_wait_at_seconds_and_go_on_from_their_checkpoints(clock: Clock) -> None:
+    study, executor, results = swept("found", HALVING)
+    assert sorted(until or 99.0 for _, until in executor.given) == [20.0] * 4 + [60.0] * 2 + [99.0]
+    assert sorted(result.rung or 99.0 for result in results) == [20.0, 20.0, 60.0, 99.0]
+    for result in (result for result in results if result.rung is not None):
+        record = ending_of(study.folder, result.trial.number)
+        assert record is not None
+        assert (record["seconds"], record["epoch"]) == (result.rung, result.epochs)
+        rows = evaluations(RunFolder(Path(result.folder)))
+        first = next(row for row in rows if row["seconds"] >= result.rung)
+        assert (first["epoch"], first["validation_cost"]) == (result.epochs, result.metrics["validation_cost"])
+        assert rows[-1]["epoch"] == result.epochs
+    kept = read_kept(study.folder)
+    assert list(kept.results) == results
+    assert list(kept.ranking) == list(rank(results, kept.objectives))
+    best = next(result for result in results if result.status == "finished")
+    follow(session.train(load_trial(study.base, best.trial.overrides), out=Path("alone")), [RunSink()])
+    assert contents(best.folder) == contents("alone")
+
+
+@pytest.mark.parametrize("pruner", [HALVING, MEDIAN])
+def test_what_is_recorded_decides_on_a_machine_of_another_speed(pruner: str, clock: Clock) -> None:
+    study, _, whole = swept("found", pruner)
+    clock.tick = 30.0
+    _, executor, again = swept("found", pruner)
+    assert executor.given == []
+    assert again == whole
+    # The same records, but for the sweep's own knowledge of how trials ended: each is taken up where it is.
+    for number in range(4):
+        (study.folder / "ended" / f"{number:04d}.json").unlink(missing_ok=True)
+    _, executor, again = swept("found", pruner, places=3, last=True)
+    assert executor.given != []
+    assert again == whole
+
+
+def test_a_sweep_that_was_left_goes_on_by_what_its_trials_have_recorded(clock: Clock) -> None:
+    swept("found", HALVING, most=2)
+    before = {number: ending_of(Path("found"), number) for number in range(4)}
+    assert {record["status"] for record in before.values() if record} >= {"paused", "pruned"}
+    clock.tick = 0.5
+    _, executor, results = swept("found", HALVING, places=3, last=True)
+    assert all(until != 20.0 for _, until in executor.given), "nobody is asked twice"
+    pruned = {number for number, record in before.items() if record and record["status"] == "pruned"}
+    assert {result.trial.number for result in results if result.rung == 20.0} == pruned
+    assert [result.status for result in results].count("pruned") == 3
