@@ -205,7 +205,7 @@ class Place:
         return f"{self.root}/{name}"
 
     def _tried(self, done: str, ask: Callable[[], T], absent: T | EllipsisType = ...) -> T:
-        """What `ask` gives, `absent` where there is no such file; what may pass by is tried again.
+        """The answer of `ask`, `absent` where there is no such file; what may pass by is tried again.
 
         Whatever else the package of the place raises is a RunError: the place cannot be `done`.
         """
@@ -232,7 +232,7 @@ class Place:
         return f"{type(error).__name__}: {words}"
 
     def _answered(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns or raises. Raises RunError where it takes too long: packages may try for many minutes."""
+        """The answer of `ask`. Raises RunError where it takes too long: packages may try for many minutes."""
         answers: list[T] = []
         errors: list[RunError] = []
 
