@@ -14,6 +14,7 @@ SUITES = {
     "starts": ("benchmarks.starts", "first starts of nets, and later ones, as a user waits for them"),
     "commands": ("benchmarks.commands", "whole commands, start-up included, beside scripts in other libraries"),
     "sweeps": ("benchmarks.sweeps", "what sweeps cost beside the steps of their trials, and thousands of trials"),
+    "together": ("benchmarks.together", "64 trials of a small net, a process each and several in one process"),
     "neighbours": ("benchmarks.neighbours", "training steps beside busy processes on the same cores"),
     "augmented": ("benchmarks.augmented", "epochs with augmentations, beside epochs without"),
     "launches": ("benchmarks.launches", "what takes long in these steps, and how near it is to its limit"),

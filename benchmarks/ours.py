@@ -14,7 +14,6 @@ from benchmarks.workloads import Workload, orders
 from nnctl.backends.contract import Pending
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.ways import SESSIONS
-from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -53,17 +52,13 @@ def nnctl(workload: Workload, threads: int) -> Trainer:
 def nnctl_on_device(workload: Workload, precision: str) -> DeviceTrainer:
     """The same on a GPU, its products in `precision`."""
     net = _Net(workload, f"{{type: cuda, precision: {precision}}}")
-    backend = net.engine.backend
-    assert isinstance(backend, CudaBackend)
-    device = backend.device
 
     def seconds(steps: int) -> float:
-        order = orders(workload, steps)
-        first = device.mark()
-        pending = net.start(order)
-        last = device.mark()
+        pending = net.start(orders(workload, steps))
         net.finish(pending, steps)
-        return device.seconds(first, last)
+        spent = pending.result().seconds
+        assert spent is not None
+        return spent
 
     return DeviceTrainer(net.step, seconds)
 

@@ -51,12 +51,12 @@ def words_of(result: Mapping[str, Any]) -> str:
     return f"{result['machine'].partition(' (')[0]}, {count} core{'' if count == 1 else 's'}"
 
 
-def keep(suite: str, result: Mapping[str, Any], table: str) -> None:
-    """Write a result and its table in Markdown under their machine's name and their suite's.
+def keep(suite: str, result: Mapping[str, Any], table: str, device: str | None = None) -> None:
+    """Write a result and its table in Markdown under their machine's name, or the device's, and their suite's.
 
     What that machine gave before is replaced: versions of these files are what the repository keeps.
     """
-    folder = RESULTS / words_of(result).replace(",", "").replace(" ", "-")
+    folder = RESULTS / (device or words_of(result)).replace(",", "").replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{suite}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / f"{suite}.md").write_text(table + "\n", encoding="utf-8")

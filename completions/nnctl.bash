@@ -293,7 +293,7 @@ _nnctl_value() {
     "sweep -j") echo 'free' ;;
     "sweep --on") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
-    "sweep --out") echo 'free' ;;
+    "sweep --out") echo 'directory' ;;
     "sweep --from") echo 'free' ;;
     "sweep --from-study") echo 'free' ;;
     "sweep --export") echo 'free' ;;
@@ -372,7 +372,7 @@ _nnctl_argument() {
     "trace 0") echo 'free' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
-    "sweep show 0") echo 'free' ;;
+    "sweep show 0") echo 'directory' ;;
     "sweep fetch 0") echo 'free' ;;
     "sweep fetch 1") echo 'directory' ;;
     "report "*) echo 'directory' ;;

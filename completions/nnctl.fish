@@ -334,7 +334,7 @@ complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l jobs -s j -x -d 'Trials at a time; 1 if absent, on a cluster all it takes'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l on -x -d 'local, a Dask scheduler dask,//HOST,8786, or slurm.yaml'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec for all trials; repeatable'
-complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l out -x -d 'The sweep’s folder, or s3,//…; runs/<name>/sweep-<key> if absent'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder, or s3,//…; runs/<name>/sweep-<key> if absent'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l from -x -d 'A database with a study of Optuna, known results to begin with'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l from-study -x -d 'Of --from, where it holds several'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l export -x -d 'At the end write it to a database, as a study of Optuna'
@@ -349,6 +349,7 @@ complete -c nnctl -n '__nnctl_using sweep show' -l export -x -d 'Write it to a d
 complete -c nnctl -n '__nnctl_using sweep show' -l force -d 'Let --csv overwrite FILE'
 complete -c nnctl -n '__nnctl_using sweep show' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using sweep show' -l help -s h -d 'Show this message and exit'
+complete -c nnctl -n '__nnctl_at 0 sweep show' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using sweep fetch' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using sweep fetch' -l help -s h -d 'Show this message and exit'

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's tests, not beside an sdist's")
 
-from benchmarks import augmented, command, commands, neighbours, starts, sweeps, tasks
+from benchmarks import augmented, command, commands, neighbours, starts, sweeps, tasks, together
 
 
 def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path: Path) -> None:
@@ -111,6 +111,18 @@ def test_augmentations_are_timed_beside_an_epoch_without(capsys: pytest.CaptureF
 def test_what_augmentations_cost_too_much_stands_in_bold() -> None:
     rows = [{"augment": name, "wall_s": [2e-6, 1e-6 * f], "processor_s": [1e-6]} for name, f in (("a", 1), ("b", 1.2))]
     assert augmented.lines_of(rows)[2:] == ["| a | 1 | 1.00 | 1 | 1.00 |", "| b | 1.2 | **1.20** | 1 | 1.00 |"]
+
+
+@pytest.mark.slow
+def test_trials_together_are_those_of_a_process_each(capsys: pytest.CaptureFixture[str]) -> None:
+    together.main(["--quick", "--backend", "numpy"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " at a time" in line]
+    assert rows[0][0].endswith("a process each")
+    assert all(float(cells[1]) > 0 for cells in rows)
+    assert [way.words for way in together.ways_of("cuda")[1:3]] == [
+        "8 at a time, a process each",
+        "8 at a time, in 1 process",
+    ]
 
 
 @pytest.mark.compile

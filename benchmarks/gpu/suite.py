@@ -37,7 +37,7 @@ def run(minutes: float, results: Path | None) -> None:
 
     Raises UsageError where there is no device.
     """
-    device = _device()
+    device = facts_of_device()
     budget = Budget(60.0 * minutes)
     result: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),
@@ -105,7 +105,7 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def _device() -> dict[str, str]:
+def facts_of_device() -> dict[str, str]:
     """Facts of the device in words, by what they are of. Raises UsageError without one."""
     from nnctl.backends.registry import available
     from nnctl.errors import UsageError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
 from nnctl.backends.contract import Alternative, Executable, TimedExecutable
-from nnctl.backends.registry import choose_backend
+from nnctl.backends.registry import choose_backend, likely
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
 from nnctl.engine.memory import require_for_training
@@ -29,6 +29,8 @@ _ROWS = 4096
 """Examples that the steps gather from: enough that they are not all in the nearest cache."""
 _REPEATS = 5
 """Chunks of steps, of which the fastest counts."""
+_TOGETHER = 8
+"""Trials of a sweep that are timed together, where one process trains several."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Bench:
     """timings: a row a launch, one for what threads wait and calls cost, one for the whole step.
 
     workers and resources: those that share the step, their number and in words. ways: those to run
-    the step that this machine was measured for.
+    the step that this machine was measured for. together: trials of a sweep that one process trains there at a time,
+    1 where a process each is faster, or evaluation was timed. gain: the steps that they make in the time of one of a
+    trial alone; None of 1.
     """
 
     backend: str
@@ -65,6 +69,8 @@ class Bench:
     steps: int
     timings: tuple[Timing, ...]
     ways: tuple[Alternative, ...] = ()
+    together: int = 1
+    gain: float | None = None
 
 
 def bench(
@@ -101,20 +107,29 @@ def bench(
     launches = _seconds_a_launch(timed, feeds, steps)
     limit = timed.limit()
     # The order of launches is a choice, too.
-    plan = timed.plan
-    names = [_name(launch) for launch in plan.launches]
+    launched = timed.plan.launches
+    names = [_name(launch) for launch in launched]
     for number in timed.elsewhere():
         names[number] += " (within another)"
     timings = [
-        _timing(launch, name, took, whole, limit)
-        for launch, name, took in zip(plan.launches, names, launches, strict=True)
+        _timing(launch, name, took, whole, limit) for launch, name, took in zip(launched, names, launches, strict=True)
     ]
     rest = max(0.0, whole - sum(launches))
     timings.append(Timing("(waiting, calls)", "", "", 1e6 * rest, 100.0 * rest / whole, 0.0, 0.0, None))
-    total = replace(plan.launches[0], flops=plan.flops, bytes=sum(x.bytes for x in plan.launches), layer="")
+    total = replace(launched[0], flops=timed.plan.flops, bytes=sum(x.bytes for x in launched), layer="")
     timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
     workers, words = timed.resources.workers, timed.resources.words
-    return Bench(chosen.name, workers, words, size, steps, tuple(timings), tuple(timed.chosen_from()))
+    ways = tuple(timed.chosen_from())
+    together = likely(spec.backend, chosen.name).together(_TOGETHER) if step == "train" else 1
+    gain = None
+    if together > 1:
+        others = [choose_backend(specified, [graph], name=backend, workers=threads).backend for _ in range(together)]
+        stored = _storage(network, size, rows)
+        executables = [
+            other.load(plan, {name: other.to_device(array) for name, array in stored.items()}) for other in others
+        ]
+        gain = together * whole / _seconds_together(executables, feeds, steps)
+    return Bench(chosen.name, workers, words, size, steps, tuple(timings), ways, together, gain)
 
 
 def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:
@@ -144,6 +159,20 @@ def _seconds_a_step(executable: Executable, feeds: Mapping[str, NDArray[Any]], s
         fastest = min(fastest, (time.perf_counter() - began) / steps)
         if completed < steps:
             raise RunError(f"the cost of random examples is not finite in step {completed}: nothing to time")
+    return fastest
+
+
+def _seconds_together(executables: Sequence[Executable], feeds: Mapping[str, NDArray[Any]], steps: int) -> float:
+    """Seconds of a step of each, their chunks under way at the same time."""
+    for executable in executables:
+        # What is compiled or tried at the first chunk is no part of a step.
+        executable.start(feeds, steps).result()
+    fastest = float("inf")
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        for pending in [executable.start(feeds, steps) for executable in executables]:
+            pending.result()
+        fastest = min(fastest, (time.perf_counter() - began) / steps)
     return fastest
 
 

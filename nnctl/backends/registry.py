@@ -66,11 +66,15 @@ def why_not(specified: BackendComponent, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def likely(specified: BackendComponent) -> BackendComponent:
-    """The backend that a spec will most likely run on: of `auto` the first with no obstacle here. None is opened."""
-    if not isinstance(specified, Auto):
-        return specified
-    return next(component for component in (cls() for cls in by_rank()) if component.obstacle() is None)
+def likely(specified: BackendComponent, name: str | None = None) -> BackendComponent:
+    """The backend that a spec will most likely run on: of `auto` the first with no obstacle here. None is opened.
+
+    name: see `choose_backend`.
+    """
+    component = _named(specified, name or specified.type)
+    if not isinstance(component, Auto):
+        return component
+    return next(found for found in (cls() for cls in by_rank()) if found.obstacle() is None)
 
 
 def planner(specified: BackendComponent, name: str) -> Planner:

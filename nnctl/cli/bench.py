@@ -41,7 +41,8 @@ def bench(
     then what threads wait and calls cost, and the whole step. A table on a
     terminal, JSON Lines in a pipe. Where the ways to run the step are measured on
     this machine, they are listed on stderr, each with its shortest time so far:
-    this command and longer runs measure them four times in all.
+    this command and longer runs measure them four times in all. Last it says
+    what trials of a sweep gain there by training several in one process.
     """
     import sys
     from dataclasses import asdict
@@ -72,4 +73,11 @@ def bench(
         f"backend {measured.backend}, {measured.resources}, batch {measured.batch}, {measured.steps} steps",
         file=sys.stderr,
     )
+    if measured.gain is not None:
+        gained = f"{measured.gain:.1f} × as many steps a second as one alone"
+        print(
+            f"{measured.together} trials of a sweep in one process (-j {measured.together}): {gained}", file=sys.stderr
+        )
+    elif step == "train":
+        print("trials of a sweep do best in a process each, as many as there are cores (-j)", file=sys.stderr)
     print_rows([asdict(timing) for timing in measured.timings])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nnctl.errors import RunError, SpecError
 from nnctl.runs.addresses import refuse_address
-from nnctl.runs.find import find
-from nnctl.runs.folder import RUNS, RunFolder, is_sweep
+from nnctl.runs.find import WHERE, find
+from nnctl.runs.folder import RunFolder, is_sweep
 from nnctl.runs.history import History, read_history
 from nnctl.sweep.kept import KeptSweep, read_kept
 
@@ -61,7 +61,8 @@ def _at(path: Path) -> Iterator[Path]:
         return
     below = list(_below(path))
     if not below:
-        raise RunError(f"{path}: there is no run\n  runs lie in {RUNS}/<name>/<id>; `nnctl train SPEC` makes one")
+        what = "is a file, and a run is a folder" if path.is_file() else "there is no run"
+        raise RunError(f"{path}: {what}\n  {WHERE}")
     yield from below
 
 

@@ -107,7 +107,9 @@ class RunFolder:
         if self.checkpoint(chosen).exists():
             return chosen
         others = [other for other in CHECKPOINTS if self.checkpoint(other).exists()]
-        hint = f"it has {others[0]}" if others else "train it first: nnctl train … --resume"
+        train = f"train it first: nnctl train {self.spec} --resume --out {self.path}"
+        # A finished run is not gone on with, and its weights are lost.
+        hint = f"it has {others[0]}" if others else train if summary is None else self.remedy
         raise RunError(f"{self.path}: the run has no checkpoint '{chosen}'\n  {hint}")
 
     def exists(self) -> bool:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from backends import compiled_calls
 from nnctl.backends.constants import constants_of
 from nnctl.backends.cpu.codegen.dialect import FUNCTIONS
+from nnctl.backends.cpu.codegen.entries import Barrier
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
@@ -31,7 +32,7 @@ from nnctl.backends.cpu.codegen.parameters import (
     ScratchParameter,
     WholeParameter,
 )
-from nnctl.backends.cpu.codegen.source import Barrier, generate
+from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.plan.plan import Plan

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
 from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, BoundParameter, Cut, WholeParameter
-from nnctl.backends.cpu.codegen.source import Barrier, Call, Entry, StepSource
+from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.tables import LINE, Memory, ThreadTable, address_of, aligned

@@ -44,6 +44,12 @@ def test_a_bench_has_a_row_a_launch_and_adds_up(capsys: pytest.CaptureFixture[st
     assert sum(row["microseconds"] for row in (*launches, waiting)) >= 0.99 * step["microseconds"]
 
 
+def test_a_bench_says_how_trials_of_a_sweep_do_best(capsys: pytest.CaptureFixture[str]) -> None:
+    for step, said in (("train", True), ("evaluate", False)):
+        assert main(["bench", str(SPECS / "xor.yaml"), "--steps", "2", "--backend", "numpy", "--step", step]) == 0
+        assert ("trials of a sweep do best in a process each" in capsys.readouterr().err) == said
+
+
 def test_a_launch_that_another_makes_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

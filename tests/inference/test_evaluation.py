@@ -189,11 +189,14 @@ def test_what_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         evaluate([opened], "test")
 
 
-def test_an_unfinished_run_without_a_checkpoint_says_so() -> None:
+def test_a_run_without_a_checkpoint_says_so() -> None:
     train(VALUES, "out")
-    for path in [*Path("out/checkpoints").iterdir(), Path("out/summary.json")]:
+    for path in Path("out/checkpoints").iterdir():
         path.unlink()
-    with pytest.raises(RunError, match="train it first"):
+    with pytest.raises(RunError, match=r"put the file back as it was; to train anew: nnctl train out/spec\.yaml"):
+        open_run(Path("out"))
+    Path("out/summary.json").unlink()
+    with pytest.raises(RunError, match=r"train it first: nnctl train \S+spec.yaml --resume --out "):
         open_run(Path("out"))
 
 

@@ -175,6 +175,9 @@ def test_nothing_to_report_is_an_error(tmp_path: Path, folder: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(RunError, match="there is no run"):
             report_on([path])
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="file: is a file, and a run is a folder"):
+        report_on([tmp_path / "file"])
     shutil.copytree(folder / "a" / "1", tmp_path / "run")
     (tmp_path / "run" / "origin.json").write_text("{}")
     with pytest.raises(RunError, match="older version"):

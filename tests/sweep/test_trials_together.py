@@ -299,6 +299,35 @@ def test_a_process_whose_device_is_lost_takes_no_more() -> None:
     assert list(process.tasks) == [1]
 
 
+def test_a_process_that_has_lost_its_device_says_so_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Ended] = []
+
+    class Pipe:
+        given: ClassVar[list[TrialTask]] = [task(0), task(1)]
+
+        def poll(self, seconds: float | None) -> bool:
+            return bool(self.given)
+
+        def recv(self) -> TrialTask:
+            return self.given.pop(0)
+
+        def send(self, ended: Ended) -> None:
+            said.append(ended)
+
+    def begin(task: TrialTask) -> Generator[None, None, Outcome]:
+        yield
+        return Failed("failed", "device 0 is lost", 2, again=True, lost=True)
+
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(worker.os, "_exit", end)
+    with pytest.raises(SystemExit) as ended:
+        worker._answer(Pipe(), Trials(begin), None)  # type: ignore[arg-type]
+    assert ended.value.code == 1
+    assert [each.number for each in said] == [0]
+
+
 # -- the choice --------------------------------------------------------------------------
 
 

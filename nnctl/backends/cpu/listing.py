@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nnctl.backends.cpu.codegen.entries import Barrier
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
@@ -11,7 +12,7 @@ from nnctl.backends.cpu.codegen.parameters import (
     Parameter,
     WholeParameter,
 )
-from nnctl.backends.cpu.codegen.source import Barrier, generate
+from nnctl.backends.cpu.codegen.source import generate
 from nnctl.plan.plan import Plan
 
 
@@ -30,7 +31,10 @@ def listing(plan: Plan) -> str:
         ]
     given = ", ".join(f"{name} {size:,}" for name, size in plan.sizes.items())
     lines += [f"# A step, for {given}, with {plan.arena_bytes:,} bytes of arena:"]
-    for entry in source.entries:
+    begins = {run.first: "# A few examples at a time:" for run in source.runs}
+    ends = {run.last: "# All at once:" for run in source.runs}
+    for place, entry in enumerate(source.entries):
+        lines += [words[place] for words in (ends, begins) if place in words]
         if isinstance(entry, Barrier):
             lines.append("barrier()")
             continue

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
     BoundParameter,
@@ -24,9 +25,11 @@ from nnctl.backends.cpu.codegen.parameters import (
     ScratchParameter,
     WholeParameter,
 )
-from nnctl.backends.cpu.codegen.source import Barrier, Call, StepSource
+from nnctl.backends.cpu.codegen.runs import Run
+from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.compilation import Functions
 from nnctl.backends.cpu.compiler.types import Number
+from nnctl.plan.arena import assign_offsets
 from nnctl.plan.plan import Slot
 
 Array = NDArray[Any]
@@ -59,6 +62,18 @@ class Moving:
     stride: int
 
 
+@dataclass(frozen=True)
+class Share:
+    """The share of a launch that a call makes: one of so many parts.
+
+    places: addresses of what lies in memory of the thread's own, by its place in the arena.
+    """
+
+    part: int
+    parts: int
+    places: Mapping[int, int]
+
+
 class ThreadTable:
     """The table of one thread: `records`, the words that they point to, and the words that move."""
 
@@ -78,12 +93,14 @@ class ThreadTable:
         self._private_place = {offset: private + LINE * i for i, offset in enumerate(source.private)}
         self._scratch_place = address_of(self._scratch)
         self._arena_place = address_of(memory.arena)
+        self._local: list[Array] = []
+        """Memory of what a run makes and nothing else reads."""
         self.steps = 0
 
     def build(self, source: StepSource, functions: Functions, counters: Array, clock: Array | None) -> None:
         """Fill the table. clock: int64, a sum for each launch, one for the rest, and the last count; or None."""
         meeting = [address_of(counters), self._threads]
-        for entry in source.entries:
+        for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
                 if self._threads > 1:
                     self._add(functions.meet, meeting)
@@ -91,10 +108,10 @@ class ThreadTable:
             if entry.alone and self._thread > 0:
                 continue
             if clock is None or entry.launch is None:
-                self._call(functions.kinds[entry.kind], entry)
+                self._call(functions.kinds[entry.kind], entry, share)
                 continue
             self._time(functions, clock, len(clock) - 2)
-            self._call(functions.kinds[entry.kind], entry)
+            self._call(functions.kinds[entry.kind], entry, share)
             self._time(functions, clock, entry.launch)
         # Words move in every step: in a line with another thread's they would slow it down.
         self._arguments = aligned(_WORD * max(1, len(self._words))).view(np.int64)
@@ -126,26 +143,49 @@ class ThreadTable:
         base = address_of(clock)
         self._add(functions.clock, [base + _WORD * (len(clock) - 1), base + _WORD * place])
 
-    def _call(self, function: int, call: Call) -> None:
+    def _shared(self, source: StepSource) -> Iterator[tuple[Entry, Share]]:
+        """All entries in order, those of runs again and again, with what this thread makes of each."""
+        whole = Share(self._thread, self._threads, {})
+        done = 0
+        for run in source.runs:
+            yield from ((entry, whole) for entry in source.entries[done : run.first])
+            for share in self._blocks(run) if run.blocks(self._threads) > 1 else (whole,):
+                yield from ((entry, share) for entry in source.entries[run.first : run.last])
+            done = run.last
+        yield from ((entry, whole) for entry in source.entries[done:])
+
+    def _blocks(self, run: Run) -> Iterator[Share]:
+        """The blocks of examples that this thread goes through."""
+        blocks, examples = run.blocks(self._threads), run.examples(self._threads)
+        offsets, size = assign_offsets(
+            {place: (local.first, local.last) for place, local in run.local},
+            {place: local.size * examples for place, local in run.local},
+        )
+        self._local.append(aligned(size))
+        base = address_of(self._local[-1])
+        places = {place: base + offset for place, offset in offsets.items()}
+        return (Share(self._thread * blocks + n, self._threads * blocks, places) for n in range(blocks))
+
+    def _call(self, function: int, call: Call, share: Share) -> None:
         start = len(self._words)
         arguments: list[int] = []
         for parameter in call.passed:
-            arguments += self._words_of(parameter, start + len(arguments))
+            arguments += self._words_of(parameter, start + len(arguments), share)
         self._add(function, arguments)
 
-    def _words_of(self, parameter: Parameter, word: int) -> list[int]:
+    def _words_of(self, parameter: Parameter, word: int, share: Share) -> list[int]:
         """Words that this thread passes for a parameter. word: the place of its first word."""
         match parameter:
             # First those that there are most of.
             case ArrayParameter():
-                return self._array(parameter, word)
+                return self._array(parameter, word, share)
             case WholeParameter():
                 return [parameter.value]
             case FloatParameter():
                 (bits,) = struct.unpack("<i", struct.pack("<f", np.float32(parameter.value)))
                 return [bits]
             case BoundParameter():
-                return [parameter.cut.bounds(self._thread, self._threads)[int(parameter.last)]]
+                return [parameter.cut.bounds(share.part, share.parts)[int(parameter.last)]]
             case ScratchParameter():
                 return [self._scratch_place, self._memory.scratch]
             case NumbersParameter():
@@ -153,12 +193,12 @@ class ThreadTable:
                 self._numbers.append(numbers)
                 return [address_of(numbers), len(numbers)]
 
-    def _array(self, parameter: ArrayParameter, word: int) -> list[int]:
+    def _array(self, parameter: ArrayParameter, word: int, share: Share) -> list[int]:
         slot = parameter.slot
         size = _bytes(parameter.element)
         first, last = 0, slot.shape[0] if slot.shape else 1
         if parameter.cut is not None:
-            first, last = parameter.cut.bounds(self._thread, self._threads)
+            first, last = parameter.cut.bounds(share.part, share.parts)
         rest = math.prod(parameter.lengths)
         entries = (last - first) * parameter.inner // max(1, rest)
         offset = first * parameter.inner * size
@@ -173,6 +213,8 @@ class ThreadTable:
         if slot.place == "feed":
             (self.following if parameter.of == "following" else self.feeds).append(Moving(word, slot.key, offset, step))
             return [0, *lengths]
+        if slot.place == "arena" and slot.offset in share.places:
+            return [share.places[slot.offset], *lengths]
         return [self._base(parameter) + offset, *lengths]
 
     def _base(self, parameter: ArrayParameter) -> int:

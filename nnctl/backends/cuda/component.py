@@ -80,9 +80,9 @@ class Cuda(BackendComponent):
     def open(self, workers: int | None = None) -> Any:
         """See `BackendComponent`."""
         from nnctl.backends.cuda.backend import CudaBackend
-        from nnctl.backends.cuda.cupy_device import CupyDevice
+        from nnctl.backends.cuda.cupy_device import lent_device
 
-        return CudaBackend(CupyDevice(self.device), self.precision, self.persistent)
+        return lent_device(self.device, lambda device: CudaBackend(device, self.precision, self.persistent))
 
     def together(self, jobs: int) -> int:
         """See `BackendComponent`: processes take turns on a device, streams of one share it. Each trial has its own."""

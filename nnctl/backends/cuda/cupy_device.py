@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import RLock
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from nnctl.errors import DeviceError, DeviceFull
 from nnctl.process.memory import in_bytes
 
 Array = NDArray[Any]
+T = TypeVar("T")
 
 _PIECE = 32 << 20
 """Bytes that are copied to the device at once, by way of pinned memory."""
@@ -43,6 +45,24 @@ _CLUSTERS = {90: 16, 100: 16}
 _NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14
 """Of the driver's function attributes."""
 
+_modules: dict[tuple[int, str], Any] = {}
+"""Modules on a GPU, by its number and the text of their unit: all of its streams launch the same functions."""
+_idle: dict[int, list[CupyDevice]] = {}
+"""Devices that nobody uses any more, by number."""
+
+
+def lent_device(number: int, to: Callable[[CupyDevice], T]) -> T:
+    """The thing that `to` makes of a device which nobody else uses, so that it has a stream of its own.
+
+    When that thing is gone the device goes to the next who asks: its stream orders what they put into it. Raises as
+    `CupyDevice`.
+    """
+    idle = _idle.setdefault(number, [])
+    device = idle.pop() if idle else CupyDevice(number)
+    made = to(device)
+    finalize(made, idle.append, device).atexit = False
+    return made
+
 
 @dataclass
 class LoadedFunction:
@@ -55,7 +75,8 @@ class LoadedFunction:
 class CupyDevice:
     """See `nnctl.backends.cuda.device.Device`. number: of the GPU, from 0.
 
-    Several threads may use it; what one captures, no other adds to. Raises DeviceError where the GPU cannot be had.
+    There may be several of one GPU: their streams run beside each other. Several threads may use one; what one
+    captures, no other adds to. Raises DeviceError where the GPU cannot be had.
     """
 
     def __init__(self, number: int) -> None:
@@ -66,7 +87,6 @@ class CupyDevice:
         self._cuda: Any = cupy.cuda
         self._lock = RLock()
         self._capturing = False
-        self._modules: dict[str, Any] = {}
         self._on_the_way: deque[tuple[Any, Any]] = deque()
         try:
             with self._asked():
@@ -174,11 +194,12 @@ class CupyDevice:
         """See `Device`."""
         text = function.unit.module
         with self.current():
-            if text not in self._modules:
+            module = _modules.get((self.number, text))
+            if module is None:
                 module = self._cuda.Module()
                 module.load(compiled(function.unit, self._architecture))
-                self._modules[text] = module
-            loaded = self._modules[text].get_function(function.entry)
+                _modules[self.number, text] = module
+            loaded = module.get_function(function.entry)
             if function.cluster > _CLUSTER_ANYWHERE:
                 self._cuda.driver.funcSetAttribute(loaded.ptr, _NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1)
             return LoadedFunction(loaded)

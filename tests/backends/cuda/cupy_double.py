@@ -44,6 +44,7 @@ class FakeCupy:
     def __init__(self) -> None:
         self.log: list[Any] = []
         self.fails: dict[str, BaseException] = {}
+        self.streams = 0
         runtime = SimpleNamespace(
             CUDARuntimeError=CudaError,
             memcpyHostToDevice=1,
@@ -89,8 +90,9 @@ class FakeCupy:
 
     def _stream(self, non_blocking: bool) -> Any:
         assert non_blocking
+        self.streams += 1
         return SimpleNamespace(
-            ptr=77,
+            ptr=76 + self.streams,
             use=self._call("use"),
             begin_capture=self._call("begin_capture"),
             end_capture=self._call("end_capture", SimpleNamespace(launch=self._call("graph.launch"))),

@@ -21,6 +21,8 @@ from nnctl.errors import DeviceError, DeviceFull, DeviceLost, KernelError
 def cupy(monkeypatch: pytest.MonkeyPatch) -> FakeCupy:
     fake = FakeCupy()
     monkeypatch.setitem(sys.modules, "cupy", fake)
+    monkeypatch.setattr(cupy_device, "_modules", {})
+    monkeypatch.setattr(cupy_device, "_idle", {})
     monkeypatch.setattr(cupy_device, "installed", lambda: None)
     monkeypatch.setattr(cupy_device, "architecture_for", lambda capability: f"sm_{capability}")
     monkeypatch.setattr(cupy_device, "compiled", lambda unit, architecture: f"{unit.name} {architecture}".encode())

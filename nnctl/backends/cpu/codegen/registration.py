@@ -23,6 +23,7 @@ class Emitter:
     batch. blocks: whether it can make a block of the first axis of a result that is not
     batched. full: inputs that every thread reads in full all the same. partition: inputs of
     which a thread reads only its block. strips: whether it can make some rows of a result seen as a matrix.
+    scans: whether it goes through sequences, all examples side by side.
     """
 
     write: Emit
@@ -33,6 +34,7 @@ class Emitter:
     full: tuple[int, ...]
     partition: tuple[int, ...]
     strips: bool = False
+    scans: bool = False
 
 
 EMITTERS: dict[str, Emitter] = {}
@@ -47,11 +49,12 @@ def emits(
     full: tuple[int, ...] = (),
     partition: tuple[int, ...] = (),
     strips: bool = False,
+    scans: bool = False,
 ) -> Callable[[Emit], Emit]:
     """Enter the decorated function as the writer of the ops called `names`. Raises ValueError for one that has one."""
 
     def decorate(function: Emit) -> Emit:
-        emitter = Emitter(function, calls, scratch, rows, blocks, full, partition, strips)
+        emitter = Emitter(function, calls, scratch, rows, blocks, full, partition, strips, scans)
         for name in names:
             if name in EMITTERS:
                 raise ValueError(f"op {name!r} has two emitters")

@@ -6,13 +6,15 @@ import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from nnctl.backends.codegen.inlining import Inlining
 from nnctl.backends.codegen.names import label
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
 from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.kinds import Kind, kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter
+from nnctl.backends.cpu.codegen.runs import Run, runs_of
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, is_private
 from nnctl.backends.cpu.division import division_of
@@ -27,39 +29,18 @@ _NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flo
 
 
 @dataclass(frozen=True)
-class Call:
-    """A call of a launch's function.
-
-    alone: whether the first thread makes it, and no other. launch: its number in the plan, None for what
-    belongs to none.
-    """
-
-    kind: Kind
-    passed: tuple[Parameter, ...]
-    alone: bool
-    launch: int | None
-
-
-@dataclass(frozen=True)
-class Barrier:
-    """A point at which threads wait for one another."""
-
-
-Entry: TypeAlias = Call | Barrier
-
-
-@dataclass(frozen=True)
 class StepSource:
     """The entries of a step, in order, and what they need.
 
     scratch: floats for each thread. private: offsets of numbers that each thread has for itself.
-    labels: of each launch.
+    labels: of each launch. runs: of entries that go through a few examples at a time.
     """
 
     entries: tuple[Entry, ...]
     scratch: int
     private: tuple[int, ...]
     labels: tuple[str, ...]
+    runs: tuple[Run, ...] = ()
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
@@ -115,7 +96,8 @@ class _Generator:
             self._guard()
         self._results()
         labels = tuple(label(launch) for launch in plan.launches)
-        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), labels)
+        runs = runs_of(self.entries, plan, self.inlining)
+        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), labels, runs)
 
     def _writer(self, *, in_halves: bool = False) -> Writer:
         return Writer(self.plan.batch, frozenset(self.private), self.reserved, in_halves=in_halves)

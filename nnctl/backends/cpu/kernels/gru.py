@@ -191,7 +191,7 @@ def _variant(launch: Launch) -> str:
     return launch.op.name if launch.attributes["reset_after"] else f"{launch.op.name}_reset_before"
 
 
-@emits("gru", calls=(gru, gru_reset_before), scratch=_scratch, rows=True, full=(1, 2))
+@emits("gru", calls=(gru, gru_reset_before), scratch=_scratch, rows=True, scans=True, full=(1, 2))
 def _gru(writer: Writer, launch: Launch) -> None:
     p, weight, bias, h, *mask = launch.inputs
     write_scan(writer, launch, _variant(launch), [p, weight, bias, h, optional(mask)], [flag(launch, "reverse")])
@@ -205,7 +205,14 @@ def _gradient_scratch(launch: Launch) -> int:
     return room(rows * width, rows * units, 4 * units) + packed
 
 
-@emits("gru_gradient", calls=(gru_gradient, gru_gradient_reset_before), scratch=_gradient_scratch, rows=True, full=(1,))
+@emits(
+    "gru_gradient",
+    calls=(gru_gradient, gru_gradient_reset_before),
+    scratch=_gradient_scratch,
+    rows=True,
+    scans=True,
+    full=(1,),
+)
 def _gru_gradient(writer: Writer, launch: Launch) -> None:
     gates, weight, h, h0, *rest = launch.inputs
     read = [gates, weight, h, h0, *gradients_given(launch, rest, ("h", "gates"))]

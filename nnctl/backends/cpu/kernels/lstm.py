@@ -106,7 +106,7 @@ def _scratch(launch: Launch) -> int:
     return room(rows * width, rows * units, rows * units, units) + packed_size(width, units)
 
 
-@emits("lstm", calls=(lstm,), scratch=_scratch, rows=True, full=(1,))
+@emits("lstm", calls=(lstm,), scratch=_scratch, rows=True, scans=True, full=(1,))
 def _lstm(writer: Writer, launch: Launch) -> None:
     p, weight, h, c, *mask = launch.inputs
     write_scan(writer, launch, "lstm", [p, weight, h, c, optional(mask)], [flag(launch, "reverse")])
@@ -119,7 +119,7 @@ def _gradient_scratch(launch: Launch) -> int:
     return room(gates.shape[0] * width, width) + packed_size(units, width)
 
 
-@emits("lstm_gradient", calls=(lstm_gradient,), scratch=_gradient_scratch, rows=True, full=(1,))
+@emits("lstm_gradient", calls=(lstm_gradient,), scratch=_gradient_scratch, rows=True, scans=True, full=(1,))
 def _lstm_gradient(writer: Writer, launch: Launch) -> None:
     gates, weight, c, c0, *rest = launch.inputs
     read = [gates, weight, c, c0, *gradients_given(launch, rest, ("h", "c", "gates"))]

@@ -102,14 +102,14 @@ def _scratch(launch: Launch) -> int:
     return room(rows * units, rows * units) + packed_size(units, units)
 
 
-@emits("rnn", "rnn_gradient", calls=(rnn, rnn_gradient), scratch=_scratch, rows=True, full=(1,))
+@emits("rnn", "rnn_gradient", calls=(rnn, rnn_gradient), scratch=_scratch, rows=True, scans=True, full=(1,))
 def _rnn(writer: Writer, launch: Launch) -> None:
     sequence, weight, other, *mask = launch.inputs
     flags = [str(int(launch.attributes["activation"] == "relu")), flag(launch, "reverse")]
     write_scan(writer, launch, launch.op.name, [sequence, weight, other, optional(mask)], flags)
 
 
-@emits("leaky_rnn", calls=(leaky_rnn,), scratch=_scratch, rows=True, full=(1,))
+@emits("leaky_rnn", calls=(leaky_rnn,), scratch=_scratch, rows=True, scans=True, full=(1,))
 def _leaky_rnn(writer: Writer, launch: Launch) -> None:
     leak = writer.number(float(launch.attributes["leak"]))
     write_scan(writer, launch, "leaky_rnn", launch.inputs, [leak])

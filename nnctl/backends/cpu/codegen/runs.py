@@ -1,0 +1,128 @@
+"""Runs of launches between two barriers that a thread goes through a few examples at a time.
+
+What one launch makes of these images is still in the second cache when the next reads it, and what no launch outside
+the run reads never leaves it: it lies in memory of the thread's own, where the next examples' takes its place. Threads
+need nothing of one another there, and every launch treats each example by itself, so no bit depends on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from nnctl.backends.codegen.inlining import Inlining
+from nnctl.backends.cpu.codegen.entries import Call, Entry
+from nnctl.backends.cpu.codegen.parameters import ArrayParameter
+from nnctl.backends.cpu.division import division_of
+from nnctl.backends.cpu.kernels import EMITTERS
+from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.plan.plan import Launch, Plan, Slot
+
+_EXAMPLES = 8
+"""Examples that are gone through together, at least: a product's tile has as many rows."""
+_MOST_BLOCKS = 32
+"""Times that a thread goes through a run in a step, at most: each has lines of its own in the table."""
+_WEIGHTS = 1 << 16
+"""Numbers of a launch's weights, at most: each block of examples prepares them again, or reads them anew."""
+_IMAGES = ("convolution", "convolution_transpose")
+
+
+@dataclass(frozen=True)
+class Local:
+    """A buffer that nothing outside a run reads. first, last: entries that it is kept for. size: bytes an example."""
+
+    first: int
+    last: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Entries `first` to `last` − 1 of a step. local: by the place in the arena."""
+
+    first: int
+    last: int
+    batch: int
+    local: tuple[tuple[int, Local], ...]
+
+    def blocks(self, threads: int) -> int:
+        """Blocks of examples of each of so many threads; 1 where all are gone through together."""
+        return max(1, min(_MOST_BLOCKS, self.batch // threads // _EXAMPLES))
+
+    def examples(self, threads: int) -> int:
+        """Examples of a block, at most."""
+        return -(-self.batch // (threads * self.blocks(threads)))
+
+
+def runs_of(entries: Sequence[Entry], plan: Plan, inlining: Inlining) -> tuple[Run, ...]:
+    """The runs of a step: of launches divided by examples, with a convolution among them."""
+    if not any(launch.op.name in _IMAGES for launch in plan.launches):
+        return ()
+    touched = [_Touched(entry, plan, inlining) for entry in entries]
+    found: list[Run] = []
+    place = 0
+    for fits, group in groupby(touched, lambda one: one.fits):
+        members = list(group)
+        first, place = place, place + len(members)
+        if fits and len(members) > 1 and any(one.launch and one.launch.op.name in _IMAGES for one in members):
+            found.append(Run(first, place, plan.batch, tuple(_local(touched, first, place, plan.batch))))
+    return tuple(found)
+
+
+class _Touched:
+    """The buffers of the arena that an entry touches, by their places: those read, and those written without it."""
+
+    def __init__(self, entry: Entry, plan: Plan, inlining: Inlining) -> None:
+        call = entry if isinstance(entry, Call) else None
+        self.launch = plan.launches[call.launch] if call is not None and call.launch is not None else None
+        self.parameters = [p for p in call.passed if isinstance(p, ArrayParameter)] if call is not None else []
+        self.fits = self.launch is not None and _fits(self.launch)
+        if self.launch is None:
+            self.read = set(_places(p.slot for p in self.parameters))
+            self.made: set[int] = set()
+            return
+        slots = tuple(inlining.slots(self.launch))
+        self.read = set(_places(slots[len(self.launch.outputs) :]))
+        self.made = set(_places(self.launch.outputs)) - self.read
+
+
+def _places(slots: Sequence[Slot] | Iterator[Slot]) -> Iterator[int]:
+    return (slot.offset for slot in slots if slot.place == "arena")
+
+
+def _fits(launch: Launch) -> bool:
+    """True for a launch that is no slower where it treats few examples at a time."""
+    if division_of(launch) != "rows":
+        return False
+    if isinstance(launch.op, ElementwiseOp):
+        return True
+    emitter = EMITTERS[launch.op.name]
+    return not emitter.scans and all(math.prod(launch.inputs[i].shape) <= _WEIGHTS for i in emitter.full)
+
+
+def _local(touched: Sequence[_Touched], first: int, end: int, batch: int) -> Iterator[tuple[int, Local]]:
+    """The buffers of a run that nothing else reads before they hold something else."""
+    for number in range(first, end):
+        for place in touched[number].made:
+            uses = [i for i in range(first, end) if place in touched[i].read or place in touched[i].made]
+            parameters = [p for i in uses for p in touched[i].parameters if p.slot.offset == place and _in_arena(p)]
+            divided = all(p.cut is not None and p.slot.batched and not p.private for p in parameters)
+            if uses[0] == number and divided and not _is_read(place, touched[end:]):
+                size = max(math.prod(p.slot.shape) * p.element.bits // 8 // batch for p in parameters)
+                yield place, Local(number, uses[-1], size)
+
+
+def _in_arena(parameter: ArrayParameter) -> bool:
+    return parameter.of == "slot" and parameter.slot.place == "arena"
+
+
+def _is_read(place: int, behind: Sequence[_Touched]) -> bool:
+    """True where one of these reads what lies at a place, before another makes something else there."""
+    for one in behind:
+        if place in one.read:
+            return True
+        if place in one.made:
+            return False
+    return False
