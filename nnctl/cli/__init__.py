@@ -99,11 +99,15 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    from nnctl.cli import ahead
+
+    given = sys.argv[1:] if arguments is None else arguments
+    ahead.begin(given)
     from nnctl.cli.app import command
     from nnctl.errors import NnctlError
 
     try:
-        command().main(args=arguments, prog_name="nnctl")
+        command(given).main(args=arguments, prog_name="nnctl")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except NnctlError as error:

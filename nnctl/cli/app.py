@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -66,8 +67,11 @@ class Root(TyperGroup):
             raise typer.Exit(BROKEN_PIPE) from None
 
 
-def command() -> Any:
-    """The whole tree as Typer's command object; `.main(args)` runs it, `.commands` are its branches."""
+def command(arguments: Sequence[str] = ()) -> Any:
+    """The tree as Typer's command object; `.main(args)` runs it, `.commands` are its branches.
+
+    arguments: those that it is made for; where they begin with a command it has no other: each takes its time to make.
+    """
     # Without rich's boxes help is twice as fast, and reads the same in a pipe.
     app = typer.Typer(
         cls=Root,
@@ -77,7 +81,8 @@ def command() -> Any:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name in (*COMMANDS, *HIDDEN):
+    names = (*COMMANDS, *HIDDEN)
+    for name in arguments[:1] if arguments and arguments[0] in names else names:
         module = import_module(f"nnctl.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)

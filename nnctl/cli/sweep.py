@@ -114,12 +114,6 @@ def sweep(
     import sys
     from contextlib import closing
 
-    if on == "local":
-        from nnctl.sweep.executors.nursery import begin
-
-        # First of all: what workers need is loaded beside the rest.
-        begin()
-
     from nnctl.errors import Interrupted, RunError, UsageError
     from nnctl.sweep import options, runner
     from nnctl.sweep.away import opened

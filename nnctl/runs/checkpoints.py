@@ -77,8 +77,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write `path` and its JSON copy, each atomically, the file that counts first. Raises RunError."""
     content = encode(checkpoint)
-    write_durably(path, content)
-    write_durably(path.with_suffix(".json"), _copy(checkpoint, content))
+    write_durably(path, content, (path.with_suffix(".json"), _copy(checkpoint, content)))
 
 
 def renew_copy(path: Path, checkpoint: Checkpoint) -> None:

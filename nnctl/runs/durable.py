@@ -40,28 +40,38 @@ def read_file(path: Path) -> bytes:
             os.close(descriptor)
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes, *copies: tuple[Path, bytes]) -> None:
     """Replace `path` by a file with `content`, atomically and on disk when this returns.
 
     The content goes to a file beside it, is flushed to the disk and renamed; then
     the folder is flushed, for the rename itself. A process killed at any moment
     leaves the old file or the new one. Raises RunError, and the old file stays.
+
+    copies: files in the same folder that tell of it, and their contents, replaced after it. Where the power fails,
+    any of these may be the new ones.
     """
-    unfinished = beside(path)
+    for each, its in ((path, content), *copies):
+        with _told(each, "written"):
+            _replace(each, its)
     with _told(path, "written"):
-        try:
-            descriptor = _create(unfinished)
-            try:
-                disk.write(descriptor, content)
-                disk.flush(descriptor)
-            finally:
-                os.close(descriptor)
-            disk.rename(unfinished, path)
-        except OSError:
-            with suppress(OSError):
-                disk.remove(unfinished)
-            raise
         disk.flush_folder(path.parent)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace a file by one whose content is on the disk. Its name may not be, until the folder is flushed."""
+    unfinished = beside(path)
+    try:
+        descriptor = _create(unfinished)
+        try:
+            disk.write(descriptor, content)
+            disk.flush(descriptor)
+        finally:
+            os.close(descriptor)
+        disk.rename(unfinished, path)
+    except OSError:
+        with suppress(OSError):
+            disk.remove(unfinished)
+        raise
 
 
 def remove_durably(path: Path) -> None:

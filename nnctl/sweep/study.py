@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
-from nnctl.runs.folder import RUNS, STUDY, file_name
+from nnctl.runs.folder import RUNS, STUDY, RunFolder, file_name
 from nnctl.runs.records import Known, Search
 from nnctl.runs.sealed import digest, read_record, write_record
 from nnctl.runs.sweeps import ASKED, KNOWN, trial_folder
@@ -104,6 +104,10 @@ class Study:
         """A path in the folder, or a text with such paths, as people know it."""
         return text if self.away is None else self.away.shown(text)
 
+    def has_finished(self, trial: Trial) -> bool:
+        """True where a trial's folder has a result, if it is this study's: its spec needs no check."""
+        return not self.learns and os.path.lexists(RunFolder(self.folder_of(trial)).summary)
+
     def claim(self) -> None:
         """Make the folder, or go on with the study in it. Raises RunError where neither is possible."""
         # In this order: another process may begin the study between two looks, and its file comes first.
@@ -168,7 +172,9 @@ def read_study(
     source: tuple[str, str | None] | None = None,
     away: Away | None = None,
 ) -> Study:
-    """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
+    """The study of a spec, given as `open_spec` takes it: its trials are listed.
+
+    The spec of each is checked, unless it has finished.
 
     source: a database and the name of a study in it, if several, whose results a sampler that learns begins with.
     What was read of it lies in the sweep's folder: with that as `out` it is not needed again.
@@ -193,7 +199,7 @@ def read_study(
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
-    _check(base, study.samples(), tuple(sweep.space))
+    _check(base, (trial for trial in study.samples() if not study.has_finished(trial)), tuple(sweep.space))
     return study
 
 

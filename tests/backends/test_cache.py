@@ -42,7 +42,7 @@ COMPILING = [
 def forget() -> None:
     """Let this process have compiled nothing, and know nothing of what its keys depend on."""
     compilation._loaded.clear()
-    compilation._surroundings.cache_clear()
+    objects.surroundings.cache_clear()
     cache._say_unwritable.cache_clear()
 
 
@@ -111,7 +111,7 @@ def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, 
     make()
     assert len(names(root)) == 4
     monkeypatch.setattr(objects, "processor", lambda: "abacus")
-    compilation._surroundings.cache_clear()
+    objects.surroundings.cache_clear()
     make()
     assert len(names(root)) == 5
 
@@ -119,10 +119,10 @@ def test_other_texts_types_versions_and_processors_have_keys_of_their_own(root, 
 def test_every_source_that_writes_code_or_is_called_by_it_is_in_the_key(root, tmp_path, monkeypatch):
     written = {path.name for path in CPU.rglob("*.py")}
     assert {"convolution.py", "kernel_ir.py", "mathematics.py", "emission.py", "dialect.py"} <= written
-    assert len(compilation._sources()) == len(list(CPU.rglob("*.py")))
+    assert len(objects.sources()) == len(list(CPU.rglob("*.py")))
     copy = tmp_path / "cpu"
     shutil.copytree(CPU, copy)
-    monkeypatch.setattr(compilation, "__file__", str(copy / "compilation.py"))
+    monkeypatch.setattr(objects, "__file__", str(copy / "compiler" / "objects.py"))
     forget()
     make()
     deepest = max(copy.rglob("*.py"), key=lambda path: len(path.parts))

@@ -17,7 +17,7 @@ from graph.nets import net
 
 from backends import toy
 from nnctl.backends.cpu.backend import CpuBackend
-from nnctl.backends.cpu.tables import address_of
+from nnctl.backends.cpu.layouts import address_of
 from nnctl.backends.registry import by_rank, choose_backend, planner, reference_backend
 from nnctl.cli import main
 from nnctl.components.backends import Auto

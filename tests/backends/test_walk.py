@@ -14,7 +14,8 @@ from nnctl.backends.cpu.codegen.parameters import ArrayParameter, BoundParameter
 from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compilation import compiled_step
-from nnctl.backends.cpu.tables import LINE, Memory, ThreadTable, address_of, aligned
+from nnctl.backends.cpu.layouts import LINE, TableLayout, address_of
+from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
 from nnctl.plan.plan import Slot
 
 pytestmark = pytest.mark.compile
@@ -49,10 +50,9 @@ class Run:
         self.counters = aligned(4 * 128).view(np.int32)
         source = StepSource(tuple(self.entries), 16, (), ())
         self.functions = compiled_step(source.kinds, "a test")
-        memory = Memory(aligned(LINE), self.storage, {}, 16)
-        self.tables = [ThreadTable(number, self.threads, source, memory) for number in range(self.threads)]
-        for table in self.tables:
-            table.build(source, self.functions, self.counters, None)
+        memory = Memory(aligned(LINE), self.storage, {}, self.counters)
+        layouts = [TableLayout(number, self.threads, source, self.functions) for number in range(self.threads)]
+        self.tables = [ThreadTable(layout, memory, 16, 0) for layout in layouts]
 
     def completed(self, steps: int, feed: np.ndarray | None = None) -> list[int]:
         """Steps that each thread has completed, of a chunk of so many."""

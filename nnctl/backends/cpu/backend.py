@@ -14,7 +14,7 @@ from nnctl.backends.contract import Executable, Finding, Resources
 from nnctl.backends.cpu.codegen.source import missing
 from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by, run_as
 from nnctl.backends.cpu.listing import listing
-from nnctl.backends.cpu.schedule import lowered
+from nnctl.backends.cpu.schedule import CpuPlan, lowered
 from nnctl.backends.cpu.settling import SettlingStep
 from nnctl.backends.cpu.tables import aligned
 from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule, kept
@@ -97,7 +97,7 @@ class CpuBackend:
         """
         if not self._worth_measuring(plan):
             return by_rule(plan, self.threads)
-        return by_measurement(plan, self.threads, Trials(plan, storage).run, again=again)
+        return by_measurement(plan, self.threads, Trials(_own(plan), storage).run, again=again)
 
     def _worth_measuring(self, plan: Plan) -> bool:
         """True for steps that train, which are run again and again, where there is anything to choose."""
@@ -114,7 +114,14 @@ class CpuBackend:
 
 
 def _loaded(plan: Plan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> CompiledStep:
-    return CompiledStep(run_as(plan, choice.way), storage, choice, timed=timed)
+    return CompiledStep(run_as(_own(plan), choice.way), storage, choice, timed=timed)
+
+
+def _own(plan: Plan) -> CpuPlan:
+    """A plan of this backend. Raises TypeError for any other."""
+    if not isinstance(plan, CpuPlan):
+        raise TypeError(f"the plan {plan.name!r} is of another backend")
+    return plan
 
 
 def _aligned_copy(array: Array) -> Array:

@@ -13,10 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
-
-import numpy
 
 from nnctl.backends.cache.store import found_bytes, kept_bytes, key_of
 from nnctl.backends.cpu import walk_ir
@@ -26,7 +23,7 @@ from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
 from nnctl.backends.cpu.compiler.marks import is_kernel
-from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, target
+from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, surroundings
 from nnctl.process.cores import cores
 from nnctl.process.signals import leave
 
@@ -68,7 +65,7 @@ def compiled_step(kinds: Sequence[Kind], what: str) -> Functions:
 @cache
 def walker() -> tuple[Any, int, int]:
     """The functions that run tables: the walk, to be called, and the addresses of the barrier and the clock."""
-    text = walk_ir.module_text(platform.machine(), linux=sys.platform == "linux")
+    text = partial(walk_ir.module_text, platform.machine(), linux=sys.platform == "linux")
     walk, meet, clock = bind("walk", text, list(walk_ir.SYMBOLS))
     word = ctypes.c_int64
     return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(walk), meet, clock
@@ -164,19 +161,7 @@ def _symbol(kind: Kind) -> str:
 
 
 def _parts(kind: Kind) -> list[str]:
-    return [kind.text, kind.described, _surroundings()]
-
-
-@cache
-def _surroundings() -> str:
-    """The key of what every kind depends on."""
-    return key_of([sys.version, numpy.__version__, *target(), *_sources()])
-
-
-def _sources() -> tuple[bytes, ...]:
-    """The sources of everything that writes code or is called by it."""
-    here = Path(__file__).parent
-    return tuple(path.read_bytes() for path in sorted(here.rglob("*.py")))
+    return [kind.text, kind.described, surroundings()]
 
 
 def _loaders(kinds: Iterable[Kind]) -> list[Callable[[], object]]:

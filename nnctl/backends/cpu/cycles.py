@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from nnctl.backends.cpu.compilation import walker
-from nnctl.backends.cpu.tables import address_of
+from nnctl.backends.cpu.layouts import address_of
 
 _WATCHED = 0.02
 """Seconds of comparison with the system's clock, whose own reading takes a millionth of that."""

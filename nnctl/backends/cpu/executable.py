@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Alternative, Resources, Result
-from nnctl.backends.cpu.codegen.source import generate
-from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.cycles import seconds_a_cycle
+from nnctl.backends.cpu.layouts import LINE, address_of
 from nnctl.backends.cpu.pace import Pace
 from nnctl.backends.cpu.schedule import CpuPlan
-from nnctl.backends.cpu.tables import LINE, Memory, ThreadTable, address_of, aligned
+from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
 from nnctl.backends.cpu.ways import Choice, Trial, Way
 from nnctl.backends.limits import product_limit
 from nnctl.plan.dtypes import element
@@ -35,7 +34,7 @@ _BRIEF = 0.02
 class CompiledStep:
     """A compiled plan over its storage."""
 
-    def __init__(self, plan: Plan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> None:
+    def __init__(self, plan: CpuPlan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> None:
         if plan.precision != "float32":
             raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         self.plan = plan
@@ -48,18 +47,14 @@ class CompiledStep:
         self._steps = 0
         self._choice = choice
         self._pace = Pace(self.threads, choice.alone)
-        _check_types(plan, storage)
-        self._fed_slots = {slot.key: slot for slot in _slots(plan) if slot.place == "feed"}
-        self._source = plan.source if isinstance(plan, CpuPlan) else generate(plan)
-        self._fed = self._source.keys("feed")
+        self._code = plan.code
+        self._walk = self._code.walk
+        self._code.require_types(storage)
         self._in_flight = False
-        self._clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
         self._counters = aligned(6 * LINE)
+        clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
         constants = constants_of(plan, storage, np.asarray)
-        self._memory = Memory(aligned(max(LINE, plan.arena_bytes)), storage, constants, self._source.scratch)
-        what = f"the step {plan.name!r} on batches of {self.batch:,} ({len(plan.launches)} launches)"
-        self._functions = compiled_step(self._source.kinds, what)
-        self._walk = self._functions.walk
+        self._memory = Memory(aligned(max(LINE, plan.arena_bytes)), storage, constants, self._counters, clock)
         self._tables: dict[int, list[ThreadTable]] = {}
         self._tables_of(self.threads)
 
@@ -70,7 +65,7 @@ class CompiledStep:
         """
         if self._in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
-        given = {key: self._checked(key, feeds[key], steps) for key in self._fed}
+        given = {key: _checked(slot, feeds[key], steps) for key, slot in self._code.fed.items()}
         outputs = self._empty_outputs(steps)
         self._counters[:] = 0
         begins = [{key: address_of(array) for key, array in arrays.items()} for arrays in (given, outputs)]
@@ -99,27 +94,21 @@ class CompiledStep:
 
     def _tables_of(self, threads: int) -> list[ThreadTable]:
         if threads not in self._tables:
-            made = [ThreadTable(number, threads, self._source, self._memory) for number in range(threads)]
-            for number, table in enumerate(made):
-                # The first thread's time alone: of two clocks in one array each would cut the other's stretches short.
-                table.build(self._source, self._functions, self._counters, self._clock if number == 0 else None)
-            self._tables[threads] = made
+            layouts = self._code.layouts(threads, timed=self._memory.clock is not None)
+            scratch, private = self._code.scratch, self._code.private
+            self._tables[threads] = [ThreadTable(layout, self._memory, scratch, private) for layout in layouts]
         return self._tables[threads]
-
-    def zeros(self, steps: int) -> dict[str, Array]:
-        """Feeds of zeros for a chunk."""
-        slots = self._fed_slots
-        return {key: np.zeros((steps, *slots[key].shape), element(slots[key].dtype).host) for key in self._fed}
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
         return {name: np.empty(steps * math.prod(s.shape), element(s.dtype).host) for name, s in self.outputs.items()}
 
     def spent(self) -> Array:
         """See `TimedExecutable`; zeros where it was not made to keep time."""
-        if self._clock is None:
+        clock = self._memory.clock
+        if clock is None:
             return np.zeros(len(self.plan.launches))
-        seconds = self._clock[: len(self.plan.launches)] * seconds_a_cycle()
-        self._clock[:] = 0
+        seconds = clock[: len(self.plan.launches)] * seconds_a_cycle()
+        clock[:] = 0
         return seconds
 
     def elsewhere(self) -> frozenset[int]:
@@ -134,14 +123,6 @@ class CompiledStep:
         """See `TimedExecutable`."""
         taken = self._choice.way
         return tuple(Alternative(way.words, seconds, way == taken) for way, seconds in self._choice.seconds)
-
-    def _checked(self, key: str, array: Array, steps: int) -> Array:
-        """A feed as the functions take it: flat, in C order, of the type that the plan is for."""
-        size = math.prod(self._fed_slots[key].shape)
-        flat: Array = np.require(array, element(self._fed_slots[key].dtype).host, ["C"]).reshape(-1)
-        if flat.size != steps * size:
-            raise ValueError(f"feed {key} has {flat.size} elements, {steps} steps of {size} need {steps * size}")
-        return flat
 
 
 class ChunkInFlight:
@@ -223,23 +204,19 @@ class ChunkInFlight:
                 self._seconds = time.perf_counter() - self._began
 
 
-def _slots(plan: Plan) -> list[Slot]:
-    """All slots, those that inlined launches read among them."""
-    return [*plan.slots, *(s for launch in plan.inlined.values() for s in launch.inputs)]
-
-
-def _check_types(plan: Plan, storage: Mapping[str, Array]) -> None:
-    """Raise TypeError for storage of another type than the plan is for."""
-    for slot in _slots(plan):
-        if slot.place == "storage" and storage[slot.key].dtype != element(slot.dtype, plan.precision).host:
-            wanted = element(slot.dtype, plan.precision).name
-            raise TypeError(f"{slot.key} is stored as {storage[slot.key].dtype}, the plan is for {wanted}")
+def _checked(slot: Slot, array: Array, steps: int) -> Array:
+    """A feed as the functions take it: flat, in C order, of the type that the plan is for."""
+    size = steps * math.prod(slot.shape)
+    flat: Array = np.require(array, element(slot.dtype).host, ["C"]).reshape(-1)
+    if flat.size != size:
+        raise ValueError(f"feed {slot.key} has {flat.size} elements, {steps} steps of {size // steps} need {size}")
+    return flat
 
 
 class Trials:
     """Runs of a plan in several ways, on copies of what it changes."""
 
-    def __init__(self, plan: Plan, storage: Mapping[str, Array]) -> None:
+    def __init__(self, plan: CpuPlan, storage: Mapping[str, Array]) -> None:
         self._plan = plan
         self._given = storage
         self._loaded: dict[bool, CompiledStep] = {}
@@ -258,17 +235,16 @@ class Trials:
         if way.owned not in self._loaded:
             self._loaded[way.owned] = CompiledStep(run_as(self._plan, way), self._storage, Choice(way))
         loaded = self._loaded[way.owned]
-        feeds = loaded.zeros(steps)
+        feeds = loaded.plan.code.zeros(steps)
         began, used = time.perf_counter(), time.process_time()
         completed = loaded.start(feeds, steps, way.threads).result().completed
         seconds, used = time.perf_counter() - began, time.process_time() - used
         return Trial(seconds, used / seconds / way.threads) if completed == steps else None
 
 
-def run_as(plan: Plan, way: Way) -> Plan:
+def run_as(plan: CpuPlan, way: Way) -> CpuPlan:
     """The plan that a plan is run as in a way; itself where no thread can own weights."""
-    owned = plan.owned if way.owned and isinstance(plan, CpuPlan) else None
-    return plan if owned is None else owned
+    return plan.owned if way.owned and plan.owned is not None else plan
 
 
 def changed_by(plan: Plan) -> set[str]:

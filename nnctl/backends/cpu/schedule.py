@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from nnctl.backends.codegen.inlining import inlined_nodes
-from nnctl.backends.cpu.codegen.source import StepSource, generate
 from nnctl.backends.cpu.division import DividedLaunch, Division
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.ownership import owning_nodes
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
+from nnctl.backends.cpu.step_code import StepCode
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.ops.elementwise import ElementwiseOp
@@ -33,17 +33,17 @@ from nnctl.plan.strategy import Scheduled
 class CpuPlan(Plan):
     """A plan of this backend. owning: makes `owned`; None where no thread can own weights, or would gain by it."""
 
-    owning: Callable[[], Plan] | None = field(default=None, compare=False, repr=False)
+    owning: Callable[[], CpuPlan] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def owned(self) -> Plan | None:
+    def owned(self) -> CpuPlan | None:
         """The same step with threads that own halves of weights. Made when asked for: seldom is it run."""
         return None if self.owning is None else self.owning()
 
     @cached_property
-    def source(self) -> StepSource:
-        """Its generated code, which all that load the plan share."""
-        return generate(self)
+    def code(self) -> StepCode:
+        """Its compiled code, which all that load the plan share."""
+        return StepCode(self)
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
@@ -51,17 +51,17 @@ def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "floa
     own = in_halves(rewritten(graph), sizes)
     plan = _lowered(own, sizes, precision, owned=False)
     owning = partial(_lowered, own, sizes, precision, owned=True) if owning_nodes(own) else None
-    return CpuPlan(**vars(plan), owning=owning)
+    return replace(plan, owning=owning)
 
 
-def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> Plan:
+def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> CpuPlan:
     strategy = CpuStrategy(owned=owned)
     plan = lower(graph, sizes, precision, strategy)
     divided = (
         DividedLaunch(**vars(launch), division=division)
         for launch, division in zip(plan.launches, strategy.divisions, strict=True)
     )
-    return replace(plan, launches=tuple(divided))
+    return CpuPlan(**{**vars(plan), "launches": tuple(divided)})
 
 
 class CpuStrategy:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import platform
+import sys
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
+import numpy
 
-from nnctl.backends.cache.store import kept_bytes
+from nnctl.backends.cache.store import kept_bytes, key_of
 from nnctl.backends.machine import instruction_sets, llvm_features, processor
 
 AS_WRITTEN = 0
@@ -74,12 +79,25 @@ def addresses(code: list[bytes], symbols: list[str]) -> list[int]:
     return [engine.get_function_address(symbol) for symbol in symbols]
 
 
-def bind(name: str, text: str, symbols: list[str]) -> list[int]:
+@cache
+def surroundings() -> str:
+    """The key of what all code of the backend depends on: this processor, and the sources of what writes code."""
+    return key_of([sys.version, numpy.__version__, sys.platform, platform.machine(), *target(), *sources()])
+
+
+def sources() -> tuple[bytes, ...]:
+    """The sources of everything that writes code or is called by it."""
+    here = Path(__file__).parents[1]
+    return tuple(path.read_bytes() for path in sorted(here.rglob("*.py")))
+
+
+def bind(name: str, write: Callable[[], str], symbols: list[str]) -> list[int]:
     """Bind symbols to a module's functions, compiled for this processor now or earlier; their addresses.
 
-    name: of the file in the cache.
+    name: of the file in the cache, and of no other module's. write: gives the module's text, where it is to be
+    compiled.
     """
-    code = kept_bytes(name, [text, *target()], lambda: object_code(text, AS_WRITTEN))
+    code = kept_bytes(name, [surroundings()], lambda: object_code(write(), AS_WRITTEN))
     found = addresses([code], symbols)
     for symbol, address in zip(symbols, found):
         llvm.add_symbol(symbol, address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
@@ -47,7 +47,7 @@ def module_text(bits: int) -> str:
 @cache
 def load() -> None:
     """Bind the symbols to the functions, compiled for this processor now or earlier."""
-    bind("convolution", module_text(vector_bits()), [positions_ir.SYMBOL, kernel_ir.SYMBOL])
+    bind("convolution", partial(module_text, vector_bits()), [positions_ir.SYMBOL, kernel_ir.SYMBOL])
 
 
 @symbol(positions_ir.SYMBOL, load)

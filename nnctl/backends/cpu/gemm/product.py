@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
@@ -13,7 +13,7 @@ from nnctl.backends.machine import vector_bits
 @cache
 def load() -> None:
     """Bind the symbols to the functions, compiled for this processor now or earlier."""
-    bind("gemm", module_text(vector_bits()), [SYMBOL, PACK_SYMBOL, PACKED_SYMBOL])
+    bind("gemm", partial(module_text, vector_bits()), [SYMBOL, PACK_SYMBOL, PACKED_SYMBOL])
 
 
 def panel_width() -> int:

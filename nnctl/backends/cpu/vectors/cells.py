@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
@@ -17,7 +17,7 @@ from nnctl.backends.machine import vector_bits
 @cache
 def load() -> None:
     """Bind the symbols of all passes."""
-    bind("cells", module_text(vector_bits()), [PREFIX + name for name in PASSES])
+    bind("cells", partial(module_text, vector_bits()), [PREFIX + name for name in PASSES])
 
 
 @symbol("nnctl_rnn_tanh", load)

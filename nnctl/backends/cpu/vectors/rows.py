@@ -13,7 +13,7 @@ from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, SYMB
 @cache
 def load() -> None:
     """Bind the symbols."""
-    bind("rows", module_text(), list(SYMBOLS))
+    bind("rows", module_text, list(SYMBOLS))
 
 
 @symbol(SOFTMAX, load)

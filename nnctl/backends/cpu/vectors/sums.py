@@ -68,7 +68,7 @@ def _place(t: IrText, first: str, vector: int) -> str:
 @cache
 def load() -> None:
     """Bind the symbol."""
-    bind("sums", module_text(), [SYMBOL])
+    bind("sums", module_text, [SYMBOL])
 
 
 @symbol(SYMBOL, load, gives_float=True)

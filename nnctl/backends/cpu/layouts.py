@@ -1,0 +1,239 @@
+"""Layouts of tables: what each thread calls, in order, and with which numbers, whatever memory the step is over.
+
+A thread has its own table, in which its part of every launch is worked out: nothing is divided while steps run. What
+hangs on the memory is left open: words that count from where an array begins, and lengths of data sets.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
+from nnctl.backends.cpu.codegen.parameters import (
+    ArrayParameter,
+    BoundParameter,
+    FloatParameter,
+    NumbersParameter,
+    Parameter,
+    ScratchParameter,
+    WholeParameter,
+)
+from nnctl.backends.cpu.codegen.runs import Run
+from nnctl.backends.cpu.codegen.source import StepSource
+from nnctl.backends.cpu.compilation import Functions
+from nnctl.backends.cpu.compiler.types import Number
+from nnctl.plan.arena import assign_offsets
+
+Array = NDArray[Any]
+LINE = 64
+"""Bytes of a cache line."""
+WORD = 8
+"""Bytes of a word of a table."""
+
+Base: TypeAlias = tuple[
+    Literal["arena", "storage", "constant", "scratch", "private", "local", "counters", "clock"], str | int
+]
+"""Memory that words count from: its place, and its key or number where there are several arrays."""
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A word that holds an address in a feed or an output.
+
+    word: its place in the arguments. offset: bytes from the array's start in the first step. stride: bytes a step.
+    """
+
+    word: int
+    key: str
+    offset: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Length:
+    """A word that holds the number of rows of a data set, an array of storage. row: elements of one."""
+
+    word: int
+    key: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of a launch that a call makes: one of so many parts.
+
+    local: the number of the memory of the thread's own that some of it lies in, and where there, in bytes, by its
+    place in the arena.
+    """
+
+    part: int
+    parts: int
+    local: tuple[int, Mapping[int, int]] = (0, MappingProxyType({}))
+
+
+class TableLayout:
+    """The layout of one thread's table.
+
+    words: int64 (n,), addresses as bytes from where their memory begins. counted: the places of these words; bases:
+    of each, the number of its memory among `memories`. calls: int64 (calls, 2), the address of a function and the
+    place of its arguments in bytes. moves: int64 (m, 2), the place of a word that moves and its stride, in bytes;
+    `plain` of them, then `ahead`, which see the next step. local: bytes of each memory that a run needs for what
+    nothing else reads.
+    timed: launches of a step that keeps time, None for one that does not.
+    """
+
+    def __init__(
+        self, thread: int, threads: int, source: StepSource, functions: Functions, timed: int | None = None
+    ) -> None:
+        self._thread, self._threads = thread, threads
+        self._scratch, self._private = source.scratch, source.private
+        self._words: list[int] = []
+        self._calls: list[tuple[int, int]] = []
+        self._counted: list[tuple[int, Base]] = []
+        self.numbers: list[Array] = []
+        """Arrays of constants, which words hold the addresses of."""
+        self.feeds: list[Moving] = []
+        self.following: list[Moving] = []
+        self.outputs: list[Moving] = []
+        self.lengths: list[Length] = []
+        self.local: list[int] = []
+        for entry, share in self._shared(source):
+            if isinstance(entry, Barrier):
+                if self._threads > 1:
+                    self._add(functions.meet, [self._at(("counters", "")), self._threads])
+                continue
+            if entry.alone and self._thread > 0:
+                continue
+            if timed is None or entry.launch is None:
+                self._call(functions.kinds[entry.kind], entry, share)
+                continue
+            self._time(functions, timed + 1, timed)
+            self._call(functions.kinds[entry.kind], entry, share)
+            self._time(functions, timed + 1, entry.launch)
+        self.words = np.array(self._words or [0], np.int64)
+        self.memories = tuple(dict.fromkeys(base for _, base in self._counted))
+        number = {base: i for i, base in enumerate(self.memories)}
+        self.counted = np.array([word for word, _ in self._counted], np.intp)
+        self.bases = np.array([number[base] for _, base in self._counted], np.intp)
+        self.count = len(self._calls)
+        self.calls = np.array([(function, WORD * place) for function, place in self._calls] or [(0, 0)], np.int64)
+        moving = [*self.feeds, *self.outputs, *self.following]
+        self.plain, self.ahead = len(self.feeds) + len(self.outputs), len(self.following)
+        self.moves = np.array([(WORD * m.word, m.stride) for m in moving] or [(0, 0)], np.int64)
+
+    def _at(self, base: Base, offset: int = 0, word: int | None = None) -> int:
+        """The word for a place in memory. word: its number; the next one's if None."""
+        self._counted.append((len(self._words) if word is None else word, base))
+        return offset
+
+    def _add(self, function: int, arguments: Sequence[int]) -> None:
+        self._calls.append((function, len(self._words)))
+        self._words += arguments
+
+    def _time(self, functions: Functions, last: int, place: int) -> None:
+        """Let the time since the count at `last` be added to the sum at `place` of the clock."""
+        word = len(self._words)
+        clock: Base = ("clock", "")
+        self._add(functions.clock, [self._at(clock, WORD * last, word), self._at(clock, WORD * place, word + 1)])
+
+    def _shared(self, source: StepSource) -> Iterator[tuple[Entry, Share]]:
+        """All entries in order, those of runs again and again, with what this thread makes of each."""
+        whole = Share(self._thread, self._threads)
+        done = 0
+        for run in source.runs:
+            yield from ((entry, whole) for entry in source.entries[done : run.first])
+            for share in self._blocks(run) if run.blocks(self._threads) > 1 else (whole,):
+                yield from ((entry, share) for entry in source.entries[run.first : run.last])
+            done = run.last
+        yield from ((entry, whole) for entry in source.entries[done:])
+
+    def _blocks(self, run: Run) -> Iterator[Share]:
+        """The blocks of examples that this thread goes through."""
+        blocks, examples = run.blocks(self._threads), run.examples(self._threads)
+        offsets, size = assign_offsets(
+            {place: (local.first, local.last) for place, local in run.local},
+            {place: local.size * examples for place, local in run.local},
+        )
+        self.local.append(size)
+        local = len(self.local) - 1, offsets
+        return (Share(self._thread * blocks + n, self._threads * blocks, local) for n in range(blocks))
+
+    def _call(self, function: int, call: Call, share: Share) -> None:
+        start = len(self._words)
+        arguments: list[int] = []
+        for parameter in call.passed:
+            arguments += self._words_of(parameter, start + len(arguments), share)
+        self._add(function, arguments)
+
+    def _words_of(self, parameter: Parameter, word: int, share: Share) -> list[int]:
+        """Words that this thread passes for a parameter. word: the place of its first word."""
+        match parameter:
+            # First those that there are most of.
+            case ArrayParameter():
+                return self._array(parameter, word, share)
+            case WholeParameter():
+                return [parameter.value]
+            case FloatParameter():
+                (bits,) = struct.unpack("<i", struct.pack("<f", np.float32(parameter.value)))
+                return [bits]
+            case BoundParameter():
+                return [parameter.cut.bounds(share.part, share.parts)[int(parameter.last)]]
+            case ScratchParameter():
+                return [self._at(("scratch", ""), 0, word), self._scratch]
+            case NumbersParameter():
+                numbers = np.array(parameter.values, np.float32)
+                self.numbers.append(numbers)
+                return [address_of(numbers), len(numbers)]
+
+    def _array(self, parameter: ArrayParameter, word: int, share: Share) -> list[int]:
+        slot = parameter.slot
+        size = _bytes(parameter.element)
+        first, last = 0, slot.shape[0] if slot.shape else 1
+        if parameter.cut is not None:
+            first, last = parameter.cut.bounds(share.part, share.parts)
+        rest = math.prod(parameter.lengths)
+        entries = (last - first) * parameter.inner // max(1, rest)
+        offset = first * parameter.inner * size
+        if parameter.of == "table":
+            self.lengths.append(Length(word + 1, slot.key, max(1, rest)))
+            return [self._at(("storage", slot.key), 0, word), 0, *parameter.lengths]
+        lengths = [entries, *parameter.lengths]
+        step = math.prod(slot.shape) * size
+        if parameter.of == "output":
+            self.outputs.append(Moving(word, parameter.output, offset, step))
+            return [0, *lengths]
+        if slot.place == "feed":
+            (self.following if parameter.of == "following" else self.feeds).append(Moving(word, slot.key, offset, step))
+            return [0, *lengths]
+        number, places = share.local
+        if slot.place == "arena" and slot.offset in places:
+            return [self._at(("local", number), places[slot.offset], word), *lengths]
+        return [self._in_memory(parameter, offset, word), *lengths]
+
+    def _in_memory(self, parameter: ArrayParameter, offset: int, word: int) -> int:
+        slot = parameter.slot
+        if parameter.private:
+            return self._at(("private", ""), LINE * self._private.index(slot.offset) + offset, word)
+        match slot.place:
+            case "arena":
+                return self._at(("arena", ""), slot.offset + offset, word)
+            case "storage" | "constant":
+                return self._at((slot.place, slot.key), offset, word)
+        raise ValueError(f"{slot.name} has no memory: it is {slot.place}")
+
+
+def _bytes(element: Number) -> int:
+    return 1 if element.memory else element.bits // 8
+
+
+def address_of(array: Array) -> int:
+    """The address of an array."""
+    return int(array.__array_interface__["data"][0])
