@@ -5,7 +5,7 @@ _nnctl_commands() {
     "") echo 'init train show runs evaluate predict export gradcheck parity inspect plot explain trace bench sweep report data schema doctor completion' ;;
     "runs") echo 'list diff best' ;;
     "plot") echo 'boundary landscape filters maps saliency augment graph' ;;
-    "sweep") echo 'show' ;;
+    "sweep") echo 'show fetch' ;;
     "data") echo 'list fetch kept show' ;;
     esac
 }
@@ -39,6 +39,7 @@ _nnctl_options() {
     "bench") echo '--set --step --steps --batch --threads --backend --retune --help -h' ;;
     "sweep") echo '--grid --space --trials --sampler --pruner --seeds --folds --monitor --constraint --ensemble --jobs -j --on --set --out --from --from-study --export --quiet -q --help -h' ;;
     "sweep show") echo '--format --best --csv --export --force --quiet -q --help -h' ;;
+    "sweep fetch") echo '--quiet -q --help -h' ;;
     "report") echo '--out -o --force --quiet -q --help -h' ;;
     "data") echo '--help -h' ;;
     "data list") echo '--help -h' ;;
@@ -309,6 +310,10 @@ _nnctl_value() {
     "sweep show -q") echo 'flag' ;;
     "sweep show --help") echo 'flag' ;;
     "sweep show -h") echo 'flag' ;;
+    "sweep fetch --quiet") echo 'flag' ;;
+    "sweep fetch -q") echo 'flag' ;;
+    "sweep fetch --help") echo 'flag' ;;
+    "sweep fetch -h") echo 'flag' ;;
     "report --out") echo 'file' ;;
     "report -o") echo 'file' ;;
     "report --force") echo 'flag' ;;
@@ -368,6 +373,8 @@ _nnctl_argument() {
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "sweep show 0") echo 'directory' ;;
+    "sweep fetch 0") echo 'free' ;;
+    "sweep fetch 1") echo 'directory' ;;
     "report "*) echo 'directory' ;;
     "data fetch 0") echo 'source' ;;
     "data show 0") echo 'spec source' ;;

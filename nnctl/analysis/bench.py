@@ -59,7 +59,7 @@ class Bench:
     workers and resources: those that share the step, their number and in words. ways: those to run
     the step that this machine was measured for. together: trials of a sweep that one process trains there at a time,
     1 where a process each is faster, or evaluation was timed. gain: the steps that they make in the time of one of a
-    trial alone; None of 1.
+    trial alone; None of 1, and where there is no memory for all.
     """
 
     backend: str
@@ -100,7 +100,8 @@ def bench(
     rows = max(_ROWS, size)
     require_for_training(network, size, rows)
     plan = chosen.plan(graph, interface.sizes(size, rows))
-    storage = {name: chosen.to_device(array) for name, array in _storage(network, size, rows).items()}
+    stored = _storage(network, size, rows)
+    storage = {name: chosen.to_device(array) for name, array in stored.items()}
     feeds = _feeds(spec, size, rows, steps)
     timed = chosen.load_timed(plan, storage, retune=retune)
     whole = _seconds_a_step(chosen.load(plan, storage), feeds, steps)
@@ -121,10 +122,11 @@ def bench(
     workers, words = timed.resources.workers, timed.resources.words
     ways = tuple(timed.chosen_from())
     together = likely(spec.backend, chosen.name).together(_TOGETHER) if step == "train" else 1
+    # Twice: ways to run a step are tried on copies.
+    room = chosen.memory_left() // (2 * (plan.arena_bytes + sum(array.nbytes for array in stored.values())))
     gain = None
-    if together > 1:
+    if 1 < together <= room:
         others = [choose_backend(specified, [graph], name=backend, workers=threads).backend for _ in range(together)]
-        stored = _storage(network, size, rows)
         executables = [
             other.load(plan, {name: other.to_device(array) for name, array in stored.items()}) for other in others
         ]

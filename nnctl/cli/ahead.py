@@ -1,4 +1,4 @@
-"""What takes a command long to have, begun before its command line is read: beside that, on another core."""
+"""Preparations that take long, begun before the command line is read: beside that, on another core."""
 
 from __future__ import annotations
 

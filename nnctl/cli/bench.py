@@ -78,6 +78,6 @@ def bench(
         print(
             f"{measured.together} trials of a sweep in one process (-j {measured.together}): {gained}", file=sys.stderr
         )
-    elif step == "train":
+    elif step == "train" and measured.together == 1:
         print("trials of a sweep do best in a process each, as many as there are cores (-j)", file=sys.stderr)
     print_rows([asdict(timing) for timing in measured.timings])

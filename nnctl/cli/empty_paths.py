@@ -9,7 +9,7 @@ from typing import Any
 
 from nnctl.errors import UsageError
 
-_PATHS = {"FILE", "SPEC"}
+_PATHS = {"DIR", "FILE", "SPEC"}
 """Words of metavars of texts that may be paths, as in FILE|URL."""
 
 

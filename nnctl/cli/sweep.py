@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnctl.cli.branching import Branching
+from nnctl.cli.sweep_fetch import fetch
 from nnctl.cli.sweep_show import show
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def sweep(
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec for all trials; repeatable."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The sweep's folder; runs/<name>/sweep-<key> if absent.")
+        str | None,
+        typer.Option(
+            "--out", metavar="DIR|URL", help="The sweep's folder, or s3://…; runs/<name>/sweep-<key> if absent."
+        ),
     ] = None,
     from_: Annotated[
         str | None,
@@ -112,6 +116,7 @@ def sweep(
 
     from nnctl.errors import Interrupted, RunError, UsageError
     from nnctl.sweep import options, runner
+    from nnctl.sweep.away import opened
     from nnctl.sweep.executors.choice import open_executor
     from nnctl.sweep.results import write_results
     from nnctl.sweep.study import read_study
@@ -135,45 +140,46 @@ def sweep(
     ]
     if from_study is not None and from_ is None:
         raise UsageError("--from-study names a study, and no database\n  --from study.db, or an address of one")
-    study = read_study(spec, overrides, out, None if from_ is None else (from_, from_study))
-    if study.sweep.ensemble is not None:
-        # Here and not above: the process that hands out trials has no use for what trains and judges nets.
-        from nnctl.sweep.ensemble import require_one_split
+    with opened(out, new=True) as (folder, found):
+        study = read_study(spec, overrides, folder, None if from_ is None else (from_, from_study), found)
+        if study.sweep.ensemble is not None:
+            # Here and not above: the process that hands out trials has no use for what trains and judges nets.
+            from nnctl.sweep.ensemble import require_one_split
 
-        require_one_split(study)
-    if export is not None:
-        from nnctl.sweep.export import require_writable
+            require_one_split(study)
+        if export is not None:
+            from nnctl.sweep.export import require_writable
 
-        require_writable(export)
-    executor = open_executor(on, study, jobs)
-    with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
-        results = list(_report(study, _watched(study, running, quiet), quiet))
-    if stop.signal_number is not None:
-        raise Interrupted(
-            stop.signal_number,
-            f"stopped with {len(results)} of {study.count} trials; the same line again goes on with the rest",
-        )
-    ranked = write_results(study, results)
-    if ranked is not None:
-        _conclude(study, ranked, table=sys.stdout.isatty(), quiet=quiet)
-    if ranked is not None and study.sweep.ensemble is not None:
-        _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
-    if ranked is not None and export is not None:
-        _export(study, export, quiet=quiet)
-    _settle(study, results)
-    if ranked is not None and ranked.ranking[0].status == "failed":
-        columns = " and ".join(objective.column for objective in ranked.objectives)
-        raise RunError(
-            f"{study.folder}: no trial has a number in {columns}, so none is the best\n  "
-            "rank by another column: --monitor"
-        )
+            require_writable(export)
+        executor = open_executor(on, study, jobs)
+        with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
+            results = list(_report(study, _watched(study, running, quiet), quiet))
+        if stop.signal_number is not None:
+            raise Interrupted(
+                stop.signal_number,
+                f"stopped with {len(results)} of {study.count} trials; the same line again goes on with the rest",
+            )
+        ranked = write_results(study, results)
+        if ranked is not None:
+            _conclude(study, ranked, table=sys.stdout.isatty(), quiet=quiet)
+        if ranked is not None and study.sweep.ensemble is not None:
+            _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
+        if ranked is not None and export is not None:
+            _export(study, export, quiet=quiet)
+        _settle(study, results)
+        if ranked is not None and ranked.ranking[0].status == "failed":
+            columns = " and ".join(objective.column for objective in ranked.objectives)
+            raise RunError(
+                f"{study.shown(str(study.folder))}: no trial has a number in {columns}, so none is the best\n  "
+                "rank by another column: --monitor"
+            )
 
 
 def _export(study: Study, url: str, *, quiet: bool) -> None:
     from nnctl.sweep.export import export
     from nnctl.sweep.kept import read_kept
 
-    name = export(read_kept(study.folder), url)
+    name = export(read_kept(study.folder, study.away), url)
     if not quiet:
         typer.echo(f"exported as the study {name}", err=True)
 
@@ -203,7 +209,7 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
         if not sys.stdout.isatty():
             # Where nobody reads, a signal ends the sweep all the same, and every trial is saved.
             with leavable(noted=False):
-                print_json(trial_row(result, study.sweep.objectives))
+                print_json(trial_row(result, study.sweep.objectives, study.shown))
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
@@ -238,7 +244,7 @@ def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> No
     if table:
         print_rows(standing_rows(ranking, objectives, several=study.several))
     if not quiet:
-        for sentence in conclusions(ranking, objectives, study.folder):
+        for sentence in conclusions(ranking, objectives, study.shown(str(study.folder))):
             typer.echo(sentence, err=True)
 
 
@@ -271,3 +277,4 @@ def _sentence(ensemble: Ensemble) -> str:
 app = typer.Typer(cls=Branching, invoke_without_command=True, subcommand_metavar="")
 app.callback()(sweep)
 app.command("show")(show)
+app.command("fetch")(fetch)

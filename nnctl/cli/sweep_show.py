@@ -16,7 +16,10 @@ _FORMATS = ("table", "jsonl", "csv")
 
 def show(
     folder: Annotated[
-        Path, typer.Argument(help="The sweep's folder, runs/<name>/sweep-<key>.", metavar="DIR", show_default=False)
+        str,
+        typer.Argument(
+            help="The sweep's folder, runs/<name>/sweep-<key>, or its address.", metavar="DIR|URL", show_default=False
+        ),
     ],
     form: Annotated[
         str | None,
@@ -54,6 +57,7 @@ def show(
     from nnctl.cli.printing import print_lines
     from nnctl.errors import UsageError
     from nnctl.reporting.new_file import new_file, require_new
+    from nnctl.sweep.away import opened
     from nnctl.sweep.kept import read_kept
     from nnctl.sweep.listing import csv_lines, trial_rows
 
@@ -62,24 +66,26 @@ def show(
     to_stdout = table == Path("-")
     if table is not None and not to_stdout:
         require_new(table, "--csv", force=force)
-    kept = read_kept(folder)
-    if not quiet:
-        for sentence in _sentences(kept):
-            typer.echo(sentence, err=True)
-    if table is not None and not to_stdout:
-        with new_file(table, "--csv", force=force) as file:
-            for text in csv_lines(trial_rows(kept.results)):
-                file.write(text.encode("utf-8", "surrogateescape"))
-    if export is not None:
-        from nnctl.sweep.export import export as write_study
-
-        name = write_study(kept, export)
+    with opened(folder, new=False) as (here, found):
+        assert here is not None
+        kept = read_kept(here, found)
         if not quiet:
-            typer.echo(f"exported as the study {name}", err=True)
-    if to_stdout:
-        print_lines(csv_lines(trial_rows(kept.results)))
-    else:
-        _show(kept, form or ("table" if sys.stdout.isatty() else "jsonl"), best)
+            for sentence in _sentences(kept):
+                typer.echo(sentence, err=True)
+        if table is not None and not to_stdout:
+            with new_file(table, "--csv", force=force) as file:
+                for text in csv_lines(trial_rows(kept.results, kept.study.shown)):
+                    file.write(text.encode("utf-8", "surrogateescape"))
+        if export is not None:
+            from nnctl.sweep.export import export as write_study
+
+            name = write_study(kept, export)
+            if not quiet:
+                typer.echo(f"exported as the study {name}", err=True)
+        if to_stdout:
+            print_lines(csv_lines(trial_rows(kept.results, kept.study.shown)))
+        else:
+            _show(kept, form or ("table" if sys.stdout.isatty() else "jsonl"), best)
 
 
 def _sentences(kept: KeptSweep) -> Iterator[str]:
@@ -89,7 +95,7 @@ def _sentences(kept: KeptSweep) -> Iterator[str]:
     total = kept.study.count
     yield f"{total:,} trial{'' if total == 1 else 's'}: {counts}"
     if kept.ranking:
-        yield from conclusions(kept.ranking, kept.objectives, kept.study.folder)
+        yield from conclusions(kept.ranking, kept.objectives, kept.study.shown(str(kept.study.folder)))
     else:
         yield "no trial has finished, so there is no ranking yet"
 

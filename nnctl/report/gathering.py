@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.errors import RunError, SpecError
+from nnctl.runs.addresses import refuse_address
 from nnctl.runs.find import WHERE, find
 from nnctl.runs.folder import RunFolder, is_sweep
 from nnctl.runs.history import History, read_history
@@ -54,6 +55,7 @@ def gather(paths: Sequence[Path]) -> Gathered:
 
 
 def _at(path: Path) -> Iterator[Path]:
+    refuse_address(path)
     if path.name == "latest":
         yield find(path).path
         return

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from nnctl.errors import RunError
+from nnctl.runs.addresses import refuse_address
 from nnctl.runs.folder import RUNS, RunFolder, is_sweep, latest, pointed_at
 from nnctl.runs.sweeps import ranked_trials
 
@@ -21,6 +22,7 @@ def find(path: Path) -> RunFolder:
 
     Which trial that is, is logged. Raises RunError.
     """
+    refuse_address(path)
     if path.name == "latest":
         path = pointed_at(path)
     run = RunFolder(path)

@@ -26,6 +26,7 @@ from typing import Any
 
 from nnctl.errors import RunError, RunInUse, RunThere
 from nnctl.runs import durable
+from nnctl.runs.addresses import refuse_address
 from nnctl.runs.durable import make_folder, read_file
 from nnctl.runs.lock import Lock
 from nnctl.runs.records import Origin, Summary
@@ -146,15 +147,16 @@ class RunFolder:
 
     def require_whole(self, summary: Mapping[str, Any]) -> None:
         """Raise RunError where a file of a finished run is not the one that it ended with; some may be gone."""
-        for path in self._files():
+        for path in self.files():
             if os.path.lexists(path):
                 self.require_unchanged(path, read_file(path), summary)
 
     def digests(self) -> dict[str, str]:
         """Digests of all files of the run but the summary, by their names."""
-        return {self.name_of(path): sha256(read_file(path)) for path in self._files() if os.path.lexists(path)}
+        return {self.name_of(path): sha256(read_file(path)) for path in self.files() if os.path.lexists(path)}
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """All files that a run may have but its summary."""
         saved = [self.checkpoint(name) for name in ("best", "last", "pretraining")]
         copies = [path.with_suffix(".json") for path in saved]
         rows = [self.metrics, self.layers, self.pretraining]
@@ -207,6 +209,7 @@ def require_free(path: Path) -> None:
     """Raise RunError where `path` cannot become the folder of a new run, RunThere where one has begun."""
     # In this order: what makes a folder a run comes before what makes it not free, and another process may write both
     # between two looks.
+    refuse_address(path)
     if _is_free(path):
         return
     run = RunFolder(path)

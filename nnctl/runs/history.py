@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import yaml
 
 from nnctl.errors import RunError
+from nnctl.runs.addresses import refuse_address
 from nnctl.runs.find import WHERE
 from nnctl.runs.folder import RunFolder, is_sweep
 from nnctl.runs.lock import is_locked
@@ -102,6 +103,7 @@ def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[Run
     if run.exists():
         yield run
         return
+    refuse_address(folder)
     if not folder.is_dir():
         what = "is a file, and a folder is expected" if folder.exists() else "there is no such folder"
         raise RunError(f"{folder}: {what}\n  {WHERE}")

@@ -246,6 +246,22 @@ class Ended(Record):
 
 
 @dataclass(frozen=True)
+class Part(Record):
+    """A file of a carried run that is no text. name: its own at the address, in the folder of the trial."""
+
+    name: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
+class Carried(Record):
+    """A run as it was carried to an address: contents of its texts, and its other files, each by its name in it."""
+
+    texts: dict[str, str]
+    parts: dict[str, Part]
+
+
+@dataclass(frozen=True)
 class Ranked(Record):
     """A combination of settings in `results.json`."""
 

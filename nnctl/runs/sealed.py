@@ -43,10 +43,15 @@ def digest(content: Mapping[str, Any]) -> str:
     return sha256(text.encode())
 
 
+def encoded(content: Mapping[str, Any]) -> bytes:
+    """The bytes of a record's file."""
+    text = json.dumps(sealed(content), indent=2, allow_nan=False, ensure_ascii=False)
+    return (text + "\n").encode()
+
+
 def write_record(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a record's file, durably. Raises RunError."""
-    text = json.dumps(sealed(content), indent=2, allow_nan=False, ensure_ascii=False)
-    write_durably(path, (text + "\n").encode())
+    write_durably(path, encoded(content))
 
 
 def read_record(path: Path, model: type[Record]) -> dict[str, Any]:

@@ -103,6 +103,10 @@ def importance(study: Study, objectives: Sequence[Objective], ranking: Sequence[
 
 
 def _shares(study: Study, objective: Objective, measured: Sequence[Standing]) -> Mapping[str, float]:
+    searched = dict.fromkeys(path for standing in measured for path in standing.settings)
+    if len(searched) == 1:
+        # The shares of all settings sum to 1.
+        return dict.fromkeys(searched, 1.0)
     from optuna import create_study
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
     from optuna.trial import create_trial

@@ -57,6 +57,8 @@ def judge_best(study: Study, count: int) -> Ensemble | None:
     if len(ranking.trials) < 2:
         return None
     best = ranking.trials[:count]
+    if study.away is not None:
+        study.away.bring_weights([trial.number for trial in best])
     results = evaluate([open_run(trial.run.path) for trial in best], judged_on(study.base))
     members, together = results[: len(best)], {result.row["run"]: _numbers(result) for result in results[len(best) :]}
     return Ensemble(

@@ -48,7 +48,7 @@ def export(kept: KeptSweep, url: str) -> str:
             optuna.delete_study(study_name=name, storage=storage)
         study = optuna.create_study(storage=storage, study_name=name, directions=directions)
         study.set_metric_names([objective.column for objective in kept.objectives])
-        study.set_user_attr("folder", str(kept.study.folder))
+        study.set_user_attr("folder", kept.study.shown(str(kept.study.folder)))
         for result in kept.results:
             if result.status != "waiting":
                 study.add_trial(_trial(kept, result, excesses.get(result.trial.number, ())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from nnctl.spec.load import Loaded
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText
 from nnctl.sweep.analysis import Importance, importance
+from nnctl.sweep.away import Away
 from nnctl.sweep.objectives import Objective, objectives_of, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
 from nnctl.sweep.reached import ended_result
@@ -81,9 +82,10 @@ class KeptSweep:
         return {status: found[status] for status in STATUSES if found[status]}
 
 
-def read_kept(folder: Path) -> KeptSweep:
+def read_kept(folder: Path, away: Away | None = None) -> KeptSweep:
     """The sweep in a folder, running, stopped or done; its spec's file and its data need not be there.
 
+    away: the place that the folder stands for, where that is an address.
     Raises RunError where there is none, or a record or a finished run is damaged.
     """
     if not is_sweep(folder):
@@ -92,7 +94,7 @@ def read_kept(folder: Path) -> KeptSweep:
         raise RunError(f"{folder}: is not a sweep's folder: it has no {STUDY}\n  nnctl sweep says where it writes")
     search, asked = read_record(folder / STUDY, Search), read_record(folder / ASKED, Asked)
     try:
-        study = _study(_loaded(search, asked, folder), folder)
+        study = replace(_study(_loaded(search, asked, folder), folder), away=away)
     except SpecError as error:
         raise damaged(folder / STUDY, f"its spec is none: {error}", Search.remedy) from error
     begun = {entry.name for entry in os.scandir(folder)}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.trial import write
 
 
-def trial_rows(results: Sequence[TrialResult]) -> list[dict[str, Any]]:
-    """Rows with the same columns: every setting by its path, every metric; None where a trial has none."""
+def trial_rows(results: Sequence[TrialResult], shown: Callable[[str], str] = str) -> list[dict[str, Any]]:
+    """Rows with the same columns: every setting by its path, every metric; None where a trial has none.
+
+    shown: gives the name of a folder for people.
+    """
     paths = list(dict.fromkeys(path for result in results for path in result.trial.settings))
     metrics = list(dict.fromkeys(name for result in results for name in result.metrics))
     own = {"trial", "combination", "seed", "fold", "status", "seconds", "folder", *metrics}
@@ -28,7 +31,7 @@ def trial_rows(results: Sequence[TrialResult]) -> list[dict[str, Any]]:
             "status": result.status,
             **{name: result.metrics.get(name) for name in metrics},
             "seconds": result.seconds,
-            "folder": result.folder,
+            "folder": shown(result.folder),
         }
         for result in results
     ]

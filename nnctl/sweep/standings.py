@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from nnctl.sweep.result import TrialResult
 
 
-def trial_row(result: TrialResult, objectives: Sequence[str]) -> dict[str, Any]:
-    """The object of a trial. objectives: columns that the sweep names; else it is what the run monitored."""
+def trial_row(result: TrialResult, objectives: Sequence[str], shown: Callable[[str], str] = str) -> dict[str, Any]:
+    """The object of a trial. objectives: columns that the sweep names; else it is what the run monitored.
+
+    shown: gives the name of its folder for people.
+    """
     own = () if result.monitored is None else (result.monitored,)
     columns = (objectives or own) if own else ()
     values = [result.value(column) for column in columns]
@@ -31,7 +34,7 @@ def trial_row(result: TrialResult, objectives: Sequence[str]) -> dict[str, Any]:
         "metrics": dict(result.metrics),
         "seconds": result.seconds,
         "error": result.error,
-        "folder": result.folder,
+        "folder": shown(result.folder),
     }
 
 
@@ -67,7 +70,7 @@ def standing_rows(
     return rows
 
 
-def conclusions(ranking: Sequence[Standing], objectives: Sequence[Objective], folder: Path) -> Iterator[str]:
+def conclusions(ranking: Sequence[Standing], objectives: Sequence[Objective], folder: Path | str) -> Iterator[str]:
     """Sentences on the best of a ranking, and whether the seeds support it."""
     from nnctl.sweep.ranking import within_noise
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
-from nnctl.runs.folder import RUNS, STUDY, file_name
+from nnctl.runs.folder import RUNS, STUDY, RunFolder, file_name
 from nnctl.runs.records import Known, Search
 from nnctl.runs.sealed import digest, read_record, write_record
 from nnctl.runs.sweeps import ASKED, KNOWN, trial_folder
@@ -34,6 +34,9 @@ from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial
 from nnctl.training.specs import open_spec
 
+if TYPE_CHECKING:
+    from nnctl.sweep.away import Away
+
 _NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
 _NO_TRIALS = ("grid", "space", "only", "derived", "sampler", "constraints", "together")
 """Keys of the sweep that its trials' specs do not have."""
@@ -50,6 +53,7 @@ class Study:
     points: of every combination; where proposals learn, random ones, to check the space by.
     combinations: how many there will be.
     known: the fields of `Known`, results that a sampler which learns begins with; None where there are none.
+    away: the place that `folder` stands for, where that is an address.
     """
 
     base: Loaded
@@ -61,6 +65,7 @@ class Study:
     combinations: int
     folder: Path
     known: Mapping[str, Any] | None = None
+    away: Away | None = None
 
     @property
     def learns(self) -> bool:
@@ -94,6 +99,14 @@ class Study:
     def folder_of(self, trial: Trial) -> Path:
         """The run folder of a trial."""
         return trial_folder(self.folder, trial.number)
+
+    def shown(self, text: str) -> str:
+        """A path in the folder, or a text with such paths, as people know it."""
+        return text if self.away is None else self.away.shown(text)
+
+    def has_finished(self, trial: Trial) -> bool:
+        """True where a trial's folder has a result, if it is this study's: its spec needs no check."""
+        return not self.learns and os.path.lexists(RunFolder(self.folder_of(trial)).summary)
 
     def claim(self) -> None:
         """Make the folder, or go on with the study in it. Raises RunError where neither is possible."""
@@ -153,12 +166,19 @@ class Study:
 
 
 def read_study(
-    given: Path, overrides: Sequence[str], out: Path | None = None, source: tuple[str, str | None] | None = None
+    given: Path,
+    overrides: Sequence[str],
+    out: Path | None = None,
+    source: tuple[str, str | None] | None = None,
+    away: Away | None = None,
 ) -> Study:
-    """The study of a spec, given as `open_spec` takes it: its trials are listed, and the spec of each is checked.
+    """The study of a spec, given as `open_spec` takes it: its trials are listed.
+
+    The spec of each is checked, unless it has finished.
 
     source: a database and the name of a study in it, if several, whose results a sampler that learns begins with.
     What was read of it lies in the sweep's folder: with that as `out` it is not needed again.
+    away: the place that `out` stands for, where that is an address.
     Raises SpecError with the problems of all trials, UsageError where there is nothing to search.
     """
     loaded = open_spec(given, overrides)
@@ -175,11 +195,11 @@ def read_study(
     known = _known(loaded, sweep, space, len(constraints), source, out)
     base = _without_settings(loaded)
     folder = out or RUNS / file_name(spec.name or given.stem) / f"sweep-{_key(spec, sweep, known)}"
-    study = Study(base, spec, sweep, space, constraints, points, combinations, folder, known)
+    study = Study(base, spec, sweep, space, constraints, points, combinations, folder, known, away)
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
-    _check(base, study.samples(), tuple(sweep.space))
+    _check(base, (trial for trial in study.samples() if not study.has_finished(trial)), tuple(sweep.space))
     return study
 
 

@@ -16,6 +16,7 @@ import pytest
 from graph.nets import net
 
 from backends import toy
+from nnctl.backends.cpu import executable as executables
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.layouts import address_of
 from nnctl.backends.registry import by_rank, choose_backend, planner, reference_backend
@@ -146,6 +147,13 @@ def test_there_is_one_reference():
 # -- a chunk on threads -------------------------------------------------------------------
 
 
+@pytest.fixture
+def threads_of_its_own(monkeypatch):
+    """No chunk is so brief that it runs on the calling thread."""
+    monkeypatch.setattr(executables, "_BRIEF", 0.0)
+
+
+@pytest.mark.usefixtures("threads_of_its_own")
 def test_what_a_thread_raises_comes_out_of_the_result(backend, monkeypatch):
     if not isinstance(backend, CpuBackend):
         pytest.skip("it has no threads of its own")
@@ -163,6 +171,7 @@ def test_what_a_thread_raises_comes_out_of_the_result(backend, monkeypatch):
     assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
 
 
+@pytest.mark.usefixtures("threads_of_its_own")
 @pytest.mark.parametrize("last", [0, 1])
 def test_threads_that_cannot_all_begin_let_the_others_go(backend, monkeypatch, last):
     """At a barrier these would wait for ever."""
@@ -187,6 +196,7 @@ def test_threads_that_cannot_all_begin_let_the_others_go(backend, monkeypatch, l
     assert executable.start({"row": np.ones((2, 3), np.float32)}, 2).result().completed == 2
 
 
+@pytest.mark.usefixtures("threads_of_its_own")
 def test_an_interrupt_waits_for_the_chunk(backend, monkeypatch):
     if not isinstance(backend, CpuBackend):
         pytest.skip("it has no threads of its own")

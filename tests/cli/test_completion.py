@@ -171,7 +171,7 @@ def test_spec_files(complete, folder: Path) -> None:
 
 @complete_in
 def test_a_command_with_arguments_and_one_below_it(complete, folder: Path) -> None:
-    assert {name.rstrip("/") for name in complete("nnctl sweep ", folder)} == {"show", "net.yaml", "specs"}
+    assert {name.rstrip("/") for name in complete("nnctl sweep ", folder)} == {"fetch", "show", "net.yaml", "specs"}
     assert complete("nnctl sweep net.yaml --tr", folder) == {"--trials"}
     assert {name.rstrip("/") for name in complete("nnctl sweep show s", folder)} == {"specs"}
     assert complete("nnctl sweep show specs --f", folder) == {"--force", "--format"}

@@ -93,6 +93,11 @@ def test_of_few_it_is_not_told(study: Callable[..., Study]) -> None:
     assert importance(few, [COST], ranked(few, by_rate)) == {}
 
 
+def test_a_lone_setting_has_all_of_it(study: Callable[..., Study]) -> None:
+    lone = study(f"sweep={{space: {{{RATE}: {{type: log_uniform, low: 0.01, high: 1}}}}, trials: 40}}")
+    assert importance(lone, [COST], ranked(lone, by_rate)) == {"validation_cost": {RATE: 1.0}}
+
+
 def test_values_of_a_grid_are_categories(study: Callable[..., Study]) -> None:
     grid = study("sweep={grid: {seed: [1, 2, 3, 4], optimizer.learning_rate: [0.01, 0.1, 1]}}")
     shares = importance(grid, [COST], ranked(grid, lambda trial: float(trial.settings[RATE] == 0.1)))  # type: ignore[arg-type]

@@ -88,6 +88,17 @@ def test_a_name_and_a_component_of_that_name_are_one_value() -> None:
         read_study(Path("net.yaml"), ["sweep.grid.optimizer=[adam, {type: adam}]"])
 
 
+def test_trials_that_have_finished_are_not_checked_again() -> None:
+    search = [f"sweep.grid.optimizer.learning_rate={numbers(40)}"]
+    new = calls(lambda: read_study(Path("net.yaml"), search))
+    study = read_study(Path("net.yaml"), search)
+    for trial in study.samples():
+        summary = study.folder_of(trial) / "summary.json"
+        summary.parent.mkdir(parents=True)
+        summary.touch()
+    assert calls(lambda: read_study(Path("net.yaml"), search)) < new / 2
+
+
 def test_true_and_one_are_two_values() -> None:
     with pytest.raises(SpecError, match="cannot be 1"):
         read_study(Path("net.yaml"), ["sweep.grid.schedule.shuffle=[true, 1]"])

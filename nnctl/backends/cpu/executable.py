@@ -29,6 +29,8 @@ Array = NDArray[Any]
 
 _BRIEF = 0.02
 """Seconds of a chunk that is not worth a thread of its own: one beginning beside others may wait as long."""
+_SLOW = 1e9
+"""FLOP/s that any step reaches on any processor."""
 
 
 class CompiledStep:
@@ -77,8 +79,9 @@ class CompiledStep:
         return ChunkInFlight(self, tables, steps, given, shaped, at_once=len(tables) == 1 and self._is_brief(steps))
 
     def _is_brief(self, steps: int) -> bool:
-        """True where so many steps take hardly longer than a thread takes to begin, as those before tell."""
-        return self.seconds * steps < _BRIEF * self._steps
+        """True where so many steps take hardly longer than a thread takes to begin, as those before or FLOPs tell."""
+        a_step = self.seconds / self._steps if self._steps else self.plan.flops / _SLOW
+        return a_step * steps < _BRIEF
 
     def run(self, table: ThreadTable, steps: int) -> int:
         """One thread's share of a chunk; the number of steps completed."""

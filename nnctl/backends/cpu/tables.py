@@ -65,7 +65,7 @@ class ThreadTable:
             self._arguments[moving.word] = feeds[moving.key] + moving.offset + next_step
 
     def _place(self, base: Base) -> int:
-        """Where memory begins."""
+        """The address at which memory begins."""
         place, key = base
         match place:
             case "arena":

@@ -32,6 +32,7 @@ _VALUES_OF_METAVAR = {
     "SPEC|COMPONENT": ValueSet(Kind.SPEC, also=Kind.COMPONENT),
     "RUN": ValueSet(Kind.DIRECTORY),
     "DIR": ValueSet(Kind.DIRECTORY),
+    "DIR|URL": ValueSet(Kind.DIRECTORY),
     "FILE": ValueSet(Kind.FILE),
     "INPUT": ValueSet(Kind.FILE),
     "FILE|FOLDER": ValueSet(Kind.FILE),

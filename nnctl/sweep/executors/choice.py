@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnctl.backends.registry import likely
 from nnctl.errors import UsageError
+from nnctl.sweep.executors.carrying import CarriedTrials
 from nnctl.sweep.executors.contract import Executor
 from nnctl.sweep.executors.local import LocalProcesses, require_processes
 from nnctl.sweep.study import Study
@@ -22,6 +23,11 @@ def open_executor(on: str, study: Study, jobs: int | None) -> Executor:
     jobs: trials at a time; if None 1 on this machine, else as many as the workers have threads.
     Raises UsageError where it names none, or a package is missing, RunError where it cannot be reached.
     """
+    executor = _opened(on, study, jobs)
+    return executor if study.away is None else CarriedTrials(executor, study.away)
+
+
+def _opened(on: str, study: Study, jobs: int | None) -> Executor:
     if on == LOCAL:
         jobs = jobs or 1
         together = 1 if jobs == 1 else study.sweep.together or likely(study.spec.backend).together(jobs)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from nnctl.runs.addresses import Address
     from nnctl.sweep.rungs import Watch
 
 
@@ -16,7 +17,8 @@ class TrialTask:
     """A trial as an executor is given it. patient: to wait for, where another process trains it.
 
     alone: to train in a process that trains no other meanwhile. watch: its rungs and what becomes of it there; None
-    where it is trained to its end in any case.
+    where it is trained to its end in any case. address: of its sweep, where that is no folder; it is trained in a
+    folder of the worker's own, and carried there.
     """
 
     number: int
@@ -25,6 +27,7 @@ class TrialTask:
     patient: bool = False
     alone: bool = False
     watch: Watch | None = None
+    address: Address | None = None
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from nnctl.errors import RunError
-from nnctl.runs.durable import remove_durably, write_durably
+from nnctl.runs.durable import read_file, remove_durably, write_durably
+from nnctl.runs.folder import STUDY
 from nnctl.runs.lock import Lock
+from nnctl.runs.sealed import sha256
 from nnctl.sweep.executors import remote
 from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.executors.local import PATIENCE
@@ -162,7 +164,9 @@ class DaskWorkers:
         beacon = folder / f"{_BEACON}{token}"
         write_durably(beacon, token.encode())
         self._lock = Lock.attempt(beacon)
-        return Call(token, folder, beacon.name, remote.versions(), pickle.dumps(base))
+        away = self._study.away
+        address = None if away is None else (away.address, sha256(read_file(folder / STUDY)))
+        return Call(token, folder, beacon.name, remote.versions(), pickle.dumps(base), address)
 
     def _require_fitting(self, call: Call) -> None:
         """Raise RunError where a worker cannot train trials. Those that come later see for themselves."""

@@ -9,6 +9,6 @@ from nnctl.backends.registry import load_ahead
 
 # NumPy loads it when labels are counted.
 import_module("numpy.ma")
-for _name in ("reporting.follow", "sweep.executors.worker", "sweep.study", "training.kept", "training.session"):
+for _name in ("reporting.follow", "sweep.executors.carrying", "sweep.study", "training.kept", "training.session"):
     import_module(f"nnctl.{_name}")
 load_ahead()

@@ -12,7 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnctl.errors import NnctlError
+from nnctl.runs.addresses import Address
+from nnctl.runs.folder import STUDY
 from nnctl.runs.lock import Lock
+from nnctl.runs.sealed import sha256
 from nnctl.sweep.executors.apart import NotStarted, Pool
 from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.executors.local import PATIENCE
@@ -46,7 +50,8 @@ class Call:
 
     token: its name, of this client alone. folder: an absolute path, the same on every worker. beacon: the name of
     a file in it whose content is the token, and which the client has locked. versions: the client's, by name.
-    base: the spec, a pickled `Loaded`.
+    base: the spec, a pickled `Loaded`. address: of the sweep, where that is no folder, and the digest of the record
+    of its search there.
     """
 
     token: str
@@ -54,6 +59,7 @@ class Call:
     beacon: str
     versions: Mapping[str, str]
     base: bytes
+    address: tuple[Address, str] | None = None
 
 
 def versions() -> dict[str, str]:
@@ -71,7 +77,7 @@ def fitness(call: Call, worker: str) -> Unfit | None:
     """None where this process can train trials of the sweep; `worker`: its address."""
     if call.token in _fitting:
         return None
-    found = differing(call, worker, versions()) or _seen(call, worker)
+    found = differing(call, worker, versions()) or (_seen if call.address is None else _reached)(call, worker)
     if found is None:
         _fitting.add(call.token)
     return found
@@ -109,6 +115,24 @@ def _seen(call: Call, worker: str) -> Unfit | None:
         return Unfit(
             f"{call.folder}: locks of files there do not reach the worker {worker}, and two machines might train one "
             "trial\n  use a file system whose locks do (NFS 4, or Lustre mounted with flock)"
+        )
+    return None
+
+
+def _reached(call: Call, worker: str) -> Unfit | None:
+    """The words where a worker does not reach the sweep's address as the client does, None where it does."""
+    assert call.address is not None
+    address, digest = call.address
+    try:
+        place = address.place()
+        place.require_usable(new=True)
+        study = place.read(STUDY)
+    except NnctlError as error:
+        return Unfit(f"the worker {worker}: {error}")
+    if study is None or sha256(study) != digest:
+        return Unfit(
+            f"{address}: is another place for the worker {worker}, or for what it runs on\n"
+            "  --out names an address that means the same on every machine"
         )
     return None
 

@@ -27,6 +27,7 @@ from nnctl.sweep.executors.trials import Trials
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nnctl.reporting.sinks import Sink
     from nnctl.spec.load import Loaded
     from nnctl.sweep.rungs import Watch
     from nnctl.training.events import Event, Record
@@ -39,7 +40,8 @@ _LOOK = 0.5
 """Seconds between two looks at a trial that another process trains."""
 _GRACE = 10.0
 """Seconds that a worker without a parent has to save; what it had saved before is whole in any case."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors of a machine on which no trial could write anything."""
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -189,6 +191,21 @@ def training(
     base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None
 ) -> Generator[None, None, Outcome]:
     """Do `train`, and give way while a chunk of steps is under way."""
+    if task.address is None:
+        return (yield from training_here(base, task, stop, kept))
+    from nnctl.sweep.executors.carrying import training_there
+
+    return (yield from training_there(base, task, stop, kept))
+
+
+def training_here(
+    base: Loaded,
+    task: TrialTask,
+    stop: StopRequest,
+    kept: Callable[[], Kept] | None = None,
+    sinks: Sequence[Sink] = (),
+) -> Generator[None, None, Outcome]:
+    """Do `training` in the task's folder. sinks: that have its events as well, each when its rows are there."""
     from nnctl.errors import (
         DeviceFull,
         DeviceLost,
@@ -223,7 +240,7 @@ def training(
                     pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )
-                ended = yield from following(events, [RunSink(), place])
+                ended = yield from following(events, [RunSink(), place, *sinks])
                 if isinstance(ended, Finished):
                     return Trained(ended.summary)
                 assert verdict.said is not None
@@ -242,7 +259,7 @@ def training(
     except RunError as error:
         # What the operating system refused is its cause.
         number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
-        return Failed("failed", str(error), error.exit_code, again=number is not None, full=number in _FULL)
+        return Failed("failed", str(error), error.exit_code, again=number is not None, full=number in FULL)
     except DeviceLost as error:
         return Failed("failed", str(error), error.exit_code, again=True, lost=True)
     except NnctlError as error:
@@ -253,6 +270,6 @@ def training(
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        return Failed("failed", sentence, 2, again=True, full=error.errno in _FULL)
+        return Failed("failed", sentence, 2, again=True, full=error.errno in FULL)
     except MemoryError as error:
         return Failed("failed", f"{shortage_of(error)}\n  {FOR_MEMORY}", 2, again=True, cramped=True)

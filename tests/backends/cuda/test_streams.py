@@ -164,6 +164,11 @@ def test_a_bench_says_what_trials_gain_together() -> None:
     assert (found.together, evaluated.together, evaluated.gain) == (8, 1, None)
     assert found.gain is not None
     assert 0 < found.gain < 3
+    small = EmulatedDevice()
+    small.memory_left = lambda: 1 << 18  # type: ignore[method-assign]
+    with emulated(CudaBackend(small)):
+        cramped = bench(loaded.spec, DataSignature((2,), classes=("a", "b", "c")), steps=2)
+    assert (cramped.together, cramped.gain) == (8, None)
 
 
 @pytest.mark.gpu
