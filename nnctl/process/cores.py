@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import struct
 import sys
 from collections.abc import Iterator
@@ -53,10 +52,11 @@ def short_turns() -> Iterator[None]:
     thread has turns as before afterwards, those that it has begun keep theirs. Only Linux can, from 6.12 on, see
     sched_setattr(2); elsewhere, and where the system refuses, turns are as long as they were.
     """
-    numbers = _CALLS.get(platform.machine())
-    if sys.platform != "linux" or numbers is None:
+    numbers = _CALLS.get(os.uname().machine) if sys.platform == "linux" else None
+    if numbers is None:
         yield
         return
+    # Only here: commands that run no step start without it.
     import ctypes
 
     call, (read, write) = _c_library().syscall, numbers
