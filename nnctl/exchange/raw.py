@@ -45,9 +45,9 @@ class RawTable:
     columns: tuple[RawColumn, ...]
     names: tuple[str, ...] | None
     missing: tuple[str, ...]
-    delimiter: str
-    encoding: str
-    decimal: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
 
     @property
     def remarks(self) -> list[str]:
