@@ -63,7 +63,8 @@ def _answers(run: TrainedRun, data: Dataset) -> Iterator[Section]:
     if name == "train":
         said = f"{weights} that the net was trained with, for there are no others: how it answers new ones is not told"
     if run.classes is None:
-        yield from sections_on_values(examine_values(run, split, name), examples, said)
+        targets = run.fitted.get("targets", ())
+        yield from sections_on_values(examine_values(run, split, name), examples, said, targets)
     else:
         yield from sections_on_classes(run.classes, examine_classes(run, split, name), examples, said)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,15 +17,19 @@ _UNITS = 4
 """Units of a net's answer that are drawn apart; of more all are drawn together."""
 _LISTED = 100
 """Units whose errors are listed."""
+_COMPARED = 4
+"""Of the worst examples of many values so many are drawn."""
 _POINTS = 600
 """Points of a chart."""
 
 
-def sections_on_values(found: ValuesExamined, examples: Examples, said: str) -> Iterator[Section]:
-    """The sections. said: of which weights and of which examples they are."""
+def sections_on_values(
+    found: ValuesExamined, examples: Examples, said: str, targets: Sequence[str] = ()
+) -> Iterator[Section]:
+    """The sections. said: of which weights and of which examples they are. targets: names of columns, where known."""
     yield Section("Predicted and true", tuple(_predicted(found, said)))
     yield Section("Residuals", tuple(_residuals(found)))
-    yield Section("Worst examples", tuple(_worst(found, examples)))
+    yield Section("Worst examples", tuple(_worst(found, examples, targets)))
 
 
 def _predicted(found: ValuesExamined, said: str) -> Iterator[Part]:
@@ -74,13 +78,29 @@ def _residuals(found: ValuesExamined) -> Iterator[Part]:
         yield Drawn(chart)
 
 
-def _worst(found: ValuesExamined, examples: Examples) -> Iterator[Part]:
+def _worst(found: ValuesExamined, examples: Examples, targets: Sequence[str]) -> Iterator[Part]:
     """The examples with the largest errors, with their answers and targets where these are few."""
     units = len(found.worst[0][2]) if found.worst else 0
     numbers = [""] if units == 1 else [f" {unit}" for unit in range(units if units <= _UNITS else 0)]
     heads = ("root mean squared error", *(f"{what}{number}" for what in ("predicted", "true") for number in numbers))
     said = [(error**0.5, *((*a.tolist(), *y.tolist()) if numbers else ())) for _, error, a, y in found.worst]
     yield examples.part("The largest errors", [place for place, *_ in found.worst], heads, said)
+    yield from _compared(found, targets)
+
+
+def _compared(found: ValuesExamined, targets: Sequence[str]) -> Iterator[Part]:
+    """The worst examples of many values as curves; of a series, whose values are steps of its targets, one a target."""
+    units = found.worst[0][2].size if found.worst else 0
+    if not _UNITS < units <= _POINTS:
+        return
+    several = targets if 1 < len(targets) < units and units % len(targets) == 0 else [""]
+    steps = np.arange(units // len(several), dtype=np.float64)
+    for place, _, a, y in found.worst[: max(1, _COMPARED // len(several))]:
+        for at, name in enumerate(several[:_COMPARED]):
+            one = slice(at, None, len(several))
+            curves = Curve("predicted", steps, a[one]), Curve("true", steps, y[one], dashed=True)
+            title = f"Example {place}{name and ', '}{name}: predicted and true"
+            yield Drawn(Chart(title, Axis("step" if name else "value"), Axis("", linear=True), curves))
 
 
 def _drawn(found: ValuesExamined) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -10,11 +10,14 @@ import pytest
 
 import nnctl
 from nnctl.figures.figure import Chart, Gallery, HeatMap, Plane
+from nnctl.inference.examination import ValuesExamined
 from nnctl.inference.opened import open_run
+from nnctl.inference.residuals import Residuals
 from nnctl.report import page
 from nnctl.report.layers import layers_over_time
 from nnctl.report.net import trained_net
 from nnctl.report.section import Chapter, Drawn, Link, Listed, Part, Place, Prose, Section, Written
+from nnctl.report.values import _compared
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import History, read_history
@@ -112,6 +115,37 @@ backend: numpy
         _, error, predicted, true, _ = row
         assert abs(predicted - true) == pytest.approx(error, rel=1e-6)
     assert [row[1] for row in worst] == sorted((row[1] for row in worst), reverse=True)
+
+
+def test_worst_examples_of_many_values_are_curves(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "p.npz", inputs=rng.random((60, 3), np.float32), targets=rng.random((60, 7), np.float32))
+    text = """
+data: {type: npz, path: p.npz, validation: 30}
+layers: [{type: dense, units: 7}]
+cost: mse
+schedule: {epochs: 1, batch_size: 20}
+backend: numpy
+"""
+    worst = sections(text, tmp_path)["Worst examples"]
+    drawn = list(figures(worst).values())
+    assert len(drawn) == 4
+    for chart, row in zip(drawn, table(worst, "The largest errors")):
+        assert isinstance(chart, Chart)
+        predicted, true = (layer.y for layer in chart.layers)
+        assert chart.title.startswith(f"Example {row[0]}:")
+        assert np.sqrt(np.square(predicted - true).mean()) == pytest.approx(row[1])
+
+
+def test_worst_forecasts_are_a_curve_a_target() -> None:
+    rng = np.random.default_rng(0)
+    a, y = rng.random((2, 5, 6))
+    found = ValuesExamined(Residuals(y.mean(axis=0)), a, y, tuple((row, 0.1, a[row], y[row]) for row in range(5)))
+    drawn = [part.figure for part in _compared(found, ["load", "solar"]) if isinstance(part, Drawn)]
+    said = ["Example 0, load", "Example 0, solar", "Example 1, load", "Example 1, solar"]
+    assert [figure.title for figure in drawn] == [f"{each}: predicted and true" for each in said]
+    assert isinstance(drawn[3], Chart)
+    assert np.array_equal(drawn[3].layers[1].y, y[1, 1::2])
 
 
 @pytest.mark.parametrize("in_memory", ["true", "false"])
