@@ -155,6 +155,32 @@ def test_an_address_of_another_sweep_and_of_none(url: str, capfd: pytest.Capture
     assert sorted(path.name for path in Path().iterdir()) == ["away", "net.yaml"]
 
 
+def test_a_folder_s_sweep_and_an_address_s_are_told_apart(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = url.removeprefix("file://")
+    assert main([*LINE, "--out", "here"]) == main([*LINE, "--out", url]) == 0
+    capfd.readouterr()
+    before = {each: each.is_file() and each.read_bytes() for each in Path().rglob("*")}
+    at_address = f"{path}: holds a sweep as it lies at an address\n  name it by the address: {url}\n"
+    in_folder = (
+        f"file://{Path('here').absolute()}: holds a sweep as a folder has it, and not as it lies at an address\n"
+    )
+    lacking = f"file:{path}: looks like an address, and lacks slashes\n  {url}\n"
+    for where, words in (
+        (path, at_address),
+        (f"file://{Path('here').absolute()}", in_folder),
+        (f"file:{path}", lacking),
+    ):
+        for line in ([*LINE, "--out", where], ["sweep", "show", where]):
+            assert main(line) == 2
+            told = capfd.readouterr()
+            assert words in told.err
+            assert told.out == ""
+    assert main(["sweep", "fetch", f"file://{Path('here').absolute()}", "copied"]) == 2
+    assert main(["sweep", "fetch", f"file:{path}", "copied"]) == 2
+    assert lacking in capfd.readouterr().err
+    assert {each: each.is_file() and each.read_bytes() for each in Path().rglob("*")} == before
+
+
 def test_working_folders_of_processes_that_died_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying.tempfile, "tempdir", str(tmp_path))
     left, fresh = tmp_path / "nnctl-trial-left", tmp_path / "nnctl-trial-fresh"
