@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.graph import interface
 from nnctl.spec.load import load_text
+from nnctl.training.loop import CHUNK_SECONDS
 
 
 def spec(workload: Workload, backend: str) -> str:
@@ -46,7 +48,7 @@ def nnctl(workload: Workload, threads: int) -> Trainer:
     """The engine that `nnctl train` drives, on so many cores."""
     net = _Net(workload, f"{{type: cpu, threads: {threads}}}")
     net.choose()
-    return Trainer(net.step, lambda steps: net.finish(net.start(orders(workload, steps)), steps))
+    return Trainer(net.step, lambda steps: net.run(orders(workload, steps)))
 
 
 def nnctl_on_device(workload: Workload, precision: str) -> DeviceTrainer:
@@ -78,6 +80,7 @@ class _Net:
         engine.feed.bind("train", *workload.data.arrays())
         self._batch = workload.batch
         self._done = 0
+        self._chunk = 1
 
     def choose(self) -> None:
         """Let the backend measure its ways to run the step now, in as many sessions as first runs do together."""
@@ -92,6 +95,18 @@ class _Net:
     def step(self, rows: NDArray[Any]) -> float:
         """A training step; the cost before it."""
         return float(self.finish(self.start(rows[None]), 1)[0])
+
+    def run(self, order: NDArray[Any]) -> None:
+        """Train on these rows in chunks as `nnctl train` does: between them a run goes to other numbers of threads."""
+        first = 0
+        while first < len(order):
+            rows = order[first : first + self._chunk]
+            began = time.perf_counter()
+            self.finish(self.start(rows), len(rows))
+            first += len(rows)
+            fitting = int(len(rows) * CHUNK_SECONDS / (time.perf_counter() - began))
+            if len(rows) == self._chunk or fitting < self._chunk // 2:
+                self._chunk = max(1, min(fitting, 2 * len(rows)))
 
     def start(self, order: NDArray[Any]) -> Pending:
         """Start steps over these rows, (steps, batch)."""

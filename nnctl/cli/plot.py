@@ -63,7 +63,7 @@ def boundary(
 
     output = Output(out, force, dark)
     opened = open_run(run, checkpoint, backend=backend)
-    output.give([drawn.boundary(opened, data_of(opened), drawn.two_names(columns))])
+    output.give([drawn.boundary(opened, data_of(opened), drawn.two_inputs(opened, columns))])
 
 
 @app.command("landscape")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from nnctl.components.base import Column
@@ -38,12 +39,15 @@ class RawTable:
     """Columns of a table that become inputs, in the order of these.
 
     names: of all columns of its file, where no row has them; else None. missing: what a text has where a cell is
-    missing, in small letters.
+    missing, in small letters. delimiter, encoding, decimal: of its file, where that is a text.
     """
 
     columns: tuple[RawColumn, ...]
     names: tuple[str, ...] | None
     missing: tuple[str, ...]
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
 
     @property
     def remarks(self) -> list[str]:
@@ -91,11 +95,15 @@ def raw_inputs(saved: SavedRun) -> RawInputs | None:
         # A date may become no input, for it orders the rows alone.
         source = saved.loaded.spec.data
         assert isinstance(source, Csv | TableSource), "only tables have columns"
-        marks = MISSING if source.layout.missing is None else source.layout.missing
+        layout = source.layout
+        marks = MISSING if layout.missing is None else layout.missing
         return RawTable(
             tuple(column for column in found if column.features),
             columns.names if columns.numbered else None,
             tuple(mark.lower() for mark in marks),
+            layout.delimiter_of(Path(source.where(saved.loaded.folder))),
+            layout.encoding,
+            layout.decimal,
         )
     for name, ended in (("series", False), ("sequences", True)):
         if name in fitted:

@@ -9,21 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.dataset import load_dataset
-from nnctl.data.examples import UnfittedInputs
-from nnctl.data.paths import existing_file
 from nnctl.data.series.inputs import WindowInputs
 from nnctl.data.series.sequences import SequenceInputs
-from nnctl.data.source import Source
-from nnctl.data.sources.csv import Csv
-from nnctl.data.stored.arrays import Rows
 from nnctl.data.tables.cells import Table
-from nnctl.data.tables.encoding import TableInputs, encode
+from nnctl.data.tables.encoding import encode
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.words import some
 from nnctl.errors import DataError, RunError
 from nnctl.exchange.raw import RawInputs, RawTable
 from nnctl.inference.opened import SavedRun
-from nnctl.inference.tables import table_reader
+from nnctl.inference.table_rows import run_table, unfitted_inputs
 
 
 @dataclass(frozen=True)
@@ -66,35 +61,16 @@ def _made(saved: SavedRun, raw: RawInputs, split: str, places: NDArray[np.int64]
     if isinstance(raw, RawTable):
         columns = FittedColumns.of(fitted)
         assert columns is not None, "the columns of a table are fitted"
-        table = _table(saved, places)
+        table = run_table(saved.loaded, fitted)
+        assert table is not None, "a run with columns has a table"
+        table = table.take(places[places < len(table)])
         table = next(table.parts(count, list(columns.kinds))).take(np.resize(np.arange(len(table)), count))
         return RealRows(split, encode(table, columns.kinds, columns.fitted), table)
-    inputs = _unfitted(saved)
+    inputs = unfitted_inputs(saved.loaded)
     assert isinstance(inputs, WindowInputs | SequenceInputs)
     inputs = inputs.of(places[places < len(inputs)])
     again = np.resize(np.arange(len(inputs)), count)
     return RealRows(split, np.asarray(inputs.made_by(fitted)[:])[again], inputs.raw()[again])
-
-
-def _table(saved: SavedRun, places: NDArray[np.int64]) -> Table:
-    """The rows of a run's table at the places that there are, its columns as they were read."""
-    source = saved.loaded.spec.data
-    if isinstance(source, Csv):
-        reader = table_reader(source, saved.saved.progress["fitted"])
-        assert reader is not None, "a run on a table has columns"
-        table = reader.cells(existing_file(source.path, saved.loaded.folder))
-    else:
-        inputs = _unfitted(saved)
-        assert isinstance(inputs, TableInputs)
-        table = inputs.table
-    return table.take(places[places < len(table)])
-
-
-def _unfitted(saved: SavedRun) -> Rows | UnfittedInputs:
-    spec = saved.loaded.spec
-    assert isinstance(spec.data, Source)
-    seed = spec.seed if spec.data.seed is None else spec.data.seed
-    return spec.data.read(saved.loaded.folder, seed).inputs
 
 
 def columns_of(saved: SavedRun) -> tuple[str, ...]:

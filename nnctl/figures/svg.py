@@ -141,8 +141,9 @@ def _heat_map(figure: HeatMap) -> Drawing:
                 yield placed(text, at, middle, f'class="{ink}" text-anchor="middle"')
         if figure.x.label:
             yield placed(said(figure.x.label, 60), left + columns * cell / 2, height - 6, 'text-anchor="middle"')
-        if figure.y.label:
-            label = escape(shortened(figure.y.label, max(8, int(rows * cell / 6))))
+        # Beside a row or two there is no room for what they are.
+        if figure.y.label and (letters := int(rows * cell / 6)) >= min(8, len(figure.y.label)):
+            label = escape(shortened(figure.y.label, max(letters, 3)))
             place = f"translate(13 {top + rows * cell / 2:.0f}) rotate(-90)"
             yield f'<text transform="{place}" text-anchor="middle">{label}</text>'
 

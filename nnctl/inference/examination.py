@@ -73,13 +73,13 @@ class ValuesExamined:
     """The answers of a net to a split with values.
 
     answers, targets: of some rows evenly spaced over the split, (rows, units). worst: the examples with the largest
-    mean squared error, (place in the split, that error), the worst first.
+    mean squared error, the worst first: (place in the split, that error, their answers, their targets).
     """
 
     residuals: Residuals
     answers: Numbers
     targets: Numbers
-    worst: tuple[tuple[int, float], ...]
+    worst: tuple[tuple[int, float, Numbers, Numbers], ...]
 
 
 def examined_split(data: Dataset) -> str:
@@ -131,18 +131,19 @@ def examine_values(run: TrainedRun, split: Split, name: str) -> ValuesExamined:
     residuals = Residuals(_mean(targets.reshape(-1, units)))
     wanted = np.unique(np.linspace(0, len(split) - 1, min(len(split), SAMPLED)).round().astype(np.int64))
     kept: list[tuple[Numbers, Numbers]] = []
-    errors: list[Numbers] = []
+    worst: list[tuple[int, float, Numbers, Numbers]] = []
     for first, answers, some in _pieces(run, split, name):
         a = answers.reshape(len(some), -1)
         y = some.reshape(len(some), -1).astype(np.float64)
         residuals.add(a.reshape(-1, units), y.reshape(-1, units))
-        errors.append(np.square(a - y).mean(axis=1))
+        error = np.square(a - y).mean(axis=1)
+        here = np.argsort(-error, kind="stable")[:MOST_WORST]
+        worst += [(first + int(row), float(error[row]), a[row], y[row]) for row in here]
+        worst = sorted(worst, key=lambda each: -each[1])[:MOST_WORST]
         here = wanted[(wanted >= first) & (wanted < first + len(some))] - first
         kept.append((a[here], y[here]))
-    error = np.concatenate(errors)
-    worst = np.argsort(-error, kind="stable")[:MOST_WORST]
     sample = [np.concatenate(each).reshape(-1, units) for each in zip(*kept)]
-    return ValuesExamined(residuals, sample[0], sample[1], tuple((int(place), float(error[place])) for place in worst))
+    return ValuesExamined(residuals, sample[0], sample[1], tuple(worst))
 
 
 def _mean(targets: NDArray[Any]) -> Numbers:

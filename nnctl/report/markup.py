@@ -11,7 +11,20 @@ from nnctl.figures.figure import Chart, HeatMap, Table, table_of
 from nnctl.figures.parallel import Parallel, parallel_table
 from nnctl.figures.scales import number
 from nnctl.figures.svg import svg_of
-from nnctl.report.section import Choice, Drawn, Link, Listed, Part, Place, Prose, Section, Text, Tiles, Ways
+from nnctl.report.section import (
+    Choice,
+    Drawn,
+    Link,
+    Listed,
+    Part,
+    Place,
+    Prose,
+    Section,
+    Text,
+    Tiles,
+    Ways,
+    Written,
+)
 from nnctl.screen.characters import harmless, word
 
 _MOST_ROWS = 400
@@ -20,6 +33,8 @@ _OPEN_ROWS = 40
 """Rows up to which a table is open unless it is asked to be folded."""
 _CELL = 120
 """Characters of a cell."""
+_LARGE, _VERY_LARGE = 1e4, 1e9
+"""Between these a cell has the whole part of a number, as of a price, and no power of ten."""
 
 
 class Markup:
@@ -123,10 +138,10 @@ def _narrow(part: Part) -> bool:
 
 def _table(table: Table, caption: str, section: str) -> Iterator[str]:
     """A table. section: the name of its own, where links of its cells lead."""
+    numeric = {column for row in table.rows for column, value in enumerate(row) if _is_number(value)}
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{_words(caption)}"><table><thead><tr>'
     for column, head in enumerate(table.columns):
-        numeric = any(_is_number(row[column]) for row in table.rows[:1])
-        kind = ' class="n"' if numeric else ""
+        kind = ' class="n"' if column in numeric else ""
         yield f'<th scope="col"{kind}>{_words(head)}</th>'
     yield "</tr></thead><tbody>"
     rows = table.rows
@@ -137,7 +152,8 @@ def _table(table: Table, caption: str, section: str) -> Iterator[str]:
             yield f'<tr><td colspan="{len(table.columns)}">{words}</td></tr>'
         yield "<tr>"
         for column, value in enumerate(row):
-            kind = ' class="n"' if _is_number(value) else ""
+            right = _is_number(value) or (value is None and column in numeric)
+            kind = ' class="n"' if right else ""
             tag = "th" if column == 0 and not kind else "td"
             yield f"<{tag}{' scope=row' if tag == 'th' else ''}{kind}>{_cell(value, section)}</{tag}>"
         yield "</tr>"
@@ -146,13 +162,15 @@ def _table(table: Table, caption: str, section: str) -> Iterator[str]:
 
 def _is_number(value: Any) -> bool:
     """True of what stands at the right of its column."""
-    return isinstance(value, int | float | Link) and not isinstance(value, bool)
+    return isinstance(value, int | float | Link | Written) and not isinstance(value, bool)
 
 
 def _cell(value: Any, section: str = "") -> str:
     match value:
         case Link():
             return f'<a href="#{section}-{value.place}">{_words(value.text, _CELL)}</a>'
+        case Written():
+            return _words(value.text, _CELL)
         case None:
             return "–"
         case bool():
@@ -160,7 +178,7 @@ def _cell(value: Any, section: str = "") -> str:
         case int():
             return f"{value:,}"
         case float():
-            return number(value)
+            return f"{value:,.0f}" if _LARGE <= abs(value) < _VERY_LARGE else number(value)
     return _words(str(value), _CELL)
 
 

@@ -57,7 +57,7 @@ def _untold(title: str, error: NnctlError) -> Section:
 def _answers(run: TrainedRun, data: Dataset) -> Iterator[Section]:
     name = examined_split(data)
     split = data.splits[name]
-    examples = Examples(run, data, split)
+    examples = Examples(run, data, name)
     weights = f"With the {run.checkpoint} weights, of epoch {run.epoch:g}, on {len(split):,} examples"
     said = f"{weights} of the {name} split"
     if name == "train":

@@ -53,6 +53,13 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A number in a cell of a table as it is to be written, with all its digits and without a mark of thousands."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Listed:
     """A table under a caption. folded: closed until it is opened; else long tables alone are."""
 

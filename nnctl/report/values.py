@@ -75,9 +75,12 @@ def _residuals(found: ValuesExamined) -> Iterator[Part]:
 
 
 def _worst(found: ValuesExamined, examples: Examples) -> Iterator[Part]:
-    places = [place for place, _ in found.worst]
-    said = [(error**0.5,) for _, error in found.worst]
-    yield examples.part("The largest errors", places, ("root mean squared error",), said)
+    """The examples with the largest errors, with their answers and targets where these are few."""
+    units = len(found.worst[0][2]) if found.worst else 0
+    numbers = [""] if units == 1 else [f" {unit}" for unit in range(units if units <= _UNITS else 0)]
+    heads = ("root mean squared error", *(f"{what}{number}" for what in ("predicted", "true") for number in numbers))
+    said = [(error**0.5, *((*a.tolist(), *y.tolist()) if numbers else ())) for _, error, a, y in found.worst]
+    yield examples.part("The largest errors", [place for place, *_ in found.worst], heads, said)
 
 
 def _drawn(found: ValuesExamined) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.dataset import Dataset
 from nnctl.data.tables.fitted import FittedColumns
-from nnctl.data.words import some
+from nnctl.data.words import cut, some
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Axis, Marks, Plane
 from nnctl.inference.opened import TrainedRun
@@ -82,14 +82,20 @@ def boundary(run: TrainedRun, data: Dataset, columns: tuple[str, str] | None = N
     return Plane(f"{title}{said}", *axes, x_range, y_range, shares, run.classes, marks)
 
 
-def two_names(columns: str | None) -> tuple[str, str] | None:
-    """The names of two inputs, of "A,B". Raises UsageError for another number of them."""
+def two_inputs(run: TrainedRun, columns: str | None) -> tuple[str, str] | None:
+    """The names of two inputs, of "A,B"; the names may have commas themselves. Raises UsageError for another number."""
     if columns is None:
         return None
-    names = columns.split(",")
-    if len(names) != 2:
-        raise UsageError(f"--columns {columns}: expected the names of two inputs, such as age,income")
-    return names[0].strip(), names[1].strip()
+    parts = columns.split(",")
+    cuts = [(",".join(parts[:at]).strip(), ",".join(parts[at:]).strip()) for at in range(1, len(parts))]
+    known = set(input_names(run))
+    found = [both for both in cuts if known.issuperset(both)] or cuts[: len(parts) == 2]
+    if len(found) != 1:
+        raise UsageError(
+            f"--columns {cut(columns)}: expected the names of two inputs, such as age,income\n"
+            f"  the net has {some(input_names(run))}"
+        )
+    return found[0]
 
 
 def input_names(run: TrainedRun) -> list[str]:

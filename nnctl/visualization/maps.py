@@ -95,7 +95,7 @@ def _last(run: TrainedRun, layer: Answer, one: Chosen, most: int) -> Figure:
     names = classes if classes is not None and len(classes) == len(values) else tuple(map(str, range(len(values))))
     label = "class" if names is classes else "unit"
     word = told(run.signature, one.targets[0])
-    title = f"{layer.path}: the answer" + (f" to {word}" if word else "")
+    title = f"{layer.path}: the answer" + (f" to an example of {word}" if word else "")
     return Chart(title, Axis(label, categories=names), Axis("output"), (Bars("output", values),))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from nnctl.backends.cpu import layouts as module_of_layouts
 from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
 from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, BoundParameter, Cut, WholeParameter
@@ -16,6 +17,7 @@ from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.layouts import LINE, TableLayout, address_of
 from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
+from nnctl.backends.cpu.walk_ir import CROWDED_SPINS, SPINS
 from nnctl.plan.plan import Slot
 
 pytestmark = pytest.mark.compile
@@ -106,6 +108,14 @@ def test_threads_wait_for_one_another(threads, rounds):
         assert list(run.storage["counts"][: threads + 1]) == [rounds] * threads + [0]
         assert list(run.counters[::32]) == [0, 2 * rounds, 0, 0]
         assert run.completed(7) == [7] * threads
+
+
+@pytest.mark.parametrize(("cores", "spins"), [(3, SPINS), (2, CROWDED_SPINS)])
+def test_threads_that_share_cores_sleep_sooner(cores, spins, monkeypatch):
+    monkeypatch.setattr(module_of_layouts, "cores", lambda: cores)
+    run = Run([Barrier()], 3)
+    assert [list(table._arguments[1:3]) for table in run.tables] == [[3, spins]] * 3
+    assert run.completed(50) == [50] * 3
 
 
 def test_without_a_barrier_they_do_not():

@@ -15,7 +15,7 @@ import nnctl
 from nnctl.components.registry import components
 from nnctl.components.signature import DataSignature
 from nnctl.engine.engine import Engine
-from nnctl.errors import ExchangeFailed, UsageError
+from nnctl.errors import DataError, ExchangeFailed, UsageError
 from nnctl.exchange.export import export
 from nnctl.exchange.formats import Options
 from nnctl.exchange.numpy_file import format as numpy_format
@@ -207,6 +207,60 @@ def test_it_reads_a_table(run: Path, tmp_path: Path) -> None:
     assert opened.classes is not None
     answers = opened.predict({"a": [1.5, 2.0], "b": [3.0, 4.0]}).argmax(axis=1)
     assert done.stdout.splitlines() == [opened.classes[i] for i in answers]
+
+
+OFFICE = """Alter;Lohn, netto;Quote;Ort;seit;was
+33;24.134,13 €;12,5 %;Köln;30.04.2021;geht
+;850 €;3 %;Ulm;01.02.2021;bleibt
+61;1.850,5 €;100 %;;02.03.2021;bleibt
+"""
+
+
+def office_run(folder: Path) -> Path:
+    (folder / "t.csv").write_text(OFFICE + "".join(OFFICE.splitlines(True)[1:] * 9), encoding="cp1252")
+    spec = {
+        "data": {
+            "type": "table", "path": str(folder / "t.csv"), "target": "was", "encoding": "cp1252", "decimal": ",",
+            "columns": {
+                "Alter": {"type": "number", "missing": "median"},
+                "Lohn, netto": {"type": "number", "thousands": ".", "unit": "€"},
+                "Quote": {"type": "number", "unit": "%"},
+                "Ort": {"type": "category", "missing": "category"},
+                "seit": {"type": "date", "format": "%d.%m.%Y"},
+            },
+        },
+        "layers": [{"type": "dense", "units": 2, "activation": "softmax"}],
+        "cost": "log_likelihood", "backend": "numpy", "schedule": {"epochs": 2},
+    }  # fmt: skip
+    list(nnctl.train(spec, out=folder / "run"))
+    export(folder / "run", folder / "net.py", Options())
+    return folder / "run"
+
+
+def test_it_reads_a_table_as_its_run_does(tmp_path: Path) -> None:
+    opened = nnctl.load_run(office_run(tmp_path))
+
+    def answered(name: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-I", "-X", "utf8", str(tmp_path / "net.py"), str(tmp_path / name)]
+        return subprocess.run(program, capture_output=True, text=True, check=False, encoding="utf-8")
+
+    done = answered("t.csv")
+    answers = opened.predict(tmp_path / "t.csv").argmax(axis=1)
+    assert opened.classes is not None
+    assert done.stdout.splitlines() == [opened.classes[i] for i in answers], done.stderr
+    for old, new, said in (
+        ("850 €", "8.50 €", "'8.50 €' is no number as the table writes them"),
+        ("3 %", "3", "'3' is no number"),
+        ("33;", "3.3;", "'3.3' is no number"),
+        ("33;", "33;33;", ":2: other cells than columns"),
+        (";geht", "", ":2: other cells than columns"),
+    ):
+        (tmp_path / "wrong.csv").write_text(OFFICE.replace(old, new, 1), encoding="cp1252")
+        done = answered("wrong.csv")
+        assert done.returncode == 1
+        assert said in done.stderr
+        with pytest.raises(DataError):
+            opened.predict(tmp_path / "wrong.csv")
 
 
 @pytest.mark.parametrize("spec", ["energy", "gestures"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
+from nnctl.figures.drawing import extent
 from nnctl.figures.figure import (
     Axis,
     BarList,
@@ -85,6 +88,22 @@ def test_every_figure_is_whole_xml_of_bounded_length(name: str, alone: bool) -> 
     assert "script" not in {element.tag.rpartition("}")[2] for element in root.iter()}
     assert not {"\x1b", "\u202e"} & set(text)
     assert "nan" not in text.replace("data:image", "")
+
+
+def test_names_of_bars_and_rows_have_the_room_that_there_is() -> None:
+    names = ("age", "Stadt/Größe=Bad Homburg v. d. Höhe", "W" * 90)
+    texts = re.findall(
+        r'<text x="([0-9.]+)"[^>]*text-anchor="end">([^<]*)<', svg_of(BarList("t", "v", names, np.ones(3)))
+    )
+    assert [text for _, text in texts[:2]] == ["age", "Stadt/Größe=Bad Homb…. d. Höhe"]
+    assert all(extent(text) <= float(end) for end, text in texts)
+    short = re.search(r'<text x="([0-9.]+)"[^>]*>age<', svg_of(BarList("t", "v", ("age",), np.ones(1))))
+    assert short
+    assert float(short[1]) < 60
+    assert len(texts[1][1]) > 25
+    rows = HeatMap("t", Axis("unit"), Axis("from unit", categories=("0", "32")), np.ones((2, 32)))
+    assert "rotate(-90)" not in svg_of(rows)
+    assert "from unit</text>" in svg_of(dataclasses.replace(rows, values=np.ones((12, 32)), y=Axis("from unit")))
 
 
 def test_a_curve_passes_through_its_points_and_breaks_where_one_is_missing() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nnctl.figures.figure import Axis, Bars, Chart, Curve, HeatMap, Plane, Points
+from nnctl.figures.figure import Axis, BarList, Bars, Chart, Curve, HeatMap, Plane, Points
 from nnctl.figures.parallel import Parallel
 from nnctl.inference.tracing import traced
 from nnctl.report.page import page
@@ -194,6 +194,8 @@ def test_no_text_of_a_figure_is_clipped_or_lies_on_another(width: int, tmp_path:
         HeatMap("shares", many, many, np.eye(99)),
         Chart("curves", Axis("x"), Axis("y"), tuple(Curve(name, x, x * n) for n, name in enumerate(names))),
         Chart("bars", few, Axis("score"), (Bars("score", np.array([0.1, 0.2, 0.3, 0.4])),)),
+        BarList("how much", "score", (*names, "angemeldet am weekday cosine", "GEBÜHREN IN EURO BRUTTO"), np.ones(6)),
+        HeatMap("two rows", Axis("unit"), Axis("from unit", categories=("0", "32")), np.ones((2, 32))),
         plane,
         Parallel(
             "lines", (Axis("optimizer.learning_rate"), Axis("layers[name=hidden].units"), few), np.tile(x, (3, 1)).T,

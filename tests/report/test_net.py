@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nnctl
 from nnctl.figures.figure import Chart, Gallery, HeatMap, Plane
 from nnctl.inference.opened import open_run
 from nnctl.report import page
 from nnctl.report.layers import layers_over_time
 from nnctl.report.net import trained_net
-from nnctl.report.section import Chapter, Drawn, Link, Listed, Part, Place, Prose, Section
+from nnctl.report.section import Chapter, Drawn, Link, Listed, Part, Place, Prose, Section, Written
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import History, read_history
@@ -105,7 +106,56 @@ backend: numpy
     chart = figures(found["Predicted and true"])["Predicted against true"]
     assert isinstance(chart, Chart)
     assert len(chart.layers[0].y) == 40
-    assert len(table(found["Worst examples"], "The largest errors")) == 24
+    worst = table(found["Worst examples"], "The largest errors")
+    assert len(worst) == 24
+    for row in worst:
+        _, error, predicted, true, _ = row
+        assert abs(predicted - true) == pytest.approx(error, rel=1e-6)
+    assert [row[1] for row in worst] == sorted((row[1] for row in worst), reverse=True)
+
+
+@pytest.mark.parametrize("in_memory", ["true", "false"])
+def test_worst_examples_of_a_table_are_its_own_rows(tmp_path: Path, in_memory: str) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        f"K-{row:03};{row % 50 if row % 7 else ''};{1000 + row},50 €;{('Köln', '<b>Ulm</b>')[row % 2]};"
+        f"{1 + row % 28:02}.03.2021;{('bleibt', 'geht')[value]}"
+        for row, value in enumerate(rng.integers(0, 2, 90))
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("Nr.;Alter;Lohn;Ort;seit;was\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    found = sections(
+        HEAD + f"""
+data:
+  type: table
+  path: t.csv
+  delimiter: ";"
+  target: was
+  in_memory: {in_memory}
+  columns:
+    Nr.: ignore
+    Alter: {{type: number, missing: median, flag: true}}
+    Lohn: {{type: number, decimal: ",", unit: €}}
+    seit: {{type: date, format: "%d.%m.%Y"}}
+  validation: 30
+layers: [{{type: dense, units: 2, activation: softmax}}]
+""",
+        tmp_path,
+    )  # fmt: skip
+    run = open_run(tmp_path / "run")
+    shown = [part.parts[0] for part in found["Confusions"].parts if isinstance(part, Place)]
+    assert shown
+    for part in shown:
+        assert isinstance(part, Listed)
+        assert part.table.columns[3:] == ("Nr.", "Alter", "Lohn", "Ort", "seit")
+        for _, score, _, *cells in part.table.rows:
+            written = [cell.text if isinstance(cell, Written) else cell or "" for cell in cells]
+            line = next(line for line in lines if line.startswith(";".join(written) + ";"))
+            (tmp_path / "one.csv").write_text(f"Nr.;Alter;Lohn;Ort;seit;was\n{line}\n", encoding="utf-8")
+            (answered,) = nnctl.load_run(tmp_path / "run").predict(tmp_path / "one.csv")
+            right = line.rpartition(";")[2]
+            assert run.classes[int(answered.argmax())] != right
+            assert answered.max() == pytest.approx(score, abs=1e-6)
 
 
 def test_data_that_is_gone_or_changed_is_told_and_the_rest_stays(tmp_path: Path) -> None:
@@ -179,25 +229,3 @@ def test_two_hundred_layers_over_a_thousand_epochs_are_rows_of_heat_maps() -> No
     assert (norms.x.categories[0], norms.x.categories[-1]) == ("0", "999")
     assert norms.values[:, -1] == pytest.approx(0.0)
     assert len(page.page("t", "l", [Chapter("c", (section,))])) < 200_000
-
-
-def test_worst_rows_of_a_table_have_the_numbers_of_the_table(tmp_path: Path) -> None:
-    rows = [(age, "ab"[age % 2], "yes" if age % 3 else "no") for age in range(20, 80)]
-    (tmp_path / "t.csv").write_text("age,kind,left\n" + "".join(f"{age},{kind},{left}\n" for age, kind, left in rows))
-    text = (
-        HEAD
-        + """
-data: {type: table, path: t.csv, target: left, columns: {age: number, kind: category}, validation: 30}
-layers: [{type: dense, units: 2, activation: softmax}]
-"""
-    )
-    found = sections(text, tmp_path)
-    worst = [part.parts[0] for part in found["Confusions"].parts if isinstance(part, Place)]
-    assert worst
-    for part in worst:
-        assert isinstance(part, Listed)
-        assert part.table.columns[3:] == ("age", "kind=a", "kind=b")
-        for row in part.table.rows:
-            assert row[3] == pytest.approx(round(row[3]), abs=1e-3)
-            assert 20 <= row[3] < 80
-            assert row[4 + round(row[3]) % 2] == 1

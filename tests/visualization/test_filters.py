@@ -13,7 +13,7 @@ from nnctl.figures.figure import Chart, Gallery, HeatMap
 from nnctl.figures.palette import shades
 from nnctl.figures.svg import sheet_of
 from nnctl.inference.opened import TrainedRun
-from nnctl.visualization.boundary import boundary
+from nnctl.visualization.boundary import boundary, two_inputs
 from nnctl.visualization.filters import filters, read_shape
 from nnctl.visualization.layers import answers
 from nnctl.visualization.maps import maps
@@ -145,6 +145,28 @@ def test_a_boundary_is_of_two_numbers(tmp_path: Path) -> None:
         boundary(run, data, ("x0", "x2"))
     with pytest.raises(UsageError, match="this is one input"):
         boundary(run, data, ("x0", "x0"))
+
+
+def test_the_two_inputs_of_a_boundary_may_have_commas_in_their_names(tmp_path: Path) -> None:
+    rows = "".join(f"{age};{age * 90};{'ab'[age % 2]}\n" for age in range(30))
+    (tmp_path / "t.csv").write_text("age;income, net;y\n" + rows, encoding="utf-8")
+    run, _ = trained(
+        """
+data: {type: table, path: FILE, delimiter: ";", target: y}
+layers: [{type: dense, units: 2, activation: softmax}]
+cost: log_likelihood
+schedule: {epochs: 1}
+backend: numpy
+""".replace("FILE", str(tmp_path / "t.csv")),
+        tmp_path / "run",
+    )
+    for text in ("age,income, net", " age , income, net "):
+        assert two_inputs(run, text) == ("age", "income, net")
+    assert two_inputs(run, "income, net,age") == ("income, net", "age")
+    assert two_inputs(run, None) is None
+    for text in ("age", "age,income,net"):
+        with pytest.raises(UsageError, match="expected the names of two inputs"):
+            two_inputs(run, text)
 
 
 def test_photographs_of_any_range_come_between_0_and_1() -> None:

@@ -23,7 +23,7 @@ from nnctl.backends.cpu.ways import Choice, Trial, Way
 from nnctl.backends.limits import product_limit
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
-from nnctl.process.cores import spread
+from nnctl.process.cores import short_turns, spread
 
 Array = NDArray[Any]
 
@@ -48,7 +48,7 @@ class CompiledStep:
         """Of all chunks that have ended."""
         self._steps = 0
         self._choice = choice
-        self._pace = Pace(self.threads, choice.alone)
+        self._pace = Pace(self.threads, choice.fastest)
         self._code = plan.code
         self._walk = self._code.walk
         self._code.require_types(storage)
@@ -161,9 +161,10 @@ class ChunkInFlight:
             executable.land(1, self._seconds, self._completed)
             return
         try:
-            for number, table in enumerate(tables):
-                self._threads.append(threading.Thread(target=self._work, args=(number, table)))
-                self._threads[-1].start()
+            with short_turns():
+                for number, table in enumerate(tables):
+                    self._threads.append(threading.Thread(target=self._work, args=(number, table)))
+                    self._threads[-1].start()
         except BaseException:
             # At a barrier those that are here would wait for the others for ever.
             self._abandoned = True

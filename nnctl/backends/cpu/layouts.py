@@ -30,7 +30,9 @@ from nnctl.backends.cpu.codegen.runs import Run
 from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.compilation import Functions
 from nnctl.backends.cpu.compiler.types import Number
+from nnctl.backends.cpu.walk_ir import CROWDED_SPINS, SPINS
 from nnctl.plan.arena import assign_offsets
+from nnctl.process.cores import cores
 
 Array = NDArray[Any]
 LINE = 64
@@ -105,10 +107,11 @@ class TableLayout:
         self.outputs: list[Moving] = []
         self.lengths: list[Length] = []
         self.local: list[int] = []
+        spins = SPINS if threads <= cores() else CROWDED_SPINS
         for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
                 if self._threads > 1:
-                    self._add(functions.meet, [self._at(("counters", "")), self._threads])
+                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins])
                 continue
             if entry.alone and self._thread > 0:
                 continue

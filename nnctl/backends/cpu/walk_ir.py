@@ -7,10 +7,11 @@ barrier and the clock are all called alike, i64 f(ptr arguments), and any but 0 
 from __future__ import annotations
 
 SYMBOLS = ("nnctl_walk", "nnctl_meet", "nnctl_clock")
-SPINS = 8000
-"""Turns of a waiting thread before it sleeps: 0.1 to 0.4 ms. That is several times what it takes to wake a thread, or
-two that sleep in turn would never catch up with one another; and a small part of the milliseconds for which a neighbour
-is given a core."""
+SPINS, CROWDED_SPINS = 8000, 100
+"""Turns of a waiting thread before it sleeps, where each thread of the step has a core: 0.1 to 0.4 ms. That is several
+times what it takes to wake a thread, or two that sleep in turn would never catch up with one another; and a small part
+of the milliseconds for which a neighbour is given a core. And where there are more threads than cores: whoever waits
+keeps another thread of the step from going on."""
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 """The system call's number on Linux."""
 _WAIT, _WAKE = 128, 129
@@ -121,14 +122,18 @@ def _barrier(architecture: str, *, linux: bool) -> str:
     else:
         wait, wake = "%slept = call i32 @sched_yield()", ""
     return f"""
-; The barrier. arguments: the address of two counters, a cache line apart, and the number of threads. The first
-; counts arrivals; the last thread to arrive sets it back and raises the second, for which the others wait.
+; The barrier. arguments: the address of counters, lines apart; the number of threads; the turns before one sleeps.
+; The first counts arrivals; the last thread to arrive sets it back and raises the second, for which the others wait.
+; The third counts those asleep.
 define i64 @nnctl_meet(ptr %arguments) nounwind {{
 entry:
   %arrivals = load ptr, ptr %arguments, align 8
   %threads.address = getelementptr i64, ptr %arguments, i64 1
   %threads.wide = load i64, ptr %threads.address, align 8
   %threads = trunc i64 %threads.wide to i32
+  %spins.address = getelementptr i64, ptr %arguments, i64 2
+  %spins.wide = load i64, ptr %spins.address, align 8
+  %spins = trunc i64 %spins.wide to i32
   %generation = getelementptr i8, ptr %arrivals, i64 128
   %sleepers = getelementptr i8, ptr %arrivals, i64 256
   %mine = load atomic i32, ptr %generation acquire, align 4
@@ -157,7 +162,7 @@ spin:
 again:
   {pause}
   %turn.next = add i32 %turn, 1
-  %enough = icmp ugt i32 %turn.next, {SPINS}
+  %enough = icmp ugt i32 %turn.next, %spins
   br i1 %enough, label %sleep, label %spin
 
 sleep:

@@ -18,11 +18,17 @@ def cells(table, name):
     return [None if cell is None or cell != cell else cell for cell in column]
 
 
-def read_table(path, missing, names=None):
+def read_table(path, missing, names=None, delimiter=",", encoding="utf-8-sig"):
     """The rows of a CSV file, None where a cell is a mark of missing ones. names: of columns, where no row has them."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [{name: cell.strip() for name, cell in row.items()} for row in csv.DictReader(file, names)]
-    return [{name: None if cell.lower() in missing else cell for name, cell in row.items()} for row in rows]
+    rows = []
+    with open(path, newline="", encoding=encoding) as file:
+        lines = csv.DictReader(file, names, delimiter=delimiter, skipinitialspace=delimiter == " ")
+        for row in lines:
+            if None in row or None in row.values():
+                raise ValueError(f"{path}:{lines.line_num}: other cells than columns, which {delimiter!r} divides")
+            cells = {name.strip(): cell.strip() for name, cell in row.items()}
+            rows.append({name: None if cell.lower() in missing else cell for name, cell in cells.items()})
+    return rows
 
 
 def refuse(rows, why):
@@ -31,10 +37,28 @@ def refuse(rows, why):
         raise ValueError(f"row {int(np.argmax(rows))} (counted from 0): {why}")
 
 
-def number(table, name, shift, scale, fill=None, flag=False):
-    """(x - shift) * scale of a column of numbers, (n, 1), and behind it 1 where one is missing, if flag says so."""
+def read_number(text, decimal, thousands, unit):
+    """The number of a text as the table writes it: 1234.5 of "1.234,5 €", where these three are , and . and €."""
+    bare = "".join(text.replace(unit or "", "").split()).replace("\u2212", "-")
+    whole, _, behind = bare.partition(decimal)
+    first, *groups = whole.split(thousands) if thousands and thousands.strip() else [whole]
+    whole = "".join([first, *groups])
+    digits = whole.lower().partition("e")[0].lstrip("+-") or "0"
+    in_groups = all(len(group) in (2, 3) for group in groups) and all(len(group) == 3 for group in groups[-1:])
+    divisor = {"%": 100.0, "‰": 1000.0}.get(unit)
+    if not digits.isdigit() or not in_groups or (divisor and unit not in text):
+        raise ValueError(f"{text!r} is no number as the table writes them: 12345{decimal}67{unit or ''}")
+    return float(f"{whole}.{behind}" if behind else whole) / (divisor or 1.0)
+
+
+def number(table, name, shift, scale, fill=None, flag=False, written=None):
+    """(x - shift) * scale of a column of numbers, (n, 1), and behind it 1 where one is missing, if flag says so.
+
+    written: how texts of the table write numbers, where it is not Python's way; see `read_number`.
+    """
     words = {"": np.nan, "true": 1.0, "false": 0.0}
-    x = np.array([np.nan if cell is None else float(words.get(str(cell).lower(), cell)) for cell in cells(table, name)])
+    x = [np.nan if cell is None else words.get(str(cell).lower(), cell) for cell in cells(table, name)]
+    x = np.array([read_number(each, *written) if written and isinstance(each, str) else float(each) for each in x])
     missing = np.isnan(x)
     if fill is not None:
         x = np.where(missing, fill, x)

@@ -16,6 +16,8 @@ from nnctl.data.tables.cells import Cells, Table
 from nnctl.exchange.raw import RawColumn, RawInputs, RawTable
 
 _Say: TypeAlias = Callable[[str, Any], str]
+PLAIN = (".", None, None)
+"""The decimal point, the mark of thousands and the unit of numbers that Python itself reads."""
 
 
 def write_inputs(raw: RawInputs, shape: Sequence[int]) -> list[str]:
@@ -25,7 +27,7 @@ def write_inputs(raw: RawInputs, shape: Sequence[int]) -> list[str]:
             "def inputs(table):",
             f'    """Inputs, (n, {shape[0]}), of a list of rows, each a dict by column, or of a dict of columns."""',
             "    made = [",
-            *(f"        {_call(column)}," for column in raw.columns),
+            *(f"        {_call(column, raw.decimal)}," for column in raw.columns),
             "    ]",
             "    return np.concatenate(made, axis=1).astype(np.float32)",
             "",
@@ -50,8 +52,10 @@ def read_call(raw: RawInputs | None, path: str) -> str:
     """The call that reads what is at a path as `inputs` takes it, or the net where nothing is made. path: as Python."""
     if not isinstance(raw, RawTable):
         return f"np.load({path})"
-    names = "" if raw.names is None else f", {list(raw.names)!r}"
-    return f"read_table({path}, {list(raw.missing)!r}{names})"
+    more = "" if raw.names is None else f", names={list(raw.names)!r}"
+    more += "" if raw.delimiter == "," else f", delimiter={raw.delimiter!r}"
+    more += "" if raw.encoding.lower() in ("utf-8", "utf8") else f", encoding={raw.encoding!r}"
+    return f"read_table({path}, {list(raw.missing)!r}{more})"
 
 
 def given_rows(raw: RawInputs, rows: Table | NDArray[np.float64] | None) -> dict[str, Any] | NDArray[np.float64]:
@@ -73,18 +77,25 @@ def _given(column: RawColumn, cells: Cells) -> list[Any]:
     if isinstance(column.encoding, Dated):
         found = cells.values.to_pylist()
         return [date if date is None or isinstance(date, str) else date.isoformat() for date in found]
+    if cells.is_text:
+        return list(cells.values.to_pylist())
     numbers: list[Any] = column.kind.amounts(cells).tolist()
     return numbers
 
 
-def _call(column: RawColumn) -> str:
+def _call(column: RawColumn, decimal: str) -> str:
     if column.encoding is None:
         return f"given(table, {column.name!r}, {len(column.features)})"
+    if isinstance(column.encoding, Scaled):
+        said = [getattr(column.kind, field, None) for field in ("decimal", "thousands", "unit")]
+        return _number(repr(column.name), column.encoding, (said[0] or decimal, *said[1:]))
     return CALLS[type(column.encoding)](repr(column.name), column.encoding)
 
 
-def _number(name: str, encoding: Scaled) -> str:
-    return f"number(table, {name}, {encoding.shift!r}, {encoding.scale!r}{_more(encoding)})"
+def _number(name: str, encoding: Scaled, written: Sequence[str | None]) -> str:
+    """The call for numbers. written: their decimal point, mark of thousands and unit in texts."""
+    as_written = "" if tuple(written) == PLAIN else f", written={tuple(written)!r}"
+    return f"number(table, {name}, {encoding.shift!r}, {encoding.scale!r}{_more(encoding)}{as_written})"
 
 
 def _category(name: str, encoding: Named) -> str:
@@ -110,5 +121,5 @@ def _plain(value: float | None) -> float | None:
     return int(value) if value is not None and float(value).is_integer() else value
 
 
-CALLS: Mapping[type, _Say] = {Scaled: _number, Named: _category, Dated: _date}
-"""The call that makes inputs of a column, from its name and its encoding."""
+CALLS: Mapping[type, _Say] = {Named: _category, Dated: _date}
+"""The call that makes inputs of a column, from its name and its encoding; of numbers see `_number`."""
