@@ -15,8 +15,9 @@ from nnctl.components.encodings import Dated, Named, Scaled
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.exchange.raw import RawColumn, RawInputs, RawTable
 
-_Say: TypeAlias = Callable[[str, Any], str]
-PLAIN = (".", None, None)
+_Written: TypeAlias = tuple[str, str | None, str | None]
+_Say: TypeAlias = Callable[[str, Any, _Written], str]
+PLAIN: _Written = (".", None, None)
 """The decimal point, the mark of thousands and the unit of numbers that Python itself reads."""
 
 
@@ -86,26 +87,23 @@ def _given(column: RawColumn, cells: Cells) -> list[Any]:
 def _call(column: RawColumn, decimal: str) -> str:
     if column.encoding is None:
         return f"given(table, {column.name!r}, {len(column.features)})"
-    if isinstance(column.encoding, Scaled):
-        said = [getattr(column.kind, field, None) for field in ("decimal", "thousands", "unit")]
-        return _number(repr(column.name), column.encoding, (said[0] or decimal, *said[1:]))
-    return CALLS[type(column.encoding)](repr(column.name), column.encoding)
+    own, thousands, unit = (getattr(column.kind, field, None) for field in ("decimal", "thousands", "unit"))
+    return CALLS[type(column.encoding)](repr(column.name), column.encoding, (own or decimal, thousands, unit))
 
 
-def _number(name: str, encoding: Scaled, written: Sequence[str | None]) -> str:
-    """The call for numbers. written: their decimal point, mark of thousands and unit in texts."""
-    as_written = "" if tuple(written) == PLAIN else f", written={tuple(written)!r}"
+def _number(name: str, encoding: Scaled, written: _Written) -> str:
+    as_written = "" if written == PLAIN else f", written={written!r}"
     return f"number(table, {name}, {encoding.shift!r}, {encoding.scale!r}{_more(encoding)}{as_written})"
 
 
-def _category(name: str, encoding: Named) -> str:
+def _category(name: str, encoding: Named, _: _Written) -> str:
     numbers = {each: _plain(value) for each, value in encoding.numbers.items()}
     named = {"unseen": _plain(encoding.unseen), "missing": _plain(encoding.missing), "width": encoding.width}
     more = "".join(f", {key}={value!r}" for key, value in named.items() if value is not None)
     return f"category(table, {name}, {numbers!r}{more})"
 
 
-def _date(name: str, encoding: Dated) -> str:
+def _date(name: str, encoding: Dated, _: _Written) -> str:
     parts = [(part.part, part.how, tuple(map(_plain, part.numbers))) for part in encoding.parts]
     written = "" if encoding.format is None else f", format={encoding.format!r}"
     return f"date(table, {name}, {parts!r}{written}{_more(encoding)})"
@@ -121,5 +119,5 @@ def _plain(value: float | None) -> float | None:
     return int(value) if value is not None and float(value).is_integer() else value
 
 
-CALLS: Mapping[type, _Say] = {Named: _category, Dated: _date}
-"""The call that makes inputs of a column, from its name and its encoding; of numbers see `_number`."""
+CALLS: Mapping[type, _Say] = {Scaled: _number, Named: _category, Dated: _date}
+"""The call that makes inputs of a column, from its name, its encoding and how its texts write numbers."""
