@@ -95,6 +95,11 @@ class Address:
         if "::" in self.url:
             raise UsageError(f"{self.name}: addresses are not chained here\n  give the last of them alone")
         scheme = self.url.partition("://")[0]
+        if scheme == "memory":
+            raise UsageError(
+                f"{self.name}: is another place in every process, and gone with it\n"
+                "  name one that all of them reach, as file:///shared/name"
+            )
         try:
             system, root = url_to_fs(self.url)
         except ImportError as error:

@@ -123,6 +123,7 @@ def test_a_trial_that_diverges_is_told_by_its_address(url: str, capfd: pytest.Ca
     ("out", "words"),
     [
         ("nosuch://user:pa55@host/x", "nosuch://user@host/x: fsspec knows no addresses of nosuch://"),
+        ("memory://here/x", "memory://here/x: is another place in every process, and gone with it\n"),
         ("file:///nowhere/at/all", "file:///nowhere/at/all: cannot be written: there is no such place"),
         ("file://{here}", "is in the way: it is not empty and not a sweep"),
     ],
