@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_NO_WORKERS = ("show", "-h", "--help")
+_NO_WORKERS = ("show", "fetch", "-h", "--help")
 
 
 def begin(arguments: Sequence[str]) -> None:

@@ -20,9 +20,10 @@ def fetch(
     where URL holds no sweep, or DIR is there already.
     """
     from nnctl.errors import UsageError
-    from nnctl.runs.addresses import Address, is_address
+    from nnctl.runs.addresses import Address, is_address, require_slashes
     from nnctl.sweep.away import fetch as copy
 
+    require_slashes(url)
     if not is_address(url):
         raise UsageError(f"{url}: is no address\n  for example s3://bucket/name")
     count = copy(Address(url), folder)

@@ -56,6 +56,15 @@ def refuse_address(path: Path) -> None:
         )
 
 
+def require_slashes(text: str) -> None:
+    """Raise UsageError where an address lacks slashes, as `file:/shared/rates` does: it would be taken for a path."""
+    found = _COLLAPSED.fullmatch(text)
+    if found is not None and not is_address(text) and not Path(text).exists():
+        scheme = found[1]
+        slashes = "///" if scheme in ("file", "local") else "//"
+        raise UsageError(f"{text}: looks like an address, and lacks slashes\n  {scheme}:{slashes}{found[2]}")
+
+
 @dataclass(frozen=True)
 class Address:
     """An address as fsspec takes it; `str` and `repr` are without secrets, a pickle has them."""
@@ -86,6 +95,11 @@ class Address:
         if "::" in self.url:
             raise UsageError(f"{self.name}: addresses are not chained here\n  give the last of them alone")
         scheme = self.url.partition("://")[0]
+        if scheme == "memory":
+            raise UsageError(
+                f"{self.name}: is another place in every process, and gone with it\n"
+                "  name one that all of them reach, as file:///shared/name"
+            )
         try:
             system, root = url_to_fs(self.url)
         except ImportError as error:

@@ -26,6 +26,7 @@ from nnctl.runs.durable import make_folder, read_file, write_durably
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import Carried, Clock
 from nnctl.runs.sealed import encoded, opened, read_record, sha256
+from nnctl.runs.sweeps import trial_folder
 
 _NAME = re.compile(r"([01])-\d{12}-\d{8}-[0-9a-f]{8}\.json")
 _LOOKS = 3
@@ -101,6 +102,15 @@ def furthest_names(names: Iterable[str]) -> dict[str, str]:
         if _NAME.fullmatch(name):
             found[trial] = name
     return found
+
+
+def refuse_carried(folder: Path) -> None:
+    """Raise RunError where a sweep's folder is what lies behind an address: its first trial was carried there."""
+    first = trial_folder(folder, 0)
+    if first.is_dir() and any(_NAME.fullmatch(name) for name in os.listdir(first)):
+        raise RunError(
+            f"{folder}: holds a sweep as it lies at an address\n  name it by the address: file://{folder.absolute()}"
+        )
 
 
 def tidy(place: Place, trial: str, kept: Carrying) -> None:

@@ -37,6 +37,10 @@ class Console(rich.console.Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(harmless(segment.text), segment.style)
 
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError, as whatever else prints does where the reader has gone; rich would exit with 1."""
+        raise BrokenPipeError("nobody reads")
+
     def say(self, text: str, style: str | None = None) -> None:
         """Print a line that the terminal wraps, not we: a path is copied in one piece."""
         self.print(text, style=style, soft_wrap=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nnctl.errors import NnctlError, RunError
 from nnctl.runs import carried, durable
-from nnctl.runs.addresses import Address, Place, is_address
+from nnctl.runs.addresses import Address, Place, is_address, require_slashes
 from nnctl.runs.disk import Disk
 from nnctl.runs.durable import make_folder, read_file, write_durably
 from nnctl.runs.endings import ENDED
@@ -26,6 +26,9 @@ from nnctl.sweep.search import PROPOSALS
 _RECORD = re.compile(
     rf"(?:{'|'.join(map(re.escape, (STUDY, ASKED, KNOWN, RESULTS)))}|(?:{ENDED}|{PROPOSALS})/\d+\.json)"
 )
+
+_TRIAL_HERE = re.compile(r"\d+/(?:spec\.yaml|summary\.json)")
+"""Files of a trial's run folder, which are never carried under these names."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,14 @@ class Away:
 
 @contextmanager
 def opened(out: str | None, *, new: bool) -> Iterator[tuple[Path | None, Away | None]]:
-    """The folder of a sweep that is named by its path or its address, or that stands for it. Raises as `away`."""
+    """The folder of a sweep that is named by its path or its address, or that stands for it. Raises as `away`.
+
+    Raises UsageError and RunError, too, where a path is an address in truth, or lies behind one.
+    """
     if out is None or not is_address(out):
+        if out is not None:
+            require_slashes(out)
+            carried.refuse_carried(Path(out))
         yield None if out is None else Path(out), None
         return
     with away(Address(out), new=new) as found:
@@ -133,6 +142,11 @@ def _bring_all(found: Away, *, new: bool) -> None:
         raise RunError(f"{place.address}: there is no sweep: it has no {STUDY}\n  nnctl sweep says where it writes")
     if STUDY not in names:
         return
+    if any(_TRIAL_HERE.fullmatch(name) for name in names):
+        raise RunError(
+            f"{place.address}: holds a sweep as a folder has it, and not as it lies at an address\n"
+            "  name the folder by its path; where it was copied to there, copy it back"
+        )
     for name, content in place.read_all([name for name in names if _RECORD.fullmatch(name)]):
         make_folder((folder / name).parent)
         write_durably(folder / name, content)

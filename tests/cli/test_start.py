@@ -9,7 +9,9 @@ from functools import cache
 import pytest
 
 import nnctl
+from nnctl.cli import ahead
 from nnctl.cli.app import COMMANDS
+from nnctl.sweep.executors import nursery
 
 HEAVY = ("numpy", "scipy", "pydantic", "llvmlite", "rich", "yaml", "PIL", "pooch")
 # Typer coerces the values of options with pydantic, so a command that runs has imported it.
@@ -98,3 +100,21 @@ def test_unknown_option_is_a_usage_error() -> None:
     done = run("schema", "--pretty")
     assert done.returncode == 2
     assert "--pretty" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        ("sweep net.yaml -j 2", True),
+        ("sweep show runs/a", False),
+        ("sweep fetch s3://b/a here", False),
+        ("train a", False),
+    ],
+)
+def test_worker_processes_begin_ahead_for_what_trains_trials(
+    line: str, begins: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[bool] = []
+    monkeypatch.setattr(nursery, "begin", lambda: begun.append(True))
+    ahead.begin(line.split())
+    assert bool(begun) is begins

@@ -123,6 +123,7 @@ def test_a_trial_that_diverges_is_told_by_its_address(url: str, capfd: pytest.Ca
     ("out", "words"),
     [
         ("nosuch://user:pa55@host/x", "nosuch://user@host/x: fsspec knows no addresses of nosuch://"),
+        ("memory://here/x", "memory://here/x: is another place in every process, and gone with it\n"),
         ("file:///nowhere/at/all", "file:///nowhere/at/all: cannot be written: there is no such place"),
         ("file://{here}", "is in the way: it is not empty and not a sweep"),
     ],
@@ -153,6 +154,32 @@ def test_an_address_of_another_sweep_and_of_none(url: str, capfd: pytest.Capture
         assert main(line) == 2
         assert f"{url}: is an address, and this takes a folder here\n" in capfd.readouterr().err
     assert sorted(path.name for path in Path().iterdir()) == ["away", "net.yaml"]
+
+
+def test_a_folder_s_sweep_and_an_address_s_are_told_apart(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = url.removeprefix("file://")
+    assert main([*LINE, "--out", "here"]) == main([*LINE, "--out", url]) == 0
+    capfd.readouterr()
+    before = {each: each.is_file() and each.read_bytes() for each in Path().rglob("*")}
+    at_address = f"{path}: holds a sweep as it lies at an address\n  name it by the address: {url}\n"
+    in_folder = (
+        f"file://{Path('here').absolute()}: holds a sweep as a folder has it, and not as it lies at an address\n"
+    )
+    lacking = f"file:{path}: looks like an address, and lacks slashes\n  {url}\n"
+    for where, words in (
+        (path, at_address),
+        (f"file://{Path('here').absolute()}", in_folder),
+        (f"file:{path}", lacking),
+    ):
+        for line in ([*LINE, "--out", where], ["sweep", "show", where]):
+            assert main(line) == 2
+            told = capfd.readouterr()
+            assert words in told.err
+            assert told.out == ""
+    assert main(["sweep", "fetch", f"file://{Path('here').absolute()}", "copied"]) == 2
+    assert main(["sweep", "fetch", f"file:{path}", "copied"]) == 2
+    assert lacking in capfd.readouterr().err
+    assert {each: each.is_file() and each.read_bytes() for each in Path().rglob("*")} == before
 
 
 def test_working_folders_of_processes_that_died_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
