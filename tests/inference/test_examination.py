@@ -81,7 +81,11 @@ def test_values_in_pieces(small_pieces: None, tmp_path: Path) -> None:
     assert result.rmse == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-6)
     assert result.r2 == pytest.approx(1 - np.sum(error**2) / np.sum((split.targets - split.targets.mean()) ** 2), 1e-5)
     np.testing.assert_allclose(found.answers.reshape(-1), answers, rtol=1e-5)
-    assert [place for place, _ in found.worst] == np.argsort(-(error**2))[:24].tolist()
+    assert [place for place, *_ in found.worst] == np.argsort(-(error**2))[:24].tolist()
+    for place, squared, answer, target in found.worst:
+        assert squared == pytest.approx(error[place] ** 2, rel=1e-5)
+        np.testing.assert_allclose(answer, answers[place], rtol=1e-5)
+        np.testing.assert_array_equal(target, split.targets[place].reshape(-1))
 
 
 def test_an_example_without_a_finite_answer_is_named(small_pieces: None, tmp_path: Path) -> None:
