@@ -54,7 +54,7 @@ class Run:
         self.functions = compiled_step(source.kinds, "a test")
         memory = Memory(aligned(LINE), self.storage, {}, self.counters)
         layouts = [TableLayout(number, self.threads, source, self.functions) for number in range(self.threads)]
-        self.tables = [ThreadTable(layout, memory, 16, 0) for layout in layouts]
+        self.tables = [ThreadTable(layout, memory) for layout in layouts]
 
     def completed(self, steps: int, feed: np.ndarray | None = None) -> list[int]:
         """Steps that each thread has completed, of a chunk of so many."""

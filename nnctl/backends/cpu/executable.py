@@ -98,8 +98,7 @@ class CompiledStep:
     def _tables_of(self, threads: int) -> list[ThreadTable]:
         if threads not in self._tables:
             layouts = self._code.layouts(threads, timed=self._memory.clock is not None)
-            scratch, private = self._code.scratch, self._code.private
-            self._tables[threads] = [ThreadTable(layout, self._memory, scratch, private) for layout in layouts]
+            self._tables[threads] = [ThreadTable(layout, self._memory) for layout in layouts]
         return self._tables[threads]
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:

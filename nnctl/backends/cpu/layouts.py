@@ -88,7 +88,8 @@ class TableLayout:
     of each, the number of its memory among `memories`. calls: int64 (calls, 2), the address of a function and the
     place of its arguments in bytes. moves: int64 (m, 2), the place of a word that moves and its stride, in bytes;
     `plain` of them, then `ahead`, which see the next step. local: bytes of each memory that a run needs for what
-    nothing else reads.
+    nothing else reads. scratch: floats that nothing else may use meanwhile. private: numbers that the thread has for
+    itself.
     timed: launches of a step that keeps time, None for one that does not.
     """
 
@@ -96,7 +97,8 @@ class TableLayout:
         self, thread: int, threads: int, source: StepSource, functions: Functions, timed: int | None = None
     ) -> None:
         self._thread, self._threads = thread, threads
-        self._scratch, self._private = source.scratch, source.private
+        self.scratch, self._private = source.scratch, source.private
+        self.private = len(source.private)
         self._words: list[int] = []
         self._calls: list[tuple[int, int]] = []
         self._counted: list[tuple[int, Base]] = []
@@ -190,7 +192,7 @@ class TableLayout:
             case BoundParameter():
                 return [parameter.cut.bounds(share.part, share.parts)[int(parameter.last)]]
             case ScratchParameter():
-                return [self._at(("scratch", ""), 0, word), self._scratch]
+                return [self._at(("scratch", ""), 0, word), self.scratch]
             case NumbersParameter():
                 numbers = np.array(parameter.values, np.float32)
                 self.numbers.append(numbers)

@@ -18,8 +18,7 @@ from nnctl.plan.plan import Plan, Slot
 class StepCode:
     """The compiled functions of a plan, and the layouts of the tables that call them.
 
-    fed: the slots of the feeds that they read, by key. walk: runs a table; see `Functions`. scratch: floats for each
-    thread. private: numbers that each thread has for itself.
+    fed: the slots of the feeds that they read, by key. walk: runs a table; see `Functions`.
     Raises ValueError for an op that has no generated code.
     """
 
@@ -34,7 +33,6 @@ class StepCode:
         self.fed: Mapping[str, Slot] = {key: feeds[key] for key in source.keys("feed")}
         self._stored = {slot.key: element(slot.dtype, plan.precision) for slot in slots if slot.place == "storage"}
         self.walk = self._functions.walk
-        self.scratch, self.private = source.scratch, len(source.private)
 
     def layouts(self, threads: int, *, timed: bool = False) -> Sequence[TableLayout]:
         """The layout of each thread's table. timed: whether every launch's time is taken."""

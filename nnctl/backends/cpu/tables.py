@@ -30,15 +30,12 @@ class Memory:
 
 
 class ThreadTable:
-    """The table of one thread over memory: `records`, the words that they point to, and the words that move.
+    """The table of one thread over memory: `records`, the words that they point to, and the words that move."""
 
-    scratch: floats that nothing else may use meanwhile. private: numbers that the thread has for itself.
-    """
-
-    def __init__(self, layout: TableLayout, memory: Memory, scratch: int, private: int) -> None:
+    def __init__(self, layout: TableLayout, memory: Memory) -> None:
         self._layout, self._memory = layout, memory
-        self._scratch = aligned(4 * scratch)
-        self._private = aligned(LINE * max(1, private))
+        self._scratch = aligned(4 * layout.scratch)
+        self._private = aligned(LINE * max(1, layout.private))
         self._local = [aligned(size) for size in layout.local]
         words = layout.words.copy()
         for length in layout.lengths:
