@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Generator
@@ -15,6 +16,9 @@ GUARD = Path(__file__).parent / "compiler_guard"
 
 COMPILING = ("auto", "cpu")
 """Values of the parameter `backend` that name, or begin with the name of, what compiles."""
+
+LOGGER = logging.getLogger("nnctl")
+"""The parent of each module's logger, whose level and handler a command sets."""
 
 compiler_refusal.install()
 
@@ -41,11 +45,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Fixtures are made under their first test's markers."""
+    """Fixtures are made under their first test's markers; what a command does to the log ends with its test."""
     os.environ[compiler_refusal.VARIABLE] = "" if item.get_closest_marker("compile") else item.nodeid
+    level, handlers = LOGGER.level, list(LOGGER.handlers)
     try:
         return (yield)
     finally:
+        LOGGER.setLevel(level)
+        LOGGER.handlers[:] = handlers
         del os.environ[compiler_refusal.VARIABLE]
 
 

@@ -11,15 +11,6 @@ from nnctl.cli import log_handler
 LOG = logging.getLogger("nnctl.compile")
 
 
-@pytest.fixture(autouse=True)
-def _as_before() -> object:
-    logger = logging.getLogger("nnctl")
-    level, handlers = logger.level, list(logger.handlers)
-    yield
-    logger.setLevel(level)
-    logger.handlers[:] = handlers
-
-
 def test_a_line_of_the_log_is_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     log_handler.show()
     log_handler.show()
