@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.base import Augmentation
-from nnctl.data.augmentations.base import AffineAugmentation
-from nnctl.data.resample import affine, images_of_a_block
+from nnctl.data.augmentations.base import AffineAugmentation, DisplacingAugmentation, PlaneAugmentation
+from nnctl.data.resample import affine, displaced, images_of_a_block
 from nnctl.data.streams import Draws, Purpose
 
 
@@ -56,16 +55,11 @@ class Augmenter:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         unit = inputs.astype(np.float32) * np.float32(self.scale)
         for steps in self._merged():
-            draws = [Draws(self.seed, self.purpose, index, place, first, first + len(inputs)) for place, _ in steps]
-            maps = [step.drawn(d, unit.shape[1:]) for d, (_, step) in zip(draws, steps) if _is_affine(step)]
-            if maps:
-                # The last change is the first map that a new pixel goes through.
-                total = maps[0]
-                for following in maps[1:]:
-                    total = total @ following
-                unit = affine(unit, total, steps[0][1].fill)
+            if isinstance(steps[0][1], PlaneAugmentation):
+                self._change_planes(unit, steps, index, first)
             else:
-                unit, targets = steps[0][1].apply(unit, targets, draws[0])
+                ((place, step),) = steps
+                unit, targets = step.apply(unit, targets, self._draws(index, place, first, len(unit)))
         unit /= np.float32(self.scale)
         if inputs.dtype != np.uint8:
             return unit.astype(inputs.dtype, copy=False), targets
@@ -73,15 +67,42 @@ class Augmenter:
         np.clip(unit, 0, min(255, round(1 / self.scale)), out=unit)
         return unit.astype(np.uint8), targets
 
+    def _change_planes(
+        self, unit: NDArray[np.float32], steps: Sequence[tuple[int, Any]], index: int, first: int
+    ) -> None:
+        """Change images in place as maps in a row do, and what displaces behind them; a block of images at a time."""
+        shape, fill = unit.shape[1:], steps[0][1].fill
+        count = images_of_a_block(math.prod(shape[:2]))
+        for start in range(0, len(unit), count):
+            images = unit[start : start + count]
+            total: Any = None
+            places: Any = None
+            for place, step in steps:
+                drawn = step.drawn(self._draws(index, place, first + start, len(images)), shape)
+                if isinstance(step, DisplacingAugmentation):
+                    places = drawn
+                else:
+                    # The last change is the first map that a new pixel goes through.
+                    total = drawn if total is None else total @ drawn
+            images[...] = affine(images, total, fill) if places is None else displaced(images, places, total, fill)
+
+    def _draws(self, index: int, place: int, first: int, count: int) -> Draws:
+        return Draws(self.seed, self.purpose, index, place, first, first + count)
+
     def _merged(self) -> list[list[tuple[int, Any]]]:
-        """Pairs (place, augmentation) in order; maps of the plane with one fill in a row come together."""
+        """Pairs (place, augmentation) in order, in groups that are one change.
 
-        def key(numbered: tuple[int, Any]) -> Any:
-            place, step = numbered
-            return ("affine", step.fill) if _is_affine(step) else place
+        Maps of the plane with one fill come together, and with them a displacement behind the last.
+        """
+        groups: list[list[tuple[int, Any]]] = []
+        for numbered in enumerate(self.augmentations):
+            if groups and _goes_on(groups[-1][-1][1], numbered[1]):
+                groups[-1].append(numbered)
+            else:
+                groups.append([numbered])
+        return groups
 
-        return [list(group) for _, group in groupby(enumerate(self.augmentations), key)]
 
-
-def _is_affine(step: Any) -> bool:
-    return isinstance(step, AffineAugmentation)
+def _goes_on(before: Augmentation, step: Augmentation) -> bool:
+    """True where a change and the one before it are a single change of the plane."""
+    return isinstance(before, AffineAugmentation) and isinstance(step, PlaneAugmentation) and before.fill == step.fill

@@ -37,20 +37,40 @@ def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
     return result
 
 
-def displaced(images: Images, numbers: NDArray[np.floating], alpha: float, sigma: float, fill: float) -> Images:
-    """Images displaced by smooth fields: pixel p is the old one's at p + alpha·(G * (2·numbers − 1))(p).
+def displaced(images: Images, places: NDArray[np.float64], maps: NDArray[np.float64] | None, fill: float) -> Images:
+    """Images whose pixels are taken from other places: pixel p of the new one is the old one's at maps·places(p).
 
-    numbers: on (0, 1), (n, 2, height, width); the first moves down, the second to the right. G: a Gaussian of
-    deviation `sigma` pixels, cut off at four of them, with zeros around the field.
+    places: (2, n, height, width), rows and columns from 0; what is in them is lost. maps, fill: as of `affine`; None
+    for maps that change nothing.
     """
-    down, along, start = _smoothing(*images.shape[1:3], alpha, sigma)
     result = np.empty_like(images)
     sampler = _sampler_of(images, fill)
-    for part, places in sampler.blocks(len(images)):
-        np.matmul(down, (numbers[part].astype(np.float64) @ along).swapaxes(0, 1), out=places)
-        np.add(places, start[:, None], out=places)
-        sampler.sample(images[part], places, result[part])
+    middle = (np.array(images.shape[1:3]) - 1) / 2
+    for part, room in sampler.blocks(len(images)):
+        of_part = places[:, part]
+        if maps is not None:
+            linear = maps[part, :2, :2].transpose(1, 2, 0)[..., None, None]
+            # What the maps add where places are counted from the first pixel, not from the middle.
+            start = maps[part, :2, 2] + middle - (maps[part, :2, :2] * middle).sum(axis=2)
+            np.multiply(linear[:, 0], of_part[0], out=room)
+            np.add(room, linear[:, 1] * of_part[1], out=room)
+            of_part = np.add(room, start.T[..., None, None], out=room)
+        sampler.sample(images[part], of_part, result[part])
     return result
+
+
+def smoothly_displaced(numbers: NDArray[np.uint16], alpha: float, sigma: float) -> NDArray[np.float64]:
+    """Places (2, n, height, width) of pixels displaced by smooth fields: p + alpha·(G * u)(p), for `displaced`.
+
+    numbers: (n, 2, height, width), of which k stands for u = (2k + 1)/2¹⁶ − 1, on (−1, 1); the first moves down, the
+    second to the right. G: a Gaussian of deviation `sigma` pixels, cut off at four of them, with zeros around the field.
+    """
+    n, _, height, width = numbers.shape
+    down, along, start = _smoothing(height, width, alpha, sigma)
+    smooth = numbers.reshape(n, 2 * height, width).astype(np.float64) @ along
+    places: NDArray[np.float64] = np.matmul(down, smooth.reshape(numbers.shape).swapaxes(0, 1))
+    places += start[:, None]
+    return places
 
 
 @lru_cache(8)
@@ -58,12 +78,13 @@ def _smoothing(height: int, width: int, alpha: float, sigma: float) -> tuple[NDA
     """(down, along, start): places (2, height, width) are down · numbers · along + start.
 
     Smoothing along an axis is a product with a banded matrix, which BLAS makes faster than so many shifted sums. It is
-    linear: doubling and shifting the numbers are left to the matrices. All in float64, of which an image keeps
+    linear: scaling and shifting the numbers are left to the matrices. All in float64, of which an image keeps
     float32, so that a BLAS that adds in another order gives the same images.
     """
     down, along = alpha * _gaussian(height, sigma), _gaussian(width, sigma)
-    start = np.indices((height, width), np.float64) - np.outer(down.sum(axis=1), along.sum(axis=1))
-    return 2.0 * down, along, start
+    middle = 1.0 - 2.0**-16
+    start = np.indices((height, width), np.float64) - middle * np.outer(down.sum(axis=1), along.sum(axis=1))
+    return 2.0**-15 * down, along, start
 
 
 class _Sampler:

@@ -79,15 +79,11 @@ class Draws:
         numbers -= 1.0 - 2.0**-53
         return numbers
 
-    def coarse(self, *shape: int) -> NDArray[np.float32]:
-        """Uniform numbers on (0, 1), of 16 bits, four from a word; (n, *shape)."""
+    def quarters(self, *shape: int) -> NDArray[np.uint16]:
+        """Whole numbers of 16 bits, all alike, four from a word; (n, *shape)."""
         size = math.prod(shape)
         words = self._words(-(-size // 4)).astype("<u8", copy=False)
-        # (k + 1/2)·2⁻¹⁶ is exact.
-        numbers = words.view("<u2")[:, :size].astype(np.float32)
-        numbers += np.float32(0.5)
-        numbers *= np.float32(2.0**-16)
-        return numbers.reshape(self.count, *shape)
+        return words.view("<u2")[:, :size].reshape(self.count, *shape)
 
     def normal(self, *shape: int) -> NDArray[np.float32]:
         """Standard normals (n, *shape), by Box and Muller's transform: two from the halves of a word."""

@@ -16,7 +16,7 @@ from nnctl.data import resample
 from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import load_dataset
 from nnctl.data.examples import Description
-from nnctl.data.resample import affine, displaced
+from nnctl.data.resample import affine, displaced, smoothly_displaced
 from nnctl.data.streams import Draws, Purpose, bit_generator
 from nnctl.data.summary import required_fields
 from nnctl.errors import DataError
@@ -143,11 +143,13 @@ def test_displacements_are_those_of_an_independent_interpolation(
 ) -> None:
     """Of fields that are as they were drawn, smoothed, and smoothed by a Gaussian wider than they are; in blocks."""
     monkeypatch.setattr(resample, "_BLOCK_PIXELS", block)
-    numbers = np.random.default_rng(3).uniform(size=(40, 2, 5, 7))
+    numbers = np.random.default_rng(3).integers(0, 1 << 16, (40, 2, 5, 7), np.uint16)
     rows, columns = np.mgrid[:5, :7]
     farthest = 0.0
-    for i, new in enumerate(displaced(COLOURS, numbers, 6.0 * sigma, sigma, 0.5)):
-        down, right = (6.0 * sigma * ndimage.gaussian_filter(2 * u - 1, sigma, mode="constant") for u in numbers[i])
+    places = smoothly_displaced(numbers, 6.0 * sigma, sigma)
+    for i, new in enumerate(displaced(COLOURS, places, None, 0.5)):
+        units = (2.0 * numbers[i] + 1) * 2.0**-16 - 1
+        down, right = (6.0 * sigma * ndimage.gaussian_filter(u, sigma, mode="constant") for u in units)
         wide = np.pad(COLOURS[i, ..., 1].astype(np.float64), 9, constant_values=0.5)
         expected = ndimage.map_coordinates(wide, [rows + down + 9, columns + right + 9], order=1, cval=0.5)
         np.testing.assert_allclose(new[..., 1], expected, atol=5e-7)
@@ -185,6 +187,33 @@ def test_maps_in_a_row_are_one() -> None:
     there = make("rotate", degrees=40.0)
     changed, _ = augment([there, Back(degrees=40.0)], COLOURS)
     np.testing.assert_allclose(changed, COLOURS, atol=1e-5)
+
+
+def test_a_displacement_behind_maps_is_one_change_with_them() -> None:
+    """By an independent interpolation at the displaced pixels' places under the maps, spared images among them."""
+    parts = [make("rotate", degrees=40.0, probability=0.7), make("shear"), make("elastic", alpha=9.0, probability=0.7)]
+    changed, _ = augment(parts, COLOURS)
+    draws = [Draws(7, Purpose.AUGMENT, 0, place, 0, 40) for place in range(3)]
+    turns, slants, places = (part.drawn(d, COLOURS.shape[1:]) for part, d in zip(parts, draws))
+    middle = np.array([2.0, 3.0])
+    for old, new, total, found in zip(COLOURS, changed, turns @ slants, places.swapaxes(0, 1)):
+        away = found.reshape(2, -1).T - middle
+        rows, columns = ((total[:2, :2] @ away.T).T + middle).T.reshape(2, 5, 7) + 9
+        for channel in range(3):
+            wide = np.pad(old[..., channel].astype(np.float64), 9)
+            expected = ndimage.map_coordinates(wide, [rows, columns], order=1)
+            np.testing.assert_allclose(new[..., channel], expected, atol=2e-6)
+
+
+def test_what_comes_in_is_of_the_change_that_brought_it() -> None:
+    """With fills of their own, and where maps stand behind a displacement, images are interpolated anew."""
+    turn, bend = make("rotate", degrees=40.0, fill=0.5), make("elastic", alpha=9.0)
+    for parts in ([turn, bend], [bend, turn], [bend, bend]):
+        together, _ = augment(parts, COLOURS)
+        images = COLOURS
+        for place, part in enumerate(parts):
+            images, _ = part.apply(images, LABELS, Draws(7, Purpose.AUGMENT, 0, place, 0, 40))
+        np.testing.assert_array_equal(together, images)
 
 
 def test_a_crop_without_stretching_only_moves() -> None:
@@ -354,11 +383,11 @@ def test_what_changes_nothing_leaves_every_source_as_it_is(name: str) -> None:
     np.testing.assert_array_equal(found.train.inputs[n:], before.train.inputs)
 
 
-def test_coarse_numbers_are_quarters_of_words() -> None:
-    numbers = Draws(5, Purpose.AUGMENT, 3, 1, 2, 9).coarse(3, 3)
+def test_small_numbers_are_quarters_of_words() -> None:
+    numbers = Draws(5, Purpose.AUGMENT, 3, 1, 2, 9).quarters(3, 3)
     words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * 4).reshape(9, 4)[2:]
     quarters = np.stack([words >> np.uint64(16 * k) & np.uint64(0xFFFF) for k in range(4)], axis=2).reshape(7, 16)
-    np.testing.assert_array_equal(numbers, ((quarters[:, :9] + 0.5) * 2.0**-16).reshape(7, 3, 3))
+    np.testing.assert_array_equal(numbers, quarters[:, :9].reshape(7, 3, 3))
 
 
 @pytest.mark.parametrize("name", ["elastic", "rotate", "noise", "mixup"])

@@ -1,4 +1,4 @@
-"""Base classes of augmentations of the inputs: a probability, and changes that are maps of the plane."""
+"""Base classes of augmentations of the inputs: a probability, and changes of the plane: maps and displacements."""
 
 from __future__ import annotations
 
@@ -38,19 +38,31 @@ class InputAugmentation(Augmentation):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AffineAugmentation(InputAugmentation):
-    """A linear map of the image's plane about its middle, and a shift.
+class PlaneAugmentation(InputAugmentation):
+    """A change of where the pixels of an image are taken from, by bilinear interpolation.
 
-    Several in a row are one map, so that an image is interpolated once and not blurred by each.
+    Those in a row with one `fill` are one change: maps of the plane, and a displacement behind them. An image is then
+    interpolated once, and not blurred by each.
     """
 
     images: ClassVar[bool] = True
 
     fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
 
+
+@dataclass(frozen=True, kw_only=True)
+class AffineAugmentation(PlaneAugmentation):
+    """A linear map of the image's plane about its middle, and a shift."""
+
     def maps(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Maps (n, 3, 3) from a pixel (row, column, 1) of the new image to its place in the old, from the middle."""
         raise NotImplementedError
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """Images under their maps."""
+        from nnctl.data.resample import affine
+
+        return affine(inputs, self.maps(draws, inputs.shape[1:]), self.fill)
 
     def drawn(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Maps of all examples, the identity for those that are spared."""
@@ -61,8 +73,26 @@ class AffineAugmentation(InputAugmentation):
             maps[draws.uniform() >= self.probability] = np.eye(3)
         return maps
 
-    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """Images under their maps, by bilinear interpolation."""
-        from nnctl.data.resample import affine
 
-        return affine(inputs, self.maps(draws, inputs.shape[1:]), self.fill)
+@dataclass(frozen=True, kw_only=True)
+class DisplacingAugmentation(PlaneAugmentation):
+    """A displacement of every pixel of its own."""
+
+    def places(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Places (2, n, height, width) in the old image of the new one's pixels: rows, columns, from 0."""
+        raise NotImplementedError
+
+    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
+        """Images read at these places."""
+        from nnctl.data.resample import displaced
+
+        return displaced(inputs, self.places(draws, inputs.shape[1:]), None, self.fill)
+
+    def drawn(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Places of all examples' pixels, their own for those that are spared."""
+        import numpy as np
+
+        places = self.places(draws, shape)
+        if self.probability < 1.0:
+            places[:, draws.uniform() >= self.probability] = np.indices(shape[:2])[:, None]
+        return places

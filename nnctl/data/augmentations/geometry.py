@@ -9,7 +9,7 @@ from annotated_types import Gt, Le, Lt, MinLen
 
 from nnctl.components.fields import NonNegativeInt, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
-from nnctl.data.augmentations.base import AffineAugmentation, InputAugmentation
+from nnctl.data.augmentations.base import AffineAugmentation, DisplacingAugmentation, InputAugmentation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,7 +177,7 @@ class Flip(InputAugmentation):
 
 
 @register("augmentation", "elastic")
-class Elastic(InputAugmentation):
+class Elastic(DisplacingAugmentation):
     """Pixels displaced by a smooth random field, as muscles displace a pen (Simard, Steinkraus and Platt 2003).
 
     Each pixel's displacement, uniform on [−1, 1] in both directions, is smoothed by a
@@ -187,14 +187,11 @@ class Elastic(InputAugmentation):
     formula = "x'(p) = x(p + α·(G_σ * u)(p)), u ~ U(−1, 1)²"
     example = "{type: elastic, alpha: 34, sigma: 4, probability: 0.5}"
 
-    images: ClassVar[bool] = True
-
     alpha: Annotated[PositiveFloat, "α, the strength in pixels before smoothing"] = 34.0
     sigma: Annotated[PositiveFloat, "σ of the Gaussian, in pixels; larger is smoother and weaker"] = 4.0
-    fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
 
-    def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """Images whose pixels are displaced by smooth random fields."""
-        from nnctl.data.resample import displaced
+    def places(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Pixels displaced by smooth random fields."""
+        from nnctl.data.resample import smoothly_displaced
 
-        return displaced(inputs, draws.coarse(2, *inputs.shape[1:3]), self.alpha, self.sigma, self.fill)
+        return smoothly_displaced(draws.quarters(2, *shape[:2]), self.alpha, self.sigma)
