@@ -63,7 +63,7 @@ def smoothly_displaced(numbers: NDArray[np.uint16], alpha: float, sigma: float) 
     """Places (2, n, height, width) of pixels displaced by smooth fields: p + alpha·(G * u)(p), for `displaced`.
 
     numbers: (n, 2, height, width), of which k stands for u = (2k + 1)/2¹⁶ − 1, on (−1, 1); the first moves down, the
-    second to the right. G: a Gaussian of deviation `sigma` pixels, cut off at four of them, with zeros around the field.
+    second to the right. G: a Gaussian of deviation `sigma` pixels, cut off at four of them, with zeros around a field.
     """
     n, _, height, width = numbers.shape
     down, along, start = _smoothing(height, width, alpha, sigma)
