@@ -56,7 +56,7 @@ class Augmenter:
         unit = inputs.astype(np.float32) * np.float32(self.scale)
         for steps in self._merged():
             if isinstance(steps[0][1], PlaneAugmentation):
-                self._change_planes(unit, steps, index, first)
+                unit = self._moved(unit, steps, index, first)
             else:
                 ((place, step),) = steps
                 unit, targets = step.apply(unit, targets, self._draws(index, place, first, len(unit)))
@@ -67,24 +67,21 @@ class Augmenter:
         np.clip(unit, 0, min(255, round(1 / self.scale)), out=unit)
         return unit.astype(np.uint8), targets
 
-    def _change_planes(
+    def _moved(
         self, unit: NDArray[np.float32], steps: Sequence[tuple[int, Any]], index: int, first: int
-    ) -> None:
-        """Change images in place as maps in a row do, and what displaces behind them; a block of images at a time."""
-        shape, fill = unit.shape[1:], steps[0][1].fill
-        count = images_of_a_block(math.prod(shape[:2]))
-        for start in range(0, len(unit), count):
-            images = unit[start : start + count]
-            total: Any = None
-            places: Any = None
-            for place, step in steps:
-                drawn = step.drawn(self._draws(index, place, first + start, len(images)), shape)
-                if isinstance(step, DisplacingAugmentation):
-                    places = drawn
-                else:
-                    # The last change is the first map that a new pixel goes through.
-                    total = drawn if total is None else total @ drawn
-            images[...] = affine(images, total, fill) if places is None else displaced(images, places, total, fill)
+    ) -> NDArray[np.float32]:
+        """Images under maps in a row, and under a displacement behind them."""
+        maps: Any = None
+        field: Any = None
+        for place, step in steps:
+            drawn = step.drawn(self._draws(index, place, first, len(unit)), unit.shape[1:])
+            if isinstance(step, DisplacingAugmentation):
+                field = drawn
+            else:
+                # The last change is the first map that a new pixel goes through.
+                maps = drawn if maps is None else maps @ drawn
+        fill = steps[0][1].fill
+        return affine(unit, maps, fill) if field is None else displaced(unit, field, maps, fill)
 
     def _draws(self, index: int, place: int, first: int, count: int) -> Draws:
         return Draws(self.seed, self.purpose, index, place, first, first + count)

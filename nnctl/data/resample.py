@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -37,45 +38,52 @@ def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
     return result
 
 
-def displaced(images: Images, places: NDArray[np.float64], maps: NDArray[np.float64] | None, fill: float) -> Images:
-    """Images whose pixels are taken from other places: pixel p of the new one is the old one's at maps·places(p).
-
-    places: (2, n, height, width), rows and columns from 0; what is in them is lost. maps, fill: as of `affine`; None
-    for maps that change nothing.
-    """
-    result = np.empty_like(images)
-    sampler = _sampler_of(images, fill)
-    middle = (np.array(images.shape[1:3]) - 1) / 2
-    for part, room in sampler.blocks(len(images)):
-        of_part = places[:, part]
-        if maps is not None:
-            linear = maps[part, :2, :2].transpose(1, 2, 0)[..., None, None]
-            # What the maps add where places are counted from the first pixel, not from the middle.
-            start = maps[part, :2, 2] + middle - (maps[part, :2, :2] * middle).sum(axis=2)
-            np.multiply(linear[:, 0], of_part[0], out=room)
-            np.add(room, linear[:, 1] * of_part[1], out=room)
-            of_part = np.add(room, start.T[..., None, None], out=room)
-        sampler.sample(images[part], of_part, result[part])
-    return result
-
-
-def smoothly_displaced(numbers: NDArray[np.uint16], alpha: float, sigma: float) -> NDArray[np.float64]:
-    """Places (2, n, height, width) of pixels displaced by smooth fields: p + alpha·(G * u)(p), for `displaced`.
+@dataclass(frozen=True)
+class Field:
+    """Smooth random displacements of the pixels of n images: alpha·(G * u)(p) of pixel p.
 
     numbers: (n, 2, height, width), of which k stands for u = (2k + 1)/2¹⁶ − 1, on (−1, 1); the first moves down, the
     second to the right. G: a Gaussian of deviation `sigma` pixels, cut off at four of them, with zeros around a field.
+    spared: (n,), true for the images whose pixels stay where they are.
     """
-    n, _, height, width = numbers.shape
-    down, along, start = _smoothing(height, width, alpha, sigma)
-    smooth = numbers.reshape(n, 2 * height, width).astype(np.float64) @ along
-    places: NDArray[np.float64] = np.matmul(down, smooth.reshape(numbers.shape).swapaxes(0, 1))
-    places += start[:, None]
-    return places
+
+    numbers: NDArray[np.uint16]
+    alpha: float
+    sigma: float
+    spared: NDArray[np.bool_]
+
+
+def displaced(images: Images, field: Field, maps: NDArray[np.float64] | None, fill: float) -> Images:
+    """Images under displacements, behind affine maps: pixel p of the new one is the old one's at maps·(p + field(p)).
+
+    maps, fill: as of `affine`; None for maps that change nothing.
+    """
+    height, width = images.shape[1:3]
+    down, along, start = _smoothing(height, width, field.alpha, field.sigma)
+    middle = (np.array([height, width]) - 1) / 2
+    result = np.empty_like(images)
+    sampler = _sampler_of(images, fill)
+    for part, places in sampler.blocks(len(images)):
+        room = sampler.room(places)
+        np.copyto(places, field.numbers[part].swapaxes(0, 1))
+        np.matmul(down, places, out=room)
+        np.matmul(room, along, out=places)
+        np.add(places, start[:, None], out=places)
+        places[:, field.spared[part]] = np.indices((height, width))[:, None]
+        if maps is not None:
+            linear = maps[part, :2, :2]
+            # What maps add where places are counted from the first pixel, not from the middle.
+            added = maps[part, :2, 2] + middle - linear @ middle
+            flat, mapped = (of.reshape(*of.shape[:2], height * width).swapaxes(0, 1) for of in (places, room))
+            np.matmul(linear, flat, out=mapped)
+            np.add(room, added.T[..., None, None], out=places)
+        sampler.sample(images[part], places, result[part])
+    return result
 
 
 @lru_cache(8)
 def _smoothing(height: int, width: int, alpha: float, sigma: float) -> tuple[NDArray[np.float64], ...]:
-    """(down, along, start): places (2, height, width) are down · numbers · along + start.
+    """(down, along, start): places (2, height, width), from 0, are down · numbers · along + start.
 
     Smoothing along an axis is a product with a banded matrix, which BLAS makes faster than so many shifted sums. It is
     linear: scaling and shifting the numbers are left to the matrices. All in float64, of which an image keeps
@@ -111,6 +119,10 @@ class _Sampler:
         for start in range(0, n, self._count):
             stop = min(start + self._count, n)
             yield slice(start, stop), self._places[:, : stop - start]
+
+    def room(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Memory as large as a block's places, of use until they are sampled."""
+        return self._floors[:, : places.shape[1]]
 
     def sample(self, images: Images, places: NDArray[np.float64], result: Images) -> None:
         """Let results be the images of a block at these places, from 0; what is in `places` is lost."""

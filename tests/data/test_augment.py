@@ -16,7 +16,7 @@ from nnctl.data import resample
 from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import load_dataset
 from nnctl.data.examples import Description
-from nnctl.data.resample import affine, displaced, smoothly_displaced
+from nnctl.data.resample import Field, affine, displaced
 from nnctl.data.streams import Draws, Purpose, bit_generator
 from nnctl.data.summary import required_fields
 from nnctl.errors import DataError
@@ -146,8 +146,8 @@ def test_displacements_are_those_of_an_independent_interpolation(
     numbers = np.random.default_rng(3).integers(0, 1 << 16, (40, 2, 5, 7), np.uint16)
     rows, columns = np.mgrid[:5, :7]
     farthest = 0.0
-    places = smoothly_displaced(numbers, 6.0 * sigma, sigma)
-    for i, new in enumerate(displaced(COLOURS, places, None, 0.5)):
+    field = Field(numbers, 6.0 * sigma, sigma, np.zeros(40, np.bool_))
+    for i, new in enumerate(displaced(COLOURS, field, None, 0.5)):
         units = (2.0 * numbers[i] + 1) * 2.0**-16 - 1
         down, right = (6.0 * sigma * ndimage.gaussian_filter(u, sigma, mode="constant") for u in units)
         wide = np.pad(COLOURS[i, ..., 1].astype(np.float64), 9, constant_values=0.5)

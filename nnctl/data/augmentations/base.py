@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnctl.data.resample import Field
     from nnctl.data.streams import Draws
 
 
@@ -76,23 +77,21 @@ class AffineAugmentation(PlaneAugmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class DisplacingAugmentation(PlaneAugmentation):
-    """A displacement of every pixel of its own."""
+    """A smooth displacement of every pixel of its own."""
 
-    def places(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Places (2, n, height, width) in the old image of the new one's pixels: rows, columns, from 0."""
+    def field(self, draws: Draws, shape: tuple[int, ...]) -> Field:
+        """Displacements of all examples' pixels, of which none are spared."""
         raise NotImplementedError
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
-        """Images read at these places."""
+        """Images under their displacements."""
         from nnctl.data.resample import displaced
 
-        return displaced(inputs, self.places(draws, inputs.shape[1:]), None, self.fill)
+        return displaced(inputs, self.field(draws, inputs.shape[1:]), None, self.fill)
 
-    def drawn(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Places of all examples' pixels, their own for those that are spared."""
-        import numpy as np
-
-        places = self.places(draws, shape)
+    def drawn(self, draws: Draws, shape: tuple[int, ...]) -> Field:
+        """Displacements of all examples' pixels, none of those that are spared."""
+        field = self.field(draws, shape)
         if self.probability < 1.0:
-            places[:, draws.uniform() >= self.probability] = np.indices(shape[:2])[:, None]
-        return places
+            return replace(field, spared=draws.uniform() >= self.probability)
+        return field

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from nnctl.data.resample import Field
     from nnctl.data.streams import Draws
 
 Direction = Literal["up", "down", "left", "right"]
@@ -190,8 +191,11 @@ class Elastic(DisplacingAugmentation):
     alpha: Annotated[PositiveFloat, "α, the strength in pixels before smoothing"] = 34.0
     sigma: Annotated[PositiveFloat, "σ of the Gaussian, in pixels; larger is smoother and weaker"] = 4.0
 
-    def places(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Pixels displaced by smooth random fields."""
-        from nnctl.data.resample import smoothly_displaced
+    def field(self, draws: Draws, shape: tuple[int, ...]) -> Field:
+        """Smooth random fields."""
+        import numpy as np
 
-        return smoothly_displaced(draws.quarters(2, *shape[:2]), self.alpha, self.sigma)
+        from nnctl.data.resample import Field
+
+        spared = np.zeros(draws.count, np.bool_)
+        return Field(draws.quarters(2, *shape[:2]), self.alpha, self.sigma, spared)
