@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import Augmentation
 from nnctl.data.augmentations.base import AffineAugmentation, DisplacingAugmentation, PlaneAugmentation
-from nnctl.data.resample import affine, displaced, images_of_a_block
+from nnctl.data.resample import affine, displaced
 from nnctl.data.streams import Draws, Purpose
+
+_NUMBERS = 1 << 19
+"""Numbers of inputs changed at a time: enough that calls count for little, few enough that it all stays in a cache."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Augmenter:
         """
         count = len(inputs)
         if not any(step.mixes for step in self.augmentations):
-            # No example needs another: a block of them at a time stays in the cache.
-            count = images_of_a_block(math.prod(inputs.shape[1:3]))
+            # No example needs another.
+            count = max(1, _NUMBERS // max(1, math.prod(inputs.shape[1:])))
         if count >= len(inputs):
             return self._changed(inputs, targets, index, first)
         changed = np.empty_like(inputs)

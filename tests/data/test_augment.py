@@ -9,37 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from augmenting import BYTES, COLOURS, LABELS, NAMES, REQUIRED, augment, make
 from scipy import ndimage
 
 from nnctl.components.registry import components
-from nnctl.data import resample
-from nnctl.data.augment import Augmenter
 from nnctl.data.dataset import load_dataset
 from nnctl.data.examples import Description
-from nnctl.data.resample import Field, affine, displaced
 from nnctl.data.streams import Draws, Purpose, bit_generator
 from nnctl.data.summary import required_fields
 from nnctl.errors import DataError
 from nnctl.spec.load import load_text
-
-REQUIRED = {"cutout": {"size": 2}, "random_crop": {"padding": 1, "least": 0.7}}
-"""Fields that an augmentation needs to do anything."""
-NAMES = sorted(components("augmentation"))
-RNG = np.random.default_rng(0)
-BYTES = RNG.integers(0, 17, (40, 8, 6, 1)).astype(np.uint8)
-COLOURS = RNG.uniform(size=(40, 5, 7, 3)).astype(np.float32)
-LABELS = (np.arange(40) % 4).astype(np.int64)
-
-
-def make(name: str, **fields: Any) -> Any:
-    return components("augmentation")[name](**(REQUIRED.get(name, {}) | fields))
-
-
-def augment(
-    parts: Any, inputs: Any, targets: Any = LABELS, *, epoch: int = 0, first: int = 0, scale: float = 1.0
-) -> Any:
-    parts = parts if isinstance(parts, list) else [parts]
-    return Augmenter(parts, scale, 7, Purpose.AUGMENT)(inputs, targets, epoch, first)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,51 +91,6 @@ def test_a_flip_is_a_mirror() -> None:
         np.testing.assert_array_equal(changed, mirrored)
 
 
-def test_maps_of_the_plane_are_those_of_an_independent_interpolation() -> None:
-    maps = np.tile(np.eye(3), (40, 1, 1))
-    maps[:, :2] += np.random.default_rng(2).normal(scale=0.3, size=(40, 2, 3))
-    middle = (np.array(COLOURS.shape[1:3]) - 1) / 2
-    for old, new, m in zip(COLOURS, affine(COLOURS, maps, 0.0), maps):
-        for channel in range(3):
-            offset = middle - m[:2, :2] @ middle + m[:2, 2]
-            # Interpolated with zeros around, as ours is: padded first, for mode="constant" alone has a hard edge.
-            wide = np.pad(old[..., channel].astype(np.float64), 9)
-            expected = ndimage.affine_transform(wide, m[:2, :2], offset + 9 - m[:2, :2] @ (9, 9), order=1)[9:-9, 9:-9]
-            np.testing.assert_allclose(new[..., channel], expected, atol=2e-6)
-
-
-def test_shifts_by_whole_pixels_are_those_of_an_interpolation() -> None:
-    """Moved or interpolated, the same bits come out; beyond the image's length, too."""
-    maps = np.tile(np.eye(3), (40, 1, 1))
-    maps[:, :2, 2] = np.random.default_rng(4).integers(-8, 9, (40, 2))
-    moved = affine(COLOURS, maps, 0.5)
-    turned = np.concatenate([maps, [[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]]])
-    interpolated = affine(np.concatenate([COLOURS, COLOURS[:1]]), turned, 0.5)[:-1]
-    np.testing.assert_array_equal(moved, interpolated)
-    assert (moved == 0.5).all(axis=(1, 2, 3)).any()
-
-
-@pytest.mark.parametrize("block", [1, 100, 1 << 15])
-@pytest.mark.parametrize("sigma", [0.1, 1.5, 6.0])
-def test_displacements_are_those_of_an_independent_interpolation(
-    sigma: float, block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of fields that are as they were drawn, smoothed, and smoothed by a Gaussian wider than they are; in blocks."""
-    monkeypatch.setattr(resample, "_BLOCK_PIXELS", block)
-    numbers = np.random.default_rng(3).integers(0, 1 << 16, (40, 2, 5, 7), np.uint16)
-    rows, columns = np.mgrid[:5, :7]
-    farthest = 0.0
-    field = Field(numbers, 6.0 * sigma, sigma, np.zeros(40, np.bool_))
-    for i, new in enumerate(displaced(COLOURS, field, None, 0.5)):
-        units = (2.0 * numbers[i] + 1) * 2.0**-16 - 1
-        down, right = (6.0 * sigma * ndimage.gaussian_filter(u, sigma, mode="constant") for u in units)
-        wide = np.pad(COLOURS[i, ..., 1].astype(np.float64), 9, constant_values=0.5)
-        expected = ndimage.map_coordinates(wide, [rows + down + 9, columns + right + 9], order=1, cval=0.5)
-        np.testing.assert_allclose(new[..., 1], expected, atol=5e-7)
-        farthest = max(farthest, np.abs(down).max())
-    assert 0.5 < farthest < 9
-
-
 def test_uniform_numbers_are_the_middles_of_their_intervals() -> None:
     """52 bits of the generator's words, wherever examples begin; a counter's words that nobody wants are skipped."""
     numbers = Draws(5, Purpose.AUGMENT, 3, 1, 2, 9).uniform(2, 3)
@@ -175,45 +109,6 @@ def test_angles_and_factors_stay_in_their_bounds() -> None:
     factor = 1 / make("scale", low=0.5, high=2.0).maps(draws, (8, 8, 1))[:, 0, 0]
     assert (factor.min(), factor.max()) == (pytest.approx(0.5, abs=0.01), pytest.approx(2.0, abs=0.01))
     assert np.median(factor) == pytest.approx(1.0, abs=0.05)
-
-
-def test_maps_in_a_row_are_one() -> None:
-    """A turn and the turn back by the same angle leave an image whole only if nothing is interpolated in between."""
-
-    class Back(components("augmentation")["rotate"]):  # type: ignore[misc]
-        def maps(self, draws: Any, shape: Any) -> Any:
-            return np.linalg.inv(there.maps(type(draws)(7, Purpose.AUGMENT, 0, 0, 0, draws.count), shape))
-
-    there = make("rotate", degrees=40.0)
-    changed, _ = augment([there, Back(degrees=40.0)], COLOURS)
-    np.testing.assert_allclose(changed, COLOURS, atol=1e-5)
-
-
-def test_a_displacement_behind_maps_is_one_change_with_them() -> None:
-    """By an independent interpolation at the displaced pixels' places under the maps, spared images among them."""
-    parts = [make("rotate", degrees=40.0, probability=0.7), make("shear"), make("elastic", alpha=9.0, probability=0.7)]
-    changed, _ = augment(parts, COLOURS)
-    draws = [Draws(7, Purpose.AUGMENT, 0, place, 0, 40) for place in range(3)]
-    turns, slants, places = (part.drawn(d, COLOURS.shape[1:]) for part, d in zip(parts, draws))
-    middle = np.array([2.0, 3.0])
-    for old, new, total, found in zip(COLOURS, changed, turns @ slants, places.swapaxes(0, 1)):
-        away = found.reshape(2, -1).T - middle
-        rows, columns = ((total[:2, :2] @ away.T).T + middle).T.reshape(2, 5, 7) + 9
-        for channel in range(3):
-            wide = np.pad(old[..., channel].astype(np.float64), 9)
-            expected = ndimage.map_coordinates(wide, [rows, columns], order=1)
-            np.testing.assert_allclose(new[..., channel], expected, atol=2e-6)
-
-
-def test_what_comes_in_is_of_the_change_that_brought_it() -> None:
-    """With fills of their own, and where maps stand behind a displacement, images are interpolated anew."""
-    turn, bend = make("rotate", degrees=40.0, fill=0.5), make("elastic", alpha=9.0)
-    for parts in ([turn, bend], [bend, turn], [bend, bend]):
-        together, _ = augment(parts, COLOURS)
-        images = COLOURS
-        for place, part in enumerate(parts):
-            images, _ = part.apply(images, LABELS, Draws(7, Purpose.AUGMENT, 0, place, 0, 40))
-        np.testing.assert_array_equal(together, images)
 
 
 def test_a_crop_without_stretching_only_moves() -> None:
@@ -388,13 +283,3 @@ def test_small_numbers_are_quarters_of_words() -> None:
     words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * 4).reshape(9, 4)[2:]
     quarters = np.stack([words >> np.uint64(16 * k) & np.uint64(0xFFFF) for k in range(4)], axis=2).reshape(7, 16)
     np.testing.assert_array_equal(numbers, quarters[:, :9].reshape(7, 3, 3))
-
-
-@pytest.mark.parametrize("name", ["elastic", "rotate", "noise", "mixup"])
-def test_images_do_not_depend_on_how_many_are_changed_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    targets = np.arange(len(COLOURS))
-    whole, chosen = augment(make(name, **REQUIRED.get(name, {})), COLOURS, targets)
-    monkeypatch.setattr(resample, "_BLOCK_PIXELS", 7 * COLOURS[0, ..., 0].size)
-    parts, again = augment(make(name, **REQUIRED.get(name, {})), COLOURS, targets)
-    np.testing.assert_array_equal(parts, whole)
-    np.testing.assert_array_equal(again, chosen)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Gt, Le, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from nnctl.components.fields import NonNegativeInt, PositiveFloat, PositiveInt
+from nnctl.components.fields import NonNegativeInt, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.augmentations.base import AffineAugmentation, DisplacingAugmentation, InputAugmentation
 
@@ -22,6 +22,10 @@ Direction = Literal["up", "down", "left", "right"]
 STEPS: dict[Direction, tuple[int, int]] = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
 """Directions in which the image moves, as (rows, columns)."""
 Angle = Annotated[float, Gt(0), Le(180)]
+Pixels = Annotated[float, Gt(0), Le(1e6)]
+"""A length in the plane. No image is so wide as the bound, and places that numbers can hold come of it."""
+Factor = Annotated[float, Ge(1e-6), Le(1e6)]
+"""A change of size, of which the same is true."""
 
 
 def identities(n: int) -> NDArray[np.float64]:
@@ -102,8 +106,8 @@ class Scale(AffineAugmentation):
     formula = "ln factor ~ U(ln low, ln high)"
     example = "{type: scale, low: 0.9, high: 1.1}"
 
-    low: Annotated[PositiveFloat, "the least factor"] = 0.9
-    high: Annotated[PositiveFloat, "the greatest"] = 1.1
+    low: Annotated[Factor, "the least factor"] = 0.9
+    high: Annotated[Factor, "the greatest"] = 1.1
 
     def problems(self) -> Sequence[Problem]:
         """Bounds that are not in order."""
@@ -188,8 +192,8 @@ class Elastic(DisplacingAugmentation):
     formula = "x'(p) = x(p + α·(G_σ * u)(p)), u ~ U(−1, 1)²"
     example = "{type: elastic, alpha: 34, sigma: 4, probability: 0.5}"
 
-    alpha: Annotated[PositiveFloat, "α, the strength in pixels before smoothing"] = 34.0
-    sigma: Annotated[PositiveFloat, "σ of the Gaussian, in pixels; larger is smoother and weaker"] = 4.0
+    alpha: Annotated[Pixels, "α, the strength in pixels before smoothing"] = 34.0
+    sigma: Annotated[Pixels, "σ of the Gaussian, in pixels; larger is smoother and weaker"] = 4.0
 
     def field(self, draws: Draws, shape: tuple[int, ...]) -> Field:
         """Smooth random fields."""
