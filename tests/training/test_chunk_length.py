@@ -31,8 +31,8 @@ def test_a_slow_chunk_shortens_those_that_follow_and_a_short_one_tells_nothing()
     length.expect(CHUNK_SECONDS / 40)
     length.took(3, CHUNK_SECONDS)
     assert length.most == 40
-    length.took(30, 3 * CHUNK_SECONDS)
-    assert length.most == 10
+    length.took(30, 4 * CHUNK_SECONDS)
+    assert length.most == 7
 
 
 @pytest.mark.parametrize("seconds", [0.0, 10.0])
