@@ -250,6 +250,48 @@ def test_a_package_that_is_missing_and_words_that_name_nothing(monkeypatch: pyte
         open_executor("slurm.yaml", found, None)
 
 
+def test_a_scheduler_with_certificates(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    security, strangers = distributed.Security.temporary(), distributed.Security.temporary()
+    for name, made in (("ours", security), ("theirs", strangers)):
+        Path(f"{name}-ca.pem").write_text(made.tls_ca_file)
+        Path(f"{name}.pem").write_text(made.tls_client_cert)
+        Path(f"{name}-key.pem").write_text(made.tls_client_key)
+
+    def environment(name: str) -> dict[str, str]:
+        tls = "DASK_DISTRIBUTED__COMM__TLS__"
+        files = {"CA_FILE": f"{name}-ca.pem", "CLIENT__CERT": f"{name}.pem", "CLIENT__KEY": f"{name}-key.pem"}
+        return {**os.environ, **{f"{tls}{key}": str(tmp_path / file) for key, file in files.items()}}
+
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, protocol="tls://", security=security, dashboard_address=None, silence_logs=50
+    ) as made:
+        address = made.scheduler_address
+        assert address.startswith("tls://")
+
+        def swept(on: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+            line = ("sweep", "net.yaml", "--grid", "seed=1,2", "--set", "schedule.epochs=2", "--out", "found", "-q")
+            return subprocess.run(
+                [*NNCTL, *line, "--on", on], capture_output=True, text=True, check=False, timeout=60, env=environment
+            )
+
+        for on, env, words in (
+            (address, dict(os.environ), f"{address}: needs certificates, and Dask's configuration names none\n"),
+            (address, environment("gone"), f"there is no file {tmp_path}/gone-ca.pem, a certificate by Dask's"),
+            (address, environment("theirs"), "do not come to an encrypted connection: "),
+            (address.replace("tls://", "dask://"), environment("ours"), "one with certificates is tls://\n"),
+        ):
+            done = swept(on, env)
+            assert done.returncode == 2
+            assert words in done.stderr
+            assert len(done.stderr.splitlines()) == 2, done.stderr
+            assert not Path("found").exists()
+        done = swept(address, environment("ours"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [json.loads(row)["status"] for row in done.stdout.splitlines()] == ["finished"] * 2
+    gc.collect()  # while its warnings are still ignored
+
+
 @pytest.mark.parametrize("on", ["dask://there:1", "slurm.yaml"])
 def test_trials_together_on_a_cluster_are_an_error_at_their_line(on: str) -> None:
     Path("net.yaml").write_text(f"{SPEC}sweep: {{together: 4}}\n")
