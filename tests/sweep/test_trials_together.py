@@ -215,7 +215,10 @@ def test_trials_and_their_rungs_outlive_the_kill_of_who_began_them(tmp_path: Pat
     witness = Witness(tmp_path / "witness")
     line = ("sweep", "net.yaml", *(f"--set={setting}" for setting in asked), "--out", "found", "-j", "3", "-q")
     with subprocess.Popen(
-        [sys.executable, "-m", "nnctl", *line], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=witness.environment
+        [sys.executable, "-m", "nnctl", *line],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=witness.environment,
     ) as process:
         witness.wait_for("0000", "0001", "0002")
         process.kill()
