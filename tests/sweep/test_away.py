@@ -129,7 +129,7 @@ def test_of_a_trial_that_has_begun_an_address_does_not_say_whether_it_is_trained
     # In a folder it is known: nobody trains there.
     assert main(["sweep", "fetch", url, "copied", "-q"]) == 0
     assert main(["sweep", "show", "copied"]) == 0
-    assert capfd.readouterr().err.startswith("3 trials: 2 finished, 1 stale\nbest")
+    assert capfd.readouterr().err.startswith("3 trials: 2 finished, 1 stale\nresults in copied\n")
 
 
 def test_a_trial_that_diverges_is_told_by_its_address(url: str, capfd: pytest.CaptureFixture[str]) -> None:

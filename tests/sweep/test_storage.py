@@ -32,7 +32,11 @@ def test_a_server_that_does_not_answer_is_not_waited_for_by_the_minute(url: str,
 
 @pytest.mark.parametrize(
     ("url", "module"),
-    [("postgresql://host/x", "psycopg2"), ("postgresql+psycopg://host/x", "psycopg"), ("mysql://host/x", "MySQLdb")],
+    [
+        ("postgresql+psycopg2://host/x", "psycopg2"),
+        ("postgresql+psycopg://host/x", "psycopg"),
+        ("mysql://host/x", "MySQLdb"),
+    ],
 )
 def test_a_driver_that_is_missing_is_named_by_what_is_installed(url: str, module: str) -> None:
     if find_spec(module):
