@@ -37,6 +37,7 @@ from nnctl.training.events import (
     Event,
     Finished,
     Paused,
+    Pausing,
     Progress,
     Record,
     Stopped,
@@ -51,12 +52,6 @@ from nnctl.training.saving import Saver, Store
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import WATCHED, drawn
 from nnctl.training.timetable import Timetable
-
-Pausing = Callable[[int, Sequence[Record]], bool]
-"""A wish to pause: told how many epochs are done and the rows so far, True where the run is to save and end for now.
-
-It is asked once after each epoch but the last; as a run resumes, for those that it has done.
-"""
 
 
 class Loop:
