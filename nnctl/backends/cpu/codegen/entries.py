@@ -14,7 +14,7 @@ from nnctl.plan.plan import Slot
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """What calls that differ in where their slots lie have in common: equal layers have one for each launch.
+    """The common part of calls that differ in where their slots lie: equal layers have one for each launch.
 
     passed, slots: of the first such call.
     """
