@@ -35,13 +35,15 @@ def run(
 ) -> Spent:
     """Run a command in a folder. output: the file that has its stdout; none if absent.
 
-    environment: variables added to this process's. Raises RuntimeError where it fails, with the end of its stderr.
+    environment: variables added to this process's; bytecode is kept, as where programs are installed. Raises
+    RuntimeError where it fails, with the end of its stderr.
     """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     said = folder / "stderr.txt"
     with said.open("wb") as errors, (output or Path(os.devnull)).open("wb") as file:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            line, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=file, stderr=errors
+            line, cwd=folder, env=inherited | dict(environment), stdin=subprocess.DEVNULL, stdout=file, stderr=errors
         )
         _, status, usage = os.wait4(process.pid, 0)
         clock = time.perf_counter() - begun

@@ -89,11 +89,14 @@ def show(
 
 
 def _sentences(kept: KeptSweep) -> Iterator[str]:
+    from nnctl.sweep.kept import BEGUN
     from nnctl.sweep.standings import conclusions
 
     counts = ", ".join(f"{count:,} {status}" for status, count in kept.counts.items())
     total = kept.study.count
     yield f"{total:,} trial{'' if total == 1 else 's'}: {counts}"
+    if BEGUN in kept.counts:
+        yield f"{BEGUN}: trained at this time, or left by a process that died; nothing at an address tells which"
     if kept.ranking:
         yield from conclusions(kept.ranking, kept.objectives, kept.study.shown(str(kept.study.folder)))
     else:

@@ -179,6 +179,12 @@ class Engine:
             feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
         return executable.start(feeds, chunk.steps)
 
+    def longest_step(self, examples: PlacedExamples, batch: int) -> float | None:
+        """Seconds that a step of training takes at most, or hardly more, on any machine; None where nobody can know."""
+        if self._host is not None:
+            return None
+        return self._plans.longest_step(self.network.training_step, examples, batch)
+
     def _train_on_host(
         self, host: HostTraining, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int
     ) -> Steps:

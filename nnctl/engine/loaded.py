@@ -17,6 +17,11 @@ from nnctl.plan.plan import Plan
 from nnctl.process.memory import in_bytes
 from nnctl.process.signals import leavable
 
+_SLOW = 1e9
+"""FLOP/s that any step reaches on any processor."""
+_SLOW_LAUNCH = 5e-5
+"""Seconds that a launch takes beside its operations, where it is a call from Python."""
+
 
 class LoadedPlans:
     """Executables by examples, graph and size of a batch. They live as long as the examples do."""
@@ -50,6 +55,11 @@ class LoadedPlans:
                 arena = f"a step of {plan.batch:,} examples takes {in_bytes(plan.arena_bytes)} of scratch memory"
                 raise DeviceFull(f"{error}\n  {arena}; {fits}") from error
         return loaded[key]
+
+    def longest_step(self, graph: Graph, examples: PlacedExamples, batch: int) -> float:
+        """Seconds that a step of a graph takes at most, or hardly more, on any backend and any machine; above 0."""
+        plan = self._net.plan(self._backend, graph, interface.sizes(batch, examples.rows))
+        return plan.flops / _SLOW + (1 + len(plan.launches)) * _SLOW_LAUNCH
 
     def drop(self) -> None:
         """Load anew what is asked for from now on."""

@@ -201,10 +201,10 @@ class Asked(Record):
 
 @dataclass(frozen=True)
 class KnownTrial(Record):
-    """A trial of an existing study. chosen: the value of each path; values: of the objectives."""
+    """A trial of an existing study. chosen: the value of each path; values: of the objectives, None if it diverged."""
 
     chosen: dict[str, Any]
-    values: list[float]
+    values: list[float] | None
     excesses: list[float]
 
 
@@ -275,6 +275,7 @@ class Ranked(Record):
     status: Literal["finished", "pruned", "failed"]
     step: NonNegativeFloat | None
     reached: float | None
+    step_unit: Literal["epochs", "seconds", "runs"] | None = None
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,10 @@ from nnctl.sweep.trial import Trial
 
 OVER = ("finished", "pruned", "diverged", "failed")
 """Statuses of trials that do not go on by themselves."""
-STATUSES = (*OVER, "paused", "running", "stale", "waiting")
-"""Statuses of trials in a folder: those of `nnctl.runs.endings`, and waiting where one has not begun."""
+BEGUN = "begun"
+"""The status of a trial at an address that is under way or was left there: nothing at it tells which."""
+STATUSES = (*OVER, "paused", "running", "stale", BEGUN, "waiting")
+"""Statuses of trials: those of `nnctl.runs.endings`, waiting where one has not begun, and at an address `BEGUN`."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,9 @@ def _result(study: Study, trial: Trial, watch: Watch | None, begun: set[str]) ->
         if summary is not None:
             reached = {} if watch is None else watch.reached(evaluations(run))
             return TrialResult.of_summary(trial, run.path, summary, reached)
-    status = status_of(study.folder, trial.number) or "waiting"
+    status: str = status_of(study.folder, trial.number) or "waiting"
+    if study.away is not None and status == "stale":
+        status = BEGUN
     if ended is None or ended["status"] != status:
         return TrialResult(trial, str(run.path), status)
     return ended_result(study, trial, watch, ended)

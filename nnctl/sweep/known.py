@@ -1,11 +1,14 @@
-"""Trials of an existing study of Optuna, known results to a sampler that learns before its first proposal."""
+"""Trials of an existing study of Optuna, known results to a sampler that learns before its first proposal.
+
+Those of a sweep that was exported say what became of them: what has diverged there is known, too, as bad as the worst.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from nnctl.components.base import Distribution
@@ -33,7 +36,7 @@ class _UnfitError(Exception):
 def read_known(
     url: str, name: str | None, space: Space, objectives: Sequence[Objective], constraints: int
 ) -> dict[str, Any]:
-    """The fields of `Known`: complete trials of a study whose parameters are a point of the space.
+    """The fields of `Known`: trials of a study, complete or diverged, whose parameters are a point of the space.
 
     name: of the study, None where there is one alone. constraints: how many there are. Nothing is written or made.
     How many trials are left out, and why, is logged. Raises UsageError where the database cannot be read, where its
@@ -48,9 +51,10 @@ def read_known(
         trials = study.get_trials(deepcopy=False)
     left_out: Counter[str] = Counter()
     found = []
+    others = {_combination(trial) for trial in trials if trial.state.name != "FAIL"}
     for trial in trials:
         try:
-            found.append(_known(trial, space, constraints))
+            found.append(_known(trial, space, constraints, others))
         except _UnfitError as unfit:
             left_out[str(unfit)] += 1
     reasons = ", ".join(f"{count} where {why}" for why, count in left_out.most_common())
@@ -60,7 +64,11 @@ def read_known(
             + (f": {reasons}" if reasons else "")
         )
     rest = f"; left out: {reasons}" if left_out else ""
-    _LOGGER.info("%d of %d trials of the study '%s' are known%s", len(found), len(trials), study.study_name, rest)
+    diverged = sum(known["values"] is None for known in found)
+    worst = f", {diverged} of them diverged" if diverged else ""
+    _LOGGER.info(
+        "%d of %d trials of the study '%s' are known%s%s", len(found), len(trials), study.study_name, worst, rest
+    )
     return {"study": study.study_name, "trials": found}
 
 
@@ -97,14 +105,30 @@ def _require_alike(study: OptunaStudy, objectives: Sequence[Objective]) -> None:
             )
 
 
-def _known(trial: FrozenTrial, space: Space, constraints: int) -> dict[str, Any]:
-    """The fields of `KnownTrial`. Raises _UnfitError."""
-    if trial.values is None or trial.state.name != "COMPLETE":
+def _combination(trial: FrozenTrial) -> int | None:
+    """The combination that an exported trial is a run of, None of one that no sweep has exported."""
+    number = trial.user_attrs.get("combination")
+    return number if isinstance(number, int) else None
+
+
+def _has_diverged(trial: FrozenTrial, others: Set[int | None]) -> bool:
+    """True for a trial of an exported sweep that came to no value by its own numbers, as did no run beside it."""
+    combination = _combination(trial)
+    alone = combination is not None and combination not in others
+    # A run that ended with numbers that are none has diverged, too.
+    return alone and trial.state.name == "FAIL" and trial.user_attrs.get("status") in ("diverged", "finished")
+
+
+def _known(trial: FrozenTrial, space: Space, constraints: int, others: Set[int | None]) -> dict[str, Any]:
+    """The fields of `KnownTrial`. others: combinations of which a run did not fail. Raises _UnfitError."""
+    diverged = _has_diverged(trial, others)
+    if not diverged and (trial.values is None or trial.state.name != "COMPLETE"):
         raise _UnfitError("it is not complete")
-    if not all(map(math.isfinite, trial.values)):
+    values = None if diverged else list(trial.values)
+    if values is not None and not all(map(math.isfinite, values)):
         raise _UnfitError("a value is not finite")
-    excesses = list(trial.constraints.values())
-    if len(excesses) != constraints:
+    excesses = [] if diverged else list(trial.constraints.values())
+    if not diverged and len(excesses) != constraints:
         raise _UnfitError(f"there are {len(excesses)} constraints, not {constraints}")
     unknown = sorted(set(trial.params) - set(space.distributions))
     if unknown:
@@ -124,7 +148,7 @@ def _known(trial: FrozenTrial, space: Space, constraints: int) -> dict[str, Any]
     unused = sorted(set(trial.params) - set(chosen))
     if unused:
         raise _UnfitError(f"'{unused[0]}' is there against its condition")
-    return {"chosen": chosen, "values": list(trial.values), "excesses": excesses}
+    return {"chosen": chosen, "values": values, "excesses": excesses}
 
 
 def _fitting(path: str, distribution: Distribution, value: Any) -> object:

@@ -87,15 +87,18 @@ class Learner:
             return optuna.create_study(directions=self._directions, sampler=optuna.samplers.RandomSampler(seed=0))
 
     def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
-        """Learn a result that was known before anything is proposed."""
+        """Learn a result that was known before anything is proposed: finished, or diverged."""
         from optuna.trial import TrialState, create_trial
 
+        diverged = reached.values is None
+        if diverged:
+            self._diverged.append(len(self._study.get_trials(deepcopy=False)))
         self._note(reached)
         made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
         with quiet():
             self._study.add_trial(
                 create_trial(
-                    state=TrialState.COMPLETE,
+                    state=TrialState.RUNNING if diverged else TrialState.COMPLETE,
                     values=None if reached.values is None else list(reached.values),
                     params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
                     distributions={path: optuna_distribution(law) for path, law in made.items()},

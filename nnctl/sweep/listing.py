@@ -18,7 +18,8 @@ def trial_rows(results: Sequence[TrialResult], shown: Callable[[str], str] = str
     """
     paths = list(dict.fromkeys(path for result in results for path in result.trial.settings))
     metrics = list(dict.fromkeys(name for result in results for name in result.metrics))
-    own = {"trial", "combination", "seed", "fold", "status", "seconds", "folder", *metrics}
+    pruned = any(result.rung is not None for result in results)
+    own = {"trial", "combination", "seed", "fold", "status", "rung", "rung_unit", "seconds", "folder", *metrics}
     # A searched seed is the run's; any other setting may have the name of a column.
     heads = {path: f"setting {path}" if path in own else path for path in paths if path != "seed"}
     return [
@@ -29,6 +30,7 @@ def trial_rows(results: Sequence[TrialResult], shown: Callable[[str], str] = str
             "fold": None if result.trial.fold is None else result.trial.fold[0],
             **{head: result.trial.settings.get(path) for path, head in heads.items()},
             "status": result.status,
+            **({"rung": result.rung, "rung_unit": result.unit} if pruned else {}),
             **{name: result.metrics.get(name) for name in metrics},
             "seconds": result.seconds,
             "folder": shown(result.folder),

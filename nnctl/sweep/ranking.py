@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.objectives import Objective
@@ -23,6 +23,7 @@ class Standing:
     those that are so once these are taken away, and so on; None without numbers, or where constraints are not met.
     status: finished, pruned where any of its trials was, or failed. step, reached: of what was pruned, the rung that
     all its trials have reached, or the number of its runs that finished where these are compared; and the mean there.
+    unit: of the step, None where it is none.
     """
 
     settings: Mapping[str, object]
@@ -35,6 +36,7 @@ class Standing:
     status: str = "finished"
     step: float = 0
     reached: float | None = None
+    unit: Literal["epochs", "seconds", "runs"] | None = None
 
     @property
     def intervals(self) -> Mapping[str, float] | None:
@@ -63,6 +65,7 @@ class Standing:
             "front": self.front,
             "status": self.status,
             "step": self.step if self.status == "pruned" else None,
+            "step_unit": self.unit,
             "reached": self.reached,
         }
 
@@ -130,6 +133,7 @@ def _pruned(
 ) -> Standing:
     """The standing of a combination of which trials were pruned. values: of those that finished."""
     rungs = [result.rung for result in pruned if result.rung is not None]
+    units = [result.unit for result in pruned if result.unit is not None]
     step = min(rungs) if rungs else len(values)
     reached = [v for result in group if (v := result.reached.get(step)) is not None] if rungs else values
     return Standing(
@@ -142,6 +146,7 @@ def _pruned(
         status="pruned",
         step=step,
         reached=statistics.fmean(reached) if reached else None,
+        unit=units[0] if units else "runs",
     )
 
 

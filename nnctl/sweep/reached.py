@@ -52,7 +52,8 @@ def ended_result(study: Study, trial: Trial, watch: Watch | None, ended: Mapping
         failed = Failed(status, ended["error"] or "", ended["exit_code"], epochs=epoch or 0)
         return _failed(trial, folder, watch, failed)
     if watch is None or rung is None or parameters is None:
-        return TrialResult(trial, str(folder.path), status, rung=rung, epochs=epoch)
+        in_seconds = ended.get("seconds") is not None
+        return TrialResult(trial, str(folder.path), status, rung=rung, in_seconds=in_seconds, epochs=epoch)
     return _at_rung(trial, folder, watch, status, rung, parameters)
 
 
@@ -137,6 +138,7 @@ def _at_rung(
         metrics={**measured(row), "parameters": parameters},
         seconds=seconds if isinstance(seconds, int | float) else None,
         rung=rung,
+        in_seconds=watch.in_seconds,
         epochs=watch.epochs_at(rows, rung),
         reached={at: value for at, value in watch.reached(rows).items() if at <= rung},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nnctl.runs.sweeps import final_metrics
 from nnctl.sweep.trial import Trial
@@ -19,8 +19,8 @@ class TrialResult:
     where it waits at a rung for others, and this is no end.
     monitored: the column that the run itself monitored; metrics: the numbers of the weights that it
     ended with; seconds: of training. Each None or empty unless it finished, or has rows to be pruned by: they are
-    then those of its rung. rung: the epochs, or seconds of training, after which it was pruned, or waits; epochs:
-    those that it had done by then. reached: its value at each rung.
+    then those of its rung. rung: the epochs, or with in_seconds the seconds of training, after which it was pruned, or
+    waits; epochs: those that it had done by then. reached: its value at each rung.
     exit_code: that of `nnctl train` for the same run. again: True where the machine failed, and not
     the trial: the same line may do better.
     """
@@ -35,6 +35,7 @@ class TrialResult:
     exit_code: int = 0
     again: bool = False
     rung: float | None = None
+    in_seconds: bool = False
     epochs: int | None = None
     reached: Mapping[float, float] = field(default_factory=dict)
 
@@ -46,6 +47,13 @@ class TrialResult:
         monitored = summary["monitor"] or "train_cost"
         metrics, seconds = final_metrics(summary), summary["seconds"]
         return cls(trial, str(folder), "finished", monitored, metrics, seconds, reached=reached or {})
+
+    @property
+    def unit(self) -> Literal["epochs", "seconds"] | None:
+        """The unit of its rung, None where it has none."""
+        if self.rung is None:
+            return None
+        return "seconds" if self.in_seconds else "epochs"
 
     def value(self, column: str) -> float | None:
         """The number in a column of its metrics, None where there is none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import RunError
@@ -58,7 +59,8 @@ class Search:
             better = [objective.higher_is_better for objective in self._objectives]
             self._learner = Learner(study.sweep.sampler, study.space, study.spec.seed, better)
             for known in study.known["trials"] if study.known is not None else ():
-                self._learner.learn(known["chosen"], Reached("finished", known["values"], known["excesses"]))
+                status: Literal["finished", "diverged"] = "diverged" if known["values"] is None else "finished"
+                self._learner.learn(known["chosen"], Reached(status, known["values"], known["excesses"]))
 
     def following(self) -> Trial | None:
         """The next trial that may be trained, as far as `watch` says; None where it depends on trials under way.

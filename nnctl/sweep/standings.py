@@ -29,6 +29,7 @@ def trial_row(result: TrialResult, objectives: Sequence[str], shown: Callable[[s
         "settings": dict(result.trial.settings),
         "status": result.status,
         "rung": result.rung,
+        "rung_unit": result.unit,
         "monitor": list(columns) if several else next(iter(columns), None),
         "value": values if several else next(iter(values), None),
         "metrics": dict(result.metrics),
@@ -47,7 +48,7 @@ def standing_rows(
     """
     paths = dict.fromkeys(path for standing in ranking for path in standing.settings)
     constrained = any(standing.excesses for standing in ranking)
-    pruned = any(standing.status == "pruned" for standing in ranking)
+    unit = next((standing.unit for standing in ranking if standing.unit is not None), None)
     rows: list[dict[str, Any]] = []
     for standing in ranking:
         row: dict[str, Any] = dict(paths) | dict(standing.settings)
@@ -64,8 +65,8 @@ def standing_rows(
             row["front"] = standing.front
         if constrained:
             row["meets constraints"] = standing.feasible
-        if pruned:
-            row["pruned after"] = standing.step if standing.status == "pruned" else None
+        if unit is not None:
+            row[f"pruned after {unit}"] = standing.step if standing.status == "pruned" else None
         rows.append({**row, "failed": standing.failed, "trials": list(standing.trials)})
     return rows
 

@@ -13,8 +13,24 @@ from nnctl.sweep.learning import quiet
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
+    from sqlalchemy.engine import URL
 
 _FORMS = "a file as study.db, sqlite:///study.db, or postgresql://user:password@host/database"
+
+
+_PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "'psycopg[binary]'", "MySQLdb": "mysqlclient"}
+"""Distributions by the module of a driver, where they are called otherwise, or would have to be compiled."""
+_TIMED = ("psycopg2", "psycopg", "mysqldb", "pymysql")
+"""Drivers that take `connect_timeout` in an address, and wait for minutes without."""
+_ANSWER = 10
+"""Seconds in which a server of theirs answers."""
+
+
+def _with_patience(url: URL) -> URL:
+    """The address with a limit to the time of connecting, unless it has its own, or its driver knows none."""
+    if url.get_driver_name() not in _TIMED or "connect_timeout" in url.query:
+        return url
+    return url.update_query_dict({"connect_timeout": str(_ANSWER)})
 
 
 @contextmanager
@@ -42,7 +58,7 @@ def opened(given: str, option: str, *, new: bool) -> Iterator[RDBStorage]:
         raise UsageError(f"{where}: cannot be written: the file is read-only")
     try:
         with quiet():
-            address = url.render_as_string(hide_password=False)
+            address = _with_patience(url).render_as_string(hide_password=False)
             storage = RDBStorage(address, skip_table_creation=not new)
             try:
                 yield storage
@@ -53,8 +69,9 @@ def opened(given: str, option: str, *, new: bool) -> Iterator[RDBStorage]:
         raise UsageError(f"{where}: no such kind of database is known\n  expected {_FORMS}") from error
     except ImportError as error:
         driver = getattr(error.__cause__, "name", None) or "its driver"
+        package = _PACKAGES.get(driver, driver)
         raise UsageError(
-            f"{where}: needs the package {driver}, which is not installed\n  pip install {driver}"
+            f"{where}: needs the package {driver}, which is not installed\n  pip install {package}"
         ) from error
     except (SQLAlchemyError, StorageInternalError) as error:
         reason = str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error).splitlines()[0]

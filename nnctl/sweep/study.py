@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from nnctl.sweep.away import Away
 
 _NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
-_NO_TRIALS = ("grid", "space", "only", "derived", "sampler", "constraints", "together")
+_NO_TRIALS = ("grid", "space", "only", "derived", "sampler", "constraints")
 """Keys of the sweep that its trials' specs do not have."""
 _SAMPLES = 100
 """Points of a space that are checked where nobody knows yet which will be tried."""

@@ -14,13 +14,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Value: TypeAlias = int | float | str | None
 Record: TypeAlias = Mapping[str, Value]
 """One row of the metrics. Every row of a run has the columns of `Started.columns`, in that order."""
+
+Pausing: TypeAlias = Callable[[int, Sequence[Record]], bool]
+"""A wish to pause: told how many epochs are done and the rows so far, True where the run is to save and end for now.
+
+It is asked once after each epoch but the last; as a run resumes, for those that it has done.
+"""
 
 NO_ROWS = ""
 """The digest of no rows."""

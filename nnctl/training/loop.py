@@ -29,6 +29,7 @@ from nnctl.engine.engine import Engine
 from nnctl.errors import DataError, DeviceLost, DivergedError, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
+from nnctl.training.chunk_length import ChunkLength
 from nnctl.training.events import (
     NO_ROWS,
     Computing,
@@ -36,6 +37,7 @@ from nnctl.training.events import (
     Event,
     Finished,
     Paused,
+    Pausing,
     Progress,
     Record,
     Stopped,
@@ -50,14 +52,6 @@ from nnctl.training.saving import Saver, Store
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import WATCHED, drawn
 from nnctl.training.timetable import Timetable
-
-CHUNK_SECONDS = 0.1
-
-Pausing = Callable[[int, Sequence[Record]], bool]
-"""A wish to pause: told how many epochs are done and the rows so far, True where the run is to save and end for now.
-
-It is asked once after each epoch but the last; as a run resumes, for those that it has done.
-"""
 
 
 class Loop:
@@ -103,8 +97,7 @@ class Loop:
         self._layer_rows, self._layer_rows_sha256 = 0, NO_ROWS
         self._measures = engine.measures()
         self._advice, self._blame = advise, blame
-        self._fixed_chunk = chunk
-        self._most = chunk or 1
+        self._length = ChunkLength(chunk)
         self._clock = clock
         self.saver = Saver(store, clock)
         self._began = clock()
@@ -206,6 +199,9 @@ class Loop:
         self.saver.begin()
         if self.step == 0:
             yield from self._watch()
+        train = self.engine.feed["train"]
+        if (longest := self.engine.longest_step(train.examples, self.timetable.batch)) is not None:
+            self._length.expect(longest)
         asked = 0
         while not self.done:
             epoch = self.timetable.epoch_of(self.step)
@@ -217,7 +213,7 @@ class Loop:
                     return
             due = self.timetable.next_evaluation(self.step)
             # A pause is asked about at the end of every epoch.
-            yield from self._train_chunk(self.timetable.steps_per_epoch if pause is not None else self._most)
+            yield from self._train_chunk(self.timetable.steps_per_epoch if pause is not None else self._length.most)
             yield self._progress()
             if self.step == due:
                 yield from self._evaluate()
@@ -238,7 +234,7 @@ class Loop:
     def _train_chunk(self, most: int) -> Iterator[Event]:
         train, epoch = self.engine.feed["train"], self.timetable.epoch_of(self.step)
         _, first, _ = self.timetable.chunk(self.step, 1)
-        most = min(most, self._most, train.within(first) // self.timetable.batch)
+        most = min(most, self._length.most, train.within(first) // self.timetable.batch)
         count, _, stop = self.timetable.chunk(self.step, most)
         train.advance_to(epoch, first)
         chunk = train.chunk(epoch, first, stop, count)
@@ -261,12 +257,7 @@ class Loop:
         self.step += steps.completed
         if steps.completed < count:
             raise self._diverged(chunk, steps.completed, at_step(scheduled, steps.completed))
-        if self._fixed_chunk is None and count == self._most:
-            # Grows by doubling, so that one lucky measurement cannot make a chunk of minutes.
-            fitting = count * CHUNK_SECONDS / spent if spent > 0 else math.inf
-            self._most = max(1, int(min(fitting, 2 * count)))
-        elif spent > 2 * CHUNK_SECONDS:
-            self._most = max(1, int(count * CHUNK_SECONDS / spent))
+        self._length.took(count, spent)
 
     def _progress(self) -> Progress:
         done = self.timetable

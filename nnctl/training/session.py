@@ -33,9 +33,9 @@ from nnctl.runs.lock import Lock
 from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded, spec_to_dict
-from nnctl.training.events import NO_ROWS, Event, Finished, Saved, Started
+from nnctl.training.events import NO_ROWS, Event, Finished, Pausing, Saved, Started
 from nnctl.training.kept import Kept
-from nnctl.training.loop import Loop, Pausing
+from nnctl.training.loop import Loop
 from nnctl.training.pretraining.greedy import pretrain
 from nnctl.training.resume import (
     is_complete,

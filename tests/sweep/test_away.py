@@ -15,6 +15,8 @@ from nnctl.cli import main
 from nnctl.errors import RunError
 from nnctl.runs import durable
 from nnctl.runs.addresses import Address
+from nnctl.runs.records import Carried
+from nnctl.runs.sealed import encoded, opened
 from nnctl.sweep.away import Away, away
 from nnctl.sweep.executors import carrying, remote
 from nnctl.sweep.executors.choice import open_executor
@@ -107,6 +109,27 @@ def test_what_decides_by_results_decides_the_same(url: str, capfd: pytest.Captur
     for name in ("proposals", "ended"):
         for path in Path("here", name).iterdir():
             assert Path("away", name, path.name).read_bytes() == path.read_bytes()
+
+
+def test_of_a_trial_that_has_begun_an_address_does_not_say_whether_it_is_trained(
+    url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*LINE, "--out", url]) == 0
+    # As it is while a worker trains, or once it has died.
+    (finished,) = Path("away/0001").glob("1-*.json")
+    content = opened(finished.read_bytes(), finished, Carried)
+    texts = {name: text for name, text in content["texts"].items() if name != "summary.json"}
+    finished.with_name(f"0{finished.name[1:]}").write_bytes(encoded({**content, "texts": texts}))
+    finished.unlink()
+    capfd.readouterr()
+    assert main(["sweep", "show", url]) == 0
+    told = capfd.readouterr()
+    assert told.err.startswith("3 trials: 2 finished, 1 begun\nbegun: trained at this time, or left by a process that")
+    assert "stale" not in told.out + told.err
+    # In a folder it is known: nobody trains there.
+    assert main(["sweep", "fetch", url, "copied", "-q"]) == 0
+    assert main(["sweep", "show", "copied"]) == 0
+    assert capfd.readouterr().err.startswith("3 trials: 2 finished, 1 stale\nresults in copied\n")
 
 
 def test_a_trial_that_diverges_is_told_by_its_address(url: str, capfd: pytest.CaptureFixture[str]) -> None:

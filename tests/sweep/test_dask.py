@@ -19,10 +19,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from run_contents import contents
 
 from nnctl.errors import RunError, SpecError, UsageError
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.endings import ending_of
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.lock import Lock
+from nnctl.runs.rows import evaluations
 from nnctl.sweep.executors import choice, dask, queues, remote
 from nnctl.sweep.executors.choice import open_executor
 from nnctl.sweep.executors.contract import TrialTask
@@ -30,7 +34,8 @@ from nnctl.sweep.executors.dask import DaskWorkers
 from nnctl.sweep.executors.local import LocalProcesses
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import run
-from nnctl.sweep.study import Study, read_study
+from nnctl.sweep.study import Study, load_trial, read_study
+from nnctl.training import session
 from nnctl.training.signals import StopRequest
 
 distributed = pytest.importorskip("distributed")
@@ -243,6 +248,87 @@ def test_a_package_that_is_missing_and_words_that_name_nothing(monkeypatch: pyte
         open_executor("dask://there:1", found, None)
     with pytest.raises(UsageError, match=r"--on slurm.yaml needs the package distributed"):
         open_executor("slurm.yaml", found, None)
+
+
+def test_a_scheduler_with_certificates(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    security, strangers = distributed.Security.temporary(), distributed.Security.temporary()
+    for name, made in (("ours", security), ("theirs", strangers)):
+        Path(f"{name}-ca.pem").write_text(made.tls_ca_file)
+        Path(f"{name}.pem").write_text(made.tls_client_cert)
+        Path(f"{name}-key.pem").write_text(made.tls_client_key)
+
+    def environment(name: str) -> dict[str, str]:
+        tls = "DASK_DISTRIBUTED__COMM__TLS__"
+        files = {"CA_FILE": f"{name}-ca.pem", "CLIENT__CERT": f"{name}.pem", "CLIENT__KEY": f"{name}-key.pem"}
+        return {**os.environ, **{f"{tls}{key}": str(tmp_path / file) for key, file in files.items()}}
+
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, protocol="tls://", security=security, dashboard_address=None, silence_logs=50
+    ) as made:
+        address = made.scheduler_address
+        assert address.startswith("tls://")
+
+        def swept(on: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+            line = ("sweep", "net.yaml", "--grid", "seed=1,2", "--set", "schedule.epochs=2", "--out", "found", "-q")
+            return subprocess.run(
+                [*NNCTL, *line, "--on", on], capture_output=True, text=True, check=False, timeout=60, env=environment
+            )
+
+        for on, env, words in (
+            (address, dict(os.environ), f"{address}: needs certificates, and Dask's configuration names none\n"),
+            (address, environment("gone"), f"there is no file {tmp_path}/gone-ca.pem, a certificate by Dask's"),
+            (address, environment("theirs"), "do not come to an encrypted connection: "),
+            (address.replace("tls://", "dask://"), environment("ours"), "one with certificates is tls://\n"),
+        ):
+            done = swept(on, env)
+            assert done.returncode == 2
+            assert words in done.stderr
+            assert len(done.stderr.splitlines()) == 2, done.stderr
+            assert not Path("found").exists()
+        done = swept(address, environment("ours"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [json.loads(row)["status"] for row in done.stdout.splitlines()] == ["finished"] * 2
+    gc.collect()  # while its warnings are still ignored
+
+
+@pytest.mark.parametrize("on", ["dask://there:1", "slurm.yaml"])
+def test_trials_together_on_a_cluster_are_an_error_at_their_line(on: str) -> None:
+    Path("net.yaml").write_text(f"{SPEC}sweep: {{together: 4}}\n")
+    with pytest.raises(SpecError) as told:
+        open_executor(on, study("found"), None)
+    assert f"4 trials of one process are for this machine: on {on} each has a process of its own" in str(told.value)
+    assert "net.yaml:7:19" in str(told.value)
+    assert isinstance(open_executor("local", study("found"), 4), LocalProcesses)
+
+
+def test_rungs_in_seconds_lie_where_the_rows_of_the_workers_say(cluster: Any) -> None:
+    asked = (
+        "sweep={space: {optimizer.learning_rate: {type: log_uniform, low: 1e-3, high: 1}}, trials: 4, sampler: random,"
+        " monitor: validation_cost, pruner: {type: halving, rungs: [0.2 seconds, 0.5 seconds], factor: 2}}",
+    )
+    found = read_study(Path("net.yaml"), asked, Path("found"))
+    results = trained(found, cluster.scheduler_address)
+    assert sorted(result.rung or 99.0 for result in results) == [0.2, 0.2, 0.5, 99.0]
+    for result in results:
+        if result.rung is not None:
+            rows = evaluations(RunFolder(Path(result.folder)))
+            record = ending_of(found.folder, result.trial.number)
+            assert record is not None
+            assert (record["status"], record["seconds"], record["epoch"]) == ("pruned", result.rung, result.epochs)
+            first = next(row for row in rows if row["seconds"] >= result.rung)
+            assert (first["epoch"], first["validation_cost"]) == (result.epochs, result.metrics["validation_cost"])
+            assert rows[-1]["epoch"] == result.epochs
+    # Without the sweep's own records another executor takes each up where it is, and the same is decided.
+    for number in range(4):
+        (found.folder / "ended" / f"{number:04d}.json").unlink(missing_ok=True)
+    content = weights("found")
+    again = sorted(run(found, LocalProcesses(found.base, 2), StopRequest()), key=lambda result: result.trial.number)
+    assert again == results
+    assert weights("found") == content
+    best = next(result for result in results if result.status == "finished")
+    follow(session.train(load_trial(found.base, best.trial.overrides), out=Path("alone")), [RunSink()])
+    assert contents(best.folder) == contents("alone")
 
 
 @pytest.mark.parametrize(

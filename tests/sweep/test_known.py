@@ -164,6 +164,62 @@ def test_an_exported_sweep_can_be_read() -> None:
     assert {tuple(trial["excesses"]) for trial in again.known["trials"]} == {(-100.0,)}
 
 
+def exported(found: Study, told: dict[int, TrialResult]) -> str:
+    """Export a sweep whose trials ended so, by number. Returns the name of the study."""
+    from nnctl.sweep.export import export
+    from nnctl.sweep.kept import KeptSweep
+
+    return export(KeptSweep(found, [told[number] for number in sorted(told)]), "study.db")
+
+
+def ended(trial: Trial, value: float | None) -> TrialResult:
+    """A result that is finished with a value, or diverged without one."""
+    folder = f"found/{trial.number:04d}"
+    if value is None:
+        return TrialResult(trial, folder, "diverged", error="the cost is not finite", exit_code=4)
+    return TrialResult(trial, folder, "finished", "validation_cost", {"validation_cost": value, "parameters": 200})
+
+
+def test_what_diverged_in_an_exported_sweep_is_known_as_the_sweep_itself_knows_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = ("sweep.lag=0", "sweep.constraints=['parameters < 300']")
+    found = study("found", *asked, "sweep.trials=6")
+    search, told = Search(found), dict[int, TrialResult]()
+    values = [None, 2.0, float("nan"), 5.0, None, 1.0]
+    while (trial := search.following()) is not None:
+        told[trial.number] = ended(trial, values[trial.number])
+        search.tell(told[trial.number])
+    name = exported(found, told)
+    with caplog.at_level("INFO"):
+        again = study("again", *asked, "sweep.trials=1", source="study.db", name=name)
+    assert f"6 of 6 trials of the study '{name}' are known, 3 of them diverged" in caplog.messages
+    assert again.known is not None
+    assert [known["values"] for known in again.known["trials"]] == [None, [2.0], None, [5.0], None, [1.0]]
+    search = Search(again)
+    assert search.following() is not None
+    assert search._learner is not None
+    trials = search._learner._study.get_trials()[:6]
+    assert [trial.values for trial in trials] == [[5.0], [2.0], [5.0], [5.0], [5.0], [1.0]]
+    assert [list(trial.constraints.values()) for trial in trials] == [[-100.0]] * 6
+    # So it is without the database.
+    assert study("again", *asked, "sweep.trials=1").known == again.known
+
+
+def test_a_run_that_diverged_beside_others_and_one_that_the_machine_lost_are_no_results() -> None:
+    found = study("found", "sweep.seeds=2", "sweep.trials=3")
+    search, told = Search(found), dict[int, TrialResult]()
+    while (trial := search.following()) is not None:
+        told[trial.number] = ended(trial, None if trial.number in (1, 2, 3) else 0.5)
+        search.tell(told[trial.number])
+    told[3] = TrialResult(told[3].trial, "found/0003", "failed", error="no", exit_code=2)
+    name = exported(found, told)
+    again = study("again", source="study.db", name=name)
+    assert again.known is not None
+    # Of combination 0 a run has finished; of combination 1 one has diverged, and of the other nothing is known.
+    assert [known["values"] for known in again.known["trials"]] == [[0.5], None, [0.5], [0.5]]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

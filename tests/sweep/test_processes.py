@@ -285,3 +285,9 @@ def test_no_more_processes_than_trials_and_than_are_of_use() -> None:
     with pytest.raises(UsageError, match=f"-j 10000: at most {most_processes()} processes at a time"):
         require_processes(10_000, 20_000)
     assert nnctl("sweep", "net.yaml", "--grid", "seed=1,2", "-j", "0").returncode == 2
+
+
+def test_the_collector_does_not_look_at_what_workers_are_copied_with_and_goes_on_in_them() -> None:
+    looks = "import gc, nnctl.sweep.executors.preloaded as _; print(gc.isenabled(), gc.get_freeze_count() > 50_000)"
+    said = subprocess.run([sys.executable, "-c", looks], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "True"]

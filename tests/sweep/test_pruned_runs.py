@@ -189,6 +189,7 @@ def test_runs_of_a_combination_that_loses_are_not_trained() -> None:
     kept = read_kept(study.folder)
     assert [result.status for result in kept.results] == [result.status for result in results]
     assert list(kept.ranking) == list(rank(results, kept.objectives))
+    assert [(s.unit, s.step) for s in kept.ranking if s.status == "pruned"] == [("runs", 2)] * 2
     _, executor, again = swept("found", *losing)
     assert executor.given == []
     assert again == results

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections import deque
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 from run_contents import contents
 
+from nnctl.cli import main
 from nnctl.components.pruners import Patience
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.endings import ending_of
@@ -21,8 +25,10 @@ from nnctl.sweep.kept import read_kept
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import rank
 from nnctl.sweep.result import TrialResult
+from nnctl.sweep.results import write_results
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.runner import run
+from nnctl.sweep.standings import trial_row
 from nnctl.sweep.study import Study, load_trial, read_study
 from nnctl.training import session
 from nnctl.training.loop import Loop
@@ -177,6 +183,28 @@ def test_what_is_recorded_decides_on_a_machine_of_another_speed(pruner: str, clo
     _, executor, again = swept("found", pruner, places=3, last=True)
     assert executor.given != []
     assert again == whole
+
+
+def test_whoever_reads_of_a_rung_reads_its_unit(capfd: pytest.CaptureFixture[str]) -> None:
+    for out, pruner, unit in (
+        ("timed", HALVING, "seconds"),
+        ("counted", "sweep.pruner={type: halving, rungs: [1, 3], factor: 2}", "epochs"),
+    ):
+        study, _, results = swept(out, pruner)
+        rows = [trial_row(result, study.sweep.objectives) for result in results]
+        ranked = write_results(study, results)
+        assert ranked is not None
+        assert [row["rung_unit"] for row in rows] == [unit if row["rung"] else None for row in rows]
+        written = json.loads(Path(out, "results.json").read_text())["ranking"]
+        assert [each["step_unit"] for each in written] == [unit if each["step"] else None for each in written]
+        assert main(("sweep", "show", out, "--format", "csv", "-q")) == 0
+        table = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+        assert [row[f"pruned after {unit}"] for row in table] == [str(each["step"] or "") for each in written]
+        assert main(("sweep", "show", out, "--csv", "-", "-q")) == 0
+        table = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
+        assert [(row["rung"], row["rung_unit"]) for row in table] == [
+            (str(row["rung"] or ""), row["rung_unit"] or "") for row in rows
+        ]
 
 
 def test_a_sweep_that_was_left_goes_on_by_what_its_trials_have_recorded(clock: Clock) -> None:

@@ -18,6 +18,9 @@ from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.registry import likely
 from nnctl.components.backends import Auto
 from nnctl.errors import DeviceLost
+from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.folder import RunFolder
+from nnctl.runs.rows import evaluations
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors import choice, worker
 from nnctl.sweep.executors.contract import Ended, Failed, Outcome, Trained, TrialTask
@@ -26,7 +29,7 @@ from nnctl.sweep.executors.trials import Trials
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.results import write_results
 from nnctl.sweep.runner import run
-from nnctl.sweep.study import read_study
+from nnctl.sweep.study import load_trial, read_study
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 
@@ -198,6 +201,46 @@ def test_a_sweep_that_is_stopped_saves_the_trials_of_its_process(
     for name, content in zip(("0000", "0001"), before, strict=True):
         assert Path(f"found/{name}/checkpoints/last.safetensors").read_bytes() != content
         assert "together" not in Path(f"found/{name}/spec.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_trials_and_their_rungs_outlive_the_kill_of_who_began_them(tmp_path: Path) -> None:
+    """Three in one process wait for each other at seconds; their parent is killed, and the same line goes on."""
+    asked = (
+        "sweep={space: {optimizer.learning_rate: {type: log_uniform, low: 1e-4, high: 1e-2}}, trials: 4, together: 3,"
+        " sampler: random, monitor: validation_cost,"
+        " pruner: {type: halving, rungs: [0.1 seconds, 0.3 seconds], factor: 2}}",
+        "schedule={epochs: 1500, batch_size: 10}",
+    )
+    witness = Witness(tmp_path / "witness")
+    line = ("sweep", "net.yaml", *(f"--set={setting}" for setting in asked), "--out", "found", "-j", "3", "-q")
+    with subprocess.Popen(
+        [sys.executable, "-m", "nnctl", *line],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=witness.environment,
+    ) as process:
+        witness.wait_for("0000", "0001", "0002")
+        process.kill()
+        # Its pipe ends with the last process beneath it, which saves what it trains.
+        process.communicate(timeout=60)
+    witness.close()
+    kept = {path.parent.name: path.read_bytes() for path in Path("found").glob("0*/metrics.jsonl")}
+    results = swept("found", asked, lambda base: LocalProcesses(base, 3, 3))
+    assert sorted(result.rung or 99.0 for result in results) == [0.1, 0.1, 0.3, 99.0]
+    for result in results:
+        path = Path(result.folder, "metrics.jsonl")
+        # No row is measured twice, and each lies where its row says.
+        assert path.read_bytes().startswith(kept.get(path.parent.name, b""))
+        if result.rung is not None:
+            rows = evaluations(RunFolder(Path(result.folder)))
+            first = next(row for row in rows if row["seconds"] >= result.rung)
+            assert (first["epoch"], first["validation_cost"]) == (result.epochs, result.metrics["validation_cost"])
+    assert swept("found", asked, lambda base: LocalProcesses(base, 1)) == results
+    study = read_study(Path("net.yaml"), asked, Path("found"))
+    best = next(result for result in results if result.status == "finished")
+    follow(session.train(load_trial(study.base, best.trial.overrides), out=Path("alone")), [RunSink()])
+    assert contents(best.folder) == contents("alone")
 
 
 # -- memory ------------------------------------------------------------------------------

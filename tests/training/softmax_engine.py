@@ -73,6 +73,9 @@ class SoftmaxEngine(Engine):
         steps = self.train(*arguments)
         return lambda: steps
 
+    def longest_step(self, *arguments: Any) -> float | None:
+        return None
+
     def train(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Steps:
         self.calls.append(chunk.indices.shape)
         x, y = chunk.examples.arrays.values()

@@ -192,6 +192,6 @@ def test_time_that_others_take_makes_no_chunk_shorter(monkeypatch: pytest.Monkey
         if isinstance(event, Progress):
             chunks.append(event.step - before)
             before = event.step
-        if len(chunks) == 5:
+        if len(chunks) == 3:
             break
-    assert chunks[:5] == [1, 2, 4, 8, 16]
+    assert chunks == [60] * 3  # whole epochs

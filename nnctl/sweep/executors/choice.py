@@ -21,7 +21,8 @@ def open_executor(on: str, study: Study, jobs: int | None) -> Executor:
     """The executor that `on` names: `local`, the address of a Dask scheduler, or a YAML file about a cluster.
 
     jobs: trials at a time; if None 1 on this machine, else as many as the workers have threads.
-    Raises UsageError where it names none, or a package is missing, RunError where it cannot be reached.
+    Raises UsageError where it names none, or a package is missing, RunError where it cannot be reached, SpecError where
+    the spec asks for what it has not.
     """
     executor = _opened(on, study, jobs)
     return executor if study.away is None else CarriedTrials(executor, study.away)
@@ -35,12 +36,14 @@ def _opened(on: str, study: Study, jobs: int | None) -> Executor:
         return LocalProcesses(study.base, jobs, together)
     address = _ADDRESS.fullmatch(on)
     if address is not None:
+        _require_one_a_task(on, study)
         require_package(on, "distributed")
         from nnctl.sweep.executors.dask import DaskWorkers, connect
 
         scheme, rest = address.groups()
         return DaskWorkers(study, connect(f"{'tcp' if scheme == 'dask' else scheme}://{rest}", on), on, jobs)
     if Path(on).suffix.lower() in (".yaml", ".yml"):
+        _require_one_a_task(on, study)
         from nnctl.sweep.executors.queues import open_queue
 
         return open_queue(Path(on), study, jobs)
@@ -48,6 +51,17 @@ def _opened(on: str, study: Study, jobs: int | None) -> Executor:
         f"--on {on}: is neither local nor a Dask scheduler nor a file about a cluster\n"
         "  for example dask://scheduler:8786, or slurm.yaml"
     )
+
+
+def _require_one_a_task(on: str, study: Study) -> None:
+    """Raise SpecError where the spec wants trials together that a cluster would train one a task."""
+    together = study.sweep.together or 1
+    if together > 1:
+        raise study.base.error(
+            "sweep.together",
+            f"{together} trials of one process are for this machine: on {on} each has a process of its own",
+            hint="leave it out: a worker of the cluster has as many trials at a time as it has threads",
+        )
 
 
 def require_package(on: str, package: str) -> None:

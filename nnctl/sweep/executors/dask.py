@@ -23,6 +23,7 @@ from nnctl.runs.lock import Lock
 from nnctl.runs.sealed import sha256
 from nnctl.sweep.executors import remote
 from nnctl.sweep.executors.contract import Failed, Halted, Outcome, TrialTask
+from nnctl.sweep.executors.encryption import failure_of, require_certificates
 from nnctl.sweep.executors.local import PATIENCE
 from nnctl.sweep.executors.remote import Call, Unfit
 from nnctl.sweep.executors.worker import FOR_MEMORY
@@ -42,9 +43,11 @@ _LOGGERS = ("distributed", "distributed.client", "tornado", "tornado.application
 
 
 def connect(where: Any, name: str) -> Client:
-    """A client of a scheduler, by its address or its cluster; `name`: in messages. Raises RunError."""
+    """A client of a scheduler, by its address or its cluster; `name`: in messages. Raises RunError, UsageError."""
     from distributed import Client
 
+    if isinstance(where, str):
+        require_certificates(where, name)
     for logger in _LOGGERS:
         # What it reports here as errors comes back as exceptions, and is told once.
         logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
@@ -53,9 +56,19 @@ def connect(where: Any, name: str) -> Client:
             warnings.simplefilter("ignore")
             return Client(where, timeout=_CONNECT, set_as_default=False, name="nnctl")
     except (OSError, ValueError) as error:
+        unsafe = failure_of(error)
+        if unsafe is not None:
+            raise RunError(
+                f"{name}: the scheduler and this process do not come to an encrypted connection: {unsafe}\n"
+                "  certificates of one authority, for both; a scheduler without them is dask://"
+            ) from error
         raise RunError(
-            f"{name}: no Dask scheduler answers there\n  is it running (dask scheduler), and can this machine reach it?"
+            f"{name}: no Dask scheduler answers there\n"
+            "  is it running (dask scheduler), and can this machine reach it? one with certificates is tls://"
         ) from error
+    except RuntimeError as error:
+        # Its configuration requires what the address does not have.
+        raise RunError(f"{name}: {error}") from error
 
 
 class DaskWorkers:

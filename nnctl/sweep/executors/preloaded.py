@@ -3,12 +3,36 @@
 None of them starts a thread, which a copy would lack.
 """
 
+import gc
 from importlib import import_module
 
-from nnctl.backends.registry import load_ahead
+_MODULES = (
+    # NumPy loads it when labels are counted.
+    "numpy.ma",
+    "nnctl.reporting.follow",
+    "nnctl.sweep.executors.carrying",
+    "nnctl.sweep.study",
+    "nnctl.training.kept",
+    "nnctl.training.session",
+)
 
-# NumPy loads it when labels are counted.
-import_module("numpy.ma")
-for _name in ("reporting.follow", "sweep.executors.carrying", "sweep.study", "training.kept", "training.session"):
-    import_module(f"nnctl.{_name}")
-load_ahead()
+
+def _load() -> None:
+    """Load them, and set what they are made of apart from what the garbage collector looks at.
+
+    Modules stay: to look for garbage among them takes time, here and in each copy, and a look writes to memory that
+    copies else share.
+    """
+    gc.disable()
+    try:
+        for name in _MODULES:
+            import_module(name)
+        from nnctl.backends.registry import load_ahead
+
+        load_ahead()
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+_load()
