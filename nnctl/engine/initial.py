@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.initializers import default_initializer
 from nnctl.graph import interface
-from nnctl.graph.builder import Parameter
+from nnctl.graph.arrays import Parameter
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
 

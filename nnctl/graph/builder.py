@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,6 +13,7 @@ from nnctl.components.builder import Resuming, UnitView
 from nnctl.components.registry import owner
 from nnctl.errors import FormulaError, ShapeError
 from nnctl.graph import interface
+from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Node, Role, Value
 from nnctl.graph.tensor import Tensor
@@ -20,49 +21,6 @@ from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
-
-
-@dataclass(frozen=True, eq=False)
-class Parameter:
-    """A trained array and what is known of it beside its values."""
-
-    value: Value
-    layer: str
-    kind: str
-    fans: tuple[int, int]
-    initializer: Initializer | None
-    regularizer: Regularizer | None
-    default: Initializer | None
-    frozen: bool = False
-    """Not trained: its layer, or one around it, says so."""
-    view: UnitView | None = None
-    """Of the weights by unit, where the last axis is not that of the units."""
-
-    @property
-    def units(self) -> UnitView:
-        """The weights by unit."""
-        return self.view or (self.shape, tuple(range(len(self.shape) - 1)))
-
-    @property
-    def name(self) -> str:
-        return self.value.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.value.shape
-
-
-@dataclass(frozen=True, eq=False)
-class LayerState:
-    """An array that a layer keeps from step to step: running statistics, recurrent state."""
-
-    value: Value
-    layer: str
-    initial: float
-
-    @property
-    def name(self) -> str:
-        return self.value.name
 
 
 class GraphBuilder:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp, from_expression
-from nnctl.ops.expression import Recorder
+from nnctl.ops.expression import Expression, Recorder
+
+_Part: TypeAlias = tuple[Expression, tuple[int, ...]]
+"""An expression, and the numbers of the values that it is given."""
 
 
 def fuse_elementwise(graph: Graph) -> Graph:
@@ -57,13 +62,27 @@ def fused(nodes: Sequence[Node]) -> Node:
         return root
     inner = {v for node in nodes[:-1] for v in node.outputs}
     inputs = tuple(dict.fromkeys(v for node in nodes for v in node.inputs if v not in inner))
-    recorder = Recorder(len(inputs))
-    known: dict[Value, object] = {v: recorder.value(i) for i, v in enumerate(inputs)}
+    numbers: dict[Value, int] = {v: i for i, v in enumerate(inputs)}
+    parts: list[_Part] = []
     for node in nodes:
         if not isinstance(node.op, ElementwiseOp):
             raise TypeError(f"{node.op.name} is not elementwise")
-        results = node.op.expression.evaluate(recorder, *(known[v] for v in node.inputs))
-        known.update(zip(node.outputs, results, strict=True))
-    expression = recorder.finish([known[v] for v in root.outputs])
+        parts.append((node.op.expression, tuple(numbers[v] for v in node.inputs)))
+        for v in node.outputs:
+            numbers[v] = len(numbers)
+    expression = _composed(len(inputs), tuple(parts), tuple(numbers[v] for v in root.outputs))
     name = "+".join(node.op.name for node in nodes)
     return Node(from_expression(name, expression), inputs, root.outputs, {}, root.layer)
+
+
+@lru_cache(maxsize=4096)
+def _composed(arity: int, parts: tuple[_Part, ...], results: tuple[int, ...]) -> Expression:
+    """The expression of several, each of earlier values. By value: equal layers fuse alike.
+
+    Values are numbered, first the inputs, then the results of each part.
+    """
+    recorder = Recorder(arity)
+    values: list[object] = [recorder.value(i) for i in range(arity)]
+    for expression, given in parts:
+        values += expression.evaluate(recorder, *(values[number] for number in given))
+    return recorder.finish([values[number] for number in results])

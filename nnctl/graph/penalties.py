@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nnctl.components.base import Regularizer
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Parameter
+from nnctl.graph.arrays import Parameter
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.tensor import Tensor
 from nnctl.spec.document import Spec
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from nnctl.components.base import Regularizer
 from nnctl.components.signature import DataSignature
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, LayerState, Parameter
+from nnctl.graph.arrays import LayerState, Parameter
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.penalties import regularizer_of
 from nnctl.graph.tensor import Tensor

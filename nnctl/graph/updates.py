@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Parameter
+from nnctl.graph.arrays import Parameter
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Value
 from nnctl.graph.penalties import regularizer_of
 from nnctl.graph.tensor import Tensor

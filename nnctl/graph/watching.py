@@ -11,7 +11,8 @@ import numpy as np
 from nnctl.components.base import Array, ElementwiseActivation, Namespace
 from nnctl.components.metrics.norms import norm_of
 from nnctl.graph import interface
-from nnctl.graph.builder import GraphBuilder, Parameter
+from nnctl.graph.arrays import Parameter
+from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Node
 from nnctl.graph.tensor import Tensor
 from nnctl.ops.elementwise import ElementwiseOp

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Gallery, Picture
 from nnctl.figures.scales import number
-from nnctl.graph.builder import Parameter
+from nnctl.graph.arrays import Parameter
 from nnctl.inference.opened import TrainedRun
 from nnctl.ops.shapes import show
 from nnctl.visualization.pictures import is_picture, mosaic, tones

@@ -13,7 +13,7 @@ from nnctl.data.streams import Purpose, generator
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Axis, Marks, Plane
 from nnctl.figures.scales import number
-from nnctl.graph.builder import Parameter
+from nnctl.graph.arrays import Parameter
 from nnctl.inference.opened import TrainedRun
 from nnctl.training.splits import bind_whole
 from nnctl.visualization.examples import part_of

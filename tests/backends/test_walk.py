@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnctl.backends.cpu import layouts as module_of_layouts
-from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry, Pattern
 from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, BoundParameter, Cut, WholeParameter
 from nnctl.backends.cpu.codegen.source import StepSource
@@ -31,7 +31,8 @@ ALL = ArrayParameter(COUNTS)
 
 def call(lines: list[str], *, alone: bool = False, **parameters) -> Call:
     kind, passed = kind_of(lines, parameters, frozenset(vocabulary()))
-    return Call(kind, passed, alone, None)
+    slots = tuple(p.slot for p in passed if isinstance(p, ArrayParameter))
+    return Call(Pattern(kind, passed, slots), slots, alone, None)
 
 
 def number_of(threads: int) -> BoundParameter:
@@ -50,7 +51,7 @@ class Run:
     def __post_init__(self) -> None:
         self.storage = {"counts": np.zeros(16, np.int64), "spent": np.zeros(16, np.float32)}
         self.counters = aligned(4 * 128).view(np.int32)
-        source = StepSource(tuple(self.entries), 16, (), ())
+        source = StepSource(tuple(self.entries), 16, ())
         self.functions = compiled_step(source.kinds, "a test")
         memory = Memory(aligned(LINE), self.storage, {}, self.counters)
         layouts = [TableLayout(number, self.threads, source, self.functions) for number in range(self.threads)]

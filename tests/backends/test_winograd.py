@@ -11,10 +11,14 @@ from backends.compiled_calls import call
 from backends.spec_steps import spec_steps
 from backends.test_steps import after, bits_after
 from nnctl.backends.cpu.backend import CpuBackend
+from nnctl.backends.cpu.codegen.entries import Call
+from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.cpu.gemm.product import panel_width
 from nnctl.backends.cpu.kernels.winograd import fits, winograd_kernel_scratch, winograd_scratch
 from nnctl.backends.registry import reference_backend
+from nnctl.graph.builder import GraphBuilder
 from nnctl.ops import OPS
+from nnctl.ops.shapes import BATCH
 
 pytestmark = pytest.mark.compile
 
@@ -137,6 +141,18 @@ def test_the_choice_hangs_on_the_shapes_of_a_layer_alone(changed, expected):
     given = {"w": (3, 3, 32, 32), "stride": (1, 1), "dilation": (1, 1), "groups": 1, "positions": (4, 4)} | changed
     window = {name: given[name] for name in ("stride", "dilation", "groups")}
     assert fits(given["w"], window, given["positions"]) is expected
+
+
+def test_both_directions_share_a_function():
+    builder = GraphBuilder("wide")
+    w = builder.input("w", (3, 3, 32, 32))
+    window = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
+    y = builder.apply("convolution", builder.input("x", (BATCH, 8, 8, 32)), w, **window)
+    x = builder.apply("convolution_transpose", y, w, lengths=(8, 8), **window)
+    plan = CpuBackend(1).plan(builder.graph({"back": x}), {"batch": 4})
+    calls = [entry for entry in generate(plan).entries if isinstance(entry, Call) and entry.launch is not None]
+    assert len(calls) == 2
+    assert calls[0].kind == calls[1].kind
 
 
 def test_steps_are_those_of_the_reference_and_equal_on_all_threads(tmp_path):

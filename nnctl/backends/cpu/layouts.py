@@ -9,20 +9,19 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry, Pattern
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
     BoundParameter,
     FloatParameter,
     NumbersParameter,
-    Parameter,
     ScratchParameter,
     WholeParameter,
 )
@@ -32,6 +31,7 @@ from nnctl.backends.cpu.compilation import Functions
 from nnctl.backends.cpu.compiler.types import Number
 from nnctl.backends.cpu.walk_ir import CROWDED_SPINS, SPINS
 from nnctl.plan.arena import assign_offsets
+from nnctl.plan.plan import Slot
 from nnctl.process.cores import cores
 
 Array = NDArray[Any]
@@ -81,6 +81,20 @@ class Share:
     local: tuple[int, Mapping[int, int]] = (0, MappingProxyType({}))
 
 
+@dataclass(frozen=True)
+class _Words:
+    """The words of a pattern's calls, but for where arrays begin.
+
+    arrays: the places of these words; offsets: of each, the bytes from the array's start to the thread's part.
+    scratch: the places of the addresses of scratch.
+    """
+
+    words: list[int] = field(default_factory=list)
+    arrays: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    scratch: list[int] = field(default_factory=list)
+
+
 class TableLayout:
     """The layout of one thread's table.
 
@@ -100,6 +114,7 @@ class TableLayout:
         self.scratch, self._private = source.scratch, source.private
         self.private = len(source.private)
         self._words: list[int] = []
+        self._known: dict[tuple[Pattern, int, int], _Words] = {}
         self._calls: list[tuple[int, int]] = []
         self._counted: list[tuple[int, Base]] = []
         self.numbers: list[Array] = []
@@ -172,59 +187,62 @@ class TableLayout:
         return (Share(self._thread * blocks + n, self._threads * blocks, local) for n in range(blocks))
 
     def _call(self, function: int, call: Call, share: Share) -> None:
-        start = len(self._words)
-        arguments: list[int] = []
-        for parameter in call.passed:
-            arguments += self._words_of(parameter, start + len(arguments), share)
-        self._add(function, arguments)
+        key = call.pattern, share.part, share.parts
+        if key not in self._known:
+            self._known[key] = self._written(call.pattern, share)
+        known, start = self._known[key], len(self._words)
+        self._add(function, known.words)
+        for word in known.scratch:
+            self._at(("scratch", ""), 0, start + word)
+        for word, (parameter, slot), offset in zip(known.arrays, call.arrays(), known.offsets, strict=True):
+            self._words[start + word] = self._array(parameter, slot, offset, start + word, share)
 
-    def _words_of(self, parameter: Parameter, word: int, share: Share) -> list[int]:
-        """Words that this thread passes for a parameter. word: the place of its first word."""
-        match parameter:
-            # First those that there are most of.
-            case ArrayParameter():
-                return self._array(parameter, word, share)
-            case WholeParameter():
-                return [parameter.value]
-            case FloatParameter():
-                (bits,) = struct.unpack("<i", struct.pack("<f", np.float32(parameter.value)))
-                return [bits]
-            case BoundParameter():
-                return [parameter.cut.bounds(share.part, share.parts)[int(parameter.last)]]
-            case ScratchParameter():
-                return [self._at(("scratch", ""), 0, word), self.scratch]
-            case NumbersParameter():
-                numbers = np.array(parameter.values, np.float32)
-                self.numbers.append(numbers)
-                return [address_of(numbers), len(numbers)]
+    def _written(self, pattern: Pattern, share: Share) -> _Words:
+        """The words of a pattern's calls for a share."""
+        written = _Words()
+        words = written.words
+        for parameter in pattern.passed:
+            match parameter:
+                case ArrayParameter():
+                    written.arrays.append(len(words))
+                    first, last = (0, parameter.slot.shape[0] if parameter.slot.shape else 1)
+                    if parameter.cut is not None:
+                        first, last = parameter.cut.bounds(share.part, share.parts)
+                    written.offsets.append(first * parameter.inner * _bytes(parameter.element))
+                    rest = max(1, math.prod(parameter.lengths))
+                    entries = 0 if parameter.of == "table" else (last - first) * parameter.inner // rest
+                    words += [0, entries, *parameter.lengths]
+                case WholeParameter():
+                    words.append(parameter.value)
+                case FloatParameter():
+                    words += struct.unpack("<i", struct.pack("<f", np.float32(parameter.value)))
+                case BoundParameter():
+                    words.append(parameter.cut.bounds(share.part, share.parts)[int(parameter.last)])
+                case ScratchParameter():
+                    written.scratch.append(len(words))
+                    words += [0, self.scratch]
+                case NumbersParameter():
+                    numbers = np.array(parameter.values, np.float32)
+                    self.numbers.append(numbers)
+                    words += [address_of(numbers), len(numbers)]
+        return written
 
-    def _array(self, parameter: ArrayParameter, word: int, share: Share) -> list[int]:
-        slot = parameter.slot
-        size = _bytes(parameter.element)
-        first, last = 0, slot.shape[0] if slot.shape else 1
-        if parameter.cut is not None:
-            first, last = parameter.cut.bounds(share.part, share.parts)
-        rest = math.prod(parameter.lengths)
-        entries = (last - first) * parameter.inner // max(1, rest)
-        offset = first * parameter.inner * size
+    def _array(self, parameter: ArrayParameter, slot: Slot, offset: int, word: int, share: Share) -> int:
+        """The word for where an array begins. offset: of the thread's part in it. word: its place."""
         if parameter.of == "table":
-            self.lengths.append(Length(word + 1, slot.key, max(1, rest)))
-            return [self._at(("storage", slot.key), 0, word), 0, *parameter.lengths]
-        lengths = [entries, *parameter.lengths]
-        step = math.prod(slot.shape) * size
-        if parameter.of == "output":
-            self.outputs.append(Moving(word, parameter.output, offset, step))
-            return [0, *lengths]
-        if slot.place == "feed":
-            (self.following if parameter.of == "following" else self.feeds).append(Moving(word, slot.key, offset, step))
-            return [0, *lengths]
+            self.lengths.append(Length(word + 1, slot.key, max(1, math.prod(parameter.lengths))))
+            return self._at(("storage", slot.key), 0, word)
+        if parameter.of == "output" or slot.place == "feed":
+            step = math.prod(slot.shape) * _bytes(parameter.element)
+            if parameter.of == "output":
+                self.outputs.append(Moving(word, parameter.output, offset, step))
+            else:
+                moving = self.following if parameter.of == "following" else self.feeds
+                moving.append(Moving(word, slot.key, offset, step))
+            return 0
         number, places = share.local
         if slot.place == "arena" and slot.offset in places:
-            return [self._at(("local", number), places[slot.offset], word), *lengths]
-        return [self._in_memory(parameter, offset, word), *lengths]
-
-    def _in_memory(self, parameter: ArrayParameter, offset: int, word: int) -> int:
-        slot = parameter.slot
+            return self._at(("local", number), places[slot.offset], word)
         if parameter.private:
             return self._at(("private", ""), LINE * self._private.index(slot.offset) + offset, word)
         match slot.place:

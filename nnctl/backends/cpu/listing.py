@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nnctl.backends.codegen.names import label
 from nnctl.backends.cpu.codegen.entries import Barrier
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.parameters import (
@@ -38,7 +39,7 @@ def listing(plan: Plan) -> str:
         if isinstance(entry, Barrier):
             lines.append("barrier()")
             continue
-        words = f"  # {source.labels[entry.launch]}" if entry.launch is not None else ""
+        words = f"  # {label(plan.launches[entry.launch])}" if entry.launch is not None else ""
         alone = "thread 0: " if entry.alone else ""
         lines.append(f"{alone}{names[entry.kind]}({', '.join(map(_text, entry.passed))}){words}")
     return "\n".join(lines)

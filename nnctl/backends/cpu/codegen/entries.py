@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from nnctl.backends.cpu.codegen.kinds import Kind
-from nnctl.backends.cpu.codegen.parameters import Parameter
+from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter
+from nnctl.plan.plan import Slot
 
 
-@dataclass(frozen=True)
-class Call:
-    """A call of a launch's function.
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """The common part of calls that differ in where their slots lie: equal layers have one for each launch.
 
-    alone: whether the first thread makes it, and no other. launch: its number in the plan, None for what
-    belongs to none.
+    passed, slots: of the first such call.
     """
 
     kind: Kind
     passed: tuple[Parameter, ...]
+    slots: tuple[Slot, ...]
+
+    @cached_property
+    def places(self) -> tuple[int | None, ...]:
+        """For each parameter the number of its slot among a call's; None for one that is no array."""
+        number: dict[Slot, int] = {}
+        for place, slot in enumerate(self.slots):
+            number.setdefault(slot, place)
+        return tuple(number[p.slot] if isinstance(p, ArrayParameter) else None for p in self.passed)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call of a launch's function.
+
+    slots: in the order of the pattern's. alone: whether the first thread makes it, and no other. launch: its number
+    in the plan, None for what belongs to none.
+    """
+
+    pattern: Pattern
+    slots: tuple[Slot, ...]
     alone: bool
     launch: int | None
+
+    @property
+    def kind(self) -> Kind:
+        """The function that is called."""
+        return self.pattern.kind
+
+    @cached_property
+    def passed(self) -> tuple[Parameter, ...]:
+        """Its arguments."""
+        return tuple(
+            replace(p, slot=self.slots[place]) if place is not None and isinstance(p, ArrayParameter) else p
+            for p, place in zip(self.pattern.passed, self.pattern.places, strict=True)
+        )
+
+    def arrays(self) -> Iterator[tuple[ArrayParameter, Slot]]:
+        """The arrays among its arguments: what the pattern says of each, and its slot."""
+        for parameter, place in zip(self.pattern.passed, self.pattern.places, strict=True):
+            if place is not None and isinstance(parameter, ArrayParameter):
+                yield parameter, self.slots[place]
 
 
 @dataclass(frozen=True)

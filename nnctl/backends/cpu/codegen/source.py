@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from nnctl.backends.codegen.inlining import Inlining
-from nnctl.backends.codegen.names import label
-from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry
+from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry, Pattern
 from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.kinds import Kind, kind_of
-from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter
+from nnctl.backends.cpu.codegen.parameters import Parameter
 from nnctl.backends.cpu.codegen.runs import Run, runs_of
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, is_private
@@ -33,24 +32,24 @@ class StepSource:
     """The entries of a step, in order, and what they need.
 
     scratch: floats for each thread. private: offsets of numbers that each thread has for itself.
-    labels: of each launch. runs: of entries that go through a few examples at a time.
+    runs: of entries that go through a few examples at a time.
     """
 
     entries: tuple[Entry, ...]
     scratch: int
     private: tuple[int, ...]
-    labels: tuple[str, ...]
     runs: tuple[Run, ...] = ()
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
         """The different functions, in order of first use."""
-        return tuple(dict.fromkeys(entry.kind for entry in self.entries if isinstance(entry, Call)))
+        patterns = dict.fromkeys(entry.pattern for entry in self.entries if isinstance(entry, Call))
+        return tuple(dict.fromkeys(pattern.kind for pattern in patterns))
 
     def keys(self, place: str) -> tuple[str, ...]:
         """The keys of the slots of one place that anything reads or writes."""
-        arrays = (p for e in self.entries if isinstance(e, Call) for p in e.passed if isinstance(p, ArrayParameter))
-        return tuple(dict.fromkeys(p.slot.key for p in arrays if p.of != "output" and p.slot.place == place))
+        arrays = (array for entry in self.entries if isinstance(entry, Call) for array in entry.arrays())
+        return tuple(dict.fromkeys(slot.key for p, slot in arrays if p.of != "output" and slot.place == place))
 
 
 def missing(graph: Graph) -> tuple[str, ...]:
@@ -78,8 +77,8 @@ class _Generator:
         """Offsets of the numbers that each thread has for itself at this point."""
         self.ever_private: dict[int, None] = {}
         self.entries: list[Entry] = []
-        self.written: dict[tuple[Any, ...], tuple[Call, tuple[Slot, ...]]] = {}
-        """Calls so far, each with its launch's slots, by what code can know of the launch."""
+        self.written: dict[tuple[Any, ...], Pattern] = {}
+        """Patterns of the calls so far, by what code can know of their launches."""
         self.scratch = 1
 
     def run(self) -> StepSource:
@@ -95,9 +94,8 @@ class _Generator:
         if plan.guarded == len(plan.launches):
             self._guard()
         self._results()
-        labels = tuple(label(launch) for launch in plan.launches)
         runs = runs_of(self.entries, plan, self.inlining)
-        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), labels, runs)
+        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), runs)
 
     def _writer(self, *, in_halves: bool = False) -> Writer:
         return Writer(self.plan.batch, frozenset(self.private), self.reserved, in_halves=in_halves)
@@ -115,16 +113,12 @@ class _Generator:
         """Append the call of a launch: that of an earlier one, where they differ in where their slots lie alone."""
         slots = tuple(self.inlining.slots(launch))
         like = tuple(self._described(launch, slots))
+        alone = division_of(launch) == "one"
         if like not in self.written:
             writer = self._writer(in_halves=division_of(launch) == "halves")
             _emit(writer, launch, self.inlining)
-            call = self._call(writer, alone=division_of(launch) == "one", launch=position)
-            self.written[like] = call, slots
-            return
-        call, others = self.written[like]
-        here = dict(zip(others, slots, strict=True))
-        passed = (replace(p, slot=here[p.slot]) if isinstance(p, ArrayParameter) else p for p in call.passed)
-        self.entries.append(replace(call, passed=tuple(passed), launch=position))
+            self.written[like] = self._pattern(writer, slots)
+        self.entries.append(Call(self.written[like], slots, alone, position))
 
     def _described(self, launch: Launch, slots: Sequence[Slot]) -> Iterator[Any]:
         """All that code can know of a launch but where its slots lie: which of them are one, or share their memory."""
@@ -141,12 +135,14 @@ class _Generator:
             yield slot.place, slot.shape, slot.dtype, slot.batched, private
             yield number.setdefault(slot, len(number)), number.setdefault(memory, len(number))
 
-    def _call(self, writer: Writer, *, alone: bool, launch: int | None = None) -> Call:
+    def _pattern(self, writer: Writer, slots: tuple[Slot, ...]) -> Pattern:
         kind, passed = _kind(tuple(writer.body), writer.parameters)
         self.scratch = max(self.scratch, writer.scratch)
-        call = Call(kind, passed, alone, launch)
-        self.entries.append(call)
-        return call
+        return Pattern(kind, passed, slots)
+
+    def _call(self, writer: Writer, slots: tuple[Slot, ...], *, alone: bool) -> None:
+        """Append a call that belongs to no launch."""
+        self.entries.append(Call(self._pattern(writer, slots), slots, alone, None))
 
     def _guard(self) -> None:
         """Let each thread leave where the cost is no number."""
@@ -156,7 +152,7 @@ class _Generator:
         with writer.block(f"if not math.isfinite({writer.scalar(self.plan.guard)}):"):
             writer.line("return 1")
         writer.line("return 0")
-        self._call(writer, alone=False)
+        self._call(writer, (self.plan.guard,), alone=False)
 
     def _results(self) -> None:
         """The outputs' entries of this step, then updates that could not be made in place.
@@ -172,7 +168,7 @@ class _Generator:
             writer = self._writer()
             target = writer.output(to, slot) if isinstance(to, str) else writer.view(to, "full")
             writer.line(f"copy({writer.view(slot, 'full')}, {target})")
-            self._call(writer, alone=True)
+            self._call(writer, (slot, to) if isinstance(to, Slot) else (slot,), alone=True)
         self.entries.append(Barrier())
 
 

@@ -17,6 +17,7 @@ from nnctl.backends.cpu.codegen.parameters import (
     NumbersParameter,
     Parameter,
     ScratchParameter,
+    WholeParameter,
 )
 from nnctl.backends.cpu.division import division_of, half_of
 from nnctl.plan.plan import Launch, Slot
@@ -99,6 +100,10 @@ class Writer:
         if value in _PLAIN:
             return KERNEL.literal.format(repr(value))
         return self._named("number", FloatParameter(value))
+
+    def flag(self, value: int) -> str:
+        """0 or 1 as a parameter: launches that differ in it share a function, which in the text they would not."""
+        return self._named("flag", WholeParameter(value))
 
     def numbers(self, values: Sequence[float]) -> str:
         """Several constants as an array."""

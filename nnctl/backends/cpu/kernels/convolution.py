@@ -266,9 +266,9 @@ def _by_winograd(launch: Launch) -> bool:
     return fits(launch.inputs[1].shape, launch.attributes, launch.outputs[0].shape[1:-1])
 
 
-def _winograd(launch: Launch, arguments: str, *, back: int) -> str:
+def _winograd(writer: Writer, launch: Launch, arguments: str, *, back: int) -> str:
     above, left = (before for before, _ in launch.attributes["padding"])
-    return f"winograd({arguments}, ({above}, {left}), {back}, {panel_width()}, scratch)"
+    return f"winograd({arguments}, ({above}, {left}), {writer.flag(back)}, {panel_width()}, scratch)"
 
 
 def _scratch(launch: Launch) -> int:
@@ -289,7 +289,7 @@ def _convolution(writer: Writer, launch: Launch) -> None:
     part = part_of(launch)
     images, result = as_images(writer, x, part), as_images(writer, launch.outputs[0], part)
     if _by_winograd(launch):
-        writer.line(_winograd(launch, f"{images}, {writer.view(w, 'full')}, {result}", back=0))
+        writer.line(_winograd(writer, launch, f"{images}, {writer.view(w, 'full')}, {result}", back=0))
         return
     geometry = geometry_of(w.shape[:-2], launch.attributes, x.shape[1:-1])
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
@@ -313,7 +313,7 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     part = part_of(launch)
     images, result = as_images(writer, y, part), as_images(writer, launch.outputs[0], part)
     if _by_winograd(launch):
-        writer.line(_winograd(launch, f"{images}, {writer.view(w, 'full')}, {result}", back=1))
+        writer.line(_winograd(writer, launch, f"{images}, {writer.view(w, 'full')}, {result}", back=1))
         return
     geometry = geometry_of(w.shape[:-2], launch.attributes, launch.outputs[0].shape[1:-1])
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
