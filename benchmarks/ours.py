@@ -20,7 +20,7 @@ from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.graph import interface
 from nnctl.spec.load import load_text
-from nnctl.training.loop import CHUNK_SECONDS
+from nnctl.training.chunk_length import CHUNK_SECONDS
 
 
 def spec(workload: Workload, backend: str) -> str:

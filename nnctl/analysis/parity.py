@@ -165,7 +165,7 @@ class Parity:
         """The first value of this step that is no rounding."""
         exposed, values = _exposed(self.network.training_step)
         compared = self._compare(self._sides(exposed), storage, feeds, step)
-        producers = exposed.producers()
+        producers = exposed.producers
         for name, value in values.items():
             if compared[name].left:
                 node = producers[value]

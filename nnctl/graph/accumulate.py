@@ -17,8 +17,8 @@ def accumulate_products(graph: Graph) -> Graph:
 
     Gradient descent with L2 is: w − η(g + λ/n·w) = (1 − ηλ/n)·w − η·AᵀD.
     """
-    producers = graph.producers()
-    readers = graph.readers()
+    producers = graph.producers
+    readers = graph.readers
     results = set(graph.results)
     olds = {new: old for old, new in graph.updates.items()}
     absorbed: set[Node] = set()

@@ -22,7 +22,7 @@ def fuse_elementwise(graph: Graph) -> Graph:
     the graph. Nodes before the guard never move behind it: a fused node takes
     the place of its last member, so members must lie on the same side.
     """
-    readers = graph.readers()
+    readers = graph.readers
     results = set(graph.results)
     guard = _guard_position(graph)
     position = {node: i for i, node in enumerate(graph.nodes)}

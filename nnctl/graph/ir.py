@@ -7,8 +7,9 @@ one, and nothing is written in place until lowering decides so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from nnctl.ops.shapes import BATCH, Symbol, TensorType, show
@@ -79,24 +80,26 @@ class Graph:
     updates: Mapping[Value, Value] = field(default_factory=dict)
     guard: Value | None = None
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Value, ...]:
         """Values that no node computes, in order of first use."""
         used = [v for node in self.nodes for v in node.inputs]
         used += [*self.outputs.values(), *self.updates, *self.updates.values()]
         return tuple(dict.fromkeys(v for v in used if v.role != "computed"))
 
-    @property
+    @cached_property
     def results(self) -> tuple[Value, ...]:
         """Every value that must be computed."""
         guard = [self.guard] if self.guard is not None else []
         return tuple(dict.fromkeys([*self.outputs.values(), *guard, *self.updates.values()]))
 
-    def producers(self) -> dict[Value, Node]:
+    @cached_property
+    def producers(self) -> Mapping[Value, Node]:
         """The node that computes each computed value."""
         return {output: node for node in self.nodes for output in node.outputs}
 
-    def readers(self) -> dict[Value, list[Node]]:
+    @cached_property
+    def readers(self) -> Mapping[Value, Sequence[Node]]:
         """The nodes that read each value, in order."""
         readers: dict[Value, list[Node]] = {}
         for node in self.nodes:
@@ -105,11 +108,13 @@ class Graph:
         return readers
 
     def rebuilt(self, nodes: Iterable[Node], replaced: Mapping[Value, Value] | None = None) -> Graph:
-        """This graph with other nodes, and its results renamed by `replaced`."""
-        known = replaced or {}
+        """This graph with other nodes, and its results renamed by `replaced`; itself where nothing is another."""
+        known, kept = replaced or {}, tuple(nodes)
+        if not known and kept == self.nodes:
+            return self
         return Graph(
             self.name,
-            tuple(nodes),
+            kept,
             {name: known.get(v, v) for name, v in self.outputs.items()},
             {old: known.get(new, new) for old, new in self.updates.items()},
             None if self.guard is None else known.get(self.guard, self.guard),

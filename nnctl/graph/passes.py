@@ -25,8 +25,10 @@ def run_passes(graph: Graph, passes: Iterable[Pass]) -> Graph:
     typed: set[Node] = set()
     verify(graph, typed=typed)
     for step in passes:
-        graph = step(graph)
-        verify(graph, after=step.__name__, typed=typed)
+        before, graph = graph, step(graph)
+        # A pass that finds nothing to do gives the graph that it was given.
+        if graph is not before:
+            verify(graph, after=step.__name__, typed=typed)
     return graph
 
 
@@ -36,7 +38,7 @@ def pair_output_with_cost(graph: Graph) -> Graph:
     The pair's derivative is a − y, and neither overflows nor meets ln 0
     where the output saturates. The activation stays for whoever else reads it.
     """
-    producers = graph.producers()
+    producers = graph.producers
     builder = GraphBuilder(graph.name)
     replaced: dict[Value, Value] = {}
     for node in graph.nodes:

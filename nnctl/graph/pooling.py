@@ -15,7 +15,7 @@ from nnctl.ops.expression import Expression
 
 def pool_first(graph: Graph) -> Graph:
     """The graph with max pooling moved before the formulas of never falling slope that it alone reads."""
-    producers, readers = graph.producers(), graph.readers()
+    producers, readers = graph.producers, graph.readers
     results = set(graph.results)
     moved: dict[Node, list[Node]] = {}
     gone: set[Node] = set()

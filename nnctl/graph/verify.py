@@ -41,11 +41,13 @@ def verify(graph: Graph, after: str = "construction", typed: set[Node] | None = 
             for value in node.outputs:
                 if value.role != "computed":
                     raise defect(f"{node.op.name} writes the {value.role} {value!r}")
+                if node.outputs.count(value) > 1:
+                    raise defect(f"{node.op.name} gives {value!r} twice")
             sound.add(node)
-        for value in node.outputs:
-            if value in known:
-                raise defect(f"{value!r} is computed twice")
-            known.add(value)
+        if not known.isdisjoint(node.outputs):
+            again = next(v for v in node.outputs if v in known)
+            raise defect(f"{again!r} is computed twice")
+        known.update(node.outputs)
     for value in graph.results:
         if value not in known:
             raise defect(f"result {value!r} is never computed")

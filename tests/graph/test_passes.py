@@ -307,6 +307,14 @@ def test_fusion_does_not_cross_the_guard():
     assert names(fuse_elementwise(without)) == ["sum", "before+after"]
 
 
+def test_a_pass_that_finds_nothing_gives_the_graph_that_it_was_given():
+    builder = GraphBuilder("plain")
+    x = builder.input("x", (4,))
+    graph = builder.graph({"y": builder.apply("sum", builder.formula("exp", lambda xp, x: xp.exp(x), x), axes=(0,))})
+    for one in PASSES:
+        assert one(graph) is graph, one.__name__
+
+
 def test_a_fused_node_reads_nothing_twice_and_nothing_inside():
     builder = GraphBuilder("diamond")
     x = builder.input("x", (4,))

@@ -51,6 +51,15 @@ def test_a_value_computed_twice():
     refused(graph.rebuilt((*graph.nodes, graph.nodes[-1])), "subtract real.* is computed twice")
 
 
+def test_a_node_that_gives_a_value_twice():
+    builder = GraphBuilder("sound")
+    x = builder.input("x", (4,))
+    once, again = builder.formula("both", lambda xp, x: (xp.exp(x), xp.square(x)), x)
+    graph = builder.graph({"once": once, "again": again})
+    twice = replace(graph.nodes[0], outputs=(once.value, once.value))
+    refused(graph.rebuilt([twice]), r"both gives both real\(4,\) twice")
+
+
 def _retyped(graph: Graph, position: int, output: Value) -> Graph:
     nodes = list(graph.nodes)
     nodes[position] = replace(nodes[position], outputs=(output,))

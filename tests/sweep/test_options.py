@@ -77,3 +77,18 @@ def test_monitor_is_checked_like_in_the_spec(tmp_path: Path) -> None:
     path.write_text(SPEC)
     with pytest.raises(SpecError, match="did you mean 'train_accuracy'"):
         read_study(path, [grid("seed=1,2"), "sweep.monitor=train_acuracy"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [
+        ("sweep.sampler=bayesian", "tpe"),
+        ("sweep.sampler=Sobol", "qmc"),
+        ("sweep.sampler=random-search", "random"),
+        ("sweep.pruner=ASHA", "halving"),
+        ("sweep.n_trials=5", "trials"),
+    ],
+)
+def test_words_of_other_libraries_lead_to_the_own_ones(setting: str, meant: str) -> None:
+    with pytest.raises(SpecError, match=f"did you mean '{meant}'"):
+        load_text(SPEC, overrides=[setting])

@@ -51,7 +51,7 @@ def test_every_node_of_the_step_is_a_box_behind_those_that_it_reads(network: Net
     )
     assert all(start < end for start, end in figure.arrows)
     arrows = {(figure.boxes[start].name, figure.boxes[end].name) for start, end in figure.arrows}
-    producers = graph.producers()
+    producers = graph.producers
     expected = {
         (_name(graph, producers[value]) if value in producers else value.name, _name(graph, node))
         for node in graph.nodes

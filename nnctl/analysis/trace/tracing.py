@@ -74,7 +74,7 @@ class _Teller:
     def __init__(self, network: Network, step: TracedStep, values: Mapping[Value, Array], write: Writer) -> None:
         self.network, self.step, self.values, self.write = network, step, values, write
         self.graph = step.graph
-        self.producers, self.readers = self.graph.producers(), self.graph.readers()
+        self.producers, self.readers = self.graph.producers, self.graph.readers
         self.phases = self._phases()
         self._name_as_texts_do()
         self.changed: dict[Value, list[Value]] = {}

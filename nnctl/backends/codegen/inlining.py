@@ -17,7 +17,7 @@ INLINED = ("gather", "cast", "one_hot", "broadcast_to")
 def inlined_nodes(graph: Graph) -> set[Node]:
     """Gathers, casts, one-hot rows and broadcasts that only formulas read."""
     results = set(graph.results)
-    readers = graph.readers()
+    readers = graph.readers
     found: set[Node] = set()
     for node in reversed(graph.nodes):
         value = node.outputs[0]

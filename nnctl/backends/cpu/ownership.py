@@ -15,7 +15,7 @@ from nnctl.graph.views import view_sources
 def owning_nodes(graph: Graph) -> set[Node]:
     """The products in halves of a graph, the updates of their weights, and what makes their examples."""
     products = [node for node in graph.nodes if node.op is HALF_PRODUCTS]
-    producers, source = graph.producers(), view_sources(graph)
+    producers, source = graph.producers, view_sources(graph)
     updates = {producers[graph.updates[node.inputs[1]]] for node in products}
     examples = {producers[source.get(node.inputs[0], node.inputs[0])] for node in products}
     return {*products, *updates, *examples}

@@ -102,7 +102,7 @@ def ended_calls(launch: Launch, precision: ProductPrecision) -> list[Call]:
 
 def masked_by_results(graph: Graph) -> Graph:
     """The same graph, in which the derivative of a relu of a product and its bias reads the relu's result."""
-    producers, readers, results = graph.producers(), graph.readers(), set(graph.results)
+    producers, readers, results = graph.producers, graph.readers, set(graph.results)
     position = {node: number for number, node in enumerate(graph.nodes)}
     replaced: dict[Node, dict[Value, Value]] = {}
     for node in graph.nodes:
@@ -122,7 +122,7 @@ def masked_by_results(graph: Graph) -> Graph:
 
 def with_ends(graph: Graph) -> Graph:
     """The same graph, in which products end as the formulas say that alone read them."""
-    producers, readers = graph.producers(), graph.readers()
+    producers, readers = graph.producers, graph.readers
     results, updated = set(graph.results), set(graph.updates.values())
     ended: dict[Node, Node] = {}
     absorbed: set[Node] = set()
@@ -148,7 +148,7 @@ class _Ending:
     beside: tuple[Value, ...]
 
 
-def _ending(node: Node, producers: Mapping[Value, Node], readers: Mapping[Value, list[Node]]) -> _Ending | None:
+def _ending(node: Node, producers: Mapping[Value, Node], readers: Mapping[Value, Sequence[Node]]) -> _Ending | None:
     """The end that a node is of a product; None for another node."""
     for value in node.inputs:
         product = producers.get(value)

@@ -16,7 +16,7 @@ from nnctl.plan.lower import constant_nodes
 
 def recomputed(graph: Graph) -> Graph:
     """The same graph, in which simple formulas that only formulas read are parts of these."""
-    readers = graph.readers()
+    readers = graph.readers
     repeated = {value for node in graph.nodes if node.op.name == "broadcast_to" for value in node.outputs}
     kept = {*graph.results, *(value for node in constant_nodes(graph) for value in node.outputs)}
     updated = set(graph.updates.values())

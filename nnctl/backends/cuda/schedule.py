@@ -81,7 +81,7 @@ def _summed(graph: Graph) -> set[Node]:
     """Formulas that one reduction reads and nobody else: it makes their elements itself."""
     results = set(graph.results)
     found = set()
-    for value, readers in graph.readers().items():
+    for value, readers in graph.readers.items():
         if len(readers) == 1 and readers[0].op.name in REDUCTIONS and value not in results:
             found.add(value)
     return {n for n in graph.nodes if isinstance(n.op, ElementwiseOp) and found.issuperset(n.outputs)}

@@ -46,7 +46,7 @@ def emit(w: Writer, graph: Graph, known: dict[Value, Operand]) -> None:
     What hangs on known arrays alone is computed here, in float64, and is an array of the graph.
     """
     w.bound.update(known)
-    w.producers, w.readers = graph.producers(), graph.readers()
+    w.producers, w.readers = graph.producers, graph.readers
     w.results = frozenset(graph.results)
     for node in graph.nodes:
         if all(output in w.bound for output in node.outputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -44,8 +44,8 @@ class Writer:
         self.names: set[str] = set() if outer is None else outer.names
         self.bound: dict[Value, Operand] = {}
         """The operand of each value that is there already."""
-        self.producers: dict[Value, Node] = {}
-        self.readers: dict[Value, list[Node]] = {}
+        self.producers: Mapping[Value, Node] = {}
+        self.readers: Mapping[Value, Sequence[Node]] = {}
         self.results: frozenset[Value] = frozenset()
         """Values that are outputs of the graph."""
         self.source: str = "" if outer is None else outer.source

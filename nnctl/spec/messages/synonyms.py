@@ -156,6 +156,19 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "swish": ("silu",),
     "weight_decay": ("l2",),
     "xavier": ("glorot_uniform",),
+    # searches
+    "asha": ("halving",),
+    "bayes": ("tpe",),
+    "bayesian": ("tpe",),
+    "bayesian_optimization": ("tpe",),
+    "gaussian_process": ("gp",),
+    "grid_search": ("grid",),
+    "max_trials": ("trials",),
+    "n_trials": ("trials",),
+    "num_samples": ("trials",),
+    "random_search": ("random",),
+    "sobol": ("qmc",),
+    "successive_halving": ("halving",),
     # layers
     "linear": ("dense",),
     # monitors

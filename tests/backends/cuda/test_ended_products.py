@@ -90,7 +90,7 @@ def test_what_a_normalization_makes_is_made_again_and_its_relu_not_read() -> Non
     norm = ("{type: dense, units: 4}", "batch_norm", "{type: activation, activation: relu}")
     graph = recomputed(masked_by_results(step_of(training(*norm))))
     (relu,) = (node for node in graph.nodes if node.op.name.endswith("relu"))
-    readers = {reader.op.name for reader in graph.readers()[relu.outputs[0]]}
+    readers = {reader.op.name for reader in graph.readers[relu.outputs[0]]}
     assert readers == {"matmul", "accumulate_product"}
 
 

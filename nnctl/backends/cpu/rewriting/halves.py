@@ -48,7 +48,7 @@ HALF_PRODUCTS = StructuredOp(
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
     weights = _ownable(graph)
-    readers, results = graph.readers(), set(graph.results)
+    readers, results = graph.readers, set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
     """Sums of halves by their results, to be part of the formula that reads them."""
@@ -88,7 +88,7 @@ def _ownable(graph: Graph) -> set[Value]:
     They are of a first layer, for the gradient of a product's input would read them, too. The examples have to be made
     by a formula, and be read for such weights alone.
     """
-    readers, producers = graph.readers(), graph.producers()
+    readers, producers = graph.readers, graph.producers
     reading: dict[Value, set[Node]] = {}
     """Readers of each such weight."""
     for old, new in graph.updates.items():
@@ -113,7 +113,7 @@ class _Columns:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.producers, self.readers = graph.producers(), graph.readers()
+        self.producers, self.readers = graph.producers, graph.readers
         self.source, self.inlined = view_sources(graph), inlined_nodes(graph)
 
     def fits(self, examples: Value, reading: set[Node]) -> bool:

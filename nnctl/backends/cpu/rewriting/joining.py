@@ -43,7 +43,7 @@ class _Search:
 
     def __init__(self, graph: Graph, units: dict[Node, list[Node]]) -> None:
         self.units = units
-        self.producers = graph.producers()
+        self.producers = graph.producers
         self.position = {node: i for i, node in enumerate(graph.nodes)}
 
     def needs(self, node: Node, group: list[Node]) -> bool:
@@ -67,7 +67,7 @@ class _Search:
 
 def _ordered(graph: Graph, units: dict[Node, list[Node]]) -> list[Node]:
     """One node for each unit, each behind what it reads, otherwise in the graph's order."""
-    producers = graph.producers()
+    producers = graph.producers
     nodes: list[Node] = []
     done: set[Node] = set()
     waiting = list(reversed(graph.nodes))

@@ -36,7 +36,7 @@ MAX_POOL_GRADIENT = StructuredOp(
 
 def places_found_again(graph: Graph) -> Graph:
     """The graph in which a gradient reads what was pooled, where nothing else reads the places."""
-    producers, readers = graph.producers(), graph.readers()
+    producers, readers = graph.producers, graph.readers
 
     def again(node: Node) -> Node:
         place = producers.get(node.inputs[1]) if node.op.name == "put_into_windows" else None

@@ -55,7 +55,7 @@ def _reading(node: Node, source: Mapping[Value, Value]) -> Node:
 
 def _candidates(graph: Graph) -> set[Node]:
     """Formulas over images or sequences that are read by their like and by sums alone."""
-    readers = graph.readers()
+    readers = graph.readers
     kept = {*graph.results, *(value for node in constant_nodes(graph) for value in node.outputs)}
     updated = set(graph.updates.values())
     # What is found where it is read, formulas alone can find.
@@ -84,7 +84,7 @@ def _alike(made: Value, value: Value) -> bool:
 
 def _places(graph: Graph, candidates: set[Node]) -> Mapping[Value, frozenset[object]]:
     """The places where each value is computed if every candidate is a part of its readers: sums share one."""
-    readers = graph.readers()
+    readers = graph.readers
     places: dict[Value, frozenset[object]] = {}
     for node in reversed(graph.nodes):
         for value in node.outputs:
