@@ -255,8 +255,8 @@ def test_bench_says_what_was_chosen_and_measures_again_when_told_to(capsys, fold
 # -- the pace ---------------------------------------------------------------------------
 
 
-SHARED = Crew(3, 4)
-"""Who shares what two threads make of an undisturbed step."""
+ONE, TWO, PAIR, SHARED = Crew(1), Crew(2), Crew(2, 4), Crew(3, 4)
+"""Threads with parts of their own, and those that share what two make of an undisturbed step."""
 
 
 def paced(pace: Pace, seconds: dict[Crew, float], chunks: int) -> list[Crew]:
@@ -269,12 +269,11 @@ def paced(pace: Pace, seconds: dict[Crew, float], chunks: int) -> list[Crew]:
     return taken
 
 
-def steps_of(one: float, two: float, shared: float) -> dict[Crew, float]:
-    return {Crew(1): one, Crew(2): two, SHARED: shared}
+def steps_of(two: float, pair: float, shared: float) -> dict[Crew, float]:
+    return {TWO: two, PAIR: pair, SHARED: shared}
 
 
-ONE, TWO = Crew(1), Crew(2)
-QUIET = steps_of(2e-3, 1.2e-3, 1.3e-3)
+QUIET = steps_of(1.2e-3, 1.3e-3, 1.4e-3)
 
 
 def test_an_undisturbed_run_keeps_its_threads():
@@ -284,41 +283,40 @@ def test_an_undisturbed_run_keeps_its_threads():
 
 @pytest.mark.parametrize(
     ("beside", "best"),
-    [(steps_of(2e-3, 4e-3, 3e-3), ONE), (steps_of(4e-3, 3e-3, 2e-3), SHARED), (steps_of(4e-3, 2e-3, 3e-3), TWO)],
+    [(steps_of(4e-3, 2e-3, 3e-3), PAIR), (steps_of(4e-3, 3e-3, 2e-3), SHARED), (steps_of(2e-3, 4e-3, 3e-3), TWO)],
 )
 def test_beside_neighbours_the_fastest_crew_stays_and_that_of_before_comes_back(beside, best):
     pace = Pace(2, 1.2e-3)
     again = [best] * 16
-    assert paced(pace, beside, 33) == [TWO, TWO, ONE, SHARED, *again[:8], TWO, ONE, SHARED, *again, TWO, ONE]
+    assert paced(pace, beside, 33) == [TWO, TWO, PAIR, SHARED, *again[:8], TWO, PAIR, SHARED, *again, TWO, PAIR]
     # The neighbours leave: at the next look the threads of before are as fast as they were, and stay.
     assert paced(pace, QUIET, 60)[-8:] == [TWO] * 8
     # Those that come then are met as the first ones were.
-    assert paced(pace, beside, 13) == [TWO, TWO, ONE, SHARED, *again[:8], TWO]
+    assert paced(pace, beside, 13) == [TWO, TWO, PAIR, SHARED, *again[:8], TWO]
 
 
 def test_a_crew_that_has_become_slow_gives_way_at_once():
     pace = Pace(2, 1.2e-3)
-    assert paced(pace, steps_of(4e-3, 3e-3, 2e-3), 5) == [TWO, TWO, ONE, SHARED, SHARED]
-    assert paced(pace, steps_of(4e-3, 3e-3, 5e-3), 4) == [SHARED, TWO, ONE, SHARED]
+    assert paced(pace, steps_of(3e-3, 4e-3, 2e-3), 5) == [TWO, TWO, PAIR, SHARED, SHARED]
+    assert paced(pace, steps_of(3e-3, 4e-3, 5e-3), 4) == [SHARED, TWO, PAIR, SHARED]
 
 
 def test_a_run_that_knows_no_figure_compares_with_its_own():
     pace = Pace(2, None)
     assert paced(pace, QUIET, 3) == [TWO] * 3
-    assert paced(pace, steps_of(2e-3, 4e-3, 3e-3), 5) == [TWO, TWO, ONE, SHARED, ONE]
+    assert paced(pace, steps_of(4e-3, 2e-3, 3e-3), 5) == [TWO, TWO, PAIR, SHARED, PAIR]
 
 
-def test_short_steps_are_not_shared_nor_those_of_a_step_that_keeps_time():
-    beside = steps_of(9e-4, 8e-4, 0.0)
-    assert paced(Pace(2, 1e-4), beside, 5) == [TWO, TWO, ONE, TWO, TWO]
-    assert paced(Pace(2, 6e-4, shares=False), beside, 5) == [TWO, TWO, ONE, TWO, TWO]
+def test_short_steps_are_not_shared_nor_those_that_keep_time():
+    for pace in (Pace(2, 1e-4), Pace(2, 6e-4, shares=False)):
+        assert paced(pace, {ONE: 9e-4, TWO: 8e-4}, 5) == [TWO, TWO, ONE, TWO, TWO]
+    one_less = {Crew(8): 8e-4, ONE: 9e-4, Crew(7): 7e-4}
+    assert paced(Pace(8, 1e-4), one_less, 5) == [Crew(8), Crew(8), ONE, Crew(7), Crew(7)]
 
 
-def test_of_many_threads_one_less_is_tried_and_more_parts_than_there_are_bits_are_not_shared():
-    all_tried = {Crew(8): 4e-3, ONE: 8e-3, Crew(7): 2e-3, Crew(9, 16): 3e-3}
-    assert paced(Pace(8, 1e-3), all_tried, 7) == [Crew(8), Crew(8), ONE, Crew(7), Crew(9, 16), Crew(7), Crew(7)]
-    assert sharing(15) == Crew(16, 30)
-    assert sharing(16) is None
+def test_of_many_threads_those_that_there_are_bits_for_share():
+    assert sharing(15) == [Crew(15, 30), Crew(16, 30)]
+    assert sharing(16) == []
     assert paced(Pace(16, 1e-3), {Crew(16): 4e-3, ONE: 8e-3, Crew(15): 2e-3}, 5)[-1] == Crew(15)
 
 
@@ -327,11 +325,11 @@ def test_short_chunks_are_looked_at_together():
     for _ in range(20):
         assert pace.crew() == TWO
         pace.took(TWO, 16e-3, 1)
-    assert pace.crew() == ONE
+    assert pace.crew() == PAIR
     # What was started with another crew says nothing of this one.
     for _ in range(20):
         pace.took(TWO, 16e-3, 1)
-    assert pace.crew() == ONE
+    assert pace.crew() == PAIR
 
 
 def test_one_thread_stays_one():

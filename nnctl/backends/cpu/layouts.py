@@ -132,12 +132,11 @@ class TableLayout:
         self.lengths: list[Length] = []
         self.local: list[int] = []
         self.bounds: list[int] = [0]
-        spins = SPINS if threads <= cores() else CROWDED_SPINS
         for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
                 self.bounds.append(len(self._calls))
                 if self._threads > 1 and meets:
-                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins])
+                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins(threads)])
                 continue
             if entry.alone and self._thread > 0:
                 continue
@@ -262,6 +261,11 @@ class TableLayout:
             case "storage" | "constant":
                 return self._at((slot.place, slot.key), offset, word)
         raise ValueError(f"{slot.name} has no memory: it is {slot.place}")
+
+
+def spins(threads: int) -> int:
+    """The turns of a thread that waits for others, before it sleeps."""
+    return SPINS if threads <= cores() else CROWDED_SPINS
 
 
 def _bytes(element: Number) -> int:

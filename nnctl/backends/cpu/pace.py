@@ -1,8 +1,8 @@
 """The pace of a run beside busy neighbours: another crew where it is faster, and that of before again.
 
 Threads of a step wait for one another; where another process takes a core away, all wait for the one that has lost it.
-Then one thread on a core of its own may be faster, or threads that share the step's pieces, each of which is done
-wherever a core is free. Which of them depends on the neighbours and on how often threads wait: it is tried.
+Then threads may be faster that share the step's pieces, each of which is done wherever a core is free; or, where steps
+are short, one thread on a core of its own. Which of them depends on the neighbours: it is tried.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Crew:
     parts: int | None = None
 
 
-def sharing(threads: int) -> Crew | None:
-    """The crew that shares what so many threads make of an undisturbed step; None where these are too many.
+def sharing(threads: int) -> list[Crew]:
+    """The crews that share what so many threads make of an undisturbed step; none where these are too many.
 
-    A thread more than there are cores goes on where another loses its core within a piece, and twice as many parts as
-    cores leave something to do for whoever has one.
+    Of twice as many parts as threads something is left to do for whoever has a core. A thread more goes on where
+    another loses its core within a piece: that is faster beside many neighbours, and slower beside few.
     """
     parts = 2 * threads
-    return Crew(threads + 1, parts) if parts <= _MOST_PARTS else None
+    return [Crew(threads, parts), Crew(threads + 1, parts)] if parts <= _MOST_PARTS else []
 
 
 class Pace:
@@ -93,14 +93,14 @@ class Pace:
         self._slow += 1
         if self._slow >= _SLOW or self._stay > _STAY:
             self._tried = {}
-            fewer = [Crew(threads) for threads in sorted({1, self._many.threads - 1})]
-            self._waiting = [self._many, *fewer, *self._sharing()]
+            self._waiting = [self._many, *self._others()]
             self._try(a_step)
 
-    def _sharing(self) -> list[Crew]:
-        """The crew that shares pieces, where there is one and steps are worth it."""
-        shared = sharing(self._many.threads)
-        return [shared] if shared is not None and self._shares and self._fastest > _WORTH_SHARING else []
+    def _others(self) -> list[Crew]:
+        """The crews to be tried beside that of an undisturbed run."""
+        worth = self._shares and self._fastest > _WORTH_SHARING
+        fewer = [Crew(threads) for threads in sorted({1, self._many.threads - 1})]
+        return (sharing(self._many.threads) if worth else []) or fewer
 
     def _try(self, a_step: float) -> None:
         """Go on to the next crew that waits, or else to the fastest."""

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nnctl.backends.cpu.compilation import sharer
-from nnctl.backends.cpu.layouts import LINE, TableLayout, address_of
+from nnctl.backends.cpu.layouts import LINE, TableLayout, address_of, spins
 from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
 
 _TURN = 500_000
 """Nanoseconds for which a thread keeps a core, before it lets others have it: as many pieces as are done in a small
 part of the 4 ms, or more, after which the system would take it."""
-_SPINS = 2000
-"""Turns of a thread that waits for pieces of others, before it sleeps."""
 
 
 class SharedTables:
@@ -45,4 +43,4 @@ class SharedTables:
         """What one of so many threads does for a chunk; the number of steps completed, by all."""
         first = len(self._tables) * thread // threads
         board, parts = address_of(self._board), address_of(self._parts)
-        return int(self._share(board, parts, first, _SPINS, self._turn, steps))
+        return int(self._share(board, parts, first, spins(threads), self._turn, steps))
