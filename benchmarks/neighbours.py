@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> None:
             "workload": workload.name,
             "rows": measure(
                 workload,
-                names,
+                [n for n in names if workload.kind in CONTESTANTS[n].kinds],
                 most=options.most,
                 threads=options.threads,
                 rounds=options.rounds,

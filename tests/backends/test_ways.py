@@ -307,17 +307,19 @@ def test_a_run_that_knows_no_figure_compares_with_its_own():
     assert paced(pace, steps_of(4e-3, 2e-3, 3e-3), 5) == [TWO, TWO, PAIR, SHARED, PAIR]
 
 
-def test_short_steps_are_not_shared_nor_those_that_keep_time():
-    for pace in (Pace(2, 1e-4), Pace(2, 6e-4, shares=False)):
-        assert paced(pace, {ONE: 9e-4, TWO: 8e-4}, 5) == [TWO, TWO, ONE, TWO, TWO]
-    one_less = {Crew(8): 8e-4, ONE: 9e-4, Crew(7): 7e-4}
-    assert paced(Pace(8, 1e-4), one_less, 5) == [Crew(8), Crew(8), ONE, Crew(7), Crew(7)]
+def test_fewer_threads_are_tried_too_where_steps_are_short():
+    beside = {TWO: 9e-4, ONE: 3e-4, PAIR: 5e-4, SHARED: 4e-4}
+    assert paced(Pace(2, 1e-4), beside, 6) == [TWO, TWO, ONE, PAIR, SHARED, ONE]
+    beside = {Crew(8): 9e-4, ONE: 8e-4, Crew(7): 7e-4, Crew(8, 16): 4e-4, Crew(9, 16): 5e-4}
+    assert paced(Pace(8, 1e-4), beside, 7) == [Crew(8), *beside, Crew(8, 16)]
 
 
-def test_of_many_threads_those_that_there_are_bits_for_share():
+def test_steps_that_keep_time_are_not_shared_nor_among_more_threads_than_there_are_bits():
+    assert paced(Pace(2, 6e-3, shares=False), {ONE: 9e-3, TWO: 8e-3}, 5) == [TWO, TWO, ONE, TWO, TWO]
     assert sharing(15) == [Crew(15, 30), Crew(16, 30)]
     assert sharing(16) == []
-    assert paced(Pace(16, 1e-3), {Crew(16): 4e-3, ONE: 8e-3, Crew(15): 2e-3}, 5)[-1] == Crew(15)
+    beside = {Crew(16): 4e-3, ONE: 8e-3, Crew(15): 2e-3}
+    assert paced(Pace(16, 1e-3), beside, 5) == [Crew(16), *beside, Crew(15)]
 
 
 def test_short_chunks_are_looked_at_together():

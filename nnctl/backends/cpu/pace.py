@@ -16,8 +16,8 @@ _SLOWER = 1.3
 """Times the fastest look, which is slow."""
 _SLOW = 2
 """Looks in a row that must be slow before other crews are tried."""
-_WORTH_SHARING = 5e-4
-"""Seconds of an undisturbed step whose pieces are worth it to be shared."""
+_SHORT = 1e-3
+"""Seconds of an undisturbed step below which one thread, which waits for nobody, may be as fast as those that share."""
 _MOST_PARTS = 31
 """Parts that threads can share: each has a bit of half a word."""
 _STAY, _LONGEST_STAY = 8, 32
@@ -98,9 +98,10 @@ class Pace:
 
     def _others(self) -> list[Crew]:
         """The crews to be tried beside that of an undisturbed run."""
-        worth = self._shares and self._fastest > _WORTH_SHARING
-        fewer = [Crew(threads) for threads in sorted({1, self._many.threads - 1})]
-        return (sharing(self._many.threads) if worth else []) or fewer
+        shared = sharing(self._many.threads) if self._shares else []
+        if shared and self._fastest > _SHORT:
+            return shared
+        return [*(Crew(threads) for threads in sorted({1, self._many.threads - 1})), *shared]
 
     def _try(self, a_step: float) -> None:
         """Go on to the next crew that waits, or else to the fastest."""
