@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from nnctl.components.kinds.pruning import RungPruner
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
@@ -220,7 +221,9 @@ def _known(
             f"--from: the sampler {sweep.sampler.type} learns from no results\n  --sampler tpe does; so do gp and cmaes"
         )
     url, name = source
-    return read_known(url, name, space, objectives_ahead(loaded), constraints)
+    seconds = isinstance(sweep.pruner, RungPruner) and sweep.pruner.in_seconds
+    unit: Literal["epochs", "seconds"] = "seconds" if seconds else "epochs"
+    return read_known(url, name, space, objectives_ahead(loaded), constraints, unit)
 
 
 def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
