@@ -42,7 +42,7 @@ def read_known(
     constraints: int,
     unit: Literal["epochs", "seconds"] = "epochs",
 ) -> dict[str, Any]:
-    """The fields of `Known`: trials of a study, complete, pruned or diverged, whose parameters are a point of the space.
+    """The fields of `Known`: trials of a study, complete, pruned or diverged, with parameters that are points.
 
     name: of the study, None where there is one alone. constraints: how many there are. unit: of the sweep's rungs;
     steps of a study that no sweep has exported are epochs. Nothing is written or made.
