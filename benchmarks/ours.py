@@ -15,6 +15,9 @@ from benchmarks.workloads import Workload, orders
 from nnctl.backends.contract import Pending
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.ways import SESSIONS
+from nnctl.backends.cuda.component import Cuda
+from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.trial import FastestSteps
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
@@ -62,7 +65,12 @@ def nnctl_on_device(workload: Workload, precision: str) -> DeviceTrainer:
         assert spent is not None
         return spent
 
-    return DeviceTrainer(net.step, seconds)
+    return DeviceTrainer(lambda order: [net.step(rows) for rows in order], seconds, way=net.way)
+
+
+def open_device() -> None:
+    """Begin with a GPU what takes a moment: its context."""
+    Cuda().open()
 
 
 class _Net:
@@ -81,6 +89,12 @@ class _Net:
         self._batch = workload.batch
         self._done = 0
         self._chunk = 1
+
+    def way(self) -> str:
+        """The way of the training step on a device: "one kernel" for all steps of a chunk, or "captured" launches."""
+        executable = self.engine.loaded_step(self.engine.feed["train"].examples, self._batch)
+        steps = executable.chosen if isinstance(executable, FastestSteps) else executable
+        return "one kernel" if isinstance(steps, PersistentSteps) else "captured"
 
     def choose(self) -> None:
         """Let the backend measure its ways to run the step now, in as many sessions as first runs do together."""
