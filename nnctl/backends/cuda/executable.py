@@ -180,6 +180,20 @@ class CapturedSteps(StepsOnDevice):
         return run
 
 
+@dataclass(frozen=True)
+class CapturedWay:
+    """Captured launches as a way to run a plan, whose products are of that precision."""
+
+    plan: Plan
+    precision: ProductPrecision
+    function: None = None
+    blocks: int = 0
+
+    def steps(self, storage: Mapping[str, Any], device: Device) -> CapturedSteps:
+        """The steps over a storage."""
+        return CapturedSteps(self.plan, storage, device, self.precision)
+
+
 class TimedSteps(CapturedSteps):
     """A `TimedExecutable`: nothing is captured, and there are marks around each launch of the plan."""
 
