@@ -20,6 +20,7 @@ pytest.importorskip("benchmarks", reason="benchmarks/ lies beside a checkout's t
 from backends.cuda.emulator import EmulatedDevice, compiler
 from devices import cuda_devices
 
+from benchmarks import ours
 from benchmarks.data import Images
 from benchmarks.gpu import judgement, one_spec, suite, timing
 from benchmarks.gpu.budget import Budget
@@ -273,6 +274,30 @@ def test_events_are_around_the_steps_and_nothing_else(monkeypatch: pytest.Monkey
 
 def test_when_the_time_is_over_nothing_more_is_timed() -> None:
     assert list(timing.timings(Budget(1.0))) == []
+
+
+class Slow:
+    """Ways of which the kernel of one is compiled when it has been asked for three times."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def compiled(self, *, begin: bool) -> bool:
+        self.asked += begin
+        return self.asked >= 3
+
+
+def test_time_is_taken_once_all_ways_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "FastestSteps", Slow)
+    loaded = Slow()
+    monkeypatch.setattr(ours._Net, "_executable", loaded)
+    net = object.__new__(ours._Net)
+    net.wait_for_kernels()
+    assert loaded.asked == 3
+    loaded.asked = -1000
+    monkeypatch.setattr(ours, "_COMPILING", 0.05)
+    with pytest.raises(RuntimeError, match="was not compiled within"):
+        net.wait_for_kernels()
 
 
 @pytest.mark.slow

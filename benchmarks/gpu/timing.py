@@ -18,7 +18,7 @@ from benchmarks.workloads import GPU
 
 OURS = "nnctl"
 CONTESTANTS = {
-    OURS: DeviceContestant("nnctl", "benchmarks.ours", "nnctl_on_device"),
+    OURS: DeviceContestant("nnctl", "benchmarks.ours", "nnctl_on_device", compiles=True),
     "torch eager": DeviceContestant("torch", "benchmarks.peer_torch", "torch_eager_on_device"),
     "torch graph": DeviceContestant("torch", "benchmarks.peer_torch", "torch_graph_on_device"),
     "torch compile": DeviceContestant("torch", "benchmarks.peer_torch", "torch_compile_on_device", compiles=True),
