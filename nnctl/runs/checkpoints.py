@@ -78,7 +78,11 @@ def encode(checkpoint: Checkpoint) -> bytes:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write `path` and its JSON copy, each atomically, the file that counts first. Raises RunError."""
     content = encode(checkpoint)
-    write_durably(path, content, (path.with_suffix(".json"), _copy(checkpoint, content)))
+    _write(path, content, _copy(checkpoint, content))
+
+
+def _write(path: Path, content: bytes, copy: bytes) -> None:
+    write_durably(path, content, (path.with_suffix(".json"), copy))
 
 
 def renew_copy(path: Path, checkpoint: Checkpoint) -> None:
@@ -149,10 +153,13 @@ class FolderStore:
     folder: RunFolder
     before: Callable[[], None] = lambda: None
 
-    def save(self, name: str, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, replacing the one before. Raises RunError."""
-        self.before()
-        save(self.folder.checkpoint(name), checkpoint)
+    def save(self, checkpoint: Checkpoint, *names: str) -> None:
+        """Keep a checkpoint under each name in turn, replacing the one before. Raises RunError."""
+        content = encode(checkpoint)
+        copy = _copy(checkpoint, content)
+        for name in names:
+            self.before()
+            _write(self.folder.checkpoint(name), content, copy)
 
     def load(self, name: str, header: type[Record] = TrainingHeader) -> Checkpoint:
         """Give it back. Raises RunError where it is not whole, or of another run."""
