@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -29,6 +28,7 @@ from nnctl.errors import DataError, ShapeError
 from nnctl.graph import interface
 from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.plan.lower import lower
 from nnctl.process.cores import cores

@@ -6,13 +6,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
+from nnctl.late import dataclass
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, RunFolder, file_name
 from nnctl.runs.records import Known, Search

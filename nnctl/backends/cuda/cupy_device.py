@@ -10,7 +10,6 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from threading import RLock
 from types import ModuleType
 from typing import Any, TypeVar
@@ -29,6 +28,7 @@ from nnctl.backends.cuda.device_errors import device_error
 from nnctl.backends.cuda.device_limits import Limits
 from nnctl.backends.cuda.product_library import ProductLibrary
 from nnctl.errors import DeviceError, DeviceFull
+from nnctl.late import dataclass
 from nnctl.process.memory import in_bytes
 
 Array = NDArray[Any]
