@@ -334,7 +334,7 @@ def test_the_sanitizer_has_tests_to_run() -> None:
     for part in judgement._parts():
         found = judgement._run([*judgement._PYTEST, "-n", "0", *part, "--collect-only"], 60.0)
         assert found["outcome"] == "passed", found
-        assert found["said"][0].endswith(f"test_on_device.py: {len(part)}")
+        assert f"{len(part)} tests collected" in found["said"][0]
 
 
 def test_parts_of_a_tool_are_one_outcome() -> None:

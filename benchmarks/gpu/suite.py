@@ -116,7 +116,7 @@ def _judgement(result: Mapping[str, Any]) -> list[str]:
     for row in compared:
         if row not in good:
             where = "not run" if row["left"] is None else f"left in step {row['left']}"
-            bad.setdefault(f"{where}: {row['said']}", []).append(row["spec"])
+            bad.setdefault(f"{where}: {' '.join(row['said'].split())}", []).append(row["spec"])
     return [*lines, *(f"  - {', '.join(specs)}: {why}" for why, specs in bad.items())]
 
 
