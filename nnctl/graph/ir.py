@@ -8,10 +8,11 @@ one, and nothing is written in place until lowering decides so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from nnctl.late import dataclass
 from nnctl.ops.shapes import BATCH, Symbol, TensorType, show
 from nnctl.ops.table import Op
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import FrameType, FunctionType, MethodType
 from typing import Any, TypeAlias
 
 from nnctl.errors import FormulaError
+from nnctl.late import dataclass
 from nnctl.ops.primitives import PRIMITIVES
 
 Ref: TypeAlias = int | float

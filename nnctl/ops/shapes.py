@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from nnctl.late import dataclass
 
 DType: TypeAlias = Literal["real", "index", "uint8"]
 """The element type of a value. "real" is the precision that the plan is lowered for."""

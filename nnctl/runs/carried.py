@@ -16,11 +16,11 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError
+from nnctl.late import dataclass
 from nnctl.runs.addresses import Place
 from nnctl.runs.durable import make_folder, read_file, write_durably
 from nnctl.runs.folder import RunFolder

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nnctl.errors import RunError
+from nnctl.late import dataclass
 from nnctl.runs.durable import read_file, write_durably
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import Record, TrainingHeader

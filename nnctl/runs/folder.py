@@ -20,11 +20,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, RunInUse, RunThere
+from nnctl.late import dataclass
 from nnctl.runs import durable
 from nnctl.runs.addresses import refuse_address
 from nnctl.runs.durable import make_folder, read_file

@@ -6,12 +6,13 @@ their JSON: these classes say what that is, and nothing else is accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from annotated_types import MinLen
 
 from nnctl.components.fields import NonNegativeFloat, NonNegativeInt, PositiveInt
+from nnctl.late import dataclass
 
 Row: TypeAlias = dict[str, int | float | str | None]
 """One row of the metrics."""

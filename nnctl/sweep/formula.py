@@ -14,10 +14,10 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 
 
 def _power(base: float, exponent: float) -> float:

@@ -16,7 +16,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ from nnctl.components.base import Distribution
 from nnctl.components.distributions import Choice
 from nnctl.components.kinds.running import Interval, LearningSampler
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 from nnctl.spec.document import Sweep
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import write

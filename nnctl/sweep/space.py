@@ -7,13 +7,13 @@ others: both are formulas over the values chosen before them, and over the spec.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from nnctl.components.base import Distribution
 from nnctl.errors import SpecError, UsageError
+from nnctl.late import dataclass
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import Loaded
 from nnctl.spec.overrides import place_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nnctl.components.kinds.pruning import RungPruner
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import RunError, UsageError
+from nnctl.late import dataclass
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, RunFolder, file_name
 from nnctl.runs.records import Known, Search

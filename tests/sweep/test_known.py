@@ -234,8 +234,8 @@ def test_what_was_pruned_in_an_exported_sweep_is_known_by_its_rungs(caplog: pyte
     assert (mine.params, mine.distributions) == (theirs.params, theirs.distributions)
     # So it is without the database.
     assert study("again", *asked, "sweep.trials=1").known == again.known
-    with pytest.raises(UsageError, match="none of the 1 trials .* 1 where it was pruned after epochs, not seconds"):
-        database("pruned", [pruned()], "pruned.db")
+    database("pruned", [pruned()], "pruned.db")
+    with pytest.raises(UsageError, match=r"none of the 1 trials .* 1 where it was pruned after epochs, not seconds"):
         study("timed", "sweep.pruner={type: median, rungs: [2 seconds, 5 seconds]}", source="pruned.db")
 
 
@@ -257,7 +257,7 @@ def test_a_stranger_s_pruned_trial_is_known_by_its_steps() -> None:
     assert found.known["trials"][-1]["rungs"] == [[0, 0.9], [2, 0.75]]
     assert len(tried(found)) == 8
     database("two", [pruned()], "two.db", ("minimize", "minimize"))
-    with pytest.raises(UsageError, match="none of the 1 trials .* 1 where it is not complete"):
+    with pytest.raises(UsageError, match=r"none of the 1 trials .* 1 where it is not complete"):
         study("several", "sweep.monitor=[validation_cost, train_cost]", source="two.db")
 
 

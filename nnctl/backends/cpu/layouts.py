@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -30,6 +30,7 @@ from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.compilation import Functions
 from nnctl.backends.cpu.compiler.types import Number
 from nnctl.backends.cpu.walk_ir import CROWDED_SPINS, SPINS
+from nnctl.late import dataclass
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.plan import Slot
 from nnctl.process.cores import cores

@@ -10,7 +10,7 @@ at a barrier. So a step of a dense net has two phases, whatever its depth.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -22,6 +22,7 @@ from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
 from nnctl.backends.cpu.step_code import StepCode
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower

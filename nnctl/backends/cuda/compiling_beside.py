@@ -6,7 +6,6 @@ import atexit
 import logging
 import sys
 from collections import deque
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import IO, Any
@@ -15,6 +14,7 @@ from nnctl.backends.cache.private import cache_root
 from nnctl.backends.cache.store import found_bytes, keep_bytes
 from nnctl.backends.cuda.codegen.functions import Unit
 from nnctl.backends.cuda.compilation import RejectedError, machine_code, parts_of
+from nnctl.late import dataclass
 from nnctl.process.cores import cores
 from nnctl.process.signals import held
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.product_library import LibraryCall, NoAlgorithm, Piece, pieces_of
+from nnctl.late import dataclass
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.plan.plan import Launch, Plan, Slot
 

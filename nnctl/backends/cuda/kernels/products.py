@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from nnctl.backends.cuda.calls import (
@@ -18,6 +18,7 @@ from nnctl.backends.cuda.calls import (
 )
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.ends import End, emits_with_end, reading
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
 _A_ACROSS, _B_ACROSS, _TURNED, _ACCUMULATING = 1, 2, 4, 8
