@@ -6,6 +6,7 @@ toolkit, or refuse to be captured.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +73,18 @@ def lent_device(number: int, to: Callable[[CupyDevice], T]) -> T:
 
     finalize(made, back).atexit = False
     return made
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """A time in which nothing is collected: an old graph that went while another is captured would spoil that one."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @dataclass
@@ -285,7 +298,7 @@ class CupyDevice:
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `Device`. What `work` raises comes out; the stream can be used again then."""
-        with self.current():
+        with self.current(), _garbage_kept():
             # The driver refuses what allocates, or waits, on this thread meanwhile.
             self._stream.begin_capture(self._cuda.runtime.streamCaptureModeThreadLocal)
             self._capturing = True

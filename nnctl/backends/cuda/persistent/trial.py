@@ -60,6 +60,11 @@ class FastestSteps:
         self._tried = False
         self._first_long: float | None = None
 
+    @property
+    def chosen(self) -> StepsOnDevice:
+        """The steps of the way that chunks are run by now."""
+        return self._steps
+
     def start(self, feeds: Mapping[str, NDArray[Any] | Entries], steps: int) -> ChunkInFlight:
         """See `Executable` in the contract."""
         if not self._tried and steps >= _STEPS and not self._steps.in_flight and self._ready():
@@ -74,9 +79,12 @@ class FastestSteps:
         now = time.monotonic()
         if self._first_long is None:
             self._first_long = now
-        worth = now - self._first_long >= _WORTH
+        return self.compiled(begin=now - self._first_long >= _WORTH)
+
+    def compiled(self, *, begin: bool) -> bool:
+        """True once the kernels are there that the trial needs. begin: whether to have them compiled beside else."""
         kernels = [way.function for way in self._ways[1:] if way.function is not None]
-        ready = [self._device.ready(kernel, begin=worth) for kernel in kernels]
+        ready = [self._device.ready(kernel, begin=begin) for kernel in kernels]
         return all(ready)
 
     def _times(self, feeds: Mapping[str, NDArray[Any] | Entries]) -> list[float]:
@@ -85,7 +93,7 @@ class FastestSteps:
         return [self._seconds(way, beginning) * self._turns(way) for way in self._ways]
 
     def _turns(self, way: Way) -> float:
-        """How many times as long a chunk takes where everybody's blocks are to find a multiprocessor."""
+        """The factor by which a chunk takes longer where everybody's blocks are to find a multiprocessor."""
         return max(1.0, self._device.sharers * way.blocks / self._device.multiprocessors)
 
     def _seconds(self, way: Way, feeds: Mapping[str, NDArray[Any] | Entries]) -> float:
