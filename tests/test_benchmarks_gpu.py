@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
 import time
 import weakref
@@ -147,33 +148,62 @@ def test_whoever_takes_too_long_is_ended() -> None:
     assert time.monotonic() - began < 30.0
     assert figures_of(seats, lambda: 60.0) == {}
     assert seats["hanging"].failed is not None
-    assert "no answer to 'prepare' within" in seats["hanging"].failed
+    # On a busy machine it has not even been imported by then.
+    assert re.match(r"no answer to '(open|prepare)' within \d s", seats["hanging"].failed)
     leave(seats.values())
 
 
-def test_nobody_begins_when_the_time_is_over() -> None:
+@pytest.mark.slow
+def test_who_compiles_nothing_can_begin_late() -> None:
     row = Row(GPU[0], "float32")
-    seats = seated([row], doubles("good"), -1.0, 1)[row]
-    assert (seats["good"].child, figures_of(seats, lambda: 0.0)) == (None, {})
+    everyone = doubles("good", "by_the_clock")
+    everyone["by_the_clock"] = replace(everyone["by_the_clock"], compiles=True)
+    seats = seated([row], everyone, -1.0, 1)[row]
+    assert (seats["good"].child, seats["good"].failed) == (None, None)
+    assert (seats["by_the_clock"].child, seats["by_the_clock"].failed) == (
+        None,
+        "there was no time left of -1 s to begin",
+    )
+    figures = figures_of(seats, lambda: 60.0)
+    leave(seats.values())
+    assert list(figures) == ["good"]
 
 
 @pytest.mark.slow
 def test_rows_come_group_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    everyone = {"nnctl": doubles("good")["good"], "torch graph": doubles("raising")["raising"]}
+    broken = replace(doubles("raising")["raising"], compiles=True)
+    everyone = {
+        "nnctl": doubles("good")["good"],
+        "torch graph": broken,
+        "JAX scan": doubles("by_the_clock")["by_the_clock"],
+    }
     monkeypatch.setattr(timing, "CONTESTANTS", everyone)
     monkeypatch.setattr(timing, "GROUPS", (timing.GROUPS[0][:2], timing.GROUPS[2][:1]))
-    rows = list(timing.timings(Budget(1000.0)))
+    rows = list(timing.timings(Budget(1000.0), without=["JAX scan"]))
     small, other = GPU[0].name, GPU[1].name
     assert [(row["workload"], row["precision"]) for row in rows] == [
         (small, "float32"), (other, "float32"), (small, "tf32"),
     ]  # fmt: skip
-    assert rows[0]["left_out"] == {"torch graph": "RuntimeError: no such device"}
+    failed, asked = {"torch graph": "RuntimeError: no such device"}, {"JAX scan": "was to take no part"}
+    assert [row["left_out"] for row in rows] == [
+        failed | asked, failed | asked, asked | {"torch graph": "was ready for none of the rows before"},
+    ]  # fmt: skip
     assert (rows[0]["ratio"], rows[0]["best_peer"], rows[0]["way"]) == (None, None, "captured")
     assert rows[0]["teraflops"] == pytest.approx(GPU[0].flops / 0.003 / 1e12)
 
 
+@pytest.mark.slow
+def test_ours_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = {"nnctl": replace(doubles("good")["good"], compiles=True)}
+    monkeypatch.setattr(timing, "CONTESTANTS", slow)
+    monkeypatch.setattr(timing, "GROUPS", (timing.GROUPS[0][:1],))
+    monkeypatch.setattr(timing, "_BEGINNING", 0.0)
+    (row,) = timing.timings(Budget(1000.0))
+    assert (row["left_out"], row["median_ms"]) == ({}, {"nnctl": pytest.approx(3.0)})
+
+
 def seat(cost: float) -> Seat:
-    return Seat(None, costs=[cost] * 3)
+    return Seat(doubles("good")["good"], Row(GPU[0], "float32"), costs=[cost] * 3)
 
 
 def test_ratios_are_like_with_like_and_to_the_best() -> None:
@@ -183,11 +213,11 @@ def test_ratios_are_like_with_like_and_to_the_best() -> None:
         "torch graph": Figures(0.007, 0.009, 8, ""),
         "JAX scan": Figures(None, 0.012, 8, ""),
     }
-    found = timing.row_of(row, dict.fromkeys(figures, seat(2.3)), figures)
+    found = timing.row_of(row, dict.fromkeys(figures, seat(2.3)), figures, {"torch eager": "not installed"})
     assert (found["best_peer"], found["ratio"]) == ("JAX scan", pytest.approx(3.0))
     assert found["median_ms"] == pytest.approx({"nnctl": 2.0, "torch graph": 7.0})
     assert found["host_ms"]["JAX scan"] == pytest.approx(12.0)
-    assert found["left_out"] == dict.fromkeys(("torch eager", "torch compile"), "not installed")
+    assert found["left_out"] == {"torch eager": "not installed"}
     assert found["way"] == "one kernel"
 
 
@@ -195,7 +225,7 @@ def test_ratios_are_like_with_like_and_to_the_best() -> None:
 def test_whoever_does_other_work_has_no_figures(precision: str, apart: float) -> None:
     figures = {name: Figures(0.002, 0.004, 8, "") for name in ("nnctl", "torch graph", "JAX scan")}
     seats = {"nnctl": seat(2.3), "torch graph": seat(2.3 * (1.0 + 2.0 * apart)), "JAX scan": seat(2.3 + 1e-5)}
-    found = timing.row_of(Row(GPU[0], precision), seats, figures)
+    found = timing.row_of(Row(GPU[0], precision), seats, figures, {})
     assert (set(found["host_ms"]), found["best_peer"]) == ({"nnctl", "JAX scan"}, "JAX scan")
     assert "the first steps from the same weights cost" in found["left_out"]["torch graph"]
 
@@ -306,7 +336,7 @@ def test_the_sanitizer_has_tests_to_run() -> None:
     for part in judgement._parts():
         found = judgement._run([*judgement._PYTEST, "-n", "0", *part, "--collect-only"], 60.0)
         assert found["outcome"] == "passed", found
-        assert found["said"][0].endswith(f"test_on_device.py: {len(part)}")
+        assert f"{len(part)} tests collected" in found["said"][0]
 
 
 def test_parts_of_a_tool_are_one_outcome() -> None:

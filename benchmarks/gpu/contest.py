@@ -31,7 +31,7 @@ _SECONDS = 0.1
 """About how long a round takes."""
 _PATIENCE = 1.5
 """Seconds after which no round is begun, once there are the fewest."""
-_PREPARING = 40.0
+_PREPARING = 30.0
 """Seconds that a contestant has to prepare a net, and then to be timed: with the device for itself."""
 _SAID = 200
 """Characters of what a contestant says of its failure."""
@@ -152,7 +152,7 @@ def _work(connection: Connection, printed: Path, contestant: DeviceContestant, r
         try:
             if request == "open":
                 import_module(contestant.module).open_device()
-                answer: Any = None
+                answer: Any = True
             elif request == "prepare":
                 prepare: Callable[[Workload, str], DeviceTrainer]
                 prepare = getattr(import_module(contestant.module), contestant.function)
@@ -201,17 +201,21 @@ def timed(trainer: DeviceTrainer) -> Figures:
 
 @dataclass
 class Seat:
-    """A contestant's place in a row: its process, and the costs of its first steps or the reason why there are none."""
+    """A contestant's place in a row: its process, the costs of its first steps, and the reason why it has failed."""
 
-    child: Child | None
+    contestant: DeviceContestant
+    row: Row
+    child: Child | None = None
     costs: list[float] | None = None
     failed: str | None = None
 
     def ask(self, what: Request, seconds: float) -> Any:
-        """The answer of the child; None, and the reason kept, where it failed now or before."""
-        if self.child is None or self.failed is not None:
+        """The answer of the child, which begins where it has not; None where it fails now, or has before."""
+        if self.failed is not None:
             return None
         try:
+            if self.child is None:
+                self.child = Child(self.contestant, self.row)
             answer = self.child.ask(what, seconds)
         except FailedError as error:
             self.failed = str(error)
@@ -220,32 +224,34 @@ class Seat:
             self.costs = answer
         return answer
 
+    def leave(self) -> None:
+        """Let its process end, and wait for nothing."""
+        if self.child is not None:
+            self.child.kill()
+
 
 def seated(
     rows: Sequence[Row], contestants: Mapping[str, DeviceContestant], seconds: float, jobs: int
 ) -> dict[Row, dict[str, Seat]]:
-    """Everyone's processes for these rows: libraries imported, contexts made, and what compiles long prepared.
+    """Everyone's places in these rows: libraries imported, contexts made, and what compiles long prepared.
 
-    What is not done within so many seconds has failed.
-
-    jobs: how many begin at a time; those that compile are the first.
+    Of those that compile, who is not done within so many seconds has failed; others can begin later.
+    jobs: how many begin at a time, contestant by contestant, those that compile first.
     """
     end = time.monotonic() + seconds
+    seats = {row: {name: Seat(contestant, row) for name, contestant in contestants.items()} for row in rows}
 
-    def begun(row: Row, contestant: DeviceContestant) -> Seat:
-        if end <= time.monotonic():
-            return Seat(None, failed=f"there was no time left of {seconds:.0f} s to begin")
-        seat = Seat(Child(contestant, row))
-        seat.ask("open", end - time.monotonic())
-        if contestant.compiles:
+    def begin(seat: Seat) -> None:
+        left = end - time.monotonic()
+        if left <= 0.0 and seat.contestant.compiles:
+            seat.failed = f"there was no time left of {seconds:.0f} s to begin"
+        elif left > 0.0 and seat.ask("open", left) is not None and seat.contestant.compiles:
             seat.ask("prepare", end - time.monotonic())
-        return seat
 
-    order = sorted(((row, name) for row in rows for name in contestants), key=lambda t: not contestants[t[1]].compiles)
+    order = sorted(contestants, key=lambda name: not contestants[name].compiles)
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [(row, name, pool.submit(begun, row, contestants[name])) for row, name in order]
-        found = {(row, name): future.result() for row, name, future in waiting}
-    return {row: {name: found[row, name] for name in contestants} for row in rows}
+        list(pool.map(begin, [seats[row][name] for name in order for row in rows]))
+    return seats
 
 
 def figures_of(seats: Mapping[str, Seat], left: Callable[[], float]) -> dict[str, Figures]:
@@ -261,8 +267,9 @@ def figures_of(seats: Mapping[str, Seat], left: Callable[[], float]) -> dict[str
 
 def leave(seats: Iterable[Seat]) -> None:
     """Let all of these end."""
-    children = [seat.child for seat in seats if seat.child is not None]
-    for child in children:
-        child.kill()
-    for child in children:
-        child.join()
+    leaving = list(seats)
+    for seat in leaving:
+        seat.leave()
+    for seat in leaving:
+        if seat.child is not None:
+            seat.child.join()

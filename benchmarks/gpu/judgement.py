@@ -21,7 +21,7 @@ from benchmarks.record import cores
 
 ROOT = Path(__file__).parents[2]
 # pytest-benchmark, where it is installed, refuses to be beside xdist.
-_PYTEST = (sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:benchmark")
+_PYTEST = (sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:benchmark")
 _TESTS = "tests/backends"
 _SMALL = "tests/backends/cuda/test_on_device.py::test_kernels_agree_with_their_reference_bodies"
 """The test whose shapes are small enough for the sanitizer. It has a case an op."""

@@ -6,13 +6,13 @@ import argparse
 import datetime
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import judgement
 from benchmarks.gpu.budget import Budget
-from benchmarks.gpu.timing import CONTESTANTS, GROUPS, timings
+from benchmarks.gpu.timing import CONTESTANTS, GROUPS, OURS, timings
 from benchmarks.record import RESULTS, cores, versions
 from benchmarks.workloads import GPU
 
@@ -29,16 +29,19 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--minutes", type=float, default=8.0, help="within which it ends")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder that keeps them under the device's name")
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    names = [name for name in CONTESTANTS if name != OURS]
+    parser.add_argument("--without", action="append", default=[], choices=names, help="a peer that takes no part")
     options = parser.parse_args(arguments)
     try:
-        run(options.minutes, None if options.no_save else options.results)
+        run(options.minutes, None if options.no_save else options.results, options.without)
     except UsageError as error:
         raise SystemExit(f"benchmarks: {error}") from None
 
 
-def run(minutes: float, results: Path | None) -> None:
-    """Run the suite in so many minutes. results: the folder that keeps it under the device's name; None to print alone.
+def run(minutes: float, results: Path | None, without: Collection[str] = ()) -> None:
+    """Run the suite in so many minutes.
 
+    results: the folder that keeps it under the device's name; None to print alone. without: peers that take no part.
     Raises UsageError where there is no device.
     """
     budget = Budget(60.0 * minutes)
@@ -65,7 +68,7 @@ def run(minutes: float, results: Path | None) -> None:
     for stage, found in judgement.judged(_JUDGED * budget.left):
         keep(stage, found, f"{stage} judged")
     rows: list[dict[str, Any]] = []
-    for row in timings(budget):
+    for row in timings(budget, without):
         rows.append(row)
         best = f"{_number(row['ratio'], '.2f')} {row['best_peer'] or ''}"
         keep("timings", rows, f"{row['workload']}, {row['precision']}: {best} {', '.join(row['left_out'])}")
@@ -109,11 +112,12 @@ def _judgement(result: Mapping[str, Any]) -> list[str]:
     steps = sorted(row["steps"] for row in good)
     of_steps = f", {steps[0]} to {steps[-1]} steps each" if steps else ""
     lines.append(f"- parity with the reference: {len(good)} of {len(compared)} specs within rounding{of_steps}")
+    bad: dict[str, list[str]] = {}
     for row in compared:
         if row not in good:
             where = "not run" if row["left"] is None else f"left in step {row['left']}"
-            lines.append(f"  - {row['spec']}: {where}: {row['said']}")
-    return lines
+            bad.setdefault(f"{where}: {' '.join(row['said'].split())}", []).append(row["spec"])
+    return [*lines, *(f"  - {', '.join(specs)}: {why}" for why, specs in bad.items())]
 
 
 def _outcome(found: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ its figure is the host's clock around one call of many steps, and its ratio is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from benchmarks.arena import TOLERANCE, DisagreementError, check_agreement
@@ -21,8 +21,8 @@ CONTESTANTS = {
     OURS: DeviceContestant("nnctl", "benchmarks.ours", "nnctl_on_device", compiles=True),
     "torch eager": DeviceContestant("torch", "benchmarks.peer_torch", "torch_eager_on_device"),
     "torch graph": DeviceContestant("torch", "benchmarks.peer_torch", "torch_graph_on_device"),
-    "torch compile": DeviceContestant("torch", "benchmarks.peer_torch", "torch_compile_on_device", compiles=True),
     "JAX scan": DeviceContestant("jax", "benchmarks.peer_jax", "jax_on_device", compiles=True),
+    "torch compile": DeviceContestant("torch", "benchmarks.peer_torch", "torch_compile_on_device", compiles=True),
 }
 _TOLERANCES = {"float32": TOLERANCE, "tf32": 2e-3}
 """Relative, of first costs. Factors of 10 bits moved those of seven nets by 3e-4 at most."""
@@ -50,30 +50,38 @@ _LEAST = 5.0
 """Seconds without which no row is begun."""
 
 
-def timings(budget: Budget) -> Iterator[dict[str, Any]]:
-    """A row a workload and precision, group by group, until the time is over."""
-    contestants = {name: contestant for name, contestant in CONTESTANTS.items() if contestant.installed}
+def timings(budget: Budget, without: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """A row a workload and precision, group by group, until the time is over. without: names of who takes no part."""
+    absent = {name: "not installed" for name, of in CONTESTANTS.items() if not of.installed}
+    absent |= dict.fromkeys(without, "was to take no part")
     for group in GROUPS:
         if budget.left < _LEAST:
             return
-        # Each compiles with more than one thread.
-        jobs = max(2, 3 * cores() // 4)
-        seats = seated(group, contestants, min(_BEGINNING, _SHARE * budget.left), jobs)
+        contestants = {name: of for name, of in CONTESTANTS.items() if name not in absent}
+        seats = seated(group, contestants, min(_BEGINNING, _SHARE * budget.left), max(2, cores()))
+        failed = {name for name in contestants if all(of_row[name].failed for of_row in seats.values())}
         try:
             for row in group:
                 if budget.left < _LEAST:
                     return
+                if seats[row][OURS].failed is not None:
+                    # Without ours a row says nothing: it is tried again by itself.
+                    leave([seats[row][OURS]])
+                    seats[row][OURS] = Seat(CONTESTANTS[OURS], row)
                 figures = figures_of(seats[row], lambda: budget.left)
-                yield row_of(row, seats[row], figures)
+                yield row_of(row, seats[row], figures, absent)
                 leave(seats.pop(row).values())
         finally:
             leave(seat for of_row in seats.values() for seat in of_row.values())
+        # They would only take time from others in the next ones.
+        absent |= dict.fromkeys(failed - {OURS}, "was ready for none of the rows before")
 
 
-def row_of(row: Row, seats: Mapping[str, Seat], figures: Mapping[str, Figures]) -> dict[str, Any]:
-    """A row of the table, as it is kept. Who does not do our work has no figures there."""
-    left_out = {name: "not installed" for name in CONTESTANTS if name not in seats}
-    left_out |= {name: seat.failed for name, seat in seats.items() if seat.failed is not None}
+def row_of(
+    row: Row, seats: Mapping[str, Seat], figures: Mapping[str, Figures], absent: Mapping[str, str]
+) -> dict[str, Any]:
+    """A row of the table, as it is kept. Who does not do our work has no figures there. absent: why others are."""
+    left_out = dict(absent) | {name: seat.failed for name, seat in seats.items() if seat.failed is not None}
     costs = {name: seat.costs for name, seat in seats.items() if seat.costs is not None}
     counted = dict(figures)
     if OURS in costs:
