@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
 import time
 import weakref
@@ -147,7 +148,8 @@ def test_whoever_takes_too_long_is_ended() -> None:
     assert time.monotonic() - began < 30.0
     assert figures_of(seats, lambda: 60.0) == {}
     assert seats["hanging"].failed is not None
-    assert "no answer to 'prepare' within" in seats["hanging"].failed
+    # On a busy machine it has not even been imported by then.
+    assert re.match(r"no answer to '(open|prepare)' within \d s", seats["hanging"].failed)
     leave(seats.values())
 
 
