@@ -23,10 +23,14 @@ def assign_offsets(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int
     placed = _Placed(len(lifetimes))
     offsets: dict[K, int] = {}
     total = 0
-    for key in sorted(lifetimes, key=lambda k: (-sizes[k], lifetimes[k])):
-        size = _aligned(sizes[key])
-        offsets[key] = placed.place(size, *lifetimes[key])
-        total = max(total, offsets[key] + size)
+    alike: dict[tuple[int, tuple[int, int]], list[K]] = {}
+    for key, lifetime in lifetimes.items():
+        alike.setdefault((-sizes[key], lifetime), []).append(key)
+    for (smaller, lifetime), keys in sorted(alike.items(), key=lambda item: item[0]):
+        size = _aligned(-smaller)
+        found = placed.place(size, *lifetime, len(keys))
+        offsets.update(zip(keys, found, strict=True))
+        total = max(total, found[-1] + size)
     return offsets, total
 
 
@@ -37,7 +41,7 @@ def _aligned(size: int) -> int:
 class _Placed:
     """The buffers that have their place, by offset.
 
-    Columns of one array: thousands of layers make ten thousands of buffers, and each new one looks at all.
+    Columns of one array: thousands of layers make ten thousands of buffers, and new ones look at all.
     """
 
     def __init__(self, most: int) -> None:
@@ -45,22 +49,23 @@ class _Placed:
         """Offset, end, first step, last step."""
         self._count = 0
 
-    def place(self, size: int, first: int, last: int) -> int:
-        """Place a buffer of `size` bytes that is alive at the steps first…last; its offset."""
+    def place(self, size: int, first: int, last: int, count: int) -> list[int]:
+        """Place so many buffers of `size` bytes that are alive at the steps first…last; their offsets, ascending."""
         offsets, ends, firsts, lasts = self._columns[:, : self._count]
         alive = np.flatnonzero((firsts <= last) & (lasts >= first))
-        offset = _lowest_gap(offsets[alive], ends[alive], size)
-        at = int(np.searchsorted(offsets, offset))
-        self._columns[:, at + 1 : self._count + 1] = self._columns[:, at : self._count]
-        self._columns[:, at] = offset, offset + size, first, last
-        self._count += 1
-        return offset
+        free_from = np.maximum.accumulate(np.concatenate(([0], ends[alive])))
+        fitting = (offsets[alive] - free_from[:-1]) // size
+        found: list[int] = []
+        for gap in np.flatnonzero(fitting > 0):
+            found += _side_by_side(int(free_from[gap]), size, min(int(fitting[gap]), count - len(found)))
+        found += _side_by_side(int(free_from[-1]), size, count - len(found))
+        begins = np.array(found, np.int64)
+        new = np.stack([begins, begins + size, np.full(count, first), np.full(count, last)])
+        whole = np.concatenate([self._columns[:, : self._count], new], axis=1)
+        self._count += count
+        self._columns[:, : self._count] = whole[:, np.argsort(whole[0], kind="stable")]
+        return found
 
 
-def _lowest_gap(offsets: np.ndarray, ends: np.ndarray, size: int) -> int:
-    """The lowest offset of `size` bytes between buffers (n,) sorted by offset, behind them at the latest."""
-    if not len(offsets):
-        return 0
-    free_from = np.maximum.accumulate(np.concatenate(([0], ends)))
-    fitting = np.flatnonzero(free_from[:-1] + size <= offsets)
-    return int(free_from[fitting[0]] if len(fitting) else free_from[-1])
+def _side_by_side(offset: int, size: int, count: int) -> range:
+    return range(offset, offset + count * size, size)

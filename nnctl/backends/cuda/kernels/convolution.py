@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from nnctl.backends.cuda.calls import (
     MULTIPROCESSORS,
@@ -20,6 +19,7 @@ from nnctl.backends.cuda.kernels.ends import End, emits_with_end, reading
 from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
 from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
 from nnctl.backends.cuda.kernels.parts import added_up
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
 _LAUNCH = 300_000
