@@ -323,7 +323,7 @@ def test_steps_that_keep_time_are_not_shared_nor_among_more_threads_than_there_a
 
 
 def test_short_chunks_are_looked_at_together():
-    pace = Pace(2, 1e-3)
+    pace = Pace(2, 2e-3)
     for _ in range(20):
         assert pace.crew() == TWO
         pace.took(TWO, 16e-3, 1)
