@@ -1,4 +1,4 @@
-"""Steps in parts that threads share: each piece once, no stretch before the one ahead of it, whoever is there."""
+"""Steps in parts that threads share: each piece once, no phase before the one ahead of it, whoever is there."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class TableLayout:
     place of its arguments in bytes. moves: int64 (m, 2), the place of a word that moves and its stride, in bytes;
     `plain` of them, then `ahead`, which see the next step. local: bytes of each memory that a run needs for what
     nothing else reads. scratch: floats that nothing else may use meanwhile. private: numbers that the thread has for
-    itself. bounds: the calls that stretches between barriers begin with, and the number of all.
+    itself. bounds: the calls that phases begin with, and the number of all.
     timed: launches of a step that keeps time, None for one that does not. meets: whether threads meet at barriers.
     """
 

@@ -29,8 +29,8 @@ class SharedTables:
             [address_of(table.records), address_of(table.moves), table.plain, table.plain + table.ahead, *layout.bounds]
             for table, layout in zip(self._tables, layouts, strict=True)
         ]
-        stretches = len(layouts[0].bounds) - 1
-        self._parts = np.array([len(rows), stretches, *(word for row in rows for word in row)], np.int64)
+        phases = len(layouts[0].bounds) - 1
+        self._parts = np.array([len(rows), phases, *(word for row in rows for word in row)], np.int64)
         self._share = sharer()
 
     def aim(self, feeds: Mapping[str, int], outputs: Mapping[str, int], steps: int) -> None:

@@ -2,8 +2,8 @@
 
 In `walk_ir` a thread has its table and waits at a barrier for all others: where another process takes a core away, all
 wait for the thread that has lost it. Here nobody has a table. A step is divided into parts, each with a table, and into
-stretches between barriers. What a part has to do in a stretch is a piece; threads that have a core take one after
-another. The next stretch begins when all pieces of one are done, whoever was there: bits are those of as many threads
+phases between barriers. What a part has to do in a phase is a piece; threads that have a core take one after
+another. The next phase begins when all pieces of one are done, whoever was there: bits are those of as many threads
 as there are parts.
 
 A thread that loses its core within a piece holds up the others, so it gives the core away itself, between two pieces,
@@ -44,10 +44,10 @@ define internal i64 @nnctl_now() nounwind {{
 }}
 
 ; Pieces of steps, until all are done; the number of steps completed.
-; board: lines apart, all zero at first: a word whose upper half counts stretches, its lower half having a bit for each
+; board: lines apart, all zero at first: a word whose upper half counts phases, its lower half having a bit for each
 ; piece of this one that is taken; the pieces of it that are done; steps that will not be made; threads asleep.
-; parts: their number, and that of stretches a step; of each part its records, its moves, the number of moves before the
-; last step, and before others (see nnctl_walk), and the first record of each stretch and behind the last.
+; parts: their number, and that of phases a step; of each part its records, its moves, the number of moves before the
+; last step, and before others (see nnctl_walk), and the first record of each phase and behind the last.
 ; first: the part that this thread begins with where it can. turn: nanoseconds for which it keeps a core.
 define i64 @nnctl_share(ptr %board, ptr %parts, i64 %first, i64 %spins, i64 %turn, i64 %steps) nounwind {{
 entry:
@@ -57,15 +57,15 @@ entry:
   %sleepers = getelementptr i8, ptr %board, i64 384
   %count.wide = load i64, ptr %parts, align 8
   %count = trunc i64 %count.wide to i32
-  %stretches.address = getelementptr i64, ptr %parts, i64 1
-  %stretches = load i64, ptr %stretches.address, align 8
-  %end = mul i64 %steps, %stretches
+  %phases.address = getelementptr i64, ptr %parts, i64 1
+  %phases = load i64, ptr %phases.address, align 8
+  %end = mul i64 %steps, %phases
   %few = trunc i64 %first to i32
   %bit = shl i64 1, %count.wide
   %bits = sub i64 %bit, 1
   %full = trunc i64 %bits to i32
   %near = shl i32 -1, %few
-  %row.words = add i64 %stretches, {PART_HEAD + 1}
+  %row.words = add i64 %phases, {PART_HEAD + 1}
   %others = sub i32 %count, 1
   %start = call i64 @nnctl_now()
   br label %look
@@ -100,13 +100,13 @@ look.again:
   br label %look
 
 piece.begin:
-  %step = udiv i64 %number, %stretches
-  %stretch = urem i64 %number, %stretches
+  %step = udiv i64 %number, %phases
+  %phase = urem i64 %number, %phases
   %row.first = mul i64 %piece.wide, %row.words
   %row.place = add i64 %row.first, {HEAD}
   %row = getelementptr i64, ptr %parts, i64 %row.place
   %records = load ptr, ptr %row, align 8
-  %begins.step = icmp eq i64 %stretch, 0
+  %begins.step = icmp eq i64 %phase, 0
   %later = icmp ne i64 %step, 0
   %moves.on = and i1 %begins.step, %later
   br i1 %moves.on, label %moving, label %bounds
@@ -139,7 +139,7 @@ move:
   br i1 %m.done, label %bounds, label %move
 
 bounds:
-  %bound.place = add i64 %stretch, {PART_HEAD}
+  %bound.place = add i64 %phase, {PART_HEAD}
   %bound.address = getelementptr i64, ptr %row, i64 %bound.place
   %l.first = load i64, ptr %bound.address, align 8
   %behind.address = getelementptr i64, ptr %bound.address, i64 1
@@ -171,9 +171,9 @@ stopped:
 piece.done:
   %done = atomicrmw add ptr %done.address, i32 1 acq_rel, align 4
   %last = icmp eq i32 %done, %others
-  br i1 %last, label %next.stretch, label %piece.end
+  br i1 %last, label %next.phase, label %piece.end
 
-next.stretch:
+next.phase:
   store atomic i32 0, ptr %done.address monotonic, align 4
   %short.now = load atomic i64, ptr %short.address monotonic, align 8
   %goes.on = icmp eq i64 %short.now, 0
