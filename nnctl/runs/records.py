@@ -202,11 +202,15 @@ class Asked(Record):
 
 @dataclass(frozen=True)
 class KnownTrial(Record):
-    """A trial of an existing study. chosen: the value of each path; values: of the objectives, None if it diverged."""
+    """A trial of an existing study. chosen: the value of each path; values: of the objectives, None if it diverged.
+
+    rungs: of one that was pruned, which has no values either, those that it had after so many epochs, or seconds.
+    """
 
     chosen: dict[str, Any]
     values: list[float] | None
     excesses: list[float]
+    rungs: list[tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,19 @@ class Space:
         paths = (*self._sweep.grid, *self.distributions, *self._derived)
         return frozenset(path for path in paths if path in used and self._is_variable(path))
 
+    def derives(self, path: str) -> bool:
+        """True for a path whose value follows from others."""
+        return path in self._derived
+
+    def where(self, path: str, settings: Mapping[str, object]) -> str:
+        """The words " where …" for what the formula of a derived path, or else its condition, was worked out from.
+
+        Empty where a value that it names is not there.
+        """
+        formula = self._derived.get(path) or self._only[path]
+        values = self._values(formula, settings)
+        return "" if values is None else formula.where(values)
+
     def point(self, choose: Choose, given: Mapping[str, object] | None = None) -> Point:
         """A point whose values `choose` chooses, one after the other. given: values that are settled before.
 
