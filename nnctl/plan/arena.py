@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -54,17 +55,32 @@ class _Placed:
         offsets, ends, firsts, lasts = self._columns[:, : self._count]
         alive = np.flatnonzero((firsts <= last) & (lasts >= first))
         free_from = np.maximum.accumulate(np.concatenate(([0], ends[alive])))
-        fitting = (offsets[alive] - free_from[:-1]) // size
+        behind = offsets[alive]
         found: list[int] = []
-        for gap in np.flatnonzero(fitting > 0):
-            found += _side_by_side(int(free_from[gap]), size, min(int(fitting[gap]), count - len(found)))
-        found += _side_by_side(int(free_from[-1]), size, count - len(found))
-        begins = np.array(found, np.int64)
-        new = np.stack([begins, begins + size, np.full(count, first), np.full(count, last)])
-        whole = np.concatenate([self._columns[:, : self._count], new], axis=1)
-        self._count += count
-        self._columns[:, : self._count] = whole[:, np.argsort(whole[0], kind="stable")]
+        for gap in np.flatnonzero(behind - free_from[:-1] >= size).tolist():
+            begin = int(free_from[gap])
+            found += _side_by_side(begin, size, min((int(behind[gap]) - begin) // size, count - len(found)))
+            if len(found) == count:
+                break
+        else:
+            found += _side_by_side(int(free_from[-1]), size, count - len(found))
+        places = np.searchsorted(offsets, found).tolist()
+        start = 0
+        for place, alike in groupby(places):
+            stop = start + len(list(alike))
+            self._insert(place + start, found[start:stop], size, first, last)
+            start = stop
         return found
+
+    def _insert(self, place: int, begins: list[int], size: int, first: int, last: int) -> None:
+        """Insert buffers one behind the other, the first of them as number `place`."""
+        after, count = place + len(begins), self._count + len(begins)
+        self._columns[:, after:count] = self._columns[:, place : self._count]
+        self._columns[0, place:after] = begins
+        self._columns[1, place:after] = self._columns[0, place:after] + size
+        self._columns[2, place:after] = first
+        self._columns[3, place:after] = last
+        self._count = count
 
 
 def _side_by_side(offset: int, size: int, count: int) -> range:

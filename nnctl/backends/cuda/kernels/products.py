@@ -107,8 +107,8 @@ class Division:
 _WAIT = 600
 """Cycles from the request of a pair of panels to its arrival, which nothing hides where a block is alone."""
 _ROUNDED = 6000
-"""Cycles more that a tile takes where operands are rounded on the way: on an H100 (1024, 2048) by (2048, 10) takes 13 µs
-by tiles of 64×64 in TF32, 8 by those of 16×32 in float32, and (128, 640) by (640, 100) 6.6 and 4."""
+"""Cycles more that a tile takes where operands are rounded on the way: on an H100 (1024, 2048) by (2048, 10) takes
+13 µs by tiles of 64×64 in TF32, 8 by those of 16×32 in float32, and (128, 640) by (640, 100) 6.6 and 4."""
 _SECOND_LAUNCH = 2500
 """Cycles that adding the parts of a split product takes at least, as a launch of its own."""
 _BYTES_A_CYCLE = 1500
