@@ -32,24 +32,24 @@ _PART = 0.7
 class Tile:
     """A tile of a product: what a block makes, and the depth of the panels that it holds.
 
-    slices: groups of warps that share a panel's depth. speed: of its inner loop, to that of the fastest in float32;
-    estimated, for nothing here has been timed on a device.
+    stages: pairs of panels in use or under way. slices: groups of warps that share a panel's depth. speed: of its inner
+    loop, to that of the fastest in float32.
     """
 
     rows: int
     columns: int
     depth: int
+    stages: int
     slices: int
     speed: float
 
     @property
     def shared(self) -> int:
-        """Bytes of shared memory: the spots of windows, and two pairs of panels or the slices' sums."""
-        # Whichever way panels lie, the floats behind their rows are no more than these.
-        each = max(4 * self.rows, 8 * self.depth) + max(4 * self.columns, 8 * self.depth)
-        panels = 2 * (self.depth * (self.rows + self.columns) + each)
-        sums = self.slices * self.rows * self.columns if self.slices > 1 else 0
-        return 4 * (3 * max(self.rows, 2 * self.depth) + max(panels, sums))
+        """Bytes of shared memory: the spots of four panels' steps, and pairs of panels or the slices' sums."""
+        # Whichever way panels and sums lie, the floats behind their rows are no more than these.
+        panels = self.stages * self.depth * (self.rows + 4 + self.columns + 4)
+        sums = self.slices * self.rows * (self.columns + 8)
+        return 4 * (16 * self.depth + max(panels, sums))
 
     def count(self, rows: int, columns: int) -> int:
         """Tiles of a product of that size."""
@@ -57,9 +57,9 @@ class Tile:
 
 
 TILES: Mapping[ProductPrecision, tuple[Tile, ...]] = {
-    "float32": (Tile(128, 64, 8, 1, 1.0), Tile(128, 32, 16, 2, 0.9), Tile(32, 32, 32, 4, 0.6)),
-    "tf32": (Tile(128, 64, 16, 1, 3.0), Tile(128, 32, 32, 2, 2.5), Tile(32, 32, 32, 2, 1.2)),
-    "bf16": (Tile(128, 64, 16, 1, 3.5), Tile(128, 32, 32, 2, 3.0), Tile(32, 32, 32, 2, 1.4)),
+    "float32": (Tile(128, 64, 16, 3, 2, 1.0), Tile(128, 32, 32, 3, 4, 0.9), Tile(32, 32, 32, 3, 8, 0.6)),
+    "tf32": (Tile(128, 64, 32, 3, 1, 3.0), Tile(128, 32, 32, 3, 2, 2.5), Tile(32, 32, 64, 3, 4, 1.2)),
+    "bf16": (Tile(128, 64, 32, 3, 1, 3.5), Tile(128, 32, 32, 3, 2, 3.0), Tile(32, 32, 64, 3, 4, 1.4)),
 }
 """As convolution_kernels.cuh has them."""
 _FILES: Mapping[ProductPrecision, str] = {

@@ -1,147 +1,140 @@
 // Panels: DEPTH steps of the sum of a product × LINES of one of its matrices, in shared memory.
 //
 // A matrix is a source: its elements are found where they are read. `line(n)` and `step(k)` say what there is to know
-// of a line (a row of the left matrix, a column of the right one) and of a step of the sum; `at(line, step)` and
-// `four_at(line, step)` read an element and four neighbours. `prepare(k)` is called before the panel at k is read, a
-// barrier between: what is costly to find of its steps, one thread finds for all.
+// of a line (a row of the left matrix, a column of the right one) and of a step of the sum; `offset(line, step)` is
+// where in `first` the element is, below 0 where it is 0. `prepare(k)` is called before the panel at k is asked for, a
+// barrier between: what is costly to find of its steps, one thread finds for all. Panels are copied past the registers,
+// some ahead: an address is worth its arithmetic once for each four floats.
 #ifndef NNCTL_PANELS
 #define NNCTL_PANELS
 
 #define MEMBER __device__ __forceinline__
 
-// Where element (line, step) of a panel lies. The floats behind each row keep those apart, in banks, which a warp
-// writes or reads together: for sums by cores, which read neighbouring lines; for fragments, which are 8 lines × 4
-// steps, by lines or by steps.
-template <int LINES, int DEPTH> struct ForCores {
-    static constexpr int LINE = 1, STEP = LINES + 4, FLOATS = DEPTH * STEP;
-};
-
-template <int LINES, int DEPTH> struct ByLines {
-    static constexpr int LINE = DEPTH + 4, STEP = 1, FLOATS = LINES * LINE;
-};
-
+// Where element (line, step) of a panel lies. By steps, for cores, whose threads read fours of lines; the floats behind
+// each row keep those apart, in banks, which a warp writes together.
 template <int LINES, int DEPTH> struct BySteps {
-    static constexpr int LINE = 1, STEP = LINES + 8, FLOATS = DEPTH * STEP;
+    static constexpr bool ALONG_STEPS = false;
+    static constexpr int FLOATS = DEPTH * (LINES + 4);
+    MEMBER static int at(int line, int step) { return step * (LINES + 4) + line; }
 };
 
-// Where a panel comes from and lies: the layout that suits a source whose neighbours in memory lie along steps, or
-// along lines.
+// By lines in slices of 16 steps, for fragments, whose lanes read fours of steps of two lines together.
+template <int LINES, int DEPTH> struct ByLines {
+    static constexpr bool ALONG_STEPS = true;
+    static constexpr int FLOATS = DEPTH * LINES;
+    MEMBER static int at(int line, int step) { return (step / 16 * LINES + line) * 16 + step % 16; }
+};
+
+// By steps, for fragments: of each fourth step the pairs of fours of lines have changed places, so that all banks
+// serve lanes which read two such fours of four steps that are four apart.
+template <int LINES, int DEPTH> struct Exchanged {
+    static constexpr bool ALONG_STEPS = false;
+    static constexpr int FLOATS = DEPTH * LINES;
+    MEMBER static int at(int line, int step) { return step * LINES + (line ^ (step / 4 % 4 * 8)); }
+};
+
+// The layout that suits a source whose neighbours in memory lie along steps, or along lines.
 template <int LINES, int DEPTH, int PRECISION> struct Layouts {
     typedef ByLines<LINES, DEPTH> AlongSteps;
-    typedef BySteps<LINES, DEPTH> AlongLines;
+    typedef Exchanged<LINES, DEPTH> AlongLines;
 };
 
 template <int LINES, int DEPTH> struct Layouts<LINES, DEPTH, FLOAT32> {
-    typedef ForCores<LINES, DEPTH> AlongSteps;
-    typedef ForCores<LINES, DEPTH> AlongLines;
+    typedef BySteps<LINES, DEPTH> AlongSteps;
+    typedef BySteps<LINES, DEPTH> AlongLines;
 };
 
-DEVICE void take_apart(float4 four, float* to) {
-    to[0] = four.x;
-    to[1] = four.y;
-    to[2] = four.z;
-    to[3] = four.w;
-}
-
-// A thread's share of panels of a source whose neighbours in memory lie along steps. vector: four at once.
-template <int LINES_, int DEPTH_, int PRECISION, class Source> struct AlongSteps {
-    static constexpr int LINES = LINES_, DEPTH = DEPTH_;
-    static constexpr int EACH = LINES * DEPTH / THREADS, FOURS = EACH < 4 ? 1 : EACH / 4;
+// A thread's share of panels of a source whose neighbours in memory lie along steps: the same steps of some lines.
+// vector: whether fours of steps are neighbours, of which all or none are there.
+template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
+    static constexpr int APART = THREADS / (DEPTH / 4), COUNT = LINES < APART ? 1 : LINES / APART;
     typedef typename Layouts<LINES, DEPTH, PRECISION>::AlongSteps Layout;
     Source source;
     bool vector;
-    int start, step, first, apart;
-    float held[4 * FOURS];
+    int step, first;
+    typename Source::Part lines[COUNT];
 
-    MEMBER AlongSteps(Source from, bool by_fours, int line) : source(from), vector(by_fours), start(line) {
-        int wide = vector ? 4 : 1;
-        step = int(threadIdx.x) % (DEPTH / wide) * wide;
-        first = int(threadIdx.x) / (DEPTH / wide);
-        apart = THREADS / (DEPTH / wide);
+    MEMBER AlongSteps(Source from, bool by_fours, int start) : source(from), vector(by_fours) {
+        step = (int(threadIdx.x) / (4 * APART) * 4 + int(threadIdx.x) % 4) * 4;
+        first = int(threadIdx.x) % (4 * APART) / 4;
+#pragma unroll
+        for (int e = 0; e < COUNT; ++e) lines[e] = source.line(start + first + e * APART);
     }
 
-    MEMBER void fetch(int k) {
-        typename Source::Part own = source.step(k + step);
-        if (vector) {
+    MEMBER void prepare(int) const {}
+
+    MEMBER void request(int k, float* panel) const {
+        if (LINES < APART && first >= LINES) return;
+        if (vector && Layout::ALONG_STEPS) {
+            typename Source::Part own = source.step(k + step);
 #pragma unroll
-            for (int e = 0; e < FOURS; ++e)
-                if (EACH >= 4 || first < LINES)
-                    take_apart(source.four_at(source.line(start + first + e * apart), own), held + 4 * e);
+            for (int e = 0; e < COUNT; ++e) {
+                int offset = source.offset(lines[e], own);
+                float* to = panel + Layout::at(first + e * APART, step);
+                copy_four(to, source.first + max(offset, 0), offset < 0 ? 0 : 4, true, Source::NEAR);
+            }
+        } else if (vector) {
+            typename Source::Part own = source.step(k + step);
+#pragma unroll
+            for (int e = 0; e < COUNT; ++e) {
+                int offset = source.offset(lines[e], own);
+                const float* from = source.first + max(offset, 0);
+#pragma unroll
+                for (int i = 0; i < 4; ++i)
+                    copy_one(panel + Layout::at(first + e * APART, step + i), from + i, offset >= 0);
+            }
         } else {
 #pragma unroll
-            for (int e = 0; e < EACH; ++e) held[e] = source.at(source.line(start + first + e * apart), own);
-        }
-    }
-
-    MEMBER void put(float* panel) const {
-        float* to = panel + step * Layout::STEP + first * Layout::LINE;
-        if (!vector) {
+            for (int i = 0; i < 4; ++i) {
+                typename Source::Part own = source.step(k + step + i);
 #pragma unroll
-            for (int e = 0; e < EACH; ++e) to[e * apart * Layout::LINE] = kept<PRECISION>(held[e]);
-            return;
-        }
-        if (EACH < 4 && first >= LINES) return;
-#pragma unroll
-        for (int e = 0; e < FOURS; ++e) {
-            float* four = to + e * apart * Layout::LINE;
-            float x = kept<PRECISION>(held[4 * e]), y = kept<PRECISION>(held[4 * e + 1]);
-            float z = kept<PRECISION>(held[4 * e + 2]), w = kept<PRECISION>(held[4 * e + 3]);
-            if (Layout::STEP == 1) {
-                *reinterpret_cast<float4*>(four) = make_float4(x, y, z, w);
-            } else {
-                four[0] = x;
-                four[Layout::STEP] = y;
-                four[2 * Layout::STEP] = z;
-                four[3 * Layout::STEP] = w;
+                for (int e = 0; e < COUNT; ++e) {
+                    int offset = source.offset(lines[e], own);
+                    copy_one(panel + Layout::at(first + e * APART, step + i), source.first + max(offset, 0),
+                             offset >= 0);
+                }
             }
         }
     }
 };
 
-// The same where they lie along lines.
-template <int LINES_, int DEPTH_, int PRECISION, class Source> struct AlongLines {
-    static constexpr int LINES = LINES_, DEPTH = DEPTH_;
-    static constexpr int EACH = LINES * DEPTH / THREADS, FOURS = EACH < 4 ? 1 : EACH / 4;
+// The same where they lie along lines: a thread has four lines of some steps.
+template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongLines {
+    static constexpr int APART = THREADS / (LINES / 4), COUNT = DEPTH < APART ? 1 : DEPTH / APART;
     typedef typename Layouts<LINES, DEPTH, PRECISION>::AlongLines Layout;
     Source source;
     bool vector;
-    int first, at, apart;
-    typename Source::Part line;
-    float held[4 * FOURS];
+    int line, first, start;
+    typename Source::Part own;
 
-    MEMBER AlongLines(Source from, bool by_fours, int start) : source(from), vector(by_fours) {
-        int wide = vector ? 4 : 1;
-        at = int(threadIdx.x) % (LINES / wide) * wide;
-        first = int(threadIdx.x) / (LINES / wide);
-        apart = THREADS / (LINES / wide);
-        line = source.line(start + at);
+    MEMBER AlongLines(Source from, bool by_fours, int begin) : source(from), vector(by_fours), start(begin) {
+        line = int(threadIdx.x) % (LINES / 4) * 4;
+        first = int(threadIdx.x) / (LINES / 4);
+        own = source.line(start + line);
     }
 
-    MEMBER void fetch(int k) {
+    MEMBER void prepare(int k) const { source.prepare(k); }
+
+    MEMBER void request(int k, float* panel) const {
+        if (DEPTH < APART && first >= DEPTH) return;
         if (vector) {
 #pragma unroll
-            for (int e = 0; e < FOURS; ++e)
-                if (EACH >= 4 || first < DEPTH)
-                    take_apart(source.four_at(line, source.step(k + first + e * apart)), held + 4 * e);
+            for (int e = 0; e < COUNT; ++e) {
+                int step = first + e * APART, offset = source.offset(own, source.step(k + step));
+                copy_four(panel + Layout::at(line, step), source.first + max(offset, 0), offset < 0 ? 0 : 4, true,
+                          Source::NEAR);
+            }
         } else {
 #pragma unroll
-            for (int e = 0; e < EACH; ++e) held[e] = source.at(line, source.step(k + first + e * apart));
-        }
-    }
-
-    MEMBER void put(float* panel) const {
-        float* to = panel + first * Layout::STEP + at;
-        if (!vector) {
+            for (int i = 0; i < 4; ++i) {
+                typename Source::Part one = source.line(start + line + i);
 #pragma unroll
-            for (int e = 0; e < EACH; ++e) to[e * apart * Layout::STEP] = kept<PRECISION>(held[e]);
-            return;
+                for (int e = 0; e < COUNT; ++e) {
+                    int step = first + e * APART, offset = source.offset(one, source.step(k + step));
+                    copy_one(panel + Layout::at(line, step) + i, source.first + max(offset, 0), offset >= 0);
+                }
+            }
         }
-        if (EACH < 4 && first >= DEPTH) return;
-#pragma unroll
-        for (int e = 0; e < FOURS; ++e)
-            *reinterpret_cast<float4*>(to + e * apart * Layout::STEP) =
-                make_float4(kept<PRECISION>(held[4 * e]), kept<PRECISION>(held[4 * e + 1]),
-                            kept<PRECISION>(held[4 * e + 2]), kept<PRECISION>(held[4 * e + 3]));
     }
 };
 

@@ -1,184 +1,269 @@
 // Tiles of a product of two matrices, each a block's work.
 //
-// A block makes its tile from panels of the matrices in shared memory, DEPTH of the sum at a time. While it multiplies
-// one pair of panels the next is under way to registers and goes to the other half of shared memory: one barrier a
-// pair. The warps lie over the tile; where it is too small for all of them, groups of warps take slices of the
-// panels' depth, and their sums are added in the order of slices.
+// A block makes its tile from panels of the matrices in shared memory, DEPTH of the sum at a time, STAGES pairs of them
+// under way or in use: one barrier a pair. The warps lie over the tile; where it is too small for all of them, groups
+// of warps take slices of the panels' depth, and their sums are added in the order of slices. Sums go through shared
+// memory, so that the result is written by fours of neighbours.
 #ifndef NNCTL_TILES
 #define NNCTL_TILES
 
+// A tile. HIGH, BROAD: of a thread's sums by cores, its rows and columns; by tensor cores a warp's fragments.
+template <int ROWS_, int COLUMNS_, int DEPTH_, int STAGES_, int HIGH_, int BROAD_, int PRECISION_> struct Tile {
+    static constexpr int ROWS = ROWS_, COLUMNS = COLUMNS_, DEPTH = DEPTH_, STAGES = STAGES_, HIGH = HIGH_;
+    static constexpr int BROAD = BROAD_, PRECISION = PRECISION_;
+    static constexpr bool CORES = PRECISION_ == FLOAT32;
+    // Of a warp.
+    static constexpr int TALL = CORES ? 8 * HIGH : 16 * HIGH, WIDE = CORES ? 4 * BROAD : 8 * BROAD;
+    static constexpr int ALONG = COLUMNS / WIDE, DOWN = ROWS / TALL, SLICES = THREADS / WARP / (ALONG * DOWN);
+    static constexpr int THICK = DEPTH / SLICES;
+    static_assert(ALONG * DOWN * SLICES * WARP == THREADS, "warps cover the tile");
+    static_assert(THICK * SLICES == DEPTH && (CORES || THICK % 16 == 0), "slices cover the depth");
+};
+
+// Where a warp is in its tile.
+template <class T> struct Warp {
+    int slice, down, over;
+
+    MEMBER Warp() {
+        int warp = threadIdx.x / WARP;
+        slice = warp / (T::ALONG * T::DOWN);
+        down = warp / T::ALONG % T::DOWN * T::TALL;
+        over = warp % T::ALONG * T::WIDE;
+    }
+};
+
 DEVICE float entry_of(float4 x, int i) { return i == 0 ? x.x : i == 1 ? x.y : i == 2 ? x.z : x.w; }
 
-// A thread's sums, by cores. A warp has 4·TALL rows × 32 columns of the tile, and a thread TALL × 4 of those: fours of
-// rows 16 apart, so that what a warp reads together lies side by side.
-template <int ROWS, int COLUMNS, int DEPTH, int PRECISION> struct Sums {
-    static constexpr int TALL = ROWS < 128 ? 4 : 8, WIDE = 4;
-    static constexpr int WARPS_ALONG = COLUMNS / 32, WARPS_DOWN = ROWS / (4 * TALL);
-    static constexpr int SLICES = THREADS / WARP / (WARPS_ALONG * WARPS_DOWN), THICK = DEPTH / SLICES;
-    int slice, down, over;
-    float sums[TALL][WIDE];
+// A thread's sums, by cores: of the 8 × 4 threads of a warp each has HIGH × BROAD, fours of rows 32 apart and fours of
+// columns 16 apart, so that what a warp reads together lies side by side.
+template <class T, class Left, class Right> struct CoreSums : Warp<T> {
+    static constexpr int AHEAD = T::COLUMNS + 4;
+    float sums[T::HIGH][T::BROAD];
+    int row, column;
 
-    MEMBER Sums() {
-        int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-        slice = warp / (WARPS_ALONG * WARPS_DOWN);
-        down = warp / WARPS_ALONG % WARPS_DOWN * 4 * TALL + lane / 8 * 4;
-        over = warp % WARPS_ALONG * 32 + lane % 8 * 4;
+    MEMBER CoreSums() {
+        row = this->down + int(threadIdx.x) % WARP / 4 * 4;
+        column = this->over + int(threadIdx.x) % 4 * 4;
 #pragma unroll
-        for (int i = 0; i < TALL; ++i)
+        for (int i = 0; i < T::HIGH; ++i)
 #pragma unroll
-            for (int j = 0; j < WIDE; ++j) sums[i][j] = 0.0f;
+            for (int j = 0; j < T::BROAD; ++j) sums[i][j] = 0.0f;
     }
 
-    template <class Left, class Right> MEMBER void add(const float* left, const float* right) {
-#pragma unroll 4
-        for (int d = 0; d < THICK; ++d) {
-            const float* of_left = left + (slice * THICK + d) * Left::STEP + down;
-            float4 a[TALL / 4], b = *reinterpret_cast<const float4*>(right + (slice * THICK + d) * Right::STEP + over);
+    MEMBER void add(const float* left, const float* right) {
 #pragma unroll
-            for (int g = 0; g < TALL / 4; ++g) a[g] = *reinterpret_cast<const float4*>(of_left + 16 * g);
+        for (int d = 0; d < T::THICK; ++d) {
+            int step = this->slice * T::THICK + d;
+            float4 a[T::HIGH / 4], b[T::BROAD / 4];
 #pragma unroll
-            for (int i = 0; i < TALL; ++i)
+            for (int i = 0; i < T::HIGH / 4; ++i)
+                a[i] = *reinterpret_cast<const float4*>(left + Left::at(row + 32 * i, step));
 #pragma unroll
-                for (int j = 0; j < WIDE; ++j)
-                    sums[i][j] = fmaf(entry_of(a[i / 4], i % 4), entry_of(b, j), sums[i][j]);
+            for (int j = 0; j < T::BROAD / 4; ++j)
+                b[j] = *reinterpret_cast<const float4*>(right + Right::at(column + 16 * j, step));
+#pragma unroll
+            for (int i = 0; i < T::HIGH; ++i)
+#pragma unroll
+                for (int j = 0; j < T::BROAD; ++j)
+                    sums[i][j] = fmaf(entry_of(a[i / 4], i % 4), entry_of(b[j / 4], j % 4), sums[i][j]);
         }
     }
 
-    MEMBER int row(int i) const { return down + i / 4 * 16 + i % 4; }
-    MEMBER int column(int) const { return over; }
+    MEMBER void put(float* slices) const {
+#pragma unroll
+        for (int i = 0; i < T::HIGH; ++i) {
+            float* to = slices + (this->slice * T::ROWS + row + i / 4 * 32 + i % 4) * AHEAD + column;
+#pragma unroll
+            for (int j = 0; j < T::BROAD; j += 4)
+                *reinterpret_cast<float4*>(to + 4 * j) =
+                    make_float4(sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]);
+        }
+    }
 };
 
-// A thread's sums, by tensor cores. A warp has a part of the tile that is HIGH × BROAD fragments of 16 × 8; a lane's
-// two neighbours of a row of a fragment are a row of its sums.
-template <int ROWS, int COLUMNS, int DEPTH, int PRECISION> struct FragmentSums {
-    static constexpr int HIGH = ROWS < 128 ? 1 : 2, BROAD = ROWS < 128 ? 2 : 4;
-    static constexpr int WARPS_ALONG = COLUMNS / (8 * BROAD), WARPS_DOWN = ROWS / (16 * HIGH);
-    static constexpr int SLICES = THREADS / WARP / (WARPS_ALONG * WARPS_DOWN), THICK = DEPTH / SLICES;
-    static constexpr int TALL = 2 * HIGH * BROAD, WIDE = 2;
-    int slice, down, over;
-    float sums[TALL][WIDE];
+// What a lane reads of a panel for fragments: COUNT lines of eight lanes' each, four steps of 16. Steps of a fragment
+// may come in any order that both operands share: a lane's are 4t … 4t + 3 for t = lane % 4. Lines may, too: where
+// they lie by steps, a lane's number n = lane / 4 has fours of neighbours (or a pair, of two).
+template <class Layout, int COUNT, int PRECISION> struct Lines {
+    static constexpr int EACH = COUNT < 4 ? COUNT : 4;
+    float values[COUNT][4];
 
-    MEMBER FragmentSums() {
-        int warp = threadIdx.x / WARP;
-        slice = warp / (WARPS_ALONG * WARPS_DOWN);
-        down = warp / WARPS_ALONG % WARPS_DOWN * 16 * HIGH;
-        over = warp % WARPS_ALONG * 8 * BROAD;
-#pragma unroll
-        for (int i = 0; i < TALL; ++i) sums[i][0] = sums[i][1] = 0.0f;
+    // The line of number `which` among those that a lane with this n has.
+    MEMBER static int line(int which, int n) {
+        return Layout::ALONG_STEPS ? 8 * which + n : which / EACH * 8 * EACH + EACH * n + which % EACH;
     }
 
-    // Sums 2·(h·BROAD + b) and the next are rows lane / 4 and eight below of fragment (h, b).
-    MEMBER int row(int i) const { return down + i / (2 * BROAD) * 16 + i % 2 * 8 + int(threadIdx.x) % WARP / 4; }
-    MEMBER int column(int i) const { return over + i / 2 % BROAD * 8 + int(threadIdx.x) % 4 * 2; }
-
-    template <class Left, class Right> MEMBER void add(const float* left, const float* right) {
-        left += slice * THICK * Left::STEP;
-        right += slice * THICK * Right::STEP;
-        int group = threadIdx.x % WARP / 4, turn = threadIdx.x % 4;
-        left += (down + group) * Left::LINE;
-        right += (over + group) * Right::LINE;
+    MEMBER void read(const float* panel, int first, int step) {
+        int n = int(threadIdx.x) % WARP / 4, own = step + int(threadIdx.x) % 4 * 4;
+        if (Layout::ALONG_STEPS) {
 #pragma unroll
-        for (int d = 0; d < THICK; d += PRECISION == TF32 ? 8 : 16) {
-            unsigned a[HIGH][4], b[BROAD][2];
+            for (int i = 0; i < COUNT; ++i) {
+                Pack<float, 4> four = pack_at<4>(panel + Layout::at(first + line(i, n), own), 0);
 #pragma unroll
-            for (int h = 0; h < HIGH; ++h)
+                for (int k = 0; k < 4; ++k) values[i][k] = held(four.at[k]);
+            }
+        } else {
 #pragma unroll
-                for (int r = 0; r < 4; ++r)
-                    a[h][r] = entry<Left>(left + (16 * h + r % 2 * 8) * Left::LINE, d, turn, r / 2);
+            for (int k = 0; k < 4; ++k)
 #pragma unroll
-            for (int w = 0; w < BROAD; ++w)
+                for (int i = 0; i < COUNT; i += EACH) {
+                    Pack<float, EACH> some = pack_at<EACH>(panel + Layout::at(first + line(i, n), own + k), 0);
 #pragma unroll
-                for (int r = 0; r < 2; ++r) b[w][r] = entry<Right>(right + 8 * w * Right::LINE, d, turn, r);
-#pragma unroll
-            for (int h = 0; h < HIGH; ++h)
-#pragma unroll
-                for (int w = 0; w < BROAD; ++w) {
-                    float* c = sums[2 * (h * BROAD + w)];
-                    if (PRECISION == TF32) multiply_tf32(c, a[h], b[w]);
-                    else multiply_bf16(c, a[h], b[w]);
+                    for (int e = 0; e < EACH; ++e) values[i + e][k] = held(some.at[e]);
                 }
         }
     }
 
-    // What a lane has of half of a fragment's steps from d on.
-    template <class Layout> MEMBER unsigned entry(const float* line, int d, int turn, int half) const {
-        if (PRECISION == TF32) return __float_as_uint(line[(d + turn + 4 * half) * Layout::STEP]);
-        const float* first = line + (d + 2 * turn + 8 * half) * Layout::STEP;
-        return bf16_pair(first[0], first[Layout::STEP]);
+    MEMBER static float held(float x) { return kept<PRECISION>(x); }
+};
+
+// A thread's sums, by tensor cores. A warp has a part of the tile that is HIGH × BROAD fragments of 16 × 8.
+template <class T, class Left, class Right> struct FragmentSums : Warp<T> {
+    // Behind each row of sums, so that rows lie apart in banks.
+    static constexpr int AHEAD = T::COLUMNS + (Right::ALONG_STEPS ? 8 : 4);
+    typedef Lines<Left, 2 * T::HIGH, T::PRECISION> OfLeft;
+    typedef Lines<Right, T::BROAD, T::PRECISION> OfRight;
+    float sums[T::HIGH][T::BROAD][4];
+
+    MEMBER FragmentSums() {
+#pragma unroll
+        for (int h = 0; h < T::HIGH; ++h)
+#pragma unroll
+            for (int b = 0; b < T::BROAD; ++b)
+#pragma unroll
+                for (int e = 0; e < 4; ++e) sums[h][b][e] = 0.0f;
+    }
+
+    MEMBER void add(const float* left, const float* right) {
+#pragma unroll
+        for (int d = 0; d < T::THICK; d += 16) {
+            OfLeft x;
+            OfRight y;
+            x.read(left, this->down, this->slice * T::THICK + d);
+            y.read(right, this->over, this->slice * T::THICK + d);
+#pragma unroll
+            for (int h = 0; h < T::HIGH; ++h)
+#pragma unroll
+                for (int b = 0; b < T::BROAD; ++b) {
+                    multiply(sums[h][b], x.values[2 * h], x.values[2 * h + 1], y.values[b]);
+                }
+        }
+    }
+
+    // Sixteen steps: of the rows n and n + 8 of a fragment, and of a column.
+    MEMBER static void multiply(float* c, const float* upper, const float* lower, const float* right) {
+        if (T::PRECISION == TF32) {
+#pragma unroll
+            for (int k = 0; k < 4; k += 2) {
+                unsigned a[] = {__float_as_uint(upper[k]), __float_as_uint(lower[k]), __float_as_uint(upper[k + 1]),
+                                __float_as_uint(lower[k + 1])};
+                unsigned b[] = {__float_as_uint(right[k]), __float_as_uint(right[k + 1])};
+                multiply_tf32(c, a, b);
+            }
+        } else {
+            unsigned a[] = {bf16_pair(upper[0], upper[1]), bf16_pair(lower[0], lower[1]),
+                            bf16_pair(upper[2], upper[3]), bf16_pair(lower[2], lower[3])};
+            unsigned b[] = {bf16_pair(right[0], right[1]), bf16_pair(right[2], right[3])};
+            multiply_bf16(c, a, b);
+        }
+    }
+
+    MEMBER void put(float* slices) const {
+        int n = int(threadIdx.x) % WARP / 4, t = int(threadIdx.x) % 4;
+#pragma unroll
+        for (int h = 0; h < T::HIGH; ++h)
+#pragma unroll
+            for (int r = 0; r < 2; ++r) {
+                float* to = slices + (this->slice * T::ROWS + this->down + OfLeft::line(2 * h + r, n)) * AHEAD + this->over;
+                if (Right::ALONG_STEPS) {
+#pragma unroll
+                    for (int b = 0; b < T::BROAD; ++b) {
+                        Pack<float, 2> two = {sums[h][b][2 * r], sums[h][b][2 * r + 1]};
+                        put_pack<2>(to + OfRight::line(b, 2 * t), 0, two);
+                    }
+                } else {
+#pragma unroll
+                    for (int e = 0; e < 2; ++e)
+#pragma unroll
+                        for (int b = 0; b < T::BROAD; b += OfRight::EACH) {
+                            Pack<float, OfRight::EACH> some;
+#pragma unroll
+                            for (int i = 0; i < OfRight::EACH; ++i) some.at[i] = sums[h][b + i][2 * r + e];
+                            put_pack<OfRight::EACH>(to + OfRight::line(b, 2 * t + e), 0, some);
+                        }
+                }
+            }
     }
 };
 
-template <int ROWS, int COLUMNS, int DEPTH> struct Sums<ROWS, COLUMNS, DEPTH, TF32>
-    : FragmentSums<ROWS, COLUMNS, DEPTH, TF32> {};
-template <int ROWS, int COLUMNS, int DEPTH> struct Sums<ROWS, COLUMNS, DEPTH, BF16>
-    : FragmentSums<ROWS, COLUMNS, DEPTH, BF16> {};
-
-// Neighbours of a row at once, where they are aligned.
-template <int WIDE> DEVICE void put_row(float* to, const float* from) {
-    Pack<float, WIDE> row;
-#pragma unroll
-    for (int j = 0; j < WIDE; ++j) row.at[j] = from[j];
-    put_pack<WIDE>(to, 0, row);
-}
+template <bool CORES, class T, class Left, class Right> struct SumsOf {
+    typedef CoreSums<T, Left, Right> Type;
+};
+template <class T, class Left, class Right> struct SumsOf<false, T, Left, Right> {
+    typedef FragmentSums<T, Left, Right> Type;
+};
 
 // The tile Σ of k from `begin` to `end` of left(·, k)·right(k, ·). result.row(i): the offset of the tile's row i,
 // below 0 where there is none; result.columns: of the product; result.end: of its elements. column: the tile's first.
 // vector: whether columns are fours.
-template <int ROWS, int COLUMNS, int PRECISION, class Left, class Right, class Result>
+template <class T, class Left, class Right, class Result>
 DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Result result, int column, bool vector) {
-    typedef Sums<ROWS, COLUMNS, Left::DEPTH, PRECISION> Own;
     typedef typename Left::Layout OfLeft;
     typedef typename Right::Layout OfRight;
-    const int BOTH = OfLeft::FLOATS + OfRight::FLOATS;
+    typedef typename SumsOf<T::CORES, T, OfLeft, OfRight>::Type Own;
+    const int BOTH = OfLeft::FLOATS + OfRight::FLOATS, STAGES = T::STAGES;
     Own own;
-    left.source.prepare(begin);
+#pragma unroll
+    for (int stage = 0; stage < STAGES; ++stage) left.prepare(begin + stage * T::DEPTH);
     __syncthreads();
-    if (begin < end) {
-        left.fetch(begin);
-        right.fetch(begin);
+    int asked = begin;
+#pragma unroll
+    for (int stage = 0; stage < STAGES - 1; ++stage, asked += T::DEPTH) {
+        if (asked < end) {
+            left.request(asked, shared + stage * BOTH);
+            right.request(asked, shared + stage * BOTH + OfLeft::FLOATS);
+        }
+        close_copies();
     }
-    float* panels = shared;
-    for (int k = begin; k < end; k += Left::DEPTH) {
-        left.put(panels);
-        right.put(panels + OfLeft::FLOATS);
-        left.source.prepare(k + Left::DEPTH);
+    int present = 0, next = STAGES - 1;
+    for (int k = begin; k < end; k += T::DEPTH, asked += T::DEPTH) {
+        await_copies<STAGES - 2>();
         __syncthreads();
-        if (k + Left::DEPTH < end) {
-            left.fetch(k + Left::DEPTH);
-            right.fetch(k + Left::DEPTH);
+        if (asked < end) {
+            left.request(asked, shared + next * BOTH);
+            right.request(asked, shared + next * BOTH + OfLeft::FLOATS);
         }
-        own.template add<OfLeft, OfRight>(panels, panels + OfLeft::FLOATS);
-        panels = panels == shared ? shared + BOTH : shared;
+        close_copies();
+        left.prepare(asked + T::DEPTH);
+        own.add(shared + present * BOTH, shared + present * BOTH + OfLeft::FLOATS);
+        present = present + 1 == STAGES ? 0 : present + 1;
+        next = next + 1 == STAGES ? 0 : next + 1;
     }
-    if constexpr (Own::SLICES > 1) {
-        __syncthreads();
+    await_copies<0>();
+    __syncthreads();
+    own.put(shared);
+    __syncthreads();
+    for (int e = threadIdx.x; e < T::ROWS * T::COLUMNS / 4; e += THREADS) {
+        int i = e / (T::COLUMNS / 4), j = e % (T::COLUMNS / 4) * 4, offset = result.row(i), at = column + j;
+        if (offset < 0 || at >= result.columns) continue;
+        const float* from = shared + i * Own::AHEAD + j;
+        Pack<float, 4> sum = pack_at<4>(from, 0);
 #pragma unroll
-        for (int i = 0; i < Own::TALL; ++i)
-            put_row<Own::WIDE>(shared + (own.slice * ROWS + own.row(i)) * COLUMNS + own.column(i), own.sums[i]);
-        __syncthreads();
-        for (int e = threadIdx.x; e < ROWS * COLUMNS; e += THREADS) {
-            float sum = shared[e];
-            for (int s = 1; s < Own::SLICES; ++s) sum += shared[s * ROWS * COLUMNS + e];
-            int offset = result.row(e / COLUMNS), at = column + e % COLUMNS;
-            if (offset < 0 || at >= result.columns) continue;
-            result.to[offset + at] = ended(result.end, sum, offset + at, at);
+        for (int s = 1; s < T::SLICES; ++s) {
+            Pack<float, 4> other = pack_at<4>(from + s * T::ROWS * Own::AHEAD, 0);
+#pragma unroll
+            for (int c = 0; c < 4; ++c) sum.at[c] += other.at[c];
         }
-    } else {
 #pragma unroll
-        for (int i = 0; i < Own::TALL; ++i) {
-            int offset = result.row(own.row(i)), at = column + own.column(i);
-            if (offset < 0) continue;
-#pragma unroll
-            for (int j = 0; j < Own::WIDE; ++j)
-                if (at + j < result.columns) own.sums[i][j] = ended(result.end, own.sums[i][j], offset + at + j, at + j);
-            if (vector && at < result.columns) {
-                put_row<Own::WIDE>(result.to + offset + at, own.sums[i]);
-                continue;
-            }
-#pragma unroll
-            for (int j = 0; j < Own::WIDE; ++j)
-                if (at + j < result.columns) result.to[offset + at + j] = own.sums[i][j];
+        for (int c = 0; c < 4; ++c)
+            if (at + c < result.columns) sum.at[c] = ended(result.end, sum.at[c], offset + at + c, at + c);
+        if (vector) {
+            put_pack<4>(result.to + offset + at, 0, sum);
+            continue;
         }
+#pragma unroll
+        for (int c = 0; c < 4; ++c)
+            if (at + c < result.columns) result.to[offset + at + c] = sum.at[c];
     }
 }
 
