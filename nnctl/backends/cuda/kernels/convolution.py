@@ -47,7 +47,8 @@ class Tile:
     def shared(self) -> int:
         """Bytes of shared memory: the spots of four panels' steps, and pairs of panels or the slices' sums."""
         # Whichever way panels and sums lie, the floats behind their rows are no more than these.
-        panels = self.stages * self.depth * (self.rows + 4 + self.columns + 4)
+        each = max(4 * self.rows, 8 * self.depth) + max(4 * self.columns, 8 * self.depth)
+        panels = self.stages * (self.depth * (self.rows + self.columns) + each)
         sums = self.slices * self.rows * (self.columns + 8)
         return 4 * (16 * self.depth + max(panels, sums))
 

@@ -10,39 +10,42 @@
 
 #define MEMBER __device__ __forceinline__
 
-// Where element (line, step) of a panel lies. By steps, for cores, whose threads read fours of lines; the floats behind
-// each row keep those apart, in banks, which a warp writes together.
-template <int LINES, int DEPTH> struct BySteps {
+// Where element (line, step) of a panel lies. The floats behind each row keep those apart, in banks, which a warp
+// writes or reads together: for sums by cores, which read fours of neighbouring lines; for fragments, which are 8 lines
+// × 4 steps, by lines or by steps.
+template <int LINES, int DEPTH> struct ForCores {
     static constexpr bool ALONG_STEPS = false;
-    static constexpr int FLOATS = DEPTH * (LINES + 4);
-    MEMBER static int at(int line, int step) { return step * (LINES + 4) + line; }
+    static constexpr int LINE = 1, STEP = LINES + 4, FLOATS = DEPTH * STEP;
 };
 
-// By lines in slices of 16 steps, for fragments, whose lanes read fours of steps of two lines together.
 template <int LINES, int DEPTH> struct ByLines {
     static constexpr bool ALONG_STEPS = true;
-    static constexpr int FLOATS = DEPTH * LINES;
-    MEMBER static int at(int line, int step) { return (step / 16 * LINES + line) * 16 + step % 16; }
+    static constexpr int LINE = DEPTH + 4, STEP = 1, FLOATS = LINES * LINE;
 };
 
-// By steps, for fragments: of each fourth step the pairs of fours of lines have changed places, so that all banks
-// serve lanes which read two such fours of four steps that are four apart.
-template <int LINES, int DEPTH> struct Exchanged {
+template <int LINES, int DEPTH> struct BySteps {
     static constexpr bool ALONG_STEPS = false;
-    static constexpr int FLOATS = DEPTH * LINES;
-    MEMBER static int at(int line, int step) { return step * LINES + (line ^ (step / 4 % 4 * 8)); }
+    static constexpr int LINE = 1, STEP = LINES + 8, FLOATS = DEPTH * STEP;
 };
 
 // The layout that suits a source whose neighbours in memory lie along steps, or along lines.
 template <int LINES, int DEPTH, int PRECISION> struct Layouts {
     typedef ByLines<LINES, DEPTH> AlongSteps;
-    typedef Exchanged<LINES, DEPTH> AlongLines;
+    typedef BySteps<LINES, DEPTH> AlongLines;
 };
 
 template <int LINES, int DEPTH> struct Layouts<LINES, DEPTH, FLOAT32> {
-    typedef BySteps<LINES, DEPTH> AlongSteps;
-    typedef BySteps<LINES, DEPTH> AlongLines;
+    typedef ForCores<LINES, DEPTH> AlongSteps;
+    typedef ForCores<LINES, DEPTH> AlongLines;
 };
+
+// Round four floats of a panel, in their place, as they are multiplied.
+template <int PRECISION> DEVICE void round_four(float* panel) {
+    Pack<float, 4> four = pack_at<4>(panel, 0);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) four.at[i] = kept<PRECISION>(four.at[i]);
+    put_pack<4>(panel, 0, four);
+}
 
 // A thread's share of panels of a source whose neighbours in memory lie along steps: the same steps of some lines.
 // vector: whether fours of steps are neighbours, of which all or none are there.
@@ -55,13 +58,23 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
     typename Source::Part lines[COUNT];
 
     MEMBER AlongSteps(Source from, bool by_fours, int start) : source(from), vector(by_fours) {
-        step = (int(threadIdx.x) / (4 * APART) * 4 + int(threadIdx.x) % 4) * 4;
-        first = int(threadIdx.x) % (4 * APART) / 4;
+        step = int(threadIdx.x) % (DEPTH / 4) * 4;
+        first = int(threadIdx.x) / (DEPTH / 4);
 #pragma unroll
         for (int e = 0; e < COUNT; ++e) lines[e] = source.line(start + first + e * APART);
     }
 
     MEMBER void prepare(int) const {}
+
+    // Round what this thread has copied.
+    MEMBER void round(float* panel) const {
+        if (PRECISION != TF32 || (LINES < APART && first >= LINES)) return;
+#pragma unroll
+        for (int e = 0; e < COUNT; ++e) round_four<PRECISION>(panel + at(e, 0));
+    }
+
+    // Where step number i of this thread's line number e lies.
+    MEMBER int at(int e, int i) const { return (first + e * APART) * Layout::LINE + (step + i) * Layout::STEP; }
 
     MEMBER void request(int k, float* panel) const {
         if (LINES < APART && first >= LINES) return;
@@ -70,8 +83,7 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
 #pragma unroll
             for (int e = 0; e < COUNT; ++e) {
                 int offset = source.offset(lines[e], own);
-                float* to = panel + Layout::at(first + e * APART, step);
-                copy_four(to, source.first + max(offset, 0), offset < 0 ? 0 : 4, true, Source::NEAR);
+                copy_four(panel + at(e, 0), source.first + max(offset, 0), offset < 0 ? 0 : 4, true, Source::NEAR);
             }
         } else if (vector) {
             typename Source::Part own = source.step(k + step);
@@ -81,7 +93,7 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
                 const float* from = source.first + max(offset, 0);
 #pragma unroll
                 for (int i = 0; i < 4; ++i)
-                    copy_one(panel + Layout::at(first + e * APART, step + i), from + i, offset >= 0);
+                    copy_one(panel + at(e, i), from + i, offset >= 0);
             }
         } else {
 #pragma unroll
@@ -90,8 +102,7 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
 #pragma unroll
                 for (int e = 0; e < COUNT; ++e) {
                     int offset = source.offset(lines[e], own);
-                    copy_one(panel + Layout::at(first + e * APART, step + i), source.first + max(offset, 0),
-                             offset >= 0);
+                    copy_one(panel + at(e, i), source.first + max(offset, 0), offset >= 0);
                 }
             }
         }
@@ -115,14 +126,22 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongLines {
 
     MEMBER void prepare(int k) const { source.prepare(k); }
 
+    MEMBER void round(float* panel) const {
+        if (PRECISION != TF32 || (DEPTH < APART && first >= DEPTH)) return;
+#pragma unroll
+        for (int e = 0; e < COUNT; ++e) round_four<PRECISION>(panel + at(e));
+    }
+
+    // Where its four lines of step number e lie.
+    MEMBER int at(int e) const { return (first + e * APART) * Layout::STEP + line; }
+
     MEMBER void request(int k, float* panel) const {
         if (DEPTH < APART && first >= DEPTH) return;
         if (vector) {
 #pragma unroll
             for (int e = 0; e < COUNT; ++e) {
-                int step = first + e * APART, offset = source.offset(own, source.step(k + step));
-                copy_four(panel + Layout::at(line, step), source.first + max(offset, 0), offset < 0 ? 0 : 4, true,
-                          Source::NEAR);
+                int offset = source.offset(own, source.step(k + first + e * APART));
+                copy_four(panel + at(e), source.first + max(offset, 0), offset < 0 ? 0 : 4, true, Source::NEAR);
             }
         } else {
 #pragma unroll
@@ -130,8 +149,8 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongLines {
                 typename Source::Part one = source.line(start + line + i);
 #pragma unroll
                 for (int e = 0; e < COUNT; ++e) {
-                    int step = first + e * APART, offset = source.offset(one, source.step(k + step));
-                    copy_one(panel + Layout::at(line, step) + i, source.first + max(offset, 0), offset >= 0);
+                    int offset = source.offset(one, source.step(k + first + e * APART));
+                    copy_one(panel + at(e) + i, source.first + max(offset, 0), offset >= 0);
                 }
             }
         }

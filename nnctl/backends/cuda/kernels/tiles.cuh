@@ -17,7 +17,8 @@ template <int ROWS_, int COLUMNS_, int DEPTH_, int STAGES_, int HIGH_, int BROAD
     static constexpr int ALONG = COLUMNS / WIDE, DOWN = ROWS / TALL, SLICES = THREADS / WARP / (ALONG * DOWN);
     static constexpr int THICK = DEPTH / SLICES;
     static_assert(ALONG * DOWN * SLICES * WARP == THREADS, "warps cover the tile");
-    static_assert(THICK * SLICES == DEPTH && (CORES || THICK % 16 == 0), "slices cover the depth");
+    static_assert(THICK * SLICES == DEPTH && (CORES || THICK % 16 == 0 || (PRECISION == TF32 && THICK % 8 == 0)), "slices cover the depth");
+    static_assert(CORES || BROAD % 2 == 0, "two fragments of the right matrix are read at once");
 };
 
 // Where a warp is in its tile.
@@ -57,10 +58,10 @@ template <class T, class Left, class Right> struct CoreSums : Warp<T> {
             float4 a[T::HIGH / 4], b[T::BROAD / 4];
 #pragma unroll
             for (int i = 0; i < T::HIGH / 4; ++i)
-                a[i] = *reinterpret_cast<const float4*>(left + Left::at(row + 32 * i, step));
+                a[i] = *reinterpret_cast<const float4*>(left + step * Left::STEP + row + 32 * i);
 #pragma unroll
             for (int j = 0; j < T::BROAD / 4; ++j)
-                b[j] = *reinterpret_cast<const float4*>(right + Right::at(column + 16 * j, step));
+                b[j] = *reinterpret_cast<const float4*>(right + step * Right::STEP + column + 16 * j);
 #pragma unroll
             for (int i = 0; i < T::HIGH; ++i)
 #pragma unroll
@@ -81,48 +82,10 @@ template <class T, class Left, class Right> struct CoreSums : Warp<T> {
     }
 };
 
-// What a lane reads of a panel for fragments: COUNT lines of eight lanes' each, four steps of 16. Steps of a fragment
-// may come in any order that both operands share: a lane's are 4t … 4t + 3 for t = lane % 4. Lines may, too: where
-// they lie by steps, a lane's number n = lane / 4 has fours of neighbours (or a pair, of two).
-template <class Layout, int COUNT, int PRECISION> struct Lines {
-    static constexpr int EACH = COUNT < 4 ? COUNT : 4;
-    float values[COUNT][4];
-
-    // The line of number `which` among those that a lane with this n has.
-    MEMBER static int line(int which, int n) {
-        return Layout::ALONG_STEPS ? 8 * which + n : which / EACH * 8 * EACH + EACH * n + which % EACH;
-    }
-
-    MEMBER void read(const float* panel, int first, int step) {
-        int n = int(threadIdx.x) % WARP / 4, own = step + int(threadIdx.x) % 4 * 4;
-        if (Layout::ALONG_STEPS) {
-#pragma unroll
-            for (int i = 0; i < COUNT; ++i) {
-                Pack<float, 4> four = pack_at<4>(panel + Layout::at(first + line(i, n), own), 0);
-#pragma unroll
-                for (int k = 0; k < 4; ++k) values[i][k] = held(four.at[k]);
-            }
-        } else {
-#pragma unroll
-            for (int k = 0; k < 4; ++k)
-#pragma unroll
-                for (int i = 0; i < COUNT; i += EACH) {
-                    Pack<float, EACH> some = pack_at<EACH>(panel + Layout::at(first + line(i, n), own + k), 0);
-#pragma unroll
-                    for (int e = 0; e < EACH; ++e) values[i + e][k] = held(some.at[e]);
-                }
-        }
-    }
-
-    MEMBER static float held(float x) { return kept<PRECISION>(x); }
-};
-
 // A thread's sums, by tensor cores. A warp has a part of the tile that is HIGH × BROAD fragments of 16 × 8.
 template <class T, class Left, class Right> struct FragmentSums : Warp<T> {
-    // Behind each row of sums, so that rows lie apart in banks.
-    static constexpr int AHEAD = T::COLUMNS + (Right::ALONG_STEPS ? 8 : 4);
-    typedef Lines<Left, 2 * T::HIGH, T::PRECISION> OfLeft;
-    typedef Lines<Right, T::BROAD, T::PRECISION> OfRight;
+    // Behind each row of sums are floats that keep rows apart in banks.
+    static constexpr int AHEAD = T::COLUMNS + 8, STEPS = T::PRECISION == TF32 ? 8 : 16;
     float sums[T::HIGH][T::BROAD][4];
 
     MEMBER FragmentSums() {
@@ -135,64 +98,63 @@ template <class T, class Left, class Right> struct FragmentSums : Warp<T> {
     }
 
     MEMBER void add(const float* left, const float* right) {
+        left += this->down * Left::LINE + this->slice * T::THICK * Left::STEP;
+        right += this->over * Right::LINE + this->slice * T::THICK * Right::STEP;
 #pragma unroll
-        for (int d = 0; d < T::THICK; d += 16) {
-            OfLeft x;
-            OfRight y;
-            x.read(left, this->down, this->slice * T::THICK + d);
-            y.read(right, this->over, this->slice * T::THICK + d);
+        for (int d = 0; d < T::THICK; d += STEPS) {
+            unsigned a[T::HIGH][4], b[T::BROAD][2];
+#pragma unroll
+            for (int h = 0; h < T::HIGH; ++h)
+                read<Left, 8, 0, 0, 4>(left + 16 * h * Left::LINE + d * Left::STEP, a[h]);
+#pragma unroll
+            for (int w = 0; w < T::BROAD; w += 2)
+                read<Right, 0, 4, 8, 0>(right + 8 * w * Right::LINE + d * Right::STEP, b[w]);
 #pragma unroll
             for (int h = 0; h < T::HIGH; ++h)
 #pragma unroll
-                for (int b = 0; b < T::BROAD; ++b) {
-                    multiply(sums[h][b], x.values[2 * h], x.values[2 * h + 1], y.values[b]);
+                for (int w = 0; w < T::BROAD; ++w) {
+                    if (T::PRECISION == TF32) multiply_tf32(sums[h][w], a[h], b[w]);
+                    else multiply_bf16(sums[h][w], a[h], b[w]);
                 }
         }
     }
 
-    // Sixteen steps: of the rows n and n + 8 of a fragment, and of a column.
-    MEMBER static void multiply(float* c, const float* upper, const float* lower, const float* right) {
-        if (T::PRECISION == TF32) {
+    // A lane's words of four matrices of 8 lines × half a fragment's steps: the second one begins ONE_LINE lines and
+    // ONE_STEP quarters of a tf32 fragment's steps behind the first, the third one TWO_…, the fourth both.
+    template <class Layout, int ONE_LINE, int ONE_STEP, int TWO_LINE, int TWO_STEP>
+    MEMBER static void read(const float* first, unsigned* words) {
+        int lane = int(threadIdx.x) % WARP;
+        if (T::PRECISION == TF32 && Layout::ALONG_STEPS) {
+            int line = lane % 8 + lane / 8 % 2 * ONE_LINE + lane / 16 * TWO_LINE;
+            int step = lane / 8 % 2 * ONE_STEP + lane / 16 * TWO_STEP;
+            read_matrices(first + line * Layout::LINE + step, words);
+            return;
+        }
 #pragma unroll
-            for (int k = 0; k < 4; k += 2) {
-                unsigned a[] = {__float_as_uint(upper[k]), __float_as_uint(lower[k]), __float_as_uint(upper[k + 1]),
-                                __float_as_uint(lower[k + 1])};
-                unsigned b[] = {__float_as_uint(right[k]), __float_as_uint(right[k + 1])};
-                multiply_tf32(c, a, b);
+        for (int j = 0; j < 4; ++j) {
+            int line = lane / 4 + j % 2 * ONE_LINE + j / 2 * TWO_LINE, step = j % 2 * ONE_STEP + j / 2 * TWO_STEP;
+            const float* from = first + line * Layout::LINE;
+            if (T::PRECISION == TF32) {
+                words[j] = __float_as_uint(from[(lane % 4 + step) * Layout::STEP]);
+            } else {
+                from += (lane % 4 + step) * 2 * Layout::STEP;
+                words[j] = bf16_pair(from[0], from[Layout::STEP]);
             }
-        } else {
-            unsigned a[] = {bf16_pair(upper[0], upper[1]), bf16_pair(lower[0], lower[1]),
-                            bf16_pair(upper[2], upper[3]), bf16_pair(lower[2], lower[3])};
-            unsigned b[] = {bf16_pair(right[0], right[1]), bf16_pair(right[2], right[3])};
-            multiply_bf16(c, a, b);
         }
     }
 
     MEMBER void put(float* slices) const {
-        int n = int(threadIdx.x) % WARP / 4, t = int(threadIdx.x) % 4;
+        float* to = slices + (this->slice * T::ROWS + this->down + int(threadIdx.x) % WARP / 4) * AHEAD + this->over;
+        to += int(threadIdx.x) % 4 * 2;
 #pragma unroll
         for (int h = 0; h < T::HIGH; ++h)
 #pragma unroll
-            for (int r = 0; r < 2; ++r) {
-                float* to = slices + (this->slice * T::ROWS + this->down + OfLeft::line(2 * h + r, n)) * AHEAD + this->over;
-                if (Right::ALONG_STEPS) {
+            for (int r = 0; r < 2; ++r)
 #pragma unroll
-                    for (int b = 0; b < T::BROAD; ++b) {
-                        Pack<float, 2> two = {sums[h][b][2 * r], sums[h][b][2 * r + 1]};
-                        put_pack<2>(to + OfRight::line(b, 2 * t), 0, two);
-                    }
-                } else {
-#pragma unroll
-                    for (int e = 0; e < 2; ++e)
-#pragma unroll
-                        for (int b = 0; b < T::BROAD; b += OfRight::EACH) {
-                            Pack<float, OfRight::EACH> some;
-#pragma unroll
-                            for (int i = 0; i < OfRight::EACH; ++i) some.at[i] = sums[h][b + i][2 * r + e];
-                            put_pack<OfRight::EACH>(to + OfRight::line(b, 2 * t + e), 0, some);
-                        }
+                for (int b = 0; b < T::BROAD; ++b) {
+                    Pack<float, 2> two = {sums[h][b][2 * r], sums[h][b][2 * r + 1]};
+                    put_pack<2>(to + (16 * h + 8 * r) * AHEAD + 8 * b, 0, two);
                 }
-            }
     }
 };
 
@@ -228,6 +190,8 @@ DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Resu
     int present = 0, next = STAGES - 1;
     for (int k = begin; k < end; k += T::DEPTH, asked += T::DEPTH) {
         await_copies<STAGES - 2>();
+        left.round(shared + present * BOTH);
+        right.round(shared + present * BOTH + OfLeft::FLOATS);
         __syncthreads();
         if (asked < end) {
             left.request(asked, shared + next * BOTH);
