@@ -2,18 +2,20 @@
 
 #include "ends.cuh"
 
-// The sum of the parts, `count` elements each, with its end: WARP neighbours a block, whose warps take every eighth
-// part, always added in the same order.
+// The sum of the parts, `count` elements each, with its end: `wide` neighbours a block, a power of two. A neighbour has
+// THREADS/wide threads, each of which takes every so many'th part; they are joined in a tree.
 KERNEL add_up(Block block, const float* parts, const float* beside, float* sum, int count, int columns, int number,
-              int way) {
-    int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, i = block.index * WARP + lane;
+              int way, int wide) {
+    int thread = int(threadIdx.x), group = thread / wide, groups = THREADS / wide;
+    int i = block.index * wide + thread % wide;
     float total = 0.0f;
     if (i < count)
 #pragma unroll 8
-        for (int p = warp; p < number; p += THREADS / WARP) total += parts[(long long)(p) * count + i];
-    block.shared[threadIdx.x] = total;
-    __syncthreads();
-    if (warp != 0 || i >= count) return;
-    for (int w = 1; w < THREADS / WARP; ++w) total += block.shared[w * WARP + lane];
-    sum[i] = ended(End{beside, 1.0f, 0.0f, way}, total, i, i % columns);
+        for (int p = group; p < number; p += groups) total += parts[(long long)(p) * count + i];
+    block.shared[thread] = total;
+    for (int half = groups / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (group < half) total = block.shared[thread] += block.shared[thread + half * wide];
+    }
+    if (group == 0 && i < count) sum[i] = ended(End{beside, 1.0f, 0.0f, way}, total, i, i % columns);
 }
