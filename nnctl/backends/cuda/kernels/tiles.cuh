@@ -119,6 +119,27 @@ template <class T, class Left, class Right> struct FragmentSums : Warp<T> {
         }
     }
 
+    // The same of `fragments` fragments' steps whose left matrix is, for each lane, rows of fours of floats: rows[h] from
+    // `pixels` on is that of number lane % 16 of fragment h, four behind in the upper half of the warp.
+    MEMBER void add_pixels(const float* pixels, const int* rows, const float* right, int fragments) {
+        right += this->over * Right::LINE;
+#pragma unroll
+        for (int f = 0; f < T::DEPTH / 8; f += T::SLICES) {
+            int step = (f + this->slice) * 8;
+            if (f + this->slice >= fragments) break;
+            unsigned a[T::HIGH][4], b[T::BROAD][2];
+#pragma unroll
+            for (int h = 0; h < T::HIGH; ++h) read_matrices(pixels + rows[h] + step, a[h]);
+#pragma unroll
+            for (int w = 0; w < T::BROAD; w += 2)
+                read<Right, 0, 4, 8, 0>(right + 8 * w * Right::LINE + step * Right::STEP, b[w]);
+#pragma unroll
+            for (int h = 0; h < T::HIGH; ++h)
+#pragma unroll
+                for (int w = 0; w < T::BROAD; ++w) multiply_tf32(sums[h][w], a[h], b[w]);
+        }
+    }
+
     // A lane's words of four matrices of 8 lines × half a fragment's steps: the second one begins ONE_LINE lines and
     // ONE_STEP quarters of a tf32 fragment's steps behind the first, the third one TWO_…, the fourth both.
     template <class Layout, int ONE_LINE, int ONE_STEP, int TWO_LINE, int TWO_STEP>
@@ -165,6 +186,37 @@ template <class T, class Left, class Right> struct SumsOf<false, T, Left, Right>
     typedef FragmentSums<T, Left, Right> Type;
 };
 
+// Store a tile from its threads' sums, those of slices added in their order, as `tile` has it.
+template <class T, class Own, class Result>
+DEVICE void finish(float* shared, const Own& own, Result result, int column, bool vector) {
+    await_copies<0>();
+    __syncthreads();
+    own.put(shared);
+    __syncthreads();
+    for (int e = threadIdx.x; e < T::ROWS * T::COLUMNS / 4; e += THREADS) {
+        int i = e / (T::COLUMNS / 4), j = e % (T::COLUMNS / 4) * 4, offset = result.row(i), at = column + j;
+        if (offset < 0 || at >= result.columns) continue;
+        const float* from = shared + i * Own::AHEAD + j;
+        Pack<float, 4> sum = pack_at<4>(from, 0);
+#pragma unroll
+        for (int s = 1; s < T::SLICES; ++s) {
+            Pack<float, 4> other = pack_at<4>(from + s * T::ROWS * Own::AHEAD, 0);
+#pragma unroll
+            for (int c = 0; c < 4; ++c) sum.at[c] += other.at[c];
+        }
+#pragma unroll
+        for (int c = 0; c < 4; ++c)
+            if (at + c < result.columns) sum.at[c] = ended(result.end, sum.at[c], offset + at + c, at + c);
+        if (vector) {
+            put_pack<4>(result.to + offset + at, 0, sum);
+            continue;
+        }
+#pragma unroll
+        for (int c = 0; c < 4; ++c)
+            if (at + c < result.columns) result.to[offset + at + c] = sum.at[c];
+    }
+}
+
 // The tile Σ of k from `begin` to `end` of left(·, k)·right(k, ·). result.row(i): the offset of the tile's row i,
 // below 0 where there is none; result.columns: of the product; result.end: of its elements. column: the tile's first.
 // vector: whether columns are fours.
@@ -203,32 +255,7 @@ DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Resu
         present = present + 1 == STAGES ? 0 : present + 1;
         next = next + 1 == STAGES ? 0 : next + 1;
     }
-    await_copies<0>();
-    __syncthreads();
-    own.put(shared);
-    __syncthreads();
-    for (int e = threadIdx.x; e < T::ROWS * T::COLUMNS / 4; e += THREADS) {
-        int i = e / (T::COLUMNS / 4), j = e % (T::COLUMNS / 4) * 4, offset = result.row(i), at = column + j;
-        if (offset < 0 || at >= result.columns) continue;
-        const float* from = shared + i * Own::AHEAD + j;
-        Pack<float, 4> sum = pack_at<4>(from, 0);
-#pragma unroll
-        for (int s = 1; s < T::SLICES; ++s) {
-            Pack<float, 4> other = pack_at<4>(from + s * T::ROWS * Own::AHEAD, 0);
-#pragma unroll
-            for (int c = 0; c < 4; ++c) sum.at[c] += other.at[c];
-        }
-#pragma unroll
-        for (int c = 0; c < 4; ++c)
-            if (at + c < result.columns) sum.at[c] = ended(result.end, sum.at[c], offset + at + c, at + c);
-        if (vector) {
-            put_pack<4>(result.to + offset + at, 0, sum);
-            continue;
-        }
-#pragma unroll
-        for (int c = 0; c < 4; ++c)
-            if (at + c < result.columns) result.to[offset + at + c] = sum.at[c];
-    }
+    finish<T>(shared, own, result, column, vector);
 }
 
 // The part of a sum's `depth` that falls to a block, in whole panels.
