@@ -26,3 +26,11 @@ KERNEL convolution_transpose_picture_128x32(
     convolve_picture_transposed<Picture128x32>(block, y, w, x, floats, Geometry{images, height, width, channels, rows,
         columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
+
+KERNEL convolution_kernel_picture(
+    Block block, const float* x, const float* y, float* w, int parts, int lines, int high, int images, int height,
+    int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down,
+    int spread_across, int top, int left, int groups) {
+    convolve_picture_to_kernel(block, x, y, w, parts, lines, high, Geometry{images, height, width, channels, rows,
+        columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
+}
