@@ -8,5 +8,7 @@
 #include "tiles.cuh"
 #include "convolution.cuh"
 
+// Two blocks of a multiprocessor wait in turn.
+#define BLOCKS_HELD 2
 #define OPERANDS FLOAT32
 #include "convolution_kernels.cuh"

@@ -4,7 +4,8 @@
 // of a line (a row of the left matrix, a column of the right one) and of a step of the sum; `offset(line, step)` is
 // where in `first` the element is, below 0 where it is 0. `prepare(k)` is called before the panel at k is asked for, a
 // barrier between: what is costly to find of its steps, one thread finds for all. Panels are copied past the registers,
-// some ahead: an address is worth its arithmetic once for each four floats.
+// some ahead, fours of floats at once; but those whose neighbours in memory lie across what cores read together are
+// staged: fetched to registers, and put into their panel when there was time for them to come.
 #ifndef NNCTL_PANELS
 #define NNCTL_PANELS
 
@@ -52,10 +53,12 @@ template <int PRECISION> DEVICE void round_four(float* panel) {
 template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
     static constexpr int APART = THREADS / (DEPTH / 4), COUNT = LINES < APART ? 1 : LINES / APART;
     typedef typename Layouts<LINES, DEPTH, PRECISION>::AlongSteps Layout;
+    static constexpr bool STAGED = !Layout::ALONG_STEPS;
     Source source;
     bool vector;
     int step, first;
     typename Source::Part lines[COUNT];
+    float held[STAGED ? COUNT : 1][4];
 
     MEMBER AlongSteps(Source from, bool by_fours, int start) : source(from), vector(by_fours) {
         step = int(threadIdx.x) % (DEPTH / 4) * 4;
@@ -66,46 +69,61 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
 
     MEMBER void prepare(int) const {}
 
-    // Round what this thread has copied.
-    MEMBER void round(float* panel) const {
-        if (PRECISION != TF32 || (LINES < APART && first >= LINES)) return;
-#pragma unroll
-        for (int e = 0; e < COUNT; ++e) round_four<PRECISION>(panel + at(e, 0));
-    }
-
     // Where step number i of this thread's line number e lies.
     MEMBER int at(int e, int i) const { return (first + e * APART) * Layout::LINE + (step + i) * Layout::STEP; }
 
+    MEMBER bool idle() const { return LINES < APART && first >= LINES; }
+
     MEMBER void request(int k, float* panel) const {
-        if (LINES < APART && first >= LINES) return;
-        if (vector && Layout::ALONG_STEPS) {
-            typename Source::Part own = source.step(k + step);
+        if (idle()) return;
 #pragma unroll
-            for (int e = 0; e < COUNT; ++e) {
-                int offset = source.offset(lines[e], own);
-                copy_four(panel + at(e, 0), source.first + max(offset, 0), offset < 0 ? 0 : 4, true, Source::NEAR);
-            }
-        } else if (vector) {
-            typename Source::Part own = source.step(k + step);
+        for (int i = 0; i < 4; ++i) {
+            typename Source::Part own = source.step(k + step + i);
 #pragma unroll
             for (int e = 0; e < COUNT; ++e) {
                 int offset = source.offset(lines[e], own);
                 const float* from = source.first + max(offset, 0);
-#pragma unroll
-                for (int i = 0; i < 4; ++i)
-                    copy_one(panel + at(e, i), from + i, offset >= 0);
+                if (vector) copy_four(panel + at(e, 0), from, offset < 0 ? 0 : 4, true, Source::NEAR);
+                else copy_one(panel + at(e, i), from, offset >= 0);
             }
-        } else {
+            if (vector) return;
+        }
+    }
+
+    MEMBER void fetch(int k) {
+        if (idle()) return;
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                typename Source::Part own = source.step(k + step + i);
+        for (int i = 0; i < 4; ++i) {
+            typename Source::Part own = source.step(k + step + i);
 #pragma unroll
-                for (int e = 0; e < COUNT; ++e) {
-                    int offset = source.offset(lines[e], own);
-                    copy_one(panel + at(e, i), source.first + max(offset, 0), offset >= 0);
+            for (int e = 0; e < COUNT; ++e) {
+                int offset = source.offset(lines[e], own);
+                const float* from = source.first + max(offset, 0);
+                if (vector) {
+                    Pack<float, 4> four = offset < 0 ? all_of<4>(0.0f) : pack_at<4>(from, 0);
+#pragma unroll
+                    for (int j = 0; j < 4; ++j) held[e][j] = four.at[j];
+                } else {
+                    held[e][i] = offset < 0 ? 0.0f : *from;
                 }
             }
+            if (vector) return;
         }
+    }
+
+    MEMBER void put(float* panel) const {
+        if (idle()) return;
+#pragma unroll
+        for (int e = 0; e < COUNT; ++e)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) panel[at(e, i)] = held[e][i];
+    }
+
+    // Round what this thread has copied.
+    MEMBER void round(float* panel) const {
+        if (PRECISION != TF32 || idle()) return;
+#pragma unroll
+        for (int e = 0; e < COUNT; ++e) round_four<PRECISION>(panel + at(e, 0));
     }
 };
 
@@ -113,6 +131,7 @@ template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongSteps {
 template <int LINES, int DEPTH, int PRECISION, class Source> struct AlongLines {
     static constexpr int APART = THREADS / (LINES / 4), COUNT = DEPTH < APART ? 1 : DEPTH / APART;
     typedef typename Layouts<LINES, DEPTH, PRECISION>::AlongLines Layout;
+    static constexpr bool STAGED = false;
     Source source;
     bool vector;
     int line, first, start;

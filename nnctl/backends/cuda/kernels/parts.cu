@@ -2,8 +2,8 @@
 
 #include "ends.cuh"
 
-// The sum of the parts, `count` elements each, with its end: `wide` neighbours a block, a power of two. A neighbour has
-// THREADS/wide threads, each of which takes every so many'th part; they are joined in a tree.
+// The sum of the parts, `count` elements each, with its end: `wide` neighbours a block. A neighbour has THREADS/wide
+// threads, each of which takes every so many'th part, always added in the same order.
 KERNEL add_up(Block block, const float* parts, const float* beside, float* sum, int count, int columns, int number,
               int way, int wide) {
     int thread = int(threadIdx.x), group = thread / wide, groups = THREADS / wide;
@@ -13,9 +13,8 @@ KERNEL add_up(Block block, const float* parts, const float* beside, float* sum, 
 #pragma unroll 8
         for (int p = group; p < number; p += groups) total += parts[(long long)(p) * count + i];
     block.shared[thread] = total;
-    for (int half = groups / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (group < half) total = block.shared[thread] += block.shared[thread + half * wide];
-    }
-    if (group == 0 && i < count) sum[i] = ended(End{beside, 1.0f, 0.0f, way}, total, i, i % columns);
+    __syncthreads();
+    if (group != 0 || i >= count) return;
+    for (int g = 1; g < groups; ++g) total += block.shared[g * wide + thread];
+    sum[i] = ended(End{beside, 1.0f, 0.0f, way}, total, i, i % columns);
 }

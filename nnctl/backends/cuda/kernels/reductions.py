@@ -26,10 +26,12 @@ _ENOUGH = 4 * MULTIPROCESSORS
 """Blocks that keep the memory of a large device busy."""
 _LONG = 32
 """Elements of one thread from which on a second pass is worth its launch."""
-_LEAST = 8
+_LEAST = 16
 """Elements that each thread of a part should have."""
 _FEW = 4
-"""Elements of one thread whose loads are under way at once."""
+"""Elements of one thread whose loads are under way at once, in any case."""
+_MANY = 8
+"""Elements of one thread that others had better share, if they have nothing else to do."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _middle(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int
         yield _pass(_unscaled(reducer), pieces, shape, parts, width)
         reducer, length = replace(reducer, function=reducer.again, inputs=pieces), parts
     # What is left is little: as many threads as can share it, though each reads less than memory gives at once.
-    while width > 1 and length * width > _FEW * THREADS and outer * blocks_for(inner, width // 2) <= MULTIPROCESSORS:
+    while width > 1 and length * width > _MANY * THREADS and outer * blocks_for(inner, width // 2) <= MULTIPROCESSORS:
         width //= 2
     yield _pass(reducer, outputs, (outer, length, inner), 1, width)
 

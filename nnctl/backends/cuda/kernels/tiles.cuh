@@ -12,8 +12,9 @@ template <int ROWS_, int COLUMNS_, int DEPTH_, int STAGES_, int HIGH_, int BROAD
     static constexpr int ROWS = ROWS_, COLUMNS = COLUMNS_, DEPTH = DEPTH_, STAGES = STAGES_, HIGH = HIGH_;
     static constexpr int BROAD = BROAD_, PRECISION = PRECISION_;
     static constexpr bool CORES = PRECISION_ == FLOAT32;
-    // Of a warp.
-    static constexpr int TALL = CORES ? 8 * HIGH : 16 * HIGH, WIDE = CORES ? 4 * BROAD : 8 * BROAD;
+    // Of a warp: its threads, so that its part is as square as can be, and its rows and columns.
+    static constexpr int LANES_DOWN = HIGH > BROAD ? 4 : 8, LANES_ALONG = WARP / LANES_DOWN;
+    static constexpr int TALL = (CORES ? LANES_DOWN : 16) * HIGH, WIDE = (CORES ? LANES_ALONG : 8) * BROAD;
     static constexpr int ALONG = COLUMNS / WIDE, DOWN = ROWS / TALL, SLICES = THREADS / WARP / (ALONG * DOWN);
     static constexpr int THICK = DEPTH / SLICES;
     static_assert(ALONG * DOWN * SLICES * WARP == THREADS, "warps cover the tile");
@@ -35,16 +36,16 @@ template <class T> struct Warp {
 
 DEVICE float entry_of(float4 x, int i) { return i == 0 ? x.x : i == 1 ? x.y : i == 2 ? x.z : x.w; }
 
-// A thread's sums, by cores: of the 8 × 4 threads of a warp each has HIGH × BROAD, fours of rows 32 apart and fours of
-// columns 16 apart, so that what a warp reads together lies side by side.
+// A thread's sums, by cores: HIGH × BROAD, fours of rows and of columns a warp's threads apart, so that what a warp reads
+// together lies side by side.
 template <class T, class Left, class Right> struct CoreSums : Warp<T> {
     static constexpr int AHEAD = T::COLUMNS + 4;
     float sums[T::HIGH][T::BROAD];
     int row, column;
 
     MEMBER CoreSums() {
-        row = this->down + int(threadIdx.x) % WARP / 4 * 4;
-        column = this->over + int(threadIdx.x) % 4 * 4;
+        row = this->down + int(threadIdx.x) % WARP / T::LANES_ALONG * 4;
+        column = this->over + int(threadIdx.x) % T::LANES_ALONG * 4;
 #pragma unroll
         for (int i = 0; i < T::HIGH; ++i)
 #pragma unroll
@@ -52,16 +53,16 @@ template <class T, class Left, class Right> struct CoreSums : Warp<T> {
     }
 
     MEMBER void add(const float* left, const float* right) {
-#pragma unroll
+#pragma unroll 8
         for (int d = 0; d < T::THICK; ++d) {
             int step = this->slice * T::THICK + d;
             float4 a[T::HIGH / 4], b[T::BROAD / 4];
 #pragma unroll
             for (int i = 0; i < T::HIGH / 4; ++i)
-                a[i] = *reinterpret_cast<const float4*>(left + step * Left::STEP + row + 32 * i);
+                a[i] = *reinterpret_cast<const float4*>(left + step * Left::STEP + row + 4 * T::LANES_DOWN * i);
 #pragma unroll
             for (int j = 0; j < T::BROAD / 4; ++j)
-                b[j] = *reinterpret_cast<const float4*>(right + step * Right::STEP + column + 16 * j);
+                b[j] = *reinterpret_cast<const float4*>(right + step * Right::STEP + column + 4 * T::LANES_ALONG * j);
 #pragma unroll
             for (int i = 0; i < T::HIGH; ++i)
 #pragma unroll
@@ -73,10 +74,10 @@ template <class T, class Left, class Right> struct CoreSums : Warp<T> {
     MEMBER void put(float* slices) const {
 #pragma unroll
         for (int i = 0; i < T::HIGH; ++i) {
-            float* to = slices + (this->slice * T::ROWS + row + i / 4 * 32 + i % 4) * AHEAD + column;
+            float* to = slices + (this->slice * T::ROWS + row + i / 4 * 4 * T::LANES_DOWN + i % 4) * AHEAD + column;
 #pragma unroll
             for (int j = 0; j < T::BROAD; j += 4)
-                *reinterpret_cast<float4*>(to + 4 * j) =
+                *reinterpret_cast<float4*>(to + T::LANES_ALONG * j) =
                     make_float4(sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]);
         }
     }
@@ -123,21 +124,25 @@ template <class T, class Left, class Right> struct FragmentSums : Warp<T> {
     // `pixels` on is that of number lane % 16 of fragment h, four behind in the upper half of the warp.
     MEMBER void add_pixels(const float* pixels, const int* rows, const float* right, int fragments) {
         right += this->over * Right::LINE;
+        if (fragments == T::DEPTH / 8) {
 #pragma unroll
-        for (int f = 0; f < T::DEPTH / 8; f += T::SLICES) {
-            int step = (f + this->slice) * 8;
-            if (f + this->slice >= fragments) break;
-            unsigned a[T::HIGH][4], b[T::BROAD][2];
-#pragma unroll
-            for (int h = 0; h < T::HIGH; ++h) read_matrices(pixels + rows[h] + step, a[h]);
-#pragma unroll
-            for (int w = 0; w < T::BROAD; w += 2)
-                read<Right, 0, 4, 8, 0>(right + 8 * w * Right::LINE + step * Right::STEP, b[w]);
-#pragma unroll
-            for (int h = 0; h < T::HIGH; ++h)
-#pragma unroll
-                for (int w = 0; w < T::BROAD; ++w) multiply_tf32(sums[h][w], a[h], b[w]);
+            for (int f = 0; f < T::DEPTH / 8; f += T::SLICES) add_fragment(pixels, rows, right, f + this->slice);
+        } else {
+            for (int f = this->slice; f < fragments; f += T::SLICES) add_fragment(pixels, rows, right, f);
         }
+    }
+
+    MEMBER void add_fragment(const float* pixels, const int* rows, const float* right, int number) {
+        unsigned a[T::HIGH][4], b[T::BROAD][2];
+#pragma unroll
+        for (int h = 0; h < T::HIGH; ++h) read_matrices(pixels + rows[h] + number * 8, a[h]);
+#pragma unroll
+        for (int w = 0; w < T::BROAD; w += 2)
+            read<Right, 0, 4, 8, 0>(right + 8 * w * Right::LINE + number * 8 * Right::STEP, b[w]);
+#pragma unroll
+        for (int h = 0; h < T::HIGH; ++h)
+#pragma unroll
+            for (int w = 0; w < T::BROAD; ++w) multiply_tf32(sums[h][w], a[h], b[w]);
     }
 
     // A lane's words of four matrices of 8 lines × half a fragment's steps: the second one begins ONE_LINE lines and
@@ -217,6 +222,16 @@ DEVICE void finish(float* shared, const Own& own, Result result, int column, boo
     }
 }
 
+// Ask for a side's panel at k, and put it there if it is staged.
+template <class Side> DEVICE void ask(Side& side, int k, float* panel) {
+    if constexpr (Side::STAGED) side.fetch(k);
+    else side.request(k, panel);
+}
+
+template <class Side> DEVICE void put_staged(const Side& side, float* panel) {
+    if constexpr (Side::STAGED) side.put(panel);
+}
+
 // The tile Σ of k from `begin` to `end` of left(·, k)·right(k, ·). result.row(i): the offset of the tile's row i,
 // below 0 where there is none; result.columns: of the product; result.end: of its elements. column: the tile's first.
 // vector: whether columns are fours.
@@ -234,8 +249,10 @@ DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Resu
 #pragma unroll
     for (int stage = 0; stage < STAGES - 1; ++stage, asked += T::DEPTH) {
         if (asked < end) {
-            left.request(asked, shared + stage * BOTH);
-            right.request(asked, shared + stage * BOTH + OfLeft::FLOATS);
+            ask(left, asked, shared + stage * BOTH);
+            ask(right, asked, shared + stage * BOTH + OfLeft::FLOATS);
+            put_staged(left, shared + stage * BOTH);
+            put_staged(right, shared + stage * BOTH + OfLeft::FLOATS);
         }
         close_copies();
     }
@@ -246,12 +263,16 @@ DEVICE void tile(float* shared, Left left, Right right, int begin, int end, Resu
         right.round(shared + present * BOTH + OfLeft::FLOATS);
         __syncthreads();
         if (asked < end) {
-            left.request(asked, shared + next * BOTH);
-            right.request(asked, shared + next * BOTH + OfLeft::FLOATS);
+            ask(left, asked, shared + next * BOTH);
+            ask(right, asked, shared + next * BOTH + OfLeft::FLOATS);
         }
         close_copies();
         left.prepare(asked + T::DEPTH);
         own.add(shared + present * BOTH, shared + present * BOTH + OfLeft::FLOATS);
+        if (asked < end) {
+            put_staged(left, shared + next * BOTH);
+            put_staged(right, shared + next * BOTH + OfLeft::FLOATS);
+        }
         present = present + 1 == STAGES ? 0 : present + 1;
         next = next + 1 == STAGES ? 0 : next + 1;
     }
