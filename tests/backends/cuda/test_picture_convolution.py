@@ -80,25 +80,26 @@ def calls(
     return made
 
 
-class TestChoice:
-    around = {"padding": ((1, 1), (1, 1))}
+AROUND = {"padding": ((1, 1), (1, 1))}
 
+
+class TestChoice:
     def name(self, *given: Any, precision: ProductPrecision = "tf32") -> str:
         return calls(*given, precision)[0].function.name
 
     def test_many_positions_have_large_tiles_and_fewer_small_ones(self) -> None:
-        assert self.name((128, 32, 32, 32), (3, 3, 32, 32), self.around) == "convolution_picture_256x32"
-        assert self.name((128, 8, 8, 64), (3, 3, 64, 128), self.around) == "convolution_picture_128x32"
+        assert self.name((128, 32, 32, 32), (3, 3, 32, 32), AROUND) == "convolution_picture_256x32"
+        assert self.name((128, 8, 8, 64), (3, 3, 64, 128), AROUND) == "convolution_picture_128x32"
 
     @pytest.mark.parametrize(
         ("x", "w", "given"),
         [
-            ((10, 8, 8, 64), (3, 3, 64, 64), around),
-            ((128, 32, 32, 3), (3, 3, 3, 32), around),
+            ((10, 8, 8, 64), (3, 3, 64, 64), AROUND),
+            ((128, 32, 32, 3), (3, 3, 3, 32), AROUND),
             ((128, 32, 32, 32), (1, 1, 32, 32), {}),
             ((128, 32, 32, 32), (3, 3, 32, 32), {"stride": (2, 2)}),
             ((128, 32, 32, 32), (3, 3, 32, 32), {"dilation": (1, 2)}),
-            ((8, 4, 300, 32), (3, 3, 32, 32), around),
+            ((8, 4, 300, 32), (3, 3, 32, 32), AROUND),
         ],
         ids=["few positions", "three channels", "one place", "strides", "dilation", "long rows"],
     )
@@ -108,12 +109,12 @@ class TestChoice:
         assert "picture" not in self.name(x, w, given)
 
     def test_other_precisions_are_made_without_patches(self) -> None:
-        assert "picture" not in self.name((128, 32, 32, 32), (3, 3, 32, 32), self.around, precision="float32")
-        assert "picture" not in self.name((128, 32, 32, 32), (3, 3, 32, 32), self.around, precision="bf16")
+        assert "picture" not in self.name((128, 32, 32, 32), (3, 3, 32, 32), AROUND, precision="float32")
+        assert "picture" not in self.name((128, 32, 32, 32), (3, 3, 32, 32), AROUND, precision="bf16")
 
     def test_what_takes_much_shared_memory_has_others_in_its_place(self) -> None:
-        (little,) = calls((128, 32, 32, 32), (3, 3, 32, 32), self.around)
-        (much,) = calls((128, 16, 16, 64), (3, 3, 64, 64), self.around)
+        (little,) = calls((128, 32, 32, 32), (3, 3, 32, 32), AROUND)
+        (much,) = calls((128, 16, 16, 64), (3, 3, 64, 64), AROUND)
         assert little.shared <= 99 << 10 < much.shared <= 227 << 10
         assert little.instead == ()
         assert [call.function.name for call in much.instead] == ["convolution_wide"]

@@ -26,7 +26,7 @@ _ANYWHERE = 99 << 10
 
 @dataclass(frozen=True)
 class _Tile:
-    """A tile as picture_convolution.cu has it: positions, channels of the result, groups of warps that share a depth."""
+    """A tile of picture_convolution.cu: positions, channels of the result, groups of warps that share the depth."""
 
     rows: int
     columns: int

@@ -39,7 +39,8 @@ DEVICE float entry_of(float4 x, int i) { return i == 0 ? x.x : i == 1 ? x.y : i 
 // A thread's sums, by cores: HIGH × BROAD, fours of rows and of columns a warp's threads apart, so that what a warp reads
 // together lies side by side.
 template <class T, class Left, class Right> struct CoreSums : Warp<T> {
-    static constexpr int AHEAD = T::COLUMNS + 4;
+    // Steps that are unrolled: of more sums fewer, which take all registers as it is.
+    static constexpr int AHEAD = T::COLUMNS + 4, AT_ONCE = T::HIGH * T::BROAD > 32 ? 2 : 8;
     float sums[T::HIGH][T::BROAD];
     int row, column;
 
@@ -53,7 +54,7 @@ template <class T, class Left, class Right> struct CoreSums : Warp<T> {
     }
 
     MEMBER void add(const float* left, const float* right) {
-#pragma unroll 8
+#pragma unroll AT_ONCE
         for (int d = 0; d < T::THICK; ++d) {
             int step = this->slice * T::THICK + d;
             float4 a[T::HIGH / 4], b[T::BROAD / 4];
@@ -194,7 +195,6 @@ template <class T, class Left, class Right> struct SumsOf<false, T, Left, Right>
 // Store a tile from its threads' sums, those of slices added in their order, as `tile` has it.
 template <class T, class Own, class Result>
 DEVICE void finish(float* shared, const Own& own, Result result, int column, bool vector) {
-    await_copies<0>();
     __syncthreads();
     own.put(shared);
     __syncthreads();
