@@ -19,7 +19,10 @@ SUITES = {
     "augmented": ("benchmarks.augmented", "epochs with augmentations, beside epochs without"),
     "launches": ("benchmarks.launches", "what takes long in these steps, and how near it is to its limit"),
     "search": ("benchmarks.search", "the best validation that samplers find, beside random search and Optuna alone"),
-    "machines": ("benchmarks.machines", "what cpu has kept of every machine, side by side; nothing is measured"),
+    "machines": (
+        "benchmarks.machines",
+        "what cpu and gpu have kept of all machines, side by side; nothing is measured",
+    ),
     "gpu": ("benchmarks.gpu.suite", "every kernel and every spec judged on a GPU, then training steps timed there"),
     "reading": ("benchmarks.files.reading", "tables read, beside the libraries that people read them with"),
     "predicting": ("benchmarks.files.predicting", "predictions for a million rows, and for one"),

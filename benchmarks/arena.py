@@ -23,7 +23,7 @@ from benchmarks.contestants import CONTESTANTS, OURS
 from benchmarks.trainer import Trainer
 from benchmarks.workloads import Workload, orders, steps_within
 
-_TOLERANCE = 5e-5
+TOLERANCE = 5e-5
 """Relative, of first costs. In float32 they differ by some 1e-6; even another ε in Adam shows at 2e-4."""
 _PATIENCE = 10.0
 """Seconds that a contestant has to end by itself."""
@@ -63,11 +63,14 @@ def race(
             worker.end()
 
 
-def check_agreement(workload: Workload, costs: dict[str, list[float]]) -> None:
-    """Compare everyone's first costs with the first contestant's. Raises DisagreementError."""
+def check_agreement(workload: Workload, costs: dict[str, list[float]], tolerance: float = TOLERANCE) -> None:
+    """Compare everyone's first costs with the first contestant's. Raises DisagreementError.
+
+    tolerance: relative.
+    """
     standard = next(iter(costs.values()), [])
     for others in costs.values():
-        if not all(math.isclose(a, b, rel_tol=_TOLERANCE) for a, b in zip(others, standard)):
+        if not all(math.isclose(a, b, rel_tol=tolerance) for a, b in zip(others, standard)):
             lines = "".join(f"\n  {name}: {', '.join(map(str, values))}" for name, values in costs.items())
             raise DisagreementError(f"{workload.name}: the first steps from the same weights cost{lines}")
 

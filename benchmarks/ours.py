@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,21 @@ from benchmarks.data import Text
 from benchmarks.nets import fields
 from benchmarks.trainer import DeviceTrainer, Trainer
 from benchmarks.workloads import Workload, orders
-from nnctl.backends.contract import Pending
+from nnctl.backends.contract import Executable, Pending
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.ways import SESSIONS
+from nnctl.backends.cuda.component import Cuda
+from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.trial import FastestSteps
 from nnctl.components.signature import DataSignature
 from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
 from nnctl.graph import interface
 from nnctl.spec.load import load_text
 from nnctl.training.chunk_length import CHUNK_SECONDS
+
+_COMPILING = 60.0
+"""Seconds that a persistent kernel may take to be compiled."""
 
 
 def spec(workload: Workload, backend: str) -> str:
@@ -54,15 +61,27 @@ def nnctl(workload: Workload, threads: int) -> Trainer:
 def nnctl_on_device(workload: Workload, precision: str) -> DeviceTrainer:
     """The same on a GPU, its products in `precision`."""
     net = _Net(workload, f"{{type: cuda, precision: {precision}}}")
+    # What is drawn on the host is no part of a step.
+    order = lru_cache(maxsize=1)(partial(orders, workload))
 
     def seconds(steps: int) -> float:
-        pending = net.start(orders(workload, steps))
+        pending = net.start(order(steps))
         net.finish(pending, steps)
         spent = pending.result().seconds
         assert spent is not None
         return spent
 
-    return DeviceTrainer(net.step, seconds)
+    def costs(order: NDArray[Any]) -> list[float]:
+        first = [net.step(rows) for rows in order]
+        net.wait_for_kernels()
+        return first
+
+    return DeviceTrainer(costs, seconds, way=net.way)
+
+
+def open_device() -> None:
+    """Begin with a GPU what takes a moment: its context."""
+    Cuda().open()
 
 
 class _Net:
@@ -81,6 +100,27 @@ class _Net:
         self._batch = workload.batch
         self._done = 0
         self._chunk = 1
+
+    @property
+    def _executable(self) -> Executable:
+        return self.engine.loaded_step(self.engine.feed["train"].examples, self._batch)
+
+    def wait_for_kernels(self) -> None:
+        """Have everything compiled that the trial of ways on a device needs, so that it is in the next long chunk.
+
+        Raises RuntimeError where that takes too long, or nothing can be compiled beside.
+        """
+        end, steps = time.monotonic() + _COMPILING, self._executable
+        while isinstance(steps, FastestSteps) and not steps.compiled(begin=True):
+            if time.monotonic() > end:
+                raise RuntimeError(f"a persistent kernel was not compiled within {_COMPILING:.0f} s")
+            time.sleep(0.02)
+
+    def way(self) -> str:
+        """The way of the training step on a device: "one kernel" for all steps of a chunk, or "captured" launches."""
+        loaded = self._executable
+        steps = loaded.chosen if isinstance(loaded, FastestSteps) else loaded
+        return "one kernel" if isinstance(steps, PersistentSteps) else "captured"
 
     def choose(self) -> None:
         """Let the backend measure its ways to run the step now, in as many sessions as first runs do together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,10 +24,18 @@ from benchmarks.nets import (
     Recurrent,
     placed,
 )
-from benchmarks.trainer import Trainer
-from benchmarks.workloads import Workload, orders
+from benchmarks.trainer import DeviceTrainer, Trainer
+from benchmarks.workloads import Workload, orders, steps_within
 
 _Arrays = dict[str, Any]
+_PRECISIONS = {"float32": "highest", "tf32": "tensorfloat32"}
+"""JAX's words for them; what it does unasked on a GPU is neither to be relied on nor true float32."""
+_SECONDS = 0.1
+"""About how long a call of many steps is to take on a GPU."""
+_LEAST, _RATE = 4e-5, 1e13
+"""Seconds that a step takes at least, and FLOP/s: a guess before anything is compiled, by which steps are counted."""
+_SMALL = 3e8
+"""FLOP of a step below which a turn of the loop costs as much as what is done in it."""
 
 
 def jax_jit(workload: Workload, threads: int) -> Trainer:
@@ -65,6 +74,69 @@ def jax_scan(workload: Workload, threads: int) -> Trainer:
         train(orders(workload, steps))
 
     return Trainer(lambda rows: float(train(rows[None])[0]), run, fixed_length=True)
+
+
+def open_device() -> None:
+    """Begin with a GPU what takes a moment: its context. Raises RuntimeError where JAX sees none."""
+    jax.device_put(np.zeros(1), _device("cuda")).block_until_ready()
+
+
+def jax_on_device(workload: Workload, precision: str, platform: str = "cuda") -> DeviceTrainer:
+    """All steps in one `scan` on a GPU, its products in `precision`.
+
+    The order of the examples lies there before the clock starts. Small steps are compiled one by one and eight at a
+    time, and the faster way counts: which that is hangs on what a turn of the loop costs there.
+    """
+    device = _device(platform)
+    steps = max(8, steps_within(_SECONDS, max(_LEAST, workload.flops / _RATE)) // 8 * 8)
+    unrolled = (1, 8) if workload.flops < _SMALL else (1,)
+    with jax.default_device(device), jax.default_matmul_precision(_PRECISIONS[precision]):
+        state, x, y, update = _start(workload)
+
+        def compiled(unroll: int) -> Callable[[Any, Any], Any]:
+            def epoch(state: Any, x: Any, y: Any, order: Any) -> Any:
+                return lax.scan(lambda s, rows: update(s, x, y, rows), state, order, unroll=unroll)
+
+            order = jnp.zeros((steps, workload.batch), jnp.int32)
+            made = jax.jit(epoch, donate_argnums=0).lower(state, x, y, order).compile()
+            return lambda state, order: made(state, x, y, order)
+
+        ways = [compiled(unroll) for unroll in unrolled]
+
+    def placed(order: NDArray[Any]) -> Any:
+        return jax.device_put(order.astype(np.int32), device).block_until_ready()
+
+    def spent(way: Callable[[Any, Any], Any], state: Any, order: Any) -> tuple[float, Any, Any]:
+        began = time.perf_counter()
+        state, costs = jax.block_until_ready(way(state, order))
+        return time.perf_counter() - began, state, costs
+
+    def rehearsed(way: Callable[[Any, Any], Any], order: Any) -> float:
+        copy = jax.tree.map(jnp.copy, state)
+        _, copy, _ = spent(way, copy, order)
+        return spent(way, copy, order)[0]
+
+    everything = placed(orders(workload, steps))
+    fastest = ways[0] if len(ways) == 1 else min(ways, key=lambda way: rehearsed(way, everything))
+    held = [state]
+
+    def costs(order: NDArray[Any]) -> list[float]:
+        # The program that is timed, whose number of steps is fixed: what follows the first ones is of no interest.
+        filled = np.concatenate([order, orders(workload, steps - len(order))])
+        _, held[0], found = spent(fastest, held[0], placed(filled))
+        return [float(cost) for cost in found[: len(order)]]
+
+    def seconds(many: int) -> float:
+        assert many == steps
+        took, held[0], _ = spent(fastest, held[0], placed(orders(workload, steps)))
+        return took
+
+    return DeviceTrainer(costs, seconds, steps=steps, events=False)
+
+
+def _device(platform: str) -> Any:
+    """The first device of a platform. Raises RuntimeError where JAX sees none."""
+    return jax.devices(platform)[0]
 
 
 def _start(workload: Workload) -> tuple[Any, Any, Any, Callable[..., Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -57,15 +59,37 @@ class _States(nn.Module):
         return self.layer(x)[0]
 
 
-def torch_on_device(workload: Workload, form: str, precision: str) -> DeviceTrainer:
-    """On a GPU, its products in `precision`: "eager", "compile", or the whole step in one CUDA graph: "graph"."""
+def open_device() -> None:
+    """Begin with a GPU what takes a moment: its context."""
+    torch.zeros(1, device="cuda")
+
+
+def torch_eager_on_device(workload: Workload, precision: str) -> DeviceTrainer:
+    """The plain form on a GPU."""
+    return _timed(workload, _on_device(workload, precision).step)
+
+
+def torch_graph_on_device(workload: Workload, precision: str) -> DeviceTrainer:
+    """The whole step in one CUDA graph, images in the layout that convolutions are fastest in."""
+    return _captured(workload, _on_device(workload, precision, fast=True))
+
+
+def torch_compile_on_device(workload: Workload, precision: str) -> DeviceTrainer:
+    """The same with forward and backward pass by `torch.compile`.
+
+    `mode="reduce-overhead"` would capture them in graphs as well, but neither the batch's choice nor the update, and
+    copy what they read.
+    """
+    return _captured(workload, _on_device(workload, precision, fast=True, compiled=True))
+
+
+def _on_device(workload: Workload, precision: str, *, fast: bool = False, compiled: bool = False) -> _Net:
+    """The net on a GPU, its products in `precision`."""
     tensor_cores = precision != "float32"
     torch.backends.cuda.matmul.allow_tf32 = tensor_cores
     torch.backends.cudnn.allow_tf32 = tensor_cores
     torch.backends.cudnn.benchmark = True
-    channels_last = workload.kind == "convolutional" and form != "eager"
-    net = _Net(workload, device="cuda", channels_last=channels_last, compiled=form == "compile")
-    return _captured(workload, net) if form == "graph" else _timed(workload, net.step)
+    return _Net(workload, device="cuda", channels_last=fast and workload.kind == "convolutional", compiled=compiled)
 
 
 def _torch(workload: Workload, threads: int, *, channels_last: bool = False, compiled: bool = False) -> Trainer:
@@ -113,8 +137,11 @@ class _Net:
 def _timed(workload: Workload, step: Callable[[torch.Tensor], torch.Tensor]) -> DeviceTrainer:
     """A trainer on a GPU by its step, of rows that lie there and giving the cost."""
 
+    # What is drawn on the host is no part of a step.
+    drawn = lru_cache(maxsize=1)(partial(orders, workload))
+
     def seconds(steps: int) -> float:
-        order = torch.from_numpy(orders(workload, steps)).to("cuda")
+        order = torch.from_numpy(drawn(steps)).to("cuda")
         first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         first.record()
         for rows in order:
@@ -123,12 +150,18 @@ def _timed(workload: Workload, step: Callable[[torch.Tensor], torch.Tensor]) -> 
         last.synchronize()
         return first.elapsed_time(last) / 1e3
 
-    return DeviceTrainer(lambda rows: step(torch.from_numpy(rows).to("cuda")).item(), seconds)
+    def costs(order: NDArray[np.int64]) -> list[float]:
+        return [step(rows).item() for rows in torch.from_numpy(order).to("cuda")]
+
+    return DeviceTrainer(costs, seconds)
 
 
 def _captured(workload: Workload, net: _Net) -> DeviceTrainer:
-    """The whole step, gather to update, replayed from one graph."""
-    rows = torch.zeros(workload.batch, dtype=torch.int64, device="cuda")
+    """The whole step, gather to update, replayed from one graph.
+
+    A graph knows addresses: what it reads must be held as long as it is replayed, or its memory is given to others.
+    """
+    rows = torch.zeros(workload.batch, dtype=torch.int64, device=net.device)
     first = {name: value.clone() for name, value in net.net.state_dict().items()}
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -147,13 +180,22 @@ def _captured(workload: Workload, net: _Net) -> DeviceTrainer:
     net.optimizer.zero_grad(set_to_none=True)
     with torch.cuda.graph(graph):
         cost = net.step(rows)
+    return _timed(workload, _Replayed(net, graph, rows, cost))
 
-    def step(order: torch.Tensor) -> torch.Tensor:
-        rows.copy_(order)
-        graph.replay()
-        return cost
 
-    return _timed(workload, step)
+@dataclass(frozen=True)
+class _Replayed:
+    """A captured step with all that it reads and writes. rows: by which it gathers; cost: what it leaves."""
+
+    net: _Net
+    graph: torch.cuda.CUDAGraph
+    rows: torch.Tensor
+    cost: torch.Tensor
+
+    def __call__(self, order: torch.Tensor) -> torch.Tensor:
+        self.rows.copy_(order)
+        self.graph.replay()
+        return self.cost
 
 
 def _batches(workload: Workload, device: str, *, channels_last: bool) -> Any:

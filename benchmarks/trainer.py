@@ -30,11 +30,19 @@ class Trainer:
 class DeviceTrainer:
     """A net ready to be trained on a GPU, which keeps the time itself.
 
-    step, comparable: see `Trainer`. seconds: trains so many steps, on rows of `orders`, returns when they are done, and
-    gives the time between two events in the stream of the device, the first before their first work and the last
-    behind their last.
+    costs: trains on the examples of these rows (steps, batch), from the first weights, and gives the mean cost of each
+        batch before its update; to be called once and first.
+    seconds: trains so many steps, on rows of `orders`, returns when they are done, and gives the time between two
+        events in the stream of the device, the first before their first work and the last behind their last; where
+        the library has no events, that of the host's clock.
+    comparable: see `Trainer`. steps: the number that `seconds` was compiled for, and wants always; None for any.
+    events: False where `seconds` is the host's clock.
+    way: what ran the steps, in a word or two; "" where there is no choice.
     """
 
-    step: Callable[[NDArray[Any]], float]
+    costs: Callable[[NDArray[Any]], list[float]]
     seconds: Callable[[int], float]
     comparable: int = 3
+    steps: int | None = None
+    events: bool = True
+    way: Callable[[], str] = str

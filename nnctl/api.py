@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nnctl.errors import Interrupted, UsageError
+from nnctl.late import dataclass
 from nnctl.reporting.follow import RunSink
 from nnctl.runs.find import find
 from nnctl.runs.history import History, read_history

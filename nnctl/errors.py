@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from nnctl.late import dataclass
 from nnctl.screen.characters import harmless, width_of
 
 

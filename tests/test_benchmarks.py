@@ -18,7 +18,7 @@ from benchmarks.arena import DisagreementError, check_agreement
 from benchmarks.files import reading
 from benchmarks.nets import placed
 from benchmarks.ours import signature, spec
-from benchmarks.workloads import CPU, Workload
+from benchmarks.workloads import CPU, GPU, Workload
 
 
 @pytest.mark.parametrize("workload", CPU, ids=lambda w: w.name)
@@ -61,8 +61,7 @@ def test_readers_of_tables_read_the_same(tmp_path) -> None:
 @pytest.mark.parametrize("page", machines.PAGES, ids=lambda page: page.name)
 def test_pages_hold_the_kept_figures(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    lines = machines.table(machines.results(), machines.PAGES[page])
-    assert machines.renewed(text, lines) == text, "python -m benchmarks machines --write renews the table"
+    assert machines.page_with_figures(page) == text, "python -m benchmarks machines --write renews the table"
 
 
 def test_results_of_two_machines_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +84,19 @@ def test_results_of_two_machines_stand_side_by_side(tmp_path: Path, monkeypatch:
     assert page.splitlines()[3:] == ["| net | 1.00 | 5.00 JAX | 2.00 | 2.50 JAX |", "y"]
     with pytest.raises(ValueError, match="no table"):
         machines.renewed("x\n", [])
+
+
+def test_rows_of_gpus_stand_where_one_has_them(tmp_path: Path) -> None:
+    assert machines.gpu_table([])[2:] == ["| none is kept yet | – |"]
+    row = {
+        "workload": GPU[1].name, "precision": "tf32", "median_ms": {"nnctl": 0.0188, "torch graph": 0.1},
+        "ratio": 5.32, "best_peer": "torch graph", "way": "one kernel",
+    }  # fmt: skip
+    for name, result in (("a", {"timings": [row]}), ("b", {})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "gpu.json").write_text(json.dumps({"device": {"name": f"A {name}"}, **result}))
+    assert machines.gpu_table(machines.gpu_results(tmp_path)) == [
+        "| net, batch on a GPU | precision | A a | best peer / nnctl | by | A b | best peer / nnctl | by |",
+        "|---|---|---|---|---|---|---|---|",
+        f"| {GPU[1].name} | tf32 | 0.0188 | 5.32 torch graph | one kernel | – | – | – |",
+    ]

@@ -6,16 +6,19 @@ import argparse
 import datetime
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import judgement
 from benchmarks.gpu.budget import Budget
-from benchmarks.gpu.timing import FORMS, timings
-from benchmarks.record import RESULTS, versions
+from benchmarks.gpu.timing import CONTESTANTS, GROUPS, OURS, timings
+from benchmarks.record import RESULTS, cores, versions
+from benchmarks.workloads import GPU
 
-_PACKAGES = ("nnctl", "numpy", "cupy-cuda13x", "cupy-cuda12x", "torch")
+_PACKAGES = ("nnctl", "numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "triton", "jax")
+_JUDGED = 0.4
+"""The share of the time within which everything is judged."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -24,81 +27,130 @@ def main(arguments: Sequence[str]) -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__)
     parser.add_argument("--minutes", type=float, default=8.0, help="within which it ends")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder that keeps them under the device's name")
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    names = [name for name in CONTESTANTS if name != OURS]
+    parser.add_argument("--without", action="append", default=[], choices=names, help="a peer that takes no part")
     options = parser.parse_args(arguments)
     try:
-        run(options.minutes, None if options.no_save else RESULTS)
+        run(options.minutes, None if options.no_save else options.results, options.without)
     except UsageError as error:
         raise SystemExit(f"benchmarks: {error}") from None
 
 
-def run(minutes: float, results: Path | None) -> None:
-    """Run the suite in so many minutes. results: the folder that keeps it under the device's name; None to print alone.
+def run(minutes: float, results: Path | None, without: Collection[str] = ()) -> None:
+    """Run the suite in so many minutes.
 
+    results: the folder that keeps it under the device's name; None to print alone. without: peers that take no part.
     Raises UsageError where there is no device.
     """
-    device = facts_of_device()
     budget = Budget(60.0 * minutes)
+    device = facts_of_device()
     result: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),
         "device": device,
+        "cores": cores(),
         "python": platform.python_version(),
         "versions": versions(_PACKAGES),
     }
     folder = None if results is None else results / device["name"].replace(" ", "-")
 
-    def keep(stage: str, found: Any) -> None:
+    def keep(stage: str, found: Any, said: str) -> None:
         """A stage of the result, written at once: the machine may be taken away."""
         result[stage] = found
+        print(f"{60.0 * minutes - budget.left:5.0f} s  {said}", flush=True)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "gpu.json").write_text(json.dumps(result, indent=1) + "\n")
+            text = json.dumps(result, indent=1, ensure_ascii=False)
+            (folder / "gpu.json").write_text(text + "\n", encoding="utf-8")
+            (folder / "gpu.md").write_text(rendered(result) + "\n", encoding="utf-8")
 
-    keep("kernels", judgement.kernels(budget))
-    print("kernels:", result["kernels"]["outcome"], flush=True)
-    keep("parity", judgement.parity(budget))
-    print("parity:", sum(row["left"] is None and row["steps"] > 0 for row in result["parity"]), "specs", flush=True)
-    keep("sanitizer", judgement.sanitized(budget))
+    for stage, found in judgement.judged(_JUDGED * budget.left):
+        keep(stage, found, f"{stage} judged")
     rows: list[dict[str, Any]] = []
-    for row in timings(budget):
+    for row in timings(budget, without):
         rows.append(row)
-        keep("timings", rows)
-        print(row["workload"], row["precision"], row["median_ms"], row["left_out"] or "", flush=True)
-    table = rendered(result)
-    print(f"\n{table}")
-    if folder is not None:
-        (folder / "gpu.md").write_text(table + "\n")
+        best = f"{_number(row['ratio'], '.2f')} {row['best_peer'] or ''}"
+        keep("timings", rows, f"{row['workload']}, {row['precision']}: {best} {', '.join(row['left_out'])}")
+    print(f"\n{rendered(result)}")
 
 
-def rendered(result: dict[str, Any]) -> str:
-    """The result as Markdown: what is right in lines, what is fast as a table."""
+def rendered(result: Mapping[str, Any]) -> str:
+    """The result as Markdown, or what there is of it: what is right in lines, what is fast as a table."""
     device = result["device"]
     lines = [
         f"{device['name']}, {result['date']}: medians of milliseconds a training step, by events in the device's",
-        "stream; under *host* by the host's clock around the same steps. Ratios and TFLOP/s are by events.",
+        "stream; under *host* by the host's clock around the same steps. JAX has no events: its figure is the host's",
+        "clock around one call of many steps, and its ratio is to ours by that clock. TFLOP/s are by events.",
         "",
     ]
-    lines.append(f"- kernels against reference bodies: {result['kernels']['outcome']}")
-    lines += [f"- {tool}: {found['outcome']}" for tool, found in result.get("sanitizer", {}).items()]
+    lines += _judgement(result)
+    rows = result.get("timings", [])
+    by = [(name, kind) for name in CONTESTANTS for kind in ("median_ms", "host_ms") if _stands(rows, name, kind)]
+    heads = [name if kind == "median_ms" else _host(rows, name) for name, kind in by]
+    lines += [
+        "",
+        f"| {' | '.join(['workload', 'precision', *heads, 'best peer / ours', 'goal', 'ours by', 'TFLOP/s'])} |",
+    ]
+    lines.append("|---|" + "---|" * (len(heads) + 5))
+    for row in sorted(rows, key=_place):
+        cells = [_number(row[kind].get(name), ".4g") for name, kind in by]
+        best = f"{_number(row['ratio'], '.2f')} {row['best_peer'] or ''}".strip()
+        ends = (best, _number(row["goal"], ".1f"), row["way"] or "–", _number(row["teraflops"], ".2f"))
+        lines.append(f"| {' | '.join([row['workload'], row['precision'], *cells, *ends])} |")
+    reasons = _reasons(rows)
+    installed = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
+    return "\n".join([*lines, *([""] if reasons else []), *reasons, "", f"{installed}, Python {result['python']}."])
+
+
+def _judgement(result: Mapping[str, Any]) -> list[str]:
+    """Lines about what is right."""
+    lines = [f"- kernels against reference bodies: {_outcome(result.get('kernels', {}))}"]
+    lines += [f"- {tool}: {_outcome(found)}" for tool, found in result.get("sanitizer", {}).items()]
     compared = result.get("parity", [])
     good = [row for row in compared if row["left"] is None and row["steps"]]
-    lines.append(f"- parity with the reference: {len(good)} of {len(compared)} specs within rounding")
+    steps = sorted(row["steps"] for row in good)
+    of_steps = f", {steps[0]} to {steps[-1]} steps each" if steps else ""
+    lines.append(f"- parity with the reference: {len(good)} of {len(compared)} specs within rounding{of_steps}")
+    bad: dict[str, list[str]] = {}
     for row in compared:
         if row not in good:
             where = "not run" if row["left"] is None else f"left in step {row['left']}"
-            lines.append(f"  - {row['spec']}: {where}: {row['said']}")
-    names = ["nnctl", *(f"torch {form}" for form in FORMS)]
-    heads = " | ".join(f"{name} | *host*" for name in names)
-    lines += ["", f"| workload | precision | {heads} | best torch / ours | goal | TFLOP/s |"]
-    lines.append("|---|" + "---|" * (2 * len(names) + 4))
-    for row in result.get("timings", []):
-        cells = [_number(row[by].get(name), ".4g") for name in names for by in ("median_ms", "host_ms")]
-        ends = (_number(row["ratio"], ".2f"), _number(row["goal"], ".1f"), _number(row["teraflops"], ".2f"))
-        lines.append(f"| {row['workload']} | {row['precision']} | {' | '.join([*cells, *ends])} |")
-    said = [f"{row['workload']}, {row['precision']}: {name}: {why}" for row in result.get("timings", [])
-            for name, why in row["left_out"].items()]  # fmt: skip
-    installed = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
-    return "\n".join([*lines, *([""] if said else []), *said, "", f"{installed}, Python {result['python']}."])
+            bad.setdefault(f"{where}: {' '.join(row['said'].split())}", []).append(row["spec"])
+    return [*lines, *(f"  - {', '.join(specs)}: {why}" for why, specs in bad.items())]
+
+
+def _outcome(found: Mapping[str, Any]) -> str:
+    """An outcome in words, with the last words of what passed."""
+    outcome: str = found.get("outcome", "not run")
+    return f"{outcome}: {'; '.join(found['said'])}" if outcome == "passed" and found.get("said") else outcome
+
+
+def _stands(rows: Sequence[Mapping[str, Any]], name: str, kind: str) -> bool:
+    """True for a contestant's column that has a figure."""
+    return any(name in row[kind] for row in rows)
+
+
+def _host(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    """The head of a column by the host's clock: the contestant's name stands there if it has no other column."""
+    return "*host*" if _stands(rows, name, "median_ms") else f"{name}, *host*"
+
+
+def _place(row: Mapping[str, Any]) -> tuple[int, str]:
+    """A row's place in the table: workloads in their order, float32 first."""
+    names = [workload.name for workload in GPU]
+    return (names.index(row["workload"]) if row["workload"] in names else len(names), row["precision"])
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines about who is missing in which rows, and which rows are missing."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        for name, why in row["left_out"].items():
+            said.setdefault(f"{name}: {why}", []).append(f"{row['workload']}, {row['precision']}")
+    lines = [f"- {where[0] if len(where) == 1 else f'{len(where)} rows'}: {why}" for why, where in said.items()]
+    missing = sum(map(len, GROUPS)) - len(rows)
+    return [*lines, *([f"- {missing} rows: no time was left for them"] if rows and missing > 0 else [])]
 
 
 def _number(value: float | None, form: str) -> str:

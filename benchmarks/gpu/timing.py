@@ -1,26 +1,31 @@
-"""Milliseconds a training step on a device: ours beside the three forms that PyTorch's users write.
+"""Milliseconds a training step on a device: ours beside the fastest forms that users of PyTorch and JAX write.
 
 Figures are medians by events in the device's stream, around a round of steps. The host's clock around the same round
-is kept beside them: it has what the host does before the first step and after the last, too.
+is kept beside them: it has what the host does before the first step and after the last, too. JAX gives no events away:
+its figure is the host's clock around one call of many steps, and its ratio is to ours by that clock.
 """
 
 from __future__ import annotations
 
-import gc
-import math
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from benchmarks.arena import check_agreement
+from benchmarks.arena import TOLERANCE, DisagreementError, check_agreement
 from benchmarks.gpu.budget import Budget
-from benchmarks.trainer import DeviceTrainer
-from benchmarks.workloads import GPU, Workload, orders, steps_within
+from benchmarks.gpu.contest import DeviceContestant, Figures, Row, Seat, figures_of, leave, seated
+from benchmarks.record import cores
+from benchmarks.workloads import GPU
 
-FORMS = ("eager", "compile", "graph")
-PRECISIONS = ("float32", "tf32")
+OURS = "nnctl"
+CONTESTANTS = {
+    OURS: DeviceContestant("nnctl", "benchmarks.ours", "nnctl_on_device", compiles=True),
+    "torch eager": DeviceContestant("torch", "benchmarks.peer_torch", "torch_eager_on_device"),
+    "torch graph": DeviceContestant("torch", "benchmarks.peer_torch", "torch_graph_on_device"),
+    "JAX scan": DeviceContestant("jax", "benchmarks.peer_jax", "jax_on_device", compiles=True),
+    "torch compile": DeviceContestant("torch", "benchmarks.peer_torch", "torch_compile_on_device", compiles=True),
+}
+_TOLERANCES = {"float32": TOLERANCE, "tf32": 2e-3}
+"""Relative, of first costs. Factors of 10 bits moved those of seven nets by 3e-4 at most."""
 GOALS = {
     "MLP 784-30-10, batch 10": 4.0,
     "MLP 784-100-10, batch 10": 4.0,
@@ -30,82 +35,84 @@ GOALS = {
     "VGG-BN 32-32-P-64-64-P-128-128-GAP-10, batch 128": 0.8,
     "char LSTM 256, time 64, batch 64": 1.2,
 }
-"""The ratio to the best of PyTorch's forms that is asked for."""
-_ROUNDS = 7
-_SECONDS = 0.15
-"""About how long a round takes."""
-_COMPILING = 40.0
-"""Seconds that compiling a step may take PyTorch: with less left that form is left out, and said to be."""
+"""The ratio to the best of the others that is asked for."""
+_SMALL = 3
+"""The first workloads, whose products are too small for tensor cores: their rows in tf32 come last."""
+GROUPS = (
+    tuple(Row(workload, "float32") for workload in GPU),
+    tuple(Row(workload, "tf32") for workload in GPU[_SMALL:]),
+    tuple(Row(workload, "tf32") for workload in GPU[:_SMALL]),
+)
+"""Rows whose contestants begin together."""
+_BEGINNING, _SHARE = 60.0, 0.4
+"""Seconds that a group has to begin, and its share of the time that is left: whoever compiles longer is left out."""
+_LEAST = 5.0
+"""Seconds without which no row is begun."""
 
 
-def timings(budget: Budget) -> Iterator[dict[str, Any]]:
-    """A row a workload and precision, in the order of the table, until the time is over."""
-    planned = [(workload, precision) for workload in GPU for precision in PRECISIONS]
-    for workload, precision in planned:
-        if budget.left < 5.0:
+def timings(budget: Budget, without: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """A row a workload and precision, group by group, until the time is over. without: names of who takes no part."""
+    absent = {name: "not installed" for name, of in CONTESTANTS.items() if not of.installed}
+    absent |= dict.fromkeys(without, "was to take no part")
+    for group in GROUPS:
+        if budget.left < _LEAST:
             return
-        yield _row(workload, precision, budget)
-
-
-def _row(workload: Workload, precision: str, budget: Budget) -> dict[str, Any]:
-    contestants: dict[str, Callable[[], DeviceTrainer]] = {"nnctl": lambda: _ours(workload, precision)}
-    left_out: dict[str, str] = {}
-    if find_spec("torch") is None:
-        left_out["torch"] = "not installed"
-    else:
-        for form in FORMS:
-            if form == "compile" and budget.left < _COMPILING:
-                left_out[f"torch {form}"] = "no time left to compile"
-                continue
-            contestants[f"torch {form}"] = lambda form=form: _torch(workload, form, precision)
-    costs: dict[str, list[float]] = {}
-    median: dict[str, float] = {}
-    host: dict[str, float] = {}
-    for name, prepare in contestants.items():
+        contestants = {name: of for name, of in CONTESTANTS.items() if name not in absent}
+        seats = seated(group, contestants, min(_BEGINNING, _SHARE * budget.left), max(2, cores()))
+        failed = {name for name in contestants if all(of_row[name].failed for of_row in seats.values())}
         try:
-            costs[name], median[name], host[name] = _measured(prepare(), workload)
-        except Exception as error:  # noqa: BLE001 — what a contestant raises is its result
-            left_out[name] = f"{type(error).__name__}: {str(error)[:200]}"
-        gc.collect()
-    if precision == "float32":
-        check_agreement(workload, costs)
-    ours, peers = median.get("nnctl"), [value for name, value in median.items() if name != "nnctl"]
+            for row in group:
+                if budget.left < _LEAST:
+                    return
+                if seats[row][OURS].failed is not None:
+                    # Without ours a row says nothing: it is tried again by itself.
+                    leave([seats[row][OURS]])
+                    seats[row][OURS] = Seat(CONTESTANTS[OURS], row)
+                figures = figures_of(seats[row], lambda: budget.left)
+                yield row_of(row, seats[row], figures, absent)
+                leave(seats.pop(row).values())
+        finally:
+            leave(seat for of_row in seats.values() for seat in of_row.values())
+        # They would only take time from others in the next ones.
+        absent |= dict.fromkeys(failed - {OURS}, "was ready for none of the rows before")
+
+
+def row_of(
+    row: Row, seats: Mapping[str, Seat], figures: Mapping[str, Figures], absent: Mapping[str, str]
+) -> dict[str, Any]:
+    """A row of the table, as it is kept. Who does not do our work has no figures there. absent: why others are."""
+    left_out = dict(absent) | {name: seat.failed for name, seat in seats.items() if seat.failed is not None}
+    costs = {name: seat.costs for name, seat in seats.items() if seat.costs is not None}
+    counted = dict(figures)
+    if OURS in costs:
+        for name, first in costs.items():
+            try:
+                check_agreement(row.workload, {OURS: costs[OURS], name: first}, _TOLERANCES[row.precision])
+            except DisagreementError as error:
+                left_out[name] = " ".join(str(error).split())
+                counted.pop(name, None)
+    ours = counted.get(OURS)
+    ratios = {name: _ratio(ours, of) for name, of in counted.items() if name != OURS} if ours else {}
+    best = min(ratios, key=lambda name: ratios[name], default=None)
+    seconds = None if ours is None else ours.host if ours.events is None else ours.events
     return {
-        "workload": workload.name,
-        "precision": precision,
-        "median_ms": {name: 1e3 * seconds for name, seconds in median.items()},
-        "host_ms": {name: 1e3 * seconds for name, seconds in host.items()},
+        "workload": row.workload.name,
+        "precision": row.precision,
+        "median_ms": {name: 1e3 * of.events for name, of in counted.items() if of.events is not None},
+        "host_ms": {name: 1e3 * of.host for name, of in counted.items()},
+        "steps": {name: of.steps for name, of in counted.items()},
+        "way": ours.way if ours else "",
         "costs": costs,
         "left_out": left_out,
-        "ratio": min(peers) / ours if ours and peers else None,
-        "goal": GOALS.get(workload.name),
-        "teraflops": workload.flops / ours / 1e12 if ours else None,
+        "best_peer": best,
+        "ratio": ratios.get(best or ""),
+        "goal": GOALS.get(row.workload.name),
+        "teraflops": row.workload.flops / seconds / 1e12 if seconds else None,
     }
 
 
-def _measured(trainer: DeviceTrainer, workload: Workload) -> tuple[list[float], float, float]:
-    """First costs, and medians over the rounds of the seconds a step: by the device's events, by the host's clock."""
-    costs = [trainer.step(rows) for rows in orders(workload, trainer.comparable)]
-    if not all(map(math.isfinite, costs)):
-        raise RuntimeError(f"first costs are {costs}")
-    trainer.seconds(20)
-    steps = steps_within(_SECONDS, trainer.seconds(20) / 20)
-    trainer.seconds(steps)
-    by_events, by_clock = [], []
-    for _ in range(_ROUNDS):
-        began = time.perf_counter()
-        by_events.append(trainer.seconds(steps) / steps)
-        by_clock.append((time.perf_counter() - began) / steps)
-    return costs, statistics.median(by_events), statistics.median(by_clock)
-
-
-def _ours(workload: Workload, precision: str) -> DeviceTrainer:
-    from benchmarks.ours import nnctl_on_device
-
-    return nnctl_on_device(workload, precision)
-
-
-def _torch(workload: Workload, form: str, precision: str) -> DeviceTrainer:
-    from benchmarks.peer_torch import torch_on_device
-
-    return torch_on_device(workload, form, precision)
+def _ratio(ours: Figures, theirs: Figures) -> float:
+    """Their time over ours, both by events, or both by the host's clock where one has no events."""
+    if ours.events is None or theirs.events is None:
+        return theirs.host / ours.host
+    return theirs.events / ours.events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from nnctl.engine.memory import require_for_training
 from nnctl.errors import RunError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.plan.plan import Launch
 from nnctl.spec.document import Spec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
 from nnctl.graph.watching import SATURATED
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import resolve

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +26,7 @@ from nnctl.graph import interface
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.graph.passes import drop_dead
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import Precision
 from nnctl.spec.document import Spec
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,6 +28,7 @@ from nnctl.errors import RunError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.network import Network
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import INDEX, Precision
 from nnctl.spec.document import Spec
 

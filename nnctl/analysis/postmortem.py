@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,8 @@ def non_finite(state: Mapping[str, NDArray[Any]], step: int) -> str | None:
     what is divided by infinity moves no more.
     """
     for name, array in state.items():
-        if not np.all(np.isfinite(array)):
+        # The sum of squares is soon there, and where it is finite so is each of them.
+        if not math.isfinite(np.vdot(array, array)) and not np.all(np.isfinite(array)):
             squared = interface.layer_of(name) is None
             why = "\n  a gradient, or its square, is beyond the largest number, 3.4e38" if squared else ""
             return _words(name, "after", step, array) + why

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from nnctl.data.dataset import Dataset
 from nnctl.data.statistics import Statistics, measure
 from nnctl.data.stored.arrays import Rows
+from nnctl.late import dataclass
 
 _LARGE = 10.0
 """A root mean square above it is large: first weights are made for numbers around 1."""

@@ -8,11 +8,12 @@ than a few times that, one of them has left rounding.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnctl.late import dataclass
 
 Verdict: TypeAlias = Literal["SAME", "ROUNDING", "KINK", "LEFT"]
 

@@ -9,12 +9,12 @@ of later ones means nothing, and `Result` does not contain it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from nnctl.graph.ir import Graph
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.plan import Plan
 

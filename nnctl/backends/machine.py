@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 
 _VARIABLE = "NNCTL_INSTRUCTIONS"
 _WIDER = {"avx2": ("avx512", "avx10", "amx", "evex512")}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from nnctl.components.backends import Auto
 from nnctl.components.base import BackendComponent
 from nnctl.components.registry import components, not_loaded
 from nnctl.errors import DeviceError, UsageError
+from nnctl.late import dataclass
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 

@@ -6,10 +6,11 @@ description in the JSON Schema, in `explain` and in error messages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import BaseMetadata, Ge, Gt, Le, Lt, MinLen
+
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import MinLen
@@ -12,6 +12,7 @@ from nnctl.components.base import Layer, MonitoredSchedule, Schedule
 from nnctl.components.fields import Fraction, NonEmptyStr, NonNegativeFloat, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, components
 from nnctl.components.schedules import Constant
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

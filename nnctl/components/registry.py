@@ -18,12 +18,14 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
+
+from nnctl.late import dataclass
 
 log = logging.getLogger("nnctl.plugins")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Lt, MinLen
@@ -27,6 +26,7 @@ from nnctl.components.fields import (
     Unit,
 )
 from nnctl.components.registry import Problem, register
+from nnctl.late import dataclass
 
 _DURATION = "over how many units of time; the whole run if absent"
 

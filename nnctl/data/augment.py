@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from nnctl.components.base import Augmentation
 from nnctl.data.augmentations.base import AffineAugmentation, DisplacingAugmentation, PlaneAugmentation
 from nnctl.data.resample import affine, displaced
 from nnctl.data.streams import Draws, Purpose
+from nnctl.late import dataclass
 
 _NUMBERS = 1 << 19
 """Numbers of inputs changed at a time: enough that calls count for little, few enough that it all stays in a cache."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.source import Source, select_classes
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 _GONE = -2
 """The label of an example that the filter leaves no place for."""

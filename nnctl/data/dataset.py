@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +25,7 @@ from nnctl.data.statistics import normalization
 from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +11,7 @@ from nnctl.data.source import SPLITS, Portion, Source
 from nnctl.data.splits import Indices, Sampler, fold, partition, require_fold, require_rest, size_of, subset
 from nnctl.data.streams import Purpose
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ No array library is imported here: sources describe their examples before a numb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nnctl.components.signature import EmbeddedColumn
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

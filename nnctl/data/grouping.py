@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.splits import Sampler, apportion
 from nnctl.data.streams import Purpose, permutation
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

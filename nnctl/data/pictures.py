@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+from nnctl.late import dataclass
 
 Bits = Literal[8, 16]
 

@@ -7,7 +7,7 @@ without loading a number.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -20,6 +20,7 @@ from nnctl.data.examples import Description, Examples
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 SPLITS = ("train", "validation", "test")
 """Names of splits, in the order of the numbers by which data assign examples to them."""

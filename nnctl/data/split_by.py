@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from nnctl.components.fields import NonEmptyStr
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

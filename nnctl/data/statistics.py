@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.components.base import Transform
 from nnctl.data.stored.arrays import Rows, pieces_of
+from nnctl.late import dataclass
 
 _CHUNK_ELEMENTS = 1 << 20
 """Elements converted to float64 at a time: 8 MiB, so that uint8 images never exist as floats."""

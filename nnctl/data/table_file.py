@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import MaxLen, MinLen
 
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.registry import Problem
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.data.tables.layout import Layout

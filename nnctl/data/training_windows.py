@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from nnctl.data.augment import Augmenter
 from nnctl.data.batches import Order
 from nnctl.data.stored.arrays import Rows
+from nnctl.late import dataclass
 
 _CHANGED = 1024
 """Examples augmented at a time: enough to be fast, few enough that signals are answered. Part of what

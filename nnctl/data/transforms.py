@@ -7,11 +7,11 @@ one scale, kept with the net and applied to each batch where it computes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from nnctl.components.base import Transform
 from nnctl.components.registry import Problem, register
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Backend, Placed
 from nnctl.data.batches import Order
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, eq=False)

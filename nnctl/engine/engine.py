@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Backend, Pending
+from nnctl.backends.contract import Backend, Executable, Pending
 from nnctl.backends.registry import choose_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
@@ -29,6 +28,7 @@ from nnctl.errors import DataError, ShapeError
 from nnctl.graph import interface
 from nnctl.graph.measuring import per_example
 from nnctl.graph.network import Network
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.plan.lower import lower
 from nnctl.process.cores import cores
@@ -170,7 +170,7 @@ class Engine:
 
     def start(self, chunk: Chunk, scheduled: Mapping[str, NDArray[Any]], first_step: int) -> Pending:
         """Start what `begin` starts, of an optimizer whose steps are the backend's."""
-        executable = self._plans.of(self.network.training_step, chunk.examples, chunk.batch)
+        executable = self.loaded_step(chunk.examples, chunk.batch)
         numbers = np.arange(first_step, first_step + chunk.steps, dtype=INDEX)
         indices = chunk.indices if chunk.entries is None else chunk.entries
         feeds = {interface.INDEX: indices, interface.STEP: numbers}
@@ -178,6 +178,10 @@ class Engine:
         with np.errstate(over="ignore"):
             feeds |= {name: np.asarray(values, REAL) for name, values in scheduled.items()}
         return executable.start(feeds, chunk.steps)
+
+    def loaded_step(self, examples: PlacedExamples, batch: int) -> Executable:
+        """The training step on batches of these examples, loaded over the state."""
+        return self._plans.of(self.network.training_step, examples, batch)
 
     def longest_step(self, examples: PlacedExamples, batch: int) -> float | None:
         """Seconds that a step of training takes at most, or hardly more, on any machine; None where nobody can know."""

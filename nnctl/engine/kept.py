@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from nnctl.backends.contract import Backend
 from nnctl.components.signature import DataSignature
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
+from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data

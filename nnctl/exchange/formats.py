@@ -6,13 +6,14 @@ Another format is a module with a class that does what `Format` says, and a line
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from nnctl.errors import UsageError
 from nnctl.inference.opened import SavedRun
+from nnctl.late import dataclass
 from nnctl.screen.characters import word
 
 

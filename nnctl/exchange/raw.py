@@ -6,7 +6,6 @@ Formats that carry the making with them begin here; what enters a net as the dat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +17,7 @@ from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.layout import MISSING
 from nnctl.data.words import some
 from nnctl.inference.opened import SavedRun
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

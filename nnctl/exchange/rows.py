@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from nnctl.errors import DataError, RunError
 from nnctl.exchange.raw import RawInputs, RawTable
 from nnctl.inference.opened import SavedRun
 from nnctl.inference.table_rows import run_table, unfitted_inputs
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from nnctl.figures.extents import marks
 from nnctl.figures.figure import Axis
 from nnctl.figures.scales import Scale
+from nnctl.late import dataclass
 from nnctl.screen.characters import width_of, word
 
 WIDTH, HEIGHT = 520, 320

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnctl.late import dataclass
 
 Values: TypeAlias = NDArray[np.float64]
 """Numbers, (n,); where one is not finite nothing is drawn."""

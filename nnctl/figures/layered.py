@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from statistics import median
+
+from nnctl.late import dataclass
 
 _SWEEPS = 8
 """Ways down and up again that order and place the ranks; after a few of them little changes."""

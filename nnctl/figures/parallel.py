@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -15,6 +14,7 @@ from nnctl.figures.extents import marks
 from nnctl.figures.figure import Axis, Table
 from nnctl.figures.palette import series
 from nnctl.figures.scales import Scale, scale_over
+from nnctl.late import dataclass
 
 _COLUMN = 150
 """Width for an axis."""

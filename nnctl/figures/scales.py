@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnctl.late import dataclass
 
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 """Distances of marks that are easily read, times a power of ten."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from itertools import chain
 
@@ -29,6 +28,7 @@ from nnctl.figures.figure import Bars, Chart, Curve, Layer, Points
 from nnctl.figures.palette import SERIES, series
 from nnctl.figures.scales import Scale, number
 from nnctl.figures.thinning import thinned
+from nnctl.late import dataclass
 
 _MOST_POINTS = 600
 """Points of a curve that are drawn, about: more than its width shows apart."""

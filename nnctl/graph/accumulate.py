@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.late import dataclass
 from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp, from_expression
 from nnctl.ops.expression import Expression, Recorder

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nnctl.components.base import Initializer, Regularizer
 from nnctl.components.builder import UnitView
 from nnctl.graph.ir import Value
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from nnctl.components.base import ElementwiseActivation, ElementwiseCost, Initializer, Layer, Regularizer
+from nnctl.components.base import ElementwiseActivation, Initializer, Layer, Regularizer
 from nnctl.components.builder import Resuming, UnitView
 from nnctl.components.registry import owner
 from nnctl.errors import FormulaError, ShapeError
 from nnctl.graph import interface
 from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.differentiate import differentiate
+from nnctl.graph.formulas import formula_of, op_of
 from nnctl.graph.ir import Graph, Node, Role, Value
 from nnctl.graph.tensor import Tensor
 from nnctl.ops import OPS
-from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
 
@@ -122,12 +121,13 @@ class GraphBuilder:
 
     def input(self, name: str, shape: Shape, dtype: DType = "real", role: Role = "feed") -> Tensor:
         """The input called `name`, the same one each time. Raises ValueError where its type changes."""
-        wanted = TensorType(tuple(shape), dtype)
-        if name not in self.inputs:
-            self.inputs[name] = Value(self._unique(name), wanted, role)
-        if self.inputs[name].type != wanted:
-            raise ValueError(f"the input {self.inputs[name]!r} is asked for as {wanted}")
-        return Tensor(self, self.inputs[name])
+        shape = tuple(shape)
+        known = self.inputs.get(name)
+        if known is None:
+            known = self.inputs[name] = Value(self._unique(name), TensorType(shape, dtype), role)
+        if known.shape != shape or known.type.dtype != dtype:
+            raise ValueError(f"the input {known!r} is asked for as {TensorType(shape, dtype)}")
+        return Tensor(self, known)
 
     def parameter(
         self,
@@ -208,18 +208,9 @@ class GraphBuilder:
 
     def elementwise(self, component: Any, *inputs: Any) -> Tensor:
         """One node from a component's `body` and `derivative`."""
-        if isinstance(component, ElementwiseActivation):
-            rules: tuple[Any, ...] = (lambda xp, g, a, z: g * component.derivative(xp, z, a),)
-        elif isinstance(component, ElementwiseCost):
-            rules = (lambda xp, g, c, a, y: g * component.derivative(xp, a, y),)
-        elif isinstance(component, Regularizer):
-            rules = (lambda xp, g, c, w: g * component.derivative(xp, w),)
-        else:
-            rules = ()
-        op = ElementwiseOp(component.type, len(inputs), component.body, rules, component)
         name = self._activation_name(component, inputs)
         with _saying_whose():
-            return self.emit(op, [self._tensor(t) for t in inputs], name=name)[0]
+            return self.emit(op_of(component, len(inputs)), [self._tensor(t) for t in inputs], name=name)[0]
 
     def formula(self, name: str, function: Callable[..., Any], *inputs: Any, settled: Sequence[int] = ()) -> Any:
         """One node from `function(xp, *inputs)`; numbers among the inputs become constants of it.
@@ -227,29 +218,12 @@ class GraphBuilder:
         settled: see `nnctl.components.builder.Builder`.
         Gives a tuple of tensors where the function does, and None where it comes to the constant 0.
         """
-        op = ElementwiseOp(name, len(inputs), function)
+        numbers = [None if isinstance(v, Tensor) else float(v) for v in inputs]
         with _saying_whose():
-            _ = op.expression
-        numbers = {i: float(v) for i, v in enumerate(inputs) if not isinstance(v, Tensor)}
-        used = [i for i in op.expression.used_inputs if i not in numbers]
-        results = op.expression.results
-        # The reference 0 is the first input; only the float is the number.
-        if len(results) == 1 and isinstance(results[0], float) and results[0] == 0.0:
-            return None
-        if not op.expression.lines and len(results) == 1 and isinstance(results[0], int) and results[0] in used:
-            return inputs[results[0]]
-        tensors = [inputs[i] for i in used]
-        if len(used) < len(inputs):
-            positions = {index: position for position, index in enumerate(used)}
-
-            def of_used(xp: Any, *given: Any) -> Any:
-                operands = [given[positions[i]] if i in positions else numbers.get(i, 0.0) for i in range(len(inputs))]
-                return function(xp, *operands)
-
-            op = ElementwiseOp(name, len(used), of_used)
-        if settled:
-            op = replace(op, rules=tuple(_no_gradient if i in settled else None for i in used))
-        outputs = self.emit(op, tensors)
+            formula = formula_of(name, function, numbers, settled)
+        if formula.op is None:
+            return None if formula.result is None else inputs[formula.result]
+        outputs = self.emit(formula.op, [inputs[i] for i in formula.used])
         return outputs if len(outputs) > 1 else outputs[0]
 
     def _tensor(self, tensor: Any) -> Tensor:
@@ -347,11 +321,6 @@ class GraphBuilder:
             {old: t.value for old, t in (updates or {}).items()},
             None if guard is None else guard.value,
         )
-
-
-def _no_gradient(xp: Any, *_: Any) -> float:
-    """The rule of an input that nothing depends on."""
-    return 0.0
 
 
 @contextmanager

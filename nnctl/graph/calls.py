@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from nnctl.components.base import Layer
@@ -10,6 +9,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Value
 from nnctl.graph.layers import build_layers
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.late import dataclass
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import resolve
 

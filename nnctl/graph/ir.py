@@ -8,10 +8,11 @@ one, and nothing is written in place until lowering decides so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from nnctl.late import dataclass
 from nnctl.ops.shapes import BATCH, Symbol, TensorType, show
 from nnctl.ops.table import Op
 
@@ -25,22 +26,21 @@ given anew each step; computed: the output of a node.
 """
 
 
-@dataclass(eq=False)
 class Value:
-    """One tensor. Values are compared by identity; the name is for people, and only a builder gives it."""
+    """One tensor. Values are compared by identity; the name is for people, and only a builder gives it.
 
-    name: str
-    type: TensorType
-    role: Role = "computed"
+    batched: whether the first axis counts the examples of a step, or several rows of each.
+    """
 
-    @property
-    def shape(self) -> tuple[Any, ...]:
-        return self.type.shape
+    __slots__ = ("batched", "name", "role", "shape", "type")
 
-    @property
-    def batched(self) -> bool:
-        """True where the first axis counts the examples of a step, or several rows of each."""
-        return bool(self.shape) and isinstance(self.shape[0], Symbol) and self.shape[0].name == BATCH.name
+    def __init__(self, name: str, type: TensorType, role: Role = "computed") -> None:
+        self.name = name
+        self.type = type
+        self.role: Role = role
+        self.shape: tuple[Any, ...] = type.shape
+        first = self.shape[0] if self.shape else None
+        self.batched = isinstance(first, Symbol) and first.name == BATCH.name
 
     def __repr__(self) -> str:
         return f"{self.name} {self.type.dtype}{show(self.type.shape)}"

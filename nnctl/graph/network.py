@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from nnctl.components.base import Metric, StepMetric
@@ -23,6 +22,7 @@ from nnctl.graph.targets import Targets
 from nnctl.graph.tensor import Tensor
 from nnctl.graph.updates import updates_of
 from nnctl.graph.weighing import mean_cost
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec, settled
 
 

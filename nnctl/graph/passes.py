@@ -1,8 +1,8 @@
-"""The passes: named functions Graph → Graph, run in order, the graph verified after each."""
+"""The passes: named functions Graph → Graph, run in order, the graph verified behind them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from nnctl.components.base import ElementwiseCost
@@ -21,15 +21,26 @@ Pass: TypeAlias = Callable[[Graph], Graph]
 
 
 def run_passes(graph: Graph, passes: Iterable[Pass]) -> Graph:
-    """The graph after all passes. Raises GraphError naming the pass that broke it."""
+    """The graph after all passes, verified. Raises GraphError naming the pass that broke it."""
+    steps = tuple(passes)
+    try:
+        done = graph
+        for step in steps:
+            done = step(done)
+        verify(done, after="its passes")
+    except Exception:
+        _find_defect(graph, steps)
+        raise
+    return done
+
+
+def _find_defect(graph: Graph, passes: Sequence[Pass]) -> None:
+    """Raise the GraphError of the first pass whose graph is broken, or of the graph as it was built."""
     typed: set[Node] = set()
     verify(graph, typed=typed)
     for step in passes:
-        before, graph = graph, step(graph)
-        # A pass that finds nothing to do gives the graph that it was given.
-        if graph is not before:
-            verify(graph, after=step.__name__, typed=typed)
-    return graph
+        graph = step(graph)
+        verify(graph, after=step.__name__, typed=typed)
 
 
 def pair_output_with_cost(graph: Graph) -> Graph:
@@ -86,13 +97,18 @@ def merge_equal(graph: Graph) -> Graph:
     kept: list[Node] = []
     for original in graph.nodes:
         node = original.with_inputs(replaced)
-        key = (node.op.identity, node.inputs, tuple(sorted(node.attributes.items(), key=lambda item: item[0])))
+        attributes = tuple(sorted(node.attributes.items(), key=_name)) if node.attributes else ()
+        key = (node.op.identity, node.inputs, attributes)
         earlier = known.setdefault(key, node)
         if earlier is node:
             kept.append(node)
         else:
             replaced.update(zip(node.outputs, earlier.outputs, strict=True))
     return graph.rebuilt(kept, replaced)
+
+
+def _name(attribute: tuple[str, Any]) -> str:
+    return attribute[0]
 
 
 FORWARD_PASSES: tuple[Pass, ...] = (pair_output_with_cost, pool_first)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nnctl.components.base import Regularizer
 from nnctl.components.signature import DataSignature
 from nnctl.graph import interface
@@ -12,6 +10,7 @@ from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.penalties import regularizer_of
 from nnctl.graph.tensor import Tensor
+from nnctl.late import dataclass
 from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
 

@@ -1,4 +1,4 @@
-"""The verifier: what every graph must satisfy, checked before and after each pass."""
+"""The verifier: what every graph must satisfy, behind the passes, and behind each where it is broken."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from nnctl.inference.judging import counted
 from nnctl.inference.labelled import Labelled, labelled
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.test_time import mean_scores, usable
+from nnctl.late import dataclass
 from nnctl.training.splits import bind_whole
 
 MOST_CONFUSED = 4096

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from nnctl.inference.classification import Reliability
 from nnctl.inference.inputs import error_of
 from nnctl.inference.opened import TrainedRun
 from nnctl.inference.residuals import Residuals
+from nnctl.late import dataclass
 from nnctl.ops.shapes import resolve
 
 MOST_WORST = 24

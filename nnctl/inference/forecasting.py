@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from nnctl.inference.answers import Answers
 from nnctl.inference.opened import SavedRun, TrainedRun
 from nnctl.inference.prediction import LITTLE_WORK, operations
 from nnctl.inference.tables import reading
+from nnctl.late import dataclass
 
 log = logging.getLogger("nnctl.data")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,6 +20,7 @@ from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.pictures import PictureOptions
 from nnctl.data.stored.arrays import Rows
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 from nnctl.training.specs import STDIN
 
 if TYPE_CHECKING:

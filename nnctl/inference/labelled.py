@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.inputs import ErrorOf, error_of
 from nnctl.inference.opened import TrainedRun
+from nnctl.late import dataclass
 
 log = logging.getLogger("nnctl.data")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nnctl.graph import interface
 from nnctl.inference.finite import not_finite, words_on
 from nnctl.inference.inputs import ErrorOf
 from nnctl.inference.judging import counted, judge
+from nnctl.late import dataclass
 from nnctl.runs.checkpoints import Checkpoint, FolderStore
 from nnctl.runs.find import find
 from nnctl.runs.folder import CHECKPOINTS, RunFolder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from nnctl.data.words import cut
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.inputs import Part
 from nnctl.inference.tables import reading
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +30,7 @@ from nnctl.data.tables.reading import reader_of
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError, UsageError
 from nnctl.inference.inputs import STDIN_NAME, ErrorOf, Part
+from nnctl.late import dataclass
 from nnctl.training.specs import STDIN
 
 log = logging.getLogger("nnctl.data")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from nnctl.late import dataclass
 from nnctl.ops.expression import Expression, trace
 from nnctl.ops.shapes import TensorType, broadcast, product
 from nnctl.ops.table import Attributes

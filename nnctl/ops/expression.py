@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from types import FrameType, FunctionType, MethodType
+from types import FrameType
 from typing import Any, TypeAlias
 
 from nnctl.errors import FormulaError
+from nnctl.late import dataclass
 from nnctl.ops.primitives import PRIMITIVES
 
 Ref: TypeAlias = int | float
@@ -217,34 +217,6 @@ def trace(body: Callable[..., Any], arity: int) -> Expression:
     """
     if isinstance(body, Expression):
         return body
-    key = _unchanging(body)
-    if key is None:
-        return _traced(body, arity)
-    if (key, arity) not in _known:
-        _known[key, arity] = _traced(body, arity)
-    return _known[key, arity]
-
-
-_known: dict[tuple[Any, int], Expression] = {}
-"""Expressions of bodies that depend on nothing: equal layers trace the same ones again and again."""
-
-
-def _unchanging(body: Callable[..., Any]) -> tuple[object, ...] | None:
-    """A key of a body that its code alone decides; None where it may be another the next time.
-
-    Such are functions without variables of an outer one and without defaults, and methods of what has no state.
-    """
-    function = body
-    if isinstance(body, MethodType):
-        if getattr(body.__self__, "__dict__", True):
-            return None
-        function = body.__func__
-    if not isinstance(function, FunctionType) or function.__closure__ or function.__defaults__:
-        return None
-    return function.__code__, function.__module__, type(getattr(body, "__self__", None))
-
-
-def _traced(body: Callable[..., Any], arity: int) -> Expression:
     recorder = Recorder(arity)
     results = body(recorder, *(recorder.value(i) for i in range(arity)))
     return recorder.finish(results if isinstance(results, tuple) else (results,))

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from nnctl.late import dataclass
 
 Array: TypeAlias = Any
 Namespace: TypeAlias = Any

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from nnctl.late import dataclass
 
 DType: TypeAlias = Literal["real", "index", "uint8"]
 """The element type of a value. "real" is the precision that the plan is lowered for."""
@@ -75,15 +76,18 @@ def product(shape: Sequence[Dim]) -> Dim:
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
     """The common shape of elementwise operands, by NumPy's rule. Raises ValueError naming both shapes."""
-    if shapes and all(s == shapes[0] for s in shapes):
+    rank = max(map(len, shapes), default=0)
+    if shapes and all(len(s) == rank and s == shapes[0] for s in shapes):
         return shapes[0]
-    rank = max((len(s) for s in shapes), default=0)
     result: list[Dim] = [1] * rank
     for shape in shapes:
         for axis, dim in enumerate(shape, start=rank - len(shape)):
-            if dim == 1 or dim == result[axis]:
+            before = result[axis]
+            # Most symbols are one object; to compare two of them takes long.
+            if dim is before or dim == 1:
                 continue
-            if result[axis] != 1:
+            if before == 1:
+                result[axis] = dim
+            elif dim != before:
                 raise ValueError(f"shapes {' and '.join(show(s) for s in shapes)} do not broadcast")
-            result[axis] = dim
     return tuple(result)

@@ -12,9 +12,9 @@ interface `Op`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from nnctl.late import dataclass
 from nnctl.ops.shapes import Shape, TensorType, product
 
 Attributes: TypeAlias = Mapping[str, Any]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, SpecError, UsageError
+from nnctl.late import dataclass
 from nnctl.overview.fields import USUAL, field_of, require_known
 from nnctl.overview.state import Directions
 from nnctl.runs.differences import ABSENT

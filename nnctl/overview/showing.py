@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
 from nnctl.figures.terminal import is_plain
+from nnctl.late import dataclass
 from nnctl.overview.panels import AXES, panel_lines, panels, require_columns
 from nnctl.overview.state import Directions, sentences
 from nnctl.runs.following import Followed

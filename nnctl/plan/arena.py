@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -23,10 +24,14 @@ def assign_offsets(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int
     placed = _Placed(len(lifetimes))
     offsets: dict[K, int] = {}
     total = 0
-    for key in sorted(lifetimes, key=lambda k: (-sizes[k], lifetimes[k])):
-        size = _aligned(sizes[key])
-        offsets[key] = placed.place(size, *lifetimes[key])
-        total = max(total, offsets[key] + size)
+    alike: dict[tuple[int, tuple[int, int]], list[K]] = {}
+    for key, lifetime in lifetimes.items():
+        alike.setdefault((-sizes[key], lifetime), []).append(key)
+    for (smaller, lifetime), keys in sorted(alike.items(), key=lambda item: item[0]):
+        size = _aligned(-smaller)
+        found = placed.place(size, *lifetime, len(keys))
+        offsets.update(zip(keys, found, strict=True))
+        total = max(total, found[-1] + size)
     return offsets, total
 
 
@@ -37,7 +42,7 @@ def _aligned(size: int) -> int:
 class _Placed:
     """The buffers that have their place, by offset.
 
-    Columns of one array: thousands of layers make ten thousands of buffers, and each new one looks at all.
+    Columns of one array: thousands of layers make ten thousands of buffers, and new ones look at all.
     """
 
     def __init__(self, most: int) -> None:
@@ -45,22 +50,38 @@ class _Placed:
         """Offset, end, first step, last step."""
         self._count = 0
 
-    def place(self, size: int, first: int, last: int) -> int:
-        """Place a buffer of `size` bytes that is alive at the steps first…last; its offset."""
+    def place(self, size: int, first: int, last: int, count: int) -> list[int]:
+        """Place so many buffers of `size` bytes that are alive at the steps first…last; their offsets, ascending."""
         offsets, ends, firsts, lasts = self._columns[:, : self._count]
         alive = np.flatnonzero((firsts <= last) & (lasts >= first))
-        offset = _lowest_gap(offsets[alive], ends[alive], size)
-        at = int(np.searchsorted(offsets, offset))
-        self._columns[:, at + 1 : self._count + 1] = self._columns[:, at : self._count]
-        self._columns[:, at] = offset, offset + size, first, last
-        self._count += 1
-        return offset
+        free_from = np.maximum.accumulate(np.concatenate(([0], ends[alive])))
+        behind = offsets[alive]
+        found: list[int] = []
+        for gap in np.flatnonzero(behind - free_from[:-1] >= size).tolist():
+            begin = int(free_from[gap])
+            found += _side_by_side(begin, size, min((int(behind[gap]) - begin) // size, count - len(found)))
+            if len(found) == count:
+                break
+        else:
+            found += _side_by_side(int(free_from[-1]), size, count - len(found))
+        places = np.searchsorted(offsets, found).tolist()
+        start = 0
+        for place, alike in groupby(places):
+            stop = start + len(list(alike))
+            self._insert(place + start, found[start:stop], size, first, last)
+            start = stop
+        return found
+
+    def _insert(self, place: int, begins: list[int], size: int, first: int, last: int) -> None:
+        """Insert buffers one behind the other, the first of them as number `place`."""
+        after, count = place + len(begins), self._count + len(begins)
+        self._columns[:, after:count] = self._columns[:, place : self._count]
+        self._columns[0, place:after] = begins
+        self._columns[1, place:after] = self._columns[0, place:after] + size
+        self._columns[2, place:after] = first
+        self._columns[3, place:after] = last
+        self._count = count
 
 
-def _lowest_gap(offsets: np.ndarray, ends: np.ndarray, size: int) -> int:
-    """The lowest offset of `size` bytes between buffers (n,) sorted by offset, behind them at the latest."""
-    if not len(offsets):
-        return 0
-    free_from = np.maximum.accumulate(np.concatenate(([0], ends)))
-    fitting = np.flatnonzero(free_from[:-1] + size <= offsets)
-    return int(free_from[fitting[0]] if len(fitting) else free_from[-1])
+def _side_by_side(offset: int, size: int, count: int) -> range:
+    return range(offset, offset + count * size, size)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from nnctl.late import dataclass
 from nnctl.ops.shapes import DType
 
 Precision: TypeAlias = Literal["float32", "float64", "complex128"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 from nnctl.errors import ShapeError
 from nnctl.graph.ir import Graph, Node, Value
@@ -38,6 +39,8 @@ class _Lowering:
         self.graph = graph
         self.sizes = sizes
         self.precision = precision
+        self.slots: dict[Value, Slot] = {}
+        self.resolved: dict[Value, tuple[TensorType, int]] = {}
         self.source = view_sources(graph)
         launched = [n for n in graph.nodes if n.op.name not in VIEWS]
         constant = set(constant_nodes(graph))
@@ -51,10 +54,11 @@ class _Lowering:
         self.inline_keys = {v: str(i) for i, v in enumerate(self.inlined)}
         self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
         self.guarded = self._guarded()
+        self.read = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
+        """Index of the last launch that reads each value, or a view of it."""
         self.last_read = self._last_reads()
         self.in_place = self._in_place()
         self.offsets, self.arena_bytes = self._arena()
-        self.slots: dict[Value, Slot] = {}
 
     def plan(self) -> Plan:
         launches = tuple(self._launch(s) for s in self.scheduled)
@@ -95,18 +99,15 @@ class _Lowering:
         return self.position.get(self._root(self.graph.guard), -1) + 1
 
     def _last_reads(self) -> dict[Value, int]:
-        """Index of the last launch that reads each value (or a view of it); results live to the end."""
-        last = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
+        """Index of the last launch that needs each value; results live to the end."""
         end = len(self.nodes)
         updated = {self._root(new) for new in self.graph.updates.values()}
         outputs = {self._root(v) for v in self.graph.outputs.values()}
         guard = {self._root(self.graph.guard)} if self.graph.guard is not None else set()
-        last.update(dict.fromkeys(updated | outputs | guard, end))
-        return last
+        return self.read | dict.fromkeys(updated | outputs | guard, end)
 
     def _in_place(self) -> dict[Value, Value]:
         """New value → the parameter or state whose memory it may take over."""
-        read = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
         elsewhere = {self._root(v) for v in self.graph.outputs.values()}
         # What is computed before the guard is known must not yet touch storage.
         first = 0 if self.graph.guard is None else self.guarded
@@ -117,7 +118,7 @@ class _Lowering:
                 continue
             # Most ops need their input whole to the end; some may write over it.
             last = written if self._may_overwrite(self.nodes[written], old) else written - 1
-            if read.get(old, -1) <= last:
+            if self.read.get(old, -1) <= last:
                 found[new] = old
         return found
 
@@ -135,7 +136,7 @@ class _Lowering:
             if value not in self.in_place:
                 last = self.last_read.get(value, written)
                 lifetimes[value] = (self._phase(written), self._phase(last))
-                sizes[value] = self._bytes(value.type)
+                sizes[value] = self._resolved(value)[1]
         if sum(sizes.values()) > _ADDRESSABLE:
             largest = max(sizes, key=lambda value: sizes[value])
             raise ShapeError(
@@ -152,16 +153,25 @@ class _Lowering:
         return self.scheduled[-1].phase + 1 if self.scheduled else 0
 
     def _bytes(self, tensor: TensorType) -> int:
-        shape: tuple[int, ...] = resolve(tensor.shape, self.sizes)
-        return math.prod(shape) * element(tensor.dtype, self.precision).bytes
+        """Of a value whose shape has no symbols."""
+        return math.prod(cast("tuple[int, ...]", tensor.shape)) * element(tensor.dtype, self.precision).bytes
+
+    def _resolved(self, value: Value) -> tuple[TensorType, int]:
+        """The type of a value with numbers for symbols, and its bytes."""
+        known = self.resolved.get(value)
+        if known is None:
+            tensor = TensorType(resolve(value.shape, self.sizes), value.type.dtype)
+            known = self.resolved[value] = tensor, self._bytes(tensor)
+        return known
 
     def _slot(self, value: Value) -> Slot:
-        if value not in self.slots:
-            self.slots[value] = self._made_slot(value)
-        return self.slots[value]
+        known = self.slots.get(value)
+        if known is None:
+            known = self.slots[value] = self._made_slot(value)
+        return known
 
     def _made_slot(self, value: Value) -> Slot:
-        shape = resolve(value.shape, self.sizes)
+        shape = cast("tuple[int, ...]", self._resolved(value)[0].shape)
         dtype = value.type.dtype
         batched = value.batched
         root = self._root(value)
@@ -178,16 +188,19 @@ class _Lowering:
 
     def _launch(self, scheduled: Scheduled) -> Launch:
         node = scheduled.node
-        inputs = tuple(self._slot(v) for v in node.inputs)
-        outputs = tuple(self._slot(v) for v in node.outputs)
+        inputs = tuple([self._slot(v) for v in node.inputs])
+        outputs = tuple([self._slot(v) for v in node.outputs])
         attributes = {k: resolve(v, self.sizes) for k, v in node.attributes.items()}
-        types = [TensorType(s.shape, s.dtype) for s in inputs]
-        results = [TensorType(s.shape, s.dtype) for s in outputs]
+        read, made = map(self._resolved, node.inputs), [self._resolved(v) for v in node.outputs]
+        results = [tensor for tensor, _ in made]
+        types = []
+        moved = sum([size for _, size in made])
+        for value, (tensor, size) in zip(node.inputs, read):
+            types.append(tensor)
+            # A gather reads as many rows of its table as it writes.
+            of_rows = value.role == "data"
+            moved += self._bytes(TensorType(results[0].shape, tensor.dtype)) if of_rows else size
         flops = int(node.op.flops(types, results, attributes))
-        # A gather reads as many rows of its table as it writes.
-        read = [TensorType(r.shape, s.dtype) if v.role == "data" else t
-                for v, s, t, r in zip(node.inputs, inputs, types, results * len(inputs))]  # fmt: skip
-        moved = sum(self._bytes(t) for t in (*read, *results))
         return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase)
 
 

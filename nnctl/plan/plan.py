@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
+from nnctl.late import dataclass
 from nnctl.ops.shapes import BATCH, DType
 from nnctl.ops.table import Op
 from nnctl.plan.dtypes import Precision

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from nnctl.graph.ir import Graph, Node
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

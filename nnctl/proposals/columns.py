@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells
 from nnctl.data.tables.kinds import different
 from nnctl.data.words import cut
+from nnctl.late import dataclass
 
 MOSTLY_DIFFERENT = 0.5
 """Share of different texts above which a column names its rows, and does not tell kinds of them apart."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from nnctl.late import dataclass
 from nnctl.spec.noted import comment, dump_noted
 
 Called = Callable[[Path], str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.kinds import different
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
+from nnctl.late import dataclass
 from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, count_of, gaps_in, notation_fields, words_of
 from nnctl.proposals.proposal import Answer
 from nnctl.spec.noted import Noted

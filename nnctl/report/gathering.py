@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.errors import RunError, SpecError
+from nnctl.late import dataclass
 from nnctl.runs.addresses import refuse_address
 from nnctl.runs.find import WHERE, find
 from nnctl.runs.folder import RunFolder, is_sweep

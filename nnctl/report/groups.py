@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nnctl.figures.scales import number
+from nnctl.late import dataclass
 from nnctl.runs.differences import ABSENT, differences
 from nnctl.runs.history import History
 

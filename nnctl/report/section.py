@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from nnctl.figures.figure import Figure, Table
 from nnctl.figures.parallel import Parallel
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.inference.opened import TrainedRun

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from types import EllipsisType
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from nnctl.errors import RunError, UsageError
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

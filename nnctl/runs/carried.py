@@ -16,11 +16,11 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError
+from nnctl.late import dataclass
 from nnctl.runs.addresses import Place
 from nnctl.runs.durable import make_folder, read_file, write_durably
 from nnctl.runs.folder import RunFolder
@@ -139,7 +139,7 @@ class Carrier:
     def carry(self) -> None:
         """Carry the run as its folder has it, unless that is there. Raises RunError."""
         run, before = self._run, time.monotonic()
-        files = {run.name_of(p): read_file(p) for p in (*run.files(), run.summary) if os.path.lexists(p)}
+        files = {run.name_of(p): read_file(p) for p in _all_files(run) if os.path.lexists(p)}
         texts = {name: content.decode() for name, content in files.items() if not _is_part(name)}
         # Every checkpoint has its digest in a text.
         if not run.exists() or texts == self._content:
@@ -196,11 +196,16 @@ def _is_part(name: str) -> bool:
 
 def _require_known(run: RunFolder, names: Iterable[str]) -> None:
     """Raise RunError where a name is that of no file of a run: it might lie anywhere."""
-    known = {run.name_of(path) for path in (*run.files(), run.summary)}
+    known = {run.name_of(path) for path in _all_files(run)}
     for name in names:
         if name not in known:
             raise RunError(f"{run.path}: a run has no file {name!r}, and the address has one")
 
 
+def _all_files(run: RunFolder) -> tuple[Path, ...]:
+    return (*run.files(), run.progress, run.summary)
+
+
 def _step(run: RunFolder) -> int:
+    """The step that a run was last saved at; 0 before the first, and where it is finished."""
     return int(read_record(run.progress, Clock)["step"]) if os.path.lexists(run.progress) else 0

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nnctl.errors import RunError
+from nnctl.late import dataclass
 from nnctl.runs.durable import read_file, write_durably
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import Record, TrainingHeader
@@ -77,7 +78,11 @@ def encode(checkpoint: Checkpoint) -> bytes:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write `path` and its JSON copy, each atomically, the file that counts first. Raises RunError."""
     content = encode(checkpoint)
-    write_durably(path, content, (path.with_suffix(".json"), _copy(checkpoint, content)))
+    _write(path, content, _copy(checkpoint, content))
+
+
+def _write(path: Path, content: bytes, copy: bytes) -> None:
+    write_durably(path, content, (path.with_suffix(".json"), copy))
 
 
 def renew_copy(path: Path, checkpoint: Checkpoint) -> None:
@@ -148,10 +153,13 @@ class FolderStore:
     folder: RunFolder
     before: Callable[[], None] = lambda: None
 
-    def save(self, name: str, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint, replacing the one before. Raises RunError."""
-        self.before()
-        save(self.folder.checkpoint(name), checkpoint)
+    def save(self, checkpoint: Checkpoint, *names: str) -> None:
+        """Keep a checkpoint under each name in turn, replacing the one before. Raises RunError."""
+        content = encode(checkpoint)
+        copy = _copy(checkpoint, content)
+        for name in names:
+            self.before()
+            _write(self.folder.checkpoint(name), content, copy)
 
     def load(self, name: str, header: type[Record] = TrainingHeader) -> Checkpoint:
         """Give it back. Raises RunError where it is not whole, or of another run."""

@@ -74,24 +74,38 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
+def remove(path: Path) -> bool:
+    """Remove a file; False where there is none. Until its folder is flushed it may come back. Raises RunError."""
+    with _told(path, "removed"):
+        there = os.path.lexists(path)
+        if there:
+            disk.remove(path)
+    return there
+
+
 def remove_durably(path: Path) -> None:
     """Remove a file, where there is one: it does not come back. Raises RunError."""
-    with _told(path, "removed"):
-        if os.path.lexists(path):
-            disk.remove(path)
+    if remove(path):
+        with _told(path, "removed"):
             disk.flush_folder(path.parent)
 
 
-def make_folder(path: Path) -> None:
-    """Make `path` and what is above it, unless they are there. Raises RunError."""
+def make_folder(path: Path, *, flushed: bool = True) -> None:
+    """Make `path` and what is above it, unless they are there. Raises RunError.
+
+    flushed: else the folder above may be without it where the power fails, until that is flushed.
+    """
     missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
     for folder in reversed(missing):
         try:
             with suppress(FileExistsError):  # another process was faster
                 disk.make_folder(folder)
-            disk.flush_folder(folder.parent)
+            if flushed:
+                disk.flush_folder(folder.parent)
         except OSError as error:
-            raise RunError(f"{folder}: cannot make this folder: {error.strerror}") from error
+            remedy = _OTHER_FOLDER.get(error.errno or 0)
+            words = f"{folder}: cannot make this folder: {error.strerror}" + (f"\n  {remedy}" if remedy else "")
+            raise RunError(words) from error
     if not path.is_dir():
         raise RunError(f"{path}: cannot make this folder: there is a file of this name")
 
@@ -129,12 +143,14 @@ class GrowingFile:
     """A file that grows by lines, each of them one write: a killed process leaves whole lines.
 
     own: of a run, made where it is not there, and never written through a link. Any
-    other is opened as it is, be it a link, a pipe or a device. Raises RunError, and
+    other is opened as it is, be it a link, a pipe or a device. named: one that is made has its name on the disk
+    at once; else when its folder is flushed. Raises RunError, and
     BrokenPipeError where a pipe's reader has gone.
     """
 
-    def __init__(self, path: Path, *, own: bool = True) -> None:
+    def __init__(self, path: Path, *, own: bool = True, named: bool = True) -> None:
         self.path = path
+        self._named = named
         with _told(path, "written"):
             # Open for both, a pipe in the place of a run's file is there at once, to be refused.
             self.descriptor = self._open_own(os.O_RDWR | _OWN) if own else self._open(os.O_WRONLY)
@@ -145,7 +161,8 @@ class GrowingFile:
             return disk.open(self.path, os.O_APPEND | flags)
         except FileNotFoundError:
             descriptor = disk.open(self.path, os.O_APPEND | os.O_CREAT | flags)
-            disk.flush_folder(self.path.parent)
+            if self._named:
+                disk.flush_folder(self.path.parent)
             return descriptor
 
     def _open_own(self, flags: int) -> int:
@@ -229,14 +246,17 @@ def _lives(process: int) -> bool:
     return True
 
 
+_OTHER_FOLDER = {
+    errno.EACCES: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
+    errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
+    errno.EROFS: "choose a folder that can be written, with --out",
+}
 _REMEDIES = {
+    **_OTHER_FOLDER,
     errno.ENOENT: "was its folder moved or deleted?",
     errno.ENOSPC: "make room and go on with --resume: the last checkpoint is whole",
     errno.EDQUOT: "make room and go on with --resume: the last checkpoint is whole",
     errno.EFBIG: "files may not become so large here (ulimit -f): allow it and go on with --resume",
-    errno.EACCES: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
-    errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
-    errno.EROFS: "choose a folder that can be written, with --out",
 }
 
 

@@ -8,8 +8,8 @@ runs/<name>/<id>/          001, 002, …; `--out DIR` is exactly DIR
     checkpoints/           last.safetensors, best.safetensors, each with a .json copy of its header;
                            pretraining.safetensors where layers were pretrained
     pretraining.jsonl      one row an epoch of a pretrained layer
-    progress.json          seconds spent so far
-    summary.json           there when the run is finished, with checksums of all other files
+    progress.json          seconds spent so far, as long as the run is not finished
+    summary.json           there when the run is finished, with its seconds and the checksums of all other files
     events.out.tfevents.nnctl   the rows for TensorBoard, where that was asked for
 runs/<name>/latest         a link to the newest (a file with its id where links cannot be made)
 """
@@ -20,11 +20,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, RunInUse, RunThere
+from nnctl.late import dataclass
 from nnctl.runs import durable
 from nnctl.runs.addresses import refuse_address
 from nnctl.runs.durable import make_folder, read_file
@@ -71,7 +71,7 @@ class RunFolder:
 
     @property
     def progress(self) -> Path:
-        """The clock; apart from the checkpoints, whose bytes must not depend on it."""
+        """The clock of a run that is not finished; apart from the checkpoints, whose bytes must not depend on it."""
         return self.path / "progress.json"
 
     @property
@@ -156,11 +156,11 @@ class RunFolder:
         return {self.name_of(path): sha256(read_file(path)) for path in self.files() if os.path.lexists(path)}
 
     def files(self) -> list[Path]:
-        """All files that a run may have but its summary."""
+        """All files that a finished run may have but its summary."""
         saved = [self.checkpoint(name) for name in ("best", "last", "pretraining")]
         copies = [path.with_suffix(".json") for path in saved]
         rows = [self.metrics, self.layers, self.pretraining]
-        return [self.spec, self.origin, *rows, self.progress, *saved, *copies]
+        return [self.spec, self.origin, *rows, *saved, *copies]
 
     def read_spec(self) -> str:
         """The text of the run's spec. Raises RunError where it is not one that the run was trained with."""
@@ -170,7 +170,10 @@ class RunFolder:
         return content.decode()
 
     def begin(self, text: str, origin: Mapping[str, Any]) -> None:
-        """Write what makes the folder a run: its origin, the fields of `Origin` but for `specs`, then its spec."""
+        """Write what makes the folder a run: its origin, the fields of `Origin` but for `specs`, then its spec.
+
+        The names of what was made in it before are on the disk with the first of them.
+        """
         write_record(self.origin, {**origin, "specs": [sha256(text.encode())]})
         durable.write_durably(self.spec, text.encode())
 
@@ -182,16 +185,27 @@ class RunFolder:
         write_record(self.origin, {**origin, "specs": [*(d for d in origin["specs"] if d != digest), digest]})
         durable.write_durably(self.spec, text.encode())
 
-    def tidy(self) -> None:
-        """Make the folder of checkpoints, and remove what dead processes have left half-written."""
-        make_folder(self.checkpoints)
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write the summary, the fields of `Summary` but for `files`, and let the clock go. Raises RunError."""
+        durable.remove(self.progress)
+        write_record(self.summary, {**summary, "files": self.digests()})
+
+    def tidy(self, *, begun: bool) -> None:
+        """Make the folder of checkpoints, and remove what dead processes have left half-written.
+
+        begun: else `begin` follows.
+        """
+        make_folder(self.checkpoints, flushed=begun)
         for folder in (self.path, self.checkpoints):
             durable.remove_leftovers(folder)
 
     @contextmanager
-    def lock(self) -> Iterator[Lock]:
-        """Keep other processes from training into this folder. Raises RunError where one does."""
-        lock = Lock.attempt(self.metrics)
+    def lock(self, *, begun: bool = True) -> Iterator[Lock]:
+        """Keep other processes from training into this folder. begun: else `begin` follows.
+
+        Raises RunError where one does.
+        """
+        lock = Lock.attempt(self.metrics, named=begun)
         if lock is None:
             raise RunInUse(f"{self.path}: another process is training into this folder; wait for it, or end it")
         try:
@@ -249,7 +263,7 @@ def claim(path: Path) -> Iterator[tuple[RunFolder, Lock]]:
     require_free(path)
     make_folder(path)
     run = RunFolder(path)
-    with run.lock() as lock:
+    with run.lock(begun=False) as lock:
         require_free(path)  # of a process that was faster
         yield run, lock
 
@@ -268,7 +282,7 @@ def claim_next(name: str, runs: Path = RUNS) -> Iterator[tuple[RunFolder, Lock]]
             continue
         make_folder(path)
         run = RunFolder(path)
-        lock = Lock.attempt(run.metrics)
+        lock = Lock.attempt(run.metrics, named=False)
         if lock is None:
             continue  # another process took the number
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import yaml
 
 from nnctl.errors import RunError
+from nnctl.late import dataclass
 from nnctl.runs.addresses import refuse_address
 from nnctl.runs.find import WHERE
 from nnctl.runs.folder import RunFolder, is_sweep

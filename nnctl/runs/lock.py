@@ -23,9 +23,12 @@ class Lock:
         self._file = file
 
     @classmethod
-    def attempt(cls, metrics: Path) -> Lock | None:
-        """The lock of a run's metrics file; None where another process has it. Raises RunError."""
-        file = GrowingFile(metrics)
+    def attempt(cls, metrics: Path, *, named: bool = True) -> Lock | None:
+        """The lock of a run's metrics file; None where another process has it. named: see `GrowingFile`.
+
+        Raises RunError.
+        """
+        file = GrowingFile(metrics, named=named)
         taken = False
         try:
             # Whoever waited at a file that was replaced meanwhile has locked what nobody else will look at.

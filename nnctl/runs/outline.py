@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from nnctl.errors import RunError
+from nnctl.late import dataclass
 from nnctl.runs.durable import read_file
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import State, monitored, runs_below, state_of

@@ -6,12 +6,13 @@ their JSON: these classes say what that is, and nothing else is accepted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from annotated_types import MinLen
 
 from nnctl.components.fields import NonNegativeFloat, NonNegativeInt, PositiveInt
+from nnctl.late import dataclass
 
 Row: TypeAlias = dict[str, int | float | str | None]
 """One row of the metrics."""
@@ -201,11 +202,15 @@ class Asked(Record):
 
 @dataclass(frozen=True)
 class KnownTrial(Record):
-    """A trial of an existing study. chosen: the value of each path; values: of the objectives, None if it diverged."""
+    """A trial of an existing study. chosen: the value of each path; values: of the objectives, None if it diverged.
+
+    rungs: of one that was pruned, which has no values either, those that it had after so many epochs, or seconds.
+    """
 
     chosen: dict[str, Any]
     values: list[float] | None
     excesses: list[float]
+    rungs: list[tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl.errors import RunError, UsageError
+from nnctl.late import dataclass
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
 from nnctl.runs.records import Results
 from nnctl.runs.sealed import read_record

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from nnctl.components.registry import Component, components, kinds, not_loaded, package_of, summary
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 from nnctl.spec.dump import default_data, to_data
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.rewriting import component_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
@@ -28,6 +28,7 @@ from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import Component
 from nnctl.components.samplers import Random
 from nnctl.components.schedules import Constant
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from nnctl.errors import DataError, Diagnostic, Location, ShapeError, SpecError
+from nnctl.late import dataclass
 from nnctl.spec.check.consistency import check
 from nnctl.spec.check.validate import Place, Validated, in_order, validate
 from nnctl.spec.document import Spec

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from nnctl.late import dataclass
 from nnctl.screen.characters import width_of, word
 from nnctl.spec.dump import dump_value
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from nnctl.components.base import Layer
 from nnctl.components.registry import Component, summary
 from nnctl.errors import Location
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded

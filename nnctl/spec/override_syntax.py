@@ -9,9 +9,9 @@ scalar may hold any character. An item of a list that is set to null is taken ou
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from nnctl.errors import Diagnostic, SpecError
+from nnctl.late import dataclass
 from nnctl.spec.dump import dump_value
 from nnctl.spec.yaml.parser import parse
 from nnctl.spec.yaml.scalars import resolve

@@ -7,11 +7,12 @@ validator's errors point there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from nnctl.components.base import Layer
 from nnctl.components.registry import Component
 from nnctl.errors import Diagnostic, Location, SpecError
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 from nnctl.spec.dump import to_data
 from nnctl.spec.messages.hints import did_you_mean

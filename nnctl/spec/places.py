@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from nnctl.components.pretraining import Pretraining
 from nnctl.components.registry import Component
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 from nnctl.spec.schema.forms import Field, Form, ListOf, MapOf, OneOf, Record, Variant, fields_of
 

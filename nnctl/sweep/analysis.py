@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
 from nnctl.components.kinds.running import Interval
+from nnctl.late import dataclass
 from nnctl.sweep.learning import as_parameters, quiet
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import Standing

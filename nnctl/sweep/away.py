@@ -10,10 +10,10 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.errors import NnctlError, RunError
+from nnctl.late import dataclass
 from nnctl.runs import carried, durable
 from nnctl.runs.addresses import Address, Place, is_address, require_slashes
 from nnctl.runs.disk import Disk

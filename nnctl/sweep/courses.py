@@ -9,10 +9,11 @@ import math
 import statistics
 from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from nnctl.components.kinds.pruning import BracketPruner, JudgingPruner, SeriesPruner
+from nnctl.late import dataclass
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
 from nnctl.inference.evaluation import EvaluationResult, evaluate, same_examples
 from nnctl.inference.opened import open_run
+from nnctl.late import dataclass
 from nnctl.runs.sweeps import ranked_trials
 from nnctl.spec.load import Loaded
 from nnctl.sweep.study import Study, load_trial

@@ -74,6 +74,7 @@ def _trial(kept: KeptSweep, result: TrialResult, excesses: tuple[float, ...]) ->
             "fold": None if result.trial.fold is None else result.trial.fold[0],
             "folder": result.folder,
             "status": result.status,
+            **({"rungs": list(result.reached.items()), "rung_unit": result.unit} if result.status == "pruned" else {}),
             **result.metrics,
         },
         system_attrs={f"constraints:{index}": min(excess, _MOST) for index, excess in enumerate(excesses)},

@@ -14,10 +14,10 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 
 
 def _power(base: float, exponent: float) -> float:
@@ -66,8 +66,12 @@ class Formula:
         try:
             return _evaluate(self._tree, {name: values[path] for name, path in self._paths.items()})
         except (TypeError, ValueError, ArithmeticError) as error:
-            known = ", ".join(f"{path} = {values[path]!r}" for path in self.names)
-            raise UsageError(f"'{self.text}' has no value where {known}: {error}") from error
+            raise UsageError(f"'{self.text}' has no value{self.where(values)}: {error}") from error
+
+    def where(self, values: Mapping[str, Any]) -> str:
+        """The words " where …" for the values of its paths; empty where it has none."""
+        known = ", ".join(f"{path} = {values[path]!r}" for path in self.names)
+        return known and f" where {known}"
 
     def require_comparison(self) -> None:
         """Raise UsageError where it is no comparison of two sides by <, <=, > or >=."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nnctl.components.kinds.pruning import RungPruner
 from nnctl.errors import RunError, SpecError
+from nnctl.late import dataclass
 from nnctl.runs.endings import ending_of, status_of
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
 from nnctl.runs.records import Asked, Known, Proposed, Search

@@ -1,6 +1,7 @@
 """Trials of an existing study of Optuna, known results to a sampler that learns before its first proposal.
 
-Those of a sweep that was exported say what became of them: what has diverged there is known, too, as bad as the worst.
+What was pruned there is known by its intermediate values. Trials of a sweep that was exported say what became of them:
+what has diverged there is known, too, as bad as the worst.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence, Set
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nnctl.components.base import Distribution
 from nnctl.components.kinds.running import Interval
@@ -34,11 +35,17 @@ class _UnfitError(Exception):
 
 
 def read_known(
-    url: str, name: str | None, space: Space, objectives: Sequence[Objective], constraints: int
+    url: str,
+    name: str | None,
+    space: Space,
+    objectives: Sequence[Objective],
+    constraints: int,
+    unit: Literal["epochs", "seconds"] = "epochs",
 ) -> dict[str, Any]:
-    """The fields of `Known`: trials of a study, complete or diverged, whose parameters are a point of the space.
+    """The fields of `Known`: trials of a study, complete, pruned or diverged, with parameters that are points.
 
-    name: of the study, None where there is one alone. constraints: how many there are. Nothing is written or made.
+    name: of the study, None where there is one alone. constraints: how many there are. unit: of the sweep's rungs;
+    steps of a study that no sweep has exported are epochs. Nothing is written or made.
     How many trials are left out, and why, is logged. Raises UsageError where the database cannot be read, where its
     objectives are others, or where no trial is left.
     """
@@ -52,9 +59,11 @@ def read_known(
     left_out: Counter[str] = Counter()
     found = []
     others = {_combination(trial) for trial in trials if trial.state.name != "FAIL"}
+    # Optuna prunes by one objective alone.
+    rungs_in = unit if len(objectives) == 1 else None
     for trial in trials:
         try:
-            found.append(_known(trial, space, constraints, others))
+            found.append(_known(trial, space, constraints, others, rungs_in))
         except _UnfitError as unfit:
             left_out[str(unfit)] += 1
     reasons = ", ".join(f"{count} where {why}" for why, count in left_out.most_common())
@@ -64,10 +73,12 @@ def read_known(
             + (f": {reasons}" if reasons else "")
         )
     rest = f"; left out: {reasons}" if left_out else ""
-    diverged = sum(known["values"] is None for known in found)
-    worst = f", {diverged} of them diverged" if diverged else ""
+    pruned = sum("rungs" in known for known in found)
+    diverged = sum(known["values"] is None for known in found) - pruned
+    ends = " and ".join(f"{count} {end}" for count, end in ((diverged, "diverged"), (pruned, "pruned")) if count)
+    of_them = f", {ends.replace(' ', ' of them ', 1)}" if ends else ""
     _LOGGER.info(
-        "%d of %d trials of the study '%s' are known%s%s", len(found), len(trials), study.study_name, worst, rest
+        "%d of %d trials of the study '%s' are known%s%s", len(found), len(trials), study.study_name, of_them, rest
     )
     return {"study": study.study_name, "trials": found}
 
@@ -119,12 +130,32 @@ def _has_diverged(trial: FrozenTrial, others: Set[int | None]) -> bool:
     return alone and trial.state.name == "FAIL" and trial.user_attrs.get("status") in ("diverged", "finished")
 
 
-def _known(trial: FrozenTrial, space: Space, constraints: int, others: Set[int | None]) -> dict[str, Any]:
-    """The fields of `KnownTrial`. others: combinations of which a run did not fail. Raises _UnfitError."""
+def _rungs(trial: FrozenTrial, unit: str) -> list[list[float]]:
+    """The values of a pruned trial, at epochs or seconds: the rungs that an exported one has, or its steps.
+
+    Raises _UnfitError where the unit is another.
+    """
+    attributes = trial.user_attrs
+    theirs = attributes.get("rung_unit") or "epochs"
+    if theirs != unit:
+        raise _UnfitError(f"it was pruned after {theirs}, not {unit}")
+    found = attributes["rungs"] if "rungs" in attributes else trial.intermediate_values.items()
+    return sorted([at, value] for at, value in found if math.isfinite(value))
+
+
+def _known(
+    trial: FrozenTrial, space: Space, constraints: int, others: Set[int | None], unit: str | None
+) -> dict[str, Any]:
+    """The fields of `KnownTrial`. others: combinations of which a run did not fail.
+
+    unit: of rungs, None where samplers learn of no pruned trial. Raises _UnfitError.
+    """
     diverged = _has_diverged(trial, others)
-    if not diverged and (trial.values is None or trial.state.name != "COMPLETE"):
+    rungs = None if unit is None or trial.state.name != "PRUNED" else _rungs(trial, unit)
+    valueless = diverged or rungs is not None
+    if not valueless and (trial.values is None or trial.state.name != "COMPLETE"):
         raise _UnfitError("it is not complete")
-    values = None if diverged else list(trial.values)
+    values = None if valueless else list(trial.values)
     if values is not None and not all(map(math.isfinite, values)):
         raise _UnfitError("a value is not finite")
     excesses = [] if diverged else list(trial.constraints.values())
@@ -148,7 +179,7 @@ def _known(trial: FrozenTrial, space: Space, constraints: int, others: Set[int |
     unused = sorted(set(trial.params) - set(chosen))
     if unused:
         raise _UnfitError(f"'{unused[0]}' is there against its condition")
-    return {"chosen": chosen, "values": values, "excesses": excesses}
+    return {"chosen": chosen, "values": values, "excesses": excesses, **({} if rungs is None else {"rungs": rungs})}
 
 
 def _fitting(path: str, distribution: Distribution, value: Any) -> object:

@@ -16,7 +16,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +24,7 @@ from nnctl.components.base import Distribution
 from nnctl.components.distributions import Choice
 from nnctl.components.kinds.running import Interval, LearningSampler
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 from nnctl.spec.document import Sweep
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import write
@@ -87,22 +88,24 @@ class Learner:
             return optuna.create_study(directions=self._directions, sampler=optuna.samplers.RandomSampler(seed=0))
 
     def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
-        """Learn a result that was known before anything is proposed: finished, or diverged."""
+        """Learn a result that was known before anything is proposed: finished, pruned or diverged."""
         from optuna.trial import TrialState, create_trial
 
-        diverged = reached.values is None
-        if diverged:
+        # What has diverged counts as running, as in `tell`.
+        states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "diverged": TrialState.RUNNING}
+        if reached.status == "diverged":
             self._diverged.append(len(self._study.get_trials(deepcopy=False)))
         self._note(reached)
         made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
         with quiet():
             self._study.add_trial(
                 create_trial(
-                    state=TrialState.RUNNING if diverged else TrialState.COMPLETE,
+                    state=states[reached.status],
                     values=None if reached.values is None else list(reached.values),
                     params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
                     distributions={path: optuna_distribution(law) for path, law in made.items()},
                     system_attrs=_excesses(reached.excesses),
+                    intermediate_values={_step(rung): value for rung, value in reached.rungs.items()},
                 )
             )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 from nnctl.spec.load import Loaded
 from nnctl.spec.messages.hints import did_you_mean

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
+from nnctl.late import dataclass
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.result import TrialResult

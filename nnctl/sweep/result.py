@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
+from nnctl.late import dataclass
 from nnctl.runs.sweeps import final_metrics
 from nnctl.sweep.trial import Trial
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from nnctl.late import dataclass
 from nnctl.runs.sealed import write_record
 from nnctl.runs.sweeps import RESULTS
 from nnctl.sweep.analysis import importance

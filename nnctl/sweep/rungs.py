@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from nnctl.components.kinds.pruning import JudgingPruner
+from nnctl.late import dataclass
 from nnctl.sweep.objectives import Objective
 from nnctl.training.events import Record
 

@@ -8,9 +8,9 @@ for each other at rungs, the brackets before take the place of k − lag.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import RunError
@@ -59,8 +59,7 @@ class Search:
             better = [objective.higher_is_better for objective in self._objectives]
             self._learner = Learner(study.sweep.sampler, study.space, study.spec.seed, better)
             for known in study.known["trials"] if study.known is not None else ():
-                status: Literal["finished", "diverged"] = "diverged" if known["values"] is None else "finished"
-                self._learner.learn(known["chosen"], Reached(status, known["values"], known["excesses"]))
+                self._learner.learn(known["chosen"], _reached_before(known))
 
     def following(self) -> Trial | None:
         """The next trial that may be trained, as far as `watch` says; None where it depends on trials under way.
@@ -139,3 +138,12 @@ class Search:
             return Reached("diverged" if bad else "failed")
         values = [standing.means[objective.column] for objective in self._objectives]
         return Reached("finished", values, standing.excesses, rungs)
+
+
+def _reached_before(known: Mapping[str, Any]) -> Reached:
+    """The result of a trial of an existing study, from the fields of `KnownTrial`."""
+    rungs: Sequence[tuple[float, float]] | None = known.get("rungs")
+    if rungs is not None:
+        return Reached("pruned", None, known["excesses"], dict(rungs))
+    status: Literal["finished", "diverged"] = "diverged" if known["values"] is None else "finished"
+    return Reached(status, known["values"], known["excesses"])

@@ -7,13 +7,13 @@ others: both are formulas over the values chosen before them, and over the spec.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from nnctl.components.base import Distribution
 from nnctl.errors import SpecError, UsageError
+from nnctl.late import dataclass
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import Loaded
 from nnctl.spec.overrides import place_of
@@ -66,6 +66,19 @@ class Space:
         used = {name for formula in self._formulas() for name in formula.names}
         paths = (*self._sweep.grid, *self.distributions, *self._derived)
         return frozenset(path for path in paths if path in used and self._is_variable(path))
+
+    def derives(self, path: str) -> bool:
+        """True for a path whose value follows from others."""
+        return path in self._derived
+
+    def where(self, path: str, settings: Mapping[str, object]) -> str:
+        """The words " where …" for what the formula of a derived path, or else its condition, was worked out from.
+
+        Empty where a value that it names is not there.
+        """
+        formula = self._derived.get(path) or self._only[path]
+        values = self._values(formula, settings)
+        return "" if values is None else formula.where(values)
 
     def point(self, choose: Choose, given: Mapping[str, object] | None = None) -> Point:
         """A point whose values `choose` chooses, one after the other. given: values that are settled before.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from nnctl.components.kinds.pruning import RungPruner
 from nnctl.components.kinds.running import LearningSampler
-from nnctl.errors import Diagnostic, Location, RunError, SpecError, UsageError
+from nnctl.errors import RunError, UsageError
+from nnctl.late import dataclass
 from nnctl.runs.durable import is_leftover, make_folder, remove_leftovers
 from nnctl.runs.folder import RUNS, STUDY, RunFolder, file_name
 from nnctl.runs.records import Known, Search
@@ -21,8 +22,6 @@ from nnctl.runs.sweeps import ASKED, KNOWN, trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
-from nnctl.spec.override_syntax import ORIGIN
-from nnctl.spec.variants import Variants
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
 from nnctl.sweep.formula import Formula
@@ -30,6 +29,7 @@ from nnctl.sweep.known import read_known
 from nnctl.sweep.learning import require_package
 from nnctl.sweep.objectives import objectives_ahead, read_constraints
 from nnctl.sweep.sense import require_distinct, require_rungs, require_sense
+from nnctl.sweep.soundness import require_sound
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial
 from nnctl.training.specs import open_spec
@@ -37,7 +37,6 @@ from nnctl.training.specs import open_spec
 if TYPE_CHECKING:
     from nnctl.sweep.away import Away
 
-_NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
 _NO_TRIALS = ("grid", "space", "only", "derived", "sampler", "constraints")
 """Keys of the sweep that its trials' specs do not have."""
 _SAMPLES = 100
@@ -199,7 +198,7 @@ def read_study(
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
-    _check(base, (trial for trial in study.samples() if not study.has_finished(trial)), tuple(sweep.space))
+    require_sound(base, (trial for trial in study.samples() if not study.has_finished(trial)), loaded, space)
     return study
 
 
@@ -220,7 +219,9 @@ def _known(
             f"--from: the sampler {sweep.sampler.type} learns from no results\n  --sampler tpe does; so do gp and cmaes"
         )
     url, name = source
-    return read_known(url, name, space, objectives_ahead(loaded), constraints)
+    seconds = isinstance(sweep.pruner, RungPruner) and sweep.pruner.in_seconds
+    unit: Literal["epochs", "seconds"] = "seconds" if seconds else "epochs"
+    return read_known(url, name, space, objectives_ahead(loaded), constraints, unit)
 
 
 def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
@@ -247,47 +248,6 @@ def _without_settings(loaded: Loaded) -> Loaded:
         root.with_entry(entry.key, entry.value.without(*_NO_TRIALS)),
         loaded,
     )
-
-
-def _check(base: Loaded, trials: Iterable[Trial], drawn: Sequence[str]) -> None:
-    """Raise SpecError with the problems of all trials, each once, or of the first hundred that have any.
-
-    drawn: the paths whose values nobody has written down: of each, one value stands for all with its problem.
-    """
-    variants = Variants(base)
-    problems: dict[tuple[str, str], Diagnostic] = {}
-    bad = 0
-    for trial in trials:
-        try:
-            variants.check(trial.overrides)
-        except SpecError as error:
-            for diagnostic in map(_relabelled, error.diagnostics):
-                problems.setdefault(_identity(diagnostic, drawn), diagnostic)
-            bad += 1
-            if bad == 100:
-                break
-    if problems:
-        raise SpecError(list(problems.values()))
-
-
-def _identity(diagnostic: Diagnostic, drawn: Sequence[str]) -> tuple[str, str]:
-    """A key that is equal for the problems of one path, or of one value, in many trials."""
-    where = diagnostic.location
-    path = next((path for path in drawn if where is not None and where.text.startswith(f"{path}=")), None)
-    if path is not None:
-        return _NUMBER.sub("…", diagnostic.message), path
-    said = "" if where is None else f"{where.path}:{where.line}:{where.text[: where.column - 1 + where.width]}"
-    return diagnostic.message, said
-
-
-def _relabelled(diagnostic: Diagnostic) -> Diagnostic:
-    """The problem, with a setting's location named after the sweep, not after an option that nobody gave."""
-
-    def name(location: Location) -> Location:
-        return replace(location, path="sweep") if location.path == ORIGIN else location
-
-    location = diagnostic.location and name(diagnostic.location)
-    return replace(diagnostic, location=location, related=tuple((name(at), said) for at, said in diagnostic.related))
 
 
 def _search(spec: Spec, sweep: Sweep, known: Mapping[str, Any] | None) -> dict[str, Any]:

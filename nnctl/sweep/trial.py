@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from nnctl.errors import SpecError
+from nnctl.late import dataclass
 from nnctl.spec.override_syntax import parse_override
 
 

@@ -15,8 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
+
+from nnctl.late import dataclass
 
 Value: TypeAlias = int | float | str | None
 Record: TypeAlias = Mapping[str, Value]

@@ -6,10 +6,11 @@ import difflib
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 from nnctl.spec.document import EarlyStopping, Spec
 
 SPLITS = ("train", "validation", "test")

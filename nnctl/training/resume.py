@@ -141,12 +141,16 @@ def require_same(folder: RunFolder, loaded: Loaded, data: Dataset, engine: Engin
         )
 
 
-def seconds_spent(folder: RunFolder, rows: Sequence[Record]) -> float:
-    """Seconds of training before, as last noted; where nothing was, those of the last row."""
-    if os.path.lexists(folder.progress):
-        return float(read_record(folder.progress, Clock)["seconds"])
+def seconds_spent(folder: RunFolder, summary: Mapping[str, Any] | None, rows: Sequence[Record]) -> float:
+    """Seconds of training before: a finished run's, else as last noted, or those of a later row. Raises RunError.
+
+    summary: of the run, where it was finished.
+    """
+    if summary is not None:
+        return float(summary["seconds"])
+    noted = read_record(folder.progress, Clock)["seconds"] if os.path.lexists(folder.progress) else 0.0
     seconds = rows[-1]["seconds"] if rows else 0.0
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
+    return max(noted, seconds) if isinstance(seconds, int | float) else float(noted)
 
 
 def refuse_changes(folder: RunFolder, loaded: Loaded) -> None:

@@ -16,8 +16,8 @@ SAVE_SHARE = 20.0
 class Store(Protocol):
     """A place for checkpoints."""
 
-    def save(self, name: str, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint as `last` or `best`, replacing the one before."""
+    def save(self, checkpoint: Checkpoint, *names: str) -> None:
+        """Keep a checkpoint as `best` and `last`, or as one of these, in this order, replacing the one before."""
 
     def load(self, name: str) -> Checkpoint:
         """Give back a checkpoint that was saved. Raises RunError."""
@@ -55,8 +55,12 @@ class Saver:
         before = self._clock()
         # Best first. Killed between the two, `best` is ahead of `last`; the steps from
         # `last` on are the same again and meet the same best.
-        self.save_best()
-        self.store.save("last", checkpoint())
+        if self.best is not None and self.best.progress["step"] == step:
+            self.store.save(self.best, "best", "last")
+            self.best = None
+        else:
+            self.save_best()
+            self.store.save(checkpoint(), "last")
         self.step, self._at = step, self._clock()
         self._cost = self._at - before
         yield Saved(step)
@@ -64,7 +68,7 @@ class Saver:
     def save_best(self) -> None:
         """Write the best checkpoint, unless it is written."""
         if self.store is not None and self.best is not None:
-            self.store.save("best", self.best)
+            self.store.save(self.best, "best")
             self.best = None
 
     def load_best(self) -> Checkpoint | None:

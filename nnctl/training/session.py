@@ -112,11 +112,11 @@ def _begin(
     data, engine = _prepare(loaded, threads, kept)
     transfer(loaded, engine)
     with claim(out) if out is not None else claim_next(name) as (folder, lock):
-        folder.tidy()
+        folder.tidy(begun=False)
         folder.begin(loaded.text, _origin(loaded, data, engine))
         if out is None:
             point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, None, stop, threads, chunk, pause)
+        yield from _train(loaded, folder, lock, data, engine, None, None, stop, threads, chunk, pause)
 
 
 def _go_on(
@@ -131,7 +131,7 @@ def _go_on(
 ) -> Iterator[Event]:
     refuse_changes(folder, loaded)
     with folder.lock() as lock:
-        folder.tidy()
+        folder.tidy(begun=True)
         summary, last = folder.finished(), last_checkpoint(FolderStore(folder))
         if summary is not None:
             folder.require_whole(summary)
@@ -151,7 +151,7 @@ def _go_on(
         folder.change_spec(loaded.text)
         if out is None:
             point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, last, stop, threads, chunk, pause)
+        yield from _train(loaded, folder, lock, data, engine, last, summary, stop, threads, chunk, pause)
 
 
 @leavable()
@@ -198,6 +198,7 @@ def _train(
     data: Dataset,
     engine: Engine,
     last: Checkpoint | None,
+    finished: Mapping[str, Any] | None,
     stop: StopRequest | None,
     threads: int | None,
     chunk: int | None,
@@ -236,7 +237,7 @@ def _train(
     if last is not None:
         require_fitting(store, last, loop)
         require_best(store, last, loop)
-        loop.restore(last, records, seconds_spent(folder, records))
+        loop.restore(last, records, seconds_spent(folder, finished, records))
         # A process killed right after its last checkpoint has left these as they were before it.
         renew_copy(folder.checkpoint("last"), last)
         _note_time(folder, loop)
@@ -262,11 +263,11 @@ def _train(
     if last is None:
         yield from pretrain(loaded, engine, data, folder, stop)
     for event in loop.run(stop, pause):
-        if isinstance(event, Saved):
+        if isinstance(event, Saved) and (stop or not loop.done):
             _note_time(folder, loop)
         if isinstance(event, Finished):
             lock.require_in_place()
-            write_record(folder.summary, {**event.summary, "files": folder.digests()})
+            folder.finish(event.summary)
             yield Finished(event.summary, str(folder.path), warnings=_verdict(loop, data, event.summary))
         else:
             yield event

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from nnctl.data.words import cut, some
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Axis, Marks, Plane
 from nnctl.inference.opened import TrainedRun
+from nnctl.late import dataclass
 from nnctl.visualization.examples import part_of
 
 GRID = 160

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.dataset import Dataset, Split
 from nnctl.errors import UsageError
 from nnctl.figures.scales import number
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, eq=False)

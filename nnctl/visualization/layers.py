@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from nnctl.graph.ir import Graph
 from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.tensor import Tensor
 from nnctl.inference.opened import TrainedRun
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Figure
 from nnctl.figures.svg import sheet_of
+from nnctl.late import dataclass
 from nnctl.reporting.new_file import new_file, require_new
 
 _OPTION = "--out"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from nnctl.graph.differentiate import differentiate
 from nnctl.graph.layers import build_layers, builder_of
 from nnctl.graph.tensor import Tensor
 from nnctl.inference.opened import TrainedRun
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import BATCH, resolve
 from nnctl.visualization.boundary import input_names

@@ -7,7 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 
 _PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 _HDF5 = (".h5", ".hdf5", ".keras")

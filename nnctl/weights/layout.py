@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.base import Layer
 from nnctl.errors import UsageError
+from nnctl.late import dataclass
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays of one layer by their names without the layer's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from nnctl.components.layers.shapes import show
 from nnctl.errors import ShapeError, UsageError
+from nnctl.late import dataclass
 from nnctl.spec.messages.wording import listing
 from nnctl.weights.files import WeightsFile
 from nnctl.weights.turning import LAYOUTS, OWN, Wanted, WeightedLayers

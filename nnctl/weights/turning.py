@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from nnctl.components.layers.dense import Dense
 from nnctl.components.signature import DataSignature
 from nnctl.errors import UsageError
 from nnctl.graph.calls import LayerCall, layer_calls
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 from nnctl.weights.feature_order import Order, feature_orders, ordered
 from nnctl.weights.keras_layout import KERAS

@@ -18,7 +18,7 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent.choice import Grid, complete
-from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
 
@@ -38,7 +38,7 @@ class Persistent(CudaBackend):
         calls = calls_of(plan)
         if plan.guard is None or not complete(calls):
             return captured
-        return PersistentSteps(plan, storage, self.device, calls, Grid(3))
+        return PersistentWay(plan, calls, Grid(3)).steps(storage, self.device)
 
 
 def _under_test() -> Iterator[tuple[str, Backend]]:

@@ -176,35 +176,6 @@ def test_what_formulas_may_not_do(body, error, words):
         trace(body, 1)
 
 
-def test_what_a_body_depends_on_is_looked_at_anew():
-    """An expression is remembered for bodies that depend on nothing, and for no others."""
-
-    def scaled(by):
-        return lambda xp, x: x * by
-
-    def shifted(by):
-        def body(xp, x, by=by):
-            return x + by
-
-        return body
-
-    class Power:
-        def __init__(self, exponent=None):
-            if exponent is not None:
-                self.exponent = exponent
-
-        def body(self, xp, x):
-            return xp.power(x, getattr(self, "exponent", 2.0))
-
-    class Cube(Power):
-        def body(self, xp, x):
-            return xp.power(x, 3.0)
-
-    bodies = [scaled(3.0), scaled(5.0), shifted(3.0), shifted(5.0), Power().body, Power(7.0).body, Cube().body]
-    assert [trace(body, 1).evaluate(np, 2.0)[0] for body in bodies] == [6.0, 10.0, 5.0, 7.0, 4.0, 128.0, 8.0]
-    assert trace(Power().body, 1) is trace(Power().body, 1)
-
-
 def test_every_primitive_can_be_traced():
     for name, primitive in PRIMITIVES.items():
         expression = trace(lambda xp, *xs: getattr(xp, name)(*xs), primitive.arity)  # noqa: B023

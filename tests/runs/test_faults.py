@@ -74,7 +74,7 @@ def count_operations(out: str | None, text: str = SPEC, *overrides: str, **optio
 )
 def test_killed_at_any_operation_a_run_resumes_to_the_same_bytes(text: str, losing: Loss) -> None:
     operations = count_operations("whole", text, chunk=2)
-    assert operations > 60
+    assert operations > 50
     for point in range(operations):
         out = f"at-{point}"
         kill(out, text, point=point, losing=losing)
@@ -124,6 +124,19 @@ def test_a_disk_that_refuses_an_operation_is_a_sentence_and_costs_nothing(number
         assert not [path for path in Path(out).rglob("*") if durable.is_leftover(path.name)]
         resume(out, SPEC)
         assert contents(out) == contents("whole"), point
+
+
+def test_a_short_run_flushes_what_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder's name, its origin, its spec, its rows, two checkpoints and its summary: nothing is flushed twice."""
+    monkeypatch.setattr(saving, "SAVE_SECONDS", 99.0)
+    disk = FaultyDisk()
+    with disk.installed():
+        train("short")
+    flushed = [what for what in disk.log if what.startswith("flush")]
+    # The rows also after those of the test split.
+    assert len(flushed) == 15
+    names = [what for what in disk.log if what.startswith(("make_folder", "open short/metrics"))]
+    assert names == ["make_folder short", "open short/metrics.jsonl", "make_folder short/checkpoints"]
 
 
 def test_a_sweep_killed_as_it_begins_begins_again(tmp_path: Path) -> None:

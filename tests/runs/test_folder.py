@@ -31,7 +31,7 @@ ORIGIN = {
 
 def begin(name: str) -> RunFolder:
     with claim_next(name) as (run, _):
-        run.tidy()
+        run.tidy(begun=False)
         run.begin("", ORIGIN)
         point_latest(run)
     return run
@@ -39,7 +39,7 @@ def begin(name: str) -> RunFolder:
 
 def begin_in(path: str) -> RunFolder:
     with claim(Path(path)) as (run, _):
-        run.tidy()
+        run.tidy(begun=False)
         run.begin("", ORIGIN)
     return run
 
@@ -148,7 +148,7 @@ def test_an_empty_folder_is_taken() -> None:
 
 def test_what_a_process_killed_at_once_leaves_is_no_obstacle() -> None:
     with claim(Path("out")) as (run, _):
-        run.tidy()
+        run.tidy(begun=False)
     run.origin.write_text("{}")
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     dead, living = int(ended.stdout), os.getppid()

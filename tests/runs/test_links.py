@@ -16,6 +16,7 @@ from run_contents import contents
 from nnctl.errors import RunError
 from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.durable import make_folder
 from nnctl.runs.sealed import write_record
 from nnctl.spec.load import load_text
 from nnctl.training import saving, session
@@ -70,6 +71,14 @@ def train(out: str, *overrides: str, then: Callable[[], object] = lambda: None, 
         follow(session.train(loaded, out=Path(out), chunk=1, **options), [RunSink(), Then(then)])
 
 
+def train_all(name: str) -> None:
+    """Train a run that has the file `name` into "out": the clock is there as long as it is not finished."""
+    train("out")
+    if name == "progress.json":
+        Path("out/summary.json").unlink()
+        write_record(Path("out", name), {"step": 6, "seconds": 1.0})
+
+
 def go_on(out: str) -> None:
     """Resume with more epochs, so that every file is written again."""
     train(out, "schedule.epochs=3", resume=True)
@@ -77,7 +86,7 @@ def go_on(out: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_symbolic_link_is_neither_read_nor_written(name: str) -> None:
-    train("out")
+    train_all(name)
     elsewhere, link = Path("elsewhere").absolute(), Path("out", name)
     link.rename(elsewhere)
     link.symlink_to(elsewhere)
@@ -90,7 +99,7 @@ def test_a_symbolic_link_is_neither_read_nor_written(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_has_a_second_name_keeps_its_content(name: str) -> None:
-    train("out")
+    train_all(name)
     outside = Path("outside")
     os.link(Path("out", name), outside)
     before = outside.read_bytes()
@@ -107,7 +116,7 @@ def test_what_has_a_second_name_keeps_its_content(name: str) -> None:
     ids=["pipe", "folder"],
 )
 def test_what_is_no_file_is_an_error_at_once(name: str, put: Callable[[Path], None], words: str) -> None:
-    train("out")
+    train_all(name)
     Path("out", name).unlink()
     put(Path("out", name))
     if name == "spec.yaml":
@@ -189,3 +198,12 @@ def test_what_the_system_refuses_is_one_sentence_and_a_way_out(number: int) -> N
     assert said == f"out/progress.json: cannot be written: {os.strerror(number)}"
     assert remedy.startswith("  ")
     assert caught.value.exit_code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_a_way_out() -> None:
+    disk = FaultyDisk(refuses=(0, OSError(errno.EROFS, os.strerror(errno.EROFS))))
+    with disk.installed(), pytest.raises(RunError) as caught:
+        make_folder(Path("out"))
+    assert str(caught.value) == (
+        "out: cannot make this folder: Read-only file system\n  choose a folder that can be written, with --out"
+    )

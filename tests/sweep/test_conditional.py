@@ -113,6 +113,58 @@ def test_a_space_without_sense_is_refused_at_its_place(sweep: str, message: str)
     assert all(d.location is not None for d in caught.value.diagnostics)
 
 
+def test_a_derived_value_that_cannot_be_is_said_at_its_formula() -> None:
+    with pytest.raises(SpecError) as caught:
+        study("sweep:\n  grid: {depth: [1, 2, 3]}\n  derived:\n    layers.0.units: 2 - depth\n")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == "'units' cannot be 0: 'layers.0.units' is 0 where depth = 2"
+    where = diagnostic.location
+    assert where is not None
+    assert (where.path, where.line, where.text[where.column - 1 :]) == ("net.yaml", 11, "2 - depth")
+    # On the command line it is there.
+    with pytest.raises(SpecError, match=r"--set:1:\d+: error: 'learning_rate' cannot be 0: .* where depth = 0"):
+        study("sweep: {grid: {depth: [0, 1]}}", ["sweep.derived={optimizer.learning_rate: depth * 2}"])
+
+
+def test_what_is_wrong_in_the_section_is_said_at_its_line() -> None:
+    section = """\
+sweep:
+  trials: 3
+  grid:
+    layers.0.unit: [4]
+    layers.0.activation: [relu, {type: elu, alpha: -1}]
+    layers.1.units: [4, 0]
+  space:
+    optimizer.learningrate: {type: log_uniform, low: 0.001, high: 1}
+    optimizer.momentum: {type: uniform, low: 1.5, high: 2.5}
+"""
+    with pytest.raises(SpecError) as caught:
+        study(section)
+    found = [(d.location, d.message) for d in caught.value.diagnostics]
+    lines = (SPEC + section).splitlines()
+    places = {(at.path, lines[at.line - 1][at.column - 1 :][: at.width]) for at, _ in found if at is not None}
+    assert places == {
+        ("net.yaml", "unit"),
+        ("net.yaml", "{type: elu, alpha: -1}"),
+        ("net.yaml", "0"),
+        ("net.yaml", "learningrate"),
+        ("net.yaml", "{type: uniform, low: 1.5, high: 2.5}"),
+    }
+    assert any(message.endswith(", which is drawn for 'optimizer.momentum'") for _, message in found)
+
+
+def test_conditions_that_leave_out_what_must_be_there_are_named() -> None:
+    only = "  only:\n    layers.0: depth > 1\n    layers.1: depth > 1\n    layers.2: depth > 2\n"
+    with pytest.raises(SpecError) as caught:
+        study("sweep:\n  grid: {depth: [1, 2, 3]}\n" + only)
+    empty, relu = caught.value.diagnostics
+    assert empty.message == "'layers' cannot be an empty list"
+    assert [said for _, said in empty.related] == [f"'layers.{n}' is left out where depth = 1" for n in (0, 1, 2)]
+    assert [at.line for at, _ in empty.related] == [11, 12, 13]
+    assert "does not belong with a relu output" in relu.message
+    assert [said for _, said in relu.related][-1:] == ["'layers.2' is left out where depth = 2"]
+
+
 def test_an_item_set_to_null_is_taken_out() -> None:
     loaded = load_text(SPEC, overrides=["layers.1=null", "layers.0.units=3"])
     assert [layer.units for layer in loaded.spec.layers] == [3, 2]  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -204,6 +205,60 @@ def test_what_diverged_in_an_exported_sweep_is_known_as_the_sweep_itself_knows_i
     assert [list(trial.constraints.values()) for trial in trials] == [[-100.0]] * 6
     # So it is without the database.
     assert study("again", *asked, "sweep.trials=1").known == again.known
+
+
+def test_what_was_pruned_in_an_exported_sweep_is_known_by_its_rungs(caplog: pytest.LogCaptureFixture) -> None:
+    asked = ("sweep.lag=0", "sweep.pruner={type: median, startup: 1, rungs: [2, 5]}", "schedule.epochs=9")
+    found = study("found", *asked, "sweep.trials=3")
+    search, told = Search(found), dict[int, TrialResult]()
+    while (trial := search.following()) is not None:
+        result = ended(trial, 0.5)
+        if trial.number == 1:
+            result = replace(result, status="pruned", rung=5, epochs=5, reached={2: 0.9, 5: 0.75})
+        told[trial.number] = result
+        search.tell(result)
+    name = exported(found, told)
+    with caplog.at_level("INFO"):
+        again = study("again", *asked, "sweep.trials=1", source="study.db", name=name)
+    assert f"3 of 3 trials of the study '{name}' are known, 1 of them pruned" in caplog.messages
+    assert again.known is not None
+    assert [known["values"] for known in again.known["trials"]] == [[0.5], None, [0.5]]
+    assert [known.get("rungs") for known in again.known["trials"]] == [None, [[2, 0.9], [5, 0.75]], None]
+    learned, before = Search(again), search._learner
+    assert learned.following() is not None
+    assert learned._learner is not None
+    assert before is not None
+    mine, theirs = (each._study.get_trials()[1] for each in (learned._learner, before))
+    assert mine.state == theirs.state == TrialState.PRUNED
+    assert mine.intermediate_values == theirs.intermediate_values == {2: 0.9, 5: 0.75}
+    assert (mine.params, mine.distributions) == (theirs.params, theirs.distributions)
+    # So it is without the database.
+    assert study("again", *asked, "sweep.trials=1").known == again.known
+    database("pruned", [pruned()], "pruned.db")
+    with pytest.raises(UsageError, match=r"none of the 1 trials .* 1 where it was pruned after epochs, not seconds"):
+        study("timed", "sweep.pruner={type: median, rungs: [2 seconds, 5 seconds]}", source="pruned.db")
+
+
+def pruned() -> FrozenTrial:
+    """A trial as a stranger's program has it: pruned after the second of its epochs."""
+    names = ("depth", "optimizer.learning_rate")
+    return create_trial(
+        state=TrialState.PRUNED,
+        params=dict(zip(names, (1, 0.1), strict=True)),
+        distributions={name: WIDE[name] for name in names},
+        intermediate_values={0: 0.9, 1: float("nan"), 2: 0.75},
+    )
+
+
+def test_a_stranger_s_pruned_trial_is_known_by_its_steps() -> None:
+    database("before", [*FIT, pruned()])
+    found = study("found", source="study.db")
+    assert found.known is not None
+    assert found.known["trials"][-1]["rungs"] == [[0, 0.9], [2, 0.75]]
+    assert len(tried(found)) == 8
+    database("two", [pruned()], "two.db", ("minimize", "minimize"))
+    with pytest.raises(UsageError, match=r"none of the 1 trials .* 1 where it is not complete"):
+        study("several", "sweep.monitor=[validation_cost, train_cost]", source="two.db")
 
 
 def test_a_run_that_diverged_beside_others_and_one_that_the_machine_lost_are_no_results() -> None:

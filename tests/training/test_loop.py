@@ -49,9 +49,9 @@ class Memory:
         self.kept: dict[str, Checkpoint] = {}
         self.order: list[str] = []
 
-    def save(self, name: str, checkpoint: Checkpoint) -> None:
-        self.kept[name] = checkpoint
-        self.order.append(name)
+    def save(self, checkpoint: Checkpoint, *names: str) -> None:
+        self.kept |= dict.fromkeys(names, checkpoint)
+        self.order += names
 
     def load(self, name: str) -> Checkpoint:
         return self.kept[name]
@@ -262,9 +262,9 @@ def test_saving_follows_the_clock_and_its_own_cost() -> None:
     now = [0.0]
 
     class Slow(Memory):
-        def save(self, name: str, checkpoint: Checkpoint) -> None:
+        def save(self, checkpoint: Checkpoint, *names: str) -> None:
             now[0] += 0.125
-            super().save(name, checkpoint)
+            super().save(checkpoint, *names)
 
     class Working(SoftmaxEngine):
         def train(self, *arguments: Any) -> Any:

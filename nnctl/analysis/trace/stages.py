@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nnctl.late import dataclass
 
 Array: TypeAlias = NDArray[Any]
 Phase: TypeAlias = Literal["example", "forward", "cost", "backward", "regularizer", "clipping", "update"]

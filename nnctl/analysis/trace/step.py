@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from nnctl.analysis.trace.stages import Phase
 from nnctl.graph import interface
@@ -14,6 +13,7 @@ from nnctl.graph.passes import TEXTBOOK_PASSES, run_passes
 from nnctl.graph.penalties import penalty_of
 from nnctl.graph.tensor import Tensor
 from nnctl.graph.updates import updates_of
+from nnctl.late import dataclass
 
 COST_PART, PENALTY_PART = "cost part of ", "penalty part of "
 """Outputs of a traced step: the parts of a parameter's gradient, before its name."""

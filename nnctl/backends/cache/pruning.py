@@ -15,8 +15,9 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from nnctl.late import dataclass
 
 log = logging.getLogger("nnctl.compile")
 

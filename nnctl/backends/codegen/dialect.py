@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from nnctl.late import dataclass
 from nnctl.ops.expression import Expression, Ref
 
 COMPARISONS = ("greater", "less", "equal")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from nnctl.backends.codegen.dialect import Dialect
 from nnctl.graph.ir import Graph, Node
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Slot
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -24,6 +23,7 @@ from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
 from nnctl.backends.cpu.compiler.marks import is_kernel
 from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, surroundings
+from nnctl.late import dataclass
 from nnctl.process.cores import cores
 from nnctl.process.signals import leave
 

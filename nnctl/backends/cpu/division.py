@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch
 
 Division: TypeAlias = Literal["one", "rows", "blocks", "halves", "strips", "private"]

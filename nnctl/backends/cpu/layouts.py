@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -30,6 +30,7 @@ from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.compilation import Functions
 from nnctl.backends.cpu.compiler.types import Number
 from nnctl.backends.cpu.walk_ir import CROWDED_SPINS, SPINS
+from nnctl.late import dataclass
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.plan import Slot
 from nnctl.process.cores import cores
@@ -115,6 +116,8 @@ class TableLayout:
         self.private = len(source.private)
         self._words: list[int] = []
         self._known: dict[tuple[Pattern, int, int], _Words] = {}
+        self._addresses: dict[Pattern, int] = {}
+        """Of their functions."""
         self._calls: list[tuple[int, int]] = []
         self._counted: list[tuple[int, Base]] = []
         self.numbers: list[Array] = []
@@ -133,10 +136,10 @@ class TableLayout:
             if entry.alone and self._thread > 0:
                 continue
             if timed is None or entry.launch is None:
-                self._call(functions.kinds[entry.kind], entry, share)
+                self._call(self._address(functions, entry.pattern), entry, share)
                 continue
             self._time(functions, timed + 1, timed)
-            self._call(functions.kinds[entry.kind], entry, share)
+            self._call(self._address(functions, entry.pattern), entry, share)
             self._time(functions, timed + 1, entry.launch)
         self.words = np.array(self._words or [0], np.int64)
         self.memories = tuple(dict.fromkeys(base for _, base in self._counted))
@@ -185,6 +188,12 @@ class TableLayout:
         self.local.append(size)
         local = len(self.local) - 1, offsets
         return (Share(self._thread * blocks + n, self._threads * blocks, local) for n in range(blocks))
+
+    def _address(self, functions: Functions, pattern: Pattern) -> int:
+        # A pattern is looked up by identity, a kind by all of its text.
+        if pattern not in self._addresses:
+            self._addresses[pattern] = functions.kinds[pattern.kind]
+        return self._addresses[pattern]
 
     def _call(self, function: int, call: Call, share: Share) -> None:
         key = call.pattern, share.part, share.parts

@@ -10,7 +10,7 @@ at a barrier. So a step of a dense net has two phases, whatever its depth.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -22,6 +22,7 @@ from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
 from nnctl.backends.cpu.step_code import StepCode
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
@@ -105,6 +106,8 @@ class _Scheduler:
     """Values that this phase has written so far, and their division."""
     read_in_full: set[Value] = field(default_factory=set)
     """Values of which threads may read one another's partitions in this phase."""
+    divided: dict[Node, Division] = field(default_factory=dict)
+    """The divisions of nodes that were looked at."""
     known: dict[Node, list[tuple[Value, bool]]] = field(default_factory=dict)
     """The reads of nodes that were looked at: those that wait are looked at again and again."""
 
@@ -181,9 +184,11 @@ class _Scheduler:
         return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
 
     def _division(self, node: Node) -> Division:
-        if node in self.owning:
-            return "halves"
-        return "one" if node.outputs[0] in self.stored else _division_of(node)
+        known = self.divided.get(node)
+        if known is None:
+            alone = node.outputs[0] in self.stored
+            known = self.divided[node] = "halves" if node in self.owning else "one" if alone else _division_of(node)
+        return known
 
     def _reads(self, node: Node) -> list[tuple[Value, bool]]:
         """Stored values that a launch reads, each with True where a thread reads more of it than its partition."""

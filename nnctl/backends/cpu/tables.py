@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cpu.layouts import LINE, WORD, Base, TableLayout, address_of
+from nnctl.late import dataclass
 
 Array = NDArray[Any]
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from nnctl.backends.cache.store import forget, found_bytes, keep_bytes
 from nnctl.backends.cpu.compiler.objects import target
 from nnctl.backends.cpu.schedule import CpuPlan
+from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
 from nnctl.process.cores import cores
 from nnctl.process.signals import leave

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,12 +13,12 @@ from nnctl.backends.contract import Executable, Finding, Resources
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.executable import CapturedSteps, TimedSteps
+from nnctl.backends.cuda.executable import CapturedWay, TimedSteps
 from nnctl.backends.cuda.memory import Entries
 from nnctl.backends.cuda.persistent.choice import complete, grids_for, obstacle, suits
-from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.cuda.persistent.tasks import tasks_of
-from nnctl.backends.cuda.persistent.trial import FastestSteps, Way
+from nnctl.backends.cuda.persistent.trial import Way, fastest_steps
 from nnctl.backends.cuda.planner import CudaPlanner
 from nnctl.errors import UsageError
 from nnctl.plan.plan import Plan
@@ -69,10 +68,11 @@ class CudaBackend(CudaPlanner):
         Raises ValueError for another precision than float32, UsageError where no persistent kernel can run the
         training step that the spec wants run by one.
         """
-        captured: Way = partial(CapturedSteps, _single(plan), device=self.device, precision=self.precision)
+        captured = CapturedWay(_single(plan), self.precision)
         persistent = self._persistent(plan)
-        ways = persistent if self.persistent and persistent else [captured, *persistent]
-        return FastestSteps(plan, storage, self.device, ways) if len(ways) > 1 else ways[0](storage)
+        if self.persistent and persistent:
+            return fastest_steps(plan, storage, self.device, persistent)
+        return fastest_steps(plan, storage, self.device, [captured, *persistent])
 
     def _persistent(self, plan: Plan) -> list[Way]:
         """The persistent kernels that are worth a trial for a plan, the most promising first."""
@@ -86,7 +86,7 @@ class CudaBackend(CudaPlanner):
             return []
         device = self.device
         grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
-        return [partial(PersistentSteps, plan, device=device, calls=calls, grid=grid) for grid in grids]
+        return [PersistentWay(plan, calls, grid) for grid in grids]
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedSteps:
         """See `Backend`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.late import dataclass
 from nnctl.ops.shapes import DType
 from nnctl.plan.plan import Launch, Slot
 

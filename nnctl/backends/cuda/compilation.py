@@ -18,13 +18,21 @@ whatever it is compiled into, so that a run may go on by another way."""
 _PROBLEM = re.compile(r"^(.+)\((\d+)\): (?:catastrophic )?error\b[^:]*: (.+)$", re.MULTILINE)
 
 
+class RejectedError(Exception):
+    """A text that the compiler does not take; its message is what the compiler says."""
+
+
 def compiled(unit: Unit, architecture: str) -> bytes:
     """The machine code of a unit's module. architecture: as "sm_90".
 
     Raises KernelError where the compiler does not take it.
     """
-    parts = (unit.module, architecture, *_OPTIONS, *map(str, _nvrtc().getVersion()))
-    return kept_bytes("kernels", parts, lambda: _announced(unit, architecture))
+    return kept_bytes("kernels", parts_of(unit.module, architecture), lambda: _announced(unit, architecture))
+
+
+def parts_of(module: str, architecture: str) -> tuple[str, ...]:
+    """The things that the machine code of a module depends on: its text, the compiler, what that is told."""
+    return (module, architecture, *_OPTIONS, *map(str, _nvrtc().getVersion()))
 
 
 def _announced(unit: Unit, architecture: str) -> bytes:
@@ -34,13 +42,21 @@ def _announced(unit: Unit, architecture: str) -> bytes:
 
 def compile_now(unit: Unit, architecture: str, *options: str) -> tuple[bytes, str]:
     """The machine code and what the compiler says. options: further ones of NVRTC. Raises KernelError as `compiled`."""
+    try:
+        return machine_code(unit.module, architecture, *options)
+    except RejectedError as error:
+        _refuse(unit, str(error), error)
+
+
+def machine_code(module: str, architecture: str, *options: str) -> tuple[bytes, str]:
+    """The machine code of a text and what the compiler says. Raises RejectedError where it does not take it."""
     nvrtc = _nvrtc()
-    program = nvrtc.createProgram(unit.module, "", (), ())
+    program = nvrtc.createProgram(module, "", (), ())
     try:
         try:
             nvrtc.compileProgram(program, (f"--gpu-architecture={architecture}", *_OPTIONS, *options))
         except nvrtc.NVRTCError as error:
-            _refuse(unit, nvrtc.getProgramLog(program) or str(error), error)
+            raise RejectedError(nvrtc.getProgramLog(program) or str(error)) from error
         return nvrtc.getCUBIN(program), nvrtc.getProgramLog(program)
     finally:
         nvrtc.destroyProgram(program)
@@ -69,7 +85,7 @@ def _nvrtc() -> Any:
     return nvrtc
 
 
-def _refuse(unit: Unit, said: str, error: Exception) -> NoReturn:
+def _refuse(unit: Unit, said: str, error: RejectedError) -> NoReturn:
     """Raise the KernelError for what the compiler said: the kernel, the line of its unit, the compiler's words."""
     problems = _PROBLEM.findall(said)
     if not problems:

@@ -6,11 +6,11 @@ toolkit, or refuse to be captured.
 
 from __future__ import annotations
 
+import gc
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from threading import RLock
 from types import ModuleType
 from typing import Any, TypeVar
@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.compilation import architecture_for, compiled
+from nnctl.backends.cuda.compiling_beside import CompilingBeside
 from nnctl.backends.cuda.cublaslt import CublasLt, installed
 from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.device_errors import device_error
 from nnctl.backends.cuda.device_limits import Limits
 from nnctl.backends.cuda.product_library import ProductLibrary
 from nnctl.errors import DeviceError, DeviceFull
+from nnctl.late import dataclass
 from nnctl.process.memory import in_bytes
 
 Array = NDArray[Any]
@@ -49,6 +51,9 @@ _modules: dict[tuple[int, str], Any] = {}
 """Modules on a GPU, by its number and the text of their unit: all of its streams launch the same functions."""
 _idle: dict[int, list[CupyDevice]] = {}
 """Devices that nobody uses any more, by number."""
+_lent: Counter[int] = Counter()
+"""Devices that somebody uses, counted by number."""
+_beside = CompilingBeside()
 
 
 def lent_device(number: int, to: Callable[[CupyDevice], T]) -> T:
@@ -60,8 +65,26 @@ def lent_device(number: int, to: Callable[[CupyDevice], T]) -> T:
     idle = _idle.setdefault(number, [])
     device = idle.pop() if idle else CupyDevice(number)
     made = to(device)
-    finalize(made, idle.append, device).atexit = False
+    _lent[number] += 1
+
+    def back() -> None:
+        _lent[number] -= 1
+        idle.append(device)
+
+    finalize(made, back).atexit = False
     return made
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """A time in which nothing is collected: an old graph that went while another is captured would spoil that one."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @dataclass
@@ -204,6 +227,11 @@ class CupyDevice:
                 self._cuda.driver.funcSetAttribute(loaded.ptr, _NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1)
             return LoadedFunction(loaded)
 
+    def ready(self, function: DeviceFunction, *, begin: bool) -> bool:
+        """See `Device`."""
+        loaded = (self.number, function.unit.module) in _modules
+        return loaded or _beside.ready(function.unit, self._architecture, begin=begin)
+
     def launch(
         self,
         loaded: LoadedFunction,
@@ -263,9 +291,14 @@ class CupyDevice:
         """See `Device`."""
         return int(self._cuda.Device(self.number).attributes["MultiProcessorCount"])
 
+    @property
+    def sharers(self) -> int:
+        """See `Device`."""
+        return max(1, _lent[self.number])
+
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `Device`. What `work` raises comes out; the stream can be used again then."""
-        with self.current():
+        with self.current(), _garbage_kept():
             # The driver refuses what allocates, or waits, on this thread meanwhile.
             self._stream.begin_capture(self._cuda.runtime.streamCaptureModeThreadLocal)
             self._capturing = True

@@ -37,6 +37,10 @@ class Device(Protocol):
         """Multiprocessors: as many blocks run at once, whatever they need."""
 
     @property
+    def sharers(self) -> int:
+        """Streams of this machine's device that this process uses, this one among them: they run beside each other."""
+
+    @property
     def largest_cluster(self) -> int:
         """Blocks, at most, that can be launched as a cluster, which has barriers of its own; 0 where none can."""
 
@@ -63,6 +67,9 @@ class Device(Protocol):
 
     def load(self, function: DeviceFunction) -> Any:
         """The launchable wrapper of a function, compiled. Raises `KernelError` where that fails."""
+
+    def ready(self, function: DeviceFunction, *, begin: bool) -> bool:
+        """True where `load` need not wait for a compiler. begin: whether to have a function compiled beside else."""
 
     def blocks_together(self, loaded: Any, threads: int, shared: int) -> int:
         """The most blocks of a wrapper that run at the same time, with so many bytes of shared memory each.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from functools import cache
+
+from nnctl.late import dataclass
 
 _NAME = "libcuda.so.1"
 _NO_DEVICE = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from nnctl.backends.cuda.calls import Call, ProductPrecision, blocks_for, elements
+from nnctl.backends.cuda.calls import Call, ProductPrecision, elements
 from nnctl.backends.cuda.codegen.formulas import Formula
 from nnctl.backends.cuda.codegen.functions import generated_unit, parsed
 from nnctl.backends.cuda.codegen.segments import Segments, segments_of
@@ -70,10 +70,7 @@ def _formulas(plan: Plan, joined: bool) -> dict[int, list[Call]]:
         bodies.setdefault(formula.body, f"formula{len(bodies)}")
     title = f"the formulas of {plan.name!r}"
     functions = parsed(generated_unit(title, [f"KERNEL {name}{body}" for body, name in bodies.items()]))
-    calls = {
-        i: Call(functions[bodies[f.body]], blocks_for(elements(plan.launches[i].outputs[0])), f.arguments)
-        for i, f in formulas.items()
-    }
+    calls = {i: Call(functions[bodies[f.body]], f.blocks, f.arguments) for i, f in formulas.items()}
     grids = segments_of(plan, calls) if joined else []
     if not grids:
         return {i: [call] for i, call in calls.items()}

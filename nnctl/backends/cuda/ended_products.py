@@ -14,12 +14,13 @@ the cache of a large device; that is an estimate, no device has been asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 from nnctl.backends.cuda.calls import Call, ProductPrecision
 from nnctl.backends.cuda.kernels.ends import WITH_END, End, EndKind
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import TensorType
 from nnctl.ops.table import Attributes, Op

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.product_library import LibraryCall, NoAlgorithm, Piece, pieces_of
+from nnctl.late import dataclass
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.plan.plan import Launch, Plan, Slot
 
@@ -178,6 +178,20 @@ class CapturedSteps(StepsOnDevice):
                     array[...] = result
 
         return run
+
+
+@dataclass(frozen=True)
+class CapturedWay:
+    """Captured launches as a way to run a plan, whose products are of that precision."""
+
+    plan: Plan
+    precision: ProductPrecision
+    function: None = None
+    blocks: int = 0
+
+    def steps(self, storage: Mapping[str, Any], device: Device) -> CapturedSteps:
+        """The steps over a storage."""
+        return CapturedSteps(self.plan, storage, device, self.precision)
 
 
 class TimedSteps(CapturedSteps):

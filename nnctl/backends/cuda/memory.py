@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from nnctl.backends.constants import constants_of
 from nnctl.backends.cuda.bookkeeping import STEP
 from nnctl.backends.cuda.calls import Argument, Scratch, Table, elements
 from nnctl.backends.cuda.device import Device
+from nnctl.late import dataclass
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol, TypeAlias
 
 from nnctl.backends.codegen.reductions import reduced_axes
@@ -13,6 +13,7 @@ from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.ended_products import plain
 from nnctl.backends.cuda.kernels.products import Update, addition
 from nnctl.errors import DeviceError
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Plan, Slot
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from nnctl.components.builder import Builder, among_counted
@@ -11,6 +10,7 @@ from nnctl.components.kinds.costs import Cost
 from nnctl.components.kinds.net import Activation
 from nnctl.components.registry import Component
 from nnctl.errors import ShapeError
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.components.accumulators import Accumulator

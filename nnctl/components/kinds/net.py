@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonEmptyStr
 from nnctl.components.kinds.formulas import Array, Namespace
 from nnctl.components.registry import Component
+from nnctl.late import dataclass
 
 
 class Activation(Component):

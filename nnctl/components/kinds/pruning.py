@@ -7,7 +7,6 @@ trial begins, or comes from trials that wait for each other: who is pruned does 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -15,6 +14,7 @@ from annotated_types import Ge, MinLen
 
 from nnctl.components.fields import Duration, PositiveInt
 from nnctl.components.registry import Component, Problem
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

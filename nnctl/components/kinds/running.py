@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from nnctl.components.registry import Component
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from nnctl.components.activations import Linear
@@ -33,6 +32,7 @@ from nnctl.components.layers.spatial import (
 from nnctl.components.layers.volumes import convolution
 from nnctl.components.registry import Problem, register
 from nnctl.errors import ShapeError
+from nnctl.late import dataclass
 
 _LINEAR = Linear()
 _CUT_WORDS = "what is cut off at each side: 'valid' nothing, 'same' so much that the length is stride·n, or how many"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from nnctl.components.base import Initializer
@@ -13,6 +12,7 @@ from nnctl.components.initializers import Uniform, Zeros
 from nnctl.components.layers.peepholes import scan
 from nnctl.components.layers.recurrent import Recurrent, TwoBiases
 from nnctl.components.registry import register
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
@@ -29,6 +28,7 @@ from nnctl.components.layers.spatial import (
 from nnctl.components.layers.volumes import pooled, side_by_side, spread, window_counts
 from nnctl.components.registry import Problem, register
 from nnctl.errors import ShapeError
+from nnctl.late import dataclass
 
 _PRODUCTS = (1.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 """Powers that are made of products, which are faster than any other."""

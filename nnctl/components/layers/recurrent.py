@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from nnctl.components.activations import Relu, Tanh
@@ -23,6 +22,7 @@ from nnctl.components.layers.parameters import bias_problems
 from nnctl.components.layers.shapes import show
 from nnctl.components.registry import Problem, register
 from nnctl.errors import ShapeError
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from nnctl.components.base import Metric, Task
 from nnctl.components.fields import NonEmptyStr, NonNegativeInt
 from nnctl.components.registry import Problem
 from nnctl.errors import ShapeError
+from nnctl.late import dataclass
 
 CLASS_WORDS = "of this class alone, against all others: its name or index; of independent labels the index"
 

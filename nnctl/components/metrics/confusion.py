@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from nnctl.components.base import Array, Cost, Namespace, Task
 from nnctl.components.builder import Builder, among_counted
 from nnctl.components.metrics.averages import PerClass
 from nnctl.components.metrics.targets import above, labelled, values
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.components.accumulators import Accumulator, Statistics

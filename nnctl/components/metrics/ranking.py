@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from nnctl.components.base import Array
 from nnctl.components.builder import Builder
 from nnctl.components.metrics.averages import PerClass
 from nnctl.components.metrics.targets import above, column, labelled, rows
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.components.accumulators import Accumulator, Statistics

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
 from nnctl.components.base import Array, Clipping, Namespace, Optimizer
 from nnctl.components.fields import Convention, Fraction, NonNegativeFloat, PositiveFloat
 from nnctl.components.registry import Problem, register
+from nnctl.late import dataclass
 
 _EPSILON = "keeps the denominator from 0; by convention if absent"
 

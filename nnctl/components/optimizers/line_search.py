@@ -8,10 +8,10 @@ is accepted is exactly what the next step begins with.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from nnctl.components.base import Array
 from nnctl.components.optimizers.whole_objective import Objective
+from nnctl.late import dataclass
 
 SUFFICIENT_DECREASE = 1e-4
 """c₁ of both searches, the book's."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 
 from nnctl.components.base import Augmentation
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,11 +12,11 @@ import tempfile
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.data.formats.idx import unpacked_md5
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 from nnctl.process.signals import leave
 
 MOST_BYTES = 128 << 20

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 def cache_folder(name: str) -> Path:

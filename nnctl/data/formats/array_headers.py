@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import math
 import re
-from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 MAGIC = b"\x93NUMPY"
 _MOST_CHARACTERS = 10_000

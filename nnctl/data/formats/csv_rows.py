@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import BinaryIO
 from nnctl.data.limits import LINE_CHARACTERS
 from nnctl.data.opening import not_utf8, open_file, unreadable
 from nnctl.errors import DataError, Diagnostic, Location
+from nnctl.late import dataclass
 
 Row = tuple[int, list[str]]
 """The line a row begins on, from 1, and its cells."""

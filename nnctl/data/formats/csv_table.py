@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +25,7 @@ from nnctl.data.tables.heading import is_number
 from nnctl.data.tables.layout import MISSING
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 ColumnReference = str | int
 _MISSING = frozenset(mark.lower() for mark in MISSING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from nnctl.data.paths import IMAGE_SUFFIXES
 from nnctl.data.source import SPLITS
 from nnctl.data.words import cut
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 _NAMES = {
     "train": "train",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.data.formats.deep_images import is_deep
 from nnctl.data.formats.images import opened_picture
+from nnctl.late import dataclass
 
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B")
 _TURNED = (5, 6, 7, 8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from nnctl.data.series.timeline import Timeline, Times
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.words import cut
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 Missing = Literal["error", "previous", "interpolate"]
 Scale = Literal["standardize", "min_max", "none"]

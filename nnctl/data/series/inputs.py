@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from nnctl.data.limits import require_memory
 from nnctl.data.series.columns import Numbers, Scale
 from nnctl.data.stored.arrays import LazyRows, Rows
 from nnctl.data.stored.folder import on_disk
+from nnctl.late import dataclass
 
 
 class WindowRows(LazyRows):

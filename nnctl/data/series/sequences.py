@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from nnctl.data.stored.arrays import chosen
 from nnctl.data.tables.cells import Table
 from nnctl.data.words import cut
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

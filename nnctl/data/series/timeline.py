@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.dates import instants
 from nnctl.data.words import cut
+from nnctl.late import dataclass
 
 Times = NDArray[Any]
 """Numbers, or instants as datetime64[us]."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +10,7 @@ from nnctl.data.source import SPLITS, Portion
 from nnctl.data.splits import size_of
 from nnctl.data.words import some
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -14,6 +14,7 @@ from nnctl.components.signature import DataSignature
 from nnctl.data.examples import Description, Examples
 from nnctl.data.source import BALANCED, IgnoringSource, InMemory, TargetType
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,6 @@ class i mod k, so that every class has its share.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +18,7 @@ from nnctl.data.examples import Description, Examples
 from nnctl.data.limits import CLASSES
 from nnctl.data.source import IgnoringSource
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,6 @@ where a reservoir has forgotten how it began. Examples differ in their random be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +15,7 @@ from nnctl.components.fields import NonNegativeInt, PositiveFloat, PositiveInt
 from nnctl.components.registry import Problem, register
 from nnctl.data.examples import Description
 from nnctl.data.sources.generated import GeneratedSource
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -20,6 +20,7 @@ from nnctl.data.table_file import TableFile
 from nnctl.data.transforms import Standardize
 from nnctl.data.words import cut
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.data.series.timeline import Timeline

@@ -13,12 +13,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnctl import __version__
 from nnctl.errors import StorageError
+from nnctl.late import dataclass
 from nnctl.process import memory
 
 _ABOUT = "entry.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from nnctl.data.words import cut
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 Kind = Literal["nothing", "whole", "digits", "real", "truth", "date", "time", "instant", "text"]
 """nothing: missing cells alone. whole: numbers of 64 bits. digits: whole numbers that are none of these, for they are

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from nnctl.data.tables.heading import is_number
 from nnctl.data.tables.stored import StoredColumns
 from nnctl.data.words import cut, key, nearest, some
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 class Place(Protocol):

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from nnctl.data.tables.places import TextPlace
 from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.tables.text_files import Block, TextFile, lines_in
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 _DELIMITERS = (";", "\t", "|", ",")
 _HEAD_ROWS = 100

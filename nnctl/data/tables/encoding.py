@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from nnctl.data.tables.cells import Table
 from nnctl.data.tables.fitted import FittedColumns
 from nnctl.data.tables.stored import StoredColumns
 from nnctl.data.words import key, some
+from nnctl.late import dataclass
 
 _INPUTS, _FITTED = "inputs.f32", "fitted.json"
 _PART_ROWS = 1 << 16

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from nnctl.components.base import Column
 from nnctl.components.registry import components
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

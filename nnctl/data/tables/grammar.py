@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.tables.text_files import Block, Cut, lines_in
+from nnctl.late import dataclass
 
 _QUOTE = b'"'
 

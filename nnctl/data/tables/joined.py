@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from nnctl.data.tables.reading import belongs_on_disk, open_table
 from nnctl.data.tables.stored import StoredColumns, write_columns
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 _PART_ROWS = 1 << 16
 """Rows joined at a time on disk."""

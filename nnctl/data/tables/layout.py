@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from nnctl.late import dataclass
 
 MISSING = ("", "?", "NA", "N/A", "NaN", "null", "None", "-")
 """Cells of a text that stand for nothing, in any case of letters, where a spec does not say others."""

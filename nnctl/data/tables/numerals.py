@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnctl.data.tables.cells import Cells
 from nnctl.data.words import cut
+from nnctl.late import dataclass
 
 DIVISORS = {"%": 100.0, "‰": 1000.0}
 """Units that are numbers: 12 % is 12 divided by 100."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nnctl.data.tables.grammar import Cell, Grammar
 from nnctl.data.tables.text_files import TextFile, lines_in
 from nnctl.data.words import cut
 from nnctl.errors import DataError, Diagnostic, Location
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

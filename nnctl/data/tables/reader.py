@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ from nnctl.data.limits import require_memory
 from nnctl.data.tables.cell_kinds import TYPES, Kind, Part, assembled, joined, misfit, of_type
 from nnctl.data.tables.cells import Place, Table
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 _BATCH = 1 << 23
 """Bytes of a file that a table of a stream holds, about."""

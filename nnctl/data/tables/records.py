@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.tables.text_files import Block, Cut, TextFile
 from nnctl.data.words import cut
 from nnctl.errors import DataError, Diagnostic, Location
+from nnctl.late import dataclass
 
 
 class _Lines:

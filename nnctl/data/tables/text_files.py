@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,6 +15,7 @@ import pyarrow as pa
 from nnctl.data.limits import LINE_CHARACTERS
 from nnctl.data.opening import open_file, unreadable
 from nnctl.errors import DataError
+from nnctl.late import dataclass
 
 BLOCK = 1 << 20
 """Bytes of a block. Its cells and their numbers stay in a core's cache."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from nnctl.graph import interface
 from nnctl.graph.evaluate import evaluate
 from nnctl.graph.network import Network
 from nnctl.inference.opened import SavedRun
+from nnctl.late import dataclass
 
 BATCHES = (1, 7, 64)
 TOLERANCE = 1e-5

@@ -7,7 +7,6 @@ An encoding has one function, entered by `@encodes`. It gives the inputs, and wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -20,6 +19,7 @@ from nnctl.exchange.onnx.dates import part_of
 from nnctl.exchange.onnx.formulas import BOOL, FLOAT, number
 from nnctl.exchange.onnx.writer import Writer
 from nnctl.exchange.raw import RawColumn, RawInputs, RawSteps
+from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto

@@ -8,11 +8,11 @@ parameters do (a flattened sequence before a dense layer), the net is one of its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 from nnctl.graph.ir import Graph, Node, Value
+from nnctl.late import dataclass
 from nnctl.ops.shapes import Symbol, TensorType
 
 TIME = "time"

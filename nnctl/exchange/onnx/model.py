@@ -6,7 +6,7 @@ Opset 17 and IR 8, which runtimes since 2022 read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from nnctl.exchange.raw import RawInputs
 from nnctl.graph import interface
 from nnctl.graph.ir import Graph, Value
 from nnctl.graph.network import Network
+from nnctl.late import dataclass
 from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
 

@@ -9,7 +9,6 @@ op's own reference body.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from nnctl.exchange.onnx.moving import numbers
 from nnctl.exchange.onnx.writer import Given, Operand, Writer, live
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.ir import Node, Value
+from nnctl.late import dataclass
 from nnctl.ops import OPS
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.unrolling import UnrolledArray, UnrollingNamespace

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from nnctl.exchange.onnx.lengths import Length
 from nnctl.graph.ir import Node, Value
+from nnctl.late import dataclass
 from nnctl.ops.shapes import BATCH, Dim, Shape, Symbol
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from nnctl.components.base import MonitoredSchedule, StepMetric
 from nnctl.components.pretraining import pretraining_problems
 from nnctl.errors import Diagnostic
+from nnctl.late import dataclass
 from nnctl.spec.check.contradictions import Contradictions
 from nnctl.spec.check.validate import Place, in_order
 from nnctl.spec.check.wiring import Wiring, layer_names

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from nnctl.errors import Diagnostic, Location
+from nnctl.late import dataclass
 from nnctl.spec.check.validate import Place
 from nnctl.spec.document import Spec
 

@@ -7,13 +7,14 @@ the words for what is wrong are ours, made from the same form.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias, cast
 
 from pydantic import ValidationError
 
 from nnctl.components.registry import Component, components
 from nnctl.errors import MOST_PROBLEMS, Diagnostic, Location, SpecError
+from nnctl.late import dataclass
 from nnctl.spec.document import Spec
 from nnctl.spec.messages import hints
 from nnctl.spec.messages.wording import article, both, content, expected, expected_of, kind_name, listing, short

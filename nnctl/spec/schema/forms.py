@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import types
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from functools import cache
 from keyword import iskeyword
 from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
@@ -20,6 +20,7 @@ from annotated_types import BaseMetadata, GroupedMetadata, MaxLen, MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnctl.components.registry import Component, components
+from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ override of one of them leaves the others alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from nnctl.errors import Location
+from nnctl.late import dataclass
 
 ScalarValue: TypeAlias = "bool | int | float | str | None"
 

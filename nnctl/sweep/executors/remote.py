@@ -7,12 +7,12 @@ import platform
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnctl.errors import NnctlError
+from nnctl.late import dataclass
 from nnctl.runs.addresses import Address
 from nnctl.runs.folder import STUDY
 from nnctl.runs.lock import Lock

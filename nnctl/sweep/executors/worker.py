@@ -16,11 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
+from nnctl.late import dataclass
 from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Paused, Pruned, Trained, TrialTask
 from nnctl.sweep.executors.trials import Trials
 

@@ -16,13 +16,13 @@ but that visible units are sampled too: the chain is then the model's own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.data.streams import Purpose, bit_generator
+from nnctl.late import dataclass
 
 
 class StepDraws:

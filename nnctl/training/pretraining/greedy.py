@@ -107,7 +107,7 @@ def save(folder: RunFolder, machines: dict[str, Machine], starts: NDArray[Any], 
         tensors[f"{layer}.hidden_bias"] = machine.hidden_bias
     gaussian = [layer for layer, machine in machines.items() if machine.gaussian]
     header = {**identity, "layers": list(machines), "gaussian": gaussian}
-    FolderStore(folder).save(SAVED, Checkpoint(header, tensors))
+    FolderStore(folder).save(Checkpoint(header, tensors), SAVED)
 
 
 def load(folder: RunFolder) -> tuple[list[Machine], NDArray[Any]]:

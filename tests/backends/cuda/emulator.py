@@ -79,6 +79,7 @@ class EmulatedDevice:
 
     arrays: ModuleType = np
     multiprocessors = AT_ONCE
+    sharers = 1
     largest_cluster = 0
     products: ProductLibrary | None = None
 
@@ -123,6 +124,9 @@ class EmulatedDevice:
 
     def load(self, function: DeviceFunction) -> _Loaded:
         return _Loaded(function)
+
+    def ready(self, function: DeviceFunction, *, begin: bool) -> bool:
+        return True
 
     def blocks_together(self, loaded: _Loaded, threads: int, shared: int) -> int:
         return AT_ONCE if shared <= self.most_shared else 0

@@ -24,7 +24,7 @@ from nnctl.backends.cuda.kernels import EMITTERS, picture_convolution, scan
 from nnctl.backends.cuda.persistent import steps as persistent_steps
 from nnctl.backends.cuda.persistent import text as persistent_text
 from nnctl.backends.cuda.persistent.choice import Grid, complete
-from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.ops import OPS
 
@@ -117,7 +117,7 @@ def persistent(name: str, record: Record, blocks: int = 3) -> None:
     assert complete(calls)
     device = RecordingDevice(record)
     storage = {key: device.upload(array) for key, array in steps.storage.items()}
-    PersistentSteps(plan, storage, device, calls, Grid(blocks)).start(steps.feeds(2), 2).result()
+    PersistentWay(plan, calls, Grid(blocks)).steps(storage, device).start(steps.feeds(2), 2).result()
 
 
 def test_every_barrier_of_a_grid_is_needed() -> None:

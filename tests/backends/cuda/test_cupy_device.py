@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
@@ -187,6 +188,26 @@ def test_a_capture_ends_where_work_raises(device, cupy, error):
     cupy.fails.clear()
     device.upload(np.zeros(3, np.float32))
     device.capture(lambda: None)()
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_no_garbage_is_collected_in_a_capture(device, collecting):
+    """An old graph that goes meanwhile is refused, and what is captured is spoilt."""
+    seen = []
+
+    def work():
+        seen.append(gc.isenabled())
+        raise KeyError
+
+    (gc.enable if collecting else gc.disable)()
+    try:
+        device.capture(lambda: seen.append(gc.isenabled()))
+        with pytest.raises(KeyError):
+            device.capture(work)
+        assert seen == [False, False]
+        assert gc.isenabled() == collecting
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product as pairs
 from typing import Any
 
@@ -14,18 +13,18 @@ from graph.nets import Case, cases
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from backends.cuda.emulator import EmulatedDevice, compiler
+from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
 from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import Call
-from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent import trial
 from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obstacle
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
-from nnctl.backends.cuda.persistent.steps import PersistentSteps
+from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
-from nnctl.backends.cuda.persistent.trial import FastestSteps
+from nnctl.backends.cuda.persistent.trial import FastestSteps, Way
 from nnctl.errors import UsageError
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
@@ -148,7 +147,7 @@ def both_ways(plan: Plan, calls: Sequence[Sequence[Call]], stored: Any, feeds: A
     for blocks, order in ((1, 0), (1, 1), (2, 7), (3, 1), (5, 0), (5, 9)):
         device = EmulatedDevice(order)
         storage = {name: device.upload(array) for name, array in stored.items()}
-        found = after(PersistentSteps(plan, storage, device, calls, Grid(blocks)), device, storage, feeds, chunks)
+        found = after(PersistentWay(plan, calls, Grid(blocks)).steps(storage, device), device, storage, feeds, chunks)
         assert found == expected, f"{blocks} blocks, order {order}"
 
 
@@ -210,7 +209,7 @@ def test_a_trial_changes_nothing_and_the_fastest_runs_what_follows(monkeypatch: 
             order = feeds["index"]
             given = feeds | {"index": backend.entries(device.upload(order.reshape(-1)), 0, order.shape)}
             ways = [*executable._ways, *executable._ways][:3]
-            executable._ways = [partial(device.timed, way, n != fastest, made) for n, way in enumerate(ways)]
+            executable._ways = [Timed(way, n != fastest, made) for n, way in enumerate(ways)]
         results.append(after(executable, device, storage, given, (1, 3, 2)))
     assert results[0] == results[1]
     # Each has its trial; if the first is not the fastest, that is made once more, over the true storage.
@@ -218,25 +217,94 @@ def test_a_trial_changes_nothing_and_the_fastest_runs_what_follows(monkeypatch: 
 
 
 class Clock(EmulatedDevice):
-    """A device whose clock goes by what runs."""
+    """A device whose clock goes by what runs. built: whether kernels are compiled. asked: whether to begin that."""
 
     slow = False
+    built = True
 
-    def timed(self, way: Any, slow: bool, made: list[int], storage: Any) -> Any:
-        """The steps of a way that is slow or not; enters which it was."""
-        made.append(int(slow))
-        steps = way(storage)
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bool] = []
+
+    def ready(self, function: DeviceFunction, *, begin: bool) -> bool:
+        self.asked.append(begin)
+        return self.built
+
+    def seconds(self, first: float, last: float) -> float:
+        return 2.0 if self.slow else 1.0
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A way that is slow or not; enters which it was. blocks: that hold a multiprocessor."""
+
+    way: Way
+    slow: bool
+    made: list[int]
+    blocks: int = 0
+
+    @property
+    def function(self) -> DeviceFunction | None:
+        return self.way.function
+
+    def steps(self, storage: Any, device: Any) -> Any:
+        self.made.append(int(self.slow))
+        steps = self.way.steps(storage, device)
         run = steps.run
 
         def slowly(count: int) -> None:
-            self.slow = slow
+            device.slow = self.slow
             run(count)
 
         steps.run = slowly
         return steps
 
-    def seconds(self, first: float, last: float) -> float:
-        return 2.0 if self.slow else 1.0
+
+def on_trial(device: Clock, *ways: tuple[bool, int], made: list[int]) -> tuple[FastestSteps, Any]:
+    """Steps of a small net by the fastest of ways, each slow or not and of so many blocks, and feeds for them."""
+    spec = spec_steps(FOLDER / "xor.yaml", 4, 4)
+    backend = CudaBackend(device, persistent=None)
+    plan = backend.plan(spec.network.training_step, spec.sizes)
+    storage = {name: device.upload(array) for name, array in spec.storage.items()}
+    executable = backend.load(plan, storage)
+    assert isinstance(executable, FastestSteps)
+    captured, persistent = executable._ways[:2]
+    given = [captured, *[persistent] * (len(ways) - 1)]
+    executable._ways = [Timed(way, slow, made, blocks) for way, (slow, blocks) in zip(given, ways, strict=True)]
+    return executable, spec.feeds(2)
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_steps_go_on_while_a_kernel_is_compiled(monkeypatch: Any) -> None:
+    monkeypatch.setattr(trial, "_STEPS", 2)
+    device, made = Clock(), list[int]()
+    executable, feeds = on_trial(device, (True, 0), (False, 1), made=made)
+    device.built = False
+    assert executable.start(feeds, 2).result().completed == 2
+    # It is not worth compiling before steps have taken some time.
+    assert device.asked == [False]
+    monkeypatch.setattr(trial, "_WORTH", 0.0)
+    executable.start(feeds, 2).result()
+    assert (device.asked, made) == ([False, True], [])
+    device.built = True
+    executable.start(feeds, 2).result()
+    assert made == [1, 0, 0]
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize(("sharers", "chosen"), [(1, 2), (AT_ONCE, 1)])
+def test_where_several_share_the_device_a_grid_of_many_blocks_waits(
+    monkeypatch: Any, sharers: int, chosen: int
+) -> None:
+    monkeypatch.setattr(trial, "_STEPS", 2)
+    device, made = Clock(), list[int]()
+    device.sharers = sharers
+    executable, feeds = on_trial(device, (True, 0), (True, 1), (False, AT_ONCE), made=made)
+    executable.start(feeds, 2).result()
+    # Of two that take as long the first is taken, which runs already.
+    assert made == ([1, 1, 0, 0] if chosen == 2 else [1, 1, 0])
 
 
 @needs_compiler

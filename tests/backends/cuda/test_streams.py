@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -198,6 +199,7 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> FakeCupy:
     monkeypatch.setitem(sys.modules, "cupy", fake)
     monkeypatch.setattr(cupy_device, "_modules", {})
     monkeypatch.setattr(cupy_device, "_idle", {})
+    monkeypatch.setattr(cupy_device, "_lent", Counter())
     monkeypatch.setattr(cupy_device, "installed", lambda: None)
     monkeypatch.setattr(cupy_device, "architecture_for", lambda capability: f"sm_{capability}")
     monkeypatch.setattr(cupy_device, "compiled", lambda unit, architecture: b"")
@@ -268,8 +270,10 @@ def test_a_device_goes_to_the_next_who_asks_when_nobody_uses_it(cupy: FakeCupy) 
     first, second = (lent_device(0, Borrower) for _ in range(2))
     assert first.device is not second.device
     kept = first.device
+    assert (kept.sharers, second.device.sharers) == (2, 2)
     del first
     gc.collect()
+    assert second.device.sharers == 1
     third = lent_device(0, Borrower)
     assert third.device is kept
     assert lent_device(1, Borrower).device.number == 1

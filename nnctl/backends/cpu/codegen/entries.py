@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeAlias
 
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, Parameter
+from nnctl.late import dataclass
 from nnctl.plan.plan import Slot
 
 

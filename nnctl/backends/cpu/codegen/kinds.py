@@ -10,10 +10,10 @@ import itertools
 import keyword
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from nnctl.backends.cpu.codegen.parameters import Parameter, WholeParameter, signature
 from nnctl.backends.cpu.compiler.types import Number
+from nnctl.late import dataclass
 
 _TOKEN = re.compile(
     r"(?P<kept>\.shape\[\d+\]|\.\w+|\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+)|(?P<name>[^\W\d]\w*)|(?P<whole>\d+)"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nnctl.backends.cpu.compiler.types import BYTE, F32, I64, Number
+from nnctl.late import dataclass
 from nnctl.plan.plan import Slot
 
 ELEMENTS = {"real": F32, "index": I64, "uint8": BYTE}

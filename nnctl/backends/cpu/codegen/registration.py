@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from nnctl.backends.cpu.codegen.writer import Writer
 from nnctl.backends.cpu.compiler.marks import Function
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch
 
 Emit: TypeAlias = Callable[[Writer, Launch], None]

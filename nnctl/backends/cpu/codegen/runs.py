@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from nnctl.backends.codegen.inlining import Inlining
@@ -17,6 +16,7 @@ from nnctl.backends.cpu.codegen.entries import Call, Entry
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter
 from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels import EMITTERS
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Plan, Slot
 

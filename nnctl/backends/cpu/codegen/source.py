@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +19,7 @@ from nnctl.backends.cpu.division import division_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
+from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Plan, Slot
 

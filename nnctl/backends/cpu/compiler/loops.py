@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from nnctl.backends.cpu.compiler.emission import Emission
 from nnctl.backends.cpu.compiler.marks import independent
 from nnctl.backends.cpu.compiler.types import Known, Scalar, Value
+from nnctl.late import dataclass
 
 
 @dataclass

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.backends.cpu.gemm.widths import fma, load, parts_of, store, store_firsts
+from nnctl.late import dataclass
 
 _ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "

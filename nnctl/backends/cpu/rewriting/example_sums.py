@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from nnctl.graph.ir import Node, Value
+from nnctl.late import dataclass
 from nnctl.ops.expression import Expression, Recorder
 from nnctl.ops.shapes import Shape, TensorType, broadcast, product
 from nnctl.ops.table import Attributes

@@ -13,9 +13,9 @@ and writes: each step asks for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from nnctl.backends.cpu.vectors.formulas_ir import Formula, Units, Vector, VectorCode, declarations, function_of
+from nnctl.late import dataclass
 
 PREFIX = "nnctl_"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.late import dataclass
 
 _MAGIC = 12582912.0
 """1.5·2²³: added to a small number, its last bits are the nearest integer."""

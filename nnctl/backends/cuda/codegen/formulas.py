@@ -1,16 +1,32 @@
-"""Elementwise launches as device functions: one thread an element, whatever inlined ops read on the way."""
+"""Elementwise launches as device functions, whatever inlined ops read on the way.
+
+A thread makes one element; of a large array several, and what is the same for all of them once: the corrections of
+Adam cost more than the rest of its formula.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from nnctl.backends.codegen.dialect import Values
 from nnctl.backends.codegen.inlining import Inlining, Operand
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
-from nnctl.backends.cuda.calls import Argument, elements
+from nnctl.backends.cuda.calls import THREADS, Argument, blocks_for, elements
 from nnctl.backends.cuda.codegen.dialect import CUDA, literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS
 from nnctl.plan.plan import Launch, Slot
+
+SEVERAL = 4
+"""Elements a thread of a large array, each as far from the next as there are threads in a block."""
+LARGE = 1 << 20
+"""Elements of an array of which a quarter of the threads still fill a device."""
+_NAME = re.compile(r"\b[ait]\d*_?\b")
+_DEFINED = re.compile(r"(int|float|bool) (\w+) = (.*);")
+
+Definition: TypeAlias = tuple[str, str, str]
+"""Of a number: its type, its name, its value."""
 
 
 class Pointers:
@@ -41,7 +57,7 @@ class Formula:
     """The device function of an elementwise launch.
 
     body: its text from the parameters on, so that launches of equal bodies share a function.
-    arguments: of the call, behind the number of elements.
+    arguments: of the call, behind the number of elements. blocks: of the call.
     """
 
     def __init__(self, launch: Launch, inlined: Mapping[str, Launch]) -> None:
@@ -51,10 +67,68 @@ class Formula:
             f"{pointers.name(slot, written=True)}[i] = {result};"
             for slot, result in zip(launch.outputs, element.results, strict=True)
         ]
-        lines = ["int i = element_of(block);", "if (i >= count) return;", *element.lines, *stored]
-        text = "\n".join(f"    {line}" for line in lines)
+        count = elements(launch.outputs[0])
+        each = SEVERAL if count >= LARGE else 1
+        text = "\n".join(f"    {line}" for line in (_several if each > 1 else _one)(element.lines, stored))
         self.body = f"({', '.join(['Block block', *pointers.parameters, 'int count'])}) {{\n{text}\n}}"
-        self.arguments: tuple[Argument, ...] = (*pointers.slots, elements(launch.outputs[0]))
+        self.arguments: tuple[Argument, ...] = (*pointers.slots, count)
+        self.blocks = blocks_for(count, each * THREADS)
+
+
+def _one(lines: Sequence[str], stored: Sequence[str]) -> Iterator[str]:
+    """The text of a function whose threads make an element each."""
+    yield "int i = element_of(block);"
+    yield "if (i >= count) return;"
+    yield from lines
+    yield from stored
+
+
+def _several(lines: Sequence[str], stored: Sequence[str]) -> Iterator[str]:
+    """The text of a function whose threads make `SEVERAL` elements each: of the last ones some are not there.
+
+    All that they read is asked for before any of them is made: what is written might be what the next one reads, as
+    far as a compiler knows, and a thread would wait for each.
+    """
+    alike, varying = _apart(lines)
+    turns = ["#pragma unroll", f"for (int turn = 0; turn < {SEVERAL}; ++turn) {{"]
+    number = f"int i = (block.index * {SEVERAL} + turn) * THREADS + int(threadIdx.x);"
+    read = [(kind, name, value) for kind, name, value in varying if name[0] == "a"]
+    indices = [f"    {kind} {name} = {value};" for kind, name, value in varying if name[0] == "i"]
+    made = [f"    {kind} {name} = {value};" for kind, name, value in varying if name[0] == "t"]
+    text = "\n".join([*made, *stored])
+    yield from (f"{kind} {name} = {value};" for kind, name, value in alike)
+    yield from (f"{kind} {name}_[{SEVERAL}];" for kind, name, _ in read)
+    yield from turns
+    yield f"    {number}"
+    yield "    if (i >= count) break;"
+    yield from indices
+    yield from (f"    {name}_[turn] = {value};" for _, name, value in read)
+    yield "}"
+    yield from turns
+    yield f"    {number}"
+    yield "    if (i >= count) return;"
+    yield from (line for line in indices if line.split()[1] in _NAME.findall(text))
+    yield from (f"    {kind} {name} = {name}_[turn];" for kind, name, _ in read)
+    yield from made
+    yield from (f"    {line}" for line in stored)
+    yield "}"
+
+
+def _apart(lines: Sequence[str]) -> tuple[list[Definition], list[Definition]]:
+    """The definitions that are the same for all elements, and those that are not."""
+    alike: list[Definition] = []
+    varying: list[Definition] = []
+    of_element = {"i"}
+    for line in lines:
+        match = _DEFINED.fullmatch(line)
+        assert match is not None, line
+        definition = (match[1], match[2], match[3])
+        if of_element.isdisjoint(_NAME.findall(definition[2])):
+            alike.append(definition)
+        else:
+            varying.append(definition)
+            of_element.add(definition[1])
+    return alike, varying
 
 
 class ElementText:

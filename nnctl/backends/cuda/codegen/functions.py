@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from nnctl.late import dataclass
 from nnctl.ops.shapes import DType
 
 Kind: TypeAlias = Literal["real", "index", "uint8", "flag", "int", "float"]

@@ -7,10 +7,10 @@ that it works for by its number, among bounds that are parameters like the point
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from nnctl.backends.cuda.calls import Argument, Call
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, Parameter
+from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
 
 MOST_BYTES = 4096

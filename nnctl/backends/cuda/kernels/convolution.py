@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from nnctl.backends.cuda.calls import (
     MULTIPROCESSORS,
@@ -21,6 +20,7 @@ from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
 from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
 from nnctl.backends.cuda.kernels.parts import added_up
 from nnctl.backends.cuda.kernels.picture_convolution import from_patches
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
 _LAUNCH = 5000.0

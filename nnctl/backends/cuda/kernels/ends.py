@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nnctl.backends.cuda.calls import Call, ProductPrecision, emits_in_precision
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
 EndKind: TypeAlias = Literal["bias", "relu", "bias+relu", "mask"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nnctl.backends.cuda.calls import MULTIPROCESSORS, Argument, Call, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.ends import End, reading
 from nnctl.backends.cuda.kernels.geometry import Geometry
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch
 
 _CHANNELS = 32

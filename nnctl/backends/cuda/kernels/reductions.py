@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nnctl.backends.codegen.reductions import merged, reduced_axes
 from nnctl.backends.cuda.calls import (
@@ -19,6 +19,7 @@ from nnctl.backends.cuda.calls import (
     two_power,
 )
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch
 
 REDUCTIONS = ("sum", "sum_to", "mean", "max")

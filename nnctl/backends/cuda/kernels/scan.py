@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nnctl.backends.cuda.calls import THREADS, WARP, Argument, Call, Scratch, blocks_for
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
+from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
 _OUTPUTS = 128

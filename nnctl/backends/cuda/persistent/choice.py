@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeGuard
 
 from nnctl.backends.cuda.calls import Call, apart
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.tasks import Task
+from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
 
 _MOST_FLOPS = 200e6

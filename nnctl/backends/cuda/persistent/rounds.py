@@ -11,10 +11,11 @@ examples of a batch, may be made in a round of the step before, into memory of i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from nnctl.backends.cuda.persistent.tasks import Region, Task
+from nnctl.late import dataclass
 
 Placement: TypeAlias = Literal["everywhere", "spread"] | int
 """The blocks that run a task: each of them for itself, all together, or the one that has the chain of a number."""

@@ -7,11 +7,11 @@ waits at other places than between phases, so that here each value has a region 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nnctl.backends.cuda.calls import Argument, Call, Scratch, Table, apart, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
+from nnctl.late import dataclass
 from nnctl.ops.shapes import DType
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot

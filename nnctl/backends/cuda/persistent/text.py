@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from nnctl.backends.cuda.codegen.dialect import literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Kind, Parameter, Unit, prelude
 from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.persistent.rounds import Rounds
 from nnctl.backends.cuda.persistent.tasks import Operand, Pointer, Region, Task
+from nnctl.late import dataclass
 from nnctl.ops.shapes import DType
 from nnctl.plan import dtypes
 
