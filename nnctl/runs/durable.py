@@ -103,7 +103,9 @@ def make_folder(path: Path, *, flushed: bool = True) -> None:
             if flushed:
                 disk.flush_folder(folder.parent)
         except OSError as error:
-            raise RunError(f"{folder}: cannot make this folder: {error.strerror}") from error
+            remedy = _OTHER_FOLDER.get(error.errno or 0)
+            words = f"{folder}: cannot make this folder: {error.strerror}" + (f"\n  {remedy}" if remedy else "")
+            raise RunError(words) from error
     if not path.is_dir():
         raise RunError(f"{path}: cannot make this folder: there is a file of this name")
 
@@ -244,14 +246,17 @@ def _lives(process: int) -> bool:
     return True
 
 
+_OTHER_FOLDER = {
+    errno.EACCES: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
+    errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
+    errno.EROFS: "choose a folder that can be written, with --out",
+}
 _REMEDIES = {
+    **_OTHER_FOLDER,
     errno.ENOENT: "was its folder moved or deleted?",
     errno.ENOSPC: "make room and go on with --resume: the last checkpoint is whole",
     errno.EDQUOT: "make room and go on with --resume: the last checkpoint is whole",
     errno.EFBIG: "files may not become so large here (ulimit -f): allow it and go on with --resume",
-    errno.EACCES: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
-    errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
-    errno.EROFS: "choose a folder that can be written, with --out",
 }
 
 

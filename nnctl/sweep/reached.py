@@ -66,7 +66,11 @@ def _rung(ended: Mapping[str, Any]) -> float | None:
 def result_of(
     study: Study, trial: Trial, watch: Watch | None, outcome: Trained | Paused | Pruned | Failed
 ) -> TrialResult:
-    """The result of a trial whose outcome this is, which is recorded beside it where it may be relied on."""
+    """The result of a trial whose outcome this is, which is recorded beside it where it may be relied on.
+
+    Raises RunError where the sweep's folder is gone: it is not made anew for the record.
+    """
+    study.require_there()
     folder = RunFolder(study.folder_of(trial))
     if isinstance(outcome, Trained):
         reached = {} if watch is None else watch.reached(evaluations(folder))

@@ -62,7 +62,7 @@ def _require_sense_to_learn(sweep: Sweep, sampler: LearningSampler) -> None:
         )
     if len(sweep.objectives) > 1 and not sampler.several:
         raise UsageError(
-            f"sweep: the sampler {sampler.type} has one objective, and monitor names several\n  tpe takes several"
+            f"sweep: the sampler {sampler.type} has one objective, and monitor names several\n  tpe and gp take several"
         )
 
 

@@ -57,9 +57,9 @@ def _identity(diagnostic: Diagnostic, path: str | None, space: Space) -> tuple[s
 
 
 def _placed(diagnostic: Diagnostic, path: str | None, trial: Trial, loaded: Loaded, space: Space) -> Diagnostic:
-    """The problem at the formula that a value follows from, and with the conditions by which parts are left out.
+    """The problem at the place of the sweep section that is to blame, and with the conditions that leave parts out.
 
-    The place of any other setting is named after the sweep, not after an option that nobody gave.
+    The place of a setting that stands in no file is named after the sweep, not after an option that nobody gave.
     """
 
     def name(location: Location) -> Location:
@@ -71,9 +71,40 @@ def _placed(diagnostic: Diagnostic, path: str | None, trial: Trial, loaded: Load
 
     location = diagnostic.location and name(diagnostic.location)
     message, related = diagnostic.message, tuple((name(at), said) for at, said in diagnostic.related)
-    if path is not None and space.derives(path):
-        location = loaded.locate(f"sweep.derived.{path}")
-        message = f"{message}: '{path}' is {write(trial.settings[path])}{space.where(path, trial.settings)}"
-    elif path is None or path in trial.left_out:
+    if path is None or path in trial.left_out:
         related += tuple(filter(None, map(condition, trial.left_out)))
+    elif diagnostic.location is not None and (found := _in_section(diagnostic.location, path, trial, loaded, space)):
+        location, words = found
+        message += words
     return replace(diagnostic, message=message, location=location, related=related)
+
+
+def _in_section(
+    location: Location, path: str, trial: Trial, loaded: Loaded, space: Space
+) -> tuple[Location, str] | None:
+    """The place of a setting's path or value in the sweep section, and words on a value that is not written there.
+
+    None where the section is no better a place: where an option was given.
+    """
+    kinds = ("grid", "space", "derived")
+    where, place = next(
+        ((where, place) for kind in kinds if (place := loaded.places.get(where := f"sweep.{kind}.{path}"))), ("", None)
+    )
+    if place is None:
+        return None
+    within, value = location.column - 1, trial.settings[path]
+    key = place.key
+    if within < len(path):
+        if key is None or key.path == ORIGIN:
+            return None
+        literal = key.text[key.column - 1 :].startswith(path)
+        return (replace(key, column=key.column + within, width=location.width) if literal else key), ""
+    if space.derives(path):
+        return place.value, f": '{path}' is {write(value)}{space.where(path, trial.settings)}"
+    if place.value.path == ORIGIN:
+        return None
+    if path in space.distributions:
+        return place.value, f", which is drawn for '{path}'"
+    assert loaded.spec.sweep is not None
+    index = next(n for n, each in enumerate(loaded.spec.sweep.grid[path]) if each is value or each == value)
+    return loaded.places[f"{where}.{index}"].value, ""

@@ -16,6 +16,7 @@ from run_contents import contents
 from nnctl.errors import RunError
 from nnctl.inference.opened import open_run
 from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.durable import make_folder
 from nnctl.runs.sealed import write_record
 from nnctl.spec.load import load_text
 from nnctl.training import saving, session
@@ -197,3 +198,12 @@ def test_what_the_system_refuses_is_one_sentence_and_a_way_out(number: int) -> N
     assert said == f"out/progress.json: cannot be written: {os.strerror(number)}"
     assert remedy.startswith("  ")
     assert caught.value.exit_code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_a_way_out() -> None:
+    disk = FaultyDisk(refuses=(0, OSError(errno.EROFS, os.strerror(errno.EROFS))))
+    with disk.installed(), pytest.raises(RunError) as caught:
+        make_folder(Path("out"))
+    assert str(caught.value) == (
+        "out: cannot make this folder: Read-only file system\n  choose a folder that can be written, with --out"
+    )

@@ -126,6 +126,33 @@ def test_a_derived_value_that_cannot_be_is_said_at_its_formula() -> None:
         study("sweep: {grid: {depth: [0, 1]}}", ["sweep.derived={optimizer.learning_rate: depth * 2}"])
 
 
+def test_what_is_wrong_in_the_section_is_said_at_its_line() -> None:
+    section = """\
+sweep:
+  trials: 3
+  grid:
+    layers.0.unit: [4]
+    layers.0.activation: [relu, {type: elu, alpha: -1}]
+    layers.1.units: [4, 0]
+  space:
+    optimizer.learningrate: {type: log_uniform, low: 0.001, high: 1}
+    optimizer.momentum: {type: uniform, low: 1.5, high: 2.5}
+"""
+    with pytest.raises(SpecError) as caught:
+        study(section)
+    found = [(d.location, d.message) for d in caught.value.diagnostics]
+    lines = (SPEC + section).splitlines()
+    places = {(at.path, lines[at.line - 1][at.column - 1 :][: at.width]) for at, _ in found if at is not None}
+    assert places == {
+        ("net.yaml", "unit"),
+        ("net.yaml", "{type: elu, alpha: -1}"),
+        ("net.yaml", "0"),
+        ("net.yaml", "learningrate"),
+        ("net.yaml", "{type: uniform, low: 1.5, high: 2.5}"),
+    }
+    assert any(message.endswith(", which is drawn for 'optimizer.momentum'") for _, message in found)
+
+
 def test_conditions_that_leave_out_what_must_be_there_are_named() -> None:
     only = "  only:\n    layers.0: depth > 1\n    layers.1: depth > 1\n    layers.2: depth > 2\n"
     with pytest.raises(SpecError) as caught:

@@ -16,10 +16,11 @@ from typing import Any, ClassVar
 import pytest
 from witness import Witness
 
-from nnctl.errors import UsageError
+from nnctl.errors import RunError, UsageError
 from nnctl.sweep.executors import worker
 from nnctl.sweep.executors.contract import Elsewhere, Failed, Outcome, Trained, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_processes
+from nnctl.sweep.reached import result_of
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import load_trial, read_study
 from nnctl.training import session
@@ -196,6 +197,16 @@ def test_no_memory_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(outcome, Failed)
     assert (outcome.status, outcome.exit_code, outcome.again) == ("failed", 2, True)
     assert outcome.message.startswith("there is not enough memory: Unable to allocate 3. TiB\n  fewer trials at a time")
+
+
+def test_the_end_of_a_trial_makes_no_folder_that_has_vanished() -> None:
+    study = read_study(Path("net.yaml"), ["sweep.seeds=2"], Path("found"))
+    study.claim()
+    shutil.rmtree("found")
+    trial = next(iter(study.samples()))
+    with pytest.raises(RunError, match="the sweep's folder was moved or deleted while it ran"):
+        result_of(study, trial, None, Failed("failed", "the run's folder was moved or deleted while it trained", 2))
+    assert not Path("found").exists()
 
 
 def test_a_sweep_whose_folder_vanishes_ends_and_makes_no_other() -> None:
