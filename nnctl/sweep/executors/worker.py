@@ -226,7 +226,7 @@ def training_here(
         while True:
             try:
                 with leavable():
-                    from nnctl.sweep.study import load_trial
+                    from nnctl.sweep.trial import load_trial
                     from nnctl.training import session
 
                     loaded = load_trial(base, task.overrides)
