@@ -45,9 +45,15 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
         name, layer, _ = max((each for each in kept if each[1].partition(".")[0] == largest), key=lambda each: each[2])
         words = f"it has {count:,} numbers, most in {name}; all that training keeps takes {in_bytes(total)}"
         raise _too_large(network, layer, words, host_left)
+    # Asked for once: many files tell it.
+    bytes_left: int | None = None
     for node in network.training_step.nodes:
         size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
-        if size > _LOOKED_AT and size > (bytes_left := (left or memory.available)()):
+        if size <= _LOOKED_AT:
+            continue
+        if bytes_left is None:
+            bytes_left = (left or memory.available)()
+        if size > bytes_left:
             output = max(node.outputs, key=lambda value: _bytes(value, sizes))
             raise _too_large(
                 network,

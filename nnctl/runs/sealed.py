@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnctl.errors import RunError
+from nnctl.process.variables import NO_PLUGINS, variables
 from nnctl.runs.durable import read_file, write_durably
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def damaged(path: Path, why: str, remedy: str) -> RunError:
 def _adapter(model: Any) -> Any:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(model)
+    with variables(NO_PLUGINS):
+        return TypeAdapter(model)
 
 
 def _other_format(path: Path, version: object) -> str:

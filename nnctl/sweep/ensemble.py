@@ -12,7 +12,8 @@ from nnctl.inference.opened import open_run
 from nnctl.late import dataclass
 from nnctl.runs.sweeps import ranked_trials
 from nnctl.spec.load import Loaded
-from nnctl.sweep.study import Study, load_trial
+from nnctl.sweep.study import Study
+from nnctl.sweep.trial import load_trial
 
 _OF_THE_RUN = ("run", "checkpoint", "epoch", "step", "split", "examples")
 """Columns of an evaluation that say what was measured, not what came of it."""

@@ -21,7 +21,7 @@ from nnctl.runs.sealed import digest, read_record, write_record
 from nnctl.runs.sweeps import ASKED, KNOWN, trial_folder
 from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
-from nnctl.spec.load import Loaded, load_tree, load_variant, spec_to_dict
+from nnctl.spec.load import Loaded, load_tree, spec_to_dict
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
 from nnctl.sweep.formula import Formula
@@ -230,12 +230,6 @@ def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Poi
         return [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)], sweep.trials or 1
     points = listed(space, sweep, seed)
     return points, len(points)
-
-
-def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
-    """The spec of one trial; it sweeps no more. Raises SpecError."""
-    loaded = load_variant(base, overrides)
-    return replace(loaded, spec=replace(loaded.spec, sweep=None))
 
 
 def _without_settings(loaded: Loaded) -> Loaded:

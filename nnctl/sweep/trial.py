@@ -1,14 +1,16 @@
-"""A trial: one run of a sweep, and its settings as overrides of the spec."""
+"""A trial: one run of a sweep, its settings as overrides of the spec, and its own spec."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 from nnctl.errors import SpecError
 from nnctl.late import dataclass
+from nnctl.spec.load import Loaded, load_variant
 from nnctl.spec.override_syntax import parse_override
 
 
@@ -43,6 +45,12 @@ class Trial:
         seed = () if self.seed is None else (f"seed={self.seed}",)
         fold = () if self.fold is None else (f"data.fold={write(list(self.fold))}",)
         return (*(f"{path}={write(value)}" for path, value in ordered), *removed, *seed, *fold)
+
+
+def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
+    """The spec of one trial; it sweeps no more. Raises SpecError."""
+    loaded = load_variant(base, overrides)
+    return replace(loaded, spec=replace(loaded.spec, sweep=None))
 
 
 @cache

@@ -11,7 +11,9 @@ import pytest
 
 from backends.compiled_calls import integers, reals, same
 from nnctl.backends.cpu.codegen.intrinsics import prefetch, window1
-from nnctl.backends.cpu.compiler.marks import compiled
+from nnctl.backends.cpu.compiler.entries import module_of
+from nnctl.backends.cpu.compiler.marks import apart, compiled
+from nnctl.backends.cpu.compiler.types import F32
 from nnctl.backends.cpu.compiler.unasked import harmless
 
 pytestmark = pytest.mark.compile
@@ -265,3 +267,24 @@ def early(x, out):
 def test_functions_return_early():
     same(early, reals(7), integers(5))
     same(early, reals(7)[:4].copy(), integers(5))
+
+
+@apart
+def summed(x, first, count):
+    total = F(0.0)
+    for i in range(count):
+        total += x[first + i]
+    return total
+
+
+@compiled
+def twice(x, out):
+    out[0] = summed(x, 0, 4)
+    out[1] = summed(x, 3, out.size)
+
+
+def test_functions_that_stand_apart_are_called():
+    same(twice, reals(9), reals(2))
+    text = module_of("def launch(p0, p1):\n    twice(p0, p1)", [(F32, 1)] * 2, "launched", {"twice": twice})
+    (head,) = (line for line in text.splitlines() if line.startswith("define") and "summed" in line)
+    assert head.endswith("nounwind noinline {")

@@ -19,7 +19,8 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.sealed import write_record
 from nnctl.runs.sweeps import final_metrics, ranked_trials
 from nnctl.spec.load import load_text
-from nnctl.sweep.study import load_trial, read_study
+from nnctl.sweep.study import read_study
+from nnctl.sweep.trial import load_trial
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

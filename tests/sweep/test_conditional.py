@@ -8,7 +8,8 @@ import pytest
 
 from nnctl.errors import SpecError
 from nnctl.spec.load import load_text
-from nnctl.sweep.study import Study, load_trial, read_study
+from nnctl.sweep.study import Study, read_study
+from nnctl.sweep.trial import load_trial
 
 SPEC = """\
 data: {type: blobs, examples: 60, centers: 2, validation: 20}

@@ -34,7 +34,8 @@ from nnctl.sweep.executors.dask import DaskWorkers
 from nnctl.sweep.executors.local import LocalProcesses
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import run
-from nnctl.sweep.study import Study, load_trial, read_study
+from nnctl.sweep.study import Study, read_study
+from nnctl.sweep.trial import load_trial
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

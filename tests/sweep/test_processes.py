@@ -22,7 +22,8 @@ from nnctl.sweep.executors.contract import Elsewhere, Failed, Outcome, Trained, 
 from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_processes
 from nnctl.sweep.reached import result_of
 from nnctl.sweep.runner import run
-from nnctl.sweep.study import load_trial, read_study
+from nnctl.sweep.study import read_study
+from nnctl.sweep.trial import load_trial
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

@@ -25,7 +25,8 @@ from nnctl.sweep.ranking import rank
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.results import write_results
 from nnctl.sweep.runner import run
-from nnctl.sweep.study import Study, load_trial, read_study
+from nnctl.sweep.study import Study, read_study
+from nnctl.sweep.trial import load_trial
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

@@ -29,7 +29,8 @@ from nnctl.sweep.results import write_results
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.runner import run
 from nnctl.sweep.standings import trial_row
-from nnctl.sweep.study import Study, load_trial, read_study
+from nnctl.sweep.study import Study, read_study
+from nnctl.sweep.trial import load_trial
 from nnctl.training import session
 from nnctl.training.loop import Loop
 from nnctl.training.signals import StopRequest

@@ -11,7 +11,8 @@ from work import calls, grows_evenly
 from nnctl.errors import SpecError, UsageError
 from nnctl.spec.load import load_spec, load_variant
 from nnctl.spec.variants import Variants
-from nnctl.sweep.study import load_trial, read_study
+from nnctl.sweep.study import read_study
+from nnctl.sweep.trial import load_trial
 
 SPEC = """\
 name: blobs

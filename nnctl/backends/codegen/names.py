@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from nnctl.plan.plan import Launch, Slot
 
@@ -18,18 +19,22 @@ class Names:
 
     def fresh(self, wanted: str) -> str:
         """An identifier like `wanted` that nothing else has."""
-        readable = wanted.replace("∂C/∂", "d_").replace("⁺", "_new").replace("'", "_")
-        # Python reads µ and μ, h₁ and h1 as one identifier: what is compared is what it reads.
-        folded = unicodedata.normalize("NFKC", readable)
-        name = re.sub(r"\W+", "_", "".join(c if f"_{c}".isidentifier() else "_" for c in folded)).strip("_")
-        if not name.isidentifier():
-            name = f"v_{name}"
-        candidate = name
+        candidate = name = _identifier(wanted)
         while candidate in self._taken:
             self._counts[name] = self._counts.get(name, 1) + 1
             candidate = f"{name}_{self._counts[name]}"
         self._taken.add(candidate)
         return candidate
+
+
+@lru_cache(4096)
+def _identifier(wanted: str) -> str:
+    """The identifier that is most like it."""
+    readable = wanted.replace("∂C/∂", "d_").replace("⁺", "_new").replace("'", "_")
+    # Python reads µ and μ, h₁ and h1 as one identifier: what is compared is what it reads.
+    folded = unicodedata.normalize("NFKC", readable)
+    name = re.sub(r"\W+", "_", "".join(c if f"_{c}".isidentifier() else "_" for c in folded)).strip("_")
+    return name if name.isidentifier() else f"v_{name}"
 
 
 def label(launch: Launch) -> str:

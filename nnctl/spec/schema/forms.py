@@ -21,6 +21,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from nnctl.components.registry import Component, components
 from nnctl.late import dataclass
+from nnctl.process.variables import NO_PLUGINS, variables
 
 
 @dataclass(frozen=True)
@@ -272,4 +273,5 @@ def _list(core: Any, metadata: tuple[Any, ...]) -> ListOf:
 
 @cache
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
+    with variables(NO_PLUGINS):
+        return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))

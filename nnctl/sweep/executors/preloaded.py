@@ -10,8 +10,8 @@ _MODULES = (
     # NumPy loads it when labels are counted.
     "numpy.ma",
     "nnctl.reporting.follow",
-    "nnctl.sweep.executors.carrying",
-    "nnctl.sweep.study",
+    "nnctl.sweep.executors.worker",
+    "nnctl.sweep.trial",
     "nnctl.training.kept",
     "nnctl.training.session",
 )

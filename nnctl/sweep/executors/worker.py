@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from nnctl.late import dataclass
+from nnctl.process.variables import variables
 from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Paused, Pruned, Trained, TrialTask
 from nnctl.sweep.executors.trials import Trials
 
@@ -60,16 +61,8 @@ class Ready:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Processes started within the block compute with one thread each: libraries read this as they load."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
+    with variables(dict.fromkeys(THREADS, "1")):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float | None = None) -> None:
@@ -226,7 +219,7 @@ def training_here(
         while True:
             try:
                 with leavable():
-                    from nnctl.sweep.study import load_trial
+                    from nnctl.sweep.trial import load_trial
                     from nnctl.training import session
 
                     loaded = load_trial(base, task.overrides)

@@ -30,7 +30,7 @@ struct Block;
 struct Copy {
     float* to;
     const float* from;
-    int count;
+    int count, of;
 };
 
 struct Fiber {

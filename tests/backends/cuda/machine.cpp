@@ -174,7 +174,7 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
 bool copies_at_once;
 
 void land(const Copy& copy) {
-    for (int i = 0; i < 4; ++i) copy.to[i] = i < copy.count ? copy.from[i] : 0.0f;
+    for (int i = 0; i < copy.of; ++i) copy.to[i] = i < copy.count ? copy.from[i] : 0.0f;
 }
 
 }  // namespace
@@ -219,11 +219,11 @@ unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long l
 
 // Floats to shared memory, `count` and zeros up to four, under way until they are awaited. Whether they come at once
 // or at the last moment is up to the device: half of the orders have it one way.
-void emulated_copy(float* to, const float* from, int count) {
+void emulated_copy(float* to, const float* from, int count, int of) {
     if (copies_at_once)
-        land({to, from, count});
+        land({to, from, count, of});
     else
-        current->copies.back().push_back({to, from, count});
+        current->copies.back().push_back({to, from, count, of});
 }
 
 void emulated_close_copies() { current->copies.push_back({}); }

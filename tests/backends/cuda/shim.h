@@ -21,7 +21,7 @@ float* emulated_shared();
 void emulated_barrier(const char* where);
 unsigned long long emulated_warp(Meeting, unsigned mask, unsigned long long value, int lane, const char* where);
 void emulated_spin(const char* where);
-void emulated_copy(float* to, const float* from, int count);
+void emulated_copy(float* to, const float* from, int count, int of);
 void emulated_close_copies();
 void emulated_await_copies(int left);
 }

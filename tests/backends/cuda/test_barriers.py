@@ -20,7 +20,7 @@ from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import kernels
 from nnctl.backends.cuda.codegen.functions import file_unit
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.kernels import EMITTERS, scan
+from nnctl.backends.cuda.kernels import EMITTERS, picture_convolution, scan
 from nnctl.backends.cuda.persistent import steps as persistent_steps
 from nnctl.backends.cuda.persistent import text as persistent_text
 from nnctl.backends.cuda.persistent.choice import Grid, complete
@@ -38,6 +38,7 @@ NETS = ("xor", "sine", "book/ch1-30", "rbm")
 """Specs whose persistent kernels are looked at."""
 FILES = sorted(path.name for path in Path(next(iter(kernels.__path__))).glob("*.cu"))
 _RNG = np.random.default_rng(0)
+_WINDOW = {"stride": (1, 1), "dilation": (1, 1), "padding": ((0, 0), (0, 0)), "groups": 1}
 LARGER: list[tuple[Any, ...]] = [
     # Rows that a whole block shares, and sums that several warps do.
     ("softmax", [_RNG.standard_normal((3, 1500))], {}),
@@ -47,6 +48,14 @@ LARGER: list[tuple[Any, ...]] = [
         {"label_smoothing": 0.1, "class_weights": None},
     ),
     ("matmul", [_RNG.standard_normal((40, 70)), _RNG.standard_normal((70, 50))], {}, "tf32"),
+    # Sums of many panels, by every kind of tile; and so long ones that they are split into many parts.
+    ("convolution", [_RNG.standard_normal((1, 6, 6, 16)), _RNG.standard_normal((3, 3, 16, 8))], _WINDOW),
+    ("convolution", [_RNG.standard_normal((1, 6, 6, 40)), _RNG.standard_normal((3, 3, 40, 8))], _WINDOW, "tf32"),
+    (
+        "convolution_kernel",
+        [_RNG.standard_normal((1, 60, 60, 1)), _RNG.standard_normal((1, 58, 58, 4))],
+        _WINDOW | {"kernel": (3, 3)},
+    ),
 ]
 """What samples do not come to: the op, its inputs and attributes, the precision of products where it matters."""
 
@@ -65,6 +74,7 @@ def launches() -> list[Recorded]:
     record = Record()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(agreement, "EmulatedDevice", lambda *way: RecordingDevice(record, *way))
+        patched.setattr(picture_convolution, "_ENOUGH", 0)
         for name, inputs, attributes, *precision in cases():
             agreement.outputs(name, inputs, attributes, 0, *precision)
         # Cells whose blocks wait for one another; then weights that do not fit into shared memory.

@@ -12,7 +12,7 @@ from backends.cuda.agreement import compare, compare_ended, outputs
 from backends.cuda.emulator import compiler
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.kernels import convolution
-from nnctl.backends.cuda.kernels.convolution import TILES, tiling
+from nnctl.backends.cuda.kernels.convolution import KERNEL_TILES, TILES, tiling
 from nnctl.backends.cuda.kernels.ends import EndKind
 from nnctl.ops import OPS
 from nnctl.ops.namespaces import RealNamespace
@@ -87,7 +87,7 @@ class TestDirections:
     @pytest.mark.parametrize("parts", [1, 3])
     @pytest.mark.parametrize("number", range(3))
     def test_every_tile_serves_every_shape(self, number: int, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(convolution, "tiling", lambda *_: (TILES["float32"][number], parts))
+        monkeypatch.setattr(convolution, "tiling", lambda tiles, *_: (tiles[number], parts))
         for order, name in enumerate(GEOMETRIES):
             for direction in directions(name, order):
                 compare(*direction, order % 3)
@@ -97,7 +97,7 @@ class TestDirections:
     def test_every_tile_is_made_by_tensor_cores(
         self, precision: ProductPrecision, number: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(convolution, "tiling", lambda *_: (TILES[precision][number], 2))
+        monkeypatch.setattr(convolution, "tiling", lambda tiles, *_: (tiles[number], 2))
         for order, name in enumerate(("three channels", "fours, in a small picture")):
             for direction in directions(name, order):
                 compare(*direction, order, precision=precision)
@@ -131,28 +131,31 @@ class TestDirections:
 
 class TestTiling:
     def test_small_results_of_long_sums_are_split(self) -> None:
-        tile, parts = tiling(1, 25, 20, 128 * 24 * 24)
-        assert (tile.rows, tile.columns) == (32, 32)
+        tile, parts = tiling(KERNEL_TILES["float32"], 1, 25, 20, 128 * 24 * 24)
+        assert tile.name == "small"
         assert parts >= 64
 
     def test_large_products_have_large_tiles_and_one_part(self) -> None:
-        for precision, (wide, narrow, _) in TILES.items():
-            assert tiling(1, 128 * 32 * 32, 64, 9 * 64, precision) == (wide, 1)
-            assert tiling(1, 128 * 32 * 32, 32, 9 * 32, precision) == (narrow, 1)
+        for tiles in TILES.values():
+            wide, narrow, _ = tiles
+            assert tiling(tiles, 1, 128 * 32 * 32, 64, 9 * 64) == (wide, 1)
+            assert tiling(tiles, 1, 128 * 32 * 32, 32, 9 * 32) == (narrow, 1)
 
     @pytest.mark.parametrize("batch", [10, 128])
     def test_the_layers_of_small_nets_keep_the_processors_busy(self, batch: int) -> None:
-        for rows, columns, depth in [
-            (batch * 24 * 24, 20, 25),
-            (batch * 8 * 8, 40, 500),
-            (500, 40, batch * 8 * 8),
-            (25, 20, batch * 24 * 24),
+        for tiles, rows, columns, depth in [
+            (TILES, batch * 24 * 24, 20, 25),
+            (TILES, batch * 8 * 8, 40, 500),
+            (KERNEL_TILES, 500, 40, batch * 8 * 8),
+            (KERNEL_TILES, 25, 20, batch * 24 * 24),
         ]:
-            tile, parts = tiling(1, rows, columns, depth)
-            assert parts * tile.count(rows, columns) >= 66
+            for of_precision in tiles.values():
+                tile, parts = tiling(of_precision, 1, rows, columns, depth)
+                assert parts * tile.count(rows, columns) >= 20
 
     def test_no_part_is_empty(self) -> None:
         for depth in (1, 7, 32, 33, 100, 1000, 12345):
-            tile, parts = tiling(1, 5, 5, depth)
-            panels = -(-depth // tile.depth)
-            assert (parts - 1) * -(-panels // parts) < panels
+            for tiles in (*TILES.values(), *KERNEL_TILES.values()):
+                tile, parts = tiling(tiles, 1, 5, 5, depth)
+                panels = -(-depth // tile.depth)
+                assert (parts - 1) * -(-panels // parts) < panels

@@ -155,7 +155,7 @@ def test_copies_under_way_come_at_the_first_moment_or_at_the_last(order: int) ->
 KERNEL copies(Block block, const float* x, float* y) {
     float* mine = block.shared + 12 * threadIdx.x;
     for (int group = 0; group < 3; ++group) {
-        emulated_copy(mine + 4 * group, x + 4 * group, 3);
+        emulated_copy(mine + 4 * group, x + 4 * group, 3, 4);
         emulated_close_copies();
     }
     emulated_await_copies(2);

@@ -8,7 +8,7 @@ from typing import Any
 
 from nnctl.backends.cpu.compiler.blocks import Module
 from nnctl.backends.cpu.compiler.emission import Emission
-from nnctl.backends.cpu.compiler.marks import Function
+from nnctl.backends.cpu.compiler.marks import Function, is_apart
 from nnctl.backends.cpu.compiler.sources import assigned_names, file_of, has_loops, tree_of
 from nnctl.backends.cpu.compiler.statements import Statements
 from nnctl.backends.cpu.compiler.types import Known, NoneType, Type, Value, leaves, named, rebuilt, result_of, type_of
@@ -34,6 +34,7 @@ class Translator:
                 function.__globals__,
                 arguments,
                 file=file_of(function),
+                apart=is_apart(function),
             )
         made = self._made[key]
         if made is None:
@@ -48,10 +49,12 @@ class Translator:
         arguments: Sequence[Value],
         *,
         file: str,
+        apart: bool = False,
     ) -> tuple[str, Type]:
         """(name, type of the result) of a function with parameters like `arguments`, of which literals stay known.
 
-        names: what the tree's free names mean. file: where messages say that it stands. Raises KernelError.
+        names: what the tree's free names mean. file: where messages say that it stands. apart: see `marks.apart`.
+        Raises KernelError.
         """
         emission = Emission(self.module)
         types = [ir for argument in arguments for ir in leaves(type_of(argument))]
@@ -65,8 +68,8 @@ class Translator:
                 raise KernelError(f"{file}, line {tree.lineno}: {tree.name} returns {named(result)}, and ends without")
             emission.say("ret void")
         head = ", ".join(f"{ir} {register}" for ir, register in zip(types, registers))
-        small = "" if has_loops(tree) else " alwaysinline"
-        first = f"define internal {result_of(result)} @{name}({head}) nounwind{small} {{"
+        inlining = " noinline" if apart else "" if has_loops(tree) else " alwaysinline"
+        first = f"define internal {result_of(result)} @{name}({head}) nounwind{inlining} {{"
         self.module.functions.append("\n".join([first, "entry:", *emission.entry, *emission.lines, "}"]))
         return name, result
 

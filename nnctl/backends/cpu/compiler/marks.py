@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 Function: TypeAlias = Callable[..., Any]
 T = TypeVar("T", bound=Function)
 
-_KERNEL, _INTRINSIC, _PURE = "__kernel__", "__intrinsic__", "__pure__"
+_KERNEL, _APART, _INTRINSIC, _PURE = "__kernel__", "__apart__", "__intrinsic__", "__pure__"
 
 
 def compiled(function: T) -> T:
@@ -25,6 +25,21 @@ def compiled(function: T) -> T:
 def is_kernel(function: Any) -> bool:
     """True for what `compiled` has marked."""
     return getattr(function, _KERNEL, False) is True
+
+
+def apart(function: T) -> T:
+    """A kernel that is never made a part of those that call it.
+
+    For loops of much code that are called in several places, or with bounds that LLVM would unroll: they are compiled
+    once, and it takes a fraction of the time. The call itself is nothing beside such a loop.
+    """
+    setattr(function, _APART, True)
+    return compiled(function)
+
+
+def is_apart(function: Any) -> bool:
+    """True for what `apart` has marked."""
+    return getattr(function, _APART, False) is True
 
 
 def intrinsic(lowering: Function, *, pure: bool = False) -> Callable[[T], T]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import gemm, pack, packed_product, window1
 from nnctl.backends.cpu.codegen.mathematics import F
-from nnctl.backends.cpu.compiler.marks import compiled, independent
+from nnctl.backends.cpu.compiler.marks import apart, compiled, independent
 from nnctl.backends.cpu.gemm.product import packed_size, product_scratch
 
 _LEAST_CHANNELS = 32
@@ -89,7 +89,7 @@ def _of_taps(a: Any, b: Any, c: Any) -> Any:
     return a, middle + F(0.5) * b, middle - F(0.5) * b, c
 
 
-@compiled
+@apart
 def _pixels_transformed(x: Any, line: Any, pixel: Any, channels: Any, v: Any, apart: Any) -> None:
     """16 numbers of each channel, `apart` from one another in v, from 4×4 pixels; line, pixel: from one to the next."""
     p, q, r = pixel, 2 * pixel, 3 * pixel
@@ -105,7 +105,7 @@ def _pixels_transformed(x: Any, line: Any, pixel: Any, channels: Any, v: Any, ap
         v[12 * apart + c], v[13 * apart + c], v[14 * apart + c], v[15 * apart + c] = _of_pixels(a3, b3, c3, d3)
 
 
-@compiled
+@apart
 def _products_transformed(m: Any, apart: Any, y: Any, line: Any, filters: Any) -> None:
     """2×2 positions of each filter, whose rows are a line apart, from 16 products."""
     for f in independent(filters):
@@ -117,7 +117,7 @@ def _products_transformed(m: Any, apart: Any, y: Any, line: Any, filters: Any) -
         y[line + f], y[line + filters + f] = _of_products(a1, b1, c1, d1)
 
 
-@compiled
+@apart
 def _taps_transformed(w: Any, size: Any, back: Any, packed: Any, apart: Any, n: Any, k: Any, scratch: Any) -> None:
     """16 matrices of k rows and n columns, packed `apart` from one another, from the taps, of `size` numbers each.
 
@@ -143,7 +143,7 @@ def _taps_transformed(w: Any, size: Any, back: Any, packed: Any, apart: Any, n: 
             )  # fmt: skip
 
 
-@compiled
+@apart
 def _copied(x: Any, n: Any, row: Any, column: Any, size: Any, first: Any, count: Any, patch: Any) -> None:
     """patch ← some channels of size·size pixels of an image from a row and column on, zeros where they lie outside."""
     _, height, width, _ = x.shape
@@ -158,7 +158,7 @@ def _copied(x: Any, n: Any, row: Any, column: Any, size: Any, first: Any, count:
                     patch[start + c] = F(0.0)
 
 
-@compiled
+@apart
 def _read(x: Any, first: Any, count: Any, begin: Any, tiles: Any, sides: Any, v: Any, apart: Any, patch: Any) -> None:
     """Some channels of tiles from `begin` on, transformed.
 
@@ -246,7 +246,7 @@ def _of_sums(a: Any, b: Any, c: Any, d: Any) -> Any:
     return a + b + c, b - c, b + c - d
 
 
-@compiled
+@apart
 def _positions_transformed(y: Any, line: Any, filters: Any, z: Any, apart: Any) -> None:
     """16 numbers of each filter, `apart` from one another in z, from 2×2 positions whose rows are a line apart."""
     for f in independent(filters):
@@ -258,7 +258,7 @@ def _positions_transformed(y: Any, line: Any, filters: Any, z: Any, apart: Any) 
         z[12 * apart + f], z[13 * apart + f], z[14 * apart + f], z[15 * apart + f] = _of_pair(a3, b3)
 
 
-@compiled
+@apart
 def _sums_transformed(u: Any, count: Any, numbers: Any, out: Any, apart: Any) -> None:
     """9 taps of so many numbers, `apart` from one another in out, from 16 sums of each, `count` apart in u."""
     for e in independent(numbers):

@@ -19,29 +19,32 @@
 
 // Whatever is so far out is outside every picture, and stays there when another of its kind is added.
 #define FAR (-(1 << 30))
+// Panels whose steps' windows are kept: those that are asked for and the next one, a power of two.
+#define SPOTTED 4
 
 // Where a block is: which tile of which group's product, which part of the sum.
 struct Turn {
     int row, column, group, part;
 };
 
-template <int ROWS, int COLUMNS> DEVICE Turn turn_of(Block block, int rows, int columns, int groups) {
-    int along = (columns + COLUMNS - 1) / COLUMNS, tiles = (rows + ROWS - 1) / ROWS * along;
+template <class T> DEVICE Turn turn_of(Block block, int rows, int columns, int groups) {
+    int along = (columns + T::COLUMNS - 1) / T::COLUMNS, tiles = (rows + T::ROWS - 1) / T::ROWS * along;
     int tile = block.index % tiles, rest = block.index / tiles;
-    return Turn{tile / along * ROWS, tile % along * COLUMNS, rest % groups, rest / groups};
+    return Turn{tile / along * T::ROWS, tile % along * T::COLUMNS, rest % groups, rest / groups};
 }
 
 // -- sources: what the elements of a matrix are ------------------------------------------
 
 // X of a picture (…, height, width, channels): `spot` is the window at a position, `place` is what it reads of it.
 struct Windows {
-    const float* pixels;
+    const float* first;
     int height, width, channels, down, across, top, left, spread_down, spread_across, positions, end;
     Divisor of_image, of_row, of_place, of_window_row;
 
-    struct Part {
+    struct __align__(16) Part {
         int offset, i, j;
     };
+    static constexpr bool NEAR = true;
 
     MEMBER Part spot(int m) const {
         int image = m / of_image, inside = m - image * of_image.by;
@@ -58,44 +61,28 @@ struct Windows {
         return k < end ? Part{(i * width + j) * channels + channel, i, j} : Part{0, FAR, FAR};
     }
 
-    MEMBER bool has(Part one, Part other) const {
-        return unsigned(one.i + other.i) < unsigned(height) && unsigned(one.j + other.j) < unsigned(width);
-    }
-
-    MEMBER float at(Part one, Part other) const {
-        return has(one, other) ? pixels[one.offset + other.offset] : 0.0f;
-    }
-
-    MEMBER float4 four_at(Part one, Part other) const {
-        return has(one, other) ? *reinterpret_cast<const float4*>(pixels + one.offset + other.offset)
-                               : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    MEMBER int offset(Part one, Part other) const {
+        bool inside = unsigned(one.i + other.i) < unsigned(height) && unsigned(one.j + other.j) < unsigned(width);
+        return inside ? one.offset + other.offset : FAR;
     }
 };
 
-// The windows of positions along lines, their inputs along the depth. spots: of the tile's lines, in shared memory, as
-// every panel asks for them again.
+// The windows of positions along lines, their inputs along the depth.
 struct InputsOfPositions : Windows {
-    Part* spots;
-    int first;
-
-    MEMBER Part line(int m) const { return spots[m - first]; }
+    MEMBER Part line(int m) const { return spot(m); }
     MEMBER Part step(int k) const { return place(k); }
-    MEMBER void prepare(int) const {}
-    MEMBER void find(int lines) const {
-        if (int(threadIdx.x) < lines) spots[threadIdx.x] = spot(first + int(threadIdx.x));
-    }
 };
 
-// The same matrix with its axes exchanged. spots: of two panels of `depth` steps in turn, a power of two.
+// The same matrix with its axes exchanged. spots: of the steps of SPOTTED panels in turn, `depth` each.
 struct PositionsOfInputs : Windows {
     Part* spots;
     int depth;
 
     MEMBER Part line(int k) const { return place(k); }
-    MEMBER Part step(int m) const { return spots[m & (2 * depth - 1)]; }
+    MEMBER Part step(int m) const { return spots[m & (SPOTTED * depth - 1)]; }
     MEMBER void prepare(int m) const {
         int own = m + int(threadIdx.x);
-        if (int(threadIdx.x) < depth) spots[own & (2 * depth - 1)] = spot(own);
+        if (int(threadIdx.x) < depth) spots[own & (SPOTTED * depth - 1)] = spot(own);
     }
 };
 
@@ -104,16 +91,12 @@ struct Rows {
     const float* first;
     int ahead, columns, end;
     typedef int Part;
+    static constexpr bool NEAR = false;
 
     MEMBER int line(int n) const { return n < columns ? n : FAR; }
     MEMBER int step(int k) const { return k < end ? k * ahead : FAR; }
-    MEMBER float at(int one, int other) const {
-        return one + other >= 0 ? first[one + other] : 0.0f;
-    }
-    MEMBER float4 four_at(int one, int other) const {
-        return one + other >= 0 ? *reinterpret_cast<const float4*>(first + one + other)
-                                : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    }
+    MEMBER int offset(int one, int other) const { return one + other; }
+    MEMBER void prepare(int) const {}
 };
 
 // w with its channels along lines, and along the depth the places of one class and the filters.
@@ -153,11 +136,6 @@ struct Strided {
     }
 };
 
-// Floats of shared memory in front of the panels: spots of a tile's lines, or of two panels' steps.
-template <int ROWS, int DEPTH> DEVICE constexpr int floats_of_spots() {
-    return 3 * (ROWS > 2 * DEPTH ? ROWS : 2 * DEPTH);
-}
-
 // -- the three directions -----------------------------------------------------------------
 
 DEVICE Windows windows_of(const float* x, Geometry g, int group) {
@@ -168,39 +146,37 @@ DEVICE Windows windows_of(const float* x, Geometry g, int group) {
                    divisor(each, inputs), divisor(g.kw, g.kh * g.kw)};
 }
 
-template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
+template <class T>
 DEVICE void convolve(Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way,
                      Geometry g) {
     int positions = g.images * g.rows * g.columns, each = g.channels / g.groups, filters = g.filters / g.groups;
-    int depth = g.kh * g.kw * each, part = part_of(depth, DEPTH, parts);
-    Turn turn = turn_of<ROWS, COLUMNS>(block, positions, filters, g.groups);
-    Windows::Part* spots = reinterpret_cast<Windows::Part*>(block.shared);
-    InputsOfPositions inputs{windows_of(x, g, turn.group), spots, turn.row};
-    inputs.find(ROWS);
+    int depth = g.kh * g.kw * each, part = part_of(depth, T::DEPTH, parts);
+    Turn turn = turn_of<T>(block, positions, filters, g.groups);
+    InputsOfPositions inputs{windows_of(x, g, turn.group)};
     Rows kernel{w + turn.group * filters, g.filters, filters, depth};
     float* to = y + (long long)(turn.part) * positions * g.filters + turn.group * filters;
-    tile<ROWS, COLUMNS, PRECISION>(
-        block.shared + floats_of_spots<ROWS, DEPTH>(),
-        AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
-        AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(kernel, filters % 4 == 0, turn.column), turn.part * part,
+    tile<T>(
+        block.shared,
+        AlongSteps<T::ROWS, T::DEPTH, T::PRECISION, InputsOfPositions>(inputs, each % 4 == 0, turn.row),
+        AlongLines<T::COLUMNS, T::DEPTH, T::PRECISION, Rows>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
         Straight{to, End{beside, 1.0f, 0.0f, way}, positions, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
 
-template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
+template <class T>
 DEVICE void convolve_to_kernel(Block block, const float* x, const float* y, float* w, int parts, Geometry g) {
     int positions = g.images * g.rows * g.columns, each = g.channels / g.groups, filters = g.filters / g.groups;
-    int inputs = g.kh * g.kw * each, part = part_of(positions, DEPTH, parts);
-    Turn turn = turn_of<ROWS, COLUMNS>(block, inputs, filters, g.groups);
+    int inputs = g.kh * g.kw * each, part = part_of(positions, T::DEPTH, parts);
+    Turn turn = turn_of<T>(block, inputs, filters, g.groups);
     Windows::Part* spots = reinterpret_cast<Windows::Part*>(block.shared);
-    PositionsOfInputs windows{windows_of(x, g, turn.group), spots, DEPTH};
+    PositionsOfInputs windows{windows_of(x, g, turn.group), spots, T::DEPTH};
     Rows gradients{y + turn.group * filters, g.filters, filters, positions};
     float* to = w + (long long)(turn.part) * inputs * g.filters + turn.group * filters;
-    tile<ROWS, COLUMNS, PRECISION>(
-        block.shared + floats_of_spots<ROWS, DEPTH>(),
-        AlongLines<ROWS, DEPTH, PRECISION, PositionsOfInputs>(windows, each % 4 == 0, turn.row),
-        AlongLines<COLUMNS, DEPTH, PRECISION, Rows>(gradients, filters % 4 == 0, turn.column), turn.part * part,
+    tile<T>(
+        block.shared + SPOTTED * T::DEPTH * int(sizeof(Windows::Part) / 4),
+        AlongLines<T::ROWS, T::DEPTH, T::PRECISION, PositionsOfInputs>(windows, each % 4 == 0, turn.row),
+        AlongLines<T::COLUMNS, T::DEPTH, T::PRECISION, Rows>(gradients, filters % 4 == 0, turn.column), turn.part * part,
         min(positions, (turn.part + 1) * part), Straight{to, End{}, inputs, filters, g.filters, turn.row}, turn.column,
         filters % 4 == 0);
 }
@@ -221,32 +197,29 @@ DEVICE Class class_of(int first, int length, int stride, int before, int size, i
                  place < size ? (size - 1 - place) / period + 1 : 0, start, period * dilation / stride};
 }
 
-template <int ROWS, int COLUMNS, int DEPTH, int PRECISION>
+template <class T>
 DEVICE void convolve_transposed(Block block, const float* y, const float* w, float* x, int parts, Geometry g) {
     int each = g.channels / g.groups, filters = g.filters / g.groups;
     int most = g.images * ((g.height + g.down - 1) / g.down) * ((g.width + g.across - 1) / g.across);
-    Turn turn = turn_of<ROWS, COLUMNS>(block, most, each, g.groups * g.down * g.across);
+    Turn turn = turn_of<T>(block, most, each, g.groups * g.down * g.across);
     int number = turn.group / g.groups, group = turn.group % g.groups;
     Class v = class_of(number / g.across, g.height, g.down, g.top, g.kh, g.spread_down);
     Class h = class_of(number % g.across, g.width, g.across, g.left, g.kw, g.spread_across);
     int of_image = v.count * h.count, pixels = g.images * of_image, depth = v.places * h.places * filters;
     if (turn.row >= pixels) return;  // the whole block: this class has fewer pixels than others
-    int part = part_of(depth, DEPTH, parts);
+    int part = part_of(depth, T::DEPTH, parts);
     Divisor of_place = divisor(filters, depth), of_window_row = divisor(h.places, v.places * h.places);
     Divisor of_class = divisor(of_image, pixels), of_row = divisor(h.count, of_image);
-    Windows::Part* spots = reinterpret_cast<Windows::Part*>(block.shared);
     InputsOfPositions gradients{{y + group * filters, g.rows, g.columns, g.filters, 1, 1, -v.start, -h.start, -v.spread,
-                                 -h.spread, pixels, depth, of_class, of_row, of_place, of_window_row},
-                                spots, turn.row};
-    gradients.find(ROWS);
+                                 -h.spread, pixels, depth, of_class, of_row, of_place, of_window_row}};
     int ahead = each * g.filters;
     TurnedKernel kernel{{w + (v.place * g.kw + h.place) * ahead + group * filters, g.filters, each, depth},
                         v.period * g.kw * ahead, h.period * ahead, of_place, of_window_row};
     float* to = x + (long long)(turn.part) * g.images * g.height * g.width * g.channels + group * each;
-    tile<ROWS, COLUMNS, PRECISION>(
-        block.shared + floats_of_spots<ROWS, DEPTH>(),
-        AlongSteps<ROWS, DEPTH, PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
-        AlongSteps<COLUMNS, DEPTH, PRECISION, TurnedKernel>(kernel, filters % 4 == 0, turn.column), turn.part * part,
+    tile<T>(
+        block.shared,
+        AlongSteps<T::ROWS, T::DEPTH, T::PRECISION, InputsOfPositions>(gradients, filters % 4 == 0, turn.row),
+        AlongSteps<T::COLUMNS, T::DEPTH, T::PRECISION, TurnedKernel>(kernel, filters % 4 == 0, turn.column), turn.part * part,
         min(depth, (turn.part + 1) * part),
         Strided{to, End{}, pixels, each, g.channels, turn.row, g.height, g.width, v.first, h.first, g.down, g.across,
                 of_class, of_row},

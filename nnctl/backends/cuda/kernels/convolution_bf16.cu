@@ -3,6 +3,7 @@
 #include "mma.cuh"
 #include "ends.cuh"
 #include "geometry.cuh"
+#include "copies.cuh"
 #include "panels.cuh"
 #include "tiles.cuh"
 #include "convolution.cuh"

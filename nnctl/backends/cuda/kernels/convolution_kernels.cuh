@@ -1,83 +1,90 @@
-// The kernels of convolutions, which multiply in the precision OPERANDS. Panels for tensor cores are deeper: a fragment
-// product takes 8 or 16 steps of the sum, and all slices of a panel have some.
+// The kernels of convolutions, which multiply in the precision OPERANDS. Their tiles, which convolution.py has, too, are
+// those among many that were the fastest where they were timed: of pictures, and of kernels.
 
 #if OPERANDS == FLOAT32
-#define TILE_128x64 128, 64, 8, OPERANDS
-#define TILE_128x32 128, 32, 16, OPERANDS
+typedef Tile<128, 64, 16, 2, 8, 4, OPERANDS> WidePicture;
+typedef Tile<128, 32, 16, 2, 8, 4, OPERANDS> NarrowPicture;
+typedef Tile<32, 32, 32, 2, 4, 8, OPERANDS> SmallPicture;
+typedef Tile<64, 64, 32, 2, 8, 8, OPERANDS> WideKernel;
+typedef Tile<64, 32, 32, 3, 4, 8, OPERANDS> NarrowKernel;
+typedef Tile<32, 32, 32, 3, 4, 8, OPERANDS> SmallKernel;
 #else
-#define TILE_128x64 128, 64, 16, OPERANDS
-#define TILE_128x32 128, 32, 32, OPERANDS
+typedef Tile<128, 64, 32, 3, 2, 4, OPERANDS> WidePicture;
+typedef Tile<256, 32, 16, 3, 2, 4, OPERANDS> NarrowPicture;
+typedef Tile<64, 32, 64, 3, 2, 4, OPERANDS> SmallPicture;
+typedef Tile<128, 64, 32, 3, 4, 4, OPERANDS> WideKernel;
+typedef Tile<64, 32, 64, 3, 2, 4, OPERANDS> NarrowKernel;
+typedef Tile<32, 32, 64, 3, 1, 4, OPERANDS> SmallKernel;
 #endif
-#define TILE_32x32 32, 32, 32, OPERANDS
 
-KERNEL convolution_128x64(
+KERNEL convolution_wide(
     Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way, int images,
     int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
     int spread_down, int spread_across, int top, int left, int groups) {
-    convolve<TILE_128x64>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
+    convolve<WidePicture>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_transpose_128x64(
+KERNEL convolution_transpose_wide(
     Block block, const float* y, const float* w, float* x, int parts, int images, int height, int width, int channels,
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
-    convolve_transposed<TILE_128x64>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
+    convolve_transposed<WidePicture>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_kernel_128x64(
+KERNEL convolution_kernel_wide(
     Block block, const float* x, const float* y, float* w, int parts, int images, int height, int width, int channels,
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
-    convolve_to_kernel<TILE_128x64>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
+    convolve_to_kernel<WideKernel>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_128x32(
+KERNEL convolution_narrow(
     Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way, int images,
     int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
     int spread_down, int spread_across, int top, int left, int groups) {
-    convolve<TILE_128x32>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
+    convolve<NarrowPicture>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_transpose_128x32(
+KERNEL convolution_transpose_narrow(
     Block block, const float* y, const float* w, float* x, int parts, int images, int height, int width, int channels,
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
-    convolve_transposed<TILE_128x32>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
+    convolve_transposed<NarrowPicture>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_kernel_128x32(
+KERNEL convolution_kernel_narrow(
     Block block, const float* x, const float* y, float* w, int parts, int images, int height, int width, int channels,
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
-    convolve_to_kernel<TILE_128x32>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
+    convolve_to_kernel<NarrowKernel>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_32x32(
+KERNEL convolution_small(
     Block block, const float* x, const float* w, const float* beside, float* y, int parts, int way, int images,
     int height, int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across,
     int spread_down, int spread_across, int top, int left, int groups) {
-    convolve<TILE_32x32>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
+    convolve<SmallPicture>(block, x, w, beside, y, parts, way, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_transpose_32x32(
+KERNEL convolution_transpose_small(
     Block block, const float* y, const float* w, float* x, int parts, int images, int height, int width, int channels,
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
-    convolve_transposed<TILE_32x32>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
+    convolve_transposed<SmallPicture>(block, y, w, x, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }
 
-KERNEL convolution_kernel_32x32(
+KERNEL convolution_kernel_small(
     Block block, const float* x, const float* y, float* w, int parts, int images, int height, int width, int channels,
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
-    convolve_to_kernel<TILE_32x32>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
+    convolve_to_kernel<SmallKernel>(block, x, y, w, parts, Geometry{images, height, width, channels, rows, columns,
         filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }

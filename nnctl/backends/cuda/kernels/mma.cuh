@@ -53,6 +53,24 @@ DEVICE void multiply_registers(float* c, const unsigned* a, const unsigned* b, i
 }
 #endif
 
+// A lane's words of four matrices of 8 rows × 4 floats in shared memory. row: of number lane % 8 of matrix lane / 8; a
+// lane is given the word lane % 4 of row lane / 4 of each.
+DEVICE void read_matrices(const float* row, unsigned* words) {
+#if defined(__CUDA_ARCH__)
+    unsigned at = unsigned(__cvta_generic_to_shared(row));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(at)
+                 : "memory");
+#else
+    int lane = int(threadIdx.x) % WARP;
+    for (int j = 0; j < 4; ++j) {
+        const float* of_lane = __shfl_sync(0xffffffffu, row, 8 * j + lane / 4);
+        words[j] = __float_as_uint(of_lane[lane % 4]);
+    }
+#endif
+}
+
 // STEP 8. a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g).
 DEVICE void multiply_tf32(float* c, const unsigned* a, const unsigned* b) {
 #if defined(__CUDA_ARCH__)

@@ -27,8 +27,12 @@ _ENOUGH = 4 * MULTIPROCESSORS
 """Blocks that keep the memory of a large device busy."""
 _LONG = 32
 """Elements of one thread from which on a second pass is worth its launch."""
-_LEAST = 8
+_LEAST = 16
 """Elements that each thread of a part should have."""
+_FEW = 4
+"""Elements of one thread whose loads are under way at once, in any case."""
+_MANY = 8
+"""Elements of one thread that others had better share, if they have nothing else to do."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,9 @@ def _middle(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int
         pieces = _between(outputs, outer * parts * inner, f"parts of {outer}, {length}, {inner}")
         yield _pass(_unscaled(reducer), pieces, shape, parts, width)
         reducer, length = replace(reducer, function=reducer.again, inputs=pieces), parts
+    # What is left is little: as many threads as can share it, though each reads less than memory gives at once.
+    while width > 1 and length * width > _MANY * THREADS and outer * blocks_for(inner, width // 2) <= MULTIPROCESSORS:
+        width //= 2
     yield _pass(reducer, outputs, (outer, length, inner), 1, width)
 
 
@@ -109,8 +116,7 @@ def _unscaled(reducer: Reducer) -> Reducer:
 
 def _pass(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int, int], parts: int, width: int) -> Call:
     outer, length, inner = shape
-    # A few elements for each thread: their loads are under way at once.
-    depth = min(THREADS // width, two_power(-(-length // (4 * parts))))
+    depth = min(THREADS // width, two_power(-(-length // (_FEW * parts))))
     blocks = blocks_for(inner, width) * blocks_for(outer * parts, THREADS // (width * depth))
     arguments = (*reducer.inputs, *outputs, *shape, parts, width, depth, *reducer.scales)
     return Call(reducer.function, blocks, arguments, shared=4 * THREADS * len(outputs))

@@ -6,6 +6,7 @@
 #include "ends.cuh"
 #include "products.cuh"
 #include "mma.cuh"
+#include "copies.cuh"
 
 #define DEPTH 32
 #define STAGES 3
@@ -15,42 +16,6 @@ template <int EDGE> struct Panel {
     static constexpr int ACROSS = DEPTH * (EDGE + 8), ALONG = EDGE * (DEPTH + 4);
     static constexpr int FLOATS = ACROSS > ALONG ? ACROSS : ALONG;
 };
-
-// Have `count` of four floats copied to shared memory, zeros in the place of the rest. vector: all or none of them.
-DEVICE void copy_four(float* to, const float* from, int count, bool vector) {
-#if defined(__CUDA_ARCH__)
-    unsigned at = unsigned(__cvta_generic_to_shared(to));
-    if (vector) {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(from), "r"(4 * count) : "memory");
-        return;
-    }
-#pragma unroll
-    for (int e = 0; e < 4; ++e)
-        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(at + 4 * e), "l"(e < count ? from + e : from),
-                     "r"(e < count ? 4 : 0)
-                     : "memory");
-#else
-    emulated_copy(to, from, count);
-#endif
-}
-
-// Close the group of copies asked for since the last one.
-DEVICE void close_copies() {
-#if defined(__CUDA_ARCH__)
-    asm volatile("cp.async.commit_group;" ::: "memory");
-#else
-    emulated_close_copies();
-#endif
-}
-
-// Wait for this thread's copies, but for the last LEFT groups.
-template <int LEFT> DEVICE void await_copies() {
-#if defined(__CUDA_ARCH__)
-    asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
-#else
-    emulated_await_copies(LEFT);
-#endif
-}
 
 // Ask for a panel of an operand from `edge` and `depth` on; zeros from `end` on.
 template <int EDGE> DEVICE void request(Operand from, int edge, int depth, int end, int k, float* panel) {

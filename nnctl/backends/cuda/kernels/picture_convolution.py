@@ -1,0 +1,102 @@
+"""Convolutions by steps of one and their transposes from patches of pictures: which are made so, and their calls."""
+
+from __future__ import annotations
+
+from nnctl.backends.cuda.calls import MULTIPROCESSORS, Argument, Call, blocks_for, elements
+from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.kernels.ends import End, reading
+from nnctl.backends.cuda.kernels.geometry import Geometry
+from nnctl.late import dataclass
+from nnctl.plan.plan import Launch
+
+_CHANNELS = 32
+"""Of a patch."""
+_PIXEL = 4 * (_CHANNELS + 4)
+"""Bytes of a pixel of a patch, with what is behind it."""
+_STAGES = 3
+"""Panels of the kernel."""
+_FRAGMENT = 8
+"""Channels that a fragment takes: of fewer some would be multiplied by zeros, at every place of a window."""
+_ENOUGH = MULTIPROCESSORS // 2
+"""Blocks from which on sums need not be split to keep a large device busy, as only other kernels can."""
+_ANYWHERE = 99 << 10
+"""Bytes of shared memory that a block can have on every device with tensor cores for this, as in products.py."""
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A tile of picture_convolution.cu: positions, channels of the result, groups of warps that share the depth."""
+
+    rows: int
+    columns: int
+    slices: int
+
+
+_LARGE, _SMALL = _Tile(256, 32, 1), _Tile(128, 32, 2)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is convolved by a launch and what comes of it, each of a group: rows and columns of positions, channels."""
+
+    channels: int
+    filters: int
+    rows: int
+    columns: int
+
+
+def from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...], end: End | None = None) -> list[Call]:
+    """The call of a convolution or its transpose in TF32, from patches; none for one that other kernels make better.
+
+    instead: the calls that do the same where a device has too little shared memory.
+    """
+    ahead = launch.op.name == "convolution"
+    each, filters = g.channels // g.groups, g.filters // g.groups
+    picture = Picture(each, filters, g.rows, g.columns) if ahead else Picture(filters, each, g.height, g.width)
+    steps = (g.down, g.across, g.spread_down, g.spread_across) == (1, 1, 1, 1)
+    if not steps or min(g.kh, g.kw) < 2 or picture.channels % _FRAGMENT or not elements(launch.outputs[0]):
+        return []
+    tile = _LARGE if _blocks(_LARGE, picture, g) > MULTIPROCESSORS else _SMALL
+    if picture.columns > tile.rows or _blocks(tile, picture, g) < _ENOUGH:
+        return []
+    out, patch = launch.outputs[0], _patch(tile, picture, g)
+    given: tuple[Argument, ...] = (*launch.inputs, out, patch // 4)
+    if ahead:
+        beside, flags = reading(end, out)
+        given = (*launch.inputs, beside, out, patch // 4, flags)
+    called = function("picture_convolution.cu", f"{launch.op.name}_picture_{tile.rows}x{tile.columns}")
+    shared = _shared(tile, picture, patch)
+    return [
+        Call(
+            called,
+            _blocks(tile, picture, g),
+            (*given, *g.numbers),
+            shared,
+            instead=instead if shared > _ANYWHERE else (),
+        )
+    ]
+
+
+def _blocks(tile: _Tile, picture: Picture, g: Geometry) -> int:
+    """Tiles of whole rows of positions, as many as fit."""
+    lines = max(1, tile.rows // picture.columns)
+    return g.groups * blocks_for(g.images * picture.rows, lines) * blocks_for(picture.filters, tile.columns)
+
+
+def _patch(tile: _Tile, picture: Picture, g: Geometry) -> int:
+    """Bytes of the largest patch of a tile: where its rows are of several images, there are some between these."""
+    lines = tile.rows // picture.columns
+    if picture.rows % lines == 0 or lines % picture.rows == 0:
+        between = max(0, lines // picture.rows - 1)
+    else:
+        between = blocks_for(lines - 1, picture.rows)
+    high = lines + (g.kh - 1) * (1 + between)
+    return high * (picture.columns + g.kw - 1) * _PIXEL
+
+
+def _shared(tile: _Tile, picture: Picture, patch: int) -> int:
+    """Bytes of shared memory: panels of the kernel and a patch, two where there are more channels; or sums."""
+    # Whichever way panels lie, the floats behind their rows are no more than these.
+    panels = 4 * _STAGES * _CHANNELS * (tile.columns + 8)
+    patches = patch * (2 if picture.channels > _CHANNELS else 1)
+    return max(panels + patches, 4 * tile.slices * tile.rows * (tile.columns + 8))
