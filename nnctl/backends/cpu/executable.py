@@ -28,7 +28,7 @@ from nnctl.process.cores import short_turns, spread
 
 Array = NDArray[Any]
 Walk: TypeAlias = Callable[[int], int]
-"""What a thread does for a chunk of so many steps; the number of steps completed."""
+"""A thread's work for a chunk of so many steps; it gives the number of steps completed."""
 
 _BRIEF = 0.02
 """Seconds of a chunk that is not worth a thread of its own: one beginning beside others may wait as long."""
@@ -83,7 +83,7 @@ class CompiledStep:
         return ChunkInFlight(self, crew, walks, steps, given, shaped, at_once=at_once)
 
     def _walks(self, crew: Crew, feeds: Mapping[str, int], outputs: Mapping[str, int], steps: int) -> list[Walk]:
-        """What each thread of a crew does. feeds, outputs: where each array begins."""
+        """The work of each thread of a crew. feeds, outputs: where each array begins."""
         if crew.parts is not None:
             shared = self._shared_in(crew.parts)
             shared.aim(feeds, outputs, steps)

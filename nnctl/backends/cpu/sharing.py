@@ -40,7 +40,7 @@ class SharedTables:
             table.aim(feeds, outputs, steps)
 
     def run(self, thread: int, threads: int, steps: int) -> int:
-        """What one of so many threads does for a chunk; the number of steps completed, by all."""
+        """The work of one of so many threads for a chunk; the number of steps completed, by all."""
         first = len(self._tables) * thread // threads
         board, parts = address_of(self._board), address_of(self._parts)
         return int(self._share(board, parts, first, spins(threads), self._turn, steps))
