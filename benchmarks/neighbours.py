@@ -1,4 +1,4 @@
-"""The suite `neighbours`: a training step beside busy processes on the same cores.
+"""The suite `neighbours`: training steps beside busy processes on the same cores.
 
 The processes spin, one thread each. A step's fair share is what it takes where each of its threads has a core that it
 shares equally with whatever of these processes is there, and they are spread evenly. The median round of each counts.
@@ -12,15 +12,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.arena import race
 from benchmarks.contestants import CONTESTANTS, OURS
-from benchmarks.cpu import keep_to
+from benchmarks.cpu import BEFORE, keep_to
 from benchmarks.record import cores, keep, machine, versions, words_of
 from benchmarks.workloads import CPU, Workload
 
 _PEERS = ("torch eager", "JAX scan")
+WORKLOADS = tuple(CPU[i] for i in (3, 7, 10))
+"""A net of each kind."""
 
 
 @contextmanager
@@ -42,16 +46,26 @@ def fair_share(threads: int, neighbours: int) -> float:
 
 
 def measure(
-    workload: Workload, names: Sequence[str], *, most: int, threads: int, rounds: int, seconds: float
+    workload: Workload,
+    names: Sequence[str],
+    *,
+    most: int,
+    threads: int,
+    rounds: int,
+    seconds: float,
+    checkouts: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
-    """Rows of the results: from no neighbour to `most`, the seconds a step of each round."""
+    """Rows of the results: from no neighbour to `most`, the seconds a step of each round.
+
+    checkouts: other versions of this project by the name that they run under.
+    """
     rows = []
     for neighbours in range(most + 1):
         with busy(neighbours):
-            found = race(workload, names, threads=threads, rounds=rounds, seconds=seconds)
+            found = race(workload, names, threads=threads, rounds=rounds, seconds=seconds, checkouts=checkouts)
         rows.append({"neighbours": neighbours, "fair": fair_share(threads, neighbours), "step_s": found})
         figures = ", ".join(f"{name} {1e3 * statistics.median(times):.3g}" for name, times in found.items())
-        print(f"{neighbours} beside it: {figures}", flush=True)
+        print(f"{workload.name}, {neighbours} beside it: {figures}", flush=True)
     return rows
 
 
@@ -74,31 +88,52 @@ def main(arguments: Sequence[str]) -> None:
     """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks neighbours", description=__doc__)
     parser.add_argument("--most", type=int, default=3, help="busy processes")
+    parser.add_argument("--only", metavar="WORDS", help="nets whose name contains this; nothing is kept")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="about how long a round of one contestant takes")
     parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout of this project, raced in the same rounds as 'before'; nothing is kept",
+    )
     parser.add_argument("--alone", action="store_true", help="without the peers; nothing is kept")
-    parser.add_argument("--no-save", action="store_true", help="print the table alone")
+    parser.add_argument("--no-save", action="store_true", help="print the tables alone")
     parser.add_argument("--quick", action="store_true", help="see that everyone runs: a small net, nothing kept")
     options = parser.parse_args(arguments)
-    workload = CPU[3]
+    chosen = [w for w in WORKLOADS if (options.only or "").casefold() in w.name.casefold()]
+    if not chosen:
+        parser.error(f"no net's name contains {options.only!r}; there are:\n" + "\n".join(w.name for w in WORKLOADS))
     if options.quick:
-        workload, options.most, options.rounds, options.seconds = CPU[0], 1, 1, 0.0
+        chosen, options.most, options.rounds, options.seconds = [CPU[0]], 1, 1, 0.0
     names = [OURS, *(n for n in _PEERS if CONTESTANTS[n].installed and not options.alone)]
+    checkouts = {} if options.against is None else {BEFORE: options.against.resolve()}
     keep_to(options.threads)
     result = machine()
-    rows = measure(
-        workload, names,
-        most=options.most, threads=options.threads, rounds=options.rounds, seconds=options.seconds,
-    )  # fmt: skip
-    lines = [
-        f"{workload.name}: a step beside busy processes, median of {options.rounds} rounds, {options.threads} threads, "
-        f"{words_of(result)}, load {result['load']} of other work, {result['date']}.",
-        "",
-        *lines_of(rows),
+    nets = [
+        {
+            "workload": workload.name,
+            "rows": measure(
+                workload,
+                [n for n in names if workload.kind in CONTESTANTS[n].kinds],
+                most=options.most,
+                threads=options.threads,
+                rounds=options.rounds,
+                seconds=options.seconds,
+                checkouts=checkouts,
+            ),
+        }
+        for workload in chosen
     ]
+    lines = [
+        f"A step beside busy processes, median of {options.rounds} rounds, {options.threads} threads, "
+        f"{words_of(result)}, load {result['load']} of other work, {result['date']}.",
+    ]
+    for net in nets:
+        lines += ["", f"{net['workload']}:", "", *lines_of(net["rows"])]
     print("\n" + "\n".join(lines))
-    if not (options.no_save or options.quick or options.alone):
+    if not (options.no_save or options.quick or options.alone or options.only or checkouts):
         packages = versions(("nnctl", "numpy", "torch", "jax"))
-        kept = {"workload": workload.name, "threads": options.threads, "versions": packages, "rows": rows}
+        kept = {"threads": options.threads, "versions": packages, "nets": nets}
         keep("neighbours", result | kept, "\n".join(lines))

@@ -122,7 +122,7 @@ def test_what_a_contestant_spoils_is_its_own() -> None:
         leave(seats.values())
     assert list(figures) == ["good", "by_the_clock"]
     assert figures["good"].events == pytest.approx(0.003)
-    assert 0.0 < figures["good"].host < 0.003
+    assert figures["good"].host > 0.0
     assert (figures["by_the_clock"].events, figures["by_the_clock"].host) == (None, pytest.approx(0.001))
     assert (figures["by_the_clock"].steps, figures["good"].way) == (8, "captured")
     reasons = {name: seat.failed for name, seat in seats.items() if seat.failed}

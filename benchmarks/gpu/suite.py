@@ -17,7 +17,7 @@ from benchmarks.record import RESULTS, cores, versions
 from benchmarks.workloads import GPU
 
 _PACKAGES = ("nnctl", "numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "triton", "jax")
-_JUDGED = 0.4
+_JUDGED = 0.25
 """The share of the time within which everything is judged."""
 
 

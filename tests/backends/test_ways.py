@@ -14,7 +14,7 @@ from nnctl.backends.cpu import settling
 from nnctl.backends.cpu import ways as module_of_ways
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by
-from nnctl.backends.cpu.pace import Pace
+from nnctl.backends.cpu.pace import Crew, Pace, sharing
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.backends.cpu.settling import SettlingStep
 from nnctl.backends.cpu.ways import SESSIONS, Choice, Trial, Way, by_measurement, by_rule, kept, ways
@@ -69,12 +69,14 @@ def test_every_way_gives_the_same_bits(path):
     made = spec_steps(path, 5, 9)
     plan = CpuBackend(3).plan(made.network.training_step, made.sizes)
     results = []
-    # Beside neighbours one thread, or three, make what two would own.
-    paced_to = [(Way(2, owned=True), threads) for threads in (1, 3)] if plan.owned else []
-    for way, threads in [*((way, way.threads) for way in ways(plan, 3)), *paced_to]:
+    # Beside neighbours one thread makes what two would own, or three share it, in parts that are not theirs.
+    beside = [(Way(2), Crew(2, 5)), (Way(2), Crew(3, 4))]
+    if plan.owned:
+        beside += [(Way(2, owned=True), crew) for crew in (Crew(1), Crew(3, 4), Crew(2, 7))]
+    for way, crew in [*((way, Crew(way.threads)) for way in ways(plan, 3)), *beside]:
         storage = {key: np.array(array, order="C") for key, array in made.storage.items()}
         run_as = plan.owned if way.owned else plan
-        outcome = CompiledStep(run_as, storage, Choice(way)).start(made.feeds(3), 3, threads).result()
+        outcome = CompiledStep(run_as, storage, Choice(way)).start(made.feeds(3), 3, crew).result()
         results.append([outcome.completed, *outcome.outputs.values(), *(storage[key] for key in changed_by(plan))])
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
@@ -253,69 +255,87 @@ def test_bench_says_what_was_chosen_and_measures_again_when_told_to(capsys, fold
 # -- the pace ---------------------------------------------------------------------------
 
 
-def paced(pace: Pace, seconds: dict[int, float], chunks: int) -> list[int]:
-    """The threads of so many chunks of 1,000 steps, where a step takes so long with so many threads."""
+ONE, TWO, PAIR, SHARED = Crew(1), Crew(2), Crew(2, 4), Crew(3, 4)
+"""Threads with parts of their own, and those that share what two make of an undisturbed step."""
+
+
+def paced(pace: Pace, seconds: dict[Crew, float], chunks: int) -> list[Crew]:
+    """The crews of so many chunks of 1,000 steps, where a step takes each of them so long."""
     taken = []
     for _ in range(chunks):
-        threads = pace.threads()
-        taken.append(threads)
-        pace.took(threads, 1000 * seconds[threads], 1000)
+        crew = pace.crew()
+        taken.append(crew)
+        pace.took(crew, 1000 * seconds[crew], 1000)
     return taken
 
 
-QUIET = {1: 2e-3, 2: 1.2e-3, 3: 1.8e-3}
+def steps_of(two: float, pair: float, shared: float) -> dict[Crew, float]:
+    return {TWO: two, PAIR: pair, SHARED: shared}
+
+
+QUIET = steps_of(1.2e-3, 1.3e-3, 1.4e-3)
 
 
 def test_an_undisturbed_run_keeps_its_threads():
     for fastest in (1.2e-3, None):
-        assert paced(Pace(2, fastest), QUIET, 20) == [2] * 20
+        assert paced(Pace(2, fastest), QUIET, 20) == [TWO] * 20
 
 
 @pytest.mark.parametrize(
     ("beside", "best"),
-    [({1: 2e-3, 2: 4e-3, 3: 3e-3}, 1), ({1: 4e-3, 2: 3e-3, 3: 2e-3}, 3), ({1: 4e-3, 2: 2e-3, 3: 3e-3}, 2)],
+    [(steps_of(4e-3, 2e-3, 3e-3), PAIR), (steps_of(4e-3, 3e-3, 2e-3), SHARED), (steps_of(2e-3, 4e-3, 3e-3), TWO)],
 )
-def test_beside_neighbours_the_fastest_number_of_threads_stays_and_all_come_back(beside, best):
+def test_beside_neighbours_the_fastest_crew_stays_and_that_of_before_comes_back(beside, best):
     pace = Pace(2, 1.2e-3)
     again = [best] * 16
-    assert paced(pace, beside, 33) == [2, 2, 1, 3, *again[:8], 2, 1, 3, *again, 2, 1]
+    assert paced(pace, beside, 33) == [TWO, TWO, PAIR, SHARED, *again[:8], TWO, PAIR, SHARED, *again, TWO, PAIR]
     # The neighbours leave: at the next look the threads of before are as fast as they were, and stay.
-    assert paced(pace, QUIET, 60)[-8:] == [2] * 8
+    assert paced(pace, QUIET, 60)[-8:] == [TWO] * 8
     # Those that come then are met as the first ones were.
-    assert paced(pace, beside, 13) == [2, 2, 1, 3, *again[:8], 2]
+    assert paced(pace, beside, 13) == [TWO, TWO, PAIR, SHARED, *again[:8], TWO]
 
 
-def test_a_number_that_has_become_slow_gives_way_at_once():
+def test_a_crew_that_has_become_slow_gives_way_at_once():
     pace = Pace(2, 1.2e-3)
-    assert paced(pace, {1: 4e-3, 2: 3e-3, 3: 2e-3}, 5) == [2, 2, 1, 3, 3]
-    assert paced(pace, {1: 4e-3, 2: 3e-3, 3: 5e-3}, 4) == [3, 2, 1, 3]
+    assert paced(pace, steps_of(3e-3, 4e-3, 2e-3), 5) == [TWO, TWO, PAIR, SHARED, SHARED]
+    assert paced(pace, steps_of(3e-3, 4e-3, 5e-3), 4) == [SHARED, TWO, PAIR, SHARED]
 
 
 def test_a_run_that_knows_no_figure_compares_with_its_own():
     pace = Pace(2, None)
-    assert paced(pace, QUIET, 3) == [2] * 3
-    assert paced(pace, {1: 2e-3, 2: 4e-3, 3: 3e-3}, 5) == [2, 2, 1, 3, 1]
+    assert paced(pace, QUIET, 3) == [TWO] * 3
+    assert paced(pace, steps_of(4e-3, 2e-3, 3e-3), 5) == [TWO, TWO, PAIR, SHARED, PAIR]
 
 
-def test_short_steps_have_no_more_threads_than_cores_and_many_threads_one_less_too():
-    assert paced(Pace(2, 1e-4), {1: 9e-4, 2: 8e-4}, 5) == [2, 2, 1, 2, 2]
-    assert paced(Pace(8, 1e-3), {8: 4e-3, 1: 8e-3, 7: 2e-3, 9: 3e-3}, 7) == [8, 8, 1, 7, 9, 7, 7]
+def test_fewer_threads_are_tried_too_where_steps_are_short():
+    beside = {TWO: 9e-4, ONE: 3e-4, PAIR: 5e-4, SHARED: 4e-4}
+    assert paced(Pace(2, 1e-4), beside, 6) == [TWO, TWO, ONE, PAIR, SHARED, ONE]
+    beside = {Crew(8): 9e-4, ONE: 8e-4, Crew(7): 7e-4, Crew(8, 16): 4e-4, Crew(9, 16): 5e-4}
+    assert paced(Pace(8, 1e-4), beside, 7) == [Crew(8), *beside, Crew(8, 16)]
+
+
+def test_steps_that_keep_time_are_not_shared_nor_among_more_threads_than_there_are_bits():
+    assert paced(Pace(2, 6e-3, shares=False), {ONE: 9e-3, TWO: 8e-3}, 5) == [TWO, TWO, ONE, TWO, TWO]
+    assert sharing(15) == [Crew(15, 30), Crew(16, 30)]
+    assert sharing(16) == []
+    beside = {Crew(16): 4e-3, ONE: 8e-3, Crew(15): 2e-3}
+    assert paced(Pace(16, 1e-3), beside, 5) == [Crew(16), *beside, Crew(15)]
 
 
 def test_short_chunks_are_looked_at_together():
-    pace = Pace(2, 1e-3)
+    pace = Pace(2, 2e-3)
     for _ in range(20):
-        assert pace.threads() == 2
-        pace.took(2, 16e-3, 1)
-    assert pace.threads() == 1
-    # What was started with another number says nothing of this one.
+        assert pace.crew() == TWO
+        pace.took(TWO, 16e-3, 1)
+    assert pace.crew() == PAIR
+    # What was started with another crew says nothing of this one.
     for _ in range(20):
-        pace.took(2, 16e-3, 1)
-    assert pace.threads() == 1
+        pace.took(TWO, 16e-3, 1)
+    assert pace.crew() == PAIR
 
 
 def test_one_thread_stays_one():
     pace = Pace(1, 1e-3)
     for _ in range(5):
-        pace.took(1, 1.0, 10)
-    assert pace.threads() == 1
+        pace.took(ONE, 1.0, 10)
+    assert pace.crew() == ONE

@@ -14,6 +14,7 @@ import pytest
 from run_contents import contents
 from witness import Witness
 
+from nnctl.backends.cuda import component
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.registry import likely
 from nnctl.components.backends import Auto
@@ -376,17 +377,22 @@ def test_a_process_that_has_lost_its_device_says_so_and_ends(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("settings", "jobs", "expected"),
+    ("settings", "cores", "jobs", "expected"),
     [
-        ((), 8, 1),  # on the CPU a process each
-        (("sweep.together=3",), 8, 3),
-        (("sweep.together=3",), 1, 1),
-        (("backend=cuda",), 8, 8),
-        (("backend=cuda",), 100, 32),
-        (("backend=cuda", "sweep.together=1"), 8, 1),
+        ((), 16, 8, 1),  # on the CPU a process each
+        (("sweep.together=3",), 16, 8, 3),
+        (("sweep.together=3",), 16, 1, 1),
+        (("backend=cuda",), 2, 8, 8),
+        (("backend=cuda",), 2, 100, 32),
+        (("backend=cuda",), 16, 8, 2),
+        (("backend=cuda",), 16, 30, 8),
+        (("backend=cuda", "sweep.together=1"), 2, 8, 1),
     ],
 )
-def test_the_backend_says_how_many_unless_the_spec_does(settings: Sequence[str], jobs: int, expected: int) -> None:
+def test_the_backend_says_how_many_unless_the_spec_does(
+    monkeypatch: pytest.MonkeyPatch, settings: Sequence[str], cores: int, jobs: int, expected: int
+) -> None:
+    monkeypatch.setattr(component, "cores", lambda: cores)
     study = read_study(Path("net.yaml"), ["sweep.seeds=200", *settings], Path("found"))
     executor = choice.open_executor("local", study, jobs)
     assert isinstance(executor, LocalProcesses)

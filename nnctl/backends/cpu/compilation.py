@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import Any
 
 from nnctl.backends.cache.store import found_bytes, kept_bytes, key_of
-from nnctl.backends.cpu import walk_ir
+from nnctl.backends.cpu import sharing_ir, walk_ir
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
@@ -69,6 +69,15 @@ def walker() -> tuple[Any, int, int]:
     walk, meet, clock = bind("walk", text, list(walk_ir.SYMBOLS))
     word = ctypes.c_int64
     return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(walk), meet, clock
+
+
+@cache
+def sharer() -> Any:
+    """The function that runs parts of steps for whoever comes, to be called: see `sharing_ir`."""
+    text = partial(sharing_ir.module_text, platform.machine(), linux=sys.platform == "linux")
+    (share,) = bind("share", text, list(sharing_ir.SYMBOLS))
+    word = ctypes.c_int64
+    return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(share)
 
 
 def _code_of(kinds: Sequence[Kind], what: str) -> list[bytes]:

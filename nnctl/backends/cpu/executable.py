@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Alternative, Resources, Result
 from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.layouts import LINE, address_of
-from nnctl.backends.cpu.pace import Pace
+from nnctl.backends.cpu.pace import Crew, Pace
 from nnctl.backends.cpu.schedule import CpuPlan
+from nnctl.backends.cpu.sharing import SharedTables
 from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
 from nnctl.backends.cpu.ways import Choice, Trial, Way
 from nnctl.backends.limits import product_limit
@@ -26,6 +27,8 @@ from nnctl.plan.plan import Plan, Slot
 from nnctl.process.cores import short_turns, spread
 
 Array = NDArray[Any]
+Walk: TypeAlias = Callable[[int], int]
+"""A thread's work for a chunk of so many steps; it gives the number of steps completed."""
 
 _BRIEF = 0.02
 """Seconds of a chunk that is not worth a thread of its own: one beginning beside others may wait as long."""
@@ -48,7 +51,7 @@ class CompiledStep:
         """Of all chunks that have ended."""
         self._steps = 0
         self._choice = choice
-        self._pace = Pace(self.threads, choice.fastest)
+        self._pace = Pace(self.threads, choice.fastest, shares=not timed)
         self._code = plan.code
         self._walk = self._code.walk
         self._code.require_types(storage)
@@ -59,11 +62,12 @@ class CompiledStep:
         self._memory = Memory(aligned(max(LINE, plan.arena_bytes)), storage, constants, self._counters, clock)
         self._tables: dict[int, list[ThreadTable]] = {}
         self._tables_of(self.threads)
+        self._shared: dict[int, SharedTables] = {}
 
-    def start(self, feeds: Mapping[str, Array], steps: int, threads: int | None = None) -> ChunkInFlight:
+    def start(self, feeds: Mapping[str, Array], steps: int, crew: Crew | None = None) -> ChunkInFlight:
         """See `Executable` in the contract: the chunk runs on threads of its own.
 
-        threads: so many; those that the run's pace asks for if None.
+        crew: these; those that the run's pace asks for if None. One that shares keeps no time.
         """
         if self._in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
@@ -71,35 +75,51 @@ class CompiledStep:
         outputs = self._empty_outputs(steps)
         self._counters[:] = 0
         begins = [{key: address_of(array) for key, array in arrays.items()} for arrays in (given, outputs)]
-        tables = self._tables_of(threads or self._pace.threads())
-        for table in tables:
-            table.aim(begins[0], begins[1], steps)
+        crew = crew or self._pace.crew()
+        walks = self._walks(crew, begins[0], begins[1], steps)
         shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
         self._in_flight = True
-        return ChunkInFlight(self, tables, steps, given, shaped, at_once=len(tables) == 1 and self._is_brief(steps))
+        at_once = crew.threads == 1 and self._is_brief(steps)
+        return ChunkInFlight(self, crew, walks, steps, given, shaped, at_once=at_once)
+
+    def _walks(self, crew: Crew, feeds: Mapping[str, int], outputs: Mapping[str, int], steps: int) -> list[Walk]:
+        """The work of each thread of a crew. feeds, outputs: where each array begins."""
+        if crew.parts is not None:
+            shared = self._shared_in(crew.parts)
+            shared.aim(feeds, outputs, steps)
+            return [partial(shared.run, thread, crew.threads) for thread in range(crew.threads)]
+        tables = self._tables_of(crew.threads)
+        for table in tables:
+            table.aim(feeds, outputs, steps)
+        return [partial(self._run, table) for table in tables]
 
     def _is_brief(self, steps: int) -> bool:
         """True where so many steps take hardly longer than a thread takes to begin, as those before or FLOPs tell."""
         a_step = self.seconds / self._steps if self._steps else self.plan.flops / _SLOW
         return a_step * steps < _BRIEF
 
-    def run(self, table: ThreadTable, steps: int) -> int:
-        """One thread's share of a chunk; the number of steps completed."""
+    def _run(self, table: ThreadTable, steps: int) -> int:
+        """One thread's part of a chunk; the number of steps completed."""
         return int(self._walk(address_of(table.records), table.count, address_of(table.moves), table.plain,
                               table.ahead, steps))  # fmt: skip
 
-    def land(self, threads: int, seconds: float, completed: int) -> None:
+    def land(self, crew: Crew, seconds: float, completed: int) -> None:
         """End a chunk: the next may start. seconds, completed: what it took for how many steps."""
         self._in_flight = False
         self.seconds += seconds
         self._steps += completed
-        self._pace.took(threads, seconds, completed)
+        self._pace.took(crew, seconds, completed)
 
     def _tables_of(self, threads: int) -> list[ThreadTable]:
         if threads not in self._tables:
             layouts = self._code.layouts(threads, timed=self._memory.clock is not None)
             self._tables[threads] = [ThreadTable(layout, self._memory) for layout in layouts]
         return self._tables[threads]
+
+    def _shared_in(self, parts: int) -> SharedTables:
+        if parts not in self._shared:
+            self._shared[parts] = SharedTables(self._code.parts(parts), self._memory)
+        return self._shared[parts]
 
     def _empty_outputs(self, steps: int) -> dict[str, Array]:
         return {name: np.empty(steps * math.prod(s.shape), element(s.dtype).host) for name, s in self.outputs.items()}
@@ -133,7 +153,8 @@ class ChunkInFlight:
     def __init__(
         self,
         executable: CompiledStep,
-        tables: list[ThreadTable],
+        crew: Crew,
+        walks: Sequence[Walk],
         steps: int,
         feeds: Mapping[str, Array],
         outputs: dict[str, Array],
@@ -141,7 +162,7 @@ class ChunkInFlight:
         at_once: bool,
     ) -> None:
         self._executable = executable
-        self._shares = len(tables)
+        self._crew = crew
         self._steps = steps
         self._feeds = feeds
         """Kept, as the outputs are: compiled code knows addresses alone."""
@@ -156,18 +177,18 @@ class ChunkInFlight:
         self._threads: list[threading.Thread] = []
         if at_once:
             self._gate.set()
-            self._work(0, tables[0])
-            executable.land(1, self._seconds, self._completed)
+            self._work(0, walks[0])
+            executable.land(crew, self._seconds, self._completed)
             return
         try:
             with short_turns():
-                for number, table in enumerate(tables):
-                    self._threads.append(threading.Thread(target=self._work, args=(number, table)))
+                for number, walk in enumerate(walks):
+                    self._threads.append(threading.Thread(target=self._work, args=(number, walk)))
                     self._threads[-1].start()
         except BaseException:
             # At a barrier those that are here would wait for the others for ever.
             self._abandoned = True
-            executable.land(self._shares, 0.0, 0)
+            executable.land(crew, 0.0, 0)
             raise
         finally:
             self._gate.set()
@@ -189,16 +210,16 @@ class ChunkInFlight:
             thread.join()
         if self._threads:
             self._threads = []
-            self._executable.land(self._shares, self._seconds, self._completed)
+            self._executable.land(self._crew, self._seconds, self._completed)
 
-    def _work(self, thread: int, table: ThreadTable) -> None:
+    def _work(self, thread: int, walk: Walk) -> None:
         self._gate.wait()
         if self._abandoned:
             return
-        if self._shares > 1:
+        if self._crew.threads > 1:
             spread(thread)
         try:
-            completed = self._executable.run(table, self._steps)
+            completed = walk(self._steps)
         except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
             self._raised = error
         else:
@@ -240,7 +261,7 @@ class Trials:
         loaded = self._loaded[way.owned]
         feeds = loaded.plan.code.zeros(steps)
         began, used = time.perf_counter(), time.process_time()
-        completed = loaded.start(feeds, steps, way.threads).result().completed
+        completed = loaded.start(feeds, steps, Crew(way.threads)).result().completed
         seconds, used = time.perf_counter() - began, time.process_time() - used
         return Trial(seconds, used / seconds / way.threads) if completed == steps else None
 

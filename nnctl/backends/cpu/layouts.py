@@ -104,12 +104,19 @@ class TableLayout:
     place of its arguments in bytes. moves: int64 (m, 2), the place of a word that moves and its stride, in bytes;
     `plain` of them, then `ahead`, which see the next step. local: bytes of each memory that a run needs for what
     nothing else reads. scratch: floats that nothing else may use meanwhile. private: numbers that the thread has for
-    itself.
-    timed: launches of a step that keeps time, None for one that does not.
+    itself. bounds: the calls that phases begin with, and the number of all.
+    timed: launches of a step that keeps time, None for one that does not. meets: whether threads meet at barriers.
     """
 
     def __init__(
-        self, thread: int, threads: int, source: StepSource, functions: Functions, timed: int | None = None
+        self,
+        thread: int,
+        threads: int,
+        source: StepSource,
+        functions: Functions,
+        timed: int | None = None,
+        *,
+        meets: bool = True,
     ) -> None:
         self._thread, self._threads = thread, threads
         self.scratch, self._private = source.scratch, source.private
@@ -127,11 +134,12 @@ class TableLayout:
         self.outputs: list[Moving] = []
         self.lengths: list[Length] = []
         self.local: list[int] = []
-        spins = SPINS if threads <= cores() else CROWDED_SPINS
+        self.bounds: list[int] = [0]
         for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
-                if self._threads > 1:
-                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins])
+                self.bounds.append(len(self._calls))
+                if self._threads > 1 and meets:
+                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins(threads)])
                 continue
             if entry.alone and self._thread > 0:
                 continue
@@ -141,6 +149,8 @@ class TableLayout:
             self._time(functions, timed + 1, timed)
             self._call(self._address(functions, entry.pattern), entry, share)
             self._time(functions, timed + 1, entry.launch)
+        if not source.entries or not isinstance(source.entries[-1], Barrier):
+            self.bounds.append(len(self._calls))
         self.words = np.array(self._words or [0], np.int64)
         self.memories = tuple(dict.fromkeys(base for _, base in self._counted))
         number = {base: i for i, base in enumerate(self.memories)}
@@ -260,6 +270,11 @@ class TableLayout:
             case "storage" | "constant":
                 return self._at((slot.place, slot.key), offset, word)
         raise ValueError(f"{slot.name} has no memory: it is {slot.place}")
+
+
+def spins(threads: int) -> int:
+    """The turns of a thread that waits for others, before it sleeps."""
+    return SPINS if threads <= cores() else CROWDED_SPINS
 
 
 def _bytes(element: Number) -> int:

@@ -1,55 +1,76 @@
-"""The pace of a run beside busy neighbours: fewer threads or more where they are faster, and those of before again.
+"""The pace of a run beside busy neighbours: another crew where it is faster, and that of before again.
 
 Threads of a step wait for one another; where another process takes a core away, all wait for the one that has lost it.
-Then one thread on a core of its own may be faster, or a thread more than there are cores: smaller parts, of which one
-goes on wherever a core is free. Which of them depends on the neighbours and on how often threads wait: it is tried.
+Then threads may be faster that share the step's pieces, each of which is done wherever a core is free; or, where steps
+are short, one thread on a core of its own. Which of them depends on the neighbours: it is tried.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 _LOOK = 0.15
 """Seconds of chunks that are looked at together: of less, most is noise of neighbours' turns of some milliseconds."""
 _SLOWER = 1.3
 """Times the fastest look, which is slow."""
 _SLOW = 2
-"""Looks in a row that must be slow before other numbers of threads are tried."""
-_WORTH_WAKING = 5e-4
-"""Seconds of an undisturbed step that more threads than cores are tried for: they sleep and wake in every step."""
+"""Looks in a row that must be slow before other crews are tried."""
+_SHORT = 1e-3
+"""Seconds of an undisturbed step below which one thread, which waits for nobody, may be as fast as those that share."""
+_MOST_PARTS = 31
+"""Parts that threads can share: each has a bit of half a word."""
 _STAY, _LONGEST_STAY = 8, 32
-"""Looks for which the fastest number stays, before that of an undisturbed run is tried again: at first and at most."""
+"""Looks for which the fastest crew stays, before that of an undisturbed run is tried again: at first and at most."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The threads of a chunk. parts: of a step, which they share as they come; None where each has one for itself."""
+
+    threads: int
+    parts: int | None = None
+
+
+def sharing(threads: int) -> list[Crew]:
+    """The crews that share what so many threads make of an undisturbed step; none where these are too many.
+
+    Of twice as many parts as threads something is left to do for whoever has a core. A thread more goes on where
+    another loses its core within a piece: that is faster beside many neighbours, and slower beside few.
+    """
+    parts = 2 * threads
+    return [Crew(threads, parts), Crew(threads + 1, parts)] if parts <= _MOST_PARTS else []
 
 
 class Pace:
-    """The number of threads of the next chunk, by what chunks have taken.
+    """The crew of the next chunk, by what chunks have taken.
 
     threads: those of an undisturbed run. fastest: seconds a step that it takes; None for unknown, where the fastest of
-    its own counts.
+    its own counts. shares: whether a step's pieces may be shared.
     """
 
-    def __init__(self, threads: int, fastest: float | None) -> None:
-        self._many = threads
-        self._threads = threads
+    def __init__(self, threads: int, fastest: float | None, *, shares: bool = True) -> None:
+        self._many = self._crew = Crew(threads)
         self._fastest = math.inf if fastest is None else fastest
+        self._shares = shares
         self._slow = 0
         self._stay = _STAY
         self._left = 0
-        """Looks for which the number of threads stays."""
-        self._waiting: list[int] = []
-        """Numbers of threads to be tried."""
-        self._tried: dict[int, float] = {}
+        """Looks for which the crew stays."""
+        self._waiting: list[Crew] = []
+        """Crews to be tried."""
+        self._tried: dict[Crew, float] = {}
         """Seconds a step of those that were tried."""
         self._seconds = 0.0
         self._steps = 0
 
-    def threads(self) -> int:
-        """The threads of the next chunk."""
-        return self._threads
+    def crew(self) -> Crew:
+        """The crew of the next chunk."""
+        return self._crew
 
-    def took(self, threads: int, seconds: float, steps: int) -> None:
+    def took(self, crew: Crew, seconds: float, steps: int) -> None:
         """Tell what a chunk has taken."""
-        if self._many == 1 or threads != self._threads:
+        if self._many.threads == 1 or crew != self._crew:
             return
         self._seconds += seconds
         self._steps += steps
@@ -57,7 +78,7 @@ class Pace:
             return
         a_step = self._seconds / self._steps
         self._seconds, self._steps = 0.0, 0
-        if threads in self._waiting:
+        if crew in self._waiting:
             self._try(a_step)
         elif self._left > 0:
             self._after_a_stay(a_step)
@@ -72,23 +93,29 @@ class Pace:
         self._slow += 1
         if self._slow >= _SLOW or self._stay > _STAY:
             self._tried = {}
-            more = [self._many + 1] if self._fastest > _WORTH_WAKING else []
-            self._waiting = [self._many, *sorted({1, self._many - 1}), *more]
+            self._waiting = [self._many, *self._others()]
             self._try(a_step)
 
+    def _others(self) -> list[Crew]:
+        """The crews to be tried beside that of an undisturbed run."""
+        shared = sharing(self._many.threads) if self._shares else []
+        if shared and self._fastest > _SHORT:
+            return shared
+        return [*(Crew(threads) for threads in sorted({1, self._many.threads - 1})), *shared]
+
     def _try(self, a_step: float) -> None:
-        """Go on to the next number that waits, or else to the fastest."""
+        """Go on to the next crew that waits, or else to the fastest."""
         self._tried[self._waiting.pop(0)] = a_step
         if self._waiting:
-            self._threads = self._waiting[0]
+            self._crew = self._waiting[0]
             return
-        self._threads = min(self._tried, key=lambda threads: self._tried[threads])
+        self._crew = min(self._tried, key=lambda crew: self._tried[crew])
         self._left, self._stay = self._stay, min(2 * self._stay, _LONGEST_STAY)
 
     def _after_a_stay(self, a_step: float) -> None:
-        """See whether the neighbours have left when the time is over, or another number may be faster now."""
+        """See whether the neighbours have left when the time is over, or another crew may be faster now."""
         self._left -= 1
         # One look may have been lucky, and one of those after it may be unlucky.
-        mean = self._tried[self._threads] = (self._tried[self._threads] + a_step) / 2
+        mean = self._tried[self._crew] = (self._tried[self._crew] + a_step) / 2
         if self._left == 0 or mean > min(self._tried.values()):
-            self._threads, self._left = self._many, 0
+            self._crew, self._left = self._many, 0

@@ -28,6 +28,7 @@ class StepCode:
         self._functions = compiled_step(source.kinds, what)
         self._launches = len(plan.launches)
         self._layouts: dict[tuple[int, bool], Sequence[TableLayout]] = {}
+        self._parts: dict[int, Sequence[TableLayout]] = {}
         slots = _slots(plan)
         feeds = {slot.key: slot for slot in slots if slot.place == "feed"}
         self.fed: Mapping[str, Slot] = {key: feeds[key] for key in source.keys("feed")}
@@ -45,6 +46,14 @@ class StepCode:
                 for thread, clock in enumerate(clocks)
             ]
         return self._layouts[key]
+
+    def parts(self, count: int) -> Sequence[TableLayout]:
+        """The layout of each part's table, of so many parts that threads share."""
+        if count not in self._parts:
+            self._parts[count] = [
+                TableLayout(part, count, self._source, self._functions, meets=False) for part in range(count)
+            ]
+        return self._parts[count]
 
     def require_types(self, storage: Mapping[str, NDArray[Any]]) -> None:
         """Raise TypeError for storage of another type than the plan is for."""

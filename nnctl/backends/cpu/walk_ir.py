@@ -111,16 +111,20 @@ entry:
 """
 
 
+def waiting(architecture: str, *, linux: bool) -> tuple[str, str, str]:
+    """The instructions of a turn, a sleep while `%generation` holds `%mine`, and waking all. See `module_text`."""
+    pause = "call void @llvm.x86.sse2.pause()" if architecture == "x86_64" else ""
+    if not linux or architecture not in _FUTEX:
+        return pause, "%slept = call i32 @sched_yield()", ""
+    call = f"call i64 (i64, ...) @syscall(i64 {_FUTEX[architecture]}, ptr %generation"
+    wait = f"%slept = {call}, i32 {_WAIT}, i32 %mine, ptr null)"
+    wake = f"%woken = {call}, i32 {_WAKE}, i32 2147483647)"
+    return pause, wait, wake
+
+
 def _barrier(architecture: str, *, linux: bool) -> str:
     """The barrier's text, which sleeps where the system has a futex."""
-    sleeps = linux and architecture in _FUTEX
-    number = _FUTEX.get(architecture, 0)
-    pause = "call void @llvm.x86.sse2.pause()" if architecture == "x86_64" else ""
-    if sleeps:
-        wait = f"%slept = call i64 (i64, ...) @syscall(i64 {number}, ptr %generation, i32 {_WAIT}, i32 %mine, ptr null)"
-        wake = f"%woken = call i64 (i64, ...) @syscall(i64 {number}, ptr %generation, i32 {_WAKE}, i32 2147483647)"
-    else:
-        wait, wake = "%slept = call i32 @sched_yield()", ""
+    pause, wait, wake = waiting(architecture, linux=linux)
     return f"""
 ; The barrier. arguments: the address of counters, lines apart; the number of threads; the turns before one sleeps.
 ; The first counts arrivals; the last thread to arrive sets it back and raises the second, for which the others wait.

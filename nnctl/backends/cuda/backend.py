@@ -20,6 +20,7 @@ from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.cuda.persistent.tasks import tasks_of
 from nnctl.backends.cuda.persistent.trial import Way, fastest_steps
 from nnctl.backends.cuda.planner import CudaPlanner
+from nnctl.backends.cuda.product_library import asks_library, pieces_of
 from nnctl.errors import UsageError
 from nnctl.plan.plan import Plan
 
@@ -85,6 +86,9 @@ class CudaBackend(CudaPlanner):
                 raise UsageError(f"no persistent kernel can run {plan.name}: {reason}\n  leave persistent: out")
             return []
         device = self.device
+        if not self.persistent and asks_library(pieces_of(plan, self.precision, device.products)):
+            # Its sums are in another order: a trial would choose among results.
+            return []
         grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
         return [PersistentWay(plan, calls, grid) for grid in grids]
 

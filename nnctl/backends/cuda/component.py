@@ -9,6 +9,7 @@ from nnctl.backends.cuda.driver import Driver, installed_driver
 from nnctl.components.base import BackendComponent
 from nnctl.components.fields import NonNegativeInt
 from nnctl.components.registry import register
+from nnctl.process.cores import cores
 
 _OLDEST = 12
 """The major version of CUDA that a driver must run at least."""
@@ -16,6 +17,10 @@ _NEWEST = 13
 """The major version of the newest wheels."""
 _STREAMS = 32
 """Queues of work that a device has: streams beyond so many wait for one another."""
+
+_CORES = 4
+"""Cores of the host for each process that trains several trials. On 16 cores and an H100 32 trials of 784-30-10 at a
+time were 3.1 a second in one process, 6.9 in four."""
 
 
 @register("backend", "cuda")
@@ -28,8 +33,8 @@ class Cuda(BackendComponent):
     layer's state, convolutions of few channels a group, and products too small for tensor cores to have much to do.
 
     persistent: one kernel that runs a whole chunk of training steps, in place of a launch for each piece of a step.
-    Results are equal to the bit. Left out, it is taken where a trial on the first long chunk of a small net finds
-    it faster.
+    Left out, it is taken where a trial on a long chunk of a small net finds it faster, and where results are equal to
+    the bit: they are unless cuBLAS makes one of the net's products.
     """
 
     example = "{type: cuda, device: 1, precision: tf32}"
@@ -85,8 +90,12 @@ class Cuda(BackendComponent):
         return lent_device(self.device, lambda device: CudaBackend(device, self.precision, self.persistent))
 
     def together(self, jobs: int) -> int:
-        """See `BackendComponent`: processes take turns on a device, streams of one share it. Each trial has its own."""
-        return min(jobs, _STREAMS)
+        """See `BackendComponent`: processes take turns on a device, streams of one share it; each trial has its own.
+
+        But a process is one thread of Python, which has much to do for small nets: there are as many as cores allow.
+        """
+        processes = max(1, cores() // _CORES)
+        return min(-(-jobs // processes), _STREAMS)
 
     def planner(self) -> Any:
         """See `BackendComponent`: without a device, and therefore without its product library."""

@@ -98,6 +98,11 @@ def pieces_of(plan: Plan, precision: ProductPrecision, library: ProductLibrary |
     return pieces
 
 
+def asks_library(pieces: Sequence[Sequence[Piece] | None]) -> bool:
+    """True where a library makes a product of these launches."""
+    return any(isinstance(piece, LibraryCall) for of_launch in pieces for piece in of_launch or ())
+
+
 def _by_library(launch: Launch, precision: ProductPrecision, library: ProductLibrary) -> list[Piece]:
     """The pieces of a product that the library is asked for, none for another launch."""
     launch, end = plain(launch)

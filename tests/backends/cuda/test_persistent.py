@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
 from backends.spec_steps import FOLDER, spec_steps
+from nnctl.backends.cuda import product_library
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import Call
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
@@ -305,6 +306,17 @@ def test_where_several_share_the_device_a_grid_of_many_blocks_waits(
     executable.start(feeds, 2).result()
     # Of two that take as long the first is taken, which runs already.
     assert made == ([1, 1, 0, 0] if chosen == 2 else [1, 1, 0])
+
+
+def test_no_trial_chooses_between_a_library_s_sums_and_ours(monkeypatch: Any) -> None:
+    spec = spec_steps(FOLDER / "digits.yaml", 32, 40)
+    device = EmulatedDevice()
+    for library, worth, tried in ((None, 0, True), (object(), product_library._WORTH, True), (object(), 0, False)):
+        monkeypatch.setattr(product_library, "_WORTH", worth)
+        device.products = library  # type: ignore[assignment]
+        plan = CudaBackend(device).plan(spec.network.training_step, spec.sizes)
+        assert bool(CudaBackend(device, persistent=None)._persistent(plan)) == tried
+        assert CudaBackend(device, persistent=True)._persistent(plan)
 
 
 @needs_compiler
