@@ -7,8 +7,6 @@ import gc
 from importlib import import_module
 
 _MODULES = (
-    # NumPy loads it when labels are counted.
-    "numpy.ma",
     "nnctl.reporting.follow",
     "nnctl.sweep.executors.worker",
     "nnctl.sweep.trial",

@@ -20,7 +20,7 @@ from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import kernels
 from nnctl.backends.cuda.codegen.functions import file_unit
 from nnctl.backends.cuda.emission import calls_of
-from nnctl.backends.cuda.kernels import EMITTERS, picture_convolution, scan
+from nnctl.backends.cuda.kernels import EMITTERS, picture_convolution, products, scan
 from nnctl.backends.cuda.persistent import steps as persistent_steps
 from nnctl.backends.cuda.persistent import text as persistent_text
 from nnctl.backends.cuda.persistent.choice import Grid, complete
@@ -53,6 +53,12 @@ LARGER: list[tuple[Any, ...]] = [
     ("convolution", [_RNG.standard_normal((1, 6, 6, 40)), _RNG.standard_normal((3, 3, 40, 8))], _WINDOW, "tf32"),
     (
         "convolution_kernel",
+        [_RNG.standard_normal((1, 50, 18, 24)), _RNG.standard_normal((1, 48, 16, 32))],
+        _WINDOW | {"kernel": (3, 3)},
+        "tf32",
+    ),
+    (
+        "convolution_kernel",
         [_RNG.standard_normal((1, 60, 60, 1)), _RNG.standard_normal((1, 58, 58, 4))],
         _WINDOW | {"kernel": (3, 3)},
     ),
@@ -74,7 +80,11 @@ def launches() -> list[Recorded]:
     record = Record()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(agreement, "EmulatedDevice", lambda *way: RecordingDevice(record, *way))
+        # Small ones, too, by tensor cores.
+        rounding = tuple(tile for tile in products.TILES["tf32"] if tile.precision == "tf32")
+        patched.setattr(products, "TILES", {**products.TILES, "tf32": rounding})
         patched.setattr(picture_convolution, "_ENOUGH", 0)
+        patched.setattr(picture_convolution, "MULTIPROCESSORS", 1)
         for name, inputs, attributes, *precision in cases():
             agreement.outputs(name, inputs, attributes, 0, *precision)
         # Cells whose blocks wait for one another; then weights that do not fit into shared memory.

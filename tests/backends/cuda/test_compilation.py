@@ -29,7 +29,7 @@ REGISTERS = 128
 """That a thread may have: two blocks of 256 threads fill a multiprocessor then."""
 OF_TILES = 255
 """That a thread of these may have: what it computes is a tile in registers."""
-TILES = {"convolution.cu", "gru.cu", "lstm.cu", "products.cu", "recurrence.cu"}
+TILES = {"convolution.cu", "gru.cu", "lstm.cu", "picture_convolution.cu", "products.cu", "recurrence.cu"}
 _RESOURCES = re.compile(
     r"entry function '(\w+)' for .*?(\d+) bytes spill stores, (\d+) bytes spill loads.*?Used (\d+) registers", re.DOTALL
 )

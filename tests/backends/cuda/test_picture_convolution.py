@@ -33,7 +33,7 @@ PICTURES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
 
 
 def directions(name: str, order: int) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
-    """Both directions of a convolution, of small whole numbers, whose sums are exact."""
+    """All directions of a convolution, of small whole numbers, whose sums are exact."""
     shape, kernel, given = PICTURES[name]
     window = window_of(kernel[:-2], given)
     rng = np.random.default_rng([order, *name.encode()])
@@ -41,13 +41,15 @@ def directions(name: str, order: int) -> Iterator[tuple[str, list[Any], dict[str
     x, w, y = (rng.integers(-8, 9, s) / 1.0 for s in (shape, kernel, (shape[0], *positions, kernel[-1])))
     yield "convolution", [x, w], window
     yield "convolution_transpose", [y, w], window | {"lengths": shape[1:-1]}
+    yield "convolution_kernel", [x, y], window | {"kernel": kernel[:-2]}
 
 
 @pytest.fixture(params=["large", "small"])
 def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every size is made from patches, with tiles of one size."""
     monkeypatch.setattr(picture_convolution, "_ENOUGH", 0)
-    monkeypatch.setattr(picture_convolution, "MULTIPROCESSORS", 0 if request.param == "large" else 1 << 20)
+    monkeypatch.setattr(picture_convolution, "_USED", 0.0)
+    monkeypatch.setattr(picture_convolution, "MULTIPROCESSORS", 1 if request.param == "large" else 1 << 20)
 
 
 @pytest.mark.usefixtures("any_size")
@@ -68,13 +70,16 @@ class TestAgreement:
 
 
 def calls(
-    x: tuple[int, ...], w: tuple[int, ...], given: dict[str, Any], precision: ProductPrecision = "tf32"
+    x: tuple[int, ...],
+    other: tuple[int, ...],
+    given: dict[str, Any],
+    precision: ProductPrecision = "tf32",
+    name: str = "convolution",
 ) -> list[Call]:
-    """The calls of a convolution."""
+    """The calls of a convolution, or of a kernel's gradient; other: the shape of the kernel, or of the result."""
     builder = GraphBuilder("net")
-    images = builder.input("x", x, "real", "optimizer state")
-    kernel = builder.input("w", w, "real", "optimizer state")
-    graph = builder.graph({"y": builder.apply("convolution", images, kernel, **window_of(w[:-2], given))})
+    inputs = [builder.input(key, shape, "real", "optimizer state") for key, shape in (("x", x), ("other", other))]
+    graph = builder.graph({"made": builder.apply(name, *inputs, **window_of((3, 3), given))})
     (made,) = calls_of(CudaPlanner().plan(graph, {}), precision)
     assert made is not None
     return made
@@ -111,6 +116,29 @@ class TestChoice:
     def test_other_precisions_are_made_without_patches(self) -> None:
         assert "picture" not in self.name((128, 32, 32, 32), (3, 3, 32, 32), AROUND, precision="float32")
         assert "picture" not in self.name((128, 32, 32, 32), (3, 3, 32, 32), AROUND, precision="bf16")
+
+    def test_kernels_are_made_by_places_in_parts_for_all_processors(self) -> None:
+        made = calls((128, 16, 16, 64), (128, 16, 16, 64), AROUND | {"kernel": (3, 3)}, name="convolution_kernel")
+        assert [call.function.name for call in made] == ["convolution_kernel_places", "add_up"]
+        assert 66 <= made[0].blocks <= 132
+        assert made[0].shared <= 227 << 10
+        assert [call.function.name for call in made[0].instead] == ["convolution_kernel_wide", "add_up"]
+
+    @pytest.mark.parametrize(
+        ("x", "y", "kernel"),
+        [
+            ((128, 32, 32, 3), (128, 32, 32, 32), (3, 3)),
+            ((128, 12, 12, 20), (128, 10, 10, 40), (3, 3)),
+            ((128, 32, 32, 32), (128, 31, 31, 32), (2, 2)),
+            ((2, 8, 8, 32), (2, 8, 8, 32), (3, 3)),
+        ],
+        ids=["three channels", "half of the channels", "four places", "few positions"],
+    )
+    def test_other_kernels_are_made_without_patches(
+        self, x: tuple[int, ...], y: tuple[int, ...], kernel: tuple[int, int]
+    ) -> None:
+        given = {"kernel": kernel} | (AROUND if x[1] == y[1] else {})
+        assert "places" not in calls(x, y, given, name="convolution_kernel")[0].function.name
 
     def test_what_takes_much_shared_memory_has_others_in_its_place(self) -> None:
         (little,) = calls((128, 32, 32, 32), (3, 3, 32, 32), AROUND)

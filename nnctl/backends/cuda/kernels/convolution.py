@@ -19,7 +19,7 @@ from nnctl.backends.cuda.kernels.ends import End, emits_with_end, reading
 from nnctl.backends.cuda.kernels.geometry import Geometry, geometry_of
 from nnctl.backends.cuda.kernels.grouped_convolution import grouped, grouped_kernel, scattered
 from nnctl.backends.cuda.kernels.parts import added_up
-from nnctl.backends.cuda.kernels.picture_convolution import from_patches
+from nnctl.backends.cuda.kernels.picture_convolution import from_patches, kernel_from_patches
 from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
@@ -177,4 +177,5 @@ def _convolution_kernel(launch: Launch, precision: ProductPrecision) -> list[Cal
         return grouped_kernel(launch, g)
     inputs = g.kh * g.kw * g.channels // g.groups
     sizes = (g.groups, inputs, g.filters // g.groups, g.images * g.rows * g.columns)
-    return _calls(launch, g, sizes, precision)
+    calls = _calls(launch, g, sizes, precision)
+    return (precision == "tf32" and kernel_from_patches(launch, g, tuple(calls))) or calls

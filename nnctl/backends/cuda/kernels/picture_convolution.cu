@@ -8,6 +8,7 @@
 #include "tiles.cuh"
 #include "convolution.cuh"
 #include "pictures.cuh"
+#include "places.cuh"
 
 typedef Tile<256, 32, 32, 3, 2, 4, TF32> Picture256x32;
 typedef Tile<128, 32, 32, 3, 2, 4, TF32> Picture128x32;
@@ -41,5 +42,13 @@ KERNEL convolution_transpose_picture_128x32(
     int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down, int spread_across,
     int top, int left, int groups) {
     convolve_picture_transposed<Picture128x32>(block, y, w, x, floats, Geometry{images, height, width, channels, rows,
+        columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
+}
+
+KERNEL convolution_kernel_places(
+    Block block, const float* x, const float* y, float* w, int parts, int lines, int high, int images, int height,
+    int width, int channels, int rows, int columns, int filters, int kh, int kw, int down, int across, int spread_down,
+    int spread_across, int top, int left, int groups) {
+    convolve_to_kernel_by_places(block, x, y, w, parts, lines, high, Geometry{images, height, width, channels, rows,
         columns, filters, kh, kw, down, across, spread_down, spread_across, top, left, groups});
 }

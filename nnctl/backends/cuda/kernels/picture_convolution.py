@@ -1,13 +1,14 @@
-"""Convolutions by steps of one and their transposes from patches of pictures: which are made so, and their calls."""
+"""Convolutions by steps of one in all directions from patches of pictures: which are made so, and their calls."""
 
 from __future__ import annotations
 
-from nnctl.backends.cuda.calls import MULTIPROCESSORS, Argument, Call, blocks_for, elements
+from nnctl.backends.cuda.calls import MULTIPROCESSORS, Argument, Call, Scratch, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.kernels.ends import End, reading
 from nnctl.backends.cuda.kernels.geometry import Geometry
+from nnctl.backends.cuda.kernels.parts import added_up
 from nnctl.late import dataclass
-from nnctl.plan.plan import Launch
+from nnctl.plan.plan import Launch, Slot
 
 _CHANNELS = 32
 """Of a patch."""
@@ -19,6 +20,16 @@ _FRAGMENT = 8
 """Channels that a fragment takes: of fewer some would be multiplied by zeros, at every place of a window."""
 _ENOUGH = MULTIPROCESSORS // 2
 """Blocks from which on sums need not be split to keep a large device busy, as only other kernels can."""
+_PLACES = 9
+"""Places of a window whose part of a kernel's gradient a block makes, of 32 channels and 32 filters each."""
+_USED = 0.7
+"""The share of these from which on it is worth it."""
+_POSITIONS = 256
+"""Positions at a time, about."""
+_ACROSS = 4 * (_CHANNELS + 8)
+"""Bytes of a pixel or of a position's gradients there."""
+_MOST = 227 << 10
+"""Bytes of shared memory that a block can have on the devices with the most."""
 _ANYWHERE = 99 << 10
 """Bytes of shared memory that a block can have on every device with tensor cores for this, as in products.py."""
 
@@ -53,8 +64,7 @@ def from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...], end: En
     ahead = launch.op.name == "convolution"
     each, filters = g.channels // g.groups, g.filters // g.groups
     picture = Picture(each, filters, g.rows, g.columns) if ahead else Picture(filters, each, g.height, g.width)
-    steps = (g.down, g.across, g.spread_down, g.spread_across) == (1, 1, 1, 1)
-    if not steps or min(g.kh, g.kw) < 2 or picture.channels % _FRAGMENT or not elements(launch.outputs[0]):
+    if not _by_steps_of_one(g) or picture.channels % _FRAGMENT or not elements(launch.outputs[0]):
         return []
     tile = _LARGE if _blocks(_LARGE, picture, g) > MULTIPROCESSORS else _SMALL
     if picture.columns > tile.rows or _blocks(tile, picture, g) < _ENOUGH:
@@ -77,6 +87,34 @@ def from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...], end: En
     ]
 
 
+def kernel_from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...]) -> list[Call]:
+    """The calls of the gradient of a kernel in TF32, as `from_patches`."""
+    each, filters, places, out = g.channels // g.groups, g.filters // g.groups, g.kh * g.kw, launch.outputs[0]
+    if not _by_steps_of_one(g) or each % 4 or filters % 4 or not elements(out):
+        return []
+    tiles = g.groups * blocks_for(each, _CHANNELS) * blocks_for(filters, _CHANNELS) * blocks_for(places, _PLACES)
+    used = g.groups * each * filters * places / (tiles * _CHANNELS * _CHANNELS * _PLACES)
+    lines = max(1, _POSITIONS // g.columns)
+    lines += next(more for more in range(16) if (lines + more) * g.columns % 16 == 0)
+    high = _high(lines, g.rows, g.kh)
+    stage = high * (g.columns + g.kw - 1) * _ACROSS + lines * g.columns * (_ACROSS + 4)
+    shared = max(2 * stage, 2 * _PLACES * _CHANNELS * _ACROSS)
+    turns = blocks_for(g.images * g.rows, lines)
+    parts = blocks_for(turns, blocks_for(turns, max(1, min(turns, MULTIPROCESSORS // tiles))))
+    if used < _USED or tiles * parts < _ENOUGH or shared > _MOST:
+        return []
+    to = out if parts == 1 else Scratch(parts * elements(out))
+    called = function("picture_convolution.cu", "convolution_kernel_places")
+    other = instead if shared > _ANYWHERE else ()
+    product = Call(called, tiles * parts, (*launch.inputs, to, parts, lines, high, *g.numbers), shared, instead=other)
+    return [product] if isinstance(to, Slot) else [product, added_up(to, out, parts)]
+
+
+def _by_steps_of_one(g: Geometry) -> bool:
+    """True for a window of two axes and more that moves by steps of one, its places side by side."""
+    return (g.down, g.across, g.spread_down, g.spread_across) == (1, 1, 1, 1) and min(g.kh, g.kw) > 1
+
+
 def _blocks(tile: _Tile, picture: Picture, g: Geometry) -> int:
     """Tiles of whole rows of positions, as many as fit."""
     lines = max(1, tile.rows // picture.columns)
@@ -84,14 +122,15 @@ def _blocks(tile: _Tile, picture: Picture, g: Geometry) -> int:
 
 
 def _patch(tile: _Tile, picture: Picture, g: Geometry) -> int:
-    """Bytes of the largest patch of a tile: where its rows are of several images, there are some between these."""
-    lines = tile.rows // picture.columns
-    if picture.rows % lines == 0 or lines % picture.rows == 0:
-        between = max(0, lines // picture.rows - 1)
-    else:
-        between = blocks_for(lines - 1, picture.rows)
-    high = lines + (g.kh - 1) * (1 + between)
-    return high * (picture.columns + g.kw - 1) * _PIXEL
+    """Bytes of the largest patch of a tile."""
+    return _high(tile.rows // picture.columns, picture.rows, g.kh) * (picture.columns + g.kw - 1) * _PIXEL
+
+
+def _high(lines: int, rows: int, kh: int) -> int:
+    """Rows of the largest patch of so many of positions, `rows` an image: between those of two images are some more."""
+    whole = rows % lines == 0 or lines % rows == 0
+    between = max(0, lines // rows - 1) if whole else blocks_for(lines - 1, rows)
+    return lines + (kh - 1) * (1 + between)
 
 
 def _shared(tile: _Tile, picture: Picture, patch: int) -> int:

@@ -41,8 +41,8 @@ struct TurnedAtPlace : Rows {
 };
 
 // A block's patch: rows of the images with zeros around them, from that of the first place of position row `line` to
-// that of the last place of the last one.
-struct Patch {
+// that of the last place of the last one. APART: floats from pixel to pixel.
+template <int APART> struct Patch {
     Picture of;
     int wide, tall, top, end, image, inside;
     unsigned a_row, an_image;
@@ -80,13 +80,13 @@ struct Patch {
             bool there = top + row < end && channel + four < of.channels;
             there = there && unsigned(below) < unsigned(of.height) && unsigned(column) < unsigned(of.width);
             int offset = (((image + images) * of.height + below) * of.width + column) * of.apart + channel + four;
-            copy_four(to + pixel * PIXEL + four, of.first + (there ? offset : 0), there ? 4 : 0, true);
+            copy_four(to + pixel * APART + four, of.first + (there ? offset : 0), there ? 4 : 0, true);
         }
     }
 
     // Round what this thread has copied.
     MEMBER void round(int rows, float* to) const {
-        for (int n = threadIdx.x; n < rows * wide * 8; n += THREADS) round_four<TF32>(to + n / 8 * PIXEL + n % 8 * 4);
+        for (int n = threadIdx.x; n < rows * wide * 8; n += THREADS) round_four<TF32>(to + n / 8 * APART + n % 8 * 4);
     }
 };
 
@@ -100,7 +100,7 @@ DEVICE void picture_tile(float* shared, Picture picture, Right right, int line, 
     Own own;
     int lines = T::ROWS / picture.columns, places = picture.kh * picture.kw;
     int last = min(line + lines, picture.images * picture.rows);
-    Patch patch(picture);
+    Patch<PIXEL> patch(picture);
     patch.move(line, last);
     int high = patch.end - patch.top;
     float* patches = shared + STAGES * OfRight::FLOATS;
