@@ -287,18 +287,25 @@ def test_an_undisturbed_run_keeps_its_threads():
 )
 def test_beside_neighbours_the_fastest_crew_stays_and_that_of_before_comes_back(beside, best):
     pace = Pace(2, 1.2e-3)
-    again = [best] * 16
-    assert paced(pace, beside, 33) == [TWO, TWO, PAIR, SHARED, *again[:8], TWO, PAIR, SHARED, *again, TWO, PAIR]
+    # Threads that take twice as long are looked at half as often.
+    again = [best] * (8 if best == TWO else 16)
+    twice = [*again, TWO, PAIR, SHARED, *again, *again, TWO, PAIR]
+    assert paced(pace, beside, 4 + len(twice)) == [TWO, TWO, PAIR, SHARED, *twice]
     # The neighbours leave: at the next look the threads of before are as fast as they were, and stay.
-    assert paced(pace, QUIET, 60)[-8:] == [TWO] * 8
+    assert paced(pace, QUIET, 90)[-8:] == [TWO] * 8
     # Those that come then are met as the first ones were.
-    assert paced(pace, beside, 13) == [TWO, TWO, PAIR, SHARED, *again[:8], TWO]
+    assert paced(pace, beside, 5 + len(again)) == [TWO, TWO, PAIR, SHARED, *again, TWO]
 
 
 def test_a_crew_that_has_become_slow_gives_way_at_once():
     pace = Pace(2, 1.2e-3)
     assert paced(pace, steps_of(3e-3, 4e-3, 2e-3), 5) == [TWO, TWO, PAIR, SHARED, SHARED]
-    assert paced(pace, steps_of(3e-3, 4e-3, 5e-3), 4) == [SHARED, TWO, PAIR, SHARED]
+    assert paced(pace, steps_of(3e-3, 4e-3, 5e-3), 13) == [SHARED, *[TWO] * 11, PAIR]
+
+
+def test_the_fastest_crew_stays_no_longer_where_that_of_before_is_very_slow():
+    pace = Pace(2, 1.2e-3)
+    assert paced(pace, steps_of(1.0, 2e-3, 3e-3), 70) == [TWO, TWO, PAIR, SHARED, *[PAIR] * 64, TWO, PAIR]
 
 
 def test_a_run_that_knows_no_figure_compares_with_its_own():

@@ -20,8 +20,9 @@ _SHORT = 1e-3
 """Seconds of an undisturbed step below which one thread, which waits for nobody, may be as fast as those that share."""
 _MOST_PARTS = 31
 """Parts that threads can share: each has a bit of half a word."""
-_STAY, _LONGEST_STAY = 8, 32
-"""Looks for which the fastest crew stays, before that of an undisturbed run is tried again: at first and at most."""
+_STAY, _LONGEST_STAY = 8, 64
+"""Looks for which the fastest crews stay, before that of an undisturbed run is tried again, where it is not slower: at
+first. And at most, however slow it is."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Pace:
         self._slow = 0
         self._stay = _STAY
         self._left = 0
-        """Looks for which the crew stays."""
+        """Looks for which crews that were tried stay."""
         self._waiting: list[Crew] = []
         """Crews to be tried."""
         self._tried: dict[Crew, float] = {}
@@ -109,13 +110,19 @@ class Pace:
         if self._waiting:
             self._crew = self._waiting[0]
             return
-        self._crew = min(self._tried, key=lambda crew: self._tried[crew])
-        self._left, self._stay = self._stay, min(2 * self._stay, _LONGEST_STAY)
+        self._crew = self._best()
+        # To look at a crew costs the more, the slower it is.
+        slower = self._tried[self._many] / self._tried[self._crew]
+        self._left = min(round(slower * self._stay), _LONGEST_STAY)
+        self._stay = min(2 * self._stay, _LONGEST_STAY)
+
+    def _best(self) -> Crew:
+        """The fastest of the crews that were tried."""
+        return min(self._tried, key=lambda crew: self._tried[crew])
 
     def _after_a_stay(self, a_step: float) -> None:
-        """See whether the neighbours have left when the time is over, or another crew may be faster now."""
+        """See whether another crew may be faster now, or when the time is over, whether the neighbours have left."""
         self._left -= 1
         # One look may have been lucky, and one of those after it may be unlucky.
-        mean = self._tried[self._crew] = (self._tried[self._crew] + a_step) / 2
-        if self._left == 0 or mean > min(self._tried.values()):
-            self._crew, self._left = self._many, 0
+        self._tried[self._crew] = (self._tried[self._crew] + a_step) / 2
+        self._crew = self._best() if self._left > 0 else self._many
