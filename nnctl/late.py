@@ -1,8 +1,8 @@
 """Dataclasses whose methods are made late.
 
 The standard library writes and compiles the text of six methods for each frozen dataclass. A command loads some four
-hundred of them and calls the methods of a few: that was a third of its start. Here `__init__` is compiled when it is
-first called, and the other methods are closures.
+hundred of them and calls the methods of a few: that was a third of its start. Here fields are read when they are first
+asked for, `__init__` is compiled when it is first called, and the other methods are closures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ else:
         return decorate if cls is None else decorate(cls)
 
 
-_FIELDS, _PARAMETERS = "__dataclass_fields__", "__dataclass_params__"
+_FIELDS, _POSITIONAL, _PARAMETERS = "__dataclass_fields__", "__match_args__", "__dataclass_params__"
 _ABSENT = object()
 
 
@@ -43,30 +43,25 @@ class _Frozen:
 
 def _made(cls: type, *, frozen: bool, eq: bool, kw_only: bool, init: bool, repr: bool) -> type:
     """The class as a dataclass. Raises TypeError where it is frozen and a base is not, or the other way round."""
-    fields: dict[str, dataclasses.Field[Any]] = {}
-    for base in reversed(cls.__mro__[1:]):
-        fields |= getattr(base, _FIELDS, {})
-        if hasattr(base, _FIELDS) and getattr(base, _PARAMETERS).frozen != frozen:
+    parameters = getattr(_Frozen if frozen else _Mutable, _PARAMETERS)
+    for base in cls.__mro__[1:]:
+        if getattr(base, _PARAMETERS, parameters).frozen != frozen:
             raise TypeError(f"of {cls.__name__} and {base.__name__} one is frozen and the other is not")
-    own = _own_fields(cls, kw_only=kw_only)
-    for name, field in own.items():
-        if field.default is not dataclasses.MISSING:
-            setattr(cls, name, field.default)
-        elif name in vars(cls):
-            delattr(cls, name)
-    fields |= own
-    setattr(cls, _FIELDS, fields)
-    setattr(cls, _PARAMETERS, getattr(_Frozen if frozen else _Mutable, _PARAMETERS))
-    real = dataclasses.fields(cast(Any, cls))
-    setattr(cls, "__match_args__", tuple(f.name for f in real if f.init and not f.kw_only))  # noqa: B010
+    setattr(cls, _PARAMETERS, parameters)
+    # Where a field stands in the place of its default, it cannot stay.
+    at_once = any(isinstance(value, dataclasses.Field) for value in vars(cls).values())
+    for name in (_FIELDS, _POSITIONAL):
+        setattr(cls, name, _Fields(cls, name, kw_only=kw_only))
+    if at_once:
+        getattr(cls, _FIELDS)
     methods: dict[str, Callable[..., Any] | None] = {}
     if init:
-        methods["__init__"] = _initializer(cls)
+        methods["__init__"] = _late(cls, "__init__", _initializer)
     if repr:
         methods["__repr__"] = _shown
     if eq:
-        values = _values_of(tuple(f.name for f in real if f.compare))
-        methods |= {"__eq__": _equality(values), "__hash__": _hashing(values) if frozen else None}
+        methods["__eq__"] = _late(cls, "__eq__", _equality)
+        methods["__hash__"] = _late(cls, "__hash__", _hashing) if frozen else None
     if frozen:
         methods |= {"__setattr__": _refusing_to_set(cls), "__delattr__": _refusing_to_delete(cls)}
     for name, method in methods.items():
@@ -74,6 +69,32 @@ def _made(cls: type, *, frozen: bool, eq: bool, kw_only: bool, init: bool, repr:
         if vars(cls).get(name) is None:
             setattr(cls, name, method)
     return cls
+
+
+class _Fields:
+    """An attribute of a class that is made of its fields: they are read when something asks for it.
+
+    What is made of them then takes the places of this attribute and its like.
+    """
+
+    def __init__(self, cls: type, name: str, *, kw_only: bool) -> None:
+        self._cls, self._name, self._kw_only = cls, name, kw_only
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        cls = self._cls
+        fields: dict[str, dataclasses.Field[Any]] = {}
+        for base in reversed(cls.__mro__[1:]):
+            fields |= getattr(base, _FIELDS, {})
+        own = _own_fields(cls, kw_only=self._kw_only)
+        for name, field in own.items():
+            if field.default is not dataclasses.MISSING:
+                setattr(cls, name, field.default)
+            elif name in vars(cls):
+                delattr(cls, name)
+        setattr(cls, _FIELDS, fields | own)
+        real = dataclasses.fields(cast(Any, cls))
+        setattr(cls, _POSITIONAL, tuple(f.name for f in real if f.init and not f.kw_only))
+        return getattr(owner, self._name)
 
 
 def _own_fields(cls: type, *, kw_only: bool) -> dict[str, dataclasses.Field[Any]]:
@@ -89,18 +110,18 @@ def _own_fields(cls: type, *, kw_only: bool) -> dict[str, dataclasses.Field[Any]
     return dict(getattr(made, _FIELDS))
 
 
+def _late(cls: type, name: str, make: Callable[[type], Callable[..., Any]]) -> Callable[..., Any]:
+    """A method that is made when it is first called, and then takes its own place."""
+
+    def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        made = make(cls)
+        setattr(cls, name, made)
+        return made(self, *arguments, **named)
+
+    return method
+
+
 def _initializer(cls: type) -> Callable[..., None]:
-    """An `__init__` that takes the place of itself when it is called."""
-
-    def initialize(self: Any, *arguments: Any, **named: Any) -> None:
-        made = _compiled(cls)
-        setattr(cls, "__init__", made)  # noqa: B010
-        made(self, *arguments, **named)
-
-    return initialize
-
-
-def _compiled(cls: type) -> Callable[..., None]:
     """The `__init__` of a dataclass."""
     fields = [f for f in dataclasses.fields(cast(Any, cls)) if f.init]
     frozen = getattr(cls, _PARAMETERS).frozen
@@ -138,21 +159,26 @@ def _shown(self: Any) -> str:
     return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
-def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function that gives the values of these attributes."""
+def _values_of(cls: type) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that gives the values of the fields that count for equality."""
+    names = [f.name for f in dataclasses.fields(cast(Any, cls)) if f.compare]
     if len(names) > 1:
         return cast("Callable[[Any], tuple[Any, ...]]", attrgetter(*names))
     return lambda self: tuple(getattr(self, name) for name in names)
 
 
-def _equality(values: Callable[[Any], tuple[Any, ...]]) -> Callable[..., Any]:
+def _equality(cls: type) -> Callable[..., Any]:
+    values = _values_of(cls)
+
     def equal(self: Any, other: object) -> Any:
         return values(self) == values(other) if type(other) is type(self) else NotImplemented
 
     return equal
 
 
-def _hashing(values: Callable[[Any], tuple[Any, ...]]) -> Callable[..., int]:
+def _hashing(cls: type) -> Callable[..., int]:
+    values = _values_of(cls)
+
     def hashed(self: Any) -> int:
         return hash(values(self))
 

@@ -45,6 +45,8 @@ Base: TypeAlias = tuple[
     Literal["arena", "storage", "constant", "scratch", "private", "local", "counters", "clock"], str | int
 ]
 """Memory that words count from: its place, and its key or number where there are several arrays."""
+_ARENA: Base = ("arena", "")
+_SCRATCH: Base = ("scratch", "")
 
 
 @dataclass(frozen=True)
@@ -211,10 +213,16 @@ class TableLayout:
             self._known[key] = self._written(call.pattern, share)
         known, start = self._known[key], len(self._words)
         self._add(function, known.words)
-        for word in known.scratch:
-            self._at(("scratch", ""), 0, start + word)
-        for word, (parameter, slot), offset in zip(known.arrays, call.arrays(), known.offsets, strict=True):
-            self._words[start + word] = self._array(parameter, slot, offset, start + word, share)
+        self._counted += [(start + word, _SCRATCH) for word in known.scratch]
+        slots, local = call.slots, share.local[1]
+        for word, (parameter, place), offset in zip(known.arrays, call.pattern.arrays, known.offsets, strict=True):
+            slot = slots[place]
+            # Nearly all are such; to rule out what else an array may be takes longer.
+            if slot.place == "arena" and parameter.of == "slot" and not parameter.private and slot.offset not in local:
+                self._words[start + word] = slot.offset + offset
+                self._counted.append((start + word, _ARENA))
+            else:
+                self._words[start + word] = self._array(parameter, slot, offset, start + word, share)
 
     def _written(self, pattern: Pattern, share: Share) -> _Words:
         """The words of a pattern's calls for a share."""
@@ -265,8 +273,6 @@ class TableLayout:
         if parameter.private:
             return self._at(("private", ""), LINE * self._private.index(slot.offset) + offset, word)
         match slot.place:
-            case "arena":
-                return self._at(("arena", ""), slot.offset + offset, word)
             case "storage" | "constant":
                 return self._at((slot.place, slot.key), offset, word)
         raise ValueError(f"{slot.name} has no memory: it is {slot.place}")

@@ -32,6 +32,12 @@ class Pattern:
             number.setdefault(slot, place)
         return tuple(number[p.slot] if isinstance(p, ArrayParameter) else None for p in self.passed)
 
+    @cached_property
+    def arrays(self) -> tuple[tuple[ArrayParameter, int], ...]:
+        """The arrays among the parameters, each with the number of its slot among a call's."""
+        both = zip(self.passed, self.places, strict=True)
+        return tuple((p, place) for p, place in both if place is not None and isinstance(p, ArrayParameter))
+
 
 @dataclass(frozen=True, eq=False)
 class Call:
@@ -61,9 +67,7 @@ class Call:
 
     def arrays(self) -> Iterator[tuple[ArrayParameter, Slot]]:
         """The arrays among its arguments: what the pattern says of each, and its slot."""
-        for parameter, place in zip(self.pattern.passed, self.pattern.places, strict=True):
-            if place is not None and isinstance(parameter, ArrayParameter):
-                yield parameter, self.slots[place]
+        return ((parameter, self.slots[place]) for parameter, place in self.pattern.arrays)
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,10 @@ class _Touched:
     def __init__(self, entry: Entry, plan: Plan, inlining: Inlining) -> None:
         call = entry if isinstance(entry, Call) else None
         self.launch = plan.launches[call.launch] if call is not None and call.launch is not None else None
-        self.parameters = [p for p in call.passed if isinstance(p, ArrayParameter)] if call is not None else []
+        self.arrays = list(call.arrays()) if call is not None else []
         self.fits = self.launch is not None and _fits(self.launch)
         if self.launch is None:
-            self.read = set(_places(p.slot for p in self.parameters))
+            self.read = set(_places([slot for _, slot in self.arrays]))
             self.made: set[int] = set()
             return
         slots = tuple(inlining.slots(self.launch))
@@ -88,7 +88,7 @@ class _Touched:
         self.made = set(_places(self.launch.outputs)) - self.read
 
 
-def _places(slots: Sequence[Slot] | Iterator[Slot]) -> Iterator[int]:
+def _places(slots: Sequence[Slot]) -> Iterator[int]:
     return (slot.offset for slot in slots if slot.place == "arena")
 
 
@@ -104,25 +104,31 @@ def _fits(launch: Launch) -> bool:
 
 def _local(touched: Sequence[_Touched], first: int, end: int, batch: int) -> Iterator[tuple[int, Local]]:
     """The buffers of a run that nothing else reads before they hold something else."""
+    uses: dict[int, list[int]] = {}
+    arrays: dict[int, list[tuple[ArrayParameter, Slot]]] = {}
+    for number in range(first, end):
+        one = touched[number]
+        for place in one.read | one.made:
+            uses.setdefault(place, []).append(number)
+        for parameter, slot in one.arrays:
+            if parameter.of == "slot" and slot.place == "arena":
+                arrays.setdefault(slot.offset, []).append((parameter, slot))
+    read_behind = _read_first(touched[end:])
     for number in range(first, end):
         for place in touched[number].made:
-            uses = [i for i in range(first, end) if place in touched[i].read or place in touched[i].made]
-            parameters = [p for i in uses for p in touched[i].parameters if p.slot.offset == place and _in_arena(p)]
-            divided = all(p.cut is not None and p.slot.batched and not p.private for p in parameters)
-            if uses[0] == number and divided and not _is_read(place, touched[end:]):
-                size = max(math.prod(p.slot.shape) * p.element.bits // 8 // batch for p in parameters)
-                yield place, Local(number, uses[-1], size)
+            if uses[place][0] != number or place in read_behind:
+                continue
+            there = arrays.get(place, [])
+            if all(p.cut is not None and slot.batched and not p.private for p, slot in there):
+                size = max(math.prod(slot.shape) * p.element.bits // 8 // batch for p, slot in there)
+                yield place, Local(number, uses[place][-1], size)
 
 
-def _in_arena(parameter: ArrayParameter) -> bool:
-    return parameter.of == "slot" and parameter.slot.place == "arena"
-
-
-def _is_read(place: int, behind: Sequence[_Touched]) -> bool:
-    """True where one of these reads what lies at a place, before another makes something else there."""
+def _read_first(behind: Sequence[_Touched]) -> set[int]:
+    """The places that one of these reads before another makes something else there."""
+    read: set[int] = set()
+    made: set[int] = set()
     for one in behind:
-        if place in one.read:
-            return True
-        if place in one.made:
-            return False
-    return False
+        read |= one.read - made
+        made |= one.made
+    return read
