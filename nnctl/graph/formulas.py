@@ -19,7 +19,7 @@ _MOST = 4096
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """What `function(xp, *inputs)` comes to, of which some are numbers.
+    """The outcome of `function(xp, *inputs)`, of which some inputs are numbers.
 
     op: of the inputs `used`. result: instead of an op, the number of the input that it gives as it is, or None
     where that is the constant 0.
