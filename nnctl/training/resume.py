@@ -149,7 +149,7 @@ def seconds_spent(folder: RunFolder, summary: Mapping[str, Any] | None, rows: Se
     if summary is not None:
         return float(summary["seconds"])
     noted = read_record(folder.progress, Clock)["seconds"] if os.path.lexists(folder.progress) else 0.0
-    seconds = rows[-1]["seconds"] if rows else 0.0
+    seconds = rows[-1].get("seconds") if rows else 0.0
     return max(noted, seconds) if isinstance(seconds, int | float) else float(noted)
 
 

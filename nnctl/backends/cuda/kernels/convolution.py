@@ -30,7 +30,7 @@ _PART = 0.003
 _BLOCK = 1000.0
 """Nanoseconds of a block beside its panels."""
 _ALONE = 1.3
-"""How much longer a block takes that has nobody to fill its pauses."""
+"""Factor of the time of a block that has nobody to fill its pauses."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ _LARGE, _SMALL = _Tile(256, 32, 1), _Tile(128, 32, 2)
 
 @dataclass(frozen=True)
 class Picture:
-    """What is convolved by a launch and what comes of it, each of a group: rows and columns of positions, channels."""
+    """The sizes of a launch, each of a group: rows and columns of positions, channels of what is convolved and made."""
 
     channels: int
     filters: int
