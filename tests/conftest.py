@@ -24,9 +24,12 @@ compiler_refusal.install()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Under nohup SIGHUP is ignored, and what is ignored at the start stays so: in tests of signals it must act.
+    # Under nohup SIGHUP is ignored, behind a shell's & SIGINT, and what is ignored at the start stays so: in tests of
+    # signals they must act.
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Beside pytest's own cache, not in the user's.
     if config.cache is not None:
         os.environ.setdefault("NNCTL_CACHE", str(config.cache.mkdir("nnctl")))

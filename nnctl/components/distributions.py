@@ -93,7 +93,8 @@ class Integer(Distribution):
     def problems(self) -> Sequence[Problem]:
         """The bounds the wrong way round, a logarithm of nothing, a step beyond them or on a logarithmic scale."""
         if self.log and self.low < 1:
-            return [Problem("low", f"a logarithmic scale begins above 0, not at {self.low}", "set low to 1 or more")]
+            hint = "set low to 1 or more; for numbers between whole ones a bound has a point, as 0.001:1:log"
+            return [Problem("low", f"a logarithmic scale begins above 0, not at {self.low}", hint)]
         if self.log and self.step > 1:
             hint = "leave step or log out, or name the values: {type: choice, values: […]}"
             return [Problem("step", "numbers a step apart do not lie evenly on a logarithmic scale", hint)]
