@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 
-from nnctl.backends.cpu.walk_ir import waiting
+from nnctl.backends.cpu.walk_ir import launches, waiting
 
 SYMBOLS = ("nnctl_share",)
 HEAD, PART_HEAD = 2, 4
@@ -24,6 +24,7 @@ HEAD, PART_HEAD = 2, 4
 def module_text(architecture: str, *, linux: bool) -> str:
     """The module. architecture: as `platform.machine` names it."""
     pause, wait, wake = waiting(architecture, linux=linux)
+    calls = launches(begun="bounds", first="%l.first", end="%l.end", ended="piece.done")
     return f"""
 declare void @llvm.x86.sse2.pause()
 declare i64 @syscall(i64, ...)
@@ -147,22 +148,7 @@ bounds:
   %calls = icmp slt i64 %l.first, %l.end
   br i1 %calls, label %launch, label %piece.done
 
-launch:
-  %l = phi i64 [%l.first, %bounds], [%l.next, %went]
-  %l.place = mul i64 %l, 2
-  %record = getelementptr i64, ptr %records, i64 %l.place
-  %function = load ptr, ptr %record, align 8
-  %arguments.address = getelementptr i64, ptr %record, i64 1
-  %arguments = load ptr, ptr %arguments.address, align 8
-  %status = call i64 %function(ptr %arguments)
-  %fine = icmp eq i64 %status, 0
-  br i1 %fine, label %went, label %stopped
-
-went:
-  %l.next = add i64 %l, 1
-  %l.done = icmp eq i64 %l.next, %l.end
-  br i1 %l.done, label %piece.done, label %launch
-
+{calls}
 stopped:
   %unmade = sub i64 %steps, %step
   store atomic i64 %unmade, ptr %short.address monotonic, align 8

@@ -20,7 +20,31 @@ _WAIT, _WAKE = 128, 129
 
 def module_text(architecture: str, *, linux: bool) -> str:
     """The module. architecture: as `platform.machine` names it."""
-    return "\n".join([_DECLARED, _WALK, _barrier(architecture, linux=linux), _CLOCK])
+    walk = _WALK + launches(begun="launches", first="0", end="%count", ended="step.end") + _WALKED
+    return "\n".join([_DECLARED, walk, _barrier(architecture, linux=linux), _CLOCK])
+
+
+def launches(*, begun: str, first: str, end: str, ended: str) -> str:
+    """The blocks that make the calls of `%records` from number `first` to `end`, and leave to `%stopped` at an error.
+
+    begun: the block before them. ended: the block behind the last call.
+    """
+    return f"""launch:
+  %l = phi i64 [{first}, %{begun}], [%l.next, %went]
+  %l.place = mul i64 %l, 2
+  %record = getelementptr i64, ptr %records, i64 %l.place
+  %function = load ptr, ptr %record, align 8
+  %arguments.address = getelementptr i64, ptr %record, i64 1
+  %arguments = load ptr, ptr %arguments.address, align 8
+  %status = call i64 %function(ptr %arguments)
+  %fine = icmp eq i64 %status, 0
+  br i1 %fine, label %went, label %stopped
+
+went:
+  %l.next = add i64 %l, 1
+  %l.done = icmp eq i64 %l.next, {end}
+  br i1 %l.done, label %{ended}, label %launch
+"""
 
 
 _DECLARED = """
@@ -66,22 +90,8 @@ launches:
   %calls = icmp sgt i64 %count, 0
   br i1 %calls, label %launch, label %step.end
 
-launch:
-  %l = phi i64 [0, %launches], [%l.next, %went]
-  %l.place = mul i64 %l, 2
-  %record = getelementptr i64, ptr %records, i64 %l.place
-  %function = load ptr, ptr %record, align 8
-  %arguments.address = getelementptr i64, ptr %record, i64 1
-  %arguments = load ptr, ptr %arguments.address, align 8
-  %status = call i64 %function(ptr %arguments)
-  %fine = icmp eq i64 %status, 0
-  br i1 %fine, label %went, label %stopped
-
-went:
-  %l.next = add i64 %l, 1
-  %l.done = icmp eq i64 %l.next, %count
-  br i1 %l.done, label %step.end, label %launch
-
+"""
+_WALKED = """
 step.end:
   br i1 %last, label %exit, label %step
 

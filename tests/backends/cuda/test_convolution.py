@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import numpy as np
@@ -54,9 +54,11 @@ def window_of(kernel: tuple[int, ...], given: dict[str, Any]) -> dict[str, Any]:
     return {"stride": ones, "dilation": ones, "padding": ((0, 0),) * len(kernel), "groups": 1} | given
 
 
-def directions(name: str, order: int) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+def directions(
+    name: str, order: int, among: Mapping[str, Any] = GEOMETRIES
+) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
     """The three ops of a geometry, what they are given, and their attributes."""
-    shape, kernel, given = GEOMETRIES[name]
+    shape, kernel, given = among[name]
     window = window_of(kernel[:-2], given)
     rng = np.random.default_rng([order, *name.encode()])
     positions = output_lengths(shape[1:-1], kernel[:-2], window["stride"], window["padding"], window["dilation"])

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, get_args
 
-import numpy as np
 import pytest
 
 from backends.cuda.agreement import compare, compare_ended
 from backends.cuda.emulator import compiler
-from backends.cuda.test_convolution import window_of
+from backends.cuda.test_convolution import directions, window_of
 from nnctl.backends.cuda.calls import Call, ProductPrecision
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.kernels import picture_convolution
 from nnctl.backends.cuda.kernels.ends import EndKind
 from nnctl.backends.cuda.planner import CudaPlanner
 from nnctl.graph.builder import GraphBuilder
-from nnctl.ops.windows import output_lengths
 
 emulated = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")]
 
@@ -30,18 +27,6 @@ PICTURES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "padding over the kernel": ((4, 5, 3, 72), (2, 3, 72, 8), {"padding": ((3, 2), (4, 4))}),
     "two groups": ((2, 7, 9, 16), (3, 3, 8, 48), {"groups": 2, "padding": ((1, 1), (1, 1))}),
 }
-
-
-def directions(name: str, order: int) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
-    """All directions of a convolution, of small whole numbers, whose sums are exact."""
-    shape, kernel, given = PICTURES[name]
-    window = window_of(kernel[:-2], given)
-    rng = np.random.default_rng([order, *name.encode()])
-    positions = output_lengths(shape[1:-1], kernel[:-2], window["stride"], window["padding"], window["dilation"])
-    x, w, y = (rng.integers(-8, 9, s) / 1.0 for s in (shape, kernel, (shape[0], *positions, kernel[-1])))
-    yield "convolution", [x, w], window
-    yield "convolution_transpose", [y, w], window | {"lengths": shape[1:-1]}
-    yield "convolution_kernel", [x, y], window | {"kernel": kernel[:-2]}
 
 
 @pytest.fixture(params=["large", "small"])
@@ -59,7 +44,7 @@ class TestAgreement:
     @pytest.mark.parametrize("name", PICTURES)
     def test_they_agree_with_their_reference_bodies(self, name: str) -> None:
         for order in (0, 1, 5):
-            for direction in directions(name, order):
+            for direction in directions(name, order, PICTURES):
                 compare(*direction, order, precision="tf32")
 
     def test_every_tile_has_its_ends(self) -> None:
