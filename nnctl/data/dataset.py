@@ -22,7 +22,7 @@ from nnctl.data.soundness import require_sound
 from nnctl.data.source import BALANCED, Source
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
-from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
+from nnctl.data.stored.arrays import LazyRows, Rows, chosen, equal, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
 from nnctl.late import dataclass
@@ -58,6 +58,7 @@ class Dataset:
     doubts: the source's, a sentence each.
     places: of each example of a split its index among the source's; not of a training set with copies, nor of a test
         set that the source has apart.
+    origin: a text that is equal for sets whose sources give the same examples in one order, whichever of them train.
     """
 
     signature: DataSignature
@@ -73,6 +74,7 @@ class Dataset:
     fitted: Mapping[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    origin: str = ""
 
     @property
     def statistics(self) -> dict[str, NDArray[np.float32]]:
@@ -147,6 +149,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
         {**divided.fitted, **weights},
         advice,
         places,
+        _origin(source, folder, seed),
     )
 
 
@@ -194,6 +197,25 @@ def _divided(source: Source, examples: Examples, seed: int) -> _Divided:
         splits["test"] = own
         del places["test"]
     return _Divided(description, signature, splits, places, fitted, advice)
+
+
+def same_examples(one: Dataset, other: Dataset, split: str) -> bool:
+    """True where a split of both holds the same examples in the same order.
+
+    Inputs that are fitted to training rows are other numbers in each fold: there places among the source's tell.
+    """
+    a, b = one.splits[split], other.splits[split]
+    if not equal(a.targets, b.targets):
+        return False
+    if one.origin == other.origin and split in one.places and split in other.places:
+        return np.array_equal(one.places[split], other.places[split])
+    return equal(a.inputs, b.inputs)
+
+
+def _origin(source: Source, folder: Path, seed: int) -> str:
+    """See `Dataset`: all that examples are read by, and not what divides them."""
+    undivided = {} if isinstance(source.validation, str) else {"validation": None}
+    return repr((replace(source, fold=None, subset=None, augment=(), **undivided), folder.resolve(), seed))
 
 
 def _own_test_split(source: Source, examples: Examples, classes: ClassFilter, seed: int) -> Split | None:
