@@ -50,7 +50,8 @@ def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Phil
     """
     if not 0 <= seed < 2**64:
         raise UsageError(f"the seed must be at least 0 and below 2**64, not {seed}")
-    return np.random.Philox(_Key(np.array([seed, (purpose << 48) | index], dtype=np.uint64)))
+    # Its annotations know of no other sequence of seeds than NumPy's own.
+    return np.random.Philox(_Key(np.array([seed, (purpose << 48) | index], dtype=np.uint64)))  # type: ignore[arg-type]
 
 
 def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:

@@ -293,7 +293,7 @@ def _bytes(element: Number) -> int:
 def address_of(array: Array) -> int:
     """The address of an array."""
     try:
-        return ctypes.addressof(_Byte.from_buffer(array))
+        return ctypes.addressof(_Byte.from_buffer(array.data))
     except (TypeError, ValueError):
         # Empty, in pieces or not to be written. NumPy's own answer tells all about it, and takes four times as long.
         return int(array.__array_interface__["data"][0])

@@ -48,7 +48,7 @@ class ThreadTable:
         # Words move in every step: in a line with another thread's they would slow it down.
         self._arguments = aligned(words.nbytes).view(np.int64)
         self._arguments[: len(words)] = words
-        self._words = memoryview(self._arguments)
+        self._words = self._arguments.data
         base = address_of(self._arguments)
         self.records, self.moves = layout.calls.copy(), layout.moves.copy()
         self.records[:, 1] += base
