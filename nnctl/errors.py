@@ -22,7 +22,6 @@ NnctlError                1   a defect of ours
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -248,7 +247,3 @@ class Interrupted(NnctlError):
         super().__init__(message)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number
-
-    @property
-    def signal_name(self) -> str:
-        return signal.Signals(self.signal_number).name
