@@ -69,7 +69,7 @@ def sweep(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; 1 if absent, on a cluster all it takes."
+            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; one a core if absent, and all a cluster takes."
         ),
     ] = None,
     on: Annotated[

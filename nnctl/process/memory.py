@@ -10,6 +10,8 @@ _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
 _LIBRARIES = 512 << 20
 """Bytes of addresses that loading NumPy, SciPy and their BLAS takes, with some to spare."""
+_SMALL = 256 << 20
+"""Bytes of a process that holds a small data set."""
 _UNKNOWN = 4 << 30
 """Bytes taken to be there where the system says nothing."""
 
@@ -20,6 +22,16 @@ def available() -> int:
     if (limit := address_space_left()) is not None:
         left.append(limit)
     return max(0, min(left))
+
+
+def most_taken() -> int:
+    """Bytes that this process has had in memory at most, so far; what is taken for a small one where nobody says it."""
+    if sys.platform == "win32":
+        return _SMALL
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def in_bytes(size: int) -> str:
