@@ -6,11 +6,15 @@ import pytest
 from work import grows_evenly
 
 from graph.nets import net
+from nnctl.backends.cpu.codegen.source import generate
+from nnctl.backends.cpu.schedule import lowered
 from nnctl.components.signature import DataSignature
 from nnctl.graph.network import Network
 from nnctl.plan.summary import summarize
 
 POINTS = DataSignature((4,), "real", None, (4,))
+
+IMAGES = DataSignature((8, 8, 2), "real", ("a", "b", "c"))
 
 KINDS = {
     "dense": "{type: dense, units: 4, activation: tanh}",
@@ -30,5 +34,17 @@ def test_a_layer_costs_as_much_in_a_deep_net_as_in_a_shallow_one(layer: str, man
         layers = f"layers:\n{listed if many == 'listed' else repeated}\n  - {{type: dense, units: 4}}\n"
         rows = summarize(Network(net(f"{layers}cost: quadratic\n"), POINTS), 32)
         assert len(rows) == (count if many == "listed" else 1) + 2
+
+    assert grows_evenly(compile_layers, 5, 60)
+
+
+@pytest.mark.parametrize("norm", ["", "batch_norm, "], ids=["convolutions", "normalized"])
+def test_deep_nets_of_convolutions_are_planned_and_written_layer_by_layer(norm: str) -> None:
+    def compile_layers(count: int) -> None:
+        inner = f"{{type: conv2d, filters: 2, kernel: 3, padding: same}}, {norm}{{type: activation, activation: relu}}"
+        repeated = f"  - {{type: repeat, times: {count}, layers: [{{type: residual, layers: [{inner}]}}]}}\n"
+        last = "  - flatten\n  - {type: dense, units: 3}\n  - {type: activation, activation: softmax}\n"
+        network = Network(net(f"layers:\n{repeated}{last}cost: log_likelihood\n"), IMAGES)
+        generate(lowered(network.training_step, {"batch": 16, "rows": 48}))
 
     assert grows_evenly(compile_layers, 5, 60)
