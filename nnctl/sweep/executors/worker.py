@@ -177,7 +177,7 @@ class _Place:
 
 def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
-    from nnctl.training.together import to_its_end
+    from nnctl.process.together import to_its_end
 
     return to_its_end(training(base, task, stop, kept))
 
