@@ -214,8 +214,9 @@ def same_examples(one: Dataset, other: Dataset, split: str) -> bool:
 
 def _origin(source: Source, folder: Path, seed: int) -> str:
     """See `Dataset`: all that examples are read by, and not what divides them."""
-    undivided = {} if isinstance(source.validation, str) else {"validation": None}
-    return repr((replace(source, fold=None, subset=None, augment=(), **undivided), folder.resolve(), seed))
+    dividing = {"fold", "subset", "augment"} | (set() if isinstance(source.validation, str) else {"validation"})
+    said = [(f.name, getattr(source, f.name)) for f in fields(source) if f.name not in dividing]
+    return repr((type(source), said, folder.resolve(), seed))
 
 
 def _own_test_split(source: Source, examples: Examples, classes: ClassFilter, seed: int) -> Split | None:

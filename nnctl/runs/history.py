@@ -96,7 +96,7 @@ def state_of(run: RunFolder) -> tuple[State, dict[str, Any] | None]:
 
 
 def ended_as(run: RunFolder) -> Literal["pruned", "diverged"] | None:
-    """How a run that has not finished ended, where it is a trial whose sweep has recorded that. Raises RunError."""
+    """The ending of a run that has not finished, where it is a trial whose sweep has recorded one. Raises RunError."""
     path = run.path.absolute()
     if not path.name.isdecimal() or trial_folder(path.parent, int(path.name)) != path or not is_sweep(path.parent):
         return None
