@@ -6,7 +6,8 @@ import math
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike, NDArray
 
 from nnctl.errors import UsageError
 
@@ -31,6 +32,17 @@ class Purpose(IntEnum):
     LANDSCAPE = 40
 
 
+class _Key(ISeedSequence):
+    """A key in the place of a seed. Where Philox is given it as a key, NumPy asks the system for entropy besides."""
+
+    def __init__(self, key: NDArray[np.uint64]) -> None:
+        self._key = key
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[np.uint64]:
+        """The key, of the two words that Philox asks for."""
+        return self._key
+
+
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:
     """The Philox stream of (seed, purpose, index): its 128-bit key is those three numbers.
 
@@ -38,7 +50,8 @@ def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Phil
     """
     if not 0 <= seed < 2**64:
         raise UsageError(f"the seed must be at least 0 and below 2**64, not {seed}")
-    return np.random.Philox(key=np.array([seed, (purpose << 48) | index], dtype=np.uint64))
+    # Its annotations know of no other sequence of seeds than NumPy's own.
+    return np.random.Philox(_Key(np.array([seed, (purpose << 48) | index], dtype=np.uint64)))  # type: ignore[arg-type]
 
 
 def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
