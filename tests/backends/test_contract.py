@@ -292,7 +292,6 @@ def test_one_storage_serves_several_plans(backend):
 
 relaxed = settings(
     max_examples=6,
-    deadline=None,
     # The fixture holds no state between examples.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
