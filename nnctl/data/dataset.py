@@ -58,7 +58,8 @@ class Dataset:
     doubts: the source's, a sentence each.
     places: of each example of a split its index among the source's; not of a training set with copies, nor of a test
         set that the source has apart.
-    origin: a text that is equal for sets whose sources give the same examples in one order, whichever of them train.
+    origin: a text that is equal for sets whose sources give the same examples in one order, whichever of them train;
+        empty where they were divided apart from that.
     """
 
     signature: DataSignature
@@ -113,7 +114,8 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if not isinstance(source, Source):
         raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")
     seed = seed if source.seed is None else source.seed
-    return divided_examples(source, read_examples(source, folder, seed), seed)
+    divided = divided_examples(source, read_examples(source, folder, seed), seed)
+    return replace(divided, origin=_origin(source, folder, seed))
 
 
 def read_examples(source: Source, folder: Path, seed: int) -> Examples:
@@ -159,7 +161,6 @@ def divided_examples(source: Source, examples: Examples, seed: int) -> Dataset:
         {**divided.fitted, **weights},
         advice,
         places,
-        _origin(source, folder, seed),
     )
 
 
@@ -217,7 +218,7 @@ def same_examples(one: Dataset, other: Dataset, split: str) -> bool:
     a, b = one.splits[split], other.splits[split]
     if not equal(a.targets, b.targets):
         return False
-    if one.origin == other.origin and split in one.places and split in other.places:
+    if one.origin and one.origin == other.origin and split in one.places and split in other.places:
         return np.array_equal(one.places[split], other.places[split])
     return equal(a.inputs, b.inputs)
 
