@@ -23,8 +23,8 @@ from benchmarks.record import cores, keep, machine, versions, words_of
 from benchmarks.workloads import CPU, Workload
 
 _PEERS = ("torch eager", "JAX scan")
-WORKLOADS = tuple(CPU[i] for i in (3, 7, 10))
-"""A net of each kind."""
+WORKLOADS = tuple(CPU[i] for i in (1, 3, 7, 10))
+"""A net of each kind, and a small one, whose steps take microseconds."""
 
 
 @contextmanager
