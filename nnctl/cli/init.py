@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Force
+
 
 def init(
     data: Annotated[
@@ -20,9 +22,9 @@ def init(
         typer.Option("--target", metavar="NAME", help="The column to predict; of arrays the name or file of targets."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec to FILE, which is not there yet.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec to FILE instead of stdout.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --out.")] = False,
+    force: Force = False,
 ) -> None:
     """Look at data and write a spec that trains, with reasons.
 

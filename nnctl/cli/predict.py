@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nnctl.cli.options import BackendOfRun, Checkpoint, Force, RunArgument
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[
-        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
-    ],
+    run: RunArgument,
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -33,13 +33,8 @@ def predict(
         list[str] | None,
         typer.Option("--keep", metavar="COLUMN", help="Of a table, pass this column through; repeatable."),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
-    ] = None,
-    backend: Annotated[
-        str | None, typer.Option("--backend", metavar="NAME", help="What runs the net; the run's own if absent.")
-    ] = None,
+    checkpoint: Checkpoint = None,
+    backend: BackendOfRun = None,
     generate: Annotated[
         int | None,
         typer.Option(
@@ -59,9 +54,9 @@ def predict(
         int | None,
         typer.Option(
             "--steps",
-            metavar="K",
+            metavar="N",
             min=1,
-            help="Forecast K steps of a series, on from the end of a table or of the run's own; with --sample, Gibbs "
+            help="Forecast N steps of a series, on from the end of a table or of the run's own; with --sample, Gibbs "
             "steps of each chain, 100 if absent.",
         ),
     ] = None,
@@ -77,7 +72,7 @@ def predict(
     format_: Annotated[
         str | None, typer.Option("--format", metavar="jsonl|csv", help="Of the answers; by --out's suffix if absent.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --out overwrite a file.")] = False,
+    force: Force = False,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn; the spec's if absent.")
     ] = None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnctl.cli.branching import Branching
+from nnctl.cli.options import Overrides, Quiet, SpecArgument
 from nnctl.cli.sweep_fetch import fetch
 from nnctl.cli.sweep_show import show
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[
-        Path, typer.Argument(help="The spec, a YAML file; - reads it from stdin.", metavar="SPEC", show_default=False)
-    ],
+    spec: SpecArgument,
     grid: Annotated[
         list[str] | None,
         typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
@@ -71,16 +69,13 @@ def sweep(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; 1 if absent, on a cluster all it takes."
+            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; one a core if absent, and all a cluster takes."
         ),
     ] = None,
     on: Annotated[
         str, typer.Option("--on", metavar="WHERE", help="local, a Dask scheduler dask://HOST:8786, or slurm.yaml.")
     ] = "local",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec for all trials; repeatable."),
-    ] = None,
+    set_: Overrides = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +95,7 @@ def sweep(
         str | None,
         typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a spec with many settings and rank them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +24,7 @@ from nnctl.data.stored.arrays import LazyRows
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.errors import DataError, RunThere
 from nnctl.graph import interface
+from nnctl.late import dataclass
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
 from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
@@ -83,89 +84,178 @@ def train(
     Nothing is created before spec and data are known to be sound.
     Raises SpecError, DataError, RunError, DivergedError, and Interrupted after saving.
     """
-    name = loaded.spec.name or "run"
-    kept = kept or Kept()
-    folder = begun_folder(name, out) if resume else None
+    session = _Session(loaded, out, stop, threads, chunk, kept or Kept(), pause)
+    folder = begun_folder(session.name, out) if resume else None
     if folder is None:
         try:
-            yield from _begin(loaded, name, out, stop, threads, chunk, kept, pause)
+            yield from session.begin()
         except RunThere:
             if not resume or out is None:
                 raise
             folder = RunFolder(out)  # of a process that was faster
     if folder is not None:
-        yield from _go_on(loaded, folder, out, stop, threads, chunk, kept, pause)
+        yield from session.go_on(folder)
 
 
-def _begin(
-    loaded: Loaded,
-    name: str,
-    out: Path | None,
-    stop: StopRequest | None,
-    threads: int | None,
-    chunk: int | None,
-    kept: Kept,
-    pause: Pausing | None,
-) -> Iterator[Event]:
-    if out is not None:
-        require_free(out)
-    data, engine = _prepare(loaded, threads, kept)
-    transfer(loaded, engine)
-    with claim(out) if out is not None else claim_next(name) as (folder, lock):
-        folder.tidy(begun=False)
-        folder.begin(loaded.text, _origin(loaded, data, engine))
-        if out is None:
-            point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, None, None, stop, threads, chunk, pause)
+@dataclass(frozen=True)
+class _Session:
+    """A spec that is trained, and how: the arguments of `train`."""
 
+    loaded: Loaded
+    out: Path | None
+    stop: StopRequest | None
+    threads: int | None
+    chunk: int | None
+    kept: Kept
+    pause: Pausing | None
 
-def _go_on(
-    loaded: Loaded,
-    folder: RunFolder,
-    out: Path | None,
-    stop: StopRequest | None,
-    threads: int | None,
-    chunk: int | None,
-    kept: Kept,
-    pause: Pausing | None,
-) -> Iterator[Event]:
-    refuse_changes(folder, loaded)
-    with folder.lock() as lock:
-        folder.tidy(begun=True)
-        summary, last = folder.finished(), last_checkpoint(FolderStore(folder))
-        if summary is not None:
-            folder.require_whole(summary)
+    @property
+    def name(self) -> str:
+        return self.loaded.spec.name or "run"
+
+    def begin(self) -> Iterator[Event]:
+        """Train from the first step on, in a folder that has no run."""
+        if self.out is not None:
+            require_free(self.out)
+        data, engine = self._prepare()
+        transfer(self.loaded, engine)
+        with claim(self.out) if self.out is not None else claim_next(self.name) as (folder, lock):
+            folder.tidy(begun=False)
+            folder.begin(self.loaded.text, _origin(self.loaded, data, engine))
+            if self.out is None:
+                point_latest(folder)
+            yield from self._train(folder, lock, data, engine)
+
+    def go_on(self, folder: RunFolder) -> Iterator[Event]:
+        """Train from the last checkpoint on, where steps are left."""
+        loaded = self.loaded
+        refuse_changes(folder, loaded)
+        with folder.lock() as lock:
+            folder.tidy(begun=True)
+            summary, last = folder.finished(), last_checkpoint(FolderStore(folder))
+            if summary is not None:
+                folder.require_whole(summary)
+                if last is None:
+                    require_checkpoints(folder, summary, loaded)
+            if summary is not None and (last is None or is_complete(loaded, last)):
+                yield Finished(
+                    {key: value for key, value in summary.items() if key != "files"}, str(folder.path), before=True
+                )
+                return
+            data, engine = self._prepare()
+            require_same(folder, loaded, data, engine)
             if last is None:
-                require_checkpoints(folder, summary, loaded)
-        if summary is not None and (last is None or is_complete(loaded, last)):
-            yield Finished(
-                {key: value for key, value in summary.items() if key != "files"}, str(folder.path), before=True
-            )
-            return
-        data, engine = _prepare(loaded, threads, kept)
-        require_same(folder, loaded, data, engine)
+                transfer(loaded, engine)
+            # The summary first: it knows the spec that it is the result of.
+            remove_durably(folder.summary)
+            folder.change_spec(loaded.text)
+            if self.out is None:
+                point_latest(folder)
+            yield from self._train(folder, lock, data, engine, last, summary)
+
+    @leavable()
+    def _prepare(self) -> tuple[Dataset, Engine]:
+        loaded = self.loaded
+        with loaded.pointing():
+            data = self.kept.dataset(loaded)
+        train = data.train.inputs
+        engine = load_engine(
+            loaded,
+            data.signature,
+            examples=len(data.train),
+            threads=self.threads,
+            read_bytes=train.nbytes // len(train) if isinstance(train, LazyRows) else 0,
+            kept=self.kept.nets,
+        )
+        engine.assign({interface.of_data(name): array for name, array in data.statistics.items()})
+        _refuse_lone_examples(loaded, engine, len(data.train))
+        bind_other_splits(engine.feed, data)
+        bind_training_set(engine.feed, loaded.spec, data, self.threads)
+        if loaded.spec.watched is not None:
+            bind_watched(engine.feed, loaded.spec, data, loaded.spec.watched.examples)
+        return data, engine
+
+    def _train(
+        self,
+        folder: RunFolder,
+        lock: Lock,
+        data: Dataset,
+        engine: Engine,
+        last: Checkpoint | None = None,
+        finished: Mapping[str, Any] | None = None,
+    ) -> Iterator[Event]:
+        """Train in a folder that is ours. last: to go on from. finished: the summary that the run had before."""
+        loaded = self.loaded
+        store = FolderStore(folder, lock.require_in_place)
+        loop = Loop(
+            engine,
+            loaded.spec,
+            {name: len(split) for name, split in data.splits.items()},
+            store=store,
+            identity=_identity(loaded, data, engine),
+            chunk=self.chunk,
+            advise=partial(advice_on, data),
+            blame=_blaming(engine, data, loaded),
+        )
+        counted = (0, NO_ROWS) if last is None else (last.progress["rows"], last.progress["rows_sha256"])
+        records = keep_rows(folder.metrics, *counted)
+        keep_layer_rows(folder, last)
+        doubts = [*advice(loaded.spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)]
+        if last is not None:
+            require_fitting(store, last, loop)
+            require_best(store, last, loop)
+            loop.restore(last, records, seconds_spent(folder, finished, records))
+            # A process killed right after its last checkpoint has left these as they were before it.
+            renew_copy(folder.checkpoint("last"), last)
+            _note_time(folder, loop)
+            if (jump := loop.rates.jump(last.progress["steps"], loop.step)) is not None:
+                doubts.append(jump)
+        yield _started(loop, folder, doubts)
         if last is None:
-            transfer(loaded, engine)
-        # The summary first: it knows the spec that it is the result of.
-        remove_durably(folder.summary)
-        folder.change_spec(loaded.text)
-        if out is None:
-            point_latest(folder)
-        yield from _train(loaded, folder, lock, data, engine, last, summary, stop, threads, chunk, pause)
+            yield from pretrain(loaded, engine, data, folder, self.stop)
+        for event in loop.run(self.stop, self.pause):
+            if isinstance(event, Saved) and (self.stop or not loop.done):
+                _note_time(folder, loop)
+            if isinstance(event, Finished):
+                lock.require_in_place()
+                folder.finish(event.summary)
+                yield Finished(event.summary, str(folder.path), warnings=_verdict(loop, data, event.summary))
+            else:
+                yield event
 
 
-@leavable()
-def _prepare(loaded: Loaded, threads: int | None, kept: Kept) -> tuple[Dataset, Engine]:
-    with loaded.pointing():
-        data = kept.dataset(loaded)
-    train = data.train.inputs
-    read_bytes = train.nbytes // len(train) if isinstance(train, LazyRows) else 0
-    engine = load_engine(loaded, data.signature, examples=len(data.train), threads=threads, read_bytes=read_bytes,
-                         kept=kept.nets)  # fmt: skip
-    engine.assign({interface.of_data(name): array for name, array in data.statistics.items()})
-    _refuse_lone_examples(loaded, engine, len(data.train))
-    bind_other_splits(engine.feed, data)
-    return data, engine
+def _identity(loaded: Loaded, data: Dataset, engine: Engine) -> dict[str, Any]:
+    """The data, backend and spec that a run is of, as each of its checkpoints says."""
+    identity = {
+        "data": data.fingerprint,
+        "fitted": dict(data.fitted),
+        "backend": engine.backend_name,
+        "signature": asdict(data.signature),
+        "spec": spec_to_dict(loaded.spec),
+        "spec_sha256": sha256(loaded.text.encode()),
+    }
+    # Through JSON once, so that what is compared and stored has one form.
+    return dict(json.loads(json.dumps(identity)))
+
+
+def _started(loop: Loop, folder: RunFolder, advice: Sequence[str]) -> Started:
+    engine, timetable = loop.engine, loop.timetable
+    return Started(
+        name=loop.spec.name or folder.path.name,
+        folder=str(folder.path),
+        metrics=str(folder.metrics),
+        columns=loop.columns,
+        backend=engine.backend_name,
+        backend_reason=engine.backend_reason,
+        parameters=sum(math.prod(shape) for shape in engine.parameters.values()),
+        examples=timetable.examples,
+        batch_size=timetable.batch,
+        epochs=timetable.epochs,
+        steps=timetable.steps,
+        step=loop.step,
+        history=tuple(loop.history),
+        advice=tuple(advice),
+    )
 
 
 def _refuse_lone_examples(loaded: Loaded, engine: Engine, examples: int) -> None:
@@ -189,88 +279,6 @@ def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
         f"the last batch of an epoch has one example, of which {layers[0]} makes 0: it teaches nothing before it; "
         f"another batch_size than {timetable.batch:,} leaves more, or none",
     )
-
-
-def _train(
-    loaded: Loaded,
-    folder: RunFolder,
-    lock: Lock,
-    data: Dataset,
-    engine: Engine,
-    last: Checkpoint | None,
-    finished: Mapping[str, Any] | None,
-    stop: StopRequest | None,
-    threads: int | None,
-    chunk: int | None,
-    pause: Pausing | None,
-) -> Iterator[Event]:
-    spec = loaded.spec
-    identity = {
-        "data": data.fingerprint,
-        "fitted": dict(data.fitted),
-        "backend": engine.backend_name,
-        "signature": asdict(data.signature),
-        "spec": spec_to_dict(spec),
-        "spec_sha256": sha256(loaded.text.encode()),
-    }
-    # Through JSON once, so that what is compared and stored has one form.
-    identity = json.loads(json.dumps(identity))
-    sizes = {name: len(split) for name, split in data.splits.items()}
-    bind_training_set(engine.feed, spec, data, threads)
-    if spec.watched is not None:
-        bind_watched(engine.feed, spec, data, spec.watched.examples)
-    store = FolderStore(folder, lock.require_in_place)
-    advise = partial(advice_on, data)
-    loop = Loop(
-        engine,
-        spec,
-        sizes,
-        store=store,
-        identity=identity,
-        chunk=chunk,
-        advise=advise,
-        blame=_blaming(engine, data, loaded),
-    )
-    counted = (0, NO_ROWS) if last is None else (last.progress["rows"], last.progress["rows_sha256"])
-    records = keep_rows(folder.metrics, *counted)
-    keep_layer_rows(folder, last)
-    if last is not None:
-        require_fitting(store, last, loop)
-        require_best(store, last, loop)
-        loop.restore(last, records, seconds_spent(folder, finished, records))
-        # A process killed right after its last checkpoint has left these as they were before it.
-        renew_copy(folder.checkpoint("last"), last)
-        _note_time(folder, loop)
-    doubts = [*advice(spec), *data.advice, *loop.rates.advice, *_lone_examples(engine, loop.timetable)]
-    if last is not None and (jump := loop.rates.jump(last.progress["steps"], loop.step)) is not None:
-        doubts.append(jump)
-    yield Started(
-        name=spec.name or folder.path.name,
-        folder=str(folder.path),
-        metrics=str(folder.metrics),
-        columns=loop.columns,
-        backend=engine.backend_name,
-        backend_reason=engine.backend_reason,
-        parameters=sum(math.prod(shape) for shape in engine.parameters.values()),
-        examples=loop.timetable.examples,
-        batch_size=loop.timetable.batch,
-        epochs=loop.timetable.epochs,
-        steps=loop.timetable.steps,
-        step=loop.step,
-        history=tuple(loop.history),
-        advice=tuple(doubts),
-    )
-    if last is None:
-        yield from pretrain(loaded, engine, data, folder, stop)
-    for event in loop.run(stop, pause):
-        if isinstance(event, Saved) and (stop or not loop.done):
-            _note_time(folder, loop)
-        if isinstance(event, Finished):
-            lock.require_in_place()
-            folder.finish(event.summary)
-            yield Finished(event.summary, str(folder.path), warnings=_verdict(loop, data, event.summary))
-        else:
-            yield event
 
 
 def _blaming(engine: Engine, data: Dataset, loaded: Loaded) -> Callable[[str], DataError | None]:

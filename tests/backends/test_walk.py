@@ -67,9 +67,7 @@ class Run:
 
         def walk(number: int) -> None:
             table = self.tables[number]
-            found[number] = self.functions.walk(
-                address_of(table.records), table.count, address_of(table.moves), table.plain, table.ahead, steps
-            )
+            found[number] = self.functions.walk(*table.walked, steps)
 
         for table in self.tables:
             table.aim(feeds, {name: address_of(array) for name, array in self.outputs.items()}, steps)

@@ -17,7 +17,10 @@ import pytest
 from witness import Witness
 
 from nnctl.errors import RunError, UsageError
-from nnctl.sweep.executors import worker
+from nnctl.process import memory
+from nnctl.spec.load import Loaded
+from nnctl.sweep.executors import choice, local, worker
+from nnctl.sweep.executors.choice import open_executor
 from nnctl.sweep.executors.contract import Elsewhere, Failed, Outcome, Trained, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_processes
 from nnctl.sweep.reached import result_of
@@ -83,7 +86,7 @@ def test_a_trial_of_a_process_that_dies_is_taken_over_by_who_waits(
     witness: Witness, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     of_the_second = Witness(tmp_path_factory.mktemp("second") / "hearing")
-    line = ("sweep", "net.yaml", "--grid", "schedule.epochs=3000,1", "--out", "found")
+    line = ("sweep", "net.yaml", "--grid", "schedule.epochs=3000,1", "-j", "1", "--out", "found")
     with start(*line, env=witness.environment) as first:
         witness.wait_for("0000")
         with start(*line, env=of_the_second.environment) as second:
@@ -290,6 +293,62 @@ def test_a_trial_whose_process_is_told_to_end_goes_on_in_another() -> None:
     results = list(run(study, Told(study.base, 1), StopRequest()))
     assert [result.status for result in results] == ["finished"]
     assert Told.given == [0] * 3
+
+
+def threads_of(out: str, *asked: int) -> list[int]:
+    """The threads that each trial of a sweep of four was trained with. asked: of `LocalProcesses`."""
+    study = read_study(Path("net.yaml"), ["sweep.grid={seed: [1, 2, 3, 4]}", "backend=cpu"], Path(out))
+    results = run(study, LocalProcesses(study.base, *asked), StopRequest())
+    assert [result.status for result in results] == ["finished"] * 4
+    return [json.loads((path / "summary.json").read_text())["threads"] for path in sorted(Path(out).glob("0*"))]
+
+
+@pytest.mark.compile
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "cores", lambda: 6)
+    assert threads_of("one", 1) == [6] * 4
+    assert threads_of("two", 2) == [3] * 4
+    assert threads_of("four", 4) == [1] * 4
+    assert threads_of("together", 4, 2) == [3] * 4
+
+
+def test_there_are_as_many_trials_at_a_time_as_there_are_cores_and_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = read_study(Path("net.yaml"), ["sweep.grid={seed: [1, 2, 3, 4, 5, 6, 7, 8]}"], Path("found"))
+    tasks = [TrialTask(t.number, t.overrides, study.folder_of(t)) for t in study.samples()]
+    given: list[int] = []
+
+    class Unstarted:
+        """A worker process that is never started."""
+
+        dead = leaving = False
+
+        def __init__(self, base: Loaded, threads: int) -> None:
+            self.tasks: dict[int, TrialTask] = {}
+            given.append(threads)
+
+        def takes(self, task: TrialTask, together: int) -> bool:
+            return len(self.tasks) < together
+
+        def give(self, task: TrialTask) -> None:
+            self.tasks[task.number] = task
+
+    def at_a_time(jobs: int | None, left: int) -> int:
+        """The trials that are given before there is no room, with so many times the memory that this process took."""
+        taken = memory.most_taken()
+        monkeypatch.setattr(memory, "available", lambda: left * taken)
+        executor = open_executor("local", study, jobs)
+        waiting = list(tasks)
+        while executor.free and waiting:
+            executor.give(waiting.pop(0))
+        return len(tasks) - len(waiting)
+
+    monkeypatch.setattr(local, "Worker", Unstarted)
+    for module in (local, choice):
+        monkeypatch.setattr(module, "cores", lambda: 6)
+    assert (at_a_time(None, 100), given.pop()) == (6, 1)
+    assert (at_a_time(None, 7), given.pop()) == (3, 2)
+    assert (at_a_time(None, 0), given.pop()) == (1, 6)
+    assert at_a_time(5, 0) == 5
 
 
 def test_no_more_processes_than_trials_and_than_are_of_use() -> None:

@@ -60,6 +60,7 @@ def test_an_index_beyond_the_vocabulary_is_refused(layer: str, backend: str, tmp
     (tmp_path / "spec.yaml").write_text(SPEC.replace("LAYER", layer))
     with pytest.raises(DataError, match="the inputs hold the index 5, and layer 'read' knows 0 to 4"):
         list(session.train(load_spec(tmp_path / "spec.yaml", [f"backend={backend}"]), out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists(), "a folder was made for a run that could not begin"
 
 
 @pytest.mark.parametrize(("label", "split"), [(2, "train"), (-1, "train"), (9, "validation")])

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, partial
+from heapq import heappop, heappush
 
 from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import DividedLaunch, Division
@@ -109,7 +110,7 @@ class _Scheduler:
     divided: dict[Node, Division] = field(default_factory=dict)
     """The divisions of nodes that were looked at."""
     known: dict[Node, list[tuple[Value, bool]]] = field(default_factory=dict)
-    """The reads of nodes that were looked at: those that wait are looked at again and again."""
+    """The reads of nodes that were looked at."""
 
     def run(self) -> list[Scheduled]:
         source = view_sources(self.graph)
@@ -121,24 +122,56 @@ class _Scheduler:
         updates = {source.get(new, new): old for old, new in self.graph.updates.items()}
         self.old = {new: old for new, old in updates.items() if new not in before}
         self.stored = _stored_numbers(self.graph, source)
-        scheduled: set[Value] = set()
-        launched = {v for n in self.nodes for v in n.outputs}
-        waiting = list(self.nodes)
-        while waiting:
-            left: list[Node] = []
-            for node in waiting:
-                needed = {v for v, _ in self._reads(node)} & launched
-                writes = [v for v in node.outputs if v in self.old]
-                held = bool(writes) and guard in launched and guard not in scheduled
-                if held or not needed <= scheduled or self._must_wait(node) or self._overtakes(node, left):
-                    left.append(node)
-                    continue
-                self._place(node)
-                scheduled.update(node.outputs)
-            if len(left) == len(waiting):
+        behind = self._behind(guard)
+        # Looked at in turn until none can run, as often as there are phases, nodes would cost the square of the depth.
+        missing = [len(others) for others in behind]
+        followers: list[list[int]] = [[] for _ in self.nodes]
+        for place, others in enumerate(behind):
+            for other in others:
+                followers[other].append(place)
+        ready = [place for place, count in enumerate(missing) if not count]
+        while ready:
+            later: list[int] = []
+            while ready:
+                again: list[int] = []
+                while ready:
+                    place = heappop(ready)
+                    node = self.nodes[place]
+                    if self._must_wait(node):
+                        later.append(place)
+                        continue
+                    self._place(node)
+                    for follower in followers[place]:
+                        missing[follower] -= 1
+                        if not missing[follower]:
+                            # The turn of those before this one has passed: theirs is when all others have had one.
+                            heappush(ready if follower > place else again, follower)
+                ready = again
+            if later:
                 self._barrier()
-            waiting = left
+            ready = later
         return self.done
+
+    def _behind(self, guard: Value | None) -> list[set[int]]:
+        """For each node, the places of those that it comes behind.
+
+        They make what it reads. Where it changes what is stored, the guard is known before, and earlier nodes have
+        read the old value.
+        """
+        makers = {value: place for place, node in enumerate(self.nodes) for value in node.outputs}
+        readers: dict[Value, list[int]] = {}
+        behind: list[set[int]] = []
+        for place, node in enumerate(self.nodes):
+            reads = [value for value, _ in self._reads(node)]
+            changed = [self.old[value] for value in node.outputs if value in self.old]
+            found = {makers[value] for value in reads if value in makers}
+            found.update(reader for value in changed for reader in readers.get(value, ()))
+            if changed and guard in makers:
+                found.add(makers[guard])
+            for value in reads:
+                readers.setdefault(value, []).append(place)
+            behind.append(found)
+        return behind
 
     def _needed_for(self, guard: Value | None) -> set[Value]:
         """The guard and every value that it is computed from."""
@@ -154,7 +187,7 @@ class _Scheduler:
 
     def _place(self, node: Node) -> None:
         division = self._division(node)
-        self.done.append(Scheduled(node, self.phase))
+        self.done.append(Scheduled(node, self.phase, self._apart(node) if division == "rows" else frozenset()))
         self.divisions.append(division)
         for value in node.outputs:
             if division != "private":
@@ -162,6 +195,11 @@ class _Scheduler:
                 if value in self.old:
                     self.written[self.old[value]] = division
         self.read_in_full.update(v for v, full in self._reads(node) if full)
+
+    def _apart(self, node: Node) -> frozenset[Value]:
+        """See `Scheduled`, of a node that is divided by rows."""
+        made = [value for value in node.outputs if value.batched]
+        return frozenset([*made, *(value for value, full in self._reads(node) if not full)])
 
     def _barrier(self) -> None:
         self.phase += 1
@@ -177,11 +215,6 @@ class _Scheduler:
             if made is not None and not alone and (full or made != division):
                 return True
         return any(self.old[v] in self.read_in_full for v in node.outputs if v in self.old)
-
-    def _overtakes(self, node: Node, left: Sequence[Node]) -> bool:
-        """True where an update would change a parameter before an earlier node has read it."""
-        changed = {self.old[v] for v in node.outputs if v in self.old}
-        return bool(changed) and any(v in changed for other in left for v, _ in self._reads(other))
 
     def _division(self, node: Node) -> Division:
         known = self.divided.get(node)

@@ -89,7 +89,7 @@ class _Carrying:
 
 
 def training_there(
-    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None
+    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None, threads: int = 1
 ) -> Generator[None, None, Outcome]:
     """Do `training` for a trial at an address: go on with what was carried there last, whoever it was."""
     from nnctl.errors import NnctlError
@@ -104,7 +104,7 @@ def training_there(
             run = RunFolder(folder / trial)
             carrier = Carrier(task.address.place(), trial, run)
             there = replace(task, folder=run.path)
-            outcome = yield from training_here(base, there, stop, kept, [_Carrying(carrier)])
+            outcome = yield from training_here(base, there, stop, kept, threads, [_Carrying(carrier)])
             carrier.carry()
             if isinstance(outcome, Failed):
                 return replace(outcome, message=outcome.message.replace(str(run.path), f"{task.address}/{trial}"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnctl.backends.registry import likely
 from nnctl.errors import UsageError
+from nnctl.process.cores import cores
 from nnctl.sweep.executors.carrying import CarriedTrials
 from nnctl.sweep.executors.contract import Executor
 from nnctl.sweep.executors.local import LocalProcesses, require_processes
@@ -20,7 +21,8 @@ _ADDRESS = re.compile(r"(dask|tcp|tls|ws|wss)://(.+)")
 def open_executor(on: str, study: Study, jobs: int | None) -> Executor:
     """The executor that `on` names: `local`, the address of a Dask scheduler, or a YAML file about a cluster.
 
-    jobs: trials at a time; if None 1 on this machine, else as many as the workers have threads.
+    jobs: trials at a time; if None as many as there are cores and memory for on this machine, else as many as the
+    workers have threads.
     Raises UsageError where it names none, or a package is missing, RunError where it cannot be reached, SpecError where
     the spec asks for what it has not.
     """
@@ -30,10 +32,11 @@ def open_executor(on: str, study: Study, jobs: int | None) -> Executor:
 
 def _opened(on: str, study: Study, jobs: int | None) -> Executor:
     if on == LOCAL:
-        jobs = jobs or 1
-        together = 1 if jobs == 1 else study.sweep.together or likely(study.spec.backend).together(jobs)
-        require_processes(jobs, study.count, together)
-        return LocalProcesses(study.base, jobs, together)
+        asked = jobs or cores()
+        at_a_time = min(asked, study.count)
+        together = 1 if at_a_time == 1 else study.sweep.together or likely(study.spec.backend).together(at_a_time)
+        require_processes(asked, study.count, together)
+        return LocalProcesses(study.base, at_a_time, together, as_fit=jobs is None)
     address = _ADDRESS.fullmatch(on)
     if address is not None:
         _require_one_a_task(on, study)

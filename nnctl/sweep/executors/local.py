@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 
 from nnctl.errors import RunError, UsageError
+from nnctl.process import memory
+from nnctl.process.cores import cores
 from nnctl.process.signals import held
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, TrialTask
@@ -16,6 +18,8 @@ from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work_as
 
 PATIENCE = 60.0
 """Seconds in which a worker that was told to stop may save. It is ended then: what it had saved before is whole."""
+_TIMES = 2
+"""Times the memory of a process that has read the data, which one takes that trains on it, too."""
 
 
 class Worker:
@@ -24,12 +28,12 @@ class Worker:
     leaving: whether it has lost its device or was told to end, and takes no more. dead: whether it has ended.
     """
 
-    def __init__(self, base: Loaded) -> None:
-        """Start the process. Raises RunError where the system starts no more processes."""
+    def __init__(self, base: Loaded, threads: int) -> None:
+        """Start the process, whose steps are by so many threads. Raises RunError where the system starts no more."""
         try:
             context = nursery()
             self.connection, theirs = context.Pipe()
-            self.process = context.Process(target=work_as, args=(dict(os.environ), base, theirs))
+            self.process = context.Process(target=work_as, args=(dict(os.environ), base, theirs, threads))
             # Ctrl-C waits until the worker can answer it.
             with one_thread(), held():
                 self.process.start()
@@ -99,6 +103,14 @@ def most_processes() -> int:
     return max(64, 4 * (os.cpu_count() or 1))
 
 
+def processes_that_fit() -> int:
+    """The number of worker processes for which there is memory, by what this one, which has read the data, has taken.
+
+    At least 1: the first says what it lacks.
+    """
+    return max(1, memory.available() // (_TIMES * memory.most_taken()))
+
+
 def require_processes(jobs: int, tasks: int, together: int = 1) -> None:
     """Raise UsageError where that many trials at a time are too many processes. together: trials of each."""
     most = most_processes()
@@ -107,14 +119,15 @@ def require_processes(jobs: int, tasks: int, together: int = 1) -> None:
 
 
 class LocalProcesses:
-    """An `Executor` of worker processes on this machine, each with one thread of its own for steps.
+    """An `Executor` of worker processes on this machine, which share its cores for their steps.
 
-    jobs: trials at a time. together: of these at most, those that one process trains.
+    jobs: trials at a time. together: of these at most, those that one process trains. as_fit: whether there are fewer
+    at a time where memory is short.
     """
 
-    def __init__(self, base: Loaded, jobs: int, together: int = 1) -> None:
+    def __init__(self, base: Loaded, jobs: int, together: int = 1, *, as_fit: bool = False) -> None:
         """Start no process yet."""
-        self._base, self._jobs, self._together = base, jobs, together
+        self._base, self._jobs, self._together, self._as_fit = base, jobs, together, as_fit
         self._workers: list[Worker] = []
         self._halted = False
 
@@ -130,10 +143,13 @@ class LocalProcesses:
 
     def give(self, task: TrialTask) -> None:
         """Give a task to a worker with room, or to a new one. Raises RunError where none starts."""
+        if self._as_fit:
+            self._jobs, self._as_fit = min(self._jobs, self._together * processes_that_fit()), False
         open_ = [worker for worker in self._workers if worker.takes(task, self._together)]
         least = min(open_, key=lambda worker: len(worker.tasks), default=None)
-        if least is None or (least.tasks and len(self._workers) < -(-self._jobs // self._together)):
-            least = Worker(self._base)
+        processes = -(-self._jobs // self._together)
+        if least is None or (least.tasks and len(self._workers) < processes):
+            least = Worker(self._base, max(1, cores() // processes))
             self._workers.append(least)
         least.give(task)
 

@@ -2,8 +2,8 @@
 
 One after the other, or several in turn, where a chunk of steps of one is under way while others go on.
 
-A worker computes with one thread, so that the cores are never overbooked, unless
-the spec's backend asks for more by number. No result depends on it.
+Workers share the cores, so that these are never overbooked, unless the spec's backend asks for threads by number. No
+result depends on it.
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float | None = None) -> None:
+def work(
+    base: Loaded, tasks: Connection, threads: int = 1, parent: int | None = None, idle: float | None = None
+) -> None:
     """Say `Ready`, train the variants of `base` that come, answer each with `Ended`, until there are no more.
 
     Those that come while others are under way are trained beside them.
 
-    parent: a descriptor that is readable once the parent has gone; multiprocessing's own if None. idle: seconds
-    without a task after which it ends by itself.
+    threads: of a step at most. parent: a descriptor that is readable once the parent has gone; multiprocessing's own if
+    None. idle: seconds without a task after which it ends by itself.
     """
     from nnctl.process.signals import ENDING, release
     from nnctl.process.streams import prepare_streams
@@ -91,7 +93,7 @@ def work(base: Loaded, tasks: Connection, parent: int | None = None, idle: float
     with stop_on_signals() as stop:
         release()
         threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
-        trials = Trials(lambda task: training(base, task, stop, kept))
+        trials = Trials(lambda task: training(base, task, stop, kept, threads))
         try:
             tasks.send(Ready())
             _answer(tasks, trials, idle)
@@ -119,12 +121,12 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None) -> None:
                 os._exit(1)
 
 
-def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection) -> None:
+def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection, threads: int) -> None:
     """Do `work` in the environment of the process that asks, which may have changed since this one was prepared."""
     own = {name: value for name in THREADS if (value := os.environ.get(name)) is not None}
     os.environ.clear()
     os.environ.update({**environment, **own})
-    work(base, tasks)
+    work(base, tasks, threads)
 
 
 def _end_with_parent(sentinel: int | None) -> None:
@@ -175,20 +177,20 @@ class _Place:
 
 def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
-    from nnctl.training.together import to_its_end
+    from nnctl.process.together import to_its_end
 
     return to_its_end(training(base, task, stop, kept))
 
 
 def training(
-    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None
+    base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None, threads: int = 1
 ) -> Generator[None, None, Outcome]:
-    """Do `train`, and give way while a chunk of steps is under way."""
+    """Do `train`, its steps by so many threads at most, and give way while a chunk of them is under way."""
     if task.address is None:
-        return (yield from training_here(base, task, stop, kept))
+        return (yield from training_here(base, task, stop, kept, threads))
     from nnctl.sweep.executors.carrying import training_there
 
-    return (yield from training_there(base, task, stop, kept))
+    return (yield from training_there(base, task, stop, kept, threads))
 
 
 def training_here(
@@ -196,6 +198,7 @@ def training_here(
     task: TrialTask,
     stop: StopRequest,
     kept: Callable[[], Kept] | None = None,
+    threads: int = 1,
     sinks: Sequence[Sink] = (),
 ) -> Generator[None, None, Outcome]:
     """Do `training` in the task's folder. sinks: that have its events as well, each when its rows are there."""
@@ -229,7 +232,7 @@ def training_here(
                     out=task.folder,
                     resume=True,
                     stop=stop,
-                    threads=1,
+                    threads=threads,
                     pause=verdict.pause if task.watch is not None else None,
                     kept=known,
                 )

@@ -61,14 +61,23 @@ def runs_of(entries: Sequence[Entry], plan: Plan, inlining: Inlining) -> tuple[R
     if not any(launch.op.name in _IMAGES for launch in plan.launches):
         return ()
     touched = [_Touched(entry, plan, inlining) for entry in entries]
-    found: list[Run] = []
+    ranges: list[tuple[int, int]] = []
     place = 0
     for fits, group in groupby(touched, lambda one: one.fits):
         members = list(group)
         first, place = place, place + len(members)
         if fits and len(members) > 1 and any(one.launch and one.launch.op.name in _IMAGES for one in members):
-            found.append(Run(first, place, plan.batch, tuple(_local(touched, first, place, plan.batch))))
-    return tuple(found)
+            ranges.append((first, place))
+    found: list[Run] = []
+    behind = len(touched)
+    read_behind: set[int] = set()
+    for first, end in reversed(ranges):
+        for one in reversed(touched[end:behind]):
+            read_behind -= one.made
+            read_behind |= one.read
+        behind = end
+        found.append(Run(first, end, plan.batch, tuple(_local(touched, first, end, plan.batch, read_behind))))
+    return tuple(reversed(found))
 
 
 class _Touched:
@@ -102,8 +111,13 @@ def _fits(launch: Launch) -> bool:
     return not emitter.scans and all(math.prod(launch.inputs[i].shape) <= _WEIGHTS for i in emitter.full)
 
 
-def _local(touched: Sequence[_Touched], first: int, end: int, batch: int) -> Iterator[tuple[int, Local]]:
-    """The buffers of a run that nothing else reads before they hold something else."""
+def _local(
+    touched: Sequence[_Touched], first: int, end: int, batch: int, read_behind: set[int]
+) -> Iterator[tuple[int, Local]]:
+    """The buffers of a run that nothing else reads before they hold something else.
+
+    read_behind: places that an entry behind the run reads before another makes something else there.
+    """
     uses: dict[int, list[int]] = {}
     arrays: dict[int, list[tuple[ArrayParameter, Slot]]] = {}
     for number in range(first, end):
@@ -113,7 +127,6 @@ def _local(touched: Sequence[_Touched], first: int, end: int, batch: int) -> Ite
         for parameter, slot in one.arrays:
             if parameter.of == "slot" and slot.place == "arena":
                 arrays.setdefault(slot.offset, []).append((parameter, slot))
-    read_behind = _read_first(touched[end:])
     for number in range(first, end):
         for place in touched[number].made:
             if uses[place][0] != number or place in read_behind:
@@ -122,13 +135,3 @@ def _local(touched: Sequence[_Touched], first: int, end: int, batch: int) -> Ite
             if all(p.cut is not None and slot.batched and not p.private for p, slot in there):
                 size = max(math.prod(slot.shape) * p.element.bits // 8 // batch for p, slot in there)
                 yield place, Local(number, uses[place][-1], size)
-
-
-def _read_first(behind: Sequence[_Touched]) -> set[int]:
-    """The places that one of these reads before another makes something else there."""
-    read: set[int] = set()
-    made: set[int] = set()
-    for one in behind:
-        read |= one.read - made
-        made |= one.made
-    return read
