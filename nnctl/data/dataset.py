@@ -111,8 +111,18 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if not isinstance(source, Source):
         raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")
     seed = seed if source.seed is None else source.seed
+    return divided_examples(source, read_examples(source, folder, seed), seed)
+
+
+def read_examples(source: Source, folder: Path, seed: int) -> Examples:
+    """The examples of a source, before they are divided. Raises DataError where they are missing or broken."""
     examples = source.read(folder, seed)
     require_sound(source, examples)
+    return examples
+
+
+def divided_examples(source: Source, examples: Examples, seed: int) -> Dataset:
+    """The data set of examples that were read. seed: of the division. Raises DataError where they are too few."""
     divided = _divided(source, examples, seed)
     names, signature, unit = examples.description.classes, divided.signature, divided.description.unit
     splits, places, advice = dict(divided.splits), dict(divided.places), divided.advice
