@@ -27,6 +27,7 @@ from nnctl.graph import interface
 from nnctl.late import dataclass
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
+from nnctl.process.system import system
 from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
 from nnctl.runs.durable import remove_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest, require_free
@@ -312,6 +313,6 @@ def _origin(loaded: Loaded, data: Dataset, engine: Engine) -> dict[str, Any]:
         "nnctl": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "platform": platform.platform(),
+        "platform": system(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
