@@ -25,22 +25,15 @@ optimizer: {type: sgd, learning_rate: 0.5}
         ("seed=3",),
         ("layers.0.units=7", "optimizer.learning_rate=0.1"),
         ("optimizer=adam", "schedule.epochs=2"),
-        ("cost=quadratic", "layers.1.activation=identity"),
-        ("cost=poisson", "layers.1.activation=exponential"),
+        ("cost=mse", "layers.1.activation=linear"),
         ("layers.0=null",),
     ],
 )
 def test_a_variant_is_what_loading_it_in_full_gives(overrides: tuple[str, ...]) -> None:
     base = load_text(SPEC)
     variants = Variants(base)
+    expected = load_variant(base, overrides)
     for _ in range(2):
-        try:
-            expected = load_variant(base, overrides)
-        except SpecError as error:
-            with pytest.raises(SpecError) as raised:
-                variants.load(overrides)
-            assert str(raised.value) == str(error)
-            continue
         found = variants.load(overrides)
         assert found.spec == expected.spec
         assert found.text == expected.text
@@ -49,7 +42,9 @@ def test_a_variant_is_what_loading_it_in_full_gives(overrides: tuple[str, ...]) 
         assert str(found.error("layers.0.units", "wrong")) == str(expected.error("layers.0.units", "wrong"))
 
 
-@pytest.mark.parametrize("overrides", [("layers.0.units=-1",), ("optimizer.rate=1",), ("cost=log_likelihood",)])
+@pytest.mark.parametrize(
+    "overrides", [("layers.0.units=-1",), ("optimizer.rate=1",), ("cost=poisson", "layers.1.units=0")]
+)
 def test_what_is_wrong_with_a_variant_is_said_at_its_place(overrides: tuple[str, ...]) -> None:
     base = load_text(SPEC)
     with pytest.raises(SpecError) as expected:
