@@ -252,12 +252,13 @@ _OTHER_FOLDER = {
     errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
     errno.EROFS: "choose a folder that can be written, with --out",
 }
+_GO_ON = "go on with --resume, with a sweep by the same line"
 _REMEDIES = {
     **_OTHER_FOLDER,
     errno.ENOENT: "was its folder moved or deleted?",
-    errno.ENOSPC: "make room and go on with --resume: the last checkpoint is whole",
-    errno.EDQUOT: "make room and go on with --resume: the last checkpoint is whole",
-    errno.EFBIG: "files may not become so large here (ulimit -f): allow it and go on with --resume",
+    errno.ENOSPC: f"make room and {_GO_ON}: the last checkpoint is whole",
+    errno.EDQUOT: f"make room and {_GO_ON}: the last checkpoint is whole",
+    errno.EFBIG: f"files may not become so large here (ulimit -f): allow it and {_GO_ON}",
 }
 
 

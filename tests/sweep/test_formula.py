@@ -52,6 +52,11 @@ def test_what_is_no_formula_is_refused(text: str) -> None:
         read(text)
 
 
+def test_what_is_no_part_of_a_formula_is_said_as_it_was_written() -> None:
+    with pytest.raises(UsageError, match=r"'double\(layers\.0\.units\)' is no part of one"):
+        read("1 + double(layers.0.units)")
+
+
 @pytest.mark.parametrize("text", ["depth + 'a'", "1 / (depth - 3)", "log(0)", "9 ** 9999", "depth < 'a'"])
 def test_a_formula_without_a_value_says_where(text: str) -> None:
     with pytest.raises(UsageError, match=r"has no value( where depth = \d+)?: "):

@@ -16,7 +16,7 @@ from nnctl.plan.plan import Slot
 
 Array = NDArray[Any]
 Addresses: TypeAlias = dict[str, int]
-"""Where arrays begin, by key."""
+"""The beginnings of arrays, by key."""
 
 
 @dataclass(frozen=True)
