@@ -24,14 +24,14 @@ from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, spec_to_dict
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
+from nnctl.sweep.earlier_study import read_known
 from nnctl.sweep.formula import Formula
-from nnctl.sweep.known import read_known
 from nnctl.sweep.learning import require_package
 from nnctl.sweep.objectives import objectives_ahead, read_constraints
-from nnctl.sweep.sense import require_distinct, require_rungs, require_sense
-from nnctl.sweep.soundness import require_sound
+from nnctl.sweep.section_checks import require_distinct, require_rungs, require_sense
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_checks import require_sound
 from nnctl.training.specs import open_spec
 
 if TYPE_CHECKING:

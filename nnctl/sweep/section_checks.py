@@ -1,4 +1,4 @@
-"""The sense of a sweep section: what asks for nothing, or contradicts itself, is refused before trials are listed."""
+"""Checks of a sweep section: what asks for nothing, or contradicts itself, is refused before trials are listed."""
 
 from __future__ import annotations
 
