@@ -43,12 +43,12 @@ def inspect(
 
     require_choice("--show", show, ("summary", "spec", "graph", "plan", "code"), "stage")
     require_choice("--step", step, ("train", "evaluate", "predict"))
-    for given, option, stages in (
+    for asked, option, stages in (
         (backend is not None, "--backend", ("plan", "code")),
         (fused, "--fused", ("graph",)),
         (step != "train", f"--step {step}", ("graph", "plan", "code")),
     ):
-        if given and show not in stages:
+        if asked and show not in stages:
             raise UsageError(f"{option}: says nothing to --show {show}\n  it is for --show {' or '.join(stages)}")
     loaded = open_spec(spec, set_ or ())
     if show == "spec":
