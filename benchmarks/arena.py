@@ -183,8 +183,10 @@ def _rehearsed(trainer: Trainer, workload: Workload, seconds: float) -> int:
         trainer.run(length)
         return length
     trainer.run(2)
-    began = time.perf_counter()
-    trainer.run(10)
-    steps = steps_within(seconds, (time.perf_counter() - began) / 10)
-    trainer.run(steps)
+    steps = 10
+    # Of ten small steps most is the beginning of threads, beside busy processes above all: a round tells how many fit.
+    for _ in range(2):
+        began = time.perf_counter()
+        trainer.run(steps)
+        steps = steps_within(seconds, (time.perf_counter() - began) / steps)
     return steps

@@ -88,7 +88,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """The word for how far it is: finished, training or unfinished."""
+        """The word for how far it is: finished, training, unfinished, or of a sweep's trial pruned or diverged."""
         return self._history.state
 
     @property

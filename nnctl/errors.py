@@ -22,8 +22,7 @@ NnctlError                1   a defect of ours
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from nnctl.late import dataclass
@@ -117,6 +116,14 @@ class UsageError(NnctlError):
     """The command line asks for something that cannot be."""
 
     exit_code = 2
+
+
+def require_choice(option: str, value: str, choices: Collection[str], noun: str | None = None) -> None:
+    """Raise UsageError where the value of an option is none of its choices. noun: for one, else its name."""
+    if value not in choices:
+        *others, last = choices
+        expected = f"{', '.join(others)} or {last}"
+        raise UsageError(f"{option} {value}: there is no such {noun or option.lstrip('-')}\n  expected {expected}")
 
 
 class SpecError(UsageError):
@@ -248,7 +255,3 @@ class Interrupted(NnctlError):
         super().__init__(message)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number
-
-    @property
-    def signal_name(self) -> str:
-        return signal.Signals(self.signal_number).name

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from compiler_guard import compiler_refusal
 from devices import cuda_devices
+from hypothesis import HealthCheck, settings
 
 GUARD = Path(__file__).parent / "compiler_guard"
 
@@ -21,6 +22,9 @@ LOGGER = logging.getLogger("nnctl")
 """The parent of each module's logger, whose level and handler a command sets."""
 
 compiler_refusal.install()
+# How long an example takes to make or to run says how busy the machine is, not whether the test is right.
+settings.register_profile("nnctl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nnctl")
 
 
 def pytest_configure(config: pytest.Config) -> None:

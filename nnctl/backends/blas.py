@@ -66,14 +66,24 @@ def limit_blas_threads(threads: int = 1) -> None:
     One: OpenBLAS's own threads spin while they wait, and results change with their
     number, which no checkpoint knows. A backend divides its work itself.
     """
-    # To look for libraries is to read the list of all that is mapped. They come with modules of Python; generated
-    # ones bring none.
-    _libraries(sum(not name.startswith("nnctl") for name in sys.modules)).limit(limits=threads, user_api="blas")
+    import threadpoolctl  # noqa: F401 — before modules are counted
+
+    _libraries(_others(len(sys.modules))).limit(limits=threads, user_api="blas")
+
+
+@lru_cache(1)
+def _others(modules: int) -> int:
+    """The number of modules that are not ours, where so many are imported."""
+    return sum(not name.startswith("nnctl") for name in sys.modules)
 
 
 @lru_cache(1)
 def _libraries(modules: int) -> ThreadpoolController:
-    """The libraries that are loaded where so many modules are imported."""
+    """The libraries that are loaded where so many modules that are not ours are imported.
+
+    To look for libraries is to read the list of all that is mapped. They come with modules of Python; generated
+    ones bring none.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -161,6 +161,12 @@ class Backend(Planner, Protocol):
     def to_device(self, array: NDArray[Any]) -> Placed:
         """A copy of `array` where the backend computes."""
 
+    def to_read(self, array: NDArray[Any]) -> Placed:
+        """An array of the same numbers where the backend computes, of which it changes none.
+
+        Where it computes in the host's memory it may be the array itself, which must stay as it is meanwhile.
+        """
+
     def to_host(self, placed: Any) -> NDArray[Any]:
         """A copy of a placed array, on the host."""
 

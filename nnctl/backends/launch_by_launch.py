@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Alternative, Done, Finding, Placed, Resources, Result
+from nnctl.backends.host_arrays import lies_still
 from nnctl.backends.limits import product_limit
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -49,6 +50,10 @@ class LaunchByLaunchBackend:
         """See `Backend`."""
         placed: Placed = self.module.array(array, order="C")
         return placed
+
+    def to_read(self, array: NDArray[Any]) -> Placed:
+        """See `Backend`."""
+        return array if self.module is np and lies_still(array) else self.to_device(array)
 
     def to_host(self, placed: Any) -> NDArray[Any]:
         """See `Backend`."""

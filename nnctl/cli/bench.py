@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import BackendOfSpec, Batch, Overrides, SpecArgument
+
 
 def bench(
-    spec: Annotated[
-        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    spec: SpecArgument,
+    set_: Overrides = None,
     step: Annotated[str, typer.Option("--step", metavar="train|evaluate", help="Which step.")] = "train",
     steps: Annotated[
         int, typer.Option("--steps", metavar="N", min=1, help="Steps in each of five chunks; the fastest counts.")
     ] = 200,
-    batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
-    ] = None,
+    batch: Batch = None,
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", min=1, help="At most; the spec's, or one a core, if absent.")
     ] = None,
-    backend: Annotated[
-        str | None, typer.Option("--backend", metavar="NAME", help="What runs it; the spec's if absent.")
-    ] = None,
+    backend: BackendOfSpec = None,
     retune: Annotated[
         bool, typer.Option("--retune", help="Measure again what this machine chose for the step: threads, owners.")
     ] = False,
@@ -49,11 +41,10 @@ def bench(
 
     from nnctl.analysis.bench import bench as measure
     from nnctl.cli.printing import print_rows
-    from nnctl.errors import UsageError
+    from nnctl.errors import require_choice
     from nnctl.training.specs import open_spec
 
-    if step not in ("train", "evaluate"):
-        raise UsageError(f"there is no step {step!r} to time: choose train or evaluate")
+    require_choice("--step", step, ("train", "evaluate"))
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():
         measured = measure(

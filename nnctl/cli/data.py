@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from nnctl.cli.options import Overrides
+
 app = typer.Typer(no_args_is_help=True, help="List, fetch and show data sets.")
 
 
@@ -70,10 +72,7 @@ def show(
     what: Annotated[
         str, typer.Argument(help="A spec, or a type of data such as digits.", metavar="SPEC|NAME", show_default=False)
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    set_: Overrides = None,
 ) -> None:
     """Load a data set and show its splits: sizes, classes, range of the inputs.
 

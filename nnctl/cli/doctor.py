@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Overrides
+
 
 def doctor(
     spec: Annotated[
-        Path | None, typer.Argument(help="A spec to examine on its first batch.", metavar="[SPEC]", show_default=False)
+        Path | None,
+        typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="[SPEC]", show_default=False),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    set_: Overrides = None,
 ) -> None:
     """Show what this machine computes with and how a net starts.
 

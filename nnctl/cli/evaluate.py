@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnctl.cli.options import Checkpoint, RunArguments, Split
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,18 +16,8 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(help="Run folders; of a sweep's the best trial.", metavar="RUN...", show_default=False),
-    ],
-    split: Annotated[
-        str | None,
-        typer.Option(
-            "--split",
-            metavar="train|validation|test",
-            help="The examples; test if absent, or without one validation.",
-        ),
-    ] = None,
+    runs: RunArguments,
+    split: Split = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -34,10 +26,7 @@ def evaluate(
             help="Labelled examples of a file or folder, instead of a split.",
         ),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     top_k: Annotated[
         int | None, typer.Option("--top-k", metavar="K", help="Also count answers among the K largest outputs.")
     ] = None,

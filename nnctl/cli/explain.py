@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnctl.cli.options import Overrides
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -22,10 +24,7 @@ def explain(
             show_default=False,
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    set_: Overrides = None,
     under: Annotated[
         str, typer.Option("--under", metavar="PATH", help="Only what lies at or under this path, e.g. layers.2.")
     ] = "",

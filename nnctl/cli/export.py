@@ -7,21 +7,18 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Checkpoint, Force, RunArgument
+
 
 def export(
-    run: Annotated[
-        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
-    ],
+    run: RunArgument,
     out: Annotated[
         Path,
         typer.Argument(
             help="The file; its ending says the format: .onnx, .safetensors, .py.", metavar="OUT", show_default=False
         ),
     ],
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     check: Annotated[
         bool | None,
         typer.Option(
@@ -46,7 +43,7 @@ def export(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file.")] = False,
+    force: Force = False,
 ) -> None:
     """Export a trained net to a file that other tools read.
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Overrides, Seed, SpecArgument
+
 
 def gradcheck(
-    spec: Annotated[
-        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    spec: SpecArgument,
+    set_: Overrides = None,
     method: Annotated[
         str, typer.Option("--method", metavar="complex|central", help="The complex step, or central differences.")
     ] = "complex",
@@ -28,7 +24,7 @@ def gradcheck(
         typer.Option("--tolerance", metavar="T", help="Largest relative error that passes; 1e-9, or 1e-5 for central."),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Random examples in the batch.")] = 8,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Instead of the spec's seed.")] = None,
+    seed: Seed = None,
     curve: Annotated[
         bool, typer.Option("--curve", help="Errors of central differences for eps from 1e-1 to 1e-12 instead.")
     ] = False,
@@ -44,11 +40,10 @@ def gradcheck(
 
     from nnctl.analysis.gradcheck import GradientCheck
     from nnctl.cli.printing import print_rows
-    from nnctl.errors import GradcheckFailed, UsageError
+    from nnctl.errors import GradcheckFailed, UsageError, require_choice
     from nnctl.training.specs import open_spec
 
-    if method not in ("complex", "central"):
-        raise UsageError(f"there is no method {method!r}: choose complex or central")
+    require_choice("--method", method, ("complex", "central"))
     if not eps > 0.0:
         raise UsageError(f"--eps must be above 0, got {eps:g}")
     loaded = open_spec(spec, set_ or ())

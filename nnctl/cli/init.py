@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Force, require_file
+
 
 def init(
     data: Annotated[
@@ -20,9 +22,9 @@ def init(
         typer.Option("--target", metavar="NAME", help="The column to predict; of arrays the name or file of targets."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec to FILE, which is not there yet.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec to FILE instead of stdout.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --out.")] = False,
+    force: Force = False,
 ) -> None:
     """Look at data and write a spec that trains, with reasons.
 
@@ -32,6 +34,7 @@ def init(
     from nnctl.proposals.propose import propose
     from nnctl.reporting.new_file import new_file
 
+    require_file(out, "--out", force=force)
     proposal = propose(data, target, Path() if out is None else out.parent)
     if out is None:
         typer.echo(proposal.text, nl=False)

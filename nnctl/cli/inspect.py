@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Batch, Overrides, SpecArgument
+
 
 def inspect(
-    spec: Annotated[
-        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    spec: SpecArgument,
+    set_: Overrides = None,
     show: Annotated[
         str,
         typer.Option("--show", metavar="summary|spec|graph|plan|code", help="The layers, or a stage of compilation."),
@@ -24,9 +20,7 @@ def inspect(
         str, typer.Option("--step", metavar="train|evaluate|predict", help="Whose graph or plan.")
     ] = "train",
     fused: Annotated[bool, typer.Option("--fused", help="The graph after fusion, as the plan runs it.")] = False,
-    batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
-    ] = None,
+    batch: Batch = None,
     backend: Annotated[
         str | None,
         typer.Option(
@@ -43,14 +37,19 @@ def inspect(
     compiles makes of the plan, many steps a call. Neither needs the backend's machine.
     """
     from nnctl.cli.printing import print_rows
-    from nnctl.errors import UsageError
+    from nnctl.errors import UsageError, require_choice
     from nnctl.spec.load import dump_spec
     from nnctl.training.specs import open_spec
 
-    if show not in ("summary", "spec", "graph", "plan", "code"):
-        raise UsageError(f"there is nothing called {show!r} to show: choose summary, spec, graph, plan or code")
-    if step not in ("train", "evaluate", "predict"):
-        raise UsageError(f"there is no step {step!r}: choose train, evaluate or predict")
+    require_choice("--show", show, ("summary", "spec", "graph", "plan", "code"), "stage")
+    require_choice("--step", step, ("train", "evaluate", "predict"))
+    for asked, option, stages in (
+        (backend is not None, "--backend", ("plan", "code")),
+        (fused, "--fused", ("graph",)),
+        (step != "train", f"--step {step}", ("graph", "plan", "code")),
+    ):
+        if asked and show not in stages:
+            raise UsageError(f"{option}: says nothing to --show {show}\n  it is for --show {' or '.join(stages)}")
     loaded = open_spec(spec, set_ or ())
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Batch, Overrides, Seed, SpecArgument
+
 
 def parity(
-    spec: Annotated[
-        Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
-    ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    spec: SpecArgument,
+    set_: Overrides = None,
     backend: Annotated[
         str | None, typer.Option("--backend", metavar="NAME", help="The one that is judged; the spec's if absent.")
     ] = None,
@@ -24,10 +20,8 @@ def parity(
         typer.Option("--against", metavar="NAME", help="The one it is compared with; the reference if absent."),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="Training steps.")] = 100,
-    batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", min=1, help="Examples a step; the spec's if absent.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Instead of the spec's seed.")] = None,
+    batch: Batch = None,
+    seed: Seed = None,
 ) -> None:
     """Compare two backends, training step by training step.
 

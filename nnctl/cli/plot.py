@@ -7,44 +7,22 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import BackendOfRun, Checkpoint, Example, Force, Overrides, RunArgument, SpecArgument, Split
+
 app = typer.Typer(no_args_is_help=True, help="Draw a trained net, its answers, or its spec.")
 
-Run = Annotated[
-    Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
-]
-Spec = Annotated[
-    Path, typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC", show_default=False)
-]
 Out = Annotated[
     Path | None,
     typer.Option(
         "--out", "-o", metavar="FILE", help="An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe."
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Let --out overwrite a file.")]
 Dark = Annotated[bool, typer.Option("--dark", help="Of a .png: light ink on dark.")]
-Checkpoint = Annotated[
-    str | None,
-    typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
-]
-Backend = Annotated[
-    str | None, typer.Option("--backend", metavar="NAME", help="What runs the net; the run's own if absent.")
-]
-Split = Annotated[
-    str | None,
-    typer.Option(
-        "--split", metavar="train|validation|test", help="Whose examples; test if absent, or without one validation."
-    ),
-]
-Example = Annotated[int, typer.Option("--example", metavar="N", min=0, help="The example, counted from 0.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable.")
-]
 
 
 @app.command("boundary")
 def boundary(
-    run: Run,
+    run: RunArgument,
     columns: Annotated[
         str | None,
         typer.Option("--columns", metavar="A,B", help="Two inputs of several; the others stay at their mean."),
@@ -53,7 +31,7 @@ def boundary(
     force: Force = False,
     dark: Dark = False,
     checkpoint: Checkpoint = None,
-    backend: Backend = None,
+    backend: BackendOfRun = None,
 ) -> None:
     """Draw what a net answers over the plane of two inputs, with the training examples on it."""
     from nnctl.inference.evaluation import data_of
@@ -68,7 +46,7 @@ def boundary(
 
 @app.command("landscape")
 def landscape(
-    run: Run,
+    run: RunArgument,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the two directions.")] = 0,
     grid: Annotated[
         int, typer.Option("--grid", metavar="N", min=3, max=201, help="Places along each direction, an odd number.")
@@ -84,7 +62,7 @@ def landscape(
     force: Force = False,
     dark: Dark = False,
     checkpoint: Checkpoint = None,
-    backend: Backend = None,
+    backend: BackendOfRun = None,
 ) -> None:
     """Draw the cost around a run's weights, along two random directions.
 
@@ -103,7 +81,7 @@ def landscape(
 
 @app.command("filters")
 def filters(
-    run: Run,
+    run: RunArgument,
     most: Annotated[int, typer.Option("--most", metavar="N", min=1, help="Filters of a layer at most.")] = 64,
     shape: Annotated[
         str | None,
@@ -126,7 +104,7 @@ def filters(
 
 @app.command("maps")
 def maps(
-    run: Run,
+    run: RunArgument,
     split: Split = None,
     example: Example = 0,
     most: Annotated[int, typer.Option("--most", metavar="N", min=1, help="Maps of a layer at most.")] = 32,
@@ -148,7 +126,7 @@ def maps(
 
 @app.command("saliency")
 def saliency(
-    run: Run,
+    run: RunArgument,
     split: Split = None,
     example: Example = 0,
     count: Annotated[
@@ -179,8 +157,8 @@ def saliency(
 
 @app.command("augment")
 def augment(
-    spec: Spec,
-    set_: Set = None,
+    spec: SpecArgument,
+    set_: Overrides = None,
     examples: Annotated[int, typer.Option("--examples", metavar="N", min=1, max=100, help="How many.")] = 10,
     copies: Annotated[
         int, typer.Option("--copies", metavar="N", min=1, max=19, help="Changed copies of each, of as many epochs.")
@@ -204,8 +182,8 @@ def augment(
 
 @app.command("graph")
 def graph(
-    spec: Spec,
-    set_: Set = None,
+    spec: SpecArgument,
+    set_: Overrides = None,
     whole: Annotated[bool, typer.Option("--whole", help="Every node of a step, with gradients and updates.")] = False,
     step: Annotated[
         str, typer.Option("--step", metavar="train|evaluate|predict", help="Of --whole: whose graph.")
@@ -216,11 +194,15 @@ def graph(
     dark: Dark = False,
 ) -> None:
     """Draw a net: its layers with their shapes and parameters, or every node of its differentiated graph."""
+    from nnctl.errors import UsageError, require_choice
     from nnctl.graph.network import Network
     from nnctl.training.specs import open_spec
     from nnctl.visualization import graphs
     from nnctl.visualization.output import Output
 
+    require_choice("--step", step, graphs.STEPS)
+    if step != "train" and not whole:
+        raise UsageError(f"--step {step}: says nothing to the layers\n  --whole draws every node of a step")
     output = Output(out, force, dark)
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():

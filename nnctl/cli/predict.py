@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from nnctl.cli.options import BackendOfRun, Checkpoint, Force, RunArgument, require_file
 
-    from nnctl.inference.answers import Answers
-    from nnctl.inference.opened import SavedRun, TrainedRun
+if TYPE_CHECKING:
+    from nnctl.inference.opened import TrainedRun
 
 
 def predict(
-    run: Annotated[
-        Path, typer.Argument(help="The run's folder; of a sweep's the best trial.", metavar="RUN", show_default=False)
-    ],
+    run: RunArgument,
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -33,13 +30,8 @@ def predict(
         list[str] | None,
         typer.Option("--keep", metavar="COLUMN", help="Of a table, pass this column through; repeatable."),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="best|last", help="The weights; those the run ended with if absent."),
-    ] = None,
-    backend: Annotated[
-        str | None, typer.Option("--backend", metavar="NAME", help="What runs the net; the run's own if absent.")
-    ] = None,
+    checkpoint: Checkpoint = None,
+    backend: BackendOfRun = None,
     generate: Annotated[
         int | None,
         typer.Option(
@@ -59,9 +51,9 @@ def predict(
         int | None,
         typer.Option(
             "--steps",
-            metavar="K",
+            metavar="N",
             min=1,
-            help="Forecast K steps of a series, on from the end of a table or of the run's own; with --sample, Gibbs "
+            help="Forecast N steps of a series, on from the end of a table or of the run's own; with --sample, Gibbs "
             "steps of each chain, 100 if absent.",
         ),
     ] = None,
@@ -77,7 +69,7 @@ def predict(
     format_: Annotated[
         str | None, typer.Option("--format", metavar="jsonl|csv", help="Of the answers; by --out's suffix if absent.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --out overwrite a file.")] = False,
+    force: Force = False,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn; the spec's if absent.")
     ] = None,
@@ -89,11 +81,13 @@ def predict(
     With --steps, a line a step of each series. With --generate, text. With --sample, an example a line, or all in the
     file --out.
     """
+    import sys
+
+    from nnctl.cli.answers import Destination
     from nnctl.errors import UsageError
     from nnctl.inference.opened import open_run, read_run
 
-    if force and out is None:
-        raise UsageError("--force lets --out FILE overwrite a file, and there is no --out")
+    require_file(out, "--out", force=force)
     if sample is not None:
         given = (top_k, keep, generate, temperature, prompt, checkpoint, format_)
         if inputs or any(option is not None for option in given):
@@ -109,7 +103,11 @@ def predict(
                 "--steps forecasts a series: it goes with one table or none, --checkpoint, --backend, --out "
                 "and --format"
             )
-        _forecast(read_run(run, checkpoint, backend=backend), steps, inputs[0] if inputs else None, out, format_, force)
+        from nnctl.inference.forecasting import forecast
+
+        destination = Destination(out, format_, force)
+        saved, table = read_run(run, checkpoint, backend=backend), inputs[0] if inputs else None
+        destination.give(iter([forecast(saved, steps, table)]), 3)
         return
     if generate is not None:
         if inputs or keep or top_k is not None or out is not None or format_ is not None:
@@ -127,99 +125,13 @@ def predict(
             "give the files to predict; or --steps N for a net of series, --generate N for one of text, --sample N for "
             "a deep belief net"
         )
-    _answer(read_run(run, checkpoint, backend=backend), inputs, top_k, keep or [], out, format_, force)
-
-
-def _forecast(
-    saved: SavedRun, steps: int, table: Path | None, out: Path | None, format_: str | None, force: bool
-) -> None:
-    """Print forecasts, or write them to a file."""
-    from nnctl.inference.forecasting import forecast
-
-    _check_format(out, format_)
-    _show(iter([forecast(saved, steps, table)]), 3, out, format_, force)
-
-
-def _answer(
-    saved: SavedRun,
-    inputs: list[Path],
-    top_k: int | None,
-    keep: list[str],
-    out: Path | None,
-    format_: str | None,
-    force: bool,
-) -> None:
-    """Print the answers, or write them to a file."""
-    import sys
-
     from nnctl.inference.prediction import answer, left_out
 
-    _check_format(out, format_)
+    destination = Destination(out, format_, force)
+    saved = read_run(run, checkpoint, backend=backend)
     for sentence in left_out(saved, inputs):
         print(f"note: {sentence}", file=sys.stderr)
-    _show(answer(saved, inputs, top_k=top_k, keep=keep), top_k or 3, out, format_, force)
-
-
-def _check_format(out: Path | None, format_: str | None) -> None:
-    """Refuse a form that answers do not have."""
-    if format_ is not None:
-        from nnctl.reporting.formats import format_named
-
-        format_named(format_)
-    elif out is not None and out.suffix.lower() in (".npy", ".npz", ".png"):
-        from nnctl.errors import UsageError
-
-        raise UsageError(f"--out {out}: answers are JSON Lines or CSV\n  name the file .jsonl or .csv")
-
-
-def _show(answers: Iterator[Answers], most: int, out: Path | None, format_: str | None, force: bool) -> None:
-    """Print answers, on a terminal the `most` probable of each, or write them to a file."""
-    import sys
-
-    from nnctl.inference.answers import csv_lines, json_lines
-    from nnctl.screen.guard import is_unicode
-
-    if out is not None:
-        from nnctl.reporting.new_file import new_file
-
-        as_csv = format_ == "csv" if format_ is not None else out.suffix.lower() == ".csv"
-        with new_file(out, "--out", force=force) as file:
-            for text in csv_lines(answers) if as_csv else json_lines(answers):
-                # Names of files may be any bytes.
-                file.write(text.encode("utf-8", "surrogateescape"))
-    elif sys.stdout.isatty() and format_ is None:
-        for part in answers:
-            for row in part.rows():
-                print(_sentence(row, most))
-    else:
-        as_csv = format_ == "csv"
-        for text in csv_lines(answers) if as_csv else json_lines(answers, ascii_only=not is_unicode(sys.stdout)):
-            # Names of files may be no text at all, and stdout of a narrow encoding.
-            encoding = sys.stdout.encoding or "utf-8"
-            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            # Its reader may be waiting.
-            sys.stdout.flush()
-
-
-def _sentence(row: dict[str, Any], count: int) -> str:
-    """An answer in a line: its values, or the most probable classes."""
-    from nnctl.cli.tables import joined
-    from nnctl.inference.answers import OWN_NAMES
-    from nnctl.reporting.terminal import show
-    from nnctl.screen.characters import word
-
-    if "input" in row:
-        where = f"{word(row['input'])}[{row['index']}]"
-    else:
-        where = "  ".join(word(str(row[name])) for name in row if name not in OWN_NAMES)
-    if "values" in row:
-        values = row["values"]
-        if isinstance(values, dict):
-            return f"{where}  {joined('  ', [*values.items()], lambda item: word(f'{item[0]} {show(item[1])}'))}"
-        return f"{where}  {joined('  ', values, lambda value: word(str(value)))}"
-    ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:count]
-    rest = "  ".join(f"{word(name)} {show(value)}" for name, value in ranked)
-    return f"{where}  {word(str(row['prediction']))}  ({rest})"
+    destination.give(answer(saved, inputs, top_k=top_k, keep=keep or []), top_k or 3)
 
 
 def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: int | None) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Force, Quiet
+
 
 def report(
     runs: Annotated[
@@ -16,8 +18,8 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The page to write; - is stdout.")] = Path(
         "report.html"
     ),
-    force: Annotated[bool, typer.Option("--force", help="Let --out overwrite FILE.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a page on runs and sweeps, one HTML file for a browser.
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnctl.cli.branching import Branching
+from nnctl.cli.options import Quiet, RowFormat, row_format
 
 if TYPE_CHECKING:
     from nnctl.overview.listing import Listing
 
-_FORMATS = ("table", "jsonl", "csv")
 _MOST = 200
 
-Folder = Annotated[Path, typer.Argument(help="Runs at and below it.", metavar="[FOLDER]", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(help="Runs at and below it; runs/ if absent.", metavar="[FOLDER]", show_default=False)
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,11 +32,6 @@ Columns = Annotated[
     typer.Option("--columns", metavar="A,B,C", help="Show these fields instead of the usual ones; repeatable."),
 ]
 Trials = Annotated[bool, typer.Option("--trials", help="Also the trials of sweeps below FOLDER.")]
-Form = Annotated[
-    str | None,
-    typer.Option("--format", metavar="table|jsonl|csv", help="A table on a terminal if absent, else jsonl."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
 
 
 def list_(
@@ -52,7 +49,7 @@ def list_(
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help=f"Rows at most; {_MOST} in a table if absent.")
     ] = None,
-    form: Form = None,
+    form: RowFormat = None,
     tensorboard: Annotated[
         Path | None,
         typer.Option("--tensorboard", metavar="DIR", help="Write the scalars of each run below DIR, for TensorBoard."),
@@ -71,7 +68,7 @@ def list_(
     from nnctl.overview import listing
     from nnctl.overview.fields import USUAL
 
-    chosen = _form(form)
+    chosen = row_format(form)
     names = _split(columns)
     more = [*(name for text in where or () for name in listing.read_condition(text).names), *([sort] if sort else [])]
     found = listing.list_runs(folder, where or (), [*(names or USUAL), *more], trials=trials)
@@ -100,13 +97,13 @@ def best(
     where: Where = None,
     columns: Columns = None,
     trials: Trials = False,
-    form: Form = None,
+    form: RowFormat = None,
     quiet: Quiet = False,
 ) -> None:
     """Show the best finished run, by its numbers with the weights it ended with."""
     from nnctl.overview import listing
 
-    chosen, names = _form(form), _split(columns)
+    chosen, names = row_format(form), _split(columns)
     more = [monitor] if monitor else []
     found = listing.list_runs(folder, where or (), ["monitor", *names, *more], trials=trials)
     _tell(found, quiet=quiet)
@@ -118,7 +115,7 @@ def diff(
         Path, typer.Argument(help="A run folder; of a sweep's the best trial.", metavar="A", show_default=False)
     ],
     b: Annotated[Path, typer.Argument(help="Another one.", metavar="B", show_default=False)],
-    form: Form = None,
+    form: RowFormat = None,
 ) -> None:
     """Compare two runs: specs, numbers, versions, data.
 
@@ -129,23 +126,13 @@ def diff(
     from nnctl.runs.find import find
     from nnctl.runs.outline import outline
 
-    chosen = _form(form)
+    chosen = row_format(form)
     runs = [outline(find(path)) for path in (a, b)]
     rows = compare(*runs)
     heads = {"a": runs[0].name, "b": runs[1].name} if chosen == "table" and runs[0].name != runs[1].name else {}
     _print([{heads.get(key, key): value for key, value in row.items()} for row in rows], chosen)
     if not any(row["part"] == "spec" for row in rows):
         typer.echo("the specs are equal", err=True)
-
-
-def _form(form: str | None) -> str:
-    import sys
-
-    from nnctl.errors import UsageError
-
-    if form is not None and form not in _FORMATS:
-        raise UsageError(f"--format {form}: there is no such format\n  expected {', '.join(_FORMATS)}")
-    return form or ("table" if sys.stdout.isatty() else "jsonl")
 
 
 def _split(columns: Sequence[str] | None) -> list[str]:

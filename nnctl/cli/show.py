@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import RunArguments
+
 
 def show(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(help="Run folders; of a sweep's the best trial.", metavar="RUN...", show_default=False),
-    ],
+    runs: RunArguments,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Follow runs that are training, until they end.")
     ] = False,
@@ -36,15 +34,14 @@ def show(
     import sys
 
     from nnctl.cli.printing import print_json
-    from nnctl.errors import UsageError
+    from nnctl.errors import require_choice
     from nnctl.overview import showing
     from nnctl.overview.panels import AXES
     from nnctl.runs.find import find
     from nnctl.runs.following import Followed
     from nnctl.screen.console import Console, columns_of
 
-    if by not in AXES:
-        raise UsageError(f"--by {by}: there is no such axis\n  expected {', '.join(AXES)}")
+    require_choice("--by", by, AXES, "axis")
     followed = [Followed(find(path)) for path in runs]
     if not sys.stdout.isatty():
         for row in showing.rows_of(followed, column or (), until_end=watch):

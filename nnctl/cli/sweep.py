@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnctl.cli.branching import Branching
+from nnctl.cli.options import Overrides, Quiet, SpecArgument
 from nnctl.cli.sweep_fetch import fetch
 from nnctl.cli.sweep_show import show
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    spec: Annotated[
-        Path, typer.Argument(help="The spec, a YAML file; - reads it from stdin.", metavar="SPEC", show_default=False)
-    ],
+    spec: SpecArgument,
     grid: Annotated[
         list[str] | None,
         typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
@@ -77,10 +75,7 @@ def sweep(
     on: Annotated[
         str, typer.Option("--on", metavar="WHERE", help="local, a Dask scheduler dask://HOST:8786, or slurm.yaml.")
     ] = "local",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec for all trials; repeatable."),
-    ] = None,
+    set_: Overrides = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -100,7 +95,7 @@ def sweep(
         str | None,
         typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a spec with many settings and rank them.
 
@@ -152,6 +147,10 @@ def sweep(
 
             require_writable(export)
         executor = open_executor(on, study, jobs)
+        if not quiet and jobs is not None and study.at_once is not None and jobs > study.at_once:
+            most = f"{study.at_once} trial{'s are' if study.at_once > 1 else ' is'} under way at a time"
+            words = f"each waits for the results of those further before it than sweep.lag, {study.sweep.lag}"
+            typer.echo(f"-j {jobs}: at most {most}, for {words}", err=True)
         with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
             results = list(_report(study, _watched(study, running, quiet), quiet))
         if stop.signal_number is not None:

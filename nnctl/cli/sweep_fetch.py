@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import Quiet
+
 
 def fetch(
     url: Annotated[str, typer.Argument(help="The address of the sweep.", metavar="URL", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="The folder to make.", metavar="DIR", show_default=False)],
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Copy a sweep from its address to a folder, which every command takes.
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnctl.cli.options import Force, Quiet, RowFormat, require_file, row_format
+
 if TYPE_CHECKING:
     from nnctl.sweep.kept import KeptSweep
-
-_FORMATS = ("table", "jsonl", "csv")
 
 
 def show(
@@ -21,14 +21,7 @@ def show(
             help="The sweep's folder, runs/<name>/sweep-<key>, or its address.", metavar="DIR|URL", show_default=False
         ),
     ],
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="table|jsonl|csv",
-            help="Of the ranking; a table on a terminal if absent, else jsonl.",
-        ),
-    ] = None,
+    form: RowFormat = None,
     best: Annotated[
         int, typer.Option("--best", metavar="N", min=1, help="Combinations in the table at most, the best first.")
     ] = 100,
@@ -39,8 +32,8 @@ def show(
     export: Annotated[
         str | None, typer.Option("--export", metavar="FILE|URL", help="Write it to a database, as a study of Optuna.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --csv overwrite FILE.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show the ranking of a sweep again, from its folder alone.
 
@@ -52,17 +45,15 @@ def show(
     objectives along every setting and over pairs of them. The exit code is 2 where DIR holds no
     sweep, or one of its files is damaged.
     """
-    import sys
 
     from nnctl.cli.printing import print_lines
-    from nnctl.errors import UsageError
     from nnctl.reporting.new_file import new_file, require_new
     from nnctl.sweep.away import opened
     from nnctl.sweep.kept import read_kept
     from nnctl.sweep.listing import csv_lines, trial_rows
 
-    if form is not None and form not in _FORMATS:
-        raise UsageError(f"--format {form}: there is no such format\n  expected {', '.join(_FORMATS)}")
+    chosen = row_format(form)
+    require_file(table, "--csv", force=force)
     to_stdout = table == Path("-")
     if table is not None and not to_stdout:
         require_new(table, "--csv", force=force)
@@ -85,7 +76,7 @@ def show(
         if to_stdout:
             print_lines(csv_lines(trial_rows(kept.results, kept.study.shown)))
         else:
-            _show(kept, form or ("table" if sys.stdout.isatty() else "jsonl"), best)
+            _show(kept, chosen, best)
 
 
 def _sentences(kept: KeptSweep) -> Iterator[str]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnctl.cli.options import Checkpoint, Example, Force, Overrides, require_file
+
 if TYPE_CHECKING:
     from nnctl.analysis.trace.stages import Trace
-
-_FORMATS = ("table", "json", "jsonl", "html")
 
 
 def trace(
@@ -18,18 +18,12 @@ def trace(
         Path,
         typer.Argument(help="The spec: a YAML file, a run, or - for stdin.", metavar="SPEC|RUN", show_default=False),
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
-    example: Annotated[int, typer.Option("--example", metavar="N", help="Its index in the split, from 0.")] = 0,
+    set_: Overrides = None,
+    example: Example = 0,
     split: Annotated[
         str, typer.Option("--split", metavar="train|validation|test", help="The examples it is one of.")
     ] = "train",
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="best|last", help="A run's weights; those it ended with if absent."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     form: Annotated[
         str | None,
         typer.Option("--format", metavar="table|json|jsonl|html", help="A table on a terminal if absent, else jsonl."),
@@ -37,7 +31,7 @@ def trace(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the page of the format html there.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --out overwrite FILE.")] = False,
+    force: Force = False,
     full: Annotated[bool, typer.Option("--full", help="In JSON every number of every array.")] = False,
     step: Annotated[bool, typer.Option("--step", help="A stage at a time: Enter or space goes on, q ends.")] = False,
 ) -> None:
@@ -53,18 +47,18 @@ def trace(
     import sys
 
     from nnctl.cli.printing import print_json
-    from nnctl.errors import UsageError
+    from nnctl.errors import UsageError, require_choice
     from nnctl.inference.tracing import traced
     from nnctl.reporting.new_file import new_file, require_new
     from nnctl.screen.keys import has_keys
 
     chosen = form or ("html" if out is not None else "table" if sys.stdout.isatty() or step else "jsonl")
-    if chosen not in _FORMATS:
-        raise UsageError(f"--format {chosen}: there is no such format\n  expected {', '.join(_FORMATS)}")
+    require_choice("--format", chosen, ("table", "json", "jsonl", "html"))
     if step and (chosen != "table" or not has_keys()):
         raise UsageError("--step waits for keys, and needs a terminal and the format table\n  leave it out to see all")
     if full and chosen not in ("json", "jsonl"):
         raise UsageError(f"--full is for JSON: of a large array a {chosen} has the first numbers\n  add --format json")
+    require_file(out, "--out", force=force)
     if out is not None:
         if chosen != "html":
             raise UsageError(f"--out {out}: is for the format html; others are written to stdout")

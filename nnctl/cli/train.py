@@ -7,23 +7,22 @@ from typing import Annotated
 
 import typer
 
+from nnctl.cli.options import BackendOfSpec, Overrides, Quiet, Seed
+
 
 def train(
     spec: Annotated[
-        Path, typer.Argument(help="The spec, a YAML file; - reads it from stdin.", metavar="SPEC", show_default=False)
+        Path, typer.Argument(help="The spec: a YAML file, or - for stdin.", metavar="SPEC", show_default=False)
     ],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value of the spec; repeatable."),
-    ] = None,
+    set_: Overrides = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="The run's folder; runs/<name>/<next id> if absent.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or with the latest; start if there is none.")
     ] = False,
-    backend: Annotated[str | None, typer.Option("--backend", metavar="NAME", help="What runs the net.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Instead of the spec's seed.")] = None,
+    backend: BackendOfSpec = None,
+    seed: Seed = None,
     epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help="Instead of the spec's epochs.")] = None,
     metrics: Annotated[
         Path | None, typer.Option("--metrics", metavar="FILE", help="Write the rows to FILE as well.")
@@ -35,7 +34,7 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write scalars for TensorBoard into the run's folder as well.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train the net of a spec.
 

@@ -56,7 +56,8 @@ class Augmenter:
     def _changed(
         self, inputs: NDArray[Any], targets: NDArray[Any], index: int, first: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        unit = inputs.astype(np.float32) * np.float32(self.scale)
+        unit = inputs.astype(np.float32)
+        unit *= np.float32(self.scale)
         for steps in self._merged():
             if isinstance(steps[0][1], PlaneAugmentation):
                 unit = self._moved(unit, steps, index, first)

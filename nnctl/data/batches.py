@@ -59,6 +59,43 @@ _INDICES = 1 << 16
 """Of a chunk over several epochs at most."""
 
 
+class _KeptOrders:
+    """Shuffled orders that were made: runs of one seed read the same, as trials of a sweep do.
+
+    most: indices that are kept at most, together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._orders: dict[tuple[int, int, int], NDArray[np.int64]] = {}
+        self._indices = 0
+
+    def of(self, seed: int, epoch: int, n: int) -> NDArray[np.int64]:
+        """See `epoch_order`. Nobody may change it."""
+        key = (seed, epoch, n)
+        order = self._orders.get(key)
+        if order is None:
+            order = epoch_order(seed, epoch, n, True)
+            order.flags.writeable = False
+            self._keep(key, order)
+        return order
+
+    def _keep(self, key: tuple[int, int, int], order: NDArray[np.int64]) -> None:
+        size = len(order) + _ENTRY
+        if size > self._most // 8:
+            return
+        if self._indices + size > self._most:
+            self._orders.clear()
+            self._indices = 0
+        self._orders[key] = order
+        self._indices += size
+
+
+_ENTRY = 32
+"""Indices that take as much memory as the key and the array's own fields."""
+_kept = _KeptOrders(1 << 19)
+
+
 class SeededOrder:
     """See `epoch_order`."""
 
@@ -71,7 +108,8 @@ class SeededOrder:
         """See `Order`. The last epoch asked about is remembered."""
         last = self._last
         if last is None or last[0] != epoch:
-            last = self._last = (epoch, epoch_order(self._seed, epoch, self.count, self._shuffle))
+            order = _kept.of(self._seed, epoch, self.count) if self._shuffle else np.arange(self.count, dtype=np.int64)
+            last = self._last = (epoch, order)
         return last[1]
 
 

@@ -22,7 +22,7 @@ from nnctl.data.soundness import require_sound
 from nnctl.data.source import BALANCED, Source
 from nnctl.data.splits import Sampler, subset
 from nnctl.data.statistics import normalization
-from nnctl.data.stored.arrays import LazyRows, Rows, chosen, in_memory, pieces_of
+from nnctl.data.stored.arrays import LazyRows, Rows, chosen, equal, in_memory, pieces_of
 from nnctl.data.streams import Purpose
 from nnctl.data.weights import balancing, by_class, check_weights, require_counting, scaling
 from nnctl.late import dataclass
@@ -58,6 +58,8 @@ class Dataset:
     doubts: the source's, a sentence each.
     places: of each example of a split its index among the source's; not of a training set with copies, nor of a test
         set that the source has apart.
+    origin: a text that is equal for sets whose sources give the same examples in one order, whichever of them train;
+        empty where they were divided apart from that.
     """
 
     signature: DataSignature
@@ -73,6 +75,7 @@ class Dataset:
     fitted: Mapping[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    origin: str = ""
 
     @property
     def statistics(self) -> dict[str, NDArray[np.float32]]:
@@ -111,8 +114,19 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
     if not isinstance(source, Source):
         raise TypeError(f"{type(source).__name__} is no nnctl.data.source.Source")
     seed = seed if source.seed is None else source.seed
+    divided = divided_examples(source, read_examples(source, folder, seed), seed)
+    return replace(divided, origin=_origin(source, folder, seed))
+
+
+def read_examples(source: Source, folder: Path, seed: int) -> Examples:
+    """The examples of a source, before they are divided. Raises DataError where they are missing or broken."""
     examples = source.read(folder, seed)
     require_sound(source, examples)
+    return examples
+
+
+def divided_examples(source: Source, examples: Examples, seed: int) -> Dataset:
+    """The data set of examples that were read. seed: of the division. Raises DataError where they are too few."""
     divided = _divided(source, examples, seed)
     names, signature, unit = examples.description.classes, divided.signature, divided.description.unit
     splits, places, advice = dict(divided.splits), dict(divided.places), divided.advice
@@ -194,6 +208,26 @@ def _divided(source: Source, examples: Examples, seed: int) -> _Divided:
         splits["test"] = own
         del places["test"]
     return _Divided(description, signature, splits, places, fitted, advice)
+
+
+def same_examples(one: Dataset, other: Dataset, split: str) -> bool:
+    """True where a split of both holds the same examples in the same order.
+
+    Inputs that are fitted to training rows are other numbers in each fold: there places among the source's tell.
+    """
+    a, b = one.splits[split], other.splits[split]
+    if not equal(a.targets, b.targets):
+        return False
+    if one.origin and one.origin == other.origin and split in one.places and split in other.places:
+        return np.array_equal(one.places[split], other.places[split])
+    return equal(a.inputs, b.inputs)
+
+
+def _origin(source: Source, folder: Path, seed: int) -> str:
+    """See `Dataset`: all that examples are read by, and not what divides them."""
+    dividing = {"fold", "subset", "augment"} | (set() if isinstance(source.validation, str) else {"validation"})
+    said = [(f.name, getattr(source, f.name)) for f in fields(source) if f.name not in dividing]
+    return repr((type(source), said, folder.resolve(), seed))
 
 
 def _own_test_split(source: Source, examples: Examples, classes: ClassFilter, seed: int) -> Split | None:

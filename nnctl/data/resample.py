@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nnctl.late import dataclass
 
 Images = NDArray[np.float32]
+Places = NDArray[np.float64]
 
 _BLOCK_PIXELS = 1 << 16
 """Pixels moved at a time: enough that calls count for little, few enough that a block's arrays stay in the cache."""
@@ -33,9 +34,9 @@ def affine(images: Images, maps: NDArray[np.float64], fill: float) -> Images:
     of_columns = maps[:, :2, 1, None] * (np.arange(width) - middle[1])
     result = np.empty_like(images)
     sampler = _sampler_of(images, fill)
-    for part, places in sampler.blocks(len(images)):
-        np.add(of_rows[part].swapaxes(0, 1)[..., None], of_columns[part].swapaxes(0, 1)[:, :, None], out=places)
-        sampler.sample(images[part], places, result[part])
+    for part, places, room in sampler.blocks(len(images)):
+        np.add(of_rows[part].swapaxes(0, 1)[..., None], of_columns[part].swapaxes(0, 1)[:, :, None], out=places[:2])
+        sampler.sample(images[part], places[:2], room, result[part])
     return result
 
 
@@ -64,21 +65,23 @@ def displaced(images: Images, field: Field, maps: NDArray[np.float64] | None, fi
     middle = (np.array([height, width]) - 1) / 2
     result = np.empty_like(images)
     sampler = _sampler_of(images, fill)
-    for part, places in sampler.blocks(len(images)):
-        room = sampler.room(places)
+    for part, numbered, room in sampler.blocks(len(images)):
+        places = numbered[:2]
         np.copyto(places, field.numbers[part].swapaxes(0, 1))
         np.matmul(down, places, out=room)
         np.matmul(room, along, out=places)
         np.add(places, start[:, None], out=places)
-        places[:, field.spared[part]] = np.indices((height, width))[:, None]
+        if field.spared[part].any():
+            places[:, field.spared[part]] = np.indices((height, width))[:, None]
         if maps is not None:
             linear = maps[part, :2, :2]
             # What maps add where places are counted from the first pixel, not from the middle.
             added = maps[part, :2, 2] + middle - linear @ middle
-            flat, mapped = (of.reshape(*of.shape[:2], height * width).swapaxes(0, 1) for of in (places, room))
-            np.matmul(linear, flat, out=mapped)
-            np.add(room, added.T[..., None, None], out=places)
-        sampler.sample(images[part], places, result[part])
+            flat, mapped = (of.reshape(len(of), -1, height * width).swapaxes(0, 1) for of in (numbered, room))
+            np.matmul(np.concatenate([linear, added[..., None]], axis=2), flat, out=mapped)
+            sampler.sample(images[part], room, places, result[part])
+        else:
+            sampler.sample(images[part], places, room, result[part])
     return result
 
 
@@ -105,7 +108,8 @@ class _Sampler:
     def __init__(self, shape: tuple[int, ...], fill: float) -> None:
         height, width, channels = shape
         self._count = count = images_of_a_block(height * width)
-        self._places, self._floors = np.empty((2, 2, count, height, width))
+        # A third number, 1, lets a product apply a map with what it adds.
+        self._places, self._room = np.ones((3, count, height, width)), np.empty((2, count, height, width))
         self._pixels = np.empty((2, count, height, width), np.int32)
         self._corner = np.empty((count, height, width), np.intp)
         self._parts = np.empty((2, count, height, width, 1), np.float32)
@@ -115,25 +119,24 @@ class _Sampler:
         first = np.arange(count)[:, None, None] * ((height + 3) * (width + 3)) + (width + 4)
         self._first = first.astype(np.int32)
 
-    def blocks(self, n: int) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Parts of n images, each with room for its pixels' places (2, images, height, width): rows, columns."""
+    def blocks(self, n: int) -> Iterator[tuple[slice, Places, Places]]:
+        """Parts of n images, each with memory for its pixels' places: (row, column, 1) and (row, column).
+
+        Both with their axes (images, height, width) behind these; of the first the ones are to stay.
+        """
         for start in range(0, n, self._count):
             stop = min(start + self._count, n)
-            yield slice(start, stop), self._places[:, : stop - start]
+            yield slice(start, stop), self._places[:, : stop - start], self._room[:, : stop - start]
 
-    def room(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Memory as large as a block's places, of use until they are sampled."""
-        return self._floors[:, : places.shape[1]]
-
-    def sample(self, images: Images, places: NDArray[np.float64], result: Images) -> None:
-        """Let results be the images of a block at these places, from 0; what is in `places` is lost."""
+    def sample(self, images: Images, places: Places, room: Places, result: Images) -> None:
+        """Let results be the images of a block at these places, from 0; what is in `places` and `room` is lost."""
         n, height, width, channels = images.shape
         wide = width + 3
         self._bordered[:n, 1:-2, 1:-2] = images
         flat = self._bordered.reshape(-1, channels)
         np.clip(places[0], -1.0, height, out=places[0])
         np.clip(places[1], -1.0, width, out=places[1])
-        floors = np.floor(places, out=self._floors[:, :n])
+        floors = np.floor(places, out=room)
         places -= floors
         self._parts[:, :n, ..., 0] = places
         down, right = self._parts[:, :n]

@@ -49,6 +49,8 @@ class Source(DataSource):
 
     undecided_targets: ClassVar[bool] = False
     """True where whole numbers among the targets may be classes or amounts: a file does not say which."""
+    seeded: ClassVar[bool] = True
+    """True where the seed decides what its examples are, and not only which of them are held out."""
     weighs_rows: ClassVar[bool] = False
     """True where `weights` may name what the data has of each example."""
 
@@ -127,6 +129,13 @@ class Source(DataSource):
     def portion(self, split: Literal["validation", "test"]) -> Portion | None:
         """The part of the examples that is to be held out for a split."""
         return self.validation if split == "validation" else self.test
+
+    @property
+    def drawn(self) -> bool:
+        """True where another seed may make another data set of it."""
+        held_out = (self.validation, self.test, self.subset)
+        divided = self.fold is not None or (self.split != "ordered" and any(held_out))
+        return self.seeded or divided or bool(self.expand)
 
     @property
     def augmentations(self) -> tuple[Augmentation, ...]:

@@ -6,7 +6,8 @@ import math
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike, NDArray
 
 from nnctl.errors import UsageError
 
@@ -31,6 +32,17 @@ class Purpose(IntEnum):
     LANDSCAPE = 40
 
 
+class _Key(ISeedSequence):
+    """A key in the place of a seed. Where Philox is given it as a key, NumPy asks the system for entropy besides."""
+
+    def __init__(self, key: NDArray[np.uint64]) -> None:
+        self._key = key
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> NDArray[np.uint64]:
+        """The key, of the two words that Philox asks for."""
+        return self._key
+
+
 def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:
     """The Philox stream of (seed, purpose, index): its 128-bit key is those three numbers.
 
@@ -38,7 +50,8 @@ def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Phil
     """
     if not 0 <= seed < 2**64:
         raise UsageError(f"the seed must be at least 0 and below 2**64, not {seed}")
-    return np.random.Philox(key=np.array([seed, (purpose << 48) | index], dtype=np.uint64))
+    # Its annotations know of no other sequence of seeds than NumPy's own.
+    return np.random.Philox(_Key(np.array([seed, (purpose << 48) | index], dtype=np.uint64)))  # type: ignore[arg-type]
 
 
 def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
@@ -86,13 +99,28 @@ class Draws:
         return words.view("<u2")[:, :size].reshape(self.count, *shape)
 
     def normal(self, *shape: int) -> NDArray[np.float32]:
-        """Standard normals (n, *shape), by Box and Muller's transform: two from the halves of a word."""
+        """Standard normals (n, *shape), by Box and Muller's transform: two from a word, which end at 6.7 deviations.
+
+        From r² = −2 ln u and an angle φ, both of 32 bits, r·cos φ for the first half of an example's numbers and
+        r·sin φ for the second. In float32, for which NumPy has vectorized functions.
+        """
         size = math.prod(shape)
-        words = self._words(-(-size // 2))
-        radius = np.sqrt(-2.0 * np.log(((words >> np.uint64(32)) + 0.5) * 2.0**-32))
-        angle = (words & np.uint64(0xFFFFFFFF)) * (2.0 * np.pi * 2.0**-32)
-        pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
-        return pairs.reshape(self.count, 2 * words.shape[1])[:, :size].reshape(self.count, *shape).astype(np.float32)
+        half = -(-size // 2)
+        bits = self._words(half).astype("<u8", copy=False).view("<u4")
+        radius = bits[:, :half].astype(np.float32)
+        # Greater numbers take up the half: u may round to 1, whose logarithm is 0, never to 0.
+        radius += np.float32(0.5)
+        radius *= np.float32(2.0**-32)
+        np.log(radius, out=radius)
+        radius *= np.float32(-2.0)
+        np.sqrt(radius, out=radius)
+        angle = bits[:, half:].view("<i4").astype(np.float32)
+        angle *= np.float32(np.pi * 2.0**-31)
+        pairs = np.empty((self.count, 2, half), np.float32)
+        # Functions on whole arrays alone, whose numbers lie side by side: all examples go one way through their code.
+        np.multiply(radius, np.cos(angle), out=pairs[:, 0])
+        np.multiply(radius, np.sin(angle, out=angle), out=pairs[:, 1])
+        return pairs.reshape(self.count, 2 * half)[:, :size].reshape(self.count, *shape)
 
     def order(self) -> NDArray[np.int64]:
         """A permutation of the n examples, (n,); this one does depend on who is there."""

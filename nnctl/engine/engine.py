@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from nnctl.late import dataclass
 from nnctl.plan.dtypes import INDEX, REAL
 from nnctl.plan.lower import lower
 from nnctl.process.cores import cores
+from nnctl.process.together import Work, to_its_end
 from nnctl.spec.document import Spec
 from nnctl.spec.load import Loaded
 
@@ -201,7 +201,11 @@ class Engine:
     # -- passes without training ----------------------------------------------
 
     def evaluate(self, split: str, indices: NDArray[Any] | None = None) -> dict[str, float]:
-        """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it.
+        """Mean cost (without penalty) and metrics over a split, or over the rows `indices` of it; see `evaluating`."""
+        return to_its_end(self.evaluating(split, indices))
+
+    def evaluating(self, split: str, indices: NDArray[Any] | None = None) -> Work[dict[str, float]]:
+        """Do `evaluate`, and give way while batches are under way.
 
         Where layers keep recurrent state these are read as `Passes` says.
         Raises DataError where these are none.
@@ -212,8 +216,10 @@ class Engine:
             raise DataError(f"the {split} split has no example to measure")
         measures = Measures(self.network.fitted_metrics, (), per_example(self.network.evaluation))
         graph = self.network.evaluation
-        runs = (self._passes.run(graph, examples, places) for examples, places in reader.parts(rows))
-        measures.add_split(list(chain.from_iterable(runs)), len(rows))
+        outputs = []
+        for examples, places in reader.parts(rows):
+            outputs += yield from self._passes.run(graph, examples, places)
+        measures.add_split(outputs, len(rows))
         return measures.metrics()
 
     def watch(self, split: str) -> list[LayerRow]:

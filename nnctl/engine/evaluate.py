@@ -18,6 +18,7 @@ from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve
 from nnctl.plan.dtypes import REAL
+from nnctl.process.together import Work, to_its_end, wait_beside
 
 BATCH = 1000
 """Rows evaluated at once: products large enough to be fast, activations small enough to stay in cache."""
@@ -43,7 +44,7 @@ class Passes:
         parts = [positions[:whole].reshape(-1, BATCH), positions[whole:].reshape(1, -1)]
         return [part for part in parts if part.size]
 
-    def run(self, graph: Graph, examples: PlacedExamples, rows: NDArray[Any]) -> list[dict[str, NDArray[Any]]]:
+    def run(self, graph: Graph, examples: PlacedExamples, rows: NDArray[Any]) -> Work[list[dict[str, NDArray[Any]]]]:
         """The graph's outputs over rows (n,) of the examples, of each of `parts`: (steps, *shape) by name."""
         outputs = []
         before: Mapping[str, Placed] | None = None
@@ -51,14 +52,15 @@ class Passes:
             steps, batch = part.shape
             recurrent = self._begin(examples, batch, before)
             executable = self._plans.of(graph, examples, batch, recurrent)
-            outputs.append(executable.start({interface.INDEX: rows[part]}, steps).result().outputs)
+            pending = executable.start({interface.INDEX: rows[part]}, steps)
+            outputs.append((yield from wait_beside(pending.result)).outputs)
             before = recurrent
         return outputs
 
     def outputs(self, examples: PlacedExamples) -> NDArray[Any]:
         """The net's output for every example, (rows, *shape), float32."""
         rows = np.arange(examples.rows, dtype=np.int64)
-        parts = self.run(self._network.prediction, examples, rows)
+        parts = to_its_end(self.run(self._network.prediction, examples, rows))
         stacked = [part[interface.OUTPUT].reshape(-1, *part[interface.OUTPUT].shape[2:]) for part in parts]
         if not stacked:
             return np.zeros((0, *resolve(self._network.structure.output_shape[1:], {})), REAL)

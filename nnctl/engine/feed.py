@@ -7,13 +7,13 @@ It owns the buffers on the backend. A split is resident or comes in windows; eit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.contract import Backend
+from nnctl.backends.contract import Backend, Placed
 from nnctl.data.batches import FixedOrder, Order
 from nnctl.data.stored.arrays import LazyRows
 from nnctl.engine.chunks import Measured, PlacedExamples, PlacedOrder, Reader, Write
@@ -60,7 +60,7 @@ class Feed:
         targets, weights: see `target_arrays`. order: of an epoch; that of `inputs` if None. Raises DataError for an
         index that a layer does not know, and for a label that is no class.
         """
-        placed = self._placed(self._arrays(inputs, targets, weights))
+        placed = _examples(self._arrays(inputs, targets, weights), self._backend.to_read)
         reader = ResidentReader(placed, self._order(order or _as_given(inputs)))
         self._replace(split, reader)
         self._measured[split] = reader
@@ -96,7 +96,7 @@ class Feed:
         expected = self._signature.input_shape
         if inputs.shape[1:] != expected:
             raise DataError(f"the net reads examples of shape {expected}, these have shape {inputs.shape[1:]}")
-        examples = self._placed({interface.INPUTS: self._input_array(inputs)})
+        examples = _examples({interface.INPUTS: self._input_array(inputs)}, self._backend.to_read)
         return ResidentReader(examples, self._order(_as_given(inputs)))
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Feed:
         signature = self._signature
         inputs, targets = (np.zeros((rows, *shape)) for shape in (signature.input_shape, signature.target_shape))
         weights = None if signature.weights_shape is None else np.zeros((rows, *signature.weights_shape))
-        examples = self._placed(self._arrays(inputs, targets, weights))
+        examples = _examples(self._arrays(inputs, targets, weights), self._backend.to_device)
 
         def write(inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None, first: int) -> None:
             for name, array in self._arrays(inputs, targets, weights).items():
@@ -125,10 +125,6 @@ class Feed:
 
     def _order(self, order: Order) -> PlacedOrder:
         return PlacedOrder(self._backend, order)
-
-    def _placed(self, arrays: Mapping[str, NDArray[Any]]) -> PlacedExamples:
-        placed = {name: self._backend.to_device(array) for name, array in arrays.items()}
-        return PlacedExamples(len(arrays[interface.INPUTS]), placed)
 
     def _arrays(
         self, inputs: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any] | None
@@ -170,6 +166,10 @@ class Feed:
                     f"the inputs hold the index {largest if largest >= known else smallest}, "
                     f"and layer '{layer}' knows 0 to {known - 1}{hint}"
                 )
+
+
+def _examples(arrays: Mapping[str, NDArray[Any]], place: Callable[[NDArray[Any]], Placed]) -> PlacedExamples:
+    return PlacedExamples(len(arrays[interface.INPUTS]), {name: place(array) for name, array in arrays.items()})
 
 
 def _as_given(inputs: NDArray[Any]) -> Order:

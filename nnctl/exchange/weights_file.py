@@ -11,7 +11,7 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from nnctl.errors import UsageError
+from nnctl.errors import require_choice
 from nnctl.exchange.formats import Exported, Options
 from nnctl.exchange.rows import words_on_columns
 from nnctl.graph import interface
@@ -33,8 +33,7 @@ class WeightsOfNet:
     def export(self, saved: SavedRun, options: Options) -> Exported:
         """See `Format`. A row for each array, which are also a table beside the file."""
         word = options.layout or OWN
-        if word not in LAYOUTS:
-            raise UsageError(f"--layout {word}: there is no such layout\n  expected one of {', '.join(LAYOUTS)}")
+        require_choice("--layout", word, LAYOUTS)
         network = Network(saved.loaded.spec, saved.signature)
         layers = weighted_layers(network.spec, network.signature, LAYOUTS[word])
         arrays: dict[str, NDArray[Any]] = {}

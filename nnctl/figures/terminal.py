@@ -43,9 +43,9 @@ _MOST_PER_DOT = 4
 """Points of a curve that are drawn for each dot of its width, in the mean."""
 
 
-def print_figure(figure: Figure, console: Console, *, height: int = HEIGHT) -> None:
-    """Draw a figure on a console, as wide as that; a figure whose size is its own may have more lines than `height`."""
-    for line in figure_lines(figure, console.width, height, plain=is_plain(console)):
+def print_figure(figure: Figure, console: Console) -> None:
+    """Draw a figure on a console, as wide as that; a figure whose size is its own may have more lines than `HEIGHT`."""
+    for line in figure_lines(figure, console.width, plain=is_plain(console)):
         console.print(line, soft_wrap=True)
 
 

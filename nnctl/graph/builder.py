@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
@@ -73,6 +74,15 @@ class GraphBuilder:
             builder._names[name] = 1
         builder._streams = 1 + max((node.attributes.get("stream", -1) for node in graph.nodes), default=-1)
         return builder
+
+    def branch(self, name: str) -> GraphBuilder:
+        """A builder for a graph called `name` that goes on from here; this one does not see what it builds."""
+        other = copy(self)
+        other.name = name
+        for attribute, value in vars(self).items():
+            if isinstance(value, (dict, list)):
+                setattr(other, attribute, value.copy())
+        return other
 
     # -- names ---------------------------------------------------------------
 

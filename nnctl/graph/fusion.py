@@ -10,7 +10,7 @@ from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp, from_expression
 from nnctl.ops.expression import Expression, Recorder
 
-_Part: TypeAlias = tuple[Expression, tuple[int, ...]]
+Part: TypeAlias = tuple[Expression, tuple[int, ...]]
 """An expression, and the numbers of the values that it is given."""
 
 
@@ -63,20 +63,20 @@ def fused(nodes: Sequence[Node]) -> Node:
     inner = {v for node in nodes[:-1] for v in node.outputs}
     inputs = tuple(dict.fromkeys(v for node in nodes for v in node.inputs if v not in inner))
     numbers: dict[Value, int] = {v: i for i, v in enumerate(inputs)}
-    parts: list[_Part] = []
+    parts: list[Part] = []
     for node in nodes:
         if not isinstance(node.op, ElementwiseOp):
             raise TypeError(f"{node.op.name} is not elementwise")
         parts.append((node.op.expression, tuple(numbers[v] for v in node.inputs)))
         for v in node.outputs:
             numbers[v] = len(numbers)
-    expression = _composed(len(inputs), tuple(parts), tuple(numbers[v] for v in root.outputs))
+    expression = composed(len(inputs), tuple(parts), tuple(numbers[v] for v in root.outputs))
     name = "+".join(node.op.name for node in nodes)
     return Node(from_expression(name, expression), inputs, root.outputs, {}, root.layer)
 
 
 @lru_cache(maxsize=4096)
-def _composed(arity: int, parts: tuple[_Part, ...], results: tuple[int, ...]) -> Expression:
+def composed(arity: int, parts: tuple[Part, ...], results: tuple[int, ...]) -> Expression:
     """The expression of several, each of earlier values. By value: equal layers fuse alike.
 
     Values are numbered, first the inputs, then the results of each part.

@@ -56,6 +56,22 @@ class Node:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     layer: str = ""
 
+    @cached_property
+    def defect(self) -> str | None:
+        """What is wrong with the node in itself, in words; None for a sound one."""
+        try:
+            inferred = self.op.infer([v.type for v in self.inputs], self.attributes)
+        except ValueError as error:
+            return f"{self.op.name} of {self.inputs}: {error}"
+        if inferred != tuple(v.type for v in self.outputs):
+            return f"{self.op.name} of {self.inputs} gives {inferred}, the graph says {self.outputs}"
+        for value in self.outputs:
+            if value.role != "computed":
+                return f"{self.op.name} writes the {value.role} {value!r}"
+            if self.outputs.count(value) > 1:
+                return f"{self.op.name} gives {value!r} twice"
+        return None
+
     def with_inputs(self, replaced: Mapping[Value, Value]) -> Node:
         """The same node reading other values."""
         if replaced.keys().isdisjoint(self.inputs):

@@ -11,9 +11,36 @@ from nnctl.errors import ShapeError
 from nnctl.graph import interface
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.interface import COLUMNS
+from nnctl.graph.ir import Value
 from nnctl.graph.tensor import Tensor
-from nnctl.ops.shapes import BATCH, ROWS
+from nnctl.late import dataclass
+from nnctl.ops.shapes import BATCH, ROWS, Shape
 from nnctl.spec.document import Spec
+
+
+@dataclass(frozen=True)
+class BuiltLayer:
+    """A layer of the spec's list: its path, its type, the shapes (batch, …) of its first input and of its output."""
+
+    path: str
+    type: str
+    input_shape: Shape
+    output_shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltNet:
+    """A net up to its output, for graphs to go on from. builder: of a graph that ends there."""
+
+    builder: GraphBuilder
+    output: Value
+    layers: tuple[BuiltLayer, ...]
+
+    def branch(self, name: str) -> tuple[GraphBuilder, Tensor]:
+        """A builder for a graph called `name` that begins with the net, and the net's output."""
+        builder = self.builder.branch(name)
+        return builder, builder.tensor(self.output)
+
 
 Observer = Callable[[str, str, Tensor, Tensor], None]
 """A function that is told a layer's path, its type, its first input and its output."""
@@ -32,6 +59,18 @@ def builder_of(
         vocabulary=None if words is None else len(words),
         label_axes=signature.label_axes,
     )
+
+
+def built_net(spec: Spec, signature: DataSignature, *, training: bool, resuming: Resuming | None = None) -> BuiltNet:
+    """The layers of a settled spec. Raises ShapeError, at the layer, where they do not fit."""
+    builder = builder_of(spec, signature, "net", training=training, resuming=resuming)
+    layers: list[BuiltLayer] = []
+
+    def observe(path: str, kind: str, x: Tensor, y: Tensor) -> None:
+        layers.append(BuiltLayer(path, kind, x.shape, y.shape))
+
+    output = build_layers(builder, spec, signature, observe)
+    return BuiltNet(builder, output.value, tuple(layers))
 
 
 def build_layers(

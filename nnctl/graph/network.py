@@ -14,7 +14,7 @@ from nnctl.graph import interface, measuring, watching
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.ir import Graph, Value
-from nnctl.graph.layers import build_layers, builder_of
+from nnctl.graph.layers import BuiltNet, built_net
 from nnctl.graph.passes import FINAL_PASSES, FORWARD_PASSES, TEXTBOOK_PASSES, run_passes
 from nnctl.graph.penalties import penalty_of
 from nnctl.graph.structure import Structure, structure_of
@@ -58,7 +58,7 @@ class Network:
     @cached_property
     def structure(self) -> Structure:
         """Parameters, states, layers and their shapes."""
-        return structure_of(self.spec, self.signature)
+        return structure_of(self.spec, self._training)
 
     # -- graphs --------------------------------------------------------------
 
@@ -107,8 +107,8 @@ class Network:
         return run_passes(self._reading("continue", "all"), FINAL_PASSES)
 
     def _reading(self, name: str, resuming: Resuming) -> Graph:
-        builder = self._builder(name, training=False, resuming=resuming)
-        output = self.targets.answers(builder, build_layers(builder, self.spec, self.signature))
+        builder, last = self._begun(name, training=False, resuming=resuming)
+        output = self.targets.answers(builder, last)
         updates = {old: builder.tensor(new) for old, new in builder.new_states.items()}
         return builder.graph({interface.OUTPUT: output}, updates)
 
@@ -117,8 +117,7 @@ class Network:
         """The regularizers' part of the objective; None where there is none."""
         if not self.structure.penalized:
             return None
-        builder = self._builder("penalty", training=False)
-        build_layers(builder, self.spec, self.signature)
+        builder, _ = self._begun("penalty", training=True)
         penalty = penalty_of(self.spec, builder)
         return None if penalty is None else run_passes(builder.graph({interface.PENALTY: penalty}), FINAL_PASSES)
 
@@ -159,8 +158,23 @@ class Network:
 
     # -- the forward pass ----------------------------------------------------
 
-    def _builder(self, name: str, *, training: bool, resuming: Resuming | None = None) -> GraphBuilder:
-        return builder_of(self.spec, self.signature, name, training=training, resuming=resuming)
+    @cached_property
+    def _training(self) -> BuiltNet:
+        """The net as it trains."""
+        return built_net(self.spec, self.signature, training=True)
+
+    @cached_property
+    def _answering(self) -> BuiltNet:
+        """The net as it is evaluated and predicts."""
+        return built_net(self.spec, self.signature, training=False, resuming="stateful")
+
+    def _begun(self, name: str, *, training: bool, resuming: Resuming | None = None) -> tuple[GraphBuilder, Tensor]:
+        """A builder for a graph called `name` that begins with the net, and the net's output."""
+        if training and resuming is None:
+            return self._training.branch(name)
+        if not training and resuming == "stateful":
+            return self._answering.branch(name)
+        return built_net(self.spec, self.signature, training=training, resuming=resuming).branch(name)
 
     def forward(
         self,
@@ -174,8 +188,7 @@ class Network:
 
         see: gives what is asked of the layers, before passes move or pair them.
         """
-        builder = self._builder(name, training=training, resuming=resuming)
-        output = build_layers(builder, self.spec, self.signature)
+        builder, output = self._begun(name, training=training, resuming=resuming)
         seen = see(builder)
         with builder.on_behalf_of("cost"):
             target = self.targets.of(builder, output)

@@ -36,11 +36,10 @@ def run_passes(graph: Graph, passes: Iterable[Pass]) -> Graph:
 
 def _find_defect(graph: Graph, passes: Sequence[Pass]) -> None:
     """Raise the GraphError of the first pass whose graph is broken, or of the graph as it was built."""
-    typed: set[Node] = set()
-    verify(graph, typed=typed)
+    verify(graph)
     for step in passes:
         graph = step(graph)
-        verify(graph, after=step.__name__, typed=typed)
+        verify(graph, after=step.__name__)
 
 
 def pair_output_with_cost(graph: Graph) -> Graph:

@@ -1,28 +1,16 @@
-"""Facts of a net that are known without running it, all from one build."""
+"""Facts of a net that are known without running it."""
 
 from __future__ import annotations
 
 from nnctl.components.base import Regularizer
-from nnctl.components.signature import DataSignature
 from nnctl.graph import interface
 from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.builder import GraphBuilder
-from nnctl.graph.layers import build_layers, builder_of
+from nnctl.graph.layers import BuiltLayer, BuiltNet
 from nnctl.graph.penalties import regularizer_of
-from nnctl.graph.tensor import Tensor
 from nnctl.late import dataclass
 from nnctl.ops.shapes import Shape
 from nnctl.spec.document import Spec
-
-
-@dataclass(frozen=True)
-class BuiltLayer:
-    """A layer of the spec's list: its path, its type, the shapes (batch, …) of its first input and of its output."""
-
-    path: str
-    type: str
-    input_shape: Shape
-    output_shape: Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +53,16 @@ class Structure:
         return self.layers[-1].output_shape
 
 
-def structure_of(spec: Spec, signature: DataSignature) -> Structure:
-    """The facts of a settled spec's net. Raises ShapeError where layers do not fit."""
-    # In training, where every layer that has a state keeps it.
-    builder = builder_of(spec, signature, "structure", training=True)
-    layers: list[BuiltLayer] = []
+def structure_of(spec: Spec, net: BuiltNet) -> Structure:
+    """The facts of a settled spec's net.
 
-    def observe(path: str, kind: str, x: Tensor, y: Tensor) -> None:
-        layers.append(BuiltLayer(path, kind, x.shape, y.shape))
-
-    build_layers(builder, spec, signature, observe)
+    net: as it trains, where every layer that has a state keeps it.
+    """
+    builder = net.builder
     parameters = builder.parameters
     regularizers = {name: regularizer_of(spec, parameter) for name, parameter in parameters.items()}
     return Structure(
-        layers=tuple(layers),
+        layers=net.layers,
         parameters=parameters,
         states=builder.states,
         optimizer_state={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.ir import Graph, Value
 from nnctl.ops.shapes import TensorType
 
 
@@ -10,13 +10,8 @@ class GraphError(AssertionError):
     """A graph that no pass may produce: a defect of the compiler, never of a spec."""
 
 
-def verify(graph: Graph, after: str = "construction", typed: set[Node] | None = None) -> None:
-    """Raise GraphError unless every value has one producer that comes before its readers, and types agree.
-
-    typed: nodes that are known to be sound in themselves; those of the graph join them. A node never
-    changes, and most of them outlast a pass.
-    """
-    sound: set[Node] = set() if typed is None else typed
+def verify(graph: Graph, after: str = "construction") -> None:
+    """Raise GraphError unless every value has one producer that comes before its readers, and types agree."""
 
     def defect(message: str) -> GraphError:
         return GraphError(f"graph {graph.name!r} after {after}: {message}")
@@ -31,19 +26,9 @@ def verify(graph: Graph, after: str = "construction", typed: set[Node] | None = 
         if not known.issuperset(node.inputs):
             early = next(v for v in node.inputs if v not in known)
             raise defect(f"{node.op.name} reads {early!r} before it is computed")
-        if node not in sound:
-            try:
-                inferred = node.op.infer([v.type for v in node.inputs], node.attributes)
-            except ValueError as error:
-                raise defect(f"{node.op.name} of {node.inputs}: {error}") from error
-            if inferred != tuple(v.type for v in node.outputs):
-                raise defect(f"{node.op.name} of {node.inputs} gives {inferred}, the graph says {node.outputs}")
-            for value in node.outputs:
-                if value.role != "computed":
-                    raise defect(f"{node.op.name} writes the {value.role} {value!r}")
-                if node.outputs.count(value) > 1:
-                    raise defect(f"{node.op.name} gives {value!r} twice")
-            sound.add(node)
+        # Found once: a node never changes, and most of them outlast the passes.
+        if node.defect is not None:
+            raise defect(node.defect)
         if not known.isdisjoint(node.outputs):
             again = next(v for v in node.outputs if v in known)
             raise defect(f"{again!r} is computed twice")

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.data.dataset import Dataset, Split, load_dataset
-from nnctl.data.stored.arrays import equal
+from nnctl.data.dataset import Dataset, load_dataset, same_examples
 from nnctl.errors import RunError, UsageError
 from nnctl.inference.inputs import error_of
 from nnctl.inference.judging import counted
@@ -97,9 +96,8 @@ def _splits(runs: Sequence[TrainedRun], split: str | None) -> _Given:
     read: dict[tuple[str, Path, int], Dataset] = {}
     sets = [data_of(run, read) for run in runs]
     split = _chosen(split, sets)
-    data = [found.splits[split] for found in sets]
-    for run, other in zip(runs[1:], data[1:]):
-        if not same_examples(other, data[0]):
+    for run, other in zip(runs[1:], sets[1:]):
+        if not same_examples(other, sets[0], split):
             raise RunError(
                 f"{run.folder.path}: its {split} split is not that of {runs[0].folder.path}\n"
                 "  evaluate them one by one; runs of different seeds split alike with --set data.seed=0"
@@ -107,7 +105,8 @@ def _splits(runs: Sequence[TrainedRun], split: str | None) -> _Given:
     name = f"the {split} split"
     measured = [
         Labelled(part, found.unit, error_of(part.inputs, [name] * len(part), range(len(part))))
-        for part, found in zip(data, sets)
+        for found in sets
+        for part in [found.splits[split]]
     ]
     return _Given(split, {"split": split}, measured)
 
@@ -119,11 +118,6 @@ def _others(runs: Sequence[TrainedRun], path: Path) -> _Given:
         if run.classes != runs[0].classes:
             raise RunError(f"{run.folder.path}: its classes are not those of {runs[0].folder.path}")
     return _Given("data", {"data": str(path)}, measured)
-
-
-def same_examples(one: Split, other: Split) -> bool:
-    """True where two splits hold the same examples in the same order."""
-    return equal(one.targets, other.targets) and equal(one.inputs, other.inputs)
 
 
 def _mean_squared_error(outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:

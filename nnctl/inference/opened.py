@@ -14,7 +14,7 @@ from nnctl.components.signature import DataSignature, EmbeddedColumn
 from nnctl.data.stored.arrays import LazyRows, Rows, pieces_of
 from nnctl.engine.engine import Engine, load_engine
 from nnctl.engine.evaluate import BATCH
-from nnctl.errors import Diagnostic, SpecError, UsageError
+from nnctl.errors import Diagnostic, SpecError, require_choice
 from nnctl.graph import interface
 from nnctl.inference.finite import not_finite, words_on
 from nnctl.inference.inputs import ErrorOf
@@ -147,10 +147,8 @@ def read_run(
     the run's own. backend: the name of one in place of the spec's. The data is not read.
     Raises RunError, UsageError, SpecError.
     """
-    if checkpoint is not None and checkpoint not in CHECKPOINTS:
-        raise UsageError(
-            f"--checkpoint {checkpoint}: there is no such checkpoint\n  expected {' or '.join(CHECKPOINTS)}"
-        )
+    if checkpoint is not None:
+        require_choice("--checkpoint", checkpoint, CHECKPOINTS)
     folder = find(path)
     name = folder.choose_checkpoint(checkpoint)
     saved = FolderStore(folder).load(name)

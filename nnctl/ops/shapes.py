@@ -76,9 +76,11 @@ def product(shape: Sequence[Dim]) -> Dim:
 
 def broadcast(shapes: Sequence[Shape]) -> Shape:
     """The common shape of elementwise operands, by NumPy's rule. Raises ValueError naming both shapes."""
-    rank = max(map(len, shapes), default=0)
-    if shapes and all(len(s) == rank and s == shapes[0] for s in shapes):
-        return shapes[0]
+    longest = max(shapes, key=len, default=())
+    rank = len(longest)
+    # Nearly always the others are its last axes, which the tuples tell at once.
+    if all(longest[rank - len(shape) :] == shape for shape in shapes):
+        return longest
     result: list[Dim] = [1] * rank
     for shape in shapes:
         for axis, dim in enumerate(shape, start=rank - len(shape)):

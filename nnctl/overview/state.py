@@ -81,6 +81,9 @@ def _progress(run: History, now: float) -> str:
     done = _epoch(run.rows[-1]) if run.rows else "0"
     if run.state == "unfinished":
         return f"unfinished, {done} of {total} epochs; nobody trains it, --resume goes on with it"
+    if run.state in ("pruned", "diverged"):
+        more = "; --resume goes on with it" if run.state == "pruned" else ""
+        return f"{run.state}, as its sweep has recorded, after {done} of {total} epochs{more}"
     left = seconds_left(run, now)
     return f"training, {done} of {total} epochs" + ("" if left is None else f", at most {duration(left)} left")
 

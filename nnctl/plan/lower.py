@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import groupby
 from typing import cast
 
 from nnctl.errors import ShapeError
@@ -54,7 +55,8 @@ class _Lowering:
         self.inline_keys = {v: str(i) for i, v in enumerate(self.inlined)}
         self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
         self.guarded = self._guarded()
-        self.read = {v: i for i, node in enumerate(self.nodes) for v in self._reads(node)}
+        self.reads = [self._reads(node) for node in self.nodes]
+        self.read = {v: i for i, values in enumerate(self.reads) for v in values}
         """Index of the last launch that reads each value, or a view of it."""
         self.last_read = self._last_reads()
         self.in_place = self._in_place()
@@ -132,11 +134,17 @@ class _Lowering:
     def _arena(self) -> tuple[dict[Value, int], int]:
         lifetimes: dict[Value, tuple[int, int]] = {}
         sizes: dict[Value, int] = {}
+        heirs = self._heirs()
         for value, written in self.position.items():
-            if value not in self.in_place:
-                last = self.last_read.get(value, written)
-                lifetimes[value] = (self._phase(written), self._phase(last))
+            if value in self.in_place:
+                continue
+            first, last = self._phase(written), self._phase(self.last_read.get(value, written))
+            owner = heirs.get(value)
+            if owner is None:
+                lifetimes[value] = first, last
                 sizes[value] = self._resolved(value)[1]
+            else:
+                lifetimes[owner] = lifetimes[owner][0], max(lifetimes[owner][1], last)
         if sum(sizes.values()) > _ADDRESSABLE:
             largest = max(sizes, key=lambda value: sizes[value])
             raise ShapeError(
@@ -144,7 +152,30 @@ class _Lowering:
                 "no machine has so much memory",
                 layer=self.nodes[self.position[largest]].layer,
             )
-        return assign_offsets(lifetimes, sizes)
+        offsets, total = assign_offsets(lifetimes, sizes)
+        return offsets | {value: offsets[owner] for value, owner in heirs.items()}, total
+
+    def _heirs(self) -> dict[Value, Value]:
+        """Value → the first owner of the memory that it takes over within a phase.
+
+        Both are of one size, so that each thread has the same bytes of both.
+        """
+        found: dict[Value, Value] = {}
+        for _, group in groupby(enumerate(self.scheduled), lambda one: one[1].phase):
+            phase = list(group)
+            crossed = {v for i, s in phase for v in (*self.reads[i], *s.node.outputs) if v not in s.apart}
+            left: dict[int, list[Value]] = {}
+            """Owners of memory that no launch behind needs, by its bytes."""
+            for place, scheduled in phase:
+                made = [v for v in scheduled.node.outputs if v not in crossed and v not in self.in_place]
+                for value in made:
+                    owners = left.get(self._resolved(value)[1])
+                    if owners:
+                        found[value] = owners.pop()
+                done = {v for v in (*self.reads[place], *made) if self.last_read.get(v, place) == place} - crossed
+                for value in sorted(done & self.position.keys(), key=self.position.__getitem__):
+                    left.setdefault(self._resolved(value)[1], []).append(found.get(value, value))
+        return found
 
     def _phase(self, position: int) -> int:
         """Phase of a launch; after the last one, a phase of its own."""

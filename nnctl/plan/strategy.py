@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nnctl.graph.ir import Graph, Node
+from nnctl.graph.ir import Graph, Node, Value
 from nnctl.late import dataclass
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A node in its place. There is a barrier where the phase changes."""
+    """A node in its place. There is a barrier where the phase changes.
+
+    apart: batched values that this launch reads or makes, but each thread those examples alone that are the thread's
+    in the whole phase.
+    """
 
     node: Node
     phase: int
+    apart: frozenset[Value] = frozenset()
 
 
 class Strategy(Protocol):
@@ -26,8 +31,8 @@ class Strategy(Protocol):
     def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
         """The launches in order of execution, phases ascending.
 
-        Two values share memory only if no phase needs both, and nothing before
-        the guard may write a parameter.
+        Two values share memory only if no phase needs both, or threads treat both apart there and no launch needs both.
+        Nothing before the guard may write a parameter.
         """
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Any
 
 from nnctl.graph import interface
+from nnctl.graph.layers import BuiltLayer
 from nnctl.graph.network import Network
-from nnctl.graph.structure import BuiltLayer
 from nnctl.ops.shapes import BATCH, Shape, show
 from nnctl.plan.dtypes import element
 from nnctl.plan.lower import lower

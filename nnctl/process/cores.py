@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
+from nnctl.process import control_groups
+
 if TYPE_CHECKING:
     import ctypes
 
@@ -22,10 +24,28 @@ _TURN = 100_000
 
 
 def cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The number of cores that this process may use: those that it may run on, or as many as its quota is worth."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(count, _quota())
+
+
+@cache
+def _quota() -> int:
+    """The cores whose time control groups grant, a part of one as a whole, as for `docker --cpus 1.5`.
+
+    With more threads than that all would be stopped for the rest of each period, those that others wait for first.
+    """
+    granted = [sys.maxsize]
+    for folder, second in control_groups.folders("cpu"):
+        quota: int | None
+        period: int | None
+        if second:
+            quota, period = control_groups.numbers(folder / "cpu.max", 2)
+        else:
+            (quota,), (period,) = (control_groups.numbers(folder / f"cpu.cfs_{n}_us") for n in ("quota", "period"))
+        if quota is not None and period is not None and quota > 0 and period > 0:
+            granted.append(-(-quota // period))
+    return min(granted)
 
 
 def spread(number: int) -> None:

@@ -6,8 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from nnctl.process import control_groups
+
 _PROC = Path("/proc")
-_CGROUPS = Path("/sys/fs/cgroup")
 _LIBRARIES = 512 << 20
 """Bytes of addresses that loading NumPy, SciPy and their BLAS takes, with some to spare."""
 _SMALL = 256 << 20
@@ -85,33 +86,11 @@ def _machine() -> int:
 
 
 def _control_groups() -> list[int]:
-    """Rests that the memory controllers of this process's groups, and of those above, leave (version 2, then 1)."""
-    try:
-        entries = [line.split(":", 2) for line in (_PROC / "self" / "cgroup").read_text().splitlines()]
-    except (OSError, ValueError):
-        return []
+    """Rests that the memory controllers of this process's groups, and of those above, leave."""
     left: list[int] = []
-    for _, controllers, path in (entry for entry in entries if len(entry) == 3):
-        if not controllers:
-            root, names = _CGROUPS, ("memory.max", "memory.current")
-        elif "memory" in controllers.split(","):
-            root, names = _CGROUPS / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
-        else:
-            continue
-        # In a container the path may be the host's, and its own group lies at the root.
-        group = root / path.lstrip("/")
-        for folder in dict.fromkeys([group, *group.parents, root]):
-            if folder != root and root not in folder.parents:
-                continue
-            limit, used = (_number(folder / name) for name in names)
-            if limit is not None:
-                left.append(limit - (used or 0))
+    for folder, second in control_groups.folders("memory"):
+        names = ("memory.max", "memory.current") if second else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        (limit,), (used,) = (control_groups.numbers(folder / name) for name in names)
+        if limit is not None:
+            left.append(limit - (used or 0))
     return left
-
-
-def _number(path: Path) -> int | None:
-    """The number in a file of the control groups; None where there is none, or "max"."""
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None

@@ -45,11 +45,11 @@ class Markup:
         self._names = count(1)
         self._section = ""
 
-    def section(self, section: Section, name: str, level: int = 3) -> Iterator[str]:
-        """A section under a heading of a level. name: that its link leads to."""
+    def section(self, section: Section, name: str) -> Iterator[str]:
+        """A section under its heading. name: that its link leads to."""
         self._section = name
         yield f'<section id="{name}" aria-labelledby="{name}-title">'
-        yield f'<h{level} id="{name}-title">{_words(section.title)}</h{level}>'
+        yield f'<h3 id="{name}-title">{_words(section.title)}</h3>'
         yield from self._parts(section.parts)
         yield "</section>"
 

@@ -19,6 +19,8 @@ _STATES = {
     "finished": "finished",
     "training": "is training now: the page shows it as it was when it was made",
     "unfinished": "has not finished: nobody trains it, and --resume goes on with it",
+    "pruned": "was ended by the pruner of its sweep, and --resume goes on with it",
+    "diverged": "has diverged",
 }
 _MOST_PLOTTED = 4
 """Columns of results that are drawn over the groups."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from nnctl.process.together import to_its_end
 from nnctl.reporting.formats import JsonLines
 from nnctl.reporting.sinks import FileSink, Sink
 from nnctl.runs.durable import GrowingFile
 from nnctl.runs.folder import RunFolder
 from nnctl.training.events import Computing, Event, Finished, Paused, Saving, Started, Watched
-from nnctl.training.together import to_its_end
 
 
 class RunSink:

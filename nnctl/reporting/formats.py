@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from nnctl.errors import UsageError
+from nnctl.errors import require_choice
 from nnctl.training.events import Record, Value
 
 
@@ -73,8 +73,7 @@ FORMATS: dict[str, type[JsonLines] | type[CsvLines]] = {"jsonl": JsonLines, "csv
 
 def format_named(name: str) -> Format:
     """The format that `--format` names. Raises UsageError."""
-    if name not in FORMATS:
-        raise UsageError(f"--format {name}: there is no such format\n  expected {' or '.join(FORMATS)}")
+    require_choice("--format", name, FORMATS)
     return FORMATS[name]()
 
 

@@ -106,13 +106,12 @@ class ProgressSink:
             console=console,
         )
         self._task = self.progress.add_task("", total=None, epoch="0", cost="-")
-        self._per_epoch = 1
         self._epochs = 1
 
     def handle(self, event: Event) -> None:
         """Move the bar."""
         if isinstance(event, Started):
-            self._per_epoch, self._epochs = event.examples, event.epochs
+            self._epochs = event.epochs
             done = event.step * event.examples * event.epochs // event.steps
             self.progress.update(self._task, total=event.examples * event.epochs, completed=done)
             self.progress.start()

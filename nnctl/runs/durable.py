@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from nnctl.errors import RunError
@@ -95,7 +96,7 @@ def make_folder(path: Path, *, flushed: bool = True) -> None:
 
     flushed: else the folder above may be without it where the power fails, until that is flushed.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    missing = list(takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
     for folder in reversed(missing):
         try:
             with suppress(FileExistsError):  # another process was faster
@@ -106,7 +107,7 @@ def make_folder(path: Path, *, flushed: bool = True) -> None:
             remedy = _OTHER_FOLDER.get(error.errno or 0)
             words = f"{folder}: cannot make this folder: {error.strerror}" + (f"\n  {remedy}" if remedy else "")
             raise RunError(words) from error
-    if not path.is_dir():
+    if missing and not path.is_dir():
         raise RunError(f"{path}: cannot make this folder: there is a file of this name")
 
 
@@ -251,12 +252,13 @@ _OTHER_FOLDER = {
     errno.EPERM: "its folder and it must be open to you: see ls -l, or choose another folder with --out",
     errno.EROFS: "choose a folder that can be written, with --out",
 }
+_GO_ON = "go on with --resume, with a sweep by the same line"
 _REMEDIES = {
     **_OTHER_FOLDER,
     errno.ENOENT: "was its folder moved or deleted?",
-    errno.ENOSPC: "make room and go on with --resume: the last checkpoint is whole",
-    errno.EDQUOT: "make room and go on with --resume: the last checkpoint is whole",
-    errno.EFBIG: "files may not become so large here (ulimit -f): allow it and go on with --resume",
+    errno.ENOSPC: f"make room and {_GO_ON}: the last checkpoint is whole",
+    errno.EDQUOT: f"make room and {_GO_ON}: the last checkpoint is whole",
+    errno.EFBIG: f"files may not become so large here (ulimit -f): allow it and {_GO_ON}",
 }
 
 

@@ -69,7 +69,7 @@ def _best(folder: Path) -> RunFolder:
     ranking = ranked_trials(folder)
     if not ranking.trials:
         raise RunError(f"{folder}: none of the sweep's {ranking.count} trials finished with a {ranking.monitor}")
-    best = ranking.trials[0]
+    [best] = ranking.best(1)
     _LOGGER.info(
         "%s: the best of %d trials: trial %d, %s %.4g", folder, ranking.count, best.number, ranking.monitor, best.value
     )

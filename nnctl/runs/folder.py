@@ -269,11 +269,11 @@ def claim(path: Path) -> Iterator[tuple[RunFolder, Lock]]:
 
 
 @contextmanager
-def claim_next(name: str, runs: Path = RUNS) -> Iterator[tuple[RunFolder, Lock]]:
+def claim_next(name: str) -> Iterator[tuple[RunFolder, Lock]]:
     """Lock the next numbered folder of `name`: a new one, or one where a process died before its run began."""
-    family = runs / file_name(name)
+    family = RUNS / file_name(name)
     make_folder(family)
-    newest = latest(name, runs)
+    newest = latest(name)
     number = int(newest.path.name) if newest is not None else 0
     while True:
         number += 1

@@ -13,16 +13,19 @@ import yaml
 from nnctl.errors import RunError
 from nnctl.late import dataclass
 from nnctl.runs.addresses import refuse_address
+from nnctl.runs.endings import ending_of
 from nnctl.runs.find import WHERE
 from nnctl.runs.folder import RunFolder, is_sweep
 from nnctl.runs.lock import is_locked
 from nnctl.runs.records import Row
 from nnctl.runs.rows import evaluations, layer_rows
+from nnctl.runs.sweeps import trial_folder
 
 _LOGGER = logging.getLogger(__name__)
 
-State: TypeAlias = Literal["finished", "training", "unfinished"]
-"""Unfinished: nobody trains it, and it has no summary; --resume goes on with it."""
+State: TypeAlias = Literal["finished", "training", "unfinished", "pruned", "diverged"]
+"""Unfinished: nobody trains it, and it has no summary; --resume goes on with it. Pruned, diverged: a trial whose sweep
+has recorded that it ended so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,18 @@ def state_of(run: RunFolder) -> tuple[State, dict[str, Any] | None]:
     # In this order: who trains lets go of the lock once the summary is there.
     trains = is_locked(run.metrics)
     summary = run.finished()
-    return "finished" if summary is not None else "training" if trains else "unfinished", summary
+    if summary is not None:
+        return "finished", summary
+    return "training" if trains else ended_as(run) or "unfinished", None
+
+
+def ended_as(run: RunFolder) -> Literal["pruned", "diverged"] | None:
+    """The ending of a run that has not finished, where it is a trial whose sweep has recorded one. Raises RunError."""
+    path = run.path.absolute()
+    if not path.name.isdecimal() or trial_folder(path.parent, int(path.name)) != path or not is_sweep(path.parent):
+        return None
+    ending = ending_of(path.parent, int(path.name))
+    return ending["status"] if ending is not None and ending["status"] in ("pruned", "diverged") else None
 
 
 def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[RunFolder]:

@@ -11,9 +11,11 @@ runs/<name>/sweep-<key>/   `--out DIR` is exactly DIR
 
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from nnctl.runs.folder import STUDY, RunFolder, is_sweep
 from nnctl.runs.records import Results
 from nnctl.runs.sealed import read_record
 
+_LOGGER = logging.getLogger(__name__)
+
 ASKED = "asked.json"
 KNOWN = "known.json"
 RESULTS = "results.json"
@@ -30,11 +34,15 @@ RESULTS = "results.json"
 
 @dataclass(frozen=True)
 class RankedTrial:
-    """A finished trial with the number that ranks it. number: of the trial; value: of the ranking's column."""
+    """A finished trial with the number that ranks it.
+
+    number: of the trial; value: of the ranking's column; feasible: False where its combination breaks a constraint.
+    """
 
     number: int
     value: float
     run: RunFolder
+    feasible: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,14 @@ class RankedTrials:
     monitor: str
     count: int
     trials: tuple[RankedTrial, ...]
+
+    def best(self, count: int) -> tuple[RankedTrial, ...]:
+        """So many of them, or all. Which of these break constraints is logged."""
+        taken = self.trials[:count]
+        if breaking := [str(trial.number) for trial in taken if not trial.feasible]:
+            which = f"trial {breaking[0]} breaks" if len(breaking) == 1 else f"trials {', '.join(breaking)} break"
+            _LOGGER.info("%s: %s the sweep's constraints, and no other is left that meets them", self.folder, which)
+        return taken
 
 
 def trial_folder(folder: Path, number: int) -> Path:
@@ -79,7 +95,7 @@ def ranked_trials(folder: Path) -> RankedTrials:
     path = folder / RESULTS
     if not path.is_file():
         raise RunError(
-            f"{folder}: the sweep is not finished: it has no {RESULTS}\n"
+            f"{folder}: the sweep is not finished, or none of its trials is: it has no {RESULTS}\n"
             f"  run its line again to go on, or name one of its trials, as {trial_folder(folder, 0)}"
         )
     results = read_record(path, Results)
@@ -88,7 +104,7 @@ def ranked_trials(folder: Path) -> RankedTrials:
     column, sign = first["column"], -1.0 if first["higher_is_better"] else 1.0
     ranked: list[tuple[tuple[Any, ...], RankedTrial]] = []
     count = 0
-    for standing in results["ranking"]:
+    for place, standing in enumerate(results["ranking"]):
         # Of what was pruned, some runs may have finished all the same.
         numbers = standing["trials"] if standing["status"] != "pruned" else []
         found = [t for number in numbers if (t := _trial(folder, number, columns)) is not None]
@@ -103,7 +119,10 @@ def ranked_trials(folder: Path) -> RankedTrials:
         count += len(standing["trials"])
         # Of several objectives, the front goes before the value: a combination's front is that of its trials.
         front = (standing["front"] or 0) if len(columns) > 1 else 0
-        ranked += [((not standing["feasible"], front, sign * t.value, t.number), t) for t in found]
+        # What breaks constraints stands in the ranking by how much it does.
+        meets = standing["feasible"]
+        order = (-1 if meets else place, front)
+        ranked += [((*order, sign * t.value, t.number), replace(t, feasible=meets)) for t in found]
     return RankedTrials(folder, column, count, tuple(trial for _, trial in sorted(ranked, key=lambda each: each[0])))
 
 
@@ -112,7 +131,7 @@ def best_runs(folder: Path, count: int) -> list[Path]:
     ranking = ranked_trials(folder)
     if len(ranking.trials) < count:
         raise UsageError(f"--best {count}: {len(ranking.trials)} trials of {folder} finished with a {ranking.monitor}")
-    return [trial.run.path for trial in ranking.trials[:count]]
+    return [trial.run.path for trial in ranking.best(count)]
 
 
 def _trial(folder: Path, number: int, columns: Sequence[str]) -> RankedTrial | None:

@@ -47,7 +47,12 @@ def default_data(field: Field) -> Any:
 
 def dump_spec(spec: Spec) -> str:
     """YAML 1.2 text of a spec. `load_text` gives an equal spec; floats keep every bit."""
-    return "".join(_dump_part(name, value) for name, value in spec_to_dict(spec).items())
+    return dump_resolved(spec_to_dict(spec))
+
+
+def dump_resolved(data: Mapping[str, Any]) -> str:
+    """The same of what `spec_to_dict` gives."""
+    return "".join(_dump_part(name, value) for name, value in data.items())
 
 
 _MOST = 256

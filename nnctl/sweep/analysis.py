@@ -120,7 +120,9 @@ def _shares(study: Study, objective: Objective, measured: Sequence[Standing]) ->
             known.add_trial(create_trial(value=value, params=params, distributions=distributions))
         share = max(_BEST, _BEST_AT_LEAST / len(measured))
         found = get_param_importances(known, evaluator=PedAnovaImportanceEvaluator(target_quantile=share))
-    return {path: float(value) for path, value in found.items()}
+    # Optuna has equal ones in any order.
+    places = {path: place for place, path in enumerate(searched)}
+    return {path: float(found[path]) for path in sorted(found, key=lambda path: (-found[path], places[path]))}
 
 
 def slices(study: Study, objectives: Sequence[Objective], ranking: Sequence[Standing]) -> Iterator[Slice]:

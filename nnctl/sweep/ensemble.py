@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nnctl.data.dataset import load_dataset
+from nnctl.data.dataset import Dataset, load_dataset, same_examples
 from nnctl.errors import RunError
-from nnctl.inference.evaluation import EvaluationResult, evaluate, same_examples
+from nnctl.inference.evaluation import EvaluationResult, evaluate
 from nnctl.inference.opened import open_run
 from nnctl.late import dataclass
 from nnctl.runs.sweeps import ranked_trials
@@ -57,7 +57,7 @@ def judge_best(study: Study, count: int) -> Ensemble | None:
     ranking = ranked_trials(study.folder)
     if len(ranking.trials) < 2:
         return None
-    best = ranking.trials[:count]
+    best = ranking.best(count)
     if study.away is not None:
         study.away.bring_weights([trial.number for trial in best])
     results = evaluate([open_run(trial.run.path) for trial in best], judged_on(study.base))
@@ -82,16 +82,16 @@ def require_one_split(study: Study) -> None:
     """Raise RunError where the trials do not hold out the same examples, before any of them is trained."""
     split = judged_on(study.base)
     seen: dict[tuple[str, int], int] = {}
-    first = None
+    first: Dataset | None = None
     for trial in study.samples():
         loaded = load_trial(study.base, trial.overrides)
         key = (repr(loaded.spec.data), loaded.spec.seed)
         if key in seen:
             continue
         seen[key] = trial.number
-        part = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed).splits.get(split)
-        first = part if first is None else first
-        if part is None or first is None or not same_examples(part, first):
+        data = load_dataset(loaded.spec.data, loaded.folder, loaded.spec.seed)
+        first = data if first is None else first
+        if split not in data.splits or not same_examples(data, first, split):
             raise RunError(
                 f"sweep.ensemble: the {split} split of trial {trial.number} is not that of trial 0, "
                 "and nets are judged together on the same examples\n"

@@ -147,6 +147,9 @@ def _check(tree: ast.expr, paths: Mapping[str, str]) -> None:
                 continue
             case ast.operator() | ast.unaryop() | ast.cmpop() | ast.boolop():
                 continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name):
+                part.id = paths.get(part.id, part.id)  # As it was written.
         raise ValueError(f"{ast.unparse(node)!r} is no part of one")
 
 

@@ -29,13 +29,13 @@ from nnctl.sweep.analysis import Importance, importance
 from nnctl.sweep.away import Away
 from nnctl.sweep.objectives import Objective, objectives_of, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
-from nnctl.sweep.reached import ended_result
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.search import proposal_file
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.study import Study, combinations_of
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_records import ended_result
 
 OVER = ("finished", "pruned", "diverged", "failed")
 """Statuses of trials that do not go on by themselves."""

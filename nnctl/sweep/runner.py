@@ -15,11 +15,11 @@ from nnctl.runs.records import Clock
 from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
 from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, TrialTask
-from nnctl.sweep.reached import known_result, result_of, settle
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_records import known_result, result_of, settle
 from nnctl.training.signals import StopRequest
 
 _LOOK = 0.2

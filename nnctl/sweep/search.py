@@ -18,9 +18,9 @@ from nnctl.runs.durable import make_folder
 from nnctl.runs.records import Proposed
 from nnctl.runs.sealed import read_record, write_record
 from nnctl.sweep.combinations import runs_of_each
-from nnctl.sweep.courses import Course, course_of, means_at_rungs
 from nnctl.sweep.learning import Learner, Proposal, Reached
 from nnctl.sweep.objectives import Objective, objectives_ahead
+from nnctl.sweep.pruning import Course, course_of, means_at_rungs
 from nnctl.sweep.ranking import standing_of
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch

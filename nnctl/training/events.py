@@ -14,11 +14,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from nnctl.late import dataclass
+from nnctl.process.together import Work
+
+T = TypeVar("T")
 
 Value: TypeAlias = int | float | str | None
 Record: TypeAlias = Mapping[str, Value]
@@ -80,7 +84,7 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Computing:
-    """A chunk of steps is under way, and the run waits for it as soon as it is asked to go on.
+    """Steps or batches of a split are under way, and the run waits for them as soon as it is asked to go on.
 
     Who drives several runs lets others begin theirs meanwhile; no sink is told.
     """
@@ -175,3 +179,15 @@ Event: TypeAlias = (
     | Tested
     | Finished
 )
+
+
+def computing(work: Work[T]) -> Generator[Event, None, T]:
+    """The result of a piece of work, with `Computing` wherever it gives way."""
+    with closing(work):
+        while True:
+            try:
+                next(work)
+            except StopIteration as ended:
+                result: T = ended.value
+                return result
+            yield Computing()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ from nnctl.training.events import (
     Tested,
     Value,
     Watched,
+    computing,
     rows_digest,
 )
 from nnctl.training.monitor import Monitor, metric_of, monitored_column, require_column
@@ -226,7 +227,7 @@ class Loop:
         if self.stopped is not None:
             yield Stopped(self.stopped)
         weights = self._choose_weights()
-        tested = self._test(weights) if "test" in self.sizes else None
+        tested = (yield from self._test(weights)) if "test" in self.sizes else None
         if tested is not None:
             yield Tested(tested)
         yield Finished(self._summary(weights, tested))
@@ -286,7 +287,7 @@ class Loop:
         if "penalty" in self.columns:
             values["penalty"] = self.engine.penalty()
         if "validation" in self.sizes:
-            values |= self._measure("validation", self._subset)
+            values |= yield from self._measure("validation", self._subset)
         self._measures = self.engine.measures()
         record = self._row("evaluation", self.step, values)
         self.history.append(record)
@@ -323,8 +324,8 @@ class Loop:
         self.saver.best = self.checkpoint()
         return True
 
-    def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> dict[str, Value]:
-        measured = self.engine.evaluate(split, subset)
+    def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> Generator[Event, None, dict[str, Value]]:
+        measured = yield from computing(self.engine.evaluating(split, subset))
         if not math.isfinite(measured["cost"]):
             if (error := self._blame(split)) is not None:
                 raise error
@@ -368,9 +369,10 @@ class Loop:
         self.engine.load_state(best.tensors)
         return "best"
 
-    def _test(self, weights: str) -> Record:
+    def _test(self, weights: str) -> Generator[Event, None, Record]:
         step = self.monitor.best_step if weights == "best" and self.monitor is not None else None
-        return self._row("test", self.step if step is None else step, self._measure("test"))
+        measured = yield from self._measure("test")
+        return self._row("test", self.step if step is None else step, measured)
 
     def _summary(self, weights: str, tested: Record | None) -> dict[str, Any]:
         best_step = self.monitor.best_step if self.monitor is not None else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from nnctl.errors import UsageError
 from nnctl.figures.figure import Box, Diagram
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.network import Network
@@ -45,10 +44,8 @@ def layers(network: Network, most: int = MOST_BOXES) -> Diagram:
 def whole(network: Network, step: str = "train", most: int = MOST_BOXES) -> Diagram:
     """Every node of a step as a box: the textbook's forward pass and, of training, the backward pass and the update.
 
-    A box has the name of what it computes, its formula or op, and its shape. Raises UsageError for an unknown step.
+    A box has the name of what it computes, its formula or op, and its shape. step: one of `STEPS`.
     """
-    if step not in STEPS:
-        raise UsageError(f"--step {step}: there is no such step\n  expected {', '.join(STEPS)}")
     graph: Graph = {
         "train": lambda: network.unfused_training_step,
         "evaluate": lambda: network.evaluation,

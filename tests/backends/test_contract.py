@@ -54,6 +54,30 @@ def test_placing_and_fetching_copy(backend):
     np.testing.assert_array_equal(backend.to_host(on_device), np.zeros(3))
 
 
+def test_what_is_only_read_is_the_same_numbers_wherever_it_lies(backend, tmp_path):
+    table = np.arange(48, dtype=np.float32).reshape(12, 2, 2)
+    np.save(tmp_path / "table.npy", table)
+    apart = np.empty(49, np.float32)[1:].reshape(table.shape)
+    apart[...] = table
+    mapped = np.load(tmp_path / "table.npy", mmap_mode="r")
+    arrays = (table, apart, mapped, table[3:9], table[::2], np.asfortranarray(table), table[:0], table[2, 1, 0])
+    for array in arrays:
+        np.testing.assert_array_equal(backend.to_host(backend.to_read(array)), array)
+    # A file may be written anew while somebody trains on it.
+    kept = backend.to_read(mapped)
+    changed = np.load(tmp_path / "table.npy", mmap_mode="r+")
+    changed[...] = 0.0
+    changed.flush()
+    np.testing.assert_array_equal(backend.to_host(kept), table)
+    builder = GraphBuilder("gather")
+    data = builder.input("data", (ROWS, 2, 2), "real", "data")
+    rows = builder.apply("gather", data, builder.input("index", (BATCH,), "index"))
+    plan = planned(backend, builder.graph({"rows": rows}), {"batch": 5, "rows": 12})
+    index = np.array([[5, 0, 11, 3, 3]])
+    found = backend.load(plan, {"data": backend.to_read(apart)}).start({"index": index}, 1).result().outputs["rows"]
+    np.testing.assert_array_equal(found, table[index])
+
+
 def test_first_rows_are_overwritten_where_they_lie(backend):
     on_device = backend.to_device(np.arange(6, dtype=np.float32).reshape(3, 2))
     backend.copy_into(on_device, np.full((2, 2), 9.0, np.float32))
@@ -268,7 +292,6 @@ def test_one_storage_serves_several_plans(backend):
 
 relaxed = settings(
     max_examples=6,
-    deadline=None,
     # The fixture holds no state between examples.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from graph.interpretation import interpret
 from graph.nets import Case, cases
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.replay import replay
@@ -90,7 +90,7 @@ def test_nor_have_the_other_steps(graph):
     assert races(plan, steps, 3) == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(case=cases(), threads=st.integers(2, 4))
 def test_random_nets_have_no_race_and_their_source_means_what_the_graph_means(case, threads):
     """Batches of 1 to 5, also fewer than the threads. One step, in float32 against float64."""

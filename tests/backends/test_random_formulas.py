@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -102,7 +102,7 @@ def check(program: list[Line], values: list[Real]) -> None:
 
 
 @given(programs(), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_each_line_is_what_numpy_makes_of_the_lines_before(program, seed):
     rng = np.random.default_rng(seed)
     sizes = rng.choice([1e-3, 1.0, 30.0, 1e20], (3, SIZE))

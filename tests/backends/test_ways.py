@@ -290,43 +290,51 @@ def test_beside_neighbours_the_fastest_crew_stays_and_that_of_before_comes_back(
     # Threads that take twice as long are looked at half as often.
     again = [best] * (8 if best == TWO else 16)
     twice = [*again, TWO, PAIR, SHARED, *again, *again, TWO, PAIR]
-    assert paced(pace, beside, 4 + len(twice)) == [TWO, TWO, PAIR, SHARED, *twice]
+    assert paced(pace, beside, 3 + len(twice)) == [TWO, PAIR, SHARED, *twice]
     # The neighbours leave: at the next look the threads of before are as fast as they were, and stay.
     assert paced(pace, QUIET, 90)[-8:] == [TWO] * 8
     # Those that come then are met as the first ones were.
-    assert paced(pace, beside, 5 + len(again)) == [TWO, TWO, PAIR, SHARED, *again, TWO]
+    assert paced(pace, beside, 4 + len(again)) == [TWO, PAIR, SHARED, *again, TWO]
+
+
+def test_other_crews_are_tried_when_slow_looks_in_a_row_have_lost_time():
+    pace = Pace(2, 1.2e-3)
+    for a_step in (1.8e-3, 1.3e-3, 1.8e-3, 1.8e-3):
+        assert pace.crew() == TWO
+        pace.took(TWO, 150 * a_step, 150)
+    assert pace.crew() == PAIR
 
 
 def test_a_crew_that_has_become_slow_gives_way_at_once():
     pace = Pace(2, 1.2e-3)
-    assert paced(pace, steps_of(3e-3, 4e-3, 2e-3), 5) == [TWO, TWO, PAIR, SHARED, SHARED]
+    assert paced(pace, steps_of(3e-3, 4e-3, 2e-3), 4) == [TWO, PAIR, SHARED, SHARED]
     assert paced(pace, steps_of(3e-3, 4e-3, 5e-3), 13) == [SHARED, *[TWO] * 11, PAIR]
 
 
 def test_the_fastest_crew_stays_no_longer_where_that_of_before_is_very_slow():
     pace = Pace(2, 1.2e-3)
-    assert paced(pace, steps_of(1.0, 2e-3, 3e-3), 70) == [TWO, TWO, PAIR, SHARED, *[PAIR] * 64, TWO, PAIR]
+    assert paced(pace, steps_of(1.0, 2e-3, 3e-3), 69) == [TWO, PAIR, SHARED, *[PAIR] * 64, TWO, PAIR]
 
 
 def test_a_run_that_knows_no_figure_compares_with_its_own():
     pace = Pace(2, None)
     assert paced(pace, QUIET, 3) == [TWO] * 3
-    assert paced(pace, steps_of(4e-3, 2e-3, 3e-3), 5) == [TWO, TWO, PAIR, SHARED, PAIR]
+    assert paced(pace, steps_of(4e-3, 2e-3, 3e-3), 4) == [TWO, PAIR, SHARED, PAIR]
 
 
 def test_fewer_threads_are_tried_too_where_steps_are_short():
     beside = {TWO: 9e-4, ONE: 3e-4, PAIR: 5e-4, SHARED: 4e-4}
-    assert paced(Pace(2, 1e-4), beside, 6) == [TWO, TWO, ONE, PAIR, SHARED, ONE]
+    assert paced(Pace(2, 1e-4), beside, 5) == [TWO, ONE, PAIR, SHARED, ONE]
     beside = {Crew(8): 9e-4, ONE: 8e-4, Crew(7): 7e-4, Crew(8, 16): 4e-4, Crew(9, 16): 5e-4}
-    assert paced(Pace(8, 1e-4), beside, 7) == [Crew(8), *beside, Crew(8, 16)]
+    assert paced(Pace(8, 1e-4), beside, 6) == [*beside, Crew(8, 16)]
 
 
 def test_steps_that_keep_time_are_not_shared_nor_among_more_threads_than_there_are_bits():
-    assert paced(Pace(2, 6e-3, shares=False), {ONE: 9e-3, TWO: 8e-3}, 5) == [TWO, TWO, ONE, TWO, TWO]
+    assert paced(Pace(2, 6e-3, shares=False), {ONE: 9e-3, TWO: 8e-3}, 4) == [TWO, ONE, TWO, TWO]
     assert sharing(15) == [Crew(15, 30), Crew(16, 30)]
     assert sharing(16) == []
     beside = {Crew(16): 4e-3, ONE: 8e-3, Crew(15): 2e-3}
-    assert paced(Pace(16, 1e-3), beside, 5) == [Crew(16), *beside, Crew(15)]
+    assert paced(Pace(16, 1e-3), beside, 4) == [*beside, Crew(15)]
 
 
 def test_short_chunks_are_looked_at_together():

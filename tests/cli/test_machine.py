@@ -72,11 +72,6 @@ def test_a_larger_batch_has_more_arithmetic(capsys: pytest.CaptureFixture[str]) 
     assert work[1] > 100.0 * work[0]
 
 
-def test_a_step_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", str(SPECS / "xor.yaml"), "--step", "dance"]) == 2
-    assert "there is no step 'dance' to time: choose train or evaluate" in capsys.readouterr().err
-
-
 # -- doctor -------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from augmenting import BYTES, COLOURS, LABELS, NAMES, REQUIRED, augment, make
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from nnctl.components.registry import components
 from nnctl.data.dataset import load_dataset
@@ -142,6 +142,22 @@ def test_noise_has_its_deviation_and_bytes_stay_bytes() -> None:
     middle = np.full((3000, 4, 4, 1), 8, np.uint8)
     stored, _ = augment(make("noise", std=0.125), middle, np.zeros(3000), scale=1 / 16)
     assert stored.std() == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 / 255], ids=["numbers", "bytes"])
+def test_noise_is_the_formula_of_its_field(scale: float) -> None:
+    """x' − x is normal with variance std², of each number, and of bytes rounded and within their range."""
+    still = np.full((400, 28, 28, 1), 100 if scale < 1.0 else 0.3, np.uint8 if scale < 1.0 else np.float32)
+    changed, _ = augment(make("noise", std=0.04), still, np.zeros(400), scale=scale)
+    moved = (changed.astype(np.float64) - still) * scale
+    rounded = scale**2 / 12 if scale < 1.0 else 0.0
+    assert moved.var() == pytest.approx(0.04**2 + rounded, rel=0.01)
+    assert moved.mean() == pytest.approx(0.0, abs=4 * 0.04 / np.sqrt(moved.size))
+    np.testing.assert_allclose(moved.std(axis=0), 0.04, rtol=0.2)
+    steps = np.arange(100.5 - 40, 100.5 + 40) if scale < 1.0 else np.linspace(0.2, 0.4, 81)
+    below = np.searchsorted(np.sort(changed, axis=None), steps) / changed.size
+    expected = stats.norm.cdf((steps - float(still[0, 0, 0, 0])) * scale / 0.04)
+    np.testing.assert_allclose(below, expected, atol=2.0 / np.sqrt(changed.size))
 
 
 def test_elastic_is_smooth_and_as_strong_as_it_says() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnctl.data.batches import batches, epoch_order, reading_batches
+from nnctl.data.batches import SeededOrder, _KeptOrders, batches, epoch_order, reading_batches
 from nnctl.data.streams import Purpose, generator
 from nnctl.errors import UsageError
 
@@ -34,6 +34,27 @@ def test_order_is_a_permutation(seed, epoch, n):
 
 def test_unshuffled_order_is_the_data_s():
     assert epoch_order(5, 3, 4, False).tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("n", [3, 40_000, 200_000])
+def test_orders_that_runs_share_are_those_of_their_seed_and_nobody_changes_them(n):
+    for seed in (1, 2, 1):
+        order = SeededOrder(seed, n, True)
+        for epoch in range(20 if n < 100_000 else 2):
+            found = order.of(epoch)
+            assert not found.flags.writeable
+            assert np.array_equal(found, epoch_order(seed, epoch, n, True))
+
+
+def test_orders_are_kept_up_to_a_number_of_indices():
+    kept = _KeptOrders(1000)
+    first = kept.of(0, 0, 10)
+    assert kept.of(0, 0, 10) is first
+    assert kept.of(0, 0, 500) is not kept.of(0, 0, 500)
+    assert kept.of(0, 0, 10) is first
+    for epoch in range(1, 40):
+        kept.of(0, epoch, 10)
+    assert kept.of(0, 0, 10) is not first
 
 
 def test_epochs_and_seeds_differ():

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from nnctl.data.streams import Draws, Purpose
+from nnctl.data.streams import Draws, Purpose, bit_generator
 
 GOLDEN_UNIFORM = [0.4004134930884228, 0.47780852816197983, 0.36385856180454346]
-GOLDEN_NORMAL = [-0.4830239, -1.2638049, 0.3346828]
+GOLDEN_NORMAL = [0.2363501, -1.3398347, 0.8250894]
 
 
 def draws(first: int, stop: int, index: int = 3, place: int = 1, seed: int = 5) -> Draws:
@@ -54,6 +55,46 @@ def test_moments() -> None:
     # Both of a pair come from one word, and are independent.
     assert np.corrcoef(z[:, 0], z[:, 1])[0, 1] == pytest.approx(0.0, abs=0.05)
     assert z.dtype == np.float32
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8, 35])
+def test_normals_are_those_of_box_and_muller(size: int) -> None:
+    """In float64 from the generator's words; radius and angle from 32 bits each, the second as a signed number."""
+    half, counters = -(-size // 2), -(-size // 8)
+    words = bit_generator(5, Purpose.AUGMENT, 3 << 16 | 1 << 8).random_raw(9 * counters * 4).reshape(9, -1)[2:, :half]
+    bits = np.stack([words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)], axis=2).reshape(7, 2 * half)
+    radius = np.sqrt(-2.0 * np.log((bits[:, :half] + 0.5) * 2.0**-32))
+    angle = bits[:, half:] * (2.0 * np.pi * 2.0**-32)
+    expected = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :size]
+    np.testing.assert_allclose(draws(2, 9).normal(size), expected, atol=2e-6)
+
+
+def test_normals_follow_the_normal_distribution() -> None:
+    """By moments up to the sixth, by Kolmogorov and Smirnov, and in the tails."""
+    z = np.concatenate([draws(0, 1000, index=k).normal(28, 28).ravel() for k in range(4)]).astype(np.float64)
+    deviations = np.sqrt([1.0, 2.0, 96.0, 10170.0]) / np.sqrt(len(z))
+    for power, expected, deviation in zip((1, 2, 4, 6), (0.0, 1.0, 3.0, 15.0), deviations):
+        assert (z**power).mean() == pytest.approx(expected, abs=4.0 * deviation)
+    assert stats.kstest(z, "norm").pvalue > 1e-3
+    for far in (3.0, 4.0):
+        for side in (z > far, z < -far):
+            assert side.sum() == pytest.approx(len(z) * stats.norm.sf(far), rel=0.15)
+
+
+def test_normals_of_an_example_are_independent() -> None:
+    """Those from one word, neighbours, and one place of neighbouring examples; of the squares, too."""
+    z = draws(0, 20_000).normal(8).astype(np.float64)
+    for values in (z, z * z):
+        found = np.corrcoef(np.concatenate([values[:-1], values[1:]], axis=1).T)
+        np.testing.assert_allclose(found, np.eye(16), atol=5.0 / np.sqrt(len(z)))
+
+
+def test_many_normals_are_the_same_a_few_at_a_time() -> None:
+    """Vectorized functions do all numbers alike, those that are left over at the end, too."""
+    whole = draws(0, 40).normal(7, 33)
+    for step in (1, 3, 16):
+        parts = [draws(first, min(first + step, 40)).normal(7, 33) for first in range(0, 40, step)]
+        np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
 def test_an_order_is_a_permutation() -> None:

@@ -282,6 +282,34 @@ def test_an_evaluation_changes_nothing_and_draws_nothing(backend):
     assert {name: array.tobytes() for name, array in built.state().items()} == before
 
 
+def test_an_evaluation_gives_way_while_batches_are_under_way(backend):
+    one, other = engine(backend), engine(backend)
+    expected = one.evaluate("train")
+    works = [one.evaluating("train"), other.evaluating("train")]
+    given_way = 0
+    results = []
+    while works:
+        work = works.pop(0)
+        try:
+            next(work)
+        except StopIteration as ended:
+            results.append(ended.value)
+        else:
+            given_way += 1
+            works.append(work)
+    # 1,000 rows and the rest, of each.
+    assert given_way == 4
+    assert results == [expected, expected]
+
+
+def test_an_evaluation_that_is_ended_leaves_nothing_under_way(backend):
+    built = engine(backend)
+    work = built.evaluating("train")
+    next(work)
+    work.close()
+    assert built.evaluate("train") == engine(backend).evaluate("train")
+
+
 def test_a_split_bound_anew_is_read_anew(backend):
     built = engine(backend)
     first = built.evaluate("train")["cost"]

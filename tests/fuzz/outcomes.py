@@ -27,7 +27,6 @@ CODES = {2, 3, 4, 5}
 SHORT = settings(
     max_examples=60,
     derandomize=True,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

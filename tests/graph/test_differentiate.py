@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from graph.interpretation import interpret
 from graph.nets import Case, cases, net
@@ -79,7 +79,7 @@ def _gathers(graph):
     return {v for node in graph.nodes if node.op.name == "gather" for v in node.outputs}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(cases())
 def test_the_gradient_of_the_data_is_never_computed(case: Case):
     graph = Network(case.spec, case.signature).unfused_training_step
@@ -119,7 +119,7 @@ def test_the_four_equations_of_backpropagation_are_printed():
         assert equation in squeezed
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(cases())
 def test_gradients_of_whole_nets_by_the_complex_step(case: Case):
     """Along one random direction through all parameters at once, penalty and noise included."""

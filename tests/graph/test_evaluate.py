@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from graph.interpretation import assert_same, interpret
 from graph.nets import Case, cases, untouched
@@ -15,7 +15,7 @@ from nnctl.graph.evaluate import evaluate
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 
-relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=25)
 
 
 def small() -> Graph:

@@ -9,8 +9,8 @@ from graph.interpretation import interpret
 from graph.nets import Case, net
 from nnctl.components.signature import DataSignature
 from nnctl.errors import ShapeError
+from nnctl.graph.layers import BuiltLayer
 from nnctl.graph.network import Network
-from nnctl.graph.structure import BuiltLayer
 from nnctl.ops.philox import normals, uniforms
 from nnctl.ops.shapes import BATCH
 from nnctl.spec.load import load_text

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 
 from graph.interpretation import assert_same, interpret
 from graph.nets import Case, cases, net, untouched
@@ -34,7 +34,7 @@ from nnctl.ops.shapes import BATCH
 SIZES = {"batch": 5}
 PASSES = FORWARD_PASSES + FINAL_PASSES
 
-relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=60)
 
 
 def names(graph: Graph) -> list[str]:

@@ -44,7 +44,7 @@ def body_of(calls):
     return body
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(formulas(), st.integers(0, 2**32 - 1))
 def test_a_trace_evaluates_as_its_body_and_differentiates_as_numbers_do(calls, seed):
     body = body_of(calls)
@@ -145,7 +145,7 @@ def test_text(body, text):
     assert rendered.removeprefix("(").removesuffix(")") == text.removeprefix("(").removesuffix(")")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(formulas(arity=2))
 def test_the_text_means_the_formula(calls):
     """Python reads the printed formula, and finds the same numbers: the parentheses are right."""

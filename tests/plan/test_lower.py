@@ -11,7 +11,7 @@ from graph.golden_text import assert_golden
 from graph.interpretation import assert_same, interpret
 from graph.nets import Case, cases, untouched
 from graph.test_golden import IMAGES, MODERN, POINTS, TEXTBOOK
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from nnctl.backends.registry import reference_backend
 from nnctl.graph.builder import GraphBuilder
@@ -186,7 +186,7 @@ def test_a_view_of_a_statistic_leaves_it_alone():
 # -- whole nets --------------------------------------------------------------------------
 
 
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=40)
 
 
 @pytest.mark.slow

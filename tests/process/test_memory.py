@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnctl.process import memory
+from nnctl.process import control_groups, memory
 from nnctl.process.refusals import shortage_of
 
 MEMINFO = "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    4000 kB\n"
@@ -20,7 +20,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/meminfo").write_text(MEMINFO)
     monkeypatch.setattr(memory, "_PROC", tmp_path / "proc")
-    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "_GROUPS_OF_PROCESS", tmp_path / "proc/self/cgroup")
+    monkeypatch.setattr(control_groups, "_MOUNTED", tmp_path / "cgroup")
     monkeypatch.setattr(memory, "address_space_left", lambda: None)
     return tmp_path
 

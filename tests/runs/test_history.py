@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from nnctl.errors import RunError
+from nnctl.overview.state import Directions, sentences
+from nnctl.report.report import report_on
 from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs.endings import Ending, forget_ending, record_ending
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import monitored, read_history
 from nnctl.runs.outline import Outline, outlines
@@ -38,6 +41,28 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert history.spec["schedule"]["epochs"] == 3
     assert history.summary is not None
     assert history.columns[0] == "event"
+
+
+@pytest.mark.parametrize(
+    ("ending", "state"),
+    [("pruned", "pruned"), ("diverged", "diverged"), ("paused", "unfinished"), ("failed", "unfinished")],
+)
+def test_a_trial_that_has_not_finished_ended_as_its_sweep_has_recorded(
+    tmp_path: Path, ending: Ending, state: str
+) -> None:
+    out = tmp_path / "0003"
+    events = train(load_text(SPEC, "xor.yaml", [], tmp_path), out=out)
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    record_ending(tmp_path, 3, ending, epoch=1)
+    assert read_history(RunFolder(out)).state == "unfinished"  # no sweep's folder
+    (tmp_path / "sweep.json").touch()
+    history = read_history(RunFolder(out))
+    assert history.state == state
+    assert state in next(sentences(history, Directions()))
+    assert {"pruned": "by the pruner", "diverged": "has diverged"}.get(state, "nobody trains it") in report_on([out])
+    forget_ending(tmp_path, 3)
+    assert read_history(RunFolder(out)).state == "unfinished"
 
 
 @pytest.mark.parametrize(

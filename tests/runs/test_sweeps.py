@@ -12,7 +12,7 @@ from nnctl.runs.find import find
 from nnctl.runs.folder import RunFolder, require_free
 from nnctl.runs.records import Results
 from nnctl.runs.sealed import read_record, write_record
-from nnctl.runs.sweeps import ranked_trials
+from nnctl.runs.sweeps import best_runs, ranked_trials
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,21 @@ def make_sweep(folder: Path, *values: float | None, higher: bool = True) -> Path
     return folder
 
 
+def test_what_breaks_constraints_comes_last_by_how_much_and_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "nnctl")
+    folder = make_sweep(Path("found"), 0.5, 0.6, 0.8, 0.9)
+    record = read_record(folder / "results.json", Results)
+    one, two, three, four = record["ranking"]
+    for broken in (three, four):
+        broken["feasible"] = False
+    ranking = {name: value for name, value in record.items() if name != "sha256"}
+    write_record(folder / "results.json", {**ranking, "ranking": [two, one, three, four]})
+    assert [run.name for run in best_runs(folder, 2)] == ["0001", "0000"]
+    assert not caplog.messages
+    assert [run.name for run in best_runs(folder, 4)] == ["0001", "0000", "0002", "0003"]
+    assert caplog.messages == ["found: trials 2, 3 break the sweep's constraints, and no other is left that meets them"]
+
+
 def test_of_a_sweep_the_best_trial_is_meant_and_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "nnctl")
     folder = make_sweep(Path("found"), 0.5, 0.93, None, 0.93, 0.1)
@@ -64,7 +79,7 @@ def test_a_sweep_without_results_or_without_a_finished_trial_has_no_best() -> No
     with pytest.raises(RunError, match="none of the sweep's 2 trials finished with a validation_accuracy"):
         find(folder)
     (folder / "results.json").unlink()
-    with pytest.raises(RunError, match=r"not finished: it has no results.json\n.*or name one of its trials"):
+    with pytest.raises(RunError, match=r"none of its trials is: it has no results.json\n.*or name one of its trials"):
         find(folder)
     with pytest.raises(RunError, match=r"not a run folder: it has no spec.yaml\n  did you mean one of found\?"):
         find(Path())

@@ -78,7 +78,7 @@ def test_every_default_is_written_out():
 
 @pytest.mark.slow
 @given(specs())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 def test_what_is_dumped_loads_back_equal(data):
     try:
         spec = validate(parse(SourceText(dump_data(data), "drawn.yaml"))).spec

@@ -34,7 +34,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
 def test_what_is_read_is_what_was_written(data: dict[str, object]) -> None:
     assert yaml.safe_load(dump_noted(data)) == bare(data)

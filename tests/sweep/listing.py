@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import load_text
 from nnctl.sweep.combinations import listed, runs
-from nnctl.sweep.sense import require_sense
+from nnctl.sweep.section_checks import require_sense
 from nnctl.sweep.space import Space
 from nnctl.sweep.trial import Trial
 

@@ -72,6 +72,17 @@ def test_what_decides_the_result_is_important(study: Callable[..., Study]) -> No
     assert math.fsum(shares.values()) == pytest.approx(1.0)
 
 
+def test_equally_important_settings_come_in_the_order_of_the_search(study: Callable[..., Study]) -> None:
+    paths = ["schedule.epochs", "seed", "data.examples", UNITS, "schedule.batch_size", "data.validation"]
+    standings = [
+        Standing({RATE: 10.0 ** -(n % 4), **dict.fromkeys(paths, 50)}, (n,), 0, {"validation_cost": n % 4}, None)
+        for n in range(40)
+    ]
+    found = study(f"sweep.grid={{{', '.join(f'{path}: [50, 60]' for path in paths)}, {RATE}: [1, 0.1, 0.01, 0.001]}}",
+                  "sweep.space={}", "sweep.only={}", "sweep.trials=null")  # fmt: skip
+    assert list(importance(found, [COST], standings)["validation_cost"]) == [RATE, *paths]
+
+
 def test_a_setting_that_only_some_have_can_be_the_important_one(study: Callable[..., Study]) -> None:
     found = study()
     shares = importance(found, [COST], ranked(found, by_units))["validation_cost"]

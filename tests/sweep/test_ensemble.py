@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nnctl.errors import RunError, SpecError
+from nnctl.inference.evaluation import data_of
+from nnctl.inference.opened import open_run
 from nnctl.sweep.ensemble import judged_on, require_one_split
 from nnctl.sweep.study import read_study
 
@@ -31,6 +34,17 @@ cost: mse
 schedule: {epochs: 2}
 backend: numpy
 sweep: {seeds: 2, monitor: validation_cost, ensemble: 2}
+"""
+
+
+TABLE = """\
+data: {type: table, path: houses.csv, target: price, target_transforms: [standardize], test: 16, seed: 0}
+layers: [{type: dense, units: 4, activation: tanh}, {type: dense, units: 1}]
+cost: mse
+metrics: [rmse]
+schedule: {epochs: 2}
+backend: numpy
+sweep: {folds: 3, ensemble: 3}
 """
 
 
@@ -87,6 +101,30 @@ def test_values_have_a_mean_and_no_vote() -> None:
     Path("net.yaml").write_text(VALUES)
     (*_, record), _ = nnctl("sweep", "net.yaml")
     assert (record["split"], record["vote"], list(record["mean"])) == ("validation", None, ["mse"])
+
+
+@pytest.mark.slow
+def test_folds_of_a_table_are_judged_together_each_by_what_its_own_rows_taught() -> None:
+    rows = [f"{n % 7},{'abc'[n % 3]},{100 + 3 * n % 50}" for n in range(60)]
+    Path("houses.csv").write_text("\n".join(["rooms,place,price", *rows]))
+    Path("net.yaml").write_text(TABLE)
+    (*_, record), _ = nnctl("sweep", "net.yaml", "--out", "found")
+    assert (record["split"], len(record["members"])) == ("test", 3)
+    runs = [open_run(Path("found") / f"{number:04d}") for number in record["trials"]]
+    splits = [data_of(run).splits["test"] for run in runs]
+    assert not np.array_equal(splits[0].inputs[:], splits[1].inputs[:])
+    answers = [run.scores(split.inputs) for run, split in zip(runs, splits, strict=True)]
+    error = np.mean(answers, axis=0) - splits[0].targets
+    assert record["mean"]["mse"] == pytest.approx(np.mean(error**2), rel=1e-9)
+    assert record["mean"]["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-9)
+
+
+def test_rows_of_a_table_that_differ_are_refused() -> None:
+    Path("houses.csv").write_text("\n".join(["rooms,place,price", *(f"{n % 7},a,{n % 2}.5" for n in range(60))]))
+    Path("net.yaml").write_text(TABLE)
+    require_one_split(read_study(Path("net.yaml"), []))
+    with pytest.raises(RunError, match="the test split of trial 3 is not that of trial 0"):
+        require_one_split(read_study(Path("net.yaml"), ["data.seed=null", "sweep.seeds=2"]))
 
 
 def test_without_a_test_split_validation_judges() -> None:

@@ -10,7 +10,9 @@ import pytest
 from nnctl.errors import UsageError
 from nnctl.sweep.formula import read
 
-VALUES = {"depth": 3, "layers.0.units": 64, "optimizer.type": "sgd", "rate": 0.5, "on": True, "layers.-1.units": 10}
+VALUES = {"depth": 3, "layers.0.units": 64, "optimizer.type": "sgd", "rate": 0.5, "on": True, "layers.-1.units": 10} | {
+    "absent": math.nan
+}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,7 @@ VALUES = {"depth": 3, "layers.0.units": 64, "optimizer.type": "sgd", "rate": 0.5
         ("max(layers.0.units, layers.-1.units, 4)", 64),
         ("round(log(layers.0.units))", 4),
         ("1 if depth > 5 else 2", 2),
+        ("(absent if depth > 5 else 0) <= 64", True),
         ("1 < depth <= 3", True),
         ("depth and rate", 0.5),
         ("'depth'", "depth"),
@@ -50,6 +53,11 @@ def test_names_are_those_of_the_text_each_once() -> None:
 def test_what_is_no_formula_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read as a formula"):
         read(text)
+
+
+def test_what_is_no_part_of_a_formula_is_said_as_it_was_written() -> None:
+    with pytest.raises(UsageError, match=r"'double\(layers\.0\.units\)' is no part of one"):
+        read("1 + double(layers.0.units)")
 
 
 @pytest.mark.parametrize("text", ["depth + 'a'", "1 / (depth - 3)", "log(0)", "9 ** 9999", "depth < 'a'"])

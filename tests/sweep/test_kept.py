@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from run_contents import contents
 
@@ -15,6 +19,7 @@ from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
+from nnctl.process import memory
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import Loaded, load_text, load_variant
 from nnctl.training import kept as kept_module
@@ -95,6 +100,40 @@ def test_what_is_alike_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert made == ["data", "net"]
     _train(base, ("layers.0.units=6", "data.validation=10"), tmp_path / "other", kept)
     assert made == ["data", "net"] * 2
+
+
+@pytest.mark.parametrize(("division", "read", "divided"), [("", 1, 1), (", validation: 12", 1, 3)])
+def test_files_are_read_once_whatever_the_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, division: str, read: int, divided: int
+) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", inputs=rng.random((60, 2), np.float32), targets=np.arange(60) % 3)
+    counts: Counter[str] = Counter()
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            counts[function.__name__] += 1
+            return function(*arguments)
+
+        return call
+
+    for name in ("read_examples", "divided_examples"):
+        each = counted(getattr(dataset, name))
+        for module in (dataset, kept_module):
+            monkeypatch.setattr(module, name, each)
+    text = SPEC.replace("{type: blobs, examples: 60, validation: 12,", f"{{type: npz, path: data.npz{division},")
+    base, kept = load_text(text, folder=tmp_path), Kept()
+    for seed in range(3):
+        _train(base, (f"seed={seed}",), tmp_path / f"kept{seed}", kept)
+    assert counts == {"read_examples": read, "divided_examples": divided}
+    for seed in range(3):
+        _train(base, (f"seed={seed}",), tmp_path / f"alone{seed}", None)
+        assert contents(tmp_path / f"alone{seed}") == contents(tmp_path / f"kept{seed}")
+    # Where memory is short nothing is kept besides.
+    monkeypatch.setattr(memory, "available", lambda: 1 << 20)
+    kept = Kept()
+    kept.dataset(base)
+    assert kept._examples is None
 
 
 def test_what_is_kept_does_not_grow_with_the_trials(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from nnctl.sweep.executors import choice, local, worker
 from nnctl.sweep.executors.choice import open_executor
 from nnctl.sweep.executors.contract import Elsewhere, Failed, Outcome, Trained, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_processes
-from nnctl.sweep.reached import result_of
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
 from nnctl.sweep.trial import load_trial
+from nnctl.sweep.trial_records import result_of
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

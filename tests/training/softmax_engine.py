@@ -16,6 +16,7 @@ from nnctl.engine.engine import Engine, Steps
 from nnctl.engine.measures import Measures
 from nnctl.engine.readers import ResidentReader
 from nnctl.errors import RunError
+from nnctl.process.together import Work
 
 
 class SplitsInMemory(dict[str, ResidentReader]):
@@ -94,6 +95,10 @@ class SoftmaxEngine(Engine):
         rows = slice(None) if indices is None else indices
         cost, accuracy, _ = self._measure(x[rows], y[rows])
         return {"cost": cost, "accuracy": accuracy}
+
+    def evaluating(self, split: str, indices: NDArray[Any] | None = None) -> Work[dict[str, float]]:
+        yield
+        return self.evaluate(split, indices)
 
     def penalty(self) -> float | None:
         return None

@@ -105,7 +105,7 @@ def test_class_weights_weigh_the_training_cost_and_not_the_accuracy() -> None:
     assert first["train_accuracy"] == 6 / 16
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     chunk=st.integers(1, 50),
     batch=st.sampled_from(["1", "7", "30", "64", "full"]),
@@ -122,7 +122,7 @@ def test_nothing_depends_on_the_chunks(chunk: int, batch: str, every: str, sched
     assert results[0] == results[1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     at=st.integers(1, 40),
     every=st.sampled_from(["", ", evaluate_every: 11", ", evaluate_every: 2 epochs"]),

@@ -12,12 +12,12 @@ from run_contents import contents
 
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
+from nnctl.process.together import Together
 from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Computing, Finished, Paused, Progress, Record
 from nnctl.training.signals import StopRequest
-from nnctl.training.together import Together
 
 SPEC = """
 name: small

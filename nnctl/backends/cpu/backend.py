@@ -18,6 +18,7 @@ from nnctl.backends.cpu.schedule import CpuPlan, lowered
 from nnctl.backends.cpu.settling import SettlingStep
 from nnctl.backends.cpu.tables import aligned
 from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule, kept
+from nnctl.backends.host_arrays import lies_still
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.plan import Plan
@@ -49,6 +50,10 @@ class CpuBackend:
         """See `Backend`."""
         # Not ascontiguousarray, which gives an array without axes one.
         return _aligned_copy(np.asarray(array, order="C"))
+
+    def to_read(self, array: Array) -> Array:
+        """See `Backend`."""
+        return array if lies_still(array) else self.to_device(array)
 
     def to_host(self, placed: Array) -> Array:
         """See `Backend`."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Annotated, Any, Self
 
+from nnctl.backends.installed import installed
 from nnctl.components.base import BackendComponent
 from nnctl.components.fields import PositiveInt
 from nnctl.components.registry import register
@@ -24,7 +24,7 @@ class Cpu(BackendComponent):
 
     def obstacle(self) -> str | None:
         """See `BackendComponent`."""
-        return "llvmlite is not installed" if find_spec("llvmlite") is None else None
+        return None if installed("llvmlite") else "llvmlite is not installed"
 
     def open(self, workers: int | None = None) -> Any:
         """See `BackendComponent`."""

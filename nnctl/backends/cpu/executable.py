@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +14,14 @@ from numpy.typing import NDArray
 from nnctl.backends.constants import constants_of
 from nnctl.backends.contract import Alternative, Resources, Result
 from nnctl.backends.cpu.cycles import seconds_a_cycle
-from nnctl.backends.cpu.layouts import LINE, address_of
+from nnctl.backends.cpu.layouts import LINE
 from nnctl.backends.cpu.pace import Crew, Pace
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.backends.cpu.sharing import SharedTables
 from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
 from nnctl.backends.cpu.ways import Choice, Trial, Way
 from nnctl.backends.limits import product_limit
-from nnctl.plan.dtypes import element
-from nnctl.plan.plan import Plan, Slot
+from nnctl.plan.plan import Plan
 from nnctl.process.cores import short_turns, spread
 
 Array = NDArray[Any]
@@ -45,7 +43,6 @@ class CompiledStep:
         self.plan = plan
         self.threads = choice.way.threads
         self.resources = Resources(self.threads, choice.way.words)
-        self.outputs = plan.outputs
         self.batch = plan.batch
         self.seconds = 0.0
         """Of all chunks that have ended."""
@@ -54,6 +51,7 @@ class CompiledStep:
         self._pace = Pace(self.threads, choice.fastest, shares=not timed)
         self._code = plan.code
         self._walk = self._code.walk
+        self._arrays = self._code.arrays
         self._code.require_types(storage)
         self._in_flight = False
         self._counters = aligned(6 * LINE)
@@ -71,16 +69,14 @@ class CompiledStep:
         """
         if self._in_flight:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
-        given = {key: _checked(slot, feeds[key], steps) for key, slot in self._code.fed.items()}
-        outputs = self._empty_outputs(steps)
+        held, given = self._arrays.given(feeds, steps)
+        outputs, written = self._arrays.made(steps)
         self._counters[:] = 0
-        begins = [{key: address_of(array) for key, array in arrays.items()} for arrays in (given, outputs)]
         crew = crew or self._pace.crew()
-        walks = self._walks(crew, begins[0], begins[1], steps)
-        shaped = {name: a.reshape(steps, *self.outputs[name].shape) for name, a in outputs.items()}
+        walks = self._walks(crew, given, written, steps)
         self._in_flight = True
         at_once = crew.threads == 1 and self._is_brief(steps)
-        return ChunkInFlight(self, crew, walks, steps, given, shaped, at_once=at_once)
+        return ChunkInFlight(self, crew, walks, steps, held, outputs, at_once=at_once)
 
     def _walks(self, crew: Crew, feeds: Mapping[str, int], outputs: Mapping[str, int], steps: int) -> list[Walk]:
         """The work of each thread of a crew. feeds, outputs: where each array begins."""
@@ -100,8 +96,7 @@ class CompiledStep:
 
     def _run(self, table: ThreadTable, steps: int) -> int:
         """One thread's part of a chunk; the number of steps completed."""
-        return int(self._walk(address_of(table.records), table.count, address_of(table.moves), table.plain,
-                              table.ahead, steps))  # fmt: skip
+        return int(self._walk(*table.walked, steps))
 
     def land(self, crew: Crew, seconds: float, completed: int) -> None:
         """End a chunk: the next may start. seconds, completed: what it took for how many steps."""
@@ -120,9 +115,6 @@ class CompiledStep:
         if parts not in self._shared:
             self._shared[parts] = SharedTables(self._code.parts(parts), self._memory)
         return self._shared[parts]
-
-    def _empty_outputs(self, steps: int) -> dict[str, Array]:
-        return {name: np.empty(steps * math.prod(s.shape), element(s.dtype).host) for name, s in self.outputs.items()}
 
     def spent(self) -> Array:
         """See `TimedExecutable`; zeros where it was not made to keep time."""
@@ -156,7 +148,7 @@ class ChunkInFlight:
         crew: Crew,
         walks: Sequence[Walk],
         steps: int,
-        feeds: Mapping[str, Array],
+        feeds: Sequence[Array],
         outputs: dict[str, Array],
         *,
         at_once: bool,
@@ -171,15 +163,14 @@ class ChunkInFlight:
         self._raised: BaseException | None = None
         self._began = time.perf_counter()
         self._seconds = 0.0
-        self._gate = threading.Event()
-        self._abandoned = False
         # No daemons: a process that ends with a chunk in flight waits for it, for its code and memory must outlive it.
         self._threads: list[threading.Thread] = []
         if at_once:
-            self._gate.set()
-            self._work(0, walks[0])
+            self._walk(0, walks[0])
             executable.land(crew, self._seconds, self._completed)
             return
+        self._gate = threading.Event()
+        self._abandoned = False
         try:
             with short_turns():
                 for number, walk in enumerate(walks):
@@ -202,7 +193,9 @@ class ChunkInFlight:
             raise
         if self._raised is not None:
             raise self._raised
-        outputs = {name: array[: self._completed] for name, array in self._outputs.items()}
+        outputs = self._outputs
+        if self._completed < self._steps:
+            outputs = {name: array[: self._completed] for name, array in outputs.items()}
         return Result(self._completed, outputs, self._seconds)
 
     def _join(self) -> None:
@@ -218,6 +211,9 @@ class ChunkInFlight:
             return
         if self._crew.threads > 1:
             spread(thread)
+        self._walk(thread, walk)
+
+    def _walk(self, thread: int, walk: Walk) -> None:
         try:
             completed = walk(self._steps)
         except BaseException as error:  # noqa: BLE001 — raised again where the result is taken
@@ -226,15 +222,6 @@ class ChunkInFlight:
             if thread == 0:
                 self._completed = completed
                 self._seconds = time.perf_counter() - self._began
-
-
-def _checked(slot: Slot, array: Array, steps: int) -> Array:
-    """A feed as the functions take it: flat, in C order, of the type that the plan is for."""
-    size = steps * math.prod(slot.shape)
-    flat: Array = np.require(array, element(slot.dtype).host, ["C"]).reshape(-1)
-    if flat.size != size:
-        raise ValueError(f"feed {slot.key} has {flat.size} elements, {steps} steps of {size // steps} need {size}")
-    return flat
 
 
 class Trials:

@@ -14,8 +14,9 @@ _LOOK = 0.15
 """Seconds of chunks that are looked at together: of less, most is noise of neighbours' turns of some milliseconds."""
 _SLOWER = 1.3
 """Times the fastest look, which is slow."""
-_SLOW = 2
-"""Looks in a row that must be slow before other crews are tried."""
+_LOST = 0.15
+"""Seconds that slow looks in a row take longer than undisturbed steps, before other crews are tried: a single look may
+be slow by chance, and one that has taken many times as long is not."""
 _SHORT = 1e-3
 """Seconds of an undisturbed step below which one thread, which waits for nobody, may be as fast as those that share."""
 _MOST_PARTS = 31
@@ -54,7 +55,7 @@ class Pace:
         self._many = self._crew = Crew(threads)
         self._fastest = math.inf if fastest is None else fastest
         self._shares = shares
-        self._slow = 0
+        self._lost = 0.0
         self._stay = _STAY
         self._left = 0
         """Looks for which crews that were tried stay."""
@@ -77,22 +78,23 @@ class Pace:
         self._steps += steps
         if self._seconds < _LOOK or self._steps == 0:
             return
-        a_step = self._seconds / self._steps
+        seconds, steps = self._seconds, self._steps
         self._seconds, self._steps = 0.0, 0
         if crew in self._waiting:
-            self._try(a_step)
+            self._try(seconds / steps)
         elif self._left > 0:
-            self._after_a_stay(a_step)
+            self._after_a_stay(seconds / steps)
         else:
-            self._after_many(a_step)
+            self._after_many(seconds, steps)
 
-    def _after_many(self, a_step: float) -> None:
+    def _after_many(self, seconds: float, steps: int) -> None:
+        a_step = seconds / steps
         self._fastest = min(self._fastest, a_step)
         if a_step <= _SLOWER * self._fastest:
-            self._slow, self._stay = 0, _STAY
+            self._lost, self._stay = 0.0, _STAY
             return
-        self._slow += 1
-        if self._slow >= _SLOW or self._stay > _STAY:
+        self._lost += seconds - steps * self._fastest
+        if self._lost >= _LOST or self._stay > _STAY:
             self._tried = {}
             self._waiting = [self._many, *self._others()]
             self._try(a_step)

@@ -187,7 +187,7 @@ class _Scheduler:
 
     def _place(self, node: Node) -> None:
         division = self._division(node)
-        self.done.append(Scheduled(node, self.phase))
+        self.done.append(Scheduled(node, self.phase, self._apart(node) if division == "rows" else frozenset()))
         self.divisions.append(division)
         for value in node.outputs:
             if division != "private":
@@ -195,6 +195,11 @@ class _Scheduler:
                 if value in self.old:
                     self.written[self.old[value]] = division
         self.read_in_full.update(v for v, full in self._reads(node) if full)
+
+    def _apart(self, node: Node) -> frozenset[Value]:
+        """See `Scheduled`, of a node that is divided by rows."""
+        made = [value for value in node.outputs if value.batched]
+        return frozenset([*made, *(value for value, full in self._reads(node) if not full)])
 
     def _barrier(self) -> None:
         self.phase += 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.cpu.chunk_arrays import ChunkArrays
 from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.layouts import TableLayout
@@ -18,7 +19,7 @@ from nnctl.plan.plan import Plan, Slot
 class StepCode:
     """The compiled functions of a plan, and the layouts of the tables that call them.
 
-    fed: the slots of the feeds that they read, by key. walk: runs a table; see `Functions`.
+    arrays: of chunks of its steps. walk: runs a table; see `Functions`.
     Raises ValueError for an op that has no generated code.
     """
 
@@ -31,7 +32,8 @@ class StepCode:
         self._parts: dict[int, Sequence[TableLayout]] = {}
         slots = _slots(plan)
         feeds = {slot.key: slot for slot in slots if slot.place == "feed"}
-        self.fed: Mapping[str, Slot] = {key: feeds[key] for key in source.keys("feed")}
+        self._fed: Mapping[str, Slot] = {key: feeds[key] for key in source.keys("feed")}
+        self.arrays = ChunkArrays(self._fed, plan.outputs)
         self._stored = {slot.key: element(slot.dtype, plan.precision) for slot in slots if slot.place == "storage"}
         self.walk = self._functions.walk
 
@@ -63,7 +65,7 @@ class StepCode:
 
     def zeros(self, steps: int) -> dict[str, NDArray[Any]]:
         """Feeds of zeros for a chunk."""
-        return {key: np.zeros((steps, *slot.shape), element(slot.dtype).host) for key, slot in self.fed.items()}
+        return {key: np.zeros((steps, *slot.shape), element(slot.dtype).host) for key, slot in self._fed.items()}
 
 
 def _slots(plan: Plan) -> list[Slot]:

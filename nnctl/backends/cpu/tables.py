@@ -30,7 +30,10 @@ class Memory:
 
 
 class ThreadTable:
-    """The table of one thread over memory: `records`, the words that they point to, and the words that move."""
+    """The table of one thread over memory: `records`, the words that they point to, and the words that move.
+
+    walked: what the walk is given to run it, but for the number of steps.
+    """
 
     def __init__(self, layout: TableLayout, memory: Memory) -> None:
         self._layout, self._memory = layout, memory
@@ -45,21 +48,23 @@ class ThreadTable:
         # Words move in every step: in a line with another thread's they would slow it down.
         self._arguments = aligned(words.nbytes).view(np.int64)
         self._arguments[: len(words)] = words
+        self._words = self._arguments.data
         base = address_of(self._arguments)
         self.records, self.moves = layout.calls.copy(), layout.moves.copy()
         self.records[:, 1] += base
         self.moves[:, 0] += base
-        self.count, self.plain, self.ahead = layout.count, layout.plain, layout.ahead
+        self.plain, self.ahead = layout.plain, layout.ahead
+        self.walked = (address_of(self.records), layout.count, address_of(self.moves), layout.plain, layout.ahead)
 
     def aim(self, feeds: Mapping[str, int], outputs: Mapping[str, int], steps: int) -> None:
         """Let the moving addresses be those of a chunk's first step. feeds, outputs: where each array begins."""
-        for moving in self._layout.feeds:
-            self._arguments[moving.word] = feeds[moving.key] + moving.offset
-        for moving in self._layout.outputs:
-            self._arguments[moving.word] = outputs[moving.key] + moving.offset
-        for moving in self._layout.following:
-            next_step = moving.stride if steps > 1 else 0
-            self._arguments[moving.word] = feeds[moving.key] + moving.offset + next_step
+        words = self._words
+        for word, key, offset, _ in self._layout.feeds:
+            words[word] = feeds[key] + offset
+        for word, key, offset, _ in self._layout.outputs:
+            words[word] = outputs[key] + offset
+        for word, key, offset, stride in self._layout.following:
+            words[word] = feeds[key] + offset + (stride if steps > 1 else 0)
 
     def _place(self, base: Base) -> int:
         """The address at which memory begins."""

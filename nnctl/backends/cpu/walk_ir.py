@@ -12,6 +12,10 @@ SPINS, CROWDED_SPINS = 8000, 100
 times what it takes to wake a thread, or two that sleep in turn would never catch up with one another; and a small part
 of the milliseconds for which a neighbour is given a core. And where there are more threads than cores: whoever waits
 keeps another thread of the step from going on."""
+_OFFER = 256
+"""Turns, some microseconds, after which a thread that waits at a barrier offers its core to others, once: the thread
+that all wait for may have no other, for whom a thread wakes is often put on its own core. Thread after thread would
+else use up its turns there. Who offers it again and again loses it to neighbours too often."""
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 """The system call's number on Linux."""
 _WAIT, _WAKE = 128, 129
@@ -168,7 +172,7 @@ wake:
   br label %exit
 
 spin:
-  %turn = phi i32 [0, %entry], [%turn.next, %again]
+  %turn = phi i32 [0, %entry], [%turn.next, %stay], [%turn.next, %offer]
   %now = load atomic i32, ptr %generation acquire, align 4
   %passed = icmp ne i32 %now, %mine
   br i1 %passed, label %exit, label %again
@@ -177,7 +181,15 @@ again:
   {pause}
   %turn.next = add i32 %turn, 1
   %enough = icmp ugt i32 %turn.next, %spins
-  br i1 %enough, label %sleep, label %spin
+  br i1 %enough, label %sleep, label %stay
+
+stay:
+  %offers = icmp eq i32 %turn.next, {_OFFER}
+  br i1 %offers, label %offer, label %spin
+
+offer:
+  %offered = call i32 @sched_yield()
+  br label %spin
 
 sleep:
   %counted = atomicrmw add ptr %sleepers, i32 1 seq_cst, align 4

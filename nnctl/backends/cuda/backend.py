@@ -47,6 +47,10 @@ class CudaBackend(CudaPlanner):
         """See `Backend`."""
         return self.device.upload(array)
 
+    def to_read(self, array: NDArray[Any]) -> Any:
+        """See `Backend`."""
+        return self.to_device(array)
+
     def to_host(self, placed: Any) -> NDArray[Any]:
         """See `Backend`."""
         return self.device.download(placed)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from nnctl.backends.cuda.driver import Driver, installed_driver
+from nnctl.backends.installed import installed
 from nnctl.components.base import BackendComponent
 from nnctl.components.fields import NonNegativeInt
 from nnctl.components.registry import register
@@ -63,7 +63,7 @@ class Cuda(BackendComponent):
         """See `BackendComponent`."""
         driver = installed_driver()
         if driver is None:
-            rest = "" if find_spec("cupy") else f"; where there is one, {_install(None)} brings the rest"
+            rest = "" if installed("cupy") else f"; where there is one, {_install(None)} brings the rest"
             return f"there is no NVIDIA driver on this machine{rest}"
         if driver.problem:
             return f"the NVIDIA driver does not start: {driver.problem}"
@@ -115,7 +115,7 @@ class CuPy(Cuda):
 
 def _missing(driver: Driver) -> str | None:
     """The reason why the libraries cannot be used with a driver; None if they can."""
-    if find_spec("cupy") is None:
+    if not installed("cupy"):
         return f"CuPy is not installed: {_install(driver)} brings it"
     try:
         from cupy.cuda import nvrtc, runtime

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 UNASKED_SHARED = 48 << 10
 """Bytes of dynamic shared memory that any device gives a block; more is asked for, function by function."""
+SHARED_EVERYWHERE = 99 << 10
+"""Bytes of shared memory that a block can ask for on every device with tensor cores for TF32 and BF16, that is from
+compute capability 8.0 on: 8.6 and 8.9 give no more."""
+MOST_SHARED = 227 << 10
+"""Bytes of shared memory that a block can ask for on the devices with the most."""
 
 
 class Device(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le
 
 from nnctl.components.base import Augmentation
 from nnctl.late import dataclass
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from nnctl.data.resample import Field
     from nnctl.data.streams import Draws
+
+
+LARGEST = 1e30
+"""The largest number that an augmentation brings in: what is computed of it is still within the range of float32."""
+Fill = Annotated[float, Ge(-LARGEST), Le(LARGEST)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,7 @@ class PlaneAugmentation(InputAugmentation):
 
     images: ClassVar[bool] = True
 
-    fill: Annotated[float, "what comes in from outside the image, in the unit range"] = 0.0
+    fill: Annotated[Fill, "what comes in from outside the image, in the unit range"] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

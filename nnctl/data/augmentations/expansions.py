@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import MinLen
+from annotated_types import Gt, Le, MinLen
 
 from nnctl.components.base import Augmentation, Expansion
 from nnctl.components.fields import PositiveInt
@@ -60,7 +60,8 @@ class AugmentedCopies(Expansion):
 
     example = "{type: augmented, augment: [{type: rotate, degrees: 10}], copies: 2}"
 
-    copies: Annotated[PositiveInt, "of each example"] = 1
+    # A copy's number is 16 bits of its stream's.
+    copies: Annotated[Annotated[int, Gt(0), Le(1 << 16)], "of each example"] = 1
     augment: Annotated[Annotated[tuple[Augmentation, ...], MinLen(1)], "what is done to a copy, in this order"]
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from annotated_types import Ge, Le
+
 from nnctl.components.base import Augmentation
-from nnctl.components.fields import PositiveFloat
 from nnctl.components.registry import register
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nnctl.data.streams import Draws
+
+
+Evenness = Annotated[float, Ge(1e-6), Le(1e6)]
+"""Beyond, shares are 0 and 1 alone, or a half. Of a subnormal α the inverse would be that of another distribution."""
 
 
 @register("augmentation", "mixup")
@@ -28,7 +33,7 @@ class Mixup(Augmentation):
     example = "{type: mixup, alpha: 0.2}"
     mixes: ClassVar[bool] = True
 
-    alpha: Annotated[PositiveFloat, "α of the beta distribution: small mixes little, 1 in every proportion"] = 0.2
+    alpha: Annotated[Evenness, "α of the beta distribution: small mixes little, 1 in every proportion"] = 0.2
 
     def apply(self, inputs: NDArray[np.float32], targets: NDArray[Any], draws: Draws) -> Any:
         """Mixed inputs, and targets that are mixed (values) or chosen (labels)."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from nnctl.components.fields import PositiveFloat, PositiveInt
+from annotated_types import Gt, Le
+
+from nnctl.components.fields import PositiveInt
 from nnctl.components.registry import register
-from nnctl.data.augmentations.base import InputAugmentation
+from nnctl.data.augmentations.base import LARGEST, Fill, InputAugmentation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +24,16 @@ class Noise(InputAugmentation):
     formula = "x' = x + ε, ε ~ N(0, std²)"
     example = "{type: noise, std: 0.05}"
 
-    std: Annotated[PositiveFloat, "standard deviation; for images in the unit range"] = 0.1
+    std: Annotated[Annotated[float, Gt(0), Le(LARGEST)], "standard deviation; for images in the unit range"] = 0.1
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
         """Inputs with noise added."""
         import numpy as np
 
-        return inputs + np.float32(self.std) * draws.normal(*inputs.shape[1:])
+        changed = draws.normal(*inputs.shape[1:])
+        changed *= np.float32(self.std)
+        changed += inputs
+        return changed
 
 
 @register("augmentation", "cutout")
@@ -41,7 +46,7 @@ class Cutout(InputAugmentation):
     images: ClassVar[bool] = True
 
     size: Annotated[PositiveInt, "side of the square in pixels"]
-    fill: Annotated[float, "what covers it, in the unit range"] = 0.0
+    fill: Annotated[Fill, "what covers it, in the unit range"] = 0.0
 
     def change(self, inputs: NDArray[np.float32], draws: Draws) -> NDArray[np.float32]:
         """Images with a square covered."""

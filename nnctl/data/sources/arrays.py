@@ -32,6 +32,7 @@ class ArraySource(IgnoringSource):
     (n, time) for inputs (n, time, …), are told by `target_type: labels` or by `ignore`.
     """
 
+    seeded = False
     undecided_targets = True
 
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]

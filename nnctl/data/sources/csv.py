@@ -29,6 +29,7 @@ class Csv(Source):
     input it becomes one 0/1 column a category. The kind of a column is that of its first cell.
     """
 
+    seeded = False
     example = "{type: csv, path: houses.csv, target: price, ignore: [id], validation: 0.2}"
     undecided_targets = True
 

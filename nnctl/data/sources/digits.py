@@ -19,6 +19,7 @@ class Digits(Source):
     Alpaydin and Kaynak, Optical Recognition of Handwritten Digits (UCI, 1998), CC BY 4.0.
     """
 
+    seeded = False
     example = "{type: digits, validation: 200, test: 360}"
 
     validation: Annotated[Portion | None, "examples held out for validation, a number or a share"] = 0.15

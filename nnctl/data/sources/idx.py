@@ -25,6 +25,7 @@ class Idx(Source):
     float32. Integer targets are labels, others values, unless `target_type` says otherwise.
     """
 
+    seeded = False
     example = "{type: idx, images: letters-images-idx3-ubyte.gz, labels: letters-labels-idx1-ubyte.gz, validation: 0.1}"
     undecided_targets = True
 

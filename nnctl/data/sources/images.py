@@ -36,6 +36,7 @@ class Images(Source):
     1/255; of pictures with 16 bits a channel, float32 from 0 to 1.
     """
 
+    seeded = False
     example = "{type: images, path: photos, size: [32, 32], validation: 0.2}"
     of_files = ("/",)
 

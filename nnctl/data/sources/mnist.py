@@ -46,6 +46,7 @@ class Mnist(Source):
     Y. LeCun, C. Cortes, C. J. C. Burges.
     """
 
+    seeded = False
     example = "{type: mnist, validation: 10000}"
 
     path: Annotated[NonEmptyStr | None, "folder of the four IDX files, plain or gzip"] = None

@@ -33,6 +33,8 @@ Names = Annotated[tuple[NonEmptyStr, ...], MinLen(1)]
 class StepTable(TableFile, Source):
     """A table whose rows are steps of series; the fields that all such data have."""
 
+    seeded = False
+
     path: Annotated[NonEmptyStr, "the file, relative to the spec"]
     group: Annotated[NonEmptyStr | None, "the column that says whose series a row is; one series if absent"] = None
     time: Annotated[

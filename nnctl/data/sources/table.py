@@ -29,6 +29,7 @@ class TableSource(TableFile, IgnoringSource):
     the net: columns of another table are found by name.
     """
 
+    seeded = False
     example = "{type: table, path: houses.csv, target: price, columns: {id: ignore}, validation: 0.2}"
     of_files = (".csv", ".tsv", ".jsonl", ".parquet", ".feather", ".xlsx")
 

@@ -32,6 +32,8 @@ _CONTIGUOUS = (
 class NextTokens(Source):
     """Windows of tokens; the target of each is the one after it."""
 
+    seeded = False
+
     @property
     def predicts_next(self) -> bool:
         """True: the target of a token is the next."""

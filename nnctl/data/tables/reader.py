@@ -97,7 +97,12 @@ def _types(reader: Reader) -> dict[str, pa.DataType]:
 
 
 def stream(reader: Reader, types: Mapping[str, pa.DataType]) -> Iterator[Table]:
-    """The columns that have a type here, in tables of bounded size. Raises DataError, at a cell that does not fit."""
+    """The columns of a file that have a type in `types`, in the order of the file, in tables of bounded size.
+
+    types: int64, double, bool, string, date32 or timestamp, with a zone or not, by name, as `Reader.types` or those of
+    a table that was read give them. Each table's `rows` are places in the whole file. Raises DataError at a cell that
+    does not fit its column; a name that the file has not is left out, for the caller to miss.
+    """
     names = [name for name in reader.names if name in types]
     waiting: list[dict[str, pa.ChunkedArray]] = []
     first = rows = size = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -59,16 +59,6 @@ def place_of(path: Path, layout: Layout) -> Place:
 def read_table(path: Path, layout: Layout) -> Table:
     """The table in a file, whole. Raises DataError, naming line and column where there are lines."""
     return reader_of(path, layout).table()
-
-
-def stream_table(path: Path, layout: Layout, types: Mapping[str, pa.DataType]) -> Iterator[Table]:
-    """The columns of a file that have a type in `types`, in the order of the file, in tables of bounded size.
-
-    types: int64, double, bool, string, date32 or timestamp, with a zone or not, by name, as `Reader.types` or those of
-    a table that was read give them. Each table's `rows` are places in the whole file. Raises DataError at a cell that
-    does not fit its column; a name that the file has not is left out, for the caller to miss.
-    """
-    return stream(reader_of(path, layout), types)
 
 
 def reader_of(path: Path, layout: Layout) -> Reader:

@@ -62,8 +62,6 @@ def build_model(
     signature: DataSignature,
     tensors: Mapping[str, NDArray[Any]],
     raw: RawInputs | None = None,
-    *,
-    any_length: bool = True,
 ) -> Exportable:
     """The model of a trained net. tensors: parameters, states of layers and statistics by name.
 
@@ -73,7 +71,7 @@ def build_model(
     """
     network = Network(spec, signature)
     why_not = None
-    if any_length and _time_axis(signature):
+    if _time_axis(signature):
         try:
             return _written(_of_any_length(spec, signature), network, tensors, raw, None, steps=True)
         except OneLength as error:

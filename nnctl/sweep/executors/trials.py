@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
+from nnctl.process.together import Together
 from nnctl.sweep.executors.contract import Ended, Failed, Outcome, TrialTask
-from nnctl.training.together import Together
 
 
 class Trials:

@@ -177,7 +177,7 @@ class _Place:
 
 def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None) -> Outcome:
     """Train a trial in this process; or go on with it, whoever began it. kept: gives what trials before have left."""
-    from nnctl.training.together import to_its_end
+    from nnctl.process.together import to_its_end
 
     return to_its_end(training(base, task, stop, kept))
 
@@ -225,8 +225,8 @@ def training_here(
                     from nnctl.sweep.trial import load_trial
                     from nnctl.training import session
 
-                    loaded = load_trial(base, task.overrides)
                     known = None if kept is None else kept()
+                    loaded = load_trial(base, task.overrides, None if known is None else known.variants(base))
                 events = session.train(
                     loaded,
                     out=task.folder,

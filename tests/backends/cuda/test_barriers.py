@@ -83,7 +83,7 @@ def launches() -> list[Recorded]:
         # Small ones, too, by tensor cores.
         rounding = tuple(tile for tile in products.TILES["tf32"] if tile.precision == "tf32")
         patched.setattr(products, "TILES", {**products.TILES, "tf32": rounding})
-        patched.setattr(picture_convolution, "_ENOUGH", 0)
+        patched.setattr(picture_convolution, "_FEWEST_BLOCKS", 0)
         patched.setattr(picture_convolution, "MULTIPROCESSORS", 1)
         for name, inputs, attributes, *precision in cases():
             agreement.outputs(name, inputs, attributes, 0, *precision)

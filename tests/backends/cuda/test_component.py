@@ -32,7 +32,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
         found: Driver | None, *, cupy: bool = True, built: int = 13000, nvrtc: bool = True, broken: bool = False
     ) -> None:
         monkeypatch.setattr(component, "installed_driver", lambda: found)
-        monkeypatch.setattr(component, "find_spec", lambda name: object() if cupy else None)
+        monkeypatch.setattr(component, "installed", lambda name: cupy)
 
         def version() -> tuple[int, int]:
             if not nvrtc:

@@ -93,7 +93,7 @@ def by_one_block(rounds: Rounds, *tasks: Task) -> bool:
 
 
 @pytest.mark.parametrize("alone", [False, True])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tasks=steps())
 def test_blocks_wait_wherever_one_needs_what_another_has_made(alone: bool, tasks: Sequence[Task]) -> None:
     rounds = rounds_of(tasks, alone)
@@ -114,7 +114,7 @@ def test_blocks_wait_wherever_one_needs_what_another_has_made(alone: bool, tasks
             assert a.waits < b.waits
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tasks=steps())
 def test_what_a_block_keeps_for_itself_is_made_where_it_is_read(tasks: Sequence[Task]) -> None:
     rounds = rounds_of(tasks)
@@ -167,7 +167,7 @@ def test_specs_train_as_by_captured_launches(name: str) -> None:
 
 @needs_compiler
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(case=cases())
 def test_nets_train_as_by_captured_launches(case: Case) -> None:
     plan = CudaBackend(EmulatedDevice()).plan(Network(case.spec, case.signature).training_step, case.sizes())

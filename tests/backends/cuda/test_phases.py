@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from graph.nets import Case, cases
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda.calls import elements
@@ -80,7 +80,7 @@ def test_no_spec_has_a_race(path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(case=cases())
 def test_random_nets_have_no_race(case: Case) -> None:
     network = Network(case.spec, case.signature)

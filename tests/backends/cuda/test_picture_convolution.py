@@ -32,8 +32,8 @@ PICTURES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
 @pytest.fixture(params=["large", "small"])
 def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every size is made from patches, with tiles of one size."""
-    monkeypatch.setattr(picture_convolution, "_ENOUGH", 0)
-    monkeypatch.setattr(picture_convolution, "_USED", 0.0)
+    monkeypatch.setattr(picture_convolution, "_FEWEST_BLOCKS", 0)
+    monkeypatch.setattr(picture_convolution, "_LEAST_USED", 0.0)
     monkeypatch.setattr(picture_convolution, "MULTIPROCESSORS", 1 if request.param == "large" else 1 << 20)
 
 

@@ -28,11 +28,11 @@ from nnctl.backends.cuda.cupy_device import CupyDevice, lent_device
 from nnctl.backends.cuda.product_library import Product
 from nnctl.components.signature import DataSignature
 from nnctl.errors import DivergedError
+from nnctl.process.together import Together, to_its_end
 from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Finished
-from nnctl.training.together import Together, to_its_end
 
 SPEC = """
 name: tiny

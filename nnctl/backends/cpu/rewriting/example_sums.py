@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from nnctl.graph.fusion import composed
 from nnctl.graph.ir import Node, Value
 from nnctl.late import dataclass
-from nnctl.ops.expression import Expression, Recorder
+from nnctl.ops.expression import Expression
 from nnctl.ops.shapes import Shape, TensorType, broadcast, product
 from nnctl.ops.table import Attributes
 
@@ -47,25 +48,23 @@ class ExampleSums:
         return product(broadcast([t.shape for t in inputs])) * (len(self.expression.lines) + len(self.scales))
 
 
+_ITSELF = Expression(1, (), (0,))
+
+
 def sum_of(value: Value, result: Value, scale: float, layer: str) -> Node:
     """The node of the sums of one value."""
-    recorder = Recorder(1)
-    return Node(ExampleSums(recorder.finish([recorder.value(0)]), (scale,)), (value,), (result,), {}, layer)
+    return Node(ExampleSums(_ITSELF, (scale,)), (value,), (result,), {}, layer)
 
 
 def together(nodes: Sequence[Node]) -> Node:
     """One node for sums over one shape, none of which needs another."""
     inputs = tuple(dict.fromkeys(v for node in nodes for v in node.inputs))
-    recorder = Recorder(len(inputs))
-    known = {v: recorder.value(i) for i, v in enumerate(inputs)}
-    results: list[Any] = []
-    scales: list[float] = []
-    for node in nodes:
-        op = sums_op(node)
-        results += op.expression.evaluate(recorder, *(known[v] for v in node.inputs))
-        scales += op.scales
+    numbers = {v: i for i, v in enumerate(inputs)}
+    parts = tuple((sums_op(node).expression, tuple(numbers[v] for v in node.inputs)) for node in nodes)
     outputs = tuple(v for node in nodes for v in node.outputs)
-    return Node(ExampleSums(recorder.finish(results), tuple(scales)), inputs, outputs, {}, nodes[-1].layer)
+    scales = tuple(scale for node in nodes for scale in sums_op(node).scales)
+    expression = composed(len(inputs), parts, tuple(range(len(inputs), len(inputs) + len(outputs))))
+    return Node(ExampleSums(expression, scales), inputs, outputs, {}, nodes[-1].layer)
 
 
 def sums_op(node: Node) -> ExampleSums:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from nnctl.backends.codegen.inlining import INLINED
 from nnctl.backends.codegen.simplicity import is_simple
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, sums_op
-from nnctl.graph.fusion import fused
+from nnctl.graph.fusion import Part, composed, fused
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.ops.expression import Recorder
 from nnctl.ops.shapes import broadcast
 from nnctl.plan.lower import constant_nodes
 
@@ -49,6 +48,8 @@ def _reading_sources(graph: Graph) -> list[Node]:
 
 def _reading(node: Node, source: Mapping[Value, Value]) -> Node:
     there = node.with_inputs(source)
+    if there is node:
+        return node
     alike = broadcast([v.shape for v in there.inputs]) == broadcast([v.shape for v in node.inputs])
     return there if alike else node
 
@@ -110,11 +111,15 @@ def _with(node: Node, inside: list[Node]) -> Node:
         return fused([*inside, node])
     made = {v for part in inside for v in part.outputs}
     inputs = tuple(dict.fromkeys([*(v for p in inside for v in p.inputs), *(v for v in node.inputs if v not in made)]))
-    recorder = Recorder(len(inputs))
-    known: dict[Value, object] = {v: recorder.value(i) for i, v in enumerate(inputs)}
+    numbers = {v: i for i, v in enumerate(inputs)}
+    parts: list[Part] = []
     for part in inside:
         if isinstance(part.op, ElementwiseOp):
-            known |= zip(part.outputs, part.op.expression.evaluate(recorder, *(known[v] for v in part.inputs)))
+            parts.append((part.op.expression, tuple(numbers[v] for v in part.inputs)))
+            for v in part.outputs:
+                numbers[v] = len(numbers)
     op = sums_op(node)
-    results = op.expression.evaluate(recorder, *(known[v] for v in node.inputs))
-    return Node(ExampleSums(recorder.finish(results), op.scales), inputs, node.outputs, {}, node.layer)
+    parts.append((op.expression, tuple(numbers[v] for v in node.inputs)))
+    results = range(len(numbers), len(numbers) + len(node.outputs))
+    expression = composed(len(inputs), tuple(parts), tuple(results))
+    return Node(ExampleSums(expression, op.scales), inputs, node.outputs, {}, node.layer)

@@ -1,9 +1,10 @@
-"""Convolutions by steps of one in all directions from patches of pictures: which are made so, and their calls."""
+"""Convolutions in TF32 whose windows move by one, from patches of pictures in shared memory: when, and their calls."""
 
 from __future__ import annotations
 
 from nnctl.backends.cuda.calls import MULTIPROCESSORS, Argument, Call, Scratch, blocks_for, elements
 from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.device import MOST_SHARED, SHARED_EVERYWHERE
 from nnctl.backends.cuda.kernels.ends import End, reading
 from nnctl.backends.cuda.kernels.geometry import Geometry
 from nnctl.backends.cuda.kernels.parts import added_up
@@ -11,27 +12,23 @@ from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
 
 _CHANNELS = 32
-"""Of a patch."""
+"""Channels of a patch."""
 _PIXEL = 4 * (_CHANNELS + 4)
-"""Bytes of a pixel of a patch, with what is behind it."""
+"""Bytes of a pixel of a patch, with the gap behind it."""
 _STAGES = 3
-"""Panels of the kernel."""
+"""Panels of the kernel that are in shared memory at a time."""
 _FRAGMENT = 8
 """Channels that a fragment takes: of fewer some would be multiplied by zeros, at every place of a window."""
-_ENOUGH = MULTIPROCESSORS // 2
-"""Blocks from which on sums need not be split to keep a large device busy, as only other kernels can."""
+_FEWEST_BLOCKS = MULTIPROCESSORS // 2
+"""Blocks that keep a large device busy. Where there are fewer, other kernels do better, for they can split sums."""
 _PLACES = 9
-"""Places of a window whose part of a kernel's gradient a block makes, of 32 channels and 32 filters each."""
-_USED = 0.7
-"""The share of these from which on it is worth it."""
+"""Places of a window whose part of a kernel's gradient one block makes, each of 32 channels and 32 filters."""
+_LEAST_USED = 0.7
+"""The share of a block's places, channels and filters that a kernel has to fill for its gradient to be made so."""
 _POSITIONS = 256
-"""Positions at a time, about."""
-_ACROSS = 4 * (_CHANNELS + 8)
-"""Bytes of a pixel or of a position's gradients there."""
-_MOST = 227 << 10
-"""Bytes of shared memory that a block can have on the devices with the most."""
-_ANYWHERE = 99 << 10
-"""Bytes of shared memory that a block can have on every device with tensor cores for this, as in products.py."""
+"""Positions that a block of a kernel's gradient takes at a time, about."""
+_GRADIENT_PIXEL = 4 * (_CHANNELS + 8)
+"""Bytes of a pixel, or of a position's gradients, in a block of a kernel's gradient."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...], end: En
     if not _by_steps_of_one(g) or picture.channels % _FRAGMENT or not elements(launch.outputs[0]):
         return []
     tile = _LARGE if _blocks(_LARGE, picture, g) > MULTIPROCESSORS else _SMALL
-    if picture.columns > tile.rows or _blocks(tile, picture, g) < _ENOUGH:
+    if picture.columns > tile.rows or _blocks(tile, picture, g) < _FEWEST_BLOCKS:
         return []
     out, patch = launch.outputs[0], _patch(tile, picture, g)
     given: tuple[Argument, ...] = (*launch.inputs, out, patch // 4)
@@ -82,7 +79,7 @@ def from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...], end: En
             _blocks(tile, picture, g),
             (*given, *g.numbers),
             shared,
-            instead=instead if shared > _ANYWHERE else (),
+            instead=instead if shared > SHARED_EVERYWHERE else (),
         )
     ]
 
@@ -97,15 +94,15 @@ def kernel_from_patches(launch: Launch, g: Geometry, instead: tuple[Call, ...]) 
     lines = max(1, _POSITIONS // g.columns)
     lines += next(more for more in range(16) if (lines + more) * g.columns % 16 == 0)
     high = _high(lines, g.rows, g.kh)
-    stage = high * (g.columns + g.kw - 1) * _ACROSS + lines * g.columns * (_ACROSS + 4)
-    shared = max(2 * stage, 2 * _PLACES * _CHANNELS * _ACROSS)
+    stage = high * (g.columns + g.kw - 1) * _GRADIENT_PIXEL + lines * g.columns * (_GRADIENT_PIXEL + 4)
+    shared = max(2 * stage, 2 * _PLACES * _CHANNELS * _GRADIENT_PIXEL)
     turns = blocks_for(g.images * g.rows, lines)
     parts = blocks_for(turns, blocks_for(turns, max(1, min(turns, MULTIPROCESSORS // tiles))))
-    if used < _USED or tiles * parts < _ENOUGH or shared > _MOST:
+    if used < _LEAST_USED or tiles * parts < _FEWEST_BLOCKS or shared > MOST_SHARED:
         return []
     to = out if parts == 1 else Scratch(parts * elements(out))
     called = function("picture_convolution.cu", "convolution_kernel_places")
-    other = instead if shared > _ANYWHERE else ()
+    other = instead if shared > SHARED_EVERYWHERE else ()
     product = Call(called, tiles * parts, (*launch.inputs, to, parts, lines, high, *g.numbers), shared, instead=other)
     return [product] if isinstance(to, Slot) else [product, added_up(to, out, parts)]
 

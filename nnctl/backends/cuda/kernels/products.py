@@ -17,6 +17,7 @@ from nnctl.backends.cuda.calls import (
     emits_in_precision,
 )
 from nnctl.backends.cuda.codegen.functions import function
+from nnctl.backends.cuda.device import SHARED_EVERYWHERE
 from nnctl.backends.cuda.kernels.ends import End, emits_with_end, reading
 from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Slot
@@ -114,9 +115,6 @@ _SECOND_LAUNCH = 2500
 _BYTES_A_CYCLE = 1500
 """That memory gives all multiprocessors together."""
 _MOST_SPLITS = 64
-_ANYWHERE = 99 << 10
-"""Bytes of shared memory that a block can have on every device with tensor cores for these precisions, from compute
-capability 8.0 on: 8.6 and 8.9 give no more."""
 
 
 def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> Division:
@@ -176,8 +174,8 @@ def product_calls(
 def _tiled(division: Division, size: tuple[int, int], arguments: tuple[Argument, ...]) -> Call:
     """The call of a product's tiles; where a device has too little shared memory for one, of smaller ones."""
     tile = division.tile
-    smaller = [each for each in TILES[tile.precision] if each.depth == tile.depth and each.shared <= _ANYWHERE]
-    instead = (_tiled(replace(division, tile=smaller[0]), size, arguments),) if tile.shared > _ANYWHERE else ()
+    smaller = [each for each in TILES[tile.precision] if each.depth == tile.depth and each.shared <= SHARED_EVERYWHERE]
+    instead = (_tiled(replace(division, tile=smaller[0]), size, arguments),) if tile.shared > SHARED_EVERYWHERE else ()
     blocks = division.splits * tiles_of(division, *size)
     return Call(function(tile.file, tile.name), blocks, arguments, tile.shared, instead=instead)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, Generic, TypeAlias, TypeVar
 
 K = TypeVar("K")
 T = TypeVar("T")
+Work: TypeAlias = Generator[None, None, T]
+"""A piece of work: it yields where it gives way, and returns its result."""
 
 
 def to_its_end(work: Generator[Any, None, T]) -> T:
@@ -18,6 +20,15 @@ def to_its_end(work: Generator[Any, None, T]) -> T:
         except StopIteration as ended:
             result: T = ended.value
             return result
+
+
+def wait_beside(pending: Callable[[], T]) -> Generator[None, None, T]:
+    """The result of what is under way, after giving way once. Whoever ends the work there waits for it, too."""
+    try:
+        yield
+    finally:
+        result = pending()
+    return result
 
 
 class Together(Generic[K, T]):

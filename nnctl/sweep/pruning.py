@@ -1,4 +1,4 @@
-"""Courses of a sweep's combinations: which of their runs may be trained, how far, and what ends them.
+"""Pruning, as a course that a sweep's combinations take: which runs may be trained, how far, and what ends them.
 
 A course is told of results in any order; what it decides depends on the numbers of trials and on their results.
 """

@@ -1,4 +1,4 @@
-"""Results of trials as they lie in a sweep's folder: of what has ended, or has reached the rung that is asked."""
+"""Records of trials in a sweep's folder: results of what has ended, or has reached the rung that is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The soundness of trials' specs, before anything trains: what is wrong is said at a setting, formula or condition."""
+"""Checks of trials' specs, before anything trains: what is wrong is said at a setting, formula or condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials of an existing study of Optuna, known results to a sampler that learns before its first proposal.
+"""An existing study of Optuna, whose trials are known results to a sampler before its first proposal.
 
 What was pruned there is known by its intermediate values. Trials of a sweep that was exported say what became of them:
 what has diverged there is known, too, as bad as the worst.
@@ -40,7 +40,7 @@ def read_known(
     space: Space,
     objectives: Sequence[Objective],
     constraints: int,
-    unit: Literal["epochs", "seconds"] = "epochs",
+    unit: Literal["epochs", "seconds"],
 ) -> dict[str, Any]:
     """The fields of `Known`: trials of a study, complete, pruned or diverged, with parameters that are points.
 
