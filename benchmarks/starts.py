@@ -34,10 +34,26 @@ def _equal(layers: int) -> str:
     return f"{_IMAGES}  - flatten\n{repeated}  - {{type: dense, units: 10}}\n{_REST}"
 
 
+def _convolutions(layers: int) -> str:
+    inner = "{type: conv2d, filters: 4, kernel: 3, padding: same, activation: relu}"
+    repeated = f"  - {{type: repeat, times: {layers}, layers: [{inner}]}}\n"
+    return f"{_OBJECTS}{repeated}  - flatten\n  - {{type: dense, units: 10}}\n{_REST}"
+
+
+def _residual(blocks: int) -> str:
+    convolution = "{type: conv2d, filters: 4, kernel: 3, padding: same, bias: false}, batch_norm"
+    block = f"[{convolution}, {{type: activation, activation: relu}}, {convolution}]"
+    repeated = f"  - {{type: repeat, times: {blocks}, layers: [{{type: residual, layers: {block}}}]}}\n"
+    first = "  - {type: conv2d, filters: 4, kernel: 3, padding: same}\n"
+    return f"{_OBJECTS}{first}{repeated}  - global_average_pool\n  - {{type: dense, units: 10}}\n{_REST}"
+
+
 NETS = {
     "dense, 30 hidden": _IMAGES + fields(mlp(30, activation="sigmoid"), (28, 28, 1)) + _REST,
     "32 equal layers": _equal(32),
     "200 equal layers": _equal(200),
+    "200 convolutions": _convolutions(200),
+    "200 residual convolutions": _residual(100),
     "VGG with batch norm": _OBJECTS + fields(vgg(32, 64, 128), (32, 32, 3)) + _REST,
     "LSTM 128": _TEXT + fields(characters("lstm", 128, 26), (64, 26)) + _REST,
     "GRU 128": _TEXT + fields(characters("gru", 128, 26), (64, 26)) + _REST,

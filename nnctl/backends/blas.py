@@ -66,6 +66,8 @@ def limit_blas_threads(threads: int = 1) -> None:
     One: OpenBLAS's own threads spin while they wait, and results change with their
     number, which no checkpoint knows. A backend divides its work itself.
     """
+    import threadpoolctl  # noqa: F401 — before modules are counted
+
     _libraries(_others(len(sys.modules))).limit(limits=threads, user_api="blas")
 
 

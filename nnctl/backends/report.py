@@ -16,6 +16,7 @@ from nnctl.backends.limits import copy_limit, product_limit
 from nnctl.backends.machine import blas_libraries, instruction_limit, instruction_sets, processor, vector_bits
 from nnctl.backends.registry import available, by_rank
 from nnctl.process.cores import cores
+from nnctl.process.system import system
 
 _LIBRARIES = ("numpy", "scipy")
 """Those that every backend computes with; others are named by their backends."""
@@ -29,7 +30,7 @@ def report() -> list[Finding]:
 
 
 def _versions() -> list[Finding]:
-    found = [Finding("nnctl", __version__), Finding("Python", platform.python_version(), platform.platform())]
+    found = [Finding("nnctl", __version__), Finding("Python", platform.python_version(), system())]
     for name in (*_LIBRARIES, *(library for cls in reversed(by_rank()) for library in cls.libraries)):
         try:
             found.append(Finding(name, version(name)))

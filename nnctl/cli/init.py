@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nnctl.cli.options import Force
+from nnctl.cli.options import Force, require_file
 
 
 def init(
@@ -34,6 +34,7 @@ def init(
     from nnctl.proposals.propose import propose
     from nnctl.reporting.new_file import new_file
 
+    require_file(out, "--out", force=force)
     proposal = propose(data, target, Path() if out is None else out.parent)
     if out is None:
         typer.echo(proposal.text, nl=False)

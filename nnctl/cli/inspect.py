@@ -37,12 +37,19 @@ def inspect(
     compiles makes of the plan, many steps a call. Neither needs the backend's machine.
     """
     from nnctl.cli.printing import print_rows
-    from nnctl.errors import require_choice
+    from nnctl.errors import UsageError, require_choice
     from nnctl.spec.load import dump_spec
     from nnctl.training.specs import open_spec
 
     require_choice("--show", show, ("summary", "spec", "graph", "plan", "code"), "stage")
     require_choice("--step", step, ("train", "evaluate", "predict"))
+    for asked, option, stages in (
+        (backend is not None, "--backend", ("plan", "code")),
+        (fused, "--fused", ("graph",)),
+        (step != "train", f"--step {step}", ("graph", "plan", "code")),
+    ):
+        if asked and show not in stages:
+            raise UsageError(f"{option}: says nothing to --show {show}\n  it is for --show {' or '.join(stages)}")
     loaded = open_spec(spec, set_ or ())
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)

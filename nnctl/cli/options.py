@@ -57,3 +57,11 @@ def row_format(form: str | None) -> str:
     chosen = form or ("table" if sys.stdout.isatty() else "jsonl")
     require_choice("--format", chosen, ("table", "jsonl", "csv"))
     return chosen
+
+
+def require_file(file: Path | None, option: str, *, force: bool) -> None:
+    """Raise UsageError where `--force` has nothing to overwrite. option: the one that would name the file."""
+    from nnctl.errors import UsageError
+
+    if force and file is None:
+        raise UsageError(f"--force lets {option} FILE overwrite a file, and there is no {option}")

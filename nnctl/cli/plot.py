@@ -194,13 +194,15 @@ def graph(
     dark: Dark = False,
 ) -> None:
     """Draw a net: its layers with their shapes and parameters, or every node of its differentiated graph."""
-    from nnctl.errors import require_choice
+    from nnctl.errors import UsageError, require_choice
     from nnctl.graph.network import Network
     from nnctl.training.specs import open_spec
     from nnctl.visualization import graphs
     from nnctl.visualization.output import Output
 
     require_choice("--step", step, graphs.STEPS)
+    if step != "train" and not whole:
+        raise UsageError(f"--step {step}: says nothing to the layers\n  --whole draws every node of a step")
     output = Output(out, force, dark)
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnctl.cli.options import BackendOfRun, Checkpoint, Force, RunArgument
+from nnctl.cli.options import BackendOfRun, Checkpoint, Force, RunArgument, require_file
 
 if TYPE_CHECKING:
     from nnctl.inference.opened import TrainedRun
@@ -87,8 +87,7 @@ def predict(
     from nnctl.errors import UsageError
     from nnctl.inference.opened import open_run, read_run
 
-    if force and out is None:
-        raise UsageError("--force lets --out FILE overwrite a file, and there is no --out")
+    require_file(out, "--out", force=force)
     if sample is not None:
         given = (top_k, keep, generate, temperature, prompt, checkpoint, format_)
         if inputs or any(option is not None for option in given):

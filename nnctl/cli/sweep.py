@@ -147,6 +147,10 @@ def sweep(
 
             require_writable(export)
         executor = open_executor(on, study, jobs)
+        if not quiet and jobs is not None and study.at_once is not None and jobs > study.at_once:
+            most = f"{study.at_once} trial{'s are' if study.at_once > 1 else ' is'} under way at a time"
+            words = f"each waits for the results of those further before it than sweep.lag, {study.sweep.lag}"
+            typer.echo(f"-j {jobs}: at most {most}, for {words}", err=True)
         with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
             results = list(_report(study, _watched(study, running, quiet), quiet))
         if stop.signal_number is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnctl.cli.options import Force, Quiet, RowFormat, row_format
+from nnctl.cli.options import Force, Quiet, RowFormat, require_file, row_format
 
 if TYPE_CHECKING:
     from nnctl.sweep.kept import KeptSweep
@@ -53,6 +53,7 @@ def show(
     from nnctl.sweep.listing import csv_lines, trial_rows
 
     chosen = row_format(form)
+    require_file(table, "--csv", force=force)
     to_stdout = table == Path("-")
     if table is not None and not to_stdout:
         require_new(table, "--csv", force=force)

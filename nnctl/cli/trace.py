@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnctl.cli.options import Checkpoint, Example, Force, Overrides
+from nnctl.cli.options import Checkpoint, Example, Force, Overrides, require_file
 
 if TYPE_CHECKING:
     from nnctl.analysis.trace.stages import Trace
@@ -58,6 +58,7 @@ def trace(
         raise UsageError("--step waits for keys, and needs a terminal and the format table\n  leave it out to see all")
     if full and chosen not in ("json", "jsonl"):
         raise UsageError(f"--full is for JSON: of a large array a {chosen} has the first numbers\n  add --format json")
+    require_file(out, "--out", force=force)
     if out is not None:
         if chosen != "html":
             raise UsageError(f"--out {out}: is for the format html; others are written to stdout")

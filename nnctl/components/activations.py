@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from nnctl.components.base import Activation, Array, ElementwiseActivation, Namespace
 from nnctl.components.builder import Builder
-from nnctl.components.fields import NonNegativeFloat, PositiveFloat
+from nnctl.components.fields import Convention, NonNegativeFloat, PositiveFloat
 from nnctl.components.registry import register
 from nnctl.errors import ShapeError
 
@@ -119,6 +119,7 @@ class LeakyRelu(ElementwiseActivation):
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"slope": {"torch": 0.01, "keras": 0.3}}
 
     slope: Annotated[NonNegativeFloat | None, "below 0; 0.01 by PyTorch's convention, 0.3 by Keras's"] = None
+    convention: Annotated[Convention | None, "whose slope; the spec's if absent"] = None
 
     def body(self, xp: Namespace, z: Array) -> Array:
         return xp.where(xp.greater(z, 0.0), z, self.settled("slope") * z)

@@ -27,6 +27,7 @@ GAINS: Mapping[str, float] = {
 Gain: TypeAlias = PositiveFloat | Literal["linear", "sigmoid", "tanh", "relu", "selu"]
 
 _TRUNCATED = "cut off at two standard deviations; by convention if absent"
+_WHOSE_TAILS = "whose tails; the spec's if absent"
 _TRUNCATION: Mapping[str, Mapping[str, Any]] = {"truncated": {"torch": False, "keras": True}}
 # The standard deviation of a standard normal cut off at ±2.
 _CUT_DEVIATION = 0.87962566103423978
@@ -241,6 +242,7 @@ class LecunNormal(Initializer):
     by_convention = _TRUNCATION
 
     truncated: Annotated[bool | None, _TRUNCATED] = None
+    convention: Annotated[Convention | None, _WHOSE_TAILS] = None
 
     def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
         return _normal(rng, shape, math.sqrt(1.0 / fan_in), self.settled("truncated"))
@@ -267,6 +269,7 @@ class GlorotNormal(Initializer):
 
     gain: Annotated[Gain, "a factor, or the activation it is meant for"] = 1.0
     truncated: Annotated[bool | None, _TRUNCATED] = None
+    convention: Annotated[Convention | None, _WHOSE_TAILS] = None
 
     def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
         std = gain_of(self.gain) * math.sqrt(2.0 / (fan_in + fan_out))
@@ -309,6 +312,7 @@ class HeNormal(_He):
     slope: Annotated[float, "of a leaky relu below 0; 0 is the relu"] = 0.0
     mode: Annotated[Literal["fan_in", "fan_out"], "keep the size of activations, or of gradients"] = "fan_in"
     truncated: Annotated[bool | None, _TRUNCATED] = None
+    convention: Annotated[Convention | None, _WHOSE_TAILS] = None
 
     def draw(self, rng: Any, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
         return _normal(rng, shape, self.deviation(fan_in, fan_out), self.settled("truncated"))

@@ -77,6 +77,8 @@ class Component:
     """An example in YAML's flow style, as `{type: elu, alpha: 0.5}`; where the bare name is one, it may be left out."""
     of_number: ClassVar[str] = ""
     """Of a kind's base: the component that a bare number in its place most likely means, with … for the number."""
+    in_steps: ClassVar[bool] = False
+    """Of a kind's base: True where its numbers are those of a step, which is computed in single precision."""
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Field → convention → the value that None stands for; a convention not listed follows "torch"."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
-from nnctl.graph.ir import Value
+from nnctl.graph.ir import Node, Value
 from nnctl.graph.network import Network
 from nnctl.ops.shapes import resolve, show
 from nnctl.plan.dtypes import element
@@ -35,9 +36,9 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
     where the first values of the net's arrays are drawn.
     """
     sizes = interface.sizes(batch, examples)
-    kept = [(name, layer, math.prod(resolve(shape, sizes))) for name, layer, shape in _kept(network)]
-    total = (element("real").bytes + _BEGINNING) * sum(count for *_, count in kept)
+    total, large = _needs(network, batch, examples)
     if total > _LOOKED_AT and total > (host_left := memory.available()):
+        kept = _counts(network, sizes)
         of_layer = Counter[str]()
         for _, layer, count in kept:
             of_layer[layer.partition(".")[0]] += count
@@ -45,14 +46,11 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
         name, layer, _ = max((each for each in kept if each[1].partition(".")[0] == largest), key=lambda each: each[2])
         words = f"it has {count:,} numbers, most in {name}; all that training keeps takes {in_bytes(total)}"
         raise _too_large(network, layer, words, host_left)
+    if not large:
+        return
     # Asked for once: many files tell it.
-    bytes_left: int | None = None
-    for node in network.training_step.nodes:
-        size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
-        if size <= _LOOKED_AT:
-            continue
-        if bytes_left is None:
-            bytes_left = (left or memory.available)()
+    bytes_left = (left or memory.available)()
+    for node, size in large:
         if size > bytes_left:
             output = max(node.outputs, key=lambda value: _bytes(value, sizes))
             raise _too_large(
@@ -61,6 +59,22 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
                 f"{output.name} {show(resolve(output.shape, sizes))} and what it is made of take {in_bytes(size)}",
                 bytes_left,
             )
+
+
+@lru_cache(4)
+def _needs(network: Network, batch: int, examples: int) -> tuple[int, list[tuple[Node, int]]]:
+    """Bytes of all that training keeps, and the launches that take more than is looked at, with theirs.
+
+    Runs that share a net ask again and again.
+    """
+    sizes = interface.sizes(batch, examples)
+    total = (element("real").bytes + _BEGINNING) * sum(count for *_, count in _counts(network, sizes))
+    large = []
+    for node in network.training_step.nodes:
+        size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
+        if size > _LOOKED_AT:
+            large.append((node, size))
+    return total, large
 
 
 def require_for_plan(plan: Plan, left: Left | None = None, arena_of: ArenaOf | None = None) -> None:
@@ -105,6 +119,11 @@ def _fitting(batch: int, left: int, arena_of: ArenaOf) -> int:
     return fits
 
 
+def _counts(network: Network, sizes: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    """(name, layer, number of elements) of every array that outlives a step."""
+    return [(name, layer, math.prod(resolve(shape, sizes))) for name, layer, shape in _kept(network)]
+
+
 def _kept(network: Network) -> Iterator[tuple[str, str, tuple[object, ...]]]:
     """(name, layer, shape) of every array that outlives a step."""
     structure = network.structure
@@ -116,7 +135,7 @@ def _kept(network: Network) -> Iterator[tuple[str, str, tuple[object, ...]]]:
         yield name, state.layer, state.value.shape
 
 
-def _bytes(value: Value, sizes: dict[str, int]) -> int:
+def _bytes(value: Value, sizes: Mapping[str, int]) -> int:
     shape: tuple[int, ...] = resolve(value.shape, sizes)
     return math.prod(shape) * element(value.type.dtype).bytes
 

@@ -58,7 +58,7 @@ class Node:
 
     @cached_property
     def defect(self) -> str | None:
-        """What is wrong with the node in itself, in words; None for a sound one."""
+        """The fault of the node in itself, in words; None for a sound one."""
         try:
             inferred = self.op.infer([v.type for v in self.inputs], self.attributes)
         except ValueError as error:

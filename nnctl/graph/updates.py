@@ -25,17 +25,21 @@ def updates_of(builder: GraphBuilder, spec: Spec, gradients: Mapping[str, Tensor
         with builder.on_behalf_of("clip"):
             bounded = clipping.build(builder, bounded)
     updates: dict[Value, Tensor] = {}
+    with builder.on_behalf_of("optimizer"):
+        t = builder.apply("cast", builder.input(interface.STEP, (), "index", "feed")) + 1.0
+        t.value.name = "optimizer.t"
     for name, gradient in zip(gradients, bounded, strict=True):
         parameter = builder.parameters[name]
         with builder.on_behalf_of(parameter.layer):
-            updates.update(_update(builder, spec, parameter, gradient))
+            updates.update(_update(builder, spec, parameter, gradient, t))
     return updates
 
 
-def _update(builder: GraphBuilder, spec: Spec, parameter: Parameter, gradient: Tensor) -> Mapping[Value, Tensor]:
+def _update(
+    builder: GraphBuilder, spec: Spec, parameter: Parameter, gradient: Tensor, t: Tensor
+) -> Mapping[Value, Tensor]:
+    """See `updates_of`. t: the number of this step, from 1."""
     optimizer = spec.optimizer.for_bias() if parameter.kind == "bias" else spec.optimizer
-    step = builder.input(interface.STEP, (), "index", "feed")
-    t = builder.apply("cast", step) + 1.0
     scheduled = [builder.input(name, (), role="feed") for name in optimizer.scheduled]
     state = [
         builder.input(interface.optimizer_state(name, parameter.name), parameter.shape, role="optimizer state")

@@ -163,10 +163,16 @@ class _Lowering:
         found: dict[Value, Value] = {}
         for _, group in groupby(enumerate(self.scheduled), lambda one: one[1].phase):
             phase = list(group)
-            crossed = {v for i, s in phase for v in (*self.reads[i], *s.node.outputs) if v not in s.apart}
+            if len(phase) == 1:
+                continue
+            crossed: set[Value] = set()
+            for place, scheduled in phase:
+                crossed.update(self.reads[place] - scheduled.apart, set(scheduled.node.outputs) - scheduled.apart)
             left: dict[int, list[Value]] = {}
             """Owners of memory that no launch behind needs, by its bytes."""
             for place, scheduled in phase:
+                if not scheduled.apart:
+                    continue
                 made = [v for v in scheduled.node.outputs if v not in crossed and v not in self.in_place]
                 for value in made:
                     owners = left.get(self._resolved(value)[1])

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from nnctl.errors import RunError
@@ -95,7 +96,7 @@ def make_folder(path: Path, *, flushed: bool = True) -> None:
 
     flushed: else the folder above may be without it where the power fails, until that is flushed.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    missing = list(takewhile(lambda folder: not folder.is_dir(), (path, *path.parents)))
     for folder in reversed(missing):
         try:
             with suppress(FileExistsError):  # another process was faster
@@ -106,7 +107,7 @@ def make_folder(path: Path, *, flushed: bool = True) -> None:
             remedy = _OTHER_FOLDER.get(error.errno or 0)
             words = f"{folder}: cannot make this folder: {error.strerror}" + (f"\n  {remedy}" if remedy else "")
             raise RunError(words) from error
-    if not path.is_dir():
+    if missing and not path.is_dir():
         raise RunError(f"{path}: cannot make this folder: there is a file of this name")
 
 

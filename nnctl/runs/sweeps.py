@@ -95,7 +95,7 @@ def ranked_trials(folder: Path) -> RankedTrials:
     path = folder / RESULTS
     if not path.is_file():
         raise RunError(
-            f"{folder}: the sweep is not finished: it has no {RESULTS}\n"
+            f"{folder}: the sweep is not finished, or none of its trials is: it has no {RESULTS}\n"
             f"  run its line again to go on, or name one of its trials, as {trial_folder(folder, 0)}"
         )
     results = read_record(path, Results)

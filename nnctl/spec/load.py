@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from nnctl.errors import DataError, Diagnostic, Location, ShapeError, SpecError
 from nnctl.late import dataclass
 from nnctl.spec.check.consistency import check
 from nnctl.spec.check.validate import Place, Validated, in_order, validate
 from nnctl.spec.document import Spec
-from nnctl.spec.dump import dump_spec, spec_to_dict
+from nnctl.spec.dump import dump_resolved, dump_spec, spec_to_dict
 from nnctl.spec.overrides import apply
 from nnctl.spec.yaml.parser import compose
 from nnctl.spec.yaml.source_text import SourceText, read_file
@@ -39,9 +40,14 @@ class Loaded:
     tree: Node
 
     @cached_property
+    def resolved(self) -> Mapping[str, Any]:
+        """The resolved spec as plain data, every default among it."""
+        return spec_to_dict(self.spec)
+
+    @cached_property
     def text(self) -> str:
         """The resolved spec as YAML, every default written out."""
-        return dump_spec(self.spec)
+        return dump_resolved(self.resolved)
 
     def locate(self, path: str) -> Location | None:
         """The location of the value at a path, or of the nearest part of the spec around it."""
@@ -94,7 +100,12 @@ def load_variant(base: Loaded, overrides: Iterable[str]) -> Loaded:
 
 def load_tree(tree: Node, base: Loaded) -> Loaded:
     """The spec in a tree that was made from that of `base`. Raises SpecError."""
-    return _checked(validate(tree), tree, base.folder, base.spec.name, base.source)
+    return load_validated(validate(tree), tree, base)
+
+
+def load_validated(validated: Validated, tree: Node, base: Loaded) -> Loaded:
+    """The same of what the tree was validated to."""
+    return _checked(validated, tree, base.folder, base.spec.name, base.source)
 
 
 def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable[str] = ()) -> Loaded:

@@ -43,6 +43,11 @@ def require_sense(sweep: Sweep) -> None:
         raise UsageError(
             f"sweep: '{folded[0]}' is searched, and cross-validation holds out parts of its own; do one of the two"
         )
+    own = next((path for path in searched if path.split(".")[0] == "sweep"), None)
+    if own is not None:
+        raise UsageError(
+            f"sweep: '{own}' says how the sweep goes, and is the same for all of its trials\n  say it by --set"
+        )
     if sweep.seeds > 1 and "seed" in searched:
         raise UsageError("sweep: 'seed' is searched, and several seeds are asked for; do one of the two")
 

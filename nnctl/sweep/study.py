@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nnctl.components.kinds.pruning import RungPruner
+from nnctl.components.kinds.pruning import BracketPruner, JudgingPruner, RungPruner, SeriesPruner
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import RunError, UsageError
 from nnctl.late import dataclass
@@ -41,6 +42,9 @@ _NO_TRIALS = ("grid", "space", "only", "derived", "sampler", "constraints")
 """Keys of the sweep that its trials' specs do not have."""
 _SAMPLES = 100
 """Points of a space that are checked where nobody knows yet which will be tried."""
+_MANY = 10_000
+"""Trials whose check takes so long that it is said."""
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,15 @@ class Study:
     def several(self) -> bool:
         """True where a combination is trained more than once."""
         return runs_of_each(self.sweep) > 1
+
+    @property
+    def at_once(self) -> int | None:
+        """The number of trials that can be under way at a time; None where only `-j` bounds it."""
+        pruner = self.sweep.pruner
+        compares = isinstance(pruner, SeriesPruner) or (isinstance(pruner, JudgingPruner) and pruner.compares)
+        if isinstance(pruner, BracketPruner) or not (self.learns or compares):
+            return None
+        return (self.sweep.lag + 1) * (1 if isinstance(pruner, SeriesPruner) else runs_of_each(self.sweep))
 
     def runs(self, combination: int, point: Point) -> Sequence[Trial]:
         """The trials of a combination."""
@@ -198,6 +211,8 @@ def read_study(
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
+    if study.count > _MANY and not study.learns:
+        _LOGGER.info("checking the settings of %s trials, which takes a while", f"{study.count:,}")
     require_sound(base, (trial for trial in study.samples() if not study.has_finished(trial)), loaded, space)
     return study
 

@@ -12,6 +12,7 @@ from nnctl.errors import SpecError
 from nnctl.late import dataclass
 from nnctl.spec.load import Loaded, load_variant
 from nnctl.spec.override_syntax import parse_override
+from nnctl.spec.variants import Variants
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Trial:
         return (*(f"{path}={write(value)}" for path, value in ordered), *removed, *seed, *fold)
 
 
-def load_trial(base: Loaded, overrides: Sequence[str]) -> Loaded:
-    """The spec of one trial; it sweeps no more. Raises SpecError."""
-    loaded = load_variant(base, overrides)
+def load_trial(base: Loaded, overrides: Sequence[str], variants: Variants | None = None) -> Loaded:
+    """The spec of one trial; it sweeps no more. variants: of `base`, where there are many trials. Raises SpecError."""
+    loaded = load_variant(base, overrides) if variants is None else variants.load(overrides)
     return replace(loaded, spec=replace(loaded.spec, sweep=None))
 
 

@@ -1,4 +1,4 @@
-"""Data sets and nets that a process keeps from run to run: many trials of a sweep share them."""
+"""Data sets, nets and parts of specs that a process keeps from run to run: many trials of a sweep share them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nnctl.engine.kept import KeptNets
 from nnctl.process import memory
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded
+from nnctl.spec.variants import Variants
 
 _BYTES = 1 << 26
 """Of data sets that are kept, 64 MiB; of a larger one the last alone."""
@@ -20,12 +21,22 @@ _SPARE = 2
 
 
 class Kept:
-    """Data sets and nets of the last runs. No run changes them, so no result depends on what is kept."""
+    """Data sets and nets of the last runs, and the spec that they vary.
+
+    No run changes them, so no result depends on what is kept.
+    """
 
     def __init__(self) -> None:
         self.nets = KeptNets()
         self._data: OrderedDict[str, Dataset] = OrderedDict()
         self._examples: tuple[str, Examples] | None = None
+        self._variants: tuple[Loaded, Variants] | None = None
+
+    def variants(self, base: Loaded) -> Variants:
+        """The variants of a spec; of the last one they are kept."""
+        if self._variants is None or self._variants[0] is not base:
+            self._variants = base, Variants(base)
+        return self._variants[1]
 
     def dataset(self, loaded: Loaded) -> Dataset:
         """The data set of a spec; its files are not read again where a run before has read the same."""

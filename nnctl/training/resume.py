@@ -17,7 +17,7 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import Clock
 from nnctl.runs.rows import parse_row
 from nnctl.runs.sealed import read_record
-from nnctl.spec.load import Loaded, load_text, spec_to_dict
+from nnctl.spec.load import Loaded, load_text
 from nnctl.training.events import NO_ROWS, Record, rows_digest
 from nnctl.training.loop import Loop
 
@@ -156,7 +156,7 @@ def seconds_spent(folder: RunFolder, summary: Mapping[str, Any] | None, rows: Se
 def refuse_changes(folder: RunFolder, loaded: Loaded) -> None:
     """Raise RunError where the spec differs from the run's in more than a higher number of epochs."""
     begun = load_text(folder.read_spec(), str(folder.spec), folder=folder.path)
-    before, now = _flat(spec_to_dict(begun.spec)), _flat(spec_to_dict(loaded.spec))
+    before, now = _flat(begun.resolved), _flat(loaded.resolved)
     changed = [
         key
         for key in sorted(before.keys() | now.keys())

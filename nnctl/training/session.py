@@ -27,13 +27,14 @@ from nnctl.graph import interface
 from nnctl.late import dataclass
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
+from nnctl.process.system import system
 from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
 from nnctl.runs.durable import remove_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest, require_free
 from nnctl.runs.lock import Lock
 from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
-from nnctl.spec.load import Loaded, spec_to_dict
+from nnctl.spec.load import Loaded
 from nnctl.training.events import NO_ROWS, Event, Finished, Pausing, Saved, Started
 from nnctl.training.kept import Kept
 from nnctl.training.loop import Loop
@@ -231,7 +232,7 @@ def _identity(loaded: Loaded, data: Dataset, engine: Engine) -> dict[str, Any]:
         "fitted": dict(data.fitted),
         "backend": engine.backend_name,
         "signature": asdict(data.signature),
-        "spec": spec_to_dict(loaded.spec),
+        "spec": loaded.resolved,
         "spec_sha256": sha256(loaded.text.encode()),
     }
     # Through JSON once, so that what is compared and stored has one form.
@@ -312,6 +313,6 @@ def _origin(loaded: Loaded, data: Dataset, engine: Engine) -> dict[str, Any]:
         "nnctl": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "platform": platform.platform(),
+        "platform": system(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -69,3 +69,25 @@ def test_what_is_none_of_the_choices_is_refused_by_all_alike(
     assert main([*words.replace("SPEC", str(SPEC)).split(), option, "dance"]) == 2
     said = f"nnctl: {option} dance: there is no such {noun}\n  expected {expected}\n"
     assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("inspect SPEC --backend numpy", "--backend: says nothing to --show summary\n  it is for --show plan or code"),
+        ("inspect SPEC --show plan --fused", "--fused: says nothing to --show plan\n  it is for --show graph"),
+        ("inspect SPEC --show spec --step predict", "--step predict: says nothing to --show spec"),
+        ("plot graph SPEC --step predict", "--step predict: says nothing to the layers\n  --whole draws"),
+        ("trace SPEC --force", "--force lets --out FILE overwrite a file, and there is no --out"),
+        ("predict runs/none --force", "--force lets --out FILE overwrite a file, and there is no --out"),
+        ("init table.csv --force", "--force lets --out FILE overwrite a file, and there is no --out"),
+        ("sweep show runs/none --force", "--force lets --csv FILE overwrite a file, and there is no --csv"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.replace("SPEC", str(SPEC)).split()) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith(f"nnctl: {said}")

@@ -56,6 +56,7 @@ def test_a_column_says_its_encoding(component: type[Component]) -> None:
 @pytest.mark.parametrize("component", EACH)
 def test_conventions_fill_fields_that_are_empty(component: type[Component]) -> None:
     defaults = {f.name: f.default for f in fields(component)}  # type: ignore[arg-type]
+    assert not component.by_convention or "convention" in defaults
     for name, rules in component.by_convention.items():
         assert defaults[name] is None
         assert "torch" in rules

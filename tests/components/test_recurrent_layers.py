@@ -211,11 +211,13 @@ def test_torch_begins_uniform_by_the_number_of_units(cell: Any) -> None:
         assert 0.24 < np.abs(values).max() <= 0.25
 
 
-def test_keras_begins_with_an_open_forget_gate() -> None:
+@pytest.mark.parametrize(("of_layer", "of_spec"), [(None, "keras"), ("keras", "torch")])
+def test_keras_begins_with_an_open_forget_gate(of_layer: Any, of_spec: str) -> None:
     bench = Bench(batch=3)
-    bench.builder.convention = "keras"
+    bench.builder.convention = of_spec
     with bench.builder.scope("it"):
-        bench.builder.build_here(Lstm(units=2).for_convention("keras"), bench.tensor("x", X))
+        layer = Lstm(units=2, convention=of_layer).for_convention(of_spec)
+        bench.builder.build_here(layer, bench.tensor("x", X))
     parameters = bench.builder.parameters
     assert set(parameters) == {"it.weight", "it.recurrent_weight", "it.bias"}
     assert parameters["it.bias"].initializer.draw(None, (8,), 1, 1).tolist() == [0, 0, 1, 1, 0, 0, 0, 0]  # type: ignore[union-attr]

@@ -224,24 +224,6 @@ def test_upsampling() -> None:
     assert output(Upsample(factor=(1, 3), interpolation="bilinear"), RAMP).shape == (1, 4, 12, 1)
 
 
-def test_resizing() -> None:
-    x = np.array([0.0, 4.0, 8.0, 4.0]).reshape(1, 4, 1)
-    halves = Resize(factor=0.5, interpolation="linear")
-    np.testing.assert_allclose(output(halves, x).ravel(), [2, 6])
-    np.testing.assert_allclose(output(Resize(size=3, interpolation="linear", coordinates="align_corners"), x).ravel(),
-                               [0, 6, 4])  # fmt: skip
-    volume = np.random.default_rng(8).standard_normal((2, 3, 4, 5, 2))
-    assert output(Resize(factor=(1.0, 1.5, 0.5), interpolation="cubic"), volume).shape == (2, 3, 6, 2, 2)
-
-
-@pytest.mark.parametrize("factor", [2, 3])
-def test_resizing_by_whole_factors_is_upsampling(factor: int) -> None:
-    x = np.random.default_rng(9).standard_normal((2, 3, 4, 2))
-    for here, there in (("nearest", "nearest"), ("bilinear", "linear")):
-        upsampled = output(Upsample(factor=factor, interpolation=here), x)
-        np.testing.assert_allclose(output(Resize(factor=float(factor), interpolation=there), x), upsampled)
-
-
 # -- normalization ---------------------------------------------------------------------
 
 

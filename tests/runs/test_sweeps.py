@@ -79,7 +79,7 @@ def test_a_sweep_without_results_or_without_a_finished_trial_has_no_best() -> No
     with pytest.raises(RunError, match="none of the sweep's 2 trials finished with a validation_accuracy"):
         find(folder)
     (folder / "results.json").unlink()
-    with pytest.raises(RunError, match=r"not finished: it has no results.json\n.*or name one of its trials"):
+    with pytest.raises(RunError, match=r"none of its trials is: it has no results.json\n.*or name one of its trials"):
         find(folder)
     with pytest.raises(RunError, match=r"not a run folder: it has no spec.yaml\n  did you mean one of found\?"):
         find(Path())

@@ -66,7 +66,7 @@ def test_a_components_own_fields_come_before_those_of_its_kind() -> None:
 
 
 def test_defaults_by_convention_are_named() -> None:
-    (slope,) = entry("activation", "leaky_relu").fields
+    slope, _ = entry("activation", "leaky_relu").fields
     assert slope.by_convention == {"torch": 0.01, "keras": 0.3}
 
 

@@ -76,6 +76,16 @@ def dense(fields: str) -> str:
         ("data", "{type: digits, augment: {rotate: 10}}", "write a list: [{type: rotate, degrees: 10}]"),
         ("data", "{type: digits, augment: rotate}", "write a list: [rotate]"),
         ("data", "{type: digits, augment: true}", ""),
+        # what has no equal of the same meaning
+        ("schedule", "{learning_rate: {type: cosine, eta_min: 1e-5}}",
+         "write floor, a factor of the optimizer's learning rate: eta_min divided by that"),
+        ("schedule", "{learning_rate: {type: plateau, min_lr: 1e-5}}",
+         "write floor, a factor of the optimizer's learning rate: min_lr divided by that"),
+        ("layers", dense("trainable: false"), "write frozen: true for trainable: false"),
+        ("layers", dense("alpha: 0.1"), ""),
+        ("layers", "[{type: rbm, units: 30}]",
+         "a Boltzmann machine is a dense layer with activation: sigmoid and a name, "
+         "under which pretraining: {layers: […]} lists it"),
         # a component, or part of one, under a key of its own
         ("layers", dense("l2: 0.1"), "write regularizer: {type: l2, strength: 0.1}"),
         ("layers", dense("relu: true"), "write activation: relu"),

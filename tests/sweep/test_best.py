@@ -72,3 +72,14 @@ def test_where_no_trial_has_a_number_none_is_the_best(tmp_path: Path, monkeypatc
     evaluated = nnctl("evaluate", "found")
     assert evaluated.returncode == 2
     assert "none of the sweep's 3 trials finished with a validation_roc_auc" in evaluated.stderr
+
+
+@pytest.mark.slow
+def test_more_processes_than_can_be_under_way_are_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(SPEC)
+    learns = ("--set", "sweep.grid={}", "--space", "optimizer.learning_rate=1e-3:1:log", "--trials", "3", "--sampler")
+    said = nnctl("sweep", "net.yaml", *learns, "tpe", "--set", "sweep.lag=0", "-j", "2").stderr
+    assert "-j 2: at most 1 trial is under way at a time, for each waits for the results" in said
+    assert "under way" not in nnctl("sweep", "net.yaml", *learns, "tpe", "-j", "2").stderr
+    assert "under way" not in nnctl("sweep", "net.yaml", *learns, "random", "-j", "2").stderr

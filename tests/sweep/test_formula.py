@@ -10,7 +10,9 @@ import pytest
 from nnctl.errors import UsageError
 from nnctl.sweep.formula import read
 
-VALUES = {"depth": 3, "layers.0.units": 64, "optimizer.type": "sgd", "rate": 0.5, "on": True, "layers.-1.units": 10}
+VALUES = {"depth": 3, "layers.0.units": 64, "optimizer.type": "sgd", "rate": 0.5, "on": True, "layers.-1.units": 10} | {
+    "absent": math.nan
+}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,7 @@ VALUES = {"depth": 3, "layers.0.units": 64, "optimizer.type": "sgd", "rate": 0.5
         ("max(layers.0.units, layers.-1.units, 4)", 64),
         ("round(log(layers.0.units))", 4),
         ("1 if depth > 5 else 2", 2),
+        ("(absent if depth > 5 else 0) <= 64", True),
         ("1 < depth <= 3", True),
         ("depth and rate", 0.5),
         ("'depth'", "depth"),

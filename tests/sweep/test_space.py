@@ -79,6 +79,10 @@ def test_a_component_is_set_before_its_fields() -> None:
         (Sweep(), "nothing to sweep"),
         (Sweep(space=LAWS), "how many trials"),
         (Sweep(trials=3), "3 trials of nothing"),
+        (
+            Sweep(grid={"sweep.lag": (1, 2)}),
+            "'sweep.lag' says how the sweep goes, and is the same for all of its trials",
+        ),
         (Sweep(grid={"layers.0.units": (1,)}, space=LAWS, trials=1), "'layers.0.units' is searched in two ways"),
         (Sweep(grid={"seed": (1, 2)}, seeds=2), "do one of the two"),
     ],

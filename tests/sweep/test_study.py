@@ -165,3 +165,20 @@ def test_a_mistake_in_every_trial_is_found_without_trying_them_all(monkeypatch: 
     with pytest.raises(SpecError) as caught:
         read_study(Path("net.yaml"), [f"sweep.grid.optimizer.learning_rat={numbers(200)}"])
     assert (len(caught.value.diagnostics), len(tried)) == (1, 100)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [
+        (["sweep.sampler=tpe", "sweep.seeds=3"], 15),
+        (["sweep.sampler=tpe", "sweep.lag=0"], 1),
+        (["sweep.pruner=median", "sweep.lag=2"], 3),
+        (["sweep.pruner=wilcoxon", "sweep.seeds=3"], 5),
+        (["sweep.pruner=patience"], None),
+        (["sweep.sampler=tpe", "sweep.pruner=hyperband"], None),
+        (["sweep.seeds=3"], None),
+    ],
+)
+def test_what_waits_for_results_bounds_how_many_are_under_way(asked: list[str], most: int | None) -> None:
+    drawn = ["sweep.space.optimizer.learning_rate={type: log_uniform, low: 0.001, high: 1}", "sweep.trials=9"]
+    assert read_study(Path("net.yaml"), [*drawn, *asked]).at_once == most

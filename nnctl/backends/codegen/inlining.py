@@ -20,10 +20,12 @@ def inlined_nodes(graph: Graph) -> set[Node]:
     readers = graph.readers
     found: set[Node] = set()
     for node in reversed(graph.nodes):
+        if node.op.name not in INLINED:
+            continue
         value = node.outputs[0]
         reading = readers.get(value, [])
         formulas = all(isinstance(r.op, ElementwiseOp) or r in found for r in reading)
-        if node.op.name in INLINED and formulas and reading and value not in results:
+        if formulas and reading and value not in results:
             found.add(node)
     return found
 

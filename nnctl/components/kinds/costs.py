@@ -22,6 +22,7 @@ class Cost(Component):
     """
 
     kind: ClassVar[str] = "cost"
+    in_steps: ClassVar[bool] = True
     targets: ClassVar[str] = "values"
     outputs: ClassVar[tuple[str, ...]] = ()
     wrong_outputs: ClassVar[Mapping[str, str]] = {}

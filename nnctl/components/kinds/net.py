@@ -16,6 +16,7 @@ class Activation(Component):
     """f in a = f(z). `learns`: False where its slope is 0 everywhere, so that nothing below it learns."""
 
     kind: ClassVar[str] = "activation"
+    in_steps: ClassVar[bool] = True
     learns: ClassVar[bool] = True
     probabilities: ClassVar[bool] = False
     """True where its values are probabilities: each by itself, or all of the last axis together."""
@@ -58,6 +59,7 @@ class Regularizer(Component):
     """
 
     kind: ClassVar[str] = "regularizer"
+    in_steps: ClassVar[bool] = True
     of_number: ClassVar[str] = "{type: l2, strength: …}"
     penalizes: ClassVar[bool] = True
     projects: ClassVar[bool] = False
@@ -80,6 +82,7 @@ class Layer(Component):
     """A part of the net. `inputs` names the layers it reads; None: the one before it."""
 
     kind: ClassVar[str] = "layer"
+    in_steps: ClassVar[bool] = True
     of_number: ClassVar[str] = "{type: dense, units: …}"
     name: Annotated[NonEmptyStr | None, "what other layers, errors and metrics call it"] = None
     inputs: Annotated[tuple[NonEmptyStr, ...] | None, "names of the layers it reads; the one before it if absent"] = (

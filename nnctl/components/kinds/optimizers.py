@@ -15,6 +15,7 @@ class Clipping(Component):
     """A bound on the gradients, applied before the update."""
 
     kind: ClassVar[str] = "clipping"
+    in_steps: ClassVar[bool] = True
     of_number: ClassVar[str] = "{type: global_norm, limit: …}"
 
     def build(self, builder: Builder, gradients: Sequence[Any]) -> list[Any]:

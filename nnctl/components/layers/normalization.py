@@ -164,6 +164,7 @@ class LayerNorm(Layer):
     shift: Annotated[bool, _SHIFT_WORDS] = True
     scale_initializer: Annotated[Initializer, "of γ"] = ConstantValue(value=1.0)
     shift_initializer: Annotated[Initializer, "of β"] = Zeros()
+    convention: Annotated[Convention | None, "whose ε; the spec's if absent"] = None
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = numbers(self.type, inputs)

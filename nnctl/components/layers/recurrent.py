@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from nnctl.components.activations import Relu, Tanh
 from nnctl.components.base import Activation, Initializer, Layer, Regularizer
 from nnctl.components.builder import Builder
-from nnctl.components.fields import PositiveInt
+from nnctl.components.fields import Convention, PositiveInt
 from nnctl.components.initializers import GlorotUniform, Orthogonal, Uniform, Zeros
 from nnctl.components.layers.parameters import bias_problems
 from nnctl.components.layers.shapes import show
@@ -57,6 +57,7 @@ class Recurrent(Layer):
     regularizer: Annotated[Regularizer | None, "on the input weights; the spec's if absent"] = None
     recurrent_regularizer: Annotated[Regularizer | None, "on the recurrent weights; the spec's if absent"] = None
     bias_regularizer: Annotated[Regularizer | None, "on the biases; none if absent"] = None
+    convention: Annotated[Convention | None, "whose biases and first values; the spec's if absent"] = None
 
     @property
     def keeps_state(self) -> bool:
@@ -168,7 +169,7 @@ class Recurrent(Layer):
         )  # fmt: skip
 
     def _default(self, builder: Builder, name: str) -> Initializer:
-        if builder.convention != "keras":
+        if (self.convention or builder.convention) != "keras":
             bound = 1.0 / math.sqrt(self.units)
             return Uniform(low=-bound, high=bound)
         return {"weight": GlorotUniform(), "recurrent_weight": Orthogonal(), "bias": Zeros()}[name]

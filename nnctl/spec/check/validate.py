@@ -6,13 +6,14 @@ the words for what is wrong are ours, made from the same form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final, TypeAlias, cast
 
 from pydantic import ValidationError
 
-from nnctl.components.registry import Component, components
+from nnctl.components.registry import Component, Problem, components
 from nnctl.errors import MOST_PROBLEMS, Diagnostic, Location, SpecError
 from nnctl.late import dataclass
 from nnctl.spec.document import Spec
@@ -36,6 +37,9 @@ from nnctl.spec.schema.forms import (
     nullable,
 )
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, plain_data, text_of
+
+_LARGEST, _SMALLEST = 3.4e38, 1.2e-38
+"""Of the numbers that single precision holds with all their digits."""
 
 
 @dataclass(frozen=True)
@@ -320,12 +324,25 @@ class _Walker:
         """The instance, unless its fields do not go together."""
         if not isinstance(instance, Component):
             return instance
-        problems = instance.problems()
+        problems = [*instance.problems(), *_beyond_single(instance)]
         for problem in problems:
             inner = f"{path}.{problem.field}"
             location = self.places.get(inner, self.places[path]).value
             self.problem(location, problem.message, hint=problem.hint)
         return _BAD if problems else instance
+
+
+def _beyond_single(component: Component) -> Iterator[Problem]:
+    """Numbers of a step that single precision does not hold: they would be infinite there, or 0."""
+    for each in fields_of(type(component)).values() if component.in_steps else ():
+        values = getattr(component, each.attribute)
+        for value in values if isinstance(values, tuple) else (values,):
+            if not isinstance(value, float) or value == 0.0 or not math.isfinite(value):
+                continue
+            if abs(value) > _LARGEST:
+                yield Problem(each.name, f"{value:g} is infinite in single precision", f"at most {_LARGEST:.2g}")
+            elif abs(value) < _SMALLEST:
+                yield Problem(each.name, f"{value:g} is 0 in single precision", f"at least {_SMALLEST:.2g}, or 0")
 
 
 def _keys(known: Mapping[str, Field]) -> str:

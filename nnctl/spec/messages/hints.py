@@ -23,7 +23,7 @@ from nnctl.spec.messages.rewriting import (
     takes,
     written,
 )
-from nnctl.spec.messages.synonyms import renamed, suggest
+from nnctl.spec.messages.synonyms import ambiguous, renamed, suggest
 from nnctl.spec.messages.wording import article, both, either, kind_name
 from nnctl.spec.schema.forms import (
     ChoiceForm,
@@ -226,6 +226,11 @@ def _for_unknown_type(name: str, kind: str, allowed: dict[str, type], field: Fie
         return "write null for none"
     if known := renamed(name, allowed):
         return did_you_mean(known)
+    if kind == Layer.kind and name.lower() in _MACHINES:
+        return (
+            "a Boltzmann machine is a dense layer with activation: sigmoid and a name, "
+            "under which pretraining: {layers: […]} lists it"
+        )
     others = [k for k in kinds() if k != kind and name in components(k)]
     if others:
         return f"'{name}' is {either(article(kind_name(k)) for k in others)}, not {article(kind_name(kind))}"
@@ -289,6 +294,8 @@ def for_unknown_key(key: str, node: Node, owner: type, siblings: dict[str, type]
 _INPUT_SIZES = frozenset(
     {"in_features", "in_channels", "input_size", "input_shape", "input_dim", "batch_input_shape", "num_features"}
 )
+_LEAST_RATES = frozenset({"eta_min", "min_lr", "end_learning_rate"})
+_MACHINES = frozenset({"rbm", "boltzmann_machine", "restricted_boltzmann_machine", "dbn", "deep_belief_net"})
 
 
 def _needless(key: str, allowed: Collection[str]) -> str:
@@ -301,6 +308,10 @@ def _needless(key: str, allowed: Collection[str]) -> str:
         return "remove it: of each column it is known whether more is better"
     if key == "keep_prob" and "rate" in allowed:
         return "write rate, the share that is dropped: 1 − keep_prob"
+    if key in _LEAST_RATES and "floor" in allowed:
+        return f"write floor, a factor of the optimizer's learning rate: {key} divided by that"
+    if key == "trainable" and "frozen" in allowed:
+        return "write frozen: true for trainable: false"
     return ""
 
 
@@ -353,6 +364,8 @@ def _component_home(key: str, owner: type) -> str:
 
 def _renamed_elsewhere(key: str, owner: type) -> str:
     """The key elsewhere that others call so: the optimizer's first, for its numbers are the most often misplaced."""
+    if ambiguous(key):
+        return ""
     variant = variant_in(fields_of(Spec)["optimizer"].form)
     if variant is not None and not issubclass(owner, variant.base):
         for cls in variant.candidates().values():

@@ -225,8 +225,8 @@ def training_here(
                     from nnctl.sweep.trial import load_trial
                     from nnctl.training import session
 
-                    loaded = load_trial(base, task.overrides)
                     known = None if kept is None else kept()
+                    loaded = load_trial(base, task.overrides, None if known is None else known.variants(base))
                 events = session.train(
                     loaded,
                     out=task.folder,

@@ -34,7 +34,7 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.records import PretrainingHeader
 from nnctl.runs.sealed import sha256
 from nnctl.spec.document import Spec
-from nnctl.spec.load import Loaded, dump_spec
+from nnctl.spec.load import Loaded
 from nnctl.training.events import Pretrained
 from nnctl.training.pretraining.boltzmann import Learner, Machine, StepDraws, first_machine
 from nnctl.training.signals import StopRequest
@@ -90,7 +90,7 @@ def pretrain(
     learned = {f"{layer}.weight": machine.weight for layer, machine in machines.items()}
     learned |= {f"{layer}.bias": machine.hidden_bias for layer, machine in machines.items()}
     some = permutation(len(inputs), loaded.spec.seed, Purpose.SAMPLE)[:_STARTS]
-    identity = {"data": data.fingerprint, "spec_sha256": sha256(dump_spec(loaded.spec).encode())}
+    identity = {"data": data.fingerprint, "spec_sha256": sha256(loaded.text.encode())}
     save(folder, machines, seen(some), identity)
     engine.assign(learned)
 

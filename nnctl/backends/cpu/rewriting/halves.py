@@ -48,6 +48,8 @@ HALF_PRODUCTS = StructuredOp(
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
     weights = _ownable(graph)
+    if not weights:
+        return graph
     readers, results = graph.readers, set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
