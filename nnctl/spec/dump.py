@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import yaml
@@ -23,18 +24,27 @@ def spec_to_dict(spec: Spec) -> dict[str, Any]:
     return data
 
 
+_SCALARS = (str, int, float, type(None))
+
+
 def to_data(value: object) -> Any:
     """A value of a spec as dicts, lists and scalars."""
+    if isinstance(value, _SCALARS):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = {"type": value.type} if isinstance(value, Component) else {}
-        return named | {
-            name: to_data(getattr(value, field.attribute)) for name, field in fields_of(type(value)).items()
-        }
+        return named | {name: to_data(getattr(value, attribute)) for name, attribute in _attributes(type(value))}
     if isinstance(value, Mapping):
         return {key: to_data(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [to_data(item) for item in value]
     return value
+
+
+@cache
+def _attributes(cls: type) -> tuple[tuple[str, str], ...]:
+    """(key, attribute) of every field of a part of specs: each trial of a sweep is written out."""
+    return tuple((name, field.attribute) for name, field in fields_of(cls).items())
 
 
 def default_data(field: Field) -> Any:

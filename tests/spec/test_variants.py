@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nnctl.errors import SpecError
+from nnctl.spec.check.validate import Validated, validate
 from nnctl.spec.load import load_text, load_variant
 from nnctl.spec.variants import Variants
+from nnctl.spec.yaml.tree import Node
 
 SPEC = """
 data: {type: xor}
@@ -40,6 +44,21 @@ def test_a_variant_is_what_loading_it_in_full_gives(overrides: tuple[str, ...]) 
         assert dict(found.places) == dict(expected.places)
         assert len(found.places) == len(expected.places)
         assert str(found.error("layers.0.units", "wrong")) == str(expected.error("layers.0.units", "wrong"))
+
+
+def test_places_are_not_looked_for_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    variants = Variants(load_text(SPEC))
+    looked: list[object] = []
+
+    def counted(tree: Node, *arguments: Any) -> Validated:
+        looked.append(arguments)
+        return validate(tree, *arguments)
+
+    monkeypatch.setattr("nnctl.spec.variants.validate", counted)
+    found = variants.load(("seed=3",))
+    assert len(looked) == 1
+    assert found.locate("seed") is not None
+    assert len(looked) == 2
 
 
 @pytest.mark.parametrize(
