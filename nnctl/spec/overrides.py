@@ -106,16 +106,26 @@ class _Setter:
         """(a free key, the depth behind it).
 
         Such keys may be paths themselves (`sweep.grid`), or names with dots: the rest of the path is one key, but where
-        the mapping holds components and one is there by the name that the rest begins with.
+        the mapping holds components, one is there by the name that the rest begins with, and a field of it follows:
+        `sweep.space.optimizer.values`, and not `sweep.space.optimizer.learning_rate`.
         """
         steps, text = self.override.steps, self.override.source.text
         start = steps[depth].column
         ends = [step.column + step.width for step in steps[depth:]]
         count = len(ends)
-        if any(isinstance(f, Variant) for f in alternatives(form.value)):
-            count = next((n for n in range(count, 0, -1) if text[start : ends[n - 1]] in node.entries), count)
+        variant = variant_in(form.value)
+        if variant is not None:
+            there = (n for n in range(count, 0, -1) if text[start : ends[n - 1]] in node.entries)
+            count = next((n for n in there if n == count or self.is_field(steps[depth + n].key, variant)), count)
         end = ends[count - 1]
         return PathStep(text[start:end], start, end - start), depth + count
+
+    def is_field(self, key: str, variant: Variant) -> bool:
+        """True where a key is a field of a component; or nearly so, and the value is not itself one that has fields."""
+        names = list(
+            dict.fromkeys(("type", *(name for cls in variant.candidates().values() for name in fields_of(cls))))
+        )
+        return key in names or (not isinstance(self.override.value, MappingNode) and bool(suggest(key, names)))
 
     def retyped(self, node: MappingNode, step: PathStep) -> Node:
         """The mapping of another component: fields of the file were of the old one, those of overrides stay."""

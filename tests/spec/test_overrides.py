@@ -7,6 +7,7 @@ import json
 import pytest
 
 from nnctl.cli import main
+from nnctl.components.distributions import Choice, LogUniform
 from nnctl.data.columns.category import Category
 from nnctl.data.columns.ignore import Ignore
 from nnctl.data.columns.number import Number
@@ -74,6 +75,7 @@ def test_sets(override, path, value):
         ("b.c.missing=mean", "b.c", Number(missing="mean")),
         ("b.c=ignore", "b.c", Ignore()),
         ("d.e=category", "d.e", Category()),
+        ("age.months=category", "age.months", Category()),
     ],
 )
 def test_a_column_by_its_name_which_may_have_dots(override, name, value):
@@ -82,6 +84,24 @@ def test_a_column_by_its_name_which_may_have_dots(override, name, value):
         "{type: table, path: t.csv, target: y, columns: {age: number, b.c: {type: number}}}",
     )
     assert load_text(text, overrides=[f"data.columns.{override}"]).spec.data.columns[name] == value
+
+
+def test_a_path_of_a_search_may_lie_inside_of_another_and_fields_of_a_distribution_are_reached() -> None:
+    choice, rates = "{type: choice, values: [sgd, adam]}", "{type: log_uniform, low: 1e-3, high: 0.1}"
+    text = (
+        "data: {type: xor}\nlayers: [{type: dense, units: 1, activation: sigmoid}]\ncost: cross_entropy\n"
+        "sweep: {trials: 2}\n"
+    )
+    both = [f"sweep.space.optimizer={choice}", f"sweep.space.optimizer.learning_rate={rates}"]
+    changed = ["sweep.space.optimizer.values=[adam, adagrad]", "sweep.space.optimizer.learning_rate.low=0.01"]
+    for order in (both, both[::-1]):
+        sweep = load_text(text, overrides=[*order, *changed]).spec.sweep
+        assert sweep is not None
+        laws = sweep.space
+        assert laws["optimizer"] == Choice(values=("adam", "adagrad"))
+        assert laws["optimizer.learning_rate"] == LogUniform(low=0.01, high=0.1)
+    with pytest.raises(SpecError, match="unknown key 'hihg' in distribution"):
+        load_text(text, overrides=[*both, "sweep.space.optimizer.learning_rate.hihg=1"])
 
 
 def test_of_two_the_last_holds():
