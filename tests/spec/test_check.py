@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nnctl.errors import SpecError
 from nnctl.graph.network import Network
 from nnctl.spec.check.wiring import layer_names
 from nnctl.spec.load import load_spec, load_text
@@ -45,3 +46,21 @@ def test_costs_for_any_output(cost):
 def test_a_metric_of_the_spec_can_be_monitored():
     text = TEXT.replace("validation_accuracy", "validation_mae") + "metrics: [mae]\n"
     assert load_text(text).spec.schedule.early_stopping.monitor == "validation_mae"
+
+
+@pytest.mark.parametrize(
+    ("monitor", "message", "hint"),
+    [
+        ("[parameters, parameters]", "'parameters' is named twice", "remove one"),
+        (
+            "'parameters,train_cost'",
+            "no column 'parameters,train_cost'",
+            r"write \[parameters, train_cost\], or --monitor",
+        ),
+        ("parmeters", "no column 'parmeters'", "did you mean 'parameters'"),
+    ],
+)
+def test_objectives_of_a_sweep_are_columns_each_once(monitor: str, message: str, hint: str) -> None:
+    with pytest.raises(SpecError, match=rf"(?s){message}.*{hint}"):
+        load_text(TEXT + f"sweep: {{grid: {{seed: [1, 2]}}, monitor: {monitor}}}\n")
+    load_text(TEXT + "sweep: {grid: {seed: [1, 2]}, monitor: [parameters, train_cost]}\n")

@@ -87,9 +87,16 @@ class _Consistency(Contradictions):
         evaluated = [m.column for m in self.spec.metrics if not isinstance(m, StepMetric)]
         measures = list(dict.fromkeys(["cost", "accuracy", *evaluated]))
         columns = [f"{split}_{measure}" for split in splits for measure in measures]
+        objectives: set[str] = set()
         for path, column in self.monitored():
             split, _, measure = column.partition("_")
-            if column in columns:
+            known = columns
+            if path.startswith("sweep."):
+                known = [*columns, "parameters"]
+                if column in objectives:
+                    self.problem(path, f"'{column}' is named twice", hint="remove one of the two")
+                objectives.add(column)
+            if column in known:
                 continue
             if split == "validation" and measure in measures:
                 self.problem(
@@ -98,10 +105,13 @@ class _Consistency(Contradictions):
                     hint="hold examples out with data.validation, for example 0.1",
                 )
                 continue
-            hint = did_you_mean(suggest(column, columns))
-            if split == "test" and not hint:
+            parts = [part.strip() for part in column.split(",")]
+            hint = did_you_mean(suggest(column, known))
+            if path.startswith("sweep.") and len(parts) > 1 and set(parts) <= set(known):
+                hint = f"write [{', '.join(parts)}], or --monitor for each of them"
+            elif split == "test" and not hint:
                 hint = "the test split is looked at once, after training"
-            self.problem(path, f"no column '{column}' will be measured", f"one of {listing(columns)}", hint)
+            self.problem(path, f"no column '{column}' will be measured", f"one of {listing(known)}", hint)
 
     # -- ensemble ----------------------------------------------------------------
 
@@ -185,5 +195,4 @@ class _Consistency(Contradictions):
         if self.spec.sweep is not None:
             several = not isinstance(self.spec.sweep.monitor, str)
             for index, column in enumerate(self.spec.sweep.objectives):
-                if column != "parameters":
-                    yield f"sweep.monitor.{index}" if several else "sweep.monitor", column
+                yield f"sweep.monitor.{index}" if several else "sweep.monitor", column
