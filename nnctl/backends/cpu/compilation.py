@@ -180,7 +180,7 @@ def _loaders(kinds: Iterable[Kind]) -> list[Callable[[], object]]:
     """The loaders of the symbols that these kinds' functions call, by themselves or through others."""
     waiting: list[Any] = []
     for kind in kinds:
-        # Parameters and variables are p0, v0 and so on: names of the language and of the vocabulary are left, which do not meet.
+        # Parameters and variables are p0, v0 and so on: other names are of the language or of the vocabulary.
         waiting += [vocabulary().get(name) for name in dict.fromkeys(_NAME.findall(kind.text))]
     seen: set[Any] = set()
     found: dict[Callable[[], object], None] = {}
