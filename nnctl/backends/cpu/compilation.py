@@ -6,6 +6,7 @@ import ctypes
 import inspect
 import logging
 import platform
+import re
 import sys
 import threading
 import time
@@ -34,6 +35,8 @@ _SILENCE = 2.0
 
 _KINDS_A_HELPER = 12
 """New kinds for another process to help: it takes as long to begin as to compile some six."""
+
+_NAME = re.compile(r"[^\W\d]\w*")
 
 _loaded: dict[Kind, int] = {}
 """Addresses of this process's functions."""
@@ -177,8 +180,8 @@ def _loaders(kinds: Iterable[Kind]) -> list[Callable[[], object]]:
     """The loaders of the symbols that these kinds' functions call, by themselves or through others."""
     waiting: list[Any] = []
     for kind in kinds:
-        code = compile(kind.text, "<kind>", "exec").co_consts[0]
-        waiting += [vocabulary().get(name) for name in code.co_names]
+        # Parameters and variables are p0, v0 and so on: other names are of the language or of the vocabulary.
+        waiting += [vocabulary().get(name) for name in dict.fromkeys(_NAME.findall(kind.text))]
     seen: set[Any] = set()
     found: dict[Callable[[], object], None] = {}
     while waiting:
