@@ -46,11 +46,12 @@ class Space:
         self._only = {path: self._read(f"only.{path}", text) for path, text in sweep.only.items()}
         self._derived = {path: self._read(f"derived.{path}", text) for path, text in sweep.derived.items()}
         self._places = {path: self._place(path) for path in self._names()}
+        self._meant = {name: self._meaning(name) for formula in self._formulas() for name in formula.names}
         self._known = {
             name: self._value_in_spec(name)
             for formula in (*self._only.values(), *self._derived.values())
             for name in formula.names
-            if self._chosen(name) is None
+            if self._meant[name] is None
         }
         self._order = self._ordered()
         self._refuse_unused()
@@ -163,11 +164,19 @@ class Space:
     def _is_variable(self, path: str) -> bool:
         return "." not in path and "[" not in path and path not in fields_of(type(self._base.spec))
 
-    def _chosen(self, name: str) -> str | None:
-        """The path that is chosen and that a name in a formula means, or lies in: `optimizer` for `optimizer.type`."""
+    def _meaning(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """(the path that is chosen and that a name in a formula means, the steps from there), None where none is.
+
+        `optimizer` and `type` for `optimizer.type`, however each is written: `layers.0.units` is
+        `layers[name=dense1].units`.
+        """
+        place = self._place(name)
         paths = (*self._sweep.grid, *self.distributions, *self._derived)
-        steps = name.split(".")
-        return next((p for n in range(len(steps), 0, -1) if (p := ".".join(steps[:n])) in paths), None)
+        around = [path for path in paths if place[: len(self._places[path])] == self._places[path]]
+        if not around:
+            return None
+        path = max(around, key=lambda path: len(self._places[path]))
+        return path, place[len(self._places[path]) :]
 
     def _value_in_spec(self, name: str) -> object:
         """The value of a path that the search leaves as the spec has it."""
@@ -198,7 +207,7 @@ class Space:
         sorter: TopologicalSorter[str] = TopologicalSorter()
         for path in (*self.distributions, *self._derived, *self._only):
             formulas = [f[path] for f in (self._only, self._derived) if path in f]
-            before = [c for formula in formulas for n in formula.names if (c := self._chosen(n)) is not None]
+            before = [meant[0] for formula in formulas for n in formula.names if (meant := self._meant[n]) is not None]
             around = [part for part in self._only if self._within(path, part)]
             sorter.add(path, *(b for b in (*before, *around) if b not in self._sweep.grid))
         try:
@@ -244,14 +253,15 @@ class Space:
         """The values of a formula's names; None where one of them is not there in this point."""
         values: dict[str, Any] = {}
         for name in formula.names:
-            path = self._chosen(name)
-            if path is None:
+            meant = self._meant[name]
+            if meant is None:
                 values[name] = self._known[name]
                 continue
+            path, steps = meant
             if path not in settings:
                 return None
             value = settings[path]
-            for step in name[len(path) :].split(".")[1:]:
+            for step in steps:
                 if step == "type" and isinstance(value, str):
                     continue  # The bare name of a component is its type.
                 if not isinstance(value, Mapping) or step not in value:

@@ -90,6 +90,13 @@ schedule: {epochs: 3}
     assert nets(found) == [[4, 5, 2], [6, 6, 2]]
 
 
+@pytest.mark.parametrize("searched", ["layers.1.units", "layers.-2.units", "'layers[name=dense2].units'"])
+@pytest.mark.parametrize("named", ["layers.1.units", "layers.-2.units"])
+def test_a_formula_names_what_is_searched_however_each_is_written(searched: str, named: str) -> None:
+    found = study(f"sweep: {{grid: {{{searched}: [4, 6]}}, derived: {{layers.0.units: 2 * {named}}}}}")
+    assert nets(found) == [[8, 4, 2], [12, 6, 2]]
+
+
 def test_a_derived_value_of_what_is_not_there_is_not_there() -> None:
     found = study(DEPTHS.replace("  only", "  derived: {optimizer.learning_rate: 1 / layers.0.units}\n  only"))
     rates = [point.settings.get("optimizer.learning_rate") for point in found.points]
