@@ -35,7 +35,7 @@ ELSEWHERE = {
     "backend": set(components("backend")),
 }
 """Components that no spec of the folder needs to show, by kind."""
-ENOUGH = {"schedule": 9, "cost": 7}
+ENOUGH = {"activation": 13, "initializer": 15, "schedule": 9, "cost": 7}
 """Of these kinds so many are shown; the others are shown whole."""
 
 
