@@ -333,16 +333,16 @@ class _Walker:
 
 
 def _beyond_single(component: Component) -> Iterator[Problem]:
-    """Numbers of a step that single precision does not hold: they would be infinite there, or 0."""
+    """Numbers of a step that single precision does not hold: they would be infinite there, lose digits, or be 0."""
     for each in fields_of(type(component)).values() if component.in_steps else ():
         values = getattr(component, each.attribute)
         for value in values if isinstance(values, tuple) else (values,):
             if not isinstance(value, float) or value == 0.0 or not math.isfinite(value):
                 continue
             if abs(value) > _LARGEST:
-                yield Problem(each.name, f"{value:g} is infinite in single precision", f"at most {_LARGEST:.2g}")
+                yield Problem(each.name, f"{value:g} is too large for single precision", f"at most {_LARGEST:.2g}")
             elif abs(value) < _SMALLEST:
-                yield Problem(each.name, f"{value:g} is 0 in single precision", f"at least {_SMALLEST:.2g}, or 0")
+                yield Problem(each.name, f"{value:g} is too small for single precision", f"at least {_SMALLEST:.2g}")
 
 
 def _keys(known: Mapping[str, Field]) -> str:
