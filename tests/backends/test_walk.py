@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import ctypes
+import platform
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,12 +13,14 @@ import numpy as np
 import pytest
 
 from nnctl.backends.cpu import layouts as module_of_layouts
+from nnctl.backends.cpu import walk_ir
 from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry, Pattern
 from nnctl.backends.cpu.codegen.kinds import kind_of
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter, BoundParameter, Cut, WholeParameter
 from nnctl.backends.cpu.codegen.source import StepSource
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compilation import compiled_step
+from nnctl.backends.cpu.compiler.objects import AS_WRITTEN, addresses, object_code
 from nnctl.backends.cpu.layouts import LINE, TableLayout, address_of
 from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
 from nnctl.backends.cpu.walk_ir import CROWDED_SPINS, SPINS
@@ -119,20 +123,29 @@ def test_threads_that_share_cores_sleep_sooner(cores, spins, monkeypatch):
     assert run.completed(50) == [50] * 3
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads go where the system likes")
-def test_threads_on_one_core_do_not_use_up_their_turns_there():
-    """As the system may put them beside neighbours: each offers the core to the one that it waits for."""
-    run, allowed = Run(counting(2, 1, 1000, 0), 2), os.sched_getaffinity(0)
-    run.completed(1)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        before = time.process_time()
-        assert run.completed(500) == [500] * 2
-        a_barrier = (time.process_time() - before) / 1000
-    finally:
-        os.sched_setaffinity(0, allowed)
-    # Those that use them up take 0.1 to 0.4 ms.
-    assert a_barrier < 5e-5
+@pytest.mark.parametrize(("spins", "offers"), [(SPINS, 1), (CROWDED_SPINS, 0)])
+def test_a_thread_that_waits_offers_its_core_once(spins, offers):
+    """As the system may have put it beside the thread that all wait for: before it sleeps, unless it sleeps sooner."""
+    offered, counters = np.zeros(1, np.int32), aligned(4 * 128).view(np.int32)
+    counted = f"""define i32 @counted() {{
+  %there = inttoptr i64 {address_of(offered)} to ptr
+  %before = atomicrmw add ptr %there, i32 1 seq_cst, align 4
+  ret i32 0
+}}"""
+    text = walk_ir.module_text(platform.machine(), linux=sys.platform == "linux")
+    text = text.replace("declare i32 @sched_yield()", counted).replace("call i32 @sched_yield()", "call i32 @counted()")
+    (meet,) = addresses([object_code(text, AS_WRITTEN)], ["nnctl_meet"])
+    arguments = np.array([address_of(counters), 2, spins])
+    waits = threading.Thread(
+        target=ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(meet), args=(address_of(arguments),)
+    )
+    waits.start()
+    while counters[64] == 0:  # those asleep
+        time.sleep(0.001)
+    ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(meet)(address_of(arguments))
+    waits.join()
+    assert list(counters[::32]) == [0, 1, 0, 0]
+    assert offered[0] == offers or sys.platform != "linux"
 
 
 def test_without_a_barrier_they_do_not():
