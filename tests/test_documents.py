@@ -53,7 +53,7 @@ def test_a_dead_link_is_found() -> None:
     assert "sweeps" in anchors(ROOT / "README.md")
 
 
-WITH_SPECS = ("spec", "series", "from-the-book", "from-keras", "from-pytorch", "teachers")
+WITH_SPECS = ("spec", "sweeps", "series", "from-the-book", "from-keras", "from-pytorch", "teachers")
 PIECES = [
     pytest.param(page, block, id=f"{page.name}-{number}")
     for page in [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in WITH_SPECS)]
