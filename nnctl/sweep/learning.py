@@ -26,9 +26,9 @@ from nnctl.components.kinds.running import Interval, LearningSampler
 from nnctl.errors import UsageError
 from nnctl.late import dataclass
 from nnctl.spec.document import Sweep
+from nnctl.spec.yaml.flow import flow
 from nnctl.sweep import optuna_internals
 from nnctl.sweep.space import Point, Space
-from nnctl.sweep.trial import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,7 +271,7 @@ def is_option(parameter: object, value: object) -> bool:
 
 
 def _option(value: object) -> CategoricalChoiceType:
-    return value if value is None or isinstance(value, bool | int | float | str) else write(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else flow(value)
 
 
 def _seed_of(seed: int, combination: int) -> int:
