@@ -13,7 +13,7 @@ from nnctl.runs.durable import read_file
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sealed import damaged
 from nnctl.sweep.kept import KeptSweep
-from nnctl.sweep.learning import as_parameters
+from nnctl.sweep.learning import as_parameters, constraints_by_name
 from nnctl.sweep.result import TrialResult
 from nnctl.sweep.storage import opened
 
@@ -77,7 +77,7 @@ def _trial(kept: KeptSweep, result: TrialResult, excesses: tuple[float, ...]) ->
             **({"rungs": list(result.reached.items()), "rung_unit": result.unit} if result.status == "pruned" else {}),
             **result.metrics,
         },
-        system_attrs={f"constraints:{index}": min(excess, _MOST) for index, excess in enumerate(excesses)},
+        constraints=constraints_by_name([min(excess, _MOST) for excess in excesses]),
         # Optuna knows them of one objective alone.
         intermediate_values=_course(Path(result.folder), columns[0]) if len(columns) == 1 else {},
     )
