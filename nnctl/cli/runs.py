@@ -155,7 +155,7 @@ def _tell(found: Listing, *, quiet: bool) -> None:
 def _print(rows: Sequence[Mapping[str, Any]], form: str) -> None:
     from nnctl.cli.printing import head, print_json, print_lines
     from nnctl.cli.tables import Column, print_table
-    from nnctl.sweep.listing import csv_lines
+    from nnctl.reporting.csv_table import csv_lines
 
     if form == "csv":
         print_lines(csv_lines(rows))

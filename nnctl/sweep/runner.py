@@ -15,11 +15,11 @@ from nnctl.runs.records import Clock
 from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
 from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, TrialTask
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
-from nnctl.sweep.trial_records import known_result, result_of, settle
+from nnctl.sweep.trial_records import record_final, recorded_result, result_of_outcome
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training.signals import StopRequest
 
 _LOOK = 0.2
@@ -76,7 +76,7 @@ class _Dispatch:
                 task = self._again.popleft()
             elif (trial := self._search.following()) is not None:
                 watch = self._search.watch(trial)
-                known = known_result(self._study, trial, watch)
+                known = recorded_result(self._study, trial, watch)
                 if known is not None:
                     yield from self._told(known)
                     continue
@@ -118,7 +118,7 @@ class _Dispatch:
         if isinstance(outcome, Halted):
             return None
         self._full = self._full or (isinstance(outcome, Failed) and outcome.full)
-        return result_of(self._study, trial, task.watch, outcome)
+        return result_of_outcome(self._study, trial, task.watch, outcome)
 
     def _lives(self, task: TrialTask) -> bool:
         """True where a trial whose process has died may have another."""
@@ -132,7 +132,7 @@ class _Dispatch:
     def _told(self, result: TrialResult) -> Iterator[TrialResult]:
         """The results that are final by this one."""
         for final in self._search.tell(result):
-            settle(self._study, final)
+            record_final(self._study, final)
             yield final
 
 
