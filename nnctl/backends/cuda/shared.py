@@ -7,10 +7,12 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cuda.persistent.joint import JointLaunches
 from nnctl.backends.cuda.persistent.trial import Choice, Way
+from nnctl.backends.host_arrays import lies_still
 from nnctl.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ class Shared:
         return found
 
     def to_read(self, array: NDArray[Any], device: Device) -> Any:
-        """A copy of an array that nobody changes, where it lies for all streams as long as the array is there."""
+        """A copy of an array that nobody changes. It lies there once for all streams, as long as the array is there."""
+        if not isinstance(array, np.ndarray) or not lies_still(array):
+            return device.upload(array)
         number = id(array)
         if number not in self._examples:
             placed = device.upload(array)

@@ -148,7 +148,7 @@ def test_every_barrier_of_a_grid_is_needed(grid: Grid, rows: int) -> None:
         for barrier in (b for b in found if b.function == "grid_barrier"):
             inside[barrier.before] = inside.get(barrier.before) or launch.notices(barrier)
     # What a cluster meets by is the device's own.
-    assert list(inside.values()) == [True, True] * (not grid.cluster)
+    assert list(inside.values()) == [not grid.cluster] * 2
 
 
 SOURCE = inspect.getsource(persistent_text)

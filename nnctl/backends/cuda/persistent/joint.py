@@ -76,11 +76,11 @@ class JointLaunches:
 class JointLaunch:
     """A launch of some rows, in the stream of the first one, for which the streams of the others wait.
 
-    steps: of its longest row.
+    steps: of its longest row, 1 at least.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.steps = max(row.steps for row in rows)
+        self.steps = max(1, *(row.steps for row in rows))
         self._device = rows[0].of.device
         self._marks: tuple[Any, Any] | None = None
         self._error: BaseException | None = None
