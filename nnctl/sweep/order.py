@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Generator
 
 from nnctl.spec.document import IN_NO_GRAPH, Spec
 from nnctl.sweep.executors.contract import TrialTask
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 Finding = Generator[TrialResult, None, TrialTask | None]
 """The finding of a trial that may begin, None where there is none yet; on the way, results of those before it."""

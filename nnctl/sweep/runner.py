@@ -16,11 +16,11 @@ from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
 from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.order import Finding, Ready, net_of
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
-from nnctl.sweep.trial_records import known_result, result_of, settle
+from nnctl.sweep.trial_records import record_final, recorded_result, result_of_outcome
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training.signals import StopRequest
 
 _LOOK = 0.2
@@ -93,7 +93,7 @@ class _Dispatch:
         """The next trial by number that may begin; the results of trials that were finished before."""
         while (trial := self._search.following()) is not None:
             watch = self._search.watch(trial)
-            known = known_result(self._study, trial, watch)
+            known = recorded_result(self._study, trial, watch)
             if known is None:
                 self._trials[trial.number] = trial
                 folder, net = self._study.folder_of(trial), net_of(trial, self._study.spec)
@@ -132,7 +132,7 @@ class _Dispatch:
             return None
         self._ready.left(task.net)
         self._full = self._full or (isinstance(outcome, Failed) and outcome.full)
-        return result_of(self._study, trial, task.watch, outcome)
+        return result_of_outcome(self._study, trial, task.watch, outcome)
 
     def _lives(self, task: TrialTask) -> bool:
         """True where a trial whose process has died may have another."""
@@ -146,7 +146,7 @@ class _Dispatch:
     def _told(self, result: TrialResult) -> Iterator[TrialResult]:
         """The results that are final by this one."""
         for final in self._search.tell(result):
-            settle(self._study, final)
+            record_final(self._study, final)
             yield final
 
 

@@ -10,8 +10,8 @@ import pytest
 from nnctl.spec.load import load_text
 from nnctl.sweep.executors.contract import TrialTask
 from nnctl.sweep.order import Finding, Ready, net_of
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 
 def ready(nets: Iterable[str], *, ahead: bool = True, results: Sequence[TrialResult] = ()) -> Ready:
