@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --column --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --format --from --from-study --generate --grid --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --sample --sampler --samples --seed --seeds --set --shape --show --sort --space --split --step --steps --target --temperature --tensorboard --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --forecast --format --from --from-study --generate --gibbs-steps --grid --inputs --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --resolution --sample --sampler --samples --seed --seeds --set --shape --show --sort --space --split --step --steps --target --temperature --tensorboard-dir --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -106,7 +106,7 @@ complete -c nnctl -n '__nnctl_at 0 train' -x -a '(__nnctl_specs)'
 complete -c nnctl -n '__nnctl_using show' -l watch -s w -d 'Follow runs that are training, until they end'
 complete -c nnctl -n '__nnctl_using show' -l by -x -a 'epoch step seconds' -d 'Draw the curves over this column'
 complete -c nnctl -n '__nnctl_using show' -l log -d 'Draw costs on a logarithmic axis'
-complete -c nnctl -n '__nnctl_using show' -l column -x -d 'Draw this column of the rows instead; repeatable'
+complete -c nnctl -n '__nnctl_using show' -l columns -x -d 'These columns instead of the usual ones; repeatable'
 complete -c nnctl -n '__nnctl_using show' -l help -s h -d 'Show this message and exit'
 complete -c nnctl -n '__nnctl_from 0 show' -x -a '(__fish_complete_directories)'
 
@@ -116,22 +116,22 @@ complete -c nnctl -n '__nnctl_at 0 runs' -a best -d 'Show the best finished run,
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l sort -x -d 'Order by it, the best first of what was measured, else the least'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l reverse -d 'The other way round'
-complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l columns -x -d 'Show these fields instead of the usual ones; repeatable'
-complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l trials -d 'Also the trials of sweeps below FOLDER'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l columns -x -d 'These columns instead of the usual ones; repeatable'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l with-trials -d 'Also the trials of sweeps below FOLDER'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l limit -x -d 'Rows at most; 200 in a table if absent'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
-complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l tensorboard -x -a '(__fish_complete_directories)' -d 'Write the scalars of each run below DIR, for TensorBoard'
+complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l tensorboard-dir -x -a '(__fish_complete_directories)' -d 'Write the scalars of each run below DIR, for TensorBoard'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using runs; and not __nnctl_using runs list; and not __nnctl_using runs diff; and not __nnctl_using runs best' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using runs list' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'
 complete -c nnctl -n '__nnctl_using runs list' -l sort -x -d 'Order by it, the best first of what was measured, else the least'
 complete -c nnctl -n '__nnctl_using runs list' -l reverse -d 'The other way round'
-complete -c nnctl -n '__nnctl_using runs list' -l columns -x -d 'Show these fields instead of the usual ones; repeatable'
-complete -c nnctl -n '__nnctl_using runs list' -l trials -d 'Also the trials of sweeps below FOLDER'
+complete -c nnctl -n '__nnctl_using runs list' -l columns -x -d 'These columns instead of the usual ones; repeatable'
+complete -c nnctl -n '__nnctl_using runs list' -l with-trials -d 'Also the trials of sweeps below FOLDER'
 complete -c nnctl -n '__nnctl_using runs list' -l limit -x -d 'Rows at most; 200 in a table if absent'
 complete -c nnctl -n '__nnctl_using runs list' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
-complete -c nnctl -n '__nnctl_using runs list' -l tensorboard -x -a '(__fish_complete_directories)' -d 'Write the scalars of each run below DIR, for TensorBoard'
+complete -c nnctl -n '__nnctl_using runs list' -l tensorboard-dir -x -a '(__fish_complete_directories)' -d 'Write the scalars of each run below DIR, for TensorBoard'
 complete -c nnctl -n '__nnctl_using runs list' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using runs list' -l help -s h -d 'Show this message and exit'
 
@@ -140,8 +140,8 @@ complete -c nnctl -n '__nnctl_using runs diff' -l help -s h -d 'Show this messag
 
 complete -c nnctl -n '__nnctl_using runs best' -l monitor -x -d 'By this column; what the runs monitor if absent'
 complete -c nnctl -n '__nnctl_using runs best' -l where -x -a '(__nnctl_ask setting)' -d 'Only runs that meet it, or a formula as ’layers.0.units >= 30’; repeatable'
-complete -c nnctl -n '__nnctl_using runs best' -l columns -x -d 'Show these fields instead of the usual ones; repeatable'
-complete -c nnctl -n '__nnctl_using runs best' -l trials -d 'Also the trials of sweeps below FOLDER'
+complete -c nnctl -n '__nnctl_using runs best' -l columns -x -d 'These columns instead of the usual ones; repeatable'
+complete -c nnctl -n '__nnctl_using runs best' -l with-trials -d 'Also the trials of sweeps below FOLDER'
 complete -c nnctl -n '__nnctl_using runs best' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
 complete -c nnctl -n '__nnctl_using runs best' -l quiet -s q -d 'Nothing on stderr but errors'
 complete -c nnctl -n '__nnctl_using runs best' -l help -s h -d 'Show this message and exit'
@@ -166,7 +166,8 @@ complete -c nnctl -n '__nnctl_using predict' -l generate -x -d 'Write N tokens o
 complete -c nnctl -n '__nnctl_using predict' -l temperature -x -d '1 draws as the net says, 0 always takes the likeliest'
 complete -c nnctl -n '__nnctl_using predict' -l prompt -x -d 'How the text begins'
 complete -c nnctl -n '__nnctl_using predict' -l sample -x -d 'Draw N new examples instead, with a net with pretraining'
-complete -c nnctl -n '__nnctl_using predict' -l steps -x -d 'Forecast N steps of a series, on from the end of a table or of the run’s own; with --sample, Gibbs steps of each chain, 100 if absent'
+complete -c nnctl -n '__nnctl_using predict' -l gibbs-steps -x -d 'Of --sample, of each chain; 100 if absent'
+complete -c nnctl -n '__nnctl_using predict' -l forecast -x -d 'Forecast N steps of a series instead, on from the end of a table or of the run’s own'
 complete -c nnctl -n '__nnctl_using predict' -l out -s o -r -F -d 'Where answers go, or samples, as an array, .npy, or as a picture, .png'
 complete -c nnctl -n '__nnctl_using predict' -l format -x -a 'jsonl csv' -d 'Of the answers; by --out’s suffix if absent'
 complete -c nnctl -n '__nnctl_using predict' -l force -d 'Overwrite a file that is there'
@@ -221,7 +222,7 @@ complete -c nnctl -n '__nnctl_at 0 plot' -a augment -d 'Draw what the spec’s a
 complete -c nnctl -n '__nnctl_at 0 plot' -a graph -d 'Draw a net, its layers with their shapes and parameters, or every node of its differentiated graph'
 complete -c nnctl -n '__nnctl_using plot; and not __nnctl_using plot boundary; and not __nnctl_using plot landscape; and not __nnctl_using plot filters; and not __nnctl_using plot maps; and not __nnctl_using plot saliency; and not __nnctl_using plot augment; and not __nnctl_using plot graph' -l help -s h -d 'Show this message and exit'
 
-complete -c nnctl -n '__nnctl_using plot boundary' -l columns -x -d 'Two inputs of several; the others stay at their mean'
+complete -c nnctl -n '__nnctl_using plot boundary' -l inputs -x -d 'Two inputs of several; the others stay at their mean'
 complete -c nnctl -n '__nnctl_using plot boundary' -l out -s o -r -F -d 'An .svg or .png file; if absent, drawn in the terminal, SVG in a pipe'
 complete -c nnctl -n '__nnctl_using plot boundary' -l force -d 'Overwrite a file that is there'
 complete -c nnctl -n '__nnctl_using plot boundary' -l dark -d 'Of a .png, light ink on dark'
@@ -231,7 +232,7 @@ complete -c nnctl -n '__nnctl_using plot boundary' -l help -s h -d 'Show this me
 complete -c nnctl -n '__nnctl_at 0 plot boundary' -x -a '(__fish_complete_directories)'
 
 complete -c nnctl -n '__nnctl_using plot landscape' -l seed -x -d 'Of the two directions'
-complete -c nnctl -n '__nnctl_using plot landscape' -l grid -x -d 'Places along each direction, an odd number'
+complete -c nnctl -n '__nnctl_using plot landscape' -l resolution -x -d 'Places along each direction, an odd number'
 complete -c nnctl -n '__nnctl_using plot landscape' -l reach -x -d 'How far to go, in lengths of the weights'
 complete -c nnctl -n '__nnctl_using plot landscape' -l examples -x -d 'Examples at most that the cost is measured on'
 complete -c nnctl -n '__nnctl_using plot landscape' -l split -x -a 'train validation test' -d 'Whose examples'
@@ -306,7 +307,7 @@ complete -c nnctl -n '__nnctl_using trace' -l format -x -a 'table json jsonl htm
 complete -c nnctl -n '__nnctl_using trace' -l out -s o -r -F -d 'Write the page of the format html there'
 complete -c nnctl -n '__nnctl_using trace' -l force -d 'Overwrite a file that is there'
 complete -c nnctl -n '__nnctl_using trace' -l full -d 'In JSON every number of every array'
-complete -c nnctl -n '__nnctl_using trace' -l step -d 'A stage at a time, Enter or space goes on, q ends'
+complete -c nnctl -n '__nnctl_using trace' -l stepwise -d 'A stage at a time, Enter or space goes on, q ends'
 complete -c nnctl -n '__nnctl_using trace' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using bench' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
@@ -343,7 +344,7 @@ complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and
 complete -c nnctl -n '__nnctl_at 0 sweep' -x -a '(__nnctl_specs)'
 
 complete -c nnctl -n '__nnctl_using sweep show' -l format -x -a 'table jsonl csv' -d 'A table on a terminal if absent, else jsonl'
-complete -c nnctl -n '__nnctl_using sweep show' -l best -x -d 'Combinations in the table at most, the best first'
+complete -c nnctl -n '__nnctl_using sweep show' -l limit -x -d 'Rows at most; 200 in a table if absent'
 complete -c nnctl -n '__nnctl_using sweep show' -l csv -r -F -d 'Write a row a trial, with all that is known; - is stdout'
 complete -c nnctl -n '__nnctl_using sweep show' -l export -x -d 'Write it to a database, as a study of Optuna'
 complete -c nnctl -n '__nnctl_using sweep show' -l force -d 'Overwrite a file that is there'

@@ -136,7 +136,7 @@ def specs() -> None:
 PREPARED = {"init.md": churn, "runs.md": some_runs, "tables.md": churn, "trace.md": specs}
 """Pages whose commands begin with what a reader has already."""
 NOT_RUN = {
-    "nnctl trace specs/xor.yaml --step": "it waits for keys: tests/cli/test_trace_command.py",
+    "nnctl trace specs/xor.yaml --stepwise": "it waits for keys: tests/cli/test_trace_command.py",
 }
 """Commands of these pages that are not run here, and why."""
 ELSEWHERE = {

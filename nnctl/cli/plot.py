@@ -23,9 +23,9 @@ Dark = Annotated[bool, typer.Option("--dark", help="Of a .png: light ink on dark
 @app.command("boundary")
 def boundary(
     run: RunArgument,
-    columns: Annotated[
+    inputs: Annotated[
         str | None,
-        typer.Option("--columns", metavar="A,B", help="Two inputs of several; the others stay at their mean."),
+        typer.Option("--inputs", metavar="A,B", help="Two inputs of several; the others stay at their mean."),
     ] = None,
     out: Out = None,
     force: Force = False,
@@ -41,15 +41,16 @@ def boundary(
 
     output = Output(out, force, dark)
     opened = open_run(run, checkpoint, backend=backend)
-    output.give([drawn.boundary(opened, data_of(opened), drawn.two_inputs(opened, columns))])
+    output.give([drawn.boundary(opened, data_of(opened), drawn.two_inputs(opened, inputs))])
 
 
 @app.command("landscape")
 def landscape(
     run: RunArgument,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the two directions.")] = 0,
-    grid: Annotated[
-        int, typer.Option("--grid", metavar="N", min=3, max=201, help="Places along each direction, an odd number.")
+    resolution: Annotated[
+        int,
+        typer.Option("--resolution", metavar="N", min=3, max=201, help="Places along each direction, an odd number."),
     ] = 25,
     reach: Annotated[
         float, typer.Option("--reach", metavar="X", help="How far to go, in lengths of the weights.")
@@ -76,7 +77,7 @@ def landscape(
     output = Output(out, force, dark)
     opened = open_run(run, checkpoint, backend=backend)
     data = data_of(opened)
-    output.give([drawn.landscape(opened, data, split, seed=seed, grid=grid, reach=reach, most=examples)])
+    output.give([drawn.landscape(opened, data, split, seed=seed, resolution=resolution, reach=reach, most=examples)])
 
 
 @app.command("filters")

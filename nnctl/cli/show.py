@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nnctl.cli.options import RunArguments
+from nnctl.cli.options import Columns, RunArguments, split_columns
 
 
 def show(
@@ -18,17 +18,14 @@ def show(
         str, typer.Option("--by", metavar="epoch|step|seconds", help="Draw the curves over this column.")
     ] = "epoch",
     log: Annotated[bool, typer.Option("--log", help="Draw costs on a logarithmic axis.")] = False,
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--column", metavar="NAME", help="Draw this column of the rows instead; repeatable."),
-    ] = None,
+    columns: Columns = None,
 ) -> None:
     """Draw the curves of runs: cost, metric, learning rate.
 
     Above them stand the state of each run, its best row, and while it trains
     the time that is left at most. Several runs are drawn over one another. In a
-    pipe stdout has the rows instead, one JSON object a line, of --column these
-    columns, with --watch as they come. With --watch it ends with the run;
+    pipe stdout has the rows instead, one JSON object a line, of --columns these
+    alone, with --watch as they come. With --watch it ends with the run;
     Ctrl-C ends it with 130 and leaves the run alone.
     """
     import sys
@@ -42,12 +39,13 @@ def show(
     from nnctl.screen.console import Console, columns_of
 
     require_choice("--by", by, AXES, "axis")
+    names = split_columns(columns)
     followed = [Followed(find(path)) for path in runs]
     if not sys.stdout.isatty():
-        for row in showing.rows_of(followed, column or (), until_end=watch):
+        for row in showing.rows_of(followed, names, until_end=watch):
             print_json(row)
         return
-    view = showing.View(by, log, tuple(column or ()))
+    view = showing.View(by, log, tuple(names))
     # Whose width is the terminal's at each moment.
     seen = showing.watch(followed, view, Console(sys.stdout)) if watch else [run.look() for run in followed]
     showing.show(seen, view, Console(sys.stdout, columns_of(sys.stdout)))

@@ -116,7 +116,7 @@ def test_maps_of_a_sequence_are_its_units_over_the_steps(tmp_path: Path) -> None
 
 def test_a_boundary_has_the_nets_answers_and_the_training_examples(tmp_path: Path) -> None:
     run, data = trained(MOONS, tmp_path / "run")
-    figure = boundary(run, data, grid=5)
+    figure = boundary(run, data, resolution=5)
     across, down = np.linspace(*figure.x_range, 5), np.linspace(*figure.y_range, 5)[::-1]
     inputs = np.array([(x, y) for y in down for x in across], dtype=np.float32)
     assert np.allclose(figure.values.reshape(25, 2), run.engine.outputs(inputs), atol=1e-6)
@@ -128,7 +128,7 @@ def test_a_boundary_has_the_nets_answers_and_the_training_examples(tmp_path: Pat
 
 def test_a_net_of_one_unit_has_a_boundary_at_its_threshold(tmp_path: Path) -> None:
     run, data = trained(ONE_UNIT, tmp_path / "run")
-    figure = boundary(run, data, ("x1", "x0"), grid=5)
+    figure = boundary(run, data, ("x1", "x0"), resolution=5)
     assert figure.x.label == "x1"
     assert np.allclose(figure.values.sum(axis=-1), 1.0)
 
