@@ -64,8 +64,8 @@ def tile(rows: int, vectors: int, lanes: int, last: Last, *, packs: bool = False
             store(t, parts[-1], t.let("to", f"getelementptr float, ptr {to}, i64 {j * lanes}"), n)
     if packs:
         # Rows of B lie too far apart for the processor to see the next panel coming.
-        for line in range(vectors * lanes // _LINE):
-            ahead = t.let("ahead", f"getelementptr float, ptr {from_b}, i64 {vectors * lanes + line * _LINE}")
+        for first in range(0, vectors * lanes, _LINE):
+            ahead = t.let("ahead", f"getelementptr float, ptr {from_b}, i64 {vectors * lanes + first}")
             t.say(f"call void @llvm.prefetch.p0(ptr {ahead}, i32 0, i32 2, i32 1)")
     for i in range(rows):
         place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
