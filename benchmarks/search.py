@@ -27,9 +27,9 @@ from benchmarks.record import cores, keep, machine, versions, words_of
 if TYPE_CHECKING:
     import optuna
 
-    from nnctl.sweep.result import TrialResult
     from nnctl.sweep.study import Study
     from nnctl.sweep.trial import Trial
+    from nnctl.sweep.trial_result import TrialResult
 
 RANDOM = "random"
 _COLUMN = "validation_cost"
@@ -119,7 +119,7 @@ def _trained(study: Study, trial: Trial) -> TrialResult:
     """The result of a trial, trained in this process."""
     from nnctl.sweep.executors.contract import Failed, Trained, TrialTask
     from nnctl.sweep.executors.worker import train
-    from nnctl.sweep.result import TrialResult
+    from nnctl.sweep.trial_result import TrialResult
     from nnctl.training.signals import StopRequest
 
     task = TrialTask(trial.number, trial.overrides, study.folder_of(trial))

@@ -48,6 +48,11 @@ def _residual(blocks: int) -> str:
     return f"{_OBJECTS}{first}{repeated}  - global_average_pool\n  - {{type: dense, units: 10}}\n{_REST}"
 
 
+def _recurrent(layers: int) -> str:
+    inner = "{type: lstm, units: 8, return_sequence: true}"
+    return f"{_TEXT}  - {{type: repeat, times: {layers}, layers: [{inner}]}}\n  - {{type: dense, units: 26}}\n{_REST}"
+
+
 NETS = {
     "dense, 30 hidden": _IMAGES + fields(mlp(30, activation="sigmoid"), (28, 28, 1)) + _REST,
     "32 equal layers": _equal(32),
@@ -55,6 +60,7 @@ NETS = {
     "200 convolutions": _convolutions(200),
     "200 residual convolutions": _residual(100),
     "VGG with batch norm": _OBJECTS + fields(vgg(32, 64, 128), (32, 32, 3)) + _REST,
+    "200 LSTM layers": _recurrent(200),
     "LSTM 128": _TEXT + fields(characters("lstm", 128, 26), (64, 26)) + _REST,
     "GRU 128": _TEXT + fields(characters("gru", 128, 26), (64, 26)) + _REST,
 }

@@ -15,7 +15,7 @@ from nnctl.spec.load import load_text
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")),
-         *sorted(ROOT.glob("benchmarks/README.md")), *sorted(ROOT.glob("examples/*/README.md"))]  # fmt: skip
+         *sorted(ROOT.glob("benchmarks/*.md")), *sorted(ROOT.glob("examples/*/README.md"))]  # fmt: skip
 README_LINES = 230
 SOURCES = ("nnctl", "tests", "benchmarks", "scripts", "examples")
 
@@ -53,7 +53,7 @@ def test_a_dead_link_is_found() -> None:
     assert "sweeps" in anchors(ROOT / "README.md")
 
 
-WITH_SPECS = ("spec", "series", "from-the-book", "from-keras", "from-pytorch", "teachers")
+WITH_SPECS = ("spec", "sweeps", "series", "from-the-book", "from-keras", "from-pytorch", "teachers")
 PIECES = [
     pytest.param(page, block, id=f"{page.name}-{number}")
     for page in [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in WITH_SPECS)]
@@ -113,7 +113,7 @@ def test_the_architecture_has_the_layers_of_the_import_contract() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/kernels.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/kernels.md", "benchmarks/findings.md"])
 def test_the_files_that_a_page_names_are_there(page: str) -> None:
     """Those of Python, by the end of their path."""
     files = [f"/{path.relative_to(ROOT).as_posix()}" for folder in SOURCES for path in (ROOT / folder).rglob("*.py")]

@@ -43,6 +43,13 @@ _SMALL = 1e-6
 differences of larger terms, whose rounding is all that is left of them."""
 _ROUNDING = 1e-15
 """Relative error of the objective itself: what central differences divide by eps."""
+_MOVED = 2.0**-52
+"""Relative change of the numbers that a gradient is computed from, which shows what rounding does to it."""
+_CHANGES = 3
+_TIMES = 16.0
+"""Rounding may be so many times the most that the changes show."""
+_MOST = 1e-12
+"""No more of it is believed than this share of the largest derivative: a change may cross a kink."""
 _KINK_JUMP = 1e-3
 """Left and right derivative that differ by this share are no rounding."""
 
@@ -93,8 +100,9 @@ class GradientCheck:
         self.data = random_examples(signature, batch, self.seed)
         full = self.network.objective
         self._value_graph = drop_dead(replace(full, outputs={interface.OBJECTIVE: full.outputs[interface.OBJECTIVE]}))
-        self.gradients = self._run(full, "float64")
+        self.gradients = self._run(full, self._storage("float64"))
         self.objective = float(self.gradients[interface.OBJECTIVE])
+        self._rounding = self._measured_rounding(full)
 
     def run(
         self, *, method: Method = "complex", samples: int | None = 50, eps: float = 1e-5, tolerance: float | None = None
@@ -104,10 +112,10 @@ class GradientCheck:
         numeric = self._complex_step() if method == "complex" else self._central(eps)
         noise = 0.0 if method == "complex" else _ROUNDING * abs(self.objective) / eps
         for name in self._trained:
-            yield self._check(name, numeric, samples, limit, eps, noise)
+            yield self._check(name, numeric, samples, limit, eps, noise + self._rounding[name])
 
-    def curve(self, exponents: Sequence[float], *, samples: int = 20) -> Iterator[CurvePoint]:
-        """The V-curve: truncation error falls with eps, rounding error rises."""
+    def curve(self, exponents: Sequence[float], *, samples: int | None = 20) -> Iterator[CurvePoint]:
+        """The V-curve: truncation error falls with eps, rounding error rises. samples: as in `run`."""
         for exponent in exponents:
             eps = 10.0**exponent
             numeric = self._central(eps)
@@ -124,7 +132,7 @@ class GradientCheck:
         self, name: str, numeric: Any, samples: int | None, limit: float, eps: float, noise: float
     ) -> ParameterCheck:
         gradient = self._analytic(name)
-        floor = _SMALL * float(np.max(np.abs(gradient), initial=0.0))
+        floor = _SMALL * _largest(gradient)
         rows = []
         for index in self._indices(name, samples):
             value, analytic = numeric(name, index), float(gradient[index])
@@ -210,8 +218,28 @@ class GradientCheck:
 
         return objective
 
-    def _run(self, graph: Graph, precision: Precision) -> dict[str, NDArray[Any]]:
-        executable = self._loaded(graph, precision, self._storage(precision))
+    def _measured_rounding(self, full: Graph) -> dict[str, float]:
+        """The most that rounding may do to a component of each parameter's gradient.
+
+        A derivative that is 0 because its terms cancel, as that of a bias in front of batch_norm, has nothing else, and
+        the numeric one another: relative to one another they are far apart.
+        """
+        rng = np.random.Generator(np.random.Philox(key=[self.seed, 1 << 32]))
+        gradients = {name: self._analytic(name) for name in self._trained}
+        rounding = dict.fromkeys(gradients, _MOST * max(map(_largest, gradients.values()), default=0.0))
+        shown = dict.fromkeys(gradients, 0.0)
+        for _ in range(_CHANGES):
+            moved = {
+                name: array * (1.0 + _MOVED * rng.uniform(-1.0, 1.0, array.shape)) if array.dtype.kind == "f" else array
+                for name, array in self._storage("float64").items()
+            }
+            otherwise = self._run(full, moved)
+            for name, gradient in gradients.items():
+                shown[name] = max(shown[name], _largest(gradient - otherwise.get(name, gradient)))
+        return {name: min(most, _TIMES * shown[name]) for name, most in rounding.items()}
+
+    def _run(self, graph: Graph, storage: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        executable = self._loaded(graph, "float64", storage)
         return {name: array[0] for name, array in executable.start(self._feeds(), 1).result().outputs.items()}
 
     def _loaded(self, graph: Graph, precision: Precision, storage: Mapping[str, NDArray[Any]]) -> Executable:
@@ -235,8 +263,13 @@ class GradientCheck:
         return {**real, interface.SEED: seed}
 
 
+def _largest(array: NDArray[Any]) -> float:
+    """The largest magnitude, 0 of nothing; NaN where there is one."""
+    return float(np.max(np.abs(array), initial=0.0))
+
+
 def _relative_error(numeric: float, analytic: float, floor: float = 0.0, noise: float = 0.0) -> float:
-    """|n − a| / (|n| + |a|), of what rounding in the objective does not explain."""
+    """|n − a| / (|n| + |a|), of what rounding does not explain."""
     difference = abs(numeric - analytic)
     if difference <= noise:
         return 0.0

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from nnctl import __version__
 from nnctl.cli import BROKEN_PIPE
 from nnctl.cli.empty_paths import require_paths
+from nnctl.cli.former import require_present_names
 from nnctl.cli.plain import take_plainly
 
 COMMANDS = (
@@ -50,7 +51,8 @@ class Root(TyperGroup):
         return sorted(self.commands, key=lambda name: order.get(name, len(order)))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuse empty paths, whatever the command."""
+        """Refuse empty paths and former names of options, whatever the command."""
+        require_present_names(args)
         require_paths(self, ctx, args)
         return super().parse_args(ctx, args)
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nnctl.sweep.ensemble import Ensemble
-    from nnctl.sweep.result import TrialResult
-    from nnctl.sweep.results import Results
+    from nnctl.sweep.results_file import Ranked
     from nnctl.sweep.study import Study
+    from nnctl.sweep.trial_result import TrialResult
 
 
 def sweep(
@@ -37,11 +37,11 @@ def sweep(
     ] = None,
     sampler: Annotated[
         str | None,
-        typer.Option("--sampler", metavar="NAME", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
+        typer.Option("--sampler", metavar="SAMPLER", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
     ] = None,
     pruner: Annotated[
         str | None,
-        typer.Option("--pruner", metavar="NAME", help="median, percentile, patience, halving, hyperband, wilcoxon."),
+        typer.Option("--pruner", metavar="PRUNER", help="median, percentile, patience, halving, hyperband, wilcoxon."),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
@@ -113,7 +113,7 @@ def sweep(
     from nnctl.sweep import options, runner
     from nnctl.sweep.away import opened
     from nnctl.sweep.executors.choice import open_executor
-    from nnctl.sweep.results import write_results
+    from nnctl.sweep.results_file import write_results
     from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
 
@@ -176,9 +176,9 @@ def sweep(
 
 def _export(study: Study, url: str, *, quiet: bool) -> None:
     from nnctl.sweep.export import export
-    from nnctl.sweep.kept import read_kept
+    from nnctl.sweep.stored_sweep import read_sweep
 
-    name = export(read_kept(study.folder, study.away), url)
+    name = export(read_sweep(study.folder, study.away), url)
     if not quiet:
         typer.echo(f"exported as the study {name}", err=True)
 
@@ -202,13 +202,13 @@ def _report(study: Study, results: Iterable[TrialResult], quiet: bool) -> Iterat
     from nnctl.cli.printing import print_json
     from nnctl.process.signals import leavable
     from nnctl.sweep.runner import in_order
-    from nnctl.sweep.standings import trial_row
+    from nnctl.sweep.trial_rows import trial_object
 
     for result in in_order(results):
         if not sys.stdout.isatty():
             # Where nobody reads, a signal ends the sweep all the same, and every trial is saved.
             with leavable(noted=False):
-                print_json(trial_row(result, study.sweep.objectives, study.shown))
+                print_json(trial_object(result, study.sweep.objectives, study.shown))
         if result.error is not None and not quiet:
             settings = ", ".join(result.trial.overrides)
             typer.echo(f"trial {result.trial.number} ({settings}) {result.status}: {result.error}", err=True)
@@ -234,14 +234,14 @@ def _watched(study: Study, results: Iterator[TrialResult], quiet: bool) -> Itera
             yield result
 
 
-def _conclude(study: Study, results: Results, *, table: bool, quiet: bool) -> None:
+def _conclude(study: Study, ranked: Ranked, *, table: bool, quiet: bool) -> None:
     """Show the ranking on a terminal, and say whether the seeds support it."""
     from nnctl.cli.printing import print_rows
-    from nnctl.sweep.standings import conclusions, standing_rows
+    from nnctl.sweep.ranking_rows import conclusions, ranking_rows
 
-    objectives, ranking = results.objectives, results.ranking
+    objectives, ranking = ranked.objectives, ranked.ranking
     if table:
-        print_rows(standing_rows(ranking, objectives, several=study.several))
+        print_rows(ranking_rows(ranking, objectives, several=study.several))
     if not quiet:
         for sentence in conclusions(ranking, objectives, study.shown(str(study.folder))):
             typer.echo(sentence, err=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnctl.cli.options import Force, Quiet, RowFormat, require_file, row_format
+from nnctl.cli.options import Force, Limit, Quiet, RowFormat, require_file, row_format, rows_at_most
 
 if TYPE_CHECKING:
-    from nnctl.sweep.kept import KeptSweep
+    from nnctl.sweep.stored_sweep import StoredSweep
 
 
 def show(
@@ -22,9 +22,7 @@ def show(
         ),
     ],
     form: RowFormat = None,
-    best: Annotated[
-        int, typer.Option("--best", metavar="N", min=1, help="Combinations in the table at most, the best first.")
-    ] = 100,
+    limit: Limit = None,
     table: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a row a trial, with all that is known; - is stdout."),
@@ -46,81 +44,89 @@ def show(
     sweep, or one of its files is damaged.
     """
 
+    from nnctl.cli.modes import refuse
     from nnctl.cli.printing import print_lines
+    from nnctl.reporting.csv_table import csv_lines
     from nnctl.reporting.new_file import new_file, require_new
     from nnctl.sweep.away import opened
-    from nnctl.sweep.kept import read_kept
-    from nnctl.sweep.listing import csv_lines, trial_rows
+    from nnctl.sweep.stored_sweep import read_sweep
+    from nnctl.sweep.trial_rows import trial_rows
 
     chosen = row_format(form)
     require_file(table, "--csv", force=force)
     to_stdout = table == Path("-")
+    if to_stdout:
+        refuse(
+            "--csv -", {"--format": form, "--limit": limit}, "they are of the ranking; --csv FILE leaves stdout to it"
+        )
     if table is not None and not to_stdout:
         require_new(table, "--csv", force=force)
     with opened(folder, new=False) as (here, found):
         assert here is not None
-        kept = read_kept(here, found)
+        stored = read_sweep(here, found)
         if not quiet:
-            for sentence in _sentences(kept):
+            for sentence in _sentences(stored):
                 typer.echo(sentence, err=True)
         if table is not None and not to_stdout:
             with new_file(table, "--csv", force=force) as file:
-                for text in csv_lines(trial_rows(kept.results, kept.study.shown)):
+                for text in csv_lines(trial_rows(stored.results, stored.study.shown)):
                     file.write(text.encode("utf-8", "surrogateescape"))
         if export is not None:
             from nnctl.sweep.export import export as write_study
 
-            name = write_study(kept, export)
+            name = write_study(stored, export)
             if not quiet:
                 typer.echo(f"exported as the study {name}", err=True)
         if to_stdout:
-            print_lines(csv_lines(trial_rows(kept.results, kept.study.shown)))
+            print_lines(csv_lines(trial_rows(stored.results, stored.study.shown)))
         else:
-            _show(kept, chosen, best)
+            _show(stored, chosen, limit)
 
 
-def _sentences(kept: KeptSweep) -> Iterator[str]:
-    from nnctl.sweep.kept import BEGUN
-    from nnctl.sweep.standings import conclusions
+def _sentences(stored: StoredSweep) -> Iterator[str]:
+    from nnctl.sweep.ranking_rows import conclusions
+    from nnctl.sweep.stored_sweep import BEGUN
 
-    counts = ", ".join(f"{count:,} {status}" for status, count in kept.counts.items())
-    total = kept.study.count
+    counts = ", ".join(f"{count:,} {status}" for status, count in stored.counts.items())
+    total = stored.study.count
     yield f"{total:,} trial{'' if total == 1 else 's'}: {counts}"
-    if BEGUN in kept.counts:
+    if BEGUN in stored.counts:
         yield f"{BEGUN}: trained at this time, or left by a process that died; nothing at an address tells which"
-    if kept.ranking:
-        yield from conclusions(kept.ranking, kept.objectives, kept.study.shown(str(kept.study.folder)))
+    if stored.ranking:
+        yield from conclusions(stored.ranking, stored.objectives, stored.study.shown(str(stored.study.folder)))
     else:
         yield "no trial has finished, so there is no ranking yet"
 
 
-def _show(kept: KeptSweep, form: str, best: int) -> None:
+def _show(stored: StoredSweep, form: str, limit: int | None) -> None:
     from nnctl.cli.printing import head, print_json, print_lines
     from nnctl.cli.tables import Column, print_table
+    from nnctl.reporting.csv_table import csv_lines
     from nnctl.sweep.analysis import contours, slices
-    from nnctl.sweep.listing import csv_lines
-    from nnctl.sweep.standings import standing_rows
+    from nnctl.sweep.ranking_rows import ranking_rows
 
+    most = rows_at_most(limit, form, len(stored.ranking))
     if form == "jsonl":
-        for standing in kept.ranking:
+        for standing in stored.ranking[:most]:
             print_json({"event": "combination", **standing.as_json(), "intervals": standing.intervals})
-        for column, shares in kept.importance.items():
+        for column, shares in stored.importance.items():
             print_json({"event": "importance", "objective": column, "shares": shares})
-        for each in slices(*kept.ranked):
+        for each in slices(*stored.ranked):
             print_json(each.as_json())
-        for contour in contours(*kept.ranked, kept.importance):
+        for contour in contours(*stored.ranked, stored.importance):
             print_json(contour.as_json())
         return
-    several = kept.study.several
-    ranking = kept.ranking if form == "csv" else kept.ranking[:best]
-    rows = standing_rows(ranking, kept.objectives, several=several, intervals=several)
+    several = stored.study.several
+    rows = ranking_rows(stored.ranking[:most], stored.objectives, several=several, intervals=several)
     if form == "csv":
         print_lines(csv_lines(rows))
     elif rows:
         print_table([Column(head(name), [row[name] for row in rows]) for name in rows[0]])
-        if len(kept.ranking) > best:
-            typer.echo(f"… and {len(kept.ranking) - best:,} more combinations; --best N shows more of them", err=True)
-        if kept.importance:
-            paths = list(next(iter(kept.importance.values())))
-            columns = [Column(head(name), [round(of[p], 3) for p in paths]) for name, of in kept.importance.items()]
+        if len(stored.ranking) > most:
+            typer.echo(
+                f"… and {len(stored.ranking) - most:,} more combinations; --limit N shows more of them", err=True
+            )
+        if stored.importance:
+            paths = list(next(iter(stored.importance.values())))
+            columns = [Column(head(name), [round(of[p], 3) for p in paths]) for name, of in stored.importance.items()]
             print_table([Column("setting", paths), *columns], "importance, as shares of one")

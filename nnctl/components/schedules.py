@@ -258,7 +258,7 @@ class OneCycle(TimedSchedule):
     """Up to the full rate and down again along half cosines, the momentum the other way round (Smith 2018).
 
     The optimizer's learning rate is the peak, one unit before the share `rise` of the run is over, as in
-    PyTorch; a run of 1/rise units or less begins there. Momentum moves where the optimizer has one.
+    PyTorch; a run of 1/rise units or less begins there. Momentum, or Adam's β₁, moves where it is not 0.
     """
 
     formula = "η from η/initial_divisor up to η and down to η/(initial_divisor·final_divisor) along half cosines"
@@ -269,6 +269,7 @@ class OneCycle(TimedSchedule):
     rise: Annotated[Share, "the share of the run until the peak"] = 0.3
     initial_divisor: Annotated[PositiveFloat, "the first rate is the peak's over this"] = 25.0
     final_divisor: Annotated[PositiveFloat, "the last rate is the first one's over this"] = 1e4
+    cycle_momentum: Annotated[bool, "move momentum or Adam's β₁; false leaves the optimizer's own"] = True
     momentum_high: Annotated[Fraction, "momentum at both ends"] = 0.95
     momentum_low: Annotated[Fraction, "momentum at the peak"] = 0.85
 
@@ -277,6 +278,8 @@ class OneCycle(TimedSchedule):
         return self._between(t, total, first, 1.0, first / self.final_divisor)
 
     def momentum_at(self, t: int, total: int) -> float | None:
+        if not self.cycle_momentum:
+            return None
         return self._between(t, total, self.momentum_high, self.momentum_low, self.momentum_high)
 
     def advice(self, total: int) -> tuple[str, ...]:

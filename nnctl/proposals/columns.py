@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells
@@ -29,6 +31,8 @@ _MOSTLY_RARE = 0.5
 """Share of rows below which frequent names cover too little to be worth their inputs."""
 _LEAST_GAPS = 5
 """Missing cells from which on a flag can be learned."""
+_LEAST_MARKS = 5
+"""Cells from which on one value among missing ones is a mark that can be learned, as a cross in a box."""
 _WORDS_OF_TEXT = 4
 """Words that cells have on the average in a free text."""
 _IDENTIFIERS = frozenset(
@@ -68,9 +72,11 @@ def decide(cells: Cells) -> Decided:
     gaps = gaps_in(cells)
     if gaps == rows:
         return _left_out("no cell holds anything")
+    count = count_of(cells)
+    if count == 1 and gaps and rows - gaps >= _LEAST_MARKS:
+        return _category(cells, f"{cut(str(different(cells)[0].as_py()))!r} or nothing")
     if gaps > _MOSTLY_MISSING * rows:
         return _left_out(f"{100 * gaps / rows:.3g} % of its cells are missing")
-    count = count_of(cells)
     if count == 1 and not gaps:
         return _left_out(f"every cell is {cut(str(values[0].as_py()))!r}")
     if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
@@ -79,8 +85,13 @@ def decide(cells: Cells) -> Decided:
         return _of_texts(cells)
     if pa.types.is_integer(values.type):
         return _of_whole_numbers(cells, count)
-    if not np.isfinite(cells.numbers()[~np.isnan(cells.numbers())]).all():
+    numbers = cells.numbers()
+    present = numbers[~np.isnan(numbers)]
+    if not np.isfinite(present).all():
         return _left_out("some of its numbers are infinite")
+    if count == rows and (_numbers_rows(numbers) or (_is_named_identifier(cells.name) and (present % 1 == 0).all())):
+        # Programs that know one kind of numbers write whole ones as 17.0.
+        return _of_whole_numbers(replace(cells, values=pc.cast(cells.values, pa.int64())), count)
     return _number(cells, {})
 
 
@@ -100,25 +111,15 @@ def words_of(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
 
 
-def notation_fields(notation: numerals.Notation) -> dict[str, object]:
-    """The fields of `number` that say how numbers are written."""
-    fields = {"decimal": None if notation.decimal == "." else notation.decimal, "thousands": notation.thousands,
-              "unit": notation.unit}  # fmt: skip
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _of_whole_numbers(cells: Cells, count: int) -> Decided:
     values, rows = cells.values, len(cells)
     low, high = (pc.min_max(values)[end].as_py() for end in ("min", "max"))
     if max(-low, high) > _EXACT:
         return _left_out("its numbers are beyond 2^53: they name something, and are no amounts")
     if count == rows:
-        # The number of customers is none, and the customer's number is one.
-        words = words_of(cells.name)
-        if words and (words[-1] in _IDENTIFIERS or words[0] == "id"):
+        if _is_named_identifier(cells.name):
             return _left_out(f"an identifier by its name: {count:,} different numbers in {rows:,} rows")
-        numbers = cells.numbers()
-        if rows > 2 and (np.diff(numbers) == 1).all():
+        if _numbers_rows(cells.numbers()):
             return _left_out("it numbers the rows: each is one more than the one before")
     if _AREAS.intersection(words_of(cells.name)):
         return _category(cells, "numbers that name areas")
@@ -127,6 +128,16 @@ def _of_whole_numbers(cells: Cells, count: int) -> Decided:
         if all(dates.instant_of(text, "%Y%m%d") is not None for text in texts):
             return _date(cells, "%Y%m%d")
     return _number(cells, {})
+
+
+def _is_named_identifier(name: str) -> bool:
+    # The number of customers is none, and the customer's number is one.
+    words = words_of(name)
+    return bool(words) and (words[-1] in _IDENTIFIERS or words[0] == "id")
+
+
+def _numbers_rows(numbers: NDArray[np.float64]) -> bool:
+    return len(numbers) > 2 and bool((np.diff(numbers) == 1).all())
 
 
 def _of_texts(cells: Cells) -> Decided:
@@ -141,7 +152,7 @@ def _of_texts(cells: Cells) -> Decided:
             example = cut(texts[0].as_py())
             others = " or ".join(map(_shown, readings[1:]))
             doubt = f"column {cut(cells.name)!r}: {example!r} is read by {_shown(readings[0])}; or is it {others}?"
-            return _number(cells, notation_fields(readings[0]), f"written as {example!r}", doubt if others else "")
+            return _number(cells, readings[0].said, f"written as {example!r}", doubt if others else "")
         if written := dates.notations(texts.to_pylist()):
             others = " or ".join(written[1:])
             doubt = f"column {cut(cells.name)!r}: dates are read as {written[0]}; or are they {others}?"
@@ -185,7 +196,7 @@ def _category(cells: Cells, why: str) -> Decided:
     return Decided(fields, "; ".join(filter(None, reasons)), inputs)
 
 
-def _number(cells: Cells, notation: dict[str, object], why: str = "", doubt: str = "") -> Decided:
+def _number(cells: Cells, notation: Mapping[str, object], why: str = "", doubt: str = "") -> Decided:
     gaps = gaps_in(cells)
     if not gaps:
         value = {"type": "number", **notation} if notation else "number"

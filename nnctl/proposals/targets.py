@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
@@ -16,7 +17,7 @@ from nnctl.data.tables.kinds import different
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
 from nnctl.late import dataclass
-from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, count_of, gaps_in, notation_fields, words_of
+from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, count_of, gaps_in, words_of
 from nnctl.proposals.proposal import Answer
 from nnctl.spec.noted import Noted
 
@@ -81,7 +82,7 @@ def describe(cells: Cells) -> Target:
     if not cells.is_text and not cells.is_number:
         raise DataError(f"{cells.place.name}: the target {name!r} holds {values.type}: choose numbers or names")
     if cells.is_text and (readings := numerals.notations(different(cells))):
-        fields = {"type": "number", **notation_fields(readings[0])}
+        fields = {"type": "number", **readings[0].said}
         return _amounts(fields, f"written as {cut(different(cells)[0].as_py())!r}", gaps)
     if not cells.is_text and not (pa.types.is_boolean(values.type) or are_classes(cells.numbers())):
         if not np.isfinite(cells.numbers()[~np.isnan(cells.numbers())]).all():
@@ -112,14 +113,14 @@ def says_again(cells: Cells, target: Cells) -> str:
     return "it says the target again: each of its values goes with one of the target's" if pairs == kinds else ""
 
 
-def _amounts(column: dict[str, object], why: str, gaps: int) -> Target:
+def _amounts(column: Mapping[str, object], why: str, gaps: int) -> Target:
     fields: dict[str, object] = {
         "target_type": Noted("values", "amounts: one linear unit answers"),
         "target_transforms": Noted(["standardize"], "for the cost; answers and metrics are in the target's own units"),
     }
     said = None
     if gaps:
-        said = Noted(column | {"missing": "drop"}, "; ".join(filter(None, [why, _dropped(gaps)])))
+        said = Noted({**column, "missing": "drop"}, "; ".join(filter(None, [why, _dropped(gaps)])))
     elif len(column) > 1:
         said = Noted(column, why)
     return Target(Answer(None), fields, said)

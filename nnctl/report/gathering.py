@@ -11,7 +11,7 @@ from nnctl.runs.addresses import refuse_address
 from nnctl.runs.find import WHERE, find
 from nnctl.runs.folder import RunFolder, is_sweep
 from nnctl.runs.history import History, read_history
-from nnctl.sweep.kept import KeptSweep, read_kept
+from nnctl.sweep.stored_sweep import StoredSweep, read_sweep
 
 MOST_RUNS = 60
 """Runs on one page; of more those that began last."""
@@ -23,7 +23,7 @@ class Gathered:
     """Runs and sweeps of a report. broken: paths, and what is wrong there; left_out: how many more there are."""
 
     runs: tuple[History, ...]
-    sweeps: tuple[KeptSweep, ...]
+    sweeps: tuple[StoredSweep, ...]
     broken: tuple[tuple[str, str], ...]
     left_out: int
 
@@ -38,12 +38,12 @@ def gather(paths: Sequence[Path]) -> Gathered:
     runs = [path for path in found if not is_sweep(path)]
     newest = set(sorted(runs, key=_began)[-MOST_RUNS:])
     kept: list[History] = []
-    searches: list[KeptSweep] = []
+    searches: list[StoredSweep] = []
     broken: list[tuple[str, str]] = []
     for path in (*(path for path in runs if path in newest), *sweeps[:MOST_SWEEPS]):
         try:
             if is_sweep(path):
-                searches.append(read_kept(path))
+                searches.append(read_sweep(path))
             else:
                 kept.append(read_history(RunFolder(path)))
         except (RunError, SpecError) as error:

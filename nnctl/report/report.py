@@ -16,7 +16,7 @@ from nnctl.report.page import page
 from nnctl.report.section import Chapter, Section, Text
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import History, read_history
-from nnctl.sweep.kept import KeptSweep
+from nnctl.sweep.stored_sweep import StoredSweep
 
 MOST_NETS = 3
 """Runs whose nets are opened and looked into; of more the first."""
@@ -35,7 +35,7 @@ def report_on(paths: Sequence[Path]) -> str:
 def _title(gathered: Gathered) -> str:
     names = dict.fromkeys(
         [str(run.spec.get("name") or Path(run.name).parent.name or run.name) for run in gathered.runs]
-        + [kept.study.spec.name or kept.study.folder.name for kept in gathered.sweeps]
+        + [stored.study.spec.name or stored.study.folder.name for stored in gathered.sweeps]
     )
     first = list(names)[:3]
     return ", ".join(first) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -55,9 +55,9 @@ def _chapters(gathered: Gathered) -> Iterator[Chapter]:
     if gathered.broken:
         errors = tuple(Text(path, error) for path, error in gathered.broken)
         yield Chapter("Damaged", (Section("Folders that cannot be read", errors),))
-    for kept in gathered.sweeps:
-        sections = [section for build in builders.SWEEP for section in build(kept)]
-        name = "The sweep" if len(gathered.sweeps) == 1 else f"Sweep {kept.study.folder.name}"
+    for stored in gathered.sweeps:
+        sections = [section for build in builders.SWEEP for section in build(stored)]
+        name = "The sweep" if len(gathered.sweeps) == 1 else f"Sweep {stored.study.folder.name}"
         yield Chapter(name, tuple(sections))
     runs = gathered.runs
     inside = list(runs)
@@ -65,7 +65,7 @@ def _chapters(gathered: Gathered) -> Iterator[Chapter]:
         title = "The run" if len(runs) == 1 else f"{len(runs)} runs"
         yield Chapter(title, tuple(section for build in builders.RUNS for section in build(runs)))
     else:
-        inside = [best for kept in gathered.sweeps if (best := _best(kept)) is not None]
+        inside = [best for stored in gathered.sweeps if (best := _best(stored)) is not None]
     for run, name in list(zip(inside, short_names(inside)))[:MOST_NETS]:
         title = f"Inside {name}"
         yield Chapter(title, tuple(_inside(run)))
@@ -73,10 +73,10 @@ def _chapters(gathered: Gathered) -> Iterator[Chapter]:
         yield Chapter("How it was made", tuple(section for build in builders.ORIGINS for section in build(inside)))
 
 
-def _best(kept: KeptSweep) -> History | None:
+def _best(stored: StoredSweep) -> History | None:
     """The history of a trial of the combination that ranks first; None where none has finished, or it is damaged."""
-    for standing in kept.ranking[:1]:
-        for result in kept.results:
+    for standing in stored.ranking[:1]:
+        for result in stored.results:
             if result.trial.number in standing.trials and result.status == "finished":
                 with suppress(RunError):
                     return read_history(RunFolder(Path(result.folder)))

@@ -19,10 +19,10 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.history import History, read_history
 from nnctl.spec.dump import dump_data
 from nnctl.spec.load import spec_to_dict
-from nnctl.sweep.kept import KeptSweep
-from nnctl.sweep.listing import trial_rows
 from nnctl.sweep.ranking import Standing
-from nnctl.sweep.standings import conclusions, standing_rows
+from nnctl.sweep.ranking_rows import conclusions, ranking_rows
+from nnctl.sweep.stored_sweep import StoredSweep
+from nnctl.sweep.trial_rows import trial_rows
 
 _MOST_RANKED = 100
 _MOST_CURVES = 8
@@ -30,42 +30,42 @@ _MOST_CURVES = 8
 _MOST_OBJECTIVES = 4
 
 
-def ranking(kept: KeptSweep) -> Iterator[Section]:
+def ranking(stored: StoredSweep) -> Iterator[Section]:
     """The ranking, and what has become of the trials."""
-    counts = ", ".join(f"{count:,} {status}" for status, count in kept.counts.items())
+    counts = ", ".join(f"{count:,} {status}" for status, count in stored.counts.items())
     parts: list[Part] = []
-    best = kept.ranking[0] if kept.ranking else None
+    best = stored.ranking[0] if stored.ranking else None
     if best is not None and best.means is not None:
-        first = [(f"best {o.column}".replace("_", " "), best.means[o.column]) for o in kept.objectives[:1]]
-        parts.append(Tiles((*first, *((f"{status} trials", count) for status, count in kept.counts.items()))))
+        first = [(f"best {o.column}".replace("_", " "), best.means[o.column]) for o in stored.objectives[:1]]
+        parts.append(Tiles((*first, *((f"{status} trials", count) for status, count in stored.counts.items()))))
         settings = ", ".join(f"{path} = {written(value)}" for path, value in best.settings.items())
         parts.append(Prose(f"The best: {settings}."))
-    parts.append(Prose(f"{kept.study.count:,} trials: {counts}."))
-    if not kept.ranking:
+    parts.append(Prose(f"{stored.study.count:,} trials: {counts}."))
+    if not stored.ranking:
         parts.append(Prose("No trial has finished, so there is no ranking yet."))
     else:
-        sentences = conclusions(kept.ranking, kept.objectives, kept.study.folder)
+        sentences = conclusions(stored.ranking, stored.objectives, stored.study.folder)
         parts += [Prose(sentence[:1].upper() + sentence[1:] + ".") for sentence in sentences]
-        shown = kept.ranking[:_MOST_RANKED]
-        several = kept.study.several
-        rows = standing_rows(shown, kept.objectives, several=several, intervals=several)
+        shown = stored.ranking[:_MOST_RANKED]
+        several = stored.study.several
+        rows = ranking_rows(shown, stored.objectives, several=several, intervals=several)
         lines = tuple((place, *map(_flat, row.values())) for place, row in enumerate(rows, 1))
-        some = f", the first {len(shown)} of {len(kept.ranking):,}" if len(shown) < len(kept.ranking) else ""
+        some = f", the first {len(shown)} of {len(stored.ranking):,}" if len(shown) < len(stored.ranking) else ""
         parts.append(Listed(f"Combinations, the best first{some}", Table(("place", *rows[0]), lines)))
-    trials = trial_rows(kept.results)
+    trials = trial_rows(stored.results)
     if trials:
         table = Table(tuple(trials[0]), tuple(tuple(map(_flat, row.values())) for row in trials))
         parts.append(Listed("All trials, a row each", table, folded=True))
     yield Section("Ranking", tuple(parts))
 
 
-def course(kept: KeptSweep) -> Iterator[Section]:
+def course(stored: StoredSweep) -> Iterator[Section]:
     """Each objective by the number of the trial, and the best so far."""
     drawn: list[Part] = []
-    for objective in kept.objectives[:_MOST_OBJECTIVES]:
+    for objective in stored.objectives[:_MOST_OBJECTIVES]:
         found = [
             (result.trial.number, value, result)
-            for result in kept.results
+            for result in stored.results
             if result.status == "finished"
             and (value := result.value(objective.column)) is not None
             and math.isfinite(value)
@@ -82,17 +82,17 @@ def course(kept: KeptSweep) -> Iterator[Section]:
         yield Section("Course of the search", tuple(drawn))
 
 
-def pareto(kept: KeptSweep) -> Iterator[Section]:
+def pareto(stored: StoredSweep) -> Iterator[Section]:
     """The combinations that no other is better than in every objective, for each pair of objectives."""
-    measured = [standing for standing in kept.ranking if standing.means is not None]
-    if len(kept.objectives) < 2 or len(measured) < 2:
+    measured = [standing for standing in stored.ranking if standing.means is not None]
+    if len(stored.objectives) < 2 or len(measured) < 2:
         return
     drawn: list[Part] = [
         Prose(
             "In the Pareto set are the combinations that no other one beats in one objective without losing in another."
         )
     ]
-    for x, y in combinations([objective.column for objective in kept.objectives[:_MOST_OBJECTIVES]], 2):
+    for x, y in combinations([objective.column for objective in stored.objectives[:_MOST_OBJECTIVES]], 2):
         layers: list[Layer] = []
         front = [standing for standing in measured if standing.front == 0]
         others = [standing for standing in measured if standing.front != 0]
@@ -108,11 +108,11 @@ def pareto(kept: KeptSweep) -> Iterator[Section]:
     yield Section("Pareto set", tuple(drawn))
 
 
-def curves_of_the_best(kept: KeptSweep) -> Iterator[Section]:
+def curves_of_the_best(stored: StoredSweep) -> Iterator[Section]:
     """Curves of the runs of the combinations that rank first."""
     runs: list[History] = []
-    folders = {result.trial.number: result.folder for result in kept.results if result.status == "finished"}
-    for standing in kept.ranking[:_MOST_CURVES]:
+    folders = {result.trial.number: result.folder for result in stored.results if result.status == "finished"}
+    for standing in stored.ranking[:_MOST_CURVES]:
         for number in standing.trials:
             if number in folders and len(runs) < 3 * _MOST_CURVES:
                 try:
@@ -123,10 +123,10 @@ def curves_of_the_best(kept: KeptSweep) -> Iterator[Section]:
         yield Section("Curves of the best", section.parts)
 
 
-def spec_of_sweep(kept: KeptSweep) -> Iterator[Section]:
+def spec_of_sweep(stored: StoredSweep) -> Iterator[Section]:
     """The spec of the study and the command that goes on with it."""
-    folder = kept.study.folder
-    text = dump_data(spec_to_dict(kept.study.spec))
+    folder = stored.study.folder
+    text = dump_data(spec_to_dict(stored.study.spec))
     named = shlex.quote(str(folder))
     command = f"nnctl sweep SPEC.yaml --out {named}\nnnctl sweep show {named}"
     yield Section(

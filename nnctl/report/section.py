@@ -12,7 +12,7 @@ from nnctl.late import dataclass
 if TYPE_CHECKING:
     from nnctl.inference.opened import TrainedRun
     from nnctl.runs.history import History
-    from nnctl.sweep.kept import KeptSweep
+    from nnctl.sweep.stored_sweep import StoredSweep
 
 
 @dataclass(frozen=True)
@@ -126,5 +126,5 @@ AboutARun: TypeAlias = "Callable[[History], Iterable[Section]]"
 """Sections on one run, by its folder alone."""
 AboutANet: TypeAlias = "Callable[[History, TrainedRun], Iterable[Section]]"
 """Sections on the trained net of a run, for which its data may be read; DataError and the like are said on the page."""
-AboutASweep: TypeAlias = "Callable[[KeptSweep], Iterable[Section]]"
+AboutASweep: TypeAlias = "Callable[[StoredSweep], Iterable[Section]]"
 """Sections on a sweep, running, stopped or done."""

@@ -13,8 +13,8 @@ from nnctl.figures.scales import number
 from nnctl.report.groups import written
 from nnctl.report.section import Drawn, Part, Prose, Section
 from nnctl.sweep import analysis
-from nnctl.sweep.kept import KeptSweep
 from nnctl.sweep.ranking import Standing
+from nnctl.sweep.stored_sweep import StoredSweep
 
 _MOST_FIGURES = 24
 _MOST_AXES = 12
@@ -23,9 +23,9 @@ _BEST = 0.1
 """The share of the combinations that are drawn before the others, at least one."""
 
 
-def importances(kept: KeptSweep) -> Iterator[Section]:
+def importances(stored: StoredSweep) -> Iterator[Section]:
     """The importance of each setting for each objective."""
-    if not kept.importance:
+    if not stored.importance:
         return
     words = (
         "By PED-ANOVA (Watanabe, Bansal and Hutter 2023): how much the values of a setting among the best tenth of the "
@@ -38,16 +38,16 @@ def importances(kept: KeptSweep) -> Iterator[Section]:
                 (Bars("share", np.array(list(shares.values()))),),
             )
         )
-        for column, shares in kept.importance.items()
+        for column, shares in stored.importance.items()
         if shares
     ]  # fmt: skip
     yield Section("Importance of settings", (Prose(words), *drawn))
 
 
-def slices(kept: KeptSweep) -> Iterator[Section]:
+def slices(stored: StoredSweep) -> Iterator[Section]:
     """Every objective against every setting."""
     drawn: list[Part] = []
-    for each in list(analysis.slices(*kept.ranked))[:_MOST_FIGURES]:
+    for each in list(analysis.slices(*stored.ranked))[:_MOST_FIGURES]:
         axis = _axis(each.axis)
         x = _places(each.axis, [value for value, _ in each.points])
         y = np.array([mean for _, mean in each.points])
@@ -58,10 +58,10 @@ def slices(kept: KeptSweep) -> Iterator[Section]:
         yield Section("Objectives along one setting", tuple(drawn))
 
 
-def contours(kept: KeptSweep) -> Iterator[Section]:
+def contours(stored: StoredSweep) -> Iterator[Section]:
     """Every objective over pairs of the settings that matter most."""
     drawn: list[Part] = []
-    for each in list(analysis.contours(*kept.ranked, kept.importance))[:_MOST_FIGURES]:
+    for each in list(analysis.contours(*stored.ranked, stored.importance))[:_MOST_FIGURES]:
         # The first row stands at the top, and numbers grow upward.
         means = np.array([[math.nan if mean is None else mean for mean in row] for row in each.means]).T[::-1]
         x, y = (Axis(axis.path, categories=tuple(_cells(axis))) for axis in (each.x, each.y))
@@ -73,14 +73,14 @@ def contours(kept: KeptSweep) -> Iterator[Section]:
         yield Section("Objectives over two settings", (Prose(words), *drawn))
 
 
-def parallel(kept: KeptSweep) -> Iterator[Section]:
+def parallel(stored: StoredSweep) -> Iterator[Section]:
     """All settings and objectives of every combination as lines."""
-    measured = [standing for standing in kept.ranking if standing.means is not None][:_MOST_LINES]
-    axes = {each.axis.path: each.axis for each in analysis.slices(*kept.ranked)}
+    measured = [standing for standing in stored.ranking if standing.means is not None][:_MOST_LINES]
+    axes = {each.axis.path: each.axis for each in analysis.slices(*stored.ranked)}
     if len(measured) < 2 or not axes:
         return
     shown = list(axes.values())[:_MOST_AXES]
-    columns = [objective.column for objective in kept.objectives]
+    columns = [objective.column for objective in stored.objectives]
     settings = [_over(axis, measured) for axis in shown]
     objectives = [np.array([s.means[column] for s in measured if s.means is not None]) for column in columns]
     best = np.arange(len(measured)) < max(1, round(_BEST * len(measured)))

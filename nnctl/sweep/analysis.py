@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from nnctl.components.kinds.running import Interval
 from nnctl.late import dataclass
+from nnctl.spec.yaml.flow import flow
 from nnctl.sweep.learning import as_parameters, quiet
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import Standing
 from nnctl.sweep.study import Study
-from nnctl.sweep.trial import write
 
 LEAST = 10
 """Combinations with a number, of which importance is told at least: of fewer it would be of chance."""
@@ -47,12 +47,12 @@ class Axis:
     def cell(self, value: Any) -> int:
         """The number of the cell that a value lies in."""
         if self.edges is None:
-            return self._places[write(value)]
+            return self._places[flow(value)]
         return max(0, min(bisect_right(self.edges, value) - 1, len(self.edges) - 2))
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
-        return {write(value): place for place, value in enumerate(self.values)}
+        return {flow(value): place for place, value in enumerate(self.values)}
 
     def as_json(self) -> dict[str, Any]:
         """The object that is printed in a pipe."""
@@ -170,7 +170,7 @@ def _axes(study: Study, measured: Sequence[Standing]) -> list[Axis]:
     found: list[Axis] = []
     for path in dict.fromkeys((*study.sweep.grid, *study.sweep.space, *study.sweep.derived)):
         tried = [standing.settings[path] for standing in measured if path in standing.settings]
-        values = {write(value): value for value in tried}
+        values = {flow(value): value for value in tried}
         if len(values) > 1:
             found.append(_axis(study, path, list(values.values())))
     return found
@@ -178,7 +178,7 @@ def _axes(study: Study, measured: Sequence[Standing]) -> list[Axis]:
 
 def _axis(study: Study, path: str, values: list[Any]) -> Axis:
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        return Axis(path, "category", tuple(sorted(values, key=write)))
+        return Axis(path, "category", tuple(sorted(values, key=flow)))
     law = study.sweep.space.get(path)
     support = law.support() if law is not None else None
     log = isinstance(support, Interval) and support.log

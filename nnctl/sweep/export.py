@@ -12,10 +12,10 @@ from nnctl.errors import RunError
 from nnctl.runs.durable import read_file
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sealed import damaged
-from nnctl.sweep.kept import KeptSweep
-from nnctl.sweep.learning import as_parameters
-from nnctl.sweep.result import TrialResult
+from nnctl.sweep.learning import as_parameters, constraints_by_name
 from nnctl.sweep.storage import opened
+from nnctl.sweep.stored_sweep import StoredSweep
+from nnctl.sweep.trial_result import TrialResult
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
@@ -29,7 +29,7 @@ def require_writable(url: str) -> None:
         pass
 
 
-def export(kept: KeptSweep, url: str) -> str:
+def export(stored: StoredSweep, url: str) -> str:
     """Write a sweep's trials that have begun as a study, in place of the one of its name. Returns the name.
 
     A study is named after the spec and the sweep's key. Raises UsageError where the database refuses, RunError where
@@ -37,31 +37,31 @@ def export(kept: KeptSweep, url: str) -> str:
     """
     import optuna
 
-    if not kept.objectives:
-        raise RunError(f"{kept.study.folder}: no trial has finished, so there is nothing to export yet")
-    name = f"{kept.study.spec.name}-{kept.study.key}"
-    excesses = {number: s.excesses for s in kept.ranking for number in s.trials}
+    if not stored.objectives:
+        raise RunError(f"{stored.study.folder}: no trial has finished, so there is nothing to export yet")
+    name = f"{stored.study.spec.name}-{stored.study.key}"
+    excesses = {number: s.excesses for s in stored.ranking for number in s.trials}
     ways = optuna.study.StudyDirection
-    directions = [ways.MAXIMIZE if objective.higher_is_better else ways.MINIMIZE for objective in kept.objectives]
+    directions = [ways.MAXIMIZE if objective.higher_is_better else ways.MINIMIZE for objective in stored.objectives]
     with opened(url, OPTION, new=True) as storage:
         if name in optuna.get_all_study_names(storage):
             optuna.delete_study(study_name=name, storage=storage)
         study = optuna.create_study(storage=storage, study_name=name, directions=directions)
-        study.set_metric_names([objective.column for objective in kept.objectives])
-        study.set_user_attr("folder", kept.study.shown(str(kept.study.folder)))
-        for result in kept.results:
+        study.set_metric_names([objective.column for objective in stored.objectives])
+        study.set_user_attr("folder", stored.study.shown(str(stored.study.folder)))
+        for result in stored.results:
             if result.status != "waiting":
-                study.add_trial(_trial(kept, result, excesses.get(result.trial.number, ())))
+                study.add_trial(_trial(stored, result, excesses.get(result.trial.number, ())))
     return name
 
 
-def _trial(kept: KeptSweep, result: TrialResult, excesses: tuple[float, ...]) -> FrozenTrial:
+def _trial(stored: StoredSweep, result: TrialResult, excesses: tuple[float, ...]) -> FrozenTrial:
     from optuna.trial import TrialState, create_trial
 
-    columns = [objective.column for objective in kept.objectives]
+    columns = [objective.column for objective in stored.objectives]
     found = [value for column in columns if (value := result.value(column)) is not None and math.isfinite(value)]
     state = _state(result, complete=len(found) == len(columns))
-    params, distributions = as_parameters(kept.study.sweep, result.trial.settings)
+    params, distributions = as_parameters(stored.study.sweep, result.trial.settings)
     trial = create_trial(
         state=state,
         values=found if state is TrialState.COMPLETE else None,
@@ -77,7 +77,7 @@ def _trial(kept: KeptSweep, result: TrialResult, excesses: tuple[float, ...]) ->
             **({"rungs": list(result.reached.items()), "rung_unit": result.unit} if result.status == "pruned" else {}),
             **result.metrics,
         },
-        system_attrs={f"constraints:{index}": min(excess, _MOST) for index, excess in enumerate(excesses)},
+        constraints=constraints_by_name([min(excess, _MOST) for excess in excesses]),
         # Optuna knows them of one objective alone.
         intermediate_values=_course(Path(result.folder), columns[0]) if len(columns) == 1 else {},
     )

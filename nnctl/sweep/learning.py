@@ -26,8 +26,9 @@ from nnctl.components.kinds.running import Interval, LearningSampler
 from nnctl.errors import UsageError
 from nnctl.late import dataclass
 from nnctl.spec.document import Sweep
+from nnctl.spec.yaml.flow import flow
+from nnctl.sweep import optuna_internals
 from nnctl.sweep.space import Point, Space
-from nnctl.sweep.trial import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +105,7 @@ class Learner:
                     values=None if reached.values is None else list(reached.values),
                     params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
                     distributions={path: optuna_distribution(law) for path, law in made.items()},
-                    system_attrs=_excesses(reached.excesses),
+                    constraints=constraints_by_name(reached.excesses),
                     intermediate_values={_step(rung): value for rung, value in reached.rungs.items()},
                 )
             )
@@ -125,13 +126,11 @@ class Learner:
 
             point = self._space.point(choose)
         self._numbers[combination] = trial.number
-        attributes = self._study.get_trials(deepcopy=False)[trial.number].system_attrs
-        return Proposal(point, chosen, dict(attributes))
+        notes = optuna_internals.notes_of(self._study.get_trials(deepcopy=False)[trial.number])
+        return Proposal(point, chosen, notes)
 
     def recall(self, combination: int, chosen: Mapping[str, object], attributes: Mapping[str, Any]) -> Proposal:
         """A proposal that was made before and kept, in place of `propose`."""
-        from optuna.trial import TrialState, create_trial
-
         made: dict[str, tuple[Distribution, object]] = {}
 
         def choose(path: str, distribution: Distribution) -> object:
@@ -140,11 +139,10 @@ class Learner:
 
         point = self._space.point(choose)
         with quiet():
-            trial = create_trial(
-                state=TrialState.RUNNING,
-                params={path: _as_parameter(*each) for path, each in made.items()},
-                distributions={path: optuna_distribution(d) for path, (d, _) in made.items()},
-                system_attrs=dict(attributes),
+            trial = optuna_internals.running(
+                {path: _as_parameter(*each) for path, each in made.items()},
+                {path: optuna_distribution(d) for path, (d, _) in made.items()},
+                attributes,
             )
             self._study.add_trial(trial)
         self._numbers[combination] = len(self._study.get_trials(deepcopy=False)) - 1
@@ -163,11 +161,12 @@ class Learner:
             if reached.status == "failed":
                 self._study.tell(number, state=TrialState.FAIL)
                 return
-            storage, identity = self._study._storage, self._study.get_trials(deepcopy=False)[number]._trial_id
-            for rung, value in reached.rungs.items():
-                storage.set_trial_intermediate_value(identity, _step(rung), value)
-            for name, excess in _excesses(reached.excesses).items():
-                storage.set_trial_system_attr(identity, name, excess)
+            optuna_internals.note(
+                self._study,
+                self._study.get_trials(deepcopy=False)[number],
+                rungs={_step(rung): value for rung, value in reached.rungs.items()},
+                constraints=constraints_by_name(reached.excesses),
+            )
             if reached.values is None:
                 self._study.tell(number, state=TrialState.PRUNED)
             else:
@@ -189,25 +188,21 @@ class Learner:
             self._take_back()
         trials = self._study.get_trials(deepcopy=False)
         for number in self._diverged[self._entered :]:
-            for name, excess in _excesses(self._most).items():
-                self._study._storage.set_trial_system_attr(trials[number]._trial_id, name, excess)
+            worst = constraints_by_name(self._most)
+            optuna_internals.note(self._study, trials[number], rungs={}, constraints=worst)
             self._study.tell(number, self._worst)
         self._entered, self._as_bad_as = len(self._diverged), (self._worst, self._most)
 
     def _take_back(self) -> None:
         """Let Optuna forget what it was told of what has diverged: by a new study, for in one what is told stands."""
-        from optuna.trial import TrialState, create_trial
-
         told, diverged = self._study.get_trials(deepcopy=False), set(self._diverged)
         self._study, self._entered = self._new(), 0
         for trial in told:
-            running = create_trial(
-                state=TrialState.RUNNING,
-                params=trial.params,
-                distributions=trial.distributions,
-                system_attrs=trial.system_attrs,
-            )
-            self._study.add_trial(running if trial.number in diverged else trial)
+            anew = trial
+            if trial.number in diverged:
+                notes = optuna_internals.notes_of(trial)
+                anew = optuna_internals.running(trial.params, trial.distributions, notes)
+            self._study.add_trial(anew)
 
 
 def _step(rung: float) -> int:
@@ -215,9 +210,9 @@ def _step(rung: float) -> int:
     return rung if isinstance(rung, int) else round(1000 * rung)
 
 
-def _excesses(excesses: Sequence[float]) -> dict[str, float]:
-    """The excesses of constraints in Optuna's words."""
-    return {f"constraints:{index}": excess for index, excess in enumerate(excesses)}
+def constraints_by_name(excesses: Sequence[float]) -> dict[str, float]:
+    """The excesses of constraints in Optuna's words, where each has a name."""
+    return {str(index): excess for index, excess in enumerate(excesses)}
 
 
 def require_package(sampler: LearningSampler) -> None:
@@ -276,7 +271,7 @@ def is_option(parameter: object, value: object) -> bool:
 
 
 def _option(value: object) -> CategoricalChoiceType:
-    return value if value is None or isinstance(value, bool | int | float | str) else write(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else flow(value)
 
 
 def _seed_of(seed: int, combination: int) -> int:

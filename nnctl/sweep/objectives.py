@@ -13,7 +13,7 @@ from nnctl.spec.load import Loaded
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
 from nnctl.sweep.formula import Formula, read
-from nnctl.sweep.result import TrialResult
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training.monitor import SPLITS, metric_of, monitored_column
 
 PARAMETERS = "parameters"

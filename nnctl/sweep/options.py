@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from nnctl.errors import UsageError
-from nnctl.sweep.trial import write
+from nnctl.spec.yaml.flow import flow
 
 _SETTING = re.compile(r"(?P<path>(?:\[[^\]]*\]|[^=\[])+)=(?P<value>.+)", re.DOTALL)
 _WHOLE = re.compile(r"[-+]?\d+")
@@ -54,4 +54,4 @@ def listing(options: Sequence[str] | None, *, always: bool = False) -> str | Non
         return None
     if len(options) == 1 and not always:
         return options[0]
-    return f"[{', '.join(map(write, options))}]"
+    return f"[{', '.join(map(flow, options))}]"

@@ -15,10 +15,10 @@ from pathlib import Path
 from nnctl.components.kinds.pruning import BracketPruner, JudgingPruner, SeriesPruner
 from nnctl.late import dataclass
 from nnctl.sweep.objectives import Objective
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 Step = tuple[Sequence[TrialResult], Sequence[Trial]]
 """Results that are now final, and trials that may now be trained, or trained on."""

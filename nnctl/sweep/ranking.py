@@ -11,7 +11,7 @@ from typing import Any, Literal
 from nnctl.late import dataclass
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.objectives import Objective
-from nnctl.sweep.result import TrialResult
+from nnctl.sweep.trial_result import TrialResult
 
 
 @dataclass(frozen=True)

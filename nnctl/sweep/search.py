@@ -22,11 +22,11 @@ from nnctl.sweep.learning import Learner, Proposal, Reached
 from nnctl.sweep.objectives import Objective, objectives_ahead
 from nnctl.sweep.pruning import Course, course_of, means_at_rungs
 from nnctl.sweep.ranking import standing_of
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.space import Point
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 PROPOSALS = "proposals"
 """The folder of what was proposed, so that going on proposes the same, whatever the version of what proposes."""

@@ -11,9 +11,9 @@ from nnctl.errors import SpecError, UsageError
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import Loaded
 from nnctl.spec.overrides import place_of
+from nnctl.spec.yaml.flow import flow
 from nnctl.sweep.combinations import runs_of_each
 from nnctl.sweep.objectives import PARAMETERS
-from nnctl.sweep.trial import write
 
 
 def require_sense(sweep: Sweep) -> None:
@@ -124,7 +124,7 @@ def require_distinct(loaded: Loaded, sweep: Sweep) -> None:
             if seen.setdefault(_alike(value), index) != index:
                 raise loaded.error(
                     f"sweep.grid.{path}.{index}",
-                    f"'{path}' has {write(value)} twice in the grid",
+                    f"'{path}' has {flow(value)} twice in the grid",
                     hint="remove one of the two",
                 )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -13,6 +11,7 @@ from nnctl.late import dataclass
 from nnctl.spec.load import Loaded, load_variant
 from nnctl.spec.override_syntax import parse_override
 from nnctl.spec.variants import Variants
+from nnctl.spec.yaml.flow import flow
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Trial:
         # Of a list, the last item goes first: the others keep their places.
         removed = (f"{path}=null" for path in sorted(self.left_out, key=_steps, reverse=True))
         seed = () if self.seed is None else (f"seed={self.seed}",)
-        fold = () if self.fold is None else (f"data.fold={write(list(self.fold))}",)
-        return (*(f"{path}={write(value)}" for path, value in ordered), *removed, *seed, *fold)
+        fold = () if self.fold is None else (f"data.fold={flow(list(self.fold))}",)
+        return (*(f"{path}={flow(value)}" for path, value in ordered), *removed, *seed, *fold)
 
 
 def load_trial(base: Loaded, overrides: Sequence[str], variants: Variants | None = None) -> Loaded:
@@ -68,11 +67,3 @@ def _steps(path: str) -> tuple[tuple[int, str], ...]:
     except SpecError:
         return ()
     return tuple((-1 if step.index is None else step.index, step.key) for step in steps)
-
-
-_NOT_IN_YAML = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def write(value: object) -> str:
-    """A value as YAML in flow style: JSON, with what YAML does not take as it is escaped."""
-    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

@@ -10,8 +10,9 @@ from nnctl.errors import Diagnostic, Location, SpecError
 from nnctl.spec.load import Loaded
 from nnctl.spec.override_syntax import ORIGIN
 from nnctl.spec.variants import Variants
+from nnctl.spec.yaml.flow import flow
 from nnctl.sweep.space import Space
-from nnctl.sweep.trial import Trial, write
+from nnctl.sweep.trial import Trial
 
 _NUMBER = re.compile(r"[-+]?\d[\d.]*(?:[eE][-+]?\d+)?")
 
@@ -100,7 +101,7 @@ def _in_section(
         literal = key.text[key.column - 1 :].startswith(path)
         return (replace(key, column=key.column + within, width=location.width) if literal else key), ""
     if space.derives(path):
-        return place.value, f": '{path}' is {write(value)}{space.where(path, trial.settings)}"
+        return place.value, f": '{path}' is {flow(value)}{space.where(path, trial.settings)}"
     if place.value.path == ORIGIN:
         return None
     if path in space.distributions:

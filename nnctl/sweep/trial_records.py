@@ -11,13 +11,13 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.rows import evaluations
 from nnctl.runs.sweeps import measured
 from nnctl.sweep.executors.contract import Failed, Paused, Pruned, Trained
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 
-def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult | None:
+def recorded_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult | None:
     """The result that a trial has by its folder; None where it is to be trained, or trained on.
 
     Raises RunError where the folder is damaged.
@@ -30,21 +30,26 @@ def known_result(study: Study, trial: Trial, watch: Watch | None) -> TrialResult
             after = watch.epochs_at(evaluations(folder), until)
             if after is not None and summary["epochs"] > after:
                 return _at_rung(trial, folder, watch, "paused", until, summary["parameters"])
-        reached = {} if watch is None else watch.reached(evaluations(folder))
-        return TrialResult.of_summary(trial, folder.path, summary, reached)
+        return finished_result(trial, folder, watch, summary)
     ended = ending_of(study.folder, trial.number)
     if ended is None:
         return None
     judged = ended["status"] == "pruned" and watch is not None and watch.pruner is not None
     if ended["status"] == "diverged" or judged:
-        return ended_result(study, trial, watch, ended)
+        return result_of_ending(study, trial, watch, ended)
     rung, parameters = _rung(ended), ended["parameters"]
     if watch is not None and until is not None and rung is not None and parameters is not None and rung >= until:
         return _at_rung(trial, folder, watch, "paused", until, parameters)
     return None
 
 
-def ended_result(study: Study, trial: Trial, watch: Watch | None, ended: Mapping[str, Any]) -> TrialResult:
+def finished_result(trial: Trial, folder: RunFolder, watch: Watch | None, summary: Mapping[str, Any]) -> TrialResult:
+    """The result of a trial that finished, with its values at the rungs. Raises RunError."""
+    reached = {} if watch is None else watch.reached(evaluations(folder))
+    return TrialResult.of_summary(trial, folder.path, summary, reached)
+
+
+def result_of_ending(study: Study, trial: Trial, watch: Watch | None, ended: Mapping[str, Any]) -> TrialResult:
     """The result that a record says. ended: the fields of `Ended`. Raises RunError."""
     folder = RunFolder(study.folder_of(trial))
     status, epoch, rung, parameters = ended["status"], ended["epoch"], _rung(ended), ended["parameters"]
@@ -63,7 +68,7 @@ def _rung(ended: Mapping[str, Any]) -> float | None:
     return rung
 
 
-def result_of(
+def result_of_outcome(
     study: Study, trial: Trial, watch: Watch | None, outcome: Trained | Paused | Pruned | Failed
 ) -> TrialResult:
     """The result of a trial whose outcome this is, which is recorded beside it where it may be relied on.
@@ -73,8 +78,7 @@ def result_of(
     study.require_there()
     folder = RunFolder(study.folder_of(trial))
     if isinstance(outcome, Trained):
-        reached = {} if watch is None else watch.reached(evaluations(folder))
-        return TrialResult.of_summary(trial, folder.path, outcome.summary, reached)
+        return finished_result(trial, folder, watch, outcome.summary)
     if isinstance(outcome, Failed):
         if not outcome.again:
             diverged = outcome.status == "diverged"
@@ -94,7 +98,7 @@ def result_of(
     return result
 
 
-def settle(study: Study, result: TrialResult) -> None:
+def record_final(study: Study, result: TrialResult) -> None:
     """Let the record of a trial say what its final result is: others decide on those that wait, or never begin."""
     if result.status == "pruned":
         _record(study, result, "pruned")

@@ -15,7 +15,7 @@ from nnctl.training.timetable import Timetable
 
 
 class Rates:
-    """Learning rate and momentum of each step.
+    """Learning rate and momentum, or what has its place, of each step.
 
     The learning rate is `schedule.rate_at(optimizer's, t, total)`, with t
     the epoch or the step as the schedule's `unit` says. A monitored schedule has a
@@ -25,6 +25,7 @@ class Rates:
     def __init__(self, schedule: Schedule, optimizer: Optimizer, timetable: Timetable) -> None:
         self.schedule = schedule
         self._bases = optimizer.rates()
+        self._inertia = optimizer.inertia
         self.timetable = timetable
         self.memory: dict[str, Any] | None = None
         if isinstance(schedule, MonitoredSchedule):
@@ -74,7 +75,7 @@ class Rates:
             if self.memory is not None:
                 return base * float(self.memory["factor"])
             return self.schedule.rate_at(base, t, total)
-        if name == "momentum":
+        if name == self._inertia and base:
             momentum = self.schedule.momentum_at(t, total)
             return base if momentum is None else momentum
         return base

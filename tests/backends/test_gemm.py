@@ -26,7 +26,7 @@ def compiled(bits: int):
     """The function of `module_text(bits)`."""
     made = engine(bits, gemm_ir.module_text(bits))
     i, f, p = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
-    kind = ctypes.CFUNCTYPE(None, i, i, i, i, i, f, p, i, p, i, f, p, i, p, i, i)
+    kind = ctypes.CFUNCTYPE(None, i, i, i, i, i, f, p, i, p, i, f, p, i, p)
     return kind(made.get_function_address(gemm_ir.SYMBOL)), made
 
 
@@ -36,11 +36,8 @@ def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, s
     rng = np.random.default_rng([seed, m, n, k, ta, tb])
     a_shape, b_shape = ((k, m) if ta else (m, k)), ((n, k) if tb else (k, n))
     a, b = (_padded(rng, shape, padding) for shape in (a_shape, b_shape))
-    lanes = bits // 32
-    rows, vectors = gemm_ir.TILE[bits]
-    width = vectors * lanes
-    packed = (m + rows) * k if ta else 0
-    scratch = np.full(k * width + packed + GUARD, -7.0, np.float32)
+    packed = (m + gemm_ir.TILE[bits][0]) * k if ta else 0
+    scratch = np.full(k * gemm_ir.widest_panel(bits) + packed + GUARD, -7.0, np.float32)
     ldc = n + padding
     memory = np.full(2 * GUARD + m * ldc, -3.0, np.float32)
     c = memory[GUARD : GUARD + m * ldc].reshape(m, ldc)[:, :n]
@@ -49,7 +46,7 @@ def product(bits, m, n, k, ta=False, tb=False, alpha=1.0, beta=0.0, padding=0, s
     before = memory.copy()
     function(
         ta, tb, m, n, k, alpha, a.ctypes.data, a.strides[0] // 4, b.ctypes.data, b.strides[0] // 4, beta,
-        memory[GUARD:].ctypes.data, ldc, scratch.ctypes.data, 1, 0,
+        memory[GUARD:].ctypes.data, ldc, scratch.ctypes.data,
     )  # fmt: skip
     exact = alpha * ((a.T if ta else a).astype(float) @ (b.T if tb else b).astype(float))
     if beta:
@@ -109,8 +106,39 @@ def test_matrices_whose_rows_lie_apart(bits, ta, tb):
 @widths
 @transposes
 def test_many_rows_have_their_panels_packed(bits, ta, tb):
+    """Their first tile puts B aside; a last panel of one vector more is wider, whole or not."""
+    width = gemm_ir.TILE[bits][1] * bits // 32
+    widest = gemm_ir.widest_panel(bits)
     for m in (gemm_ir.PACK_B_FROM[bits] + more for more in (-1, 0, 3)):
-        check(bits, m, 71, 37, ta=ta, tb=tb)
+        for n in {71, width, widest, 2 * width + 1, width + widest - 1, width + widest}:
+            check(bits, m, n, 37, ta=ta, tb=tb, beta=0.5)
+    for m in (gemm_ir.PACK_FAR_B_FROM - 1, gemm_ir.PACK_FAR_B_FROM):
+        check(bits, m, gemm_ir.FAR + 5, 7, ta=ta, tb=tb)
+
+
+@widths
+def test_bits_do_not_depend_on_which_tile_an_element_is_in(bits):
+    """A row and a column alone are what they are among others: each is one sum, term after term."""
+    function, _ = compiled(bits)
+    m, k = gemm_ir.PACK_B_FROM[bits] + 1, 37
+    n = gemm_ir.widest_panel(bits) * 2 + 3
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((m, k), (k, n)))
+    scratch = np.zeros(k * gemm_ir.widest_panel(bits), np.float32)
+
+    def made(left, right):
+        c = np.zeros((len(left), right.shape[1]), np.float32)
+        function(
+            0, 0, len(left), right.shape[1], k, 0.5, left.ctypes.data, k, right.ctypes.data, right.shape[1], 0.0,
+            c.ctypes.data, right.shape[1], scratch.ctypes.data,
+        )  # fmt: skip
+        return c
+
+    whole = made(a, b)
+    for i in (0, m // 2, m - 1):
+        np.testing.assert_array_equal(whole[i : i + 1], made(a[i : i + 1], b))
+    for j in range(n):
+        np.testing.assert_array_equal(whole[:, j : j + 1], made(a, np.ascontiguousarray(b[:, j : j + 1])))
 
 
 @widths
@@ -148,7 +176,7 @@ def test_what_is_not_finite_spreads_as_it_should(bits):
     function, _ = compiled(bits)
     a, b = np.zeros((3, 2), np.float32), np.zeros((2, 5), np.float32)
     a[1, 0], c, scratch = np.inf, np.zeros((3, 5), np.float32), np.zeros(4096, np.float32)
-    function(0, 0, 3, 5, 2, 1.0, a.ctypes.data, 2, b.ctypes.data, 5, 0.0, c.ctypes.data, 5, scratch.ctypes.data, 1, 0)
+    function(0, 0, 3, 5, 2, 1.0, a.ctypes.data, 2, b.ctypes.data, 5, 0.0, c.ctypes.data, 5, scratch.ctypes.data)
     assert np.all(np.isnan(c[1]))
     assert np.all(c[[0, 2]] == 0.0)
 
@@ -156,9 +184,9 @@ def test_what_is_not_finite_spreads_as_it_should(bits):
 def test_the_scratch_that_is_asked_for_is_enough():
     """`product_scratch` is what generated code allocates; the checks above leave the guard behind it alone."""
     bits = vector_bits()
-    rows, vectors = gemm_ir.TILE[bits]
+    rows, _ = gemm_ir.TILE[bits]
     for m, k in [(1, 1), (512, 513), (519, 700)]:
-        needed = k * vectors * bits // 32 + (k * -(-m // rows) * rows if m * k >= gemm_ir.PACK_A_FROM else 0)
+        needed = k * gemm_ir.widest_panel(bits) + (k * -(-m // rows) * rows if m * k >= gemm_ir.PACK_A_FROM else 0)
         assert gemm.product_scratch(m, k, transposed=True) >= needed
 
 
@@ -185,10 +213,10 @@ def test_a_packed_product_has_the_same_bits(bits, tb, beta):
         packed_product(
             m, n, k, a.ctypes.data, k + 3, packed.ctypes.data, beta, found.ctypes.data, n + 1,
         )  # fmt: skip
-        scratch = np.zeros(k * width, np.float32)
+        scratch = np.zeros(k * gemm_ir.widest_panel(bits), np.float32)
         plain(
             0, tb, m, n, k, 1.0, a.ctypes.data, k + 3, b.ctypes.data, b.strides[0] // 4, beta, expected.ctypes.data,
-            n + 1, scratch.ctypes.data, 1, 0,
+            n + 1, scratch.ctypes.data,
         )  # fmt: skip
         np.testing.assert_array_equal(found, expected)
 

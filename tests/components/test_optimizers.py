@@ -129,7 +129,7 @@ def test_goes_down(name: str) -> None:
 def test_adams_bias_correction_survives_float32() -> None:
     optimizer = Adam().for_convention("torch")
     g, zero = np.array([0.5], np.float32), np.zeros(1, np.float32)
-    rate = {"learning_rate": np.array(0.1, np.float32)}
+    rate = {"learning_rate": np.array(0.1, np.float32), "beta1": np.array(0.9, np.float32)}
     w, *_ = optimizer.update(XP, np.ones(1, np.float32), g, np.array(1.0, np.float32), rate, zero, zero)
     # The first step is η·sign(g), whatever the size of the gradient.
     assert w.dtype == np.float32

@@ -13,6 +13,7 @@ from nnctl.engine.engine import Engine
 from nnctl.engine.initial import initial_state
 from nnctl.errors import DataError, RunError, UsageError
 from nnctl.graph.network import Network
+from nnctl.training.rates import at_step
 
 IMAGES = DataSignature((2, 3), "uint8", ("a", "b", "c"), (), ())
 TEXT = """
@@ -55,7 +56,7 @@ def chunk(built: Engine, indices: np.ndarray) -> Chunk:
 
 
 def rates(steps: int) -> dict[str, np.ndarray]:
-    return {"learning_rate": np.full(steps, 0.01), "momentum": np.full(steps, 0.9)}
+    return {"learning_rate": np.full(steps, 0.01), "momentum": np.full(steps, 0.9), "beta1": np.full(steps, 0.9)}
 
 
 def train(built: Engine, steps: int, first: int, batch: int = 10):
@@ -409,7 +410,7 @@ POINTS = DataSignature((3,), "real", None, (2,))
 def diagnosis(backend, built, first=0) -> str:
     indices = np.arange(4)[None]
     assert built.train(chunk(built, indices), rates(1), first).completed == 0
-    return post_mortem(built, built.feed["train"].examples, indices[0], {"learning_rate": 0.01, "momentum": 0.9}, first)
+    return post_mortem(built, built.feed["train"].examples, indices[0], at_step(rates(1), 0), first)
 
 
 def test_the_post_mortem_names_a_broken_parameter(backend):

@@ -144,6 +144,7 @@ class Case:
             "step": np.arange(steps),
             "learning_rate": np.full(steps, 0.05, dtype),
             "momentum": np.full(steps, 0.9, dtype),
+            "beta1": np.full(steps, 0.9, dtype),
         }
 
 

@@ -404,3 +404,33 @@ def test_typed_columns_of_a_file_that_knows_them(init, trains, tmp_path):
         "nothing": "ignore",
     }
     trains(proposed)
+
+
+def test_columns_as_programs_of_offices_write_them(init, trains, tmp_path):
+    """A minus of typographers, whole numbers with a point, a cross or nothing."""
+    rng = np.random.default_rng(0)
+    amounts = rng.normal(0, 50, ROWS).round(2)
+    given = {
+        "Kunde": [f"{i}.0" for i in range(1, ROWS + 1)],
+        "Konto-Nr": [f"{7 * i % 1009}.0" for i in range(ROWS)],
+        "Saldo": [str(amount).replace("-", "\u2212") for amount in amounts],
+        "Tage": [f"{d}.0" for d in rng.integers(0, 30, ROWS)],
+        "VIP": np.where(rng.random(ROWS) < 0.2, "x", ""),
+        "Mahnung": np.where(rng.random(ROWS) < 0.2, "1", ""),
+        "Fax": ["ja" if i in (3, 40) else "" for i in range(ROWS)],
+        "Schuld": [str(amount - 7).replace("-", "\u2212") for amount in amounts],
+    }
+    table(tmp_path / "konten.csv", given)
+    proposed = init("konten.csv", "--target", "Schuld")
+    assert proposed.columns == {
+        "Kunde": "ignore",
+        "Konto-Nr": "ignore",
+        "Saldo": {"type": "number", "decimal": "."},
+        "Tage": "number",
+        "VIP": NAMES,
+        "Mahnung": NAMES,
+        "Fax": "ignore",
+        "Schuld": {"type": "number", "decimal": "."},
+    }
+    assert "'x' or nothing" in proposed.why("VIP")
+    trains(proposed)

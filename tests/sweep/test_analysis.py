@@ -11,9 +11,9 @@ import pytest
 from nnctl.sweep.analysis import LEAST, contours, importance, slices
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import Standing, rank
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 SPEC = """\
 data: {type: blobs, examples: 60, centers: 2, validation: 20}

@@ -23,9 +23,9 @@ from nnctl.sweep.executors.choice import open_executor
 from nnctl.sweep.executors.contract import Failed, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses
 from nnctl.sweep.executors.worker import train
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training.signals import StopRequest
 
 fsspec = pytest.importorskip("fsspec")

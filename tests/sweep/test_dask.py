@@ -32,10 +32,10 @@ from nnctl.sweep.executors.choice import open_executor
 from nnctl.sweep.executors.contract import TrialTask
 from nnctl.sweep.executors.dask import DaskWorkers
 from nnctl.sweep.executors.local import LocalProcesses
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import load_trial
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

@@ -13,11 +13,11 @@ from nnctl.components.kinds.running import LearningSampler
 from nnctl.components.registry import components
 from nnctl.spec.load import load_spec
 from nnctl.sweep.learning import Learner, Reached
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
 from nnctl.sweep.space import Space
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 SPEC = """\
 data: {type: blobs, examples: 60, centers: 2, validation: 20}

@@ -12,11 +12,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nnctl.cli import main
 from nnctl.errors import RunError, UsageError
-from nnctl.sweep.kept import read_kept
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import Search
+from nnctl.sweep.stored_sweep import read_sweep
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 SPEC = """\
 data: {type: blobs, examples: 60, centers: 2, validation: 20}
@@ -113,7 +113,7 @@ def test_going_on_does_not_need_the_database() -> None:
     assert tried(study("found", "sweep.trials=3", source="study.db")) == whole[:3]
     Path("study.db").unlink()
     assert tried(study("found")) == whole
-    kept = read_kept(Path("found"))
+    kept = read_sweep(Path("found"))
     assert [result.trial for result in kept.results] == whole
     kept.study.require_claimed()
     with pytest.raises(UsageError, match=r"study.db: there is no such file"):
@@ -152,13 +152,13 @@ def test_what_does_not_fit_is_left_out_and_counted(caplog: pytest.LogCaptureFixt
 
 def test_an_exported_sweep_can_be_read() -> None:
     from nnctl.sweep.export import export
-    from nnctl.sweep.kept import KeptSweep
+    from nnctl.sweep.stored_sweep import StoredSweep
 
     found = study("found", "sweep.constraints=['parameters < 300']")
     trials = tried(found)
     measured = {"validation_cost": 0.5, "parameters": 200}
     results = [TrialResult(t, f"found/{t.number:04d}", "finished", "validation_cost", measured) for t in trials]
-    name = export(KeptSweep(found, results), "study.db")
+    name = export(StoredSweep(found, results), "study.db")
     again = study("again", "sweep.constraints=['parameters < 300']", source="study.db", name=name)
     assert again.known is not None
     assert [trial["chosen"] for trial in again.known["trials"]] == [dict(trial.settings) for trial in trials]
@@ -168,9 +168,9 @@ def test_an_exported_sweep_can_be_read() -> None:
 def exported(found: Study, told: dict[int, TrialResult]) -> str:
     """Export a sweep whose trials ended so, by number. Returns the name of the study."""
     from nnctl.sweep.export import export
-    from nnctl.sweep.kept import KeptSweep
+    from nnctl.sweep.stored_sweep import StoredSweep
 
-    return export(KeptSweep(found, [told[number] for number in sorted(told)]), "study.db")
+    return export(StoredSweep(found, [told[number] for number in sorted(told)]), "study.db")
 
 
 def ended(trial: Trial, value: float | None) -> TrialResult:

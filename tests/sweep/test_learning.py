@@ -11,10 +11,10 @@ import pytest
 from nnctl.components.kinds.running import LearningSampler
 from nnctl.components.registry import components
 from nnctl.errors import RunError, UsageError
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.search import PROPOSALS, Search
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 SPEC = """\
 data: {type: blobs, examples: 60, centers: 2, validation: 20}

@@ -26,7 +26,7 @@ from nnctl.sweep.executors.local import LocalProcesses, most_processes, require_
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
 from nnctl.sweep.trial import load_trial
-from nnctl.sweep.trial_records import result_of
+from nnctl.sweep.trial_records import result_of_outcome
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 
@@ -209,7 +209,9 @@ def test_the_end_of_a_trial_makes_no_folder_that_has_vanished() -> None:
     shutil.rmtree("found")
     trial = next(iter(study.samples()))
     with pytest.raises(RunError, match="the sweep's folder was moved or deleted while it ran"):
-        result_of(study, trial, None, Failed("failed", "the run's folder was moved or deleted while it trained", 2))
+        result_of_outcome(
+            study, trial, None, Failed("failed", "the run's folder was moved or deleted while it trained", 2)
+        )
     assert not Path("found").exists()
 
 

@@ -20,13 +20,13 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.sweeps import ranked_trials
 from nnctl.sweep.executors import worker
 from nnctl.sweep.executors.contract import Outcome, TrialTask
-from nnctl.sweep.kept import read_kept
 from nnctl.sweep.ranking import rank
-from nnctl.sweep.result import TrialResult
-from nnctl.sweep.results import write_results
+from nnctl.sweep.results_file import write_results
 from nnctl.sweep.runner import run
+from nnctl.sweep.stored_sweep import read_sweep
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import load_trial
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 
@@ -142,9 +142,9 @@ def test_halving_takes_trials_up_from_their_checkpoints_to_the_bits_of_runs_that
     write_results(study, results)
     best = next(result for result in results if result.status == "finished")
     assert [trial.number for trial in ranked_trials(study.folder).trials] == [best.trial.number]
-    kept = read_kept(study.folder)
-    assert list(kept.results) == results
-    assert list(kept.ranking) == list(rank(results, kept.objectives))
+    stored = read_sweep(study.folder)
+    assert list(stored.results) == results
+    assert list(stored.ranking) == list(rank(results, stored.objectives))
     follow(session.train(load_trial(study.base, best.trial.overrides), out=Path("alone")), [RunSink()])
     assert contents(best.folder) == contents("alone")
     pruned = next(result for result in results if result.rung == 3)
@@ -187,10 +187,10 @@ def test_runs_of_a_combination_that_loses_are_not_trained() -> None:
     assert [number for number, _ in executor.given] == [0, 1, 2, 3, 4, 6, 7]
     assert not any(Path(result.folder).exists() for result in left)
     assert {status_of(study.folder, result.trial.number) for result in left} == {"pruned"}
-    kept = read_kept(study.folder)
-    assert [result.status for result in kept.results] == [result.status for result in results]
-    assert list(kept.ranking) == list(rank(results, kept.objectives))
-    assert [(s.unit, s.step) for s in kept.ranking if s.status == "pruned"] == [("runs", 2)] * 2
+    stored = read_sweep(study.folder)
+    assert [result.status for result in stored.results] == [result.status for result in results]
+    assert list(stored.ranking) == list(rank(results, stored.objectives))
+    assert [(s.unit, s.step) for s in stored.ranking if s.status == "pruned"] == [("runs", 2)] * 2
     _, executor, again = swept("found", *losing)
     assert executor.given == []
     assert again == results

@@ -18,11 +18,11 @@ from nnctl.components.registry import components
 from nnctl.errors import SpecError, UsageError
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import rank
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 EPOCHS = 9
 SPEC = f"""\

@@ -7,9 +7,9 @@ import math
 from nnctl.sweep.formula import read
 from nnctl.sweep.objectives import Objective, higher_is_better
 from nnctl.sweep.ranking import rank, within_noise
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.runner import in_order
 from nnctl.sweep.trial import Trial
+from nnctl.sweep.trial_result import TrialResult
 
 COST = Objective("validation_cost", False)
 

@@ -21,16 +21,16 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.rows import evaluations
 from nnctl.sweep.executors import worker
 from nnctl.sweep.executors.contract import Outcome, TrialTask
-from nnctl.sweep.kept import read_kept
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import rank
-from nnctl.sweep.result import TrialResult
-from nnctl.sweep.results import write_results
+from nnctl.sweep.results_file import write_results
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.runner import run
-from nnctl.sweep.standings import trial_row
+from nnctl.sweep.stored_sweep import read_sweep
 from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import load_trial
+from nnctl.sweep.trial_result import TrialResult
+from nnctl.sweep.trial_rows import trial_object
 from nnctl.training import session
 from nnctl.training.loop import Loop
 from nnctl.training.signals import StopRequest
@@ -163,9 +163,9 @@ def test_trials_wait_at_seconds_and_go_on_from_their_checkpoints(clock: Clock) -
         first = next(row for row in rows if row["seconds"] >= result.rung)
         assert (first["epoch"], first["validation_cost"]) == (result.epochs, result.metrics["validation_cost"])
         assert rows[-1]["epoch"] == result.epochs
-    kept = read_kept(study.folder)
-    assert list(kept.results) == results
-    assert list(kept.ranking) == list(rank(results, kept.objectives))
+    stored = read_sweep(study.folder)
+    assert list(stored.results) == results
+    assert list(stored.ranking) == list(rank(results, stored.objectives))
     best = next(result for result in results if result.status == "finished")
     follow(session.train(load_trial(study.base, best.trial.overrides), out=Path("alone")), [RunSink()])
     assert contents(best.folder) == contents("alone")
@@ -192,7 +192,7 @@ def test_whoever_reads_of_a_rung_reads_its_unit(capfd: pytest.CaptureFixture[str
         ("counted", "sweep.pruner={type: halving, rungs: [1, 3], factor: 2}", "epochs"),
     ):
         study, _, results = swept(out, pruner)
-        rows = [trial_row(result, study.sweep.objectives) for result in results]
+        rows = [trial_object(result, study.sweep.objectives) for result in results]
         ranked = write_results(study, results)
         assert ranked is not None
         assert [row["rung_unit"] for row in rows] == [unit if row["rung"] else None for row in rows]

@@ -17,7 +17,7 @@ import pytest
 from nnctl.cli import main
 from nnctl.runs.endings import record_ending
 from nnctl.runs.folder import RunFolder
-from nnctl.sweep.kept import read_kept
+from nnctl.sweep.stored_sweep import read_sweep
 from nnctl.sweep.study import read_study
 
 SPEC = """\
@@ -87,9 +87,9 @@ def test_the_ranking_is_that_of_the_end(folder: Path, show) -> None:
 
 
 def test_intervals_are_of_the_t_distribution(folder: Path) -> None:
-    standing = read_kept(folder).ranking[0]
-    kept = {result.trial.number: result for result in read_kept(folder).results}
-    values = [kept[number].metrics["validation_cost"] for number in standing.trials]
+    standing = read_sweep(folder).ranking[0]
+    stored = {result.trial.number: result for result in read_sweep(folder).results}
+    values = [stored[number].metrics["validation_cost"] for number in standing.trials]
     assert standing.intervals is not None
     # t of two degrees of freedom, from a table.
     expected = 4.302653 * statistics.stdev(values) / math.sqrt(3)
@@ -101,8 +101,8 @@ def test_every_trial_is_a_row_of_csv(folder: Path, show, tmp_path: Path) -> None
     assert (done.code, done.err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [row["trial"] for row in rows] == [str(number) for number in range(15)]
-    kept = read_kept(folder)
-    for row, result in zip(rows, kept.results, strict=True):
+    stored = read_sweep(folder)
+    for row, result in zip(rows, stored.results, strict=True):
         assert row["status"] == "finished"
         assert float(row["validation_cost"]) == result.metrics["validation_cost"]
         assert float(row["optimizer.learning_rate"]) == result.trial.settings["optimizer.learning_rate"]
@@ -116,11 +116,12 @@ def test_every_trial_is_a_row_of_csv(folder: Path, show, tmp_path: Path) -> None
 
 def test_tables(folder: Path, show, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    done = show(folder, "--format", "table", "--best", "2")
+    done = show(folder, "--format", "table", "--limit", "2")
     assert "± 95 % of validation_cost" in done.out
     assert "and 3 more combinations" in done.err
     table = list(csv.DictReader(io.StringIO(show(folder, "--format", "csv").out)))
     assert len(table) == 5
+    assert list(csv.DictReader(io.StringIO(show(folder, "--format", "csv", "--limit", "2").out))) == table[:2]
     assert {"validation_cost", "front", "meets constraints", "± 95 % of parameters"} <= set(table[0])
     assert show(folder, "--format", "xml").code == 2
 
@@ -134,11 +135,11 @@ def test_a_sweep_that_was_stopped(copy: Path, show) -> None:
     assert len(done.out.splitlines()) >= 5
     run = RunFolder(copy / "0013")
     with run.lock():
-        assert read_kept(copy).counts == {"finished": 13, "running": 1, "waiting": 1}
+        assert read_sweep(copy).counts == {"finished": 13, "running": 1, "waiting": 1}
     record_ending(copy, 13, "diverged", error="the cost is not finite", exit_code=4)
-    diverged = read_kept(copy).results[13]
+    diverged = read_sweep(copy).results[13]
     assert (diverged.status, diverged.error, diverged.exit_code) == ("diverged", "the cost is not finite", 4)
-    assert max(standing.failed for standing in read_kept(copy).ranking) == 1
+    assert max(standing.failed for standing in read_sweep(copy).ranking) == 1
     for number in range(13):
         (copy / f"{number:04d}" / "summary.json").unlink()
     done = show(copy)
@@ -177,10 +178,10 @@ def test_a_sampler_that_learns_knows_what_it_proposed(tmp_path: Path, monkeypatc
     study.claim()
     search = Search(study)
     trials = list(iter(search.following, None))
-    kept = read_kept(Path("found"))
-    assert [result.trial for result in kept.results] == trials
-    assert kept.counts == {"waiting": 15}
-    assert (kept.objectives, kept.ranking) == ((), ())
+    stored = read_sweep(Path("found"))
+    assert [result.trial for result in stored.results] == trials
+    assert stored.counts == {"waiting": 15}
+    assert (stored.objectives, stored.ranking) == ((), ())
 
 
 def test_export_is_a_study_that_optuna_reads(copy: Path, show, tmp_path: Path) -> None:
@@ -193,15 +194,15 @@ def test_export_is_a_study_that_optuna_reads(copy: Path, show, tmp_path: Path) -
     for _ in range(2):
         done = show(copy, "--export", url)
         assert done.code == 0
-    kept = read_kept(copy)
-    name = f"blobs-{kept.study.key}"
+    stored = read_sweep(copy)
+    name = f"blobs-{stored.study.key}"
     assert f"exported as the study {name}\n" in done.err
     assert optuna.get_all_study_names(url) == [name]
     study = optuna.load_study(study_name=name, storage=url)
     assert study.metric_names == ["validation_cost", "parameters"]
     states = [trial.state.name for trial in study.trials]
     assert states == ["COMPLETE"] * 12 + ["FAIL", "RUNNING"]
-    for trial, result in zip(study.trials, kept.results, strict=False):
+    for trial, result in zip(study.trials, stored.results, strict=False):
         assert (trial.user_attrs["trial"], trial.user_attrs["status"]) == (result.trial.number, result.status)
         assert trial.user_attrs["seed"] == result.trial.seed
         assert set(trial.params) == set(result.trial.settings)
@@ -211,8 +212,8 @@ def test_export_is_a_study_that_optuna_reads(copy: Path, show, tmp_path: Path) -
 
 
 def test_the_study_of_a_folder_is_the_one_that_wrote_it(folder: Path) -> None:
-    kept = read_kept(folder)
-    kept.study.require_claimed()
+    stored = read_sweep(folder)
+    stored.study.require_claimed()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from nnctl.components.registry import components
 from nnctl.errors import UsageError
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import load_text
-from nnctl.sweep.trial import write
+from nnctl.spec.yaml.flow import flow
 
 GRID = {"optimizer.learning_rate": (0.1, 1.0), "layers.0.units": (3, 4)}
 LAWS = {"optimizer.learning_rate": LogUniform(low=1e-4, high=1.0), "layers.0.units": Integer(low=3, high=5)}
@@ -122,5 +122,5 @@ def test_every_distribution_has_a_sentence(name: str) -> None:
 def test_every_text_can_be_a_setting() -> None:
     text = "".join(map(chr, (*range(0x20), 0x22, 0x5C, *range(0x7F, 0xA0), 0x202E, 0x2028, 0xFFFE, 0x1F600)))
     spec = "data: digits\nlayers: [flatten, {type: dense, units: 10, activation: softmax}]\ncost: log_likelihood\n"
-    loaded = load_text(spec, overrides=[f"description={write(text)}"])
+    loaded = load_text(spec, overrides=[f"description={flow(text)}"])
     assert loaded.spec.description == text

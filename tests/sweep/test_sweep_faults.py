@@ -16,10 +16,10 @@ from nnctl.runs import durable
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors import worker
 from nnctl.sweep.executors.contract import Outcome, TrialTask
-from nnctl.sweep.result import TrialResult
-from nnctl.sweep.results import write_results
+from nnctl.sweep.results_file import write_results
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training.signals import StopRequest
 
 SPEC = """

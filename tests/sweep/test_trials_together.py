@@ -27,11 +27,11 @@ from nnctl.sweep.executors import choice, worker
 from nnctl.sweep.executors.contract import Ended, Failed, Outcome, Trained, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses, Worker, require_processes
 from nnctl.sweep.executors.trials import Trials
-from nnctl.sweep.result import TrialResult
-from nnctl.sweep.results import write_results
+from nnctl.sweep.results_file import write_results
 from nnctl.sweep.runner import run
 from nnctl.sweep.study import read_study
 from nnctl.sweep.trial import load_trial
+from nnctl.sweep.trial_result import TrialResult
 from nnctl.training import session
 from nnctl.training.signals import StopRequest
 

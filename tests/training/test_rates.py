@@ -4,16 +4,23 @@ import numpy as np
 import pytest
 
 from nnctl.components.base import Schedule
+from nnctl.ops.namespaces import numpy_namespace
 from nnctl.spec.load import load_text
 from nnctl.training.rates import Rates, at_step
 from nnctl.training.timetable import Timetable
 
+XP = numpy_namespace()
+TEXT = """
+data: {{type: blobs, validation: 6}}
+layers: [{{type: dense, units: 3, activation: softmax}}]
+cost: log_likelihood
+optimizer: {optimizer}
+schedule: {{learning_rate: {schedule}}}
+"""
+
 
 def rates(schedule: str, optimizer: str = "{type: sgd, learning_rate: 0.5}", epochs: int = 4) -> Rates:
-    spec = load_text(
-        "data: {type: blobs, validation: 6}\nlayers: [{type: dense, units: 3, activation: softmax}]\n"
-        f"cost: log_likelihood\noptimizer: {optimizer}\nschedule: {{learning_rate: {schedule}}}\n"
-    ).spec
+    spec = load_text(TEXT.format(optimizer=optimizer, schedule=schedule)).spec
     settled: Schedule = spec.schedule.learning_rate.for_convention("torch")
     return Rates(settled, spec.optimizer.for_convention("torch"), Timetable.of(10, 4, epochs, None))
 
@@ -51,3 +58,38 @@ def test_a_monitored_schedule_holds_its_factor_until_it_observes() -> None:
     plateau.observe(2.0, False)
     assert plateau.learning_rate(0) == pytest.approx(0.05)
     assert not plateau.exhausted
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "golden"),
+    [
+        ("{type: adam, learning_rate: 0.1}", 0.867564957367),
+        ("{type: adamw, learning_rate: 0.1}", 0.863175490847),
+        ("{type: sgd, learning_rate: 0.1, momentum: 0.9}", 0.911705606562),
+        ("{type: rmsprop, learning_rate: 0.1, momentum: 0.9}", -2.274224037105),
+    ],
+)
+def test_one_cycle_is_pytorchs_with_every_optimizer_that_has_inertia(optimizer: str, golden: float) -> None:
+    """Golden: torch.optim under OneCycleLR(max_lr=0.1, total_steps=10), w₀ = 1, in float64."""
+    cycle = rates("one_cycle", optimizer, epochs=4)
+    cycle.timetable = Timetable.of(10, 1, 1, None)
+    rule = load_text(TEXT.format(optimizer=optimizer, schedule="one_cycle")).spec.optimizer.for_convention("torch")
+    values = cycle.values(0, 10)
+    w, state = np.ones(1), [np.zeros(1) for _ in rule.state()]
+    for t in range(10):
+        g = np.array([(0.1, -0.2, 0.3, 0.05)[t % 4]])
+        scheduled = {name: array[t] for name, array in values.items()}
+        w, *state = rule.update(XP, w, g, np.array(t + 1.0), scheduled, *state)
+    assert float(w[0]) == pytest.approx(golden, abs=5e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "optimizer", "kept"),
+    [
+        ("{type: one_cycle, cycle_momentum: false}", "adam", 0.9),
+        ("one_cycle", "{type: adam, beta1: 0}", 0.0),
+        ("cosine", "{type: adam, beta1: 0.7}", 0.7),
+    ],
+)
+def test_beta1_stays_where_it_is_not_asked_to_move(schedule: str, optimizer: str, kept: float) -> None:
+    assert rates(schedule, optimizer).values(0, 12)["beta1"].tolist() == [kept] * 12

@@ -28,12 +28,14 @@ class Optimizer(Component):
 
     `state` is what it keeps of each weight from step to step. `scheduled`
     names the fields that vary from step to step and so reach `update` as
-    arguments (0-d arrays) and not as constants.
+    arguments (0-d arrays) and not as constants. `inertia` is the one of them that
+    a schedule moves as momentum, where it is not 0.
     """
 
     kind: ClassVar[str] = "optimizer"
     of_number: ClassVar[str] = "{type: sgd, learning_rate: …}"
     scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
+    inertia: ClassVar[str] = "momentum"
 
     def state(self) -> tuple[tuple[str, float], ...]:
         """Names and first values of what it keeps of each weight, e.g. (("m", 0.0), ("v", 0.0))."""
@@ -82,7 +84,7 @@ class Schedule(Component):
         return ()
 
     def momentum_at(self, t: int, total: int) -> float | None:
-        """The momentum at time t, None to leave the optimizer's own."""
+        """The optimizer's inertia at time t, None to leave its own."""
         return None
 
     def advice(self, total: int) -> tuple[str, ...]:

@@ -232,6 +232,8 @@ class Adam(FirstOrder):
 
     formula = "m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η·m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
     example = "{type: adam, learning_rate: 0.001}"
+    scheduled = ("learning_rate", "beta1")
+    inertia = "beta1"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {"epsilon": {"torch": 1e-8, "keras": 1e-7}}
 
     learning_rate: Annotated[PositiveFloat, "η, the size of a step"] = 0.001
@@ -243,10 +245,12 @@ class Adam(FirstOrder):
         return (("mean", 0.0), ("square", 0.0))
 
     def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
-        rate, epsilon = scheduled["learning_rate"], self.settled("epsilon")
-        m = self.beta1 * state[0] + (1.0 - self.beta1) * g
+        rate, beta1, epsilon = scheduled["learning_rate"], scheduled["beta1"], self.settled("epsilon")
+        m = beta1 * state[0] + (1.0 - beta1) * g
         v = self.beta2 * state[1] + (1.0 - self.beta2) * (g * g)
-        first, second = _one_minus_power(xp, self.beta1, t), _one_minus_power(xp, self.beta2, t)
+        # Where β₁ moves it is the present one's power, as in PyTorch.
+        first = -xp.expm1(t * xp.log(beta1)) if self.beta1 else 1.0
+        second = _one_minus_power(xp, self.beta2, t)
         if self.settled("convention") == "keras":
             # ε stands beside the biased √v: the ε̂ of the paper's section 2.
             return rate * xp.sqrt(second) / first * m / (xp.sqrt(v) + epsilon), m, v

@@ -86,13 +86,17 @@ class Notation:
         return f"a number written as {number}{self.decimal}67{behind}"
 
     @property
-    def fields(self) -> str:
-        """The fields of `number` that say so, as a spec has them."""
+    def said(self) -> dict[str, str]:
+        """The fields of `number` that say so, for cells that are texts."""
         # What is plain and was yet read as text has another sign, which is read where the spec says a notation.
         plain = self.decimal == "." and (self.thousands, self.unit) != (None, None)
-        said = {"decimal": None if plain else self.decimal, "thousands": self.thousands}
-        named = {name: value for name, value in (said | {"unit": self.unit}).items() if value is not None}
-        return ", ".join(["type: number", *(f'{name}: "{value}"' for name, value in named.items())])
+        fields = {"decimal": None if plain else self.decimal, "thousands": self.thousands, "unit": self.unit}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @property
+    def fields(self) -> str:
+        """The same as a spec has them."""
+        return ", ".join(["type: number", *(f'{name}: "{value}"' for name, value in self.said.items())])
 
     @property
     def between(self) -> str:

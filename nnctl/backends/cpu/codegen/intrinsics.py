@@ -54,12 +54,10 @@ def loader_of(function: Any) -> Callable[[], object] | None:
 
 @symbol(SYMBOL, gemm_module.load)
 def gemm(ta: Any, tb: Any, m: Any, n: Any, k: Any, alpha: Any, a: Any, lda: Any, b: Any, ldb: Any,
-         beta: Any, c: Any, ldc: Any, scratch: Any, spans: Any, span: Any) -> None:  # fmt: skip
+         beta: Any, c: Any, ldc: Any, scratch: Any) -> None:  # fmt: skip
     """C ← α·op(A)·op(B) + β·C for row-major arrays: C is (m, n), op transposes where its flag is 1.
 
-    lda, ldb, ldc: elements between rows as stored. The sum runs over `spans` blocks of
-    k terms; for each A begins `span` elements further and B k rows further: 1 and 0 for a
-    plain product. scratch: of this thread, as much as `product_scratch` says.
+    lda, ldb, ldc: elements between rows as stored. scratch: of this thread, as much as `product_scratch` says.
     """
 
 

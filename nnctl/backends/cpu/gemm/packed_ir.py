@@ -31,7 +31,7 @@ panels:
   %to.at = mul i64 %j, %k
   %from = getelementptr float, ptr %b, i64 %from.at
   %to = getelementptr float, ptr %packed, i64 %to.at
-  call void @pack.b(i64 %k, i64 %columns, ptr %from, i64 %ldb, i1 %is.tb, ptr %to)
+  call void @pack.b(i64 %k, i64 %columns, ptr %from, i64 %ldb, i1 %is.tb, ptr %to, i64 {width})
   %j.next = add i64 %j, {width}
   %done = icmp sge i64 %j.next, %n
   br i1 %done, label %exit, label %panels
@@ -59,7 +59,7 @@ panels:
   %panel = getelementptr float, ptr %packed, i64 %panel.at
   %c.panel = getelementptr float, ptr %c, i64 %j
   call void @rows(i64 %m, i64 %columns, i64 %k, float 1.0, ptr %a, i64 %lda, i64 1, i64 %lda, ptr %panel,
-                  i64 {width}, float %beta, ptr %c.panel, i64 %ldc, i64 1, i64 0)
+                  i64 {width}, i1 true, float %beta, ptr %c.panel, i64 %ldc, ptr null)
   %j.next = add i64 %j, {width}
   %done = icmp sge i64 %j.next, %n
   br i1 %done, label %exit, label %panels

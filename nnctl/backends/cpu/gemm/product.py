@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import cache, partial
 
 from nnctl.backends.cpu.compiler.objects import bind
-from nnctl.backends.cpu.gemm.kernel_ir import PACK_A_FROM, SYMBOL, TILE, module_text
+from nnctl.backends.cpu.gemm.kernel_ir import (
+    PACK_A_FROM,
+    SYMBOL,
+    TILE,
+    module_text,
+    widest_panel,
+)
 from nnctl.backends.cpu.gemm.packed_ir import PACK_SYMBOL, PACKED_SYMBOL
 from nnctl.backends.machine import vector_bits
 
@@ -26,7 +32,7 @@ def product_scratch(m: int, k: int, *, transposed: bool) -> int:
     # The last tile has fewer rows, and lies as if it had them all.
     rows = TILE[vector_bits()][0]
     packed_a = -(-m // rows) * rows * k if transposed and m * k >= PACK_A_FROM else 0
-    return k * panel_width() + packed_a
+    return k * widest_panel(vector_bits()) + packed_a
 
 
 def packed_size(n: int, k: int) -> int:

@@ -10,74 +10,83 @@ from nnctl.late import dataclass
 
 _ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
-    "i64 %spans, i64 %span"
+    "ptr %packed"
 )
+_LINE = 16
+"""Floats of a cache line."""
 Stored: TypeAlias = tuple[str, str, int, str | None]
 """Value, place, lanes and mask of a vector that is stored."""
 
 
 @dataclass(frozen=True)
 class Last:
-    """The last vector of a panel's rows: so many lanes, and whether `last` of them are there or all."""
+    """The last vector of a panel's rows: so many lanes, and whether `last` of them are there or all.
+
+    padded: whether rows of B have all lanes nevertheless, of which what is behind the last is of no use.
+    """
 
     lanes: int
     masked: bool
+    padded: bool = False
 
 
-def tile(rows: int, vectors: int, lanes: int, last: Last) -> str:
+def tile(rows: int, vectors: int, lanes: int, last: Last, *, packs: bool = False) -> str:
     """C (rows × columns of the vectors) ← α·A·B + β·C. lanes: of every vector but the last.
 
-    The sum runs over `spans` blocks of k terms, for each of which A begins `span` floats further. Without AVX-512, what
-    a mask leaves is stored in pieces.
+    packs: whether the rows of B are put side by side in `packed`. Without AVX-512, what a mask leaves is stored in
+    pieces.
     """
     t = IrText()
-    mask = mask_of(t, "%last", last.lanes) if last.masked else None
+    mask = mask_of(t, "%last", last.lanes) if last.masked and not last.padded else None
     widths = (*[lanes] * (vectors - 1), last.lanes)
     bases = ["%a"]
     for _ in range(1, rows):
         bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
-    t.say("br label %outer")
-    t.label("outer")
-    # Phis come first; what they become is named before it exists.
-    sums = [[(t.fresh("sum"), t.fresh("next"), t.fresh("begun")) for _ in range(vectors)] for _ in range(rows)]
-    t.say("%of = phi i64 [0, %entry], [%of.next, %outer.end]")
-    t.say("%ka.outer = phi i64 [0, %entry], [%ka.outer.next, %outer.end]")
-    t.say("%kb.outer = phi i64 [0, %entry], [%kb.next, %outer.end]")
-    for row in sums:
-        for n, (_, later, begun) in zip(widths, row):
-            t.say(f"{begun} = phi <{n} x float> [zeroinitializer, %entry], [{later}, %outer.end]")
     t.say("br label %loop")
     t.label("loop")
-    t.say("%at = phi i64 [0, %outer], [%at.next, %loop]")
-    t.say("%ka = phi i64 [%ka.outer, %outer], [%ka.next, %loop]")
-    t.say("%kb = phi i64 [%kb.outer, %outer], [%kb.next, %loop]")
+    # Phis come first; what they become is named before it exists.
+    sums = [[(t.fresh("sum"), t.fresh("next")) for _ in range(vectors)] for _ in range(rows)]
+    t.say("%at = phi i64 [0, %entry], [%at.next, %loop]")
+    t.say("%ka = phi i64 [0, %entry], [%ka.next, %loop]")
+    t.say("%kb = phi i64 [0, %entry], [%kb.next, %loop]")
+    if packs:
+        t.say("%kp = phi i64 [0, %entry], [%kp.next, %loop]")
     for row in sums:
-        for n, (now, later, begun) in zip(widths, row):
-            t.say(f"{now} = phi <{n} x float> [{begun}, %outer], [{later}, %loop]")
+        for n, (now, later) in zip(widths, row):
+            t.say(f"{now} = phi <{n} x float> [zeroinitializer, %entry], [{later}, %loop]")
     parts = []
     from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
+    to = t.let("to", "getelementptr float, ptr %packed, i64 %kp") if packs else ""
     masks: list[str | None] = [*[None] * (vectors - 1), mask]
     for j, (n, under) in enumerate(zip(widths, masks)):
         parts.append(load(t, t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}"), n, under))
+        if packs:
+            store(t, parts[-1], t.let("to", f"getelementptr float, ptr {to}, i64 {j * lanes}"), n)
+    if packs:
+        # Rows of B lie too far apart for the processor to see the next panel coming.
+        for first in range(0, vectors * lanes, _LINE):
+            ahead = t.let("ahead", f"getelementptr float, ptr {from_b}, i64 {vectors * lanes + first}")
+            t.say(f"call void @llvm.prefetch.p0(ptr {ahead}, i32 0, i32 2, i32 1)")
     for i in range(rows):
         place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
         scalar = t.let("s", f"load float, ptr {place}, align 4")
-        for n, wide, part, (now, later, _) in zip(widths, parts_of(t, scalar, widths), parts, sums[i]):
+        for n, wide, part, (now, later) in zip(widths, parts_of(t, scalar, widths), parts, sums[i]):
             fma(t, later, n, wide, part, now)
     t.say("%at.next = add nuw i64 %at, 1")
     t.say("%ka.next = add i64 %ka, %cas")
     t.say("%kb.next = add i64 %kb, %ldb")
+    if packs:
+        t.say(f"%kp.next = add i64 %kp, {vectors * lanes}")
     t.say("%done = icmp eq i64 %at.next, %k")
-    t.say("br i1 %done, label %outer.end, label %loop, !llvm.loop !0")
-    t.label("outer.end")
-    t.say("%of.next = add nuw i64 %of, 1")
-    t.say("%ka.outer.next = add i64 %ka.outer, %span")
-    t.say("%all = icmp eq i64 %of.next, %spans")
-    t.say("br i1 %all, label %scale, label %outer")
+    t.say("br i1 %done, label %scale, label %loop, !llvm.loop !0")
     t.label("scale")
+    if last.padded:
+        # No sooner: it would take a register of those that the loop needs.
+        mask = mask_of(t, "%last", last.lanes)
+    masks = [*[None] * (vectors - 1), mask]
     alphas, betas = (parts_of(t, scalar, widths) for scalar in ("%alpha", "%beta"))
     scaled = [
-        [t.let("r", f"fmul <{n} x float> {later}, {alpha}") for n, alpha, (_, later, _) in zip(widths, alphas, row)]
+        [t.let("r", f"fmul <{n} x float> {later}, {alpha}") for n, alpha, (_, later) in zip(widths, alphas, row)]
         for row in sums
     ]
     t.say("%fresh = fcmp oeq float %beta, 0.0")
@@ -110,21 +119,25 @@ def tile(rows: int, vectors: int, lanes: int, last: Last) -> str:
             store_firsts(t, firsts, last.lanes, "%last", name)
         t.say("ret void")
     body = "\n".join(t.lines)
-    return f"define internal void @{name_of(rows, vectors, last)}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
+    name = name_of(rows, vectors, last, packs=packs)
+    return f"define internal void @{name}({_ARGUMENTS}) nounwind {{\nentry:\n{body}\n}}"
 
 
-def last_vectors(lanes: int) -> tuple[Last, Last]:
-    """The last vectors for which there are tiles, the special one behind the general one.
+def last_vectors(lanes: int) -> tuple[Last, ...]:
+    """The last vectors for which there are tiles: the general one, the special one, the padded one where it is another.
 
     With AVX-512 a mask costs nothing, but a register of which a half is used takes the time of a full one: of half as
     many columns it is half as long. Elsewhere a mask makes loads slower, and takes one of 16 registers.
     """
-    return Last(lanes, True), Last(lanes // 2, True) if lanes == 16 else Last(lanes, False)
+    if lanes == 16:
+        return Last(lanes, True), Last(lanes // 2, True)
+    return Last(lanes, True), Last(lanes, False), Last(lanes, True, padded=True)
 
 
-def name_of(rows: int, vectors: int, last: Last) -> str:
+def name_of(rows: int, vectors: int, last: Last, *, packs: bool = False) -> str:
     """The name of the function of a tile."""
-    return f"{'part' if last.masked else 'tile'}_{rows}_{vectors}_{last.lanes}"
+    kind = "padded" if last.padded else "part" if last.masked else "tile"
+    return f"{kind}_{rows}_{vectors}_{last.lanes}{'_packing' if packs else ''}"
 
 
 def mask_of(t: IrText, count: str, lanes: int) -> str:

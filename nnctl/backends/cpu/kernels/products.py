@@ -39,7 +39,7 @@ def _product(writer: Writer, launch: Launch, a: Slot, b: Slot, c: Slot, alpha: s
     arguments = [
         "1" if ta else "0", "1" if tb else "0", rows, str(columns), inner, alpha,
         a_text, step, writer.view(b, "full"), str(b.shape[1]), beta,
-        writer.view(c, part), str(columns), "scratch", "1", "0",
+        writer.view(c, part), str(columns), "scratch",
     ]  # fmt: skip
     writer.line(f"gemm({', '.join(arguments)})")
 
@@ -76,7 +76,7 @@ def _half_products(writer: Writer, launch: Launch) -> None:
             "0", "0", writer.count(c, part), str(columns), str(inner), "F(1.0)",
             f"window1({left}, {place}, {left}.size - {place})", step,
             f"window1({right}, {begins * columns}, {inner * columns})", str(columns), "F(0.0)",
-            writer.view(c, part), str(columns), "scratch", "1", "0",
+            writer.view(c, part), str(columns), "scratch",
         ]  # fmt: skip
         with writer.block(f"if {' <= {} < '.join(writer.halves()).format(number)}:") if owned else nullcontext():
             writer.line(f"gemm({', '.join(arguments)})")

@@ -317,7 +317,7 @@ def winograd_kernel(x: Any, y: Any, first: Any, last: Any, out: Any, padding: An
             gemm(
                 1, 0, made, filters, tiles, F(1.0), window1(v, q * read, read), made,
                 window1(z, q * positions, positions), filters, F(0.0) if begin == 0 else F(1.0),
-                window1(u, q * size, size), filters, buffer, 1, 0,
+                window1(u, q * size, size), filters, buffer,
             )  # fmt: skip
     target = begin_channel * filters
     _sums_transformed(u, size, made * filters, window1(out, target, out.size - target), channels * filters)

@@ -16,7 +16,6 @@ from nnctl.late import dataclass
 from nnctl.runs.endings import ending_of, status_of
 from nnctl.runs.folder import STUDY, RunFolder, is_sweep
 from nnctl.runs.records import Asked, Known, Proposed, Search
-from nnctl.runs.rows import evaluations
 from nnctl.runs.sealed import damaged, read_record
 from nnctl.runs.sweeps import ASKED, KNOWN
 from nnctl.spec.check.validate import validate
@@ -29,13 +28,13 @@ from nnctl.sweep.analysis import Importance, importance
 from nnctl.sweep.away import Away
 from nnctl.sweep.objectives import Objective, objectives_of, objectives_reached, read_constraints
 from nnctl.sweep.ranking import Standing, rank
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.rungs import Watch
 from nnctl.sweep.search import proposal_file
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.study import Study, combinations_of
 from nnctl.sweep.trial import Trial
-from nnctl.sweep.trial_records import ended_result
+from nnctl.sweep.trial_records import finished_result, result_of_ending
+from nnctl.sweep.trial_result import TrialResult
 
 OVER = ("finished", "pruned", "diverged", "failed")
 """Statuses of trials that do not go on by themselves."""
@@ -46,7 +45,7 @@ STATUSES = (*OVER, "paused", "running", "stale", BEGUN, "waiting")
 
 
 @dataclass(frozen=True)
-class KeptSweep:
+class StoredSweep:
     """A sweep that was read from its folder. results: of all trials that are known, by their numbers."""
 
     study: Study
@@ -85,7 +84,7 @@ class KeptSweep:
         return {status: found[status] for status in STATUSES if found[status]}
 
 
-def read_kept(folder: Path, away: Away | None = None) -> KeptSweep:
+def read_sweep(folder: Path, away: Away | None = None) -> StoredSweep:
     """The sweep in a folder, running, stopped or done; its spec's file and its data need not be there.
 
     away: the place that the folder stands for, where that is an address.
@@ -103,7 +102,7 @@ def read_kept(folder: Path, away: Away | None = None) -> KeptSweep:
     begun = {entry.name for entry in os.scandir(folder)}
     trials = list(_trials(study))
     watch = _watch(study, trials, begun)
-    return KeptSweep(study, [_result(study, trial, watch, begun) for trial in trials])
+    return StoredSweep(study, [_result(study, trial, watch, begun) for trial in trials])
 
 
 def _loaded(search: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> Loaded:
@@ -181,11 +180,10 @@ def _result(study: Study, trial: Trial, watch: Watch | None, begun: set[str]) ->
             return TrialResult(trial, str(run.path), "waiting")
         summary = run.finished()
         if summary is not None:
-            reached = {} if watch is None else watch.reached(evaluations(run))
-            return TrialResult.of_summary(trial, run.path, summary, reached)
+            return finished_result(trial, run, watch, summary)
     status: str = status_of(study.folder, trial.number) or "waiting"
     if study.away is not None and status == "stale":
         status = BEGUN
     if ended is None or ended["status"] != status:
         return TrialResult(trial, str(run.path), status)
-    return ended_result(study, trial, watch, ended)
+    return result_of_ending(study, trial, watch, ended)

@@ -1,45 +1,17 @@
-"""Trials and rankings of sweeps as rows, and what they say in sentences."""
+"""The ranking of a sweep as rows for people, and what it says in sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnctl.sweep.objectives import Objective
     from nnctl.sweep.ranking import Standing
-    from nnctl.sweep.result import TrialResult
 
 
-def trial_row(result: TrialResult, objectives: Sequence[str], shown: Callable[[str], str] = str) -> dict[str, Any]:
-    """The object of a trial. objectives: columns that the sweep names; else it is what the run monitored.
-
-    shown: gives the name of its folder for people.
-    """
-    own = () if result.monitored is None else (result.monitored,)
-    columns = (objectives or own) if own else ()
-    values = [result.value(column) for column in columns]
-    several = len(objectives) > 1
-    return {
-        "trial": result.trial.number,
-        "combination": result.trial.combination,
-        "seed": result.trial.seed,
-        "fold": None if result.trial.fold is None else result.trial.fold[0],
-        "settings": dict(result.trial.settings),
-        "status": result.status,
-        "rung": result.rung,
-        "rung_unit": result.unit,
-        "monitor": list(columns) if several else next(iter(columns), None),
-        "value": values if several else next(iter(values), None),
-        "metrics": dict(result.metrics),
-        "seconds": result.seconds,
-        "error": result.error,
-        "folder": shown(result.folder),
-    }
-
-
-def standing_rows(
+def ranking_rows(
     ranking: Sequence[Standing], objectives: Sequence[Objective], *, several: bool, intervals: bool = False
 ) -> list[dict[str, Any]]:
     """Rows of a ranking for people, all of the same keys.

@@ -1,4 +1,4 @@
-"""The results of a sweep: its trials ranked, and that written beside them."""
+"""`results.json` of a sweep: its trials ranked, and that written beside them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nnctl.runs.sweeps import RESULTS
 from nnctl.sweep.analysis import importance
 from nnctl.sweep.objectives import Objective, objectives_reached
 from nnctl.sweep.ranking import Standing, rank
-from nnctl.sweep.result import TrialResult
 from nnctl.sweep.study import Study
+from nnctl.sweep.trial_result import TrialResult
 
 
 @dataclass(frozen=True)
-class Results:
-    """The ranking by some objectives, the best combination first."""
+class Ranked:
+    """A sweep that is ranked: the objectives, and the combinations, the best first."""
 
     objectives: tuple[Objective, ...]
     ranking: tuple[Standing, ...]
 
 
-def write_results(study: Study, results: Sequence[TrialResult]) -> Results | None:
+def write_results(study: Study, results: Sequence[TrialResult]) -> Ranked | None:
     """Rank the results and write `results.json`; None where no trial finished, so that there is nothing to rank by.
 
     Raises RunError where the folder cannot be written, is gone, or has become another sweep's.
@@ -41,4 +41,4 @@ def write_results(study: Study, results: Sequence[TrialResult]) -> Results | Non
         "importance": shares,
     }
     write_record(study.folder / RESULTS, content)
-    return Results(objectives, ranking)
+    return Ranked(objectives, ranking)

@@ -1,14 +1,38 @@
-"""Trials of a sweep as a table, a row each, for other programs."""
+"""Trials of a sweep as objects of JSON, and as a table for other programs."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from nnctl.sweep.result import TrialResult
-from nnctl.sweep.trial import write
+from nnctl.sweep.trial_result import TrialResult
+
+
+def trial_object(result: TrialResult, objectives: Sequence[str], shown: Callable[[str], str] = str) -> dict[str, Any]:
+    """The object of a trial. objectives: columns that the sweep names; else it is what the run monitored.
+
+    shown: gives the name of its folder for people.
+    """
+    own = () if result.monitored is None else (result.monitored,)
+    columns = (objectives or own) if own else ()
+    values = [result.value(column) for column in columns]
+    several = len(objectives) > 1
+    return {
+        "trial": result.trial.number,
+        "combination": result.trial.combination,
+        "seed": result.trial.seed,
+        "fold": None if result.trial.fold is None else result.trial.fold[0],
+        "settings": dict(result.trial.settings),
+        "status": result.status,
+        "rung": result.rung,
+        "rung_unit": result.unit,
+        "monitor": list(columns) if several else next(iter(columns), None),
+        "value": values if several else next(iter(values), None),
+        "metrics": dict(result.metrics),
+        "seconds": result.seconds,
+        "error": result.error,
+        "folder": shown(result.folder),
+    }
 
 
 def trial_rows(results: Sequence[TrialResult], shown: Callable[[str], str] = str) -> list[dict[str, Any]]:
@@ -37,15 +61,3 @@ def trial_rows(results: Sequence[TrialResult], shown: Callable[[str], str] = str
         }
         for result in results
     ]
-
-
-def csv_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows of equal keys as CSV under one header, an empty field for None; what is no scalar is as in a spec."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    lines: list[list[Any]] = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
-    for line in lines:
-        writer.writerow(write(value) if isinstance(value, dict | list | tuple | bool) else value for value in line)
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
