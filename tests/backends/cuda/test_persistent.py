@@ -254,6 +254,10 @@ class Timed:
     def function(self) -> DeviceFunction | None:
         return self.way.function
 
+    @property
+    def alike(self) -> Any:
+        return self.way.alike
+
     def rows(self, device: Any) -> int | None:
         return AT_ONCE // self.blocks if self.blocks else None
 

@@ -7,7 +7,8 @@ from typing import TypeGuard
 
 from nnctl.backends.cuda.calls import Call, apart
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
-from nnctl.backends.cuda.persistent.tasks import Task
+from nnctl.backends.cuda.persistent.tasks import Pointer, Task, tasks_of
+from nnctl.backends.cuda.persistent.text import HEAD, TABLE
 from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
 
@@ -35,7 +36,16 @@ def obstacle(plan: Plan, calls: Sequence[Sequence[Call] | None]) -> str | None:
         return f"no kernel makes {', '.join(sorted(set(names)))}"
     if (count := sum(len(apart(of_launch)) for of_launch in calls)) > _MOST_CALLS:
         return f"a step has {count} calls, and one kernel takes {_MOST_CALLS} at most"
+    if (count := _entries(tasks_of(plan, calls))) > TABLE:
+        return f"a step takes {count} addresses and numbers, and a table of arguments has {TABLE} at most"
     return None
+
+
+def _entries(tasks: Sequence[Task]) -> int:
+    """Entries of a row of the table of arguments, or a few more."""
+    operands = [operand for task in tasks for operand in task.operands]
+    regions = {o.region for o in operands if isinstance(o, Pointer) and o.region.place != "value"}
+    return HEAD + len(regions) + sum(isinstance(o, float) for o in operands)
 
 
 def suits(plan: Plan) -> bool:
