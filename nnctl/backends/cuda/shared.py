@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cuda.persistent.joint import JointLaunches
-from nnctl.backends.cuda.persistent.trial import Choice, Decision, Way
+from nnctl.backends.cuda.persistent.trial import Choice, Decision, WaysOf
 from nnctl.backends.host_arrays import lies_still
 from nnctl.plan.plan import Plan
 
@@ -37,14 +37,14 @@ class Shared:
         self._decisions: OrderedDict[Hashable, Decision] = OrderedDict()
         self._examples: dict[int, tuple[ref[NDArray[Any]], Any, Device, Any]] = {}
 
-    def choice(self, plan: Plan, how: Hashable, ways: Callable[[], Sequence[Way]]) -> Choice:
+    def choice(self, plan: Plan, how: Hashable, ways: Callable[[], WaysOf]) -> Choice:
         """The choice among ways to run a plan, by the plan itself and how it is to be run. Raises as `ways` does."""
 
         def choice() -> Choice:
             found = ways()
-            if len(found) == 1:
+            if len(alone := found(1)) == 1:
                 return Choice(found)
-            return Choice(found, _kept(self._decisions, (how, *(way.alike for way in found)), Decision))
+            return Choice(found, _kept(self._decisions, (how, *(way.alike for way in alone)), Decision))
 
         # What is kept holds the plan, so that its identity stays its own.
         return _kept(self._choices, (id(plan), how), choice)

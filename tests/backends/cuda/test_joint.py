@@ -238,7 +238,7 @@ def test_trials_that_share_a_plan_share_its_ways_and_the_choice_among_them(monke
         storage = {key: device.upload(array) for key, array in spec.storage.items()}
         loaded.append(CudaBackend(device, persistent=None).load(plan, storage))
         loaded[-1].start(spec.feeds(2), 2).result()
-    ways = len(loaded[0].choice.ways)
+    ways = len(loaded[0].choice.ways(1))
     assert len(made) == ways
     assert len({id(each.choice) for each in loaded}) == 1
     assert all(isinstance(each.chosen, PersistentSteps) for each in loaded)

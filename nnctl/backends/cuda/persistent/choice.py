@@ -66,19 +66,22 @@ class Grid:
     cluster: bool = False
 
 
-def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int = 0) -> list[Grid]:
+def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int = 0, sharers: int = 1) -> list[Grid]:
     """The grids worth trying, the one that an estimate of a step's cycles finds fastest first.
 
     They are one block, which need not wait for any other; a cluster; and as many blocks as there is work for at
-    most, since more would only make barriers slower.
+    most, since more would only make barriers slower. sharers: trials that want as many blocks each at the same time;
+    a grid is then tried with as few blocks, too, as find a multiprocessor each.
     """
     spread, alone = rounds_of(tasks), rounds_of(tasks, alone=True)
     cycles = {Grid(1): _cycles(alone, 1, 0)}
     for most, barrier, cluster in ((multiprocessors, _BARRIER, False), (largest_cluster, _CLUSTER_BARRIER, True)):
-        if (blocks := min(most, spread.widest)) > 1:
-            cycles[Grid(blocks, cluster)] = _cycles(spread, blocks, barrier)
-    least = min(cycles.values())
-    return [grid for grid in sorted(cycles, key=lambda g: cycles[g]) if cycles[grid] <= _HOPELESS * least]
+        for blocks in (min(most, spread.widest), min(most, spread.widest, multiprocessors // sharers)):
+            if blocks > 1:
+                cycles[Grid(blocks, cluster)] = _cycles(spread, blocks, barrier)
+    taken = {grid: found * max(1.0, sharers * grid.blocks / multiprocessors) for grid, found in cycles.items()}
+    least = min(taken.values())
+    return [grid for grid in sorted(taken, key=lambda g: taken[g]) if taken[grid] <= _HOPELESS * least]
 
 
 def _cycles(rounds: Rounds, blocks: int, barrier: int) -> int:

@@ -67,9 +67,9 @@ class JointLaunches:
             self.launch(alike)
 
     def launch(self, alike: Alike) -> None:
-        """Launch the rows of a kernel that wait; those of chunks more than twice as long by themselves.
+        """Launch the rows of a kernel that wait: of chunks that differ in length by less than a factor of two.
 
-        A short chunk would wait for a long one to end.
+        A short one would wait for a long one to end.
         """
         waiting = sorted(self._waiting.pop(alike), key=lambda row: row.steps)
         for _, of_a_length in groupby(waiting, key=lambda row: row.steps.bit_length()):

@@ -6,7 +6,7 @@ All trials of a sweep in one process whose nets differ in numbers alone share th
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ class Way(Protocol):
         """The steps over some storages, which nobody else's chunks are launched with."""
 
 
+WaysOf = Callable[[int], Sequence[Way]]
+"""Ways by the number of those that share the device; the same first one, and in the same order for plans alike."""
+
 _STEPS = 32
 """Steps of a trial. Shorter chunks, as the rest of an epoch is one, are not worth it."""
 _TIMES = 3
@@ -69,22 +72,23 @@ class Decision:
 class Choice:
     """The choice among ways to run a plan. Results are the same whichever it is.
 
-    ways: the first of them is taken until a chunk is long enough for the trial and the kernels of the others are
-    there, which are compiled beside. decision: of all plans that have such ways; its own if None.
+    ways: those that are worth a trial where so many share the device. The first of them is taken until a chunk is long
+    enough for the trial and the kernels of the others are there, which are compiled beside. decision: of all plans
+    that have such ways; its own if None.
     """
 
-    def __init__(self, ways: Sequence[Way], decision: Decision | None = None) -> None:
+    def __init__(self, ways: WaysOf, decision: Decision | None = None) -> None:
         self.ways = ways
         self._decision = decision or Decision()
 
     @property
     def way(self) -> Way:
         """The way that is taken now."""
-        return self.ways[self._decision.taken]
+        return self.ways(max(1, self._decision.sharers))[self._decision.taken]
 
     def load(self, storage: Mapping[str, Any], device: Device) -> Executable:
         """The steps over a storage by the way that is taken, now and later."""
-        return FastestSteps(self, storage, device) if len(self.ways) > 1 else self.way.steps(storage, device)
+        return FastestSteps(self, storage, device) if len(self.ways(1)) > 1 else self.way.steps(storage, device)
 
     def make(self, storage: Mapping[str, Any], device: Device, feeds: Feeds, steps: int) -> None:
         """Choose by a trial on the beginning of a chunk, where it is long enough and the trial is due.
@@ -94,9 +98,9 @@ class Choice:
         decision = self._decision
         if steps >= _STEPS and device.sharers > _MORE * decision.sharers and self._ready(device):
             beginning = {key: array[:_STEPS] for key, array in feeds.items()}
-            decision.sharers = device.sharers
-            seconds = [_seconds(way, storage, device, beginning) for way in self.ways]
+            seconds = [_seconds(way, storage, device, beginning) for way in self.ways(device.sharers)]
             decision.taken = min(range(len(seconds)), key=seconds.__getitem__)
+            decision.sharers = device.sharers
 
     def _ready(self, device: Device) -> bool:
         """True where nobody has to wait for a compiler."""
@@ -107,7 +111,7 @@ class Choice:
 
     def compiled(self, device: Device, *, begin: bool) -> bool:
         """True once the kernels are there that the trial needs. begin: whether to have them compiled beside else."""
-        kernels = [way.function for way in self.ways[1:] if way.function is not None]
+        kernels = [way.function for way in self.ways(device.sharers)[1:] if way.function is not None]
         ready = [device.ready(kernel, begin=begin) for kernel in kernels]
         return all(ready)
 
