@@ -198,7 +198,7 @@ class Network:
         metrics: dict[str, Tensor] = {}
         if self.metrics:
             answers, truth = self.targets.answers(builder, output), self.targets.truth(builder, target)
-            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth)
+            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth, measuring.places_of(self.spec))
         new_states = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.new_states.items()}
         outputs = {
             **new_states,
