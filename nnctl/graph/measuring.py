@@ -26,9 +26,12 @@ def metrics_of(spec: Spec, signature: DataSignature) -> dict[str, Metric]:
     return found | {m.column: m for m in spec.metrics if not isinstance(m, StepMetric)}
 
 
-def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature) -> dict[str, Metric]:
-    """The same metrics, told what the net is asked. Raises ShapeError where one makes no sense of it."""
-    task = Task(spec.cost, spec.layers[-1].output_activation, signature.classes)
+def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature, units: int) -> dict[str, Metric]:
+    """The same metrics, told what the net is asked. Raises ShapeError where one makes no sense of it.
+
+    units: of the output's last axis.
+    """
+    task = Task(spec.cost, spec.layers[-1].output_activation, signature.classes, units)
     places = places_of(spec)
     found: dict[str, Metric] = {}
     for column, metric in metrics.items():

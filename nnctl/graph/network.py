@@ -149,7 +149,8 @@ class Network:
     @cached_property
     def fitted_metrics(self) -> dict[str, Metric]:
         """The metrics as they are built. Raises ShapeError where one makes no sense of what the net is asked."""
-        return measuring.fitted(self.metrics, self.spec, self.signature)
+        units = self.structure.output_shape[-1]
+        return measuring.fitted(self.metrics, self.spec, self.signature, units if isinstance(units, int) else 1)
 
     @property
     def whole_objective(self) -> bool:
